@@ -1,0 +1,287 @@
+"""Airflow's REST API v2, as far as verification needs it (airflow 3.2.2: api_fastapi/core_api/openapi)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from automation.errors import AirflowRequestFailed, ClusterRequestFailed
+from automation.wait import Clock
+
+_PAGE: Final = 100
+_ATTEMPTS: Final = 5
+_PAUSE_SECONDS: Final = 2.0
+_REMEDY: Final = "look at the pods: kubectl get pods -l component=api-server"
+_UNSCHEDULED: Final = (None, "None")
+"""`timetable_summary` of a DAG with `schedule=None`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dag:
+    """A DAG as the API lists it.
+
+    scheduled: something other than a person starts its runs: time, assets, events.
+    manual: a run may be asked for.
+    bundle_version: commit of a Git bundle; None where the bundle has no versions.
+    """
+
+    dag_id: str
+    paused: bool
+    scheduled: bool
+    manual: bool
+    import_errors: bool
+    fileloc: str
+    bundle_name: str | None
+    bundle_version: str | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagDetails:
+    """required_params: names of params that have no value and may not be null. operators: class name of each task."""
+
+    catchup: bool
+    required_params: tuple[str, ...]
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskInstance:
+    """hostname: of the worker, "" where none ran it. try_number: 0 before the first try."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    hostname: str
+    try_number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLog:
+    """sources: where it was read, or why it was not. lines: what the task wrote."""
+
+    sources: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFailure:
+    """A DAG file that could not be parsed. reason: last line of its traceback."""
+
+    filename: str
+    reason: str
+
+
+class AirflowApi:
+    """A client that takes a connection for each request, and retries where a connection fails."""
+
+    def __init__(
+        self,
+        connect: Callable[[], http.client.HTTPConnection],
+        username: str,
+        password: Callable[[], str],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        """password: is asked for at each login, and kept nowhere."""
+        self._connect, self._username, self._password = connect, username, password
+        self._clock = clock or Clock()
+        self._token: str | None = None
+
+    def health(self) -> dict[str, str | None]:
+        """Status of each component: "healthy", "unhealthy", or None where it has never run. Needs no login."""
+        answer = self._request("GET", "/api/v2/monitor/health", login=False)
+        return {name: (part or {}).get("status") for name, part in answer.items()}
+
+    def dags(self) -> tuple[Dag, ...]:
+        """Every DAG whose file is still there, by id."""
+        return tuple(_dag(item) for item in self._pages("/api/v2/dags", "dags"))
+
+    def dag(self, dag_id: str) -> Dag:
+        """Raises AirflowRequestFailed with status 404 where there is none."""
+        return _dag(self._request("GET", f"/api/v2/dags/{quote(dag_id, safe='')}"))
+
+    def details(self, dag_id: str) -> DagDetails:
+        """What a decision to run the DAG needs to know."""
+        path = f"/api/v2/dags/{quote(dag_id, safe='')}"
+        details, tasks = self._request("GET", f"{path}/details"), self._request("GET", f"{path}/tasks")
+        return DagDetails(
+            catchup=bool(details.get("catchup")),
+            required_params=tuple(
+                sorted(name for name, param in (details.get("params") or {}).items() if _is_required(param))
+            ),
+            operators=tuple(str(task.get("operator_name")) for task in tasks["tasks"]),
+        )
+
+    def set_paused(self, dag_id: str, paused: bool) -> None:
+        """Pauses or unpauses a DAG."""
+        self._request("PATCH", f"/api/v2/dags/{quote(dag_id, safe='')}", {"is_paused": paused})
+
+    def trigger(self, dag_id: str, run_id: str, note: str) -> None:
+        """Asks for a run under an id of the caller's, so that asking again starts no second one."""
+        try:
+            self._request(
+                "POST",
+                f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns",
+                {"dag_run_id": run_id, "logical_date": None, "conf": {}, "note": note},
+            )
+        except AirflowRequestFailed as error:
+            if error.status != http.client.CONFLICT:
+                raise
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """ "queued", "running", "success" or "failed"."""
+        return str(self._request("GET", _run_path(dag_id, run_id))["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> tuple[TaskInstance, ...]:
+        """Tasks of a run."""
+        return tuple(
+            TaskInstance(
+                task_id=item["task_id"],
+                map_index=int(item.get("map_index", -1)),
+                state=item.get("state"),
+                hostname=item.get("hostname") or "",
+                try_number=int(item.get("try_number") or 0),
+            )
+            for item in self._pages(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances")
+        )
+
+    def log(self, dag_id: str, run_id: str, task: TaskInstance) -> TaskLog:
+        """The log of a task's last try."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task.task_id, safe='')}/logs/{task.try_number}"
+        answer = self._request("GET", f"{path}?{urlencode({'full_content': 'true', 'map_index': task.map_index})}")
+        return _log([item if isinstance(item, str) else str(item.get("event", "")) for item in answer["content"]])
+
+    def import_failures(self) -> tuple[ImportFailure, ...]:
+        """DAG files that could not be parsed."""
+        return tuple(
+            ImportFailure(
+                filename=str(item.get("filename")),
+                reason=(str(item.get("stack_trace") or "").strip().splitlines() or [""])[-1],
+            )
+            for item in self._pages("/api/v2/importErrors", "import_errors")
+        )
+
+    def _pages(self, path: str, key: str) -> list[dict[str, Any]]:
+        """All items of a list that comes in pages."""
+        items: list[dict[str, Any]] = []
+        while True:
+            page = self._request("GET", f"{path}?{urlencode({'limit': _PAGE, 'offset': len(items)})}")
+            items += page[key]
+            if not page[key] or len(items) >= int(page.get("total_entries", 0)):
+                return items
+
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, login: bool = True
+    ) -> dict[str, Any]:
+        """The JSON of an answer. Raises AirflowRequestFailed, which holds neither password nor token."""
+        if login and self._token is None:
+            self._token = self._log_in()
+        status, answer = self._send(method, path, body, self._token if login else None)
+        if status == http.client.UNAUTHORIZED and login:  # the token has expired, or another key signs them now
+            self._token = self._log_in()
+            status, answer = self._send(method, path, body, self._token)
+        if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
+            raise AirflowRequestFailed(
+                f"Airflow answers {method} {path.partition('?')[0]} with {status}{_detail(answer)}", _REMEDY, status
+            )
+        if not isinstance(answer, dict):
+            raise AirflowRequestFailed(f"Airflow answers {method} {path.partition('?')[0]} without JSON", _REMEDY)
+        return answer
+
+    def _log_in(self) -> str:
+        status, answer = self._send(
+            "POST", "/auth/token", {"username": self._username, "password": self._password()}, None
+        )
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str):
+            raise AirflowRequestFailed(
+                f"Airflow refuses the login of {self._username} with {status}",
+                "its password is in the Secret that the stack's output admin_password_secret names",
+                status,
+            )
+        return token
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None) -> tuple[int, Any]:
+        """Status and JSON (None where it is none). Tries again where the connection or the server fails."""
+        headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        payload = None
+        if body is not None:
+            payload, headers["Content-Type"] = json.dumps(body), "application/json"
+        problem = ""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._clock.sleep(_PAUSE_SECONDS)
+            try:
+                connection = self._connect()
+                try:
+                    connection.request(method, path, payload, headers)
+                    response = connection.getresponse()
+                    status, text = response.status, response.read()
+                finally:
+                    connection.close()
+            except ClusterRequestFailed as error:
+                problem = error.what
+            except (OSError, http.client.HTTPException) as error:
+                problem = type(error).__name__
+            else:
+                if status < http.client.INTERNAL_SERVER_ERROR:
+                    return status, _json(text)
+                problem = str(status)
+        raise AirflowRequestFailed(
+            f"Airflow's API server does not answer {method} {path.partition('?')[0]} ({problem})", _REMEDY
+        )
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _dag(item: Mapping[str, Any]) -> Dag:
+    run_types = item.get("allowed_run_types")
+    return Dag(
+        dag_id=item["dag_id"],
+        paused=bool(item.get("is_paused")),
+        scheduled=item.get("timetable_summary") not in _UNSCHEDULED,
+        manual=run_types is None or "manual" in run_types,
+        import_errors=bool(item.get("has_import_errors")),
+        fileloc=str(item.get("fileloc") or ""),
+        bundle_name=item.get("bundle_name"),
+        bundle_version=item.get("bundle_version"),
+        tags=tuple(str(tag.get("name")) for tag in item.get("tags") or ()),
+    )
+
+
+def _is_required(param: Any) -> bool:
+    """A param without a value is dumped with the value null; only a schema that names null says that this will do."""
+    if not isinstance(param, Mapping) or param.get("value") is not None:
+        return False
+    kind = (param.get("schema") or {}).get("type") or ()
+    return "null" not in ([kind] if isinstance(kind, str) else kind)
+
+
+def _log(events: list[str]) -> TaskLog:
+    """Airflow puts a group of its own before the log, with the log's sources (file_task_handler.py)."""
+    if not events or not events[0].startswith("::group::"):
+        return TaskLog(sources=(), lines=tuple(events))
+    end = next((index for index, event in enumerate(events) if event.startswith("::endgroup::")), len(events))
+    return TaskLog(sources=tuple(events[1:end]), lines=tuple(events[end + 1 :]))
+
+
+def _detail(answer: Any) -> str:
+    """What FastAPI says about an error, in one short line."""
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    if isinstance(detail, list):
+        detail = "; ".join(str(item.get("msg")) for item in detail if isinstance(item, dict))
+    return f": {' '.join(str(detail).split())[:200]}" if detail else ""
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What verification checks, one thing a module."""

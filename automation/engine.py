@@ -1,0 +1,190 @@
+"""Finds the Pulumi engine, or installs it, and runs it so that it can be interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pulumi.automation import CommandResult, InvalidVersionError, PulumiCommand
+from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+
+import versions
+from automation.errors import EngineMissing
+from automation.folder import Folder
+
+OnOutput = Callable[[str], Any]
+
+
+class Engine(PulumiCommand):
+    """A `pulumi` command in a session of its own: Ctrl-C in a terminal reaches this process and not the engine.
+
+    Only so can the engine be told once to stop: a first signal makes it finish what it has begun and release its
+    lock, a second one makes it drop everything. Thread-safe.
+    """
+
+    def __init__(self, root: str | None = None) -> None:
+        """root: folder of an installation; None means the one on PATH.
+
+        Raises InvalidVersionError, OSError or subprocess.SubprocessError where that is not a usable engine.
+        """
+        super().__init__(root=root, version=VersionInfo.parse(versions.PULUMI_CLI_MINIMUM))
+        # Re-entrant: a signal handler may run in the middle of any line of the main thread.
+        self._lock = threading.RLock()
+        self._commands = 0
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._told: set[subprocess.Popen[str]] = set()
+        self._interrupted = False
+
+    @property
+    def running(self) -> bool:
+        """A command is under way."""
+        with self._lock:
+            return self._commands > 0
+
+    @property
+    def interrupted(self) -> bool:
+        """The commands that run, or the last that ran, were told to stop."""
+        with self._lock:
+            return self._interrupted
+
+    def interrupt(self) -> None:
+        """Tells every running command to stop, each one once. Later commands run."""
+        with self._lock:
+            self._interrupted = self._commands > 0
+            for process in self._processes - self._told:
+                self._tell(process)
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """As `PulumiCommand.run`, which offers no hold on its process. Raises CommandError."""
+        with self._lock:
+            if self._commands == 0:
+                self._interrupted = False
+            self._commands += 1
+        try:
+            process = self._start(args, cwd, additional_env)
+            try:
+                result = _result(process, on_output, on_error)
+            except BaseException:
+                self.interrupt()  # never leave an engine behind that nobody watches
+                process.wait()
+                raise
+            finally:
+                with self._lock:
+                    self._processes.discard(process)
+                    self._told.discard(process)
+        finally:
+            with self._lock:
+                self._commands -= 1
+        if result.code != 0:
+            raise create_command_error(result)
+        return result
+
+    def _start(self, args: list[str], cwd: str, additional_env: Mapping[str, str]) -> subprocess.Popen[str]:
+        command = [self.command, *args]
+        if "--non-interactive" not in args:
+            command.insert(1, "--non-interactive")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=self._environment(additional_env),
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        with self._lock:
+            self._processes.add(process)
+            if self._interrupted:  # between the decision to start and now
+                self._tell(process)
+        return process
+
+    def _tell(self, process: subprocess.Popen[str]) -> None:
+        self._told.add(process)
+        process.send_signal(signal.SIGINT)
+
+    def _environment(self, additional: Mapping[str, str]) -> dict[str, str]:
+        environment = {**os.environ, **additional, "PULUMI_AUTOMATION_API": "true"}
+        folder = Path(self.command).parent
+        if folder.is_absolute():
+            # The language hosts that came with this engine, before others.
+            environment["PATH"] = os.pathsep.join([str(folder), environment.get("PATH", "")])
+        return environment
+
+
+def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line: None) -> Engine:
+    """`pulumi` on PATH, else one that was installed here before, else the pinned one, downloaded.
+
+    An engine will do whose major version is the pinned one's and that is at least `versions.PULUMI_CLI_MINIMUM`: an
+    older one lacks what the program asks for, and a newer one serves an older SDK. Where none is found, exactly
+    `versions.PULUMI_CLI` is installed in the project's `.dev/pulumi`, and `on_line` hears of it first.
+    Raises EngineMissing.
+    """
+    root = str(Folder(project_dir).engine)
+    if shutil.which("pulumi"):
+        try:
+            return Engine()
+        except (InvalidVersionError, OSError, subprocess.SubprocessError) as error:
+            on_line(f"pulumi on PATH is of no use here: {_reason(error)}")
+    try:
+        return Engine(root)
+    except (InvalidVersionError, OSError, subprocess.SubprocessError):
+        pass
+    on_line(f"installing Pulumi {versions.PULUMI_CLI} in {root}")
+    try:
+        PulumiCommand.install(root=root, version=VersionInfo.parse(versions.PULUMI_CLI))
+        return Engine(root)
+    except (InvalidVersionError, OSError, subprocess.SubprocessError) as error:
+        raise EngineMissing(
+            f"pulumi {versions.PULUMI_CLI_MINIMUM} or newer is not on PATH, and {versions.PULUMI_CLI} could not be "
+            f"installed from get.pulumi.com ({_reason(error)})",
+            "install it as https://www.pulumi.com/docs/iac/download-install/ says, or give this machine access",
+        ) from error
+
+
+def _result(process: subprocess.Popen[str], on_output: OnOutput | None, on_error: OnOutput | None) -> CommandResult:
+    """Waits for the end; each stream is read by a thread, so that a full pipe blocks nobody."""
+    lines: tuple[list[str], list[str]] = ([], [])
+
+    def read(stream: IO[str], callback: OnOutput | None, into: list[str]) -> None:
+        with stream:
+            for line in stream:
+                into.append(line.rstrip())
+                if callback:
+                    callback(into[-1])
+
+    assert process.stdout is not None
+    assert process.stderr is not None
+    readers = [
+        threading.Thread(target=read, args=(process.stdout, on_output, lines[0]), daemon=True),
+        threading.Thread(target=read, args=(process.stderr, on_error, lines[1]), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    return CommandResult(stdout="\n".join(lines[0]), stderr="\n".join(lines[1]), code=process.wait())
+
+
+def _reason(error: Exception) -> str:
+    """One line of an error of the installer or of the command."""
+    if isinstance(error, subprocess.CalledProcessError):
+        output = error.output.decode(errors="replace") if isinstance(error.output, bytes) else str(error.output or "")
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        return lines[-1] if lines else f"it ended with exit code {error.returncode}"
+    return " ".join(str(error).split())

@@ -1,0 +1,171 @@
+"""What a text in the config must be: one function a kind, each returns the text or raises ValueError.
+
+The message begins with what was expected and ends with what was found; where the text is a secret, without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+_SHOWN_LENGTH = 60
+_FERNET_KEY_BYTES = 32
+_DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_RESERVED_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def refuse(text: str) -> NoReturn:
+    """Raises ValueError: for use in an expression."""
+    raise ValueError(text)
+
+
+def shown(value: Any) -> str:
+    """A value for a message: as JSON, shortened. Never call it with a secret."""
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
+def one_line(text: str) -> str:
+    """Printable text without white space at its ends."""
+    return _matching(text, r"\S|\S[^\x00-\x1f\x7f]*\S", "one line of text without white space at its ends")
+
+
+def path(text: str) -> str:
+    """A file's path."""
+    return _matching(text, r"[^\x00-\x1f\x7f]+", "a path on one line")
+
+
+def namespace(text: str) -> str:
+    """A Kubernetes namespace that is nobody else's (RFC 1123 label, not one of the cluster's own)."""
+    _matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+    if text in _RESERVED_NAMESPACES:
+        refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
+    return text
+
+
+def dns_label(text: str) -> str:
+    """RFC 1123 label: the name of a namespace."""
+    return _matching(text, _DNS_LABEL, "the name of a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+
+
+def dns_subdomain(text: str) -> str:
+    """RFC 1123 subdomain: the name of a Secret."""
+    if len(text) > 253:
+        refuse("expected the name of a Secret, at most 253 characters, found more")
+    return _matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "the name of a Secret: a-z, 0-9, - and .")
+
+
+def version(text: str) -> str:
+    """An Airflow 3 version."""
+    return _matching(text, r"3\.[0-9]+\.[0-9]+([a-z]+[0-9]+)?", "an Airflow version such as 3.2.2")
+
+
+def username(text: str) -> str:
+    """A user name of Airflow's FAB auth manager."""
+    return _matching(text, r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "a user name: at most 64 of A-Z, a-z, 0-9 and ._@+-")
+
+
+def email(text: str) -> str:
+    """An address with one @."""
+    return _matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
+
+
+def image_repository(text: str) -> str:
+    """An image reference without tag and digest (github.com/distribution/reference)."""
+    component = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+    host = r"([A-Za-z0-9.-]+(:[0-9]+)?/)?"
+    return _matching(text, rf"{host}{component}(/{component})*", "an image without tag, such as apache/airflow")
+
+
+def image_tag(text: str) -> str:
+    """A tag that names one image for good."""
+    _matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
+    if text == "latest":
+        refuse(
+            'expected a tag that stays on one image, such as a commit, found "latest": no update would see a new one'
+        )
+    return text
+
+
+def image_digest(text: str) -> str:
+    """A SHA-256 digest."""
+    return _matching(text, r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
+
+
+def image_registry(text: str) -> str:
+    """Host, optional port, optional path; no scheme, no slash at the end."""
+    return _matching(
+        text,
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*",
+        "a registry such as registry.example.com/mirror, without https:// and without a slash at the end",
+    )
+
+
+def cidr(text: str) -> str:
+    """An IPv4 or IPv6 network."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        refuse(f"expected networks such as 10.0.0.0/16 with no host bits, found {shown(text)}")
+
+
+def host(text: str) -> str:
+    """A DNS name or an IP address."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+        return _matching(text, rf"{label}(\.{label})*", "a host name or an IP address, without port")
+
+
+def database_name(text: str) -> str:
+    """A PostgreSQL identifier that needs no quoting, at most 63 bytes."""
+    return _matching(text, r"[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name: at most 63 of a-z, 0-9 and _")
+
+
+def secret_line(text: str) -> str:
+    """A secret on one line: it goes into files that hold one a line."""
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        refuse("expected a value on one line, found control characters or line ends in it")
+    return text
+
+
+def long_secret(least: int) -> Callable[[str], str]:
+    """A check for a secret of at least `least` bytes that Airflow reads as it stands."""
+
+    def check(text: str) -> str:
+        secret_line(text)
+        if len(text.encode()) < least:
+            refuse(f"expected at least {least} bytes, found {len(text.encode())}")
+        if "$" in text or text.startswith("~"):
+            # Airflow expands both in a value that comes from the environment.
+            refuse("expected no $ in it and no ~ at its start, because Airflow would expand them, found one")
+        return text
+
+    return check
+
+
+def fernet_key(text: str) -> str:
+    """One Fernet key, or several with commas: 32 bytes each, as URL-safe base64 (cryptography.io/en/latest/fernet)."""
+    for key in text.split(","):
+        try:
+            size = len(base64.b64decode(key.encode(), altchars=b"-_", validate=True))
+        except (binascii.Error, ValueError):
+            size = -1
+        if size != _FERNET_KEY_BYTES:
+            refuse(
+                "expected a Fernet key (URL-safe base64 of 32 bytes; several with commas, the newest first), found "
+                "something else"
+            )
+    return text
+
+
+def _matching(text: str, pattern: str, expected: str) -> str:
+    if not re.fullmatch(pattern, text):
+        refuse(f"expected {expected}, found {shown(text)}")
+    return text

@@ -1,0 +1,237 @@
+"""Addresses of Git repositories, refs and folders in them: checked before git-sync or Airflow meets them.
+
+Errors never repeat what was given: an address may hold a password or a token in an unexpected place.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final, Literal
+
+_Scheme = Literal["ssh", "https"]
+_DEFAULT_PORT: Final[dict[_Scheme, int]] = {"ssh": 22, "https": 443}
+_MAX_PORT: Final = 65535
+_MAX_HOST_LENGTH: Final = 253  # RFC 1035
+
+_HOST_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*", re.ASCII)
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", re.ASCII)
+_PATH: Final = re.compile(r"[\w.~%+:@,=/-]+")
+# user@host:path, where the host may be an address in brackets
+_SCP: Final = re.compile(r"(?:(?P<user>[^@/]*)@)?(?P<host>\[[^\]/]*\]|[^\[\]@:/]*):(?P<path>.*)")
+
+_WHY_NOT: Final = {
+    "http": "http://, which proves neither the server nor the content: use https://",
+    "git": "git://, which proves neither the server nor the content: use ssh:// or https://",
+    "file": "file://, a folder that pods do not see",
+}
+
+
+@dataclass(frozen=True)
+class GitRepository:
+    """A repository that git-sync v4 and Airflow's GitDagBundle can fetch. Holds no credentials.
+
+    url: normalised: scheme and host in lower case, no default port, no slash at the end.
+    scheme: how it is fetched; the scp-like form counts as ssh.
+    host: DNS name or address, lower case, an IPv6 address without brackets.
+    port: TCP port, 22 or 443 unless given.
+    user: login name for ssh, None for https.
+    """
+
+    url: str
+    scheme: _Scheme
+    host: str
+    port: int
+    user: str | None
+
+
+def parse_git_repository(url: str) -> GitRepository:
+    """Accepts ssh://USER@HOST[:PORT]/PATH, USER@HOST:PATH and https://HOST[:PORT]/PATH.
+
+    The scp-like form keeps its form: its path is relative to the user's home, that of an ssh:// URL is absolute.
+    Raises ValueError for anything else.
+    """
+    if not url:
+        raise _refusal("nothing")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise _refusal("white space or a control character in it")
+    scheme, is_url, rest = url.partition("://")
+    if not is_url:
+        return _parse_scp_like(url)
+    match scheme.lower():
+        case "ssh":
+            return _parse_ssh(rest)
+        case "https":
+            return _parse_https(rest)
+        case other:
+            raise _refusal(_WHY_NOT.get(other, "another scheme"))
+
+
+def validate_git_ref(ref: str) -> str:
+    """A branch, a tag or a whole commit hash, unchanged. Rules: git-check-ref-format(1), git-fetch(1) for the `+`."""
+    problem = None
+    if not ref:
+        problem = "nothing"
+    elif any(character.isspace() or not character.isprintable() for character in ref):
+        problem = "white space or a control character in it"
+    elif re.search(r"[~^:?*\[\\]|\.\.|@\{", ref):
+        problem = r"one of ~ ^ : ? * [ \ .. @{ in it"
+    elif ref == "@" or ref[0] in "-+":
+        problem = "a lone @, or - or + at the start"
+    elif ref.startswith("/") or ref.endswith(("/", ".")) or "//" in ref:
+        problem = "a / at either end, a double /, or a dot at the end"
+    elif any(part.startswith(".") or part.endswith(".lock") for part in ref.split("/")):
+        problem = "a part that starts with a dot or ends with .lock"
+    if problem:
+        raise ValueError(f"expected a branch, a tag or a commit hash, such as main or v1.2.0, got {problem}")
+    return ref
+
+
+def validate_sub_path(path: str) -> str:
+    """A folder in the repository, without a slash at the end. The empty string is the repository's root.
+
+    `$` and `%` are refused because Airflow expands them in `[core] dags_folder`, which ends with this path.
+    """
+    problem = None
+    parts = path.split("/")
+    if any(not character.isprintable() for character in path) or any(part != part.strip() for part in parts):
+        problem = "a control character, or white space at the end of a name"
+    elif path.startswith("/"):
+        problem = "an absolute path"
+    elif re.search(r"[\\$%]", path):
+        problem = r"one of \ $ % in it"
+    elif ".." in parts:
+        problem = "a .. in it, which may leave the repository"
+    if problem:
+        raise ValueError(f'expected a folder in the repository such as airflow/dags, or "" for its root, got {problem}')
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _parse_scp_like(text: str) -> GitRepository:
+    match = _SCP.fullmatch(text)
+    if match is None:
+        raise _refusal("neither a URL nor USER@HOST:PATH")
+    user = _ssh_user(match["user"])
+    host = _host(match["host"])
+    path = match["path"].rstrip("/")
+    _check_path(path)
+    if path.startswith(("-", ":")):
+        raise _refusal("a path that starts with - or :")
+    return GitRepository(
+        url=f"{user}@{_in_url(host)}:{path}", scheme="ssh", host=host, port=_DEFAULT_PORT["ssh"], user=user
+    )
+
+
+def _parse_ssh(rest: str) -> GitRepository:
+    authority, path = _split_path(rest)
+    userinfo, at, address = authority.rpartition("@")
+    user = _ssh_user(userinfo if at else None)
+    host, port = _host_and_port(address, "ssh")
+    _check_path(path)
+    return GitRepository(
+        url=f"ssh://{user}@{_in_url(host)}{_port_in_url(port, 'ssh')}{path}",
+        scheme="ssh",
+        host=host,
+        port=port,
+        user=user,
+    )
+
+
+def _parse_https(rest: str) -> GitRepository:
+    # Anywhere: a password with a / in it moves its @ into the path.
+    if "@" in rest:
+        raise _refusal(
+            "an https URL with an @: put the user name and the token into dagsUsername and dagsToken instead"
+            " (an @ of the path itself is written %40)"
+        )
+    authority, path = _split_path(rest)
+    host, port = _host_and_port(authority, "https")
+    _check_path(path)
+    return GitRepository(
+        url=f"https://{_in_url(host)}{_port_in_url(port, 'https')}{path}",
+        scheme="https",
+        host=host,
+        port=port,
+        user=None,
+    )
+
+
+def _split_path(rest: str) -> tuple[str, str]:
+    """Authority, and path with its first slash and without its last ones. "" is a missing path."""
+    authority, slash, path = rest.partition("/")
+    return authority, (slash + path).rstrip("/")
+
+
+def _ssh_user(user: str | None) -> str:
+    if not user:
+        # ssh would log in as the pod's own user, which no Git host knows.
+        raise _refusal("an ssh address without a user name: write git@ before the host")
+    if ":" in user:
+        raise _refusal("a password in an ssh address: remove it, the deploy key logs in")
+    if not _USER.fullmatch(user):
+        raise _refusal("a user name with other characters than letters, digits and _ . + -")
+    return user
+
+
+def _host_and_port(address: str, scheme: _Scheme) -> tuple[str, int]:
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([^:]*))?", address)
+    if match is None:
+        raise _refusal("a host with several colons: an IPv6 address stands in brackets")
+    host, port = match.groups()
+    if port is None:
+        return _host(host), _DEFAULT_PORT[scheme]
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= _MAX_PORT:
+        raise _refusal(f"a port that is not a number from 1 to {_MAX_PORT}")
+    return _host(host), int(port)
+
+
+def _host(text: str) -> str:
+    """The host in lower case. Strict, because ssh takes a host that starts with `-` for an option."""
+    if text.startswith("["):
+        return _ipv6(text[1:-1])
+    host = text.lower()
+    if not host:
+        raise _refusal("no host")
+    if len(host) > _MAX_HOST_LENGTH or not _HOST.fullmatch(host):
+        raise _refusal("a host that is neither a DNS name nor an address")
+    return host
+
+
+def _ipv6(text: str) -> str:
+    """The address as it was written, in lower case: so ssh looks it up in known_hosts."""
+    try:
+        IPv6Address(text)
+        valid = "%" not in text  # A zone (`%eth0`) names an interface of one machine.
+    except AddressValueError:
+        valid = False
+    if not valid:
+        raise _refusal("brackets around something else than an IPv6 address (a port needs ssh://git@HOST:PORT/PATH)")
+    return text.lower()
+
+
+def _check_path(path: str) -> None:
+    if not path:
+        raise _refusal("no path after the host")
+    if "?" in path or "#" in path:
+        raise _refusal("a query or a fragment (? or #), which a repository's address does not have")
+    if not _PATH.fullmatch(path):
+        raise _refusal(
+            "a path with other characters than letters, digits and . _ ~ % + : @ , = / - (write them as %XX)"
+        )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _port_in_url(port: int, scheme: _Scheme) -> str:
+    return "" if port == _DEFAULT_PORT[scheme] else f":{port}"
+
+
+def _refusal(found: str) -> ValueError:
+    return ValueError(
+        "expected a Git repository as ssh://git@HOST[:PORT]/PATH, git@HOST:PATH or https://HOST[:PORT]/PATH,"
+        f" got {found}"
+    )

@@ -1,0 +1,314 @@
+"""known_hosts: which SSH host keys a pod may trust. The format is that of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+
+Stricter than ssh in what it reads: ssh skips a line that it does not understand, here it is an error, because a host
+key that silently does not count is found only when pods fail, or never. Host keys are public: errors may show
+fingerprints. They show nothing else of a line, which may be a private key pasted by mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+_SSH_PORT: Final = 22
+_HTTPS_PORT: Final = 443
+_MIN_RSA_BITS: Final = 2048  # NIST SP 800-131A; OpenSSH's own floor is 1024
+_SHA1_BYTES: Final = 20
+
+_REVOKED: Final = "@revoked"
+_CERT_AUTHORITY: Final = "@cert-authority"
+
+_PUBLISHED_HOST_KEYS: Final = Path(__file__).with_name("published_host_keys")
+
+_PUBLISHED_AT: Final = {
+    "github.com": (
+        "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints"
+    ),
+    "gitlab.com": "https://docs.gitlab.com/user/gitlab_com/",
+    "bitbucket.org": "https://bitbucket.org/site/ssh",
+}
+_PORT_443_NAMES: Final = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+_SERVICES: Final = {**{host: host for host in _PUBLISHED_AT}, **_PORT_443_NAMES}
+
+_WITHDRAWN: Final = {
+    # https://github.blog/2023-03-23-we-updated-our-rsa-ssh-host-key/
+    "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8": "GitHub's RSA key until March 2023, since leaked",
+    # https://bitbucket.org/blog/ssh-host-key-changes
+    "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A": "Bitbucket's RSA key until June 2023, since leaked",
+}
+
+_CURVE_POINT_BYTES: Final = {b"nistp256": 65, b"nistp384": 97, b"nistp521": 133}
+_ED25519_BYTES: Final = 32
+_KEY_TYPES: Final = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-rsa",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+_DSA: Final = "ssh-dss"
+
+
+def fingerprint(key_blob: bytes) -> str:
+    """`SHA256:...` of a public key's binary form, as `ssh-keygen -l` and Git hosts show it."""
+    return "SHA256:" + b64encode(hashlib.sha256(key_blob).digest()).decode().rstrip("=")
+
+
+def read_string(data: bytes) -> tuple[bytes, bytes]:
+    """The first string of SSH's binary encoding (RFC 4251, section 5), and what follows it.
+
+    Raises ValueError if the data ends before the string does.
+    """
+    length = int.from_bytes(data[:4], "big")
+    if len(data) < 4 + length:
+        raise ValueError("expected a whole SSH string, got a shorter one")
+    return data[4 : 4 + length], data[4 + length :]
+
+
+def published_known_hosts(host: str) -> str | None:
+    """The published lines of github.com, gitlab.com, bitbucket.org, or of their service on port 443; else None."""
+    service = _SERVICES.get(host.lower())
+    if service is None:
+        return None
+    name = _lookup_name(host, _HTTPS_PORT if host.lower() in _PORT_443_NAMES else _SSH_PORT)
+    return "".join(f"{name} {key}\n" for key in _published_keys(service))
+
+
+def check_known_hosts(text: str, host: str, port: int) -> str:
+    """The lines without comments and blank ones, when they are safe and name a key of the host; else ValueError.
+
+    text: known_hosts lines: plain, hashed or `[host]:port` names, patterns, `@revoked` and `@cert-authority`.
+    host, port: where the repository is fetched from; an IPv6 address without brackets.
+
+    For github.com, gitlab.com and bitbucket.org only published keys are accepted, whatever the repository's host:
+    a repository may have submodules there.
+    """
+    how = f"get lines with: ssh-keyscan -p {port} {host}, and compare their fingerprints with those the host publishes"
+    if host.lower() in _SERVICES:
+        how += f" at {_PUBLISHED_AT[_SERVICES[host.lower()]]}"
+    if re.search(r"BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File", text):
+        raise ValueError(f"expected known_hosts lines, got a private key; {how}")
+    lines = list(_parse(text, how))
+    for line in lines:
+        if line.marker != _REVOKED and line.fingerprint in _WITHDRAWN:
+            raise ValueError(
+                f"expected current host keys, got {line.fingerprint} on line {line.number}:"
+                f" {_WITHDRAWN[line.fingerprint]}; delete the line"
+            )
+    for service_host, service in _SERVICES.items():
+        # ssh falls back to the name without a port when it finds none with it.
+        for service_port in (_SSH_PORT, _HTTPS_PORT, port):
+            _check_published(lines, _lookup_name(service_host, service_port), service)
+    _check_usable(lines, _lookup_name(host, port), how)
+    return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    marker: str
+    hosts: str
+    key_type: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.blob)
+
+    def matches(self, name: str) -> bool:
+        """Whether ssh would read this line for the host `name`. Like match_pattern_list() of OpenSSH's match.c."""
+        if self.hosts.startswith("|"):
+            salt, digest = _split_hash(self.hosts)
+            return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
+        matching = [each for each in self.hosts.split(",") if _matches_pattern(name, each.removeprefix("!"))]
+        return bool(matching) and not any(each.startswith("!") for each in matching)
+
+    def __str__(self) -> str:
+        fields = (self.marker, self.hosts, self.key_type, b64encode(self.blob).decode())
+        return " ".join(field for field in fields if field)
+
+
+def _parse(text: str, how: str) -> Iterator[_Line]:
+    # Not splitlines(): it knows more line ends than ssh does.
+    contents = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, content in enumerate(contents, start=1):
+        line = content.strip(" \t")
+        if line and not line.startswith("#"):
+            try:
+                yield _parse_line(number, line)
+            except _LineError as problem:
+                raise ValueError(
+                    f"expected HOST KEY-TYPE KEY on line {number} of known_hosts, got {problem}; {how}"
+                ) from None
+
+
+class _LineError(Exception):
+    """What was found instead of a known_hosts line."""
+
+
+def _parse_line(number: int, content: str) -> _Line:
+    fields = re.split(r"[ \t]+", content)
+    marker = fields.pop(0) if content.startswith("@") else ""
+    if marker not in ("", _REVOKED, _CERT_AUTHORITY):
+        raise _LineError(f"a marker other than {_REVOKED} and {_CERT_AUTHORITY}")
+    if any(re.fullmatch(r"(SHA256|MD5):\S+", field) for field in fields):
+        raise _LineError("a fingerprint, from which no key can be made")
+    if fields and fields[0] in (*_KEY_TYPES, _DSA):
+        raise _LineError("a key without its host: write the host before it")
+    if len(fields) < 3:
+        raise _LineError("fewer than three fields")
+    hosts, key_type, key = fields[:3]
+    _check_hosts(hosts)
+    blob = _decode_key(key_type, key)
+    if marker != _REVOKED:
+        _check_strength(key_type, blob)
+    # Not a hash: its Base64 is case-sensitive.
+    return _Line(number, marker, hosts if hosts.startswith("|") else hosts.lower(), key_type, blob)
+
+
+def _check_hosts(hosts: str) -> None:
+    if hosts.startswith("|"):
+        try:
+            well_formed = all(len(part) == _SHA1_BYTES for part in _split_hash(hosts))
+        except ValueError:
+            well_formed = False
+        if not well_formed:
+            raise _LineError("a hashed host that is not |1|SALT|HASH")
+    elif not hosts.isprintable() or "" in [each.removeprefix("!") for each in hosts.split(",")]:
+        raise _LineError("an empty or unprintable name among its hosts")
+
+
+def _split_hash(hosts: str) -> tuple[bytes, bytes]:
+    """Salt and hash of `|1|SALT|HASH`, where 1 is HMAC-SHA1, the only scheme there is. Raises ValueError."""
+    _, scheme, salt, digest = hosts.split("|")
+    if scheme != "1":
+        raise ValueError("expected hash scheme 1, got another one")
+    return b64decode(salt, validate=True), b64decode(digest, validate=True)
+
+
+def _decode_key(key_type: str, key: str) -> bytes:
+    """The key's binary form. Raises _LineError unless it is a whole key of the type that stands before it."""
+    if key_type.isdigit():
+        raise _LineError("a key of SSH protocol 1, which no current ssh reads")
+    if "-cert-v0" in key_type:
+        raise _LineError(f"a certificate: give the key of its authority, with {_CERT_AUTHORITY} before the host")
+    if key_type not in (*_KEY_TYPES, _DSA):
+        raise _LineError(f"an unknown key type (known: {', '.join(_KEY_TYPES)})")
+    try:
+        blob = b64decode(key, validate=True)
+        embedded, body = read_string(blob)
+    except ValueError:
+        raise _LineError("a key that is cut off or damaged") from None
+    if embedded != key_type.encode():
+        raise _LineError(f"a key of another type than {key_type}")
+    try:
+        whole = _is_whole(key_type, body)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _LineError("a key that is cut off or damaged")
+    return blob
+
+
+def _is_whole(key_type: str, body: bytes) -> bool:
+    """Whether the rest of a key's binary form has its type's fields and no more. ValueError where it ends early."""
+    match key_type:
+        case "ssh-rsa":
+            exponent, body = read_string(body)
+            modulus, body = read_string(body)
+            return bool(exponent and modulus) and not body
+        case "ssh-dss":
+            for _ in range(4):
+                _, body = read_string(body)
+            return not body
+    if "ecdsa" in key_type:
+        curve, body = read_string(body)
+        # The type's name has no @ but in the sk- form, where it ends with the vendor.
+        if curve.decode("ascii", "replace") != key_type.partition("@")[0].rpartition("-")[2]:
+            return False
+        size = _CURVE_POINT_BYTES[curve]
+    else:
+        size = _ED25519_BYTES
+    point, body = read_string(body)
+    if key_type.startswith("sk-"):
+        _, body = read_string(body)
+    return len(point) == size and not body
+
+
+def _check_strength(key_type: str, blob: bytes) -> None:
+    if key_type == _DSA:
+        raise _LineError("a DSA key, which current ssh refuses")
+    if key_type == "ssh-rsa":
+        _, body = read_string(blob)
+        _, body = read_string(body)
+        bits = int.from_bytes(read_string(body)[0], "big").bit_length()
+        if bits < _MIN_RSA_BITS:
+            raise _LineError(f"an RSA key of {bits} bits, fewer than {_MIN_RSA_BITS}")
+
+
+def _check_published(lines: list[_Line], name: str, service: str) -> None:
+    published = {fingerprint(b64decode(key.split(" ")[1])) for key in _published_keys(service)}
+    revoked = _revoked(lines, name)
+    for line in lines:
+        if line.marker == _REVOKED or not line.matches(name) or line.blob in revoked:
+            continue
+        source = f"the published keys of {service} stand at {_PUBLISHED_AT[service]}"
+        if line.marker == _CERT_AUTHORITY:
+            raise ValueError(
+                f"expected host keys for {name}, got a {_CERT_AUTHORITY} on line {line.number}, but {service} has none;"
+                f" {source}; delete the line, or name your own host in it instead of a pattern"
+            )
+        if line.fingerprint not in published:
+            raise ValueError(
+                f"expected a published host key of {service} for {name}, got {line.fingerprint} ({line.key_type}) on"
+                f" line {line.number}; {source}; delete the line, or name your own host in it instead of a pattern"
+            )
+
+
+def _check_usable(lines: list[_Line], name: str, how: str) -> None:
+    matching = [line for line in lines if line.matches(name)]
+    revoked = _revoked(lines, name)
+    if any(line.marker != _REVOKED and line.blob not in revoked for line in matching):
+        return
+    if matching:
+        found = f"only keys that {_REVOKED} lines withdraw"
+    elif lines:
+        found = "lines for other hosts only"
+    else:
+        found = "no lines"
+    raise ValueError(f"expected a known_hosts line for {name}, got {found}; {how}")
+
+
+def _revoked(lines: list[_Line], name: str) -> set[bytes]:
+    return {line.blob for line in lines if line.marker == _REVOKED and line.matches(name)}
+
+
+def _matches_pattern(name: str, pattern: str) -> bool:
+    # Only * and ? are special to ssh; brackets stand around the host of a [host]:port.
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def _lookup_name(host: str, port: int) -> str:
+    """The name under which ssh looks a host up: put_host_port() of OpenSSH's misc.c."""
+    return host.lower() if port == _SSH_PORT else f"[{host.lower()}]:{port}"
+
+
+@cache
+def _published_keys(service: str) -> tuple[str, ...]:
+    """`KEY-TYPE KEY` of each published key."""
+    lines = _PUBLISHED_HOST_KEYS.read_text(encoding="ascii").splitlines()
+    return tuple(line.removeprefix(f"{service} ") for line in lines if line.startswith(f"{service} "))

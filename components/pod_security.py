@@ -1,0 +1,29 @@
+"""Security contexts that pass the Pod Security Standard `restricted` (kubernetes.io/docs/concepts/security)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+AIRFLOW_UID: Final = 50000
+"""User of the official Airflow image."""
+GIT_SYNC_UID: Final = 65533
+REDIS_UID: Final = 999
+NOBODY_UID: Final = 65534
+POSTGRES_UID: Final = 999
+
+CONTAINER: Final[dict[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod_security_context(uid: int, *, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
+    """A pod's `securityContext` for user `uid`, optionally with a primary group and a group that owns its volumes."""
+    context: dict[str, Any] = {"runAsNonRoot": True, "runAsUser": uid, "seccompProfile": {"type": "RuntimeDefault"}}
+    if gid is not None:
+        context["runAsGroup"] = gid
+    if fs_group is not None:
+        context["fsGroup"] = fs_group
+    return context

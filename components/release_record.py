@@ -1,0 +1,119 @@
+"""Helm's own record of a release, and its repair after an update that was interrupted.
+
+Helm keeps a record per revision in a Secret `sh.helm.release.v1.NAME.vN`. When the process that installs or upgrades
+is stopped, the record stays `pending-…`, and every later attempt is refused: "cannot re-use a name that is still in
+use", "another operation is in progress". What the interrupted update left in the cluster is sound all the same; only
+the record must give way. Before a create, the records of an unfinished install are removed: Helm then takes over each
+object that carries its label and the release's name. Before an update, a pending record is marked `failed`, as Helm
+itself does when it is stopped gently. No other object is touched.
+
+A record is repaired only if it is this stack's: the values that it holds name one of the stack's own Secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+_PENDING: Final = "pending-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One record: the Secret's name, the revision's number and status, and the user's values."""
+
+    secret: str
+    number: int
+    status: str
+    values: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+class Records(Protocol):
+    """Where the records of one release are kept."""
+
+    def list(self) -> list[Revision]:
+        """All revisions of the release."""
+
+    def delete(self, revision: Revision) -> None:
+        """Removes one record."""
+
+    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        """Replaces the content and the status of one record."""
+
+
+class ForeignReleaseError(Exception):
+    """A release of this name was installed by somebody else."""
+
+
+def decode(data: str) -> dict[str, Any]:
+    """The `release` of a record's Secret, as the Kubernetes API gives it: base64 of base64 of gzipped JSON."""
+    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    return content
+
+
+def encode(content: Mapping[str, Any]) -> str:
+    """The inverse of `decode`."""
+    packed = gzip.compress(json.dumps(content).encode(), mtime=0)
+    return base64.b64encode(base64.b64encode(packed)).decode()
+
+
+def repair_before_create(records: Records, own_secrets: Iterable[str], release: str) -> list[str]:
+    """Frees the release's name where an earlier create of this stack did not come to its end.
+
+    own_secrets: names of the stack's Secrets; the record's values must name one of them.
+    Returns what was done, a sentence each. Raises ForeignReleaseError for a release of somebody else.
+    """
+    revisions = records.list()
+    if not revisions:
+        return []
+    newest = max(revisions, key=lambda revision: revision.number)
+    if not _is_own(newest, set(own_secrets)):
+        raise ForeignReleaseError(
+            f"expected no Helm release {release} in the namespace, got one (revision {newest.number}, {newest.status}) "
+            f"that this stack did not install. Mend it: `helm uninstall {release}`, or choose another namespace with "
+            "`pulumi config set airflow:namespace NAME`"
+        )
+    done = []
+    for revision in sorted(revisions, key=lambda revision: revision.number):
+        records.delete(revision)
+        done.append(
+            f"took over Helm release {release}: an interrupted update left revision {revision.number} "
+            f"{revision.status}; its objects stay"
+        )
+    return done
+
+
+def repair_before_update(records: Records, release: str) -> list[str]:
+    """Lets Helm upgrade a release whose newest revision is still pending. Returns what was done."""
+    done = []
+    for revision in records.list():
+        if revision.status.startswith(_PENDING):
+            content = json.loads(json.dumps(revision.content))
+            content["info"]["status"] = "failed"
+            content["info"]["description"] = "interrupted; marked as failed by the next update"
+            records.write(revision, content, "failed")
+            done.append(
+                f"marked revision {revision.number} of Helm release {release} as failed: an interrupted update left it "
+                f"{revision.status}"
+            )
+    return done
+
+
+def _is_own(revision: Revision, own_secrets: set[str]) -> bool:
+    return not own_secrets.isdisjoint(_strings(revision.values))
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _strings(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _strings(child)

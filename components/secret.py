@@ -1,0 +1,39 @@
+"""A plain value that must not be printed, and its way into a Pulumi program."""
+
+from __future__ import annotations
+
+from typing import final
+
+import pulumi
+
+
+@final
+class Secret:
+    """Holds a secret read from config. `repr`, `str` and f-strings show `[secret]`; `reveal()` gives the value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself. For validation, and for `secret_output`; never for a message or a log."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+SecretInput = Secret | pulumi.Output[str]
+"""What a component takes as a secret: a value from config, or another resource's secret output."""
+
+
+def secret_output(value: SecretInput) -> pulumi.Output[str]:
+    """`value` as an Output that Pulumi encrypts in the state and masks on the screen, whatever it was before."""
+    return pulumi.Output.secret(value.reveal() if isinstance(value, Secret) else value)

@@ -1,0 +1,314 @@
+"""Helm values of chart 1.22.0, from typed input. Pure: no Pulumi resource is made here, Outputs only pass through.
+
+No value is a secret; each one that stands for a secret is the name of a Kubernetes Secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+from components.airflow_environment import database_variables
+from components.dags import Dags, DagsDelivery
+from components.database_access import CONNECTION_KEY
+from components.executor import Executor
+from components.images import Images
+from components.merge import merged
+from components.pgbouncer import PgBouncer
+from components.pod_security import (
+    AIRFLOW_UID,
+    CONTAINER,
+    GIT_SYNC_UID,
+    NOBODY_UID,
+    REDIS_UID,
+    pod_security_context,
+)
+from components.task_logs import TaskLogs, TaskLogStore
+
+_START_UP_FAILURES: Final = 30
+"""Times ten seconds until a start counts as failed. The chart's 6 restarts a component on a busy laptop for ever."""
+_STALE_WORKTREE_SECONDS: Final = 600
+"""git-sync keeps a replaced tree this long: a task that is importing from it does not lose its files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Pods of each component, and tasks that one Celery worker runs at a time."""
+
+    api_server: int = 1
+    scheduler: int = 1
+    dag_processor: int = 1
+    triggerer: int = 1
+    worker: int = 1
+    worker_concurrency: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySecrets:
+    """Names of the Secrets with the keys."""
+
+    fernet_key: pulumi.Input[str]
+    api_secret_key: pulumi.Input[str]
+    jwt_secret: pulumi.Input[str]
+    redis_password: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionSecrets:
+    """Names of the Secrets with connections. broker and result_backend: with Celery; the others: with PgBouncer."""
+
+    metadata: pulumi.Input[str]
+    broker: pulumi.Input[str] | None = None
+    result_backend: pulumi.Input[str] | None = None
+    pgbouncer_config: pulumi.Input[str] | None = None
+    pgbouncer_stats: pulumi.Input[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagAccess:
+    """How pods fetch DAGs.
+
+    ssh_key_secret, known_hosts: for git-sync over SSH. credentials_secret: for git-sync over HTTPS with a token.
+    bundle_config, env, volumes, volume_mounts: for GitDagBundle.
+    """
+
+    ssh_key_secret: pulumi.Input[str] | None = None
+    known_hosts: str | None = None
+    credentials_secret: pulumi.Input[str] | None = None
+    bundle_config: tuple[dict[str, Any], ...] = ()
+    env: tuple[dict[str, Any], ...] = ()
+    volumes: tuple[dict[str, Any], ...] = ()
+    volume_mounts: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseInputs:
+    """Everything that decides the values.
+
+    task_log_claim: name of the shared log volume's claim, or None where each worker keeps its own.
+    """
+
+    executor: Executor
+    airflow_version: str
+    images: Images
+    keys: KeySecrets
+    connections: ConnectionSecrets
+    pgbouncer: PgBouncer | None
+    dags: Dags
+    dag_access: DagAccess
+    task_logs: TaskLogs
+    task_log_claim: pulumi.Input[str] | None
+    scale: Scale
+    load_examples: bool
+
+
+def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
+    """The values, each part from a function of its own below."""
+    values: dict[str, Any] = {}
+    for part in (_general, _secrets, _components, _workers, _redis, _pgbouncer, _dags, _logs, _security, _airflow_cfg):
+        values = merged(values, part(inputs))
+    return merged(values, inputs.images.chart_values())
+
+
+def _general(inputs: ReleaseInputs) -> dict[str, Any]:
+    return {
+        "useStandardNaming": False,  # with it off, names are RELEASE-COMPONENT: airflow-api-server
+        "enableServiceLinks": False,
+        "airflowVersion": inputs.airflow_version,
+        "executor": inputs.executor.value,
+        # The program owns all of these; see its components.
+        "postgresql": {"enabled": False},
+        "migrateDatabaseJob": {"enabled": False},
+        "createUserJob": {"enabled": False},
+        "networkPolicies": {"enabled": False},
+        "allowPodLaunching": False,
+        "env": [{"name": "AIRFLOW__CORE__LOAD_EXAMPLES", "value": str(inputs.load_examples)}],
+    }
+
+
+def _secrets(inputs: ReleaseInputs) -> dict[str, Any]:
+    connections = inputs.connections
+    data = {
+        "metadataSecretName": connections.metadata,
+        "brokerUrlSecretName": connections.broker,
+        "resultBackendSecretName": connections.result_backend,
+    }
+    return {
+        "fernetKeySecretName": inputs.keys.fernet_key,
+        "apiSecretKeySecretName": inputs.keys.api_secret_key,
+        "jwtSecretName": inputs.keys.jwt_secret,
+        "data": {key: name for key, name in data.items() if name is not None},
+        # Off for all pods, and given back below to the components that talk to the database: never to a worker.
+        "enableBuiltInSecretEnvVars": {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
+            "AIRFLOW_CONN_AIRFLOW_DB": False,
+        },
+    }
+
+
+def _components(inputs: ReleaseInputs) -> dict[str, Any]:
+    scale, kubernetes = inputs.scale, inputs.executor.kubernetes
+    start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
+    database = {"env": database_variables(inputs.connections.metadata), "waitForMigrations": {"enabled": False}}
+    no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
+    # Only these two ask the Kubernetes API anything: to start task pods, and to read the log of a running one.
+    token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
+    loads_dags = {
+        "env": [*database["env"], *inputs.dag_access.env],
+        "extraVolumes": list(inputs.dag_access.volumes),
+        "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
+    }
+    bundles = {"dagBundleConfigList": list(inputs.dag_access.bundle_config)} if inputs.dag_access.bundle_config else {}
+    return {
+        "apiServer": {"replicas": scale.api_server, "allowPodLogReading": kubernetes, **database, **token, **start_up},
+        "scheduler": {"replicas": scale.scheduler, "safeToEvict": False, **database, **token, **start_up},
+        "dagProcessor": {
+            "replicas": scale.dag_processor,
+            "safeToEvict": False,
+            **database,
+            **loads_dags,
+            **no_token,
+            **bundles,
+        },
+        "triggerer": {
+            "replicas": scale.triggerer,
+            "safeToEvict": False,
+            # As a StatefulSet it would wait for ever for a pod on a broken image; the chart has no key to change that.
+            "persistence": {"enabled": False},
+            **database,
+            **loads_dags,
+            **no_token,
+        },
+        "statsd": no_token,
+    }
+
+
+def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
+    own_volume = inputs.task_logs.store is TaskLogStore.WORKER
+    loads_dags = {
+        "env": list(inputs.dag_access.env),
+        "extraVolumes": list(inputs.dag_access.volumes),
+        "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
+        "safeToEvict": False,
+    }
+    no_token = {"automountServiceAccountToken": False}
+    return {
+        "workers": {
+            "celery": {
+                "replicas": inputs.scale.worker,
+                "podManagementPolicy": "Parallel",  # a pod on a broken image is replaced without waiting for it
+                "persistence": {"enabled": own_volume, "size": f"{inputs.task_logs.storage_gib}Gi"},
+                "waitForMigrations": {"enabled": False},
+                "serviceAccount": no_token,
+                **loads_dags,
+            },
+            "kubernetes": {"serviceAccount": no_token, **loads_dags},
+        }
+    }
+
+
+def _redis(inputs: ReleaseInputs) -> dict[str, Any]:
+    if not inputs.executor.celery:
+        return {"redis": {"enabled": False}}
+    return {
+        "redis": {
+            "enabled": True,
+            "passwordSecretName": inputs.keys.redis_password,
+            "safeToEvict": False,
+            "terminationGracePeriodSeconds": 30,  # it saves its data in seconds; the chart's 600 hide a hanging one
+            "serviceAccount": {"automountServiceAccountToken": False},
+        }
+    }
+
+
+def _pgbouncer(inputs: ReleaseInputs) -> dict[str, Any]:
+    pooler = inputs.pgbouncer
+    if pooler is None:
+        return {"pgbouncer": {"enabled": False}}
+    return {
+        "pgbouncer": {
+            "enabled": True,
+            "replicas": pooler.replicas,
+            "configSecretName": inputs.connections.pgbouncer_config,
+            "metricsExporterSidecar": {
+                "statsSecretName": inputs.connections.pgbouncer_stats,
+                "statsSecretKey": CONNECTION_KEY,
+            },
+            "serviceAccount": {"automountServiceAccountToken": False},
+        }
+    }
+
+
+def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
+    dags, access = inputs.dags, inputs.dag_access
+    if dags.delivery is DagsDelivery.GIT_BUNDLE:
+        return {"dags": {"gitSync": {"enabled": False, "recommendedProbeSetting": True}}}
+    git_sync: dict[str, Any] = {
+        "enabled": True,
+        "repo": dags.repository.url,
+        "ref": dags.ref,
+        "branch": "",  # git-sync 3 read these two
+        "rev": "",
+        "subPath": dags.sub_path,
+        "depth": dags.depth,
+        "period": f"{dags.sync_period_seconds}s",
+        # Never give up: while the Git host is away, every pod goes on with the tree that it has.
+        "maxFailures": -1,
+        "recommendedProbeSetting": True,
+        "startupProbe": {"enabled": True, "failureThreshold": 60},
+        "livenessProbe": {"enabled": True},
+        "env": [{"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"}],
+    }
+    if access.ssh_key_secret is not None:
+        git_sync |= {"sshKeySecret": access.ssh_key_secret, "knownHosts": access.known_hosts}
+    elif access.credentials_secret is not None:
+        git_sync["credentialsSecret"] = access.credentials_secret
+    return {"dags": {"gitSync": git_sync}}
+
+
+def _logs(inputs: ReleaseInputs) -> dict[str, Any]:
+    if inputs.task_log_claim is None:
+        return {"logs": {"persistence": {"enabled": False}}}
+    return {"logs": {"persistence": {"enabled": True, "existingClaim": inputs.task_log_claim}}}
+
+
+def _security(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Every pod passes the Pod Security Standard `restricted`."""
+
+    def contexts(uid: int, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
+        return {
+            "securityContexts": {
+                "pod": pod_security_context(uid, gid=gid, fs_group=fs_group),
+                "container": CONTAINER,
+            }
+        }
+
+    return {
+        "uid": AIRFLOW_UID,
+        "gid": 0,
+        # Airflow's files belong to group 0; git-sync's tree to its own group, which the pod shares.
+        "securityContexts": {
+            "pod": pod_security_context(AIRFLOW_UID, gid=0, fs_group=GIT_SYNC_UID),
+            "containers": CONTAINER,
+        },
+        "dags": {"gitSync": {"securityContexts": {"container": {**CONTAINER, "runAsUser": GIT_SYNC_UID}}}},
+        "redis": contexts(REDIS_UID, REDIS_UID, REDIS_UID),
+        "statsd": contexts(NOBODY_UID),
+        "pgbouncer": {
+            **contexts(NOBODY_UID),
+            "metricsExporterSidecar": {"securityContexts": {"container": CONTAINER}},
+        },
+    }
+
+
+def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "core": {"load_examples": str(inputs.load_examples)},
+        # A new DAG file is looked for this often; the default is five minutes after git-sync brought it.
+        "dag_processor": {"refresh_interval": str(inputs.dags.sync_period_seconds)},
+    }
+    if inputs.executor.celery:
+        config["celery"] = {"worker_concurrency": str(inputs.scale.worker_concurrency)}
+    return {"config": config}

@@ -1,0 +1,34 @@
+"""Every version that the program pins. One constant each; nothing else in the repository repeats a number.
+
+A pin that a test compares with another file says so. `# renovate:` lines tell Renovate where newer ones are found.
+"""
+
+# renovate: datasource=pypi depName=pulumi
+PULUMI_CLI = "3.259.0"
+"""Pulumi CLI; equals the SDK pin in requirements.txt (tested). The engine and the SDK speak one protocol version."""
+
+PULUMI_CLI_MINIMUM = "3.221.0"
+"""Oldest CLI that knows resource hooks with the SDK pinned here."""
+
+# renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
+AIRFLOW_CHART = "1.22.0"
+"""Official Airflow Helm chart; `chart/` holds its schema and default values (tested)."""
+
+AIRFLOW_CHART_SHA256 = "1f7d1dfe3d58e2c54899950aba907a43625a18c8b6fb3c54760c21592129a5b6"
+"""SHA-256 of the released `airflow-1.22.0.tgz`: the content is pinned, not only the number."""
+
+# renovate: datasource=docker depName=apache/airflow
+AIRFLOW = "3.2.2"
+"""Airflow that the chart deploys by default; equals the defaults in Pulumi.yaml (tested)."""
+
+# renovate: datasource=docker depName=postgres
+POSTGRES_IMAGE_TAG = "17-bookworm"
+"""Official `postgres` image of the container database. A new major version cannot read the old one's files."""
+
+# renovate: datasource=github-releases depName=kubernetes-sigs/kind
+KIND = "0.33.0"
+"""Kind that `KIND_NODE_IMAGE` was published with."""
+
+# renovate: datasource=docker depName=kindest/node
+KIND_NODE_IMAGE = "kindest/node:v1.35.0"
+"""Kubernetes of the local cluster: the newest minor version that Airflow 3.2.2 is tested on (1.30 to 1.35)."""
