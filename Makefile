@@ -1,0 +1,25 @@
+# Short verbs; each does one thing. STACK=prod chooses another stack for up, preview, verify and ui.
+STACK  ?= dev
+PYTHON ?= python3
+RUN    := .venv/bin/python
+
+.PHONY: dev up preview verify down ui test lint bench
+
+dev: .venv/run                  ## from a clean machine to a finished DAG run
+	$(RUN) -m automation dev
+up preview verify ui: .venv/run ## the same verbs of `python -m automation`
+	$(RUN) -m automation $@ $(STACK)
+down: .venv/run                 ## remove what `make dev` made, and nothing else
+	$(RUN) -m automation down
+test: .venv/test                ## all tests; those that need an engine or a cluster run where these are found
+	$(RUN) -m pytest
+lint: .venv/test
+	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
+bench: .venv/run
+	$(RUN) -m benchmarks
+
+.venv/run: requirements.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
+	$(PYTHON) -m venv .venv && $(RUN) -m pip install -q -r requirements.txt && touch $@
+.venv/test: .venv/run requirements-dev.txt
+	$(RUN) -m pip install -q -r requirements-dev.txt && touch $@

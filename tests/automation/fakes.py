@@ -1,0 +1,329 @@
+"""A cluster and an Airflow that exist in memory, and a clock that only tests turn."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from automation.airflow_api import AirflowApi
+from automation.checks.probe import Outcome
+from automation.checks.scene import Scene
+from automation.deployment import Deployment
+from automation.errors import ClusterRequestFailed
+from automation.kube import ExecResult, Pod, Workload
+from automation.wait import Clock
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
+PASSWORD = "sentinel-password-4711"
+
+OUTPUTS: dict[str, Any] = {
+    "namespace": "airflow",
+    "release_name": "airflow",
+    "kube_context": "kind-airflow",
+    "executor": "CeleryExecutor",
+    "image": "apache/airflow:3.2.2",
+    "api_server_service": "airflow-api-server",
+    "api_server_port": 8080,
+    "admin_username": "admin",
+    "admin_password_secret": "admin-password-1a2b",
+    "database_host": "airflow-postgres",
+    "database_port": 5432,
+    "pooler_host": "",
+    "dags_repository": "https://github.com/apache/airflow.git",
+    "dags_delivery": "git-sync",
+    "dags_sync_period_seconds": 30,
+    "isolation": "wanted",
+    "load_examples": False,
+}
+
+
+class FakeTime:
+    """A clock whose sleep takes no time; `on_sleep` lets the world change while somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.on_sleep: Callable[[float], None] = lambda now: None
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.on_sleep(self.seconds)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.seconds, sleep=self.sleep)
+
+
+def pod(component: str, *, name: str = "", ready: bool = True, reason: str = "", **more: Any) -> Pod:
+    containers = {"worker": ("worker", "git-sync")}.get(component, (component, "git-sync"))
+    return Pod(
+        name=name or f"airflow-{component}-0",
+        labels={"tier": "airflow", "component": component, "release": "airflow"},
+        containers=more.pop("containers", containers),
+        ready=ready,
+        reason=reason,
+        **more,
+    )
+
+
+def workload(component: str, *, desired: int = 1, ready: int = 1, current: bool = True) -> Workload:
+    return Workload(
+        kind="Deployment",
+        name=f"airflow-{component}",
+        labels={"tier": "airflow", "component": component},
+        desired=desired,
+        ready=ready,
+        current=current,
+    )
+
+
+COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
+
+
+@dataclass
+class FakeKube:
+    """`Kube` in memory. network: what a container in a pod meets at a target; the default is open."""
+
+    airflow_port: int = 0
+    found_pods: list[Pod] = field(default_factory=lambda: [pod(component) for component in COMPONENTS])
+    found_workloads: list[Workload] = field(default_factory=lambda: [workload(name) for name in COMPONENTS])
+    commits: dict[str, str] = field(default_factory=dict)
+    network: Callable[[str, str], Outcome] = lambda pod, target: Outcome.OPEN
+    database_variables: list[str] = field(default_factory=list)
+    migrations_exit_code: int = 0
+    secrets: dict[str, Mapping[str, str]] = field(
+        default_factory=lambda: {"admin-password-1a2b": {"password": PASSWORD}}
+    )
+    config_maps: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    new_pods_ready: bool = True
+    created: list[Mapping[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    commands: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
+
+    def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.found_pods if labels.items() <= dict(pod.labels).items())
+
+    def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
+        return tuple(item for item in self.found_workloads if labels.items() <= dict(item.labels).items())
+
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
+        found = next((item for item in self.found_pods if item.name == pod), None)
+        if found is None or container not in found.containers:
+            raise ClusterRequestFailed(f"cannot run a command in {pod}: no container {container}", "look")
+        self.commands.append((pod, container, tuple(command)))
+        if command[0] == "readlink":
+            commit = self.commits.get(pod, COMMIT)
+            return ExecResult(0, f".worktrees/{commit}\n") if commit else ExecResult(1, "")
+        if command[0] == "airflow":
+            return ExecResult(self.migrations_exit_code, "", f"could not connect with {PASSWORD}")
+        script, arguments = command[2], command[3:]
+        if "create_connection" in script:
+            return ExecResult(0, json.dumps({target: self.network(pod, target) for target in arguments[1:]}) + "\n")
+        return ExecResult(0, json.dumps(self.database_variables))
+
+    def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.airflow_port, timeout=seconds)
+
+    def secret(self, name: str) -> Mapping[str, str]:
+        return self.secrets[name]
+
+    def config_map(self, name: str) -> Mapping[str, str]:
+        return self.config_maps.get(name, {})
+
+    def create_pod(self, manifest: Mapping[str, Any]) -> str:
+        self.created.append(manifest)
+        name = f"{manifest['metadata']['generateName']}x"
+        container = manifest["spec"]["containers"][0]["name"]
+        reason = "" if self.new_pods_ready else f"{container}: ImagePullBackOff"
+        self.found_pods.append(
+            Pod(
+                name=name,
+                labels=manifest["metadata"]["labels"],
+                containers=(container,),
+                ready=self.new_pods_ready,
+                reason=reason,
+            )
+        )
+        return name
+
+    def delete_pod(self, name: str) -> None:
+        self.deleted.append(name)
+        self.found_pods = [pod for pod in self.found_pods if pod.name != name]
+
+
+def dag_json(dag_id: str, **more: Any) -> dict[str, Any]:
+    """As the API gives it, and with `details`, `tasks` of its own for the fake."""
+    return {
+        "dag_id": dag_id,
+        "is_paused": True,
+        "timetable_summary": "None",
+        "allowed_run_types": None,
+        "has_import_errors": False,
+        "fileloc": f"/opt/airflow/dags/repo/{dag_id}.py",
+        "bundle_name": "dags-folder",
+        "bundle_version": None,
+        "tags": [],
+        "details": {"catchup": False, "params": {}},
+        "tasks": [{"task_id": "one", "operator_name": "_PythonDecoratedOperator"}],
+        **more,
+    }
+
+
+LOG_HEADER = [
+    {"event": "::group::Log message source details"},
+    {"event": "http://worker:8793/log"},
+    {"event": "::endgroup::"},
+]
+LOG: list[dict[str, str]] = [*LOG_HEADER, {"event": "Task started"}, {"event": "Task finished"}]
+
+
+class FakeAirflow:
+    """A server that answers as far as `AirflowApi` asks. Its state is plain attributes."""
+
+    def __init__(self) -> None:
+        self.dags: dict[str, dict[str, Any]] = {}
+        self.health: dict[str, Any] = {
+            name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        }
+        self.run_states = ["queued", "running", "success"]
+        self.instances = [
+            {"task_id": "one", "map_index": -1, "state": "success", "hostname": "airflow-worker-0", "try_number": 1}
+        ]
+        self.log: list[Any] = LOG
+        self.import_errors: list[dict[str, Any]] = []
+        self.token = "token-1"
+        self.broken_answers: list[int] = []
+        """Statuses to answer with, or 0 to close the connection, before all is well again."""
+        self.paused_history: list[tuple[str, bool]] = []
+        self.triggered: dict[str, str] = {}
+        self.requests: list[str] = []
+        self.logins = 0
+
+    def answer(self, method: str, path: str, body: Any, token: str) -> tuple[int, Any]:
+        path, _, query = path.partition("?")
+        self.requests.append(f"{method} {path}")
+        if path == "/auth/token":
+            self.logins += 1
+            return (201, {"access_token": self.token}) if body["password"] == PASSWORD else (401, {"detail": "no"})
+        if path == "/api/v2/monitor/health":
+            return 200, self.health
+        if token != f"Bearer {self.token}":
+            return 401, {"detail": "Invalid token"}
+        return self._authorised(method, path.removeprefix("/api/v2/").split("/"), body, query)
+
+    def _authorised(self, method: str, parts: list[str], body: Any, query: str) -> tuple[int, Any]:
+        match method, parts:
+            case "GET", ["importErrors"]:
+                return 200, {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
+            case "GET", ["dags"]:
+                numbers = dict(part.split("=") for part in query.split("&"))
+                start, size = int(numbers["offset"]), int(numbers["limit"])
+                found = list(self.dags.values())
+                return 200, {"dags": found[start : start + size], "total_entries": len(found)}
+        if parts[1] not in self.dags:
+            return 404, {"detail": f"The Dag with ID: `{parts[1]}` was not found"}
+        dag = self.dags[parts[1]]
+        match method, parts[2:]:
+            case "GET", []:
+                return 200, dag
+            case "GET", ["details"]:
+                return 200, dag["details"]
+            case "GET", ["tasks"]:
+                return 200, {"tasks": dag["tasks"]}
+            case "PATCH", []:
+                dag["is_paused"] = body["is_paused"]
+                self.paused_history.append((dag["dag_id"], body["is_paused"]))
+                return 200, dag
+            case "POST", ["dagRuns"]:
+                if body["dag_run_id"] in self.triggered:
+                    return 409, {"detail": "exists"}
+                self.triggered[body["dag_run_id"]] = dag["dag_id"]
+                return 200, {"dag_run_id": body["dag_run_id"], "state": "queued"}
+            case "GET", ["dagRuns", _]:
+                state = self.run_states[0] if dag["is_paused"] else self.run_states.pop(0)
+                if not self.run_states:
+                    self.run_states.append(state)
+                return 200, {"state": state}
+            case "GET", ["dagRuns", _, "taskInstances"]:
+                return 200, {"task_instances": self.instances, "total_entries": len(self.instances)}
+            case "GET", ["dagRuns", _, "taskInstances", _, "logs", _]:
+                return 200, {"content": self.log, "continuation_token": None}
+        return 405, {"detail": "not in the fake"}
+
+    @contextmanager
+    def serving(self) -> Iterator[int]:
+        """The port it listens on."""
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                if fake.broken_answers:
+                    status = fake.broken_answers.pop(0)
+                    if not status:
+                        self.close_connection = True
+                        return
+                    self.reply(status, {})
+                    return
+                self.reply(*fake.answer(self.command, self.path, body, self.headers.get("Authorization", "")))
+
+            do_GET = do_POST = do_PATCH = handle_any  # noqa: N815 - names that http.server asks for
+
+            def reply(self, status: int, content: Any) -> None:
+                text = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            try:
+                yield server.server_address[1]
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+@dataclass
+class World:
+    """All of it together, and the scene that checks see."""
+
+    kube: FakeKube
+    airflow: FakeAirflow
+    time: FakeTime
+    lines: list[str] = field(default_factory=list)
+
+    def scene(self, **changed: Any) -> Scene:
+        deployment = Deployment.of({**OUTPUTS, **changed})
+        api = AirflowApi(
+            lambda: self.kube.connect("airflow-api-server-0", 8080, seconds=5),
+            "admin",
+            lambda: PASSWORD,
+            clock=self.time.clock,
+        )
+        return Scene(
+            deployment=deployment,
+            kube=self.kube,
+            api=api,
+            timeout_seconds=60,
+            clock=self.time.clock,
+            on_progress=self.lines.append,
+        )
+
+
+def isolated(pod: str, target: str) -> Outcome:
+    """A network in which workers have no way to the database."""
+    database = target.startswith(("airflow-postgres:", "airflow-pgbouncer:"))
+    return Outcome.TIMED_OUT if "worker" in pod and database else Outcome.OPEN

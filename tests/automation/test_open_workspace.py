@@ -1,0 +1,216 @@
+"""Files that the engine works on, and where state and passphrase are."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
+from automation.folder import Folder, short_name, write_file
+from automation.workspace import backend_url, passphrase_file, prepare_backend, prepare_work_dir
+
+PROJECT = """\
+name: airflow
+runtime:
+  name: python
+  options:
+    toolchain: pip
+    virtualenv: .venv
+config:
+  imageTag: {type: string, default: "3.10"}
+"""
+STACK = """\
+# A comment that stays where it is.
+config:
+  airflow:imageTag: 3.10   # looks like a number
+  airflow:when: 2024-01-01
+"""
+SALT = "v1:abc=:v1:def:ghi=="
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    (tmp_path / "Pulumi.dev.yaml").write_text(STACK)
+    return tmp_path
+
+
+def test_program_and_its_python_are_where_they_were(project: Path) -> None:
+    (project / ".venv").mkdir()
+    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    assert made["main"] == str(project)
+    assert made["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(project / ".venv")}}
+    assert made["config"] == yaml.safe_load(PROJECT)["config"]
+    assert made["name"] == "airflow"
+
+
+def test_without_the_projects_environment_the_running_one_is_taken(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", "/some/venv")
+    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    assert made["runtime"]["options"]["virtualenv"] == "/some/venv"
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    assert made["runtime"]["options"] == {"toolchain": "pip"}
+
+
+def test_short_form_of_the_runtime_is_understood(project: Path) -> None:
+    (project / "Pulumi.yaml").write_text("name: airflow\nruntime: python\n")
+    (project / ".venv").mkdir()
+    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    assert made["runtime"] == {"name": "python", "options": {"virtualenv": str(project / ".venv")}}
+
+
+def test_committed_files_are_not_touched(project: Path) -> None:
+    work_dir = prepare_work_dir(project, "dev")
+    with (work_dir / "Pulumi.dev.yaml").open("a") as file:
+        file.write(f"encryptionsalt: {SALT}\n")
+    prepare_work_dir(project, "dev")
+    assert (project / "Pulumi.yaml").read_text() == PROJECT
+    assert (project / "Pulumi.dev.yaml").read_text() == STACK
+
+
+def test_copy_of_the_stacks_file_is_as_it_is_written(project: Path) -> None:
+    """Written anew, 3.10 would become 3.1."""
+    assert (prepare_work_dir(project, "dev") / "Pulumi.dev.yaml").read_text() == STACK
+
+
+def test_salt_that_the_engine_wrote_is_kept_and_config_is_refreshed(project: Path) -> None:
+    copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
+    copy.write_text(f"{STACK}encryptionsalt: {SALT}\n")
+    (project / "Pulumi.dev.yaml").write_text(STACK.replace("3.10 ", "3.20 "))
+    for _ in range(2):
+        prepare_work_dir(project, "dev")
+        assert copy.read_text().startswith(STACK.replace("3.10 ", "3.20 "))
+        assert yaml.safe_load(copy.read_text())["encryptionsalt"] == SALT
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}\n", "config: {}\n...\n"])
+def test_salt_is_kept_beside_any_form_of_file(project: Path, text: str) -> None:
+    (project / "Pulumi.dev.yaml").write_text(text)
+    copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
+    write_file(copy, f"encryptionsalt: {SALT}\n")
+    prepare_work_dir(project, "dev")
+    assert yaml.safe_load(copy.read_text()) == {**(yaml.safe_load(text) or {}), "encryptionsalt": SALT}
+
+
+@pytest.mark.parametrize("key", ["encryptionsalt", "secretsprovider", "encryptedkey"])
+def test_what_the_committed_file_says_of_encryption_wins(project: Path, key: str) -> None:
+    copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
+    copy.write_text(f"{STACK}encryptionsalt: old\nsecretsprovider: old\n")
+    (project / "Pulumi.dev.yaml").write_text(f"{STACK}{key}: new\n")
+    prepare_work_dir(project, "dev")
+    found = yaml.safe_load(copy.read_text())
+    assert {name: found[name] for name in found if name != "config"} == {key: "new"}
+
+
+def test_stack_without_a_file_is_an_error_that_names_those_with_one(project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text(STACK)
+    with pytest.raises(StackUnknown, match=r"stack nope has no file Pulumi.nope.yaml.*dev, prod"):
+        prepare_work_dir(project, "nope")
+    assert not (project / ".dev").exists()
+
+
+def test_file_that_is_not_yaml_is_an_error_that_quotes_nothing(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config:\n  secret: 'sentinel\n")
+    with pytest.raises(FileInvalid) as raised:
+        prepare_work_dir(project, "dev")
+    assert "Pulumi.dev.yaml" in str(raised.value)
+    assert "sentinel" not in str(raised.value)
+    (project / "Pulumi.dev.yaml").write_text("- a\n")
+    with pytest.raises(FileInvalid, match="expected a map, found list"):
+        prepare_work_dir(project, "dev")
+
+
+@pytest.mark.parametrize("name", ["", "../x", ".hidden", "a b", "-x", "a/../.."])
+def test_name_that_could_leave_the_folder_is_refused(project: Path, name: str) -> None:
+    with pytest.raises(StackUnknown):
+        prepare_work_dir(project, name)
+
+
+@pytest.mark.parametrize("name", ["state", "pulumi", "passphrase", "cluster"])
+def test_name_of_something_else_in_the_folder_is_refused(project: Path, name: str) -> None:
+    with pytest.raises(StackUnknown, match="another use"):
+        Folder(project).work(name)
+
+
+def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
+    assert short_name("acme/airflow/prod") == "prod"
+
+
+def test_backend_is_the_variable_else_the_projects_else_the_local_folder(project: Path) -> None:
+    local = (project / ".dev" / "state").as_uri()
+    assert backend_url(project, {}) == local
+    assert backend_url(project, {"PULUMI_BACKEND_URL": "s3://bucket"}) == "s3://bucket"
+    (project / "Pulumi.yaml").write_text(f"{PROJECT}backend: {{url: 'gs://bucket'}}\n")
+    assert backend_url(project, {}) == "gs://bucket"
+    assert backend_url(project, {"PULUMI_BACKEND_URL": "s3://bucket"}) == "s3://bucket"
+
+
+def test_asking_for_the_backend_makes_nothing(project: Path) -> None:
+    backend_url(project, {})
+    assert not (project / ".dev").exists()
+
+
+def test_local_backend_exists_and_has_a_passphrase(project: Path) -> None:
+    backend = prepare_backend(project, "dev", {})
+    assert (project / ".dev" / "state").is_dir()
+    assert backend.env == {
+        "PULUMI_BACKEND_URL": (project / ".dev" / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(project / ".dev" / "passphrase"),
+    }
+
+
+def test_folder_of_a_local_backend_that_is_given_is_made_too(project: Path, tmp_path: Path) -> None:
+    prepare_backend(project, "dev", {"PULUMI_BACKEND_URL": (tmp_path / "my state").as_uri()})
+    assert (tmp_path / "my state").is_dir()
+
+
+@pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
+@pytest.mark.parametrize("value", ["something", ""])
+def test_passphrase_that_is_given_is_left_to_the_engine(project: Path, name: str, value: str) -> None:
+    """An empty one is one: the engine takes it."""
+    backend = prepare_backend(project, "dev", {name: value})
+    assert set(backend.env) == {"PULUMI_BACKEND_URL"}
+    assert not (project / ".dev" / "passphrase").exists()
+
+
+def test_shared_backend_gets_no_passphrase_that_only_this_machine_has(project: Path) -> None:
+    with pytest.raises(PassphraseMissing, match=r"s3 backend.*--secrets-provider"):
+        prepare_backend(project, "dev", {"PULUMI_BACKEND_URL": "s3://bucket"})
+    assert not (project / ".dev" / "passphrase").exists()
+    (project / "Pulumi.dev.yaml").write_text(f"{STACK}secretsprovider: awskms://alias/x\n")
+    assert prepare_backend(project, "dev", {"PULUMI_BACKEND_URL": "s3://bucket"}).env == {}
+    assert prepare_backend(project, "dev", {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}).env == {}
+
+
+def test_passphrase_is_made_once_long_and_for_the_owner_alone(project: Path) -> None:
+    path = passphrase_file(project)
+    text = path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(text) >= 43
+    assert text == text.strip()
+    assert passphrase_file(project).read_text() == text
+
+
+def test_two_projects_have_two_passphrases(tmp_path: Path) -> None:
+    assert passphrase_file(tmp_path / "a").read_text() != passphrase_file(tmp_path / "b").read_text()
+
+
+def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    write_file(path, "old")
+
+    def no_space(source: str, target: Path) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.replace", no_space)
+    with pytest.raises(OSError, match="no space"):
+        write_file(path, "new")
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]
