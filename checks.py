@@ -32,7 +32,8 @@ def shown(value: Any) -> str:
 
 def one_line(text: str) -> str:
     """Printable text without white space at its ends."""
-    return _matching(text, r"\S|\S[^\x00-\x1f\x7f]*\S", "one line of text without white space at its ends")
+    end = r"[^\s\x00-\x1f\x7f]"
+    return _matching(text, rf"{end}([^\x00-\x1f\x7f]*{end})?", "one line of text without white space at its ends")
 
 
 def path(text: str) -> str:
@@ -78,8 +79,9 @@ def email(text: str) -> str:
 def image_repository(text: str) -> str:
     """An image reference without tag and digest (github.com/distribution/reference)."""
     component = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
-    host = r"([A-Za-z0-9.-]+(:[0-9]+)?/)?"
-    return _matching(text, rf"{host}{component}(/{component})*", "an image without tag, such as apache/airflow")
+    # A first part is a host only with a dot or a port in it; see `images.registry_host`.
+    host = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|localhost)(:[0-9]+)?/"
+    return _matching(text, rf"({host})?{component}(/{component})*", "an image without tag, such as apache/airflow")
 
 
 def image_tag(text: str) -> str:

@@ -28,7 +28,7 @@ from components.airflow_platform import (
     IsolationArgs,
 )
 from components.chart_archive import chart_archive
-from components.chart_defaults import chart_values, schema_problems
+from components.chart_defaults import chart_schema, chart_values, schema_problems
 from components.dags import Dags, DagsDelivery
 from components.database import Database, SslMode
 from components.executor import Executor
@@ -110,10 +110,10 @@ def check(project: Path, stack: str) -> None:
 def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
     """Config as the engine would give it to the program, and the keys that are encrypted (their value is "").
 
-    Raises SettingsError where a file is missing or not YAML.
+    Raises SettingsError where a file is missing, not YAML or not a map.
     """
-    schema = _read_yaml(project / "Pulumi.yaml", stack).get("config", {})
-    given = _read_yaml(project / f"Pulumi.{stack}.yaml", stack).get("config") or {}
+    schema = _read_config(project / "Pulumi.yaml", stack)
+    given = _read_config(project / f"Pulumi.{stack}.yaml", stack)
     config = {f"{PROJECT}:{key}": _as_config(entry["default"]) for key, entry in schema.items() if "default" in entry}
     secret_keys = set()
     for key, value in given.items():
@@ -131,7 +131,8 @@ def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> 
     return _parse(config, set(secret_keys), stack, unread=set())
 
 
-def _read_yaml(path: Path, stack: str) -> dict[str, Any]:
+def _read_config(path: Path, stack: str) -> dict[str, Any]:
+    """The map `config` of a project's or a stack's file."""
     try:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError:
@@ -143,7 +144,10 @@ def _read_yaml(path: Path, stack: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise SettingsError(stack, [f"expected YAML in {path.name}{place}. Mend it in an editor"]) from None
-    return content or {}
+    config = content.get("config") if isinstance(content, Mapping) else content
+    if not isinstance(config or {}, dict):
+        raise SettingsError(stack, [f"expected a map `config` in {path.name}. Mend it in an editor"])
+    return config or {}
 
 
 def _as_config(value: Any) -> str:
@@ -161,10 +165,17 @@ class _Reader:
         self._secret_keys = {key.removeprefix(prefix) for key in secret_keys}
         self._unread = {key.removeprefix(prefix) for key in unread}
         self._read: set[str] = set()
+        self._bad: set[str] = set()
         self.problems: list[str] = []
 
-    def problem(self, key: str, text: str, mend: str | None = None) -> None:
-        """Notes one problem; `mend` is the command that mends it, by default one that sets the key."""
+    def problem(self, key: str, text: str, mend: str | None = None, *, one_of_many: bool = False) -> None:
+        """Notes one problem; `mend` is the command that mends it, by default one that sets the key.
+
+        A key's first problem is its only one, because the rest follow from it; but for `one_of_many` in a list or map.
+        """
+        if key in self._bad and not one_of_many:
+            return
+        self._bad.add(key)
         secret = " --secret" if key in SECRET_KEYS else ""
         command = mend or f"pulumi config set{secret} {PROJECT}:{key} VALUE"
         self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
@@ -232,7 +243,8 @@ class _Reader:
                     )
                 )
             except ValueError as error:
-                self.problem(key, str(error), f"pulumi config set --path '{PROJECT}:{key}[0]' VALUE")
+                mend = f"pulumi config set --path '{PROJECT}:{key}[0]' VALUE"
+                self.problem(key, str(error), mend, one_of_many=True)
         return tuple(values)
 
     def mapping(self, key: str) -> dict[str, Any]:
@@ -262,6 +274,11 @@ class _Reader:
         self._read.add(key)
         if key not in self._config:
             self.problem(key, "expected a value, found none: Pulumi.yaml of this project holds the defaults")
+            return ""
+        if key in self._secret_keys and key not in SECRET_KEYS:
+            # Nothing downstream would keep it secret, messages included.
+            mend = f"pulumi config set --plaintext {PROJECT}:{key} VALUE"
+            self.problem(key, "expected plain text, which is not kept secret, found an encrypted value", mend)
             return ""
         return self._config[key]
 
@@ -303,7 +320,7 @@ def _platform(read: _Reader) -> AirflowPlatformArgs:
         database=_database(read, isolation.mode),
         pgbouncer=pgbouncer,
         migration_timeout_seconds=read.integer("migrationTimeoutSeconds", 30, 86400),
-        release_timeout_seconds=read.integer("releaseTimeoutSeconds", _WARM_SHUTDOWN_SECONDS + 1, 7200),
+        release_timeout_seconds=_release_timeout(read, executor),
         task_logs=_task_logs(read, executor),
         scale=Scale(
             api_server=read.integer("apiServerReplicas", 1, 50),
@@ -368,7 +385,7 @@ def _ssh_access(
     username: str | None,
     token: Secret | None,
 ) -> None:
-    if key is None and not any(text.startswith(f"{PROJECT}:gitSshPrivateKey:") for text in read.problems):
+    if key is None:
         read.problem(
             "gitSshPrivateKey",
             "expected a private key, because airflow:dagsRepository is an SSH repository, found none",
@@ -432,7 +449,7 @@ def _database(read: _Reader, isolation: Isolation) -> ContainerDatabase | Extern
                 f"pulumi config set {PROJECT}:database external",
             )
         return ContainerDatabase(storage_gib=storage_gib)
-    if password is None and not any(text.startswith(f"{PROJECT}:databasePassword:") for text in read.problems):
+    if password is None:
         read.problem("databasePassword", "expected a value with airflow:database external, found none")
     if isolation is not Isolation.OFF and not cidrs:
         read.problem(
@@ -481,10 +498,23 @@ def _task_logs(read: _Reader, executor: Executor) -> TaskLogs:
     return logs
 
 
+def _release_timeout(read: _Reader, executor: Executor) -> int:
+    """A worker with a volume of its own is replaced only when it has gone, and it goes when its tasks have ended."""
+    seconds = read.integer("releaseTimeoutSeconds", 60, 7200)
+    own_volume = read.choice("taskLogs", TaskLogStore) is TaskLogStore.WORKER
+    if executor.celery and own_volume and seconds <= _WARM_SHUTDOWN_SECONDS:
+        read.problem(
+            "releaseTimeoutSeconds",
+            f"expected more than {_WARM_SHUTDOWN_SECONDS} with airflow:taskLogs worker, found {seconds}: a worker may "
+            "take so long to end its tasks",
+        )
+    return seconds
+
+
 def _helm_values(read: _Reader) -> dict[str, Any]:
     given = read.mapping("helmValues")
     if given:
-        found = helm_value_problems(given, chart_values()) or schema_problems(given)
+        found = helm_value_problems(given, chart_values(), chart_schema()) or schema_problems(given)
         for text in found:
-            read.problem("helmValues", text, "edit it in Pulumi.STACK.yaml")
+            read.problem("helmValues", text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
     return given

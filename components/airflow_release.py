@@ -13,9 +13,11 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.cluster_client import core_api
 from components.helm_values import with_helm_values
 from components.kubernetes_records import KubernetesRecords
 from components.release_record import repair_before_create, repair_before_update
+from components.unready_pods import unready_pods
 from components.values import ReleaseInputs, airflow_values
 
 TYPE: Final = "airflow:index:AirflowRelease"
@@ -65,23 +67,24 @@ class AirflowRelease(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
 
-        def records(hook: pulumi.ResourceHookArgs) -> tuple[KubernetesRecords, Mapping[str, Any]]:
-            inputs = hook.new_inputs or {}
-            found = KubernetesRecords(
-                kubeconfig=args.kubeconfig,
-                context=args.kube_context,
-                namespace=str(inputs["namespace"]),
-                release=RELEASE_NAME,
-            )
-            return found, inputs["values"]
+        def records(inputs: Mapping[str, Any]) -> KubernetesRecords:
+            api = core_api(args.kubeconfig, args.kube_context)
+            return KubernetesRecords(api, str(inputs["namespace"]), RELEASE_NAME)
 
         def before_create(hook: pulumi.ResourceHookArgs) -> None:
-            kept, values = records(hook)
-            _tell(repair_before_create(kept, own_secrets(values), RELEASE_NAME), self)
+            inputs = hook.new_inputs or {}
+            own = own_secrets(inputs["values"])
+            _tell(repair_before_create(records(inputs), own, RELEASE_NAME), self)
 
         def before_update(hook: pulumi.ResourceHookArgs) -> None:
-            kept, _ = records(hook)
-            _tell(repair_before_update(kept, RELEASE_NAME), self)
+            _tell(repair_before_update(records(hook.new_inputs or {}), RELEASE_NAME), self)
+
+        def on_error(hook: pulumi.ErrorHookArgs) -> bool:
+            api = core_api(args.kubeconfig, args.kube_context)
+            namespace = str((hook.new_inputs or {})["namespace"])
+            pods = api.list_namespaced_pod(namespace, label_selector=f"release={RELEASE_NAME}").items
+            _tell(unready_pods(map(api.api_client.sanitize_for_serialization, pods)), self)
+            return False  # the engine is not to try again
 
         self.release = k8s.helm.v3.Release(
             name,
@@ -91,7 +94,7 @@ class AirflowRelease(pulumi.ComponentResource):
             values=with_helm_values(airflow_values(args.inputs), args.helm_values),
             timeout=args.timeout_seconds,
             skip_await=False,
-            # Left in place, what failed tells its reason and the next update mends it; rolled back, it would be gone.
+            # Left in place, what failed can be looked at, and the next update mends it; rolled back, it would be gone.
             atomic=False,
             cleanup_on_fail=False,
             max_history=_MAX_HISTORY,
@@ -104,6 +107,7 @@ class AirflowRelease(pulumi.ComponentResource):
                 hooks=pulumi.ResourceHookBinding(
                     before_create=[pulumi.ResourceHook(f"{name}-take-over", before_create)],
                     before_update=[pulumi.ResourceHook(f"{name}-unlock", before_update)],
+                    on_error=[pulumi.ErrorHook(f"{name}-unready-pods", on_error)],
                 ),
             ),
         )

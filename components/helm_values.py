@@ -16,14 +16,19 @@ OWNED: Final[Mapping[str, str]] = {
     "allowPodLaunching": "nothing: workers must not create pods",
     "apiSecretKeySecretName": "airflow:apiSecretKey",
     "apiServer.replicas": "airflow:apiServerReplicas",
+    "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
+    "apiServer.waitForMigrations": "nothing: the program migrates before the release",
+    "config.celery.worker_concurrency": "airflow:workerConcurrency",
     "config.core.executor": "airflow:executor",
     "config.core.load_examples": "airflow:loadExamples",
+    "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery",
     "config.kubernetes_executor.worker_container_repository": "airflow:imageRepository",
     "config.kubernetes_executor.worker_container_tag": "airflow:imageTag",
     "createUserJob": "airflow:adminUsername and airflow:adminPassword",
     "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery",
     "dagProcessor.replicas": "airflow:dagProcessorReplicas",
     "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
+    "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",
     "dags.gitSync": "the keys airflow:dags…",
     "data": "the keys airflow:database…",
     "defaultAirflowDigest": "airflow:imageDigest",
@@ -45,23 +50,29 @@ OWNED: Final[Mapping[str, str]] = {
     "networkPolicies": "airflow:networkIsolation",
     "pgbouncer.configSecretName": "airflow:pgbouncerEnabled",
     "pgbouncer.enabled": "airflow:pgbouncerEnabled",
+    "pgbouncer.metricsExporterSidecar.statsSecretKey": "airflow:pgbouncerEnabled",
     "pgbouncer.metricsExporterSidecar.statsSecretName": "airflow:pgbouncerEnabled",
     "pgbouncer.replicas": "airflow:pgbouncerReplicas",
+    "ports": "nothing: the ports are fixed, and the network policies are made for them",
     "postgresql": "airflow:database",
     "redis.enabled": "airflow:executor",
     "redis.password": "airflow:redisPassword",
     "redis.passwordSecretName": "airflow:redisPassword",
+    "redis.safeToEvict": "nothing: an eviction must not lose the queue",
     "scheduler.replicas": "airflow:schedulerReplicas",
     "scheduler.safeToEvict": "nothing: an eviction must not stop it",
+    "scheduler.waitForMigrations": "nothing: the program migrates before the release",
     "triggerer.persistence": "nothing: as a StatefulSet it could not leave a broken image",
     "triggerer.replicas": "airflow:triggererReplicas",
     "triggerer.safeToEvict": "nothing: an eviction must not stop it",
+    "triggerer.waitForMigrations": "nothing: the program migrates before the release",
     "useStandardNaming": "nothing: the names of the Services are fixed",
     "webserverSecretKey": "airflow:apiSecretKey",
     "webserverSecretKeySecretName": "airflow:apiSecretKey",
     "workers.celery.persistence": "airflow:taskLogs",
     "workers.celery.replicas": "airflow:workerReplicas",
     "workers.celery.safeToEvict": "nothing: an eviction must not kill a task",
+    "workers.celery.waitForMigrations": "nothing: the program migrates before the release",
     "workers.kubernetes.safeToEvict": "nothing: an eviction must not kill a task",
 }
 """Paths that the program sets itself, and the config key that does it instead."""
@@ -85,6 +96,8 @@ APPENDED: Final = (
 )
 """Lists that the program fills too: a user's entries come after its own, instead of in their place."""
 
+SELECTED_LABELS: Final = ("tier", "release", "component")
+"""Pod labels by which network policies tell pods apart; the chart sets them."""
 
 MANAGED_VARIABLES: Final = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
@@ -100,17 +113,24 @@ MANAGED_VARIABLES: Final = (
 """Beginnings of variables that the program sets, or keeps from a container on purpose."""
 
 
-def problems(helm_values: Mapping[str, Any], chart_values: Mapping[str, Any]) -> list[str]:
+def problems(
+    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], chart_schema: Mapping[str, Any]
+) -> list[str]:
     """What is wrong with `helm_values`, a sentence each; none where it is good.
 
-    chart_values: the chart's own values.yaml. A key that it does not know is an error where it lists keys at all.
+    chart_values, chart_schema: the chart's own values.yaml and values.schema.json. A key that neither knows is an error
+    where values.yaml lists keys at all; it leaves some out that have no default.
     """
     found = []
     for path in _paths(helm_values):
         owner = _owner(path)
         if owner is not None:
             found.append(f"{path} is set by the program; use {owner}")
-    found += [f"{path} is not a value of the chart" for path in _unknown(helm_values, chart_values)]
+        elif _holds_own(path) and not isinstance(_get(helm_values, path), Mapping):
+            found.append(f"{path} holds values that the program sets; give a map of the others")
+        elif path.endswith(tuple(f"labels.{label}" for label in SELECTED_LABELS)):
+            found.append(f"{path} is set by the chart, and network policies tell pods apart by it")
+    found += [f"{path} is not a value of the chart" for path in _unknown(helm_values, chart_values, chart_schema)]
     return found + _managed_variables(helm_values)
 
 
@@ -119,14 +139,18 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
     result = merged(values, helm_values)
     for path in APPENDED:
         own, users = _get(values, path), _get(helm_values, path)
-        if isinstance(own, list) and isinstance(users, list):
-            result = merged(result, _nested(path, [*own, *users]))
+        if isinstance(own, list):
+            result = merged(result, _nested(path, [*own, *(users or ())]))
     return result
 
 
 def _owner(path: str) -> str | None:
     parts = path.split(".")
     return next((OWNED[".".join(parts[:n])] for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in OWNED), None)
+
+
+def _holds_own(path: str) -> bool:
+    return any(own.startswith(f"{path}.") for own in (*OWNED, *APPENDED))
 
 
 def _paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -139,28 +163,48 @@ def _paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield path
 
 
-def _unknown(values: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _unknown(
+    values: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
+    properties = schema.get("properties", {})
     for key, value in values.items():
         path = f"{prefix}{key}"
-        if key not in known:
+        if key not in known and key not in properties:
             # airflow.cfg has more sections and options than the chart's defaults name.
             if not path.startswith("config."):
                 yield path
-        elif isinstance(value, Mapping) and isinstance(known[key], Mapping) and known[key]:
-            yield from _unknown(value, known[key], f"{path}.")
+        elif isinstance(value, Mapping) and isinstance(known.get(key), Mapping) and known[key]:
+            yield from _unknown(value, known[key], properties.get(key, {}), f"{path}.")
 
 
 def _managed_variables(helm_values: Mapping[str, Any]) -> list[str]:
-    found = []
-    for path, field in (*((path, "name") for path in APPENDED if path.endswith("env")), ("secret", "envName")):
-        for entry in _get(helm_values, path) or ():
-            name = str(entry.get(field)) if isinstance(entry, Mapping) else ""
-            if name.startswith(MANAGED_VARIABLES):
-                found.append(f"{path} may not set {name}: the program does")
-    for path in ("extraEnv", "extraEnvFrom"):
+    """Managed variables in lists of variables, in templates, and as options of airflow.cfg."""
+    set_at = [*_variables(helm_values), *_options(helm_values)]
+    for path in ("extraEnv", "extraEnvFrom", "podTemplate"):
         text = str(helm_values.get(path) or "")
-        found += [f"{path} may not set {name}: the program does" for name in MANAGED_VARIABLES if name in text]
-    return found
+        set_at += [(path, name) for name in MANAGED_VARIABLES if name in text]
+    managed = [(path, name) for path, name in set_at if name.startswith(MANAGED_VARIABLES) and _owner(path) is None]
+    return [f"{path} may not set {name}: the program does" for path, name in managed]
+
+
+def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Path and variable of each option of airflow.cfg."""
+    config = helm_values.get("config")
+    for section, options in (config if isinstance(config, Mapping) else {}).items():
+        for option in options if isinstance(options, Mapping) else ():
+            yield f"config.{section}.{option}", f"AIRFLOW__{section}__{option}".upper()
+
+
+def _variables(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Path and name of each list entry that has a name, at any depth: every variable is one."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _variables(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, Mapping):
+                yield from ((path, str(item[field])) for field in ("name", "envName") if field in item)
+            yield from _variables(item, path)
 
 
 def _get(values: Mapping[str, Any], path: str) -> Any:

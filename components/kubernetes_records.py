@@ -9,18 +9,10 @@ from components.release_record import Revision, decode, encode
 
 
 class KubernetesRecords:
-    """The records of one release.
+    """The records of one release. api: client of the core API group."""
 
-    kubeconfig: path, or None for the one that kubectl would use. context: its name, never the current one.
-    """
-
-    def __init__(self, *, kubeconfig: str | None, context: str, namespace: str, release: str) -> None:
-        # Imported here: only an update that changes the release pays for it.
-        from kubernetes import client, config
-
-        api_client = config.new_client_from_config(config_file=kubeconfig, context=context)  # type: ignore[no-untyped-call]
-        self._api: Any = client.CoreV1Api(api_client)
-        self._namespace, self._release = namespace, release
+    def __init__(self, api: Any, namespace: str, release: str) -> None:
+        self._api, self._namespace, self._release = api, namespace, release
 
     def list(self) -> list[Revision]:
         found = self._api.list_namespaced_secret(

@@ -4,8 +4,8 @@ Helm keeps a record per revision in a Secret `sh.helm.release.v1.NAME.vN`. When 
 is stopped, the record stays `pending-…`, and every later attempt is refused: "cannot re-use a name that is still in
 use", "another operation is in progress". What the interrupted update left in the cluster is sound all the same; only
 the record must give way. Before a create, the records of an unfinished install are removed: Helm then takes over each
-object that carries its label and the release's name. Before an update, a pending record is marked `failed`, as Helm
-itself does when it is stopped gently. No other object is touched.
+object that carries its label and the release's name. Before an update, the record is made one that Helm starts from:
+no longer pending, and with everything that the unfinished revisions may have changed. No other object is touched.
 
 A record is repaired only if it is this stack's: the values that it holds name one of the stack's own Secrets.
 """
@@ -19,7 +19,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from components.manifest_union import manifest_union
+
 _PENDING: Final = "pending-"
+_DEPLOYED: Final = "deployed"
+_FAILED: Final = "failed"
+_SUPERSEDED: Final = "superseded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +94,34 @@ def repair_before_create(records: Records, own_secrets: Iterable[str], release: 
 
 
 def repair_before_update(records: Records, release: str) -> list[str]:
-    """Lets Helm upgrade a release whose newest revision is still pending. Returns what was done."""
-    done = []
-    for revision in records.list():
-        if revision.status.startswith(_PENDING):
-            content = json.loads(json.dumps(revision.content))
-            content["info"]["status"] = "failed"
-            content["info"]["description"] = "interrupted; marked as failed by the next update"
-            records.write(revision, content, "failed")
-            done.append(
-                f"marked revision {revision.number} of Helm release {release} as failed: an interrupted update left it "
-                f"{revision.status}"
-            )
-    return done
+    """Lets Helm upgrade a release whose newest revision did not come to its end. Returns what was done, in sentences.
+
+    Helm then starts from what every revision since the last deployed one may have changed (see `manifest_union`).
+    """
+    revisions = sorted(records.list(), key=lambda revision: revision.number)
+    if not revisions or revisions[-1].status == _DEPLOYED:
+        return []
+    newest = revisions[-1]
+    deployed = next((revision for revision in reversed(revisions) if revision.status == _DEPLOYED), None)
+    if deployed is None:
+        # The first install: Helm starts from the newest revision, once it is not pending.
+        if newest.status.startswith(_PENDING):
+            records.write(newest, _as(newest.content, _FAILED), _FAILED)
+    else:
+        unfinished = [revision for revision in revisions if revision.number >= deployed.number]
+        union = manifest_union(str(revision.content["manifest"]) for revision in unfinished)
+        records.write(newest, _as({**newest.content, "manifest": union}, _DEPLOYED), _DEPLOYED)
+        records.write(deployed, _as(deployed.content, _SUPERSEDED), _SUPERSEDED)
+    return [
+        f"Helm release {release}: revision {newest.number} did not come to its end ({newest.status}); this update "
+        "replaces all that it changed"
+    ]
+
+
+def _as(content: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """A record's content with another status."""
+    description = "did not come to its end; repaired by the next update" if status != _SUPERSEDED else "superseded"
+    return {**content, "info": {**content["info"], "status": status, "description": description}}
 
 
 def _is_own(revision: Revision, own_secrets: set[str]) -> bool:

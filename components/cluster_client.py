@@ -1,0 +1,14 @@
+"""The Kubernetes API for the few things that happen outside the provider: see `airflow_release`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def core_api(kubeconfig: str | None, context: str) -> Any:
+    """Client of the core API group at `context` of `kubeconfig` (None: the one that kubectl would use)."""
+    # Imported here: only an update that changes the release pays for it.
+    from kubernetes import client, config
+
+    api_client = config.new_client_from_config(config_file=kubeconfig, context=context)  # type: ignore[no-untyped-call]
+    return client.CoreV1Api(api_client)
