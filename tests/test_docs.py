@@ -1,0 +1,272 @@
+"""The documents say what is there: links, commands, config keys, code, components, policies."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+import outputs
+import settings
+from automation.__main__ import main as command_line
+from components.chart_defaults import chart_schema, chart_values, schema_problems
+from components.executor import Executor
+from components.helm_values import problems
+from components.network_policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
+from components.release_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
+from docs import generate_configuration
+from tests.conftest import Recorder
+from tests.samples import ROOT, ssh_private_key
+
+_BLOCK: Final = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
+_SPAN: Final = re.compile(r"`([^`\n]+)`")
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_ADR_LINES: Final = 40
+
+
+def _documents() -> list[Path]:
+    folders = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return sorted([*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))])
+
+
+DOCUMENTS: Final = _documents()
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def _blocks(document: Path, language: str) -> list[str]:
+    return [body for found, body in _BLOCK.findall(document.read_text()) if found == language]
+
+
+def _code(document: Path) -> str:
+    """All that is set as code, in blocks and in lines."""
+    text = document.read_text()
+    return "\n".join([*(body for _, body in _BLOCK.findall(text)), *_SPAN.findall(_BLOCK.sub("", text))])
+
+
+def _every(language: str) -> list[tuple[Path, str]]:
+    return [(document, body) for document in DOCUMENTS for body in _blocks(document, language)]
+
+
+def _anchors(document: Path) -> set[str]:
+    """Anchors that GitHub makes of headings: lower case, spaces as hyphens, without punctuation."""
+    headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_documents_are_found() -> None:
+    names = {str(path.relative_to(ROOT)) for path in DOCUMENTS}
+    assert {"README.md", "docs/architecture.md", "docs/configuration.md", "docs/runbooks/rotate-keys.md"} <= names
+
+
+# docs/configuration.md
+
+
+def test_the_configuration_page_is_current() -> None:
+    assert generate_configuration.main(["--check"]) == 0, "python docs/generate_configuration.py"
+
+
+def test_a_page_that_is_not_current_is_noticed_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Pulumi.yaml", "outputs.py"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    monkeypatch.setattr(generate_configuration, "ROOT", tmp_path)
+    monkeypatch.setattr(generate_configuration, "TARGET", tmp_path / "configuration.md")
+    assert generate_configuration.main(["--check"]) == 1
+    assert "not current" in capsys.readouterr().err
+    assert generate_configuration.main([]) == 0
+    assert generate_configuration.main(["--check"]) == 0
+    with (tmp_path / "Pulumi.yaml").open("a") as file:
+        file.write("  newKey:\n    type: string\n    default: a|b\n    description: New.\n")
+    assert generate_configuration.main(["--check"]) == 1
+    assert generate_configuration.main([]) == 0
+    assert "| `airflow:newKey` | string | `a\\|b` | New. |\n" in (tmp_path / "configuration.md").read_text()
+
+
+def test_every_key_has_a_row_and_secrets_are_marked() -> None:
+    page = generate_configuration.TARGET.read_text()
+    rows = dict(re.findall(r"^\| `airflow:(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    assert set(rows) == set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    assert {key for key, kind in rows.items() if "**secret**" in kind} == settings.SECRET_KEYS
+
+
+def test_every_output_is_described() -> None:
+    described = dict(generate_configuration.described((ROOT / "outputs.py").read_text()))
+    assert set(described) == {value for name, value in vars(outputs).items() if name.isupper()}
+    with pytest.raises(ValueError, match="below output new"):
+        list(generate_configuration.described('NEW: Final = "new"\nOTHER: Final = "other"\n"""Text."""\n'))
+
+
+# Links and commands
+
+
+@each_document
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in _LINK.findall(_BLOCK.sub("", document.read_text())):
+        if re.match(r"https://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (document.parent / path).resolve() if path else document
+        assert found.exists(), target
+        assert not anchor or anchor in _anchors(found), target
+
+
+@each_document
+def test_make_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([\w ]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    known = {word for target in targets for word in target.split()}
+    assert set(re.findall(r"\bmake ([a-z]+)", _code(document))) <= known
+
+
+@each_document
+def test_verbs_and_options_of_the_command_line_exist(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb, rest in re.findall(r"python -m automation ([a-z]+)([^\n`]*)", _code(document)):
+        with pytest.raises(SystemExit) as exit_:
+            command_line([verb, "--help"])
+        assert exit_.value.code == 0, verb
+        options = set(re.findall(r"--[a-z-]+", rest))
+        assert options <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out)), rest
+
+
+@each_document
+def test_config_keys_and_outputs_exist(document: Path) -> None:
+    text = document.read_text()
+    known = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    assert set(re.findall(r"(?<![\w/])airflow:([a-z]\w*)", text)) - {"index"} <= known | {"KEY"}
+    names = {value for name, value in vars(outputs).items() if name.isupper()}
+    assert set(re.findall(r"pulumi stack output ([a-z]\w*)|`secret (\w+) ", text)) <= {
+        pair for name in names for pair in ((name, ""), ("", name))
+    }
+
+
+# Code
+
+
+@pytest.mark.parametrize(("document", "code"), _every("python"))
+def test_python_compiles(document: Path, code: str) -> None:
+    compile(code, str(document), "exec")
+
+
+@pytest.mark.parametrize(("document", "commands"), _every("sh"))
+def test_shell_parses(document: Path, commands: str) -> None:
+    done = subprocess.run(["sh", "-n"], input=commands, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_embedding_example_registers_a_platform(
+    tmp_path: Path,
+    recorder: Recorder,
+    stack_config: Callable[[Mapping[str, str], object], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = next(body for body in _blocks(ROOT / "docs" / "architecture.md", "python") if "AirflowPlatform(" in body)
+    monkeypatch.setattr("components.chart_archive.chart_archive", lambda given, project: "./chart.tgz")
+    keys = {"deployKey": ssh_private_key(), "databasePassword": "a-password"}
+    values = {"airflow:kubeContext": "a-context", **{f"airflow:{key}": value for key, value in keys.items()}}
+    stack_config(values, [f"airflow:{key}" for key in keys])
+    program = tmp_path / "__main__.py"
+    program.write_text(code)
+    recorder.run(lambda: runpy.run_path(str(program)))
+    release = recorder.one("kubernetes:helm.sh/v3:Release")
+    assert release.revealed["chart"] == "./chart.tgz"
+    assert "a-context" in recorder.one("pulumi:providers:kubernetes").plain_text
+    assert recorder.exports() == {"airflow_namespace": "airflow"}
+    assert not [found for found in recorder.every() if keys["databasePassword"] in found.plain_text]
+
+
+@pytest.mark.parametrize(("document", "text"), _every("yaml"))
+def test_helm_values_in_examples_are_accepted(document: Path, text: str) -> None:
+    given = yaml.safe_load(text)["config"]["airflow:helmValues"]
+    assert [*problems(given, chart_values(), chart_schema()), *schema_problems(given)] == []
+
+
+# docs/architecture.md
+
+
+def test_every_component_is_described() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    components = set(re.findall(r'"airflow:index:(\w+)"', sources))
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert set(table) & components == components
+    assert len(components) > 10
+
+
+def test_every_network_policy_is_described() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text.partition("## Network isolation")[2].partition("\n## ")[0]
+    table = section.partition("| --- |")[2]
+    assert set(re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE)) == {name for found in _policies() for name in found}
+
+
+def _policies() -> Iterator[Mapping[str, Any]]:
+    databases: tuple[DatabasePods | DatabaseCidrs, ...] = (
+        DatabasePods(labels={"component": "postgres"}, port=5432),
+        DatabaseCidrs(cidrs=(), port=5432),
+    )
+    for executor, database, pgbouncer in product(tuple(Executor), databases, (False, True)):
+        yield network_policies(
+            IsolationRules(
+                release_name="airflow",
+                executor=executor,
+                database=database,
+                pgbouncer=pgbouncer,
+                egress_except=(),
+                ui_namespaces=(),
+                metrics_namespaces=(),
+            )
+        )
+
+
+# docs/runbooks
+
+
+@dataclass
+class _Records:
+    revisions: list[Revision]
+
+    def list(self) -> list[Revision]:
+        return self.revisions
+
+    def delete(self, revision: Revision) -> None:
+        pass
+
+    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        pass
+
+
+def _revision(number: int, status: str) -> Revision:
+    content = {"info": {"status": status}, "manifest": ""}
+    return Revision(secret="", number=number, status=status, values={"name": "own"}, content=content)
+
+
+def test_the_runbook_quotes_what_an_interrupted_update_says() -> None:
+    runbook = (ROOT / "docs" / "runbooks" / "interrupted-update.md").read_text()
+    taken_over = repair_before_create(_Records([_revision(1, "pending-install")]), ["own"], "airflow")
+    mended = repair_before_update(_Records([_revision(3, "deployed"), _revision(4, "pending-upgrade")]), "airflow")
+    assert [sentence for sentence in [*taken_over, *mended] if f"`{sentence}`" not in runbook] == []
+    assert taken_over
+    assert mended
+    with pytest.raises(ForeignReleaseError) as error:
+        repair_before_create(_Records([_revision(1, "deployed")]), ["another"], "airflow")
+    heading = re.findall(r"^## `(expected .*)`$", runbook, re.MULTILINE)[0]
+    assert all(part in str(error.value) for part in heading.split(" … "))
+
+
+# docs/adr
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "docs" / "adr").glob("[0-9]*.md")), ids=lambda path: path.stem)
+def test_a_decision_follows_the_template_and_is_listed(record: Path) -> None:
+    lines = record.read_text().splitlines()
+    assert len(lines) <= _ADR_LINES
+    assert lines[0].startswith(f"# {int(record.name[:4])}. ")
+    assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Consequences"]
+    assert f"]({record.name})" in (record.parent / "README.md").read_text()
