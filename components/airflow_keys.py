@@ -28,7 +28,7 @@ _ADMIN_PASSWORD_LENGTH = 24
 
 @dataclass(frozen=True, kw_only=True)
 class GivenKeys:
-    """Values that are used as they are. None: generate one.
+    """Values that are used as they are. None: the generated one is used.
 
     fernet_key: 32 bytes as URL-safe base64, or several with commas (the first encrypts, any decrypts).
     api_secret_key, jwt_secret, redis_password, admin_password: printable text.
@@ -78,24 +78,23 @@ class AirflowKeys(pulumi.ComponentResource):
         value = pulumi.ResourceOptions(parent=self, protect=args.protect)
         given = args.given
 
+        def given_or(own: SecretInput | None, generated: pulumi.Output[str]) -> pulumi.Output[str]:
+            # Generated all the same: `protect` would refuse to delete it once a value is given, and when that value
+            # is taken away again the old one is back.
+            return secret_output(own) if own is not None else generated
+
         def password(role: str, length: int) -> pulumi.Output[str]:
             return generated_password(f"{name}-{role}", length, value)
 
         def secret(role: str, key: str, content: pulumi.Output[str]) -> k8s.core.v1.Secret:
             return immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child)
 
-        def given_or(own: SecretInput | None, role: str, length: int) -> pulumi.Output[str]:
-            return secret_output(own) if own is not None else password(role, length)
-
-        if given.fernet_key is not None:
-            fernet_key = secret_output(given.fernet_key)
-        else:
-            key_bytes = random.RandomBytes(f"{name}-fernet-key", length=_FERNET_KEY_BYTES, opts=value)
-            fernet_key = secret_output(key_bytes.base64).apply(url_safe)
-        api_secret_key = given_or(given.api_secret_key, "api-secret-key", _API_SECRET_KEY_LENGTH)
-        jwt_secret = given_or(given.jwt_secret, "jwt-secret", _JWT_SECRET_LENGTH)
-        self.redis_password = given_or(given.redis_password, "redis-password", _REDIS_PASSWORD_LENGTH)
-        admin_password = given_or(given.admin_password, "admin-password", _ADMIN_PASSWORD_LENGTH)
+        key_bytes = random.RandomBytes(f"{name}-fernet-key", length=_FERNET_KEY_BYTES, opts=value)
+        fernet_key = given_or(given.fernet_key, secret_output(key_bytes.base64).apply(url_safe))
+        api_secret_key = given_or(given.api_secret_key, password("api-secret-key", _API_SECRET_KEY_LENGTH))
+        jwt_secret = given_or(given.jwt_secret, password("jwt-secret", _JWT_SECRET_LENGTH))
+        self.redis_password = given_or(given.redis_password, password("redis-password", _REDIS_PASSWORD_LENGTH))
+        admin_password = given_or(given.admin_password, password("admin-password", _ADMIN_PASSWORD_LENGTH))
 
         self.fernet_key_secret = secret_name(secret("fernet-key", "fernet-key", fernet_key))
         self.api_secret_key_secret = secret_name(secret("api-secret-key", "api-secret-key", api_secret_key))

@@ -1,0 +1,187 @@
+"""Keys: generated once in the right form, or taken as they are; each in an immutable Secret of its own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+import pulumi
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+import checks
+from components.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys, url_safe
+from components.secret import Secret, secret_output
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+    Record = Callable[..., Recorder]
+
+KEYS: Final = {
+    # key: (logical name, data key, least bytes)
+    "fernet_key": ("keys-fernet-key", "fernet-key", 44),
+    "api_secret_key": ("keys-api-secret-key", "api-secret-key", 32),
+    "jwt_secret": ("keys-jwt-secret", "jwt-secret", 64),
+    "redis_password": ("keys-redis-password", "password", 32),
+    "admin_password": ("keys-admin-password", "password", 16),
+}
+SECRET: Final = "kubernetes:core/v1:Secret"
+PASSWORD: Final = "random:index/randomPassword:RandomPassword"
+BYTES: Final = "random:index/randomBytes:RandomBytes"
+
+
+def keys(given_keys: GivenKeys | None = None, *, protect: bool = True) -> Callable[[], AirflowKeys]:
+    args = AirflowKeysArgs(namespace="ns", given=given_keys or GivenKeys(), protect=protect)
+    return lambda: AirflowKeys("keys", args)
+
+
+def given_all() -> GivenKeys:
+    return GivenKeys(**{name: Secret(f"given {name} '\"$%") for name in KEYS})
+
+
+def test_the_table_above_is_every_key() -> None:
+    assert set(KEYS) == {field.name for field in fields(GivenKeys)}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_generated_key_is_long_enough_and_alone_in_its_secret(record: Record, key: str) -> None:
+    name, data_key, least = KEYS[key]
+    data = record(keys()).secret_data(name)
+    assert set(data) == {data_key}
+    assert len(data[data_key].encode()) >= least
+
+
+def test_generated_fernet_key_is_one(record: Record) -> None:
+    recorder = record(keys())
+    key = recorder.secret_data("keys-fernet-key")["fernet-key"]
+    Fernet(key)
+    assert checks.fernet_key(key) == key
+    assert not {"+", "/"} & set(key), "the recorder generates both, and Fernet's alphabet has neither"
+    assert recorder.one(BYTES).inputs["length"] == 32
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_32_bytes_make_the_fernet_key_of_these_bytes(content: bytes) -> None:
+    key = url_safe(base64.b64encode(content).decode())
+    Fernet(key)
+    assert base64.urlsafe_b64decode(key) == content
+    assert key == base64.urlsafe_b64encode(content).decode()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_given_value_is_used_as_it_is_and_the_generated_one_is_kept(record: Record, key: str) -> None:
+    """A generated value that went away with the config key would be deleted, which `protect` refuses."""
+    name, data_key, _ = KEYS[key]
+    value = f"given {key} '\"$%"
+    recorder = record(keys(GivenKeys(**{key: Secret(value)})))
+    assert recorder.secret_data(name)[data_key] == value
+    generated = {found.name for type_ in (PASSWORD, BYTES) for found in recorder.every(type_)}
+    assert generated == {other for other, _, _ in KEYS.values()}
+
+
+def test_output_of_another_resource_may_be_given(record: Record) -> None:
+    recorder = record(lambda: keys(GivenKeys(jwt_secret=secret_output(Secret("from elsewhere"))))())
+    assert recorder.secret_data("keys-jwt-secret")["jwt-secret"] == "from elsewhere"
+
+
+def test_nothing_changes_a_generated_value_by_itself(record: Record) -> None:
+    """A default that the provider changes replaces the value where the argument is left out; keepers do so always."""
+    every_argument = {"lower", "minLower", "upper", "minUpper", "numeric", "minNumeric", "special", "minSpecial"}
+    for password in record(keys()).every(PASSWORD):
+        assert set(password.inputs) == {"length", *every_argument}, password
+        assert password.inputs["special"] is False
+        assert [password.inputs[key] for key in ("lower", "upper", "numeric")] == [True, True, True]
+        assert [password.inputs[key] for key in sorted(every_argument) if key.startswith("min")] == [0, 0, 0, 0]
+
+
+def test_generated_values_are_these_to_the_letter(record: Record) -> None:
+    """Another length or name is another value in every stack that exists."""
+    recorder = record(keys())
+    assert {found.name: found.inputs["length"] for found in recorder.every(PASSWORD)} == {
+        "keys-api-secret-key": 64,
+        "keys-jwt-secret": 96,
+        "keys-redis-password": 40,
+        "keys-admin-password": 24,
+    }
+    assert [found.name for found in recorder.every(BYTES)] == ["keys-fernet-key"]
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_generated_values_are_protected_and_secrets_can_be_replaced(record: Record, protect: bool) -> None:
+    recorder = record(keys(protect=protect))
+    for found in (*recorder.every(PASSWORD), *recorder.every(BYTES)):
+        assert found.protected is protect, found
+    assert not any(found.protected for found in recorder.every(SECRET))
+
+
+def test_every_child_is_the_component_s(record: Record) -> None:
+    recorder = record(keys())
+    component = recorder.one("airflow:index:AirflowKeys")
+    children = [found for found in recorder.every() if found is not component]
+    assert len(children) == 10
+    assert {found.request.parent for found in children} == {component.urn}
+
+
+def test_secrets_are_immutable_and_named_by_the_provider(record: Record) -> None:
+    for secret in record(keys()).every(SECRET):
+        assert secret.inputs["immutable"] is True
+        assert secret.inputs["type"] == "Opaque"
+        assert secret.inputs["metadata"]["namespace"] == "ns"
+        assert "name" not in secret.inputs["metadata"]
+
+
+def test_outputs_are_names_in_plain_text(record: Record) -> None:
+    recorder = record(keys())
+    outputs = recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
+    assert set(outputs) == {
+        "fernet_key_secret",
+        "api_secret_key_secret",
+        "jwt_secret",
+        "redis_password_secret",
+        "admin_password_secret",
+    }
+    for key, value in outputs.items():
+        assert isinstance(value, str), f"{key} is secret: every pod's spec that names it would be"
+        assert value.startswith(f"keys-{key.removesuffix('_secret').replace('_', '-')}")
+
+
+def test_attributes_are_the_registered_outputs(record: Record) -> None:
+    made: list[dict[str, Any]] = []
+
+    def program() -> None:
+        component = keys()()
+        names = ("fernet_key_secret", "api_secret_key_secret", "jwt_secret", "redis_password_secret")
+        pulumi.Output.all(**{name: getattr(component, name) for name in names}).apply(made.append)
+
+    recorder = record(program)
+    outputs = recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
+    assert made == [{key: value for key, value in outputs.items() if key != "admin_password_secret"}]
+
+
+def test_redis_password_is_given_on_as_a_secret(record: Record) -> None:
+    secret: list[bool] = []
+
+    def program() -> None:
+        password = keys(given_all())().redis_password
+        pulumi.Output.from_input(password.is_secret()).apply(secret.append)
+
+    record(program)
+    assert secret == [True]
+
+
+def test_another_value_makes_another_secret_and_leaves_the_others(record: Record) -> None:
+    def names(given_keys: GivenKeys) -> dict[str, str]:
+        recorder = record(keys(given_keys))
+        return recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
+
+    before, after = names(given_all()), names(GivenKeys(**{**vars(given_all()), "jwt_secret": Secret("another")}))
+    assert {key for key in before if before[key] != after[key]} == {"jwt_secret"}
+
+
+def test_preview_knows_no_generated_value_and_works(record: Record) -> None:
+    assert len(record(keys(), preview=True).every(SECRET)) == 5

@@ -1,0 +1,454 @@
+"""Who reaches whom, worked out from the policies by a small evaluator that knows nothing of how they are made."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from components import network_policies as np
+from components import pgbouncer, postgres_container
+from components.database_migration import ADMIN_USER_LABELS, MIGRATION_LABELS
+from components.executor import Executor
+from components.network_policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
+
+# The evaluator (kubernetes.io/docs/concepts/services-networking/network-policies)
+
+OWN_NAMESPACE: Final = "airflow"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod somewhere in the cluster, or, with an address and no namespace, something outside of it."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: str | None = OWN_NAMESPACE
+    address: str = "10.244.0.9"
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    for key, value in selector.get("matchLabels", {}).items():
+        if labels.get(key) != value:
+            return False
+    for expression in selector.get("matchExpressions", []):
+        assert expression["operator"] == "In"
+        if labels.get(expression["key"]) not in expression["values"]:
+            return False
+    assert set(selector) <= {"matchLabels", "matchExpressions"}
+    return True
+
+
+def is_peer(peer: Mapping[str, Any], pod: Pod, *, by_address: bool) -> bool:
+    assert set(peer) <= {"podSelector", "namespaceSelector", "ipBlock"}
+    if "ipBlock" in peer:
+        if pod.namespace is not None and not by_address:
+            return False
+        address = ipaddress.ip_address(pod.address)
+        inside = address in ipaddress.ip_network(peer["ipBlock"]["cidr"])
+        return inside and not any(address in ipaddress.ip_network(cidr) for cidr in peer["ipBlock"].get("except", []))
+    if pod.namespace is None:
+        return False
+    if "namespaceSelector" in peer:
+        if not selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": pod.namespace}):
+            return False
+    elif pod.namespace != OWN_NAMESPACE:
+        return False
+    return selects(peer.get("podSelector", {}), pod.labels)
+
+
+def one_side(
+    specs: Mapping[str, Any], direction: str, subject: Pod, other: Pod, port: int, protocol: str, *, by_address: bool
+) -> bool:
+    """Whether the policies that select `subject` let it talk with `other`: all of them together, each adding."""
+    if subject.namespace != OWN_NAMESPACE:
+        return True  # not under these policies
+    isolated = False
+    key, peers_key = (("ingress", "from"), ("egress", "to"))[direction == "Egress"]
+    for spec in specs.values():
+        if direction not in spec["policyTypes"] or not selects(spec["podSelector"], subject.labels):
+            continue
+        isolated = True
+        for rule in spec.get(key, []):
+            assert rule.get(peers_key), "a rule without peers allows all"
+            ports = rule.get("ports")
+            fits = ports is None or any(entry["port"] == port and entry["protocol"] == protocol for entry in ports)
+            if fits and any(is_peer(peer, other, by_address=by_address) for peer in rule[peers_key]):
+                return True
+    return not isolated
+
+
+def reaches(specs: Mapping[str, Any], source: Pod, target: Pod, port: int, protocol: str = "TCP") -> bool:
+    """Whether `source` can open a connection to `target`.
+
+    Whether an `ipBlock` is about pods too is left to the cluster; what is tested here must not depend on it.
+    """
+    answers = {
+        one_side(specs, "Egress", source, target, port, protocol, by_address=by_address)
+        and one_side(specs, "Ingress", target, source, port, protocol, by_address=by_address)
+        for by_address in (False, True)
+    }
+    assert len(answers) == 1, f"whether {source} reaches {target} on {port} depends on the cluster"
+    return answers.pop()
+
+
+# Who is there
+
+
+def component(name: str) -> Pod:
+    return Pod({"tier": "airflow", "release": "airflow", "component": name})
+
+
+API_SERVER, SCHEDULER = component("api-server"), component("scheduler")
+DAG_PROCESSOR, TRIGGERER = component("dag-processor"), component("triggerer")
+WORKER = component("worker")
+TASK_POD = Pod({**WORKER.labels, "dag_id": "d", "task_id": "t", "kubernetes_executor": "True"})
+REDIS, STATSD, PGBOUNCER = component("redis"), component("statsd"), component("pgbouncer")
+MIGRATION, ADMIN_USER = Pod(MIGRATION_LABELS), Pod(ADMIN_USER_LABELS)
+POSTGRES = Pod(postgres_container.POD_LABELS)
+STRANGER = Pod({"app": "something-else"})
+DNS = Pod({"k8s-app": "kube-dns"}, "kube-system", "10.96.0.10")
+NODE_LOCAL_DNS = Pod(namespace=None, address="169.254.20.10")
+INTERNET = Pod(namespace=None, address="140.82.112.3")
+INTERNET6 = Pod(namespace=None, address="2606:50c0::153")
+METADATA_SERVICE = Pod(namespace=None, address="169.254.169.254")
+KUBERNETES_API = Pod(namespace=None, address="10.96.0.1")
+INGRESS, PROMETHEUS = Pod({}, "ingress-nginx"), Pod({}, "monitoring")
+OTHER_NAMESPACE = Pod(API_SERVER.labels, "somebody-elses")
+EXTERNAL_DATABASE = Pod(namespace=None, address="10.0.32.7")
+EXTERNAL_DATABASE6 = Pod(namespace=None, address="fd00:1::7")
+
+AIRFLOW: Final = {
+    "api-server": API_SERVER,
+    "scheduler": SCHEDULER,
+    "dag-processor": DAG_PROCESSOR,
+    "triggerer": TRIGGERER,
+    "worker": WORKER,
+    "task pod": TASK_POD,
+}
+PODS: Final = {
+    **AIRFLOW,
+    "redis": REDIS,
+    "statsd": STATSD,
+    "pgbouncer": PGBOUNCER,
+    "migration": MIGRATION,
+    "admin user": ADMIN_USER,
+    "postgres": POSTGRES,
+    "stranger": STRANGER,
+}
+WORKERS: Final = (WORKER, TASK_POD)
+CLIENTS: Final = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
+JOBS: Final = (MIGRATION, ADMIN_USER)
+
+IN_NAMESPACE: Final = DatabasePods(labels=postgres_container.POD_LABELS, port=5432)
+OUTSIDE: Final = DatabaseCidrs(cidrs=("10.0.32.0/20", "fd00:1::/64"), port=5433)
+
+
+def policies(
+    executor: Executor = Executor.CELERY,
+    database: DatabasePods | DatabaseCidrs = IN_NAMESPACE,
+    pgbouncer: bool = False,
+    egress_except: tuple[str, ...] = ("169.254.169.254/32",),
+    ui_namespaces: tuple[str, ...] = (),
+    metrics_namespaces: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    return network_policies(
+        IsolationRules(
+            release_name="airflow",
+            executor=executor,
+            database=database,
+            pgbouncer=pgbouncer,
+            egress_except=egress_except,
+            ui_namespaces=ui_namespaces,
+            metrics_namespaces=metrics_namespaces,
+        )
+    )
+
+
+def database_of(database: DatabasePods | DatabaseCidrs) -> tuple[Pod, ...]:
+    return (POSTGRES,) if isinstance(database, DatabasePods) else (EXTERNAL_DATABASE, EXTERNAL_DATABASE6)
+
+
+every_executor = pytest.mark.parametrize("executor", Executor)
+every_database = pytest.mark.parametrize("database", [IN_NAMESPACE, OUTSIDE], ids=["inside", "outside"])
+pooled_or_not = pytest.mark.parametrize("pooled", [False, True], ids=["direct", "pooled"])
+
+
+@every_executor
+@every_database
+@pooled_or_not
+def test_everything_is_denied_that_nothing_allows(
+    executor: Executor, database: DatabasePods | DatabaseCidrs, pooled: bool
+) -> None:
+    specs = policies(executor, database, pooled)
+    assert specs["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for other in (INTERNET, STRANGER, OTHER_NAMESPACE, API_SERVER, DNS):
+        assert not reaches(specs, STRANGER, other, 443)
+    for pod in PODS.values():
+        for outsider in (OTHER_NAMESPACE, INGRESS, PROMETHEUS, INTERNET, STRANGER):
+            assert not any(reaches(specs, outsider, pod, port) for port in (22, 80, 443, 5432, 6379, 6543, 8080, 8793))
+
+
+# The database
+
+
+@every_executor
+@every_database
+@pooled_or_not
+def test_workers_never_reach_the_database_or_its_pooler(
+    executor: Executor, database: DatabasePods | DatabaseCidrs, pooled: bool
+) -> None:
+    specs = policies(executor, database, pooled)
+    for worker in WORKERS:
+        for target in database_of(database):
+            assert not reaches(specs, worker, target, database.port)
+            assert not reaches(specs, worker, target, 443), "no port of the database's machine at all"
+        assert not reaches(specs, worker, PGBOUNCER, pgbouncer.PORT)
+        assert not reaches(specs, worker, PGBOUNCER, np.PGBOUNCER_METRICS_PORT)
+
+
+@every_executor
+@every_database
+@pooled_or_not
+def test_clients_reach_the_database_by_the_one_way_there_is(
+    executor: Executor, database: DatabasePods | DatabaseCidrs, pooled: bool
+) -> None:
+    specs = policies(executor, database, pooled)
+    for client in CLIENTS:
+        assert reaches(specs, client, PGBOUNCER, pgbouncer.PORT) is pooled
+        for target in database_of(database):
+            assert reaches(specs, client, target, database.port) is not pooled
+    for target in database_of(database):
+        assert all(reaches(specs, job, target, database.port) for job in JOBS), "a migration goes past the pooler"
+        assert reaches(specs, PGBOUNCER, target, database.port) is pooled
+        assert not any(reaches(specs, other, target, database.port) for other in (REDIS, STATSD, STRANGER))
+
+
+@every_database
+@pooled_or_not
+def test_jobs_reach_the_database_and_nothing_else(database: DatabasePods | DatabaseCidrs, pooled: bool) -> None:
+    specs = policies(database=database, pgbouncer=pooled)
+    for job in JOBS:
+        for other in (INTERNET, API_SERVER, REDIS, KUBERNETES_API):
+            assert not any(reaches(specs, job, other, port) for port in (443, 6379, 8080, 6443))
+        assert not reaches(specs, job, PGBOUNCER, pgbouncer.PORT)
+
+
+def test_database_in_the_namespace_calls_nobody() -> None:
+    specs = policies()
+    for other in (INTERNET, *PODS.values()):
+        assert not any(reaches(specs, POSTGRES, other, port) for port in (443, 5432, 8080))
+
+
+# Airflow
+
+
+@every_executor
+@every_database
+def test_tasks_and_the_scheduler_call_the_api_server(
+    executor: Executor, database: DatabasePods | DatabaseCidrs
+) -> None:
+    for caller in (SCHEDULER, *WORKERS):
+        assert reaches(policies(executor, database), caller, API_SERVER, 8080)
+
+
+@every_executor
+@every_database
+def test_redis_is_for_celery_alone(executor: Executor, database: DatabasePods | DatabaseCidrs) -> None:
+    specs = policies(executor, database)
+    for caller in (SCHEDULER, WORKER):
+        assert reaches(specs, caller, REDIS, 6379) is executor.celery
+    for caller in (API_SERVER, DAG_PROCESSOR, TRIGGERER, STATSD, *JOBS, STRANGER):
+        assert not reaches(specs, caller, REDIS, 6379)
+    assert not any(reaches(specs, REDIS, other, 443) for other in (INTERNET, API_SERVER))
+
+
+def test_logs_of_running_tasks_are_read_by_the_api_server_alone() -> None:
+    specs = policies()
+    for name, pod in PODS.items():
+        assert reaches(specs, pod, WORKER, 8793) is (name == "api-server")
+        assert reaches(specs, pod, TRIGGERER, 8794) is (name == "api-server")
+
+
+def test_workers_do_not_talk_with_one_another() -> None:
+    specs = policies()
+    for port in (22, 80, 8080, 8793):
+        assert not reaches(specs, WORKER, WORKER, port)
+        assert not reaches(specs, TASK_POD, WORKER, port)
+
+
+@every_executor
+def test_metrics_go_to_statsd_from_everywhere_in_airflow(executor: Executor) -> None:
+    specs = policies(executor)
+    for name, pod in AIRFLOW.items():
+        assert reaches(specs, pod, STATSD, 9125, "UDP"), name
+        assert not reaches(specs, pod, STATSD, 9102)
+    assert not reaches(specs, STRANGER, STATSD, 9125, "UDP")
+
+
+def test_everyone_has_dns_and_nobody_anything_else_there() -> None:
+    specs = policies()
+    for pod in PODS.values():
+        for protocol in ("UDP", "TCP"):
+            assert reaches(specs, pod, DNS, 53, protocol)
+            assert reaches(specs, pod, NODE_LOCAL_DNS, 53, protocol)
+    for pod in (SCHEDULER, REDIS, POSTGRES, STRANGER, *JOBS):
+        assert not reaches(specs, pod, DNS, 443)
+
+
+# The outside
+
+
+@every_executor
+@every_database
+@pooled_or_not
+def test_who_runs_or_reads_dags_reaches_the_outside(
+    executor: Executor, database: DatabasePods | DatabaseCidrs, pooled: bool
+) -> None:
+    specs = policies(executor, database, pooled)
+    for pod in (*WORKERS, DAG_PROCESSOR, TRIGGERER):
+        for outside in (INTERNET, INTERNET6):
+            assert all(reaches(specs, pod, outside, port) for port in (22, 443, 5432))
+    assert reaches(specs, API_SERVER, INTERNET, 443)
+    assert not reaches(specs, API_SERVER, INTERNET, 22)
+    assert reaches(specs, SCHEDULER, INTERNET, 443) is executor.kubernetes, "the Kubernetes API is outside too"
+    assert reaches(specs, SCHEDULER, KUBERNETES_API, 6443) is executor.kubernetes
+    assert not any(reaches(specs, pod, INTERNET, 443) for pod in (REDIS, STATSD, PGBOUNCER, POSTGRES, *JOBS))
+
+
+@every_executor
+def test_nobody_reaches_the_instance_metadata(executor: Executor) -> None:
+    specs = policies(executor)
+    for pod in PODS.values():
+        assert not any(reaches(specs, pod, METADATA_SERVICE, port) for port in (53, 80, 443))
+    assert reaches(policies(executor, egress_except=()), WORKER, METADATA_SERVICE, 80), "it is there when allowed"
+
+
+def test_exceptions_are_for_both_families() -> None:
+    specs = policies(egress_except=("192.0.2.0/24", "2001:db8::/32"))
+    for address in ("192.0.2.9", "2001:db8::9"):
+        assert not reaches(specs, WORKER, Pod(namespace=None, address=address), 443)
+    for address in ("192.0.3.9", "2001:db9::9"):
+        assert reaches(specs, WORKER, Pod(namespace=None, address=address), 443)
+
+
+# Namespaces that are let in
+
+
+def test_ingress_controller_reaches_the_api_server_alone() -> None:
+    specs = policies(ui_namespaces=("ingress-nginx",), pgbouncer=True)
+    assert reaches(specs, INGRESS, API_SERVER, 8080)
+    assert not reaches(specs, OTHER_NAMESPACE, API_SERVER, 8080)
+    assert not reaches(specs, PROMETHEUS, API_SERVER, 8080)
+    for pod in PODS.values():
+        assert not any(reaches(specs, INGRESS, pod, port) for port in (5432, 6379, 6543, 8793, 9102, 9127))
+
+
+def test_prometheus_reaches_the_metrics_alone() -> None:
+    specs = policies(metrics_namespaces=("monitoring",), pgbouncer=True)
+    assert reaches(specs, PROMETHEUS, STATSD, 9102)
+    assert reaches(specs, PROMETHEUS, PGBOUNCER, 9127)
+    assert not reaches(specs, PROMETHEUS, PGBOUNCER, pgbouncer.PORT)
+    for pod in PODS.values():
+        assert not any(reaches(specs, PROMETHEUS, pod, port) for port in (5432, 6379, 6543, 8080, 8793))
+
+
+# The set
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({}, {"redis", "postgres"}),
+        ({"executor": Executor.KUBERNETES}, {"postgres"}),
+        ({"database": OUTSIDE, "pgbouncer": True}, {"redis", "pgbouncer"}),
+        ({"executor": Executor.KUBERNETES, "database": OUTSIDE}, set()),
+    ],
+)
+def test_there_is_a_policy_for_what_there_is(options: dict[str, Any], more: set[str]) -> None:
+    always = {"default-deny", "dns", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "statsd"}
+    assert set(policies(**options)) == always | {"database-jobs"} | more
+
+
+def test_set_is_the_same_each_time() -> None:
+    assert list(policies().items()) == list(policies().items())
+
+
+def test_another_release_s_pods_are_strangers() -> None:
+    specs = policies()
+    for name in ("api-server", "worker", "redis"):
+        other = Pod({"tier": "airflow", "release": "other", "component": name})
+        assert not reaches(specs, other, API_SERVER, 8080)
+        assert not reaches(specs, other, REDIS, 6379)
+
+
+# Whatever the configuration
+
+
+def networks(version: int) -> st.SearchStrategy[str]:
+    bits = 32 if version == 4 else 128
+
+    def network(address: Any, prefix: int) -> str:
+        return str(ipaddress.ip_network((int(address), prefix), strict=False))
+
+    return st.builds(network, st.ip_addresses(v=version), st.integers(bits // 4, bits))
+
+
+CIDRS = st.lists(st.one_of(networks(4), networks(6)), max_size=3).map(tuple)
+DATABASES = st.one_of(
+    st.builds(DatabasePods, labels=st.just(postgres_container.POD_LABELS), port=st.integers(1, 65535)),
+    st.builds(DatabaseCidrs, cidrs=CIDRS.filter(bool), port=st.integers(1, 65535)),
+)
+NAMESPACES = st.lists(st.sampled_from(["ingress-nginx", "monitoring", "istio-system"]), max_size=2, unique=True)
+
+
+@given(
+    st.sampled_from(Executor),
+    DATABASES,
+    st.booleans(),
+    CIDRS,
+    NAMESPACES.map(tuple),
+    NAMESPACES.map(tuple),
+    st.data(),
+)
+@example(Executor.CELERY, IN_NAMESPACE, True, (), (), (), None)
+def test_no_configuration_lets_a_worker_into_the_database(
+    executor: Executor,
+    database: DatabasePods | DatabaseCidrs,
+    pooled: bool,
+    egress_except: tuple[str, ...],
+    ui_namespaces: tuple[str, ...],
+    metrics_namespaces: tuple[str, ...],
+    data: Any,
+) -> None:
+    specs = policies(executor, database, pooled, egress_except, ui_namespaces, metrics_namespaces)
+    if isinstance(database, DatabasePods):
+        targets = [POSTGRES]
+    else:
+        network = ipaddress.ip_network(data.draw(st.sampled_from(database.cidrs)))
+        offset = data.draw(st.integers(0, network.num_addresses - 1))
+        targets = [Pod(namespace=None, address=str(network[offset]))]
+    for worker in WORKERS:
+        for target in targets:
+            node_dns = target.address == NODE_LOCAL_DNS.address and database.port == 53
+            assert node_dns or not reaches(specs, worker, target, database.port)
+        assert not reaches(specs, worker, PGBOUNCER, pgbouncer.PORT)
+    # All of it is still only what it should be: policies of these pods, in both directions, with peers in every rule.
+    for name, spec in specs.items():
+        assert set(spec) <= {"podSelector", "policyTypes", "ingress", "egress"}, name
+        for direction in ("ingress", "egress"):
+            assert (direction in spec) == (direction.capitalize() in spec["policyTypes"] and name != "default-deny")
+            assert all(rule.get("from" if direction == "ingress" else "to") for rule in spec.get(direction, []))
+        for rule in spec.get("egress", []):
+            for peer in rule["to"]:
+                block = peer.get("ipBlock", {})
+                outer = ipaddress.ip_network(block["cidr"]) if block else None
+                for cidr in block.get("except", []):
+                    inner = ipaddress.ip_network(cidr)
+                    assert outer is not None
+                    assert inner.version == outer.version
+                    assert inner.prefixlen > outer.prefixlen, "the API server refuses an exception that is no part"
