@@ -1,0 +1,228 @@
+"""One stack from nothing to nothing, in the order of the tests: each leaves it healthy for the next."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from automation.verify import verify
+from components.release_record import decode
+from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
+
+pytestmark = [pytest.mark.engine, pytest.mark.cluster]
+
+NAMESPACE: Final = "airflow-test"
+SENTINELS: Final = {
+    "apiSecretKey": "sentinel-api-secret-key-0123456789abcdef",
+    "jwtSecret": "sentinel-jwt-secret-" + "0123456789abcdef" * 4,
+    "redisPassword": "sentinel-redis-password",
+    "adminPassword": "sentinel-admin-password",
+}
+MIGRATION: Final = "kubernetes:batch/v1:Job::airflow-database-migrate"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release::airflow"
+SECOND_TAG: Final = "3.2.2-python3.12"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    yield from destroyed(make_stack(folder, NAMESPACE, repository, **SENTINELS))
+
+
+def pods(api: Any, *, of: str | None = None) -> dict[str, str]:
+    """Uid of each running pod of the release by name, of one component or all."""
+    selector = "release=airflow" + (f",component={of}" if of else "")
+    found = api.list_namespaced_pod(NAMESPACE, label_selector=selector).items
+    return {pod.metadata.name: pod.metadata.uid for pod in found if pod.metadata.deletion_timestamp is None}
+
+
+def rolled(api: Any, before: dict[str, dict[str, str]]) -> set[str]:
+    return {component for component, uids in before.items() if pods(api, of=component) != uids}
+
+
+COMPONENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "redis", "statsd")
+
+
+def snapshot(api: Any) -> dict[str, dict[str, str]]:
+    return {component: pods(api, of=component) for component in COMPONENTS}
+
+
+def secrets(api: Any) -> dict[str, str]:
+    """Uid of each Secret that is not Helm's record."""
+    found = api.list_namespaced_secret(NAMESPACE).items
+    return {item.metadata.name: item.metadata.uid for item in found if item.type != "helm.sh/release.v1"}
+
+
+def assert_healthy(stack: Stack) -> None:
+    result = verify(stack.outputs(), kube_context=CONTEXT)
+    assert result.ok, [(check.name, check.detail) for check in result.checks if str(check.status) == "failed"]
+
+
+def test_up_from_nothing_is_verified(stack: Stack) -> None:
+    stack.up()
+    assert_healthy(stack)
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    assert stack.up().steps == ()
+
+
+def test_a_refresh_finds_nothing_and_a_preview_after_it_neither(stack: Stack) -> None:
+    stack.refresh()
+    assert stack.preview().steps == ()
+
+
+def test_no_secret_stands_anywhere_in_plain_text(stack: Stack, api: Any) -> None:
+    stack.set(jwtSecret=None)  # a change that touches a secret, to be shown by the preview
+    diff = stack.preview()
+    assert diff.steps
+    stack.command("config", "set", "--secret", "airflow:jwtSecret", given=SENTINELS["jwtSecret"])
+    generated = [
+        base64.b64decode(value).decode()
+        for secret in api.list_namespaced_secret(NAMESPACE).items
+        if secret.type == "Opaque"
+        for key, value in (secret.data or {}).items()
+        if key != "known_hosts" and "USERNAME" not in key
+    ]
+    values = {*SENTINELS.values(), *generated}
+    assert len(generated) >= 8
+    places = {
+        "state": stack.export(),
+        "preview": diff.output,
+        "outputs": json.dumps(stack.outputs()),
+        "Helm's records": "".join(
+            json.dumps(decode(secret.data["release"]))
+            for secret in api.list_namespaced_secret(NAMESPACE).items
+            if secret.type == "helm.sh/release.v1"
+        ),
+        "objects": _objects_without_secrets(api),
+    }
+    found = {place for place, text in places.items() for value in values if value in text}
+    assert found == set()
+
+
+def _objects_without_secrets(api: Any) -> str:
+    """Everything in the namespace but Secrets, as the Kubernetes API gives it."""
+    kinds = "configmaps,pods,jobs,deployments,statefulsets,services,serviceaccounts,networkpolicies,events"
+    command = ["kubectl", "--context", CONTEXT, "-n", NAMESPACE, "get", kinds, "-o", "json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_two_image_tags_within_a_minute_and_back(stack: Stack, api: Any) -> None:
+    before = secrets(api)
+    for tag in (SECOND_TAG, "3.2.2"):
+        stack.set(imageTag=tag)
+        assert stack.up().touched() == {MIGRATION, RELEASE}
+        assert {pod.spec.containers[0].image.rsplit(":", 1)[1] for pod in _airflow_pods(api)} == {tag}
+    assert secrets(api) == before
+    assert_healthy(stack)
+
+
+def _airflow_pods(api: Any) -> list[Any]:
+    found = api.list_namespaced_pod(NAMESPACE, label_selector="release=airflow,component in (scheduler,worker)").items
+    return [pod for pod in found if pod.metadata.deletion_timestamp is None]
+
+
+def test_a_commit_reaches_every_pod_and_deploys_nothing(stack: Stack, repository: Repository, tmp_path: Path) -> None:
+    target = os.environ.get("AIRFLOW_TEST_GIT_PUSH")
+    if not target:
+        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", "clone", "-q", target, str(tmp_path)], check=True)
+    (tmp_path / "marker.txt").write_text(str(time.time_ns()))
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "marker"], check=True)
+    subprocess.run([*git, "push", "-q"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    deadline = time.monotonic() + int(repository.config["dagsSyncPeriodSeconds"]) + 15
+    while (found := _commits()) != {commit} and time.monotonic() < deadline:
+        time.sleep(1)
+    assert found == {commit}
+    assert stack.preview().steps == ()
+
+
+def _commits() -> set[str]:
+    """The commit that each pod with DAGs serves."""
+    found = set()
+    for component in ("dag-processor", "triggerer", "worker"):
+        command = ["kubectl", "--context", CONTEXT, "-n", NAMESPACE, "exec", f"deploy/airflow-{component}"]
+        command += ["-c", component, "--", "readlink", "/opt/airflow/dags/repo"]
+        link = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        found.add(link.rsplit("/", 1)[1])
+    return found
+
+
+def test_a_changed_jwt_secret_rolls_the_two_that_use_it(stack: Stack, api: Any) -> None:
+    before = snapshot(api)
+    stack.command("config", "set", "--secret", "airflow:jwtSecret", given=SENTINELS["jwtSecret"][::-1])
+    stack.up()
+    assert rolled(api, before) == {"api-server", "scheduler"}
+
+
+def test_a_wrong_image_tag_fails_with_the_reason_and_the_right_one_mends_it(stack: Stack, api: Any) -> None:
+    before = snapshot(api)
+    stack.set(imageTag="no-such-tag", migrationTimeoutSeconds=30)
+    failed = stack.up(check=False)
+    assert failed.code != 0
+    assert "no-such-tag" in failed.output
+    assert "ErrImagePull" in failed.output or "ImagePullBackOff" in failed.output
+    assert rolled(api, before) == set()
+    stack.set(imageTag=SECOND_TAG, migrationTimeoutSeconds=None)
+    stack.up()
+    assert "worker" in rolled(api, before)
+    assert_healthy(stack)
+
+
+def test_a_failed_migration_stops_the_release(stack: Stack, api: Any) -> None:
+    before = snapshot(api)
+    stack.set(imageRepository="redis", imageTag="7.2-bookworm")  # an image in which there is no Airflow
+    failed = stack.up(check=False)
+    assert failed.code != 0
+    assert not any(step.endswith(RELEASE) for step in failed.steps)
+    assert rolled(api, before) == set()
+    stack.set(imageRepository=None, imageTag="3.2.2")
+    stack.up()
+
+
+def test_what_only_a_failed_upgrade_brought_is_gone_after_the_next(stack: Stack, api: Any) -> None:
+    stack.set(helmValues={"scheduler": {"resources": {"requests": {"cpu": "1000"}}}}, releaseTimeoutSeconds=60)
+    failed = stack.up(check=False)
+    assert failed.code != 0
+    assert "is not scheduled" in failed.output
+    stack.set(helmValues=None, releaseTimeoutSeconds=600)
+    stack.up()
+    assert_healthy(stack)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupted_update_is_mended_by_the_next(stack: Stack, api: Any, sent: signal.Signals) -> None:
+    before = secrets(api)
+    # Something that rolls every pod, so that there is time to interrupt it.
+    stack.set(helmValues={"env": [{"name": "INTERRUPTED_BY", "value": sent.name}]})
+    interrupted = stack.interrupted_up(sent, release_has_begun)
+    assert interrupted.code != 0
+    stack.up()
+    assert secrets(api) == before
+    assert_healthy(stack)
+
+
+def test_kubernetes_executor(stack: Stack) -> None:
+    stack.set(executor="KubernetesExecutor", helmValues=None)
+    stack.up()
+    assert_healthy(stack)
+
+
+def test_destroy_leaves_nothing(stack: Stack, api: Any) -> None:
+    stack.command("destroy", "--yes", "--skip-preview")
+    assert NAMESPACE not in {item.metadata.name for item in api.list_namespace().items}
+    result: Result = stack.command("stack", "export")
+    assert len(json.loads(result.output)["deployment"].get("resources", ())) <= 1
