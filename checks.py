@@ -109,11 +109,14 @@ def image_registry(text: str) -> str:
 
 
 def cidr(text: str) -> str:
-    """An IPv4 or IPv6 network."""
+    """An IPv4 or IPv6 network that is a part of all: a policy's exceptions must be."""
     try:
-        return str(ipaddress.ip_network(text))
+        network = ipaddress.ip_network(text)
     except ValueError:
         refuse(f"expected networks such as 10.0.0.0/16 with no host bits, found {shown(text)}")
+    if network.prefixlen == 0:
+        refuse(f"expected networks such as 10.0.0.0/16, found all addresses: {shown(text)}")
+    return str(network)
 
 
 def host(text: str) -> str:
@@ -164,6 +167,17 @@ def fernet_key(text: str) -> str:
                 "expected a Fernet key (URL-safe base64 of 32 bytes; several with commas, the newest first), found "
                 "something else"
             )
+    return text
+
+
+def docker_config(text: str) -> str:
+    """A Docker config.json with credentials (kubernetes.io/docs/concepts/containers/images, "config.json")."""
+    try:
+        auths = json.loads(text).get("auths")
+    except (ValueError, AttributeError):
+        auths = None
+    if not isinstance(auths, dict) or not auths or not all(isinstance(entry, dict) for entry in auths.values()):
+        refuse('expected a Docker config.json with a map "auths" of registries, found something else')
     return text
 
 

@@ -6,17 +6,13 @@ together. All problems come in one error, before any resource is registered.
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pulumi
-import yaml
 
 import checks
 from components.airflow_keys import GivenKeys
@@ -42,39 +38,17 @@ from components.secret import Secret
 from components.ssh_private_key import normalise_private_key
 from components.task_logs import AccessMode, TaskLogs, TaskLogStore
 from components.values import Scale
+from config_files import read_files
+from config_reader import PROJECT, SECRET_KEYS, Reader, SettingsError
 
-PROJECT: Final = "airflow"
+__all__ = ["PROJECT", "SECRET_KEYS", "Settings", "SettingsError", "check", "load", "parse", "read_files"]
+
 ROOT: Final = Path(__file__).parent
-
-SECRET_KEYS: Final = frozenset(
-    {
-        "fernetKey",
-        "apiSecretKey",
-        "jwtSecret",
-        "redisPassword",
-        "adminPassword",
-        "gitSshPrivateKey",
-        "dagsToken",
-        "databasePassword",
-    }
-)
-"""Keys whose value must be stored encrypted, and is never shown."""
 
 _JWT_SECRET_MIN_BYTES = 64  # HS512 refuses a shorter key (RFC 7518, section 3.2)
 _API_SECRET_KEY_MIN_LENGTH = 32
 _PASSWORD_MIN_LENGTH = 8
 _WARM_SHUTDOWN_SECONDS = 600  # a worker's termination grace: its tasks may end
-_T = TypeVar("_T")
-_Enum = TypeVar("_Enum", bound=StrEnum)
-
-
-class SettingsError(Exception):
-    """Everything that is wrong with a stack's config. `problems` holds one text each; none shows a secret."""
-
-    def __init__(self, stack: str, problems: list[str]) -> None:
-        self.stack, self.problems = stack, tuple(problems)
-        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"config of stack {stack}: {count}", *(f"  {text}" for text in problems)]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,184 +81,13 @@ def check(project: Path, stack: str) -> None:
     _parse(config, secret_keys, stack, unread=secret_keys)
 
 
-def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
-    """Config as the engine would give it to the program, and the keys that are encrypted (their value is "").
-
-    Raises SettingsError where a file is missing, not YAML or not a map.
-    """
-    schema = _read_config(project / "Pulumi.yaml", stack)
-    given = _read_config(project / f"Pulumi.{stack}.yaml", stack)
-    config = {f"{PROJECT}:{key}": _as_config(entry["default"]) for key, entry in schema.items() if "default" in entry}
-    secret_keys = set()
-    for key, value in given.items():
-        full = key if ":" in key else f"{PROJECT}:{key}"
-        if isinstance(value, Mapping) and "secure" in value:
-            secret_keys.add(full)
-            config[full] = ""
-        else:
-            config[full] = _as_config(value)
-    return config, secret_keys
-
-
 def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> Settings:
     """Settings of config as the engine gives it: texts by full key. Raises SettingsError."""
     return _parse(config, set(secret_keys), stack, unread=set())
 
 
-def _read_config(path: Path, stack: str) -> dict[str, Any]:
-    """The map `config` of a project's or a stack's file."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise SettingsError(
-            stack, [f"expected a file {path.name}, found none. Mend it: pulumi stack init {stack}"]
-        ) from None
-    except yaml.YAMLError as error:
-        # Only the place: the text of the error quotes the file, and the file may hold a secret.
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise SettingsError(stack, [f"expected YAML in {path.name}{place}. Mend it in an editor"]) from None
-    config = content.get("config") if isinstance(content, Mapping) else content
-    if not isinstance(config or {}, dict):
-        raise SettingsError(stack, [f"expected a map `config` in {path.name}. Mend it in an editor"])
-    return config or {}
-
-
-def _as_config(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
-class _Reader:
-    """Reads keys one by one and gathers what is wrong."""
-
-    def __init__(self, config: Mapping[str, str], secret_keys: set[str], unread: set[str]) -> None:
-        prefix = f"{PROJECT}:"
-        self._config = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-        self._secret_keys = {key.removeprefix(prefix) for key in secret_keys}
-        self._unread = {key.removeprefix(prefix) for key in unread}
-        self._read: set[str] = set()
-        self._bad: set[str] = set()
-        self.problems: list[str] = []
-
-    def problem(self, key: str, text: str, mend: str | None = None, *, one_of_many: bool = False) -> None:
-        """Notes one problem; `mend` is the command that mends it, by default one that sets the key.
-
-        A key's first problem is its only one, because the rest follow from it; but for `one_of_many` in a list or map.
-        """
-        if key in self._bad and not one_of_many:
-            return
-        self._bad.add(key)
-        secret = " --secret" if key in SECRET_KEYS else ""
-        command = mend or f"pulumi config set{secret} {PROJECT}:{key} VALUE"
-        self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
-
-    def text(self, key: str, check: Callable[[str], _T], *, empty: bool = False) -> _T | None:
-        """A text that `check` accepts, or None where the key is empty (a problem unless `empty`) or bad."""
-        value = self._value(key)
-        if not value:
-            if not empty:
-                self.problem(key, "expected a value, found none")
-            return None
-        try:
-            return check(value)
-        except ValueError as error:
-            self.problem(key, str(error))
-            return None
-
-    def secret(self, key: str, check: Callable[[str], str], *, plain_allowed: bool = False) -> Secret | None:
-        """A secret that `check` accepts, or None where the key is empty or bad. Its value is in no message."""
-        value = self._value(key)
-        if key in self._unread:
-            return Secret("")
-        if not value:
-            return None
-        if key not in self._secret_keys and not plain_allowed:
-            self.problem(key, "expected an encrypted value, found plain text: treat it as disclosed and choose another")
-            return None
-        try:
-            return Secret(check(value))
-        except ValueError as error:
-            # Not `from error`: what was found stands only in the message, and a check never puts a secret there.
-            self.problem(key, str(error))
-            return None
-
-    def integer(self, key: str, least: int, most: int) -> int:
-        value = self._value(key)
-        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
-            self.problem(key, f"expected a whole number from {least} to {most}, found {checks.shown(value)}")
-            return least
-        return int(value)
-
-    def boolean(self, key: str) -> bool:
-        value = self._value(key)
-        if value not in ("true", "false"):
-            self.problem(key, f"expected true or false, found {checks.shown(value)}")
-        return value == "true"
-
-    def choice(self, key: str, kind: type[_Enum]) -> _Enum:
-        value = self._value(key)
-        try:
-            return kind(value)
-        except ValueError:
-            self.problem(key, f"expected one of {', '.join(kind)}, found {checks.shown(value)}")
-            return next(iter(kind))
-
-    def texts(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
-        """A list of texts, each of which `check` accepts."""
-        found = self._json(key, list, "a list of texts")
-        values = []
-        for item in found or ():
-            try:
-                values.append(
-                    check(
-                        item if isinstance(item, str) else checks.refuse(f"expected texts, found {checks.shown(item)}")
-                    )
-                )
-            except ValueError as error:
-                mend = f"pulumi config set --path '{PROJECT}:{key}[0]' VALUE"
-                self.problem(key, str(error), mend, one_of_many=True)
-        return tuple(values)
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        return self._json(key, dict, "a map") or {}
-
-    def finish(self) -> None:
-        """Notes every key that nothing asked for."""
-        for key in sorted(self._config.keys() - self._read):
-            close = difflib.get_close_matches(key, self._read, n=1)
-            hint = f"; did you mean {PROJECT}:{close[0]}?" if close else ""
-            self.problem(key, f"is not a key of this project{hint}", f"pulumi config rm {PROJECT}:{key}")
-
-    def _json(self, key: str, kind: type[_T], expected: str) -> _T | None:
-        value = self._value(key)
-        try:
-            found = json.loads(value)
-        except ValueError:
-            found = None
-        if not isinstance(found, kind):
-            self.problem(
-                key, f"expected {expected}, found {checks.shown(value)}", f"write it in Pulumi.STACK.yaml as {expected}"
-            )
-            return None
-        return found
-
-    def _value(self, key: str) -> str:
-        self._read.add(key)
-        if key not in self._config:
-            self.problem(key, "expected a value, found none: Pulumi.yaml of this project holds the defaults")
-            return ""
-        if key in self._secret_keys and key not in SECRET_KEYS:
-            # Nothing downstream would keep it secret, messages included.
-            mend = f"pulumi config set --plaintext {PROJECT}:{key} VALUE"
-            self.problem(key, "expected plain text, which is not kept secret, found an encrypted value", mend)
-            return ""
-        return self._config[key]
-
-
 def _parse(config: Mapping[str, str], secret_keys: set[str], stack: str, *, unread: set[str]) -> Settings:
-    reader = _Reader(config, secret_keys, unread)
+    reader = Reader(config, secret_keys, unread)
     platform = _platform(reader)
     chart_path = reader.text("chartPath", checks.path, empty=True) or ""
     reader.finish()
@@ -293,7 +96,7 @@ def _parse(config: Mapping[str, str], secret_keys: set[str], stack: str, *, unre
     return Settings(platform=platform, chart_path=chart_path)
 
 
-def _platform(read: _Reader) -> AirflowPlatformArgs:
+def _platform(read: Reader) -> AirflowPlatformArgs:
     executor = read.choice("executor", Executor)
     isolation = IsolationArgs(
         mode=read.choice("networkIsolation", Isolation),
@@ -311,6 +114,7 @@ def _platform(read: _Reader) -> AirflowPlatformArgs:
         chart="",  # found when the program runs; see `load`
         executor=executor,
         images=_images(read),
+        registry_credentials=read.secret("registryCredentials", checks.docker_config),
         airflow_version=read.text("airflowVersion", checks.version) or "",
         dags=dags,
         git=git,
@@ -336,7 +140,7 @@ def _platform(read: _Reader) -> AirflowPlatformArgs:
     )
 
 
-def _images(read: _Reader) -> Images:
+def _images(read: Reader) -> Images:
     return Images(
         repository=read.text("imageRepository", checks.image_repository) or "",
         tag=read.text("imageTag", checks.image_tag) or "",
@@ -347,7 +151,7 @@ def _images(read: _Reader) -> Images:
     )
 
 
-def _dags(read: _Reader) -> tuple[Dags, GitCredentials]:
+def _dags(read: Reader) -> tuple[Dags, GitCredentials]:
     repository = read.text("dagsRepository", parse_git_repository)
     dags = Dags(
         repository=repository or GitRepository(url="", scheme="https", host="", port=443, user=None),
@@ -378,7 +182,7 @@ def _dags(read: _Reader) -> tuple[Dags, GitCredentials]:
 
 
 def _ssh_access(
-    read: _Reader,
+    read: Reader,
     repository: GitRepository,
     key: Secret | None,
     known_hosts: str | None,
@@ -402,7 +206,7 @@ def _ssh_access(
             )
 
 
-def _keys(read: _Reader) -> GivenKeys:
+def _keys(read: Reader) -> GivenKeys:
     return GivenKeys(
         fernet_key=read.secret("fernetKey", checks.fernet_key),
         api_secret_key=read.secret("apiSecretKey", checks.long_secret(_API_SECRET_KEY_MIN_LENGTH)),
@@ -424,7 +228,7 @@ class _PullPolicy(StrEnum):
     NEVER = "Never"
 
 
-def _database(read: _Reader, isolation: Isolation) -> ContainerDatabase | ExternalDatabase:
+def _database(read: Reader, isolation: Isolation) -> ContainerDatabase | ExternalDatabase:
     kind = read.choice("database", _DatabaseKind)
     storage_gib = read.integer("databaseStorageGib", 1, 65536)
     protect = read.boolean("protect")
@@ -474,7 +278,7 @@ def _database(read: _Reader, isolation: Isolation) -> ContainerDatabase | Extern
     return ExternalDatabase(database=database, cidrs=cidrs)
 
 
-def _pgbouncer(read: _Reader) -> PgBouncer | None:
+def _pgbouncer(read: Reader) -> PgBouncer | None:
     pooler = PgBouncer(
         replicas=read.integer("pgbouncerReplicas", 1, 50),
         pool_size=read.integer("pgbouncerPoolSize", 1, 1000),
@@ -483,7 +287,7 @@ def _pgbouncer(read: _Reader) -> PgBouncer | None:
     return pooler if read.boolean("pgbouncerEnabled") else None
 
 
-def _task_logs(read: _Reader, executor: Executor) -> TaskLogs:
+def _task_logs(read: Reader, executor: Executor) -> TaskLogs:
     logs = TaskLogs(
         store=read.choice("taskLogs", TaskLogStore),
         storage_gib=read.integer("taskLogsStorageGib", 1, 65536),
@@ -498,7 +302,7 @@ def _task_logs(read: _Reader, executor: Executor) -> TaskLogs:
     return logs
 
 
-def _release_timeout(read: _Reader, executor: Executor) -> int:
+def _release_timeout(read: Reader, executor: Executor) -> int:
     """A worker with a volume of its own is replaced only when it has gone, and it goes when its tasks have ended."""
     seconds = read.integer("releaseTimeoutSeconds", 60, 7200)
     own_volume = read.choice("taskLogs", TaskLogStore) is TaskLogStore.WORKER
@@ -511,7 +315,7 @@ def _release_timeout(read: _Reader, executor: Executor) -> int:
     return seconds
 
 
-def _helm_values(read: _Reader) -> dict[str, Any]:
+def _helm_values(read: Reader) -> dict[str, Any]:
     given = read.mapping("helmValues")
     if given:
         found = helm_value_problems(given, chart_values(), chart_schema()) or schema_problems(given)

@@ -6,7 +6,7 @@ Composes the other components in their order: namespace, isolation, keys, databa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pulumi
@@ -30,6 +30,7 @@ from components.executor import Executor
 from components.git_bundle import GitBundle, GitBundleArgs
 from components.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.git_token import GitToken, GitTokenArgs
+from components.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.images import POSTGRES_REPOSITORY, Images
 from components.metadata import LABELS
 from components.network_isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
@@ -87,6 +88,7 @@ class AirflowPlatformArgs:
     namespace: to make, and to own whole.
     protect: refuse to delete or replace what holds data or keys.
     chart: path of the chart's archive, relative to the program.
+    registry_credentials: a Docker config.json for the registries that images come from.
     The others are documented at their types.
     """
 
@@ -101,6 +103,7 @@ class AirflowPlatformArgs:
     task_logs: TaskLogs
     isolation: IsolationArgs
     images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
+    registry_credentials: SecretInput | None = None
     airflow_version: str = versions.AIRFLOW
     git: GitCredentials = field(default_factory=GitCredentials)
     keys: GivenKeys = field(default_factory=GivenKeys)
@@ -136,6 +139,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self._namespace = namespace.metadata.name
+        self._images = self._with_credentials(args.images)
         if args.isolation.mode is not Isolation.OFF:
             NetworkIsolation(
                 f"{name}-isolation", NetworkIsolationArgs(namespace=self._namespace, rules=self._rules()), self._child
@@ -161,7 +165,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             f"{name}-database",
             DatabaseMigrationArgs(
                 namespace=self._namespace,
-                images=args.images,
+                images=self._images,
                 migration_secret=access.migration_secret,
                 fernet_key_secret=keys.fernet_key_secret,
                 admin_username=args.admin_username,
@@ -220,6 +224,15 @@ class AirflowPlatform(pulumi.ComponentResource):
         }
         self.register_outputs(self.exports)
 
+    def _with_credentials(self, images: Images) -> Images:
+        """The images with the stack's own pull Secret, if it has credentials."""
+        credentials = self._args.registry_credentials
+        if credentials is None:
+            return images
+        secret_args = ImagePullSecretArgs(namespace=self._namespace, docker_config=credentials)
+        secret = ImagePullSecret(f"{self._name}-image-pull-secret", secret_args, self._child).secret
+        return replace(images, pull_secrets=(*images.pull_secrets, secret))
+
     def _database(self) -> tuple[Database, tuple[pulumi.Resource, ...]]:
         """The database, and what must be there before anything connects."""
         args = self._args
@@ -231,7 +244,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 namespace=self._namespace,
                 image=f"{args.images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}",
                 pull_policy=args.images.pull_policy,
-                pull_secrets=args.images.pull_secrets,
+                pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
             ),
@@ -260,7 +273,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return ReleaseInputs(
             executor=args.executor,
             airflow_version=args.airflow_version,
-            images=args.images,
+            images=self._images,
             keys=KeySecrets(
                 fernet_key=keys.fernet_key_secret,
                 api_secret_key=keys.api_secret_key_secret,

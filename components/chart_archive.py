@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import pulumi
+
 import versions
 
 ARCHIVE: Final = f"airflow-{versions.AIRFLOW_CHART}.tgz"
@@ -26,7 +28,7 @@ SOURCES: Final = (
 _DOWNLOAD_TIMEOUT_SECONDS = 60
 
 
-class ChartError(Exception):
+class ChartError(pulumi.RunError):
     """The pinned chart is not to be had, or a file with its name has other content."""
 
 

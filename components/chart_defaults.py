@@ -10,6 +10,7 @@ from typing import Any, Final
 
 FOLDER: Final = Path(__file__).parent.parent / "chart"
 _MOST_PROBLEMS = 10
+_MESSAGE_LENGTH = 200
 
 
 @functools.cache
@@ -36,5 +37,11 @@ def schema_problems(values: Mapping[str, Any]) -> list[str]:
     validator = jsonschema.validators.validator_for(chart_schema())(chart_schema())
     errors = sorted(validator.iter_errors(values), key=lambda error: list(map(str, error.absolute_path)))
     return [
-        f"{'.'.join(map(str, error.absolute_path)) or 'the root'}: {error.message}" for error in errors[:_MOST_PROBLEMS]
+        f"{'.'.join(map(str, error.absolute_path)) or 'the root'}: {_short(error.message)}"
+        for error in errors[:_MOST_PROBLEMS]
     ]
+
+
+def _short(message: str) -> str:
+    """The message quotes the value, however long that is: its end says what is wrong with it."""
+    return message if len(message) <= _MESSAGE_LENGTH else f"…{message[-_MESSAGE_LENGTH:]}"

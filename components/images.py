@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pulumi
+
 CHART_IMAGES: Final = {
     "statsd": "quay.io/prometheus/statsd-exporter",
     "redis": "redis",
@@ -26,7 +28,7 @@ class Images:
     tag: its tag; a routine deployment moves this and nothing else.
     digest: `sha256:` and 64 hex digits, or None. Wins over the tag, in task pods too.
     pull_policy: Kubernetes `imagePullPolicy` of every container.
-    pull_secrets: names of existing Secrets of type `kubernetes.io/dockerconfigjson` in the namespace.
+    pull_secrets: names of Secrets of type `kubernetes.io/dockerconfigjson` in the namespace.
     registry: host, port and path prefix that mirrors every image, or None for each image's own.
     """
 
@@ -34,7 +36,7 @@ class Images:
     tag: str
     digest: str | None = None
     pull_policy: str = "IfNotPresent"
-    pull_secrets: tuple[str, ...] = ()
+    pull_secrets: tuple[pulumi.Input[str], ...] = ()
     registry: str | None = None
 
     @property

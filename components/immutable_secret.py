@@ -12,7 +12,12 @@ from components.secret import secret_output
 
 
 def immutable_secret(
-    name: str, namespace: pulumi.Input[str], data: Mapping[str, pulumi.Output[str]], opts: pulumi.ResourceOptions
+    name: str,
+    namespace: pulumi.Input[str],
+    data: Mapping[str, pulumi.Output[str]],
+    opts: pulumi.ResourceOptions,
+    *,
+    type_: str = "Opaque",
 ) -> k8s.core.v1.Secret:
     """A Secret named `name-<hex>`. Other data makes another Secret under another name.
 
@@ -23,7 +28,7 @@ def immutable_secret(
         name,
         metadata=object_metadata(namespace),
         immutable=True,
-        type="Opaque",
+        type=type_,
         string_data={key: secret_output(value) for key, value in data.items()},
         opts=opts,
     )

@@ -8,11 +8,14 @@ for 50 CPUs would stay on the scheduler for ever. With the union as the last dep
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _MERGE_KEYS: Final = ("name", "mountPath", "containerPort", "port", "key", "ip", "topologyKey")
 """What tells the elements of a list apart (patchMergeKey of the Kubernetes API), the first that they have."""
+_ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON may hold as it is and YAML may not, or takes for a line end (yaml.org/spec/1.1, section 5)."""
 
 
 def manifest_union(manifests: Iterable[str]) -> str:
@@ -23,7 +26,13 @@ def manifest_union(manifests: Iterable[str]) -> str:
             metadata = item["metadata"]
             key = (item["apiVersion"], item["kind"], metadata.get("namespace") or "", metadata["name"])
             objects[key] = _union(objects[key], item) if key in objects else item
-    return "".join(f"---\n{json.dumps(item)}\n" for item in objects.values())
+    return "".join(f"---\n{_written(item)}\n" for item in objects.values())
+
+
+def _written(item: Any) -> str:
+    """JSON that is YAML too, which JSON's own escape of a character beyond U+FFFF (two halves) is not."""
+    text = json.dumps(item, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _objects(manifest: str) -> list[dict[str, Any]]:

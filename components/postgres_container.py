@@ -40,7 +40,7 @@ class PostgresContainerArgs:
     namespace: pulumi.Input[str]
     image: str
     pull_policy: str
-    pull_secrets: tuple[str, ...]
+    pull_secrets: tuple[pulumi.Input[str], ...]
     storage_gib: int
     protect: bool
 

@@ -1,0 +1,175 @@
+"""Reads config keys one by one and gathers everything that is wrong, so that one error can tell it all."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import pulumi
+
+import checks
+from components.secret import Secret
+
+PROJECT: Final = "airflow"
+"""Name of the Pulumi project: the namespace of its config keys."""
+
+SECRET_KEYS: Final = frozenset(
+    {
+        "fernetKey",
+        "apiSecretKey",
+        "jwtSecret",
+        "redisPassword",
+        "adminPassword",
+        "gitSshPrivateKey",
+        "dagsToken",
+        "databasePassword",
+        "registryCredentials",
+    }
+)
+"""Keys whose value must be stored encrypted, and is never shown."""
+
+_T = TypeVar("_T")
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+class SettingsError(pulumi.RunError):
+    """Everything that is wrong with a stack's config. `problems` holds one text each; none shows a secret.
+
+    A RunError: the engine shows its text alone, without a traceback.
+    """
+
+    def __init__(self, stack: str, problems: list[str]) -> None:
+        self.stack, self.problems = stack, tuple(problems)
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"config of stack {stack}: {count}", *(f"  {text}" for text in problems)]))
+
+
+class Reader:
+    """Reads keys one by one and gathers what is wrong."""
+
+    def __init__(self, config: Mapping[str, str], secret_keys: set[str], unread: set[str]) -> None:
+        prefix = f"{PROJECT}:"
+        self._config = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+        self._secret_keys = {key.removeprefix(prefix) for key in secret_keys}
+        self._unread = {key.removeprefix(prefix) for key in unread}
+        self._read: set[str] = set()
+        self._bad: set[str] = set()
+        self.problems: list[str] = []
+
+    def problem(self, key: str, text: str, mend: str | None = None, *, one_of_many: bool = False) -> None:
+        """Notes one problem; `mend` is the command that mends it, by default one that sets the key.
+
+        A key's first problem is its only one, because the rest follow from it; but for `one_of_many` in a list or map.
+        """
+        if key in self._bad and not one_of_many:
+            return
+        self._bad.add(key)
+        secret = " --secret" if key in SECRET_KEYS else ""
+        command = mend or f"pulumi config set{secret} {PROJECT}:{key} VALUE"
+        self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
+
+    def text(self, key: str, check: Callable[[str], _T], *, empty: bool = False) -> _T | None:
+        """A text that `check` accepts, or None where the key is empty (a problem unless `empty`) or bad."""
+        value = self._value(key)
+        if not value:
+            if not empty:
+                self.problem(key, "expected a value, found none")
+            return None
+        try:
+            return check(value)
+        except ValueError as error:
+            self.problem(key, str(error))
+            return None
+
+    def secret(self, key: str, check: Callable[[str], str], *, plain_allowed: bool = False) -> Secret | None:
+        """A secret that `check` accepts, or None where the key is empty or bad. Its value is in no message."""
+        value = self._value(key)
+        if key in self._unread:
+            return Secret("")
+        if not value:
+            return None
+        if key not in self._secret_keys and not plain_allowed:
+            self.problem(key, "expected an encrypted value, found plain text: treat it as disclosed and choose another")
+            return None
+        try:
+            return Secret(check(value))
+        except ValueError as error:
+            # Not `from error`: what was found stands only in the message, and a check never puts a secret there.
+            self.problem(key, str(error))
+            return None
+
+    def integer(self, key: str, least: int, most: int) -> int:
+        value = self._value(key)
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
+            self.problem(key, f"expected a whole number from {least} to {most}, found {checks.shown(value)}")
+            return least
+        return int(value)
+
+    def boolean(self, key: str) -> bool:
+        value = self._value(key)
+        if value not in ("true", "false"):
+            self.problem(key, f"expected true or false, found {checks.shown(value)}")
+        return value == "true"
+
+    def choice(self, key: str, kind: type[_Enum]) -> _Enum:
+        value = self._value(key)
+        try:
+            return kind(value)
+        except ValueError:
+            self.problem(key, f"expected one of {', '.join(kind)}, found {checks.shown(value)}")
+            return next(iter(kind))
+
+    def texts(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+        """A list of texts, each of which `check` accepts."""
+        found = self._json(key, list, "a list of texts")
+        values = []
+        for item in found or ():
+            try:
+                values.append(
+                    check(
+                        item if isinstance(item, str) else checks.refuse(f"expected texts, found {checks.shown(item)}")
+                    )
+                )
+            except ValueError as error:
+                mend = f"pulumi config set --path '{PROJECT}:{key}[0]' VALUE"
+                self.problem(key, str(error), mend, one_of_many=True)
+        return tuple(values)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        return self._json(key, dict, "a map") or {}
+
+    def finish(self) -> None:
+        """Notes every key that nothing asked for."""
+        for key in sorted(self._config.keys() - self._read):
+            close = difflib.get_close_matches(key, self._read, n=1)
+            hint = f"; did you mean {PROJECT}:{close[0]}?" if close else ""
+            self.problem(key, f"is not a key of this project{hint}", f"pulumi config rm {PROJECT}:{key}")
+
+    def _json(self, key: str, kind: type[_T], expected: str) -> _T | None:
+        value = self._value(key)
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, kind):
+            self.problem(
+                key, f"expected {expected}, found {checks.shown(value)}", f"write it in Pulumi.STACK.yaml as {expected}"
+            )
+            return None
+        return found
+
+    def _value(self, key: str) -> str:
+        self._read.add(key)
+        if key not in self._config:
+            self.problem(key, "expected a value, found none: Pulumi.yaml of this project holds the defaults")
+            return ""
+        if key in self._secret_keys and key not in SECRET_KEYS:
+            # Nothing downstream would keep it secret, messages included.
+            mend = f"pulumi config set --plaintext {PROJECT}:{key} VALUE"
+            self.problem(key, "expected plain text, which is not kept secret, found an encrypted value", mend)
+            return ""
+        return self._config[key]
