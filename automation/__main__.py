@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pulumi.automation import CommandError
+
 from automation import dev
+from automation.engine_error import engine_error
 from automation.errors import AutomationError
 from automation.verify import TIMEOUT_SECONDS
 
@@ -21,6 +24,7 @@ _VERBS: Final = {
     "down": "remove what a stack deployed, and the cluster if dev made it",
     "verify": "check a deployment",
     "ui": "forward a local port to Airflow",
+    "env": 'let pulumi itself work on a stack here: eval "$(python -m automation env)"',
 }
 
 
@@ -29,14 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The Automation API warns of an event that it cannot parse with the whole event.
     warnings.filterwarnings("ignore", module=r"pulumi\.automation")
     args = _parser().parse_args(arguments)
-    as_json = bool(getattr(args, "json", False))
-    console = dev.Console(progress=sys.stderr if as_json else sys.stdout)
+    # Where the result is for a program, progress is not mixed into it.
+    for_program = args.verb == "env" or getattr(args, "json", False)
+    console = dev.Console(progress=sys.stderr if for_program else sys.stdout)
     import settings
 
     try:
         _run(args, console)
     except (AutomationError, settings.SettingsError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    except CommandError as error:
+        # A command of the engine that nothing expected to fail; its own text is all that it wrote.
+        print(f"error: {engine_error(error, f'{args.verb} of {args.stack}')}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
         print(f"interrupted; run it again to go on: python -m automation {args.verb}", file=sys.stderr, flush=True)
@@ -63,6 +72,8 @@ def _run(args: argparse.Namespace, console: dev.Console) -> None:
                 timeout_seconds=args.timeout,
                 as_json=args.json,
             )
+        case "env":
+            dev.env(PROJECT_DIR, args.stack, console)
         case "ui":
             dev.ui(PROJECT_DIR, args.stack, console)
 

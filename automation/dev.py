@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,18 +17,18 @@ from pulumi.automation import Stack
 from automation import cluster, tools, update
 from automation.deployment import Deployment
 from automation.engine import Engine, find_engine
-from automation.errors import ClusterRequestFailed, NotHealthy, StackUnknown
+from automation.errors import ClusterRequestFailed, ClusterUnreachable, NotHealthy, StackUnknown
 from automation.folder import Folder, write_file
 from automation.interrupt import interruptible
 from automation.kube import cluster_identity
 from automation.report import write_table
 from automation.verify import TIMEOUT_SECONDS, verify
-from automation.workspace import backend_url, open_stack
+from automation.workspace import backend_url, is_local, keeps_passphrase, open_stack, prepare_backend
 
 DEV: Final = "dev"
 UI_PORT: Final = 8080
-_DELETE_UNREACHABLE: Final = "PULUMI_K8S_DELETE_UNREACHABLE"
-"""Lets the provider forget objects of a cluster that is no more (pulumi.com/registry/packages/kubernetes)."""
+_GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:")
+"""Types of what is in the cluster or in the state alone."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,17 @@ def down(project_dir: Path, stack_name: str, console: Console) -> None:
     console.result(f"stack {stack_name} is gone")
 
 
+def env(project_dir: Path, stack_name: str, console: Console) -> None:
+    """Prints, for a shell's `eval`, what lets `pulumi` itself work on a stack here (`pulumi config set --secret`).
+
+    The stack is made where there is none: without one the CLI sets no config. Raises AutomationError.
+    """
+    with _opened(project_dir, stack_name, console):
+        variables = prepare_backend(project_dir.resolve(), stack_name).env
+    for name, value in {**variables, "PULUMI_STACK": stack_name}.items():
+        console.result(f"export {name}={shlex.quote(value)}")
+
+
 def ui(project_dir: Path, stack_name: str, console: Console) -> None:
     """Forwards a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
     tools.require("kubectl")
@@ -231,33 +242,47 @@ def _verify(outputs: dict[str, Any], config: StackConfig, console: Console, **op
 
 def _destroy(project_dir: Path, stack_name: str, config: StackConfig, console: Console) -> None:
     gone = cluster.is_gone(project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
-    if not gone and _DELETE_UNREACHABLE not in os.environ:
+    if not gone:
         cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
     engine = find_engine(project_dir, console.line)
     with interruptible(engine, console.line):
-        env = {_DELETE_UNREACHABLE: "true"} if gone else {}
         try:
-            stack = open_stack(project_dir, stack_name, engine, create=False, env=env)
+            stack = open_stack(project_dir, stack_name, engine, create=False)
         except StackUnknown:
             console.line(f"stack {stack_name}: no state of it here")
             return
-        console.result(f"down of {stack_name}: {update.destroy(stack, engine, console.line)}")
-        stack.workspace.remove_stack(stack_name)
+        if gone:
+            _forget(stack, config, console)
+        else:
+            console.result(f"down of {stack_name}: {update.destroy(stack, engine, console.line)}")
+            stack.workspace.remove_stack(stack_name)
         remaining = stack.workspace.list_stacks()
     folder = Folder(project_dir)
-    if not remaining and _is_local(project_dir):
+    if not remaining and is_local(project_dir):
         # The last stack: what remains is the history of what is no more, and the passphrase that encrypts it.
         shutil.rmtree(folder.state, ignore_errors=True)
-        folder.passphrase.unlink(missing_ok=True)
+        if keeps_passphrase(project_dir):
+            console.line(f"kept {folder.passphrase}: secret values in Pulumi.*.yaml are encrypted with it")
+        else:
+            folder.passphrase.unlink(missing_ok=True)
+
+
+def _forget(stack: Stack, config: StackConfig, console: Console) -> None:
+    """Drops a state whose every resource went with the cluster. The engine cannot: a Helm release has to answer."""
+    elsewhere = update.resources_outside(stack, _GONE_WITH_THE_CLUSTER)
+    if elsewhere:
+        raise ClusterUnreachable(
+            f"the cluster of context {config.kube_context} is no more, but stack {stack.name} owns more: "
+            f"{', '.join(elsewhere)}",
+            "make dev, so that there is a cluster to look at, then make down",
+        )
+    stack.workspace.remove_stack(stack.name, force=True)
+    console.result(f"the cluster of context {config.kube_context} is no more, and all of {stack.name} with it")
 
 
 def _may_exist(project_dir: Path) -> bool:
     """Whether to ask the engine at all: not where its state would be local, and there is none."""
-    return not _is_local(project_dir) or Folder(project_dir).state.exists()
-
-
-def _is_local(project_dir: Path) -> bool:
-    return backend_url(project_dir) == Folder(project_dir.resolve()).state.as_uri()
+    return not is_local(project_dir) or Folder(project_dir).state.exists()
 
 
 def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> None:

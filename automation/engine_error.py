@@ -11,6 +11,8 @@ from pulumi.automation import CommandError, ConcurrentUpdateError
 from automation.errors import AutomationError, StackLocked, UpdateFailed
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
+_ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
+"""In the text of a CommandError, where each stream begins with its name."""
 _LENGTH: Final = 600
 
 
@@ -26,7 +28,7 @@ def engine_error(error: CommandError, action: str, reported: Iterable[str] = ())
         )
     # The engine ends with "update failed", which says nothing that was not said before.
     reasons = [text for text in reported if not text.endswith("update failed")]
-    reasons += [line.strip() for line in str(error).splitlines() if line.strip().startswith("error:")]
+    reasons += _ERROR_LINE.findall(str(error))
     reason = first_lines(reasons[0]) if reasons else "no reason given"
     return UpdateFailed(f"{action} failed: {reason}", "mend that, and run it again")
 

@@ -78,11 +78,21 @@ def stack_outputs(stack: Stack) -> dict[str, Any]:
 
 def has_resources(stack: Stack) -> bool:
     """The state holds something beside the stack itself. Raises UpdateFailed."""
+    return len(_resources(stack)) > 1
+
+
+def resources_outside(stack: Stack, prefixes: tuple[str, ...]) -> list[str]:
+    """Types of the resources, components aside, that begin with none of these. Raises UpdateFailed."""
+    types = {str(item["type"]) for item in _resources(stack) if item.get("custom")}
+    return sorted(name for name in types if not name.startswith(prefixes))
+
+
+def _resources(stack: Stack) -> list[dict[str, Any]]:
     try:
-        deployment = stack.export_stack().deployment or {}
+        deployment: Mapping[str, Any] = stack.export_stack().deployment or {}
     except CommandError as error:
         raise engine_error(error, f"reading the state of stack {stack.name}") from None
-    return len(deployment.get("resources") or ()) > 1
+    return list(deployment.get("resources") or ())
 
 
 @contextmanager

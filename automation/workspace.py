@@ -45,23 +45,22 @@ def open_stack(
     *,
     create: bool = True,
     environ: Mapping[str, str] = os.environ,
-    env: Mapping[str, str] | None = None,
 ) -> Stack:
-    """The stack, made where there is none and `create` says so. env: more variables for the engine.
+    """The stack, made where there is none and `create` says so.
 
     Raises StackUnknown (no `Pulumi.<stack>.yaml`; with `create` false: no such stack in the backend),
     FileInvalid, PassphraseMissing, and UpdateFailed where the engine cannot open it.
     """
     project_dir = project_dir.resolve()
+    if not create and is_local(project_dir, environ) and not Folder(project_dir).state.exists():
+        raise _unknown(stack, backend_url(project_dir, environ))
     work_dir = prepare_work_dir(project_dir, stack)
     backend = prepare_backend(project_dir, stack, environ)
-    workspace = LocalWorkspace(work_dir=str(work_dir), env_vars={**backend.env, **(env or {})}, pulumi_command=engine)
+    workspace = LocalWorkspace(work_dir=str(work_dir), env_vars=dict(backend.env), pulumi_command=engine)
     try:
         return Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
     except StackNotFoundError:
-        raise StackUnknown(
-            f"there is no stack {stack} in {backend.url}", f"make it: python -m automation up {stack}"
-        ) from None
+        raise _unknown(stack, backend.url) from None
     except CommandError as error:
         raise engine_error(error, f"opening stack {stack} in {backend.url}") from None
 
@@ -70,6 +69,11 @@ def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> s
     """`PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
     named = environ.get(_BACKEND) or (_read(project_dir / "Pulumi.yaml").get("backend") or {}).get("url")
     return str(named or Folder(project_dir.resolve()).state.as_uri())
+
+
+def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
+    """The state is in this checkout's own folder."""
+    return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
 
 
 def prepare_backend(project_dir: Path, stack: str, environ: Mapping[str, str] = os.environ) -> Backend:
@@ -102,6 +106,11 @@ def passphrase_file(project_dir: Path) -> Path:
     if not path.exists():
         write_file(path, secrets.token_urlsafe(32), mode=0o600)
     return path
+
+
+def keeps_passphrase(project_dir: Path) -> bool:
+    """A stack's file holds values that are encrypted with a passphrase: without it they are lost."""
+    return any("encryptionsalt" in _read(path) for path in project_dir.glob("Pulumi.?*.yaml"))
 
 
 def prepare_work_dir(project_dir: Path, stack: str) -> Path:
@@ -143,6 +152,10 @@ def _virtual_environment(project_dir: Path) -> Path | None:
     if own.is_dir():
         return own
     return Path(sys.prefix) if sys.prefix != sys.base_prefix else None
+
+
+def _unknown(stack: str, url: str) -> StackUnknown:
+    return StackUnknown(f"there is no stack {stack} in {url}", f"make it: python -m automation up {stack}")
 
 
 def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, cast
 import hypothesis
 import pulumi
 import pytest
-from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2
@@ -28,6 +28,9 @@ from pulumi.runtime.stack import run_in_stack
 
 _T = TypeVar("_T")
 
+_REPLACED_BY_CONTENT = ("kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")
+
+PROJECT: Final = "airflow"
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
 UNKNOWN: Final = rpc.UNKNOWN
 """How a value that is not known in a preview stands in a request."""
@@ -97,8 +100,9 @@ class Recorder(mocks.MockMonitor):
         self.registrations: dict[str, Registration] = {}
         self.outputs: dict[str, dict[str, Any]] = {}
         """Registered outputs by URN of a component; each secret is a `SecretValue`."""
-        self.hooks: dict[str, pulumi.ResourceHook] = {}
-        self.preview = False
+        self.hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook] = {}
+        """What a resource's request names as its hooks: a test calls them itself."""
+        self.preview, self.stack = False, ""
         self._lock = threading.Lock()
 
     # What a test asks
@@ -107,11 +111,11 @@ class Recorder(mocks.MockMonitor):
         """Runs `program` whole, as the language host does, and returns its value when all is registered."""
         if self.registrations:
             raise AssertionError("expected a recorder for each program, got a second program")
-        self.preview = preview
+        self.preview, self.stack = preview, stack
         result: list[_T] = []
         # A root that is not None keeps `set_mocks` from making a stack of its own.
         runtime_settings.set_root_resource(cast(pulumi.Resource, self))
-        mocks.set_mocks(_NoMocks(), project="airflow", stack=stack, preview=preview, monitor=self)
+        mocks.set_mocks(_NoMocks(), project=PROJECT, stack=stack, preview=preview, monitor=self)
         runtime_settings.set_root_resource(cast(pulumi.Resource, None))
         runtime_settings.SETTINGS.callbacks = _Callbacks(self.hooks)
 
@@ -143,6 +147,11 @@ class Recorder(mocks.MockMonitor):
         return next(outputs for urn, outputs in self.outputs.items() if f"::{STACK_TYPE}::" in urn)
 
     # What the SDK asks
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine does; the SDK's own looks for the stack in a context that threads do not always have."""
+        parents = f"{parent.split('::')[2]}$" if parent and STACK_TYPE not in parent else ""
+        return f"urn:pulumi:{self.stack}::{PROJECT}::{parents}{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -182,14 +191,16 @@ class _NoMocks(mocks.Mocks):
 
 
 class _Callbacks:
-    """Takes the SDK's resource hooks without a server: a test calls them itself."""
+    """Takes the SDK's hooks without a server."""
 
-    def __init__(self, hooks: dict[str, pulumi.ResourceHook]) -> None:
+    def __init__(self, hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook]) -> None:
         self._hooks = hooks
 
-    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+    def register_resource_hook(self, hook: pulumi.ResourceHook | pulumi.ErrorHook) -> None:
         assert hook.name not in self._hooks, f"duplicate hook {hook.name}"
         self._hooks[hook.name] = hook
+
+    register_error_hook = register_resource_hook
 
 
 def _complete(request: Any, state: dict[str, Any]) -> str:
@@ -197,7 +208,10 @@ def _complete(request: Any, state: dict[str, Any]) -> str:
 
     The SDK asks for the secretness of a generated value (`additionalSecretOutputs`); the caller sees to it.
     """
-    suffix = hashlib.sha256(f"{request.name} {request.object}".encode()).hexdigest()[:8]
+    # As with the real provider, an object keeps its generated name until it is replaced: other content does that to
+    # an immutable Secret and to a Job.
+    content = json.dumps(state, sort_keys=True) if request.type in _REPLACED_BY_CONTENT else ""
+    suffix = hashlib.sha256(f"{request.name} {content}".encode()).hexdigest()[:8]
     if request.type == "random:index/randomPassword:RandomPassword":
         generated = f"{suffix}Gen{request.name.title().replace('-', '')}"
         state["result"] = (generated * 9)[: int(state["length"])]

@@ -21,7 +21,8 @@ KNOWN: Final = (
 """Examples of Airflow that take seconds, need nothing from outside and have no schedule."""
 
 _NO_WORK: Final = frozenset({"EmptyOperator", "DummyOperator"})  # the scheduler marks them done: no worker sees them
-_WAITING_OR_SPREADING: Final = ("Sensor", "HITLOperator", "ApprovalOperator", "TriggerDagRunOperator")
+_WAITING_OR_SPREADING: Final = ("sensor", "hitloperator", "approvaloperator", "triggerdagrunoperator")
+"""Ends of names, in small letters: `FileSensor`, and `@task.sensor`."""
 _LOOKED_AT: Final = 30
 """DAGs whose details are asked for, at most: two requests each."""
 
@@ -63,7 +64,7 @@ def _harmless(dag: Dag, details: DagDetails) -> bool:
     """It needs no input, gives a worker something to do, waits for nobody, and starts nothing else."""
     if details.required_params or (_starts_more(dag) and details.catchup):
         return False
-    if any(operator.endswith(_WAITING_OR_SPREADING) for operator in details.operators):
+    if any(operator.lower().endswith(_WAITING_OR_SPREADING) for operator in details.operators):
         return False
     return any(operator not in _NO_WORK for operator in details.operators)
 

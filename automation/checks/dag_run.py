@@ -50,7 +50,8 @@ def dag_run(scene: Scene, dag_id: str | None) -> tuple[Check, Check]:
     if not ran:
         return failed(DAG_RUN, f"{choice.dag_id}: succeeded, but no task ran on a worker"), skipped(TASK_LOG, "no task")
     hosts = ", ".join(sorted({_host(scene, task.hostname) for task in ran}))
-    run = passed(DAG_RUN, f"{choice.dag_id} ({choice.why}): {len(ran)} tasks on {hosts}")
+    count = "1 task" if len(ran) == 1 else f"{len(ran)} tasks"
+    run = passed(DAG_RUN, f"{choice.dag_id} ({choice.why}): {count} on {hosts}")
     return run, _log_check(scene, choice.dag_id, run_id, ran[0])
 
 

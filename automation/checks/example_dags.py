@@ -24,7 +24,7 @@ def no_examples(scene: Scene) -> Check:
     installed = [dag.dag_id for dag in dags if is_installed(dag)]
     if installed:
         return failed(NO_EXAMPLES, f"{len(installed)} come with Airflow: {_some(installed)}")
-    return passed(NO_EXAMPLES, f"{len(dags)} DAGs, all from the repository")
+    return passed(NO_EXAMPLES, f"{len(dags)} DAG{'s' if len(dags) != 1 else ''}, all from the repository")
 
 
 def dags_parse(scene: Scene) -> Check:

@@ -49,9 +49,9 @@ def health(scene: Scene) -> Check:
         interval=_INTERVAL_SECONDS,
         clock=scene.clock,
     )
-    return (
-        failed(HEALTH, problem) if problem else passed(HEALTH, ", ".join(name for name, ok in statuses.items() if ok))
-    )
+    if problem:
+        return failed(HEALTH, f"{problem}{_reasons(scene.kube.pods(AIRFLOW))}")
+    return passed(HEALTH, ", ".join(name for name, status in statuses.items() if status))
 
 
 def unready(workloads: Iterable[Workload], required: Iterable[str]) -> str:

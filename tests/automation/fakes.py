@@ -49,7 +49,7 @@ class FakeTime:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.on_sleep: Callable[[float], None] = lambda now: None
+        self.on_sleep: Callable[[float], object] = lambda now: None
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds

@@ -87,10 +87,19 @@ def test_dag_that_airflow_would_not_run_is_not_taken(unfit: Dag) -> None:
         replace(PLAIN, operators=()),
         replace(PLAIN, operators=("EmptyOperator",)),
         replace(PLAIN, operators=("BashOperator", "FileSensor")),
+        replace(PLAIN, operators=("@task.sensor",)),
         replace(PLAIN, operators=("TriggerDagRunOperator",)),
         replace(PLAIN, operators=("ApprovalOperator",)),
     ],
-    ids=["needs input", "no tasks", "nothing for a worker", "waits", "starts another", "waits for a person"],
+    ids=[
+        "needs input",
+        "no tasks",
+        "nothing for a worker",
+        "waits",
+        "waits too",
+        "starts another",
+        "waits for a person",
+    ],
 )
 def test_dag_that_would_hang_or_prove_nothing_is_not_taken(details: DagDetails) -> None:
     assert chosen([dag("a")], {"a": details}) is None

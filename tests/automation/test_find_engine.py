@@ -254,8 +254,7 @@ def test_terminal_interrupt_does_not_reach_the_engine_past_us(tmp_path: Path, on
 def test_signal_between_commands_interrupts_at_once(on_path: Path) -> None:
     fake_pulumi(on_path, MINIMUM)
     with pytest.raises(KeyboardInterrupt), interruptible(Engine(), print):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_off_the_main_thread_signals_are_left_alone(on_path: Path) -> None:

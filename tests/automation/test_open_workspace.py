@@ -5,13 +5,22 @@ from __future__ import annotations
 import stat
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
 
+from automation.engine import Engine
 from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
 from automation.folder import Folder, short_name, write_file
-from automation.workspace import backend_url, passphrase_file, prepare_backend, prepare_work_dir
+from automation.workspace import (
+    backend_url,
+    keeps_passphrase,
+    open_stack,
+    passphrase_file,
+    prepare_backend,
+    prepare_work_dir,
+)
 
 PROJECT = """\
 name: airflow
@@ -141,6 +150,18 @@ def test_name_of_something_else_in_the_folder_is_refused(project: Path, name: st
 
 def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
     assert short_name("acme/airflow/prod") == "prod"
+
+
+def test_looking_for_a_stack_where_none_was_made_makes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StackUnknown, match="there is no stack dev in file://"):
+        open_stack(project, "dev", cast(Engine, None), create=False, environ={})
+    assert not (project / ".dev").exists()
+
+
+def test_passphrase_is_needed_where_a_stacks_file_has_a_salt(project: Path) -> None:
+    assert not keeps_passphrase(project)
+    (project / "Pulumi.prod.yaml").write_text("encryptionsalt: v1:x\n")
+    assert keeps_passphrase(project)
 
 
 def test_backend_is_the_variable_else_the_projects_else_the_local_folder(project: Path) -> None:

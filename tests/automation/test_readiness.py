@@ -68,6 +68,12 @@ def test_unhealthy_component_fails(world: World, name: str) -> None:
     assert (found.status, found.detail) == (Status.FAILED, f"{name} is unhealthy")
 
 
+def test_pod_that_crashes_between_two_looks_is_named_with_its_reason(world: World) -> None:
+    world.airflow.health["dag_processor"] = {"status": "unhealthy"}
+    world.kube.found_pods.append(pod("dag-processor", name="d-1", ready=False, reason="base: CrashLoopBackOff"))
+    assert health(world.scene()).detail == "dag_processor is unhealthy (d-1: base: CrashLoopBackOff)"
+
+
 def test_triggerer_that_never_ran_is_none_other_components_must(world: World) -> None:
     world.airflow.health["triggerer"] = {"status": None}
     assert health(world.scene()).status is Status.PASSED

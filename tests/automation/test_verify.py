@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from typing import Any
 
@@ -165,9 +166,9 @@ def test_api_is_reached_through_a_ready_api_server(world: World) -> None:
     asked: list[str] = []
     real = world.kube.connect
 
-    def connect(name: str, port: int, *, seconds: float) -> Any:
-        asked.append(name)
-        return real(name, port, seconds=seconds)
+    def connect(pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
+        asked.append(pod)
+        return real(pod, port, seconds=seconds)
 
     world.kube.connect = connect  # type: ignore[method-assign]
     world.kube.found_pods = [pod("api-server", name="a", ready=False), pod("api-server", name="b")]

@@ -122,9 +122,7 @@ def test_given_archive_is_used_without_looking_elsewhere(project: Path, tmp_path
     assert_kept(project)
 
 
-def test_given_archive_may_be_under_the_home(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_given_archive_may_be_under_the_home(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     put(tmp_path / "chart.tgz")
     assert chart_archive("~/chart.tgz", project, Downloads()) == RELATIVE

@@ -157,9 +157,10 @@ def test_generated_password_is_as_good_as_a_given_one(record: Record) -> None:
         access(password=random.RandomPassword("own", length=20).result)()
 
     recorder = record(program)
-    assert uri(recorder.secret_data("db-metadata")[CONNECTION_KEY])[2] == uri(
-        recorder.secret_data("db-migration")[CONNECTION_KEY]
-    )[2]
+    assert (
+        uri(recorder.secret_data("db-metadata")[CONNECTION_KEY])[2]
+        == uri(recorder.secret_data("db-migration")[CONNECTION_KEY])[2]
+    )
 
 
 def test_preview_knows_no_generated_value_and_works(record: Record) -> None:

@@ -1,0 +1,11 @@
+"""What the program is compared with: the same providers, and nothing that they would deploy."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+context = pulumi.Config("airflow").require("kubeContext")
+
+k8s.Provider("cluster", context=context, cluster_identifier=context)
+# Of the default provider, as in the program: it starts the plugin.
+random.RandomId("id", byte_length=8)

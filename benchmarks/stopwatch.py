@@ -1,0 +1,69 @@
+"""Wall time, and peak memory, of what a function starts."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+_INTERVAL_SECONDS = 0.05
+_MIB = 2**20
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Wall time of an action."""
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def peak_memory(action: Callable[[], object]) -> float | None:
+    """Most memory, in MiB, that all processes held together that an action started; None where there is no /proc.
+
+    The resident set sizes are summed, every 50 ms. Pages that processes share are counted in each.
+    """
+    if not os.path.isdir("/proc/self/task"):
+        action()
+        return None
+    peak, ended = 0, threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        while not ended.wait(_INTERVAL_SECONDS):
+            peak = max(peak, sum(map(_resident_bytes, _descendants(os.getpid()))))
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        action()
+    finally:
+        ended.set()
+        sampler.join()
+    return peak / _MIB
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """Children of a process, theirs, and so on. A process that ends meanwhile has none."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return
+    for thread in threads:
+        for child in _read(f"/proc/{pid}/task/{thread}/children").split():
+            yield int(child)
+            yield from _descendants(int(child))
+
+
+def _resident_bytes(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def _read(path: str) -> str:
+    """Content of a file of /proc, or "" where its process has ended."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""

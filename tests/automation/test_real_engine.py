@@ -1,0 +1,121 @@
+"""The parts that run the engine, with a program of two lines and no provider."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automation import update
+from automation.engine import Engine, find_engine
+from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
+from automation.update import Changes
+from automation.workspace import open_stack
+
+pytestmark = pytest.mark.engine
+
+PROJECT = "name: airflow\nruntime: {name: python, options: {toolchain: pip, virtualenv: .venv}}\n"
+STACK = "config:\n  airflow:answer: forty-two\n"
+PROGRAM = "import pulumi\nimport beside\npulumi.export('answer', beside.answer(pulumi.Config()))\n"
+BESIDE = "def answer(config):\n    return config.require('answer')\n"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    if shutil.which("pulumi") is None:
+        pytest.skip("no pulumi on PATH")
+    return find_engine(Path("/nonexistent"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    (tmp_path / "Pulumi.dev.yaml").write_text(STACK)
+    (tmp_path / "__main__.py").write_text(PROGRAM)
+    (tmp_path / "beside.py").write_text(BESIDE)
+    yield tmp_path
+    assert (tmp_path / "Pulumi.dev.yaml").read_text() == STACK, "the committed file stays as it is"
+
+
+def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: Engine, project: Path) -> None:
+    stack = open_stack(project, "dev", engine)
+    first = update.up(stack, engine, lambda line: None)
+    assert first == Changes({"create": 1})
+    assert update.stack_outputs(stack) == {"answer": "forty-two"}
+    copy = project / ".dev" / "dev" / "Pulumi.dev.yaml"
+    salt = yaml.safe_load(copy.read_text())["encryptionsalt"]
+
+    again = open_stack(project, "dev", engine)
+    assert str(update.up(again, engine, lambda line: None)) == "no changes"
+    assert yaml.safe_load(copy.read_text())["encryptionsalt"] == salt
+    assert not update.has_resources(again)
+    assert update.resources_outside(again, ("pulumi:",)) == []
+
+
+def test_stack_that_is_not_there_is_unknown(engine: Engine, project: Path) -> None:
+    (project / ".dev" / "state").mkdir(parents=True)
+    with pytest.raises(StackUnknown, match="there is no stack dev"):
+        open_stack(project, "dev", engine, create=False)
+
+
+def test_error_of_the_program_is_told_in_one_line(engine: Engine, project: Path) -> None:
+    (project / "beside.py").write_text("raise ValueError('it cannot be')\n")
+    stack, lines = open_stack(project, "dev", engine), list[str]()
+    with pytest.raises(UpdateFailed, match=r"^up of stack dev failed: ValueError: it cannot be\. Mend it: ") as raised:
+        update.up(stack, engine, lines.append)
+    assert raised.value.__cause__ is None
+    assert any("it cannot be" in line for line in lines)
+
+
+def test_wrong_passphrase_is_told_in_one_line(engine: Engine, project: Path) -> None:
+    open_stack(project, "dev", engine)
+    (project / ".dev" / "passphrase").write_text("another")
+    with pytest.raises(UpdateFailed, match="incorrect passphrase"):
+        update.up(open_stack(project, "dev", engine), engine, lambda line: None)
+
+
+def test_update_that_is_interrupted_says_so_and_leaves_no_lock(engine: Engine, project: Path) -> None:
+    started = project / "started"
+    (project / "beside.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(60)\n"
+    )
+    stack = open_stack(project, "dev", engine)
+
+    def interrupt() -> None:
+        while not started.exists():
+            time.sleep(0.05)
+        engine.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Interrupted, match="takes over what was left"):
+        update.up(stack, engine, lambda line: None)
+    thread.join()
+    (project / "beside.py").write_text(BESIDE)
+    assert update.up(stack, engine, lambda line: None).any
+
+
+def test_update_while_another_runs_is_locked(engine: Engine, project: Path) -> None:
+    started, go = project / "started", project / "go"
+    (project / "beside.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\n{BESIDE}"
+    )
+    first, second = (open_stack(project, "dev", engine) for _ in range(2))
+    thread = threading.Thread(target=update.up, args=(first, engine, lambda line: None))
+    thread.start()
+    try:
+        while not started.exists():
+            time.sleep(0.05)
+        with pytest.raises(StackLocked):
+            update.up(second, engine, lambda line: None)
+    finally:
+        go.touch()
+        thread.join()

@@ -1,0 +1,286 @@
+"""The whole composition: which parts there are, in which order, and what another program sees of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pulumi
+import pytest
+
+import outputs
+from components.airflow_platform import (
+    AirflowPlatform,
+    AirflowPlatformArgs,
+    ContainerDatabase,
+    ExternalDatabase,
+    GitCredentials,
+    IsolationArgs,
+)
+from components.dags import DagsDelivery
+from components.database import Database, SslMode
+from components.executor import Executor
+from components.images import Images
+from components.network_isolation import Isolation
+from components.pgbouncer import PgBouncer
+from components.secret import Secret
+from components.task_logs import AccessMode, TaskLogs, TaskLogStore
+from tests import samples
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+    Record = Callable[..., Recorder]
+
+JOB: Final = "kubernetes:batch/v1:Job"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+EXTERNAL: Final = ExternalDatabase(
+    database=Database(
+        host="db.test", port=5433, name="n", user="u", password=Secret("sentinel-db"), ssl_mode=SslMode.REQUIRE
+    ),
+    cidrs=("10.0.32.0/20",),
+)
+ARGS: Final = AirflowPlatformArgs(
+    kubeconfig=None,
+    kube_context="ctx",
+    namespace="ns",
+    protect=False,
+    chart=samples.CHART,
+    executor=Executor.CELERY,
+    dags=samples.dags(),
+    database=ContainerDatabase(storage_gib=2),
+    task_logs=TaskLogs(store=TaskLogStore.VOLUME, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE),
+    isolation=IsolationArgs(mode=Isolation.REQUIRED),
+)
+
+
+def platform(name: str = "airflow", **changes: Any) -> Callable[[], AirflowPlatform]:
+    return lambda: AirflowPlatform(name, replace(ARGS, **changes))
+
+
+def parts(recorder: Recorder) -> set[str]:
+    """Components that the platform is made of, by the last part of their type."""
+    components = {found.type.rpartition(":")[2] for found in recorder.every() if found.is_component}
+    return components - {"AirflowPlatform"}
+
+
+ALWAYS: Final = {"AirflowKeys", "DatabaseAccess", "DatabaseMigration", "AirflowRelease"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, {"NetworkIsolation", "PostgresContainer", "TaskLogVolume"}),
+        ({"isolation": IsolationArgs(mode=Isolation.OFF)}, {"PostgresContainer", "TaskLogVolume"}),
+        ({"database": EXTERNAL}, {"NetworkIsolation", "TaskLogVolume"}),
+        (
+            {"task_logs": TaskLogs(store=TaskLogStore.WORKER, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE)},
+            {"NetworkIsolation", "PostgresContainer"},
+        ),
+        (
+            {"executor": Executor.KUBERNETES},
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "TaskPodAccess"},
+        ),
+        (
+            {"git": GitCredentials(username="robot", token=Secret("x"))},
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitToken"},
+        ),
+        (
+            {
+                "dags": samples.dags(samples.SSH_REPOSITORY),
+                "git": GitCredentials(ssh_private_key=Secret(samples.ssh_private_key())),
+            },
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitSshKey"},
+        ),
+        (
+            {
+                "dags": samples.dags(samples.SSH_REPOSITORY, DagsDelivery.GIT_BUNDLE),
+                "git": GitCredentials(ssh_private_key=Secret(samples.ssh_private_key())),
+            },
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitSshKey", "GitBundle"},
+        ),
+        (
+            {"dags": samples.dags(delivery=DagsDelivery.GIT_BUNDLE)},
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitBundle"},
+        ),
+    ],
+)
+def test_there_is_a_part_for_what_is_asked_for(record: Record, changes: dict[str, Any], more: set[str]) -> None:
+    assert parts(record(platform(**changes))) == ALWAYS | more
+
+
+def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(record: Record) -> None:
+    recorder = record(platform())
+    migration = recorder.one(JOB, "airflow-database-migrate")
+    server = recorder.one("kubernetes:apps/v1:StatefulSet")
+    assert server.urn in migration.request.dependencies
+    # The Job itself: a component stands for the children that are known when it is asked.
+    assert migration.urn in recorder.one(RELEASE).request.dependencies
+
+
+def test_everything_comes_after_its_namespace_and_goes_before_it(record: Record) -> None:
+    recorder = record(platform(executor=Executor.CELERY_AND_KUBERNETES, pgbouncer=PgBouncer()))
+    namespace = recorder.one("kubernetes:core/v1:Namespace")
+    for resource in recorder.every():
+        if resource.is_kubernetes and resource is not namespace:
+            assert namespace.urn in resource.request.dependencies, resource
+
+
+def test_namespace_admits_restricted_pods_only(record: Record) -> None:
+    labels = record(platform()).one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_holds_data_or_keys_is_protected(record: Record, protect: bool) -> None:
+    recorder = record(platform(protect=protect))
+    protected = {resource.name for resource in recorder.every() if resource.protected}
+    assert protected == (
+        {
+            "airflow-namespace",
+            "airflow-keys-fernet-key",
+            "airflow-keys-api-secret-key",
+            "airflow-keys-jwt-secret",
+            "airflow-keys-redis-password",
+            "airflow-keys-admin-password",
+            "airflow-postgres-password",
+            "airflow-postgres-data",
+            "airflow-task-logs",
+        }
+        if protect
+        else set()
+    )
+
+
+@pytest.mark.parametrize("mode", [Isolation.REQUIRED, Isolation.WANTED])
+def test_isolation_knows_where_the_database_is(record: Record, mode: Isolation) -> None:
+    isolation = IsolationArgs(
+        mode=mode, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)
+    )
+    outside = record(platform(isolation=isolation, database=EXTERNAL, pgbouncer=PgBouncer()))
+    [rule] = outside.one(POLICY, "airflow-isolation-pgbouncer").inputs["spec"]["egress"]
+    assert rule == {"to": [{"ipBlock": {"cidr": "10.0.32.0/20"}}], "ports": [{"protocol": "TCP", "port": 5433}]}
+    worker = outside.one(POLICY, "airflow-isolation-worker").plain_text
+    assert "10.0.32.0/20" in worker, "as an exception"
+    assert "192.0.2.0/24" in worker
+    assert '"ui"' in outside.one(POLICY, "airflow-isolation-api-server").plain_text
+    assert '"metrics"' in outside.one(POLICY, "airflow-isolation-statsd").plain_text
+    inside = record(platform(isolation=isolation))
+    assert inside.one(POLICY, "airflow-isolation-postgres")
+
+
+def exports(record: Record, **changes: Any) -> dict[str, Any]:
+    made: list[AirflowPlatform] = []
+    recorder = record(lambda: made.append(platform(**changes)()))
+    found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
+    assert set(made[0].exports) == set(found)
+    return found
+
+
+def test_exports_are_the_names_that_others_know(record: Record) -> None:
+    constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
+    assert set(exports(record)) == constants
+
+
+def test_exports_say_how_it_is_reached(record: Record) -> None:
+    found = exports(record, admin_username="root", load_examples=True)
+    assert found[outputs.NAMESPACE] == "ns"
+    assert found[outputs.RELEASE_NAME] == "airflow"
+    assert found[outputs.KUBE_CONTEXT] == "ctx"
+    assert found[outputs.EXECUTOR] == "CeleryExecutor"
+    assert found[outputs.IMAGE] == "apache/airflow:3.2.2"
+    assert (found[outputs.API_SERVER_SERVICE], found[outputs.API_SERVER_PORT]) == ("airflow-api-server", 8080)
+    assert found[outputs.ADMIN_USERNAME] == "root"
+    assert found[outputs.DAGS_REPOSITORY] == "https://git.test/dags.git"
+    assert found[outputs.DAGS_DELIVERY] == "git-sync"
+    assert found[outputs.DAGS_SYNC_PERIOD_SECONDS] == 30
+    assert found[outputs.ISOLATION] == "required"
+    assert found[outputs.LOAD_EXAMPLES] is True
+    assert found[outputs.POOLER_HOST] == ""
+    assert found[outputs.DATABASE_PORT] == 5432
+    assert found[outputs.DATABASE_HOST].startswith("airflow-postgres-")
+
+
+def test_exports_of_an_external_database_are_its_own(record: Record) -> None:
+    found = exports(record, database=EXTERNAL, pgbouncer=PgBouncer())
+    assert (found[outputs.DATABASE_HOST], found[outputs.DATABASE_PORT]) == ("db.test", 5433)
+    assert found[outputs.POOLER_HOST] == "airflow-pgbouncer"
+
+
+def test_exported_secrets_are_names_that_exist(record: Record) -> None:
+    recorder = record(platform())
+    found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
+    named = {
+        outputs.ADMIN_PASSWORD_SECRET: "airflow-keys-admin-password",
+        outputs.FERNET_KEY_SECRET: "airflow-keys-fernet-key",
+        outputs.API_SECRET_KEY_SECRET: "airflow-keys-api-secret-key",
+        outputs.JWT_SECRET: "airflow-keys-jwt-secret",
+        outputs.REDIS_PASSWORD_SECRET: "airflow-keys-redis-password",
+        outputs.METADATA_SECRET: "airflow-database-metadata",
+    }
+    for output, name in named.items():
+        assert recorder.one("kubernetes:core/v1:Secret", name)
+        assert found[output].startswith(f"{name}-")
+
+
+def test_release_names_the_secrets_that_were_made(record: Record) -> None:
+    recorder = record(platform(database=EXTERNAL, pgbouncer=PgBouncer()))
+    values = recorder.one(RELEASE).inputs["values"]
+    found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
+    assert values["fernetKeySecretName"] == found[outputs.FERNET_KEY_SECRET]
+    assert values["apiSecretKeySecretName"] == found[outputs.API_SECRET_KEY_SECRET]
+    assert values["jwtSecretName"] == found[outputs.JWT_SECRET]
+    assert values["redis"]["passwordSecretName"] == found[outputs.REDIS_PASSWORD_SECRET]
+    assert values["data"]["metadataSecretName"] == found[outputs.METADATA_SECRET]
+    access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
+    assert values["data"]["brokerUrlSecretName"] == access["broker_secret"]
+    assert values["data"]["resultBackendSecretName"] == access["result_backend_secret"]
+    assert values["pgbouncer"]["configSecretName"] == access["pgbouncer_config_secret"]
+    assert values["pgbouncer"]["metricsExporterSidecar"]["statsSecretName"] == access["pgbouncer_stats_secret"]
+
+
+def test_jobs_use_the_way_past_the_pooler(record: Record) -> None:
+    recorder = record(platform(database=EXTERNAL, pgbouncer=PgBouncer()))
+    access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
+    for job in recorder.every(JOB):
+        assert access["migration_secret"] in job.plain_text
+        assert access["metadata_secret"] not in job.plain_text
+
+
+def test_dev_database_comes_from_the_mirror_too(record: Record) -> None:
+    recorder = record(platform(images=Images(tag="t", registry="mirror.test", pull_policy="Never")))
+    text = recorder.one("kubernetes:apps/v1:StatefulSet").plain_text
+    assert '"mirror.test/library/postgres:' in text
+    assert '"Never"' in text
+
+
+def test_two_platforms_fit_in_one_program(record: Record) -> None:
+    def program() -> None:
+        for name in ("one", "two"):
+            AirflowPlatform(name, replace(ARGS, namespace=name))
+
+    recorder = record(program)
+    assert len(recorder.every(RELEASE)) == 2
+    assert {release.inputs["namespace"] for release in recorder.every(RELEASE)} == {"one", "two"}
+
+
+def test_parent_that_the_caller_gives_is_the_component_s_alone(record: Record) -> None:
+    """Merged into the children's options, it would make them siblings of the component that they belong to."""
+
+    def program() -> None:
+        outer = pulumi.ComponentResource("test:index:Outer", "outer", None)
+        AirflowPlatform("nested", ARGS, pulumi.ResourceOptions(parent=outer))
+
+    recorder = record(program)
+    outer = recorder.one("test:index:Outer")
+    children = [found for found in recorder.every() if found.request.parent == outer.urn]
+    assert [found.type for found in children] == ["airflow:index:AirflowPlatform"]
+
+
+def test_component_says_what_it_does_to_what_is_there() -> None:
+    text = inspect.getdoc(AirflowPlatform) or ""
+    for word in ("Raises", "Replaces", "Survives a destroy"):
+        assert word in text

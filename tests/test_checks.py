@@ -1,0 +1,142 @@
+"""What each kind of text may be. A check returns the text itself, or says what it expected."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import string
+from collections.abc import Callable
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import checks
+
+ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
+    (checks.one_line, ["a", "kind-airflow", "arn:aws:eks:eu-central-1:1:cluster/x", "mit Leerzeichen", "ü"]),
+    (checks.path, ["/etc/kubeconfig", "~/.kube/config", "a b"]),
+    (checks.namespace, ["airflow", "a", "a-1", "0", "a" * 63]),
+    (checks.dns_label, ["kube-system", "default", "ingress-nginx"]),
+    (checks.dns_subdomain, ["registry", "registry.example.com", "a" * 63 + "." + "b" * 63]),
+    (checks.version, ["3.2.2", "3.0.0", "3.10.11", "3.3.0rc1", "3.3.0b2"]),
+    (checks.username, ["admin", "a.b", "a@example.com", "A1", "a" * 64]),
+    (checks.email, ["admin@example.com", "a+b@x"]),
+    (
+        checks.image_repository,
+        ["apache/airflow", "airflow", "registry.test:5000/a/b__c/d-e", "localhost/x", "1.dkr.ecr.eu.amazonaws.com/a.b"],
+    ),
+    (checks.image_tag, ["3.2.2", "3.2.2-python3.12", "4f2a", "_x", "latest-1", "a" * 128]),
+    (checks.image_digest, ["sha256:" + "0" * 64]),
+    (checks.image_registry, ["registry.test", "registry.test:5000", "registry.test/mirror/all", "localhost:5000"]),
+    (checks.cidr, ["10.0.0.0/8", "128.0.0.0/1", "10.1.2.3/32", "fd00::/8", "::1/128"]),
+    (checks.host, ["db", "db.example.internal", "10.0.0.1", "fd00::1", "a-1.b"]),
+    (checks.database_name, ["airflow", "_x", "a1_b", "a" * 63]),
+    (checks.secret_line, ["p", " p ", "'\"$%\\", "Schlüssel", "\u2028"]),
+]
+
+REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
+    (checks.one_line, ["", " ", " a", "a ", "a\nb", "a\tb", "a\n", "\x7f", "a\x00"]),
+    (checks.path, ["", "a\nb", "a\x00b", "a\n"]),
+    (checks.namespace, ["", "-a", "a-", "A", "a.b", "a_b", "a" * 64, "a\n", "default", "kube-system", "kube-public"]),
+    (checks.dns_label, ["", "-a", "A", "a" * 64, "a\n"]),
+    (checks.dns_subdomain, ["", ".", "a.", "A", "a..b", "a\n", ".".join(["a" * 63] * 4)]),
+    (checks.version, ["", "3", "3.2", "2.11.0", "v3.2.2", "3.2.2-python3.12", "3.2.2\n", "4.0.0", "33.2.2"]),
+    (checks.username, ["", "-a", "a b", "a" * 65, "a\n", "ä", "a'b", "--help"]),
+    (checks.email, ["", "a", "@x", "a@", "a@b@c", "a b@c", "a@b\n"]),
+    (checks.image_repository, ["", "A/b", "a:1", "a@sha256:0", "a//b", "/a", "a/", "a b", "https://x/y", "a\n"]),
+    (checks.image_tag, ["", "latest", "-a", ".a", "a" * 129, "a:b", "a/b", "a\n"]),
+    (checks.image_digest, ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "0" * 64]),
+    (checks.image_registry, ["", "https://r", "r/", "r//a", "/r", "r/A", "-r", "r:port", "r\n"]),
+    (checks.cidr, ["", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.0/33", "db.test", "10.0.0.0/-1", "10.0.0.0/8 "]),
+    (checks.host, ["", "db:5432", "-db", "db.", "a..b", "a b", "https://db", "a\n", "a" * 64, "a_b"]),
+    (checks.database_name, ["", "1a", "Air", "a-b", "a" * 64, "a\n", 'a"b']),
+    (checks.secret_line, ["a\nb", "a\r", "\x00", "\x1f", "\x7f"]),
+]
+
+
+@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
+def test_good_text_is_returned_as_it_is(check: Callable[[str], str], text: str) -> None:
+    assert check(text) == text
+
+
+@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
+def test_bad_text_is_refused_with_what_was_expected_and_found(check: Callable[[str], str], text: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected .*, found ") as error:
+        check(text)
+    assert "\n" not in str(error.value)
+
+
+def test_every_check_of_a_text_is_among_these() -> None:
+    tested = {check.__name__ for check, _ in ACCEPTED}
+    assert tested == {check.__name__ for check, _ in REFUSED}
+    found = {
+        name
+        for name, value in vars(checks).items()
+        if callable(value) and getattr(value, "__annotations__", {}) == {"text": "str", "return": "str"}
+    }
+    assert found - {"fernet_key", "docker_config"} == tested
+
+
+def test_network_is_returned_in_its_one_form() -> None:
+    assert checks.cidr("FD00:0::/8") == "fd00::/8"
+    assert checks.cidr("10.1.2.3") == "10.1.2.3/32"
+
+
+@given(st.ip_addresses().map(str))
+def test_every_address_is_a_host(address: str) -> None:
+    assert ipaddress.ip_address(checks.host(address)) == ipaddress.ip_address(address)
+
+
+@given(st.binary(min_size=32, max_size=32).map(base64.urlsafe_b64encode).map(bytes.decode))
+def test_every_fernet_key_is_accepted(key: str) -> None:
+    assert checks.fernet_key(key) == key
+    assert checks.fernet_key(f"{key},{key}") == f"{key},{key}"
+
+
+@given(st.text(alphabet=string.ascii_letters + string.digits + "+/-_=, \n", max_size=100))
+@example("A" * 43 + "=")
+@example("A" * 44)
+@example("+/" + "Ab" * 20 + "A=")
+def test_what_is_accepted_as_fernet_keys_are_fernet_keys(text: str) -> None:
+    try:
+        checks.fernet_key(text)
+    except ValueError:
+        return
+    for key in text.split(","):
+        Fernet(key)  # raises for what is none
+
+
+@given(st.text(max_size=100))
+def test_refused_fernet_key_is_not_shown(text: str) -> None:
+    secret = f"sentinel{text}"
+    with pytest.raises(ValueError, match="expected a Fernet key") as error:
+        checks.fernet_key(secret)
+    assert "sentinel" not in str(error.value)
+
+
+@given(st.text(), st.integers(1, 100))
+def test_long_secret_counts_bytes_and_never_shows_them(text: str, least: int) -> None:
+    secret = f"sentinel{text}"
+    good = len(secret.encode()) >= least and "$" not in secret and not re.search(r"[\x00-\x1f\x7f]", secret)
+    if good:
+        assert checks.long_secret(least)(secret) == secret
+    else:
+        with pytest.raises(ValueError, match=r"^expected .*, found ") as error:
+            checks.long_secret(least)(secret)
+        assert "sentinel" not in str(error.value)
+
+
+def test_long_secret_has_its_length_in_bytes_not_characters() -> None:
+    assert checks.long_secret(8)("üüüü") == "üüüü"
+    with pytest.raises(ValueError, match="at least 9 bytes, found 8"):
+        checks.long_secret(9)("üüüü")
+
+
+@given(st.text())
+def test_shown_text_is_short_and_on_one_line(text: str) -> None:
+    found = checks.shown(text)
+    assert len(found) <= 61
+    assert "\n" not in found

@@ -1,0 +1,335 @@
+"""`__main__.py` run whole, for both committed stacks and the ways in which others differ from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+import outputs
+import settings
+from components.chart_defaults import schema_problems
+from tests import samples
+from tests.samples import StackConfig, dev, prod, sentinels
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder, Registration
+
+    Record = Callable[..., Recorder]
+
+SET_CONFIG = Callable[[Mapping[str, str], Iterable[str]], None]
+STACK: Final = "pulumi:pulumi:Stack"
+PROVIDER: Final = "pulumi:providers:kubernetes"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+
+COMMON_SECRETS: Final = samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
+PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
+    "dev": dev,
+    "prod": lambda: prod().with_(secrets={**COMMON_SECRETS, "databasePassword": sentinels()["databasePassword"]}),
+    "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
+    "dev with a private repository": lambda: dev().with_(
+        {"dagsUsername": "robot"}, {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]}
+    ),
+    "dev with bundles": lambda: dev().with_(
+        {"dagsDelivery": "git-bundle", "dagsUsername": "robot"}, {"dagsToken": sentinels()["dagsToken"]}
+    ),
+    "prod with everything": lambda: prod().with_(
+        {
+            "dagsDelivery": "git-bundle",
+            "executor": "CeleryExecutor,KubernetesExecutor",
+            "imageDigest": samples.DIGEST,
+            "imageRegistry": "mirror.test/all",
+            "imagePullSecrets": ["registry"],
+            "uiNamespaces": ["ingress-nginx"],
+            "metricsNamespaces": ["monitoring"],
+            "helmValues": {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}},
+            "kubeconfig": "/etc/kubeconfig",
+        }
+    ),
+    "prod without isolation": lambda: prod().with_({"networkIsolation": "off", "taskLogs": "worker"}),
+}
+
+_RECORDED: dict[str, Recorder] = {}
+
+
+@pytest.fixture(params=PROGRAMS)
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def program(name: str, run: Callable[..., Recorder]) -> Recorder:
+    """What the program registers, run once for all tests that only look."""
+    if name not in _RECORDED:
+        _RECORDED[name] = run(PROGRAMS[name]())
+    return _RECORDED[name]
+
+
+@pytest.fixture
+def run(record: Record, stack_config: SET_CONFIG, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
+    """Runs the program with a config, as the engine gives it."""
+    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+
+    def run(config: StackConfig, *, preview: bool = False) -> Recorder:
+        stack_config(config.values, config.secret_keys)
+        return record(config.program(), preview=preview, stack=config.stack)
+
+    return run
+
+
+def kubernetes(program: Recorder) -> list[Registration]:
+    return [resource for resource in program.every() if resource.is_kubernetes]
+
+
+# The tree
+
+
+def test_every_resource_is_under_the_platform(program: Recorder) -> None:
+    components = {found.urn for found in program.every() if found.is_component}
+    platform = program.one("airflow:index:AirflowPlatform")
+    for resource in program.every():
+        if resource in (platform, program.one(PROVIDER)):
+            assert resource.request.parent == f"urn:pulumi:{program.stack}::airflow::{STACK}::airflow-{program.stack}"
+        else:
+            assert resource.request.parent in components, resource
+
+
+def test_every_kubernetes_resource_uses_the_one_explicit_provider(program: Recorder) -> None:
+    provider = program.one(PROVIDER)
+    assert kubernetes(program)
+    for resource in kubernetes(program):
+        assert resource.request.provider.startswith(f"{provider.urn}::"), resource
+
+
+def test_provider_names_its_cluster(name: str, program: Recorder) -> None:
+    inputs = program.one(PROVIDER).inputs
+    context = "kind-airflow" if name.startswith("dev") else "airflow-prod"
+    assert inputs["context"] == context
+    # By the context and not by the address, which may move: else all would be replaced.
+    assert inputs["clusterIdentifier"] == context
+    assert inputs.get("kubeconfig") == ("/etc/kubeconfig" if name == "prod with everything" else None)
+
+
+def test_every_component_registered_its_outputs(program: Recorder) -> None:
+    components = [found for found in program.every() if found.is_component]
+    assert len(components) >= 6
+    for component in components:
+        assert component.urn in program.outputs, component
+        assert program.outputs[component.urn] or component.type.endswith("NetworkIsolation")
+
+
+def test_no_component_has_recorded_inputs(program: Recorder) -> None:
+    """They would stand in the state as they are, a secret among them too."""
+    for component in (found for found in program.every() if found.is_component):
+        assert component.inputs == {}, component
+
+
+def test_all_is_in_the_namespace(program: Recorder) -> None:
+    for resource in kubernetes(program):
+        if resource.type == "kubernetes:core/v1:Namespace":
+            assert resource.inputs["metadata"]["name"] == "airflow"
+        elif resource.type == RELEASE:
+            assert resource.inputs["namespace"] == "airflow"
+        else:
+            assert resource.inputs["metadata"]["namespace"] == "airflow", resource
+
+
+def test_logical_names_are_short_of_the_stack(name: str, program: Recorder) -> None:
+    """The URN has it already; a stack's name in them would replace everything when it changes."""
+    for resource in program.every():
+        assert not {"dev", "prod", "stack"} & set(resource.name.split("-")), resource
+        assert len(resource.name) + len("-12345678") <= 63
+        assert resource.name.isascii()
+        assert resource.name == resource.name.lower()
+
+
+def test_only_the_namespace_and_the_release_have_fixed_names(program: Recorder) -> None:
+    fixed = {resource.type for resource in kubernetes(program) if resource.inputs.get("metadata", {}).get("name")}
+    assert fixed == {"kubernetes:core/v1:Namespace"}
+
+
+def test_nothing_is_retained_aliased_or_imported_by_chance(program: Recorder) -> None:
+    for resource in program.every():
+        request = resource.request
+        assert not request.importId
+        assert not request.retainOnDelete
+        assert not (resource.is_component and request.aliases)
+        assert not request.replaceOnChanges
+        assert not list(request.transforms)
+
+
+# Secrets
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+    else:
+        yield str(value)
+
+
+def generated(program: Recorder) -> set[str]:
+    """What the recorder gave as generated values: nobody may print them either."""
+    found = set()
+    for secret in program.every("kubernetes:core/v1:Secret"):
+        found |= {text for text in texts(program.secret_data(secret.name)) if "Gen" in text and "/" not in text}
+    return found
+
+
+def test_secrets_are_in_plain_text_nowhere(name: str, program: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    config = PROGRAMS[name]()
+    given = {key.removeprefix("airflow:"): config.values[key] for key in config.secret_keys}
+    traces = {trace for key, value in given.items() for trace in samples.traces(key, value)} | generated(program)
+    assert len(traces) >= 2
+    for resource in program.every():
+        for trace in traces:
+            assert trace not in resource.plain_text, resource
+            assert json.dumps(trace)[1:-1] not in resource.plain_text, resource
+            assert trace not in resource.urn
+    for trace in traces:
+        assert trace not in repr(program.outputs.keys())
+        assert trace not in caplog.text
+
+
+def test_given_secrets_reach_their_kubernetes_secrets(name: str, program: Recorder) -> None:
+    """The test above could pass because nothing arrives."""
+    config = PROGRAMS[name]()
+    data = [program.secret_data(secret.name) for secret in program.every("kubernetes:core/v1:Secret")]
+    revealed = json.dumps(data, ensure_ascii=False)
+    for full in config.secret_keys:
+        key = full.removeprefix("airflow:")
+        for trace in samples.traces(key, config.values[full]):
+            if key == "databasePassword":
+                assert program.secret_data("airflow-database-pgbouncer-config")["users.txt"].count("sentinel database")
+            elif key == "dagsToken" and "bundles" in name:
+                assert json.loads(program.secret_data("airflow-git-bundle")["connection"])["password"] == trace
+            else:
+                assert json.dumps(trace, ensure_ascii=False)[1:-1] in revealed, key
+
+
+def test_no_output_is_secret_or_holds_one(name: str, program: Recorder) -> None:
+    config = PROGRAMS[name]()
+    traces = {
+        trace
+        for full in config.secret_keys
+        for trace in samples.traces(full.removeprefix("airflow:"), config.values[full])
+    }
+    for urn, registered in program.outputs.items():
+        assert "SecretValue" not in repr(registered), urn
+        assert not any(trace in text for trace in traces | generated(program) for text in texts(registered)), urn
+
+
+def test_kubernetes_secrets_are_immutable_and_secret_whole(program: Recorder) -> None:
+    for secret in program.every("kubernetes:core/v1:Secret"):
+        assert secret.inputs["immutable"] is True
+        assert program.secret_data(secret.name), secret
+
+
+def test_stack_exports_what_the_platform_does(program: Recorder) -> None:
+    platform = program.one("airflow:index:AirflowPlatform")
+    assert program.exports() == program.outputs[platform.urn]
+    assert set(program.exports()) == {
+        value for constant, value in vars(outputs).items() if constant.isupper() and isinstance(value, str)
+    }
+
+
+# What differs
+
+
+def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(name: str, program: Recorder) -> None:
+    stateful = {
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "random:index/randomPassword:RandomPassword",
+        "random:index/randomBytes:RandomBytes",
+    }
+    for resource in program.every():
+        # PgBouncer's own statistics user is made anew at no loss.
+        expected = name.startswith("prod") and resource.type in stateful and "stats" not in resource.name
+        assert resource.protected is expected, resource
+
+
+def test_values_pass_the_chart_s_schema(program: Recorder) -> None:
+    assert schema_problems(program.one(RELEASE).inputs["values"]) == []
+
+
+def test_hooks_of_the_release_are_registered(program: Recorder) -> None:
+    hooks = program.one(RELEASE).request.hooks
+    named = {*hooks.before_create, *hooks.before_update, *hooks.on_error}
+    assert named == set(program.hooks)
+
+
+# Runs of their own
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_preview_registers_the_same(stack: str, run: Callable[..., Recorder]) -> None:
+    """Of a stack that is not there yet: nothing generated is known, and nothing may hang on it."""
+    config = PROGRAMS[stack]()
+    previewed, updated = run(config, preview=True), run(config)
+    assert previewed.registrations.keys() == updated.registrations.keys()
+    assert previewed.outputs.keys() == updated.outputs.keys()
+    for resource in previewed.every():
+        other = updated.registrations[resource.urn]
+        assert resource.protected == other.protected
+        assert list(resource.request.dependencies) == list(other.request.dependencies)
+
+
+def test_same_config_registers_the_same_twice(run: Callable[..., Recorder]) -> None:
+    first, second = run(PROGRAMS["prod"]()), run(PROGRAMS["prod"]())
+    assert {urn: found.inputs for urn, found in first.registrations.items()} == {
+        urn: found.inputs for urn, found in second.registrations.items()
+    }
+
+
+def test_routine_deployment_touches_the_migration_and_the_release_alone(run: Callable[..., Recorder]) -> None:
+    before, after = run(PROGRAMS["prod"]()), run(PROGRAMS["prod"]().with_({"imageTag": "another"}))
+    assert before.registrations.keys() == after.registrations.keys()
+    touched = {
+        urn.rpartition("::")[2]
+        for urn, found in after.registrations.items()
+        if found.inputs != before.registrations[urn].inputs
+    }
+    # The admin user's Job ignores its image; see test_database_migration.
+    assert touched == {"airflow-database-migrate", "airflow-database-admin-user", "airflow"}
+    assert list(after.one("kubernetes:batch/v1:Job", "airflow-database-admin-user").request.ignoreChanges)
+
+
+@pytest.mark.parametrize("key", ["fernetKey", "apiSecretKey", "jwtSecret"])
+def test_another_key_moves_its_own_secret_and_what_refers_to_it(key: str, run: Callable[..., Recorder]) -> None:
+    config = PROGRAMS["prod"]()
+    other = {
+        "fernetKey": "YW5vdGhlci1mZXJuZXQta2V5LW9mLTMyLWJ5dGVzISE=",
+        "apiSecretKey": "another" * 10,
+        "jwtSecret": "another" * 10,
+    }
+    before, after = run(config), run(config.with_(secrets={key: other[key]}))
+    touched = {
+        resource.name for resource in after.every() if resource.inputs != before.registrations[resource.urn].inputs
+    }
+    role = {"fernetKey": "fernet-key", "apiSecretKey": "api-secret-key", "jwtSecret": "jwt-secret"}[key]
+    jobs = {"airflow-database-migrate", "airflow-database-admin-user"} if key == "fernetKey" else set()
+    assert touched == {f"airflow-keys-{role}", "airflow"} | jobs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"executor": "LocalExecutor"}, {"imageTag": "latest", "unheardOf": "x"}, {"databaseHost": "db.test"}],
+)
+def test_bad_config_registers_nothing(
+    changes: dict[str, str], recorder: Recorder, stack_config: SET_CONFIG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    config = dev().with_(changes)
+    stack_config(config.values, config.secret_keys)
+    with pytest.raises(settings.SettingsError):
+        recorder.run(config.program())
+    assert recorder.every() == []

@@ -1,0 +1,637 @@
+"""What config is accepted, and that a bad one is refused whole, clearly, and without a secret."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+import settings
+import versions
+from components.airflow_platform import ContainerDatabase, ExternalDatabase
+from components.database import SslMode
+from components.executor import Executor
+from components.network_isolation import Isolation
+from components.secret import Secret
+from tests import samples
+from tests.samples import StackConfig, all_secrets, dev, prod, sentinels, ssh_private_key
+
+SSH: Final = {"dagsRepository": samples.SSH_REPOSITORY}
+DEV: Final = "dev"
+PROD: Final = "prod"
+
+# name: (stack, plain changes, secret changes, key that is named, what the message says)
+BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
+    "no context": (DEV, {"kubeContext": ""}, {}, "kubeContext", "expected a value, found none"),
+    "context with a space at its end": (DEV, {"kubeContext": "kind "}, {}, "kubeContext", "white space"),
+    "context on two lines": (DEV, {"kubeContext": "a\nb"}, {}, "kubeContext", "one line"),
+    "kubeconfig on two lines": (DEV, {"kubeconfig": "a\nb"}, {}, "kubeconfig", "path"),
+    "namespace with a capital": (DEV, {"namespace": "Airflow"}, {}, "namespace", "a-z"),
+    "namespace too long": (DEV, {"namespace": "a" * 64}, {}, "namespace", "63"),
+    "namespace of the cluster": (DEV, {"namespace": "kube-system"}, {}, "namespace", "of its own"),
+    "default namespace": (DEV, {"namespace": "default"}, {}, "namespace", "of its own"),
+    "no namespace": (DEV, {"namespace": ""}, {}, "namespace", "found none"),
+    "protect in words": (DEV, {"protect": "yes"}, {}, "protect", "true or false"),
+    "loadExamples as Python": (DEV, {"loadExamples": "True"}, {}, "loadExamples", "true or false"),
+    "executor of Airflow 2": (DEV, {"executor": "LocalExecutor"}, {}, "executor", "CeleryExecutor"),
+    "executors with a space": (DEV, {"executor": "CeleryExecutor, KubernetesExecutor"}, {}, "executor", "one of"),
+    "no API server": (DEV, {"apiServerReplicas": 0}, {}, "apiServerReplicas", "from 1 to 50"),
+    "too many schedulers": (DEV, {"schedulerReplicas": 51}, {}, "schedulerReplicas", "from 1 to 50"),
+    "half a DAG processor": (DEV, {"dagProcessorReplicas": 1.5}, {}, "dagProcessorReplicas", "whole number"),
+    "triggerers in words": (DEV, {"triggererReplicas": "two"}, {}, "triggererReplicas", "whole number"),
+    "too many workers": (DEV, {"workerReplicas": 1001}, {}, "workerReplicas", "from 1 to 1000"),
+    "number too long": (DEV, {"workerReplicas": "9" * 5000}, {}, "workerReplicas", "whole number"),
+    "number in other digits": (DEV, {"workerReplicas": "٣"}, {}, "workerReplicas", "whole number"),
+    "no concurrency": (DEV, {"workerConcurrency": 0}, {}, "workerConcurrency", "from 1 to 1000"),
+    "image with a tag": (DEV, {"imageRepository": "apache/airflow:3"}, {}, "imageRepository", "without tag"),
+    "image with capitals": (DEV, {"imageRepository": "Apache/Airflow"}, {}, "imageRepository", "an image"),
+    "no image": (DEV, {"imageRepository": ""}, {}, "imageRepository", "found none"),
+    "moving tag": (DEV, {"imageTag": "latest"}, {}, "imageTag", "stays on one image"),
+    "tag with a space": (DEV, {"imageTag": "3 2"}, {}, "imageTag", "image tag"),
+    "no tag": (DEV, {"imageTag": ""}, {}, "imageTag", "found none"),
+    "short digest": (DEV, {"imageDigest": "sha256:abc"}, {}, "imageDigest", "64 hexadecimal"),
+    "digest in capitals": (DEV, {"imageDigest": samples.DIGEST.upper()}, {}, "imageDigest", "64 hexadecimal"),
+    "pull policy": (DEV, {"imagePullPolicy": "Sometimes"}, {}, "imagePullPolicy", "IfNotPresent"),
+    "pull Secrets as text": (DEV, {"imagePullSecrets": "registry"}, {}, "imagePullSecrets", "a list of texts"),
+    "pull Secrets as numbers": (DEV, {"imagePullSecrets": [7]}, {}, "imagePullSecrets", "expected texts"),
+    "name of a pull Secret": (DEV, {"imagePullSecrets": ["My_Secret"]}, {}, "imagePullSecrets", "name of a Secret"),
+    "registry credentials in plain text": (
+        DEV,
+        {"registryCredentials": sentinels()["registryCredentials"]},
+        {},
+        "registryCredentials",
+        "disclosed",
+    ),
+    "registry credentials of another kind": (
+        DEV,
+        {},
+        {"registryCredentials": '{"credsStore": "desktop"}'},
+        "registryCredentials",
+        "Docker config.json",
+    ),
+    "registry as URL": (DEV, {"imageRegistry": "https://mirror.test"}, {}, "imageRegistry", "without https://"),
+    "registry with a slash": (DEV, {"imageRegistry": "mirror.test/"}, {}, "imageRegistry", "slash"),
+    "Airflow 2": (DEV, {"airflowVersion": "2.10.5"}, {}, "airflowVersion", "Airflow version"),
+    "repository without TLS": (DEV, {"dagsRepository": "http://git.test/d.git"}, {}, "dagsRepository", "expected"),
+    "no repository": (DEV, {"dagsRepository": ""}, {}, "dagsRepository", "found none"),
+    "ref that Git refuses": (DEV, {"dagsRef": "a..b"}, {}, "dagsRef", "expected"),
+    "no ref": (DEV, {"dagsRef": ""}, {}, "dagsRef", "found none"),
+    "folder outside": (DEV, {"dagsSubPath": "../other"}, {}, "dagsSubPath", "expected"),
+    "delivery": (DEV, {"dagsDelivery": "rsync"}, {}, "dagsDelivery", "git-sync, git-bundle"),
+    "no period": (DEV, {"dagsSyncPeriodSeconds": 0}, {}, "dagsSyncPeriodSeconds", "from 1 to 86400"),
+    "negative depth": (DEV, {"dagsDepth": -1}, {}, "dagsDepth", "from 0"),
+    "user name without token": (DEV, {"dagsUsername": "robot"}, {}, "dagsToken", "other half"),
+    "token without user name": (DEV, {}, all_secrets(but=sentinels().keys() - {"dagsToken"}), "dagsUsername", "half"),
+    "token on two lines": (DEV, {"dagsUsername": "robot"}, {"dagsToken": "tok\nen"}, "dagsToken", "on one line"),
+    "token in plain text": (DEV, {"dagsUsername": "robot", "dagsToken": "plain"}, {}, "dagsToken", "disclosed"),
+    "SSH key for HTTPS": (DEV, {}, {"gitSshPrivateKey": ssh_private_key()}, "gitSshPrivateKey", "HTTPS repository"),
+    "host keys for HTTPS": (DEV, {"gitKnownHosts": "git.test ssh-ed25519 AAAA"}, {}, "gitKnownHosts", "HTTPS"),
+    "SSH without a key": (DEV, SSH, {}, "gitSshPrivateKey", "SSH repository"),
+    "SSH with a public key": (DEV, SSH, {"gitSshPrivateKey": "ssh-ed25519 AAAA me"}, "gitSshPrivateKey", "private key"),
+    "SSH key in plain text": (DEV, {**SSH, "gitSshPrivateKey": ssh_private_key()}, {}, "gitSshPrivateKey", "disclosed"),
+    "SSH to an unknown host": (
+        DEV,
+        {"dagsRepository": "ssh://git@git.test:2222/dags.git"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "gitKnownHosts",
+        "ssh-keyscan -p 2222 git.test",
+    ),
+    "host keys of another host": (
+        DEV,
+        {**SSH, "gitKnownHosts": "git.test ssh-ed25519 AAAA"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "gitKnownHosts",
+        "known_hosts",
+    ),
+    "SSH with a user name": (
+        DEV,
+        {**SSH, "dagsUsername": "robot"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "dagsUsername",
+        "SSH repository",
+    ),
+    "SSH with a token": (
+        DEV,
+        SSH,
+        {"gitSshPrivateKey": ssh_private_key(), "dagsToken": "token"},
+        "dagsToken",
+        "SSH repository",
+    ),
+    "short Fernet key": (DEV, {}, {"fernetKey": "c2hvcnQ="}, "fernetKey", "Fernet key"),
+    "Fernet key with a line end": (DEV, {}, {"fernetKey": sentinels()["fernetKey"] + "\n"}, "fernetKey", "URL-safe"),
+    "one bad Fernet key of two": (
+        DEV,
+        {},
+        {"fernetKey": f"{sentinels()['fernetKey']},"},
+        "fernetKey",
+        "several with commas",
+    ),
+    "Fernet key in plain text": (DEV, {"fernetKey": sentinels()["fernetKey"]}, {}, "fernetKey", "disclosed"),
+    "short API secret key": (DEV, {}, {"apiSecretKey": "k" * 31}, "apiSecretKey", "at least 32 bytes, found 31"),
+    "short JWT secret": (DEV, {}, {"jwtSecret": "k" * 63}, "jwtSecret", "at least 64 bytes, found 63"),
+    "JWT secret that Airflow expands": (DEV, {}, {"jwtSecret": "k$HOME" * 20}, "jwtSecret", "no $"),
+    "API secret key that is a home": (DEV, {}, {"apiSecretKey": "~" + "k" * 40}, "apiSecretKey", "no ~"),
+    "short Redis password": (DEV, {}, {"redisPassword": "1234567"}, "redisPassword", "at least 8 bytes"),
+    "Redis password in plain text": (DEV, {"redisPassword": "12345678"}, {}, "redisPassword", "encrypted"),
+    "admin password on two lines": (DEV, {"adminPassword": "a\nb"}, {}, "adminPassword", "on one line"),
+    "admin password in plain text": (PROD, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
+    "user name with a space": (DEV, {"adminUsername": "the admin"}, {}, "adminUsername", "user name"),
+    "no address": (DEV, {"adminEmail": "admin"}, {}, "adminEmail", "e-mail address"),
+    "kind of database": (DEV, {"database": "rds"}, {}, "database", "container, external"),
+    "host with a container": (DEV, {"databaseHost": "db.test"}, {}, "databaseHost", "found one"),
+    "password with a container": (DEV, {}, {"databasePassword": "secret"}, "databasePassword", "found one"),
+    "networks with a container": (DEV, {"databaseCidrs": ["10.0.0.0/8"]}, {}, "databaseCidrs", "found one"),
+    "no host": (PROD, {"databaseHost": ""}, {}, "databaseHost", "found none"),
+    "host with a port": (PROD, {"databaseHost": "db.test:5432"}, {}, "databaseHost", "without port"),
+    "port": (DEV, {"databasePort": 65536}, {}, "databasePort", "from 1 to 65535"),
+    "database name": (DEV, {"databaseName": "air-flow"}, {}, "databaseName", "PostgreSQL name"),
+    "database user": (DEV, {"databaseUser": "Airflow"}, {}, "databaseUser", "PostgreSQL name"),
+    "no database password": (PROD, {"databasePassword": None}, {}, "databasePassword", "found none"),
+    "database password in plain text": (PROD, {"databasePassword": "x"}, {}, "databasePassword", "disclosed"),
+    "database password on two lines": (PROD, {}, {"databasePassword": "a\r\nb"}, "databasePassword", "one line"),
+    "TLS mode": (PROD, {"databaseSslMode": "allow"}, {}, "databaseSslMode", "disable, prefer, require"),
+    "no TLS in production": (PROD, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
+    "networks with host bits": (PROD, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
+    "no networks": (PROD, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
+    "container in production": (
+        PROD,
+        {"database": "container", "databaseHost": "", "databaseCidrs": [], "databasePassword": ""},
+        {},
+        "database",
+        "without backups",
+    ),
+    "no room": (DEV, {"databaseStorageGib": 0}, {}, "databaseStorageGib", "from 1"),
+    "hasty migration": (DEV, {"migrationTimeoutSeconds": 29}, {}, "migrationTimeoutSeconds", "from 30"),
+    "PgBouncer as a number": (DEV, {"pgbouncerEnabled": 1}, {}, "pgbouncerEnabled", "true or false"),
+    "no PgBouncer": (DEV, {"pgbouncerReplicas": 0}, {}, "pgbouncerReplicas", "from 1 to 50"),
+    "empty pool": (DEV, {"pgbouncerPoolSize": 0}, {}, "pgbouncerPoolSize", "from 1 to 1000"),
+    "few clients": (DEV, {"pgbouncerMaxClientConnections": 9}, {}, "pgbouncerMaxClientConnections", "from 10"),
+    "place of logs": (DEV, {"taskLogs": "s3"}, {}, "taskLogs", "volume, worker"),
+    "no room for logs": (DEV, {"taskLogsStorageGib": 0}, {}, "taskLogsStorageGib", "from 1"),
+    "access mode": (DEV, {"taskLogsAccessMode": "RWX"}, {}, "taskLogsAccessMode", "ReadWriteMany"),
+    "logs that go with their pods": (
+        DEV,
+        {"executor": "KubernetesExecutor", "taskLogs": "worker"},
+        {},
+        "taskLogs",
+        "would go with its pod",
+    ),
+    "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", "required, wanted, off"),
+    "exception that is no network": (DEV, {"egressExceptCidrs": ["metadata"]}, {}, "egressExceptCidrs", "networks"),
+    "exceptions as a map": (DEV, {"egressExceptCidrs": {"a": "b"}}, {}, "egressExceptCidrs", "a list of texts"),
+    "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
+    "namespace of metrics": (DEV, {"metricsNamespaces": [""]}, {}, "metricsNamespaces", "name of a namespace"),
+    "Helm values as a list": (DEV, {"helmValues": ["a"]}, {}, "helmValues", "a map"),
+    "Helm values that are no JSON": (DEV, {"helmValues": "{"}, {}, "helmValues", "a map"),
+    "Helm value of the program": (DEV, {"helmValues": {"executor": "x"}}, {}, "helmValues", "use airflow:executor"),
+    "misspelt Helm value": (DEV, {"helmValues": {"schedular": {}}}, {}, "helmValues", "not a value of the chart"),
+    "Helm value of a wrong type": (
+        DEV,
+        {"helmValues": {"scheduler": {"terminationGracePeriodSeconds": "ten"}}},
+        {},
+        "helmValues",
+        "terminationGracePeriodSeconds",
+    ),
+    "hasty release": (DEV, {"releaseTimeoutSeconds": 59}, {}, "releaseTimeoutSeconds", "from 60 to 7200"),
+    "release that does not wait for a worker's tasks": (
+        DEV,
+        {"releaseTimeoutSeconds": 600, "taskLogs": "worker"},
+        {},
+        "releaseTimeoutSeconds",
+        "more than 600",
+    ),
+    "chart on two lines": (DEV, {"chartPath": "a\nb"}, {}, "chartPath", "path"),
+    "unknown key": (DEV, {"colour": "blue"}, {}, "colour", "not a key of this project"),
+    "misspelt key": (DEV, {"imageTags": "3.2.2"}, {}, "imageTags", "did you mean airflow:imageTag?"),
+    "unknown secret": (DEV, {}, {"fernetkeys": "a-secret-of-nobody"}, "fernetkeys", "did you mean airflow:fernetKey?"),
+    "no default": (DEV, {"imageTag": None}, {}, "imageTag", "Pulumi.yaml of this project holds the defaults"),
+}
+
+
+def changed(stack: str, changes: Mapping[str, Any], secrets: Mapping[str, str]) -> StackConfig:
+    return (dev() if stack == DEV else prod()).with_(changes, secrets)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_config_is_one_problem_that_names_the_key_what_is_expected_and_the_mend(case: str) -> None:
+    stack, changes, secrets, key, says = BAD[case]
+    problems = changed(stack, changes, secrets).problems()
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(f"airflow:{key}: "), problems
+    assert says in problems[0]
+    assert ". Mend it: " in problems[0]
+    assert "\n" not in problems[0]
+    command = problems[0].rsplit(". Mend it: ", 1)[1]
+    assert f"airflow:{key}" in command or key in ("database", "helmValues") or "Pulumi.STACK.yaml" in command
+    if key in settings.SECRET_KEYS and command.startswith("pulumi config set"):
+        assert "--secret" in command, "a secret must never be set in plain text"
+    assert len(problems[0]) < 700
+
+
+def test_there_are_enough_bad_cases() -> None:
+    assert len(BAD) >= 40
+    assert {case[3] for case in BAD.values()} >= set(schema()), "each key has a case"
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    config = dev().with_({"namespace": "A", "executor": "B", "workerReplicas": "C", "unheardOf": "D", "imageTag": ""})
+    problems = config.problems()
+    named = [problem.split(":")[1] for problem in problems]
+    assert sorted(named) == ["executor", "imageTag", "namespace", "unheardOf", "workerReplicas"]
+    with pytest.raises(settings.SettingsError, match="config of stack dev: 5 problems") as error:
+        config.parse()
+    assert str(error.value).count("\n") == 5
+
+
+def test_every_bad_network_of_a_list_is_named() -> None:
+    problems = prod().with_({"databaseCidrs": ["10.0.0.1/8", "10.0.0.0/8", "x"]}).problems()
+    assert len([problem for problem in problems if "databaseCidrs" in problem]) == 2
+
+
+def test_keys_of_other_programs_are_nobody_s_business() -> None:
+    config = dev()
+    values = {**config.values, "aws:region": "eu-central-1", "kubernetes:context": "x"}
+    settings.parse(values, config.secret_keys, "dev")
+
+
+# Secrets
+
+
+def chain(error: BaseException) -> str:
+    """All that a traceback with local variables left out would show, of causes and contexts too."""
+    return "".join(traceback.format_exception(error)) + repr(error) + str(error)
+
+
+def assert_silent(text: str, given: Mapping[str, str]) -> None:
+    for key, value in given.items():
+        for trace in samples.traces(key, value):
+            assert trace not in text, f"{key} is shown"
+
+
+def break_(value: str) -> str:
+    """A value that no check of a secret accepts, with the whole secret in it."""
+    return f"{value}\x07\n"
+
+
+@pytest.mark.parametrize("stack", [DEV, PROD])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(lambda key: ({}, {key: sentinels()[key]}), id="good"),
+        pytest.param(lambda key: ({}, {key: break_(sentinels()[key])}), id="broken"),
+        pytest.param(lambda key: ({}, {key: samples.traces(key, sentinels()[key])[0][:6]}), id="short"),
+        pytest.param(lambda key: ({key: sentinels()[key]}, {}), id="plain"),
+    ],
+)
+@pytest.mark.parametrize("key", sorted(settings.SECRET_KEYS))
+def test_no_error_shows_a_secret(
+    stack: str, given: Callable[[str], tuple[dict[str, str], dict[str, str]]], key: str
+) -> None:
+    plain, secret = given(key)
+    config = changed(stack, {**plain, "unheardOf": "x"}, secret)
+    with pytest.raises(settings.SettingsError) as error:
+        config.parse()
+    value = {**plain, **secret}[key]
+    assert value not in chain(error.value)
+    assert samples.traces(key, sentinels()[key])[0] not in chain(error.value)
+
+
+def test_no_error_shows_a_value_that_is_encrypted_without_need() -> None:
+    """Whoever encrypts a value holds it for a secret, whatever the program thinks of its key."""
+    for key in sorted(schema().keys() - settings.SECRET_KEYS):
+        config = dev().with_(secrets={key: "sentinel encrypted\x07value"})
+        with pytest.raises(settings.SettingsError) as error:
+            config.parse()
+        assert "sentinel" not in chain(error.value), key
+        assert any(problem.startswith(f"airflow:{key}: expected plain text") for problem in error.value.problems)
+
+
+def test_good_settings_hold_the_secrets_and_do_not_show_them() -> None:
+    secrets = all_secrets(but=["dagsToken"])
+    loaded = prod().with_(secrets=secrets).parse()
+    assert_silent(repr(loaded) + str(loaded) + f"{loaded}", secrets)
+    keys, database = loaded.platform.keys, loaded.platform.database
+    assert isinstance(database, ExternalDatabase)
+    assert keys.fernet_key == Secret(secrets["fernetKey"])
+    assert keys.api_secret_key == Secret(secrets["apiSecretKey"])
+    assert keys.jwt_secret == Secret(secrets["jwtSecret"])
+    assert keys.redis_password == Secret(secrets["redisPassword"])
+    assert keys.admin_password == Secret(secrets["adminPassword"])
+    assert database.database.password == Secret(secrets["databasePassword"])
+    assert loaded.platform.git.ssh_private_key == Secret(secrets["gitSshPrivateKey"])
+    assert loaded.platform.registry_credentials == Secret(secrets["registryCredentials"])
+
+
+def test_known_password_is_for_a_stack_that_may_be_thrown_away() -> None:
+    assert dev().with_({"adminPassword": "admin"}).problems() == ()
+    refused = prod().with_({"adminPassword": "admin"}).problems()
+    assert [problem.split(":")[1] for problem in refused] == ["adminPassword"]
+    assert prod().with_(secrets={"adminPassword": "admin"}).problems() == ()
+
+
+def test_only_the_admin_password_may_be_plain() -> None:
+    for key in settings.SECRET_KEYS - {"adminPassword"}:
+        problems = dev().with_({key: sentinels()[key]}).problems()
+        assert any(problem.startswith(f"airflow:{key}: expected an encrypted value") for problem in problems), key
+
+
+# The committed files
+
+
+def test_dev_is_valid_as_committed() -> None:
+    settings.check(samples.ROOT, "dev")
+    platform = dev().parse().platform
+    assert platform.kube_context == "kind-airflow"
+    assert platform.protect is False
+    assert isinstance(platform.database, ContainerDatabase)
+    assert platform.isolation.mode is Isolation.WANTED
+    assert platform.dags.repository.url == "https://github.com/apache/airflow.git"
+    assert (platform.dags.ref, platform.dags.sub_path) == ("main", "airflow-core/src/airflow/example_dags")
+    assert (platform.dags.sync_period_seconds, platform.dags.depth) == (30, 1)
+    assert platform.executor is Executor.CELERY
+    assert platform.pgbouncer is None
+    assert platform.load_examples is False
+
+
+def test_prod_lacks_its_two_secrets_and_nothing_else() -> None:
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(samples.ROOT, "prod")
+    missing = {problem.split(":")[1] for problem in error.value.problems}
+    assert len(error.value.problems) == 2
+    assert missing == {"databasePassword", "gitSshPrivateKey"}
+    assert all("pulumi config set --secret" in problem for problem in error.value.problems)
+
+
+def test_prod_is_valid_with_its_secrets() -> None:
+    platform = prod().parse().platform
+    assert platform.protect is True
+    assert platform.isolation.mode is Isolation.REQUIRED
+    assert platform.pgbouncer is not None
+    assert isinstance(platform.database, ExternalDatabase)
+    assert platform.database.database.ssl_mode is SslMode.REQUIRE
+    assert platform.database.cidrs == ("10.0.32.0/20",)
+    assert platform.dags.repository.scheme == "ssh"
+
+
+def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the project's files in `folder`, one stack changed."""
+    shutil.copy(samples.ROOT / "Pulumi.yaml", folder)
+    content = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())
+    change(content["config"])
+    (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
+def test_encrypted_values_count_as_given_where_they_cannot_be_read(tmp_path: Path) -> None:
+    def encrypt(config: dict[str, Any]) -> None:
+        config["airflow:databasePassword"] = {"secure": "v1:abc:def"}
+        config["airflow:gitSshPrivateKey"] = {"secure": "v1:abc:def"}
+
+    settings.check(committed(tmp_path, "prod", encrypt), "prod")
+
+
+def test_encrypted_value_that_does_not_belong_is_found_without_reading_it(tmp_path: Path) -> None:
+    def encrypt(config: dict[str, Any]) -> None:
+        config["airflow:databasePassword"] = {"secure": "v1:abc:def"}
+
+    with pytest.raises(settings.SettingsError, match="airflow:databasePassword: expected none"):
+        settings.check(committed(tmp_path, "dev", encrypt), "dev")
+
+
+def test_missing_stack_file_is_one_clear_error(tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    assert error.value.problems == ("expected a file Pulumi.qa.yaml, found none. Mend it: pulumi stack init qa",)
+
+
+def test_broken_stack_file_is_one_error_that_does_not_quote_it(tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.qa.yaml").write_text("config:\n  airflow:adminPassword: 'sentinel\n  x: [\n")
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    assert len(error.value.problems) == 1
+    assert "expected YAML in Pulumi.qa.yaml, line " in error.value.problems[0]
+    assert "sentinel" not in chain(error.value)
+
+
+@pytest.mark.parametrize("content", ["- a\n- b\n", "text", "config: []", "config: text", ""])
+def test_stack_file_of_another_shape_is_one_clear_error(content: str, tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.qa.yaml").write_text(content)
+    with pytest.raises(settings.SettingsError):
+        settings.check(tmp_path, "qa")
+
+
+def schema() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((samples.ROOT / "Pulumi.yaml").read_text())["config"]
+    return found
+
+
+def test_schema_has_type_default_and_description_of_every_key() -> None:
+    kinds = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+    for key, entry in schema().items():
+        assert set(entry) >= {"type", "default", "description"}, key
+        assert type(entry["default"]) is kinds[entry["type"]], key
+        assert entry["description"].endswith("."), key
+        assert (key in settings.SECRET_KEYS) == entry["description"].startswith("Secret"), key
+
+
+def test_program_reads_the_keys_of_the_schema_and_no_other() -> None:
+    """A key that only the schema knows would do nothing; one that only the program knows could not be set."""
+    nothing = StackConfig("dev", {}, frozenset())
+    asked = {
+        problem.split(":")[1]
+        for problem in nothing.problems()
+        if "Pulumi.yaml of this project holds the defaults" in problem
+    }
+    assert asked == set(schema())
+
+
+def test_stack_files_say_only_what_differs_from_the_defaults() -> None:
+    for stack in ("dev", "prod"):
+        given = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        for key, value in given.items():
+            if key.startswith("airflow:"):
+                default = schema()[key.removeprefix("airflow:")]["default"]
+                # Two are repeated because a reader looks for them there.
+                assert value != default or key in ("airflow:database", "airflow:dagsSubPath"), f"{stack} {key}"
+
+
+def test_no_default_provider_may_be_used_in_any_stack() -> None:
+    for stack in ("dev", "prod"):
+        given = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        assert set(given["pulumi:disable-default-providers"]) >= {"kubernetes", "aws"}
+
+
+def test_version_defaults_are_the_pins() -> None:
+    assert schema()["imageTag"]["default"] == schema()["airflowVersion"]["default"] == versions.AIRFLOW
+    assert versions.AIRFLOW_CHART in schema()["helmValues"]["description"]
+
+
+# The way from the engine
+
+
+def test_load_reads_the_engine_s_config_and_finds_the_chart(
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Path]] = []
+
+    def find(given: str, project: Path) -> str:
+        asked.append((given, project))
+        return samples.CHART
+
+    monkeypatch.setattr(settings, "chart_archive", find)
+    config = prod().with_({"chartPath": "/srv/chart.tgz"})
+    stack_config(config.values, config.secret_keys)
+    loaded = settings.load()
+    assert loaded.platform.chart == samples.CHART
+    assert asked == [("/srv/chart.tgz", settings.ROOT)]
+    assert loaded.platform == config.parse().platform.__class__(
+        **{**vars(config.parse().platform), "chart": samples.CHART}
+    )
+
+
+def test_load_reads_config_from_the_environment_as_the_language_host_gives_it(
+    runtime: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(dict(dev().values)))
+    assert settings.load().platform.kube_context == "kind-airflow"
+
+
+def test_bad_config_stops_before_the_chart_is_looked_for(
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "chart_archive", lambda *_: pytest.fail("looked for the chart"))
+    stack_config(dev().with_({"executor": "x"}).values, ())
+    with pytest.raises(settings.SettingsError):
+        settings.load()
+
+
+# What fits together
+
+
+def test_isolation_off_needs_no_networks() -> None:
+    assert prod().with_({"networkIsolation": "off", "databaseCidrs": []}).problems() == ()
+
+
+def test_worker_logs_are_for_celery_alone() -> None:
+    assert dev().with_({"taskLogs": "worker"}).problems() == ()
+    for executor in ("CeleryExecutor,KubernetesExecutor", "KubernetesExecutor,CeleryExecutor"):
+        assert len(dev().with_({"taskLogs": "worker", "executor": executor}).problems()) == 1
+
+
+def test_weaker_tls_is_for_a_database_that_may_be_thrown_away() -> None:
+    assert prod().with_({"protect": False, "databaseSslMode": "disable"}).problems() == ()
+
+
+def test_credentials_of_a_private_https_repository_come_together() -> None:
+    loaded = dev().with_({"dagsUsername": "robot"}, {"dagsToken": "token"}).parse()
+    assert loaded.platform.git.username == "robot"
+    assert loaded.platform.git.token == Secret("token")
+
+
+@pytest.mark.parametrize("executor", [executor.value for executor in Executor])
+def test_every_executor_is_a_legal_value(executor: str) -> None:
+    assert dev().with_({"executor": executor}).parse().platform.executor.value == executor
+
+
+def test_helm_values_of_the_user_arrive_as_they_are() -> None:
+    given = {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}, "config": {"core": {"parallelism": "64"}}}
+    assert dev().with_({"helmValues": given}).parse().platform.helm_values == given
+
+
+def test_every_number_reaches_its_place() -> None:
+    numbers = {
+        "apiServerReplicas": 2,
+        "schedulerReplicas": 3,
+        "dagProcessorReplicas": 4,
+        "triggererReplicas": 5,
+        "workerReplicas": 6,
+        "workerConcurrency": 7,
+        "dagsSyncPeriodSeconds": 8,
+        "dagsDepth": 0,
+        "databasePort": 5433,
+        "migrationTimeoutSeconds": 31,
+        "releaseTimeoutSeconds": 7200,
+        "pgbouncerReplicas": 9,
+        "pgbouncerPoolSize": 11,
+        "pgbouncerMaxClientConnections": 12,
+        "taskLogsStorageGib": 13,
+    }
+    platform = prod().with_(numbers).parse().platform
+    scale, dags, pgbouncer = platform.scale, platform.dags, platform.pgbouncer
+    assert pgbouncer is not None
+    assert isinstance(platform.database, ExternalDatabase)
+    assert (scale.api_server, scale.scheduler, scale.dag_processor) == (2, 3, 4)
+    assert (scale.triggerer, scale.worker, scale.worker_concurrency) == (5, 6, 7)
+    assert (dags.sync_period_seconds, dags.depth) == (8, 0)
+    assert platform.database.database.port == 5433
+    assert (platform.migration_timeout_seconds, platform.release_timeout_seconds) == (31, 7200)
+    assert (pgbouncer.replicas, pgbouncer.pool_size, pgbouncer.max_client_connections) == (9, 11, 12)
+    assert platform.task_logs.storage_gib == 13
+    container = dev().with_({"databaseStorageGib": 14}).parse().platform.database
+    assert isinstance(container, ContainerDatabase)
+    assert container.storage_gib == 14
+
+
+def test_every_text_reaches_its_place() -> None:
+    texts = {
+        "kubeContext": "a-context",
+        "kubeconfig": "/etc/kubeconfig",
+        "namespace": "a-namespace",
+        "imageRepository": "registry.test/airflow",
+        "imageTag": "a-tag",
+        "imageDigest": samples.DIGEST,
+        "imagePullPolicy": "Always",
+        "imagePullSecrets": ["one", "two"],
+        "imageRegistry": "mirror.test/all",
+        "airflowVersion": "3.2.9",
+        "dagsRef": "release",
+        "dagsSubPath": "some/folder",
+        "dagsDelivery": "git-bundle",
+        "adminUsername": "root",
+        "adminEmail": "root@example.com",
+        "databaseHost": "10.1.2.3",
+        "databaseName": "a_name",
+        "databaseUser": "a_user",
+        "databaseCidrs": ["10.1.0.0/16", "fd00::/8"],
+        "taskLogs": "worker",
+        "taskLogsAccessMode": "ReadWriteOnce",
+        "networkIsolation": "wanted",
+        "egressExceptCidrs": ["10.9.0.0/16"],
+        "uiNamespaces": ["ingress"],
+        "metricsNamespaces": ["monitoring"],
+        "loadExamples": True,
+        "chartPath": "/srv/chart.tgz",
+    }
+    loaded = prod().with_(texts).parse()
+    platform = loaded.platform
+    images, dags, isolation = platform.images, platform.dags, platform.isolation
+    assert isinstance(platform.database, ExternalDatabase)
+    database = platform.database.database
+    assert (platform.kube_context, platform.kubeconfig, platform.namespace) == (
+        "a-context",
+        "/etc/kubeconfig",
+        "a-namespace",
+    )
+    assert (images.repository, images.tag, images.digest) == ("registry.test/airflow", "a-tag", samples.DIGEST)
+    assert (images.pull_policy, images.pull_secrets, images.registry) == ("Always", ("one", "two"), "mirror.test/all")
+    assert platform.airflow_version == "3.2.9"
+    assert (dags.ref, dags.sub_path, dags.delivery.value) == ("release", "some/folder", "git-bundle")
+    assert (platform.admin_username, platform.admin_email) == ("root", "root@example.com")
+    assert (database.host, database.name, database.user) == ("10.1.2.3", "a_name", "a_user")
+    assert platform.database.cidrs == ("10.1.0.0/16", "fd00::/8")
+    assert (platform.task_logs.store.value, platform.task_logs.access_mode.value) == ("worker", "ReadWriteOnce")
+    assert isolation.mode is Isolation.WANTED
+    assert isolation.egress_except == ("10.9.0.0/16",)
+    assert (isolation.ui_namespaces, isolation.metrics_namespaces) == (("ingress",), ("monitoring",))
+    assert platform.load_examples is True
+    assert loaded.chart_path == "/srv/chart.tgz"

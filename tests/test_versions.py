@@ -1,0 +1,125 @@
+"""Each pin is one constant, and every file that must agree with it does."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import tarfile
+
+import pytest
+import yaml
+
+import versions
+from components import airflow_environment, chart_archive, chart_defaults, images, network_policies, pgbouncer
+from components import pod_security as uids
+from tests import samples
+
+CHART = chart_defaults.chart_values()
+# Before any test changes the environment.
+ARCHIVE = samples.real_cache() / chart_archive.ARCHIVE
+
+
+def pins(file: str) -> dict[str, str]:
+    """Exact pins of a requirements file."""
+    lines = (samples.ROOT / file).read_text().splitlines()
+    found = (re.fullmatch(r"([A-Za-z0-9._-]+)==([^\s;\\]+).*", line) for line in lines)
+    return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
+
+
+def number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def test_sdk_and_cli_are_of_one_version() -> None:
+    assert pins("requirements.txt")["pulumi"] == versions.PULUMI_CLI
+
+
+def test_every_requirement_is_pinned_exactly() -> None:
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        lines = [line.split(";")[0].split("#")[0].strip() for line in (samples.ROOT / file).read_text().splitlines()]
+        for line in lines:
+            assert not line or line.startswith("-r") or re.fullmatch(r"[A-Za-z0-9._\[\]-]+==[0-9][^\s*]*", line), line
+    found = pins("requirements.txt")
+    assert {"pulumi-kubernetes", "pulumi-aws", "pulumi-random", "pyyaml"} <= set(found)
+    # The first that gives a null in Helm values on to Helm.
+    assert number(found["pulumi-kubernetes"]) >= (4, 30)
+
+
+def test_tests_run_on_the_pinned_sdk() -> None:
+    assert importlib.metadata.version("pulumi") == versions.PULUMI_CLI
+
+
+def test_minimum_cli_is_not_above_the_pin() -> None:
+    assert number(versions.PULUMI_CLI_MINIMUM) <= number(versions.PULUMI_CLI)
+
+
+def test_airflow_is_the_one_that_the_chart_deploys() -> None:
+    assert versions.AIRFLOW == CHART["airflowVersion"] == CHART["defaultAirflowTag"]
+
+
+def test_images_are_those_of_the_chart() -> None:
+    """An image that a new chart adds would come past `imageRegistry`."""
+    of_airflow = {"airflow", "pod_template", "flower"}
+    named = {key: image["repository"] for key, image in CHART["images"].items() if isinstance(image, dict)}
+    assert {key: repository for key, repository in named.items() if key not in of_airflow} == images.CHART_IMAGES
+    assert {named[key] for key in of_airflow} == {None}, "each falls back to the default repository"
+    assert CHART["defaultAirflowRepository"] == images.Images(tag="x").repository
+
+
+def test_ports_are_those_of_the_chart() -> None:
+    ports = CHART["ports"]
+    assert ports["apiServer"] == network_policies.API_SERVER_PORT
+    assert ports["workerLogs"] == network_policies.WORKER_LOG_PORT
+    assert ports["triggererLogs"] == network_policies.TRIGGERER_LOG_PORT
+    assert ports["redisDB"] == network_policies.REDIS_PORT
+    assert ports["statsdIngest"] == network_policies.STATSD_PORT
+    assert ports["statsdScrape"] == network_policies.STATSD_METRICS_PORT
+    assert ports["pgbouncerScrape"] == network_policies.PGBOUNCER_METRICS_PORT
+    assert ports["pgbouncer"] == pgbouncer.PORT
+
+
+def test_users_of_the_images_are_those_of_the_chart() -> None:
+    assert CHART["uid"] == uids.AIRFLOW_UID
+    assert CHART["dags"]["gitSync"]["uid"] == uids.GIT_SYNC_UID
+    assert CHART["pgbouncer"]["uid"] == CHART["statsd"]["uid"] == uids.NOBODY_UID
+
+
+def test_auth_manager_of_the_migration_is_that_of_the_chart() -> None:
+    assert CHART["config"]["core"]["auth_manager"] == airflow_environment.AUTH_MANAGER
+
+
+def test_chart_folder_says_which_chart_it_is() -> None:
+    assert versions.AIRFLOW_CHART in (samples.ROOT / "chart" / "README.md").read_text()
+
+
+def test_local_cluster_has_a_kubernetes_that_airflow_is_tested_on() -> None:
+    image, _, tag = versions.KIND_NODE_IMAGE.partition(":")
+    assert image == "kindest/node"
+    assert (1, 30) <= number(tag.removeprefix("v").partition("@")[0])[:2] <= (1, 35)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in vars(versions) if name.isupper() and name != "PULUMI_CLI_MINIMUM" and "SHA256" not in name],
+)
+def test_every_pin_is_found_by_renovate_or_follows_from_another(name: str) -> None:
+    source = (samples.ROOT / "versions.py").read_text()
+    assert re.search(rf"^# renovate: .*\n{name} = ", source, re.MULTILINE)
+
+
+@pytest.mark.skipif(not ARCHIVE.is_file(), reason=f"the chart's archive is not at hand ({ARCHIVE})")
+def test_chart_folder_is_the_pinned_archive_s() -> None:
+    assert hashlib.sha256(ARCHIVE.read_bytes()).hexdigest() == versions.AIRFLOW_CHART_SHA256
+    with tarfile.open(ARCHIVE) as archive:
+
+        def content(path: str) -> bytes:
+            member = archive.extractfile(f"airflow/{path}")
+            assert member is not None
+            return member.read()
+
+        assert content("values.yaml") == (chart_defaults.FOLDER / "values.yaml").read_bytes()
+        assert content("values.schema.json") == (chart_defaults.FOLDER / "values.schema.json").read_bytes()
+        chart = yaml.safe_load(content("Chart.yaml"))
+    assert chart["version"] == versions.AIRFLOW_CHART
+    assert chart["appVersion"] == versions.AIRFLOW
