@@ -16,7 +16,7 @@ import yaml
 from benchmarks.results import UnavailableError
 from components.chart_archive import chart_archive
 from components.cluster_client import core_api
-from tests.cluster.harness import CONTEXT, ROOT, Stack, destroyed, make_stack, pulumi
+from tests.cluster.harness import CONTEXT, ROOT, Repository, Stack, destroyed, make_stack, pulumi
 
 _PLUGINS: Final = ("kubernetes", "random")
 
@@ -59,19 +59,19 @@ def deployable(api: Any, namespace: str) -> Iterator[Stack]:
                 api.delete_namespace(namespace)
 
 
-def dag_repository() -> dict[str, Any]:
-    """Config and secrets of the DAG repository: that of `dev`, or what the tests' environment names."""
+def dag_repository() -> Repository:
+    """The DAG repository of `dev`, or the one that the tests' environment names."""
     url = os.environ.get("AIRFLOW_TEST_GIT_REPOSITORY")
     if not url:
-        return {"config": {}, "secrets": {}}
-    return {
-        "config": {
+        return Repository()
+    return Repository(
+        config={
             "dagsRepository": url,
             "dagsSubPath": os.environ.get("AIRFLOW_TEST_GIT_SUB_PATH", "dags"),
             "gitKnownHosts": Path(os.environ["AIRFLOW_TEST_GIT_KNOWN_HOSTS"]).read_text(),
         },
-        "secrets": {"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
-    }
+        secrets={"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
+    )
 
 
 def _need_engine() -> None:

@@ -31,7 +31,7 @@ def peak_memory(action: Callable[[], object]) -> float | None:
     def sample() -> None:
         nonlocal peak
         while not ended.wait(_INTERVAL_SECONDS):
-            peak = max(peak, sum(map(_resident_bytes, _descendants(os.getpid()))))
+            peak = max(peak, resident_bytes_below(os.getpid()))
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
@@ -41,6 +41,11 @@ def peak_memory(action: Callable[[], object]) -> float | None:
         ended.set()
         sampler.join()
     return peak / _MIB
+
+
+def resident_bytes_below(pid: int) -> int:
+    """Resident set sizes of all processes that a process started, directly or not."""
+    return sum(map(_resident_bytes, _descendants(pid)))
 
 
 def _descendants(pid: int) -> Iterator[int]:

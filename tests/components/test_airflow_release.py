@@ -85,10 +85,13 @@ def test_release_waits_for_what_must_be_before_it(record: Record) -> None:
 
 
 def test_values_are_the_program_s_with_the_user_s_on_top(record: Record) -> None:
-    users = {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}, "env": [{"name": "X", "value": "y"}]}
+    users: dict[str, Any] = {
+        "scheduler": {"resources": {"limits": {"memory": "2Gi"}}},
+        "env": [{"name": "X", "value": "y"}],
+    }
     values = made(record(release(helm_values=users))).inputs["values"]
     own = airflow_values(samples.release_inputs())
-    assert values["scheduler"]["resources"] == users["scheduler"]["resources"]  # type: ignore[call-overload]
+    assert values["scheduler"]["resources"] == users["scheduler"]["resources"]
     assert values["scheduler"]["env"] == own["scheduler"]["env"]
     assert values["env"] == [*own["env"], {"name": "X", "value": "y"}]
     assert values["executor"] == "CeleryExecutor"
@@ -176,7 +179,7 @@ def call(recorder: Recorder, name: str) -> Any:
     """Calls a hook as the engine would before or after the step of the release."""
     resource = made(recorder)
     hook = recorder.hooks[name]
-    common = {"urn": resource.urn, "id": "ns/airflow", "name": resource.name, "type": resource.type}
+    common: dict[str, Any] = {"urn": resource.urn, "id": "ns/airflow", "name": resource.name, "type": resource.type}
     if isinstance(hook, pulumi.ErrorHook):
         answer: Any = hook(pulumi.ErrorHookArgs(**common, new_inputs=resource.inputs, failed_operation="update"))
     else:

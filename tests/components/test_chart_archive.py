@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 import versions
-from components import chart_archive as archive
 from components.chart_archive import ARCHIVE, SOURCES, ChartError, chart_archive, user_cache
 
 CONTENT = b"the pinned archive of these tests"
@@ -183,7 +183,7 @@ def test_real_download_asks_with_a_time_limit(monkeypatch: pytest.MonkeyPatch, p
         asked.append(timeout)
         raise urllib.error.URLError(f"no network for {source}")
 
-    monkeypatch.setattr(archive.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     with pytest.raises(ChartError, match="no network for https"):
         chart_archive("", project)
     assert len(asked) == 2

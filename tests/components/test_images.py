@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.airflow_platform import POSTGRES_REPOSITORY
-from components.images import CHART_IMAGES, Images, registry_host
+from components.images import CHART_IMAGES, POSTGRES_REPOSITORY, Images, registry_host
 from tests import samples
 
 MIRROR: Final = "mirror.test:5000/all"

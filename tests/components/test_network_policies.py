@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import example, given
@@ -389,7 +389,7 @@ def test_another_release_s_pods_are_strangers() -> None:
 # Whatever the configuration
 
 
-def networks(version: int) -> st.SearchStrategy[str]:
+def networks(version: Literal[4, 6]) -> st.SearchStrategy[str]:
     bits = 32 if version == 4 else 128
 
     def network(address: Any, prefix: int) -> str:
