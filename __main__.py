@@ -10,7 +10,8 @@ loaded = settings.load()
 
 cluster = k8s.Provider(
     "cluster",
-    kubeconfig=loaded.platform.kubeconfig,
+    # Empty, the provider looks where kubectl does; left out, the SDK would store this machine's path in the state.
+    kubeconfig=loaded.platform.kubeconfig or "",
     context=loaded.platform.kube_context,
     # Whatever moves the cluster's address, it is the same cluster: nothing is replaced for that.
     cluster_identifier=loaded.platform.kube_context,

@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(args, console)
     except (AutomationError, settings.SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        for line in str(error).splitlines():
+            # A line that goes on with the one before is indented.
+            print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)
         return 1
     except CommandError as error:
         # A command of the engine that nothing expected to fail; its own text is all that it wrote.

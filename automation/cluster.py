@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import versions
 from automation import kubeconfig, tools
-from automation.errors import ClusterUnreachable, ToolMissing
+from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
 from automation.folder import Folder, write_file
 from automation.kube import cluster_identity
 
@@ -55,7 +55,7 @@ def ensure_cluster(
     name = context.removeprefix(KIND_PREFIX)
     problems = missing_tools(environ)
     if problems:
-        raise ToolMissing("; ".join(error.what for error in problems), "; ".join(error.remedy for error in problems))
+        raise ToolsMissing(tuple(problems))
     if name in _kind_clusters():
         raise ClusterUnreachable(
             f"the Kind cluster {name} exists but does not answer on context {context}",

@@ -20,6 +20,17 @@ class ToolMissing(AutomationError):
     """A program that the verb needs is not installed, or does not run."""
 
 
+class ToolsMissing(ToolMissing):
+    """Several are; its text has a line for each."""
+
+    def __init__(self, problems: tuple[ToolMissing, ...]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(error.what for error in problems), "; ".join(error.remedy for error in problems))
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.problems)
+
+
 class ClusterUnreachable(AutomationError):
     """The kubeconfig has no such context, or its cluster does not answer."""
 

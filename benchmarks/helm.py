@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +65,7 @@ class Helm:
         found: list[Any] = self.api.list_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS).items
         return found
 
-    def _until(self, good: Any, state: str) -> None:
+    def _until(self, good: Callable[[], bool], state: str) -> None:
         end = time.monotonic() + _TIMEOUT_SECONDS
         while not good():
             if time.monotonic() > end:

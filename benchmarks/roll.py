@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from benchmarks.helm import Helm, need_helm
@@ -35,7 +36,7 @@ def measure(runs: int) -> Results:
             values[new] = helm.deployed_values()
             for tag in (old, new) if run < runs - 1 or not upgrades else ():
                 helm.settle()
-                upgrades.append(seconds(lambda tag=tag: helm.upgrade(values[tag])))  # type: ignore[misc]
+                upgrades.append(seconds(partial(helm.upgrade, values[tag])))
                 print(f"  helm    {upgrades[-1]:.1f} s", flush=True)
             old, new = new, old
     return results(updates, upgrades)

@@ -5,6 +5,7 @@ Helm begins where all is made that the program makes itself first: namespace, po
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from benchmarks.helm import Helm, need_helm
@@ -30,7 +31,7 @@ def measure(runs: int) -> Results:
             print(f"  program {updates[-1].seconds:.1f} s", flush=True)
             values = helm.deployed_values()
             helm.uninstall()
-            installs.append(seconds(lambda values=values: helm.upgrade(values)))  # type: ignore[misc]
+            installs.append(seconds(partial(helm.upgrade, values)))
             print(f"  helm    {installs[-1]:.1f} s", flush=True)
             stack.command("destroy", "--yes", "--skip-preview")
     return results(updates, installs)
@@ -47,7 +48,7 @@ def results(updates: list[Update], installs: list[float]) -> Results:
     migration = series("of it, migration", [update.steps[MIGRATION].seconds for update in updates])
     release = series("of it, release until ready", [update.steps[RELEASE].seconds for update in updates])
     rest = series(
-        "of it, the rest: engine, program, providers, Secrets, policies",
+        "of it, the rest: engine, program, rendering of the chart, Secrets, policies",
         [
             update.seconds - sum(update.steps[step].seconds for step in (DATABASE, MIGRATION, RELEASE))
             for update in updates

@@ -31,21 +31,18 @@ that is not in these tables is an error too.
 ## Set a value
 
 A plain value: edit `Pulumi.STACK.yaml`, or use `pulumi config set`. A secret value must be encrypted, so it needs the
-command, and the stack must exist (`make dev` or `make preview` makes it).
+command.
 
 For a stack whose state is in this checkout (the default), tell the command where that is:
 
 ```sh
-export PULUMI_BACKEND_URL="file://$PWD/.dev/state"
-export PULUMI_CONFIG_PASSPHRASE_FILE="$PWD/.dev/passphrase"
-export PATH="$PATH:$PWD/.dev/pulumi/bin" # the engine that `make dev` installed, if it found none
+eval "$(.venv/bin/python -m automation env)"
 pulumi config set --stack dev airflow:dagsRef main
 pulumi config set --stack dev --secret airflow:gitSshPrivateKey < deploy_key
 ```
 
-A value that is encrypted so can be read with this checkout's passphrase only: do not commit it. `make down` deletes
-the passphrase together with the state. Before it, remove such values and the line `encryptionsalt` from
-`Pulumi.dev.yaml`.
+A value that is encrypted so can be read with this checkout's passphrase only: do not commit it. `make down` keeps the
+passphrase while a stack's file holds an `encryptionsalt`.
 
 For a shared stack, set `PULUMI_BACKEND_URL` to its backend, for the command and for `make` alike. What encrypts its
 secrets is chosen once, with `pulumi stack init STACK --secrets-provider=URL`, and then stands in its file.

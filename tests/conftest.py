@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, cast
 import hypothesis
 import pulumi
 import pytest
-from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2

@@ -110,7 +110,15 @@ def test_provider_names_its_cluster(name: str, program: Recorder) -> None:
     assert inputs["context"] == context
     # By the context and not by the address, which may move: else all would be replaced.
     assert inputs["clusterIdentifier"] == context
-    assert inputs.get("kubeconfig") == ("/etc/kubeconfig" if name == "prod with everything" else None)
+    # Empty and not absent: the SDK would put $KUBECONFIG there, and the state would differ from machine to machine.
+    assert inputs["kubeconfig"] == ("/etc/kubeconfig" if name == "prod with everything" else "")
+
+
+def test_provider_does_not_record_where_this_machine_keeps_its_kubeconfig(
+    run: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/home/somebody/kubeconfig")
+    assert run(PROGRAMS["dev"]()).one(PROVIDER).inputs["kubeconfig"] == ""
 
 
 def test_every_component_registered_its_outputs(program: Recorder) -> None:
