@@ -80,10 +80,14 @@ class AirflowRelease(pulumi.ComponentResource):
             _tell(repair_before_update(records(hook.new_inputs or {}), RELEASE_NAME), self)
 
         def on_error(hook: pulumi.ErrorHookArgs) -> bool:
-            api = core_api(args.kubeconfig, args.kube_context)
-            namespace = str((hook.new_inputs or {})["namespace"])
-            pods = api.list_namespaced_pod(namespace, label_selector=f"release={RELEASE_NAME}").items
-            _tell(unready_pods(map(api.api_client.sanitize_for_serialization, pods)), self)
+            try:
+                api = core_api(args.kubeconfig, args.kube_context)
+                namespace = str((hook.new_inputs or {})["namespace"])
+                pods = api.list_namespaced_pod(namespace, label_selector=f"release={RELEASE_NAME}").items
+                sentences = unready_pods(map(api.api_client.sanitize_for_serialization, pods))
+            except Exception as error:  # the failure itself is the engine's to tell; this only adds to it
+                sentences = [f"the cluster did not say which pods are not ready ({type(error).__name__})"]
+            _tell(sentences, self)
             return False  # the engine is not to try again
 
         self.release = k8s.helm.v3.Release(

@@ -193,4 +193,4 @@ def destroyed(stack: Stack) -> Iterator[Stack]:
         yield stack
     finally:
         stack.command("cancel", "--yes", check=False)
-        stack.command("destroy", "--yes", "--skip-preview", check=False)
+        stack.command("destroy", "--yes", "--skip-preview")

@@ -283,6 +283,17 @@ def test_failure_names_the_pods_that_are_not_ready_and_is_not_tried_again(
     assert "no such image" in told[0]
 
 
+def test_failure_stays_the_one_to_tell_where_the_cluster_does_not_answer(
+    record: Record, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    def refused(*_: object) -> object:
+        raise ConnectionRefusedError("sentinel")
+
+    monkeypatch.setattr("components.airflow_release.core_api", refused)
+    assert call(record(release()), "rel-unready-pods") is False
+    assert told == ["the cluster did not say which pods are not ready (ConnectionRefusedError)"]
+
+
 def test_own_secrets_are_names_that_only_this_stack_gave() -> None:
     found = own_secrets(airflow_values(samples.release_inputs()))
     assert found == ["fernet-1", "api-secret-1", "jwt-1"]
