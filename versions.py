@@ -26,9 +26,12 @@ POSTGRES_IMAGE_TAG = "17-bookworm"
 """Official `postgres` image of the container database. A new major version cannot read the old one's files."""
 
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
-KIND = "0.33.0"
+KIND = "0.31.0"
 """Kind that `KIND_NODE_IMAGE` was published with."""
 
 # renovate: datasource=docker depName=kindest/node
-KIND_NODE_IMAGE = "kindest/node:v1.35.0"
-"""Kubernetes of the local cluster: the newest minor version that Airflow 3.2.2 is tested on (1.30 to 1.35)."""
+KIND_NODE_IMAGE = "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f"
+"""Kubernetes of the local cluster: the newest minor version that Airflow 3.2.2 is tested on (1.30 to 1.35).
+
+The digest is the one of Kind's release notes; a tag of this image may be pushed again for another Kind.
+"""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster, undeployed
-from benchmarks.stopwatch import peak_memory, seconds
+from benchmarks.stopwatch import peak_memory, processor_seconds, seconds
 from tests.cluster.harness import ROOT, Stack
 
 AIM: Final = 1.25
@@ -25,8 +28,7 @@ _PROGRAMS: Final = MappingProxyType({"program": ROOT, "empty": _FOLDER / "empty"
 def measure(runs: int) -> Results:
     """Alternates the programs; memory is sampled in the runs that are timed."""
     need_cluster()
-    times: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
-    memory: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
+    found: dict[str, list[Preview]] = {name: [] for name in _PROGRAMS}
     with ExitStack() as opened:
         stacks = {
             name: opened.enter_context(undeployed(_NAMESPACE, program=program)) for name, program in _PROGRAMS.items()
@@ -35,29 +37,44 @@ def measure(runs: int) -> Results:
             stack.command("preview")  # not counted: bytecode and disk caches
         for _ in range(runs):
             for name, stack in stacks.items():
-                elapsed, peak = _preview(stack)
-                times[name].append(elapsed)
-                if peak is not None:
-                    memory[name].append(peak)
-    return results(times, memory)
+                found[name].append(_preview(stack))
+    return results(found)
 
 
-def _preview(stack: Stack) -> tuple[float, float | None]:
-    """Seconds, and MiB where they can be sampled."""
-    elapsed: list[float] = []
-    peak = peak_memory(lambda: elapsed.append(seconds(lambda: stack.command("preview"))))
-    return elapsed[0], peak
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """seconds: wall time. processor_seconds: of all processes. mebibytes: peak memory, None where it is not sampled."""
+
+    seconds: float
+    processor_seconds: float
+    mebibytes: float | None
 
 
-def results(times: Mapping[str, Sequence[float]], memory: Mapping[str, Sequence[float]]) -> Results:
-    """Of seconds and MiB by the key of the program; memory may be empty."""
+def _preview(stack: Stack) -> Preview:
+    wall: list[float] = []
+    processor: list[float] = []
+
+    def preview() -> None:
+        wall.append(seconds(partial(stack.command, "preview")))
+
+    peak = peak_memory(lambda: processor.append(processor_seconds(preview)))
+    return Preview(seconds=wall[0], processor_seconds=processor[0], mebibytes=peak)
+
+
+def results(found: Mapping[str, Sequence[Preview]]) -> Results:
+    """Of the previews of each program, by its key."""
     series: list[Series] = []
     ratios: list[Ratio] = []
-    for what, unit, found in (("wall time", "s", times), ("peak memory", "MiB", memory)):
-        if not found["program"]:
+    for what, unit, aim, of in (
+        ("wall time", "s", AIM, attrgetter("seconds")),
+        ("processor time", "s", None, attrgetter("processor_seconds")),
+        ("peak memory", "MiB", AIM, attrgetter("mebibytes")),
+    ):
+        values = {name: [value for value in map(of, previews) if value is not None] for name, previews in found.items()}
+        if not all(values.values()):
             continue
         program, empty, release = (
-            Series(name=f"{what}, {name}", unit=unit, values=tuple(found[key]))
+            Series(name=f"{what}, {name}", unit=unit, values=tuple(values[key]))
             for key, name in (
                 ("program", "program"),
                 ("empty", "empty program"),
@@ -66,7 +83,7 @@ def results(times: Mapping[str, Sequence[float]], memory: Mapping[str, Sequence[
         )
         series += [program, empty, release]
         ratios += [
-            Ratio(name=f"{what}, program to empty program", of=program, to=empty, aim=AIM),
+            Ratio(name=f"{what}, program to empty program", of=program, to=empty, aim=aim),
             Ratio(name=f"{what}, program to only a release of the chart", of=program, to=release),
         ]
     return Results(series=tuple(series), ratios=tuple(ratios))

@@ -141,11 +141,20 @@ def test_the_program_s_time_is_divided() -> None:
     assert [round(ratio.value, 2) for ratio in roll.results([update], [50.0]).ratios] == [1.24, 1.04, 0.8]
 
 
+def previews(mebibytes: float | None) -> dict[str, list[preview.Preview]]:
+    times = {"program": 2.0, "empty": 1.0, "release": 1.6}
+    return {
+        name: [preview.Preview(seconds=time, processor_seconds=2 * time, mebibytes=mebibytes)]
+        for name, time in times.items()
+    }
+
+
 def test_a_preview_is_reported_without_memory_where_there_is_none() -> None:
-    times = {"program": [2.0], "empty": [1.0], "release": [1.6]}
-    without = preview.results(times, {name: [] for name in times})
-    assert [ratio.value for ratio in without.ratios] == [2.0, 1.25]
-    assert len(preview.results(times, times).ratios) == 4
+    of_time = [2.0, 1.25]
+    assert [ratio.value for ratio in preview.results(previews(None)).ratios] == [*of_time, *of_time]
+    found = preview.results(previews(100.0))
+    assert [ratio.value for ratio in found.ratios] == [*of_time, *of_time, 1.0, 1.0]
+    assert [ratio.met for ratio in found.ratios] == [False, None, None, None, True, None]
 
 
 def test_only_the_imports_of_a_program_are_run() -> None:

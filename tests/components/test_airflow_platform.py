@@ -242,6 +242,24 @@ def test_release_names_the_secrets_that_were_made(record: Record) -> None:
     assert values["pgbouncer"]["metricsExporterSidecar"]["statsSecretName"] == access["pgbouncer_stats_secret"]
 
 
+def test_kubernetes_executor_alone_has_no_broker(record: Record) -> None:
+    recorder = record(platform(executor=Executor.KUBERNETES))
+    access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
+    assert access.get("broker_secret") is access.get("result_backend_secret") is None
+    assert set(recorder.one(RELEASE).inputs["values"]["data"]) == {"metadataSecretName"}
+
+
+def test_jobs_have_the_keys_that_were_made(record: Record) -> None:
+    recorder = record(platform())
+    found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
+    for job in recorder.every(JOB):
+        [container] = job.inputs["spec"]["template"]["spec"]["containers"]
+        variables = {entry["name"]: entry.get("valueFrom", {}).get("secretKeyRef") for entry in container["env"]}
+        assert variables["AIRFLOW__CORE__FERNET_KEY"]["name"] == found[outputs.FERNET_KEY_SECRET]
+        if "ADMIN_PASSWORD" in variables:
+            assert variables["ADMIN_PASSWORD"]["name"] == found[outputs.ADMIN_PASSWORD_SECRET]
+
+
 def test_jobs_use_the_way_past_the_pooler(record: Record) -> None:
     recorder = record(platform(database=EXTERNAL, pgbouncer=PgBouncer()))
     access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]

@@ -184,6 +184,14 @@ def test_managed_variable_is_refused_as_an_option_of_airflow_too(name: str, suff
     assert refused[0].startswith(f"config.{section}.{option}")
 
 
+def test_every_secret_variable_of_the_chart_is_managed() -> None:
+    """But for those of services that the program does not deploy."""
+    of_the_chart = {name for name in chart_values()["enableBuiltInSecretEnvVars"] if "SEARCH" not in name}
+    of_the_chart -= {"AIRFLOW__WEBSERVER__SECRET_KEY"}  # of Airflow 2
+    of_the_program = {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES"}
+    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program
+
+
 def test_other_variables_are_the_user_s() -> None:
     variable = {"name": "AIRFLOW__CORE__PARALLELISM", "value": "64"}
     for path in (path for path in APPENDED if path.endswith("env")):
