@@ -37,6 +37,7 @@ For a stack whose state is in this checkout (the default), tell the command wher
 
 ```sh
 eval "$(.venv/bin/python -m automation env)"
+export PATH="$PATH:$PWD/.dev/pulumi/bin" # the engine that `make dev` installed, if it found none
 pulumi config set --stack dev airflow:dagsRef main
 pulumi config set --stack dev --secret airflow:gitSshPrivateKey < deploy_key
 ```
