@@ -13,6 +13,7 @@ from components.merge import merged
 
 OWNED: Final[Mapping[str, str]] = {
     "airflowVersion": "airflow:airflowVersion",
+    "allowJobLaunching": "nothing: workers must not create Jobs, whose pods could read every Secret",
     "allowPodLaunching": "nothing: workers must not create pods",
     "apiSecretKeySecretName": "airflow:apiSecretKey",
     "apiServer.replicas": "airflow:apiServerReplicas",
@@ -46,6 +47,7 @@ OWNED: Final[Mapping[str, str]] = {
     "apiSecretKey": "airflow:apiSecretKey",
     "logs.persistence": "airflow:taskLogs",
     "migrateDatabaseJob": "nothing: the program migrates before the release",
+    "multiNamespaceMode": "nothing: the stack owns one namespace and asks for no rights in others",
     "nameOverride": "nothing: the names of the Services are fixed",
     "networkPolicies": "airflow:networkIsolation",
     "pgbouncer.configSecretName": "airflow:pgbouncerEnabled",
