@@ -68,8 +68,11 @@ class Reader:
         if key in self._bad and not one_of_many:
             return
         self._bad.add(key)
-        secret = " --secret" if key in SECRET_KEYS else ""
-        command = mend or f"pulumi config set{secret} {PROJECT}:{key} VALUE"
+        # Without a value the command asks for it: a secret then stands in no shell's history.
+        name = f"{PROJECT}:{key}"
+        command = mend or (
+            f"pulumi config set --secret {name}" if key in SECRET_KEYS else f"pulumi config set {name} VALUE"
+        )
         self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
 
     def text(self, key: str, check: Callable[[str], _T], *, empty: bool = False) -> _T | None:
