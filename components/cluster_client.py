@@ -10,5 +10,8 @@ def core_api(kubeconfig: str | None, context: str) -> Any:
     # Imported here: only an update that changes the release pays for it.
     from kubernetes import client, config
 
-    api_client = config.new_client_from_config(config_file=kubeconfig, context=context)  # type: ignore[no-untyped-call]
+    # Not persisted: reading a cluster must not write a refreshed token into somebody's kubeconfig.
+    api_client = config.new_client_from_config(  # type: ignore[no-untyped-call]
+        config_file=kubeconfig, context=context, persist_config=False
+    )
     return client.CoreV1Api(api_client)
