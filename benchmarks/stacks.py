@@ -9,16 +9,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
+from automation.plugins import ENVIRONMENT, PLUGINS
 from benchmarks.results import UnavailableError
 from components.chart_archive import chart_archive
 from components.cluster_client import core_api
-from tests.cluster.harness import CONTEXT, ROOT, Repository, Stack, destroyed, make_stack, pulumi
-
-_PLUGINS: Final = ("kubernetes", "random")
+from tests.cluster.harness import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 
 
 def need_cluster() -> Any:
@@ -59,21 +58,6 @@ def deployable(api: Any, namespace: str) -> Iterator[Stack]:
                 api.delete_namespace(namespace)
 
 
-def dag_repository() -> Repository:
-    """The DAG repository of `dev`, or the one that the tests' environment names."""
-    url = os.environ.get("AIRFLOW_TEST_GIT_REPOSITORY")
-    if not url:
-        return Repository()
-    return Repository(
-        config={
-            "dagsRepository": url,
-            "dagsSubPath": os.environ.get("AIRFLOW_TEST_GIT_SUB_PATH", "dags"),
-            "gitKnownHosts": Path(os.environ["AIRFLOW_TEST_GIT_KNOWN_HOSTS"]).read_text(),
-        },
-        secrets={"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
-    )
-
-
 def _need_engine() -> None:
     """Has the plugins here that `dev` uses, and no other fetched.
 
@@ -83,12 +67,12 @@ def _need_engine() -> None:
     command = pulumi()
     if command is None:
         raise UnavailableError("the Pulumi CLI is not on PATH; `make dev` installs it")
-    for name in _PLUGINS:
+    for name in PLUGINS:
         version = f"v{importlib.metadata.version(f'pulumi-{name}')}"
         install = [command, "plugin", "install", "resource", name, version]
         if subprocess.run(install, capture_output=True, check=False).returncode:
             raise UnavailableError(f"the engine's plugin {name} {version} is not here and cannot be downloaded")
-    os.environ["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    os.environ.update(ENVIRONMENT)
 
 
 def _namespaces(api: Any) -> set[str]:

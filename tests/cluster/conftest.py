@@ -9,17 +9,14 @@ A deployment fetches DAGs from the public repository of the dev stack, unless th
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 import versions
-from tests.cluster.harness import CONTEXT, ROOT, Repository, pulumi
-
-_PLUGINS: Final = ("kubernetes", "random")
+from automation.plugins import PLUGINS
+from tests.cluster.harness import CONTEXT, ROOT, Repository, dag_repository, pulumi
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +27,7 @@ def engine() -> None:
         pytest.skip(f"no engine: pulumi {versions.PULUMI_CLI} is not on PATH")
     listed = subprocess.run([command, "plugin", "ls", "--json"], capture_output=True, text=True, check=True).stdout
     found = {(plugin["name"], plugin["version"]) for plugin in json.loads(listed)}
-    for name in _PLUGINS:
+    for name in PLUGINS:
         wanted = _pinned(f"pulumi-{name}")
         if (name, wanted) not in found:
             install = [command, "plugin", "install", "resource", name, f"v{wanted}"]
@@ -54,18 +51,7 @@ def api() -> Any:
 @pytest.fixture(scope="session")
 def repository() -> Repository:
     """The DAG repository of the tests' stacks."""
-    url = os.environ.get("AIRFLOW_TEST_GIT_REPOSITORY")
-    if not url:
-        return Repository()
-    return Repository(
-        config={
-            "dagsRepository": url,
-            "dagsSubPath": os.environ.get("AIRFLOW_TEST_GIT_SUB_PATH", "dags"),
-            "dagsSyncPeriodSeconds": 5,
-            "gitKnownHosts": Path(os.environ["AIRFLOW_TEST_GIT_KNOWN_HOSTS"]).read_text(),
-        },
-        secrets={"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
-    )
+    return dag_repository(dagsSyncPeriodSeconds=5)
 
 
 def _pinned(package: str) -> str:

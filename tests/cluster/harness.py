@@ -179,6 +179,22 @@ class Repository:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def dag_repository(**config: Any) -> Repository:
+    """The DAG repository of `dev`, or the one that the environment names (see conftest.py), with `config` beside it."""
+    url = os.environ.get("AIRFLOW_TEST_GIT_REPOSITORY")
+    if not url:
+        return Repository()
+    return Repository(
+        config={
+            "dagsRepository": url,
+            "dagsSubPath": os.environ.get("AIRFLOW_TEST_GIT_SUB_PATH", "dags"),
+            "gitKnownHosts": Path(os.environ["AIRFLOW_TEST_GIT_KNOWN_HOSTS"]).read_text(),
+            **config,
+        },
+        secrets={"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
+    )
+
+
 def make_stack(folder: Path, namespace: str, repository: Repository, **secrets: str) -> Stack:
     """A stack that is not deployed yet."""
     stack = Stack(folder, namespace)
