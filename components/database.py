@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import pulumi
 
 from components.secret import SecretInput
 
+CA_FOLDER: Final = "/etc/airflow-database-ca"
+"""Where a pod that connects to the database itself mounts the certificates of the database's CA."""
+CA_KEY: Final = "ca.crt"
+CA_FILE: Final = f"{CA_FOLDER}/{CA_KEY}"
+
 
 @unique
 class SslMode(StrEnum):
-    """libpq `sslmode` towards the database. `disable` is for a database on the same machine."""
+    """libpq `sslmode` towards the database. `disable` is for a database on the same machine.
+
+    `require` encrypts without asking who answers; `verify-full` also checks the certificate and the name in it.
+    """
 
     DISABLE = "disable"
     PREFER = "prefer"
     REQUIRE = "require"
+    VERIFY_FULL = "verify-full"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +40,7 @@ class Database:
     user: login role; owns the database, because migrations change its schema.
     password: any printable characters.
     ssl_mode: for connections to the database itself (from PgBouncer where there is one).
+    ca_certificates: PEM of the authorities that `verify-full` trusts; None with any other mode.
     """
 
     host: pulumi.Input[str]
@@ -38,6 +49,12 @@ class Database:
     user: str
     password: SecretInput
     ssl_mode: SslMode = SslMode.PREFER
+    ca_certificates: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: without an authority nothing can be verified, and one that nobody asks is a mistake."""
+        if (self.ssl_mode is SslMode.VERIFY_FULL) != (self.ca_certificates is not None):
+            raise ValueError(f"ca_certificates: expected them with verify-full and only then, found {self.ssl_mode}")
 
 
 def connection_uri(

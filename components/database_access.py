@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
+import pulumi_kubernetes as k8s
 
-from components.database import Database, SslMode, connection_uri, metadata_async_uri, metadata_uri, redis_uri
+from components.database import (
+    CA_KEY,
+    Database,
+    SslMode,
+    connection_uri,
+    metadata_async_uri,
+    metadata_uri,
+    redis_uri,
+)
 from components.generated_password import generated_password
 from components.immutable_secret import immutable_secret, secret_name
+from components.metadata import object_metadata
 from components.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
 from components.secret import secret_output
 
@@ -50,7 +60,8 @@ class DatabaseAccess(pulumi.ComponentResource):
 
     Results go to Redis, not to the database: a worker then needs no way to the database at all.
     Raises: ValueError for a password with line ends, which PgBouncer's file cannot hold.
-    Replaces: a changed address or password makes new Secrets; the pods that refer to them roll.
+    Replaces: a changed address or password makes new Secrets, other certificates a new ConfigMap; the pods that refer
+    to them roll.
     Survives a destroy: nothing.
     """
 
@@ -66,6 +77,9 @@ class DatabaseAccess(pulumi.ComponentResource):
     """Name of the Secret with `pgbouncer.ini` and `users.txt`; None without PgBouncer."""
     pgbouncer_stats_secret: pulumi.Output[str] | None
     """Name of the Secret with the metrics exporter's connection; None without PgBouncer."""
+    ca_config_map: pulumi.Output[str] | None
+    """Name of the ConfigMap with the authorities that the database's certificate is verified against (`ca.crt`), for
+    whatever connects to the database itself; None where nothing is verified."""
 
     def __init__(self, name: str, args: DatabaseAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -74,6 +88,17 @@ class DatabaseAccess(pulumi.ComponentResource):
 
         def secret(role: str, data: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
             return secret_name(immutable_secret(f"{name}-{role}", args.namespace, data, child))
+
+        self.ca_config_map = None
+        if database.ca_certificates is not None:
+            certificates = k8s.core.v1.ConfigMap(
+                f"{name}-ca",
+                metadata=object_metadata(args.namespace),
+                immutable=True,
+                data={CA_KEY: database.ca_certificates},
+                opts=child,
+            )
+            self.ca_config_map = certificates.metadata.name
 
         direct = _uris(database, database.host, database.port, database.name, database.ssl_mode)
         self.migration_secret = secret("migration", direct)
@@ -143,6 +168,7 @@ class DatabaseAccess(pulumi.ComponentResource):
                 "result_backend_secret": self.result_backend_secret,
                 "pgbouncer_config_secret": self.pgbouncer_config_secret,
                 "pgbouncer_stats_secret": self.pgbouncer_stats_secret,
+                "ca_config_map": self.ca_config_map,
             }
         )
 

@@ -15,6 +15,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.airflow_environment import AUTH_MANAGER, database_variables, from_secret, variable
+from components.database import CA_FILE, CA_FOLDER
+from components.fernet_check import FERNET_CHECK
 from components.images import Images
 from components.metadata import LABELS, object_metadata
 from components.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
@@ -24,6 +26,7 @@ TYPE: Final = "airflow:index:DatabaseMigration"
 MIGRATION_LABELS: Final = {"tier": "airflow", "component": "database-migration"}
 ADMIN_USER_LABELS: Final = {"tier": "airflow", "component": "admin-user"}
 _BACKOFF_LIMIT = 2
+_MIGRATION_SCRIPT = 'set -e; python -c "$1"; exec airflow db migrate'
 _ADMIN_USER_DEADLINE_SECONDS = 600
 # An existing user keeps its old password with `create`, which succeeds all the same.
 _ADMIN_USER_SCRIPT = """\
@@ -44,6 +47,7 @@ class DatabaseMigrationArgs:
     images: the Airflow image that both Jobs run.
     migration_secret: Secret with the URIs straight to the database.
     fernet_key_secret: Secret with the Fernet key.
+    ca_config_map: ConfigMap with the authorities that the database's certificate is verified against, or None.
     admin_username, admin_email: of the admin user.
     admin_password_secret: Secret with the admin password.
     timeout_seconds: the migration is stopped and fails after this.
@@ -58,11 +62,14 @@ class DatabaseMigrationArgs:
     admin_email: str
     admin_password_secret: pulumi.Input[str]
     timeout_seconds: int
+    ca_config_map: pulumi.Input[str] | None = None
     after: tuple[pulumi.Resource, ...] = ()
 
 
 class DatabaseMigration(pulumi.ComponentResource):
     """`airflow db migrate`, then the admin user, each as a Job that is kept until another replaces it.
+
+    The migration first looks whether the Fernet key reads what the database holds (`fernet_check`).
 
     Raises: nothing of its own. The update fails when a Job does, with the last lines of its log.
     Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address and
@@ -81,11 +88,14 @@ class DatabaseMigration(pulumi.ComponentResource):
             from_secret("AIRFLOW__CORE__FERNET_KEY", args.fernet_key_secret, "fernet-key"),
             variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
             variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
+            # libpq and asyncpg both read it; a URI would have to name the file in a way of its own for each.
+            *([variable("PGSSLROOTCERT", CA_FILE)] if args.ca_config_map is not None else []),
         ]
+        migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", FERNET_CHECK]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
             metadata=object_metadata(args.namespace, MIGRATION_LABELS),
-            spec=_job(args, MIGRATION_LABELS, ["airflow", "db", "migrate"], environment, args.timeout_seconds),
+            spec=_job(args, MIGRATION_LABELS, migrate, environment, args.timeout_seconds),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
@@ -125,6 +135,11 @@ def _job(
     deadline_seconds: int,
 ) -> Any:
     """A Job's spec. No time to live: a refresh would find it gone and the next update would run it again."""
+    ca: dict[str, Any] = {}
+    ca_mount: dict[str, Any] = {}
+    if args.ca_config_map is not None:
+        ca = {"volumes": [{"name": "database-ca", "configMap": {"name": args.ca_config_map}}]}
+        ca_mount = {"volumeMounts": [{"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True}]}
     return {
         "backoffLimit": _BACKOFF_LIMIT,
         "activeDeadlineSeconds": deadline_seconds,
@@ -151,8 +166,10 @@ def _job(
                             "requests": {"cpu": "100m", "memory": "512Mi"},
                             "limits": {"memory": "2Gi"},
                         },
+                        **ca_mount,
                     }
                 ],
+                **ca,
             },
         },
     }

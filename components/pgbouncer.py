@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.database import SslMode
+from components.database import CA_FILE, SslMode
 
 PORT = 6543
 """The chart's `ports.pgbouncer`."""
@@ -53,6 +53,7 @@ def render_ini(
             f"max_client_conn = {max_client_connections}",
             f"max_prepared_statements = {_MAX_PREPARED_STATEMENTS}",
             f"server_tls_sslmode = {ssl_mode.value}",
+            *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode is SslMode.VERIFY_FULL else []),
             "log_disconnections = 0",
             "log_connections = 0",
             "",

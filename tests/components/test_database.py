@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.database import SslMode, connection_uri, metadata_async_uri, metadata_uri, redis_uri
+from components.database import Database, SslMode, connection_uri, metadata_async_uri, metadata_uri, redis_uri
+from components.secret import Secret
 
 PRINTABLE: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
 ALL_ASCII: Final = string.punctuation + " " + string.ascii_letters + string.digits
@@ -96,6 +97,7 @@ def test_port_of_redis_is_the_usual_one() -> None:
         (SslMode.PREFER, "", ""),
         (SslMode.DISABLE, "?sslmode=disable", "?ssl=disable"),
         (SslMode.REQUIRE, "?sslmode=require", "?ssl=require"),
+        (SslMode.VERIFY_FULL, "?sslmode=verify-full", "?ssl=verify-full"),
     ],
 )
 def test_tls_mode_is_given_as_each_driver_reads_it(mode: SslMode, query: str, async_query: str) -> None:
@@ -106,3 +108,14 @@ def test_tls_mode_is_given_as_each_driver_reads_it(mode: SslMode, query: str, as
 def test_address_of_ipv6_is_in_brackets() -> None:
     uri = connection_uri(driver="d", user="u", password="p", host="fd00::1", port=5, name="n")
     assert uri == "d://u:p@[fd00::1]:5/n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "certificates"), [(SslMode.VERIFY_FULL, None), (SslMode.REQUIRE, "PEM"), (SslMode.PREFER, "PEM")]
+)
+def test_authorities_are_given_where_they_are_asked_and_nowhere_else(mode: SslMode, certificates: str | None) -> None:
+    """With verify-full and without them libpq looks in the home of a user; with `require` it would ignore them."""
+    with pytest.raises(ValueError, match="ca_certificates: expected them with verify-full and only then"):
+        Database(
+            host="h", port=1, name="n", user="u", password=Secret("p"), ssl_mode=mode, ca_certificates=certificates
+        )

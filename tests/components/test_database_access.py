@@ -10,7 +10,7 @@ import pulumi
 import pulumi_random as random
 import pytest
 
-from components.database import Database, SslMode
+from components.database import CA_FILE, CA_KEY, Database, SslMode
 from components.database_access import ASYNC_CONNECTION_KEY, CONNECTION_KEY, DatabaseAccess, DatabaseAccessArgs
 from components.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer
 from components.secret import Secret, secret_output
@@ -36,6 +36,7 @@ def access(
             user="robot",
             password=password or Secret(PASSWORD),
             ssl_mode=mode,
+            ca_certificates="the PEM" if mode is SslMode.VERIFY_FULL else None,
         )
         args = DatabaseAccessArgs(
             namespace="ns",
@@ -166,3 +167,35 @@ def test_generated_password_is_as_good_as_a_given_one(record: Record) -> None:
 def test_preview_knows_no_generated_value_and_works(record: Record) -> None:
     recorder = record(access(pgbouncer=PgBouncer()), preview=True)
     assert len(recorder.every("kubernetes:core/v1:Secret")) == 6
+
+
+# Verified TLS
+
+
+def test_authorities_lie_in_a_config_map_that_other_ones_replace(record: Record) -> None:
+    recorder = record(access(mode=SslMode.VERIFY_FULL))
+    inputs = recorder.one("kubernetes:core/v1:ConfigMap", "db-ca").inputs
+    assert inputs["data"] == {CA_KEY: "the PEM"}
+    assert inputs["immutable"] is True
+    assert "name" not in inputs["metadata"], "another content has another name, so that the pods roll"
+    outputs = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
+    assert outputs["ca_config_map"].startswith("db-ca-")
+
+
+def test_without_verification_there_is_none(record: Record) -> None:
+    recorder = record(access(mode=SslMode.REQUIRE))
+    assert recorder.every("kubernetes:core/v1:ConfigMap") == []
+    assert recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn].get("ca_config_map") is None
+
+
+@pytest.mark.parametrize("pgbouncer", [None, PgBouncer()])
+def test_every_way_to_the_database_itself_is_verified(record: Record, pgbouncer: PgBouncer | None) -> None:
+    recorder = record(access(mode=SslMode.VERIFY_FULL, pgbouncer=pgbouncer))
+    for role in ("migration",) if pgbouncer else ("migration", "metadata"):
+        data = recorder.secret_data(f"db-{role}")
+        assert uri(data[CONNECTION_KEY])[-1] == {"sslmode": ["verify-full"]}
+        assert uri(data[ASYNC_CONNECTION_KEY])[-1] == {"ssl": ["verify-full"]}
+    if pgbouncer:
+        assert uri(recorder.secret_data("db-metadata")[CONNECTION_KEY])[-1] == {}, "the pooler itself speaks no TLS"
+        ini = read_ini(recorder.secret_data("db-pgbouncer-config")["pgbouncer.ini"])["pgbouncer"]
+        assert (ini["server_tls_sslmode"], ini["server_tls_ca_file"]) == ("verify-full", CA_FILE)

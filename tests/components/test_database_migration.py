@@ -14,6 +14,7 @@ import pulumi_random as random
 import pytest
 
 from components.airflow_environment import AUTH_MANAGER
+from components.database import CA_FILE, CA_FOLDER
 from components.database_migration import (
     ADMIN_USER_LABELS,
     MIGRATION_LABELS,
@@ -68,7 +69,7 @@ def variables(job: Registration) -> dict[str, Any]:
 
 def test_jobs_run_airflow_s_own_image_and_commands(record: Record) -> None:
     recorder = record(migration(images=Images(tag="3.2.2", digest=samples.DIGEST)))
-    assert container(migrate(recorder))["args"] == ["airflow", "db", "migrate"]
+    assert container(migrate(recorder))["args"][2].endswith("exec airflow db migrate")
     for job in (migrate(recorder), admin_user(recorder)):
         assert container(job)["image"] == f"apache/airflow@{samples.DIGEST}"
         assert "command" not in container(job), "the image's entry point makes the user and the paths"
@@ -258,3 +259,44 @@ def test_failure_is_one_and_says_why(record: Record, tmp_path: Path) -> None:
     assert code != 0
     assert len(calls) == 1
     assert "could not connect to server" in printed
+
+
+# What the migration's container runs
+
+
+@pytest.fixture
+def run_migration(record: Record, tmp_path: Path) -> Callable[[int], subprocess.CompletedProcess[str]]:
+    """Runs the container's own arguments, with a `python` that ends with a code, and an `airflow` that says what it is
+    told."""
+    arguments = container(migrate(record(migration())))["args"]
+
+    def run(code: int) -> subprocess.CompletedProcess[str]:
+        for name, body in (("python", f"echo checked >&2; exit {code}"), ("airflow", 'echo "airflow $*"')):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+            (tmp_path / name).chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_key_is_checked_before_anything_is_migrated(
+    run_migration: Callable[[int], subprocess.CompletedProcess[str]],
+) -> None:
+    refused = run_migration(1)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", "checked\n")
+    accepted = run_migration(0)
+    assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "airflow db migrate\n", "checked\n")
+
+
+def test_both_jobs_verify_the_database_where_it_is_to_be_verified(record: Record) -> None:
+    recorder = record(migration(ca_config_map="db-ca-1"))
+    for job in (migrate(recorder), admin_user(recorder)):
+        assert variables(job)["PGSSLROOTCERT"] == CA_FILE
+        [volume] = job.inputs["spec"]["template"]["spec"]["volumes"]
+        [mount] = container(job)["volumeMounts"]
+        assert volume["configMap"] == {"name": "db-ca-1"}
+        assert (mount["name"], mount["mountPath"], mount["readOnly"]) == (volume["name"], CA_FOLDER, True)
+    without = migrate(record(migration()))
+    assert "PGSSLROOTCERT" not in variables(without)
+    assert "volumes" not in without.inputs["spec"]["template"]["spec"]

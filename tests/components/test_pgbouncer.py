@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.database import SslMode
+from components.database import CA_FILE, SslMode
 from components.pgbouncer import METADATA_POOL, PORT, STATS_USER, render_ini, render_users
 
 PRINTABLE: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
@@ -104,6 +104,8 @@ def test_pool_leads_to_the_database(host: str, name: str) -> None:
 def test_tls_is_between_the_pooler_and_the_database(mode: SslMode) -> None:
     found = ini(mode=mode)["pgbouncer"]
     assert found["server_tls_sslmode"] == mode.value
+    # Without the file PgBouncer does not start with verify-full; with it, and another mode, it would not look at it.
+    assert found.get("server_tls_ca_file") == (CA_FILE if mode is SslMode.VERIFY_FULL else None)
     assert not any(key.startswith("client_tls") for key in found), "pods speak to it without TLS"
 
 
