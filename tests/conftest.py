@@ -32,6 +32,8 @@ _REPLACED_BY_CONTENT = ("kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")
 
 PROJECT: Final = "airflow"
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
+AWS_REGION: Final = "eu-central-1"
+AWS_ACCOUNT: Final = "123456789012"
 UNKNOWN: Final = rpc.UNKNOWN
 """How a value that is not known in a preview stands in a request."""
 
@@ -228,7 +230,28 @@ def _complete(request: Any, state: dict[str, Any]) -> str:
             # The provider keeps a copy of a Secret's data among the annotations: the metadata then holds a secret.
             metadata["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": _secret("{}")}
         return f"{metadata.get('namespace', '')}/{metadata['name']}"
+    elif request.type.startswith("aws:"):
+        return _complete_aws(request.type, f"{request.name}-{suffix}", state)
     return f"{request.name}-{suffix}"
+
+
+def _complete_aws(type_: str, generated: str, state: dict[str, Any]) -> str:
+    """As `_complete`, for AWS: a name where none is given, and the ARN that is made of it."""
+    service, _, kind = type_.removeprefix("aws:").partition("/")
+    name = str(next((state[key] for key in ("bucket", "name", "identifier") if state.get(key)), generated))
+    # An S3 ARN names neither region nor account; an IAM one no region.
+    place = {"s3": "::", "iam": f"::{AWS_ACCOUNT}"}.get(service, f":{AWS_REGION}:{AWS_ACCOUNT}")
+    state.setdefault("arn", f"arn:aws:{service}{place}:{name}")
+    if type_ == "aws:rds/instance:Instance":
+        state |= {"address": f"{name}.abc.{AWS_REGION}.rds.amazonaws.com", "port": state.get("port", 5432)}
+        state["endpoint"] = f"{state['address']}:{state['port']}"
+    elif type_ == "aws:kms/key:Key":
+        state["keyId"] = generated
+    elif type_ == "aws:s3/bucket:Bucket":
+        state["bucket"] = name
+    elif kind.partition(":")[2] in ("Role", "SubnetGroup", "ParameterGroup"):
+        state["name"] = name
+    return str(state["arn"]) if service == "secretsmanager" else name
 
 
 def _secret(value: Any) -> dict[str, Any]:
@@ -305,7 +328,7 @@ def hermetic(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         return
     with pytest.MonkeyPatch.context() as patch:
         for variable in list(os.environ):
-            if variable.startswith(("PULUMI_", "AIRFLOW_")) or variable == "KUBECONFIG":
+            if variable.startswith(("PULUMI_", "AIRFLOW_", "AWS_")) or variable == "KUBECONFIG":
                 patch.delenv(variable)
         patch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in an f-string is an error, not a text
         patch.setenv("XDG_CACHE_HOME", str(_empty_folder(tmp_path_factory)))

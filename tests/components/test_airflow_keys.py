@@ -18,7 +18,7 @@ from components.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys, url
 from components.secret import Secret, secret_output
 
 if TYPE_CHECKING:
-    from tests.conftest import Recorder
+    from tests.conftest import Recorder, Registration
 
     Record = Callable[..., Recorder]
 
@@ -35,8 +35,8 @@ PASSWORD: Final = "random:index/randomPassword:RandomPassword"
 BYTES: Final = "random:index/randomBytes:RandomBytes"
 
 
-def keys(given_keys: GivenKeys | None = None, *, protect: bool = True) -> Callable[[], AirflowKeys]:
-    args = AirflowKeysArgs(namespace="ns", given=given_keys or GivenKeys(), protect=protect)
+def keys(given_keys: GivenKeys | None = None, *, protect: bool = True, **more: Any) -> Callable[[], AirflowKeys]:
+    args = AirflowKeysArgs(namespace="ns", given=given_keys or GivenKeys(), protect=protect, **more)
     return lambda: AirflowKeys("keys", args)
 
 
@@ -45,7 +45,8 @@ def given_all() -> GivenKeys:
 
 
 def test_the_table_above_is_every_key() -> None:
-    assert set(KEYS) == {field.name for field in fields(GivenKeys)}
+    """The password of a database of the stack's own is in no Secret of this component: the URIs hold it."""
+    assert {*KEYS, "database_password"} == {field.name for field in fields(GivenKeys)}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -179,3 +180,32 @@ def test_another_value_makes_another_secret_and_leaves_the_others(record: Record
 
 def test_preview_knows_no_generated_value_and_works(record: Record) -> None:
     assert len(record(keys(), preview=True).every(SECRET)) == 5
+
+
+# The password of a database that the stack makes
+
+
+def database_password(recorder: Recorder) -> Registration:
+    return recorder.one(PASSWORD, "keys-database-password")
+
+
+def test_database_s_password_is_made_where_there_is_a_database_and_only_there(record: Record) -> None:
+    assert "keys-database-password" not in {found.name for found in record(keys()).every()}
+    recorder = record(keys(with_database_password=True))
+    inputs = database_password(recorder).inputs
+    assert inputs["length"] == 40
+    assert inputs["special"] is False, "RDS refuses some of them, and URIs and ini files would have to quote the others"
+    assert database_password(recorder).protected
+
+
+def test_given_database_password_is_used_as_it_is(record: Record) -> None:
+    seen: list[str] = []
+
+    def program() -> None:
+        made = keys(GivenKeys(database_password=Secret("given password")), with_database_password=True)()
+        assert made.database_password is not None
+        made.database_password.apply(seen.append)
+
+    recorder = record(program)
+    assert seen == ["given password"]
+    assert database_password(recorder), "kept for the day on which the given one is taken away"
