@@ -21,5 +21,7 @@ bench: .venv/run
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
 	$(PYTHON) -m venv .venv && $(RUN) -m pip install -q -r requirements.txt && touch $@
-.venv/test: .venv/run requirements-dev.txt
+.venv/test: .venv/run requirements-dev.txt .venv/checkov
 	$(RUN) -m pip install -q -r requirements-dev.txt && touch $@
+.venv/checkov: .venv/run requirements-checkov.txt
+	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@

@@ -14,10 +14,23 @@ import pytest
 import versions
 from tests.samples import ROOT
 
-HELPERS: Final = {"samples.py", "automation/fakes.py", "cluster/harness.py"}
+HELPERS: Final = {
+    "samples.py",
+    "automation/fakes.py",
+    "aws/botocore_calls.py",
+    "aws/recorded.py",
+    "aws/samples.py",
+    "aws/terraform.py",
+    "aws/weakened.py",
+    "chart/pod_security_standard.py",
+    "chart/rendering.py",
+    "cluster/git_push.py",
+    "cluster/harness.py",
+    "cluster/tls_database.py",
+}
 """Files under tests/ that hold no tests and are named so that pytest does not look for any."""
 
-FOLDERS: Final = ("components", "automation", "policy")
+FOLDERS: Final = ("components", "automation", "policy", "readers")
 SOURCES: Final = sorted(
     [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))],
     key=str,
@@ -65,6 +78,7 @@ def test_no_two_test_files_have_one_name() -> None:
 def test_every_component_module_has_its_test(path: Path) -> None:
     tested_elsewhere = {
         "airflow_environment.py": "test_values.py",
+        "aws_placement.py": "../test_aws_facts.py",
         "dags.py": "test_values.py",
         "executor.py": "test_values.py",
         "generated_password.py": "test_airflow_keys.py",
@@ -122,7 +136,7 @@ IMPORTED: Final = """\
 import sys
 import settings, components.airflow_platform
 # An update that changes the release loads the client; the schema is for a stack with helmValues.
-late = ("pulumi_aws", "kubernetes", "jsonschema")
+late = ("boto3", "botocore", "cryptography", "pulumi_aws", "kubernetes", "jsonschema")
 print(*sorted({name.split(".")[0] for name in sys.modules} & set(late)))
 """
 

@@ -1,0 +1,97 @@
+"""Fixtures of the scoreboards: an AWS of moto's, and every program that makes something in AWS, recorded and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+import settings
+from tests import samples
+from tests.aws.recorded import AwsResource, aws_resources
+from tests.aws.samples import REGION, Network, alarms, postgres
+from tests.aws.terraform import Finding, checkov
+from tests.aws.weakened import weakened
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+_RECORDED: dict[str, list[AwsResource]] = {}
+_JUDGED: dict[str, list[Finding]] = {}
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    """A boto3 session in an account of moto's, with AWS's own policies in it; one for all tests of a module."""
+    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+        yield boto3.session.Session("made-up", "made-up", region_name=REGION)
+
+
+@pytest.fixture(scope="module")
+def network(session: Any) -> Network:
+    """What a stack finds in AWS, in moto's."""
+    ec2 = session.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = (
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        for index, zone in enumerate("ab")
+    )
+    group = ec2.create_security_group(GroupName="cluster", Description="cluster", VpcId=vpc)["GroupId"]
+    ids = tuple(subnet["Subnet"]["SubnetId"] for subnet in subnets)
+    return Network(vpc_id=vpc, subnet_ids=ids, client_security_group_id=group)
+
+
+@pytest.fixture
+def database(record: Callable[..., Recorder]) -> Callable[..., list[AwsResource]]:
+    """The resources of a managed database with its alarms, in a network."""
+
+    def resources(network: Network | None = None) -> list[AwsResource]:
+        return aws_resources(record(lambda: (postgres(network=network)(), alarms()())))
+
+    return resources
+
+
+@pytest.fixture
+def production(
+    record: Callable[..., Recorder],
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., list[AwsResource]]:
+    """The resources of the committed stack `prod`, with changes to its config."""
+
+    def resources(**changes: Any) -> list[AwsResource]:
+        monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+        samples.fake_aws(monkeypatch)
+        config = samples.prod().with_(changes)
+        stack_config(config.values, config.secret_keys)
+        return aws_resources(record(config.program(), stack=config.stack))
+
+    return resources
+
+
+@pytest.fixture
+def programs(
+    database: Callable[..., list[AwsResource]], production: Callable[..., list[AwsResource]]
+) -> Mapping[str, list[AwsResource]]:
+    """Every program that has to pass, by name."""
+    if not _RECORDED:
+        _RECORDED["database"] = database()
+        _RECORDED["prod"] = production()
+        _RECORDED["prod-by-irsa"] = production(podIdentity="irsa", databaseAlarmTopicArn="")
+    return _RECORDED
+
+
+@pytest.fixture
+def judged(
+    programs: Mapping[str, list[AwsResource]],
+    database: Callable[..., list[AwsResource]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Mapping[str, list[Finding]]:
+    """Checkov's findings by program; those of weakened ones are named after the rule that must see it."""
+    if not _JUDGED:
+        bad = {rule: changed for rule, _, changed in weakened(database())}
+        _JUDGED.update(checkov({**programs, **bad}, tmp_path_factory.mktemp("terraform")))
+    return _JUDGED
