@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from automation.verify import verify
 from components.release_record import decode
+from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -133,16 +133,9 @@ def _airflow_pods(api: Any) -> list[Any]:
 
 
 def test_a_commit_reaches_every_pod_and_deploys_nothing(stack: Stack, repository: Repository, tmp_path: Path) -> None:
-    target = os.environ.get("AIRFLOW_TEST_GIT_PUSH")
-    if not target:
+    commit = push_dag(tmp_path, "marker.txt", str(time.time_ns()))
+    if commit is None:
         pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=test", "-c", "user.email=test@example.com"]
-    subprocess.run(["git", "clone", "-q", target, str(tmp_path)], check=True)
-    (tmp_path / "marker.txt").write_text(str(time.time_ns()))
-    subprocess.run([*git, "add", "-A"], check=True)
-    subprocess.run([*git, "commit", "-qm", "marker"], check=True)
-    subprocess.run([*git, "push", "-q"], check=True)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     deadline = time.monotonic() + int(repository.config["dagsSyncPeriodSeconds"]) + 15
     while (found := _commits()) != {commit} and time.monotonic() < deadline:
         time.sleep(1)
