@@ -14,7 +14,7 @@ import pulumi_kubernetes as k8s
 
 import outputs
 import versions
-from components.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys
+from components.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
 from components.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -22,6 +22,7 @@ from components.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
+from components.aws_placement import AwsPlacement
 from components.dags import Dags, DagsDelivery
 from components.database import Database
 from components.database_access import DatabaseAccess, DatabaseAccessArgs
@@ -32,15 +33,21 @@ from components.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.git_token import GitToken, GitTokenArgs
 from components.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.images import POSTGRES_REPOSITORY, Images
+from components.ingress import Ingress
+from components.managed_database import ManagedDatabase
 from components.metadata import LABELS
 from components.network_isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
 from components.network_policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
 from components.pgbouncer import PgBouncer
+from components.pod_identity import PodIdentity
 from components.postgres_container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
+from components.remote_logs import LOG_ROLES, RemoteLogs
 from components.secret import SecretInput
+from components.size_preset import SizePreset
 from components.task_logs import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
 from components.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.worker_autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
 
@@ -77,6 +84,7 @@ class IsolationArgs:
     mode: Isolation
     egress_except: tuple[str, ...] = ()
     ui_namespaces: tuple[str, ...] = ()
+    ui_cidrs: tuple[str, ...] = ()
     metrics_namespaces: tuple[str, ...] = ()
 
 
@@ -88,7 +96,10 @@ class AirflowPlatformArgs:
     namespace: to make, and to own whole.
     protect: refuse to delete or replace what holds data or keys.
     chart: path of the chart's archive, relative to the program.
+    aws: where in AWS the stack is; only with a managed database, task logs in S3, or an escrow.
+    key_escrow: name of the secret in AWS Secrets Manager that gets a copy of all keys, or None.
     registry_credentials: a Docker config.json for the registries that images come from.
+    task_logs_retention_days, pod_identity: with task logs in S3.
     The others are documented at their types.
     """
 
@@ -99,7 +110,7 @@ class AirflowPlatformArgs:
     chart: str
     executor: Executor
     dags: Dags
-    database: ContainerDatabase | ExternalDatabase
+    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
     task_logs: TaskLogs
     isolation: IsolationArgs
     images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
@@ -107,12 +118,21 @@ class AirflowPlatformArgs:
     airflow_version: str = versions.AIRFLOW
     git: GitCredentials = field(default_factory=GitCredentials)
     keys: GivenKeys = field(default_factory=GivenKeys)
+    aws: AwsPlacement | None = None
+    key_escrow: str | None = None
     admin_username: str = "admin"
     admin_email: str = "admin@example.com"
     pgbouncer: PgBouncer | None = None
     migration_timeout_seconds: int = 600
     release_timeout_seconds: int = 900
+    task_logs_retention_days: int = 90
+    pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
+    size: SizePreset = SizePreset.NONE
     scale: Scale = field(default_factory=Scale)
+    autoscaling: WorkerAutoscaling | None = None
+    worker_grace_seconds: int = 600
+    metadata_retention_days: int = 0
+    ingress: Ingress | None = None
     load_examples: bool = False
     helm_values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -120,9 +140,11 @@ class AirflowPlatformArgs:
 class AirflowPlatform(pulumi.ComponentResource):
     """A namespace with Airflow in it.
 
-    Needs an explicit Kubernetes provider in `opts`. Raises ValueError for known_hosts that do not fit the repository.
+    Needs an explicit Kubernetes provider in `opts`, and an AWS one beside it where `aws` is given. Raises ValueError
+    for known_hosts that do not fit the repository.
     Replaces: nothing by itself; each part says what replaces it.
-    Survives a destroy: nothing of the namespace, unless `protect` is set; then the destroy itself is refused.
+    Survives a destroy: the escrow of the keys; of the rest nothing, unless `protect` is set: then the destroy itself is
+    refused.
     """
 
     exports: dict[str, pulumi.Input[Any]]
@@ -146,10 +168,16 @@ class AirflowPlatform(pulumi.ComponentResource):
             )
         keys = AirflowKeys(
             f"{name}-keys",
-            AirflowKeysArgs(namespace=self._namespace, given=args.keys, protect=args.protect),
+            AirflowKeysArgs(
+                namespace=self._namespace,
+                given=args.keys,
+                protect=args.protect,
+                with_database_password=isinstance(args.database, ManagedDatabase),
+                escrow=self._escrow(),
+            ),
             self._child,
         )
-        database, ready = self._database()
+        database, ready = self._database(keys)
         access = DatabaseAccess(
             f"{name}-database",
             DatabaseAccessArgs(
@@ -172,6 +200,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 admin_email=args.admin_email,
                 admin_password_secret=keys.admin_password_secret,
                 timeout_seconds=args.migration_timeout_seconds,
+                ca_config_map=access.ca_config_map,
                 after=ready,
             ),
             self._child,
@@ -182,21 +211,24 @@ class AirflowPlatform(pulumi.ComponentResource):
                 TaskPodAccessArgs(namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT),
                 self._child,
             )
-        AirflowRelease(
+        remote_logs, log_access = self._remote_logs()
+        release = AirflowRelease(
             name,
             AirflowReleaseArgs(
                 namespace=self._namespace,
                 chart=args.chart,
-                inputs=self._release_inputs(keys, access),
+                inputs=self._release_inputs(keys, access, remote_logs),
                 helm_values=args.helm_values,
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
                 # The Job itself, not its component: a component stands for the children known so far.
-                after=(migration.migration,),
+                after=(migration.migration, *log_access),
             ),
             self._child,
         )
+        if args.autoscaling is not None:
+            self._scale_workers(args.autoscaling, database, release)
 
         self.exports = {
             outputs.NAMESPACE: self._namespace,
@@ -221,6 +253,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.DAGS_SYNC_PERIOD_SECONDS: args.dags.sync_period_seconds,
             outputs.ISOLATION: args.isolation.mode.value,
             outputs.LOAD_EXAMPLES: args.load_examples,
+            outputs.TASK_LOGS: remote_logs.folder if remote_logs else "",
+            outputs.UI_URL: f"https://{args.ingress.host}" if args.ingress else "",
         }
         self.register_outputs(self.exports)
 
@@ -233,11 +267,20 @@ class AirflowPlatform(pulumi.ComponentResource):
         secret = ImagePullSecret(f"{self._name}-image-pull-secret", secret_args, self._child).secret
         return replace(images, pull_secrets=(*images.pull_secrets, secret))
 
-    def _database(self) -> tuple[Database, tuple[pulumi.Resource, ...]]:
+    def _escrow(self) -> Escrow | None:
+        name, aws = self._args.key_escrow, self._args.aws
+        if name is None:
+            return None
+        cluster = _placed(aws, "key_escrow").cluster
+        return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
+
+    def _database(self, keys: AirflowKeys) -> tuple[Database, tuple[pulumi.Resource, ...]]:
         """The database, and what must be there before anything connects."""
         args = self._args
         if isinstance(args.database, ExternalDatabase):
-            return args.database.database, ()
+            return args.database.database, keys.stored
+        if isinstance(args.database, ManagedDatabase):
+            return self._managed_database(args.database, keys)
         postgres = PostgresContainer(
             f"{self._name}-postgres",
             PostgresContainerArgs(
@@ -252,23 +295,131 @@ class AirflowPlatform(pulumi.ComponentResource):
         )
         return postgres.database, (postgres.server,)
 
+    def _managed_database(
+        self, managed: ManagedDatabase, keys: AirflowKeys
+    ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
+        # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
+        from components.database_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
+        from components.instance_class import instance_memory_gib, max_connections
+        from components.managed_postgres import ManagedPostgres, ManagedPostgresArgs
+
+        aws = _placed(self._args.aws, "database")
+        assert keys.database_password is not None
+        postgres = ManagedPostgres(
+            f"{self._name}-postgres",
+            ManagedPostgresArgs(
+                managed=managed,
+                password=keys.database_password,
+                account_id=aws.cluster.account_id,
+                region=aws.cluster.region,
+                vpc_id=aws.cluster.vpc_id,
+                subnet_ids=tuple(subnet.id for subnet in aws.database_subnets),
+                client_security_group_id=aws.cluster.security_group_id,
+                ca_certificates=aws.database_ca_certificates,
+                protect=self._args.protect,
+                # A stack that may not store its keys, because another's are there, must not make a database either.
+                after=keys.stored,
+                tags=aws.tags,
+            ),
+            self._child,
+        )
+        if managed.alarm_topic_arn is not None:
+            DatabaseAlarms(
+                f"{self._name}-alarms",
+                DatabaseAlarmsArgs(
+                    identifier=managed.identifier,
+                    instance=postgres.instance.identifier,
+                    topic_arn=managed.alarm_topic_arn,
+                    capacity=Capacity(
+                        storage_gib=managed.storage_gib,
+                        memory_gib=instance_memory_gib(managed.instance_class),
+                        max_connections=max_connections(managed.instance_class),
+                        burstable=managed.instance_class.startswith("db.t"),
+                    ),
+                    tags=aws.tags,
+                ),
+                self._child,
+            )
+        return postgres.database, (postgres.instance,)
+
+    def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
+        """Task logs in S3, and what must be there before a pod reads or writes one."""
+        args = self._args
+        if args.task_logs.store is not TaskLogStore.S3:
+            return None, ()
+        from components.task_log_bucket import TaskLogBucket, TaskLogBucketArgs
+
+        cluster = _placed(args.aws, "task_logs").cluster
+        bucket = TaskLogBucket(
+            f"{self._name}-task-logs",
+            TaskLogBucketArgs(
+                cluster=cluster,
+                namespace=args.namespace,
+                service_accounts=tuple(f"{RELEASE_NAME}-{role}" for role in LOG_ROLES),
+                retention_days=args.task_logs_retention_days,
+                protect=args.protect,
+                identity=args.pod_identity,
+            ),
+            self._child,
+        )
+        by_annotation = args.pod_identity is PodIdentity.IRSA
+        logs = RemoteLogs(
+            folder=bucket.folder,
+            region=cluster.region,
+            service_account_annotations={"eks.amazonaws.com/role-arn": bucket.role_arn} if by_annotation else {},
+        )
+        return logs, bucket.ready
+
+    def _scale_workers(self, autoscaling: WorkerAutoscaling, database: Database, release: AirflowRelease) -> None:
+        args = self._args
+        WorkerScaler(
+            f"{self._name}-worker-scaler",
+            WorkerScalerArgs(
+                namespace=self._namespace,
+                release_name=RELEASE_NAME,
+                database=database,
+                executor=args.executor,
+                autoscaling=autoscaling,
+                min_workers=args.scale.worker,
+                worker_concurrency=args.scale.worker_concurrency,
+                worker_grace_seconds=args.worker_grace_seconds,
+                stateful=args.task_logs.store is TaskLogStore.WORKER,
+                after=(release.release,),
+            ),
+            self._child,
+        )
+
     def _rules(self) -> IsolationRules:
         args = self._args
         return IsolationRules(
             release_name=RELEASE_NAME,
             executor=args.executor,
-            database=(
-                DatabaseCidrs(cidrs=args.database.cidrs, port=args.database.database.port)
-                if isinstance(args.database, ExternalDatabase)
-                else DatabasePods(labels=POD_LABELS, port=PORT)
-            ),
+            database=self._database_place(),
             pgbouncer=args.pgbouncer is not None,
             egress_except=args.isolation.egress_except,
             ui_namespaces=args.isolation.ui_namespaces,
+            ui_cidrs=args.isolation.ui_cidrs,
             metrics_namespaces=args.isolation.metrics_namespaces,
+            keda_namespace=args.autoscaling.keda_namespace if args.autoscaling else None,
+            database_cleanup=args.metadata_retention_days > 0,
+            pod_identity=(
+                args.task_logs.store is TaskLogStore.S3 and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
+            ),
         )
 
-    def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess) -> ReleaseInputs:
+    def _database_place(self) -> DatabaseCidrs | DatabasePods:
+        database = self._args.database
+        if isinstance(database, ExternalDatabase):
+            return DatabaseCidrs(cidrs=database.cidrs, port=database.database.port)
+        if isinstance(database, ManagedDatabase):
+            aws = _placed(self._args.aws, "database")
+            cidrs = tuple(subnet.cidr for subnet in aws.database_subnets)
+            return DatabaseCidrs(cidrs=cidrs, port=database.port, shared=aws.subnets_shared)
+        return DatabasePods(labels=POD_LABELS, port=PORT)
+
+    def _release_inputs(
+        self, keys: AirflowKeys, access: DatabaseAccess, remote_logs: RemoteLogs | None
+    ) -> ReleaseInputs:
         args = self._args
         return ReleaseInputs(
             executor=args.executor,
@@ -294,6 +445,14 @@ class AirflowPlatform(pulumi.ComponentResource):
             task_log_claim=self._task_log_claim(),
             scale=args.scale,
             load_examples=args.load_examples,
+            release_name=RELEASE_NAME,
+            size=args.size,
+            worker_grace_seconds=args.worker_grace_seconds,
+            autoscaling=args.autoscaling,
+            metadata_retention_days=args.metadata_retention_days,
+            remote_logs=remote_logs,
+            ingress=args.ingress,
+            database_ca=access.ca_config_map,
         )
 
     def _task_log_claim(self) -> pulumi.Output[str] | None:
@@ -341,6 +500,13 @@ class AirflowPlatform(pulumi.ComponentResource):
             token_args = GitTokenArgs(namespace=self._namespace, username=git.username, token=git.token)
             return DagAccess(credentials_secret=GitToken(f"{name}-git-token", token_args, self._child).secret)
         return DagAccess()
+
+
+def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
+    """Raises ValueError: what `argument` asks for is in AWS, and nobody said where."""
+    if aws is None:
+        raise ValueError(f"{argument}: expected aws beside it, because it is in AWS, found none")
+    return aws
 
 
 def _pod_security() -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.merge import merged
+from components.remote_logs import CONNECTION_VARIABLE
 
 OWNED: Final[Mapping[str, str]] = {
     "airflowVersion": "airflow:airflowVersion",
@@ -25,6 +26,9 @@ OWNED: Final[Mapping[str, str]] = {
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery",
     "config.kubernetes_executor.worker_container_repository": "airflow:imageRepository",
     "config.kubernetes_executor.worker_container_tag": "airflow:imageTag",
+    "config.logging.remote_base_log_folder": "airflow:taskLogs",
+    "config.logging.remote_log_conn_id": "airflow:taskLogs",
+    "config.logging.remote_logging": "airflow:taskLogs",
     "createUserJob": "airflow:adminUsername and airflow:adminPassword",
     "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery",
     "dagProcessor.replicas": "airflow:dagProcessorReplicas",
@@ -32,6 +36,8 @@ OWNED: Final[Mapping[str, str]] = {
     "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",
     "dags.gitSync": "the keys airflow:dags…",
     "data": "the keys airflow:database…",
+    "databaseCleanup.enabled": "airflow:metadataRetentionDays",
+    "databaseCleanup.retentionDays": "airflow:metadataRetentionDays",
     "defaultAirflowDigest": "airflow:imageDigest",
     "defaultAirflowRepository": "airflow:imageRepository",
     "defaultAirflowTag": "airflow:imageTag",
@@ -42,6 +48,14 @@ OWNED: Final[Mapping[str, str]] = {
     "fullnameOverride": "nothing: the names of the Services are fixed",
     "imagePullSecrets": "airflow:imagePullSecrets",
     "images": "airflow:imageTag and the other keys airflow:image…",
+    "ingress.apiServer.enabled": "airflow:ingressHost",
+    "ingress.apiServer.host": "airflow:ingressHost",
+    "ingress.apiServer.hosts": "airflow:ingressHost",
+    "ingress.apiServer.ingressClassName": "airflow:ingressHost",
+    "ingress.apiServer.path": "airflow:ingressHost",
+    "ingress.apiServer.pathType": "airflow:ingressHost",
+    "ingress.apiServer.tls": "airflow:ingressHost",
+    "ingress.enabled": "airflow:ingressHost",
     "jwtSecret": "airflow:jwtSecret",
     "jwtSecretName": "airflow:jwtSecret",
     "apiSecretKey": "airflow:apiSecretKey",
@@ -71,13 +85,23 @@ OWNED: Final[Mapping[str, str]] = {
     "useStandardNaming": "nothing: the names of the Services are fixed",
     "webserverSecretKey": "airflow:apiSecretKey",
     "webserverSecretKeySecretName": "airflow:apiSecretKey",
+    "workers.celery.hpa": "airflow:workerScaling",
+    "workers.celery.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
     "workers.celery.persistence": "airflow:taskLogs",
     "workers.celery.replicas": "airflow:workerReplicas",
     "workers.celery.safeToEvict": "nothing: an eviction must not kill a task",
+    "workers.celery.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
     "workers.celery.waitForMigrations": "nothing: the program migrates before the release",
+    "workers.hpa": "airflow:workerScaling",
+    "workers.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
     "workers.kubernetes.safeToEvict": "nothing: an eviction must not kill a task",
+    "workers.kubernetes.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
+    "workers.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
 }
 """Paths that the program sets itself, and the config key that does it instead."""
+
+FREE: Final = ("dags.gitSync.resources",)
+"""Paths below an owned one that are the user's all the same."""
 
 APPENDED: Final = (
     "env",
@@ -87,6 +111,13 @@ APPENDED: Final = (
     "triggerer.env",
     "workers.celery.env",
     "workers.kubernetes.env",
+    "databaseCleanup.env",
+    "apiServer.extraVolumes",
+    "apiServer.extraVolumeMounts",
+    "scheduler.extraVolumes",
+    "scheduler.extraVolumeMounts",
+    "pgbouncer.extraVolumes",
+    "pgbouncer.extraVolumeMounts",
     "dagProcessor.extraVolumes",
     "dagProcessor.extraVolumeMounts",
     "triggerer.extraVolumes",
@@ -97,6 +128,9 @@ APPENDED: Final = (
     "workers.kubernetes.extraVolumeMounts",
 )
 """Lists that the program fills too: a user's entries come after its own, instead of in their place."""
+
+BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
+"""Components with a disruption budget, which a user may set otherwise."""
 
 SELECTED_LABELS: Final = ("tier", "release", "component")
 """Pod labels by which network policies tell pods apart; the chart sets them."""
@@ -111,6 +145,8 @@ MANAGED_VARIABLES: Final = (
     "AIRFLOW__CELERY__RESULT_BACKEND",
     "AIRFLOW__CORE__EXECUTOR",
     "AIRFLOW__CORE__LOAD_EXAMPLES",
+    "AIRFLOW__LOGGING__REMOTE_",
+    CONNECTION_VARIABLE,
 )
 """Beginnings of variables that the program sets, or keeps from a container on purpose."""
 
@@ -133,12 +169,12 @@ def problems(
         elif path.endswith(tuple(f"labels.{label}" for label in SELECTED_LABELS)):
             found.append(f"{path} is set by the chart, and network policies tell pods apart by it")
     found += [f"{path} is not a value of the chart" for path in _unknown(helm_values, chart_values, chart_schema)]
-    return found + _managed_variables(helm_values)
+    return found + _managed_variables(helm_values) + _contradictory_budgets(helm_values)
 
 
 def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` with the user's on top; lists in `APPENDED` grow, other lists are replaced. Assumes no `problems`."""
-    result = merged(values, helm_values)
+    result = _with_one_budget(merged(values, helm_values), helm_values)
     for path in APPENDED:
         own, users = _get(values, path), _get(helm_values, path)
         if isinstance(own, list):
@@ -146,7 +182,32 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
     return result
 
 
+def _with_one_budget(values: dict[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes away what would give a pod two budgets, or a budget two limits: Kubernetes accepts neither."""
+    for component in BUDGETED:
+        config = _get(helm_values, f"{component}.podDisruptionBudget.config")
+        if isinstance(config, Mapping) and config.get("minAvailable") is not None:
+            # Null, not left out: the chart's own default comes back otherwise.
+            values = merged(values, _nested(f"{component}.podDisruptionBudget.config.maxUnavailable", None))
+    users = _get(helm_values, "workers.celery.podDisruptionBudget.enabled")
+    if _get(values, "workers.celery.sets") and users is None and _get(values, "workers.celery.podDisruptionBudget"):
+        # The budget of the default workers is for the pods of all sets too, and each set would get its own beside it.
+        values = merged(values, _nested("workers.celery.podDisruptionBudget.enabled", False))
+    return values
+
+
+def _contradictory_budgets(helm_values: Mapping[str, Any]) -> list[str]:
+    found = []
+    for component in BUDGETED:
+        config = _get(helm_values, f"{component}.podDisruptionBudget.config")
+        if isinstance(config, Mapping) and {"minAvailable", "maxUnavailable"} <= config.keys():
+            found.append(f"{component}.podDisruptionBudget.config: give one of minAvailable and maxUnavailable")
+    return found
+
+
 def _owner(path: str) -> str | None:
+    if path.startswith(FREE):
+        return None
     parts = path.split(".")
     return next((OWNED[".".join(parts[:n])] for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in OWNED), None)
 

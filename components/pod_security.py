@@ -18,6 +18,10 @@ CONTAINER: Final[dict[str, Any]] = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
+READ_ONLY: Final[dict[str, Any]] = {"securityContexts": {"container": {"readOnlyRootFilesystem": True}}}
+"""For a container of the chart that writes to its volumes alone. Airflow's own write where a provider, a plugin or a
+task wants to."""
+
 
 def pod_security_context(uid: int, *, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
     """A pod's `securityContext` for user `uid`, optionally with a primary group and a group that owns its volumes."""

@@ -19,10 +19,12 @@ class TaskLogStore(StrEnum):
     """`volume`: one volume that every pod mounts; a log is readable when its pod is gone.
 
     `worker`: a volume for each Celery worker, served by the worker.
+    `s3`: a bucket; a running task's log is served by its pod, and moved there when the task ends.
     """
 
     VOLUME = "volume"
     WORKER = "worker"
+    S3 = "s3"
 
 
 @unique

@@ -10,27 +10,47 @@ from typing import Any, Final
 
 import pulumi
 
-from components.airflow_environment import database_variables
+from components.airflow_environment import database_variables, variable
+from components.availability import (
+    API_SERVER_HOOKS,
+    PGBOUNCER_HOOKS,
+    ROLL,
+    WORKERS_AT_ONCE,
+    disruption_budget,
+    spread,
+)
 from components.dags import Dags, DagsDelivery
+from components.database import CA_FILE, CA_FOLDER
 from components.database_access import CONNECTION_KEY
 from components.executor import Executor
 from components.images import Images
+from components.ingress import Ingress, ingress_values, ingress_variables
 from components.merge import merged
+from components.metadata_cleanup import cleanup_values
 from components.pgbouncer import PgBouncer
 from components.pod_security import (
     AIRFLOW_UID,
     CONTAINER,
     GIT_SYNC_UID,
     NOBODY_UID,
+    READ_ONLY,
     REDIS_UID,
     pod_security_context,
 )
+from components.remote_logs import RemoteLogs, remote_log_values, remote_log_variables
+from components.size_preset import SizePreset, size_values, sync_parallelism
 from components.task_logs import TaskLogs, TaskLogStore
+from components.worker_autoscaling import WorkerAutoscaling
 
 _START_UP_FAILURES: Final = 30
 """Times ten seconds until a start counts as failed. The chart's 6 restarts a component on a busy laptop for ever."""
 _STALE_WORKTREE_SECONDS: Final = 600
 """git-sync keeps a replaced tree this long: a task that is importing from it does not lose its files."""
+_MAX_FAILED_HEARTBEATS: Final = 30
+"""A task outlives the database's failover (60 to 120 s): each failure in a row takes 5 s and more, and the default of 3
+kills it after 15. Past 300 s the scheduler gives the task up anyway (`task_instance_heartbeat_timeout`)."""
+_OLD_REVISIONS: Final = 3
+"""Old ReplicaSets that are kept to look at; Helm makes its own for a rollback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +107,16 @@ class DagAccess:
 class ReleaseInputs:
     """Everything that decides the values.
 
-    task_log_claim: name of the shared log volume's claim, or None where each worker keeps its own.
+    task_log_claim: name of the shared log volume's claim, or None where each worker keeps its own, or S3 does.
+    release_name: the chart's label `release` on every pod.
+    size: resources of the containers; with any but `none` also what only a deployment of several nodes needs.
+    worker_grace_seconds: that a worker or a task pod has to end its tasks before it is killed.
+    autoscaling: bounds of the number of workers, where KEDA moves it.
+    metadata_retention_days: older rows of finished runs are deleted weekly; 0 keeps them for ever.
+    remote_logs: with task logs in S3, and only then.
+    ingress: the way to the UI from outside the cluster, or None.
+    database_ca: name of the ConfigMap with `ca.crt`, against which whatever connects to the database itself verifies
+    the certificate; None where nothing is verified. Its size: see `metadata_cleanup.py`.
     """
 
     executor: Executor
@@ -102,14 +131,61 @@ class ReleaseInputs:
     task_log_claim: pulumi.Input[str] | None
     scale: Scale
     load_examples: bool
+    release_name: str = "airflow"
+    size: SizePreset = SizePreset.NONE
+    worker_grace_seconds: int = 600
+    autoscaling: WorkerAutoscaling | None = None
+    metadata_retention_days: int = 0
+    remote_logs: RemoteLogs | None = None
+    ingress: Ingress | None = None
+    database_ca: pulumi.Input[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for task logs in S3 without a bucket, and the reverse."""
+        if (self.task_logs.store is TaskLogStore.S3) != (self.remote_logs is not None):
+            raise ValueError(
+                f"remote_logs: expected them with task logs s3 and only then, found {self.task_logs.store}"
+            )
+
+    @property
+    def most_workers(self) -> int:
+        """Celery workers that there may be at a time."""
+        return max(self.scale.worker, self.autoscaling.max_workers if self.autoscaling else 0)
+
+    @property
+    def direct_ca(self) -> pulumi.Input[str] | None:
+        """The ConfigMap for Airflow's own pods: with PgBouncer none of them connects to the database itself."""
+        return None if self.pgbouncer else self.database_ca
 
 
 def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
     """The values, each part from a function of its own below."""
     values: dict[str, Any] = {}
-    for part in (_general, _secrets, _components, _workers, _redis, _pgbouncer, _dags, _logs, _security, _airflow_cfg):
+    for part in (
+        _general,
+        _secrets,
+        _components,
+        _workers,
+        _redis,
+        _pgbouncer,
+        _dags,
+        _logs,
+        _security,
+        _read_only,
+        _airflow_cfg,
+        _availability,
+        _rolls,
+        _cleanup,
+    ):
         values = merged(values, part(inputs))
-    return merged(values, inputs.images.chart_values())
+    for more in (
+        size_values(inputs.size, inputs.scale.worker_concurrency),
+        remote_log_values(inputs.remote_logs),
+        ingress_values(inputs.ingress),
+        inputs.images.chart_values(),
+    ):
+        values = merged(values, more)
+    return values
 
 
 def _general(inputs: ReleaseInputs) -> dict[str, Any]:
@@ -151,18 +227,28 @@ def _secrets(inputs: ReleaseInputs) -> dict[str, Any]:
 def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     scale, kubernetes = inputs.scale, inputs.executor.kubernetes
     start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
-    database = {"env": database_variables(inputs.connections.metadata), "waitForMigrations": {"enabled": False}}
+    access, log_variables = inputs.dag_access, remote_log_variables(inputs.remote_logs)
+    database_env = [*database_variables(inputs.connections.metadata), *_ca_variables(inputs)]
+    database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_ca_mount(inputs.direct_ca)}
+    ca = _ca_mount(inputs.direct_ca) or {"extraVolumes": [], "extraVolumeMounts": []}
     no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
     # Only these two ask the Kubernetes API anything: to start task pods, and to read the log of a running one.
     token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
     loads_dags = {
-        "env": [*database["env"], *inputs.dag_access.env],
-        "extraVolumes": list(inputs.dag_access.volumes),
-        "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
+        "env": [*database_env, *access.env],
+        "extraVolumes": [*access.volumes, *ca["extraVolumes"]],
+        "extraVolumeMounts": [*access.volume_mounts, *ca["extraVolumeMounts"]],
     }
-    bundles = {"dagBundleConfigList": list(inputs.dag_access.bundle_config)} if inputs.dag_access.bundle_config else {}
+    bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
     return {
-        "apiServer": {"replicas": scale.api_server, "allowPodLogReading": kubernetes, **database, **token, **start_up},
+        "apiServer": {
+            "replicas": scale.api_server,
+            "allowPodLogReading": kubernetes,
+            **database,
+            "env": [*database_env, *log_variables, *ingress_variables(inputs.ingress)],
+            **token,
+            **start_up,
+        },
         "scheduler": {"replicas": scale.scheduler, "safeToEvict": False, **database, **token, **start_up},
         "dagProcessor": {
             "replicas": scale.dag_processor,
@@ -179,19 +265,35 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
             "persistence": {"enabled": False},
             **database,
             **loads_dags,
+            "env": [*loads_dags["env"], *log_variables],
             **no_token,
         },
         "statsd": no_token,
     }
 
 
+def _ca_variables(inputs: ReleaseInputs) -> list[dict[str, Any]]:
+    """libpq and asyncpg both read it; a URI would have to name the file in a way of its own for each."""
+    return [] if inputs.direct_ca is None else [variable("PGSSLROOTCERT", CA_FILE)]
+
+
+def _ca_mount(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
+    if config_map is None:
+        return {}
+    return {
+        "extraVolumes": [{"name": "database-ca", "configMap": {"name": config_map}}],
+        "extraVolumeMounts": [{"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True}],
+    }
+
+
 def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
     own_volume = inputs.task_logs.store is TaskLogStore.WORKER
     loads_dags = {
-        "env": list(inputs.dag_access.env),
+        "env": [*inputs.dag_access.env, *remote_log_variables(inputs.remote_logs)],
         "extraVolumes": list(inputs.dag_access.volumes),
         "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
         "safeToEvict": False,
+        "terminationGracePeriodSeconds": inputs.worker_grace_seconds,
     }
     no_token = {"automountServiceAccountToken": False}
     return {
@@ -237,7 +339,20 @@ def _pgbouncer(inputs: ReleaseInputs) -> dict[str, Any]:
                 "statsSecretKey": CONNECTION_KEY,
             },
             "serviceAccount": {"automountServiceAccountToken": False},
+            **_pgbouncer_volumes(inputs),
         }
+    }
+
+
+def _pgbouncer_volumes(inputs: ReleaseInputs) -> dict[str, list[Any]]:
+    mounts = _ca_mount(inputs.database_ca)
+    if inputs.size is SizePreset.NONE:
+        return mounts
+    # Its root is read-only then, and it makes its Unix socket here.
+    scratch = {"name": "scratch", "emptyDir": {"sizeLimit": "16Mi"}}
+    return {
+        "extraVolumes": [*mounts.get("extraVolumes", []), scratch],
+        "extraVolumeMounts": [*mounts.get("extraVolumeMounts", []), {"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108
     }
 
 
@@ -303,6 +418,16 @@ def _security(inputs: ReleaseInputs) -> dict[str, Any]:
     }
 
 
+def _read_only(inputs: ReleaseInputs) -> dict[str, Any]:
+    if inputs.size is SizePreset.NONE:
+        return {}
+    return {
+        "redis": READ_ONLY,
+        "statsd": READ_ONLY,
+        "pgbouncer": {**READ_ONLY, "metricsExporterSidecar": READ_ONLY},
+    }
+
+
 def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
     config: dict[str, Any] = {
         "core": {"load_examples": str(inputs.load_examples)},
@@ -311,4 +436,54 @@ def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
     }
     if inputs.executor.celery:
         config["celery"] = {"worker_concurrency": str(inputs.scale.worker_concurrency)}
+        parallelism = sync_parallelism(inputs.size)
+        if parallelism is not None:
+            config["celery"]["sync_parallelism"] = str(parallelism)
+    if inputs.size is not SizePreset.NONE:
+        config["workers"] = {"max_failed_heartbeats": str(_MAX_FAILED_HEARTBEATS)}
     return {"config": config}
+
+
+def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Disruption budgets and spread of every component that has several pods."""
+    scale = inputs.scale
+
+    def labels(component: str) -> dict[str, str]:
+        return {"tier": "airflow", "component": component, "release": inputs.release_name}
+
+    values: dict[str, Any] = {}
+    for key, component, pods in (
+        ("apiServer", "api-server", scale.api_server),
+        ("scheduler", "scheduler", scale.scheduler),
+        ("dagProcessor", "dag-processor", scale.dag_processor),
+        ("triggerer", "triggerer", scale.triggerer),
+        ("pgbouncer", "pgbouncer", inputs.pgbouncer.replicas if inputs.pgbouncer else 0),
+    ):
+        values[key] = {**disruption_budget(pods), **spread(pods, labels(component))}
+    workers = inputs.most_workers if inputs.executor.celery else 0
+    stateful = inputs.task_logs.store is TaskLogStore.WORKER
+    celery = spread(workers, labels("worker"), "controller-revision-hash" if stateful else "pod-template-hash")
+    if not inputs.executor.kubernetes:
+        # The budget would be for task pods too, which bear the same labels. They have no controller that says how many
+        # there should be, and then Kubernetes lets none of all these pods go, for ever.
+        celery |= disruption_budget(workers, WORKERS_AT_ONCE)
+    return merged(values, {"workers": {"celery": celery}})
+
+
+def _rolls(inputs: ReleaseInputs) -> dict[str, Any]:
+    """How pods are replaced, where there is room for a second one beside the first."""
+    if inputs.size is SizePreset.NONE:
+        return {}
+    return {
+        "revisionHistoryLimit": _OLD_REVISIONS,
+        "apiServer": {"strategy": ROLL, "containerLifecycleHooks": API_SERVER_HOOKS},
+        "scheduler": {"strategy": ROLL},
+        "dagProcessor": {"strategy": ROLL},
+        "triggerer": {"strategy": ROLL},
+        "workers": {"celery": {"strategy": ROLL}},
+        "pgbouncer": {"containerLifecycleHooks": PGBOUNCER_HOOKS},
+    }
+
+
+def _cleanup(inputs: ReleaseInputs) -> dict[str, Any]:
+    return cleanup_values(inputs.metadata_retention_days, inputs.connections.metadata, inputs.direct_ca)

@@ -6,23 +6,33 @@ import functools
 import json
 import os
 import runpy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import aws_facts
 import settings
 from components.dags import Dags, DagsDelivery
+from components.eks_cluster import EksCluster, Subnet
+from components.escrowed_keys import EscrowedKeys
 from components.executor import Executor
 from components.git_repository import parse_git_repository
 from components.images import Images
+from components.ingress import Ingress
 from components.pgbouncer import PgBouncer
+from components.remote_logs import RemoteLogs
+from components.secret import Secret
+from components.size_preset import SizePreset
 from components.ssh_private_key import normalise_private_key
 from components.task_logs import AccessMode, TaskLogs, TaskLogStore
 from components.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.worker_autoscaling import WorkerAutoscaling
 
 ROOT: Final = Path(__file__).parent.parent
 CHART: Final = "./.charts/chart-of-the-tests.tgz"
@@ -116,9 +126,100 @@ def dev() -> StackConfig:
 
 
 def prod() -> StackConfig:
-    """The committed stack `prod` with the two secrets that it lacks on purpose."""
-    given = {key: sentinels()[key] for key in ("databasePassword", "gitSshPrivateKey")}
-    return _committed("prod").with_(secrets=given)
+    """The committed stack `prod` with the secret that it lacks on purpose."""
+    return _committed("prod").with_(secrets={"gitSshPrivateKey": sentinels()["gitSshPrivateKey"]})
+
+
+AWS_KEYS: Final = (
+    *("eksCluster", "awsRegion", "awsAccountId", "awsTags", "keyEscrow", "databaseIdentifier", "databaseAlarmTopicArn"),
+    *("ingressHost", "ingressClass", "ingressCertificateArn", "uiCidrs"),
+)
+"""What `prod` has that only AWS can give, or that goes with it."""
+
+
+def external() -> StackConfig:
+    """`prod` on another cluster, with a database that exists: what production is without AWS."""
+    changes: dict[str, Any] = {
+        **{key: schema()[key]["default"] for key in AWS_KEYS},
+        "kubeContext": "airflow-prod",
+        "database": "external",
+        "databaseHost": "airflow.example.internal",
+        "databaseCidrs": ["10.0.32.0/20"],
+        "taskLogs": "volume",
+    }
+    return prod().with_(changes, {"databasePassword": sentinels()["databasePassword"]})
+
+
+@functools.cache
+def schema() -> dict[str, dict[str, Any]]:
+    """The config keys of Pulumi.yaml."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    return found
+
+
+def eks_cluster(**changes: Any) -> EksCluster:
+    """The cluster of `prod`, as AWS would tell of it: three private subnets and three public ones."""
+    zones = ("a", "b", "c")
+    subnets = [
+        Subnet(
+            id=f"subnet-{kind}{zone}000000",
+            cidr=f"10.0.{index * 16 + (0 if kind == 'b' else 64)}.0/20",
+            availability_zone=f"eu-central-1{zone}",
+            private=kind == "a",
+        )
+        for index, zone in enumerate(zones)
+        for kind in ("a", "b")
+    ]
+    values: dict[str, Any] = {
+        "name": "example",
+        "region": "eu-central-1",
+        "account_id": "123456789012",
+        "arn": "arn:aws:eks:eu-central-1:123456789012:cluster/example",
+        "endpoint": "https://0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com",
+        "certificate_authority": "Y2VydGlmaWNhdGU=",
+        "vpc_id": "vpc-0a000000",
+        "security_group_id": "sg-0a000000",
+        "subnets": tuple(subnets),
+        "oidc_issuer": "https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF",
+        "version": "1.35",
+    }
+    return EksCluster(**{**values, **changes})
+
+
+ESCROWED: Final[Mapping[str, str]] = {
+    "fernet_key": "ZXNjcm93ZWQtZmVybmV0LWtleS1vZi0zMi1ieXRlcyE=",
+    "api_secret_key": "escrowed-api-secret-key-0123456789abcdef",
+    "jwt_secret": "escrowed-jwt-secret-" + "0123456789abcdef" * 4,
+    "redis_password": "escrowed-redis-password",
+    "admin_password": "escrowed-admin-password",
+    "database_password": "escrowed-database-password",
+}
+"""What AWS Secrets Manager holds for `fake_aws`."""
+
+KEY_DATA: Final[Mapping[str, str]] = {
+    "fernet_key": "fernet-key",
+    "api_secret_key": "api-secret-key",
+    "jwt_secret": "jwt-secret",
+    "redis_password": "password",
+    "admin_password": "password",
+}
+"""Role of each key that has a Kubernetes Secret, and its data key there."""
+
+
+def fake_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS as `prod` needs it, without asking any: the cluster, other subnets, no database yet, keys in the escrow."""
+
+    def find_subnets(ids: Sequence[str], cluster: EksCluster) -> tuple[Subnet, ...]:
+        return tuple(
+            Subnet(id=id_, cidr=f"10.9.{index}.0/24", availability_zone=f"eu-central-1{'abc'[index]}", private=True)
+            for index, id_ in enumerate(ids)
+        )
+
+    escrowed = EscrowedKeys(**{role: Secret(value) for role, value in ESCROWED.items()})
+    monkeypatch.setattr(aws_facts, "find_cluster", lambda *_: eks_cluster())
+    monkeypatch.setattr(aws_facts, "find_subnets", find_subnets)
+    monkeypatch.setattr(aws_facts, "check_existing_instance", lambda *_: None)
+    monkeypatch.setattr(aws_facts, "read_escrowed_keys", lambda *_: escrowed)
 
 
 def all_secrets(*, but: Iterable[str] = ()) -> dict[str, str]:
@@ -147,8 +248,16 @@ def release_inputs(
     store: TaskLogStore = TaskLogStore.VOLUME,
     scale: Scale | None = None,
     load_examples: bool = False,
+    size: SizePreset = SizePreset.NONE,
+    worker_grace_seconds: int = 600,
+    autoscaling: WorkerAutoscaling | None = None,
+    metadata_retention_days: int = 0,
+    ingress: Ingress | None = None,
+    database_ca: str | None = None,
 ) -> ReleaseInputs:
-    """Whole input of the values, with a plain text for the name of each Secret."""
+    """Whole input of the values, with a plain text for the name of each Secret, and a bucket where logs go to one."""
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/airflow-logs"}
+    logs = RemoteLogs(folder="s3://logs-1/airflow", region="eu-central-1", service_account_annotations=role)
     return ReleaseInputs(
         executor=executor,
         airflow_version="3.2.2",
@@ -170,6 +279,13 @@ def release_inputs(
         task_log_claim="task-logs-1" if store is TaskLogStore.VOLUME else None,
         scale=scale or Scale(),
         load_examples=load_examples,
+        size=size,
+        worker_grace_seconds=worker_grace_seconds,
+        autoscaling=autoscaling,
+        metadata_retention_days=metadata_retention_days,
+        remote_logs=logs if store is TaskLogStore.S3 else None,
+        ingress=ingress,
+        database_ca=database_ca,
     )
 
 

@@ -82,7 +82,7 @@ def test_second_key_over_a_living_database_is_refused_with_the_mend_and_without_
         assert secret not in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("keys", [f"{OURS},{THEIRS}", f"{THEIRS},{OURS}"])
+@pytest.mark.parametrize("keys", [f"{OURS},{THEIRS}", f"{THEIRS},{OURS}"], ids=["ours first", "theirs first"])
 def test_any_of_several_keys_will_do(check: Check, keys: str) -> None:
     """A rotation gives two of them, in either order."""
     assert check(keys, [variable(encrypted(THEIRS))]).returncode == 0

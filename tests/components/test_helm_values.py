@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -12,35 +13,55 @@ from hypothesis import strategies as st
 
 from components.chart_defaults import chart_schema, chart_values, schema_problems
 from components.executor import Executor
-from components.helm_values import APPENDED, MANAGED_VARIABLES, OWNED, problems, with_helm_values
+from components.helm_values import APPENDED, FREE, MANAGED_VARIABLES, OWNED, problems, with_helm_values
 from components.images import Images
+from components.ingress import Ingress
 from components.merge import merged
 from components.pgbouncer import PgBouncer
+from components.size_preset import SizePreset
 from components.task_logs import TaskLogStore
-from components.values import DagAccess, airflow_values
+from components.values import DagAccess, ReleaseInputs, Scale, airflow_values
 from tests import samples
 
+COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 TUNABLE: Final = {
     "apiServer.allowPodLogReading",
-    "apiServer.serviceAccount.automountServiceAccountToken",
-    "apiServer.startupProbe.failureThreshold",
+    "apiServer.args",
+    "config.api.base_url",
+    "config.celery.sync_parallelism",
     "config.dag_processor.refresh_interval",
-    "dagProcessor.serviceAccount.automountServiceAccountToken",
+    "config.logging.delete_local_logs",
+    "config.workers.max_failed_heartbeats",
+    "databaseCleanup.args",
+    "databaseCleanup.batchSize",
+    "databaseCleanup.schedule",
+    "databaseCleanup.skipArchive",
     "enableServiceLinks",
     "gid",
-    "pgbouncer.serviceAccount.automountServiceAccountToken",
-    "redis.serviceAccount.automountServiceAccountToken",
+    "ingress.apiServer.annotations",
     "redis.terminationGracePeriodSeconds",
-    "scheduler.serviceAccount.automountServiceAccountToken",
-    "scheduler.startupProbe.failureThreshold",
-    "statsd.serviceAccount.automountServiceAccountToken",
-    "triggerer.serviceAccount.automountServiceAccountToken",
+    "revisionHistoryLimit",
     "uid",
     "workers.celery.podManagementPolicy",
-    "workers.celery.serviceAccount.automountServiceAccountToken",
-    "workers.kubernetes.serviceAccount.automountServiceAccountToken",
 }
-"""What the program sets, and a user may set otherwise; security contexts too."""
+"""What the program sets, and a user may set otherwise."""
+TUNABLE_PARTS: Final = (
+    "containerLifecycleHooks",
+    "podDisruptionBudget",
+    "resources",
+    "securityContexts",
+    "serviceAccount",
+    "startupProbe",
+    "strategy",
+    "topologySpreadConstraints",
+)
+"""The same, of any component."""
+
+
+def tunable(path: str) -> bool:
+    if under(path, OWNED):
+        return under(path, FREE)
+    return under(path, TUNABLE) or any(part in path.split(".") for part in TUNABLE_PARTS)
 
 
 def found(helm_values: Mapping[str, Any]) -> list[str]:
@@ -118,25 +139,34 @@ def test_all_problems_come_at_once() -> None:
 
 def test_every_value_of_the_program_is_owned_appended_or_free_on_purpose() -> None:
     """A new value has to be put in one of the three; `TUNABLE` above is the third."""
+    for path in {path for values in whole() for path in leaves(values)}:
+        kinds = [under(path, OWNED) and not under(path, FREE), path in APPENDED, tunable(path)]
+        assert kinds.count(True) == 1, path
+
+
+def whole() -> Iterator[dict[str, Any]]:
+    """Values in which everything is that the program ever sets."""
     x: tuple[dict[str, Any], ...] = ({"name": "x"},)
-    for executor in Executor:
-        for store in TaskLogStore:
-            for dag_access in (
-                DagAccess(ssh_key_secret="k", known_hosts="h"),
-                DagAccess(credentials_secret="c"),
-                DagAccess(bundle_config=x, env=x, volumes=x, volume_mounts=x),
-            ):
-                inputs = samples.release_inputs(
-                    executor=executor,
-                    store=store,
-                    pgbouncer=PgBouncer(),
-                    dag_access=dag_access,
-                    images=Images(tag="x", digest=samples.DIGEST),
-                )
-                for path in leaves(airflow_values(inputs)):
-                    if "ecurityContexts." not in path:
-                        kinds = [under(path, OWNED), path in APPENDED, path in TUNABLE]
-                        assert kinds.count(True) == 1, path
+    accesses = (
+        DagAccess(ssh_key_secret="k", known_hosts="h"),
+        DagAccess(credentials_secret="c"),
+        DagAccess(bundle_config=x, env=x, volumes=x, volume_mounts=x),
+    )
+    for executor, store, access, pooler in itertools.product(Executor, TaskLogStore, accesses, (PgBouncer(), None)):
+        yield airflow_values(
+            samples.release_inputs(
+                executor=executor,
+                store=store,
+                pgbouncer=pooler and PgBouncer(replicas=2),
+                dag_access=access,
+                images=Images(tag="x", digest=samples.DIGEST),
+                scale=Scale(api_server=2, scheduler=2, dag_processor=2, triggerer=2, worker=2),
+                size=SizePreset.SMALL,
+                metadata_retention_days=30,
+                ingress=Ingress(host="airflow.test", class_name="nginx", tls_secret="t", annotations={"a.b/c": "d"}),
+                database_ca="ca",
+            )
+        )
 
 
 def test_every_owned_path_exists_in_the_chart_or_is_an_option_of_airflow() -> None:
@@ -189,7 +219,8 @@ def test_every_secret_variable_of_the_chart_is_managed() -> None:
     of_the_chart = {name for name in chart_values()["enableBuiltInSecretEnvVars"] if "SEARCH" not in name}
     of_the_chart -= {"AIRFLOW__WEBSERVER__SECRET_KEY"}  # of Airflow 2
     of_the_program = {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES"}
-    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program
+    of_remote_logs = {"AIRFLOW__LOGGING__REMOTE_", "AIRFLOW_CONN_AWS_TASK_LOGS"}
+    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program | of_remote_logs
 
 
 def test_other_variables_are_the_user_s() -> None:
@@ -234,10 +265,11 @@ def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: di
     [
         {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}},
         {"scheduler": {"podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}}},
-        {"workers": {"celery": {"keda": {"enabled": False}, "podManagementPolicy": "OrderedReady"}}},
+        {"workers": {"celery": {"podManagementPolicy": "OrderedReady", "queue": "default,large"}}},
         {"workers": {"kubernetes": {"nodeSelector": {"pool": "tasks"}, "tolerations": [{"key": "tasks"}]}}},
-        {"ingress": {"apiServer": {"enabled": True, "hosts": [{"name": "airflow.test"}]}}},
+        {"ingress": {"apiServer": {"annotations": {"a.b/c": "d"}, "precedingPaths": []}, "flower": {"enabled": False}}},
         {"config": {"smtp": {"smtp_host": "mail.test"}}},
+        {"dags": {"gitSync": {"resources": {"limits": {"memory": "1Gi"}}}}},
         {"labels": {"team": "data"}, "airflowPodAnnotations": {"a.b/c": "d"}},
         {"apiServer": {"service": {"type": "ClusterIP", "annotations": {"a": "b"}}}},
         {},
@@ -247,8 +279,15 @@ def test_what_a_team_needs_is_accepted(helm_values: dict[str, Any]) -> None:
     assert found(helm_values) == []
     assert schema_problems(helm_values) == []
     values = with_helm_values(airflow_values(samples.release_inputs()), helm_values)
-    assert schema_problems(values) == []
+    assert schema_problems(without_nulls(values)) == []
     assert merged(values, helm_values) == values, "all of it has arrived"
+
+
+def without_nulls(values: Any) -> Any:
+    """Helm takes a key away whose value is null, the chart's own default too, before it looks at the schema."""
+    if not isinstance(values, dict):
+        return values
+    return {key: without_nulls(value) for key, value in values.items() if value is not None}
 
 
 def test_defaults_of_the_chart_are_known_but_for_what_is_owned() -> None:
@@ -259,15 +298,17 @@ def test_defaults_of_the_chart_are_known_but_for_what_is_owned() -> None:
 # Merging
 
 
-def appendable() -> dict[str, Any]:
-    """Values in which every list of `APPENDED` that the program fills has an entry."""
+def appendable(path: str) -> dict[str, Any]:
+    """Values in which the list at `path`, of `APPENDED`, has an entry of the program's."""
     access = DagAccess(env=({"name": "OWN"},), volumes=({"name": "own"},), volume_mounts=({"name": "own"},))
-    return airflow_values(samples.release_inputs(dag_access=access))
+    pooler = PgBouncer() if path.startswith("pgbouncer.") else None
+    inputs = samples.release_inputs(dag_access=access, pgbouncer=pooler, database_ca="own", metadata_retention_days=30)
+    return airflow_values(inputs)
 
 
-@pytest.mark.parametrize("path", [path for path in APPENDED if path not in ("workers.kubernetes.env",)])
+@pytest.mark.parametrize("path", APPENDED)
 def test_list_of_the_program_grows(path: str) -> None:
-    values = appendable()
+    values = appendable(path)
     own = copy.deepcopy(at(values, path))
     assert own
     users = [{"name": "users-1"}, {"name": "users-2"}]
@@ -277,10 +318,17 @@ def test_list_of_the_program_grows(path: str) -> None:
 
 @pytest.mark.parametrize("path", APPENDED)
 def test_list_of_the_program_cannot_be_taken_away(path: str) -> None:
-    values = appendable()
+    values = appendable(path)
     nothings: tuple[Any, ...] = (None, [])
     for nothing in nothings:
         assert at(with_helm_values(values, nested(path, nothing)), path) == at(values, path)
+
+
+@pytest.mark.parametrize("path", ["apiServer.extraVolumes", "pgbouncer.extraVolumeMounts", "databaseCleanup.env"])
+def test_list_that_the_program_leaves_empty_is_the_user_s(path: str) -> None:
+    users = [{"name": "users"}]
+    values = airflow_values(samples.release_inputs(pgbouncer=PgBouncer()))
+    assert at(with_helm_values(values, nested(path, users)), path) == users
 
 
 def test_other_lists_are_replaced() -> None:
@@ -296,6 +344,52 @@ def test_user_s_value_wins_and_the_program_s_stay() -> None:
     )
     assert values["scheduler"]["startupProbe"]["failureThreshold"] == 99
     assert values["scheduler"]["replicas"] == 1
+
+
+# Disruption budgets
+
+SEVERAL: Final = samples.release_inputs(
+    pgbouncer=PgBouncer(replicas=2),
+    scale=Scale(api_server=2, scheduler=2, dag_processor=2, triggerer=2, worker=2),
+)
+
+
+@pytest.mark.parametrize("inputs", [SEVERAL, samples.release_inputs()], ids=["several", "single"])
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_user_s_minimum_takes_the_place_of_the_maximum(component: str, inputs: ReleaseInputs) -> None:
+    """The chart's default has the other one too, which only a null takes away; Kubernetes refuses both."""
+    users = nested(f"{component}.podDisruptionBudget", {"enabled": True, "config": {"minAvailable": 1}})
+    assert found(users) == []
+    config = at(with_helm_values(airflow_values(inputs), users), f"{component}.podDisruptionBudget.config")
+    assert config["minAvailable"] == 1
+    assert config["maxUnavailable"] is None
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_user_s_maximum_takes_the_place_of_the_program_s(component: str) -> None:
+    users = nested(f"{component}.podDisruptionBudget.config", {"maxUnavailable": "50%"})
+    config = at(with_helm_values(airflow_values(SEVERAL), users), f"{component}.podDisruptionBudget.config")
+    assert config == {"maxUnavailable": "50%", "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_minimum_and_maximum_at_once_are_refused(component: str) -> None:
+    path = f"{component}.podDisruptionBudget.config"
+    assert found(nested(path, {"minAvailable": 1, "maxUnavailable": 1})) == [
+        f"{path}: give one of minAvailable and maxUnavailable"
+    ]
+
+
+def test_sets_of_workers_are_under_one_budget_at_most() -> None:
+    """The chart's budget of the default workers is for all sets, and it makes one for each set beside it."""
+    users: dict[str, Any] = {"workers": {"celery": {"sets": [{"name": "large"}]}}}
+    path = "workers.celery.podDisruptionBudget.enabled"
+    values = airflow_values(SEVERAL)
+    assert at(values, path) is True
+    assert at(with_helm_values(values, users), path) is False
+    assert at(with_helm_values(values, {"workers": {"celery": {"sets": []}}}), path) is True
+    own = merged(users, nested(path, True))
+    assert at(with_helm_values(values, own), path) is True, "whoever says so knows what the sets are"
 
 
 KEYS: Final = st.sampled_from(["a", "b", "c"])

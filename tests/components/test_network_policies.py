@@ -61,6 +61,14 @@ def is_peer(peer: Mapping[str, Any], pod: Pod, *, by_address: bool) -> bool:
     return selects(peer.get("podSelector", {}), pod.labels)
 
 
+def is_open(entry: Mapping[str, Any], port: int, protocol: str) -> bool:
+    """Whether an entry of a rule's ports is about this one: a port, a range, or all of a protocol."""
+    assert set(entry) <= {"protocol", "port", "endPort"}
+    if entry["protocol"] != protocol:
+        return False
+    return "port" not in entry or entry["port"] <= port <= entry.get("endPort", entry["port"])
+
+
 def one_side(
     specs: Mapping[str, Any], direction: str, subject: Pod, other: Pod, port: int, protocol: str, *, by_address: bool
 ) -> bool:
@@ -76,7 +84,8 @@ def one_side(
         for rule in spec.get(key, []):
             assert rule.get(peers_key), "a rule without peers allows all"
             ports = rule.get("ports")
-            fits = ports is None or any(entry["port"] == port and entry["protocol"] == protocol for entry in ports)
+            assert ports is None or ports, "a rule with an empty list of ports allows all"
+            fits = ports is None or any(is_open(entry, port, protocol) for entry in ports)
             if fits and any(is_peer(peer, other, by_address=by_address) for peer in rule[peers_key]):
                 return True
     return not isolated
@@ -109,6 +118,7 @@ WORKER = component("worker")
 TASK_POD = Pod({**WORKER.labels, "dag_id": "d", "task_id": "t", "kubernetes_executor": "True"})
 REDIS, STATSD, PGBOUNCER = component("redis"), component("statsd"), component("pgbouncer")
 MIGRATION, ADMIN_USER = Pod(MIGRATION_LABELS), Pod(ADMIN_USER_LABELS)
+CLEANUP = component("database-cleanup")
 POSTGRES = Pod(postgres_container.POD_LABELS)
 STRANGER = Pod({"app": "something-else"})
 DNS = Pod({"k8s-app": "kube-dns"}, "kube-system", "10.96.0.10")
@@ -118,6 +128,9 @@ INTERNET6 = Pod(namespace=None, address="2606:50c0::153")
 METADATA_SERVICE = Pod(namespace=None, address="169.254.169.254")
 KUBERNETES_API = Pod(namespace=None, address="10.96.0.1")
 INGRESS, PROMETHEUS = Pod({}, "ingress-nginx"), Pod({}, "monitoring")
+KEDA = Pod({"app": "keda-operator", "app.kubernetes.io/name": "keda-operator"}, "keda")
+OTHER_KEDA_POD = Pod({"app": "keda-admission-webhooks"}, "keda")
+POD_IDENTITY = (Pod(namespace=None, address="169.254.170.23"), Pod(namespace=None, address="fd00:ec2::23"))
 OTHER_NAMESPACE = Pod(API_SERVER.labels, "somebody-elses")
 EXTERNAL_DATABASE = Pod(namespace=None, address="10.0.32.7")
 EXTERNAL_DATABASE6 = Pod(namespace=None, address="fd00:1::7")
@@ -137,6 +150,7 @@ PODS: Final = {
     "pgbouncer": PGBOUNCER,
     "migration": MIGRATION,
     "admin user": ADMIN_USER,
+    "cleanup": CLEANUP,
     "postgres": POSTGRES,
     "stranger": STRANGER,
 }
@@ -146,6 +160,7 @@ JOBS: Final = (MIGRATION, ADMIN_USER)
 
 IN_NAMESPACE: Final = DatabasePods(labels=postgres_container.POD_LABELS, port=5432)
 OUTSIDE: Final = DatabaseCidrs(cidrs=("10.0.32.0/20", "fd00:1::/64"), port=5433)
+SHARED: Final = DatabaseCidrs(cidrs=("10.0.32.0/20", "fd00:1::/64"), port=5433, shared=True)
 
 
 def policies(
@@ -155,6 +170,7 @@ def policies(
     egress_except: tuple[str, ...] = ("169.254.169.254/32",),
     ui_namespaces: tuple[str, ...] = (),
     metrics_namespaces: tuple[str, ...] = (),
+    **more: Any,
 ) -> dict[str, Any]:
     return network_policies(
         IsolationRules(
@@ -165,6 +181,7 @@ def policies(
             egress_except=egress_except,
             ui_namespaces=ui_namespaces,
             metrics_namespaces=metrics_namespaces,
+            **more,
         )
     )
 
@@ -236,6 +253,70 @@ def test_jobs_reach_the_database_and_nothing_else(database: DatabasePods | Datab
         for other in (INTERNET, API_SERVER, REDIS, KUBERNETES_API):
             assert not any(reaches(specs, job, other, port) for port in (443, 6379, 8080, 6443))
         assert not reaches(specs, job, PGBOUNCER, pgbouncer.PORT)
+
+
+@every_database
+@pooled_or_not
+def test_cleanup_is_a_client_only_where_there_is_one(database: DatabasePods | DatabaseCidrs, pooled: bool) -> None:
+    for there in (False, True):
+        specs = policies(database=database, pgbouncer=pooled, database_cleanup=there)
+        assert reaches(specs, CLEANUP, PGBOUNCER, pgbouncer.PORT) is (there and pooled)
+        for target in database_of(database):
+            assert reaches(specs, CLEANUP, target, database.port) is (there and not pooled)
+        for other in (INTERNET, API_SERVER, REDIS, KUBERNETES_API, METADATA_SERVICE):
+            assert not any(reaches(specs, CLEANUP, other, port) for port in (80, 443, 6379, 8080, 6443))
+        assert not any(reaches(specs, pod, CLEANUP, port) for pod in PODS.values() for port in (80, 443, 8793))
+
+
+# A database in networks that other things live in too
+
+
+@every_executor
+@pooled_or_not
+def test_only_the_port_of_a_database_among_others_is_closed(executor: Executor, pooled: bool) -> None:
+    specs = policies(executor, SHARED, pooled, database_cleanup=True)
+    for target in (EXTERNAL_DATABASE, EXTERNAL_DATABASE6):
+        for pod in (*WORKERS, DAG_PROCESSOR, TRIGGERER):
+            client = pod not in WORKERS and not pooled
+            assert reaches(specs, pod, target, SHARED.port) is client
+            assert all(reaches(specs, pod, target, port) for port in (1, 443, 5432, 5434, 65535))
+            assert all(reaches(specs, pod, target, port, "UDP") for port in (1, 53, 5433, 65535))
+        assert reaches(specs, API_SERVER, target, 443)
+        assert not reaches(specs, API_SERVER, target, 5434)
+        assert reaches(specs, SCHEDULER, target, 443) is executor.kubernetes, "the Kubernetes API may be there"
+        for pod in (REDIS, STATSD, STRANGER):
+            assert not any(reaches(specs, pod, target, port) for port in (443, SHARED.port))
+
+
+def test_metadata_service_stays_closed_beside_a_database() -> None:
+    around = DatabaseCidrs(cidrs=("169.254.0.0/16", "192.0.2.0/25"), port=5432, shared=True)
+    specs = policies(database=around, egress_except=("169.254.169.254/32", "192.0.2.0/24"))
+    assert not reaches(specs, WORKER, METADATA_SERVICE, 80)
+    assert reaches(specs, WORKER, Pod(namespace=None, address="169.254.1.1"), 80)
+    assert not reaches(specs, WORKER, Pod(namespace=None, address="192.0.2.7"), 80), "excepted whole"
+
+
+@pytest.mark.parametrize("port", [443, 6443])
+def test_api_server_and_scheduler_are_no_way_round(port: int) -> None:
+    """They may call the outside on these ports, and the database may listen on one of them."""
+    database = DatabaseCidrs(cidrs=SHARED.cidrs, port=port, shared=True)
+    specs = policies(Executor.KUBERNETES, database, pgbouncer=True)
+    for pod in (API_SERVER, SCHEDULER):
+        assert not reaches(specs, pod, EXTERNAL_DATABASE, port)
+        assert reaches(specs, pod, EXTERNAL_DATABASE, {443: 6443, 6443: 443}[port])
+        assert reaches(specs, pod, INTERNET, port)
+
+
+def test_pods_whose_addresses_are_in_those_networks_are_no_way_round() -> None:
+    """With the VPC's own CNI they are; whether a block is about them is the cluster's affair, so both are tried."""
+    specs = policies(database=SHARED, pgbouncer=True, keda_namespace="keda")
+    pooler = Pod(PGBOUNCER.labels, address="10.0.33.1")
+    redis = Pod(REDIS.labels, address="10.0.33.2")
+    for by_address in (False, True):
+        for worker in WORKERS:
+            assert not one_side(specs, "Ingress", pooler, worker, 6543, "TCP", by_address=by_address)
+            assert one_side(specs, "Ingress", redis, worker, 6379, "TCP", by_address=by_address)
+        assert not one_side(specs, "Ingress", redis, TRIGGERER, 6379, "TCP", by_address=by_address)
 
 
 def test_database_in_the_namespace_calls_nobody() -> None:
@@ -357,6 +438,47 @@ def test_prometheus_reaches_the_metrics_alone() -> None:
         assert not any(reaches(specs, PROMETHEUS, pod, port) for port in (5432, 6379, 6543, 8080, 8793))
 
 
+def test_load_balancer_reaches_the_api_server_alone() -> None:
+    specs = policies(ui_cidrs=("10.0.64.0/20", "fd00:2::/64"), pgbouncer=True)
+    for address in ("10.0.64.7", "fd00:2::7"):
+        balancer = Pod(namespace=None, address=address)
+        assert reaches(specs, balancer, API_SERVER, 8080)
+        assert not reaches(specs, balancer, API_SERVER, 8793)
+        for name, pod in PODS.items():
+            if name != "api-server":
+                assert not any(reaches(specs, balancer, pod, port) for port in (5432, 6379, 6543, 8080, 8793, 9102))
+    assert not reaches(specs, Pod(namespace=None, address="10.0.80.7"), API_SERVER, 8080)
+
+
+@pytest.mark.parametrize("namespace", ["keda", "autoscaling"])
+def test_operator_of_keda_reaches_the_pooler_alone(namespace: str) -> None:
+    specs = policies(keda_namespace=namespace, pgbouncer=True)
+    for labels in (KEDA.labels, {"app": "keda-operator"}, {"app.kubernetes.io/name": "keda-operator"}):
+        operator = Pod(labels, namespace)
+        assert reaches(specs, operator, PGBOUNCER, pgbouncer.PORT)
+        assert not reaches(specs, operator, PGBOUNCER, np.PGBOUNCER_METRICS_PORT)
+        for name, pod in PODS.items():
+            if name != "pgbouncer":
+                assert not any(reaches(specs, operator, pod, port) for port in (5432, 6379, 6543, 8080, 8793))
+    assert not reaches(specs, Pod(OTHER_KEDA_POD.labels, namespace), PGBOUNCER, pgbouncer.PORT)
+    assert not reaches(specs, Pod(KEDA.labels, "elsewhere"), PGBOUNCER, pgbouncer.PORT)
+    assert not reaches(specs, Pod(KEDA.labels), PGBOUNCER, pgbouncer.PORT), "anybody's pod in the namespace may say so"
+    assert not reaches(policies(pgbouncer=True), KEDA, PGBOUNCER, pgbouncer.PORT)
+
+
+@every_executor
+@pytest.mark.parametrize("excepted", [("169.254.169.254/32",), ("169.254.0.0/16", "fd00:ec2::/32")])
+def test_pod_identity_is_for_who_reaches_task_logs(executor: Executor, excepted: tuple[str, ...]) -> None:
+    specs = policies(executor, egress_except=excepted, pod_identity=True)
+    for agent in POD_IDENTITY:
+        for pod in (API_SERVER, TRIGGERER, *WORKERS):
+            assert reaches(specs, pod, agent, 80)
+        for pod in (SCHEDULER, REDIS, STATSD, PGBOUNCER, POSTGRES, STRANGER, *JOBS, CLEANUP):
+            assert not reaches(specs, pod, agent, 80)
+        assert not any(reaches(specs, pod, METADATA_SERVICE, 80) for pod in PODS.values())
+        assert not reaches(policies(executor, egress_except=excepted), API_SERVER, agent, 80)
+
+
 # The set
 
 
@@ -367,6 +489,7 @@ def test_prometheus_reaches_the_metrics_alone() -> None:
         ({"executor": Executor.KUBERNETES}, {"postgres"}),
         ({"database": OUTSIDE, "pgbouncer": True}, {"redis", "pgbouncer"}),
         ({"executor": Executor.KUBERNETES, "database": OUTSIDE}, set()),
+        ({"database": SHARED, "database_cleanup": True, "keda_namespace": "keda"}, {"redis", "database-cleanup"}),
     ],
 )
 def test_there_is_a_policy_for_what_there_is(options: dict[str, Any], more: set[str]) -> None:
@@ -401,7 +524,7 @@ def networks(version: Literal[4, 6]) -> st.SearchStrategy[str]:
 CIDRS = st.lists(st.one_of(networks(4), networks(6)), max_size=3).map(tuple)
 DATABASES = st.one_of(
     st.builds(DatabasePods, labels=st.just(postgres_container.POD_LABELS), port=st.integers(1, 65535)),
-    st.builds(DatabaseCidrs, cidrs=CIDRS.filter(bool), port=st.integers(1, 65535)),
+    st.builds(DatabaseCidrs, cidrs=CIDRS.filter(bool), port=st.integers(1, 65535), shared=st.booleans()),
 )
 NAMESPACES = st.lists(st.sampled_from(["ingress-nginx", "monitoring", "istio-system"]), max_size=2, unique=True)
 
@@ -413,9 +536,17 @@ NAMESPACES = st.lists(st.sampled_from(["ingress-nginx", "monitoring", "istio-sys
     CIDRS,
     NAMESPACES.map(tuple),
     NAMESPACES.map(tuple),
+    st.fixed_dictionaries(
+        {
+            "ui_cidrs": CIDRS,
+            "keda_namespace": st.sampled_from([None, "keda"]),
+            "database_cleanup": st.booleans(),
+            "pod_identity": st.booleans(),
+        }
+    ),
     st.data(),
 )
-@example(Executor.CELERY, IN_NAMESPACE, True, (), (), (), None)
+@example(Executor.CELERY, IN_NAMESPACE, True, (), (), (), {}, None)
 def test_no_configuration_lets_a_worker_into_the_database(
     executor: Executor,
     database: DatabasePods | DatabaseCidrs,
@@ -423,19 +554,25 @@ def test_no_configuration_lets_a_worker_into_the_database(
     egress_except: tuple[str, ...],
     ui_namespaces: tuple[str, ...],
     metrics_namespaces: tuple[str, ...],
+    more: dict[str, Any],
     data: Any,
 ) -> None:
-    specs = policies(executor, database, pooled, egress_except, ui_namespaces, metrics_namespaces)
+    specs = policies(executor, database, pooled, egress_except, ui_namespaces, metrics_namespaces, **more)
     if isinstance(database, DatabasePods):
         targets = [POSTGRES]
     else:
         network = ipaddress.ip_network(data.draw(st.sampled_from(database.cidrs)))
         offset = data.draw(st.integers(0, network.num_addresses - 1))
         targets = [Pod(namespace=None, address=str(network[offset]))]
-    for worker in WORKERS:
+    clients = {"pgbouncer"} if pooled else {"api-server", "scheduler", "dag-processor", "triggerer"}
+    clients |= {"migration", "admin user"} | ({"cleanup"} if more.get("database_cleanup") and not pooled else set())
+    for name, pod in PODS.items():
         for target in targets:
-            node_dns = target.address == NODE_LOCAL_DNS.address and database.port == 53
-            assert node_dns or not reaches(specs, worker, target, database.port)
+            # Addresses that pods of the cluster's own, on every node, answer at.
+            node = [(NODE_LOCAL_DNS, 53), *((agent, 80) for agent in POD_IDENTITY if more.get("pod_identity"))]
+            if (target.address, database.port) not in [(found.address, port) for found, port in node]:
+                assert reaches(specs, pod, target, database.port) is (name in clients), name
+    for worker in WORKERS:
         assert not reaches(specs, worker, PGBOUNCER, pgbouncer.PORT)
     # All of it is still only what it should be: policies of these pods, in both directions, with peers in every rule.
     for name, spec in specs.items():
@@ -452,3 +589,27 @@ def test_no_configuration_lets_a_worker_into_the_database(
                     assert outer is not None
                     assert inner.version == outer.version
                     assert inner.prefixlen > outer.prefixlen, "the API server refuses an exception that is no part"
+
+
+@given(DATABASES, st.booleans(), CIDRS, st.sampled_from(["TCP", "UDP"]), st.data())
+def test_whatever_else_is_outside_stays_within_reach(
+    database: DatabasePods | DatabaseCidrs,
+    pooled: bool,
+    egress_except: tuple[str, ...],
+    protocol: str,
+    data: Any,
+) -> None:
+    """A worker is kept from what is excepted, and from the database: its networks, or just its port in shared ones."""
+    cidrs = (*egress_except, *(database.cidrs if isinstance(database, DatabaseCidrs) else ()))
+    address = data.draw(st.one_of(st.ip_addresses(), *(st.ip_addresses(network=cidr) for cidr in cidrs)))
+    port = data.draw(st.one_of(st.integers(1, 65535), st.just(database.port)))
+    specs = policies(database=database, pgbouncer=pooled, egress_except=egress_except)
+    excepted = any(address in ipaddress.ip_network(cidr) for cidr in egress_except)
+    database_s = False
+    if isinstance(database, DatabaseCidrs):
+        inside = any(address in ipaddress.ip_network(cidr) for cidr in database.cidrs)
+        database_s = inside and (not database.shared or (port, protocol) == (database.port, "TCP"))
+    node_dns = (str(address), port) == (NODE_LOCAL_DNS.address, 53)
+    for worker in WORKERS:
+        reached = reaches(specs, worker, Pod(namespace=None, address=str(address)), port, protocol)
+        assert reached is (node_dns or not (excepted or database_s))

@@ -7,18 +7,23 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from components.chart_defaults import FOLDER, chart_schema, chart_values, schema_problems
 from components.dags import DagsDelivery
+from components.database import CA_FILE, CA_FOLDER
 from components.database_access import ASYNC_CONNECTION_KEY, CONNECTION_KEY
 from components.executor import Executor
 from components.images import Images
+from components.ingress import Ingress
 from components.pgbouncer import PgBouncer
+from components.size_preset import SizePreset
 from components.task_logs import TaskLogStore
 from components.values import DagAccess, ReleaseInputs, Scale, airflow_values
+from components.worker_autoscaling import WorkerAutoscaling
 from tests import samples
 
 SSH: Final = DagAccess(ssh_key_secret="git-ssh-1", known_hosts="git.test ssh-ed25519 AAAA")
@@ -35,20 +40,32 @@ DELIVERIES: Final = {
     "token": (DagsDelivery.GIT_SYNC, TOKEN),
     "bundle": (DagsDelivery.GIT_BUNDLE, BUNDLE),
 }
+FULL: Final[dict[str, Any]] = {
+    "images": Images(tag="3.2.2", digest=samples.DIGEST),
+    "load_examples": True,
+    "scale": Scale(api_server=2, scheduler=2, dag_processor=2, triggerer=2, worker=2),
+    "size": SizePreset.MEDIUM,
+    "autoscaling": WorkerAutoscaling(max_workers=9),
+    "metadata_retention_days": 90,
+    "ingress": Ingress(host="airflow.test", class_name="nginx", tls_secret="tls-1"),
+    "database_ca": "database-ca-1",
+}
+"""All that a production deployment has, against `{}`, a laptop's."""
 MATRIX: Final[dict[str, ReleaseInputs]] = {
-    f"{executor.value} {delivery} {store} {'pooled digest examples' if pgbouncer else 'direct tag'}": (
+    f"{executor.value} {delivery} {store} {'pooled' if pgbouncer else 'direct'} {'full' if options else 'plain'}": (
         samples.release_inputs(
             executor=executor,
-            images=Images(tag="3.2.2", digest=samples.DIGEST if pgbouncer else None),
             pgbouncer=pgbouncer,
             dags_=samples.dags(delivery=DELIVERIES[delivery][0]),
             dag_access=DELIVERIES[delivery][1],
             store=store,
-            load_examples=pgbouncer is not None,
+            **options,
         )
     )
-    for executor, delivery, store, pgbouncer in itertools.product(
-        Executor, DELIVERIES, TaskLogStore, (None, PgBouncer(replicas=2))
+    for executor, (delivery, store), (pgbouncer, options) in itertools.product(
+        Executor,
+        itertools.product(DELIVERIES, TaskLogStore),
+        ((None, {}), (PgBouncer(replicas=2), FULL), (None, FULL)),
     )
 }
 every_combination = pytest.mark.parametrize("inputs", MATRIX.values(), ids=MATRIX.keys())
@@ -91,6 +108,8 @@ WITHOUT_DEFAULT: Final = {
     ("dags", "gitSync", "credentialsSecret"),
 }
 """Keys of ours that values.yaml has in comments only; the schema has them."""
+PASSED_ON: Final = {"unhealthyPodEvictionPolicy"}
+"""Fields of Kubernetes that neither has; the chart prints what stands beside those that it has."""
 
 
 @every_combination
@@ -130,8 +149,8 @@ def test_chart_knows_every_key(inputs: ReleaseInputs) -> None:
     """At its root and in some sections the chart ignores a key that it does not know."""
     for path, _ in leaves(airflow_values(inputs)):
         if path[0] != "config":
-            assert schema_knows(path), path
-            assert defaults_know(path) or path in WITHOUT_DEFAULT, path
+            assert schema_knows(path) or path[-1] in PASSED_ON, path
+            assert defaults_know(path) or path in WITHOUT_DEFAULT or path[-1] in PASSED_ON, path
 
 
 def test_what_the_chart_deprecates_is_known_to_this_test() -> None:
@@ -177,6 +196,8 @@ def test_workers_do_not_learn_where_the_database_is(inputs: ReleaseInputs) -> No
     common = {key: values.get(key) for key in ("env", "secret", "extraEnv", "extraEnvFrom", "config", "workers")}
     assert not OFF_DATABASE.search(json.dumps(common))
     assert "metadata-1" not in json.dumps(common)
+    assert "database-ca-1" not in json.dumps({**common, "volumes": values.get("volumes")})
+    assert not {"volumes", "volumeMounts"} & set(values), "they would be everywhere"
     assert values["enableBuiltInSecretEnvVars"] == {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
         "AIRFLOW_CONN_AIRFLOW_DB": False,
@@ -188,14 +209,14 @@ def test_workers_do_not_learn_where_the_database_is(inputs: ReleaseInputs) -> No
 @every_combination
 def test_every_client_of_the_database_learns_where_it_is(inputs: ReleaseInputs) -> None:
     values = airflow_values(inputs)
-    for component in DATABASE_CLIENTS:
+    for component in (*DATABASE_CLIENTS, *(["databaseCleanup"] if "databaseCleanup" in values else [])):
         variables = {variable["name"]: variable for variable in values[component]["env"]}
         assert len(variables) == len(values[component]["env"]), "no variable twice"
         for name, key in (("SQL_ALCHEMY_CONN", CONNECTION_KEY), ("SQL_ALCHEMY_CONN_ASYNC", ASYNC_CONNECTION_KEY)):
             reference = variables[f"AIRFLOW__DATABASE__{name}"]["valueFrom"]["secretKeyRef"]
             assert reference == {"name": "metadata-1", "key": key}
-        # Init containers do not get `env`; the migration has run before the release.
-        assert values[component]["waitForMigrations"] == {"enabled": False}
+    # Init containers do not get `env`; the migration has run before the release.
+    assert all(values[component]["waitForMigrations"] == {"enabled": False} for component in DATABASE_CLIENTS)
 
 
 @every_combination
@@ -251,6 +272,7 @@ def test_only_who_asks_the_kubernetes_api_has_a_token(inputs: ReleaseInputs) -> 
     deployed |= {("workers", "celery"), ("workers", "kubernetes")}
     deployed |= {("redis",)} if inputs.executor.celery else set()
     deployed |= {("pgbouncer",)} if inputs.pgbouncer else set()
+    deployed |= {("databaseCleanup",)} if inputs.metadata_retention_days else set()
     assert set(accounts) == deployed
     assert values["allowPodLaunching"] is False, "the chart's role would let every worker make pods"
 
@@ -385,7 +407,7 @@ def test_pooler_is_configured_by_the_program_whole() -> None:
     assert airflow_values(samples.release_inputs())["pgbouncer"]["enabled"] is False
 
 
-def test_every_component_has_its_size() -> None:
+def test_every_component_has_its_number_of_pods() -> None:
     scale = Scale(api_server=2, scheduler=3, dag_processor=4, triggerer=5, worker=6, worker_concurrency=7)
     values = airflow_values(samples.release_inputs(scale=scale))
     sizes = [values[component]["replicas"] for component in ("apiServer", "scheduler", "dagProcessor", "triggerer")]
@@ -425,3 +447,98 @@ def test_every_container_passes_the_restricted_standard(inputs: ReleaseInputs) -
         assert context["runAsNonRoot"] is True, path
         assert context["runAsUser"] > 0, path
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}, path
+
+
+@every_combination
+def test_root_is_read_only_where_nothing_is_written_but_to_volumes(inputs: ReleaseInputs) -> None:
+    values = airflow_values(inputs)
+    paths = ["redis", "statsd", "pgbouncer", "pgbouncer.metricsExporterSidecar"]
+    for path in paths:
+        context = at(values, f"{path}.securityContexts.container")
+        assert context.get("readOnlyRootFilesystem", False) is (inputs.size is not SizePreset.NONE), path
+    if inputs.size is not SizePreset.NONE and inputs.pgbouncer:
+        mounts = {mount["name"]: mount["mountPath"] for mount in values["pgbouncer"]["extraVolumeMounts"]}
+        assert mounts["scratch"] == "/tmp", "PgBouncer makes its Unix socket there"
+        assert set(mounts) == {volume["name"] for volume in values["pgbouncer"]["extraVolumes"]}
+
+
+# The authorities of the database
+
+
+def mounted(values: Mapping[str, Any], component: str) -> bool:
+    """Whether a component mounts the certificates, and has the volume for it."""
+    found = values.get(component, {})
+    volumes = {volume["name"]: volume for volume in found.get("extraVolumes", [])}
+    mounts = {mount["mountPath"]: mount for mount in found.get("extraVolumeMounts", [])}
+    mount = mounts.get(CA_FOLDER)
+    if mount is None:
+        assert "database-ca-1" not in json.dumps(found.get("extraVolumes", [])), "a volume that nobody mounts"
+        return False
+    assert volumes[mount["name"]]["configMap"] == {"name": "database-ca-1"}
+    assert mount["readOnly"] is True
+    return True
+
+
+def root_certificate(values: Mapping[str, Any], component: str) -> str | None:
+    variables = {variable["name"]: variable.get("value") for variable in values.get(component, {}).get("env", [])}
+    return variables.get("PGSSLROOTCERT")
+
+
+@every_combination
+def test_whoever_connects_to_the_database_itself_verifies_it(inputs: ReleaseInputs) -> None:
+    values = airflow_values(inputs)
+    direct = inputs.database_ca is not None and inputs.pgbouncer is None
+    for component in DATABASE_CLIENTS:
+        assert mounted(values, component) is direct, component
+        assert root_certificate(values, component) == (CA_FILE if direct else None), component
+    assert mounted(values, "pgbouncer") is (inputs.database_ca is not None and inputs.pgbouncer is not None)
+    for component in ("redis", "statsd"):
+        assert not mounted(values, component)
+
+
+def test_pods_without_a_database_to_verify_have_no_certificates() -> None:
+    text = json.dumps(airflow_values(samples.release_inputs(pgbouncer=PgBouncer())))
+    assert "PGSSLROOTCERT" not in text
+    assert CA_FOLDER not in text
+
+
+# A deployment of several nodes
+
+
+@pytest.mark.parametrize("size", SizePreset)
+def test_task_outlives_a_failover_of_the_database(size: SizePreset) -> None:
+    """Attempts are 5 s apart; a failover takes up to 120 s, and after 300 s the scheduler gives the task up."""
+    config = airflow_values(samples.release_inputs(size=size))["config"]
+    if size is SizePreset.NONE:
+        assert "workers" not in config
+    else:
+        assert 120 < 5 * int(config["workers"]["max_failed_heartbeats"]) < 300
+
+
+@pytest.mark.parametrize("executor", Executor)
+def test_scheduler_does_not_fork_for_every_cpu_of_its_node(executor: Executor) -> None:
+    """Without a CPU limit the chart writes 0, which means that."""
+    celery = airflow_values(samples.release_inputs(executor=executor, size=SizePreset.LARGE))["config"].get("celery")
+    assert (int(celery["sync_parallelism"]) >= 1) if executor.celery else celery is None
+
+
+@pytest.mark.parametrize("seconds", [600, 7200])
+def test_worker_and_task_pod_have_their_time_to_end(seconds: int) -> None:
+    values = airflow_values(samples.release_inputs(worker_grace_seconds=seconds))
+    for kind in ("celery", "kubernetes"):
+        assert values["workers"][kind]["terminationGracePeriodSeconds"] == seconds
+
+
+GOLDEN: Final = Path(__file__).with_name("laptop_values.json")
+
+
+def test_values_of_a_laptop_are_what_they_were() -> None:
+    """Whatever else a deployment may have: without it not a pod of an existing stack rolls.
+
+    When a change of these values is meant, the file changes with it.
+    """
+    found = {
+        "celery": airflow_values(samples.release_inputs()),
+        "kubernetes": airflow_values(samples.release_inputs(executor=Executor.KUBERNETES, pgbouncer=PgBouncer())),
+    }
+    assert found == json.loads(GOLDEN.read_text())
