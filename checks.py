@@ -128,6 +128,42 @@ def host(text: str) -> str:
         return _matching(text, rf"{label}(\.{label})*", "a host name or an IP address, without port")
 
 
+def dns_name(text: str) -> str:
+    """A host name of at least two labels, in lower case: what an Ingress takes (RFC 1123)."""
+    if len(text) > 253:
+        refuse("expected a host name of at most 253 characters, found more")
+    return _matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})+", "a host name such as airflow.example.com, in lower case")
+
+
+def eks_cluster(text: str) -> str:
+    """Name of an EKS cluster (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+    return _matching(text, r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "an EKS cluster: at most 100 of A-Z, a-z, 0-9, _ and -")
+
+
+def aws_region(text: str) -> str:
+    """An AWS region."""
+    return _matching(text, r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]", "an AWS region such as eu-central-1")
+
+
+def aws_account_id(text: str) -> str:
+    """An AWS account."""
+    return _matching(text, r"[0-9]{12}", "an AWS account: 12 digits")
+
+
+def subnet_id(text: str) -> str:
+    """A subnet of a VPC."""
+    return _matching(text, r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "IDs of subnets such as subnet-0123456789abcdef0")
+
+
+def certificate_arn(text: str) -> str:
+    """ARN of a certificate in AWS Certificate Manager."""
+    return _matching(
+        text,
+        r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}",
+        "the ARN of an ACM certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID",
+    )
+
+
 def database_name(text: str) -> str:
     """A PostgreSQL identifier that needs no quoting, at most 63 bytes."""
     return _matching(text, r"[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name: at most 63 of a-z, 0-9 and _")

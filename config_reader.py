@@ -75,6 +75,10 @@ class Reader:
         )
         self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
 
+    def bad(self, key: str) -> bool:
+        """Whether a problem of the key is noted: what follows from it is not worth telling too."""
+        return key in self._bad
+
     def text(self, key: str, check: Callable[[str], _T], *, empty: bool = False) -> _T | None:
         """A text that `check` accepts, or None where the key is empty (a problem unless `empty`) or bad."""
         value = self._value(key)
@@ -104,6 +108,14 @@ class Reader:
             # Not `from error`: what was found stands only in the message, and a check never puts a secret there.
             self.problem(key, str(error))
             return None
+
+    def raw(self, key: str) -> str:
+        """The text of a key that is checked where it belongs."""
+        return self._config.get(key, "")
+
+    def raw_list(self, key: str) -> bool:
+        """Whether a list that is checked where it belongs has anything in it."""
+        return self.raw(key) not in ("", "[]")
 
     def integer(self, key: str, least: int, most: int) -> int:
         value = self._value(key)
@@ -144,6 +156,15 @@ class Reader:
 
     def mapping(self, key: str) -> dict[str, Any]:
         return self._json(key, dict, "a map") or {}
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """A map of texts."""
+        found = self.mapping(key)
+        for name, value in found.items():
+            if not isinstance(value, str):
+                mend = f"pulumi config set --path '{PROJECT}:{key}[\"{name}\"]' --type string VALUE"
+                self.problem(key, f"expected texts, found {checks.shown({name: value})}", mend)
+        return found
 
     def finish(self) -> None:
         """Notes every key that nothing asked for."""

@@ -12,7 +12,7 @@ import outputs
 import settings
 from components.chart_defaults import schema_problems
 from tests import samples
-from tests.samples import StackConfig, dev, prod, sentinels
+from tests.samples import StackConfig, dev, external, prod, sentinels
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder, Registration
@@ -22,12 +22,25 @@ if TYPE_CHECKING:
 SET_CONFIG = Callable[[Mapping[str, str], Iterable[str]], None]
 STACK: Final = "pulumi:pulumi:Stack"
 PROVIDER: Final = "pulumi:providers:kubernetes"
+DATABASE_KEY: Final = ("aws:kms/key:Key", "airflow-postgres-key")
+AWS_PROVIDER: Final = "pulumi:providers:aws"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 
 COMMON_SECRETS: Final = samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "dev": dev,
-    "prod": lambda: prod().with_(secrets={**COMMON_SECRETS, "databasePassword": sentinels()["databasePassword"]}),
+    "prod": lambda: prod().with_(secrets=COMMON_SECRETS),
+    "prod by IRSA and KEDA": lambda: prod().with_(
+        {
+            "podIdentity": "irsa",
+            "workerScaling": "keda",
+            "databaseSubnetIds": ["subnet-dbc00000", "subnet-dbd00000"],
+            "databaseAlarmTopicArn": "",
+            "executor": "CeleryExecutor,KubernetesExecutor",
+        }
+    ),
+    "prod with the keys of its escrow": lambda: prod().with_({"keySource": "escrow"}),
+    "external": lambda: external().with_(secrets=COMMON_SECRETS),
     "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
     "dev with a private repository": lambda: dev().with_(
         {"dagsUsername": "robot"}, {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]}
@@ -35,7 +48,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "dev with bundles": lambda: dev().with_(
         {"dagsDelivery": "git-bundle", "dagsUsername": "robot"}, {"dagsToken": sentinels()["dagsToken"]}
     ),
-    "prod with everything": lambda: prod().with_(
+    "external with everything": lambda: external().with_(
         {
             "dagsDelivery": "git-bundle",
             "executor": "CeleryExecutor,KubernetesExecutor",
@@ -48,7 +61,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "kubeconfig": "/etc/kubeconfig",
         }
     ),
-    "prod without isolation": lambda: prod().with_({"networkIsolation": "off", "taskLogs": "worker"}),
+    "external without isolation": lambda: external().with_({"networkIsolation": "off", "taskLogs": "worker"}),
 }
 
 _RECORDED: dict[str, Recorder] = {}
@@ -72,6 +85,7 @@ def program(name: str, run: Callable[..., Recorder]) -> Recorder:
 def run(record: Record, stack_config: SET_CONFIG, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
     """Runs the program with a config, as the engine gives it."""
     monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    samples.fake_aws(monkeypatch)
 
     def run(config: StackConfig, *, preview: bool = False) -> Recorder:
         stack_config(config.values, config.secret_keys)
@@ -91,27 +105,43 @@ def test_every_resource_is_under_the_platform(program: Recorder) -> None:
     components = {found.urn for found in program.every() if found.is_component}
     platform = program.one("airflow:index:AirflowPlatform")
     for resource in program.every():
-        if resource in (platform, program.one(PROVIDER)):
+        if resource is platform or resource.type in (PROVIDER, AWS_PROVIDER):
             assert resource.request.parent == f"urn:pulumi:{program.stack}::airflow::{STACK}::airflow-{program.stack}"
         else:
             assert resource.request.parent in components, resource
 
 
-def test_every_kubernetes_resource_uses_the_one_explicit_provider(program: Recorder) -> None:
-    provider = program.one(PROVIDER)
+def test_every_resource_uses_the_one_explicit_provider_of_its_kind(program: Recorder) -> None:
     assert kubernetes(program)
-    for resource in kubernetes(program):
-        assert resource.request.provider.startswith(f"{provider.urn}::"), resource
+    for resource in program.every():
+        for prefix, type_ in (("kubernetes:", PROVIDER), ("aws:", AWS_PROVIDER)):
+            if resource.type.startswith(prefix):
+                assert resource.request.provider.startswith(f"{program.one(type_).urn}::"), resource
+
+
+def test_aws_is_where_the_config_says_and_nowhere_without_it(name: str, program: Recorder) -> None:
+    if not name.startswith("prod"):
+        assert [resource for resource in program.every() if "aws" in resource.type] == []
+        return
+    inputs = program.one(AWS_PROVIDER).revealed
+    assert inputs["region"] == "eu-central-1"
+    assert json.loads(inputs["allowedAccountIds"]) == ["123456789012"], "another account's credentials are refused"
+    assert json.loads(inputs["defaultTags"])["tags"] == {"application": "airflow", "stack": "prod"}
 
 
 def test_provider_names_its_cluster(name: str, program: Recorder) -> None:
     inputs = program.one(PROVIDER).inputs
+    if name.startswith("prod"):
+        cluster = samples.eks_cluster()
+        assert inputs["context"] == inputs["clusterIdentifier"] == cluster.arn
+        assert inputs["kubeconfig"] == cluster.kubeconfig
+        return
     context = "kind-airflow" if name.startswith("dev") else "airflow-prod"
     assert inputs["context"] == context
     # By the context and not by the address, which may move: else all would be replaced.
     assert inputs["clusterIdentifier"] == context
     # Empty and not absent: the SDK would put $KUBECONFIG there, and the state would differ from machine to machine.
-    assert inputs["kubeconfig"] == ("/etc/kubeconfig" if name == "prod with everything" else "")
+    assert inputs["kubeconfig"] == ("/etc/kubeconfig" if name == "external with everything" else "")
 
 
 def test_provider_does_not_record_where_this_machine_keeps_its_kubeconfig(
@@ -163,7 +193,9 @@ def test_nothing_is_retained_aliased_or_imported_by_chance(program: Recorder) ->
     for resource in program.every():
         request = resource.request
         assert not request.importId
-        assert not request.retainOnDelete
+        # What can read a database's snapshots and a lost stack's keys outlives the stack.
+        retained = resource.name == "airflow-keys-escrow" or (resource.type, resource.name) == DATABASE_KEY
+        assert request.retainOnDelete is (retained and not resource.is_component), resource
         assert not (resource.is_component and request.aliases)
         assert not request.replaceOnChanges
         assert not list(request.transforms)
@@ -258,10 +290,14 @@ def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(name: s
         "kubernetes:core/v1:PersistentVolumeClaim",
         "random:index/randomPassword:RandomPassword",
         "random:index/randomBytes:RandomBytes",
+        "aws:rds/instance:Instance",
+        "aws:kms/key:Key",
+        "aws:s3/bucket:Bucket",
     }
     for resource in program.every():
-        # PgBouncer's own statistics user is made anew at no loss.
-        expected = name.startswith("prod") and resource.type in stateful and "stats" not in resource.name
+        # PgBouncer's own statistics user is made anew at no loss; the escrow is retained, which survives more.
+        exempt = "stats" in resource.name or resource.name == "airflow-keys-escrow"
+        expected = not name.startswith("dev") and resource.type in stateful and not exempt
         assert resource.protected is expected, resource
 
 
@@ -272,7 +308,41 @@ def test_values_pass_the_chart_s_schema(program: Recorder) -> None:
 def test_hooks_of_the_release_are_registered(program: Recorder) -> None:
     hooks = program.one(RELEASE).request.hooks
     named = {*hooks.before_create, *hooks.before_update, *hooks.on_error}
-    assert named == set(program.hooks)
+    assert named == {hook for hook in program.hooks if "escrow" not in hook}
+    escrow = [found for found in program.every("aws:secretsmanager/secret:Secret")]
+    assert {hook for found in escrow for hook in found.request.hooks.before_create} == set(program.hooks) - named
+
+
+# Keys and their escrow
+
+
+def test_nothing_uses_a_key_before_it_is_in_the_escrow(run: Callable[..., Recorder]) -> None:
+    """A stack that lost its state stops at the escrow, and has made neither Secret nor database with a second key."""
+    program = run(PROGRAMS["prod"]())
+    stored = program.one("aws:secretsmanager/secretVersion:SecretVersion").urn
+    users = [found for found in program.every("kubernetes:core/v1:Secret") if found.name.startswith("airflow-keys-")]
+    for resource in (*users, program.one("aws:rds/instance:Instance")):
+        assert stored in resource.request.dependencies, resource
+    assert len(users) == 5
+
+
+def test_escrow_holds_every_key_that_is_in_use(run: Callable[..., Recorder]) -> None:
+    program = run(PROGRAMS["prod"]())
+    stored = json.loads(program.one("aws:secretsmanager/secretVersion:SecretVersion").revealed["secretString"])
+    for role, data_key in samples.KEY_DATA.items():
+        secret = f"airflow-keys-{role.replace('_', '-')}"
+        assert program.secret_data(secret)[data_key] == stored.pop(role)
+    assert program.one("aws:rds/instance:Instance").revealed["password"] == stored.pop("database_password")
+    assert stored == {}
+
+
+def test_stack_that_lost_its_state_goes_on_with_the_keys_of_the_escrow(run: Callable[..., Recorder]) -> None:
+    program = run(PROGRAMS["prod with the keys of its escrow"]())
+    assert program.every("airflow:index:KeyEscrow") == [], "what it would write is what it has just read"
+    for role, data_key in samples.KEY_DATA.items():
+        data = program.secret_data(f"airflow-keys-{role.replace('_', '-')}")
+        assert data == {data_key: samples.ESCROWED[role]}
+    assert program.one("aws:rds/instance:Instance").revealed["password"] == samples.ESCROWED["database_password"]
 
 
 # Runs of their own
@@ -288,7 +358,7 @@ def test_preview_registers_the_same(stack: str, run: Callable[..., Recorder]) ->
     for resource in previewed.every():
         other = updated.registrations[resource.urn]
         assert resource.protected == other.protected
-        assert list(resource.request.dependencies) == list(other.request.dependencies)
+        assert set(resource.request.dependencies) == set(other.request.dependencies)
 
 
 def test_same_config_registers_the_same_twice(run: Callable[..., Recorder]) -> None:
@@ -325,7 +395,7 @@ def test_another_key_moves_its_own_secret_and_what_refers_to_it(key: str, run: C
     }
     role = {"fernetKey": "fernet-key", "apiSecretKey": "api-secret-key", "jwtSecret": "jwt-secret"}[key]
     jobs = {"airflow-database-migrate", "airflow-database-admin-user"} if key == "fernetKey" else set()
-    assert touched == {f"airflow-keys-{role}", "airflow"} | jobs
+    assert touched == {f"airflow-keys-{role}", "airflow-keys-escrow", "airflow"} | jobs
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,30 @@ import versions
 from components.airflow_platform import ContainerDatabase, ExternalDatabase
 from components.database import SslMode
 from components.executor import Executor
+from components.instance_class import max_connections
+from components.managed_database import CertificateAuthority, ManagedDatabase
 from components.network_isolation import Isolation
+from components.pod_identity import PodIdentity
+from components.rds_certificates import rds_certificates
 from components.secret import Secret
+from components.size_preset import SizePreset
+from components.task_logs import TaskLogStore
+from components.worker_autoscaling import WorkerAutoscaling
+from readers.aws import AwsChoice
 from tests import samples
-from tests.samples import StackConfig, all_secrets, dev, prod, sentinels, ssh_private_key
+from tests.samples import StackConfig, all_secrets, dev, external, prod, schema, sentinels, ssh_private_key
 
 SSH: Final = {"dagsRepository": samples.SSH_REPOSITORY}
 DEV: Final = "dev"
 PROD: Final = "prod"
+EXTERNAL: Final = "external"
+"""`prod` without AWS; see `samples.external`."""
+NO_EXTERNAL: Final = {"databaseHost": "", "databaseCidrs": [], "databasePassword": ""}
+STACKS: Final[Mapping[str, Callable[[], StackConfig]]] = {DEV: dev, PROD: prod, EXTERNAL: external}
 
 # name: (stack, plain changes, secret changes, key that is named, what the message says)
 BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
-    "no context": (DEV, {"kubeContext": ""}, {}, "kubeContext", "expected a value, found none"),
+    "no context": (DEV, {"kubeContext": ""}, {}, "kubeContext", "or airflow:eksCluster in its place, found none"),
     "context with a space at its end": (DEV, {"kubeContext": "kind "}, {}, "kubeContext", "white space"),
     "context on two lines": (DEV, {"kubeContext": "a\nb"}, {}, "kubeContext", "one line"),
     "kubeconfig on two lines": (DEV, {"kubeconfig": "a\nb"}, {}, "kubeconfig", "path"),
@@ -140,27 +152,27 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "short Redis password": (DEV, {}, {"redisPassword": "1234567"}, "redisPassword", "at least 8 bytes"),
     "Redis password in plain text": (DEV, {"redisPassword": "12345678"}, {}, "redisPassword", "encrypted"),
     "admin password on two lines": (DEV, {"adminPassword": "a\nb"}, {}, "adminPassword", "on one line"),
-    "admin password in plain text": (PROD, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
+    "admin password in plain text": (EXTERNAL, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
     "user name with a space": (DEV, {"adminUsername": "the admin"}, {}, "adminUsername", "user name"),
     "no address": (DEV, {"adminEmail": "admin"}, {}, "adminEmail", "e-mail address"),
     "kind of database": (DEV, {"database": "rds"}, {}, "database", "container, external"),
     "host with a container": (DEV, {"databaseHost": "db.test"}, {}, "databaseHost", "found one"),
     "password with a container": (DEV, {}, {"databasePassword": "secret"}, "databasePassword", "found one"),
     "networks with a container": (DEV, {"databaseCidrs": ["10.0.0.0/8"]}, {}, "databaseCidrs", "found one"),
-    "no host": (PROD, {"databaseHost": ""}, {}, "databaseHost", "found none"),
-    "host with a port": (PROD, {"databaseHost": "db.test:5432"}, {}, "databaseHost", "without port"),
+    "no host": (EXTERNAL, {"databaseHost": ""}, {}, "databaseHost", "found none"),
+    "host with a port": (EXTERNAL, {"databaseHost": "db.test:5432"}, {}, "databaseHost", "without port"),
     "port": (DEV, {"databasePort": 65536}, {}, "databasePort", "from 1 to 65535"),
     "database name": (DEV, {"databaseName": "air-flow"}, {}, "databaseName", "PostgreSQL name"),
     "database user": (DEV, {"databaseUser": "Airflow"}, {}, "databaseUser", "PostgreSQL name"),
-    "no database password": (PROD, {"databasePassword": None}, {}, "databasePassword", "found none"),
-    "database password in plain text": (PROD, {"databasePassword": "x"}, {}, "databasePassword", "disclosed"),
-    "database password on two lines": (PROD, {}, {"databasePassword": "a\r\nb"}, "databasePassword", "one line"),
-    "TLS mode": (PROD, {"databaseSslMode": "allow"}, {}, "databaseSslMode", "disable, prefer, require"),
-    "no TLS in production": (PROD, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
-    "networks with host bits": (PROD, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
-    "no networks": (PROD, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
+    "no database password": (EXTERNAL, {"databasePassword": None}, {}, "databasePassword", "found none"),
+    "database password in plain text": (EXTERNAL, {"databasePassword": "x"}, {}, "databasePassword", "disclosed"),
+    "database password on two lines": (EXTERNAL, {}, {"databasePassword": "a\r\nb"}, "databasePassword", "one line"),
+    "TLS mode": (EXTERNAL, {"databaseSslMode": "allow"}, {}, "databaseSslMode", "disable, prefer, require"),
+    "no TLS in production": (EXTERNAL, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
+    "networks with host bits": (EXTERNAL, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
+    "no networks": (EXTERNAL, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
     "container in production": (
-        PROD,
+        EXTERNAL,
         {"database": "container", "databaseHost": "", "databaseCidrs": [], "databasePassword": ""},
         {},
         "database",
@@ -170,9 +182,9 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "hasty migration": (DEV, {"migrationTimeoutSeconds": 29}, {}, "migrationTimeoutSeconds", "from 30"),
     "PgBouncer as a number": (DEV, {"pgbouncerEnabled": 1}, {}, "pgbouncerEnabled", "true or false"),
     "no PgBouncer": (DEV, {"pgbouncerReplicas": 0}, {}, "pgbouncerReplicas", "from 1 to 50"),
-    "empty pool": (DEV, {"pgbouncerPoolSize": 0}, {}, "pgbouncerPoolSize", "from 1 to 1000"),
-    "few clients": (DEV, {"pgbouncerMaxClientConnections": 9}, {}, "pgbouncerMaxClientConnections", "from 10"),
-    "place of logs": (DEV, {"taskLogs": "s3"}, {}, "taskLogs", "volume, worker"),
+    "pool too large": (DEV, {"pgbouncerPoolSize": 1001}, {}, "pgbouncerPoolSize", "from 0 to 1000"),
+    "few clients": (DEV, {"pgbouncerMaxClientConnections": 9}, {}, "pgbouncerMaxClientConnections", "10 to 100000"),
+    "place of logs": (DEV, {"taskLogs": "gcs"}, {}, "taskLogs", "volume, worker, s3"),
     "no room for logs": (DEV, {"taskLogsStorageGib": 0}, {}, "taskLogsStorageGib", "from 1"),
     "access mode": (DEV, {"taskLogsAccessMode": "RWX"}, {}, "taskLogsAccessMode", "ReadWriteMany"),
     "logs that go with their pods": (
@@ -204,18 +216,277 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         {"releaseTimeoutSeconds": 600, "taskLogs": "worker"},
         {},
         "releaseTimeoutSeconds",
-        "more than 600",
+        "more than airflow:workerGraceSeconds, 600,",
     ),
     "chart on two lines": (DEV, {"chartPath": "a\nb"}, {}, "chartPath", "path"),
     "unknown key": (DEV, {"colour": "blue"}, {}, "colour", "not a key of this project"),
     "misspelt key": (DEV, {"imageTags": "3.2.2"}, {}, "imageTags", "did you mean airflow:imageTag?"),
     "unknown secret": (DEV, {}, {"fernetkeys": "a-secret-of-nobody"}, "fernetkeys", "did you mean airflow:fernetKey?"),
     "no default": (DEV, {"imageTag": None}, {}, "imageTag", "Pulumi.yaml of this project holds the defaults"),
+    # Size and scaling
+    "size": (DEV, {"size": "huge"}, {}, "size", "none, small, medium, large"),
+    "scaling": (DEV, {"workerScaling": "auto"}, {}, "workerScaling", "fixed, keda"),
+    "KEDA without PgBouncer": (
+        EXTERNAL,
+        {"workerScaling": "keda", "pgbouncerEnabled": False},
+        {},
+        "workerScaling",
+        "through PgBouncer",
+    ),
+    "KEDA without Celery": (
+        EXTERNAL,
+        {"workerScaling": "keda", "executor": "KubernetesExecutor"},
+        {},
+        "workerScaling",
+        "no standing workers",
+    ),
+    "fewer workers at most than at least": (
+        EXTERNAL,
+        {"workerScaling": "keda", "workerReplicas": 5, "workerMaxReplicas": 4},
+        {},
+        "workerMaxReplicas",
+        "expected at least airflow:workerReplicas, 5, found 4",
+    ),
+    "no worker at most": (DEV, {"workerMaxReplicas": 0}, {}, "workerMaxReplicas", "from 1 to 1000"),
+    "namespace of KEDA": (DEV, {"kedaNamespace": "KEDA"}, {}, "kedaNamespace", "name of a namespace"),
+    "hasty worker": (DEV, {"workerGraceSeconds": 29}, {}, "workerGraceSeconds", "from 30 to 86400"),
+    "metadata for ever and a day": (
+        DEV,
+        {"metadataRetentionDays": 3651},
+        {},
+        "metadataRetentionDays",
+        "from 0 to 3650",
+    ),
+    # Where in AWS
+    "cluster with a space": (PROD, {"eksCluster": "my cluster"}, {}, "eksCluster", "an EKS cluster"),
+    "no region": (PROD, {"awsRegion": ""}, {}, "awsRegion", "beside airflow:eksCluster"),
+    "region as a zone": (PROD, {"awsRegion": "eu-central-1a"}, {}, "awsRegion", "an AWS region"),
+    "no account": (PROD, {"awsAccountId": ""}, {}, "awsAccountId", "beside airflow:eksCluster"),
+    "short account": (PROD, {"awsAccountId": "12345678901"}, {}, "awsAccountId", "12 digits"),
+    "tags as a list": (PROD, {"awsTags": ["a"]}, {}, "awsTags", "a map"),
+    "tag as a number": (PROD, {"awsTags": {"team": 7}}, {}, "awsTags", "expected texts"),
+    "region without a cluster": (DEV, {"awsRegion": "eu-central-1"}, {}, "awsRegion", "without airflow:eksCluster"),
+    "account without a cluster": (DEV, {"awsAccountId": "123456789012"}, {}, "awsAccountId", "without"),
+    "tags without a cluster": (DEV, {"awsTags": {"a": "b"}}, {}, "awsTags", "without airflow:eksCluster"),
+    "context beside an EKS cluster": (PROD, {"kubeContext": "x"}, {}, "kubeContext", "beside airflow:eksCluster"),
+    "kubeconfig beside an EKS cluster": (PROD, {"kubeconfig": "/x"}, {}, "kubeconfig", "beside airflow:eksCluster"),
+    # Keys
+    "source of keys": (DEV, {"keySource": "vault"}, {}, "keySource", "generate, escrow"),
+    "escrow without a name": (
+        PROD,
+        {"keySource": "escrow", "keyEscrow": ""},
+        {},
+        "keyEscrow",
+        "the name of the escrow",
+    ),
+    "escrow with a space": (PROD, {"keyEscrow": "my keys"}, {}, "keyEscrow", "name of a secret"),
+    "escrow outside of AWS": (EXTERNAL, {"keyEscrow": "airflow/keys"}, {}, "keyEscrow", "the escrow is in AWS"),
+    "Fernet key beside the escrow": (
+        PROD,
+        {"keySource": "escrow"},
+        {"fernetKey": sentinels()["fernetKey"]},
+        "fernetKey",
+        "with airflow:keySource escrow, which holds it",
+    ),
+    # A managed database
+    "managed without AWS": (
+        EXTERNAL,
+        {**NO_EXTERNAL, "database": "managed", "databaseIdentifier": "airflow"},
+        {},
+        "database",
+        "expected airflow:eksCluster beside it",
+    ),
+    "managed without a name": (PROD, {"databaseIdentifier": ""}, {}, "databaseIdentifier", "found none"),
+    "managed with two hyphens": (PROD, {"databaseIdentifier": "a--b"}, {}, "databaseIdentifier", "RDS identifier"),
+    "unknown class": (PROD, {"databaseInstanceClass": "db.m7g.huge"}, {}, "databaseInstanceClass", "close to it"),
+    "class of EC2": (PROD, {"databaseInstanceClass": "m7g.large"}, {}, "databaseInstanceClass", "such as db.m7g.large"),
+    "class too small for its pods": (
+        PROD,
+        {"databaseInstanceClass": "db.t4g.micro", "pgbouncerReplicas": 4},
+        {},
+        "databaseInstanceClass",
+        "connections to the database at the peak",
+    ),
+    "pool too large for its class": (
+        PROD,
+        {"pgbouncerPoolSize": 200},
+        {},
+        "pgbouncerPoolSize",
+        "expected at most 617 connections",
+    ),
+    "clients too few for its pods": (
+        PROD,
+        {"pgbouncerMaxClientConnections": 100},
+        {},
+        "pgbouncerMaxClientConnections",
+        "client connections for each pod",
+    ),
+    "version of a major one": (PROD, {"databaseEngineVersion": "18"}, {}, "databaseEngineVersion", "17.N"),
+    "no retention": (PROD, {"databaseBackupRetentionDays": 0}, {}, "databaseBackupRetentionDays", "from 7 to 35"),
+    "retention of two months": (
+        PROD,
+        {"databaseBackupRetentionDays": 60},
+        {},
+        "databaseBackupRetentionDays",
+        "7 to 35",
+    ),
+    "window in words": (PROD, {"databaseBackupWindow": "at night"}, {}, "databaseBackupWindow", "02:00-03:00"),
+    "window of a quarter": (PROD, {"databaseBackupWindow": "02:00-02:15"}, {}, "databaseBackupWindow", "30 minutes"),
+    "maintenance without a day": (
+        PROD,
+        {"databaseMaintenanceWindow": "02:00-03:00"},
+        {},
+        "databaseMaintenanceWindow",
+        "weekly",
+    ),
+    "windows that meet": (
+        PROD,
+        {"databaseMaintenanceWindow": "sun:02:30-sun:03:30"},
+        {},
+        "databaseMaintenanceWindow",
+        "apart from the daily backups",
+    ),
+    "too little to begin with": (PROD, {"databaseStorageGib": 19}, {}, "databaseStorageGib", "20 to 65536"),
+    "no room to grow": (PROD, {"databaseMaxStorageGib": 100}, {}, "databaseMaxStorageGib", "110 % of 100"),
+    "more than RDS has": (PROD, {"databaseMaxStorageGib": 65537}, {}, "databaseMaxStorageGib", "to 65536"),
+    "authority": (PROD, {"databaseCaIdentifier": "rds-ca-2019"}, {}, "databaseCaIdentifier", "rds-ca-rsa2048-g1"),
+    "one zone": (PROD, {"databaseMultiAz": False}, {}, "databaseMultiAz", "availability zone that fails"),
+    "zones in words": (PROD, {"databaseMultiAz": "yes"}, {}, "databaseMultiAz", "true or false"),
+    "hurry in words": (PROD, {"databaseApplyImmediately": "now"}, {}, "databaseApplyImmediately", "true or false"),
+    "subnet by its network": (PROD, {"databaseSubnetIds": ["10.0.0.0/24"]}, {}, "databaseSubnetIds", "IDs of subnets"),
+    "snapshot with a space": (
+        PROD,
+        {"databaseSnapshotIdentifier": "a b"},
+        {},
+        "databaseSnapshotIdentifier",
+        "a snapshot",
+    ),
+    "topic by its name": (
+        PROD,
+        {"databaseAlarmTopicArn": "alarms"},
+        {},
+        "databaseAlarmTopicArn",
+        "ARN of a standard SNS",
+    ),
+    "topic in another region": (
+        PROD,
+        {"databaseAlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms"},
+        {},
+        "databaseAlarmTopicArn",
+        "expected a topic in eu-central-1",
+    ),
+    "managed without PgBouncer": (PROD, {"pgbouncerEnabled": False}, {}, "pgbouncerEnabled", "verifies the instance's"),
+    "managed user of RDS": (PROD, {"databaseUser": "rdsadmin"}, {}, "databaseUser", "keeps for itself"),
+    "managed database of RDS": (PROD, {"databaseName": "rdsadmin"}, {}, "databaseName", "RDS makes itself"),
+    "host with a managed one": (PROD, {"databaseHost": "db.test"}, {}, "databaseHost", "with airflow:database managed"),
+    "password of a managed one": (PROD, {}, {"databasePassword": "x" * 12}, "databasePassword", "managed, found one"),
+    "identifier of an external one": (EXTERNAL, {"databaseIdentifier": "a"}, {}, "databaseIdentifier", "external"),
+    "container with the stack's keys in AWS": (
+        PROD,
+        {"database": "container", "databaseIdentifier": "", "databaseAlarmTopicArn": ""},
+        {},
+        "database",
+        "without backups",
+    ),
+    # TLS to an external database
+    "nothing to verify with": (
+        EXTERNAL,
+        {"databaseSslMode": "verify-full"},
+        {},
+        "databaseCaCertificate",
+        "authority's certificate with airflow:databaseSslMode verify-full",
+    ),
+    "authority that nobody asks": (
+        EXTERNAL,
+        {"databaseCaCertificate": rds_certificates("eu-central-1")},
+        {},
+        "databaseCaCertificate",
+        "which verifies nothing",
+    ),
+    "authority that is none": (
+        EXTERNAL,
+        {"databaseSslMode": "verify-full", "databaseCaCertificate": "my CA"},
+        {},
+        "databaseCaCertificate",
+        "CA certificates in PEM",
+    ),
+    "authority with a container": (
+        DEV,
+        {"databaseCaCertificate": rds_certificates("eu-central-1")},
+        {},
+        "databaseCaCertificate",
+        "with airflow:database container",
+    ),
+    "small external database": (
+        EXTERNAL,
+        {"databaseMaxConnections": 40},
+        {},
+        "databaseMaxConnections",
+        "connections to the database at the peak",
+    ),
+    "connections in words": (
+        EXTERNAL,
+        {"databaseMaxConnections": "many"},
+        {},
+        "databaseMaxConnections",
+        "whole number",
+    ),
+    "small external database without PgBouncer": (
+        EXTERNAL,
+        {"databaseMaxConnections": 200, "pgbouncerEnabled": False},
+        {},
+        "pgbouncerEnabled",
+        "put PgBouncer between them",
+    ),
+    # Task logs in S3
+    "S3 outside of AWS": (EXTERNAL, {"taskLogs": "s3"}, {}, "taskLogs", "the bucket is in AWS"),
+    "logs of no day": (PROD, {"taskLogsRetentionDays": 0}, {}, "taskLogsRetentionDays", "from 1 to 3650"),
+    "identity": (PROD, {"podIdentity": "keys"}, {}, "podIdentity", "eks-pod-identity, irsa"),
+    # Ingress
+    "host as a URL": (PROD, {"ingressHost": "https://airflow.test"}, {}, "ingressHost", "a host name"),
+    "host of one label": (PROD, {"ingressHost": "airflow"}, {}, "ingressHost", "a host name"),
+    "class with a capital": (PROD, {"ingressClass": "ALB"}, {}, "ingressClass", "a-z"),
+    "ALB without a certificate": (
+        PROD,
+        {"ingressCertificateArn": ""},
+        {},
+        "ingressCertificateArn",
+        "with the class alb",
+    ),
+    "certificate by its name": (PROD, {"ingressCertificateArn": "mine"}, {}, "ingressCertificateArn", "ARN of an ACM"),
+    "ALB with a Secret": (PROD, {"ingressTlsSecret": "tls"}, {}, "ingressTlsSecret", "whose certificates are in ACM"),
+    "scheme": (PROD, {"ingressScheme": "public"}, {}, "ingressScheme", "internal, internet-facing"),
+    "annotations as a list": (PROD, {"ingressAnnotations": ["a"]}, {}, "ingressAnnotations", "a map"),
+    "nginx with a certificate of ACM": (
+        PROD,
+        {"ingressClass": "nginx", "ingressTlsSecret": "tls"},
+        {},
+        "ingressCertificateArn",
+        "a class other than alb",
+    ),
+    "nginx without TLS": (
+        EXTERNAL,
+        {"ingressHost": "airflow.test.example", "ingressClass": "nginx", "uiNamespaces": ["ingress-nginx"]},
+        {},
+        "ingressTlsSecret",
+        "takes passwords",
+    ),
+    "load balancer that may not enter": (PROD, {"uiCidrs": []}, {}, "uiCidrs", "networks of the load balancer"),
+    "controller that may not enter": (
+        EXTERNAL,
+        {"ingressHost": "airflow.test.example", "ingressClass": "nginx", "ingressTlsSecret": "tls"},
+        {},
+        "uiNamespaces",
+        "namespace of the ingress controller",
+    ),
+    "network of the UI": (PROD, {"uiCidrs": ["anywhere"]}, {}, "uiCidrs", "networks"),
+    "class without a host": (DEV, {"ingressClass": "nginx"}, {}, "ingressClass", "without airflow:ingressHost"),
+    "Secret without a host": (DEV, {"ingressTlsSecret": "tls"}, {}, "ingressTlsSecret", "without airflow:ingressHost"),
 }
 
 
 def changed(stack: str, changes: Mapping[str, Any], secrets: Mapping[str, str]) -> StackConfig:
-    return (dev() if stack == DEV else prod()).with_(changes, secrets)
+    return STACKS[stack]().with_(changes, secrets)
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -235,7 +506,7 @@ def test_bad_config_is_one_problem_that_names_the_key_what_is_expected_and_the_m
 
 
 def test_there_are_enough_bad_cases() -> None:
-    assert len(BAD) >= 40
+    assert len(BAD) >= 150
     assert {case[3] for case in BAD.values()} >= set(schema()), "each key has a case"
 
 
@@ -250,7 +521,7 @@ def test_all_problems_are_listed_at_once() -> None:
 
 
 def test_every_bad_network_of_a_list_is_named() -> None:
-    problems = prod().with_({"databaseCidrs": ["10.0.0.1/8", "10.0.0.0/8", "x"]}).problems()
+    problems = external().with_({"databaseCidrs": ["10.0.0.1/8", "10.0.0.0/8", "x"]}).problems()
     assert len([problem for problem in problems if "databaseCidrs" in problem]) == 2
 
 
@@ -314,7 +585,7 @@ def test_no_error_shows_a_value_that_is_encrypted_without_need() -> None:
 
 def test_good_settings_hold_the_secrets_and_do_not_show_them() -> None:
     secrets = all_secrets(but=["dagsToken"])
-    loaded = prod().with_(secrets=secrets).parse()
+    loaded = external().with_(secrets=secrets).parse()
     assert_silent(repr(loaded) + str(loaded) + f"{loaded}", secrets)
     keys, database = loaded.platform.keys, loaded.platform.database
     assert isinstance(database, ExternalDatabase)
@@ -359,24 +630,52 @@ def test_dev_is_valid_as_committed() -> None:
     assert platform.load_examples is False
 
 
-def test_prod_lacks_its_two_secrets_and_nothing_else() -> None:
+def test_prod_lacks_its_deploy_key_and_nothing_else() -> None:
     with pytest.raises(settings.SettingsError) as error:
         settings.check(samples.ROOT, "prod")
-    missing = {problem.split(":")[1] for problem in error.value.problems}
-    assert len(error.value.problems) == 2
-    assert missing == {"databasePassword", "gitSshPrivateKey"}
-    assert all("pulumi config set --secret" in problem for problem in error.value.problems)
+    assert [problem.split(":")[1] for problem in error.value.problems] == ["gitSshPrivateKey"]
+    assert "pulumi config set --secret" in error.value.problems[0]
 
 
-def test_prod_is_valid_with_its_secrets() -> None:
-    platform = prod().parse().platform
+def test_prod_is_valid_with_its_deploy_key() -> None:
+    loaded = prod().parse()
+    platform = loaded.platform
+    assert loaded.aws == AwsChoice(
+        cluster="example",
+        region="eu-central-1",
+        account_id="123456789012",
+        tags={"application": "airflow", "stack": "prod"},
+    )
     assert platform.protect is True
     assert platform.isolation.mode is Isolation.REQUIRED
-    assert platform.pgbouncer is not None
-    assert isinstance(platform.database, ExternalDatabase)
-    assert platform.database.database.ssl_mode is SslMode.REQUIRE
-    assert platform.database.cidrs == ("10.0.32.0/20",)
+    assert isinstance(platform.database, ManagedDatabase)
+    assert platform.database.multi_az
+    assert platform.key_escrow == "airflow/prod/keys"
+    assert platform.task_logs.store is TaskLogStore.S3
+    assert platform.ingress is not None
+    scale = platform.scale
+    assert min(scale.api_server, scale.scheduler, scale.dag_processor, scale.triggerer) >= 2
     assert platform.dags.repository.scheme == "ssh"
+
+
+def test_pooler_of_prod_is_computed_within_what_its_database_accepts() -> None:
+    pooler = prod().parse().platform.pgbouncer
+    assert pooler is not None
+    assert pooler.replicas >= 2
+    # A pod more in a roll, and a second user in a rotation: four fifths of what the class has at least.
+    assert (pooler.replicas + 1) * 2 * pooler.pool_size < max_connections("db.m7g.large") * 4 // 5
+    larger = prod().with_({"apiServerReplicas": 6, "schedulerReplicas": 4}).parse().platform.pgbouncer
+    assert larger is not None
+    assert larger.max_client_connections > pooler.max_client_connections
+
+
+def test_external_database_is_verified_by_its_own_authority() -> None:
+    pem = rds_certificates("eu-central-1")
+    config = external().with_({"databaseSslMode": "verify-full", "databaseCaCertificate": pem})
+    database = config.parse().platform.database
+    assert isinstance(database, ExternalDatabase)
+    assert database.database.ssl_mode is SslMode.VERIFY_FULL
+    assert database.database.ca_certificates == pem
 
 
 def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]) -> Path:
@@ -390,7 +689,6 @@ def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]
 
 def test_encrypted_values_count_as_given_where_they_cannot_be_read(tmp_path: Path) -> None:
     def encrypt(config: dict[str, Any]) -> None:
-        config["airflow:databasePassword"] = {"secure": "v1:abc:def"}
         config["airflow:gitSshPrivateKey"] = {"secure": "v1:abc:def"}
 
     settings.check(committed(tmp_path, "prod", encrypt), "prod")
@@ -427,11 +725,6 @@ def test_stack_file_of_another_shape_is_one_clear_error(content: str, tmp_path: 
     (tmp_path / "Pulumi.qa.yaml").write_text(content)
     with pytest.raises(settings.SettingsError):
         settings.check(tmp_path, "qa")
-
-
-def schema() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load((samples.ROOT / "Pulumi.yaml").read_text())["config"]
-    return found
 
 
 def test_schema_has_type_default_and_description_of_every_key() -> None:
@@ -488,7 +781,7 @@ def test_load_reads_the_engine_s_config_and_finds_the_chart(
         return samples.CHART
 
     monkeypatch.setattr(settings, "chart_archive", find)
-    config = prod().with_({"chartPath": "/srv/chart.tgz"})
+    config = external().with_({"chartPath": "/srv/chart.tgz"})
     stack_config(config.values, config.secret_keys)
     loaded = settings.load()
     assert loaded.platform.chart == samples.CHART
@@ -563,10 +856,12 @@ def test_every_number_reaches_its_place() -> None:
         "releaseTimeoutSeconds": 7200,
         "pgbouncerReplicas": 9,
         "pgbouncerPoolSize": 11,
-        "pgbouncerMaxClientConnections": 12,
+        "pgbouncerMaxClientConnections": 1200,
         "taskLogsStorageGib": 13,
+        "workerGraceSeconds": 32,
+        "metadataRetentionDays": 33,
     }
-    platform = prod().with_(numbers).parse().platform
+    platform = external().with_(numbers).parse().platform
     scale, dags, pgbouncer = platform.scale, platform.dags, platform.pgbouncer
     assert pgbouncer is not None
     assert isinstance(platform.database, ExternalDatabase)
@@ -575,8 +870,9 @@ def test_every_number_reaches_its_place() -> None:
     assert (dags.sync_period_seconds, dags.depth) == (8, 0)
     assert platform.database.database.port == 5433
     assert (platform.migration_timeout_seconds, platform.release_timeout_seconds) == (31, 7200)
-    assert (pgbouncer.replicas, pgbouncer.pool_size, pgbouncer.max_client_connections) == (9, 11, 12)
+    assert (pgbouncer.replicas, pgbouncer.pool_size, pgbouncer.max_client_connections) == (9, 11, 1200)
     assert platform.task_logs.storage_gib == 13
+    assert (platform.worker_grace_seconds, platform.metadata_retention_days) == (32, 33)
     container = dev().with_({"databaseStorageGib": 14}).parse().platform.database
     assert isinstance(container, ContainerDatabase)
     assert container.storage_gib == 14
@@ -608,11 +904,13 @@ def test_every_text_reaches_its_place() -> None:
         "networkIsolation": "wanted",
         "egressExceptCidrs": ["10.9.0.0/16"],
         "uiNamespaces": ["ingress"],
+        "uiCidrs": ["10.3.0.0/16"],
+        "size": "large",
         "metricsNamespaces": ["monitoring"],
         "loadExamples": True,
         "chartPath": "/srv/chart.tgz",
     }
-    loaded = prod().with_(texts).parse()
+    loaded = external().with_(texts).parse()
     platform = loaded.platform
     images, dags, isolation = platform.images, platform.dags, platform.isolation
     assert isinstance(platform.database, ExternalDatabase)
@@ -633,5 +931,74 @@ def test_every_text_reaches_its_place() -> None:
     assert isolation.mode is Isolation.WANTED
     assert isolation.egress_except == ("10.9.0.0/16",)
     assert (isolation.ui_namespaces, isolation.metrics_namespaces) == (("ingress",), ("monitoring",))
+    assert isolation.ui_cidrs == ("10.3.0.0/16",)
+    assert platform.size is SizePreset.LARGE
     assert platform.load_examples is True
     assert loaded.chart_path == "/srv/chart.tgz"
+
+
+def test_everything_of_aws_reaches_its_place() -> None:
+    values = {
+        "databaseIdentifier": "a-database",
+        "databaseInstanceClass": "db.r7g.xlarge",
+        "databaseEngineVersion": "17.6",
+        "databaseName": "a_name",
+        "databaseUser": "a_user",
+        "databaseStorageGib": 200,
+        "databaseMaxStorageGib": 2000,
+        "databaseBackupRetentionDays": 35,
+        "databaseBackupWindow": "01:00-01:30",
+        "databaseMaintenanceWindow": "mon:05:00-mon:06:00",
+        "databaseCaIdentifier": "rds-ca-ecc384-g1",
+        "databaseApplyImmediately": True,
+        "databaseSnapshotIdentifier": "a-snapshot",
+        "databaseSubnetIds": ["subnet-00000001", "subnet-00000002"],
+        "taskLogsRetentionDays": 12,
+        "podIdentity": "irsa",
+        "workerScaling": "keda",
+        "workerMaxReplicas": 40,
+        "kedaNamespace": "scaling",
+        "ingressAnnotations": {"a": "b"},
+        "ingressScheme": "internet-facing",
+        "keyEscrow": "a/name",
+        "keySource": "escrow",
+    }
+    loaded = prod().with_(values).parse()
+    platform = loaded.platform
+    assert platform.database == ManagedDatabase(
+        identifier="a-database",
+        instance_class="db.r7g.xlarge",
+        engine_version="17.6",
+        name="a_name",
+        username="a_user",
+        storage_gib=200,
+        max_storage_gib=2000,
+        multi_az=True,
+        backup_retention_days=35,
+        backup_window="01:00-01:30",
+        maintenance_window="mon:05:00-mon:06:00",
+        ca_identifier=CertificateAuthority.ECC_384,
+        apply_immediately=True,
+        snapshot_identifier="a-snapshot",
+        alarm_topic_arn="arn:aws:sns:eu-central-1:123456789012:airflow-prod",
+        performance_insights_retention_days=7,
+    )
+    assert loaded.database.subnet_ids == ("subnet-00000001", "subnet-00000002")
+    assert (platform.task_logs_retention_days, platform.pod_identity) == (12, PodIdentity.IRSA)
+    assert platform.autoscaling == WorkerAutoscaling(max_workers=40, keda_namespace="scaling")
+    assert platform.ingress is not None
+    assert platform.ingress.annotations["a"] == "b"
+    assert platform.ingress.annotations["alb.ingress.kubernetes.io/scheme"] == "internet-facing"
+    assert (platform.key_escrow, loaded.key_source.value) == ("a/name", "escrow")
+
+
+def test_ingress_of_another_class_takes_a_secret_and_no_annotation_of_aws() -> None:
+    changes = {
+        "ingressHost": "airflow.example.com",
+        "ingressClass": "nginx",
+        "ingressTlsSecret": "tls",
+        "uiNamespaces": ["ingress-nginx"],
+    }
+    ingress = external().with_(changes).parse().platform.ingress
+    assert ingress is not None
+    assert (ingress.class_name, ingress.tls_secret, ingress.annotations) == ("nginx", "tls", {})

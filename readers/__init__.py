@@ -1,0 +1,1 @@
+"""Reads the parts of a stack's config, one a module: what a value must be, and what fits together."""
