@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import pulumi
 from pulumi.automation import CommandError
 
 from automation import dev
@@ -36,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Where the result is for a program, progress is not mixed into it.
     for_program = args.verb == "env" or getattr(args, "json", False)
     console = dev.Console(progress=sys.stderr if for_program else sys.stdout)
-    import settings
 
     try:
         _run(args, console)
-    except (AutomationError, settings.SettingsError) as error:
+    except (AutomationError, pulumi.RunError) as error:
+        # A RunError is one of the program's own: its settings, its chart, what AWS refuses.
         for line in str(error).splitlines():
             # A line that goes on with the one before is indented.
             print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -27,7 +27,7 @@ from automation.workspace import backend_url, is_local, keeps_passphrase, open_s
 
 DEV: Final = "dev"
 UI_PORT: Final = 8080
-_GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:")
+_GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kubernetes", "pulumi:pulumi:")
 """Types of what is in the cluster or in the state alone."""
 
 
@@ -49,11 +49,15 @@ class Console:
 
 @dataclass(frozen=True)
 class StackConfig:
-    """What a verb must know of a stack's config before the program runs. kubeconfig: None takes kubectl's own."""
+    """What a verb must know of a stack's config before the program runs. kubeconfig: None takes kubectl's own.
+
+    eks: name, region and account of an EKS cluster; the other two follow from it (see `_reached`).
+    """
 
     kube_context: str
     kubeconfig: str | None
     protect: bool
+    eks: tuple[str, str, str] | None = None
 
 
 def dev(project_dir: Path, console: Console) -> None:
@@ -100,7 +104,7 @@ def check(
     as_json: bool = False,
 ) -> None:
     """Verifies a stack. Raises NotHealthy where something failed; AutomationError."""
-    config = _config(project_dir, stack_name)
+    config = _reached(project_dir, stack_name, _config(project_dir, stack_name))
     with _opened(project_dir, stack_name, console, create=False) as (stack, _):
         _verify(
             update.stack_outputs(stack),
@@ -149,7 +153,7 @@ def env(project_dir: Path, stack_name: str, console: Console) -> None:
 def ui(project_dir: Path, stack_name: str, console: Console) -> None:
     """Forwards a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
     tools.require("kubectl")
-    config = _config(project_dir, stack_name)
+    config = _reached(project_dir, stack_name, _config(project_dir, stack_name))
     with _opened(project_dir, stack_name, console, create=False) as (stack, _):
         deployment = Deployment.of(update.stack_outputs(stack))
         _forward(deployment, config, console)
@@ -189,11 +193,29 @@ def _config(project_dir: Path, stack_name: str) -> StackConfig:
     import settings
 
     values, _ = settings.read_files(project_dir, stack_name)
+
+    def text(key: str) -> str:
+        return values.get(f"{settings.PROJECT}:{key}", "")
+
     return StackConfig(
-        kube_context=values.get(f"{settings.PROJECT}:kubeContext", ""),
-        kubeconfig=values.get(f"{settings.PROJECT}:kubeconfig") or None,
+        kube_context=text("kubeContext"),
+        kubeconfig=text("kubeconfig") or None,
         protect=values.get(f"{settings.PROJECT}:protect") != "false",
+        eks=(eks, text("awsRegion"), text("awsAccountId")) if (eks := text("eksCluster")) else None,
     )
+
+
+def _reached(project_dir: Path, stack_name: str, config: StackConfig) -> StackConfig:
+    """With the kubeconfig of its EKS cluster, written where the stack's other files are. Raises AwsError."""
+    if config.eks is None:
+        return config
+    # Imported here: a laptop's stack has nothing to ask AWS.
+    from components.eks_cluster import find_cluster
+
+    found = find_cluster(*config.eks)
+    path = Folder(project_dir).work(stack_name) / "kubeconfig"
+    write_file(path, found.kubeconfig, mode=0o600)
+    return replace(config, kube_context=found.context, kubeconfig=str(path))
 
 
 @contextmanager
@@ -241,6 +263,7 @@ def _verify(outputs: dict[str, Any], config: StackConfig, console: Console, **op
 
 
 def _destroy(project_dir: Path, stack_name: str, config: StackConfig, console: Console) -> None:
+    config = _reached(project_dir, stack_name, config)
     gone = cluster.is_gone(project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
     if not gone:
         cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)

@@ -13,6 +13,7 @@ from pulumi.automation import CommandError, OpType, Stack
 from automation.engine import Engine
 from automation.engine_error import engine_error
 from automation.errors import Interrupted
+from automation.plugins import install_plugins, plugins_of
 from automation.progress import Progress
 
 OnLine = Callable[[str], None]
@@ -105,6 +106,8 @@ def _operation(stack: Stack, engine: Engine, verb: str, on_line: OnLine) -> Iter
 
     threading.Thread(target=remind, daemon=True).start()
     try:
+        config = stack.workspace.stack_settings(stack.name).config or {}
+        install_plugins(stack.workspace, plugins_of(config), on_line)
         yield progress
     except CommandError as error:
         if engine.interrupted:

@@ -19,6 +19,7 @@ from urllib.request import url2pathname
 import yaml
 from pulumi.automation import CommandError, LocalWorkspace, Stack, StackNotFoundError
 
+from automation import plugins
 from automation.engine import Engine
 from automation.engine_error import engine_error
 from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
@@ -56,7 +57,9 @@ def open_stack(
         raise _unknown(stack, backend_url(project_dir, environ))
     work_dir = prepare_work_dir(project_dir, stack)
     backend = prepare_backend(project_dir, stack, environ)
-    workspace = LocalWorkspace(work_dir=str(work_dir), env_vars=dict(backend.env), pulumi_command=engine)
+    # What the engine would fetch by itself is more than the program uses; `update` sees to the rest.
+    environment = {**backend.env, **plugins.ENVIRONMENT}
+    workspace = LocalWorkspace(work_dir=str(work_dir), env_vars=environment, pulumi_command=engine)
     try:
         return Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
     except StackNotFoundError:

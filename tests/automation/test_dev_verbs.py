@@ -22,6 +22,8 @@ from automation import cluster, dev, update
 from automation.errors import AutomationError, ClusterUnreachable, NotHealthy, StackUnknown, ToolMissing, UpdateFailed
 from automation.update import Changes
 from automation.verification import Check, Status, Verification
+from components.aws_error import AwsError
+from tests import samples
 from tests.automation.fakes import OUTPUTS
 
 PROJECT = """\
@@ -66,6 +68,7 @@ class Bench:
         self.resources = True
         self.stacks = ["dev"]
         self.verification = Verification((Check("all", Status.PASSED, "seen"),))
+        self.verified: dict[str, Any] = {}
         self.gone = False
         self.reachable = True
         self.output = io.StringIO()
@@ -132,6 +135,7 @@ class Bench:
 
     def _verify(self, *args: Any, **kwargs: Any) -> Verification:
         self.calls.append("verify")
+        self.verified = kwargs
         return self.verification
 
     def _update(self, verb: str) -> Any:
@@ -458,3 +462,40 @@ def test_verb_is_called_with_its_stack(
     monkeypatch.setattr(dev, verb, lambda project_dir, *rest: seen.append((project_dir, *rest[:-1])))
     assert command_line.main(arguments) == 0
     assert seen == [(command_line.PROJECT_DIR, *given)]
+
+
+# A stack on EKS
+
+
+def test_eks_cluster_is_reached_by_a_kubeconfig_that_only_its_owner_reads(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file names no credential; but who reads another's files might swap the command in it."""
+    found = samples.eks_cluster()
+    asked: list[tuple[str, ...]] = []
+
+    def find(*words: str) -> Any:
+        asked.append(words)
+        return found
+
+    monkeypatch.setattr("components.eks_cluster.find_cluster", find)
+    lines = ("eksCluster: example", "awsRegion: eu-central-1", 'awsAccountId: "123456789012"')
+    stack = "config:\n" + "".join(f"  airflow:{line}\n" for line in lines)
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(stack)
+    dev.check(bench.project_dir, "dev", bench.console)
+    path = bench.project_dir / ".dev" / "dev" / "kubeconfig"
+    assert asked == [("example", "eu-central-1", "123456789012")]
+    assert path.read_text() == found.kubeconfig
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert bench.verified["kubeconfig_path"] == str(path)
+
+
+def test_refusal_of_aws_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def find(*words: str) -> Any:
+        raise AwsError("airflow:eksCluster: expected one, found none. Mend it: choose another")
+
+    monkeypatch.setattr("components.eks_cluster.find_cluster", find)
+    monkeypatch.setattr(command_line, "PROJECT_DIR", bench.project_dir)
+    (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:eksCluster: example\n")
+    assert command_line.main(["verify", "dev"]) == 1
+    assert capsys.readouterr().err == "error: airflow:eksCluster: expected one, found none. Mend it: choose another\n"

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from importlib import metadata
 
-from automation.plugins import PLUGINS, install_plugins
+import settings
+from automation.plugins import AWS, PLUGINS, install_plugins, plugins_of
+from tests import samples
 
 
-class FakeInstaller:
-    def __init__(self) -> None:
-        self.installed: list[tuple[str, str]] = []
+@dataclass
+class Plugin:
+    name: str
+    version: str | None
+
+
+@dataclass
+class FakeWorkspace:
+    there: list[Plugin] = field(default_factory=list)
+    installed: list[tuple[str, str]] = field(default_factory=list)
+
+    def list_plugins(self) -> list[Plugin]:
+        return self.there
 
     def install_plugin(self, name: str, version: str) -> None:
         self.installed.append((name, version))
 
 
 def test_plugins_have_the_versions_of_their_packages() -> None:
-    installer = FakeInstaller()
-    install_plugins(installer)
-    assert installer.installed == [(name, f"v{metadata.version(f'pulumi-{name}')}") for name in PLUGINS]
+    workspace, said = FakeWorkspace(), list[str]()
+    install_plugins(workspace, PLUGINS, said.append)
+    assert workspace.installed == [(name, f"v{metadata.version(f'pulumi-{name}')}") for name in PLUGINS]
+    assert len(said) == len(PLUGINS)
 
 
-def test_aws_is_not_fetched_for_a_laptop() -> None:
-    assert "aws" not in PLUGINS
+def test_what_is_there_in_its_version_is_not_fetched() -> None:
+    there = [Plugin("kubernetes", metadata.version("pulumi-kubernetes")), Plugin("random", "0.0.1"), Plugin("x", None)]
+    workspace = FakeWorkspace(there)
+    install_plugins(workspace, PLUGINS, lambda line: None)
+    assert [name for name, _ in workspace.installed] == ["random"]
+
+
+def test_aws_is_fetched_for_a_stack_that_is_there_and_for_no_other() -> None:
+    assert AWS not in plugins_of(settings.read_files(samples.ROOT, "dev")[0])
+    assert AWS in plugins_of(settings.read_files(samples.ROOT, "prod")[0])
