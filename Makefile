@@ -2,8 +2,9 @@
 STACK  ?= dev
 PYTHON ?= python3
 RUN    := .venv/bin/python
+IMAGE  ?= airflow:$(shell git rev-parse HEAD)
 
-.PHONY: dev up preview verify down ui test lint bench
+.PHONY: dev up preview verify down ui test lint bench image lock
 
 dev: .venv/run                  ## from a clean machine to a finished DAG run
 	$(RUN) -m automation dev
@@ -17,6 +18,10 @@ lint: .venv/test
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
 bench: .venv/run
 	$(RUN) -m benchmarks
+image:                          ## the Airflow image, as $(IMAGE); needs Docker
+	docker build --pull --tag $(IMAGE) --label org.opencontainers.image.revision=$(shell git rev-parse HEAD) image
+lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
+	$(RUN) -m image.lock
 
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
@@ -25,3 +30,8 @@ bench: .venv/run
 	$(RUN) -m pip install -q -r requirements-dev.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt
 	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@
+
+.PHONY: policy
+policy: .venv/policy            ## what the policy pack runs in: pulumi preview --policy-pack policy
+.venv/policy: .venv/run policy/requirements.txt
+	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r policy/requirements.txt && touch $@

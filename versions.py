@@ -35,3 +35,21 @@ KIND_NODE_IMAGE = "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e0
 
 The digest is the one of Kind's release notes; a tag of this image may be pushed again for another Kind.
 """
+
+# renovate: datasource=python-version depName=python
+AIRFLOW_IMAGE_PYTHON = "3.12"
+"""Python of the image in `image/`: of its base, its lock and Airflow's constraints (tested)."""
+
+AIRFLOW_CONSTRAINTS_SHA256 = "dd09ca7bc7da06f209dbc57005c38beccad9464e8d33e55598519d904e798c85"
+"""SHA-256 of `constraints-3.12.txt` of the tag `constraints-3.2.2` of apache/airflow, under which the image is locked.
+
+The official image keeps the same file as `/home/airflow/constraints.txt`.
+"""
+
+# renovate: datasource=pypi depName=uv
+UV = "0.13.0"
+"""uv that makes the lock, and that the image is built with (tested)."""
+
+# renovate: datasource=go depName=github.com/rhysd/actionlint
+ACTIONLINT = "1.7.12"
+"""actionlint that CI checks the workflows with."""

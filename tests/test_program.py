@@ -309,7 +309,7 @@ def test_hooks_of_the_release_are_registered(program: Recorder) -> None:
     hooks = program.one(RELEASE).request.hooks
     named = {*hooks.before_create, *hooks.before_update, *hooks.on_error}
     assert named == {hook for hook in program.hooks if "escrow" not in hook}
-    escrow = [found for found in program.every("aws:secretsmanager/secret:Secret")]
+    escrow = program.every("aws:secretsmanager/secret:Secret")
     assert {hook for found in escrow for hook in found.request.hooks.before_create} == set(program.hooks) - named
 
 
