@@ -340,7 +340,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 ),
                 self._child,
             )
-        return postgres.database, (postgres.instance,)
+        return postgres.database, postgres.ready
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
         """Task logs in S3, and what must be there before a pod reads or writes one."""

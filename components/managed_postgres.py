@@ -109,6 +109,8 @@ class ManagedPostgres(pulumi.ComponentResource):
     """How to connect; its password is secret."""
     instance: aws.rds.Instance
     """Available: the provider waits for it."""
+    ready: tuple[pulumi.Resource, ...]
+    """What must be there before anything connects."""
     key_arn: pulumi.Output[str]
     """The key that encrypts storage, backups, logs and Performance Insights."""
 
@@ -139,7 +141,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        aws.vpc.SecurityGroupIngressRule(
+        way_in = aws.vpc.SecurityGroupIngressRule(
             f"{name}-clients",
             description="PostgreSQL from the nodes and pods of the cluster",
             security_group_id=group.id,
@@ -257,6 +259,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             ),
         )
 
+        self.ready = (self.instance, way_in)
         self.database = Database(
             host=self.instance.address,
             port=managed.port,

@@ -326,6 +326,13 @@ def test_nothing_uses_a_key_before_it_is_in_the_escrow(run: Callable[..., Record
     assert len(users) == 5
 
 
+def test_migration_waits_for_the_database_and_for_the_way_in(run: Callable[..., Recorder]) -> None:
+    program = run(PROGRAMS["prod"]())
+    waits_for = program.one("kubernetes:batch/v1:Job", "airflow-database-migrate").request.dependencies
+    for type_ in ("aws:rds/instance:Instance", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
+        assert program.one(type_).urn in waits_for
+
+
 def test_escrow_holds_every_key_that_is_in_use(run: Callable[..., Recorder]) -> None:
     program = run(PROGRAMS["prod"]())
     stored = json.loads(program.one("aws:secretsmanager/secretVersion:SecretVersion").revealed["secretString"])
