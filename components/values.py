@@ -46,9 +46,15 @@ _START_UP_FAILURES: Final = 30
 """Times ten seconds until a start counts as failed. The chart's 6 restarts a component on a busy laptop for ever."""
 _STALE_WORKTREE_SECONDS: Final = 600
 """git-sync keeps a replaced tree this long: a task that is importing from it does not lose its files."""
-_MAX_FAILED_HEARTBEATS: Final = 30
-"""A task outlives the database's failover (60 to 120 s): each failure in a row takes 5 s and more, and the default of 3
-kills it after 15. Past 300 s the scheduler gives the task up anyway (`task_instance_heartbeat_timeout`)."""
+_API_RETRIES: Final = 12
+"""Attempts of a task's every request to the API server, so that it outlives a failover of the database (60 to 120 s).
+
+The waits between them are random, up to 2, 4, 8 … 64, then 90 s (task-sdk 1.2.2, sdk/api/client.py): 250 s on average.
+The default of 5 ends after 10 to 30 s: seen on a cluster, a task that began while the database was away failed.
+"""
+_MAX_FAILED_HEARTBEATS: Final = 2
+"""A heartbeat is such a request: one that fails has lasted so long. The scheduler gives a task up after 300 s without
+one (`task_instance_heartbeat_timeout`), and a worker that is cut off must not go on with it for long after that."""
 _OLD_REVISIONS: Final = 3
 """Old ReplicaSets that are kept to look at; Helm makes its own for a rollback."""
 
@@ -440,7 +446,10 @@ def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
         if parallelism is not None:
             config["celery"]["sync_parallelism"] = str(parallelism)
     if inputs.size is not SizePreset.NONE:
-        config["workers"] = {"max_failed_heartbeats": str(_MAX_FAILED_HEARTBEATS)}
+        config["workers"] = {
+            "execution_api_retries": str(_API_RETRIES),
+            "max_failed_heartbeats": str(_MAX_FAILED_HEARTBEATS),
+        }
     return {"config": config}
 
 

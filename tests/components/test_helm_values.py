@@ -31,6 +31,7 @@ TUNABLE: Final = {
     "config.celery.sync_parallelism",
     "config.dag_processor.refresh_interval",
     "config.logging.delete_local_logs",
+    "config.workers.execution_api_retries",
     "config.workers.max_failed_heartbeats",
     "databaseCleanup.args",
     "databaseCleanup.batchSize",
