@@ -162,10 +162,11 @@ class AirflowPlatform(pulumi.ComponentResource):
         )
         self._namespace = namespace.metadata.name
         self._images = self._with_credentials(args.images)
+        # What the release comes after, and so goes before: while a pod runs, none of it is missing.
+        around: list[pulumi.Resource] = []
         if args.isolation.mode is not Isolation.OFF:
-            NetworkIsolation(
-                f"{name}-isolation", NetworkIsolationArgs(namespace=self._namespace, rules=self._rules()), self._child
-            )
+            isolation_args = NetworkIsolationArgs(namespace=self._namespace, rules=self._rules())
+            around += NetworkIsolation(f"{name}-isolation", isolation_args, self._child).policies
         keys = AirflowKeys(
             f"{name}-keys",
             AirflowKeysArgs(
@@ -206,11 +207,10 @@ class AirflowPlatform(pulumi.ComponentResource):
             self._child,
         )
         if args.executor.kubernetes:
-            TaskPodAccess(
-                f"{name}-task-pods",
-                TaskPodAccessArgs(namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT),
-                self._child,
+            access_args = TaskPodAccessArgs(
+                namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
             )
+            around.append(TaskPodAccess(f"{name}-task-pods", access_args, self._child).binding)
         remote_logs, log_access = self._remote_logs()
         release = AirflowRelease(
             name,
@@ -223,7 +223,8 @@ class AirflowPlatform(pulumi.ComponentResource):
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
                 # The Job itself, not its component: a component stands for the children known so far.
-                after=(migration.migration, *log_access),
+                after=(migration.migration, *around, *log_access),
+                protect=args.protect,
             ),
             self._child,
         )

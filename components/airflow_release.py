@@ -39,7 +39,8 @@ class AirflowReleaseArgs:
     helm_values: the user's own values, checked by `helm_values.problems`.
     timeout_seconds: for all pods to become ready; longer than a worker's warm shutdown (600 s).
     kubeconfig, kube_context: the cluster of the provider, for the repair of Helm's record.
-    after: what must have succeeded before any pod changes.
+    protect: refuse to delete the release, and with it whatever it depends on.
+    after: what must be there, or have succeeded, before any pod changes.
     """
 
     namespace: pulumi.Input[str]
@@ -49,6 +50,7 @@ class AirflowReleaseArgs:
     timeout_seconds: int
     kubeconfig: str | None
     kube_context: str
+    protect: bool = False
     after: tuple[pulumi.Resource, ...] = ()
 
 
@@ -58,7 +60,8 @@ class AirflowRelease(pulumi.ComponentResource):
     Raises: nothing of its own. The update fails when a pod is not ready in time, and names it; and when a release of
     this name is there that another stack or person installed.
     Replaces: nothing; the release is upgraded in place, and each object rolls as its kind does.
-    Survives a destroy: the volumes of Redis and of workers that keep their own logs, until the namespace goes.
+    Survives a destroy: with `protect`, everything, because the destroy stops here; else the volumes of Redis and of
+    workers that keep their own logs, until the namespace goes.
     """
 
     release: k8s.helm.v3.Release
@@ -104,6 +107,8 @@ class AirflowRelease(pulumi.ComponentResource):
             max_history=_MAX_HISTORY,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                # A destroy deletes what nothing depends on first: it must stop here, and not when all pods are gone.
+                protect=args.protect,
                 depends_on=args.after,
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=f"{args.timeout_seconds + 60}s", update=f"{args.timeout_seconds + 60}s"

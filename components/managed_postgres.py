@@ -255,6 +255,8 @@ class ManagedPostgres(pulumi.ComponentResource):
                 depends_on=[monitoring_policy, *logs, *args.after],
                 # A snapshot is where an instance comes from, not what it is: with the key taken out it stays.
                 ignore_changes=["snapshotIdentifier"],
+                # RDS would rename it in place, `protect` or not: whoever names another means another instance.
+                replace_on_changes=["identifier"],
                 custom_timeouts=_TIMEOUTS,
             ),
         )

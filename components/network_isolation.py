@@ -45,13 +45,18 @@ class NetworkIsolation(pulumi.ComponentResource):
     Raises: nothing of its own. Replaces: nothing; rules change in place. Survives a destroy: nothing.
     """
 
+    policies: tuple[k8s.networking.v1.NetworkPolicy, ...]
+    """All of them: what runs in the namespace comes after, and goes before."""
+
     def __init__(self, name: str, args: NetworkIsolationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        for role, spec in network_policies(args.rules).items():
+        self.policies = tuple(
             k8s.networking.v1.NetworkPolicy(
                 f"{name}-{role}",
                 metadata=object_metadata(args.namespace),
                 spec=spec,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            for role, spec in network_policies(args.rules).items()
+        )
         self.register_outputs({})

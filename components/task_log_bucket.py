@@ -93,7 +93,7 @@ class TaskLogBucket(pulumi.ComponentResource):
         )
         # After the key: where a destroy stops at a bucket with logs, the key that reads them must still be there.
         bucket = aws.s3.Bucket(name, force_destroy=False, tags=tags, opts=_after(kept, key))
-        encryption = _configure(name, bucket, key.arn, args.retention_days, child)
+        configured = _configure(name, bucket, key.arn, args.retention_days, child)
 
         role = aws.iam.Role(
             name,
@@ -129,7 +129,7 @@ class TaskLogBucket(pulumi.ComponentResource):
         self.bucket = bucket.bucket
         self.role_arn = role.arn
         self.folder = pulumi.Output.concat("s3://", self.bucket, "/", FOLDER)
-        self.ready = (encryption, policy, *associations)
+        self.ready = (*configured, policy, *associations)
         self.register_outputs({"bucket": self.bucket, "role_arn": self.role_arn, "folder": self.folder})
 
 
@@ -139,8 +139,8 @@ def _configure(
     key_arn: pulumi.Output[str],
     retention_days: int,
     child: pulumi.ResourceOptions,
-) -> pulumi.Resource:
-    """All that S3 keeps beside the bucket itself. Returns what decides how the first log is encrypted."""
+) -> tuple[pulumi.Resource, ...]:
+    """All that S3 keeps beside the bucket itself; no log is written before it is so."""
     private = aws.s3.BucketPublicAccessBlock(
         name,
         bucket=bucket.bucket,
@@ -157,7 +157,7 @@ def _configure(
         rule={"object_ownership": "BucketOwnerEnforced"},
         opts=_after(child, private),
     )
-    aws.s3.BucketPolicy(
+    policy = aws.s3.BucketPolicy(
         name,
         bucket=bucket.bucket,
         policy=bucket.arn.apply(lambda arn: json.dumps(bucket_policy(arn))),
@@ -169,7 +169,7 @@ def _configure(
         versioning_configuration={"status": "Enabled"},
         opts=child,
     )
-    aws.s3.BucketLifecycleConfiguration(
+    lifecycle = aws.s3.BucketLifecycleConfiguration(
         name,
         bucket=bucket.bucket,
         rules=[
@@ -186,7 +186,7 @@ def _configure(
         # A rule for noncurrent versions means something only where there are versions.
         opts=_after(child, versioning),
     )
-    return aws.s3.BucketServerSideEncryptionConfiguration(
+    encryption = aws.s3.BucketServerSideEncryptionConfiguration(
         name,
         bucket=bucket.bucket,
         rules=[
@@ -198,6 +198,7 @@ def _configure(
         ],
         opts=child,
     )
+    return private, owned, policy, versioning, lifecycle, encryption
 
 
 def _after(opts: pulumi.ResourceOptions, resource: pulumi.Resource) -> pulumi.ResourceOptions:

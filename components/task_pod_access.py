@@ -37,12 +37,15 @@ class TaskPodAccess(pulumi.ComponentResource):
     Raises: nothing of its own. Replaces: nothing. Survives a destroy: nothing.
     """
 
+    binding: k8s.rbac.v1.RoleBinding
+    """What gives the right."""
+
     def __init__(self, name: str, args: TaskPodAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         metadata = object_metadata(args.namespace)
         role = k8s.rbac.v1.Role(name, metadata=metadata, rules=RULES, opts=child)
-        k8s.rbac.v1.RoleBinding(
+        self.binding = k8s.rbac.v1.RoleBinding(
             name,
             metadata=metadata,
             role_ref=k8s.rbac.v1.RoleRefArgs(

@@ -197,7 +197,9 @@ def test_nothing_is_retained_aliased_or_imported_by_chance(program: Recorder) ->
         retained = resource.name == "airflow-keys-escrow" or (resource.type, resource.name) == DATABASE_KEY
         assert request.retainOnDelete is (retained and not resource.is_component), resource
         assert not (resource.is_component and request.aliases)
-        assert not request.replaceOnChanges
+        # Another name of a database is another database; RDS would rename the one that is there.
+        renamed = resource.type == "aws:rds/instance:Instance"
+        assert list(request.replaceOnChanges) == (["identifier"] if renamed else [])
         assert not list(request.transforms)
 
 
@@ -293,6 +295,7 @@ def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(name: s
         "aws:rds/instance:Instance",
         "aws:kms/key:Key",
         "aws:s3/bucket:Bucket",
+        "kubernetes:helm.sh/v3:Release",  # where a destroy stops before it has deleted what the rest needs
     }
     for resource in program.every():
         # PgBouncer's own statistics user is made anew at no loss; the escrow is retained, which survives more.
@@ -331,6 +334,44 @@ def test_migration_waits_for_the_database_and_for_the_way_in(run: Callable[..., 
     waits_for = program.one("kubernetes:batch/v1:Job", "airflow-database-migrate").request.dependencies
     for type_ in ("aws:rds/instance:Instance", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
         assert program.one(type_).urn in waits_for
+
+
+def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, program: Recorder) -> None:
+    """A destroy begins with what nothing depends on; in a protected stack it stops at the release, and leaves all that
+
+    the release depends on. Policies that went first would leave pods running without isolation.
+    """
+    before: dict[str, set[str]] = {found.urn: set(found.request.dependencies) for found in program.every()}
+    reached: set[str] = set()
+    waiting = [program.one(RELEASE).urn]
+    while waiting:
+        urn = waiting.pop()
+        if urn not in reached:
+            reached.add(urn)
+            waiting += before.get(urn, ())
+    # A generated value that a given one stands in front of is used by nothing, and protected where it matters.
+    kept = {
+        found.urn
+        for found in program.every()
+        if found.is_component or found.protected or found.type.startswith("random:")
+    }
+    spared = {found.urn for found in program.every()} - reached - kept
+    types = {program.registrations[urn].type for urn in spared}
+    allowed = {
+        "kubernetes:batch/v1:Job",  # of the admin user: it has done its work
+        "kubernetes:keda.sh/v1alpha1:ScaledObject",
+        "kubernetes:keda.sh/v1alpha1:TriggerAuthentication",
+        "kubernetes:core/v1:Secret",  # of these three; made again of what the state has
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:kms/alias:Alias",
+        PROVIDER,
+        AWS_PROVIDER,
+    }
+    assert types <= allowed, types - allowed
+    assert {program.registrations[urn].name for urn in spared if "core/v1:Secret" in urn} <= {
+        "airflow-worker-scaler-connection",
+        "airflow-keys-admin-password",
+    }
 
 
 def test_escrow_holds_every_key_that_is_in_use(run: Callable[..., Recorder]) -> None:

@@ -32,6 +32,7 @@ POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
 PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
+CONFIGURED: Final = sorted([ENCRYPTION, LIFECYCLE, POLICY, PUBLIC_ACCESS, OWNERSHIP, VERSIONING])
 
 ACCOUNTS: Final = ("airflow-worker", "airflow-triggerer")
 
@@ -214,8 +215,8 @@ def test_folder_is_where_the_role_may_write(record: Record) -> None:
 @pytest.mark.parametrize(
     ("identity", "types"),
     [
-        (PodIdentity.EKS_POD_IDENTITY, [ASSOCIATION, ASSOCIATION, ROLE_POLICY, ENCRYPTION]),
-        (PodIdentity.IRSA, [ROLE_POLICY, ENCRYPTION]),
+        (PodIdentity.EKS_POD_IDENTITY, [ASSOCIATION, ASSOCIATION, ROLE_POLICY, *CONFIGURED]),
+        (PodIdentity.IRSA, [ROLE_POLICY, *CONFIGURED]),
     ],
 )
 def test_what_waits_for_it_has_credentials_that_are_good_for_something(
