@@ -16,6 +16,7 @@ test: .venv/test                ## all tests; those that need an engine or a clu
 	$(RUN) -m pytest
 lint: .venv/test
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
+	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy passes hidden folders over
 bench: .venv/run
 	$(RUN) -m benchmarks
 image:                          ## the Airflow image, as $(IMAGE); needs Docker

@@ -371,6 +371,7 @@ def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, program: Re
     assert {program.registrations[urn].name for urn in spared if "core/v1:Secret" in urn} <= {
         "airflow-worker-scaler-connection",
         "airflow-keys-admin-password",
+        "airflow-keys-redis-password",  # without Celery nothing uses it
     }
 
 

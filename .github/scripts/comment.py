@@ -1,0 +1,131 @@
+"""The one comment of a pull request: found by a hidden mark and brought up to date, else made.
+
+`comment.py FOLDER` puts `plan.md`, then each `preview-STACK.md` of the folder, into it. It runs from the base branch,
+never from the pull request's own code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rest import Api, RestError
+
+MARK: Final = "<!-- airflow-preview: this comment is brought up to date by .github/scripts/comment.py -->"
+AUTHOR: Final = "github-actions[bot]"
+"""A mark alone proves nothing: anybody can write one."""
+
+LIMIT: Final = 65536
+"""Characters of a comment (GitHub: "Body is too long (maximum is 65536 characters)"). Counted here in bytes: fewer."""
+
+MISSING: Final = "The plan was not made: see the run for the reason.\n"
+
+
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="with plan.md and preview-STACK.md")
+    args = parser.parse_args(arguments)
+    number = _event(environ)["pull_request"]["number"]
+    try:
+        print(upsert(Api.of(environ), number, body(parts(args.folder), run_link(environ))))
+    except RestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parts(folder: Path) -> list[str]:
+    """Markdown of the report and of each preview, in this order."""
+    plan = folder / "plan.md"
+    files = sorted(folder.glob("preview-*.md"))
+    return [_read(plan) if plan.is_file() else MISSING, *map(_read, files)]
+
+
+def run_link(environ: Mapping[str, str]) -> str:
+    """Where the run keeps the whole report."""
+    server, repository, run = (environ[f"GITHUB_{name}"] for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    return f"{server}/{repository}/actions/runs/{run}#artifacts"
+
+
+def body(markdown: Sequence[str], link: str) -> str:
+    """The comment: mark, report, where the whole of it is."""
+    end = f"\n\n<sub>[Whole report and log]({link})</sub>\n"
+    text = "\n\n".join(part.strip() for part in markdown if part.strip())
+    return f"{MARK}\n{shortened(text, LIMIT - len(f'{MARK}{end}'.encode()) - 1)}{end}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut after a line where it has more bytes than this; what the cut leaves open is closed."""
+    if len(text.encode()) <= limit:
+        return text
+    end = "\n\n**Shortened: GitHub takes no longer comment.**"
+    room = limit - len(end.encode())
+    kept: list[str] = []
+    size = 0
+    for line in text.split("\n"):
+        size += len(line.encode()) + 1
+        if size + len(_closing([*kept, line]).encode()) > room:
+            break
+        kept.append(line)
+    return "\n".join(kept) + _closing(kept) + end
+
+
+def _closing(lines: Sequence[str]) -> str:
+    """What ends an open code block, and `<details>` that are open around it."""
+    fence, details = "", 0
+    for line in lines:
+        found = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if found and not fence:
+            fence = found[1]
+        elif found and fence and found[1].startswith(fence) and not line.strip(" `~"):
+            fence = ""
+        elif not fence:
+            details += line.count("<details") - line.count("</details>")
+    return (f"\n{fence}" if fence else "") + "\n\n</details>" * max(details, 0)
+
+
+def upsert(api: Api, number: int, text: str) -> str:
+    """Brings the comment up to date, or makes it; its address. Raises RestError."""
+    own = own_comment(api, number)
+    if own is None:
+        made = api.call("POST", f"/issues/{number}/comments", {"body": text})
+    else:
+        made = api.call("PATCH", f"/issues/comments/{own}", {"body": text})
+    return str(made["html_url"])
+
+
+def own_comment(api: Api, number: int) -> int | None:
+    """Id of the first comment that has the mark and is ours."""
+    for found in api.pages(f"/issues/{number}/comments"):
+        if (found.get("user") or {}).get("login") == AUTHOR and str(found.get("body")).startswith(MARK):
+            return int(found["id"])
+    return None
+
+
+def fenced(text: str) -> str:
+    """Text that Markdown shows as it is, whatever it holds: no link, no mention, no picture.
+
+    The fence is longer than any run of backticks inside. Control characters are left out.
+    """
+    plain = "".join(sign for sign in text if sign in "\n\t" or sign.isprintable())
+    longest = max((len(run) for run in re.findall("`+", plain)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{plain.rstrip()}\n{fence}"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _event(environ: Mapping[str, str]) -> Any:
+    return json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""`move_image_tag.py STACK TAG`: sets `airflow:imageTag` of a stack, and changes no other byte of its file.
+
+The value alone is replaced where it stands, so comments, order and layout stay. It is written in quotes: a commit such
+as 1234567e89 would else be read as a number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ROOT: Final = Path(__file__).parents[2]
+KEY: Final = "airflow:imageTag"
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""github.com/opencontainers/distribution-spec: a tag."""
+
+
+class CannotMove(Exception):  # noqa: N818 - says what is the matter
+    """The file is not one in which this script may move the tag; the text says how to mend it."""
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack")
+    parser.add_argument("tag")
+    args = parser.parse_args(arguments)
+    path = root / f"Pulumi.{args.stack}.yaml"
+    try:
+        before = path.read_bytes()
+        after = moved(before.decode("utf-8"), args.tag).encode("utf-8")
+    except (CannotMove, OSError, UnicodeDecodeError) as error:
+        print(f"error: {path.name}: {error}", file=sys.stderr)
+        return 1
+    if after == before:
+        print(f"{path.name}: {KEY} is {args.tag} already")
+        return 0
+    path.write_bytes(after)
+    print(f"{path.name}: {KEY} is now {args.tag}")
+    return 0
+
+
+def moved(text: str, tag: str) -> str:
+    """The file's text with another tag. Raises CannotMove."""
+    if not _TAG.fullmatch(tag) or tag == "latest":
+        raise CannotMove(f"expected a tag that stays on one image, found {tag!r}")
+    values = _config(text)
+    if KEY not in values or "airflow:imageRepository" not in values:
+        raise CannotMove(
+            f"expected airflow:imageRepository and {KEY} under config, found one or none. "
+            "Mend it: set both once (docs/image.md)"
+        )
+    if values.get("airflow:imageDigest"):
+        raise CannotMove("airflow:imageDigest is set and wins over the tag. Mend it: remove it, or move both by hand")
+    if str(values[KEY]) == tag and isinstance(values[KEY], str):
+        return text
+    start, end = _place(text)
+    result = f'{text[:start]}"{tag}"{text[end:]}'
+    # Whatever the layout was: nothing but this value may be another one, and nothing but its line may differ.
+    try:
+        same = _config(result) == {**values, KEY: tag} and _others(result) == _others(text)
+    except CannotMove:
+        same = False
+    if not same or result.count("\n") != text.count("\n"):
+        raise CannotMove(f"expected {KEY} as a plain value on one line of its own. Mend it: write it so")
+    return result
+
+
+def _place(text: str) -> tuple[int, int]:
+    """Where the value begins and ends."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert root is not None
+    config = next(value for key, value in root.value if key.value == "config")
+    found = [(key, value) for key, value in config.value if key.value == KEY]
+    if len(found) != 1:
+        raise CannotMove(f"expected {KEY} once, found it {len(found)} times")
+    key, value = found[0]
+    if not isinstance(value, yaml.ScalarNode) or value.start_mark.index < key.end_mark.index:
+        raise CannotMove(f"expected {KEY} as a plain value, found a map, a list or an alias")
+    start, end = value.start_mark, value.end_mark
+    if text[start.index] in "&!":
+        raise CannotMove(f"expected {KEY} as a plain value, found an anchor or a type")
+    if start.line != end.line or start.line != key.start_mark.line:
+        raise CannotMove(f"expected {KEY} and its value on one line")
+    return start.index, end.index
+
+
+def _config(text: str) -> dict[str, Any]:
+    content = _load(text)
+    if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
+        raise CannotMove("expected a map with config, found something else")
+    return dict(content["config"])
+
+
+def _others(text: str) -> dict[str, Any]:
+    return {key: value for key, value in _load(text).items() if key != "config"}
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise CannotMove(f"cannot be read as YAML{f', line {mark.line + 1}' if mark else ''}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

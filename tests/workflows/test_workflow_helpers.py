@@ -1,0 +1,181 @@
+"""The small scripts: which stacks there are, the engine's preview as Markdown, tools on PATH."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import versions
+from tests.samples import ROOT
+from tests.workflows.conftest import load
+
+stacks: Final = load("stacks")
+engine_preview: Final = load("engine_preview")
+install: Final = load("install_go_tools")
+
+
+# Which stacks there are
+
+
+def outputs(root: Path, tmp_path: Path) -> dict[str, str]:
+    file = tmp_path / "output"
+    assert stacks.main(root, {"GITHUB_OUTPUT": str(file)}) == 0
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def test_matrix_is_of_the_committed_files(tmp_path: Path) -> None:
+    found = outputs(ROOT, tmp_path)
+    assert json.loads(found["all"]) == ["dev", "prod"]
+    assert json.loads(found["deployable"]) == ["prod"]
+    assert found["report"] == "dev,prod"
+
+
+def test_stack_is_deployable_by_its_cluster_and_not_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+    (tmp_path / "Pulumi.b.yaml").write_text('config:\n  "airflow:eksCluster": x\n')
+    (tmp_path / "Pulumi.a.yaml").write_text("config:\n  # airflow:eksCluster: x\n  airflow:size: small\n")
+    (tmp_path / "Pulumi.c.yaml").write_text("config:\n  airflow:eksCluster: # none yet\n")
+    found = outputs(tmp_path, tmp_path)
+    assert json.loads(found["deployable"]) == ["b"]
+    assert json.loads(found["all"]) == ["a", "b", "c"]
+
+
+def test_name_that_would_be_more_than_a_word_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Pulumi.$(touch x).yaml").write_text("config: {}\n")
+    assert stacks.main(tmp_path, {"GITHUB_OUTPUT": str(tmp_path / "output")}) == 1
+    assert "expected Pulumi.STACK.yaml" in capsys.readouterr().err
+    assert not (tmp_path / "output").exists()
+
+
+# The engine's preview
+
+PROGRAM: Final = """
+import pathlib, sys
+print("would update Release airflow <b>")
+print("preview of prod: 1 update", file=sys.stderr)
+if "--save-plan" in sys.argv:
+    pathlib.Path(sys.argv[sys.argv.index("--save-plan") + 1]).write_text("plan of " + sys.argv[2])
+    assert pathlib.Path(sys.argv[sys.argv.index("--save-plan") + 1]).is_absolute()
+sys.exit({code})
+"""
+
+
+@pytest.fixture
+def automation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an `automation` of its own; `code` says how it ends."""
+    (tmp_path / "automation").mkdir()
+    (tmp_path / "automation" / "__init__.py").touch()
+    (tmp_path / "automation" / "__main__.py").write_text(PROGRAM.format(code=2))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def preview(folder: Path, *words: str) -> int:
+    environ = {"GITHUB_STEP_SUMMARY": str(folder.parent / "summary"), "GITHUB_OUTPUT": str(folder.parent / "output")}
+    code: int = engine_preview.main(["prod", str(folder), *words], environ)
+    return code
+
+
+def ends_with(automation: Path, code: int) -> None:
+    (automation / "automation" / "__main__.py").write_text(PROGRAM.format(code=code))
+
+
+def test_preview_is_in_the_log_the_comment_and_the_summary(
+    automation: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = automation / "out"
+    assert preview(folder) == 0
+    markdown = (folder / "preview-prod.md").read_text()
+    assert "would update Release airflow <b>" in markdown
+    assert "preview of prod: 1 update" in markdown
+    assert "<details><summary>" in markdown
+    assert (automation / "summary").read_text() == markdown
+    assert "would update Release" in capsys.readouterr().out
+    assert not list(folder.glob("*.plan"))
+
+
+def test_plan_is_written_beside_it(automation: Path) -> None:
+    assert preview(Path("out"), "--plan") == 0
+    assert (automation / "out" / "prod.plan").read_text() == "plan of prod"
+
+
+@pytest.mark.parametrize(("code", "changes"), [(0, "false"), (2, "true")])
+def test_step_says_whether_there_is_something_to_approve(automation: Path, code: int, changes: str) -> None:
+    ends_with(automation, code)
+    assert preview(automation / "out") == 0
+    assert (automation / "output").read_text() == f"changes={changes}\n"
+
+
+def test_preview_that_fails_fails_the_step_and_is_shown_opened(automation: Path) -> None:
+    ends_with(automation, 1)
+    assert preview(automation / "out") == 1
+    markdown = (automation / "out" / "preview-prod.md").read_text()
+    assert "<details open>" in markdown
+    assert "failed" in markdown
+    assert (automation / "output").read_text() == "changes=false\n"
+
+
+# Tools
+
+GO: Final = """#!{python}
+import os, pathlib, sys
+folder = pathlib.Path(os.environ["GOBIN"])
+folder.mkdir(exist_ok=True)
+(folder / "said").open("a").write(" ".join(sys.argv[1:]) + "\\n")
+sys.exit({code})
+"""
+
+
+def go(tmp_path: Path, *names: str, code: int = 0) -> int:
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    command = tmp_path / "bin" / "go"
+    command.write_text(GO.format(python=sys.executable, code=code))
+    command.chmod(0o755)
+    environ = {**os.environ, "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
+    result: int = install.main(names, environ)
+    return result
+
+
+@pytest.fixture(autouse=True)
+def path_of_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_tools_are_those_of_versions_and_are_put_on_path(tmp_path: Path) -> None:
+    assert go(tmp_path, "kind", "actionlint") == 0
+    folder = tmp_path / "go-tools"
+    assert (folder / "said").read_text().splitlines() == [
+        f"install sigs.k8s.io/kind@v{versions.KIND}",
+        f"install github.com/rhysd/actionlint/cmd/actionlint@v{versions.ACTIONLINT}",
+    ]
+    assert (tmp_path / "path").read_text() == f"{folder}\n"
+
+
+def test_tool_that_does_not_build_fails_the_step(tmp_path: Path) -> None:
+    assert go(tmp_path, "kind", code=2) == 2
+    assert not (tmp_path / "path").exists()
+
+
+# Renovate
+
+
+def test_renovate_finds_every_pin_that_says_where_newer_ones_are() -> None:
+    managers = json.loads((ROOT / ".github" / "renovate.json").read_text())["customManagers"]
+    patterns = [pattern.replace("(?<", "(?P<") for manager in managers for pattern in manager["matchStrings"]]
+    text = (ROOT / "versions.py").read_text()
+    marks = re.findall(r"^# renovate: .* depName=(\S+)", text, re.MULTILINE)
+    found = [match for pattern in patterns for match in re.finditer(pattern, text)]
+    assert sorted(match["depName"] for match in found) == sorted(marks)
+    node = versions.KIND_NODE_IMAGE.partition(":")[2].partition("@")[0]
+    assert {match["currentValue"] for match in found} >= {versions.AIRFLOW, versions.KIND, node}
+
+
+def test_renovate_leaves_the_image_s_lock_to_make_lock() -> None:
+    rules = json.loads((ROOT / ".github" / "renovate.json").read_text())["packageRules"]
+    assert [rule["enabled"] for rule in rules if "image/pyproject.toml" in rule.get("matchFileNames", ())] == [False]
