@@ -221,6 +221,7 @@ def _policies() -> Iterator[Mapping[str, Any]]:
                 egress_except=(),
                 ui_namespaces=(),
                 metrics_namespaces=(),
+                database_cleanup=True,
             )
         )
 
