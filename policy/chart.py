@@ -1,0 +1,115 @@
+"""Helm releases among the resources, and what values mean to the Airflow chart that this repository pins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.chart_defaults import chart_values
+from components.merge import merged
+from policy.model import UNKNOWN, Resource
+from policy.paths import get
+
+_RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+_AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"
+_AIRFLOW_CHART: Final = re.compile(r"(^|/)airflow(-\d[^/]*)?$")
+
+CELERY_WORKERS: Final = "workers.celery"
+GIT_SYNC: Final = "dags.gitSync"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A part of the chart that runs. path: of its values. replicas: pods; 1 of what cannot have several."""
+
+    path: str
+    replicas: int = 1
+
+
+def release_values(resource: Resource) -> Any:
+    """Values of any Helm release as they are given; None for another resource."""
+    return resource.inputs.get("values") or {} if resource.type == _RELEASE else None
+
+
+def airflow_values(resource: Resource) -> dict[str, Any] | None:
+    """Values of a release of the Airflow chart with the chart's own below them: what the templates see.
+
+    None for anything else, and where the values are not known at all.
+    """
+    given = release_values(resource)
+    if not isinstance(given, Mapping) or not _is_airflow(resource):
+        return None
+    return merged(chart_values(), given)
+
+
+def _is_airflow(resource: Resource) -> bool:
+    chart = resource.inputs.get("chart")
+    return resource.under(_AIRFLOW_RELEASE) or (isinstance(chart, str) and bool(_AIRFLOW_CHART.search(chart)))
+
+
+def component_value(values: Mapping[str, Any], component: str, key: str) -> Any:
+    """A value of a component as the chart takes it: what Celery's workers lack is looked for in `workers`."""
+    found = get(values, f"{component}.{key}")
+    if found in (None, {}, []) and component.startswith("workers."):
+        return get(values, f"workers.{key}")
+    return found
+
+
+def components(values: Mapping[str, Any]) -> Iterator[Component]:
+    """The parts that run with these values, but for what runs beside a main container."""
+    executor = get(values, "executor")
+    executors = executor if isinstance(executor, str) else ""
+    for path, runs in {
+        "apiServer": get(values, "apiServer.enabled"),
+        "scheduler": get(values, "scheduler.enabled"),
+        "dagProcessor": get(values, "dagProcessor.enabled") is not False,  # null is yes, from Airflow 3 on
+        "triggerer": get(values, "triggerer.enabled"),
+        CELERY_WORKERS: "Celery" in executors,
+        "pgbouncer": get(values, "pgbouncer.enabled"),
+    }.items():
+        if _yes(runs):
+            yield Component(path=path, replicas=_replicas(values, path))
+    for path, runs in {
+        "workers.kubernetes": "Kubernetes" in executors,
+        "redis": _yes(get(values, "redis.enabled")) and "Celery" in executors,
+        "statsd": get(values, "statsd.enabled"),
+        "flower": get(values, "flower.enabled"),
+        "cleanup": get(values, "cleanup.enabled"),
+        "databaseCleanup": get(values, "databaseCleanup.enabled"),
+        "createUserJob": get(values, "createUserJob.enabled"),
+        "migrateDatabaseJob": get(values, "migrateDatabaseJob.enabled"),
+    }.items():
+        if _yes(runs):
+            yield Component(path=path)
+
+
+def sidecars(values: Mapping[str, Any]) -> Iterator[str]:
+    """Paths of what runs beside the main container of a component that runs."""
+    running = {component.path for component in components(values)}
+    for path in ("scheduler", "dagProcessor", "triggerer", CELERY_WORKERS):
+        if path in running and _yes(component_value(values, path, "logGroomerSidecar.enabled")):
+            yield f"{path}.logGroomerSidecar"
+    if "pgbouncer" in running:
+        yield "pgbouncer.metricsExporterSidecar"
+    if _yes(get(values, f"{GIT_SYNC}.enabled")):
+        yield GIT_SYNC
+
+
+def has_task_pods(values: Mapping[str, Any]) -> bool:
+    """A task may run in a pod of its own, which bears the labels of a worker."""
+    return "Kubernetes" in str(get(values, "executor"))
+
+
+def _replicas(values: Mapping[str, Any], path: str) -> int:
+    """0 where nobody knows."""
+    number = component_value(values, path, "replicas")
+    if number is UNKNOWN:
+        return 0
+    return int(number) if isinstance(number, int | float) else 1
+
+
+def _yes(value: Any) -> bool:
+    """As a template's `if` takes it; what is not known is not yes."""
+    return bool(value) and value is not UNKNOWN

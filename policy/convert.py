@@ -1,0 +1,158 @@
+"""From what engine, cluster and charts write to the model. Knows their formats, judges nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from policy.model import UNKNOWN, RenderedObject, Resource, Step
+from policy.paths import get, mapping
+
+# sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
+_UNKNOWN_TEXTS: Final = {
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+    "030794c1-ac77-496b-92df-f27374a8bd58",
+    "e48ece36-62e2-4504-bad9-02848725956a",
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+}
+_MASK: Final = "[secret]"
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+
+_TASK_POD: Final = "pod_template_file.yaml"
+"""Key of the chart's ConfigMap with the pod in which KubernetesExecutor runs a task."""
+
+
+def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
+    """The value as maps, lists and scalars, with UNKNOWN for what is not known.
+
+    refusals: what a container raises for such a value when it is asked for it, as CrossGuard's do.
+    """
+    if isinstance(value, Mapping):
+        if value.get(_SIGNATURE) == _SECRET:
+            return known(value["value"], refusals) if "value" in value else UNKNOWN
+        return {str(key): _item(value, key, refusals) for key in value}
+    if isinstance(value, str):
+        return UNKNOWN if value in _UNKNOWN_TEXTS or value == _MASK else value
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_item(value, index, refusals) for index in range(len(value))]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _item(container: Any, key: Any, refusals: tuple[type[Exception], ...]) -> Any:
+    try:
+        return known(container[key], refusals)
+    except refusals:
+        return UNKNOWN
+
+
+# Of the engine
+
+
+def resource_of_state(state: Mapping[str, Any]) -> Resource:
+    """A state of `pulumi preview --json` (`newState`), of an event (`new`) or of an exported stack."""
+    return Resource(
+        type=str(state["type"]),
+        name=_name(state["urn"]),
+        urn=str(state["urn"]),
+        inputs=known(state.get("inputs") or {}),
+        protect=bool(state.get("protect")),
+        retain_on_delete=bool(state.get("retainOnDelete")),
+        parent=str(state.get("parent") or ""),
+    )
+
+
+def step_of(step: Mapping[str, Any]) -> Step:
+    """A step of `pulumi preview --json`, or the `metadata` of an event."""
+    old = step.get("oldState") or step.get("old") or {}
+    new = step.get("newState") or step.get("new") or {}
+    return Step(
+        operation=str(step["op"]),
+        type=str(step.get("type") or (old or new)["type"]),
+        name=_name(step["urn"]),
+        urn=str(step["urn"]),
+        protect=bool(old.get("protect")),
+        retain_on_delete=bool(old.get("retainOnDelete")),
+    )
+
+
+def _name(urn: Any) -> str:
+    return str(urn).rpartition("::")[2]
+
+
+# Of Kubernetes
+
+
+def object_of(body: Mapping[str, Any]) -> RenderedObject:
+    """One document of a manifest. An object without a name is one whose name is generated."""
+    return RenderedObject(
+        kind=_text(body.get("kind")),
+        api_version=_text(body.get("apiVersion")),
+        name=_text(get(body, "metadata.name")),
+        namespace=_text(get(body, "metadata.namespace")),
+        body=body,
+    )
+
+
+def objects_of(documents: Iterable[Mapping[str, Any]]) -> list[RenderedObject]:
+    """The documents of a manifest, and the task pods that are described in its ConfigMaps."""
+    found = []
+    for document in documents:
+        found.append(object_of(document))
+        found += _task_pods(found[-1])
+    return found
+
+
+def object_of_resource(resource: Resource) -> RenderedObject | None:
+    """The object that a resource makes in the cluster, under its logical name; None for any other resource."""
+    service, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
+    if not resource.is_kubernetes or service.startswith("helm.sh/"):
+        return None
+    return RenderedObject(
+        kind=kind,
+        api_version=_text(resource.inputs.get("apiVersion")) or service.removeprefix("core/"),
+        name=resource.name,
+        namespace=_text(get(resource.inputs, "metadata.namespace")),
+        body=resource.inputs,
+        urn=resource.urn,
+    )
+
+
+def secret_data(rendered: RenderedObject) -> dict[str, str]:
+    """Content of a Secret by key, as far as it is known and is text."""
+    found = {key: text for key, text in mapping(rendered.body.get("stringData")).items() if isinstance(text, str)}
+    for key, text in mapping(rendered.body.get("data")).items():
+        try:
+            found.setdefault(key, base64.b64decode(text, validate=True).decode())
+        except (TypeError, ValueError, binascii.Error):
+            continue
+    return found
+
+
+def _task_pods(config_map: RenderedObject) -> Iterator[RenderedObject]:
+    text = mapping(config_map.body.get("data")).get(_TASK_POD)
+    if config_map.kind != "ConfigMap" or not isinstance(text, str):
+        return
+    import yaml
+
+    try:
+        pod = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return
+    if isinstance(pod, Mapping):
+        yield RenderedObject(
+            kind="Pod",
+            api_version="v1",
+            name=f"of a task ({config_map.name})",
+            namespace=config_map.namespace,
+            body=pod,
+        )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

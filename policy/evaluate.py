@@ -1,0 +1,64 @@
+"""Runs the rules. The policy pack, the change report and the tests all come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from policy.context import Context, context_of
+from policy.convert import object_of_resource
+from policy.model import Finding, Level, RenderedObject, Resource, Step, Violation
+from policy.rule import Rule
+from policy.rules import ALL_RULES
+
+
+def evaluate_resources(
+    resources: Sequence[Resource], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
+) -> list[Violation]:
+    """What is wrong with the resources of a stack; without `context`, these are all of it and decide what it may do."""
+    context = context or context_of(resources)
+    objects = [found for found in map(object_of_resource, resources) if found is not None]
+    violations: list[Violation] = []
+    for rule in rules:
+        if rule.resource:
+            for resource in resources:
+                violations += _of(rule, rule.resource(resource, context), resource.label, resource.urn)
+        if rule.objects:
+            violations += _of(rule, rule.objects(objects, context))
+        if rule.stack:
+            violations += _of(rule, rule.stack(resources, context))
+    return violations
+
+
+def evaluate_objects(
+    objects: Sequence[RenderedObject], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
+) -> list[Violation]:
+    """What is wrong with objects that belong together: all that a chart renders."""
+    context = context or Context()
+    return [violation for rule in rules if rule.objects for violation in _of(rule, rule.objects(objects, context))]
+
+
+def evaluate_steps(
+    steps: Iterable[Step], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
+) -> list[Violation]:
+    """What is wrong with what the engine would do. A resource that takes several steps is told of once."""
+    context = context or Context()
+    found = list(steps)
+    violations = {
+        (violation.rule, violation.urn or violation.subject): violation
+        for rule in rules
+        if rule.step
+        for step in found
+        for violation in _of(rule, rule.step(step, context), step.label, step.urn)
+    }
+    return list(violations.values())
+
+
+def _of(rule: Rule, findings: Iterable[Finding], label: str = "", urn: str = "") -> Iterator[Violation]:
+    for finding in findings:
+        yield Violation(
+            rule=rule.id,
+            subject=finding.label or label or "the stack",
+            message=finding.message,
+            level=Level.ADVISORY if finding.unknown else rule.level,
+            urn=finding.urn or urn,
+        )

@@ -1,0 +1,102 @@
+"""References to images, wherever they stand: in pods, and in the values of a Helm release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policy.chart import airflow_values, release_values
+from policy.model import UNKNOWN, RenderedObject, Resource
+from policy.paths import dotted, get, walk
+from policy.pods import containers
+
+_HUB: Final = "docker.io"
+_REFERENCE: Final = re.compile(
+    r"(?P<name>[\w./-]+(?::[0-9]+/[\w./-]+)?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]+))?"
+)
+_FALLS_BACK: Final = ("airflow", "pod_template", "flower")
+"""Keys of the chart's `images` that take the default repository and tag where they have none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A reference. name: with its registry, as `docker.io/library/redis`. tag, digest: "" where there is none."""
+
+    name: str
+    tag: str = ""
+    digest: str = ""
+
+
+def parse_image(reference: str) -> Image | None:
+    """A reference in the grammar of github.com/distribution/reference; None for anything else, such as a template."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        return None
+    name, first = match["name"], match["name"].partition("/")[0]
+    if first == name or not ("." in first or ":" in first or first == "localhost"):
+        name = f"{_HUB}/{name if '/' in name else f'library/{name}'}"
+    return Image(name=name, tag=match["tag"] or "", digest=match["digest"] or "")
+
+
+def images_of_object(rendered: RenderedObject) -> Iterator[tuple[str, Image]]:
+    """(where, image) of each container. One that is not known, or no reference, is left out."""
+    for container in containers(rendered):
+        image = _parsed(container.body.get("image", ""))
+        if image is not None:
+            yield f"container {container.name}", image
+
+
+def images_of_release(resource: Resource) -> Iterator[tuple[str, Image]]:
+    """(path of the values, image) of what a Helm release names; of the Airflow chart also what it takes by default."""
+    values = airflow_values(resource)
+    if values is None:
+        yield from _images_in(release_values(resource))
+        return
+    if get(values, "postgresql.enabled") is not True:
+        values.pop("postgresql", None)
+    defaults = {"repository": values.get("defaultAirflowRepository"), "tag": values.get("defaultAirflowTag")}
+    named = values.get("images")
+    if isinstance(named, Mapping):
+        values["images"] = {
+            key: _with_defaults(image, defaults) if key in _FALLS_BACK else image for key, image in named.items()
+        }
+    yield from _images_in(values)
+    executor = get(values, "config.kubernetes_executor")
+    task_pod = _joined(get(executor, "worker_container_repository"), get(executor, "worker_container_tag"), None)
+    if task_pod is not None:
+        yield "config.kubernetes_executor", task_pod
+
+
+def _with_defaults(image: Any, defaults: Mapping[str, Any]) -> Any:
+    if not isinstance(image, Mapping):
+        return image
+    return {**image, **{key: value for key, value in defaults.items() if image.get(key) in (None, "")}}
+
+
+def _images_in(values: Any) -> Iterator[tuple[str, Image]]:
+    """Maps with a repository and a tag, and containers with an image."""
+    for path, value in walk(values):
+        if not isinstance(value, Mapping):
+            continue
+        image: Image | None = None
+        if "repository" in value and {"tag", "digest"} & value.keys():
+            image = _joined(value["repository"], value.get("tag"), value.get("digest"))
+        elif "name" in value and isinstance(value.get("image"), str):
+            image = _parsed(value["image"])
+        if image is not None:
+            yield dotted(path), image
+
+
+def _joined(repository: Any, tag: Any, digest: Any) -> Image | None:
+    """As the chart writes it: a digest wins over a tag, and a repository may end with `@sha256`."""
+    if UNKNOWN in (repository, tag, digest) or not isinstance(repository, str) or not repository:
+        return None
+    if digest:
+        return _parsed(f"{repository}@{digest}")
+    return _parsed(f"{repository}:{tag}" if tag else repository)
+
+
+def _parsed(reference: Any) -> Image | None:
+    return parse_image(reference) if isinstance(reference, str) else None

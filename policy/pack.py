@@ -1,0 +1,96 @@
+"""The rules as policies of CrossGuard: the only module that knows pulumi-policy.
+
+Needs the environment of policy/requirements.txt: pulumi-policy and the program want different versions of protobuf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyConfigSchema,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from policy.context import Context, allowed_registries, context_of
+from policy.convert import known
+from policy.evaluate import evaluate_resources
+from policy.model import Level, Resource
+from policy.rule import Rule
+from policy.rules import ALL_RULES
+
+_REGISTRIES: Final = "registries"
+_CONFIGURED: Final = {
+    "images-from-allowed-registries": PolicyConfigSchema(
+        {_REGISTRIES: {"type": "array", "items": {"type": "string"}, "default": []}}
+    )
+}
+_LEVELS: Final = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: EnforcementLevel.ADVISORY}
+
+
+def policies() -> list[Policy]:
+    """A policy for each rule over resources. CrossGuard does not see steps: the rule over those is not among them."""
+    return [_policy(rule) for rule in ALL_RULES if rule.resource or rule.objects or rule.stack]
+
+
+def _policy(rule: Rule) -> Policy:
+    kind, validate = (
+        (StackValidationPolicy, _over_stack(rule)) if rule.needs_stack else (ResourceValidationPolicy, _over_one(rule))
+    )
+    return kind(
+        name=rule.id,
+        description=rule.description,
+        validate=validate,
+        enforcement_level=_LEVELS[rule.level],
+        config_schema=_CONFIGURED.get(rule.id),
+        remediation_steps=rule.remedy,
+    )
+
+
+def _over_one(rule: Rule) -> Any:
+    """Asked of each resource before anything is done to it, in previews and in updates."""
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        context = Context(registries=(*allowed_registries(), *_more_registries(args)))
+        _report(rule, [_resource(args)], context, report)
+
+    return validate
+
+
+def _over_stack(rule: Rule) -> Any:
+    """Asked once of all resources: at the end of a preview, and of an update, when it has been done."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        resources = [_resource(resource) for resource in args.resources]
+        _report(rule, resources, context_of(resources), report)
+
+    return validate
+
+
+def _report(rule: Rule, resources: list[Resource], context: Context, report: ReportViolation) -> None:
+    for violation in evaluate_resources(resources, context, [rule]):
+        report(f"{violation.subject}: {violation.message}. {rule.remedy}", violation.urn or None)
+
+
+def _resource(args: Any) -> Resource:
+    """Of either kind of arguments. Whether a resource is retained CrossGuard does not tell."""
+    return Resource(
+        type=args.resource_type,
+        name=args.name,
+        urn=args.urn,
+        inputs=known(args.props, (UnknownValueError,)),
+        protect=bool(args.opts.protect),
+        parent=args.opts.parent or "",
+    )
+
+
+def _more_registries(args: ResourceValidationArgs) -> Iterable[str]:
+    return [str(registry) for registry in (args.get_config() or {}).get(_REGISTRIES, ())]

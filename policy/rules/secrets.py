@@ -1,0 +1,125 @@
+"""No key and no password in clear: not in Helm values, which Helm keeps in the cluster, nor in any other object.
+
+Secrets are where they belong. Of AWS nothing is looked at: which inputs are secret there is for the provider to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from policy.chart import airflow_values, release_values
+from policy.context import Context
+from policy.key_shapes import harmless, key_shape
+from policy.model import Finding, RenderedObject, Resource
+from policy.paths import Path, dotted, get, walk
+from policy.rule import Rule
+
+_SECRET_DATA: Final = ("data", "stringData")
+
+_KEY_NAME: Final = re.compile(
+    r"(^|_)(password|passwd|pass|passphrase|secret|secret_?key|token|private_?key|fernet_?key|api_?key|access_?key"
+    r"|keytab|ssh_?key)$",
+    re.IGNORECASE,
+)
+"""Endings of the names of variables and options that hold a secret."""
+_CHART_KEYS: Final = (
+    "apiSecretKey",
+    "createUserJob.defaultUser.password",
+    "dags.gitSync.sshKey",
+    "data.metadataConnection.pass",
+    "data.resultBackendConnection.pass",
+    "elasticsearch.connection.pass",
+    "fernetKey",
+    "flower.password",
+    "jwtSecret",
+    "kerberos.keytabBase64Content",
+    "opensearch.connection.pass",
+    "postgresql.auth.password",
+    "postgresql.auth.postgresPassword",
+    "redis.password",
+    "webserver.defaultUser.password",
+    "webserverSecretKey",
+)
+"""Values of the Airflow chart of which it makes a Secret itself: in the values they stand in clear."""
+
+
+def shown(path: Path) -> str:
+    """The path for a message, without what may be a secret in it."""
+    return dotted(tuple(harmless(part) if isinstance(part, str) else part for part in path))
+
+
+def _in_resource(resource: Resource, context: Context) -> Iterator[Finding]:
+    values = release_values(resource)
+    if values is not None:
+        for message in {**dict(_of_values(resource, values)), **dict(_keys_in(values, ("values",)))}.values():
+            yield Finding(message=message)
+    elif resource.type.startswith("airflow:"):
+        # A component's inputs stand in the state as they are, whatever is secret in them.
+        for _, message in _keys_in(resource.inputs, ()):
+            yield Finding(message=message)
+
+
+def _in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
+    for rendered in objects:
+        body: Any = rendered.body
+        if rendered.kind == "Secret":
+            body = {key: value for key, value in body.items() if key not in _SECRET_DATA}
+        for _, message in _keys_in(body, ()):
+            yield Finding.about(rendered, message)
+
+
+def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """(path, message) of each text that is a key by its shape, or stands under a name of one."""
+    for found, item in walk(value, path):
+        if isinstance(item, str):
+            shape = key_shape(item)
+            if shape:
+                yield found, f"{shown(found)} holds {shape}"
+        elif isinstance(item, Mapping):
+            for key in item:
+                shape = key_shape(str(key))
+                if shape:
+                    yield (*found, str(key)), f"{shown(found) or 'it'} has {shape} for a name"
+            if _is_variable(item):
+                message = f"{shown((*found, 'value'))} is the value of {harmless(str(item['name']))}, in clear"
+                yield (*found, "value"), message
+
+
+def _is_variable(item: Mapping[str, Any]) -> bool:
+    """A variable of a container with the name of a key and a value of its own."""
+    name, value = item.get("name"), item.get("value")
+    return isinstance(name, str) and bool(_KEY_NAME.search(name)) and _is_literal(value)
+
+
+def _is_literal(value: Any) -> bool:
+    """A text that may be a secret: no template, no reference to a variable, no file's path, neither true nor false."""
+    return isinstance(value, str) and not re.match(r"\{\{|\$\(|\$\{|/|(true|false)?$", value, re.IGNORECASE)
+
+
+def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
+    """(path, message) of values that are secret by their place."""
+    if airflow_values(resource) is None:
+        return
+    for key in _CHART_KEYS:
+        if _is_literal(get(values, key)):
+            yield ("values", *key.split(".")), f"values.{key} is set, in clear"
+    for path, value in walk(get(values, "config"), ("config",)):
+        if len(path) == 3 and _KEY_NAME.search(str(path[-1])) and _is_literal(value):
+            yield ("values", *path), f"values.{shown(path)} is set, in clear"
+    for path, value in walk(get(values, "extraSecrets"), ("extraSecrets",)):
+        if len(path) > 2 and path[2] in _SECRET_DATA and _is_literal(value):
+            yield ("values", *path), f"values.{shown(path)} is the content of a Secret, in clear"
+
+
+RULES: Final = (
+    Rule(
+        id="no-key-in-clear",
+        description="No key, password or token stands in Helm values or in any object that is no Secret.",
+        remedy="Put it into a Secret and refer to it by name; then change it, because it was readable.",
+        source="docs/adr/0003-immutable-secrets-generated-once.md",
+        resource=_in_resource,
+        objects=_in_objects,
+    ),
+)

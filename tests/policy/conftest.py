@@ -1,0 +1,61 @@
+"""Fixtures of the policies' tests: recorded programs, and the policy pack where it can run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import settings
+from policy.model import Resource
+from tests import samples
+from tests.cluster.harness import pulumi
+from tests.policy.programs import PROGRAMS, resources_of
+
+if TYPE_CHECKING:
+    from automation.recorder import Recorder
+
+    Record = Callable[..., Recorder]
+
+Recorded = Callable[..., list[Resource]]
+_RECORDED: dict[tuple[str, bool], list[Resource]] = {}
+
+
+@pytest.fixture
+def recorded(
+    record: Record,
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Recorded:
+    """The resources of a program by name, run once for all tests. Nobody may change them."""
+
+    def recorded(name: str, *, preview: bool = False) -> list[Resource]:
+        if (name, preview) not in _RECORDED:
+            monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+            samples.fake_aws(monkeypatch)
+            config = PROGRAMS[name]()
+            stack_config(config.values, config.secret_keys)
+            program = record(config.program(), preview=preview, stack=config.stack)
+            _RECORDED[name, preview] = resources_of(program)
+        return _RECORDED[name, preview]
+
+    return recorded
+
+
+@pytest.fixture(scope="session")
+def pack() -> Path:
+    """The policy pack, where there are an engine, its plugin random, and the pack's own environment."""
+    command = pulumi()
+    if command is None:
+        pytest.skip("no engine: pulumi is not on PATH")
+    folder = samples.ROOT / "policy"
+    if not (samples.ROOT / ".venv" / "policy" / "bin" / "python").is_file():
+        pytest.skip("no environment of the policy pack: make policy")
+    listed = subprocess.run([command, "plugin", "ls", "--json"], capture_output=True, text=True, check=True).stdout
+    if "random" not in {plugin["name"] for plugin in json.loads(listed)}:
+        pytest.skip("no engine: its plugin random is not here")
+    return folder

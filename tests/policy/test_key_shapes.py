@@ -1,0 +1,169 @@
+"""Keys are recognised by what they are, and what is no key is left alone."""
+
+from __future__ import annotations
+
+import base64
+import random
+import string
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components import airflow_keys, chart_defaults, database_access, postgres_container
+from components.known_hosts import published_known_hosts
+from policy.key_shapes import LENGTHS, harmless, key_shape, looks_generated
+from policy.paths import walk
+from tests import samples
+
+LETTERS_AND_DIGITS: Final = string.ascii_letters + string.digits
+DOCKER_CONFIG: Final = '{"auths": {"registry.example.com": {"auth": "dXNlcjpwYXNz"}}}'
+
+KEYS: Final = {
+    "a private key": [
+        samples.ssh_private_key(),
+        samples.ssh_private_key().replace("\n", "\\n"),
+        f"key: |\n  {samples.ssh_private_key()}",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+        "PuTTY-User-Key-File-3: ssh-ed25519",
+    ],
+    "a private key in Base64": [
+        base64.b64encode(samples.ssh_private_key().encode()).decode(),
+        samples.ssh_private_key().splitlines()[1] + "\n" + samples.ssh_private_key().splitlines()[2],
+    ],
+    "a URI with a password": [
+        "postgresql://airflow:hunter2@db.example.com:5432/airflow",
+        "redis://:hunter2@redis:6379/0",
+        "broker_url = redis://:p%40ss@redis/0\n",
+        "https://robot:token@git.example.com/dags.git",
+    ],
+    "credentials of a registry": [DOCKER_CONFIG],
+    "JSON with a password": ['{"conn_type": "http", "password": "hunter2"}'],
+    "an access key of AWS": ["AKIAIOSFODNN7EXAMPLE"],
+    "a token of GitHub": ["ghp_" + "a1B2" * 9, "github_pat_" + "a1B2" * 12],
+    "a token of GitLab": ["glpat-" + "a1B2" * 5],
+    "a token of Slack": ["xoxb-123456789012-abcdef"],
+    "a key of Google": ["AIza" + "a1B2c" * 7],
+    "a JSON Web Token": ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.dBjftJeZ4CVPmB92K27uhbUJU1p1r"],
+    "a Fernet key": [
+        samples.sentinels()["fernetKey"],
+        samples.ESCROWED["fernet_key"],
+        f"{samples.sentinels()['fernetKey']},{samples.ESCROWED['fernet_key']}",
+        f"fernet_key = {samples.sentinels()['fernetKey']}",
+        "+/" + "Ab" * 20 + "A=",
+    ],
+    "text that looks like a generated key": [
+        "k3Jt9vQm2ZxR7pLw8NbY4sFd6HgT1cVaEuXo5PiK",
+        "wJalrXUt9FEMI/K7MDENG/bPxRfiCYzq3T8vLm2c",
+        "secret_key = k3Jt9vQm2ZxR7pLw8NbY4sFd6HgT1cVaEuXo5PiK",
+    ],
+}
+ALL_KEYS: Final = [(kind, text) for kind, found in KEYS.items() for text in found]
+
+
+@pytest.mark.parametrize(("kind", "text"), ALL_KEYS)
+def test_key_is_recognised(kind: str, text: str) -> None:
+    assert key_shape(text) == kind
+
+
+@pytest.mark.parametrize(("kind", "text"), ALL_KEYS)
+def test_key_is_recognised_in_other_text(kind: str, text: str) -> None:
+    assert key_shape(f"export X='{text}' && run") == kind
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_fernet_key_is_one(data: bytes) -> None:
+    assert key_shape(base64.urlsafe_b64encode(data).decode()) == "a Fernet key"
+
+
+def test_fernet_s_own_keys_are_recognised() -> None:
+    assert key_shape(Fernet.generate_key().decode()) == "a Fernet key"
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_generated_keys_are_told_from_words(length: int) -> None:
+    """Nearly all: of 24 characters, one in ten has no two digits, or letters of a kind that stand together."""
+    chance = random.Random(length)
+    words = ["".join(chance.choices(LETTERS_AND_DIGITS, k=length)) for _ in range(1000)]
+    assert sum(map(looks_generated, words)) >= (880 if length == 24 else 990)
+
+
+def test_lengths_are_those_of_the_generated_keys() -> None:
+    made = {
+        value
+        for module in (airflow_keys, database_access, postgres_container)
+        for name, value in vars(module).items()
+        if name.endswith("_LENGTH")
+    }
+    assert made == set(LENGTHS)
+
+
+NO_KEYS: Final = (
+    "",
+    "latest",
+    "AirflowDatabaseMigration",  # 24 letters
+    "AwsEksPodIdentityAgentV1",  # 24, with a digit
+    "airflow-database-pgbouncer-config-e08657",
+    samples.DIGEST,
+    samples.DIGEST.removeprefix("sha256:"),
+    f"apache/airflow@{samples.DIGEST}",
+    "SHA256:" + "a1B2c3D4" * 5 + "a1B",
+    "https://github.com/apache/airflow.git",
+    "git@github.com:example/dags.git",
+    "postgresql://airflow@db.example.com/airflow",
+    "postgresql://$(USER):$(PASSWORD)@db.example.com/airflow",
+    "postgresql://user:${PASSWORD}@db.example.com/airflow",
+    "postgresql://USER:<password>@HOST/NAME",
+    "postgresql://user:***@db.example.com/airflow",
+    "aws://",
+    '{"password": "$PASSWORD", "token": "<token>"}',
+    '{"auths": {}}',
+    "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
+    "https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF",
+    "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+    "-----BEGIN PUBLIC KEY-----\n"
+    + "k3Jt9vQm2ZxR7pLw8NbY4sFd6HgT1cVaEuXo5PiKk3Jt9vQm2ZxR7pLw8NbY4sFd\n" * 3
+    + "-----END PUBLIC KEY-----",
+)
+
+
+@pytest.mark.parametrize("text", NO_KEYS)
+def test_what_is_no_key_is_left_alone(text: str) -> None:
+    assert key_shape(text) is None
+
+
+def texts(value: Any) -> Iterator[str]:
+    yield from (item for _, item in walk(value) if isinstance(item, str))
+
+
+def test_nothing_that_is_published_or_committed_is_a_key() -> None:
+    found = [
+        *texts(chart_defaults.chart_values()),
+        *texts([yaml.safe_load(path.read_text()) for path in samples.ROOT.glob("Pulumi*.yaml")]),
+        *[str(published_known_hosts(host)) for host in ("github.com", "gitlab.com", "bitbucket.org")],
+        (samples.ROOT / "certificates" / "rds-global-bundle.pem").read_text(),
+        (samples.ROOT / "README.md").read_text(),
+    ]
+    assert [text[:60] for text in found if key_shape(text)] == []
+
+
+@pytest.mark.parametrize(("kind", "text"), ALL_KEYS)
+def test_key_is_not_shown(kind: str, text: str) -> None:
+    for name in (text, f"x {text}", f"registry.example.com/{text}"):
+        assert harmless(name) == "…"
+
+
+def test_name_is_shown_and_a_long_one_shortened() -> None:
+    assert harmless("airflow-scheduler") == "airflow-scheduler"
+    assert len(harmless("a" * 1000)) < 200
+
+
+@given(st.text())
+def test_any_text_is_judged(text: str) -> None:
+    key_shape(text)
+    harmless(text)
