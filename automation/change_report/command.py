@@ -1,0 +1,155 @@
+"""The verb `report`: what a change does to stacks, as Markdown for a pull request and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from automation.change_report.checkout import Checkout, checkout
+from automation.change_report.compare import compare_plans
+from automation.change_report.markdown import LIMIT, check_link, markdown
+from automation.change_report.model import ChangeReport, StackReport
+from automation.errors import AutomationError, FileInvalid
+from automation.folder import short_name, write_file
+from automation.plan.model import FailureKind, Plan
+from automation.plan.process import new_key, plan_checkout
+
+if TYPE_CHECKING:
+    from automation.console import Console
+
+_STDOUT: Final = "-"
+_LEAST: Final = 1000
+
+
+class NothingToReport(AutomationError):  # noqa: N818 - as its siblings in `errors`
+    """Neither two commits nor a preview is named."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the verb."""
+    parser.add_argument("--base", metavar="DIR_OR_REV", help="what is there: a folder or a commit")
+    parser.add_argument("--head", metavar="DIR_OR_REV", help="what shall be: a folder or a commit")
+    parser.add_argument("--stacks", default="", metavar="NAMES", help="stacks of both, with commas: dev,prod")
+    parser.add_argument(
+        "--preview",
+        action="append",
+        default=[],
+        type=_preview,
+        metavar="STACK=FILE",
+        help="also what `pulumi preview --json`, or the engine's event log, wrote into a file",
+    )
+    parser.add_argument("--markdown", metavar="FILE", help="the comment, cut to --limit; - writes it to the output")
+    parser.add_argument("--whole", metavar="FILE", help="the same Markdown, not cut")
+    parser.add_argument("--json", metavar="FILE", help="all of it as JSON")
+    parser.add_argument("--link", metavar="URL", default="", type=_link, help="https address of the whole report")
+    parser.add_argument("--limit", type=_limit, default=LIMIT, help=f"characters of the comment; default: {LIMIT}")
+    parser.add_argument("--no-render", action="store_true", help="leave out what Helm would make of the chart")
+
+
+def run(args: argparse.Namespace, console: Console, project_dir: Path) -> int:
+    """Writes the report. Exit code 1 where a stack cannot be planned with the change; the report then says why.
+
+    Raises NothingToReport, RevisionUnknown, StackUnknown, FileInvalid.
+    """
+    report = _report(args, project_dir)
+    comment = markdown(report, limit=args.limit, link=args.link)
+    if args.markdown == _STDOUT or not (args.markdown or args.json or args.whole):
+        console.result(comment.rstrip("\n"))
+    elif args.markdown:
+        write_file(Path(args.markdown), comment)
+    if args.whole:
+        write_file(Path(args.whole), markdown(report, limit=None))
+    if args.json:
+        write_file(Path(args.json), report_json(report))
+    failed = [found for found in report.stacks if _is_broken(found)]
+    for stack in failed:
+        assert stack.head_failure is not None
+        console.line(f"{stack.stack} cannot be planned with this change ({stack.head_failure.kind})")
+    return 1 if failed else 0
+
+
+def change_report(base: Checkout, head: Checkout, stacks: list[str], *, render: bool = True) -> ChangeReport:
+    """Plans each stack of both, two at a time, and compares them."""
+    key = new_key()
+
+    def plan(side: Checkout, stack: str) -> Plan:
+        return plan_checkout(side.folder, stack, render=render, key=key)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        plans = [(pool.submit(plan, base, stack), pool.submit(plan, head, stack)) for stack in stacks]
+        compared = [compare_plans(before.result(), after.result()) for before, after in plans]
+    return ChangeReport(base=base.label, head=head.label, stacks=tuple(compared))
+
+
+def report_json(report: ChangeReport) -> str:
+    """The report as JSON text; the same for the same report."""
+    return json.dumps(report.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_events(path: Path) -> list[Mapping[str, Any]]:
+    """What the engine wrote: the document of `pulumi preview --json`, or an event a line. Raises FileInvalid."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (OSError, ValueError):
+        # Not the error's text, which may quote the file.
+        raise FileInvalid(
+            f"{path.name} is neither a preview's JSON nor an event log", "write it with: pulumi preview --json"
+        ) from None
+    if isinstance(document, Mapping):
+        document = [*(document.get("steps") or ()), *(document.get("diagnostics") or ())] or [document]
+    return [found for found in document if isinstance(found, Mapping)]
+
+
+def _report(args: argparse.Namespace, project_dir: Path) -> ChangeReport:
+    stacks = [short_name(name.strip()) for name in args.stacks.split(",") if name.strip()]
+    compare = bool(args.base and args.head and stacks)
+    if not compare and (args.base or args.head or stacks or not args.preview):
+        raise NothingToReport(
+            "expected --base, --head and --stacks, or --preview alone", "give what is missing, or leave all three out"
+        )
+    previews = tuple(_previewed(short_name(stack), path, project_dir) for stack, path in args.preview)
+    if not compare:
+        return ChangeReport(base="what is deployed", head="this program", stacks=previews)
+    with checkout(args.base, project_dir) as base, checkout(args.head, project_dir) as head:
+        report = change_report(base, head, stacks, render=not args.no_render)
+    return ChangeReport(base=report.base, head=report.head, stacks=(*report.stacks, *previews))
+
+
+def _previewed(stack: str, path: Path, project_dir: Path) -> StackReport:
+    # Imported here: two plans need no engine's SDK.
+    from automation.change_report.engine_steps import preview_report
+    from components.chart_archive import ARCHIVE
+
+    return preview_report(stack, read_events(path), chart=project_dir / ".charts" / ARCHIVE)
+
+
+def _is_broken(stack: StackReport) -> bool:
+    return stack.head_failure is not None and stack.head_failure.kind is not FailureKind.NO_STACK
+
+
+def _preview(text: str) -> tuple[str, Path]:
+    stack, separator, path = text.partition("=")
+    if not separator or not stack or not path:
+        raise argparse.ArgumentTypeError(f"expected STACK=FILE, found {text!r}")
+    return stack, Path(path)
+
+
+def _link(text: str) -> str:
+    try:
+        return check_link(text) if text else ""
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _limit(text: str) -> int:
+    if not text.isdigit() or int(text) < _LEAST:
+        raise argparse.ArgumentTypeError(f"expected a number of characters, {_LEAST} or more, found {text!r}")
+    return int(text)

@@ -1,0 +1,138 @@
+"""What changes between two values, path by path, and how a change reads line by line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from automation.change_report.model import PropertyChange
+from automation.change_report.replacement import replaces
+from automation.plan.masking import masks, without_digests
+from automation.plan.yaml_text import as_yaml
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_SEGMENT: Final = re.compile(r"\[\"((?:[^\"\\]|\\.)*)\"\]|\[(\d+)\]|\.?([^.\[\]]+)")
+_CONTEXT_LINES: Final = 3
+
+
+def property_changes(
+    type_: str, before: Mapping[str, Any], after: Mapping[str, Any], ignored: Sequence[str] = ()
+) -> tuple[PropertyChange, ...]:
+    """Changes of a resource's inputs, ordered by path. ignored: paths of Pulumi's option `ignore_changes`."""
+    for path in ignored:
+        before, after = without(before, path), without(after, path)
+    found = [change_of(type_, path, old, new) for path, old, new in _differences("", before, after)]
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def change_of(type_: str, path: str, before: Any, after: Any) -> PropertyChange:
+    """One change as it may be shown."""
+    old, new = masks(before), masks(after)
+    return PropertyChange(
+        path=path,
+        before=without_digests(before),
+        after=without_digests(after, old if before is not None else None),
+        secret=bool(old | new) and old != new,
+        replaces=replaces(type_, path),
+    )
+
+
+def at(value: Any, path: str) -> Any:
+    """What stands at a path as Pulumi writes it; None where there is nothing."""
+    for name, index, word in _SEGMENT.findall(path):
+        if index and isinstance(value, Sequence) and not isinstance(value, str):
+            value = value[int(index)] if int(index) < len(value) else None
+        elif isinstance(value, Mapping):
+            value = value.get(name.replace('\\"', '"') or word)
+        else:
+            return None
+    return value
+
+
+def without(value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A value without what stands at a path."""
+    segments = [name or index or word for name, index, word in _SEGMENT.findall(path)]
+    result: dict[str, Any] = _cut(value, segments)
+    return result
+
+
+def _cut(value: Any, segments: Sequence[str]) -> Any:
+    first, rest = segments[0], segments[1:]
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if key != first}
+        return {**kept, first: _cut(value[first], rest)} if rest and first in value else kept
+    if isinstance(value, list) and first.isdigit() and int(first) < len(value):
+        index = int(first)
+        return [*value[:index], *([_cut(value[index], rest)] if rest else []), *value[index + 1 :]]
+    return value
+
+
+def diff_lines(before: str, after: str) -> list[str]:
+    """Two texts line by line, as a unified diff without its head and without the places of its hunks."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=_CONTEXT_LINES, lineterm="")
+    # Where two hunks meet, something is left out.
+    return ["…" if line.startswith("@@") else line for line in list(lines)[3:]]
+
+
+def additions(value: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
+    """All that a new thing brings, a change each field."""
+    return tuple(change_of("", key, None, item) for key, item in sorted(value.items()))
+
+
+def yaml_lines(value: Any, sign: str) -> list[str]:
+    """A value as lines of YAML, each with a sign before it."""
+    return [f"{sign}{line}" for line in as_yaml(value).splitlines()]
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(path, before, after) of each difference; None where there is nothing."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            yield from _differences(_joined(path, key), before.get(key), after.get(key))
+        return
+    if isinstance(before, list) and isinstance(after, list):
+        old, new = _items(before, after)
+        for key in sorted({*old, *new}, key=lambda key: (isinstance(key, str), key)):
+            segment = f"[{key}]" if isinstance(key, int) or _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
+            yield from _differences(f"{path}{segment}", old.get(key), new.get(key))
+        return
+    documents = _document(before), _document(after)
+    if None not in documents:
+        # AWS policies are texts in which there is JSON.
+        yield from _differences(path, *documents)
+        return
+    yield path, before, after
+
+
+def _items(before: list[Any], after: list[Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Items by the name that each has, where each has one of its own; else by their places."""
+    sides = [{item["name"]: item for item in items if _named(item)} for items in (before, after)]
+    if all(len(named) == len(items) for named, items in zip(sides, (before, after), strict=True)):
+        return sides[0], sides[1]
+    return dict(enumerate(before)), dict(enumerate(after))
+
+
+def _named(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("name"), str)
+
+
+def _document(value: Any) -> Any:
+    """The map or list that a text holds as JSON, or None."""
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _joined(path: str, key: str) -> str:
+    if not _PLAIN_KEY.fullmatch(key):
+        return f"{path}[{json.dumps(key)}]"
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,62 @@
+"""Which pods are replaced, and whether for a moment none serves. From manifests, as Kubernetes reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from automation.change_report.model import Roll
+from automation.plan.rendering import object_key
+
+_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
+_GRACE_SECONDS: Final = 30  # Kubernetes's default
+_DEFAULT_ROLL: Final = "25%"  # of a Deployment: kubernetes.io/docs/reference/kubernetes-api, DeploymentSpec
+
+
+def rolls_between(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> tuple[Roll, ...]:
+    """Workloads that are in both and whose pods differ, ordered by component."""
+    there = {object_key(found): found for found in before if found.get("kind") in _KINDS}
+    shall_be = {object_key(found): found for found in after if found.get("kind") in _KINDS}
+    changed = [key for key in there.keys() & shall_be.keys() if _pods(there[key]) != _pods(shall_be[key])]
+    return tuple(sorted((_roll(shall_be[key]) for key in changed), key=lambda roll: (roll.component, roll.kind)))
+
+
+def _pods(workload: Mapping[str, Any]) -> Any:
+    return (workload.get("spec") or {}).get("template")
+
+
+def _roll(workload: Mapping[str, Any]) -> Roll:
+    spec = workload.get("spec") or {}
+    replicas = spec.get("replicas", 1)
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    grace = (template.get("spec") or {}).get("terminationGracePeriodSeconds")
+    return Roll(
+        component=str(labels.get("component") or (workload.get("metadata") or {}).get("name")),
+        kind=str(workload["kind"]),
+        replicas=replicas if isinstance(replicas, int) else 1,
+        interrupts=_interrupts(workload, replicas if isinstance(replicas, int) else 1),
+        grace_seconds=grace if isinstance(grace, int) else _GRACE_SECONDS,
+    )
+
+
+def _interrupts(workload: Mapping[str, Any], replicas: int) -> bool:
+    """No pod is ready for a moment: the last one goes before another is there."""
+    if workload["kind"] != "Deployment":
+        return replicas == 1  # a StatefulSet's pod goes before its successor comes, because both have one name
+    strategy = (workload.get("spec") or {}).get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return True
+    rolling = strategy.get("rollingUpdate") or {}
+    surge = _pods_of(rolling.get("maxSurge", _DEFAULT_ROLL), replicas, math.ceil)
+    away = _pods_of(rolling.get("maxUnavailable", _DEFAULT_ROLL), replicas, math.floor)
+    if surge == 0 and away == 0:
+        away = 1  # as Kubernetes has it: else nothing would ever roll
+    return 0 < replicas <= away
+
+
+def _pods_of(given: Any, replicas: int, rounded: Any) -> int:
+    if isinstance(given, str) and given.endswith("%"):
+        return int(rounded(replicas * int(given[:-1]) / 100))
+    return int(given)

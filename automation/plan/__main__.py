@@ -1,0 +1,46 @@
+"""`python -m automation.plan` in a checkout: plans what it reads on standard input, and writes the plan as JSON.
+
+For `process`, which runs it; people use `python -m automation plan`. Whatever the program itself prints is no part of
+the result.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from automation.plan.failures import failure_of
+from automation.plan.masking import learned
+from automation.plan.model import Plan
+
+
+def main() -> int:
+    """Exit code 0, also where the program cannot be planned: that is a result."""
+    # A short process keeps what it makes; looking for garbage takes a third of the time that the SDKs take to load.
+    gc.disable()
+    request = json.load(sys.stdin)
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as results:
+        os.dup2(2, 1)
+        json.dump(_plan(Path.cwd(), request).to_json(), results, sort_keys=True)
+    return 0
+
+
+def _plan(project: Path, request: dict[str, Any]) -> Plan:
+    try:
+        # Imported here: they import the program's modules, and one of those may be what is wrong.
+        from automation.plan.run import Request, plan
+
+        return plan(project, Request(**request))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        masker = learned(bytes.fromhex(request["key"]), request["secrets"].values())
+        return Plan(stack=request["stack"], failure=failure_of(error, project, masker))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

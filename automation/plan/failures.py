@@ -1,0 +1,41 @@
+"""Why a program could not be planned, as one text that is the same on every machine and shows no secret.
+
+Needs nothing of the program: what is wrong may be in any of its files.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+from automation.plan.masking import Masker
+from automation.plan.model import Failure, FailureKind
+
+_LENGTH: Final = 4000
+_OURS: Final = ("automation/plan/", "automation/recorder.py")
+
+
+def failure_of(error: BaseException, project: Path, masker: Masker) -> Failure:
+    """What an exception of the program says, and where it was raised; of one that is for people, only its text."""
+    kind, text = _told(error, project)
+    text = masker.text(text.replace(f"{project}/", ""))
+    return Failure(kind=kind, text=text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…")
+
+
+def _told(error: BaseException, project: Path) -> tuple[FailureKind, str]:
+    if isinstance(error, SyntaxError):
+        # Not the line itself, which may hold anything: whoever has the change has it too.
+        return FailureKind.SYNTAX, f"{_relative(error.filename or '', project)}:{error.lineno or 0}: {error.msg}"
+    # By name: the classes are the program's.
+    names = {base.__name__ for base in type(error).__mro__}
+    if "RunError" in names:
+        return FailureKind.SETTINGS if "SettingsError" in names else FailureKind.PROGRAM, str(error)
+    places = [(_relative(frame.filename, project), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [f"{name}:{line}: " for name, line in places if "/.venv/" not in name and not name.startswith((*_OURS, "/"))]
+    return FailureKind.PROGRAM, f"{own[-1] if own else ''}{type(error).__name__}: {error}"
+
+
+def _relative(filename: str, project: Path) -> str:
+    path = Path(filename)
+    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

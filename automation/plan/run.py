@@ -1,0 +1,193 @@
+"""Runs the program of this checkout under the recorder, in this process, and tells what it registers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import runpy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+import settings
+from automation.plan import stand_ins
+from automation.plan.failures import failure_of
+from automation.plan.masking import Masker
+from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
+from automation.plan.policies import plan_results
+from automation.plan.rendering import RenderingError, rendered
+from automation.recorder import Recorder, Registration, SecretValue
+from components.chart_archive import ARCHIVE, ChartError, chart_archive
+from config_reader import SettingsError
+
+_PROGRAM = "__main__.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be planned.
+
+    stack: its name. render: find the chart and let Helm render it.
+    key: of the digests in masks, as hexadecimal digits; one for plans that are compared.
+    secrets: values of secret config keys that are known, by short key; the others are stood in for.
+    """
+
+    stack: str
+    render: bool = True
+    key: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """For `json.dumps`. It holds secrets."""
+        return asdict(self)
+
+
+def plan(project: Path, request: Request) -> Plan:
+    """The plan of a stack of the program in `project`. Whatever goes wrong in it is the plan's failure."""
+    masker = Masker(bytes.fromhex(request.key))
+    for secret in request.secrets.values():
+        masker.learn(secret)
+    if not (project / f"Pulumi.{request.stack}.yaml").is_file():
+        text = f"there is no Pulumi.{request.stack}.yaml"
+        return Plan(stack=request.stack, failure=Failure(kind=FailureKind.NO_STACK, text=text))
+    try:
+        config = stand_ins.plan_config(project, request.stack, request.secrets)
+    except SettingsError as error:
+        return Plan(stack=request.stack, failure=failure_of(error, project, masker))
+    for secret in config.secrets:
+        masker.learn(secret)
+    return _Run(project, request, config, masker).plan()
+
+
+class _Run:
+    """One run of the program."""
+
+    def __init__(self, project: Path, request: Request, config: stand_ins.PlanConfig, masker: Masker) -> None:
+        self._project, self._request, self._config, self._masker = project, request, config, masker
+        self._chart: Path | None = None
+        self._no_chart = "not asked for"
+
+    def plan(self) -> Plan:
+        """The whole plan."""
+        request, messages = self._request, _Messages()
+        # Where secrets are known, a name that is made of one must not let anybody guess it.
+        recorder = Recorder(messages.logger, seed=request.key if request.secrets else "")
+        try:
+            self._run(recorder)
+            failure = None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            failure = error
+        self._learn(recorder)
+        told = tuple(self._masker.text(text) for text in sorted(messages.texts))
+        if failure is not None:
+            return Plan(stack=request.stack, messages=told, failure=failure_of(failure, self._project, self._masker))
+        manifests, no_objects = self._manifests(recorder)
+        policies = plan_results(recorder.every(), manifests)
+        stack = next(
+            (found for urn, found in sorted(recorder.outputs.items()) if urn.endswith(f"-{request.stack}")), {}
+        )
+        return Plan(
+            stack=request.stack,
+            resources=tuple(self._resource(found) for found in recorder.every()),
+            outputs=self._masker.value(self._masked(stack)),
+            objects=None
+            if manifests is None
+            else tuple(self._masker.kubernetes_object(manifest) for manifest in manifests),
+            no_objects=no_objects,
+            policies=tuple(replace(found, **self._masker.value(asdict(found))) for found in policies),
+            placeholders=self._config.placeholders,
+            stand_ins=stand_ins.aws_stand_ins(self._config),
+            messages=told,
+        )
+
+    def _run(self, recorder: Recorder) -> None:
+        stand_ins.stand_in_for_aws()
+        vars(settings).update(chart_archive=self._found_chart)
+        pulumi.runtime.set_all_config(dict(self._config.values), sorted(self._config.secret_keys))
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        recorder.run(lambda: runpy.run_path(str(self._project / _PROGRAM)), stack=self._request.stack)
+
+    def _found_chart(self, given: str, project: Path) -> str:
+        """In place of `chart_archive`: a chart that cannot be had is no error, there is then nothing to render."""
+        if self._request.render:
+            try:
+                found = chart_archive(given, project)
+                self._chart = project / found
+                return found
+            except (ChartError, OSError) as error:
+                self._no_chart = str(error).replace(str(Path.home()), "~")
+        return f"./.charts/{ARCHIVE}"
+
+    def _learn(self, recorder: Recorder) -> None:
+        for secret in recorder.generated:
+            self._masker.learn(secret)
+        for found in recorder.every():
+            for value in _secret_values(found.inputs):
+                self._masker.learn_wrapped(value)
+
+    def _manifests(self, recorder: Recorder) -> tuple[tuple[dict[str, Any], ...] | None, str]:
+        """What Helm would install, in clear; or why there is nothing."""
+        release = next((found for found in recorder.every() if found.type == RELEASE_TYPE), None)
+        if release is None:
+            return None, "the program has no release of the chart"
+        if self._chart is None:
+            return None, self._masker.text(self._no_chart)
+        inputs = release.revealed
+        try:
+            values = inputs.get("values") or {}
+            return rendered(self._chart, inputs["name"], inputs["namespace"], values), ""
+        except RenderingError as error:
+            return None, self._masker.text(str(error))
+
+    def _resource(self, found: Registration) -> PlannedResource:
+        request = found.request
+        return PlannedResource(
+            urn=self._masker.text(found.urn),
+            type=found.type,
+            name=self._masker.text(found.name),
+            component=found.is_component,
+            inputs=self._masker.inputs(found.type, self._masked(found.inputs)),
+            protect=found.protected,
+            retain_on_delete=bool(request.retainOnDelete),
+            ignore_changes=tuple(request.ignoreChanges),
+            made_of={
+                key: tuple(sorted(dependencies.urns))
+                for key, dependencies in sorted(request.propertyDependencies.items())
+                if dependencies.urns
+            },
+        )
+
+    def _masked(self, value: Any) -> Any:
+        """A value with a mask for what Pulumi calls secret."""
+        if isinstance(value, SecretValue):
+            return self._masker.secret(value.value)
+        if isinstance(value, Mapping):
+            return {key: self._masked(item) for key, item in value.items()}
+        return [self._masked(item) for item in value] if isinstance(value, list) else value
+
+
+class _Messages(logging.Handler):
+    """Keeps what the program logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.texts: list[str] = []
+        self.logger = logging.Logger("program", logging.INFO)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _secret_values(value: Any) -> list[Any]:
+    """The values in a resource's inputs that are marked as secret."""
+    if isinstance(value, SecretValue):
+        return [value.value]
+    if isinstance(value, Mapping):
+        return [found for item in value.values() for found in _secret_values(item)]
+    return [found for item in value for found in _secret_values(item)] if isinstance(value, list) else []

@@ -1,0 +1,253 @@
+"""What a plan cannot know, stood in for: encrypted config, secrets that a fork does not have, and what AWS would tell.
+
+Nothing here is random: the same files give the same plan, and another encrypted value gives another stand-in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+import settings
+from automation.plan.model import Placeholder, Why
+from automation.plan.rendering import KUBERNETES
+from components.airflow_keys import GivenKeys
+from components.eks_cluster import EksCluster, Subnet
+from components.escrowed_keys import EscrowedKeys
+from components.secret import Secret
+from components.ssh_private_key import normalise_private_key
+from config_reader import PROJECT, SECRET_KEYS, SettingsError
+
+_MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanConfig:
+    """Config as the engine would give it: texts by full key. secret_keys: the encrypted ones, full.
+
+    placeholders: which of the values are made up.
+    """
+
+    values: Mapping[str, str]
+    secret_keys: frozenset[str]
+    placeholders: tuple[Placeholder, ...]
+
+    def text(self, key: str) -> str:
+        """The value of a short key."""
+        return self.values.get(f"{PROJECT}:{key}", "")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that nobody may see."""
+        return tuple(self.values[key] for key in sorted(self.secret_keys) if self.values.get(key))
+
+
+def plan_config(project: Path, stack: str, secrets: Mapping[str, str]) -> PlanConfig:
+    """The config of a stack's files. secrets: values that are known, by short key. Raises SettingsError."""
+    values, secret_keys = settings.read_files(project, stack)
+    encrypted = _encrypted(project / f"Pulumi.{stack}.yaml")
+    placeholders = []
+    for full, content in encrypted.items():
+        short = full.removeprefix(f"{PROJECT}:")
+        secret_keys.add(full)
+        if short not in secrets:
+            values[full] = _filled(full, content)
+            placeholders.append(Placeholder(key=short, why=Why.ENCRYPTED))
+    for short, value in secrets.items():
+        values[f"{PROJECT}:{short}"] = value
+        secret_keys.add(f"{PROJECT}:{short}")
+    for short in _missing(values, secret_keys, stack):
+        values[f"{PROJECT}:{short}"] = placeholder(short, "")
+        secret_keys.add(f"{PROJECT}:{short}")
+        placeholders.append(Placeholder(key=short, why=Why.MISSING))
+    return PlanConfig(
+        values=values,
+        secret_keys=frozenset(secret_keys),
+        placeholders=tuple(sorted(placeholders, key=lambda found: found.key)),
+    )
+
+
+def placeholder(key: str, seed: str) -> str:
+    """A value that passes for the secret config value `key`; another seed gives another one."""
+    digest = hashlib.sha256(f"{key}\0{seed}".encode()).digest()
+    made: Callable[[bytes], str] = _MADE.get(key, _token)
+    return made(digest)
+
+
+def stand_in_for_aws() -> None:
+    """Lets `aws_facts` ask nobody. For the rest of this process."""
+    import aws_facts
+
+    vars(aws_facts).update(
+        find_cluster=_cluster,
+        find_subnets=_subnets,
+        check_existing_instance=lambda wanted, region: None,
+        read_escrowed_keys=_escrowed,
+    )
+
+
+def aws_stand_ins(config: PlanConfig) -> tuple[str, ...]:
+    """What is stood in for of AWS, a clause each; empty where nothing of the stack is there."""
+    if not config.text("eksCluster"):
+        return ()
+    found = ["facts of the EKS cluster: VPC, subnets and their networks, security group, endpoint, OIDC issuer"]
+    if config.text("database") == "managed":
+        found.append("the RDS instance, taken for one that is as the program wants it")
+    if config.text("keySource") == "escrow":
+        found.append("the keys in the escrow")
+    return tuple(found)
+
+
+# Config
+
+
+def _encrypted(path: Path) -> dict[str, Any]:
+    """What is encrypted in a stack's file, by full key: a map `secure` itself, or something that holds such maps."""
+    config = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
+    return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if _holds_secure(item)}
+
+
+def _is_secure(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"secure"}
+
+
+def _holds_secure(value: Any) -> bool:
+    if _is_secure(value):
+        return True
+    if isinstance(value, Mapping):
+        return any(_holds_secure(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_secure(item) for item in value)
+
+
+def _filled(full: str, content: Any) -> str:
+    """The text of a config value with a stand-in for each encrypted part."""
+
+    def fill(value: Any, key: str) -> Any:
+        if _is_secure(value):
+            return placeholder(key, str(value["secure"]))
+        if isinstance(value, Mapping):
+            return {name: fill(item, f"{key}.{name}") for name, item in value.items()}
+        if isinstance(value, list):
+            return [fill(item, f"{key}[{index}]") for index, item in enumerate(value)]
+        return value
+
+    filled = fill(content, full.removeprefix(f"{PROJECT}:"))
+    return filled if isinstance(filled, str) else json.dumps(filled)
+
+
+def _missing(values: Mapping[str, str], secret_keys: set[str], stack: str) -> list[str]:
+    """Secret keys that the settings miss. They say so themselves: what is needed when is told nowhere else."""
+    try:
+        settings.parse(values, secret_keys, stack)
+    except SettingsError as error:
+        named = {match[1] for match in map(_MISSING_KEY.match, error.problems) if match}
+        return sorted(key for key in named & SECRET_KEYS if not values.get(f"{PROJECT}:{key}"))
+    return []
+
+
+# Secrets
+
+
+def _token(digest: bytes) -> str:
+    return digest.hex()
+
+
+def _fernet_key(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def _long(digest: bytes) -> str:
+    return hashlib.sha512(digest).hexdigest()
+
+
+def _docker_config(digest: bytes) -> str:
+    auth = base64.b64encode(f"stand-in:{digest.hex()}".encode()).decode()
+    return json.dumps({"auths": {"registry.example.com": {"auth": auth}}})
+
+
+def _ssh_private_key(digest: bytes) -> str:
+    """An Ed25519 key in OpenSSH's format (PROTOCOL.key of openssh-portable).
+
+    Written here, because libraries put four random bytes into it.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    def field(content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + content
+
+    public = Ed25519PrivateKey.from_private_bytes(digest).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    half = field(b"ssh-ed25519") + field(public)
+    check = hashlib.sha256(digest).digest()[:4]
+    secret = check + check + half + field(digest + public) + field(b"stand-in")
+    secret += bytes(range(1, -len(secret) % 8 + 1))
+    head = b"openssh-key-v1\0" + field(b"none") + field(b"none") + field(b"")
+    body = base64.b64encode(head + (1).to_bytes(4, "big") + field(half) + field(secret)).decode()
+    return normalise_private_key(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
+
+
+_MADE: Final[Mapping[str, Callable[[bytes], str]]] = {
+    "fernetKey": _fernet_key,
+    "jwtSecret": _long,
+    "gitSshPrivateKey": _ssh_private_key,
+    "registryCredentials": _docker_config,
+}
+"""How to make a value of a key that is more than a line of text."""
+
+# AWS
+
+
+def _cluster(name: str, region: str, account_id: str) -> EksCluster:
+    made_up = hashlib.sha256(name.encode()).hexdigest().upper()[:32]
+    subnets = (_subnet(index, region, private=private) for index in range(3) for private in (True, False))
+    return EksCluster(
+        name=name,
+        region=region,
+        account_id=account_id,
+        arn=f"arn:aws:eks:{region}:{account_id}:cluster/{name}",
+        endpoint=f"https://{made_up}.gr7.{region}.eks.amazonaws.com",
+        certificate_authority=base64.b64encode(b"stand-in").decode(),
+        vpc_id="vpc-00000000000000000",
+        security_group_id="sg-00000000000000000",
+        subnets=tuple(subnets),
+        oidc_issuer=f"https://oidc.eks.{region}.amazonaws.com/id/{made_up}",
+        version=KUBERNETES,
+    )
+
+
+def _subnet(index: int, region: str, *, private: bool) -> Subnet:
+    return Subnet(
+        id=f"subnet-{'a' if private else 'b'}{index:016x}",
+        cidr=f"10.255.{index + (0 if private else 128)}.0/24",
+        availability_zone=f"{region}{'abc'[index % 3]}",
+        private=private,
+    )
+
+
+def _subnets(ids: Sequence[str], cluster: EksCluster) -> tuple[Subnet, ...]:
+    return tuple(
+        Subnet(
+            id=identity,
+            cidr=f"10.254.{index % 256}.0/24",
+            availability_zone=f"{cluster.region}{'abc'[index % 3]}",
+            private=True,
+        )
+        for index, identity in enumerate(ids)
+    )
+
+
+def _escrowed(name: str, region: str) -> EscrowedKeys:
+    config_keys = {"fernet_key": "fernetKey", "jwt_secret": "jwtSecret"}
+    made = {
+        found.name: Secret(placeholder(config_keys.get(found.name, found.name), f"escrow {name} {found.name}"))
+        for found in fields(GivenKeys)
+    }
+    return EscrowedKeys(**made)

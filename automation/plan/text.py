@@ -1,0 +1,66 @@
+"""A plan as text for people: what is stood in for, the resources, the Helm values, the rendered objects."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from automation.plan.model import RELEASE_TYPE, Placeholder, Plan, PlannedResource, Why
+from automation.plan.yaml_text import as_yaml
+
+
+def plan_text(plan: Plan) -> str:
+    """The whole plan; the same for the same plan."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def placeholder_text(placeholder: Placeholder) -> str:
+    """`airflow:KEY (why)`."""
+    whys = {Why.ENCRYPTED: "encrypted in the stack's file", Why.MISSING: "not in the stack's file"}
+    return f"airflow:{placeholder.key} ({whys[placeholder.why]})"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    if plan.failure is not None:
+        yield f"plan of {plan.stack}: there is none ({plan.failure.kind})"
+        yield _indented(plan.failure.text)
+        yield from plan.messages
+        return
+    custom = [found for found in plan.resources if not found.component]
+    yield f"plan of {plan.stack}: {len(custom)} resources in {len(plan.resources) - len(custom)} components"
+    for clause in plan.stand_ins:
+        yield f"stand-in: {clause}"
+    for placeholder in plan.placeholders:
+        yield f"stand-in: {placeholder_text(placeholder)}"
+    yield from plan.messages
+    for found in plan.resources:
+        yield ""
+        yield _heading(found)
+        inputs = {key: item for key, item in found.inputs.items() if (found.type, key) != (RELEASE_TYPE, "values")}
+        if inputs:
+            yield _indented(as_yaml(inputs))
+    if plan.release is not None:
+        yield f"\nHelm values of {plan.release.name}"
+        yield _indented(as_yaml(plan.release.inputs.get("values") or {}))
+    if plan.objects is None:
+        yield f"\nobjects of the chart: not rendered: {plan.no_objects}"
+    else:
+        yield f"\nobjects of the chart: {len(plan.objects)}"
+        for manifest in plan.objects:
+            yield f"---\n{as_yaml(manifest)}".rstrip("\n")
+    yield "\noutputs"
+    yield _indented(as_yaml(plan.outputs))
+
+
+def _heading(found: PlannedResource) -> str:
+    options = {
+        "component": found.component,
+        "protected": found.protect,
+        "kept when deleted": found.retain_on_delete,
+    }
+    given = ", ".join(option for option, on in options.items() if on)
+    return f"{found.type} {found.name}" + (f" ({given})" if given else "")
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text.rstrip("\n"), "  ")

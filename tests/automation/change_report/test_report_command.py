@@ -1,0 +1,197 @@
+"""The verb `report`: folders and commits, files that it writes, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from automation.change_report import command
+from automation.change_report.checkout import Checkout, RevisionUnknown, checkout
+from automation.change_report.command import NothingToReport
+from automation.change_report.markdown import MARKER
+from automation.console import Console
+from automation.errors import FileInvalid, StackUnknown
+from automation.plan.model import Failure, FailureKind, Plan, PlannedResource
+
+RECORDED = Path(__file__).with_name("recorded")
+
+
+def run(project: Path, *words: str) -> tuple[int, str]:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    written = io.StringIO()
+    return command.run(
+        parser.parse_args(words), Console(results=written, progress=written), project
+    ), written.getvalue()
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is planned, by folder and stack: a file `resources` there has a name a line."""
+    asked: list[tuple[str, str]] = []
+
+    def plan(folder: Path, stack: str, *, render: bool, key: bytes) -> Plan:
+        assert key
+        asked.append((folder.name, stack))
+        names = (folder / "resources").read_text().split()
+        if "broken" in names:
+            return Plan(stack=stack, failure=Failure(kind=FailureKind.SYNTAX, text="a.py:1: invalid syntax"))
+        found = [PlannedResource(urn=f"urn::{n}", type="a:b:C", name=n, component=False, inputs={}) for n in names]
+        return Plan(stack=stack, resources=tuple(found), objects=() if render else None)
+
+    monkeypatch.setattr(command, "plan_checkout", plan)
+    return asked
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two commits of a program in a folder of a repository, and a hook that must not run."""
+    root = tmp_path / "repository"
+    project = root / "program"
+    project.mkdir(parents=True)
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    for names in ("one", "one two"):
+        (project / "Pulumi.yaml").write_text("name: airflow\n")
+        (project / "resources").write_text(names)
+        git(root, "add", ".")
+        git(root, "commit", "--quiet", "--message", names)
+    hook = root / ".git" / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/hook-ran\n")
+    hook.chmod(0o755)
+    return project
+
+
+def folder(path: Path, names: str) -> Path:
+    path.mkdir()
+    (path / "Pulumi.yaml").write_text("name: airflow\n")
+    (path / "resources").write_text(names)
+    return path
+
+
+# Checkouts
+
+
+def test_a_commit_is_checked_out_beside_the_repository_and_leaves_nothing(repository: Path, tmp_path: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD^")
+    with checkout("main^", repository) as found:
+        assert (found.folder / "resources").read_text() == "one"
+        assert not found.folder.is_relative_to(repository)
+        assert found.label == f"main^ ({commit[:12]})"
+        kept = found.folder
+    assert not kept.exists()
+    assert git(repository, "worktree", "list").count("\n") == 0
+    assert git(repository, "status", "--porcelain") == ""
+    assert not (tmp_path / "hook-ran").exists()
+
+
+def test_a_worktree_goes_also_where_something_fails(repository: Path) -> None:
+    with pytest.raises(ValueError, match="in it"), checkout("HEAD", repository):
+        raise ValueError("in it")
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path: Path, repository: Path) -> None:
+    with checkout(str(folder(tmp_path / "base", "")), repository) as found:
+        assert found == Checkout(tmp_path / "base", "base")
+
+
+@pytest.mark.parametrize("revision", ["no-such-branch", "--upload-pack=x", "", "HEAD:resources"])
+def test_what_is_neither_is_refused(revision: str, repository: Path) -> None:
+    with pytest.raises(RevisionUnknown, match="neither a folder"), checkout(revision, repository):
+        raise AssertionError("expected a refusal")
+
+
+# The verb
+
+
+def test_report_of_two_commits(repository: Path, tmp_path: Path, planned: list[tuple[str, str]]) -> None:
+    files = {name: tmp_path / name for name in ("comment.md", "whole.md", "report.json")}
+    code, output = run(
+        repository,
+        *("--base", "HEAD^", "--head", "HEAD", "--stacks", "dev, prod", "--link", "https://ci.test/1"),
+        *(
+            "--markdown",
+            str(files["comment.md"]),
+            "--whole",
+            str(files["whole.md"]),
+            "--json",
+            str(files["report.json"]),
+        ),
+    )
+    assert (code, output) == (0, "")
+    assert sorted({stack for _, stack in planned}) == ["dev", "prod"]
+    assert files["comment.md"].read_text().startswith(MARKER)
+    assert files["comment.md"].read_text() == files["whole.md"].read_text()
+    document = json.loads(files["report.json"].read_text())
+    assert [(stack["stack"], stack["counts"]["create"]) for stack in document["stacks"]] == [("dev", 1), ("prod", 1)]
+    assert document["base"].startswith("HEAD^ (")
+
+
+def test_report_goes_to_the_output_where_no_file_is_named(tmp_path: Path, planned: list[tuple[str, str]]) -> None:
+    base, head = folder(tmp_path / "base", "a"), folder(tmp_path / "head", "a b")
+    code, output = run(tmp_path, "--base", str(base), "--head", str(head), "--stacks", "dev")
+    assert code == 0
+    assert output.startswith(MARKER)
+    assert str(tmp_path) not in output
+
+
+@pytest.mark.parametrize(("base", "head", "code"), [("a", "broken", 1), ("broken", "a", 0), ("broken", "broken", 1)])
+def test_exit_code_is_of_what_shall_be(base: str, head: str, code: int, tmp_path: Path, planned: object) -> None:
+    sides = [folder(tmp_path / name, names) for name, names in (("base", base), ("head", head))]
+    file = tmp_path / "comment.md"
+    found, output = run(
+        tmp_path, "--base", str(sides[0]), "--head", str(sides[1]), "--stacks", "dev", "--markdown", str(file)
+    )
+    assert found == code
+    assert ("cannot be planned" in output) is bool(code)
+    assert "a.py:1: invalid syntax" in file.read_text(), "the report is there all the same"
+
+
+def test_report_of_an_engine_s_preview_alone(tmp_path: Path) -> None:
+    code, output = run(tmp_path, "--preview", f"dev={RECORDED / 'preview.json'}")
+    assert code == 0
+    assert "`what is deployed` → `this program`" in output
+    assert "`dev`, as it is deployed" in output
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--base", "a"], ["--base", "a", "--head", "b"], ["--stacks", "dev", "--preview", "dev=x"]]
+)
+def test_half_a_command_line_is_refused(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(NothingToReport, match="--base, --head and --stacks"):
+        run(tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--limit", "10"], ["--limit", "x"], ["--link", "http://ci.test"], ["--preview", "dev"], ["--preview", "=x"]],
+)
+def test_wrong_arguments_are_usage(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        run(tmp_path, "--base", "a", "--head", "b", "--stacks", "dev", *words)
+    assert error.value.code == 2
+    assert "expected" in capsys.readouterr().err
+
+
+def test_stack_names_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(StackUnknown):
+        run(tmp_path, "--base", "a", "--head", "b", "--stacks", "a b")
+
+
+@pytest.mark.parametrize("content", ["sentinel no JSON", '{"a": 1}\nsentinel'])
+def test_a_file_that_is_no_preview_is_refused_without_quoting_it(content: str, tmp_path: Path) -> None:
+    (tmp_path / "preview.json").write_text(content)
+    with pytest.raises(FileInvalid) as error:
+        run(tmp_path, "--preview", f"dev={tmp_path / 'preview.json'}")
+    assert "sentinel" not in str(error.value)

@@ -1,0 +1,257 @@
+"""The program itself, planned: the committed stacks, the same twice; and every secret planted and leaked."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from automation.change_report.command import report_json
+from automation.change_report.compare import compare_plans
+from automation.change_report.markdown import markdown
+from automation.change_report.model import ChangeReport
+from automation.console import Console
+from automation.plan import command
+from automation.plan.model import FailureKind, Plan, Why
+from automation.plan.process import plan_checkout
+from automation.plan.text import plan_text
+from tests import samples
+from tests.automation.change_report.conftest import edit
+from tests.chart.rendering import needs_chart
+
+if TYPE_CHECKING:
+    from tests.automation.change_report.conftest import Checkouts
+
+
+def run(folder: Path, *words: str) -> tuple[int, str]:
+    """The verb `plan`: its exit code, and all that it wrote."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    written = io.StringIO()
+    code = command.run(parser.parse_args(words), Console(results=written, progress=written), folder)
+    return code, written.getvalue()
+
+
+@needs_chart
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_plan_is_the_same_twice(stack: str, base: Path) -> None:
+    first, second = run(base, stack, "--json"), run(base, stack, "--json")
+    assert first == second
+    assert first[0] == 0
+    plan = Plan.from_json(json.loads(first[1]))
+    assert plan.objects
+    assert plan.release is not None
+    assert "[secret:" not in first[1], "a digest is of one run"
+    text = plan_text(plan)
+    for part in ("Helm values of airflow", "kind: Deployment", "outputs", "[secret]"):
+        assert part in text
+
+
+def test_plan_says_what_it_stood_in_for(base: Path) -> None:
+    code, text = run(base, "prod", "--no-render")
+    assert code == 0
+    head = text.partition("\n\n")[0]
+    assert "stand-in: facts of the EKS cluster" in head
+    assert "stand-in: airflow:gitSshPrivateKey (not in the stack's file)" in head
+    assert "stand-in: airflow:jwtSecret (encrypted in the stack's file)" in head
+    assert "not rendered: not asked for" in text
+
+
+def test_plan_without_the_chart_leaves_the_objects_out_with_the_reason(base: Path, checkouts: Checkouts) -> None:
+    def elsewhere(folder: Path) -> None:
+        edit(folder / "Pulumi.dev.yaml", "config:\n", "config:\n  airflow:chartPath: /nowhere/chart.tgz\n")
+
+    plan = checkouts.plan(checkouts.make("without-chart", elsewhere), "dev")
+    assert plan.failure is None
+    assert plan.objects is None
+    assert "/nowhere/chart.tgz" in plan.no_objects
+    assert plan.resources
+
+
+def test_unknown_stack_is_a_result(base: Path) -> None:
+    code, text = run(base, "nobody")
+    assert code == 1
+    assert "there is no Pulumi.nobody.yaml" in text
+
+
+# Failures of the program
+
+
+FAILURES: Final = {
+    "raise ValueError('wrong')": (FailureKind.PROGRAM, "__main__.py:3: ValueError: wrong"),
+    "import no_such_module": (FailureKind.PROGRAM, "__main__.py:3: ModuleNotFoundError"),
+    "raise SystemExit(7)": (FailureKind.PROGRAM, "__main__.py:3: SystemExit: 7"),
+    "def (": (FailureKind.SYNTAX, "__main__.py:3: invalid syntax"),
+}
+
+
+@pytest.mark.parametrize("line", FAILURES)
+def test_whatever_the_program_does_is_a_result(line: str, base: Path, checkouts: Checkouts) -> None:
+    folder = checkouts.make(f"failure-{list(FAILURES).index(line)}", lambda copy: _begin_with(copy, line))
+    failure = checkouts.plan(folder, "dev", render=False).failure
+    assert failure is not None
+    assert (failure.kind, failure.text[: len(FAILURES[line][1])]) == FAILURES[line]
+
+
+def _begin_with(folder: Path, lines: str) -> None:
+    path = folder / "__main__.py"
+    path.write_text(f'"""A program."""\n\n{lines}\n{path.read_text()}')
+
+
+def test_wrong_config_is_a_result_that_names_every_key(checkouts: Checkouts) -> None:
+    def wrong(folder: Path) -> None:
+        edit(folder / "Pulumi.dev.yaml", "config:\n", "config:\n  airflow:executor: None\n  airflow:unheardOf: x\n")
+
+    failure = checkouts.plan(checkouts.make("wrong-config", wrong), "dev", render=False).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.SETTINGS
+    assert "airflow:executor" in failure.text
+    assert "airflow:unheardOf" in failure.text
+
+
+# Secrets
+
+
+LEAKS: Final = """\
+import base64 as _b64, json as _json, sys as _sys, urllib.parse as _url
+import pulumi as _pulumi, pulumi_kubernetes as _k8s, pulumi_random as _random
+_config = _pulumi.Config("airflow")
+_keys = [key for key in KEYS if _config.get(key)]
+_values = {key: _config.get(key) for key in _keys}
+_random_one = _random.RandomPassword("leaked", length=40, special=False)
+def _leak(generated):
+    every = {**_values, "generated": generated}
+    for text in every.values():
+        print(text)
+        print(text, file=_sys.stderr)
+        _pulumi.log.warn(f"it is {text}")
+    data = {}
+    for key, text in every.items():
+        data[f"{key}-plain"] = f"x {text} y"
+        data[f"{key}-base64"] = _b64.b64encode(f"user:{text}".encode()).decode()
+        data[f"{key}-url"] = f"redis://:{_url.quote(text, safe='')}@h/0"
+        data[f"{key}-json"] = _json.dumps({"a": _json.dumps([text])})
+        data[f"{key}-part"] = text[: max(24, len(text) // 2)]
+    return data
+_provider = _k8s.Provider("leaking", context="x", kubeconfig="")
+_k8s.core.v1.ConfigMap("leaking", data=_pulumi.Output.unsecret(_random_one.result).apply(_leak),
+    opts=_pulumi.ResourceOptions(provider=_provider))
+_pulumi.export("leaking", _values)
+for _key, _value in _values.items():
+    _k8s.core.v1.ConfigMap(f"leak-{_key}", metadata={"annotations": {_value: "a name"}}, data={"x": _value},
+        opts=_pulumi.ResourceOptions(provider=_provider))
+"""
+
+
+def _planted(folder: Path, *, https: bool) -> None:
+    """A stack that takes every secret there is, and a program that spills them all."""
+    path = folder / "Pulumi.prod.yaml"
+    external = samples.external().with_(
+        {"dagsUsername": "robot", "dagsRepository": "https://git.test/x.git"} if https else {}
+    )
+    secret = {key.removeprefix("airflow:") for key in external.secret_keys}
+    config: dict[str, Any] = {key: value for key, value in external.values.items() if key not in external.secret_keys}
+    for key, value in config.items():
+        if value.startswith(("[", "{")):
+            config[key] = json.loads(value)
+    path.write_text(yaml.safe_dump({"config": {key: value for key, value in config.items() if value != ""}}))
+    assert secret
+    program = folder / "__main__.py"
+    program.write_text(f"{program.read_text()}\nKEYS = {sorted(samples.sentinels())}\n{LEAKS}")
+
+
+def _secrets(https: bool, suffix: str = "") -> dict[str, str]:
+    left_out = "gitSshPrivateKey" if https else "dagsToken"
+    found = samples.all_secrets(but=[left_out])
+    if suffix:
+        kept = ("gitSshPrivateKey", "fernetKey", "registryCredentials")
+        found = {key: value if key in kept else f"{value}{suffix}" for key, value in found.items()}
+    return found
+
+
+def _traces(secrets: dict[str, str]) -> Iterator[str]:
+    for key, value in secrets.items():
+        for trace in samples.traces(key, value):
+            yield from {
+                trace,
+                json.dumps(trace)[1:-1],
+                quote(trace, safe=""),
+                base64.b64encode(trace.encode()).decode().rstrip("=")[:-2],
+                trace[:24],
+                trace[-16:],
+            }
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["ssh", "https"])
+def leaking(request: pytest.FixtureRequest, checkouts: Checkouts) -> tuple[bool, Path]:
+    https: bool = request.param
+    return https, checkouts.make(f"leaking-{https}", lambda folder: _planted(folder, https=https))
+
+
+def test_no_secret_is_in_a_plan_or_in_a_report(leaking: tuple[bool, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    """Each secret is given, and the program puts all of them everywhere it can, in every encoding."""
+    https, folder = leaking
+    key = b"one"
+    before, after = (
+        plan_checkout(folder, "prod", key=key, known_secrets=_secrets(https, suffix)) for suffix in ("", "-another-one")
+    )
+    assert before.failure is None
+    assert after.failure is None
+    assert not before.placeholders
+    leaked = next(found for found in before.resources if found.name == "leaking" and "ConfigMap" in found.type)
+    assert len(leaked.inputs["data"]) >= 5 * 8, "or the test would see nothing"
+    assert any("it is" in message for message in before.messages)
+
+    report = ChangeReport(base="a", head="b", stacks=(compare_plans(before, after),))
+    changed = next(step for step in report.stacks[0].steps if step.name == "leaking")
+    assert any(change.secret for change in changed.changes), "that a secret changed is told"
+    shown = {
+        "plan as JSON": json.dumps(before.to_json(), ensure_ascii=False),
+        "plan as text": plan_text(before),
+        "report as JSON": report_json(report),
+        "comment": markdown(report),
+        "whole report": markdown(report, limit=None),
+        "output": "".join(capfd.readouterr()),
+    }
+    for trace in _traces({**_secrets(https), **_secrets(https, "-another-one")}):
+        for where, text in shown.items():
+            assert trace not in text, where
+    assert "AirflowDatabasePgbouncer" not in shown["plan as JSON"], "what was generated is a secret too"
+    assert "GenLeaked" not in shown["plan as JSON"]
+
+
+def test_no_secret_is_in_an_error(leaking: tuple[bool, Path], checkouts: Checkouts) -> None:
+    https, _ = leaking
+
+    def failing(folder: Path) -> None:
+        _planted(folder, https=https)
+        program = folder / "__main__.py"
+        program.write_text(f"{program.read_text()}\nraise ValueError(repr(_values))\n")
+
+    secrets = _secrets(https)
+    plan = plan_checkout(checkouts.make(f"failing-{https}", failing), "prod", render=False, known_secrets=secrets)
+    assert plan.failure is not None
+    assert "ValueError" in plan.failure.text
+    assert "[secret]" in plan.failure.text
+    text = json.dumps(plan.to_json(), ensure_ascii=False) + plan_text(plan)
+    assert not [trace for trace in _traces(secrets) if trace in text]
+
+
+def test_placeholders_are_not_shown_either(base: Path, checkouts: Checkouts) -> None:
+    from automation.plan.stand_ins import plan_config
+
+    plan = checkouts.plan(base, "prod")
+    config = plan_config(base, "prod", {})
+    assert {found.why for found in plan.placeholders} == set(Why)
+    text = json.dumps(plan.to_json())
+    for secret in config.secrets:
+        assert json.dumps(secret)[1:-1] not in text
+        assert secret.splitlines()[-2 if "\n" in secret else 0][:40] not in text
