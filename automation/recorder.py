@@ -99,10 +99,16 @@ class Recorder(mocks.MockMonitor):
     """The engine's part: runs a program, keeps what it registers, and answers with computed outputs.
 
     logger: gets what the program logs; None is Python's root logger. seed: goes into all that is made up, so that
-    nobody can tell by a generated name whether he has guessed a secret.
+    nobody can tell by a generated name whether he has guessed a secret. region, account: of what AWS would name.
     """
 
-    def __init__(self, logger: logging.Logger | None = None, seed: str = "") -> None:
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        seed: str = "",
+        region: str = AWS_REGION,
+        account: str = AWS_ACCOUNT,
+    ) -> None:
         super().__init__(_NoMocks())
         self.registrations: dict[str, Registration] = {}
         self.outputs: dict[str, dict[str, Any]] = {}
@@ -112,7 +118,7 @@ class Recorder(mocks.MockMonitor):
         self.generated: list[str] = []
         """Secrets that were made up as pulumi-random would."""
         self.preview, self.stack = False, ""
-        self._logger, self._seed = logger, seed
+        self._logger, self._seed, self._region, self._account = logger, seed, region, account
         self._lock = threading.Lock()
 
     # What a test asks
@@ -174,7 +180,7 @@ class Recorder(mocks.MockMonitor):
         state: dict[str, Any] = json_format.MessageToDict(request.object)
         identity = ""
         if request.custom and not self.preview:
-            identity = complete(request, state, self._seed)
+            identity = complete(request, state, self._seed, self._region, self._account)
             with self._lock:
                 self.generated += [state[key] for key in _GENERATED.get(request.type, ())]
         for key in request.additionalSecretOutputs:
@@ -215,7 +221,9 @@ class _Callbacks:
     register_error_hook = register_resource_hook
 
 
-def complete(request: Any, state: dict[str, Any], seed: str = "") -> str:
+def complete(
+    request: Any, state: dict[str, Any], seed: str = "", region: str = AWS_REGION, account: str = AWS_ACCOUNT
+) -> str:
     """Adds what the provider computes to `state`, and returns the resource's id.
 
     The SDK asks for the secretness of a generated value (`additionalSecretOutputs`); the caller sees to it.
@@ -241,19 +249,19 @@ def complete(request: Any, state: dict[str, Any], seed: str = "") -> str:
             metadata["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": _secret("{}")}
         return f"{metadata.get('namespace', '')}/{metadata['name']}"
     elif request.type.startswith("aws:"):
-        return _complete_aws(request.type, f"{request.name}-{suffix}", state)
+        return _complete_aws(request.type, f"{request.name}-{suffix}", state, region, account)
     return f"{request.name}-{suffix}"
 
 
-def _complete_aws(type_: str, generated: str, state: dict[str, Any]) -> str:
+def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str, account: str) -> str:
     """As `complete`, for AWS: a name where none is given, and the ARN that is made of it."""
     service, _, kind = type_.removeprefix("aws:").partition("/")
     name = str(next((state[key] for key in ("bucket", "name", "identifier") if state.get(key)), generated))
     # An S3 ARN names neither region nor account; an IAM one no region.
-    place = {"s3": "::", "iam": f"::{AWS_ACCOUNT}"}.get(service, f":{AWS_REGION}:{AWS_ACCOUNT}")
+    place = {"s3": "::", "iam": f"::{account}"}.get(service, f":{region}:{account}")
     state.setdefault("arn", f"arn:aws:{service}{place}:{name}")
     if type_ == "aws:rds/instance:Instance":
-        state |= {"address": f"{name}.abc.{AWS_REGION}.rds.amazonaws.com", "port": state.get("port", 5432)}
+        state |= {"address": f"{name}.abc.{region}.rds.amazonaws.com", "port": state.get("port", 5432)}
         state["endpoint"] = f"{state['address']}:{state['port']}"
     elif type_ == "aws:kms/key:Key":
         state["keyId"] = generated

@@ -12,14 +12,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks import import_modules, machine, preview, report, roll, up
+from benchmarks import import_modules, machine, plan, preview, previews, report, roll, up
 from benchmarks.results import Results, UnavailableError
 
 TARGET: Final = Path(__file__).with_name("README.md")
 BENCHMARKS: Final = MappingProxyType[str, Callable[[int], Results]](
-    {"imports": import_modules.measure, "preview": preview.measure, "up": up.measure, "roll": roll.measure}
+    {
+        "imports": import_modules.measure,
+        "plan": plan.measure,
+        "preview": preview.measure,
+        "previews": previews.measure,
+        "up": up.measure,
+        "roll": roll.measure,
+    }
 )
-RUNS: Final = MappingProxyType({"imports": 9, "preview": 7, "up": 3, "roll": 3})
+RUNS: Final = MappingProxyType({"imports": 9, "plan": 5, "preview": 7, "previews": 5, "up": 3, "roll": 3})
 """How often each is measured; an odd number has a median that was seen."""
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 import checks
 
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
 ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (checks.one_line, ["a", "kind-airflow", "arn:aws:eks:eu-central-1:1:cluster/x", "mit Leerzeichen", "ü"]),
     (checks.path, ["/etc/kubeconfig", "~/.kube/config", "a b"]),
@@ -35,6 +37,12 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (checks.host, ["db", "db.example.internal", "10.0.0.1", "fd00::1", "a-1.b"]),
     (checks.database_name, ["airflow", "_x", "a1_b", "a" * 63]),
     (checks.secret_line, ["p", " p ", "'\"$%\\", "Schlüssel", "\u2028"]),
+    (checks.dns_name, ["airflow.example.com", "a.b", "0.a-1.c"]),
+    (checks.eks_cluster, ["prod", "Prod_1-a", "0", "a" * 100]),
+    (checks.aws_region, ["eu-central-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"]),
+    (checks.aws_account_id, ["123456789012", "000000000001"]),
+    (checks.subnet_id, ["subnet-01234567", "subnet-0123456789abcdef0"]),
+    (checks.certificate_arn, [CERTIFICATE, CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:")]),
 ]
 
 REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
@@ -54,6 +62,18 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (checks.host, ["", "db:5432", "-db", "db.", "a..b", "a b", "https://db", "a\n", "a" * 64, "a_b"]),
     (checks.database_name, ["", "1a", "Air", "a-b", "a" * 64, "a\n", 'a"b']),
     (checks.secret_line, ["a\nb", "a\r", "\x00", "\x1f", "\x7f"]),
+    (
+        checks.dns_name,
+        ["", "a", "A.b", "a.b.", ".a.b", "a..b", "https://a.b", "a.b/c", "a.b\n", ".".join(["a" * 63] * 4)],
+    ),
+    (checks.eks_cluster, ["", "-a", "a b", "a.b", "a" * 101, "a\n"]),
+    (checks.aws_region, ["", "eu-central", "eu-central-1a", "EU-CENTRAL-1", "eu central 1", "eu-central-1\n"]),
+    (checks.aws_account_id, ["", "12345678901", "1234567890123", "12345678901a", "123456789012\n"]),
+    (checks.subnet_id, ["", "subnet-", "subnet-0123456", "sg-01234567", "10.0.0.0/24", "subnet-01234567\n"]),
+    (
+        checks.certificate_arn,
+        ["", "mine", f"{CERTIFICATE}0", CERTIFICATE.replace(":acm:", ":iam:"), f"{CERTIFICATE}\n"],
+    ),
 ]
 
 

@@ -128,7 +128,7 @@ def test_make_targets_exist(document: Path) -> None:
 
 @each_document
 def test_verbs_and_options_of_the_command_line_exist(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for verb, rest in re.findall(r"python -m automation ([a-z]+)([^\n`]*)", _code(document)):
+    for verb, rest in re.findall(r"python -m automation ([a-z_]+)([^\n`]*)", _code(document)):
         with pytest.raises(SystemExit) as exit_:
             command_line([verb, "--help"])
         assert exit_.value.code == 0, verb

@@ -26,6 +26,7 @@ HELPERS: Final = {
     "chart/rendering.py",
     "cluster/git_push.py",
     "cluster/harness.py",
+    "cluster/kill_up.py",
     "cluster/service.py",
     "cluster/tls_database.py",
     "policy/programs.py",

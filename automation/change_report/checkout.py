@@ -40,7 +40,23 @@ def checkout(given: str, project_dir: Path) -> Iterator[Checkout]:
     with tempfile.TemporaryDirectory(prefix="airflow-change-report-") as temporary:
         tree = Path(temporary).resolve() / "tree"
         # Without hooks: one of this machine's might do anything after a checkout.
-        _git(project_dir, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", "--quiet", str(tree), commit)
+        try:
+            _git(
+                project_dir,
+                "-c",
+                "core.hooksPath=/dev/null",
+                "worktree",
+                "add",
+                "--detach",
+                "--quiet",
+                str(tree),
+                commit,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", "") or type(error).__name__).strip().splitlines()
+            raise RevisionUnknown(
+                f"{given!r} cannot be checked out beside the repository ({said[-1]})", "git worktree prune"
+            ) from None
         try:
             label = commit[:_SHORT] if commit.startswith(given) else f"{given} ({commit[:_SHORT]})"
             yield Checkout(tree / inside, label)

@@ -73,16 +73,18 @@ def run(args: argparse.Namespace, console: Console, project_dir: Path) -> int:
 
 
 def change_report(base: Checkout, head: Checkout, stacks: list[str], *, render: bool = True) -> ChangeReport:
-    """Plans each stack of both, two at a time, and compares them."""
+    """Plans each stack of both, the two sides at once, and compares them.
+
+    Of one side one after the other: the first may still be putting the chart into its folder.
+    """
     key = new_key()
 
-    def plan(side: Checkout, stack: str) -> Plan:
-        return plan_checkout(side.folder, stack, render=render, key=key)
+    def plans(side: Checkout) -> list[Plan]:
+        return [plan_checkout(side.folder, stack, render=render, key=key) for stack in stacks]
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        plans = [(pool.submit(plan, base, stack), pool.submit(plan, head, stack)) for stack in stacks]
-        compared = [compare_plans(before.result(), after.result()) for before, after in plans]
-    return ChangeReport(base=base.label, head=head.label, stacks=tuple(compared))
+        before, after = pool.map(plans, (base, head))
+    return ChangeReport(base=base.label, head=head.label, stacks=tuple(map(compare_plans, before, after)))
 
 
 def report_json(report: ChangeReport) -> str:

@@ -202,7 +202,7 @@ def _parts(stack: StackReport, longest: int | None) -> Iterator[str]:
         if step.changes and not step.component:
             yield f"**{_DONE[step.kind].capitalize()}: {code(step.label)}**\n\n{_changes(step, longest)}"
     if stack.objects:
-        yield f"**Objects of the chart: {len(stack.objects)} change**"
+        yield f"**Objects of the chart that change: {len(stack.objects)}**"
         yield from (_objects(alike, longest) for alike in _alike(stack.objects))
     elif stack.objects is None and stack.head_failure is None:
         yield f"Objects of the chart are not compared: {code(stack.no_objects)}"

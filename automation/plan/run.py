@@ -19,7 +19,7 @@ from automation.plan.masking import Masker
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
 from automation.plan.policies import plan_results
 from automation.plan.rendering import RenderingError, rendered
-from automation.recorder import Recorder, Registration, SecretValue
+from automation.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
 from components.chart_archive import ARCHIVE, ChartError, chart_archive
 from config_reader import SettingsError
 
@@ -74,7 +74,12 @@ class _Run:
         """The whole plan."""
         request, messages = self._request, _Messages()
         # Where secrets are known, a name that is made of one must not let anybody guess it.
-        recorder = Recorder(messages.logger, seed=request.key if request.secrets else "")
+        recorder = Recorder(
+            messages.logger,
+            seed=request.key if request.secrets else "",
+            region=self._config.text("awsRegion") or AWS_REGION,
+            account=self._config.text("awsAccountId") or AWS_ACCOUNT,
+        )
         try:
             self._run(recorder)
             failure = None
