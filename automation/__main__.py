@@ -1,100 +1,217 @@
-"""`python -m automation VERB [STACK]`. Exit codes: 0 good, 1 failure, 2 usage."""
+"""`python -m automation VERB [STACK]`. Exit codes: 0 done, or nothing to do; 1 failure; 2 usage.
+
+With `--detailed-exitcode` 2 says that something changed, or would; a wrong command line is then a failure too.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import pulumi
 from pulumi.automation import CommandError
 
 from automation import dev
+from automation.console import Console
 from automation.engine_error import engine_error
-from automation.errors import AutomationError
-from automation.verify import TIMEOUT_SECONDS
+from automation.environment import HEALTHY_SECONDS, LOCK_SECONDS
+from automation.errors import AutomationError, from_text
 
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
-_VERBS: Final = {
+DONE: Final = 0
+FAILED: Final = 1
+CHANGED: Final = 2
+_USAGE: Final = 2
+_DETAILED: Final = "--detailed-exitcode"
+
+_DEV_VERBS: Final = {
     "dev": "make a local Airflow, from the cluster up, and verify it",
-    "up": "deploy a stack",
-    "preview": "say what up would do",
     "down": "remove what a stack deployed, and the cluster if dev made it",
-    "verify": "check a deployment",
     "ui": "forward a local port to Airflow",
     "env": 'let pulumi itself work on a stack here: eval "$(python -m automation env)"',
 }
+_VERBS: Final = {
+    "preview": "say what up would do",
+    "up": "deploy a stack",
+    "roll": "move the Airflow image to another tag, and deploy",
+    "verify": "check a deployment, a DAG run among it",
+    "status": "say what is wrong with a stack: lock, interrupted operations, release, pods",
+    "recover": "mend what an interrupted update left, and deploy",
+    "outputs": "print a stack's outputs",
+    "history": "print earlier operations of a stack",
+    "refresh": "make a stack's state as the cluster is",
+    "destroy": "delete what a stack owns",
+}
+_ALIASES: Final = {"roll": ("roll_image",)}
+_MODULES: Final = {
+    "plan": ("automation.plan.command", "say what would be registered, without engine, cluster or credentials"),
+    "report": ("automation.change_report.command", "say what a change would do to each stack, for reviewers"),
+    "export_helmsman": ("automation.helmsman.command", "write a stack as a Helmsman file"),
+}
+"""Verbs whose arguments are their own: modules with `add_arguments(parser)` and `run(args, console, project_dir)`."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """As argparse's, but for the exit code of a wrong command line."""
+
+    failure = _USAGE
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(self.failure, f"{self.prog}: error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb; the exit code. Raises SystemExit(2) for a wrong command line."""
+    """Runs a verb; the exit code. Raises SystemExit for a wrong command line."""
     # The Automation API warns of an event that it cannot parse with the whole event.
     warnings.filterwarnings("ignore", module=r"pulumi\.automation")
-    args = _parser().parse_args(arguments)
+    args = parse(list(sys.argv[1:] if arguments is None else arguments))
     # Where the result is for a program, progress is not mixed into it.
     for_program = args.verb == "env" or getattr(args, "json", False)
-    console = dev.Console(progress=sys.stderr if for_program else sys.stdout)
-
+    console = Console(progress=sys.stderr if for_program else sys.stdout)
     try:
-        _run(args, console)
-    except (AutomationError, pulumi.RunError) as error:
-        # A RunError is one of the program's own: its settings, its chart, what AWS refuses.
-        for line in str(error).splitlines():
-            # A line that goes on with the one before is indented.
-            print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)
-        return 1
+        return _run(args, console)
+    except AutomationError as error:
+        return _failed(str(error), error, args, console)
+    except pulumi.RunError as error:
+        # One of the program's own: its settings, its chart, what AWS refuses.
+        return _failed(str(error), from_text(AutomationError, str(error)), args, console)
     except CommandError as error:
         # A command of the engine that nothing expected to fail; its own text is all that it wrote.
-        print(f"error: {engine_error(error, f'{args.verb} of {args.stack}')}", file=sys.stderr, flush=True)
-        return 1
+        typed = engine_error(error, f"{args.verb} of {_stack(args)}")
+        return _failed(str(typed), typed, args, console)
     except KeyboardInterrupt:
         print(f"interrupted; run it again to go on: python -m automation {args.verb}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        return FAILED
 
 
-def _run(args: argparse.Namespace, console: dev.Console) -> None:
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """A command line. Raises SystemExit for a wrong one."""
+    return _parser(words).parse_args(words)
+
+
+def _run(args: argparse.Namespace, console: Console) -> int:
     match args.verb:
         case "dev":
             dev.dev(PROJECT_DIR, console)
-        case "up":
-            dev.up(PROJECT_DIR, args.stack, console)
-        case "preview":
-            dev.preview(PROJECT_DIR, args.stack, console)
         case "down":
             dev.down(PROJECT_DIR, args.stack, console)
-        case "verify":
-            dev.check(
-                PROJECT_DIR,
-                args.stack,
-                console,
-                dag_id=args.dag,
-                timeout_seconds=args.timeout,
-                as_json=args.json,
-            )
         case "env":
             dev.env(PROJECT_DIR, args.stack, console)
         case "ui":
             dev.ui(PROJECT_DIR, args.stack, console)
+        case verb if verb in _MODULES:
+            return int(import_module(_MODULES[verb][0]).run(args, console, PROJECT_DIR))
+        case _:
+            from automation import commands
+
+            changed = getattr(commands, args.command)(args, console, PROJECT_DIR)
+            return CHANGED if changed and args.detailed_exitcode else DONE
+    return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m automation", description=__doc__)
+def _failed(text: str, error: AutomationError, args: argparse.Namespace, console: Console) -> int:
+    for line in text.splitlines():
+        # A line that goes on with the one before is indented.
+        print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)
+    if getattr(args, "json", False) and not console.documents:
+        console.json({"error": error.to_json()})
+    return FAILED
+
+
+def _stack(args: argparse.Namespace) -> str:
+    return getattr(args, "stack", None) or dev.DEV
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    kind: Any = type("Parser", (_Parser,), {"failure": FAILED if _DETAILED in words else _USAGE})
+    parser: argparse.ArgumentParser = kind(
+        prog="python -m automation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb, text in _VERBS.items():
+    for verb, text in _DEV_VERBS.items():
         sub = verbs.add_parser(verb, help=text, description=text)
         if verb == "dev":
             sub.add_argument("stack", nargs="?", choices=[dev.DEV], default=dev.DEV, help="always dev")
         else:
-            sub.add_argument("stack", nargs="?", default=dev.DEV, help="default: dev")
-        if verb == "verify":
-            sub.add_argument("--dag", metavar="DAG_ID", help="the DAG to run; else a harmless one is chosen")
-            sub.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, help="seconds of each wait")
-            sub.add_argument("--json", action="store_true", help="the result as JSON, progress on stderr")
+            _add_stack(sub)
+    for verb, text in _VERBS.items():
+        sub = verbs.add_parser(verb, aliases=_ALIASES.get(verb, ()), help=text, description=text)
+        sub.set_defaults(command=verb)
+        _add_stack(sub)
+        _add_common(sub)
+        _add_own(verb, sub)
+    for verb, (module, text) in _MODULES.items():
+        if importlib.util.find_spec(module.rpartition(".")[0]) and importlib.util.find_spec(module):
+            sub = verbs.add_parser(verb, help=text, description=text)
+            if verb in words:  # what it needs is loaded only for it
+                import_module(module).add_arguments(sub)
     return parser
+
+
+def _add_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("stack", nargs="?", default=dev.DEV, help="default: dev")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the result as one JSON document, progress on stderr")
+    parser.add_argument(_DETAILED, action="store_true", help="exit code 2 where something changed, or would")
+    parser.add_argument(
+        "--lock-timeout",
+        type=float,
+        default=LOCK_SECONDS,
+        metavar="SECONDS",
+        help="how long to wait for another update of the stack; default: %(default).0f",
+    )
+
+
+def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
+    match verb:
+        case "preview":
+            parser.add_argument("--save-plan", type=Path, metavar="FILE", help="save the plan, for up --plan")
+            parser.add_argument("--expect-no-changes", action="store_true", help="fail where there are some")
+        case "up":
+            parser.add_argument("--plan", type=Path, metavar="FILE", help="do what the saved plan says, or fail")
+        case "roll":
+            parser.add_argument("tag", help="of the Airflow image")
+        case "verify":
+            parser.add_argument("--dag", metavar="DAG_ID", help="the DAG to run; else a harmless one is chosen")
+            parser.add_argument("--timeout", type=float, default=HEALTHY_SECONDS, help="seconds of each wait")
+        case "recover":
+            parser.add_argument("--dry-run", action="store_true", help="only say what it would do")
+            parser.add_argument(
+                "--lock-is-stale", action="store_true", help="you know that what holds the lock does not run any more"
+            )
+            parser.add_argument(
+                "--adopt", type=_pair, action="append", metavar="URN=ID", help="you know that this resource is there"
+            )
+            parser.add_argument(
+                "--forget", action="append", metavar="URN", help="you know that this resource was not made"
+            )
+            parser.add_argument(
+                "--timeout", type=float, default=HEALTHY_SECONDS, help="seconds for all pods to be ready"
+            )
+        case "history":
+            parser.add_argument("--limit", type=int, default=20, help="how many; default: %(default)s")
+        case "refresh":
+            parser.add_argument(
+                "--new-cluster", action="store_true", help="the cluster may be another one than the stack was in"
+            )
+        case "destroy":
+            parser.add_argument("--remove", action="store_true", help="also the stack itself, with its history")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    urn, separator, id_ = text.rpartition("=")
+    if not separator or not urn.startswith("urn:pulumi:") or not id_:
+        raise argparse.ArgumentTypeError(f"expected URN=ID, found {text!r}")
+    return urn, id_
 
 
 if __name__ == "__main__":

@@ -1,29 +1,34 @@
-"""What the command line's verbs do. Each prints what it does; what they use prints nothing."""
+"""What the verbs of a developer do: a local Airflow and all that belongs to it. Each prints what it does.
+
+What they share with the verbs of any stack is in `commands`.
+"""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final
 
-from pulumi.automation import Stack
-
-from automation import cluster, tools, update
+from automation import cluster, tools
+from automation.backend import is_local, keeps_passphrase
+from automation.console import Console
 from automation.deployment import Deployment
-from automation.engine import Engine, find_engine
-from automation.errors import ClusterRequestFailed, ClusterUnreachable, NotHealthy, StackUnknown
-from automation.folder import Folder, write_file
+from automation.engine_error import unprotect
+from automation.environment import LOCK_SECONDS, Environment
+from automation.environments import Environments
+from automation.errors import ClusterRequestFailed, ClusterUnreachable, NotHealthy, Protected, StackUnknown
+from automation.folder import Folder
 from automation.interrupt import interruptible
 from automation.kube import cluster_identity
 from automation.report import write_table
-from automation.verify import TIMEOUT_SECONDS, verify
-from automation.workspace import backend_url, is_local, keeps_passphrase, open_stack, prepare_backend
+from automation.stack_config import StackConfig
+from automation.verification import Status, Verification
+
+__all__ = ["DEV", "UI_PORT", "Console", "dev", "down", "env", "opened", "settle_verification", "ui"]
 
 DEV: Final = "dev"
 UI_PORT: Final = 8080
@@ -31,104 +36,44 @@ _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kub
 """Types of what is in the cluster or in the state alone."""
 
 
-@dataclass(frozen=True)
-class Console:
-    """Where people read. results: what was asked for; progress: what is being done."""
-
-    results: TextIO = field(default_factory=lambda: sys.stdout)
-    progress: TextIO = field(default_factory=lambda: sys.stdout)
-
-    def line(self, text: str) -> None:
-        """A line of progress."""
-        print(text, file=self.progress, flush=True)
-
-    def result(self, text: str) -> None:
-        """A line of the result."""
-        print(text, file=self.results, flush=True)
-
-
-@dataclass(frozen=True)
-class StackConfig:
-    """What a verb must know of a stack's config before the program runs. kubeconfig: None takes kubectl's own.
-
-    eks: name, region and account of an EKS cluster; the other two follow from it (see `_reached`).
-    """
-
-    kube_context: str
-    kubeconfig: str | None
-    protect: bool
-    eks: tuple[str, str, str] | None = None
+@contextmanager
+def opened(
+    project_dir: Path, stack_name: str, console: Console, *, lock_seconds: float = LOCK_SECONDS
+) -> Iterator[Environment]:
+    """A stack of the checkout; within it, signals let an operation stop in good order."""
+    environments = Environments(project_dir, lock_seconds=lock_seconds, on_line=console.line)
+    with interruptible(environments, console.line):
+        yield environments.open(stack_name)
 
 
 def dev(project_dir: Path, console: Console) -> None:
-    """From nothing to a verified Airflow on a local cluster; a second time nothing changes.
-
-    Raises AutomationError, settings.SettingsError.
-    """
-    config = _checked(project_dir, DEV)
-    engine = find_engine(project_dir, console.line)
-    with interruptible(engine, console.line):
+    """From nothing to a verified Airflow on a local cluster; a second time nothing changes. Raises AutomationError."""
+    with opened(project_dir, DEV, console) as environment:
+        environment.check()
+        config = environment.config()
+        environment.find_engine()
         found = cluster.ensure_cluster(
             project_dir, config.kube_context, kubeconfig_path=config.kubeconfig, on_line=console.line
         )
         console.line(f"{'created' if found.created else 'using'} the cluster of context {found.context}")
-        stack = open_stack(project_dir, DEV, engine)
-        _follow_cluster(project_dir, stack, engine, found, console)
-        _up(stack, engine, console)
-        outputs = update.stack_outputs(stack)
-        _verify(outputs, config, console)
-    _farewell(Deployment.of(outputs), config, console)
-
-
-def up(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Deploys a stack. Raises AutomationError, settings.SettingsError."""
-    _checked(project_dir, stack_name)
-    with _opened(project_dir, stack_name, console) as (stack, engine):
-        _up(stack, engine, console)
-
-
-def preview(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Says what `up` would do. Raises AutomationError, settings.SettingsError."""
-    _checked(project_dir, stack_name)
-    with _opened(project_dir, stack_name, console) as (stack, engine):
-        console.result(f"preview of {stack_name}: {update.preview(stack, engine, console.line)}")
-
-
-def check(
-    project_dir: Path,
-    stack_name: str,
-    console: Console,
-    *,
-    dag_id: str | None = None,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-    as_json: bool = False,
-) -> None:
-    """Verifies a stack. Raises NotHealthy where something failed; AutomationError."""
-    config = _reached(project_dir, stack_name, _config(project_dir, stack_name))
-    with _opened(project_dir, stack_name, console, create=False) as (stack, _):
-        _verify(
-            update.stack_outputs(stack),
-            config,
-            console,
-            dag_id=dag_id,
-            timeout_seconds=timeout_seconds,
-            as_json=as_json,
-        )
+        environment.follow_cluster(found.identity, created=found.created, on_event=console.event)
+        done = environment.up(on_event=console.event)
+        console.result(f"up of {DEV}: {done.changes}")
+        settle_verification(environment.verify(on_event=console.event), console)
+    _farewell(Deployment.of(done.outputs), config, console)
 
 
 def down(project_dir: Path, stack_name: str, console: Console) -> None:
     """Removes what a stack deployed, its state, and the cluster if this checkout made it. Raises AutomationError."""
-    config = _config(project_dir, stack_name)
-    if config.protect:
-        raise StackUnknown(
-            f"stack {stack_name} is protected: down removes data and keys",
-            f"if that is meant: pulumi config set airflow:protect false --stack {stack_name}, then up, then down",
-        )
     folder = Folder(project_dir)
-    if not _may_exist(project_dir):
-        console.line(f"stack {stack_name}: nothing was deployed from here")
-    else:
-        _destroy(project_dir, stack_name, config, console)
+    with opened(project_dir, stack_name, console) as environment:
+        config = environment.config()
+        if config.protect:
+            raise Protected(f"stack {stack_name} is protected: down removes data and keys", unprotect(stack_name))
+        if not _may_exist(project_dir):
+            console.line(f"stack {stack_name}: nothing was deployed from here")
+        else:
+            _destroy(project_dir, environment, config, console)
     shutil.rmtree(folder.work(stack_name), ignore_errors=True)
     if cluster.created_cluster(project_dir) == config.kube_context and cluster.delete_cluster(
         project_dir, kubeconfig_path=config.kubeconfig
@@ -144,8 +89,9 @@ def env(project_dir: Path, stack_name: str, console: Console) -> None:
 
     The stack is made where there is none: without one the CLI sets no config. Raises AutomationError.
     """
-    with _opened(project_dir, stack_name, console):
-        variables = prepare_backend(project_dir.resolve(), stack_name).env
+    with opened(project_dir, stack_name, console) as environment:
+        console.line(f"stack {stack_name}, state in {environment.backend}")
+        variables = environment.engine_variables()
     for name, value in {**variables, "PULUMI_STACK": stack_name}.items():
         console.result(f"export {name}={shlex.quote(value)}")
 
@@ -153,10 +99,21 @@ def env(project_dir: Path, stack_name: str, console: Console) -> None:
 def ui(project_dir: Path, stack_name: str, console: Console) -> None:
     """Forwards a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
     tools.require("kubectl")
-    config = _reached(project_dir, stack_name, _config(project_dir, stack_name))
-    with _opened(project_dir, stack_name, console, create=False) as (stack, _):
-        deployment = Deployment.of(update.stack_outputs(stack))
-        _forward(deployment, config, console)
+    with opened(project_dir, stack_name, console) as environment:
+        config = environment.config().reached(environment.work_dir)
+        console.line(f"stack {stack_name}, state in {environment.backend}")
+        _forward(Deployment.of(environment.outputs().values), config, console)
+
+
+def settle_verification(result: Verification, console: Console, *, as_json: bool = False) -> None:
+    """Prints it. Raises NotHealthy where something failed."""
+    if as_json:
+        console.json(result.to_json())
+    else:
+        write_table(result, console.results)
+    if not result.ok:
+        names = ", ".join(check.name for check in result.checks if check.status is Status.FAILED)
+        raise NotHealthy(f"verification failed: {names}", "see the table above; then: python -m automation verify")
 
 
 def _forward(deployment: Deployment, config: StackConfig, console: Console) -> None:
@@ -181,107 +138,23 @@ def _forward(deployment: Deployment, config: StackConfig, console: Console) -> N
     )
 
 
-def _checked(project_dir: Path, stack_name: str) -> StackConfig:
-    """Raises settings.SettingsError with every problem of the stack's files, before any engine runs."""
-    import settings
-
-    settings.check(project_dir, stack_name)
-    return _config(project_dir, stack_name)
-
-
-def _config(project_dir: Path, stack_name: str) -> StackConfig:
-    import settings
-
-    values, _ = settings.read_files(project_dir, stack_name)
-
-    def text(key: str) -> str:
-        return values.get(f"{settings.PROJECT}:{key}", "")
-
-    return StackConfig(
-        kube_context=text("kubeContext"),
-        kubeconfig=text("kubeconfig") or None,
-        protect=values.get(f"{settings.PROJECT}:protect") != "false",
-        eks=(eks, text("awsRegion"), text("awsAccountId")) if (eks := text("eksCluster")) else None,
-    )
-
-
-def _reached(project_dir: Path, stack_name: str, config: StackConfig) -> StackConfig:
-    """With the kubeconfig of its EKS cluster, written where the stack's other files are. Raises AwsError."""
-    if config.eks is None:
-        return config
-    # Imported here: a laptop's stack has nothing to ask AWS.
-    from components.eks_cluster import find_cluster
-
-    found = find_cluster(*config.eks)
-    path = Folder(project_dir).work(stack_name) / "kubeconfig"
-    write_file(path, found.kubeconfig, mode=0o600)
-    return replace(config, kube_context=found.context, kubeconfig=str(path))
-
-
-@contextmanager
-def _opened(
-    project_dir: Path, stack_name: str, console: Console, *, create: bool = True
-) -> Iterator[tuple[Stack, Engine]]:
-    engine = find_engine(project_dir, console.line)
-    with interruptible(engine, console.line):
-        console.line(f"stack {stack_name}, state in {backend_url(project_dir)}")
-        yield open_stack(project_dir, stack_name, engine, create=create), engine
-
-
-def _up(stack: Stack, engine: Engine, console: Console) -> None:
-    console.result(f"up of {stack.name}: {update.up(stack, engine, console.line)}")
-
-
-def _follow_cluster(project_dir: Path, stack: Stack, engine: Engine, found: cluster.Cluster, console: Console) -> None:
-    """Where the cluster is not the one that the state tells of, the state first learns what is in this one."""
-    mark = Folder(project_dir).work(DEV) / "cluster"
-    known = mark.read_text(encoding="utf-8").strip() if mark.is_file() else ""
-    if known == found.identity:
-        return
-    if (known or found.created) and update.has_resources(stack):
-        console.line("the cluster is a new one: looking what of the state is in it")
-        update.refresh(stack, engine, console.line)
-    write_file(mark, f"{found.identity}\n")
-
-
-def _verify(outputs: dict[str, Any], config: StackConfig, console: Console, **options: Any) -> None:
-    as_json = options.pop("as_json", False)
-    result = verify(
-        outputs,
-        kube_context=Deployment.of(outputs).kube_context,
-        kubeconfig_path=config.kubeconfig,
-        on_progress=console.line,
-        **options,
-    )
-    if as_json:
-        console.result(result.to_json())
-    else:
-        write_table(result, console.results)
-    if not result.ok:
-        names = ", ".join(check.name for check in result.checks if check.status == "failed")
-        raise NotHealthy(f"verification failed: {names}", "see the table above; then: python -m automation verify")
-
-
-def _destroy(project_dir: Path, stack_name: str, config: StackConfig, console: Console) -> None:
-    config = _reached(project_dir, stack_name, config)
+def _destroy(project_dir: Path, environment: Environment, config: StackConfig, console: Console) -> None:
+    config = config.reached(environment.work_dir)
     gone = cluster.is_gone(project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
     if not gone:
         cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
-    engine = find_engine(project_dir, console.line)
-    with interruptible(engine, console.line):
-        try:
-            stack = open_stack(project_dir, stack_name, engine, create=False)
-        except StackUnknown:
-            console.line(f"stack {stack_name}: no state of it here")
-            return
+    try:
         if gone:
-            _forget(stack, config, console)
+            left = _forget(environment, config, console)
         else:
-            console.result(f"down of {stack_name}: {update.destroy(stack, engine, console.line)}")
-            stack.workspace.remove_stack(stack_name)
-        remaining = stack.workspace.list_stacks()
+            done = environment.destroy(on_event=console.event)
+            console.result(f"down of {environment.name}: {done.changes}")
+            left = environment.remove_state()
+    except StackUnknown:
+        console.line(f"stack {environment.name}: no state of it here")
+        return
     folder = Folder(project_dir)
-    if not remaining and is_local(project_dir):
+    if not left and is_local(project_dir):
         # The last stack: what remains is the history of what is no more, and the passphrase that encrypts it.
         shutil.rmtree(folder.state, ignore_errors=True)
         if keeps_passphrase(project_dir):
@@ -290,17 +163,21 @@ def _destroy(project_dir: Path, stack_name: str, config: StackConfig, console: C
             folder.passphrase.unlink(missing_ok=True)
 
 
-def _forget(stack: Stack, config: StackConfig, console: Console) -> None:
-    """Drops a state whose every resource went with the cluster. The engine cannot: a Helm release has to answer."""
-    elsewhere = update.resources_outside(stack, _GONE_WITH_THE_CLUSTER)
+def _forget(environment: Environment, config: StackConfig, console: Console) -> tuple[str, ...]:
+    """Drops a state whose every resource went with the cluster. The engine cannot: a Helm release has to answer.
+
+    Returns the stacks that are left.
+    """
+    elsewhere = environment.resources_outside(_GONE_WITH_THE_CLUSTER)
     if elsewhere:
         raise ClusterUnreachable(
-            f"the cluster of context {config.kube_context} is no more, but stack {stack.name} owns more: "
+            f"the cluster of context {config.kube_context} is no more, but stack {environment.name} owns more: "
             f"{', '.join(elsewhere)}",
             "make dev, so that there is a cluster to look at, then make down",
         )
-    stack.workspace.remove_stack(stack.name, force=True)
-    console.result(f"the cluster of context {config.kube_context} is no more, and all of {stack.name} with it")
+    left = environment.remove_state(force=True)
+    console.result(f"the cluster of context {config.kube_context} is no more, and all of {environment.name} with it")
+    return left
 
 
 def _may_exist(project_dir: Path) -> bool:

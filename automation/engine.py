@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
 import shutil
 import signal
@@ -35,6 +37,15 @@ class Engine(PulumiCommand):
         Raises InvalidVersionError, OSError or subprocess.SubprocessError where that is not a usable engine.
         """
         super().__init__(root=root, version=VersionInfo.parse(versions.PULUMI_CLI_MINIMUM))
+        self._reset()
+
+    def another(self) -> Engine:
+        """The same installation, for commands that are told to stop apart from these. Runs nothing."""
+        engine = copy.copy(self)
+        engine._reset()
+        return engine
+
+    def _reset(self) -> None:
         # Re-entrant: a signal handler may run in the middle of any line of the main thread.
         self._lock = threading.RLock()
         self._commands = 0
@@ -54,7 +65,7 @@ class Engine(PulumiCommand):
         with self._lock:
             return self._interrupted
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """Tells every running command to stop, each one once. Later commands run."""
         with self._lock:
             self._interrupted = self._commands > 0
@@ -68,18 +79,23 @@ class Engine(PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
+        *,
+        given: str | None = None,
     ) -> CommandResult:
-        """As `PulumiCommand.run`, which offers no hold on its process. Raises CommandError."""
+        """As `PulumiCommand.run`, which offers no hold on its process. Raises CommandError.
+
+        given: what the command reads on its standard input; a secret there stands in no list of processes.
+        """
         with self._lock:
             if self._commands == 0:
                 self._interrupted = False
             self._commands += 1
         try:
-            process = self._start(args, cwd, additional_env)
+            process = self._start(args, cwd, additional_env, given is not None)
             try:
-                result = _result(process, on_output, on_error)
+                result = _result(process, on_output, on_error, given)
             except BaseException:
-                self.interrupt()  # never leave an engine behind that nobody watches
+                self.cancel()  # never leave an engine behind that nobody watches
                 process.wait()
                 raise
             finally:
@@ -93,13 +109,15 @@ class Engine(PulumiCommand):
             raise create_command_error(result)
         return result
 
-    def _start(self, args: list[str], cwd: str, additional_env: Mapping[str, str]) -> subprocess.Popen[str]:
+    def _start(
+        self, args: list[str], cwd: str, additional_env: Mapping[str, str], given: bool
+    ) -> subprocess.Popen[str]:
         command = [self.command, *args]
         if "--non-interactive" not in args:
             command.insert(1, "--non-interactive")
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
@@ -157,7 +175,9 @@ def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line:
         ) from error
 
 
-def _result(process: subprocess.Popen[str], on_output: OnOutput | None, on_error: OnOutput | None) -> CommandResult:
+def _result(
+    process: subprocess.Popen[str], on_output: OnOutput | None, on_error: OnOutput | None, given: str | None
+) -> CommandResult:
     """Waits for the end; each stream is read by a thread, so that a full pipe blocks nobody."""
     lines: tuple[list[str], list[str]] = ([], [])
 
@@ -176,6 +196,9 @@ def _result(process: subprocess.Popen[str], on_output: OnOutput | None, on_error
     ]
     for reader in readers:
         reader.start()
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin as stream:  # it may have ended without reading
+            stream.write(f"{given}\n")  # of which the engine takes the last line end away
     for reader in readers:
         reader.join()
     return CommandResult(stdout="\n".join(lines[0]), stderr="\n".join(lines[1]), code=process.wait())

@@ -3,17 +3,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+_MEND = ". Mend it: "
+
 
 class AutomationError(Exception):
     """what: one clause that says what is wrong and why. remedy: what to do, a command where there is one."""
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
-        super().__init__(f"{what}. Mend it: {remedy}")
+        super().__init__(f"{what}{_MEND}{remedy}")
+
+    @property
+    def kind(self) -> str:
+        """Its name, for a program that reads it as JSON."""
+        return type(self).__name__
+
+    def to_json(self) -> dict[str, Any]:
+        """For `json.dumps`."""
+        return {"kind": self.kind, "what": self.what, "remedy": self.remedy}
+
+
+class SettingsInvalid(AutomationError):
+    """The config of a stack is not valid. problems: one text each, with its remedy."""
+
+    def __init__(self, stack: str, problems: tuple[str, ...]) -> None:
+        self.stack, self.problems = stack, problems
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"config of stack {stack}: {count}", "each problem says how")
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(f"  {text}" for text in self.problems)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "problems": list(self.problems)}
 
 
 class EngineMissing(AutomationError):
-    """No usable `pulumi`, and none could be downloaded."""
+    """No usable `pulumi`, or only one that is too old, and none could be downloaded."""
 
 
 class ToolMissing(AutomationError):
@@ -32,7 +60,11 @@ class ToolsMissing(ToolMissing):
 
 
 class ClusterUnreachable(AutomationError):
-    """The kubeconfig has no such context, or its cluster does not answer."""
+    """The kubeconfig has no such context, its cluster does not answer, or AWS does not tell where it is."""
+
+
+class WrongCluster(AutomationError):
+    """A cluster answers, but it is not the one that the stack was deployed to."""
 
 
 class ClusterRequestFailed(AutomationError):
@@ -60,16 +92,42 @@ class PassphraseMissing(AutomationError):
 
 
 class StackLocked(AutomationError):
-    """Another update of the stack is under way, or one was killed and left its lock."""
+    """Another update of the stack is under way, or one was killed and left its lock; waiting for it took too long."""
+
+
+class Protected(AutomationError):
+    """What would be deleted or replaced holds data or keys, and the stack's config protects it."""
 
 
 class UpdateFailed(AutomationError):
     """The engine could not finish; `what` ends with its first error."""
 
 
+class MigrationFailed(UpdateFailed):
+    """The Job that migrates the database failed; no pod has changed."""
+
+
+class ReleaseStuck(UpdateFailed):
+    """Helm refuses, because its record of the release is that of an operation which never ended."""
+
+
+class PlanViolated(UpdateFailed):
+    """The update would do something that its saved plan does not hold; it has stopped before that."""
+
+
+class NotHealthy(UpdateFailed):
+    """The deployment stands, but was not ready in time, or verification found something wrong."""
+
+
 class Interrupted(AutomationError):
-    """A signal stopped the engine; what it had begun is in the stack's state."""
+    """It was told to stop; what the engine had begun is in the stack's state, and the next update takes it over."""
 
 
-class NotHealthy(AutomationError):
-    """The deployment stands, but verification found something wrong."""
+class RecoveryRefused(AutomationError):
+    """Recovery would have to guess: another update may be alive, or only a person can tell what became of something."""
+
+
+def from_text(kind: type[AutomationError], text: str) -> AutomationError:
+    """An error of the program's own, whose text may end with what mends it."""
+    what, _, remedy = text.partition(_MEND)
+    return kind(what, remedy or "mend that, and run it again")

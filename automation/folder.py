@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -16,13 +17,14 @@ _STACK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class Folder:
-    """Paths below `<project_dir>/.dev`. Nothing is made by asking for a path."""
+    """Paths below `<project_dir>/.dev`, or below `place`. Nothing is made by asking for a path."""
 
     project_dir: Path
+    place: Path | None = None
 
     @property
     def root(self) -> Path:
-        return self.project_dir / ".dev"
+        return self.place or self.project_dir / ".dev"
 
     @property
     def engine(self) -> Path:
@@ -75,3 +77,13 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_new_file(path: Path, text: str, mode: int = 0o644) -> None:
+    """Makes a file, whole from the first moment. One that is there, also by somebody's work just now, stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        whole = Path(folder) / path.name
+        write_file(whole, text, mode)
+        with contextlib.suppress(FileExistsError):
+            os.link(whole, path)

@@ -20,6 +20,8 @@ from automation import kubeconfig
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 
 REQUEST_SECONDS: Final = 30
+REVISION: Final = "controller-revision-hash"
+"""Label of a StatefulSet's pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,11 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A Deployment or StatefulSet. current: every pod is of the newest revision, and the controller has seen it."""
+    """A Deployment or StatefulSet. current: every pod is of the newest revision, and the controller has seen it.
+
+    revision: of a StatefulSet's newest template, as its pods' label `REVISION` has it; else "".
+    ordered: a StatefulSet that waits for a pod to become ready before it replaces it, also by a better one.
+    """
 
     kind: str
     name: str
@@ -46,6 +52,8 @@ class Workload:
     desired: int
     ready: int
     current: bool
+    revision: str = ""
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,8 +282,8 @@ def _pod_reason(pod: Any, conditions: Mapping[str, Any]) -> str:
 def _workload(kind: str, item: Any) -> Workload:
     status, desired = item.status, item.spec.replicas if item.spec.replicas is not None else 1
     seen = (status.observed_generation or 0) >= (item.metadata.generation or 0)
-    updated = status.updated_replicas or 0
-    if kind == "StatefulSet" and status.current_revision == status.update_revision:
+    updated, stateful = status.updated_replicas or 0, kind == "StatefulSet"
+    if stateful and status.current_revision == status.update_revision:
         updated = status.replicas or 0  # after a roll its controller may leave updated_replicas out
     return Workload(
         kind=kind,
@@ -284,6 +292,8 @@ def _workload(kind: str, item: Any) -> Workload:
         desired=desired,
         ready=status.ready_replicas or 0,
         current=seen and updated >= desired and (status.replicas or 0) == desired,
+        revision=(status.update_revision or "") if stateful else "",
+        ordered=stateful and item.spec.pod_management_policy == "OrderedReady",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from config_reader import PROJECT
@@ -32,6 +33,17 @@ class Workspace(Protocol):
 def plugins_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the plugins that a stack with this config uses. config: of its file, by full key."""
     return (*PLUGINS, AWS) if config.get(f"{PROJECT}:eksCluster") else PLUGINS
+
+
+def missing(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that are not where the engine keeps them (pulumi: sdk/go/common/workspace/plugins.go), by a look only."""
+    home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+    folders = {name: home / f"resource-{name}-v{metadata.version(f'pulumi-{name}')}" for name in names}
+    return tuple(
+        name
+        for name, folder in folders.items()
+        if not folder.is_dir() or folder.with_name(f"{folder.name}.partial").exists()
+    )
 
 
 def install_plugins(workspace: Workspace, names: tuple[str, ...], on_line: Callable[[str], None]) -> None:

@@ -1,15 +1,16 @@
-"""The engine's events as short lines that a person can follow."""
+"""The engine's events as short events that a person, or a service, can follow."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
+from automation.events import EventKind, Teller
+from automation.results import Step
 from automation.wait import Clock
 
 _DOING: Final = {
@@ -33,14 +34,26 @@ _SILENCE_SECONDS: Final = 20.0
 
 
 class Progress:
-    """Takes events, gives lines; keeps the errors. Thread-safe: events come on a thread of the Automation API."""
+    """Takes the engine's events and tells ours; keeps errors, warnings and steps.
 
-    def __init__(self, on_line: Callable[[str], None], clock: Clock | None = None) -> None:
-        self._on_line, self._clock = on_line, clock or Clock()
+    Thread-safe: events come on a thread of the Automation API.
+    """
+
+    def __init__(self, teller: Teller, clock: Clock | None = None) -> None:
+        self._teller, self._clock = teller, clock or Clock()
         self._lock = threading.Lock()
-        self._started: dict[str, tuple[str, float]] = {}
+        self._started: dict[str, tuple[str, float, dict[str, str]]] = {}
         self._spoke = self._clock.now()
+        self._steps: list[Step] = []
         self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.failed: list[Step] = []
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was, or would be, done, in the engine's order."""
+        with self._lock:
+            return tuple(self._steps)
 
     def __call__(self, event: EngineEvent) -> None:
         """For `on_event` of the Automation API."""
@@ -58,26 +71,32 @@ class Progress:
         """Says what is under way, where nothing has been said for a while."""
         with self._lock:
             if self._started and self._clock.now() - self._spoke >= _SILENCE_SECONDS:
-                self._say(
-                    "; ".join(
-                        f"still {doing} ({self._clock.now() - since:.0f} s)" for doing, since in self._started.values()
-                    )
-                )
+                now, under_way = self._clock.now(), self._started.values()
+                text = "; ".join(f"still {doing} ({now - since:.0f} s)" for doing, since, _ in under_way)
+                self._say(EventKind.STILL, text)
 
     def _begin(self, step: StepEventMetadata, planning: bool) -> None:
+        if not _is_real(step):
+            return
+        about = {"operation": step.op.value, "type": step.type, "name": _logical_name(step)}
         if planning:
-            if step.op in _PLANNED and _is_real(step):
-                self._say(f"{_PLANNED[step.op]} {_name(step)}")
-        elif step.op in _DOING and _is_real(step):
+            if step.op in _PLANNED:
+                self._steps.append(_step(step))
+                self._say(EventKind.PLANNED, f"{_PLANNED[step.op]} {_name(step)}", **about)
+        elif step.op in _DOING:
             doing = f"{_DOING[step.op][0]} {_name(step)}"
-            self._started[_key(step)] = (doing, self._clock.now())
-            self._say(doing)
+            self._started[_key(step)] = (doing, self._clock.now(), about)
+            self._say(EventKind.BEGUN, doing, **about)
 
     def _end(self, step: StepEventMetadata, *, done: bool) -> None:
-        doing, since = self._started.pop(_key(step), ("", 0.0))
-        if doing:
-            seconds = f"({self._clock.now() - since:.0f} s)"
-            self._say(f"{_DOING[step.op][1]} {_name(step)} {seconds}" if done else f"failed {doing} {seconds}")
+        doing, since, about = self._started.pop(_key(step), ("", 0.0, {}))
+        if not doing:
+            return
+        seconds = self._clock.now() - since
+        (self._steps if done else self.failed).append(_step(step))
+        text = f"{_DOING[step.op][1]} {_name(step)}" if done else f"failed {doing}"
+        kind = EventKind.DONE if done else EventKind.FAILED
+        self._say(kind, f"{text} ({seconds:.0f} s)", seconds=round(seconds, 1), **about)
 
     def _diagnose(self, event: DiagnosticEvent) -> None:
         if event.ephemeral or event.severity not in ("error", "warning"):
@@ -85,13 +104,13 @@ class Progress:
         message = _MARKUP.sub("", event.message).strip().removeprefix(f"{event.severity}: ")
         name = (event.urn or "").rpartition("::")[2]
         text = f"{name}: {message}" if name else message
-        if event.severity == "error":
-            self.errors.append(text)
-        self._say(f"{event.severity}: {text}")
+        (self.errors if event.severity == "error" else self.warnings).append(text)
+        kind = EventKind.ERROR if event.severity == "error" else EventKind.WARNING
+        self._say(kind, f"{event.severity}: {text}", name=name)
 
-    def _say(self, line: str) -> None:
+    def _say(self, kind: EventKind, text: str, **about: Any) -> None:
         self._spoke = self._clock.now()
-        self._on_line(line)
+        self._teller.tell(kind, text, **about)
 
 
 def _is_real(step: StepEventMetadata) -> bool:
@@ -100,9 +119,19 @@ def _is_real(step: StepEventMetadata) -> bool:
     return bool(state and state.custom) and not step.type.startswith("pulumi:")
 
 
+def _step(step: StepEventMetadata) -> Step:
+    detailed = step.detailed_diff or {}
+    properties = {path: str(getattr(diff.diff_kind, "value", diff.diff_kind)) for path, diff in detailed.items()}
+    return Step(operation=step.op.value, type=step.type, name=_logical_name(step), urn=step.urn, properties=properties)
+
+
+def _logical_name(step: StepEventMetadata) -> str:
+    return step.urn.rpartition("::")[2]
+
+
 def _name(step: StepEventMetadata) -> str:
     """`Release airflow` of type `kubernetes:helm.sh/v3:Release` and a URN that ends with `::airflow`."""
-    return f"{step.type.rpartition(':')[2]} {step.urn.rpartition('::')[2]}"
+    return f"{step.type.rpartition(':')[2]} {_logical_name(step)}"
 
 
 def _key(step: StepEventMetadata) -> str:

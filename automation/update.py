@@ -1,22 +1,29 @@
-"""Runs an operation of the engine on a stack: typed results, typed errors, progress as it goes."""
+"""Runs an operation of the engine on a stack: typed results, typed errors, events as it goes."""
 
 from __future__ import annotations
 
+import json
+import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation import CommandError, OpType, Stack
+from pulumi.automation import CommandError, Deployment, OpType, Stack
 
+from automation import plugins
+from automation.backend import read_yaml
 from automation.engine import Engine
 from automation.engine_error import engine_error
 from automation.errors import Interrupted
-from automation.plugins import install_plugins, plugins_of
+from automation.events import Teller, ignore
+from automation.folder import short_name
 from automation.progress import Progress
+from automation.redaction import Redactor
+from automation.results import Changes, Step
 
-OnLine = Callable[[str], None]
 _REMIND_SECONDS: Final = 5.0
 _QUIET: Final[dict[str, Any]] = {
     "color": "never",
@@ -27,78 +34,133 @@ _QUIET: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Changes:
-    """counts: resources by what was done to them (`same`, `create`, `update`, …)."""
+class Operation:
+    """stack: opened. engine: the one that it was opened with. redactor: knows the stack's secrets."""
 
-    counts: Mapping[str, int]
-
-    @property
-    def any(self) -> bool:
-        """Something was, or would be, done."""
-        return any(count for kind, count in self.counts.items() if kind not in ("same", "read"))
-
-    def __str__(self) -> str:
-        if not self.any:
-            return "no changes"
-        done = [f"{count} {kind}" for kind, count in sorted(self.counts.items()) if count and kind != "read"]
-        return ", ".join(done)
+    stack: Stack
+    engine: Engine
+    teller: Teller = field(default_factory=lambda: Teller(ignore, "", ""))
+    redactor: Redactor = field(default_factory=Redactor)
 
 
-def up(stack: Stack, engine: Engine, on_line: OnLine) -> Changes:
-    """Makes the stack as its program says. Raises UpdateFailed, StackLocked, Interrupted."""
-    with _operation(stack, engine, "up", on_line) as progress:
-        return _changes(stack.up(on_event=progress, **_QUIET).summary.resource_changes)
+@dataclass(frozen=True)
+class Outcome:
+    """What was, or would be, done."""
+
+    changes: Changes
+    steps: tuple[Step, ...] = ()
 
 
-def preview(stack: Stack, engine: Engine, on_line: OnLine) -> Changes:
-    """What `up` would do. Raises UpdateFailed, StackLocked, Interrupted."""
-    with _operation(stack, engine, "preview", on_line) as progress:
-        quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
-        return _changes(stack.preview(on_event=progress, **quiet).change_summary)
+def up(on: Operation, *, plan: str | None = None) -> Outcome:
+    """Makes the stack as its program says. plan: path of a saved plan that it must not leave.
+
+    Raises UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked, Interrupted.
+    """
+    with _running(on, "up") as progress:
+        done = on.stack.up(on_event=progress, plan=plan, **_QUIET)
+    return Outcome(_changes(done.summary.resource_changes), progress.steps)
 
 
-def refresh(stack: Stack, engine: Engine, on_line: OnLine) -> Changes:
-    """Makes the state as the cluster is. Raises UpdateFailed, StackLocked, Interrupted."""
-    with _operation(stack, engine, "refresh", on_line) as progress:
-        return _changes(stack.refresh(on_event=progress, **_QUIET).summary.resource_changes)
+def preview(on: Operation, *, save_plan: str | None = None) -> Outcome:
+    """What `up` would do. save_plan: path for the engine's plan. Raises as `up` does."""
+    quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
+    with _running(on, "preview") as progress:
+        done = on.stack.preview(on_event=progress, plan=save_plan, **quiet)
+    return Outcome(_changes(done.change_summary), progress.steps)
 
 
-def destroy(stack: Stack, engine: Engine, on_line: OnLine) -> Changes:
-    """Deletes what the stack owns; the stack itself stays. Raises UpdateFailed, StackLocked, Interrupted."""
-    with _operation(stack, engine, "destroy", on_line) as progress:
-        return _changes(stack.destroy(on_event=progress, **_QUIET).summary.resource_changes)
+def refresh(on: Operation, *, targets: list[str] | None = None) -> Outcome:
+    """Makes the state as the cluster is. targets: URNs, None for all. Raises as `up` does."""
+    with _running(on, "refresh") as progress:
+        done = on.stack.refresh(on_event=progress, target=targets, **_QUIET)
+    return Outcome(_changes(done.summary.resource_changes), progress.steps)
 
 
-def stack_outputs(stack: Stack) -> dict[str, Any]:
-    """Outputs as plain values; none of this program's is a secret. Raises UpdateFailed."""
-    try:
-        return {name: output.value for name, output in stack.outputs().items()}
-    except CommandError as error:
-        raise engine_error(error, f"reading the outputs of stack {stack.name}") from None
+def destroy(on: Operation) -> Outcome:
+    """Deletes what the stack owns; the stack itself stays. Raises as `up` does."""
+    with _running(on, "destroy") as progress:
+        done = on.stack.destroy(on_event=progress, **_QUIET)
+    return Outcome(_changes(done.summary.resource_changes), progress.steps)
 
 
-def has_resources(stack: Stack) -> bool:
+def cancel(on: Operation) -> None:
+    """Removes every lock of the stack. Raises UpdateFailed."""
+    with _reading(on, "removing the lock"):
+        on.stack.cancel()
+
+
+def stack_outputs(on: Operation) -> dict[str, Any]:
+    """Outputs as plain values; a secret one, of which this program has none, is masked. Raises UpdateFailed."""
+    with _reading(on, "reading the outputs"):
+        # One command; the Automation API would ask for secrets too.
+        found: dict[str, Any] = json.loads(_run(on, "stack", "output", "--json"))
+    return found
+
+
+def deployment(on: Operation) -> dict[str, Any]:
+    """The state as it is stored, secrets encrypted. Raises UpdateFailed."""
+    with _reading(on, "reading the state"):
+        return dict(on.stack.export_stack().deployment or {})
+
+
+def replace_deployment(on: Operation, content: Mapping[str, Any]) -> None:
+    """Stores another state. Its pending operations are dropped by the engine. Raises UpdateFailed, StackLocked."""
+    with _reading(on, "writing the state"):
+        on.stack.import_stack(Deployment(version=3, deployment=dict(content)))
+
+
+def history(on: Operation, limit: int) -> list[dict[str, Any]]:
+    """The last operations as the engine tells them, the newest first; secret config is left out by it."""
+    with _reading(on, "reading the history"):
+        words = ("stack", "history", "--json", "--page-size", str(limit), "--page", "1")
+        found: list[dict[str, Any]] = json.loads(_run(on, *words))
+    return found
+
+
+def tag(on: Operation, name: str) -> str:
+    """A tag of the stack, "" where it has none. Raises UpdateFailed."""
+    with _reading(on, "reading the stack's tags"):
+        return str((json.loads(_run(on, "stack", "tag", "ls", "--json")) or {}).get(name, ""))
+
+
+def set_tag(on: Operation, name: str, value: str) -> None:
+    """Raises UpdateFailed."""
+    with _reading(on, "tagging the stack"):
+        on.stack.set_tag(name, value)
+
+
+def remove(on: Operation, *, force: bool) -> tuple[str, ...]:
+    """Removes the stack itself. Returns the names of those that the backend still has. Raises UpdateFailed."""
+    with _reading(on, "removing the state"):
+        workspace = on.stack.workspace
+        if force:
+            workspace.remove_stack(on.stack.name, force=True)
+        else:
+            workspace.remove_stack(on.stack.name)
+        return tuple(str(summary.name) for summary in workspace.list_stacks())
+
+
+def has_resources(on: Operation) -> bool:
     """The state holds something beside the stack itself. Raises UpdateFailed."""
-    return len(_resources(stack)) > 1
+    return len(deployment(on).get("resources") or ()) > 1
 
 
-def resources_outside(stack: Stack, prefixes: tuple[str, ...]) -> list[str]:
+def resources_outside(on: Operation, prefixes: tuple[str, ...]) -> list[str]:
     """Types of the resources, components aside, that begin with none of these. Raises UpdateFailed."""
-    types = {str(item["type"]) for item in _resources(stack) if item.get("custom")}
+    resources = deployment(on).get("resources") or ()
+    types = {str(item["type"]) for item in resources if item.get("custom")}
     return sorted(name for name in types if not name.startswith(prefixes))
 
 
-def _resources(stack: Stack) -> list[dict[str, Any]]:
-    try:
-        deployment: Mapping[str, Any] = stack.export_stack().deployment or {}
-    except CommandError as error:
-        raise engine_error(error, f"reading the state of stack {stack.name}") from None
-    return list(deployment.get("resources") or ())
+def _run(on: Operation, *words: str) -> str:
+    workspace = on.stack.workspace
+    done = on.engine.run([*words, "--stack", on.stack.name], workspace.work_dir, workspace.env_vars)
+    return done.stdout or "null"
 
 
 @contextmanager
-def _operation(stack: Stack, engine: Engine, verb: str, on_line: OnLine) -> Iterator[Progress]:
-    progress, ended = Progress(on_line), threading.Event()
+def _running(on: Operation, verb: str) -> Iterator[Progress]:
+    progress, ended = Progress(on.teller), threading.Event()
 
     def remind() -> None:
         while not ended.wait(_REMIND_SECONDS):
@@ -106,19 +168,43 @@ def _operation(stack: Stack, engine: Engine, verb: str, on_line: OnLine) -> Iter
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        config = stack.workspace.stack_settings(stack.name).config or {}
-        install_plugins(stack.workspace, plugins_of(config), on_line)
+        workspace = on.stack.workspace
+        # Not `workspace.stack_settings`, which stumbles over a number or a boolean.
+        config = read_yaml(Path(workspace.work_dir) / f"Pulumi.{short_name(on.stack.name)}.yaml").get("config") or {}
+        absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
+        if absent:
+            plugins.install_plugins(workspace, absent, on.teller.note)
         yield progress
     except CommandError as error:
-        if engine.interrupted:
-            raise Interrupted(
-                f"{verb} of stack {stack.name} was interrupted; what it had begun is in the state",
-                "run it again (make up): it takes over what was left",
-            ) from None
         # Not `from error`: its text is all that the engine wrote.
-        raise engine_error(error, f"{verb} of stack {stack.name}", progress.errors) from None
+        raise _typed(on, error, f"{verb} of stack {on.stack.name}", progress) from None
     finally:
         ended.set()
+
+
+@contextmanager
+def _reading(on: Operation, action: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise _typed(on, error, f"{action} of stack {on.stack.name}", Progress(on.teller)) from None
+
+
+def _typed(on: Operation, error: CommandError, action: str, progress: Progress) -> Exception:
+    if on.engine.interrupted:
+        return Interrupted(
+            f"{action} was interrupted; what it had begun is in the state",
+            "run it again (make up): it takes over what was left",
+        )
+    return engine_error(
+        error,
+        action,
+        progress.errors,
+        stack=on.stack.name,
+        failed=progress.failed,
+        warnings=progress.warnings,
+        clean=on.redactor.text,
+    )
 
 
 def _changes(counts: Mapping[Any, int] | None) -> Changes:

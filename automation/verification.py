@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum, unique
+from typing import Any
 
 
 @unique
@@ -37,9 +37,9 @@ class Verification:
         """Nothing failed."""
         return all(check.status is not Status.FAILED for check in self.checks)
 
-    def to_json(self) -> str:
-        """`{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
-        return json.dumps({"ok": self.ok, "checks": [asdict(check) for check in self.checks]}, indent=2)
+    def to_json(self) -> dict[str, Any]:
+        """For `json.dumps`: `{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
+        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
 
 
 def passed(name: str, detail: str) -> Check:

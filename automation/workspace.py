@@ -1,4 +1,4 @@
-"""Opens a stack of the program: where its state is, what encrypts its secrets, and a work directory for the engine.
+"""Opens a stack of the program: a work directory for the engine, and in it what the engine must know of the stack.
 
 The engine writes into a stack's file (`encryptionsalt` at least). So that the committed files stay as they are, it
 works in `.dev/<stack>/` on copies that are made anew at every opening.
@@ -6,137 +6,228 @@ works in `.dev/<stack>/` on copies that are made anew at every opening.
 
 from __future__ import annotations
 
+import json
 import os
-import secrets
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pulumi.automation import CommandError, LocalWorkspace, Stack, StackNotFoundError
 
 from automation import plugins
+from automation.backend import (
+    Backend,
+    KeyService,
+    SecretsProvider,
+    backend_url,
+    encryption,
+    is_local,
+    prepare_backend,
+    read_yaml,
+)
 from automation.engine import Engine
 from automation.engine_error import engine_error
-from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
+from automation.errors import FileInvalid, StackUnknown
 from automation.folder import Folder, short_name, write_file
+from config_reader import PROJECT
 
-_BACKEND: Final = "PULUMI_BACKEND_URL"
-_PASSPHRASES: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
-_ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
-"""Keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
+if TYPE_CHECKING:
+    from automation.environment_settings import EnvironmentSettings
+
+_NOT_THE_PROGRAM: Final = frozenset({".git", ".dev"})
 
 
-@dataclass(frozen=True)
-class Backend:
-    """url: of the state. env: what the engine needs beside its own environment."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a stack is found, and what it is made of.
 
-    url: str
-    env: Mapping[str, str]
+    project_dir: of the program. folder: for the engine's work directories. backend, provider: None takes what the
+    environment and the files say. settings: None takes the committed file `Pulumi.<stack>.yaml`.
+    environ: of the engine.
+    """
+
+    project_dir: Path
+    folder: Folder
+    backend: str | None = None
+    provider: SecretsProvider | None = None
+    settings: EnvironmentSettings | None = None
+    environ: Mapping[str, str]
+
+    @staticmethod
+    def of(project_dir: Path, environ: Mapping[str, str] = os.environ) -> Place:
+        """A stack of a checkout, as its files say."""
+        return Place(project_dir=project_dir.resolve(), folder=Folder(project_dir.resolve()), environ=environ)
+
+    @property
+    def url(self) -> str:
+        """Of the backend."""
+        return self.backend or backend_url(self.project_dir, self.environ)
+
+    def prepare(self, stack: str) -> Backend:
+        """The backend, with what the engine needs to use it. Raises PassphraseMissing."""
+        return prepare_backend(self.project_dir, stack, self.environ, url=self.backend, provider=self.provider)
 
 
 def open_stack(
-    project_dir: Path,
+    place: Place,
     stack: str,
     engine: Engine,
     *,
     create: bool = True,
-    environ: Mapping[str, str] = os.environ,
+    opened: Stack | None = None,
+    looking: bool = False,
 ) -> Stack:
     """The stack, made where there is none and `create` says so.
 
+    opened: what this gave before for the same place; its files are made anew, and the engine is not asked again.
+    looking: for commands that change nothing; in a folder of their own, without the config, beside other operations.
     Raises StackUnknown (no `Pulumi.<stack>.yaml`; with `create` false: no such stack in the backend),
     FileInvalid, PassphraseMissing, and UpdateFailed where the engine cannot open it.
     """
-    project_dir = project_dir.resolve()
-    if not create and is_local(project_dir, environ) and not Folder(project_dir).state.exists():
-        raise _unknown(stack, backend_url(project_dir, environ))
-    work_dir = prepare_work_dir(project_dir, stack)
-    backend = prepare_backend(project_dir, stack, environ)
-    # What the engine would fetch by itself is more than the program uses; `update` sees to the rest.
-    environment = {**backend.env, **plugins.ENVIRONMENT}
-    workspace = LocalWorkspace(work_dir=str(work_dir), env_vars=environment, pulumi_command=engine)
+    own = place.backend is None and is_local(place.project_dir, place.environ)
+    if not create and own and not Folder(place.project_dir).state.exists():
+        raise _unknown(stack, place.url)
+    work_dir = prepare_looking(place, stack) if looking else prepare_work_dir(place, stack)
+    backend = place.prepare(stack)
+    workspace = LocalWorkspace(
+        work_dir=str(work_dir),
+        # What the engine would fetch by itself is more than the program uses; `update` sees to the rest.
+        env_vars={**plugins.ENVIRONMENT, **_added(place.environ), **backend.env},
+        pulumi_command=engine,
+        secrets_provider=place.provider.url if isinstance(place.provider, KeyService) else None,
+    )
     try:
-        return Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
+        if opened is None:
+            found = Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
+        else:
+            found = opened
+            found.workspace.env_vars = workspace.env_vars
+        settings = None if looking else place.settings
+        if settings is not None and (opened is None or _lacks_secret(work_dir, stack, settings)):
+            _encrypt(found, settings, engine)
+        return found
     except StackNotFoundError:
         raise _unknown(stack, backend.url) from None
     except CommandError as error:
-        raise engine_error(error, f"opening stack {stack} in {backend.url}") from None
+        raise engine_error(error, f"opening stack {stack} in {backend.url}", stack=stack) from None
 
 
-def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """`PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
-    named = environ.get(_BACKEND) or (_read(project_dir / "Pulumi.yaml").get("backend") or {}).get("url")
-    return str(named or Folder(project_dir.resolve()).state.as_uri())
-
-
-def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
-    """The state is in this checkout's own folder."""
-    return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
-
-
-def prepare_backend(project_dir: Path, stack: str, environ: Mapping[str, str] = os.environ) -> Backend:
-    """The backend, with what the engine needs to use it.
-
-    The folder of a local one is made, and a passphrase where none is given. A shared one gets none: only this machine
-    would have it. Raises PassphraseMissing.
-    """
-    url = backend_url(project_dir, environ)
-    env = {} if environ.get(_BACKEND) else {_BACKEND: url}
-    local = url.startswith("file:")
-    if local:
-        _local_path(url).mkdir(parents=True, exist_ok=True)
-    if any(name in environ for name in _PASSPHRASES):
-        return Backend(url=url, env=env)
-    if local:
-        return Backend(url=url, env={**env, _PASSPHRASES[1]: str(passphrase_file(project_dir))})
-    encrypts_itself = url.startswith(("http:", "https:"))  # Pulumi Cloud
-    if not encrypts_itself and not _encryption(_read(project_dir / f"Pulumi.{short_name(stack)}.yaml")):
-        raise PassphraseMissing(
-            f"{url.partition(':')[0]} backend: nothing says what encrypts the secrets of stack {stack}",
-            f"export PULUMI_CONFIG_PASSPHRASE_FILE=FILE, or pulumi stack init {stack} --secrets-provider=URL",
-        )
-    return Backend(url=url, env=env)
-
-
-def passphrase_file(project_dir: Path) -> Path:
-    """A file with a passphrase that is made once; its owner alone may read it."""
-    path = Folder(project_dir).passphrase
-    if not path.exists():
-        write_file(path, secrets.token_urlsafe(32), mode=0o600)
-    return path
-
-
-def keeps_passphrase(project_dir: Path) -> bool:
-    """A stack's file holds values that are encrypted with a passphrase: without it they are lost."""
-    return any("encryptionsalt" in _read(path) for path in project_dir.glob("Pulumi.?*.yaml"))
-
-
-def prepare_work_dir(project_dir: Path, stack: str) -> Path:
+def prepare_work_dir(place: Place, stack: str) -> Path:
     """`.dev/<stack>` with copies of the project's and the stack's file. Raises StackUnknown.
 
     What encrypts the stack's secrets is kept from the last time where the committed file does not say it.
     """
     name = short_name(stack)
-    work_dir = Folder(project_dir).work(stack)
-    committed = project_dir / f"Pulumi.{name}.yaml"
-    if not committed.is_file():
-        known = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in project_dir.glob("Pulumi.?*.yaml"))
-        raise StackUnknown(f"stack {name} has no file {committed.name}", f"name one of: {', '.join(known) or 'none'}")
-    copy = work_dir / committed.name
-    kept = _encryption(_read(copy)) if copy.is_file() else {}
-    write_file(work_dir / "Pulumi.yaml", _dump(_project(project_dir)))
-    write_file(copy, _with(committed.read_text(encoding="utf-8"), {} if _encryption(_read(committed)) else kept))
+    work_dir = place.folder.work(stack)
+    copy = work_dir / f"Pulumi.{name}.yaml"
+    text = _committed(place.project_dir, name) if place.settings is None else ""
+    kept = _kept(copy)
+    write_file(work_dir / "Pulumi.yaml", _dump(_project(place.project_dir)))
+    if place.settings is None:
+        write_file(copy, _with(text, {} if encryption(yaml.safe_load(text) or {}) else encryption(kept)))
+    else:
+        write_file(copy, _dump(_generated(place.settings, place.provider, kept)), mode=0o600)
     return work_dir
+
+
+def prepare_looking(place: Place, stack: str) -> Path:
+    """A folder in `.dev/<stack>` in which the engine finds the project, and of the stack only how it is encrypted."""
+    name = short_name(stack)
+    work_dir = place.folder.work(stack)
+    folder, file = work_dir / "looking", f"Pulumi.{name}.yaml"
+    known = [_kept(work_dir / file), _kept(place.project_dir / file) if place.settings is None else {}]
+    write_file(folder / "Pulumi.yaml", _dump(_project(place.project_dir)))
+    write_file(folder / file, _dump({key: value for found in known for key, value in encryption(found).items()}))
+    return folder
+
+
+def _kept(copy: Path) -> dict[str, Any]:
+    """What the engine wrote the last time. It may have been killed while it did."""
+    try:
+        return read_yaml(copy)
+    except FileInvalid:
+        return {}
+
+
+def _committed(project_dir: Path, name: str) -> str:
+    path = project_dir / f"Pulumi.{name}.yaml"
+    if not path.is_file():
+        known = sorted(found.name[len("Pulumi.") : -len(".yaml")] for found in project_dir.glob("Pulumi.?*.yaml"))
+        raise StackUnknown(f"stack {name} has no file {path.name}", f"name one of: {', '.join(known) or 'none'}")
+    read_yaml(path)  # raises FileInvalid
+    return path.read_text(encoding="utf-8")
+
+
+def _generated(
+    settings: EnvironmentSettings, provider: SecretsProvider | None, kept: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The file of a stack whose config is given as a value; what was encrypted before stays until it changes."""
+    before = kept.get("config") or {}
+    secure = {f"{PROJECT}:{key}": before.get(f"{PROJECT}:{key}") for key in settings.secrets}
+    by_service = {"secretsprovider": provider.url} if isinstance(provider, KeyService) else {}
+    return {
+        # An encrypted key is of one service: without its service it is of no use.
+        **({} if by_service and kept.get("secretsprovider") != by_service["secretsprovider"] else encryption(kept)),
+        **by_service,
+        "config": {
+            **settings.file_config(),
+            **{key: value for key, value in secure.items() if isinstance(value, dict)},
+        },
+    }
+
+
+def _lacks_secret(work_dir: Path, stack: str, settings: EnvironmentSettings) -> bool:
+    """Without it the program would generate another in its place."""
+    config = read_yaml(work_dir / f"Pulumi.{short_name(stack)}.yaml").get("config") or {}
+    return not {f"{PROJECT}:{key}" for key in settings.secrets} <= config.keys()
+
+
+def _encrypt(stack: Stack, settings: EnvironmentSettings, engine: Engine) -> None:
+    """Lets the engine encrypt those secrets that the stack's file does not hold yet. None passes through arguments.
+
+    Raises CommandError.
+    """
+    if not settings.secrets:
+        return
+    directory, env = stack.workspace.work_dir, stack.workspace.env_vars
+    shown = engine.run(["config", "--show-secrets", "--json", "--stack", stack.name], directory, env)
+    held = {key: entry.get("value") for key, entry in json.loads(shown.stdout).items() if entry.get("secret")}
+    for key, secret in sorted(settings.secrets.items()):
+        if held.get(f"{PROJECT}:{key}") != secret.reveal():
+            words = ["config", "set", "--secret", f"{PROJECT}:{key}", "--stack", stack.name]
+            engine.run(words, directory, env, given=secret.reveal())
+
+
+@contextmanager
+def looks_like(project_dir: Path, stack: str, settings: EnvironmentSettings) -> Iterator[Path]:
+    """A folder that looks like the project, with a file of the stack that says what `settings` say.
+
+    What is encrypted is only marked so: nobody here can decrypt it, and nobody is given it.
+    """
+    with tempfile.TemporaryDirectory(prefix="airflow-") as temporary:
+        folder = Path(temporary)
+        for path in project_dir.iterdir():
+            if path.name not in _NOT_THE_PROGRAM and not path.match("Pulumi.?*.yaml"):
+                (folder / path.name).symlink_to(path)
+        secure = {f"{PROJECT}:{key}": {"secure": ""} for key in settings.secrets}
+        content = {"config": {**settings.file_config(), **secure}}
+        write_file(folder / f"Pulumi.{stack}.yaml", _dump(content), mode=0o600)
+        yield folder
+
+
+def _added(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the engine would not have from this process by itself."""
+    return {name: value for name, value in environ.items() if os.environ.get(name) != value}
 
 
 def _project(project_dir: Path) -> dict[str, Any]:
     """Pulumi.yaml as it is, but for the places of the program and of its Python."""
-    project = _read(project_dir / "Pulumi.yaml")
+    project = read_yaml(project_dir / "Pulumi.yaml")
     runtime = project.get("runtime")
     named = runtime if isinstance(runtime, dict) else {"name": runtime}
     options = dict(named.get("options") or {})
@@ -159,29 +250,6 @@ def _virtual_environment(project_dir: Path) -> Path | None:
 
 def _unknown(stack: str, url: str) -> StackUnknown:
     return StackUnknown(f"there is no stack {stack} in {url}", f"make it: python -m automation up {stack}")
-
-
-def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings[key] for key in _ENCRYPTION if settings.get(key)}
-
-
-def _local_path(url: str) -> Path:
-    """The folder of a `file://` URL; `file://~/x` and `file://./x` are the engine's own forms."""
-    parts = urlsplit(url)
-    return Path(os.path.expanduser(parts.netloc + url2pathname(parts.path)))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Raises FileInvalid, whose text quotes nothing: the file may hold a secret."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise FileInvalid(f"{path.name} cannot be read as YAML{place}", f"edit {path}") from None
-    if content is not None and not isinstance(content, dict):
-        raise FileInvalid(f"{path.name}: expected a map, found {type(content).__name__}", f"edit {path}")
-    return content or {}
 
 
 def _with(text: str, added: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def peak_memory(action: Callable[[], object]) -> float | None:
 
 def resident_bytes_below(pid: int) -> int:
     """Resident set sizes of all processes that a process started, directly or not."""
-    return sum(map(_resident_bytes, _descendants(pid)))
+    return sum(map(resident_bytes, _descendants(pid)))
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -69,7 +69,8 @@ def _descendants(pid: int) -> Iterator[int]:
             yield from _descendants(int(child))
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Resident set size of a process, 0 where it has ended or there is no /proc."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 

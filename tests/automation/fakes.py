@@ -14,10 +14,12 @@ from typing import Any
 from automation.airflow_api import AirflowApi
 from automation.checks.probe import Outcome
 from automation.checks.scene import Scene
+from automation.cluster_objects import FailedJob, Found, ReleaseRecord
 from automation.deployment import Deployment
 from automation.errors import ClusterRequestFailed
 from automation.kube import ExecResult, Pod, Workload
 from automation.wait import Clock
+from components.metadata import LABELS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
@@ -327,3 +329,76 @@ def isolated(pod: str, target: str) -> Outcome:
     """A network in which workers have no way to the database."""
     database = target.startswith(("airflow-postgres:", "airflow-pgbouncer:"))
     return Outcome.TIMED_OUT if "worker" in pod and database else Outcome.OPEN
+
+
+@dataclass
+class FakeObjects:
+    """`Objects` in memory. found: what is there."""
+
+    found: list[Found] = field(default_factory=list)
+    record: ReleaseRecord | None = None
+    jobs: tuple[FailedJob, ...] = ()
+    bound: set[str] = field(default_factory=set)
+    deleted: list[str] = field(default_factory=list)
+
+    def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
+        wanted = (api_version, kind, namespace, name)
+        return next(
+            (item for item in self.found if (item.api_version, item.kind, item.namespace, item.name) == wanted), None
+        )
+
+    def owned(self) -> tuple[Found, ...]:
+        return tuple(item for item in self.found if item.is_own)
+
+    def release(self, name: str) -> ReleaseRecord | None:
+        return self.record
+
+    def failed_jobs(self) -> tuple[FailedJob, ...]:
+        return self.jobs
+
+    def is_bound(self, claim: str) -> bool:
+        return claim in self.bound
+
+    def delete(self, found: Found) -> None:
+        self.deleted.append(found.id)
+
+
+def found_object(
+    kind: str,
+    name: str,
+    *,
+    api_version: str = "v1",
+    namespace: str = "airflow",
+    created: str = "2026-01-01T00:00:00Z",
+    own: bool = True,
+    deleting: bool = False,
+) -> Found:
+    """An object of the program, or of somebody else."""
+    return Found(
+        api_version=api_version,
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        uid=f"uid-of-{name}",
+        created=created,
+        deleting=deleting,
+        labels=dict(LABELS) if own else {"app.kubernetes.io/managed-by": "somebody"},
+    )
+
+
+def resource_state(type_: str, name: str, *, id_: str = "", **more: Any) -> dict[str, Any]:
+    """A resource as the engine exports it."""
+    urn = f"urn:pulumi:dev::airflow::airflow:index:AirflowPlatform${type_}::{name}"
+    return {"urn": urn, "type": type_, "custom": True, **({"id": id_} if id_ else {}), **more}
+
+
+def pending_create(
+    type_: str, name: str, *, object_name: str = "", namespace: str = "airflow", **more: Any
+) -> dict[str, Any]:
+    """A create that was interrupted, of a Kubernetes object where it has a name."""
+    group, _, kind = type_.removeprefix("kubernetes:").partition(":")
+    inputs: dict[str, Any] = {}
+    if object_name:
+        metadata = {"name": object_name, **({"namespace": namespace} if namespace else {})}
+        inputs = {"apiVersion": group.removeprefix("core/"), "kind": kind, "metadata": metadata}
+    return {"type": "creating", "resource": resource_state(type_, name, inputs=inputs, **more)}

@@ -18,9 +18,20 @@ from pulumi.automation.errors import create_command_error
 
 import settings
 from automation import __main__ as command_line
-from automation import cluster, dev, update
-from automation.errors import AutomationError, ClusterUnreachable, NotHealthy, StackUnknown, ToolMissing, UpdateFailed
-from automation.update import Changes
+from automation import cluster, commands, dev, environment, environments, update
+from automation.console import Console
+from automation.errors import (
+    AutomationError,
+    ClusterUnreachable,
+    NotHealthy,
+    Protected,
+    SettingsInvalid,
+    StackUnknown,
+    ToolMissing,
+    UpdateFailed,
+)
+from automation.results import Changes, Step
+from automation.update import Outcome
 from automation.verification import Check, Status, Verification
 from components.aws_error import AwsError
 from tests import samples
@@ -37,23 +48,18 @@ STACK = "config:\n  airflow:kubeContext: kind-airflow\n  airflow:protect: false\
 
 
 @dataclass
-class FakeWorkspace:
-    stacks: list[str]
-    calls: list[str]
-
-    def remove_stack(self, name: str, force: bool = False) -> None:
-        if force:
-            self.calls.append(f"forget {name}")
-        self.stacks.remove(name)
-
-    def list_stacks(self) -> list[str]:
-        return list(self.stacks)
-
-
-@dataclass
 class FakeStack:
     name: str
-    workspace: FakeWorkspace
+
+
+class FakeEngine:
+    running = interrupted = False
+
+    def another(self) -> FakeEngine:
+        return self
+
+    def cancel(self) -> None:
+        pass
 
 
 class Bench:
@@ -73,26 +79,38 @@ class Bench:
         self.reachable = True
         self.output = io.StringIO()
         self.progress = io.StringIO()
-        self.console = dev.Console(results=self.output, progress=self.progress)
+        self.console = Console(results=self.output, progress=self.progress)
+        self.tags: dict[str, str] = {}
+        self.protected = False
         (project_dir / "Pulumi.yaml").write_text(PROJECT)
         (project_dir / "Pulumi.dev.yaml").write_text(STACK)
         monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
         monkeypatch.setattr(settings, "check", lambda *args: self.calls.append("check settings"))
-        monkeypatch.setattr(dev, "find_engine", self._find_engine)
+        monkeypatch.setattr(environments, "find_engine", self._find_engine)
         monkeypatch.setattr(dev, "interruptible", self._interruptible)
-        monkeypatch.setattr(dev, "open_stack", self._open_stack)
-        monkeypatch.setattr(dev, "verify", self._verify)
+        monkeypatch.setattr(environment, "open_stack", self._open_stack)
+        monkeypatch.setattr("automation.verify.verify", self._verify)
+        monkeypatch.setattr("automation.kube.cluster_identity", self._identity)
         monkeypatch.setattr(dev, "cluster_identity", self._identity)
         monkeypatch.setattr(cluster, "cluster_identity", self._identity)
         monkeypatch.setattr(cluster, "ensure_cluster", self._ensure_cluster)
         monkeypatch.setattr(cluster, "is_gone", lambda *args, **kwargs: self.gone)
         monkeypatch.setattr(cluster, "_kind", self._kind)
         monkeypatch.setattr(cluster, "_require_kind", lambda: None)
-        monkeypatch.setattr(update, "stack_outputs", lambda stack: OUTPUTS)
-        monkeypatch.setattr(update, "has_resources", lambda stack: self.resources)
-        monkeypatch.setattr(update, "resources_outside", lambda stack, prefixes: self.outside)
+        monkeypatch.setattr(update, "stack_outputs", lambda on: OUTPUTS)
+        monkeypatch.setattr(update, "has_resources", lambda on: self.resources)
+        monkeypatch.setattr(update, "resources_outside", lambda on, prefixes: self.outside)
+        monkeypatch.setattr(update, "deployment", self._deployment)
+        monkeypatch.setattr(update, "tag", lambda on, name: self.tags.get(name, ""))
+        monkeypatch.setattr(update, "set_tag", lambda on, name, value: self.tags.update({name: value}))
+        monkeypatch.setattr(update, "remove", self._remove)
         for verb in ("up", "preview", "refresh", "destroy"):
             monkeypatch.setattr(update, verb, self._update(verb))
+
+    @property
+    def order(self) -> list[str]:
+        """What was called, in the order of first calls."""
+        return list(dict.fromkeys(self.calls))
 
     def text(self) -> str:
         return self.output.getvalue()
@@ -110,19 +128,40 @@ class Bench:
         self.calls.append(f"kind {' '.join(arguments)}")
         return ""
 
-    def _find_engine(self, *args: Any) -> str:
+    def _find_engine(self, *args: Any) -> FakeEngine:
         self.calls.append("find engine")
-        return "engine"
+        return FakeEngine()
 
     @contextmanager
     def _interruptible(self, *args: Any) -> Iterator[None]:
         yield
 
-    def _open_stack(self, project_dir: Path, name: str, engine: Any, *, create: bool = True) -> Any:
-        self.calls.append(f"open {name}{'' if create else ' if it is there'}")
+    def _open_stack(
+        self,
+        place: Any,
+        name: str,
+        engine: Any,
+        *,
+        create: bool = True,
+        opened: Any = None,
+        looking: bool = False,
+    ) -> Any:
+        if opened is None and not looking:
+            self.calls.append(f"open {name}{'' if create else ' if it is there'}")
         if not create and name not in self.stacks:
             raise StackUnknown("no stack", "make it")
-        return FakeStack(name, FakeWorkspace(self.stacks, self.calls))
+        return FakeStack(name)
+
+    def _remove(self, on: Any, *, force: bool) -> tuple[str, ...]:
+        if force:
+            self.calls.append(f"forget {on.stack.name}")
+        self.stacks.remove(on.stack.name)
+        return tuple(self.stacks)
+
+    def _deployment(self, on: Any) -> dict[str, Any]:
+        urn = "urn:pulumi:dev::airflow::random:index/randomBytes:RandomBytes::airflow-keys-fernet-key"
+        key = {"urn": urn, "type": "random:index/randomBytes:RandomBytes", "custom": True, "protect": self.protected}
+        return {"resources": [key]}
 
     def _ensure_cluster(self, *args: Any, **kwargs: Any) -> cluster.Cluster:
         self.calls.append("ensure cluster")
@@ -139,11 +178,18 @@ class Bench:
         return self.verification
 
     def _update(self, verb: str) -> Any:
-        def run(stack: Any, engine: Any, on_line: Any) -> Changes:
+        def run(on: Any, **options: Any) -> Outcome:
             self.calls.append(verb)
-            return self.changes
+            step = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
+            return Outcome(self.changes, (step,) if self.changes.any else ())
 
         return run
+
+    def run(self, *words: str) -> bool:
+        """A verb of `commands`, with the arguments of its command line."""
+        args = command_line.parse(list(words))
+        verb: Any = getattr(commands, args.command)
+        return bool(verb(args, self.console, self.project_dir))
 
 
 @pytest.fixture
@@ -153,7 +199,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def test_dev_goes_from_settings_to_a_verified_deployment(bench: Bench) -> None:
     dev.dev(bench.project_dir, bench.console)
-    assert bench.calls == ["check settings", "find engine", "ensure cluster", "open dev", "up", "verify"]
+    assert bench.order == ["check settings", "find engine", "ensure cluster", "open dev", "up", "verify"]
 
 
 def test_dev_ends_with_address_user_password_command_and_three_commands(bench: Bench) -> None:
@@ -183,12 +229,14 @@ def test_settings_are_checked_before_anything_is_looked_for(bench: Bench, monkey
         raise settings.SettingsError(stack, ["airflow:x: is not a key", "airflow:y: is not a key"])
 
     monkeypatch.setattr(settings, "check", bad)
-    with pytest.raises(settings.SettingsError):
+    with pytest.raises(SettingsInvalid) as raised:
         dev.dev(bench.project_dir, bench.console)
-    with pytest.raises(settings.SettingsError):
-        dev.up(bench.project_dir, "dev", bench.console)
-    with pytest.raises(settings.SettingsError):
-        dev.preview(bench.project_dir, "dev", bench.console)
+    assert raised.value.problems == ("airflow:x: is not a key", "airflow:y: is not a key")
+    for verb in ("up", "preview", "recover"):
+        with pytest.raises(SettingsInvalid):
+            bench.run(verb, "dev")
+    with pytest.raises(SettingsInvalid):
+        bench.run("roll", "dev", "3.2.2-1")
     assert bench.calls == []
 
 
@@ -225,14 +273,14 @@ def test_dev_that_is_not_healthy_fails_and_names_what(bench: Bench) -> None:
 
 
 def test_verify_as_json_is_json_alone_on_the_results(bench: Bench) -> None:
-    dev.check(bench.project_dir, "dev", bench.console, as_json=True)
+    bench.run("verify", "dev", "--json")
     assert json.loads(bench.text())["ok"] is True
     assert "state in file://" in bench.progress.getvalue()
 
 
 def test_up_and_preview_say_where_the_state_is(bench: Bench) -> None:
-    dev.up(bench.project_dir, "dev", bench.console)
-    dev.preview(bench.project_dir, "dev", bench.console)
+    bench.run("up", "dev")
+    bench.run("preview", "dev")
     first = ["check settings", "find engine", "open dev"]
     assert bench.calls == [*first, "up", *first, "preview"]
     assert bench.progress.getvalue().count((bench.project_dir / ".dev" / "state").as_uri()) == 2
@@ -242,7 +290,7 @@ def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Benc
     bench.deployed()
     bench.made_cluster()
     dev.down(bench.project_dir, "dev", bench.console)
-    assert bench.calls == [
+    assert bench.order == [
         "find engine",
         "open dev if it is there",
         "destroy",
@@ -315,10 +363,10 @@ def test_down_twice_or_before_anything_asks_no_engine(bench: Bench) -> None:
 def test_down_of_a_protected_stack_is_refused(bench: Bench) -> None:
     bench.deployed()
     (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("false", "true"))
-    with pytest.raises(StackUnknown, match="protected"):
+    with pytest.raises(Protected, match="protected"):
         dev.down(bench.project_dir, "dev", bench.console)
     (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:kubeContext: kind-airflow\n")
-    with pytest.raises(StackUnknown, match="protected"):
+    with pytest.raises(Protected, match="protected"):
         dev.down(bench.project_dir, "dev", bench.console)
     assert bench.calls == []
 
@@ -328,7 +376,7 @@ def test_down_after_the_cluster_that_dev_made_is_gone_forgets_what_was_in_it(ben
     bench.made_cluster()
     bench.gone, bench.reachable = True, False
     dev.down(bench.project_dir, "dev", bench.console)
-    assert bench.calls == ["find engine", "open dev if it is there", "forget dev"]
+    assert bench.order == ["find engine", "open dev if it is there", "forget dev"]
     assert list((bench.project_dir / ".dev").iterdir()) == []
 
 
@@ -356,7 +404,7 @@ def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: 
     bench.deployed()
     bench.made_cluster()
 
-    def fails(*args: Any) -> Changes:
+    def fails(*args: Any, **options: Any) -> Outcome:
         raise UpdateFailed("no", "mend")
 
     monkeypatch.setattr(update, "destroy", fails)
@@ -429,7 +477,7 @@ def test_exit_code_and_line_of_a_failure(
         if error:
             raise error
 
-    monkeypatch.setattr(dev, "up", up)
+    monkeypatch.setattr(commands, "up", up)
     assert command_line.main(["up"]) == code
     assert capsys.readouterr().err == said
 
@@ -448,8 +496,6 @@ def test_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytest.
     ("arguments", "verb", "given"),
     [
         (["dev"], "dev", ()),
-        (["up", "prod"], "up", ("prod",)),
-        (["preview"], "preview", ("dev",)),
         (["down"], "down", ("dev",)),
         (["ui", "prod"], "ui", ("prod",)),
         (["env"], "env", ("dev",)),
@@ -482,7 +528,7 @@ def test_eks_cluster_is_reached_by_a_kubeconfig_that_only_its_owner_reads(
     lines = ("eksCluster: example", "awsRegion: eu-central-1", 'awsAccountId: "123456789012"')
     stack = "config:\n" + "".join(f"  airflow:{line}\n" for line in lines)
     (bench.project_dir / "Pulumi.dev.yaml").write_text(stack)
-    dev.check(bench.project_dir, "dev", bench.console)
+    bench.run("verify", "dev")
     path = bench.project_dir / ".dev" / "dev" / "kubeconfig"
     assert asked == [("example", "eu-central-1", "123456789012")]
     assert path.read_text() == found.kubeconfig

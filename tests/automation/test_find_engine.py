@@ -190,7 +190,7 @@ def test_interrupt_tells_the_engine_once_and_it_may_finish(tmp_path: Path, on_pa
     thread, errors = start(engine, tmp_path)
     assert engine.running
     for _ in range(3):
-        engine.interrupt()
+        engine.cancel()
         time.sleep(0.05)
     thread.join(10)
     assert (tmp_path / "told").read_text() == "told\n"
@@ -204,7 +204,7 @@ def test_engine_can_be_used_again_after_an_interrupt(tmp_path: Path, on_path: Pa
     fake_pulumi(on_path, MINIMUM, TRAP)
     engine = Engine()
     thread, _ = start(engine, tmp_path)
-    engine.interrupt()
+    engine.cancel()
     thread.join(10)
     fake_pulumi(on_path, MINIMUM, "echo fine")
     assert engine.run(["up"], str(tmp_path), {}).stdout == "fine"
@@ -214,7 +214,7 @@ def test_engine_can_be_used_again_after_an_interrupt(tmp_path: Path, on_path: Pa
 def test_interrupt_without_a_command_does_nothing(on_path: Path) -> None:
     fake_pulumi(on_path, MINIMUM)
     engine = Engine()
-    engine.interrupt()
+    engine.cancel()
     assert not engine.interrupted
 
 

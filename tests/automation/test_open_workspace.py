@@ -10,17 +10,12 @@ from typing import cast
 import pytest
 import yaml
 
+from automation import workspace
+from automation.backend import backend_url, keeps_passphrase, passphrase_file, prepare_backend
 from automation.engine import Engine
 from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
 from automation.folder import Folder, short_name, write_file
-from automation.workspace import (
-    backend_url,
-    keeps_passphrase,
-    open_stack,
-    passphrase_file,
-    prepare_backend,
-    prepare_work_dir,
-)
+from automation.workspace import Place, open_stack
 
 PROJECT = """\
 name: airflow
@@ -46,6 +41,10 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "Pulumi.dev.yaml").write_text(STACK)
     return tmp_path
+
+
+def prepare_work_dir(project: Path, stack: str) -> Path:
+    return workspace.prepare_work_dir(Place.of(project), stack)
 
 
 def test_program_and_its_python_are_where_they_were(project: Path) -> None:
@@ -154,7 +153,7 @@ def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
 
 def test_looking_for_a_stack_where_none_was_made_makes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StackUnknown, match="there is no stack dev in file://"):
-        open_stack(project, "dev", cast(Engine, None), create=False, environ={})
+        open_stack(Place.of(project, {}), "dev", cast(Engine, None), create=False)
     assert not (project / ".dev").exists()
 
 

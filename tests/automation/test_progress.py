@@ -11,9 +11,10 @@ from pulumi.automation.errors import create_command_error
 
 from automation.engine_error import engine_error, first_lines
 from automation.errors import StackLocked, UpdateFailed
+from automation.events import Teller
 from automation.progress import Progress
-from automation.report import table_lines, write_table
-from automation.update import Changes
+from automation.report import Table, table_lines, verification_table, write_table
+from automation.results import Changes
 from automation.verification import Check, Status, Verification
 from tests.automation.fakes import FakeTime
 
@@ -39,11 +40,15 @@ def diagnostic(severity: str, message: str, **more: Any) -> EngineEvent:
 
 def told(*events: EngineEvent, seconds: float = 0) -> list[str]:
     time, lines = FakeTime(), list[str]()
-    progress = Progress(lines.append, time.clock)
+    progress = Progress(teller(lines), time.clock)
     for item in events:
         progress(item)
         time.seconds += seconds
     return lines
+
+
+def teller(lines: list[str]) -> Teller:
+    return Teller(lambda event: lines.append(event.text), "dev", "up")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_components_are_not_told() -> None:
 
 def test_errors_and_warnings_are_told_without_markup_and_errors_are_kept() -> None:
     lines: list[str] = []
-    progress = Progress(lines.append)
+    progress = Progress(teller(lines))
     urn = "urn:pulumi:dev::airflow::kubernetes:helm.sh/v3:Release::airflow"
     progress(diagnostic("error", "<{%reset%}>error: no room<{%reset%}>\n", urn=urn))
     progress(diagnostic("warning", "<{%fg 3%}>warning: old key<{%reset%}>"))
@@ -102,7 +107,7 @@ def test_errors_and_warnings_are_told_without_markup_and_errors_are_kept() -> No
 
 def test_silence_is_broken_while_something_is_under_way() -> None:
     time, lines = FakeTime(), list[str]()
-    progress = Progress(lines.append, time.clock)
+    progress = Progress(teller(lines), time.clock)
     time.seconds = 100
     progress.remind()
     assert lines == []
@@ -204,4 +209,5 @@ def test_table_on_a_terminal_shows_the_same_and_takes_no_detail_for_markup() -> 
 
 
 def test_table_of_nothing_is_empty() -> None:
-    assert table_lines(Verification(())) == []
+    assert table_lines(Table((), ())) == []
+    assert table_lines(verification_table(Verification(()))) == []

@@ -14,8 +14,10 @@ import yaml
 from automation import update
 from automation.engine import Engine, find_engine
 from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
-from automation.update import Changes
-from automation.workspace import open_stack
+from automation.events import OnEvent, Teller, ignore
+from automation.results import Changes
+from automation.update import Operation
+from automation.workspace import Place, open_stack
 
 pytestmark = pytest.mark.engine
 
@@ -44,16 +46,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == STACK, "the committed file stays as it is"
 
 
+def opened(project: Path, engine: Engine, on_event: OnEvent = ignore, *, create: bool = True) -> Operation:
+    stack = open_stack(Place.of(project), "dev", engine, create=create)
+    return Operation(stack, engine, Teller(on_event, "dev", "up"))
+
+
 def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: Engine, project: Path) -> None:
-    stack = open_stack(project, "dev", engine)
-    first = update.up(stack, engine, lambda line: None)
-    assert first == Changes({"create": 1})
+    stack = opened(project, engine)
+    first = update.up(stack)
+    assert first.changes == Changes({"create": 1})
     assert update.stack_outputs(stack) == {"answer": "forty-two"}
     copy = project / ".dev" / "dev" / "Pulumi.dev.yaml"
     salt = yaml.safe_load(copy.read_text())["encryptionsalt"]
 
-    again = open_stack(project, "dev", engine)
-    assert str(update.up(again, engine, lambda line: None)) == "no changes"
+    again = opened(project, engine)
+    assert str(update.up(again).changes) == "no changes"
     assert yaml.safe_load(copy.read_text())["encryptionsalt"] == salt
     assert not update.has_resources(again)
     assert update.resources_outside(again, ("pulumi:",)) == []
@@ -62,23 +69,24 @@ def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: En
 def test_stack_that_is_not_there_is_unknown(engine: Engine, project: Path) -> None:
     (project / ".dev" / "state").mkdir(parents=True)
     with pytest.raises(StackUnknown, match="there is no stack dev"):
-        open_stack(project, "dev", engine, create=False)
+        opened(project, engine, create=False)
 
 
 def test_error_of_the_program_is_told_in_one_line(engine: Engine, project: Path) -> None:
     (project / "beside.py").write_text("raise ValueError('it cannot be')\n")
-    stack, lines = open_stack(project, "dev", engine), list[str]()
+    lines = list[str]()
+    stack = opened(project, engine, lambda event: lines.append(event.text))
     with pytest.raises(UpdateFailed, match=r"^up of stack dev failed: ValueError: it cannot be\. Mend it: ") as raised:
-        update.up(stack, engine, lines.append)
+        update.up(stack)
     assert raised.value.__cause__ is None
     assert any("it cannot be" in line for line in lines)
 
 
 def test_wrong_passphrase_is_told_in_one_line(engine: Engine, project: Path) -> None:
-    open_stack(project, "dev", engine)
+    opened(project, engine)
     (project / ".dev" / "passphrase").write_text("another")
     with pytest.raises(UpdateFailed, match="incorrect passphrase"):
-        update.up(open_stack(project, "dev", engine), engine, lambda line: None)
+        update.up(opened(project, engine))
 
 
 def test_update_that_is_interrupted_says_so_and_leaves_no_lock(engine: Engine, project: Path) -> None:
@@ -86,20 +94,20 @@ def test_update_that_is_interrupted_says_so_and_leaves_no_lock(engine: Engine, p
     (project / "beside.py").write_text(
         f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(60)\n"
     )
-    stack = open_stack(project, "dev", engine)
+    stack = opened(project, engine)
 
     def interrupt() -> None:
         while not started.exists():
             time.sleep(0.05)
-        engine.interrupt()
+        engine.cancel()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(Interrupted, match="takes over what was left"):
-        update.up(stack, engine, lambda line: None)
+        update.up(stack)
     thread.join()
     (project / "beside.py").write_text(BESIDE)
-    assert update.up(stack, engine, lambda line: None).any
+    assert update.up(stack).changes.any
 
 
 def test_update_while_another_runs_is_locked(engine: Engine, project: Path) -> None:
@@ -108,14 +116,14 @@ def test_update_while_another_runs_is_locked(engine: Engine, project: Path) -> N
         f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\n"
         f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\n{BESIDE}"
     )
-    first, second = (open_stack(project, "dev", engine) for _ in range(2))
-    thread = threading.Thread(target=update.up, args=(first, engine, lambda line: None))
+    first, second = (opened(project, engine) for _ in range(2))
+    thread = threading.Thread(target=update.up, args=(first,))
     thread.start()
     try:
         while not started.exists():
             time.sleep(0.05)
         with pytest.raises(StackLocked):
-            update.up(second, engine, lambda line: None)
+            update.up(second)
     finally:
         go.touch()
         thread.join()

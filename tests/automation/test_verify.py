@@ -90,7 +90,7 @@ def test_warning_and_skipped_leave_it_ok() -> None:
 
 
 def test_json_has_every_check(world: World) -> None:
-    found = json.loads(verify_scene(world.scene()).to_json())
+    found = json.loads(json.dumps(verify_scene(world.scene()).to_json()))
     assert found["ok"] is True
     assert set(found["checks"][0]) == {"name", "status", "detail"}
     assert {check["status"] for check in found["checks"]} == {"passed"}

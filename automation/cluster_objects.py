@@ -1,0 +1,230 @@
+"""Objects of a stack's namespace as the cluster has them: what of an interrupted update is there, and Helm's records.
+
+Of a Secret nothing is read but its metadata.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import kubernetes.client
+import kubernetes.config
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from automation import kubeconfig
+from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from automation.kube import REQUEST_SECONDS
+from automation.results import Result
+from components.metadata import LABELS
+
+_METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+OWNED_KINDS: Final = (
+    ("v1", "ConfigMap"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Secret"),
+    ("v1", "Service"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "Job"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+)
+"""What the program makes itself with its labels and a generated name, in Kubernetes' own API groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found(Result):
+    """An object's metadata. created: ISO 8601. deleting: it is on its way out. labels: its own."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    created: str
+    deleting: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """As the Kubernetes provider forms it."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def is_own(self) -> bool:
+        """It carries the labels of what the program makes; neither Helm nor a controller sets them."""
+        return LABELS.items() <= dict(self.labels).items()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseRecord(Result):
+    """A revision in Helm's history. status: `deployed`, `pending-install`, `failed`, `superseded`, …"""
+
+    revision: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedJob(Result):
+    """A Job that gave up. reason: why, in a word of Kubernetes."""
+
+    name: str
+    reason: str
+
+
+class Objects(Protocol):
+    """The namespace of a stack. Every method raises ClusterRequestFailed or ClusterUnreachable."""
+
+    def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
+        """One object, None where it is not there."""
+
+    def owned(self) -> tuple[Found, ...]:
+        """Objects with the program's labels, of `OWNED_KINDS`."""
+
+    def release(self, name: str) -> ReleaseRecord | None:
+        """The newest revision of a release."""
+
+    def failed_jobs(self) -> tuple[FailedJob, ...]:
+        """Jobs that will not be tried again."""
+
+    def is_bound(self, claim: str) -> bool:
+        """A volume was, or is, behind a PersistentVolumeClaim: it may hold data."""
+
+    def delete(self, found: Found) -> None:
+        """Deletes an object with what it owns, if it is still the same one. One that is not there is no error."""
+
+
+class ClusterObjects:
+    """`Objects` of a real cluster. Thread-safe."""
+
+    def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
+        """Raises ClusterUnreachable where the kubeconfig has no such context."""
+        self._context, self._namespace = context, namespace
+        path = kubeconfig.kubeconfig_path(kubeconfig_path)
+        try:
+            self._configuration: Any = kubeconfig.api_client(context, path).configuration
+        except kubernetes.config.ConfigException as error:
+            raise ClusterUnreachable(
+                f"{path} has no usable context {context}", "name the file with KUBECONFIG, or make the cluster"
+            ) from error
+
+    def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
+        answer = self._request("GET", object_path(api_version, kind, namespace, name), accept=_METADATA)
+        return None if answer is None else _found(api_version, kind, answer["metadata"])
+
+    def owned(self) -> tuple[Found, ...]:
+        found: list[Found] = []
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(LABELS.items()))}
+        for api_version, kind in OWNED_KINDS:
+            path = object_path(api_version, kind, self._namespace)
+            answer = self._request("GET", path, accept=_METADATA_LIST, query=query)
+            items = (answer or {}).get("items") or ()
+            found += [_found(api_version, kind, item["metadata"]) for item in items]
+        return tuple(found)
+
+    def release(self, name: str) -> ReleaseRecord | None:
+        path = object_path("v1", "Secret", self._namespace)
+        query = {"labelSelector": f"owner=helm,name={name}"}
+        answer = self._request("GET", path, accept=_METADATA_LIST, query=query)
+        # Helm keeps version and status as labels too, and looks for them there.
+        labels = [item["metadata"].get("labels") or {} for item in (answer or {}).get("items") or ()]
+        records = [
+            ReleaseRecord(revision=int(found["version"]), status=str(found["status"]))
+            for found in labels
+            if {"version", "status"} <= found.keys()
+        ]
+        return max(records, key=lambda record: record.revision, default=None)
+
+    def failed_jobs(self) -> tuple[FailedJob, ...]:
+        answer = self._request("GET", object_path("batch/v1", "Job", self._namespace)) or {}
+        failed = []
+        for item in answer.get("items") or ():
+            for condition in (item.get("status") or {}).get("conditions") or ():
+                if condition.get("type") == "Failed" and condition.get("status") == "True":
+                    failed.append(FailedJob(name=item["metadata"]["name"], reason=str(condition.get("reason") or "")))
+        return tuple(sorted(failed, key=lambda job: job.name))
+
+    def is_bound(self, claim: str) -> bool:
+        answer = self._request("GET", object_path("v1", "PersistentVolumeClaim", self._namespace, claim))
+        return bool(answer and ((answer.get("spec") or {}).get("volumeName") or answer["status"]["phase"] != "Pending"))
+
+    def delete(self, found: Found) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": found.uid},
+        }
+        path = object_path(found.api_version, found.kind, found.namespace, found.name)
+        self._request("DELETE", path, body=body)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """The JSON of an answer; None where there is no such object. Errors carry no header and no body."""
+        client: Any = kubernetes.client.ApiClient(configuration=self._configuration)
+        request = client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": accept, "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = client.call_api(*request, _request_timeout=REQUEST_SECONDS)
+            text = answer.read()
+        except ApiException as error:
+            raise self._failed(method, path, f"{error.status} {error.reason}") from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ClusterUnreachable(
+                f"the cluster of context {self._context} does not answer ({type(error).__name__})",
+                f"kubectl --context {self._context} get nodes",
+            ) from None
+        if answer.status == http.HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            raise self._failed(method, path, f"{answer.status} {answer.reason}")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def _failed(self, method: str, path: str, reason: str) -> ClusterRequestFailed:
+        remedy = f"kubectl --context {self._context} --namespace {self._namespace} auth can-i --list"
+        return ClusterRequestFailed(f"cannot {method} {path}: {reason}", remedy)
+
+
+def object_path(api_version: str, kind: str, namespace: str, name: str = "") -> str:
+    """The address of an object, or of all of its kind. The plural is guessed as Kubernetes does for built-in kinds."""
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    lower = kind.lower()
+    plural = f"{lower[:-1]}ies" if lower.endswith("y") else f"{lower}es" if lower.endswith("s") else f"{lower}s"
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{place}/{plural}" + (f"/{name}" if name else "")
+
+
+def _found(api_version: str, kind: str, metadata: Mapping[str, Any]) -> Found:
+    return Found(
+        api_version=api_version,
+        kind=kind,
+        namespace=str(metadata.get("namespace") or ""),
+        name=str(metadata["name"]),
+        uid=str(metadata["uid"]),
+        created=str(metadata["creationTimestamp"]),
+        deleting=metadata.get("deletionTimestamp") is not None,
+        labels=dict(metadata.get("labels") or {}),
+    )

@@ -1,0 +1,186 @@
+"""The verbs for any stack, as commands: the library's methods with a person, or a program, in front of them.
+
+Each prints its result, as tables and lines or as one JSON document, and returns whether something changed, or would.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from automation import dev
+from automation.console import Console
+from automation.environment import Environment
+from automation.errors import AutomationError, NotHealthy
+from automation.report import Table, write_table
+from automation.results import History, Preview, Update
+from automation.status import Status
+
+
+class ChangesFound(AutomationError):  # noqa: N818 - as the others
+    """A preview found changes where none were expected."""
+
+
+def up(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Deploys a stack."""
+    with _opened(args, console, project_dir) as environment:
+        return _updated(environment.up(on_event=console.event, plan=args.plan), args, console)
+
+
+def preview(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Says what `up` would do. Raises ChangesFound where none were expected."""
+    with _opened(args, console, project_dir) as environment:
+        found = environment.preview(on_event=console.event, save_plan=args.save_plan)
+    if args.json:
+        console.json(found.to_json())
+    else:
+        _write_preview(found, console)
+    if args.expect_no_changes and found.changes.any:
+        raise ChangesFound(
+            f"preview of {found.stack}: expected no changes, found {found.changes}",
+            f"look at them: python -m automation preview {found.stack}; up makes them",
+        )
+    return found.changes.any
+
+
+def roll(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Moves the image tag in the stack's file, and deploys."""
+    with _opened(args, console, project_dir) as environment:
+        return _updated(environment.roll_image(args.tag, on_event=console.event), args, console)
+
+
+def refresh(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Makes the state as the cluster is."""
+    with _opened(args, console, project_dir) as environment:
+        done = environment.refresh(new_cluster=args.new_cluster, on_event=console.event)
+        return _updated(done, args, console)
+
+
+def destroy(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Deletes what a stack owns."""
+    with _opened(args, console, project_dir) as environment:
+        return _updated(environment.destroy(remove=args.remove, on_event=console.event), args, console)
+
+
+def outputs(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Prints a stack's outputs."""
+    with _opened(args, console, project_dir) as environment:
+        found = environment.outputs()
+    if args.json:
+        console.json(found.to_json())
+    else:
+        rows = tuple((name, str(value)) for name, value in sorted(found.values.items()))
+        write_table(Table(("output", "value"), rows), console.results)
+    return False
+
+
+def history(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Prints earlier operations."""
+    with _opened(args, console, project_dir) as environment:
+        found = environment.history(args.limit)
+    if args.json:
+        console.json(found.to_json())
+    else:
+        write_table(_history_table(found), console.results)
+    return False
+
+
+def verify(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Verifies a stack. Raises NotHealthy where something failed."""
+    with _opened(args, console, project_dir) as environment:
+        found = environment.verify(dag_id=args.dag, timeout_seconds=args.timeout, on_event=console.event)
+    dev.settle_verification(found, console, as_json=args.json)
+    return False
+
+
+def status(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Prints what is wrong with a stack. Raises NotHealthy where something is."""
+    with _opened(args, console, project_dir) as environment:
+        found = environment.status()
+    if args.json:
+        console.json(found.to_json())
+    else:
+        _write_status(found, console)
+    if not found.healthy:
+        raise NotHealthy(
+            f"stack {found.stack} is not healthy",
+            f"what an interrupted update left: python -m automation recover {found.stack}; else see above",
+        )
+    return False
+
+
+def recover(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Mends what an interrupted update left."""
+    from automation.recovery import Decisions
+
+    decisions = Decisions(
+        lock_is_stale=args.lock_is_stale, adopt=dict(args.adopt or ()), forget=frozenset(args.forget or ())
+    )
+    with _opened(args, console, project_dir) as environment:
+        if args.dry_run:
+            plan = environment.recovery(decisions)
+            if args.json:
+                console.json(plan.to_json())
+            else:
+                for step in plan.steps:
+                    console.result(f"would {step.text}")
+            return plan.interrupted
+        found = environment.recover(decisions, timeout_seconds=args.timeout, on_event=console.event)
+    if args.json:
+        console.json(found.to_json())
+    else:
+        console.result(f"recover of {found.update.stack}: {found.update.changes}; healthy")
+    return found.plan.interrupted or found.update.changes.any
+
+
+@contextmanager
+def _opened(args: argparse.Namespace, console: Console, project_dir: Path) -> Iterator[Environment]:
+    with dev.opened(project_dir, args.stack, console, lock_seconds=args.lock_timeout) as environment:
+        console.line(f"stack {args.stack}, state in {environment.backend}")
+        yield environment
+
+
+def _updated(done: Update, args: argparse.Namespace, console: Console) -> bool:
+    if args.json:
+        console.json(done.to_json())
+    else:
+        console.result(f"{args.verb} of {done.stack}: {done.changes}")
+    return done.changes.any
+
+
+def _write_preview(found: Preview, console: Console) -> None:
+    rows = tuple(
+        (step.operation, step.type.rpartition(":")[2], step.name, _properties(step.properties)) for step in found.steps
+    )
+    if rows:
+        write_table(Table(("", "type", "name", "what differs"), rows), console.results)
+    console.result(f"preview of {found.stack}: {found.changes}")
+
+
+def _properties(properties: object) -> str:
+    return ", ".join(sorted(properties)) if isinstance(properties, dict) else ""
+
+
+def _history_table(found: History) -> Table:
+    styles = {"succeeded": "green", "failed": "bold red"}
+    return Table(
+        headings=("result", "kind", "ended", "image", "changes"),
+        rows=tuple(
+            (entry.result, entry.kind, entry.ended or "never", entry.image_tag, str(entry.changes))
+            for entry in found.entries
+        ),
+        styles=tuple(styles.get(entry.result, "") for entry in found.entries),
+    )
+
+
+def _write_status(found: Status, console: Console) -> None:
+    if not found.exists:
+        console.result(f"stack {found.stack} is not there; `up` makes it")
+    for problem in found.problems:
+        console.result(problem)
+    if found.locks is None:
+        console.result("this backend does not tell who holds a lock")
+    if found.exists and found.healthy:
+        console.result(f"stack {found.stack} is {'healthy' if found.deployed else 'empty'}")

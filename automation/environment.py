@@ -1,0 +1,629 @@
+"""One stack, with everything that can be done to it. Made by `Environments.open`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pulumi.automation import Stack
+
+from automation import processes, update
+from automation.deployment import Deployment
+from automation.engine import Engine
+from automation.engine_error import unprotect
+from automation.errors import (
+    AutomationError,
+    FileInvalid,
+    Interrupted,
+    NotHealthy,
+    Protected,
+    RecoveryRefused,
+    SettingsInvalid,
+    StackLocked,
+    StackUnknown,
+    UpdateFailed,
+    WrongCluster,
+)
+from automation.events import EventKind, OnEvent, Teller, ignore
+from automation.folder import short_name, write_file
+from automation.folder_lock import alone_in
+from automation.locks import Holder, Lock, read_locks
+from automation.redaction import Redactor
+from automation.results import Changes, History, HistoryEntry, Outputs, Preview, Update
+from automation.stack_config import StackConfig
+from automation.stack_file import with_value
+from automation.stack_state import StackState, protected
+from automation.wait import Clock, wait_for
+from automation.workspace import Place, open_stack
+from config_reader import PROJECT
+
+if TYPE_CHECKING:
+    # Loaded when they are used: who only previews needs no client of Kubernetes.
+    from automation.plan.model import Plan
+    from automation.recovery import Decisions, Recovery, RecoveryPlan
+    from automation.status import Status
+    from automation.verification import Verification
+
+_T = TypeVar("_T")
+
+LOCK_SECONDS: Final = 120.0
+HEALTHY_SECONDS: Final = 300.0
+_CLUSTER_TAG: Final = "airflow:cluster"
+"""Tag of a stack: which cluster it was deployed to."""
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 15.0
+_HEALTH_INTERVAL_SECONDS: Final = 3.0
+_POLL_SECONDS: Final = 0.2
+_REMIND_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """lock_seconds: how long to wait for somebody else's update. clock: a test's may take no time."""
+
+    lock_seconds: float = LOCK_SECONDS
+    clock: Clock = field(default_factory=Clock)
+
+
+class Environment:
+    """One stack of the program.
+
+    Nothing is asked of an engine, a cluster or a backend before a method needs it. Methods block; each raises
+    AutomationError of a kind that says what to do. Different environments may be used from different threads; of one,
+    one operation runs at a time, and the next waits as for any other update.
+    """
+
+    def __init__(
+        self, name: str, place: Place, engine: Callable[[], Engine], limits: Limits, redactor: Redactor
+    ) -> None:
+        """engine: finds one; is called when it is needed. For `Environments.open`."""
+        self.name = name
+        self._place, self._find_engine, self._limits, self._redactor = place, engine, limits, redactor
+        self._engine: Engine | None = None
+        self._stack: Stack | None = None
+        self._looked_at: Stack | None = None
+        self._cancelled = threading.Event()
+        self._operations = 0
+        self._counting = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Environment({self.name!r}, {self.backend!r})"
+
+    @property
+    def backend(self) -> str:
+        """URL of the state."""
+        return self._place.url
+
+    @property
+    def work_dir(self) -> Path:
+        """Where the engine works; its owner may delete it when nothing runs."""
+        return self._place.folder.work(self.name)
+
+    # Asking
+
+    def plan(self, *, render: bool = True) -> Plan:
+        """What the program would register, without engine, cluster or credentials. A failure is a field of it.
+
+        render: find the chart and let Helm render it.
+        """
+        from automation.plan.process import plan_checkout
+
+        with self._checkout() as project_dir:
+            return plan_checkout(project_dir, short_name(self.name), render=render, known_secrets=self._known_secrets())
+
+    def preview(self, *, on_event: OnEvent = ignore, save_plan: Path | None = None) -> Preview:
+        """What `up` would do. save_plan: file for the engine's plan, which `up` can be bound to."""
+        self.check()
+        path = None if save_plan is None else str(save_plan.resolve())
+        with self._operation("preview", on_event) as on:
+            outcome = update.preview(on, save_plan=path)
+        return Preview(stack=self.name, changes=outcome.changes, steps=outcome.steps, plan_file=path)
+
+    def outputs(self) -> Outputs:
+        """The stack's outputs. Raises StackUnknown where there is none."""
+        with self._looking("outputs") as on:
+            return Outputs(stack=self.name, values=update.stack_outputs(on))
+
+    def history(self, limit: int = 20) -> History:
+        """Earlier operations, the newest first. Raises StackUnknown."""
+        with self._looking("history") as on:
+            found = update.history(on, limit)
+        return History(stack=self.name, entries=tuple(map(_entry, found)))
+
+    def verify(
+        self, *, dag_id: str | None = None, timeout_seconds: float = HEALTHY_SECONDS, on_event: OnEvent = ignore
+    ) -> Verification:
+        """Checks the deployment, a DAG run among it; see `automation.verify`. What failed is in the result.
+
+        Raises StackUnknown, ClusterUnreachable.
+        """
+        from automation.verify import verify
+
+        config, outputs = self.config().reached(self.work_dir), self.outputs().values
+        teller = self._teller("verify", on_event)
+        return verify(
+            outputs,
+            kube_context=Deployment.of(outputs).kube_context,
+            kubeconfig_path=config.kubeconfig,
+            dag_id=dag_id,
+            timeout_seconds=timeout_seconds,
+            on_progress=lambda line: teller.tell(EventKind.WAITING, line),
+        )
+
+    def status(self) -> Status:
+        """What is wrong, by name. A cluster that does not answer is in the result, not an error."""
+        from automation.status import Status
+
+        locks = self._locks()
+        try:
+            with self._looking("status") as on:
+                state = StackState.of(update.deployment(on))
+                known = update.tag(on, _CLUSTER_TAG)
+        except StackUnknown:
+            return Status(stack=self.name, exists=False, locks=locks)
+        found = Status(stack=self.name, exists=True, deployed=bool(state.resources), locks=locks, pending=state.pending)
+        if not state.resources and not state.pending:
+            return found
+        try:
+            return replace(found, cluster=self._cluster_status(state, known))
+        except AutomationError as error:
+            return replace(found, cluster_error=error.what)
+
+    # Changing
+
+    def up(self, *, on_event: OnEvent = ignore, plan: Path | None = None) -> Update:
+        """Makes the stack as its config says; the stack itself too, where there is none.
+
+        plan: file of a saved plan that the update must not leave (PlanViolated).
+        """
+        self.check()
+        return self._up("up", on_event, plan)
+
+    def roll_image(self, tag: str, *, on_event: OnEvent = ignore) -> Update:
+        """Moves the Airflow image to another tag and nothing else of the config, and updates.
+
+        Of a committed file `Pulumi.<stack>.yaml` the one line is changed. Raises SettingsInvalid.
+        """
+        if self.config().image_digest:
+            raise SettingsInvalid(
+                self.name,
+                (
+                    f"{PROJECT}:imageDigest: expected none, because it wins over the tag, found one. "
+                    f"Mend it: pulumi config rm {PROJECT}:imageDigest",
+                ),
+            )
+        if self._place.settings is not None:
+            self._place = replace(self._place, settings=self._place.settings.changed(imageTag=tag))
+            self._stack = self._looked_at = None
+        else:
+            self._write_tag(tag)
+        return self._up("roll_image", on_event, None)
+
+    def refresh(self, *, new_cluster: bool = False, on_event: OnEvent = ignore) -> Update:
+        """Makes the state as the cluster is. new_cluster: the cluster may be another one than the stack was in."""
+        with self._operation("refresh", on_event, create=False) as on:
+            identity = self._identity(on, may_be_new=new_cluster)
+            return self._updated("refresh", on, lambda: update.refresh(on), identity)
+
+    def destroy(self, *, remove: bool = False, on_event: OnEvent = ignore) -> Update:
+        """Deletes what the stack owns. remove: also the stack itself, with its history.
+
+        Raises Protected before anything is deleted where config or state protects something.
+        """
+        if self.config().protect:
+            raise Protected(f"stack {self.name} is protected: its destroy removes data and keys", unprotect(self.name))
+        with self._operation("destroy", on_event, create=False) as on:
+            kept = protected(StackState.of(update.deployment(on)).resources)
+            if kept:
+                names = ", ".join(sorted(resource.name for resource in kept))
+                raise Protected(f"stack {self.name} still protects {names}", unprotect(self.name))
+            identity = self._identity(on)
+            done = self._updated("destroy", on, lambda: update.destroy(on), identity)
+        if remove:
+            self.remove_state()
+        return done
+
+    def remove_state(self, *, force: bool = False) -> tuple[str, ...]:
+        """Removes the stack itself, with its history and work directory. Returns the stacks that the backend still has.
+
+        force: also where its state holds something, which then belongs to nobody.
+        """
+        with self._operation("remove", ignore, create=False) as on:
+            left = update.remove(on, force=force)
+            self._stack = self._looked_at = None
+            shutil.rmtree(self.work_dir, ignore_errors=True)
+        return left
+
+    def recovery(self, decisions: Decisions | None = None) -> RecoveryPlan:
+        """What `recover` would do. Changes nothing. Raises as `recover` does."""
+        from automation.recovery import RecoveryPlan, update_step
+
+        try:
+            with self._looking("recover") as on:
+                return self._recovery_plan(on, decisions)
+        except StackUnknown:
+            return RecoveryPlan(stack=self.name, steps=(update_step(self.name),))
+
+    def recover(
+        self,
+        decisions: Decisions | None = None,
+        *,
+        timeout_seconds: float = HEALTHY_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Recovery:
+        """Mends what an interrupted update left, and updates. Tells each step of its plan before the first is taken.
+
+        timeout_seconds: for all pods to be ready after the update. Raises RecoveryRefused where another update may be
+        alive, or where only a person can tell what became of something; NotHealthy.
+        """
+        from automation.recovery import Recovery
+
+        self.check()
+        with self._busy():
+            # Made where there is none: it may have been killed before it was.
+            with self._operation("recover", on_event) as on:
+                plan = self._recovery_plan(on, decisions)
+                for step in plan.steps:
+                    on.teller.note(f"will {step.text}")
+                self._mend(plan, on)
+            done = self._up("recover", on_event, None)
+            status = wait_for(
+                self.status,
+                lambda found: found.healthy,
+                seconds=timeout_seconds,
+                interval=_HEALTH_INTERVAL_SECONDS,
+                clock=self._limits.clock,
+            )
+        if not status.healthy:
+            raise NotHealthy(
+                f"stack {self.name} was updated, but is not healthy: {'; '.join(status.problems)}",
+                f"mend that; python -m automation status {self.name} says when it is gone",
+            )
+        return Recovery(plan=plan, update=done, status=status)
+
+    # Stopping
+
+    @property
+    def running(self) -> bool:
+        """An operation is under way, or waits for a lock."""
+        return self._operations > 0
+
+    @property
+    def interrupted(self) -> bool:
+        """What runs, or what ran last, was told to stop."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Tells what is under way to stop: from another thread, or from a signal handler.
+
+        The engine finishes what it has begun, records it, and releases its lock; the operation raises Interrupted, and
+        the next `up` takes over what was left. Without an operation it does nothing.
+        """
+        if self.running:
+            self._cancelled.set()
+        if self._engine is not None:
+            self._engine.cancel()
+
+    # For the command line
+
+    def check(self) -> None:
+        """Checks the config before anything is looked for. Raises SettingsInvalid."""
+        if self._place.settings is not None:
+            return  # nothing else can be made
+        import settings
+
+        try:
+            settings.check(self._place.project_dir, short_name(self.name))
+        except settings.SettingsError as error:
+            raise SettingsInvalid(short_name(self.name), error.problems) from None
+
+    def config(self) -> StackConfig:
+        """What the config says of cluster and protection. Raises SettingsInvalid, StackUnknown."""
+        import settings
+
+        if self._place.settings is not None:
+            return StackConfig.of(self._place.settings.texts())
+        try:
+            values, _ = settings.read_files(self._place.project_dir, short_name(self.name))
+        except settings.SettingsError as error:
+            raise SettingsInvalid(short_name(self.name), error.problems) from None
+        return StackConfig.of(values)
+
+    def engine_variables(self) -> Mapping[str, str]:
+        """What lets `pulumi` itself work on the stack, which is made where there is none. It may hold a passphrase."""
+        with self._operation("env", ignore):
+            return self._place.prepare(self.name).env
+
+    def find_engine(self) -> None:
+        """Finds, or installs, an engine before it is needed. Raises EngineMissing."""
+        if self._engine is None:
+            self._engine = self._find_engine()
+
+    def resources_outside(self, prefixes: tuple[str, ...]) -> list[str]:
+        """Types of what the state holds, components aside, that begin with none of these. Raises StackUnknown."""
+        with self._looking("status") as on:
+            return update.resources_outside(on, prefixes)
+
+    def follow_cluster(self, identity: str, *, created: bool, on_event: OnEvent = ignore) -> None:
+        """Where the cluster is not the one that the state tells of, the state first learns what is in this one.
+
+        identity: of the cluster. created: just now.
+        """
+        with self._operation("refresh", on_event) as on:
+            known = update.tag(on, _CLUSTER_TAG)
+            if known == identity:
+                return
+            if (known or created) and update.has_resources(on):
+                on.teller.note("the cluster is a new one: looking what of the state is in it")
+                update.refresh(on)
+            update.set_tag(on, _CLUSTER_TAG, identity)
+
+    # How
+
+    def _write_tag(self, tag: str) -> None:
+        """Into the committed file; it stays as it was where the result would not be valid."""
+        self.check()
+        path = self._place.project_dir / f"Pulumi.{short_name(self.name)}.yaml"
+        before = path.read_text(encoding="utf-8")
+        write_file(path, with_value(before, f"{PROJECT}:imageTag", tag))
+        try:
+            self.check()
+        except SettingsInvalid:
+            write_file(path, before)
+            raise
+
+    def _up(self, verb: str, on_event: OnEvent, plan: Path | None) -> Update:
+        path = None if plan is None else str(plan.resolve())
+        if path is not None and not os.path.isfile(path):
+            raise FileInvalid(f"the plan {path} cannot be read", "save one: preview --save-plan FILE")
+        with self._operation(verb, on_event) as on:
+            identity = self._identity(on)
+            return self._updated(verb, on, lambda: update.up(on, plan=path), identity)
+
+    def _updated(
+        self,
+        verb: str,
+        on: update.Operation,
+        run: Callable[[], update.Outcome],
+        identity: str,
+    ) -> Update:
+        started = 0.0
+
+        def attempt() -> update.Outcome:
+            nonlocal started
+            started = time.monotonic()
+            return run()
+
+        outcome = self._unlocked(on, attempt)
+        seconds = round(time.monotonic() - started, 1)
+        if identity:
+            update.set_tag(on, _CLUSTER_TAG, identity)
+        return Update(
+            stack=self.name,
+            verb=verb,
+            changes=outcome.changes,
+            steps=outcome.steps,
+            seconds=seconds,
+            outputs=update.stack_outputs(on),
+        )
+
+    def _unlocked(self, on: update.Operation, attempt: Callable[[], _T]) -> _T:
+        """Tries until nobody else has the lock, with growing pauses, for as long as the limits say."""
+        clock, pause = self._limits.clock, _FIRST_PAUSE_SECONDS
+        end = clock.now() + self._limits.lock_seconds
+        while True:
+            self._stop_if_cancelled()
+            try:
+                return attempt()
+            except StackLocked as error:
+                if clock.now() + pause > end:
+                    raise
+                on.teller.tell(EventKind.WAITING, f"{error.what}; trying again in {pause:.0f} s")
+            until = clock.now() + pause
+            while clock.now() < until:
+                self._stop_if_cancelled()
+                clock.sleep(_POLL_SECONDS)
+            # Who waits for the same lock shall not come back at the same moment.
+            pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS) * SystemRandom().uniform(0.8, 1.2)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Interrupted(f"stack {self.name}: interrupted before anything was done", "run it again")
+
+    @contextmanager
+    def _operation(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[update.Operation]:
+        """The stack, opened, for one operation of this process at a time. Raises StackLocked, StackUnknown."""
+        teller = self._teller(verb, on_event)
+        with self._busy(), self._alone(verb, teller):
+            self.find_engine()
+            assert self._engine is not None
+            self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
+            yield update.Operation(self._stack, self._engine, teller, self._redactor)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """What `cancel` is told within it holds until its end, also where it consists of several operations."""
+        with self._counting:
+            if self._operations == 0:
+                self._cancelled.clear()
+            self._operations += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._operations -= 1
+
+    @contextmanager
+    def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
+        """Raises StackLocked where another operation of this machine is at work on the stack until the time is up."""
+        told = -_REMIND_SECONDS
+
+        def waiting() -> None:
+            nonlocal told
+            self._stop_if_cancelled()
+            if time.monotonic() - told >= _REMIND_SECONDS:
+                told = time.monotonic()
+                teller.tell(EventKind.WAITING, f"waiting: {self._at_work(verb)}")
+
+        with alone_in(self.work_dir, self._limits.lock_seconds, waiting, self._limits.clock) as alone:
+            if not alone:
+                raise StackLocked(self._at_work(verb), "wait for it")
+            yield
+
+    def _at_work(self, verb: str) -> str:
+        holders = "; ".join(map(str, self._locks() or ()))
+        return (
+            f"{verb} of stack {self.name}: another operation of this machine is at work on it"
+            f"{f' ({holders})' if holders else ''}"
+        )
+
+    @contextmanager
+    def _looking(self, verb: str) -> Iterator[update.Operation]:
+        """As `_operation`, for what changes nothing: beside whatever else is at work. Raises StackUnknown."""
+        with self._busy():
+            self.find_engine()
+            assert self._engine is not None
+            self._looked_at = open_stack(
+                self._place, self.name, self._engine, create=False, opened=self._looked_at, looking=True
+            )
+            yield update.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._redactor)
+
+    def _teller(self, verb: str, on_event: OnEvent) -> Teller:
+        return Teller(on_event, self.name, verb, self._redactor)
+
+    def _identity(self, on: update.Operation, *, may_be_new: bool = False) -> str:
+        """Of the cluster, where it has to be stored: "" where it is known already.
+
+        Raises ClusterUnreachable; WrongCluster where it is not the one that the stack was deployed to.
+        """
+        from automation.kube import cluster_identity
+
+        config = self.config().reached(self.work_dir)
+        identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
+        known = update.tag(on, _CLUSTER_TAG)
+        if known and known != identity and not may_be_new:
+            raise WrongCluster(
+                f"context {config.kube_context} is of another cluster than stack {self.name} was deployed to",
+                "name the right one; if the cluster was made anew under its old name: "
+                f"python -m automation refresh {self.name} --new-cluster",
+            )
+        return "" if known == identity else identity
+
+    def _locks(self) -> tuple[Lock, ...] | None:
+        """Raises UpdateFailed where the backend does not answer."""
+        environ = {**self._place.environ}
+        try:
+            return read_locks(self.backend, PROJECT, short_name(self.name), environ)
+        except Exception as error:
+            # Of a bucket: its client's own kinds, whose text may say more than is wanted here.
+            raise UpdateFailed(
+                f"the locks in {self.backend} cannot be read ({type(error).__name__})", "look at its credentials"
+            ) from None
+
+    def _cluster_status(self, state: StackState, known: str) -> Any:
+        from automation.cluster_objects import ClusterObjects
+        from automation.kube import KubeClient, cluster_identity
+        from automation.status import cluster_status
+
+        config = self.config().reached(self.work_dir)
+        identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
+        if known and known != identity:
+            raise WrongCluster(
+                f"context {config.kube_context} is of another cluster than stack {self.name} was deployed to", "see up"
+            )
+        arguments: dict[str, Any] = {"kubeconfig_path": config.kubeconfig}
+        return cluster_status(
+            KubeClient(config.kube_context, config.namespace, **arguments),
+            ClusterObjects(config.kube_context, config.namespace, **arguments),
+            state,
+        )
+
+    def _recovery_plan(self, on: update.Operation, decisions: Decisions | None) -> RecoveryPlan:
+        from automation.cluster_objects import ClusterObjects
+        from automation.kube import KubeClient
+        from automation.recovery import Decisions, RecoveryPlan, lock_steps, pending_steps, pod_steps, update_step
+        from automation.status import cluster_status
+
+        decisions = decisions or Decisions()
+        locks = self._locks()
+        steps = lock_steps(self.name, locks, processes.processes(), decisions)
+        self._identity(on)
+        state = StackState.of(update.deployment(on))
+        config = self.config().reached(self.work_dir)
+        objects = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        kube = KubeClient(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        steps += pending_steps(self.name, state, objects, locks or (), decisions)
+        steps += pod_steps(cluster_status(kube, objects, state).stuck_pods, objects, config.namespace)
+        return RecoveryPlan(stack=self.name, steps=(*steps, update_step(self.name)))
+
+    def _mend(self, plan: RecoveryPlan, on: update.Operation) -> None:
+        """All steps but the last."""
+        from automation.cluster_objects import ClusterObjects
+        from automation.recovery import PLUGIN_SECONDS, Doing
+        from automation.stack_state import settle
+
+        running = {process.pid: process for process in processes.processes()}
+        processes.end(running[step.pid] for step in plan.of(Doing.END) if step.pid in running)
+        awaited = [running[step.pid] for step in plan.of(Doing.WAIT) if step.pid in running]
+        left = processes.until_gone(awaited, PLUGIN_SECONDS, self._limits.clock)
+        if left:
+            pids = " ".join(str(process.pid) for process in left)
+            raise RecoveryRefused(
+                f"what a killed engine left still runs: process {pids}", f"if it is of this stack: kill {pids}"
+            )
+        if plan.of(Doing.UNLOCK):
+            self._unlock(on)
+        adopted = {step.urn: step.id for step in plan.of(Doing.ADOPT)}
+        if adopted or plan.of(Doing.FORGET) or plan.of(Doing.DELETE):
+            update.replace_deployment(on, settle(update.deployment(on), adopted))
+        if adopted:
+            update.refresh(on, targets=sorted(adopted))
+        config = self.config().reached(self.work_dir)
+        objects = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        for step in (*plan.of(Doing.DELETE), *plan.of(Doing.REPLACE_POD)):
+            assert step.found is not None
+            objects.delete(step.found)
+
+    def _unlock(self, on: update.Operation) -> None:
+        """Never somebody's who has come since the plan was made."""
+        for lock in self._locks() or ():
+            if lock.holder is Holder.ALIVE:
+                raise StackLocked(f"stack {self.name} is {lock}, which has just begun", "wait for it")
+        update.cancel(on)
+
+    @contextmanager
+    def _checkout(self) -> Iterator[Path]:
+        """A folder with the program and the stack's file: the project's own, or one that looks like it."""
+        from automation.workspace import looks_like
+
+        if self._place.settings is None:
+            yield self._place.project_dir
+            return
+        with looks_like(self._place.project_dir, short_name(self.name), self._place.settings) as folder:
+            yield folder
+
+    def _known_secrets(self) -> Mapping[str, str]:
+        settings = self._place.settings
+        return {} if settings is None else {key: secret.reveal() for key, secret in settings.secrets.items()}
+
+
+def _entry(found: Mapping[str, Any]) -> HistoryEntry:
+    """Of the JSON of `pulumi stack history`."""
+    image = (found.get("config") or {}).get(f"{PROJECT}:imageTag") or {}
+    return HistoryEntry(
+        version=int(found.get("version") or 0),
+        kind=str(found.get("kind") or ""),
+        result=str(found.get("result") or ""),
+        started=str(found.get("startTime") or ""),
+        ended=str(found.get("endTime") or ""),
+        changes=Changes({str(kind): int(count) for kind, count in (found.get("resourceChanges") or {}).items()}),
+        image_tag="" if image.get("secret") else str(image.get("value") or ""),
+    )

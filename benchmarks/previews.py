@@ -1,0 +1,114 @@
+"""Previews of many stacks in one process, and what `automation.preview` costs beside plain `pulumi preview`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from automation import Environment
+from automation.plugins import ENVIRONMENT
+from benchmarks.results import Ratio, Results, Series
+from benchmarks.stacks import need_cluster
+from benchmarks.stopwatch import peak_memory, resident_bytes, seconds
+from components.chart_archive import chart_archive
+from tests.cluster import service
+from tests.cluster.harness import ROOT, Repository, pulumi
+
+AIM: Final = 1.05
+COUNTS: Final = (1, 5, 20)
+AT_ONCE: Final = 2
+_MIB: Final = 2**20
+
+
+def measure(runs: int) -> Results:
+    """Stacks like `dev` that nothing is deployed of. Each is previewed once before; that is not counted."""
+    need_cluster()
+    found: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        found.setdefault(name, []).append(value)
+
+    with tempfile.TemporaryDirectory() as folder:
+        stacks = _stacks(Path(folder), max(COUNTS))
+        before = resident_bytes(os.getpid())
+        _previews(stacks)
+        note(_OWN, (resident_bytes(os.getpid()) - before) / _MIB / len(stacks))
+        plain = _plain(stacks[0])
+        for _ in range(runs):
+            note(_PLAIN, seconds(plain))
+            note(_LIBRARY, seconds(stacks[0].preview))
+        for _ in range(runs):
+            for count in COUNTS:
+                whole, peak = _timed(stacks[:count])
+                note(_time(count), whole / count)
+                if peak is not None:
+                    note(_memory(count), peak)
+    return results(found)
+
+
+_PLAIN: Final = "plain `pulumi preview`"
+_LIBRARY: Final = "`automation.preview`"
+_OWN: Final = "memory of the library's own process, each further stack"
+
+
+def _time(count: int) -> str:
+    return f"previews of {count}, time per stack"
+
+
+def _memory(count: int) -> str:
+    return f"previews of {count}, peak memory of all engines"
+
+
+def results(found: Mapping[str, Sequence[float]]) -> Results:
+    """Of what was measured, by its name. Without memory where there is none to see."""
+    series = {
+        name: Series(name=name, unit="MiB" if "memory" in name else "s", values=tuple(values))
+        for name, values in found.items()
+    }
+    ratios = [Ratio(name="`automation.preview` to plain", of=series[_LIBRARY], to=series[_PLAIN], aim=AIM)]
+    for count in COUNTS[1:]:
+        name = f"time per stack, {count} to 1"
+        ratios.append(Ratio(name=name, of=series[_time(count)], to=series[_time(1)]))
+    return Results(series=tuple(series.values()), ratios=tuple(ratios))
+
+
+def _stacks(folder: Path, count: int) -> list[Environment]:
+    environments = service.environments(folder)
+    chart = str(ROOT / chart_archive("", ROOT))
+    return [
+        environments.open(
+            f"s{number}",
+            service.settings(f"s{number}", f"airflow-bench-previews-{number}", Repository(), chartPath=chart),
+        )
+        for number in range(count)
+    ]
+
+
+def _previews(stacks: Sequence[Environment]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(lambda stack: stack.preview(), stacks):
+            pass
+
+
+def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
+    """Wall time of their previews, and the peak memory of all engines."""
+    times: list[float] = []
+
+    def previews() -> None:
+        times.append(seconds(partial(_previews, stacks)))
+
+    peak = peak_memory(previews)
+    return times[0], peak
+
+
+def _plain(stack: Environment) -> Callable[[], object]:
+    """The command that a person would give, with the same variables."""
+    variables = {**os.environ, **ENVIRONMENT, "PULUMI_SKIP_UPDATE_CHECK": "true", **stack.engine_variables()}
+    command = [str(pulumi()), "preview", "--stack", stack.name, "--non-interactive"]
+    return partial(subprocess.run, command, cwd=stack.work_dir, env=variables, capture_output=True, check=True)

@@ -1,0 +1,194 @@
+"""What is asked of a cluster about objects, against a server that answers as one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import settings
+from automation.cluster_objects import OWNED_KINDS, ClusterObjects, Found, object_path
+from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from automation.recorder import Recorder
+from components.metadata import LABELS
+from tests import samples
+
+NAMESPACE = "airflow"
+
+
+class Server:
+    """Answers by path; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, str, Any]] = []
+
+    def put(self, path: str, content: Any, status: int = 200) -> None:
+        self.answers[path] = (status, content)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    fake = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            fake.asked.append((self.command, self.path, self.headers["Accept"], body))
+            status, content = fake.answers.get(self.path.partition("?")[0], (404, {"kind": "Status"}))
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_DELETE = handle_any  # noqa: N815 - names that http.server asks for
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        config = {
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{http.server_address[1]}"}}],
+            "users": [{"name": "u", "user": {"token": "sentinel-token"}}],
+            "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "here",
+        }
+        (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        try:
+            yield fake
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def metadata(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": NAMESPACE,
+        "uid": f"uid-{name}",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "labels": dict(LABELS),
+        **more,
+    }
+
+
+def objects() -> ClusterObjects:
+    return ClusterObjects("here", NAMESPACE)
+
+
+def test_object_is_found_by_its_metadata_alone(server: Server) -> None:
+    """Of a Secret the server is not even asked for more."""
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", {"metadata": metadata("keys", deletionTimestamp="now")})
+    found = objects().find("v1", "Secret", NAMESPACE, "keys")
+    assert found is not None
+    assert (found.id, found.uid, found.deleting, found.is_own) == (f"{NAMESPACE}/keys", "uid-keys", True, True)
+    assert "PartialObjectMetadata" in server.asked[0][2]
+
+
+def test_object_that_is_not_there_is_none(server: Server) -> None:
+    assert objects().find("v1", "Secret", NAMESPACE, "keys") is None
+    assert objects().release("airflow") is None
+    assert objects().owned() == ()
+
+
+def test_owned_objects_are_asked_for_by_the_programs_labels(server: Server) -> None:
+    for api_version, kind in OWNED_KINDS:
+        server.put(object_path(api_version, kind, NAMESPACE), {"items": [{"metadata": metadata(kind.lower())}]})
+    assert {found.kind for found in objects().owned()} == {kind for _, kind in OWNED_KINDS}
+    assert all("labelSelector=app.kubernetes.io" in path for _, path, _, _ in server.asked)
+
+
+def test_newest_record_of_a_release_is_the_one_with_the_highest_number(server: Server) -> None:
+    labels = [{"version": "9", "status": "superseded"}, {"version": "10", "status": "pending-upgrade"}, {"owner": "x"}]
+    items = [{"metadata": metadata(str(number), labels=item)} for number, item in enumerate(labels)]
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets", {"items": items})
+    record = objects().release("airflow")
+    assert record is not None
+    assert (record.revision, record.status) == (10, "pending-upgrade")
+
+
+def test_jobs_that_gave_up_are_found(server: Server) -> None:
+    conditions = {
+        "gave-up": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}],
+        "done": [{"type": "Complete", "status": "True"}],
+        "running": None,
+    }
+    items = [
+        {"metadata": metadata(name), "status": {} if found is None else {"conditions": found}}
+        for name, found in conditions.items()
+    ]
+    server.put(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs", {"items": items})
+    assert [(job.name, job.reason) for job in objects().failed_jobs()] == [("gave-up", "BackoffLimitExceeded")]
+
+
+@pytest.mark.parametrize(
+    ("claim", "bound"),
+    [
+        ({"spec": {}, "status": {"phase": "Pending"}}, False),
+        ({"spec": {"volumeName": "pv"}, "status": {"phase": "Pending"}}, True),
+        ({"spec": {"volumeName": "pv"}, "status": {"phase": "Bound"}}, True),
+        ({"spec": {}, "status": {"phase": "Lost"}}, True),
+    ],
+)
+def test_claim_may_hold_data_unless_it_never_had_a_volume(server: Server, claim: dict[str, Any], bound: bool) -> None:
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/data", {"metadata": metadata("data"), **claim})
+    assert objects().is_bound("data") is bound
+
+
+def test_object_is_deleted_only_while_it_is_the_same_one(server: Server) -> None:
+    server.put(f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/server", {"kind": "Status"})
+    doomed = Found(
+        api_version="apps/v1", kind="StatefulSet", namespace=NAMESPACE, name="server", uid="u-1", created="x"
+    )
+    objects().delete(doomed)
+    ((method, _, _, body),) = server.asked
+    assert method == "DELETE"
+    assert body["preconditions"] == {"uid": "u-1"}
+    assert body["propagationPolicy"] == "Background"
+
+
+def test_refusal_says_what_was_asked_and_no_more(server: Server) -> None:
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", {"message": "sentinel"}, status=403)
+    with pytest.raises(ClusterRequestFailed, match=r"cannot GET /api/v1/.*: 403 Forbidden.*auth can-i") as raised:
+        objects().find("v1", "Secret", NAMESPACE, "keys")
+    assert "sentinel" not in str(raised.value)
+
+
+def test_cluster_that_is_not_there_or_has_no_context_is_unreachable(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(ClusterUnreachable, match="no usable context nowhere"):
+        ClusterObjects("nowhere", NAMESPACE)
+    text = (tmp_path / "kubeconfig").read_text()
+    (tmp_path / "kubeconfig").write_text(text.replace("http://127.0.0.1", "http://127.0.0.1:1/"))
+    client = objects()
+    monkeypatch.setattr("urllib3.util.retry.Retry.DEFAULT", 0)
+    with pytest.raises(ClusterUnreachable, match="does not answer"):
+        client.find("v1", "Secret", NAMESPACE, "keys")
+
+
+def test_every_kind_that_the_program_makes_is_looked_for(
+    record: Callable[..., Recorder],
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left over of a kind that nobody looks for, nobody finds."""
+    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    config = samples.external().with_({"executor": "CeleryExecutor,KubernetesExecutor"})
+    made = set()
+    for found in (samples.dev(), config):
+        stack_config(found.values, found.secret_keys)
+        made |= {item.type for item in record(found.program(), stack=found.stack).every() if item.is_kubernetes}
+    known = {f"kubernetes:{'' if '/' in version else 'core/'}{version}:{kind}" for version, kind in OWNED_KINDS}
+    assert made - known == {"kubernetes:core/v1:Namespace", "kubernetes:helm.sh/v3:Release"}

@@ -1,0 +1,331 @@
+"""The verbs for any stack: exit codes, JSON, tables, and what they pass on."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import __main__ as command_line
+from automation import dev
+from automation.cluster_objects import ReleaseRecord
+from automation.console import Console
+from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
+from automation.events import Event, EventKind
+from automation.recovery import Decisions, Doing, Recovery, RecoveryPlan, RecoveryStep
+from automation.results import Changes, History, HistoryEntry, Outputs, Preview, Step, Update
+from automation.status import ClusterStatus, Status
+from automation.verification import Check, Verification
+from automation.verification import Status as CheckStatus
+
+VERBS = ("preview", "up", "roll", "verify", "status", "recover", "outputs", "history", "refresh", "destroy")
+NONE, SOME = Changes({"same": 40}), Changes({"same": 40, "update": 1})
+STEP = Step(
+    operation="update",
+    type="kubernetes:helm.sh/v3:Release",
+    name="airflow",
+    urn="urn:pulumi:dev::airflow::kubernetes:helm.sh/v3:Release::airflow",
+    properties={"values.images.airflow.tag": "update"},
+)
+BROKEN = ClusterStatus(release=ReleaseRecord(revision=4, status="pending-upgrade"))
+
+
+@dataclass
+class FakeEnvironment:
+    """Answers every verb; `asked` has what it was asked with."""
+
+    name: str = "dev"
+    backend: str = "file:///state"
+    changes: Changes = NONE
+    status_found: Status = field(default_factory=lambda: Status(stack="dev", exists=True, deployed=True))
+    verification: Verification = field(
+        default_factory=lambda: Verification((Check("all", CheckStatus.PASSED, "seen"),))
+    )
+    interrupted: bool = False
+    error: Exception | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def _answer(self, verb: str, options: dict[str, Any]) -> Update:
+        if self.error:
+            raise self.error
+        on_event = options.pop("on_event", None)
+        if on_event is not None:
+            on_event(Event(kind=EventKind.DONE, text="updated Release airflow (3 s)"))
+        self.asked = {"verb": verb, **options}
+        steps = (STEP,) if self.changes.any else ()
+        return Update(stack=self.name, verb=verb, changes=self.changes, steps=steps, seconds=3.0)
+
+    def up(self, **options: Any) -> Update:
+        return self._answer("up", options)
+
+    def roll_image(self, tag: str, **options: Any) -> Update:
+        return self._answer("roll_image", {"tag": tag, **options})
+
+    def refresh(self, **options: Any) -> Update:
+        return self._answer("refresh", options)
+
+    def destroy(self, **options: Any) -> Update:
+        return self._answer("destroy", options)
+
+    def preview(self, **options: Any) -> Preview:
+        done = self._answer("preview", options)
+        return Preview(stack=self.name, changes=done.changes, steps=done.steps)
+
+    def outputs(self) -> Outputs:
+        self._answer("outputs", {})
+        return Outputs(stack=self.name, values={"namespace": "airflow", "api_server_port": 8080})
+
+    def history(self, limit: int) -> History:
+        self._answer("history", {"limit": limit})
+        entry = HistoryEntry(
+            version=3,
+            kind="update",
+            result="succeeded",
+            started="2026-01-01T00:00:00Z",
+            ended="2026-01-01T00:01:00Z",
+            changes=SOME,
+            image_tag="3.2.2",
+        )
+        return History(stack=self.name, entries=(entry,))
+
+    def verify(self, **options: Any) -> Verification:
+        self._answer("verify", options)
+        return self.verification
+
+    def status(self) -> Status:
+        self._answer("status", {})
+        return self.status_found
+
+    def recovery(self, decisions: Decisions) -> RecoveryPlan:
+        self._answer("recovery", {"decisions": decisions})
+        forgotten = RecoveryStep(doing=Doing.FORGET, text="forget it")
+        steps = (forgotten,) if self.interrupted else ()
+        return RecoveryPlan(stack=self.name, steps=(*steps, RecoveryStep(doing=Doing.UPDATE, text="update dev")))
+
+    def recover(self, decisions: Decisions, **options: Any) -> Recovery:
+        done = self._answer("recover", {"decisions": decisions, **options})
+        return Recovery(plan=self.recovery(decisions), update=done, status=self.status_found)
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> FakeEnvironment:
+    fake = FakeEnvironment()
+
+    @contextmanager
+    def opened(project: Path, name: str, console: Console, *, lock_seconds: float) -> Iterator[FakeEnvironment]:
+        fake.name = name
+        yield fake
+
+    monkeypatch.setattr(dev, "opened", opened)
+    return fake
+
+
+def words(verb: str, *more: str) -> list[str]:
+    return [verb, "dev", *(["3.2.2-7"] if verb == "roll" else []), *more]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("changes", [NONE, SOME], ids=["same", "changed"])
+def test_verb_that_did_its_work_exits_with_0(verb: str, changes: Changes, env: FakeEnvironment) -> None:
+    env.changes = changes
+    assert command_line.main(words(verb)) == 0
+
+
+@pytest.mark.parametrize("verb", ["preview", "up", "roll", "refresh", "destroy", "recover"])
+def test_changes_are_exit_code_2_for_who_asks_for_it(verb: str, env: FakeEnvironment) -> None:
+    assert command_line.main(words(verb, "--detailed-exitcode")) == 0
+    env.changes = SOME
+    assert command_line.main(words(verb, "--detailed-exitcode")) == 2
+
+
+@pytest.mark.parametrize("verb", ["outputs", "history", "verify", "status"])
+def test_looking_changes_nothing(verb: str, env: FakeEnvironment) -> None:
+    env.changes = SOME
+    assert command_line.main(words(verb, "--detailed-exitcode")) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["preview", "--nonsense"], 2),
+        (["preview", "--detailed-exitcode", "--nonsense"], 1),
+        (["roll"], 2),
+        (["recover", "--adopt", "no-urn"], 2),
+        (["history", "--limit", "many"], 2),
+    ],
+)
+def test_wrong_command_line_is_never_taken_for_changes(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        command_line.main(arguments)
+    assert raised.value.code == code
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_json_is_one_document_and_nothing_else(
+    verb: str, env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.changes = SOME
+    assert command_line.main(words(verb, "--json")) == 0
+    found = capsys.readouterr()
+    assert isinstance(json.loads(found.out), dict)
+    assert "state in file:///state" in found.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (StackLocked("held by me@vm", "wait for it"), "StackLocked"),
+        (SettingsInvalid("dev", ("a", "b")), "SettingsInvalid"),
+        (UpdateFailed("up failed: no room", "make room"), "UpdateFailed"),
+    ],
+)
+def test_failure_is_exit_code_1_a_line_and_a_document(
+    verb: str, error: AutomationError, kind: str, env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.error = error
+    assert command_line.main(words(verb, "--json", "--detailed-exitcode")) == 1
+    found = capsys.readouterr()
+    assert json.loads(found.out)["error"]["kind"] == kind
+    assert found.err.splitlines()[1] == f"error: {str(error).splitlines()[0]}"
+
+
+def test_preview_that_may_not_find_changes_fails_where_it_does(
+    env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main(["preview", "prod", "--expect-no-changes"]) == 0
+    env.changes = SOME
+    assert command_line.main(["preview", "prod", "--expect-no-changes", "--json", "--detailed-exitcode"]) == 1
+    found = capsys.readouterr()
+    assert "preview of prod: expected no changes, found 40 same, 1 update" in found.err
+    assert json.loads(found.out[found.out.index("{") :])["changes"]["any"] is True, "still the one document"
+
+
+def test_unhealthy_stack_and_failed_check_are_exit_code_1(
+    env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.status_found = Status(stack="dev", exists=True, deployed=True, cluster=BROKEN)
+    assert command_line.main(["status", "dev"]) == 1
+    found = capsys.readouterr()
+    assert "Helm release airflow: revision 4 is pending-upgrade" in found.out
+    assert "python -m automation recover dev" in found.err
+    assert command_line.main(["status", "dev", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"]
+    env.verification = Verification((Check("DAG run", CheckStatus.FAILED, "broken"),))
+    assert command_line.main(["verify", "dev", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["up", "prod", "--plan", "plan.json"], {"verb": "up", "plan": Path("plan.json")}),
+        (["preview", "prod", "--save-plan", "plan.json"], {"verb": "preview", "save_plan": Path("plan.json")}),
+        (["roll", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
+        (["roll_image", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
+        (["refresh", "prod", "--new-cluster"], {"verb": "refresh", "new_cluster": True}),
+        (["destroy", "prod", "--remove"], {"verb": "destroy", "remove": True}),
+        (["history", "prod", "--limit", "3"], {"verb": "history", "limit": 3}),
+        (["verify", "prod", "--dag", "x", "--timeout", "5"], {"verb": "verify", "dag_id": "x", "timeout_seconds": 5.0}),
+    ],
+)
+def test_arguments_reach_the_method(arguments: list[str], asked: dict[str, Any], env: FakeEnvironment) -> None:
+    assert command_line.main(arguments) == 0
+    assert env.asked == asked
+    assert env.name == "prod"
+
+
+def test_decisions_of_a_person_reach_recovery(env: FakeEnvironment) -> None:
+    urn = "urn:pulumi:dev::airflow::aws:s3/bucket:Bucket::logs"
+    arguments = ["--lock-is-stale", "--adopt", f"{urn}=logs-1", "--forget", "urn:pulumi:x", "--dry-run"]
+    assert command_line.main(["recover", "dev", *arguments]) == 0
+    assert env.asked["decisions"] == Decisions(
+        lock_is_stale=True, adopt={urn: "logs-1"}, forget=frozenset({"urn:pulumi:x"})
+    )
+
+
+def test_dry_run_of_recovery_says_what_it_would_do(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+    env.interrupted = True
+    assert command_line.main(["recover", "dev", "--dry-run", "--detailed-exitcode"]) == 2
+    assert "would forget it\nwould update dev\n" in capsys.readouterr().out
+    assert env.asked["verb"] == "recovery"
+
+
+def test_lock_timeout_reaches_the_library(monkeypatch: pytest.MonkeyPatch, env: FakeEnvironment) -> None:
+    waited: list[float] = []
+    original: Callable[..., Any] = dev.opened
+
+    def opened(*args: Any, lock_seconds: float) -> Any:
+        waited.append(lock_seconds)
+        return original(*args, lock_seconds=lock_seconds)
+
+    monkeypatch.setattr(dev, "opened", opened)
+    command_line.main(["up", "dev", "--lock-timeout", "7"])
+    assert waited == [7.0]
+
+
+def test_people_read_tables_and_pipes_plain_lines(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+    env.changes = SOME
+    command_line.main(["preview", "dev"])
+    command_line.main(["history", "dev"])
+    command_line.main(["outputs", "dev"])
+    text = capsys.readouterr().out
+    assert "update  Release  airflow  values.images.airflow.tag\n" in text
+    assert "succeeded  update  2026-01-01T00:01:00Z  3.2.2  40 same, 1 update\n" in text
+    assert "api_server_port  8080\nnamespace        airflow\n" in text
+    assert "updated Release airflow (3 s)\n" in text
+    assert "\x1b" not in text
+
+
+def test_events_have_colours_on_a_terminal_only() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for kind in EventKind:
+        shown = Terminal()
+        Console(progress=shown).event(Event(kind=kind, text="[red]x[/red]"))
+        assert "[red]x[/red]" in shown.getvalue(), "a text, not markup"
+        plain = io.StringIO()
+        Console(progress=plain).event(Event(kind=kind, text="[red]x[/red]"))
+        assert plain.getvalue() == "[red]x[/red]\n"
+
+
+OWN_VERB = """\
+def add_arguments(parser):
+    parser.add_argument("--answer", type=int)
+
+def run(args, console, project_dir):
+    console.result(f"{args.answer} in {project_dir.name}")
+    return 3
+"""
+
+
+def test_verb_of_a_module_of_its_own_gets_its_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "own_verb").mkdir()
+    (tmp_path / "own_verb" / "command.py").write_text(OWN_VERB)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(command_line, "_MODULES", {"own": ("own_verb.command", "a verb of its own")})
+    monkeypatch.setattr(command_line, "PROJECT_DIR", tmp_path)
+    assert command_line.main(["own", "--answer", "42"]) == 3
+    assert capsys.readouterr().out == f"42 in {tmp_path.name}\n"
+
+
+def test_verb_whose_module_is_not_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "_MODULES", {"later": ("automation.later.command", "comes later")})
+    with pytest.raises(SystemExit):
+        command_line.main(["later"])
+    assert "invalid choice: 'later'" in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""Killed at the places that hurt most, a stack is recovered by `recover` alone: nothing is there twice, or lost.
+
+Random moments, ten of them: `python -m tests.cluster.kill_up`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from automation import Environment
+from automation.errors import RecoveryRefused
+from automation.locks import Holder
+from tests.cluster import kill_up, service
+from tests.cluster.harness import ROOT
+
+pytestmark = [pytest.mark.engine, pytest.mark.cluster]
+
+PLACES: Final = {
+    "the database starts": "creating StatefulSet airflow-postgres",
+    "the migration runs": "creating Job airflow-database-migrate",
+    "pods start": "creating Release airflow",
+}
+_SECONDS: Final = 600
+
+
+@pytest.fixture
+def environment(engine: None, api: Any, tmp_path: Path) -> Iterator[Environment]:
+    found = kill_up.environment(tmp_path, kill_up.TAGS[0])
+    with service.removed(found, api, kill_up.NAMESPACE):
+        yield found
+
+
+def killed(folder: Path, place: str, *, whole: bool) -> None:
+    """Starts `up` in another process and kills it as soon as it says that it is there, and a moment later."""
+    log = folder / "events.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            kill_up.command(folder, "up", kill_up.TAGS[0]), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+    end = time.monotonic() + _SECONDS
+    while place not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    time.sleep(2)  # the object itself is made in a moment; then the provider waits for it
+    kill_up.kill(process.pid, whole=whole)
+    process.wait()
+
+
+@pytest.mark.parametrize(("where", "whole"), [(place, index % 2 == 0) for index, place in enumerate(PLACES)])
+def test_killed_while(where: str, whole: bool, environment: Environment, api: Any, tmp_path: Path) -> None:
+    killed(tmp_path, PLACES[where], whole=whole)
+    status = environment.status()
+    assert [lock.holder for lock in status.locks or ()] == [Holder.GONE]
+    assert status.pending
+    servers = uids(api)
+    before = kill_up.keys(tmp_path, api)
+    found = environment.recover()
+    assert found.plan.interrupted
+    assert found.status.problems == ()
+    assert kill_up.differences(before, kill_up.keys(tmp_path, api)) == []
+    assert servers <= uids(api), "adopted, not made again: two servers on one volume would destroy it"
+    assert len(uids(api)) == 1
+    assert kill_up.health(environment) == []
+
+
+def uids(api: Any) -> set[str]:
+    """Of the pods of the database."""
+    found = api.list_namespaced_pod(kill_up.NAMESPACE, label_selector="component=postgres").items
+    return {pod.metadata.uid for pod in found}
+
+
+def test_an_update_that_is_alive_is_never_disturbed(environment: Environment, tmp_path: Path) -> None:
+    with (tmp_path / "events.txt").open("w") as output:
+        process = subprocess.Popen(
+            kill_up.command(tmp_path, "up", kill_up.TAGS[0]), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+    end = time.monotonic() + _SECONDS
+    while not (locks := environment.status().locks):
+        assert time.monotonic() < end
+    with pytest.raises(RecoveryRefused, match="that process runs"):
+        environment.recovery()
+    os.kill(locks[0].pid, signal.SIGINT)
+    process.wait()
+    assert environment.status().locks == ()
