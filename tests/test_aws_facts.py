@@ -81,7 +81,7 @@ def in_vpc(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """moto's clusters are in no VPC: says which, as EKS does."""
     import botocore.client
 
-    asked = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+    asked = botocore.client.BaseClient._make_api_call
 
     def answer(self: Any, operation: str, parameters: Any) -> Any:
         found = asked(self, operation, parameters)
