@@ -479,7 +479,10 @@ class Environment:
             yield
 
     def _at_work(self, verb: str) -> str:
-        holders = "; ".join(map(str, self._locks() or ()))
+        try:
+            holders = "; ".join(map(str, self._locks() or ()))
+        except AutomationError:
+            holders = ""  # it only explains
         return (
             f"{verb} of stack {self.name}: another operation of this machine is at work on it"
             f"{f' ({holders})' if holders else ''}"
@@ -509,13 +512,18 @@ class Environment:
         config = self.config().reached(self.work_dir)
         identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
         known = update.tag(on, _CLUSTER_TAG)
-        if known and known != identity and not may_be_new:
+        if not may_be_new:
+            self._require_known(config, identity, known)
+        return "" if known == identity else identity
+
+    def _require_known(self, config: StackConfig, identity: str, known: str) -> None:
+        """Raises WrongCluster where the cluster is not the one that the stack was deployed to."""
+        if known and known != identity:
             raise WrongCluster(
                 f"context {config.kube_context} is of another cluster than stack {self.name} was deployed to",
                 "name the right one; if the cluster was made anew under its old name: "
                 f"python -m automation refresh {self.name} --new-cluster",
             )
-        return "" if known == identity else identity
 
     def _locks(self) -> tuple[Lock, ...] | None:
         """Raises UpdateFailed where the backend does not answer."""
@@ -535,10 +543,7 @@ class Environment:
 
         config = self.config().reached(self.work_dir)
         identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
-        if known and known != identity:
-            raise WrongCluster(
-                f"context {config.kube_context} is of another cluster than stack {self.name} was deployed to", "see up"
-            )
+        self._require_known(config, identity, known)
         arguments: dict[str, Any] = {"kubeconfig_path": config.kubeconfig}
         return cluster_status(
             KubeClient(config.kube_context, config.namespace, **arguments),
