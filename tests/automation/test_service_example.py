@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def with_tag(tag: str) -> dict[str, Any]:
 
 
 @pytest.mark.engine
+@pytest.mark.skipif(shutil.which("pulumi") is None, reason="no pulumi on PATH")
 def test_environment_is_deployed_rolled_and_removed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
     previewed = client.ended(client.ask("POST", "/environments/team/preview", WANTED))
