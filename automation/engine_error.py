@@ -21,6 +21,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.locks import parse_locks
+from automation.redaction import without_values
 from automation.results import Step
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
@@ -64,7 +65,7 @@ def engine_error(
         return locked(action, str(error), stack)
     # The engine ends with "update failed", which says nothing that was not said before.
     reasons = [clean(text) for text in reported if not text.endswith("update failed")]
-    reasons += _ERROR_LINE.findall(clean(str(error)))
+    reasons += _ERROR_LINE.findall(clean(without_values(str(error))))
     text = "\n".join(reasons)
     settings = _SETTINGS.search(text)
     if settings:
@@ -97,7 +98,8 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     if _PROTECTED.search(text):
         return Protected, unprotect(stack)
     if "violates plan" in text:
-        return PlanViolated, "preview it again, and update with the new plan"
+        # A key that is generated in the update cannot be in its plan.
+        return PlanViolated, "preview it again, and update with the new plan; the first update of a stack without one"
     if any(step.type == _JOB and step.name.endswith("-migrate") for step in failed):
         return MigrationFailed, f"python -m automation status {stack}; the log of the Job's pod says why; then {again}"
     if _TOO_LATE.search(text) and any(step.type.startswith("kubernetes:") for step in failed):

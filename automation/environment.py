@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -31,13 +32,14 @@ from automation.errors import (
     StackUnknown,
     UpdateFailed,
     WrongCluster,
+    without_context,
 )
 from automation.events import EventKind, OnEvent, Teller, ignore
 from automation.folder import short_name, write_file
 from automation.folder_lock import alone_in
 from automation.locks import Holder, Lock, read_locks
 from automation.redaction import Redactor
-from automation.results import Changes, History, HistoryEntry, Outputs, Preview, Update
+from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Update
 from automation.stack_config import StackConfig
 from automation.stack_file import with_value
 from automation.stack_state import StackState, protected
@@ -176,6 +178,31 @@ class Environment:
             return replace(found, cluster=self._cluster_status(state, known))
         except AutomationError as error:
             return replace(found, cluster_error=error.what)
+
+    def export_helmsman(self, folder: Path, *, planned: bool = False) -> HelmsmanExport:
+        """Writes the stack as files for Helmsman: what is deployed, or what would be where nothing is.
+
+        planned: what would be, also where something is deployed. Raises NotExportable, FolderRefused.
+        """
+        from automation.helmsman.export import files, from_plan, from_state, write_folder
+        from automation.plan.process import new_key, plan_checkout
+
+        name, source = short_name(self.name), None
+        with contextlib.suppress(StackUnknown):
+            if not planned:
+                with self._looking("export_helmsman") as on:
+                    source = from_state(name, update.deployment(on))
+        if source is None:
+            with self._checkout() as project_dir:
+                source = from_plan(plan_checkout(project_dir, name, render=False, key=new_key()))
+        write_folder(folder, files(source))
+        return HelmsmanExport(
+            stack=name,
+            folder=str(folder),
+            deployed=source.deployed,
+            secrets_to_make=() if source.deployed else tuple(secret.name for secret in source.secrets),
+            made_up=tuple(source.made_up),
+        )
 
     # Changing
 
@@ -442,7 +469,7 @@ class Environment:
     def _operation(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[update.Operation]:
         """The stack, opened, for one operation of this process at a time. Raises StackLocked, StackUnknown."""
         teller = self._teller(verb, on_event)
-        with self._busy(), self._alone(verb, teller):
+        with without_context(), self._busy(), self._alone(verb, teller):
             self.find_engine()
             assert self._engine is not None
             self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
@@ -491,7 +518,7 @@ class Environment:
     @contextmanager
     def _looking(self, verb: str) -> Iterator[update.Operation]:
         """As `_operation`, for what changes nothing: beside whatever else is at work. Raises StackUnknown."""
-        with self._busy():
+        with without_context(), self._busy():
             self.find_engine()
             assert self._engine is not None
             self._looked_at = open_stack(

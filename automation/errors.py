@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _MEND = ". Mend it: "
@@ -125,6 +127,19 @@ class Interrupted(AutomationError):
 
 class RecoveryRefused(AutomationError):
     """Recovery would have to guess: another update may be alive, or only a person can tell what became of something."""
+
+
+@contextmanager
+def without_context() -> Iterator[None]:
+    """Takes from an error what it was raised in the handling of: an engine's error holds all that the engine wrote.
+
+    `from None` alone only hides that from a traceback, and not from what collects errors.
+    """
+    try:
+        yield
+    except AutomationError as error:
+        error.__context__ = error.__cause__ = None
+        raise
 
 
 def from_text(kind: type[AutomationError], text: str) -> AutomationError:

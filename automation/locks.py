@@ -50,12 +50,7 @@ class Lock(Result):
     @property
     def started(self) -> float:
         """`since` in seconds since 1970; 0 where it cannot be read."""
-        # Go writes nanoseconds; Python reads microseconds.
-        text = re.sub(r"(\.\d{6})\d+", r"\1", self.since).replace("Z", "+00:00")
-        try:
-            return datetime.fromisoformat(text).timestamp()
-        except ValueError:
-            return 0.0
+        return seconds_of(self.since)
 
     @property
     def holder(self) -> Holder:
@@ -71,6 +66,15 @@ class Lock(Result):
 
     def __str__(self) -> str:
         return f"held by {self.user}@{self.host}, process {self.pid}, since {self.since}"
+
+
+def seconds_of(text: str) -> float:
+    """Seconds since 1970 of an ISO 8601 time; 0 where it cannot be read."""
+    try:
+        # Go writes nanoseconds; Python reads microseconds.
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def parse_locks(text: str) -> tuple[Lock, ...]:

@@ -10,6 +10,7 @@ from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.events import EventKind, Teller
+from automation.redaction import without_values
 from automation.results import Step
 from automation.wait import Clock
 
@@ -101,7 +102,7 @@ class Progress:
     def _diagnose(self, event: DiagnosticEvent) -> None:
         if event.ephemeral or event.severity not in ("error", "warning"):
             return
-        message = _MARKUP.sub("", event.message).strip().removeprefix(f"{event.severity}: ")
+        message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
         name = (event.urn or "").rpartition("::")[2]
         text = f"{name}: {message}" if name else message
         (self.errors if event.severity == "error" else self.warnings).append(text)

@@ -11,16 +11,14 @@ destroy it. Only what a later update has made again is deleted, and of that noth
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum, unique
 from typing import Final
 
 from automation.cluster_objects import Found, Objects
 from automation.errors import RecoveryRefused
-from automation.locks import Holder, Lock
+from automation.locks import Holder, Lock, seconds_of
 from automation.processes import Process, left_behind, orphaned_plugins
 from automation.results import Result, Update
 from automation.stack_state import NAMESPACE, RELEASE, Pending, StackState
@@ -221,32 +219,35 @@ def _pending_step(
     current = state.current(pending.urn)
     if current is not None and current.id == found.id:
         return _forget(pending, f"the state has {found}")
-    if not _is_own(pending, found, locks):
+    if not _is_own(pending, found, locks, state):
         return None
     if adopted or (current is not None and _is_newer(current.id, pending, found, objects)):
         return _orphan(pending, found, objects)
     return _adopt(pending, found.id, f"{found} is there")
 
 
-def _is_own(pending: Pending, found: Found, locks: Sequence[Lock]) -> bool:
+def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackState) -> bool:
     """Whether the object can only be that of the interrupted update.
 
     A generated name is nobody else's. The namespace has the name that the config says: it must have been made while
-    the interrupted update ran.
+    the interrupted update ran. Where its lock is gone, the state says when that was: it is written before and after
+    each step, and to make a namespace takes no time.
     """
     if not found.is_own:
         return False
     if pending.type != NAMESPACE:
         return True
-    started = min((lock.started for lock in locks), default=0.0)
-    return bool(started) and _time(found.created) >= started - _SKEW_SECONDS
+    created = seconds_of(found.created)
+    if locks:
+        return created >= min(lock.started for lock in locks) - _SKEW_SECONDS
+    return abs(created - seconds_of(state.written)) <= _SKEW_SECONDS
 
 
 def _is_newer(current_id: str, pending: Pending, found: Found, objects: Objects) -> bool:
     """Whether the one in the state was made after the pending one; else the pending one was to replace it."""
     namespace, _, name = current_id.rpartition("/")
     other = objects.find(pending.api_version, pending.kind, namespace, name)
-    return other is not None and _time(other.created) > _time(found.created)
+    return other is not None and seconds_of(other.created) > seconds_of(found.created)
 
 
 def _orphan(pending: Pending, found: Found, objects: Objects) -> RecoveryStep:
@@ -281,11 +282,3 @@ def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> li
 def update_step(stack: str) -> RecoveryStep:
     """The end of every recovery."""
     return RecoveryStep(doing=Doing.UPDATE, text=f"update {stack}: it mends Helm's record, and makes what is missing")
-
-
-def _time(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 time of Kubernetes."""
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return time.time()

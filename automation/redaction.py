@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote
@@ -15,6 +16,25 @@ _SHORTEST: Final = 6
 """A shorter text stands in too many harmless ones: with the password `admin`, half of all names would be masked."""
 
 
+_VIOLATION: Final = re.compile(r"(violates plan: properties changed: )(.*)", re.DOTALL)
+_CHANGED: Final = re.compile(r"(?:^|, )[+~=-]{1,2}([\w.$/-]+)\[")
+_NAMES: Final = re.compile(r"[\w.$/-]+(, [\w.$/-]+)*")
+
+
+def without_values(text: str) -> str:
+    """Names alone where the engine says which properties leave a plan.
+
+    It quotes their values there, secret ones too, which it masks everywhere else: of a Secret, the keys of a deployment
+    (pulumi: pkg/resource/deploy/plan.go, checkDiff).
+    """
+    return _VIOLATION.sub(lambda found: f"{found[1]}{_names(found[2])}", text)
+
+
+def _names(changed: str) -> str:
+    """Of properties with their values; names alone stay as they are."""
+    return changed if _NAMES.fullmatch(changed) else ", ".join(dict.fromkeys(_CHANGED.findall(changed)))
+
+
 class Redactor:
     """Knows secrets, whole and by line, and the forms in which tools quote them. Its `repr` shows none."""
 
@@ -24,7 +44,8 @@ class Redactor:
         self._forms = sorted(found, key=lambda form: (-len(form), form))
 
     def text(self, text: str) -> str:
-        """The same text with a mask for each known secret."""
+        """The same text with a mask for each known secret, and without what the engine should not have quoted."""
+        text = without_values(text)
         for form in self._forms:
             text = text.replace(form, MASK)
         return text

@@ -104,6 +104,21 @@ class Outputs(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HelmsmanExport(Result):
+    """folder: where the files are. deployed: they are of what is deployed.
+
+    secrets_to_make: names of Secrets that must be there before the files are applied. made_up: what is not real in
+    them, a clause each, and must be replaced.
+    """
+
+    stack: str
+    folder: str
+    deployed: bool
+    secrets_to_make: tuple[str, ...] = ()
+    made_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class HistoryEntry(Result):
     """One earlier operation. version: counts updates. kind: `update`, `refresh`, `destroy`, …; result: `succeeded`, …
 

@@ -82,10 +82,11 @@ class Pending(Result):
 
 @dataclass(frozen=True)
 class StackState:
-    """resources: custom ones. pending: what was interrupted."""
+    """resources: custom ones. pending: what was interrupted. written: when, in ISO 8601, or ""."""
 
     resources: tuple[Resource, ...] = ()
     pending: tuple[Pending, ...] = ()
+    written: str = ""
 
     @staticmethod
     def of(deployment: Mapping[str, Any]) -> StackState:
@@ -103,6 +104,7 @@ class StackState:
                 if item.get("custom")
             ),
             pending=tuple(_pending(item) for item in deployment.get("pending_operations") or ()),
+            written=str((deployment.get("manifest") or {}).get("time") or ""),
         )
 
     def current(self, urn: str) -> Resource | None:
@@ -131,8 +133,21 @@ def settle(deployment: Mapping[str, Any], adopted: Mapping[str, str]) -> dict[st
         # Two updates may have been interrupted at the same resource, each with a name of its own for it.
         exact = [item for item in found if _pending(item).id == id_]
         if found:
-            _insert(resources, {**(exact or found)[-1]["resource"], "id": id_})
+            _insert(resources, _made((exact or found)[-1]["resource"], id_))
     return {**deployment, "resources": resources, "pending_operations": None}
+
+
+def _made(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
+    """A resource as the provider would have recorded it: there, but not known to be ready.
+
+    The next refresh reads the rest of its outputs. Should it never come, nothing differs from the program's inputs (the
+    provider keeps those under `__inputs`), and an update still waits until it is ready, because of the error.
+    """
+    inputs = resource.get("inputs") or {}
+    if not str(resource["type"]).startswith("kubernetes:"):
+        return {**resource, "id": id_}
+    outputs = {**inputs, "__inputs": inputs, "__initialApiVersion": inputs.get("apiVersion")}
+    return {**resource, "id": id_, "outputs": outputs, "initErrors": ["its creation was interrupted"]}
 
 
 def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:

@@ -504,3 +504,15 @@ def test_plan_asks_neither_engine_nor_cluster_and_shows_no_secret(rig: Rig) -> N
     assert plan.outputs["image"] == "apache/airflow:3.2.2-7"
     assert "sentinel" not in json.dumps(plan.to_json())
     assert rig.calls == []
+
+
+def test_stack_that_is_not_there_is_exported_as_it_would_be(rig: Rig) -> None:
+    rig.stacks.clear()
+    done = rig.open().export_helmsman(rig.folder / "files")
+    assert not done.deployed
+    assert done.secrets_to_make
+    assert json.loads(json.dumps(done.to_json()))["folder"] == str(rig.folder / "files")
+    text = "".join(path.read_text() for path in (rig.folder / "files").rglob("*") if path.is_file())
+    assert "kind-airflow" in text
+    assert "sentinel" not in text
+    assert rig.stacks == set()

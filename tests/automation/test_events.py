@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.events import Event, EventKind, Teller
-from automation.redaction import MASK, Redactor
+from automation.redaction import MASK, Redactor, without_values
 from components.secret import Secret
 from tests import samples
 
@@ -76,6 +76,22 @@ def test_every_line_of_a_long_secret_is_masked() -> None:
     redactor = Redactor([Secret(key)])
     for line in key.splitlines():
         assert redactor.text(f"bad line: {line}") == f"bad line: {MASK}"
+
+
+VIOLATION = (
+    "keys: resource urn:pulumi:dev::airflow::kubernetes:core/v1:Secret::keys violates plan: properties changed: "
+    "+-stringData[{&{output<string>{}}}], =+data[{&{{map[fernet-key:{c2VudGluZWw, ~=x=}]}}}], "
+    "+~image[{apache/airflow:1}!={sentinel}]"
+)
+
+
+def test_values_that_the_engine_quotes_of_a_violated_plan_are_left_out() -> None:
+    """Seen: the Fernet key of a new stack, in plain text, in the error and in its event."""
+    told = Redactor().text(VIOLATION)
+    assert told.endswith("::keys violates plan: properties changed: stringData, data, image")
+    assert "c2VudGluZWw" not in told
+    assert without_values(told) == told
+    assert without_values("no room") == "no room"
 
 
 def test_short_secret_does_not_mask_names() -> None:

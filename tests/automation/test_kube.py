@@ -204,7 +204,12 @@ def test_rollout_of_a_stateful_set_is_seen(update: str, updated: int | None, cur
         V1StatefulSet.from_dict(
             {
                 "metadata": {"name": "airflow-redis", "generation": 1},
-                "spec": {"selector": {}, "serviceName": "x", "template": {"spec": {"containers": []}}},
+                "spec": {
+                    "selector": {},
+                    "serviceName": "x",
+                    "template": {"spec": {"containers": []}},
+                    "podManagementPolicy": "OrderedReady",
+                },
                 "status": {
                     "observedGeneration": 1,
                     "replicas": 1,
@@ -217,6 +222,7 @@ def test_rollout_of_a_stateful_set_is_seen(update: str, updated: int | None, cur
         ),
     )
     assert (found.desired, found.current) == (1, current)
+    assert (found.revision, found.ordered) == (update, True)
 
 
 def test_secret_is_decoded(server: FakeCluster, kubeconfig: str) -> None:

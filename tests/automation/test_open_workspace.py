@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from automation import workspace
-from automation.backend import backend_url, keeps_passphrase, passphrase_file, prepare_backend
+from automation.backend import (
+    KeyService,
+    Passphrase,
+    PassphraseFile,
+    SecretsProvider,
+    backend_url,
+    keeps_passphrase,
+    passphrase_file,
+    prepare_backend,
+)
 from automation.engine import Engine
+from automation.environment_settings import EnvironmentSettings
 from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
-from automation.folder import Folder, short_name, write_file
+from automation.folder import Folder, short_name, write_file, write_new_file
 from automation.workspace import Place, open_stack
+from components.secret import Secret
+from tests import samples
 
 PROJECT = """\
 name: airflow
@@ -234,3 +247,124 @@ def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
         write_file(path, "new")
     assert path.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["x"]
+
+
+def test_passphrase_that_two_threads_make_is_one(project: Path) -> None:
+    """Else a stack could be encrypted with one that nobody has any more."""
+    with ThreadPoolExecutor(8) as pool:
+        found = {path.read_text() for path in pool.map(lambda _: passphrase_file(project), range(32))}
+    assert found == {passphrase_file(project).read_text()}
+    assert [path.name for path in (project / ".dev").iterdir()] == ["passphrase"]
+
+
+def test_file_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+    write_new_file(tmp_path / "x", "old", mode=0o600)
+    write_new_file(tmp_path / "x", "new")
+    assert (tmp_path / "x").read_text() == "old"
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
+
+
+# A stack whose config is given as a value
+
+SETTINGS = {
+    "kubeContext": "kind-airflow",
+    "protect": False,
+    "database": "container",
+    "taskLogsAccessMode": "ReadWriteOnce",
+    "adminPassword": Secret("sentinel-admin-password"),
+}
+KMS = KeyService("awskms://alias/airflow?region=eu-central-1")
+
+
+def given(folder: Path, provider: SecretsProvider | None = None) -> Place:
+    return Place(
+        project_dir=samples.ROOT,
+        folder=Folder(samples.ROOT, folder),
+        provider=provider,
+        settings=EnvironmentSettings.of("team", SETTINGS),
+        environ={},
+    )
+
+
+def content(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((folder / "team" / "Pulumi.team.yaml").read_text())
+    return found
+
+
+def test_its_file_holds_what_the_engine_has_encrypted_and_nothing_that_it_has_not(tmp_path: Path) -> None:
+    workspace.prepare_work_dir(given(tmp_path), "team")
+    path = tmp_path / "team" / "Pulumi.team.yaml"
+    assert "sentinel" not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    made = content(tmp_path)
+    assert "airflow:adminPassword" not in made["config"]
+    made["config"] |= {"airflow:adminPassword": {"secure": "v1:x"}, "airflow:old": {"secure": "v1:y"}}
+    write_file(path, yaml.safe_dump({**made, "encryptionsalt": SALT}))
+    workspace.prepare_work_dir(given(tmp_path), "team")
+    kept = content(tmp_path)
+    assert kept["config"]["airflow:adminPassword"] == {"secure": "v1:x"}
+    assert "airflow:old" not in kept["config"], "what is not given any more goes"
+    assert kept["encryptionsalt"] == SALT
+
+
+def test_key_of_a_service_is_kept_for_that_service_alone(tmp_path: Path) -> None:
+    workspace.prepare_work_dir(given(tmp_path, KMS), "team")
+    assert content(tmp_path)["secretsprovider"] == KMS.url
+    path = tmp_path / "team" / "Pulumi.team.yaml"
+    write_file(path, yaml.safe_dump({**content(tmp_path), "encryptedkey": "k"}))
+    workspace.prepare_work_dir(given(tmp_path, KMS), "team")
+    assert content(tmp_path)["encryptedkey"] == "k"
+    workspace.prepare_work_dir(given(tmp_path, KeyService("awskms://alias/other")), "team")
+    assert "encryptedkey" not in content(tmp_path)
+
+
+def test_file_that_a_killed_engine_left_half_written_is_no_obstacle(tmp_path: Path) -> None:
+    write_file(tmp_path / "team" / "Pulumi.team.yaml", "config: {airflow:x: [")
+    workspace.prepare_work_dir(given(tmp_path), "team")
+    assert content(tmp_path)["config"]["airflow:kubeContext"] == "kind-airflow"
+
+
+def test_folder_for_looking_knows_how_the_stack_is_encrypted_and_no_config(project: Path) -> None:
+    copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
+    copy.write_text(f"{STACK}encryptionsalt: {SALT}\n")
+    folder = workspace.prepare_looking(Place.of(project), "dev")
+    assert folder.parent == copy.parent
+    assert yaml.safe_load((folder / "Pulumi.dev.yaml").read_text()) == {"encryptionsalt": SALT}
+    assert yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"] == "airflow"
+    assert copy.read_text() == f"{STACK}encryptionsalt: {SALT}\n", "an operation may be at work with it"
+
+
+def test_place_that_looks_like_the_project_has_another_stack_file(tmp_path: Path) -> None:
+    settings = EnvironmentSettings.of("team", SETTINGS)
+    with workspace.looks_like(samples.ROOT, "team", settings) as folder:
+        names = {path.name for path in folder.iterdir()}
+        assert {"Pulumi.yaml", "Pulumi.team.yaml", "__main__.py", "components"} <= names
+        assert not {"Pulumi.dev.yaml", ".git", ".dev"} & names
+        text = (folder / "Pulumi.team.yaml").read_text()
+        assert "sentinel" not in text
+        assert yaml.safe_load(text)["config"]["airflow:adminPassword"] == {"secure": ""}
+    assert not folder.exists()
+
+
+# What a caller gives
+
+
+def test_backend_and_passphrase_that_are_given_win(project: Path, tmp_path: Path) -> None:
+    url = (tmp_path / "elsewhere").as_uri()
+    environ = {"PULUMI_BACKEND_URL": "s3://bucket", "PULUMI_CONFIG_PASSPHRASE_FILE": "/nowhere"}
+    backend = prepare_backend(project, "dev", environ, url=url, provider=Passphrase(Secret("sentinel")))
+    assert backend.env == {"PULUMI_BACKEND_URL": url, "PULUMI_CONFIG_PASSPHRASE": "sentinel"}
+    assert "sentinel" not in repr(backend)
+    assert not (project / ".dev" / "passphrase").exists()
+    (tmp_path / "file").write_text(" of a file\n")
+    assert (
+        prepare_backend(project, "dev", {}, url=url, provider=PassphraseFile(tmp_path / "file")).env[
+            "PULUMI_CONFIG_PASSPHRASE"
+        ]
+        == "of a file"
+    )
+    assert prepare_backend(project, "dev", {}, url="s3://bucket", provider=KMS).env == {
+        "PULUMI_BACKEND_URL": "s3://bucket"
+    }
+    with pytest.raises(PassphraseMissing, match="cannot be read"):
+        prepare_backend(project, "dev", {}, url=url, provider=PassphraseFile(tmp_path / "nothing"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 
 import settings
-from automation.plugins import AWS, PLUGINS, install_plugins, plugins_of
+from automation.plugins import AWS, PLUGINS, install_plugins, missing, plugins_of
 from tests import samples
 
 
@@ -45,3 +46,15 @@ def test_what_is_there_in_its_version_is_not_fetched() -> None:
 def test_aws_is_fetched_for_a_stack_that_is_there_and_for_no_other() -> None:
     assert AWS not in plugins_of(settings.read_files(samples.ROOT, "dev")[0])
     assert AWS in plugins_of(settings.read_files(samples.ROOT, "prod")[0])
+
+
+def test_a_look_at_the_engines_folder_says_what_is_missing(tmp_path: Path) -> None:
+    environ = {"PULUMI_HOME": str(tmp_path)}
+    assert missing(PLUGINS, environ) == PLUGINS
+    for name in PLUGINS:
+        (tmp_path / "plugins" / f"resource-{name}-v{metadata.version(f'pulumi-{name}')}").mkdir(parents=True)
+    assert missing(PLUGINS, environ) == ()
+    half = tmp_path / "plugins" / f"resource-random-v{metadata.version('pulumi-random')}.partial"
+    half.touch()
+    assert missing(PLUGINS, environ) == ("random",), "its installation was interrupted"
+    assert missing((AWS,), environ) == (AWS,)

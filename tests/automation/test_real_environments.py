@@ -348,9 +348,34 @@ def test_update_does_what_its_plan_says_or_nothing(make: Callable[..., Environme
     assert not [secret for secret in SECRETS.values() if secret.reveal() in plan.read_text()]
     assert env.up(plan=plan).changes.any
     make(imageTag="3.2.2-2").preview(save_plan=plan)
-    with pytest.raises(PlanViolated, match="violates plan"):
+    with pytest.raises(PlanViolated, match=r"violates plan: properties changed: keepers\. Mend it"):
         make(imageTag="3.2.2-3").up(plan=plan)
     assert make().outputs().values["image"] == "3.2.2-1"
+
+
+LATE = """\
+import pulumi
+import pulumi_random as random
+
+def act(config, key):
+    late = key.result.apply(lambda value: "sentinel" + value)
+    random.RandomPassword("late", length=8, keepers={"a": late} if pulumi.runtime.is_dry_run() else {"b": late})
+"""
+
+
+def test_value_that_leaves_a_plan_is_in_no_event_and_no_error(
+    make: Callable[..., Environment], project: Path, tmp_path: Path
+) -> None:
+    """The engine quotes it, secret or not."""
+    (project / "beside.py").write_text(LATE)
+    plan, events = tmp_path / "plan.json", list[Event]()
+    env = make()
+    env.preview(save_plan=plan)
+    with pytest.raises(PlanViolated, match="violates plan") as raised:
+        env.up(plan=plan, on_event=events.append)
+    assert "sentinel" not in json.dumps([event.to_json() for event in events])
+    assert "sentinel" not in str(raised.value)
+    assert raised.value.__context__ is None, "what the engine wrote hangs on no error"
 
 
 def test_protected_stack_loses_nothing(make: Callable[..., Environment], project: Path) -> None:
@@ -410,6 +435,7 @@ def test_no_secret_leaves_the_engine(
     with pytest.raises(UpdateFailed, match=r"ValueError: wrong: \[secret\]") as raised:
         env.up(on_event=events.append)
     documents.append(raised.value)
+    assert raised.value.__context__ is None
     assert any("quoted: [secret]" in event.text for event in events)
     told = json.dumps([item.to_json() for item in (*events, *documents)])
     output = capfd.readouterr()
@@ -423,6 +449,8 @@ def test_no_secret_leaves_the_engine(
         "processes": repr(commands),
         "files": "\n".join(files),
     }
+    assert any("export" in command for command in commands)
+    assert not [command for command in commands if "export" in command and "--show-secrets" in command]
     lines = [line for secret in secrets for line in secret.splitlines()]
     values = [PASSPHRASE, *secrets, *(json.dumps(secret)[1:-1] for secret in secrets), *lines]
     assert {place for place, text in places.items() for value in values if value in text} == set()

@@ -60,8 +60,9 @@ def steps(
     resources: list[dict[str, Any]] | None = None,
     held: tuple[Lock, ...] = (),
     decisions: Decisions | None = None,
+    written: str = "",
 ) -> list[RecoveryStep]:
-    state = StackState.of({"resources": resources or [], "pending_operations": pending})
+    state = StackState.of({"manifest": {"time": written}, "resources": resources or [], "pending_operations": pending})
     return pending_steps("dev", state, objects, held, decisions or Decisions())
 
 
@@ -170,24 +171,26 @@ def test_all_questions_are_asked_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("created", "held", "adopted"),
+    ("created", "held", "written", "adopted"),
     [
-        ("2026-01-01T00:00:03Z", (lock(),), True),
-        ("2025-12-31T00:00:00Z", (lock(),), False),  # somebody's, before the interrupted update began
-        ("2026-01-01T00:00:03Z", (), False),  # nobody knows when that was
+        ("2026-01-01T00:00:03Z", (lock(),), "", True),
+        ("2025-12-31T00:00:00Z", (lock(),), "", False),  # somebody's, before the interrupted update began
+        ("2026-01-01T00:00:03Z", (), "2026-01-01T00:00:04.123456789Z", True),  # the lock was removed already
+        ("2026-01-01T00:00:03Z", (), "2026-01-01T01:00:00Z", False),
+        ("2026-01-01T00:00:03Z", (), "", False),  # nobody knows when that was
     ],
 )
 def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(
-    created: str, held: tuple[Lock, ...], adopted: bool
+    created: str, held: tuple[Lock, ...], written: str, adopted: bool
 ) -> None:
     """Its name is no generated one: another stack of the program may own it, with the same labels."""
     objects = FakeObjects([found_object("Namespace", "airflow", namespace="", created=created)])
     item = pending_create(NAMESPACE, "space", object_name="airflow", namespace="")
     if adopted:
-        assert doing(steps([item], objects, held=held)) == [Doing.ADOPT]
+        assert doing(steps([item], objects, held=held, written=written)) == [Doing.ADOPT]
     else:
         with pytest.raises(RecoveryRefused, match="creating Namespace space"):
-            steps([item], objects, held=held)
+            steps([item], objects, held=held, written=written)
 
 
 def after_a_later_update(kind: str, type_: str, api_version: str = "v1") -> Mapping[str, Any]:

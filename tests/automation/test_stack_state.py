@@ -76,6 +76,22 @@ def test_adopted_resource_comes_after_all_that_it_may_depend_on() -> None:
     assert content["pending_operations"], "what was given stays as it was"
 
 
+def test_adopted_object_differs_from_nothing_and_is_still_waited_for() -> None:
+    """Also where recovery is killed before it has read the object."""
+    item = pending_create(SECRET, "keys", object_name="keys-1a2b")
+    settled = settle(deployment([], [item]), {item["resource"]["urn"]: "airflow/keys-1a2b"})
+    (made,) = settled["resources"]
+    assert made["outputs"]["__inputs"] == made["inputs"] == item["resource"]["inputs"]
+    assert made["outputs"]["metadata"]["name"] == "keys-1a2b"
+    assert made["initErrors"]
+
+
+def test_adopted_resource_of_aws_is_read_whole() -> None:
+    item = pending_create("aws:s3/bucket:Bucket", "logs")
+    (made,) = settle(deployment([], [item]), {item["resource"]["urn"]: "logs-1"})["resources"]
+    assert made == {**item["resource"], "id": "logs-1"}
+
+
 def test_what_is_not_adopted_is_forgotten() -> None:
     content = deployment([], [pending_create(SECRET, "keys", object_name="keys-1a2b"), pending_create(PASSWORD, "p")])
     assert settle(content, {})["resources"] == []
