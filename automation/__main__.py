@@ -42,6 +42,7 @@ _VERBS: Final = {
     "roll": "move the Airflow image to another tag, and deploy",
     "verify": "check a deployment, a DAG run among it",
     "status": "say what is wrong with a stack: lock, interrupted operations, release, pods",
+    "adopt": "take over a release that Helm or Helmsman installed, its database and keys as they are",
     "recover": "mend what an interrupted update left, and deploy",
     "outputs": "print a stack's outputs",
     "history": "print earlier operations of a stack",
@@ -183,6 +184,11 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
         case "verify":
             parser.add_argument("--dag", metavar="DAG_ID", help="the DAG to run; else a harmless one is chosen")
             parser.add_argument("--timeout", type=float, default=HEALTHY_SECONDS, help="seconds of each wait")
+        case "adopt":
+            parser.add_argument("--dry-run", action="store_true", help="only say what it would do")
+            parser.add_argument(
+                "--timeout", type=float, default=HEALTHY_SECONDS, help="seconds for all pods to be ready"
+            )
         case "recover":
             parser.add_argument("--dry-run", action="store_true", help="only say what it would do")
             parser.add_argument(

@@ -1,14 +1,14 @@
 """Objects of a stack's namespace as the cluster has them: what of an interrupted update is there, and Helm's records.
 
-Of a Secret nothing is read but its metadata.
+Of a Secret nothing is read but its metadata, except for Helm's records of a release that is taken over.
 """
 
 from __future__ import annotations
 
-import http
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import kubernetes.client
@@ -21,7 +21,10 @@ from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from automation.kube import REQUEST_SECONDS
 from automation.results import Result
 from components.metadata import LABELS
+from components.release_record import decode
 
+_JSON: Final = "application/json"
+_RESOURCE_POLICY: Final = "helm.sh/resource-policy"
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 OWNED_KINDS: Final = (
@@ -144,6 +147,38 @@ class ClusterObjects:
         ]
         return max(records, key=lambda record: record.revision, default=None)
 
+    def records(self, name: str) -> tuple[dict[str, Any], ...]:
+        """The content of every revision of a release. It may hold secrets."""
+        path = object_path("v1", "Secret", self._namespace)
+        query = {"labelSelector": f"owner=helm,name={name}", "fieldSelector": "type=helm.sh/release.v1"}
+        answer = self._request("GET", path, query=query)
+        return tuple(decode(item["data"]["release"]) for item in (answer or {}).get("items") or ())
+
+    def is_kept(self, manifest: Mapping[str, Any]) -> bool:
+        """An object in the cluster says that Helm must not delete it."""
+        metadata = manifest["metadata"]
+        namespace = str(metadata.get("namespace") or self._namespace)
+        path = object_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace, str(metadata["name"]))
+        answer = self._request("GET", path, accept=_METADATA) or {}
+        return ((answer.get("metadata") or {}).get("annotations") or {}).get(_RESOURCE_POLICY) == "keep"
+
+    def refusal(self, manifest: Mapping[str, Any]) -> str:
+        """Why Kubernetes would not let an object become as a manifest says, in its own words; "" where it would.
+
+        A dry run: nothing is changed. The object is put in place of the old one, not merged into it: what Helm merges
+        is three versions, and a merge of two would leave what Helm takes away. manifest: of an object in the namespace,
+        with nothing secret in it.
+        """
+        metadata = manifest["metadata"]
+        path = object_path(str(manifest["apiVersion"]), str(manifest["kind"]), self._namespace, str(metadata["name"]))
+        query = {"dryRun": "All", "fieldValidation": "Ignore"}
+        body = {**manifest, "metadata": {**metadata, "namespace": self._namespace}}
+        status, answer = self._answer("PUT", path, query=query, body=body)
+        if status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
+            return str(answer.get("message") or HTTPStatus(status).phrase)
+        self._raise_for(status, "PUT", path)
+        return ""
+
     def failed_jobs(self) -> tuple[FailedJob, ...]:
         answer = self._request("GET", object_path("batch/v1", "Job", self._namespace)) or {}
         failed = []
@@ -172,17 +207,33 @@ class ClusterObjects:
         method: str,
         path: str,
         *,
-        accept: str = "application/json",
+        accept: str = _JSON,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """The JSON of an answer; None where there is no such object. Errors carry no header and no body."""
+        status, answer = self._answer(method, path, accept=accept, query=query, body=body)
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        self._raise_for(status, method, path)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = _JSON,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of an answer, whatever it is."""
         client: Any = kubernetes.client.ApiClient(configuration=self._configuration)
         request = client.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": accept, "Content-Type": "application/json"},
+            header_params={"Accept": accept, "Content-Type": _JSON},
             body=body,
             auth_settings=["BearerToken"],
         )
@@ -196,12 +247,16 @@ class ClusterObjects:
                 f"the cluster of context {self._context} does not answer ({type(error).__name__})",
                 f"kubectl --context {self._context} get nodes",
             ) from None
-        if answer.status == http.HTTPStatus.NOT_FOUND:
-            return None
-        if answer.status >= http.HTTPStatus.BAD_REQUEST:
-            raise self._failed(method, path, f"{answer.status} {answer.reason}")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None  # what stands between may answer with a page of its own
+        return int(answer.status), found if isinstance(found, dict) else {}
+
+    def _raise_for(self, status: int, method: str, path: str) -> None:
+        if status >= HTTPStatus.BAD_REQUEST:
+            phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
+            raise self._failed(method, path, f"{status} {phrase}".strip())
 
     def _failed(self, method: str, path: str, reason: str) -> ClusterRequestFailed:
         remedy = f"kubectl --context {self._context} --namespace {self._namespace} auth can-i --list"

@@ -9,14 +9,18 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automation import dev
 from automation.console import Console
 from automation.environment import Environment
-from automation.errors import AutomationError, NotHealthy
+from automation.errors import AdoptionRefused, AutomationError, NotHealthy
 from automation.report import Table, write_table
 from automation.results import History, Preview, Update
 from automation.status import Status
+
+if TYPE_CHECKING:
+    from automation.adoption.plan import AdoptionPlan
 
 
 class ChangesFound(AutomationError):  # noqa: N818 - as the others
@@ -135,6 +139,26 @@ def recover(args: argparse.Namespace, console: Console, project_dir: Path) -> bo
     return found.plan.interrupted or found.update.changes.any
 
 
+def adopt(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Takes over a release that something else installed. Raises AdoptionRefused where it cannot."""
+    with _opened(args, console, project_dir) as environment:
+        if not args.dry_run:
+            found = environment.adopt(timeout_seconds=args.timeout, on_event=console.event)
+            if args.json:
+                console.json(found.to_json())
+            else:
+                console.result(f"adopt of {found.update.stack}: {found.update.changes}; healthy")
+            return True
+        plan = environment.adoption(on_event=console.event)
+    if args.json:
+        console.json(plan.to_json())
+    else:
+        _write_adoption(plan, console)
+    if plan.refusals:
+        raise AdoptionRefused(plan.stack, plan.refusals)
+    return True
+
+
 @contextmanager
 def _opened(args: argparse.Namespace, console: Console, project_dir: Path) -> Iterator[Environment]:
     with dev.opened(project_dir, args.stack, console, lock_seconds=args.lock_timeout) as environment:
@@ -157,6 +181,25 @@ def _write_preview(found: Preview, console: Console) -> None:
     if rows:
         write_table(Table(("", "type", "name", "what differs"), rows), console.results)
     console.result(f"preview of {found.stack}: {found.changes}")
+
+
+def _write_adoption(plan: AdoptionPlan, console: Console) -> None:
+    """What is taken over, and the change report of the first update."""
+    from automation.change_report.markdown import markdown
+    from automation.change_report.model import ChangeReport
+
+    console.result(
+        f"release airflow in {plan.namespace}: revision {plan.revision}, chart {plan.chart_version}, "
+        f"Airflow {plan.airflow_version}"
+    )
+    rows = tuple((item.key, item.value, item.source) for item in plan.taken)
+    if rows:
+        write_table(Table(("config that it decides", "value", "from"), rows), console.results)
+    if plan.report is not None:
+        base = f"release airflow, revision {plan.revision}"
+        console.result(markdown(ChangeReport(base=base, head=f"stack {plan.stack}", stacks=(plan.report,)), limit=None))
+    for note in plan.notes:
+        console.result(note)
 
 
 def _properties(properties: object) -> str:

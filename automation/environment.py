@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from automation.deployment import Deployment
 from automation.engine import Engine
 from automation.engine_error import unprotect
 from automation.errors import (
+    AdoptionRefused,
     AutomationError,
     FileInvalid,
     Interrupted,
@@ -49,6 +51,10 @@ from config_reader import PROJECT
 
 if TYPE_CHECKING:
     # Loaded when they are used: who only previews needs no client of Kubernetes.
+    from automation.adoption.installed import InstalledRelease
+    from automation.adoption.plan import Adoption, AdoptionPlan
+    from automation.adoption.prepare import Prepared
+    from automation.environment_settings import EnvironmentSettings
     from automation.plan.model import Plan
     from automation.recovery import Decisions, Recovery, RecoveryPlan
     from automation.status import Status
@@ -302,19 +308,48 @@ class Environment:
                     on.teller.note(f"will {step.text}")
                 self._mend(plan, on)
             done = self._up("recover", on_event, None)
-            status = wait_for(
-                self.status,
-                lambda found: found.healthy,
-                seconds=timeout_seconds,
-                interval=_HEALTH_INTERVAL_SECONDS,
-                clock=self._limits.clock,
-            )
-        if not status.healthy:
-            raise NotHealthy(
-                f"stack {self.name} was updated, but is not healthy: {'; '.join(status.problems)}",
-                f"mend that; python -m automation status {self.name} says when it is gone",
-            )
+            status = self._healthy(timeout_seconds)
         return Recovery(plan=plan, update=done, status=status)
+
+    def adoption(self, *, on_event: OnEvent = ignore) -> AdoptionPlan:
+        """What `adopt` would do. Changes neither the release nor the config. Raises as `adopt` does.
+
+        What is refused is in the result; AdoptionRefused is raised where there is nothing to take over.
+        """
+        with self._operation("adopt", on_event) as on:
+            return self._prepared(on).plan
+
+    def adopt(self, *, timeout_seconds: float = HEALTHY_SECONDS, on_event: OnEvent = ignore) -> Adoption:
+        """Takes over the release `airflow` that Helm or Helmsman installed in the stack's namespace, and updates it.
+
+        Its keys and its database stay as they are: where the config does not say them, they are added to it (to the
+        committed file, or to `settings`), and where it says others, nothing is done. timeout_seconds: for all pods to
+        be ready after the update. Raises AdoptionRefused with every reason; SettingsInvalid where the config lacks what
+        no release says; NotHealthy; and what `up` raises.
+        """
+        from automation.adoption.plan import Adoption
+
+        with self._busy():
+            with self._operation("adopt", on_event) as on:
+                prepared = self._prepared(on)
+                if prepared.settings is None:
+                    raise AdoptionRefused(short_name(self.name), prepared.plan.refusals)
+                for item in prepared.plan.taken:
+                    on.teller.note(f"takes over {PROJECT}:{item.key} of {item.source}")
+                for note in prepared.plan.notes:
+                    on.teller.note(note)
+                self._complete_config(on, prepared)
+            with self._operation("adopt", on_event) as on:
+                self._identity(on)
+                self._take_in(on, prepared.release)
+            done = self._up("adopt", on_event, None)
+            status = self._healthy(timeout_seconds)
+        return Adoption(plan=prepared.plan, update=done, status=status)
+
+    @property
+    def settings(self) -> EnvironmentSettings | None:
+        """The config that was given, with what `roll_image` and `adopt` have changed; None for a committed file."""
+        return self._place.settings
 
     # Stopping
 
@@ -623,6 +658,88 @@ class Environment:
         for step in (*plan.of(Doing.DELETE), *plan.of(Doing.REPLACE_POD)):
             assert step.found is not None
             objects.delete(step.found)
+
+    def _healthy(self, timeout_seconds: float) -> Status:
+        """The stack's status after an update, waited for. Raises NotHealthy."""
+        status = wait_for(
+            self.status,
+            lambda found: found.healthy,
+            seconds=timeout_seconds,
+            interval=_HEALTH_INTERVAL_SECONDS,
+            clock=self._limits.clock,
+        )
+        if not status.healthy:
+            raise NotHealthy(
+                f"stack {self.name} was updated, but is not healthy: {'; '.join(status.problems)}",
+                f"mend that; python -m automation status {self.name} says when it is gone",
+            )
+        return status
+
+    def _prepared(self, on: update.Operation) -> Prepared:
+        """Raises AdoptionRefused, SettingsInvalid, and what the cluster and the engine raise."""
+        from automation.adoption.cluster import AdoptionCluster
+        from automation.adoption.prepare import prepare
+        from automation.adoption.stack_values import file_values
+        from automation.workspace import looks_like
+
+        name, place = short_name(self.name), self._place
+        held = StackState.of(update.deployment(on))
+        if held.resources or held.pending:
+            raise AdoptionRefused(
+                name,
+                (
+                    f"stack {name}: expected one that has deployed nothing yet, found one with "
+                    f"{len(held.resources)} resources. Mend it: if its adoption was interrupted, python -m automation "
+                    f"recover {name}; else take another stack",
+                ),
+            )
+        if place.settings is not None:
+            values: Mapping[str, Any] = {**place.settings.values, **place.settings.secrets}
+        else:
+            values = file_values(on, place.project_dir)
+        config = self.config().reached(self.work_dir)
+        cluster = AdoptionCluster(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        return prepare(
+            name,
+            values,
+            cluster,
+            lambda settings: looks_like(place.project_dir, name, settings),
+            place.project_dir,
+            config.namespace,
+        )
+
+    def _complete_config(self, on: update.Operation, prepared: Prepared) -> None:
+        """With what the release decides. From here on no output may hold its keys."""
+        from automation.adoption.stack_values import write_to_file
+
+        assert prepared.settings is not None
+        self._redactor = self._redactor.learning(prepared.settings.secrets.values())
+        if self._place.settings is not None:
+            self._place = replace(self._place, settings=prepared.settings)
+            self._stack = self._looked_at = None
+        else:
+            write_to_file(on, self._place.project_dir, prepared.added)
+            self.check()
+
+    def _take_in(self, on: update.Operation, release: InstalledRelease) -> None:
+        """The release and its namespace into the state. Raises AdoptionRefused, with the state as it was."""
+        from automation.adoption.state import faults, with_release
+
+        before = update.deployment(on)
+        registered = update.registered(on)
+        update.replace_deployment(on, with_release(before, registered, release, str(uuid.uuid4())))
+        try:
+            found = tuple(faults(update.preview(on).steps))
+        except BaseException:
+            update.replace_deployment(on, before)
+            raise
+        if found:
+            update.replace_deployment(on, before)
+            mend = f"Mend it: python -m automation preview {self.name} tells more"
+            raise AdoptionRefused(
+                short_name(self.name),
+                tuple(f"expected an update that replaces and deletes nothing, found {text}. {mend}" for text in found),
+            )
 
     def _unlock(self, on: update.Operation) -> None:
         """Never somebody's who has come since the plan was made."""

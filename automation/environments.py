@@ -8,9 +8,9 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from automation.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url
+from automation.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
 from automation.engine import Engine, find_engine
 from automation.environment import LOCK_SECONDS, Environment, Limits
 from automation.errors import StackUnknown
@@ -19,6 +19,7 @@ from automation.redaction import Redactor
 from automation.wait import Clock
 from automation.workspace import Place
 from components.secret import Secret
+from config_reader import PROJECT
 
 if TYPE_CHECKING:
     from automation.environment_settings import EnvironmentSettings
@@ -102,6 +103,25 @@ class Environments:
         with self._lock:
             self._opened.add(environment)
         return environment
+
+    def settings_of_release(self, name: str, values: Mapping[str, Any]) -> EnvironmentSettings:
+        """Config of a stack that is to take over a release of Helm or Helmsman: keys, database, and what it runs.
+
+        values: what no release says (cluster, namespace), and what is to be otherwise. `Environment.adopt` then takes
+        it over; keep the settings, secrets included, for every later `open`. Raises AdoptionRefused, SettingsInvalid,
+        ClusterUnreachable, ClusterRequestFailed.
+        """
+        from automation.adoption.cluster import AdoptionCluster
+        from automation.adoption.prepare import settings_of_release
+        from automation.environment_settings import as_config
+        from automation.stack_config import StackConfig
+
+        texts = {f"{PROJECT}:{key}": as_config(item) for key, item in values.items() if not isinstance(item, Secret)}
+        defaults = read_yaml(self._project_dir / "Pulumi.yaml").get("config") or {}
+        texts.setdefault(f"{PROJECT}:namespace", defaults["namespace"]["default"])
+        config = StackConfig.of(texts).reached(self._place.folder.work(name))
+        cluster = AdoptionCluster(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        return settings_of_release(short_name(name), values, cluster, self._project_dir, config.namespace)
 
     @property
     def running(self) -> bool:

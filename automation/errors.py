@@ -129,6 +129,21 @@ class RecoveryRefused(AutomationError):
     """Recovery would have to guess: another update may be alive, or only a person can tell what became of something."""
 
 
+class AdoptionRefused(AutomationError):
+    """A release cannot be taken over as it is. refusals: one text each, with its remedy."""
+
+    def __init__(self, stack: str, refusals: tuple[str, ...]) -> None:
+        self.stack, self.refusals = stack, refusals
+        count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
+        super().__init__(f"the release cannot be taken over by stack {stack}: {count}", "each reason says how")
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(f"  {text}" for text in self.refusals)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "refusals": list(self.refusals)}
+
+
 @contextmanager
 def without_context() -> Iterator[None]:
     """Takes from an error what it was raised in the handling of: an engine's error holds all that the engine wrote.

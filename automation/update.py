@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation import CommandError, OpType, Stack
+from pulumi.automation import CommandError, EngineEvent, OpType, Stack
 
 from automation import plugins
 from automation.backend import read_yaml
@@ -67,6 +67,32 @@ def preview(on: Operation, *, save_plan: str | None = None) -> Outcome:
     with _running(on, "preview") as progress:
         done = on.stack.preview(on_event=progress, plan=save_plan, **quiet)
     return Outcome(_changes(done.change_summary), progress.steps)
+
+
+def registered(on: Operation) -> tuple[Mapping[str, Any], ...]:
+    """What the program registers, as the engine would record it before anything is made; secrets are masked.
+
+    By resource, in the order of registration: urn, type, custom, parent, provider, inputs. Raises as `up` does.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+
+    def keep(event: EngineEvent) -> None:
+        progress(event)
+        state = event.resource_pre_event.metadata.new if event.resource_pre_event else None
+        if state is not None:
+            found[state.urn] = {
+                "urn": state.urn,
+                "type": state.type,
+                "custom": bool(state.custom),
+                "parent": state.parent,
+                "provider": state.provider,
+                "inputs": dict(state.inputs or {}),
+            }
+
+    quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
+    with _running(on, "preview") as progress:
+        on.stack.preview(on_event=keep, **quiet)
+    return tuple(found.values())
 
 
 def refresh(on: Operation, *, targets: list[str] | None = None) -> Outcome:

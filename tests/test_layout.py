@@ -16,6 +16,7 @@ from tests.samples import ROOT
 
 HELPERS: Final = {
     "samples.py",
+    "automation/adoption/releases.py",
     "automation/fakes.py",
     "aws/botocore_calls.py",
     "aws/recorded.py",
@@ -27,6 +28,7 @@ HELPERS: Final = {
     "cluster/git_push.py",
     "cluster/harness.py",
     "cluster/kill_up.py",
+    "cluster/plain_release.py",
     "cluster/service.py",
     "cluster/tls_database.py",
     "policy/programs.py",

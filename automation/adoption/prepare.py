@@ -1,0 +1,228 @@
+"""Looks at a release and at a stack's config, and says what taking the one over by the other would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from automation.adoption.installed import RELEASE, InstalledRelease
+from automation.adoption.notes import notes
+from automation.adoption.plan import AdoptionPlan
+from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
+from automation.adoption.secrets_in import secrets_in
+from automation.adoption.taken_over import Found, taken_over
+from automation.change_report.compare import compare_plans
+from automation.change_report.model import StackReport
+from automation.environment_settings import EnvironmentSettings
+from automation.errors import AdoptionRefused, ClusterRequestFailed
+from automation.plan.masking import Masker, without_digests
+from automation.plan.model import RELEASE_TYPE, Plan
+from automation.plan.process import new_key, plan_checkout
+from automation.stack_state import NAMESPACE
+
+_PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
+"""Kinds of the chart of which Kubernetes does not let everything be changed: Helm would stop at them, half-way."""
+_LONGEST: Final = 300
+
+Checkout = Callable[[EnvironmentSettings], AbstractContextManager[Path]]
+"""A folder that holds the program, with a stack file of these settings."""
+
+
+class Cluster(Protocol):
+    """The namespace that the release is in. Every method raises ClusterRequestFailed or ClusterUnreachable."""
+
+    def records(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """The content of every revision of a release."""
+
+    def secret(self, name: str) -> Mapping[str, str]:
+        """A Secret's data, decoded."""
+
+    def is_kept(self, manifest: Mapping[str, Any]) -> bool:
+        """An object in the cluster says that Helm must not delete it."""
+
+    def refusal(self, manifest: Mapping[str, Any]) -> str:
+        """Why Kubernetes would not let an object become as a manifest says; "" where it would."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """plan: what may be shown. settings: the stack's config with what the release decides; None where that is refused.
+
+    added: keys of the config that the release decides and that the stack's config does not have.
+    """
+
+    plan: AdoptionPlan
+    release: InstalledRelease
+    settings: EnvironmentSettings | None
+    added: Mapping[str, Any]
+
+
+def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelease:
+    """The release of a namespace. Raises AdoptionRefused where there is none."""
+    release = InstalledRelease.of(cluster.records(RELEASE))
+    if release is None:
+        text = (
+            f"expected a Helm release {RELEASE} in namespace {namespace}, found none; its name decides those of all "
+            "Services, so that one with another name cannot be kept. Mend it: pulumi config set airflow:namespace "
+            f"NAME, or, where there is nothing to take over: python -m automation up {stack}"
+        )
+        raise AdoptionRefused(stack, (text,))
+    return replace(release, namespace=namespace)
+
+
+def find_config(release: InstalledRelease, cluster: Cluster) -> Found:
+    """The config that the release says. Raises ClusterRequestFailed."""
+    known: dict[str, Mapping[str, str]] = {}
+
+    def read(name: str) -> Mapping[str, str]:
+        if name not in known:
+            try:
+                known[name] = cluster.secret(name)
+            except ClusterRequestFailed as error:
+                if "404" not in error.what:
+                    raise
+                known[name] = {}
+        return known[name]
+
+    return taken_over(release, read)
+
+
+def completed(values: Mapping[str, Any], found: Found) -> dict[str, Any]:
+    """What the release decides and the config does not say, by key."""
+    added = {key: value for key, value in found.values.items() if key not in values}
+    # A digest wins over a tag, and an address goes with its user: half of either would be of neither.
+    if "imageTag" in values or "imageRepository" in values:
+        added.pop("imageDigest", None)
+    if "dagsRepository" in values:
+        for key in ("dagsRef", "dagsSubPath", "gitSshPrivateKey", "gitKnownHosts", "dagsUsername", "dagsToken"):
+            added.pop(key, None)
+    return added
+
+
+def settings_of_release(
+    stack: str, values: Mapping[str, Any], cluster: Cluster, project_dir: Path, namespace: str
+) -> EnvironmentSettings:
+    """A stack's config that leaves a release's keys and database as they are.
+
+    values: what no release says, and what is to be otherwise, by short key. Raises AdoptionRefused with all that the
+    release does not say and with all that the values say otherwise; SettingsInvalid.
+    """
+    found = find_config(find_release(stack, namespace, cluster), cluster)
+    refusals = (*found.problems, *config_refusals(values, found))
+    if refusals:
+        raise AdoptionRefused(stack, refusals)
+    return EnvironmentSettings.of(stack, {**values, **completed(values, found)}, project_dir)
+
+
+def prepare(
+    stack: str,
+    values: Mapping[str, Any],
+    cluster: Cluster,
+    checkout: Checkout,
+    project_dir: Path,
+    namespace: str,
+) -> Prepared:
+    """What taking over would do. values: of the stack's config by short key, secret ones as `Secret`.
+
+    Raises AdoptionRefused without a release; SettingsInvalid where the config lacks what no release says.
+    """
+    release = find_release(stack, namespace, cluster)
+    found = find_config(release, cluster)
+    plan = AdoptionPlan(
+        stack=stack,
+        namespace=namespace,
+        revision=release.revision,
+        chart_version=release.chart_version,
+        airflow_version=release.airflow_version,
+    )
+    refusals = [*release_refusals(release), *found.problems, *config_refusals(values, found)]
+    added = completed(values, found)
+    plan = replace(plan, taken=tuple(found.shown(key) for key in sorted(added)))
+    if refusals:
+        return Prepared(plan=replace(plan, refusals=tuple(refusals)), release=release, settings=None, added=added)
+    if "dagsRepository" not in {**values, **added}:
+        text = (
+            "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
+            "would say it, found none. Mend it: pulumi config set airflow:dagsRepository URL"
+        )
+        refusals.append(text)
+        return Prepared(plan=replace(plan, refusals=tuple(refusals)), release=release, settings=None, added=added)
+    settings = EnvironmentSettings.of(stack, {**values, **added}, project_dir)
+    key = new_key()
+    secrets = {name: secret.reveal() for name, secret in settings.secrets.items()}
+    with checkout(settings) as folder:
+        head = plan_checkout(folder, stack, key=key, known_secrets=secrets)
+    masker = _masker(key, release, secrets.values())
+    report = compare_plans(_as_plan(stack, head, release, masker), head)
+    refusals += _cluster_refusals(release, head, cluster, masker, settings)
+    refusals += _plan_refusals(stack, report)
+    return Prepared(
+        plan=replace(
+            plan,
+            report=report,
+            notes=tuple(notes(release, settings, head.objects or ())),
+            refusals=tuple(refusals),
+        ),
+        release=release,
+        settings=settings if not refusals else None,
+        added=added,
+    )
+
+
+def _cluster_refusals(
+    release: InstalledRelease, head: Plan, cluster: Cluster, masker: Masker, settings: EnvironmentSettings
+) -> list[str]:
+    if head.objects is None:
+        return [
+            f"the chart's objects cannot be told, and so not what would be lost: {head.no_objects}. Mend it: install "
+            "helm (https://helm.sh/docs/intro/install), and see airflow:chartPath"
+        ]
+    host = str(settings.values.get("databaseHost") or "")
+    refusals = list(loss_refusals(release, head.objects, cluster.is_kept, host))
+    there = {(item["kind"], item["metadata"]["name"]) for item in release.objects}
+    for item in head.objects:
+        kind, name = str(item["kind"]), str(item["metadata"]["name"])
+        if kind in _PARTLY_IMMUTABLE and (kind, name) in there:
+            said = cluster.refusal(item)
+            if said:
+                text = without_digests(masker.text(" ".join(said.split())))
+                refusals.append(
+                    f"{kind} {name}: expected what Kubernetes lets become as the stack makes it, found: "
+                    f"{text[:_LONGEST]}. Mend it: set airflow:helmValues so that it stays as it is, or delete it (a "
+                    "StatefulSet with kubectl delete --cascade=orphan) when that loses nothing"
+                )
+    return refusals
+
+
+def _plan_refusals(stack: str, report: StackReport) -> list[str]:
+    failures = [failure for failure in (report.head_failure, report.base_failure) if failure is not None]
+    return [f"stack {stack} cannot be planned: {failure.text}" for failure in failures]
+
+
+def _masker(key: bytes, release: InstalledRelease, secrets: Any) -> Masker:
+    masker = Masker(key)
+    for secret in (*secrets, *secrets_in(release.given), *secrets_in(release.objects)):
+        masker.learn(secret)
+    return masker
+
+
+def _as_plan(stack: str, head: Plan, release: InstalledRelease, masker: Masker) -> Plan:
+    """The release as if a program had made it: what `head` makes beside it is not there."""
+    there = []
+    for item in head.resources:
+        if item.type == RELEASE_TYPE:
+            inputs = {
+                **item.inputs,
+                "chart": release.chart,
+                "version": release.chart_version,
+                "values": masker.value(dict(release.given)),
+            }
+            there.append(replace(item, inputs=inputs, protect=False, made_of={}))
+        elif item.type == NAMESPACE:
+            metadata = {"name": release.namespace}
+            there.append(replace(item, inputs={**item.inputs, "metadata": metadata}, protect=False, made_of={}))
+    objects = tuple(masker.kubernetes_object(item) for item in release.objects)
+    return Plan(stack=stack, resources=tuple(there), objects=objects if head.objects is not None else None)

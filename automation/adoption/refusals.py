@@ -1,0 +1,121 @@
+"""Why a release cannot be taken over as it is. Pure: sentences, each with what mends it; none shows a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import versions
+from automation.adoption.installed import RELEASE, InstalledRelease
+from automation.adoption.taken_over import Found
+from automation.plan.rendering import object_key
+from components.secret import Secret
+from config_reader import PROJECT
+
+_CHART: Final = "airflow"
+_DEPLOYED: Final = "deployed"
+_PARTS: Final = ("scheduler", "api-server")
+"""Without these names it is another chart, or has names that this program cannot keep."""
+_KEEP: Final = "helm.sh/resource-policy=keep"
+
+IsKept = Callable[[Mapping[str, Any]], bool]
+"""Whether an object in the cluster says that Helm must keep it."""
+
+
+def release_refusals(release: InstalledRelease) -> Iterator[str]:
+    """What is wrong with the release itself."""
+    if release.status != _DEPLOYED:
+        yield (
+            f"release {RELEASE}: expected revision {release.revision} deployed, found {release.status}. Mend it: "
+            f"helm rollback {RELEASE} --namespace {release.namespace}, or upgrade it until it is"
+        )
+    if release.chart != _CHART or any(release.workload(part) is None for part in _PARTS):
+        found = f"chart {release.chart} {release.chart_version}"
+        yield (
+            f"release {RELEASE}: expected the official chart with the names that it gives by default (Deployment "
+            f"{RELEASE}-scheduler, {RELEASE}-api-server), found {found} with others. Mend it: helm upgrade without "
+            "fullnameOverride, nameOverride and useStandardNaming, on Airflow 3"
+        )
+    if _number(release.chart_version) > _number(versions.AIRFLOW_CHART):
+        yield (
+            f"release {RELEASE}: expected chart {versions.AIRFLOW_CHART} or older, found {release.chart_version}. "
+            "Mend it: take a newer version of this program"
+        )
+    shipped = _number(versions.AIRFLOW)
+    if _number(release.airflow_version) > shipped:
+        yield (
+            f"release {RELEASE}: expected Airflow {versions.AIRFLOW} or older, found {release.airflow_version}; a "
+            "database is not migrated back. Mend it: take a newer version of this program"
+        )
+    elif _number(release.airflow_version)[:1] != shipped[:1]:
+        yield (
+            f"release {RELEASE}: expected Airflow {shipped[0]}, found {release.airflow_version}: the step to Airflow "
+            f"{shipped[0]} needs more than another version. Mend it: upgrade with Helm first, and then take it over"
+        )
+
+
+def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
+    """What the stack's config says otherwise than the release does, where nothing may change.
+
+    values: of the config by short key, secret ones as `Secret`; one that cannot be decrypted is None.
+    """
+    if values.get("keySource", "generate") != "generate":
+        yield (
+            f"{PROJECT}:keySource: expected generate, because the release's keys are taken over, found "
+            f"{values['keySource']}. Mend it: pulumi config rm {PROJECT}:keySource"
+        )
+    for key in sorted(found.must_stay & values.keys()):
+        own, release = values[key], found.values[key]
+        if isinstance(release, Secret):
+            if not isinstance(own, Secret) or own.reveal() != release.reveal():
+                yield (
+                    f"{PROJECT}:{key}: expected the release's own ({found.sources[key]}), found another one. Mend it: "
+                    f"pulumi config rm {PROJECT}:{key}"
+                )
+        elif str(own) != str(release):
+            yield (
+                f"{PROJECT}:{key}: expected the release's own, {release} ({found.sources[key]}), found {own}. Mend it: "
+                f"pulumi config rm {PROJECT}:{key}"
+            )
+
+
+def loss_refusals(
+    release: InstalledRelease, rendered: Sequence[Mapping[str, Any]], is_kept: IsKept, database_host: str
+) -> Iterator[str]:
+    """What Helm would delete with data in it. rendered: the chart's objects with the stack's values."""
+    staying = {object_key(item) for item in rendered}
+    for item in release.objects:
+        lost = _loss(item, database_host)
+        if lost is None or object_key(item) in staying or _without_namespace(item, staying) or is_kept(item):
+            continue
+        kind, name = str(item["kind"]), item["metadata"]["name"]
+        yield (
+            f"{kind} {name}: expected it in the release as the stack makes it, found that Helm would delete it, and "
+            f"with it {lost}. Mend it: kubectl --namespace {release.namespace} annotate {kind.lower()} {name} {_KEEP}, "
+            "and it stays, outside the release"
+        )
+
+
+def _loss(item: Mapping[str, Any], database_host: str) -> str | None:
+    kind, name = item.get("kind"), str(item["metadata"]["name"])
+    if kind == "PersistentVolumeClaim":
+        return "its data"
+    if kind == "StatefulSet":
+        policy = (item.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}
+        if policy.get("whenDeleted") == "Delete":
+            return "the data of its volumes"
+    if kind in ("StatefulSet", "Deployment", "Service") and name == database_host.partition(".")[0]:
+        return "the metadata database"
+    return None
+
+
+def _without_namespace(item: Mapping[str, Any], staying: set[tuple[str, str, str, str]]) -> bool:
+    """Some templates of the chart name the namespace and others do not."""
+    kind, _, name, version = object_key(item)
+    return any((kind, name, version) == (other[0], other[2], other[3]) for other in staying)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    """Of 3.2.2 or 3.2.2-rc1; () where it cannot be read."""
+    parts = version.partition("-")[0].split(".")
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()

@@ -1,0 +1,121 @@
+"""A state in which a stack has a release and its namespace already, as if an update had made them.
+
+Pure, on the JSON of `pulumi stack export`. Not `pulumi import`: that reads the release's values into the state, where a
+plain release may have keys and passwords in clear.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from automation.adoption.installed import RELEASE, InstalledRelease
+from automation.results import Step
+from automation.stack_state import NAMESPACE
+from automation.stack_state import RELEASE as RELEASE_TYPE
+
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+"""Mark a secret in a state; the engine encrypts its `plaintext` (pulumi: sdk/go/common/resource/sig/sig.go)."""
+_HARMLESS: Final = frozenset({"create", "update", "same", "read"})
+
+
+def with_release(
+    deployment: Mapping[str, Any],
+    registered: Sequence[Mapping[str, Any]],
+    release: InstalledRelease,
+    provider_id: str,
+) -> dict[str, Any]:
+    """The deployment of an empty stack with namespace, release, and what these hang on.
+
+    registered: what the program registers (`update.registered`). provider_id: a new UUID, as the engine would give.
+    Raises ValueError where the program registers no release or no namespace.
+    """
+    by_urn = {item["urn"]: item for item in registered}
+    adopted = {_only(registered, NAMESPACE): _namespace(release), _only(registered, RELEASE_TYPE): _release(release)}
+    needed: dict[str, dict[str, Any]] = {}
+    for urn in adopted:
+        for item in _with_ancestors(by_urn, urn):
+            provider = _provider_urn(item)
+            if provider in by_urn:
+                for of_provider in _with_ancestors(by_urn, provider):
+                    needed.setdefault(of_provider["urn"], _resource(of_provider, by_urn, provider_id, adopted, release))
+            needed.setdefault(item["urn"], _resource(item, by_urn, provider_id, adopted, release))
+    return {**deployment, "resources": list(needed.values())}
+
+
+def faults(steps: Sequence[Step]) -> Iterator[str]:
+    """What a preview says that must not be said of a release that is taken over; nothing where all is well."""
+    for step in steps:
+        if step.operation not in _HARMLESS:
+            paths = sorted(path for path, kind in step.properties.items() if kind.endswith("replace"))
+            cause = f" ({', '.join(paths)})" if paths else ""
+            yield f"{step}{cause}"
+    for type_ in (NAMESPACE, RELEASE_TYPE):
+        if any(step.type == type_ and step.operation == "create" for step in steps):
+            yield f"create {type_.rpartition(':')[2]}, which is there"
+
+
+def _only(registered: Sequence[Mapping[str, Any]], type_: str) -> str:
+    found = [str(item["urn"]) for item in registered if item["type"] == type_]
+    if len(found) != 1:
+        raise ValueError(f"expected one {type_} in the program, found {len(found)}")
+    return found[0]
+
+
+def _with_ancestors(by_urn: Mapping[str, Mapping[str, Any]], urn: str) -> list[Mapping[str, Any]]:
+    """Parents first: the engine wants each resource after what it refers to."""
+    found, current = [], by_urn.get(urn)
+    while current is not None:
+        found.append(current)
+        current = by_urn.get(current["parent"])
+    return found[::-1]
+
+
+def _provider_urn(item: Mapping[str, Any]) -> str:
+    return str(item["provider"] or "").rpartition("::")[0]
+
+
+def _resource(
+    item: Mapping[str, Any],
+    by_urn: Mapping[str, Mapping[str, Any]],
+    provider_id: str,
+    adopted: Mapping[str, Mapping[str, Any]],
+    release: InstalledRelease,
+) -> dict[str, Any]:
+    urn, type_ = item["urn"], item["type"]
+    made: dict[str, Any] = {"urn": urn, "type": type_, "custom": item["custom"]}
+    if item["parent"] in by_urn:
+        made["parent"] = item["parent"]
+    if type_.startswith("pulumi:providers:"):
+        return {**made, "id": provider_id, "inputs": item["inputs"], "outputs": item["inputs"]}
+    if urn not in adopted:
+        return made
+    inputs = adopted[urn]
+    id_ = release.namespace if type_ == NAMESPACE else f"{release.namespace}/{RELEASE}"
+    # The provider compares with what it keeps under `__inputs`: of a release as a secret, and it panics without.
+    kept: Any = inputs if type_ == NAMESPACE else {_SIGNATURE: _SECRET, "plaintext": json.dumps(inputs)}
+    outputs = {**inputs, "__inputs": kept, "__initialApiVersion": inputs.get("apiVersion")}
+    return {
+        **made,
+        "id": id_,
+        "inputs": inputs,
+        "outputs": {key: value for key, value in outputs.items() if value is not None},
+        "provider": f"{_provider_urn(item)}::{provider_id}",
+    }
+
+
+def _namespace(release: InstalledRelease) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": release.namespace}}
+
+
+def _release(release: InstalledRelease) -> dict[str, Any]:
+    """Without its values: the first update gives it the stack's own."""
+    return {
+        "name": RELEASE,
+        "namespace": release.namespace,
+        "chart": release.chart,
+        "version": release.chart_version,
+        "values": {},
+    }
