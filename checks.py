@@ -165,8 +165,10 @@ def certificate_arn(text: str) -> str:
 
 
 def database_name(text: str) -> str:
-    """A PostgreSQL identifier that needs no quoting, at most 63 bytes."""
-    return _matching(text, r"[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name: at most 63 of a-z, 0-9 and _")
+    """Name of a database or role that exists: at most 63 bytes (PostgreSQL: NAMEDATALEN)."""
+    return _matching(
+        text, r"[A-Za-z0-9_][A-Za-z0-9_.@$-]{0,62}", "a PostgreSQL name: at most 63 letters, digits and _ . @ $ -"
+    )
 
 
 def secret_line(text: str) -> str:

@@ -72,6 +72,11 @@ class Environments:
         return f"Environments({str(self._project_dir)!r}, {self.backend!r})"
 
     @property
+    def project_dir(self) -> Path:
+        """Of the program."""
+        return self._project_dir
+
+    @property
     def backend(self) -> str:
         """URL of the state."""
         return self._place.backend or backend_url(self._project_dir, self._place.environ)

@@ -35,7 +35,7 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (checks.image_registry, ["registry.test", "registry.test:5000", "registry.test/mirror/all", "localhost:5000"]),
     (checks.cidr, ["10.0.0.0/8", "128.0.0.0/1", "10.1.2.3/32", "fd00::/8", "::1/128"]),
     (checks.host, ["db", "db.example.internal", "10.0.0.1", "fd00::1", "a-1.b"]),
-    (checks.database_name, ["airflow", "_x", "a1_b", "a" * 63]),
+    (checks.database_name, ["airflow", "_x", "a1_b", "a" * 63, "Air-flow", "team@server", "1a"]),
     (checks.secret_line, ["p", " p ", "'\"$%\\", "Schlüssel", "\u2028"]),
     (checks.dns_name, ["airflow.example.com", "a.b", "0.a-1.c"]),
     (checks.eks_cluster, ["prod", "Prod_1-a", "0", "a" * 100]),
@@ -60,7 +60,7 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (checks.image_registry, ["", "https://r", "r/", "r//a", "/r", "r/A", "-r", "r:port", "r\n"]),
     (checks.cidr, ["", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.0/33", "db.test", "10.0.0.0/-1", "10.0.0.0/8 "]),
     (checks.host, ["", "db:5432", "-db", "db.", "a..b", "a b", "https://db", "a\n", "a" * 64, "a_b"]),
-    (checks.database_name, ["", "1a", "Air", "a-b", "a" * 64, "a\n", 'a"b']),
+    (checks.database_name, ["", "-a", "a b", "a" * 64, "a\n", 'a"b', "a'b", "a/b"]),
     (checks.secret_line, ["a\nb", "a\r", "\x00", "\x1f", "\x7f"]),
     (
         checks.dns_name,

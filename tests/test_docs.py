@@ -184,7 +184,7 @@ def test_the_embedding_example_registers_a_platform(
 
 @pytest.mark.parametrize(("document", "text"), _every("yaml"))
 def test_helm_values_in_examples_are_accepted(document: Path, text: str) -> None:
-    given = yaml.safe_load(text)["config"]["airflow:helmValues"]
+    given = yaml.safe_load(text)["config"].get("airflow:helmValues", {})
     assert [*problems(given, chart_values(), chart_schema()), *schema_problems(given)] == []
 
 

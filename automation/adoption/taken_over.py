@@ -7,6 +7,7 @@ say the same.
 from __future__ import annotations
 
 import configparser
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -159,7 +160,7 @@ def _behind_pooler(finding: _Finding, pool: str) -> tuple[str, int, str] | None:
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     try:
         parser.read_string(text)
-        entry = dict(word.split("=", 1) for word in parser["databases"][pool].split())
+        entry = dict(word.split("=", 1) for word in shlex.split(parser["databases"][pool]))
         return entry["host"], int(entry.get("port", 5432)), entry.get("dbname", pool)
     except (configparser.Error, KeyError, ValueError):
         finding.problems.append(

@@ -17,6 +17,7 @@ from automation.cluster_objects import OWNED_KINDS, ClusterObjects, Found, objec
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from automation.recorder import Recorder
 from components.metadata import LABELS
+from components.release_record import encode
 from tests import samples
 
 NAMESPACE = "airflow"
@@ -49,7 +50,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_DELETE = handle_any  # noqa: N815 - names that http.server asks for
+        do_GET = do_DELETE = do_PUT = handle_any  # noqa: N815 - names that http.server asks for
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -156,6 +157,44 @@ def test_object_is_deleted_only_while_it_is_the_same_one(server: Server) -> None
     assert method == "DELETE"
     assert body["preconditions"] == {"uid": "u-1"}
     assert body["propagationPolicy"] == "Background"
+
+
+MANIFEST = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "airflow-redis"}, "spec": {"a": 1}}
+PATH = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/airflow-redis"
+
+
+def test_refusal_of_kubernetes_is_asked_for_by_a_dry_run(server: Server) -> None:
+    server.put(PATH, {"message": "spec: Forbidden: updates to statefulset spec"}, status=422)
+    assert objects().refusal(MANIFEST) == "spec: Forbidden: updates to statefulset spec"
+    server.put(PATH, MANIFEST)
+    assert objects().refusal(MANIFEST) == ""
+    assert {(method, "dryRun=All" in path) for method, path, _, _ in server.asked} == {("PUT", True)}
+    server.put(PATH, {"message": "sentinel"}, status=403)
+    with pytest.raises(ClusterRequestFailed, match="cannot PUT"):
+        objects().refusal(MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "kept"),
+    [
+        ({}, False),
+        (None, False),
+        ({"helm.sh/resource-policy": "keep"}, True),
+        ({"helm.sh/resource-policy": "x"}, False),
+    ],
+)
+def test_object_that_helm_must_keep(server: Server, annotations: dict[str, str] | None, kept: bool) -> None:
+    server.put(PATH, {"metadata": metadata("airflow-redis", annotations=annotations)})
+    assert objects().is_kept(MANIFEST) is kept
+    assert objects().is_kept({**MANIFEST, "metadata": {"name": "gone"}}) is False
+
+
+def test_records_of_a_release_are_decoded(server: Server) -> None:
+    content = {"version": 2, "manifest": "x"}
+    items = [{"metadata": metadata("r"), "data": {"release": encode(content)}}]
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets", {"items": items})
+    assert objects().records("airflow") == (content,)
+    assert "owner%3Dhelm%2Cname%3Dairflow" in server.asked[0][1]
 
 
 def test_refusal_says_what_was_asked_and_no_more(server: Server) -> None:

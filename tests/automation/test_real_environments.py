@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret
+from automation.adoption.stack_values import file_values, write_to_file
 from automation.cluster_objects import FailedJob, Found, ReleaseRecord
-from automation.engine import Engine
+from automation.engine import Engine, find_engine
 from automation.errors import (
     AutomationError,
     Interrupted,
@@ -33,9 +34,12 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.events import Event
+from automation.folder import Folder
 from automation.kube import Pod, Workload
 from automation.recovery import Doing
 from automation.stream import Running
+from automation.update import Operation
+from automation.workspace import Place, open_stack
 from config_reader import SECRET_KEYS
 from tests import samples
 
@@ -496,3 +500,42 @@ def test_passphrase_can_be_a_file(project: Path, tmp_path: Path) -> None:
         env(Passphrase(Secret("another"))).up()
     with pytest.raises(AutomationError, match="cannot be read"):
         env(PassphraseFile(tmp_path / "nothing")).up()
+
+
+def test_config_is_completed_as_a_person_would_with_pulumi(project: Path, tmp_path: Path) -> None:
+    """In the committed file, secrets encrypted; what stands there stays, and the engine reads what was written."""
+    path = project / "Pulumi.file.yaml"
+    path.write_text(
+        "# a comment\nconfig:\n  airflow:kubeContext: kind-airflow\n  airflow:adminPassword: plain-in-dev\n"
+    )
+    place = Place(
+        project_dir=project,
+        folder=Folder(project, tmp_path / "work-of-files"),
+        backend=(tmp_path / "state-of-files").as_uri(),
+        provider=Passphrase(Secret(PASSPHRASE)),
+        environ=os.environ,
+    )
+    (tmp_path / "state-of-files").mkdir()
+    engine = find_engine(project, lambda line: None)
+    on = Operation(open_stack(place, "file", engine), engine)
+    assert file_values(on, project)["adminPassword"].reveal() == "plain-in-dev"
+    added = {
+        "fernetKey": SENTINELS["fernetKey"],
+        "gitSshPrivateKey": SENTINELS["gitSshPrivateKey"],
+        "databasePort": 5433,
+        "pgbouncerEnabled": True,
+        "gitKnownHosts": "a ssh-ed25519 AAAA\nb ssh-ed25519 BBBB\n",
+        "databaseHost": "db.test",
+    }
+    write_to_file(on, project, added)
+    text = path.read_text()
+    assert "# a comment" in text
+    assert "sentinel" not in text
+    assert "PRIVATE KEY" not in text
+    on = Operation(open_stack(place, "file", engine), engine)
+    found = file_values(on, project)
+    assert {key: found[key].reveal() for key in added if isinstance(added[key], Secret)} == {
+        key: value.reveal() for key, value in added.items() if isinstance(value, Secret)
+    }
+    plain = {key: str(found[key]).lower() for key in added if not isinstance(added[key], Secret)}
+    assert plain == {key: str(added[key]).lower() for key in plain}

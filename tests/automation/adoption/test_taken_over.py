@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from automation.adoption.taken_over import Found, taken_over
 from components.database import SslMode, metadata_uri
+from components.pgbouncer import METADATA_POOL, render_ini
 from components.secret import Secret
 from config_reader import SECRET_KEYS
 from tests.automation.adoption.releases import (
@@ -110,6 +111,18 @@ airflow-metadata = host=real.test dbname=meta port=5434 pool_size=10
 auth_file = /etc/pgbouncer/users.txt
 ignore_startup_parameters = extra_float_digits
 """
+
+
+def test_pool_of_this_program_is_read_too() -> None:
+    """Its values are quoted."""
+    text = render_ini(
+        host="real.test", port=5434, name="meta", pool_size=5, max_client_connections=9, ssl_mode=SslMode.REQUIRE
+    )
+    uri = f"postgresql://u:pw-of-test@airflow-pgbouncer:6543/{METADATA_POOL}"
+    env = [*(item for item in VARIABLES if item["name"] != DATABASE), {"name": DATABASE, "value": uri}]
+    release = installed([workload("scheduler", env=env), *objects()[1:], pooler()])
+    found = taken_over(release, lambda name: {"pgbouncer.ini": text} if name == "pool" else read(name)).values
+    assert (found["databaseHost"], found["databasePort"], found["databaseName"]) == ("real.test", 5434, "meta")
 
 
 def pooler() -> dict[str, Any]:
