@@ -176,6 +176,9 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
     match verb:
         case "preview":
             parser.add_argument("--save-plan", type=Path, metavar="FILE", help="save the plan, for up --plan")
+            parser.add_argument(
+                "--refresh", action="store_true", help="against what is really there; the state stays as it is"
+            )
             parser.add_argument("--expect-no-changes", action="store_true", help="fail where there are some")
         case "up":
             parser.add_argument("--plan", type=Path, metavar="FILE", help="do what the saved plan says, or fail")

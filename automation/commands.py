@@ -36,7 +36,7 @@ def up(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
 def preview(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
     """Says what `up` would do. Raises ChangesFound where none were expected."""
     with _opened(args, console, project_dir) as environment:
-        found = environment.preview(on_event=console.event, save_plan=args.save_plan)
+        found = environment.preview(on_event=console.event, save_plan=args.save_plan, refresh=args.refresh)
     if args.json:
         console.json(found.to_json())
     else:

@@ -127,12 +127,15 @@ class Environment:
         with self._checkout() as project_dir:
             return plan_checkout(project_dir, short_name(self.name), render=render, known_secrets=self._known_secrets())
 
-    def preview(self, *, on_event: OnEvent = ignore, save_plan: Path | None = None) -> Preview:
-        """What `up` would do. save_plan: file for the engine's plan, which `up` can be bound to."""
+    def preview(self, *, on_event: OnEvent = ignore, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+        """What `up` would do. save_plan: file for the engine's plan, which `up` can be bound to.
+
+        refresh: against what is really there, and not only against the state, which stays as it is.
+        """
         self.check()
         path = None if save_plan is None else str(save_plan.resolve())
         with self._operation("preview", on_event) as on:
-            outcome = update.preview(on, save_plan=path)
+            outcome = update.preview(on, save_plan=path, refresh=refresh)
         return Preview(stack=self.name, changes=outcome.changes, steps=outcome.steps, plan_file=path)
 
     def outputs(self) -> Outputs:

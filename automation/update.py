@@ -61,11 +61,11 @@ def up(on: Operation, *, plan: str | None = None) -> Outcome:
     return Outcome(_changes(done.summary.resource_changes), progress.steps)
 
 
-def preview(on: Operation, *, save_plan: str | None = None) -> Outcome:
-    """What `up` would do. save_plan: path for the engine's plan. Raises as `up` does."""
+def preview(on: Operation, *, save_plan: str | None = None, refresh: bool = False) -> Outcome:
+    """What `up` would do. save_plan: path for the engine's plan. refresh: see `Environment.preview`. Raises as `up`."""
     quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
     with _running(on, "preview") as progress:
-        done = on.stack.preview(on_event=progress, plan=save_plan, **quiet)
+        done = on.stack.preview(on_event=progress, plan=save_plan, refresh=refresh, **quiet)
     return Outcome(_changes(done.change_summary), progress.steps)
 
 

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import pytest
 
 from automation import __main__ as command_line
 from automation import dev
+from automation.adoption.plan import Adoption, AdoptionPlan
+from automation.adoption.taken_over import TakenOver
 from automation.cluster_objects import ReleaseRecord
 from automation.console import Console
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
@@ -24,7 +26,7 @@ from automation.status import ClusterStatus, Status
 from automation.verification import Check, Verification
 from automation.verification import Status as CheckStatus
 
-VERBS = ("preview", "up", "roll", "verify", "status", "recover", "outputs", "history", "refresh", "destroy")
+VERBS = ("preview", "up", "roll", "verify", "status", "adopt", "recover", "outputs", "history", "refresh", "destroy")
 NONE, SOME = Changes({"same": 40}), Changes({"same": 40, "update": 1})
 STEP = Step(
     operation="update",
@@ -46,6 +48,11 @@ class FakeEnvironment:
     status_found: Status = field(default_factory=lambda: Status(stack="dev", exists=True, deployed=True))
     verification: Verification = field(
         default_factory=lambda: Verification((Check("all", CheckStatus.PASSED, "seen"),))
+    )
+    adoption_plan: AdoptionPlan = field(
+        default_factory=lambda: AdoptionPlan(
+            stack="dev", namespace="airflow", revision=3, chart_version="1.22.0", airflow_version="3.2.2"
+        )
     )
     interrupted: bool = False
     error: Exception | None = None
@@ -101,6 +108,14 @@ class FakeEnvironment:
     def status(self) -> Status:
         self._answer("status", {})
         return self.status_found
+
+    def adoption(self, **options: Any) -> AdoptionPlan:
+        self._answer("adoption", options)
+        return self.adoption_plan
+
+    def adopt(self, **options: Any) -> Adoption:
+        update = self._answer("adopt", options)
+        return Adoption(plan=self.adoption_plan, update=update, status=self.status_found)
 
     def recovery(self, decisions: Decisions) -> RecoveryPlan:
         self._answer("recovery", {"decisions": decisions})
@@ -210,6 +225,32 @@ def test_preview_that_may_not_find_changes_fails_where_it_does(
     assert json.loads(found.out[found.out.index("{") :])["changes"]["any"] is True, "still the one document"
 
 
+def test_adoption_is_shown_before_it_is_done(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = TakenOver(key="fernetKey", source="Secret team-fernet", value="[secret]", must_stay=True)
+    env.adoption_plan = replace(env.adoption_plan, taken=(taken,), notes=("take a backup",))
+    assert command_line.main(["adopt", "prod", "--dry-run"]) == 0
+    found = capsys.readouterr().out
+    assert "revision 3, chart 1.22.0, Airflow 3.2.2" in found
+    assert "Secret team-fernet" in found
+    assert "take a backup" in found
+    assert env.asked["verb"] == "adoption"
+    env.changes = SOME
+    assert command_line.main(["adopt", "prod", "--timeout", "7", "--detailed-exitcode"]) == 2
+    assert env.asked["verb"] == "adopt"
+    assert env.asked["timeout_seconds"] == 7
+
+
+def test_refused_adoption_is_exit_code_1_with_every_reason(
+    env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.adoption_plan = replace(env.adoption_plan, refusals=("first. Mend it: a", "second. Mend it: b"))
+    assert command_line.main(["adopt", "prod", "--dry-run", "--json"]) == 1
+    found = capsys.readouterr()
+    assert "2 reasons" in found.err
+    assert "  second. Mend it: b" in found.err
+    assert json.loads(found.out)["possible"] is False
+
+
 def test_unhealthy_stack_and_failed_check_are_exit_code_1(
     env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,7 +270,11 @@ def test_unhealthy_stack_and_failed_check_are_exit_code_1(
     ("arguments", "asked"),
     [
         (["up", "prod", "--plan", "plan.json"], {"verb": "up", "plan": Path("plan.json")}),
-        (["preview", "prod", "--save-plan", "plan.json"], {"verb": "preview", "save_plan": Path("plan.json")}),
+        (
+            ["preview", "prod", "--save-plan", "plan.json"],
+            {"verb": "preview", "save_plan": Path("plan.json"), "refresh": False},
+        ),
+        (["preview", "prod", "--refresh"], {"verb": "preview", "save_plan": None, "refresh": True}),
         (["roll", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
         (["roll_image", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
         (["refresh", "prod", "--new-cluster"], {"verb": "refresh", "new_cluster": True}),

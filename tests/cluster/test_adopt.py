@@ -150,7 +150,8 @@ def test_release_is_taken_over(release: PlainRelease, environments: Environments
     assert release.keys() == keys
     assert release.airflow().run_state(*run) == "success", "its history is there"
     shown = release.run("scheduler", *command, "get", plain_release.CONNECTION, "--output", "json")
-    assert json.loads(shown)[0]["password"] == plain_release.CONNECTION_PASSWORD
+    table = next(line for line in shown.splitlines() if line.startswith("[{"))  # after what Airflow logs
+    assert json.loads(table)[0]["password"] == plain_release.CONNECTION_PASSWORD
     assert not env.preview().changes.any
     verification = env.verify()
     assert verification.ok, verification.to_json()

@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 import yaml
 
-import versions
 from tests.samples import ROOT
 from tests.workflows.conftest import SCRIPTS, load
 
@@ -350,10 +349,7 @@ def test_no_change_of_what_a_stack_is_made_of_goes_by_without_a_deployment() -> 
 def test_drift_is_looked_for_every_night_and_expects_none() -> None:
     assert [entry["cron"].split()[2:] for entry in triggers("drift")["schedule"]] == [["*", "*", "*"]]
     (step,) = [step for step in jobs("drift")["drift"]["steps"] if "automation" in str(step.get("run"))]
-    assert step["run"] == '.venv/bin/python -m automation preview "$STACK" --expect-no-changes'
-    # pulumi: pkg/cmd/pulumi/env_test.go; every engine since 3.208 knows it.
-    assert step["env"]["PULUMI_OPTION_REFRESH"] == "true"
-    assert tuple(map(int, versions.PULUMI_CLI_MINIMUM.split("."))) >= (3, 208)
+    assert step["run"] == '.venv/bin/python -m automation preview "$STACK" --refresh --expect-no-changes'
 
 
 def test_image_is_built_when_what_it_is_made_of_changes() -> None:
