@@ -12,6 +12,14 @@ from automation.adoption.installed import InstalledRelease
 from automation.errors import ClusterRequestFailed
 
 NAMESPACE: Final = "airflow"
+VALUES: Final[Mapping[str, Any]] = {
+    "kubeContext": "kind-airflow",
+    "protect": False,
+    "databaseCidrs": ["10.0.0.0/24"],
+    "taskLogsAccessMode": "ReadWriteOnce",
+    "dagsRepository": "https://git.test/dags.git",
+}
+"""Config that no release says."""
 FERNET_KEY: Final = "c2VudGluZWwtZmVybmV0LWtleS1vZi0zMi1ieXRlcyE="
 SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
     "team-fernet": {"fernet-key": FERNET_KEY},

@@ -28,17 +28,9 @@ from automation.stack_state import NAMESPACE, RELEASE
 from automation.status import ClusterStatus
 from automation.update import Outcome
 from tests import samples
-from tests.automation.adoption.releases import FERNET_KEY, FakeCluster, objects, record
+from tests.automation.adoption.releases import FERNET_KEY, VALUES, FakeCluster, objects, record
 from tests.automation.adoption.test_adopted_state import registered
 from tests.automation.fakes import FakeObjects, FakeTime, resource_state
-
-VALUES: Mapping[str, Any] = {
-    "kubeContext": "kind-airflow",
-    "protect": False,
-    "databaseCidrs": ["10.0.0.0/24"],
-    "taskLogsAccessMode": "ReadWriteOnce",
-    "dagsRepository": "https://git.test/dags.git",
-}
 
 
 class FakeEngine:

@@ -21,19 +21,12 @@ from tests import samples
 from tests.automation.adoption.releases import (
     FERNET_KEY,
     SECRETS,
+    VALUES,
     FakeCluster,
     objects,
     record,
     workload,
 )
-
-VALUES: Mapping[str, Any] = {
-    "kubeContext": "kind-airflow",
-    "protect": False,
-    "databaseCidrs": ["10.0.0.0/24"],
-    "taskLogsAccessMode": "ReadWriteOnce",
-    "dagsRepository": "https://git.test/dags.git",
-}
 
 
 def planned(manifests: list[dict[str, Any]] | None = None, *, no_objects: str = "") -> Plan:
