@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -26,6 +26,7 @@ SOURCES: Final = (
 )
 """The current release's place, and where it goes when a newer one is out."""
 _DOWNLOAD_TIMEOUT_SECONDS = 60
+_MODE: Final = 0o644  # a temporary file is its maker's alone
 
 
 class ChartError(pulumi.RunError):
@@ -42,12 +43,8 @@ def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | 
     kept = project / ".charts" / ARCHIVE
     if given:
         _keep(_verified(_read(Path(given).expanduser())), kept)
-    elif not _is_pinned(kept):
-        cached = user_cache() / ARCHIVE
-        if not _is_pinned(cached):
-            _keep(_verified(_downloaded(SOURCES, download or _fetch)), cached)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(cached, kept)
+    elif _pinned(kept) is None:
+        _keep(_cached(download or _fetch), kept)
     return f"./{kept.relative_to(project)}"
 
 
@@ -57,8 +54,20 @@ def user_cache() -> Path:
     return Path(root).expanduser() / "airflow-on-kubernetes"
 
 
-def _is_pinned(path: Path) -> bool:
-    return path.is_file() and _digest(path.read_bytes()) == versions.AIRFLOW_CHART_SHA256
+def _cached(download: Callable[[str], bytes]) -> bytes:
+    """The archive from the user's cache, into which it is downloaded where it is not there."""
+    cached = user_cache() / ARCHIVE
+    content = _pinned(cached)
+    if content is None:
+        content = _verified(_downloaded(SOURCES, download))
+        _keep(content, cached)
+    return content
+
+
+def _pinned(path: Path) -> bytes | None:
+    """Content of a file, where it is the pinned one."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content if _digest(content) == versions.AIRFLOW_CHART_SHA256 else None
 
 
 def _digest(content: bytes) -> str:
@@ -86,11 +95,17 @@ def _verified(content: bytes) -> bytes:
 
 
 def _keep(content: bytes, path: Path) -> None:
-    """Writes at once: another process never sees half a file."""
+    """Replaces a file as a whole: two first runs in one folder never read half of what the other one writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, _MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _downloaded(sources: Iterable[str], download: Callable[[str], bytes]) -> bytes:

@@ -17,6 +17,7 @@ from automation.errors import AutomationError, FileInvalid
 from automation.folder import short_name, write_file
 from automation.plan.model import FailureKind, Plan
 from automation.plan.process import new_key, plan_checkout
+from policy.context import DECIDED, DecisionsInvalid, decided_in
 
 if TYPE_CHECKING:
     from automation.console import Console
@@ -130,7 +131,12 @@ def _previewed(stack: str, path: Path, project_dir: Path) -> StackReport:
     from automation.change_report.engine_steps import preview_report
     from components.chart_archive import ARCHIVE
 
-    return preview_report(stack, read_events(path), chart=project_dir / ".charts" / ARCHIVE)
+    try:
+        decided = decided_in(project_dir, stack)
+    except DecisionsInvalid as error:
+        raise FileInvalid(str(error), f"edit {DECIDED.as_posix()}") from None
+    chart = project_dir / ".charts" / ARCHIVE
+    return preview_report(stack, read_events(path), chart=chart, decided=decided)
 
 
 def _is_broken(stack: StackReport) -> bool:

@@ -17,6 +17,7 @@ from automation.plan.masking import without_digests
 from automation.plan.model import FailureKind, Plan, PlannedResource, PolicyResult
 from automation.plan.rendering import object_key
 from automation.plan.text import placeholder_text
+from policy.model import Level
 
 _ORDER: Final = {kind: index for index, kind in enumerate(Kind)}
 _PROVIDER: Final = "pulumi:providers:"
@@ -48,7 +49,7 @@ def compare_plans(base: Plan, head: Plan) -> StackReport:
     no_objects = head.no_objects or base.no_objects
     rendered = base.objects is not None and head.objects is not None
     return completed(
-        replace(report, steps=steps, no_objects="" if rendered else no_objects),
+        replace(report, steps=steps, decided=head.decided, no_objects="" if rendered else no_objects),
         before,
         after,
         (base.objects or (), head.objects or ()) if rendered else None,
@@ -66,7 +67,7 @@ def completed(
     there: Iterable[PolicyResult] = (),
     shall_be: Iterable[PolicyResult] = (),
 ) -> StackReport:
-    """A report that has its steps, with all that follows from them. before, after: resources by URN.
+    """A report that has its steps and decisions, with all that follows. before, after: resources by URN.
 
     objects: manifests of the chart before and after, or None. there, shall_be: results of policies.
     """
@@ -81,7 +82,7 @@ def completed(
         unchanged=sum(not found.component for urn, found in after.items() if urn in before and urn not in touched),
         objects=None if objects is None else object_changes(*objects),
         rolls=rolls_between([*own[0], *rendered[0]], [*own[1], *rendered[1]]),
-        policies=_policy_changes(report.steps, before, after, tuple(there), tuple(shall_be)),
+        policies=_policy_changes(report, before, after, tuple(there), tuple(shall_be)),
     )
     return shown(replace(report, warnings=warnings_of(report, before, after)))
 
@@ -209,16 +210,26 @@ def object_changes(before: Manifests, after: Manifests) -> tuple[ObjectChange, .
 
 
 def _policy_changes(
-    steps: Iterable[Step],
+    report: StackReport,
     before: Mapping[str, PlannedResource],
     after: Mapping[str, PlannedResource],
     there: tuple[PolicyResult, ...],
     shall_be: tuple[PolicyResult, ...],
 ) -> tuple[PolicyChange, ...]:
-    asked = [(step.kind.value, before.get(step.urn) or after[step.urn]) for step in steps]
-    of_steps = policies.step_results(asked, before.values())
+    asked = [(step.kind.value, before.get(step.urn) or after[step.urn]) for step in report.steps]
+    undecided = set(policies.step_results(asked, before.values(), report.decided))
     known = set(there)
     return (
-        *(PolicyChange(result=result, new=True) for result in of_steps),
+        *(
+            _of_step(result, decided=result not in undecided)
+            for result in policies.step_results(asked, before.values())
+        ),
         *(PolicyChange(result=result, new=result not in known) for result in shall_be),
     )
+
+
+def _of_step(result: PolicyResult, *, decided: bool) -> PolicyChange:
+    """What is decided on is told all the same, and refuses nothing."""
+    if decided:
+        result = replace(result, level=Level.ADVISORY.value)
+    return PolicyChange(result=result, new=True, decided=decided)

@@ -68,12 +68,18 @@ class _EngineStep:
 
 
 def preview_report(
-    stack: str, events: Iterable[Event], *, secrets: Iterable[str] = (), chart: Path | None = None
+    stack: str,
+    events: Iterable[Event],
+    *,
+    secrets: Iterable[str] = (),
+    chart: Path | None = None,
+    decided: Iterable[str] = (),
 ) -> StackReport:
     """The report of a preview.
 
     secrets: values that nobody may see, such as the stack's secret config; what the engine masks is masked anyway.
     chart: the archive that the release is made of; without it its objects are not compared.
+    decided: names and URNs of resources that may be replaced or deleted (`policy.context.decided_in`).
     """
     masker = Masker(new_key())
     for secret in secrets:
@@ -94,6 +100,7 @@ def preview_report(
             source=Source.PREVIEW,
             head_failure=failure,
             steps=steps_of(found.values()),
+            decided=tuple(sorted(map(masker.text, decided))),
             no_objects=no_objects,
             messages=messages,
         ),

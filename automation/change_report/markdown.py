@@ -21,6 +21,7 @@ from automation.change_report.model import (
 )
 from automation.change_report.properties import diff_lines, yaml_lines
 from automation.plan.model import FailureKind
+from policy.context import DECIDED
 
 MARKER: Final = "<!-- airflow-change-report -->"
 """By which a workflow finds its comment again."""
@@ -108,7 +109,8 @@ def _told(stack: StackReport) -> list[str]:
             result = found.result
             severity = Severity.DANGER if result.level == _MANDATORY else Severity.WARNING
             rule = f"({code(result.rule)}, {code(result.level)})"
-            lines.append((severity, f"**policy**: {code(result.subject)}: {code(result.message)} {rule}"))
+            decided = f", as {code(DECIDED.as_posix())} decides" if found.decided else ""
+            lines.append((severity, f"**policy**: {code(result.subject)}: {code(result.message)}{decided} {rule}"))
     order = list(Severity)
     return [f"- {_ICONS[severity]} {text}" for severity, text in sorted(lines, key=lambda line: order.index(line[0]))]
 

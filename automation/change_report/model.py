@@ -42,6 +42,7 @@ class Category(StrEnum):
     ISOLATION = "isolation"
     CHART = "chart"
     PLACEHOLDERS = "placeholders"
+    POLICY = "policy"
 
 
 @unique
@@ -134,10 +135,14 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChange:
-    """A policy's result for what shall be. new: it is not so in what there is now."""
+    """A policy's result for what shall be.
+
+    new: it is not so in what there is now. decided: it is meant, as the list of decisions says; then it is advisory.
+    """
 
     result: PolicyResult
     new: bool
+    decided: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +153,7 @@ class StackReport:
     unchanged: number of resources that stay as they are. steps: ordered by kind, type and name.
     objects: of the chart, or None where they were not rendered; no_objects then says why.
     rolls: workloads whose pods are replaced, as far as is known. warnings: the gravest first.
+    decided: names and URNs of resources that may be replaced or deleted, because somebody decided so.
     placeholders, stand_ins: what was not known, and is stood in for, as clauses. messages: what the program logged.
     """
 
@@ -162,6 +168,7 @@ class StackReport:
     rolls: tuple[Roll, ...] = ()
     warnings: tuple[Alert, ...] = ()
     policies: tuple[PolicyChange, ...] = ()
+    decided: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any, Final
 from automation.change_report.model import Alert, Category, Kind, PropertyChange, Roll, Severity, StackReport, Step
 from automation.plan import policies
 from automation.plan.model import RELEASE_TYPE, PlannedResource
+from policy.context import DECIDED
 
 _KEYS: Final = "airflow:index:AirflowKeys"
 _INSTANCE: Final = "aws:rds/instance:Instance"
@@ -81,6 +82,7 @@ def warnings_of(
         *_isolation(report.steps),
         *_chart(report.steps),
         *_placeholders(report),
+        *_decisions(report),
     ]
     severities, categories = list(Severity), list(Category)
     return tuple(
@@ -322,3 +324,16 @@ def _placeholders(report: StackReport) -> Iterator[Alert]:
     if missing:
         text = "not in the stack's file, and stood in for; the update itself needs it: {}"
         yield _listed(text, missing, Severity.NOTE, Category.PLACEHOLDERS)
+
+
+def _decisions(report: StackReport) -> Iterator[Alert]:
+    """What was decided and is not needed: misspelt, or left over, and then it would let the next accident pass."""
+    if report.head_failure is not None:
+        return
+    happens = {name for step in _of(report.steps, Kind.DELETE, Kind.REPLACE) for name in (step.name, step.urn)}
+    unneeded = [name for name in report.decided if name not in happens]
+    if unneeded:
+        text = (
+            f"in {DECIDED.as_posix()}, and neither replaced nor deleted here; take out what is done or misspelt: {{}}"
+        )
+        yield _listed(text, unneeded, Severity.NOTE, Category.POLICY)

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 import outputs
 import versions
 from automation.errors import AutomationError
 from automation.plan.masking import Masker, masks
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key
+from automation.plan.yaml_text import as_yaml, quoted
 
 DESIRED_STATE: Final = "helmsman.yaml"
 VALUES: Final = "values.yaml"
@@ -63,9 +62,6 @@ _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _ENGINES: Final = "pulumi.com/"
 _MARKED: Final = "4dabf18193072939515e22adb298388d"
 """Key of a map that stands for an encrypted value (pulumi: sdk/go/common/resource/sig/sig.go)."""
-
-_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
-_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 
 
 class NotExportable(AutomationError):  # noqa: N818 - as its siblings in `errors`
@@ -383,7 +379,7 @@ def _image_text(source: Source, image: Mapping[str, Any]) -> str:
         name = "repository" if path in _REPOSITORY_KEYS else "tag"
         # Always quoted: a tag such as 3.10 or 1e5 is no number.
         first = path in (_REPOSITORY_KEYS[0], _TAG_KEYS[0])
-        value = f"&{name} {_quoted(_get(image, path))}" if first else f"*{name}"
+        value = f"&{name} {quoted(_get(image, path))}" if first else f"*{name}"
         lines.append(f"{'  ' * len(parents)}{last}: {value}")
     return "\n".join([*_header(source, comment), *lines]) + "\n"
 
@@ -479,43 +475,6 @@ def _drop(values: dict[str, Any], path: tuple[str, ...]) -> None:
         if values[path[0]]:
             return
     del values[path[0]]
-
-
-# YAML
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what YAML 1.1 and 1.2, PyYAML and Go's readers read as the same value."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    if "\n" in text:
-        style = "|"
-    elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
-        style = ""
-    else:
-        # PyYAML would leave 1e5 without quotes; Go reads a number there.
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style or None)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def as_yaml(document: Any) -> str:
-    """One document, ordered."""
-    text: str = yaml.dump(
-        document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, default_flow_style=False, width=float("inf")
-    )
-    return text
-
-
-def _quoted(text: str) -> str:
-    quoted: str = yaml.dump(text, Dumper=yaml.SafeDumper, default_style='"', width=float("inf"))
-    return quoted.strip()
 
 
 def _text(source: Source, comment: list[str], documents: list[Any]) -> str:

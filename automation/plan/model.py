@@ -81,7 +81,8 @@ class Plan:
 
     resources: ordered by URN. outputs: of the stack.
     objects: what Helm would install, as manifests; None where they are not rendered, and then no_objects says why.
-    policies: what they say of all of it.
+    policies: what they say of all of it. decided: names and URNs of what an update may replace or delete, because the
+    program's list of decisions says so.
     placeholders, stand_ins: what was not known, and is stood in for. messages: what the program logged.
     failure: why there is no plan; all else is then empty.
     """
@@ -92,6 +93,7 @@ class Plan:
     objects: tuple[Mapping[str, Any], ...] | None = None
     no_objects: str = ""
     policies: tuple[PolicyResult, ...] = ()
+    decided: tuple[str, ...] = ()
     placeholders: tuple[Placeholder, ...] = ()
     stand_ins: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
@@ -121,6 +123,7 @@ class Plan:
                 "resources": tuple(_resource(item) for item in given.get("resources", ())),
                 "objects": None if objects is None else tuple(objects),
                 "policies": tuple(PolicyResult(**_known(PolicyResult, item)) for item in given.get("policies", ())),
+                "decided": tuple(given.get("decided", ())),
                 "placeholders": tuple(
                     Placeholder(key=str(item["key"]), why=Why(item["why"])) for item in given.get("placeholders", ())
                 ),

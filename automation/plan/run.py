@@ -22,6 +22,7 @@ from automation.plan.rendering import RenderingError, rendered
 from automation.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
 from components.chart_archive import ARCHIVE, ChartError, chart_archive
 from config_reader import SettingsError
+from policy.context import DecisionsInvalid, decided_in
 
 _PROGRAM = "__main__.py"
 
@@ -55,11 +56,15 @@ def plan(project: Path, request: Request) -> Plan:
         return Plan(stack=request.stack, failure=Failure(kind=FailureKind.NO_STACK, text=text))
     try:
         config = stand_ins.plan_config(project, request.stack, request.secrets)
+        decided = decided_in(project, request.stack)
     except SettingsError as error:
         return Plan(stack=request.stack, failure=failure_of(error, project, masker))
+    except DecisionsInvalid as error:
+        return Plan(stack=request.stack, failure=Failure(kind=FailureKind.SETTINGS, text=str(error)))
     for secret in config.secrets:
         masker.learn(secret)
-    return _Run(project, request, config, masker).plan()
+    found = _Run(project, request, config, masker).plan()
+    return found if found.failure else replace(found, decided=tuple(sorted(map(masker.text, decided))))
 
 
 class _Run:
@@ -92,7 +97,7 @@ class _Run:
         if failure is not None:
             return Plan(stack=request.stack, messages=told, failure=failure_of(failure, self._project, self._masker))
         manifests, no_objects = self._manifests(recorder)
-        policies = plan_results(recorder.every(), manifests)
+        policies = plan_results(recorder.every(), manifests, (*self._config.secrets, *recorder.generated))
         stack = next(
             (found for urn, found in sorted(recorder.outputs.items()) if urn.endswith(f"-{request.stack}")), {}
         )

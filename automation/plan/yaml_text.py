@@ -1,25 +1,47 @@
-"""Values as YAML that people read, and that a line by line comparison fits: ordered, a text's lines as lines.
+"""Values as YAML that people read, that fits a line by line comparison, and that every reader takes for the same.
 
-Not by a YAML library: those put a text with white space at a line's end, as most ini files have, into one long line.
+For plans, reports and the files of an export. Ordered, a text's lines as lines, nothing wrapped; a text that any reader
+of YAML 1.1 or 1.2 could take for a number, a date or a truth is in quotes.
+
+Not by a YAML library: those put a text with white space at a line's end, as most ini files have, into one long line,
+and leave without quotes what only another version of YAML takes for a number.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-# What may stand without quotes (yaml.org/spec/1.2.2, "Plain Style"), and does not read as something else than text.
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_/.$(][^\n\r\t#\"\\]*")
+_UNPRINTABLE: Final = "\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff"
+"""What YAML leaves out of its streams, or may take for a line's end, as a class of a regular expression; without the
+control characters below the space."""
+_ESCAPED: Final = re.compile(f"[{_UNPRINTABLE}]")
+_PLAIN: Final = re.compile(rf"[A-Za-z0-9_/.$(][^\x00-\x1f#\"\\{_UNPRINTABLE}]*")
+"""What may stand without quotes (yaml.org/spec/1.2.2, "Plain Style"), but for `_OTHER`."""
 _OTHER: Final = re.compile(
-    r"(?:true|false|yes|no|on|off|y|n|null)|[-+.]?[0-9][0-9_.,:eExXa-fA-F+-]*|.*(?:: | #).*|.*[: ]", re.IGNORECASE
+    r"true|false|yes|no|on|off|y|n|null"
+    r"|[0-9.][0-9a-fox_.,:+-]*"  # numbers: of any base, with groups, with a base of sixty
+    r"|\.(?:inf|nan)"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*"  # dates and times
+    r"|.*(?:: | #).*|.*[: ]",
+    re.IGNORECASE,
 )
+"""What somebody would take for something else: more than yaml.org/type and YAML 1.2 name, so that none is forgotten."""
+_BLOCK: Final = re.compile(rf"[^\x00-\x08\x0b-\x1f{_UNPRINTABLE}]*")
+"""Texts that may stand as lines: a carriage return would be lost there."""
 
 
 def as_yaml(value: Any) -> str:
-    """A value of maps, lists and scalars."""
+    """A value of maps, lists and scalars: one document."""
     return "\n".join(_lines(value)) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A text on one line, in quotes."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _lines(value: Any) -> Iterator[str]:
@@ -57,16 +79,26 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 def _block(value: Any) -> list[str] | None:
     """A text of several lines as a block; None for anything else."""
-    if not isinstance(value, str) or "\n" not in value.rstrip("\n"):
+    if not isinstance(value, str) or "\n" not in value.rstrip("\n") or not _BLOCK.fullmatch(value):
         return None
     ends = len(value) - len(value.rstrip("\n"))
-    head = f"|{'2' if value.startswith((' ', chr(10))) else ''}{('-', '', '+')[min(ends, 2)]}"
+    # Where the first line begins with white space, readers cannot tell how far the block is indented.
+    indented = value.startswith((" ", "\t", "\n"))
+    head = f"|{'2' if indented else ''}{('-', '', '+')[min(ends, 2)]}"
     return [head, *(f"  {line}" if line else "" for line in value.rstrip("\n").split("\n")), *[""] * (ends - 1)]
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and not _OTHER.fullmatch(value):
-        return value
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and not _OTHER.fullmatch(value) else quoted(value)
     if isinstance(value, Mapping | list | tuple):
         return "{}" if isinstance(value, Mapping) else "[]"
-    return json.dumps(value, ensure_ascii=False)
+    return _float(value) if isinstance(value, float) else json.dumps(value)
+
+
+def _float(value: float) -> str:
+    """With a point in it: YAML 1.1 takes 1e+20 for a text."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
+    digits, e, exponent = repr(value).partition("e")
+    return f"{digits}{'' if '.' in digits else '.0'}{e}{exponent}"

@@ -123,7 +123,7 @@ RULES: Final = (
     Rule(
         id="stateful-kept",
         description="No update replaces or deletes a database, key, key Secret, volume, log bucket or namespace.",
-        remedy="Find out what replaces it, and undo that. If it is meant, say so by the resource's name.",
+        remedy="Find out what replaces it, and undo that. If it is meant, say so in policy/decided.txt.",
         source="docs/policy.md#what-is-decided-on-purpose",
         step=_kept,
     ),

@@ -142,23 +142,36 @@ def test_given_archive_that_cannot_be_read_is_one_clear_error(project: Path, tmp
         chart_archive(str(tmp_path / name), project, Downloads())
 
 
-def test_interrupted_write_leaves_no_half_archive(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: Path, _: Path) -> Path:
+@pytest.mark.parametrize("cached", [False, True])
+def test_interrupted_write_leaves_nothing(project: Path, cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if cached:
+        put(user_cache() / ARCHIVE)
+
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         chart_archive("", project, Downloads(CONTENT))
-    assert not (user_cache() / ARCHIVE).exists()
-    assert not (project / ".charts" / ARCHIVE).exists()
+    assert os.listdir(user_cache()) == ([ARCHIVE] if cached else [])
+    assert not (project / ".charts").exists() or os.listdir(project / ".charts") == []
 
 
-def test_interrupted_copy_leaves_no_half_archive(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_reads_the_archive_reads_one_content_to_its_end(project: Path) -> None:
+    """Two first runs in one folder: what the other one finds there may be replaced, but never while it is written."""
     put(user_cache() / ARCHIVE)
-    put(project / ".charts" / ARCHIVE, CONTENT[:5])
-    assert chart_archive("", project, Downloads()) == RELATIVE
+    kept = put(project / ".charts" / ARCHIVE, CONTENT[:5])
+    with kept.open("rb") as reader:
+        assert chart_archive("", project, Downloads()) == RELATIVE
+        assert reader.read() == CONTENT[:5]
     assert_kept(project)
-    assert sorted(os.listdir(project / ".charts")) == [ARCHIVE], "nothing else is left there"
+    assert os.listdir(project / ".charts") == [ARCHIVE], "nothing else is left there"
+
+
+def test_archive_may_be_read_by_others(project: Path) -> None:
+    chart_archive("", project, Downloads(CONTENT))
+    for path in (project / ".charts" / ARCHIVE, user_cache() / ARCHIVE):
+        assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_cache_follows_the_xdg_rule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

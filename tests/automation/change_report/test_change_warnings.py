@@ -10,7 +10,7 @@ import pytest
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import Category, Severity, StackReport
 from automation.plan.masking import Masker
-from automation.plan.model import RELEASE_TYPE, Placeholder, Plan, PlannedResource, Why
+from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
 
 PARENTS = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys$"
 SECRET = "kubernetes:core/v1:Secret"
@@ -301,3 +301,22 @@ def test_the_gravest_is_told_first() -> None:
     assert severities == sorted(severities, key=list(Severity).index)
     assert severities[0] is Severity.DANGER
     assert severities[-1] is Severity.NOTE
+
+
+# Decisions
+
+
+def test_a_decision_that_nothing_needs_is_told() -> None:
+    """It may be misspelt; and one that is left over would let the next accident pass."""
+    there = [resource(CLAIM, "data"), resource(CLAIM, "kept")]
+    found = report(there, there[1:], decided=("data", "kept", "dta"))
+    assert told(found, Category.POLICY, Severity.NOTE) == [
+        "in policy/decided.txt, and neither replaced nor deleted here; take out what is done or misspelt: kept, dta"
+    ]
+    assert told(report(there, [], decided=("data", there[1].urn)), Category.POLICY) == []
+
+
+def test_nothing_is_said_of_decisions_where_nobody_knows_the_steps() -> None:
+    failure = Failure(kind=FailureKind.PROGRAM, text="wrong")
+    found = report([resource(CLAIM, "data")], [], decided=("data",), failure=failure)
+    assert told(found, Category.POLICY) == []

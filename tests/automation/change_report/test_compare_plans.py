@@ -254,6 +254,41 @@ def test_policies_judge_the_steps_too() -> None:
     assert any(found.result.subject == "Instance database" and found.new for found in report.policies)
 
 
+@pytest.mark.parametrize("by", ["name", "urn"])
+def test_what_is_decided_is_told_as_decided_and_refuses_nothing(by: str) -> None:
+    there = (resource(INSTANCE, "database"), resource(INSTANCE, "other"))
+    decided = (getattr(there[0], by),)
+    report = compare_plans(plan(*there), plan(decided=decided))
+    assert {(found.result.subject, found.result.level, found.decided, found.new) for found in report.policies} == {
+        ("Instance database", "advisory", True, True),
+        ("Instance other", "mandatory", False, True),
+    }
+    assert report.decided == decided
+    lost = [str(warning) for warning in report.warnings if "lost" in str(warning)]
+    assert len(lost) == 2, "what is lost is told whether it is meant or not"
+
+
+def test_the_base_decides_nothing() -> None:
+    before = plan(resource(INSTANCE, "database"), decided=("database",))
+    (found,) = compare_plans(before, plan()).policies
+    assert (found.result.level, found.decided) == ("mandatory", False)
+
+
+def test_a_decision_is_of_one_resource_although_another_reads_like_it() -> None:
+    one, two = (
+        PlannedResource(urn=f"{urn(INSTANCE, 'database')}{end}", type=INSTANCE, name="database", component=False,
+                        inputs={})
+        for end in ("", "-of-another-parent")
+    )  # fmt: skip
+    (found,) = compare_plans(plan(one, two), plan(decided=(one.urn,))).policies
+    assert (found.result.level, found.decided) == ("mandatory", False)
+
+
+def test_decisions_survive_json() -> None:
+    head = plan(decided=("database",))
+    assert Plan.from_json(json.loads(json.dumps(head.to_json()))) == head
+
+
 def test_what_was_stood_in_for_is_told() -> None:
     after = plan(placeholders=(Placeholder(key="jwtSecret", why=Why.ENCRYPTED),), stand_ins=("the cluster",))
     report = compare_plans(plan(), after)

@@ -176,3 +176,16 @@ def test_policies_judge_the_engine_s_steps() -> None:
     report = preview_report("dev", PREVIEW)
     assert any(found.result.rule == "stateful-kept" and found.new for found in report.policies)
     assert any(warning.severity is Severity.DANGER for warning in report.warnings)
+
+
+def test_what_is_decided_is_told_as_decided() -> None:
+    report = preview_report("dev", PREVIEW, decided=["airflow-keys-jwt-secret"])
+    told = {found.result.subject: found for found in report.policies if found.result.rule == "stateful-kept"}
+    assert [(found.result.level, found.decided) for found in told.values()] == [("advisory", True)]
+    assert report.decided == ("airflow-keys-jwt-secret",)
+    assert not [found for found in report.warnings if found.category is Category.POLICY]
+
+
+def test_a_preview_that_failed_says_nothing_of_decisions() -> None:
+    diagnostic = {"severity": "error", "message": "no such cluster"}
+    assert preview_report("dev", [diagnostic], decided=["a"]).warnings == ()

@@ -38,6 +38,12 @@ def _prod(before: str, after: str) -> Callable[[Path], None]:
     return lambda folder: edit(folder / "Pulumi.prod.yaml", before, after)
 
 
+def _decided(folder: Path) -> None:
+    """Another JWT secret, and somebody says that it is meant."""
+    edit(folder / "Pulumi.prod.yaml", SECURE, OTHER_SECURE)
+    (folder / "policy" / "decided.txt").write_text("prod airflow-keys-jwt-secret\n")
+
+
 def _fork(folder: Path) -> None:
     """What comes from a fork may hold anything, and there are no secrets to plan it with."""
     edit(folder / "Pulumi.yaml", "default: 3.2.2\n    description: Tag", "default: 3.2.3\n    description: Tag")
@@ -55,6 +61,7 @@ CASES: Final[Mapping[str, tuple[str, Callable[[Path], None]]]] = {
     "chart-version": ("prod", another_chart),
     "replicas": ("prod", _prod("schedulerReplicas: 2", "schedulerReplicas: 3")),
     "key-rotation": ("prod", _prod(SECURE, OTHER_SECURE)),
+    "key-rotation-decided": ("prod", _decided),
     "database-class": (
         "prod",
         _prod("config:\n", "config:\n  airflow:databaseInstanceClass: db.m7g.xlarge\n"),
@@ -175,6 +182,16 @@ def test_key_rotation_says_what_it_costs_and_shows_no_key(base: Path, checkouts:
     assert [(change.path, change.before, change.after) for change in secret.changes] == [
         ("stringData.jwt-secret", "[secret]", "[secret, changed]")
     ]
+
+
+@needs_chart
+def test_a_key_rotation_that_is_decided_differs_in_the_decision_alone(base: Path, checkouts: Checkouts) -> None:
+    """So that what it costs is told all the same."""
+    accident, decided = (_report(case, base, checkouts) for case in ("key-rotation", "key-rotation-decided"))
+    assert decided.steps == accident.steps
+    assert decided.warnings == accident.warnings
+    assert [found.result.level for found in accident.policies if found.new] == ["mandatory"]
+    assert [(found.result.level, found.decided) for found in decided.policies if found.new] == [("advisory", True)]
 
 
 @needs_chart

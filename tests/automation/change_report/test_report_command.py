@@ -195,3 +195,28 @@ def test_a_file_that_is_no_preview_is_refused_without_quoting_it(content: str, t
     with pytest.raises(FileInvalid) as error:
         run(tmp_path, "--preview", f"dev={tmp_path / 'preview.json'}")
     assert "sentinel" not in str(error.value)
+
+
+# Decisions
+
+
+def test_a_preview_takes_the_decisions_of_its_program_and_its_stack(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    decided = tmp_path / "policy" / "decided.txt"
+    preview = f"dev={RECORDED / 'preview.json'}"
+    found = []
+    for stack in ("prod", "dev"):
+        decided.write_text(f"{stack} airflow-keys-jwt-secret\n")
+        code, output = run(tmp_path, "--preview", preview, "--markdown", "-", "--json", str(tmp_path / "report.json"))
+        assert code == 0
+        assert ("decides" in output) is (stack == "dev")
+        document = json.loads((tmp_path / "report.json").read_text())
+        found.append({item["result"]["level"] for item in document["stacks"][0]["policies"] if item["new"]})
+    assert found == [{"mandatory"}, {"advisory"}]
+
+
+def test_a_list_of_decisions_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "decided.txt").write_text("airflow-keys-jwt-secret\n")
+    with pytest.raises(FileInvalid, match=r"policy/decided\.txt:1: expected a stack"):
+        run(tmp_path, "--preview", f"dev={RECORDED / 'preview.json'}")

@@ -237,6 +237,15 @@ def test_the_gravest_is_told_first_whoever_says_it() -> None:
     ]
 
 
+def test_what_is_decided_is_told_with_where_it_was_decided() -> None:
+    result = PolicyResult(rule="stateful-kept", level="advisory", subject="Secret a", message="would be replaced")
+    stack = StackReport(stack="prod", policies=(PolicyChange(result=result, new=True, decided=True),))
+    assert (
+        "- ⚠️ **policy**: `Secret a`: `would be replaced`, as `policy/decided.txt` decides "
+        "(`stateful-kept`, `advisory`)\n"
+    ) in markdown(report(stack))
+
+
 # JSON
 
 

@@ -16,8 +16,6 @@ from typing import Any, Final
 import pytest
 import yaml
 from google.protobuf import json_format
-from hypothesis import given
-from hypothesis import strategies as st
 
 from automation.__main__ import parse
 from automation.console import Console
@@ -333,34 +331,6 @@ def test_a_plan_that_failed_says_why() -> None:
     failed = Plan(stack="dev", failure=Failure(kind=FailureKind.SETTINGS, text="airflow:size: expected small"))
     with pytest.raises(NotExportable, match="airflow:size: expected small"):
         export.from_plan(failed)
-
-
-# YAML
-
-
-def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4))
-
-
-@given(nested(nested(st.one_of(st.none(), st.booleans(), st.integers(), st.text()))))
-def test_values_are_read_as_they_were_written(value: Any) -> None:
-    assert yaml.safe_load(export.as_yaml(value)) == value
-
-
-@needs_chart
-@pytest.mark.parametrize(
-    "text", ["1e5", "0o17", "1_000", "y", "NO", "~", "2026-01-01", ".inf", "0x1F", "1:20", "=", ""]
-)
-def test_helm_reads_a_text_as_a_text(text: str, tmp_path: Path) -> None:
-    chart = tmp_path / "chart"
-    (chart / "templates").mkdir(parents=True)
-    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: a\nversion: 1.0.0\n")
-    (chart / "templates" / "a.yaml").write_text("kind: {{ .Values.a | toJson }}\n")
-    (tmp_path / "values.yaml").write_text(export.as_yaml({"a": text}))
-    assert rendering.HELM is not None
-    words = [rendering.HELM, "template", "x", str(chart), "-f", str(tmp_path / "values.yaml")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert f"kind: {json.dumps(text)}" in done.stdout
 
 
 # The folder and the verb

@@ -117,6 +117,16 @@ def test_wrong_config_is_a_result_that_names_every_key(checkouts: Checkouts) -> 
     assert "airflow:unheardOf" in failure.text
 
 
+def test_a_list_of_decisions_that_says_nothing_is_a_result(checkouts: Checkouts) -> None:
+    def wrong(folder: Path) -> None:
+        (folder / "policy" / "decided.txt").write_text("airflow-keys-jwt-secret\n")
+
+    failure = checkouts.plan(checkouts.make("wrong-decisions", wrong), "dev", render=False).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.SETTINGS
+    assert failure.text.startswith("policy/decided.txt:1: expected a stack")
+
+
 # Secrets
 
 

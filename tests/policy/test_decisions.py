@@ -1,0 +1,47 @@
+"""The list of what somebody decided on: of one stack, by name or URN, and none of it by accident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policy.context import DECIDED, DecisionsInvalid, decided_in
+from tests.samples import ROOT
+
+URN = "urn:pulumi:prod::airflow::airflow:index:AirflowKeys$kubernetes:core/v1:Secret::airflow-keys-jwt-secret"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / DECIDED).parent.mkdir()
+    return tmp_path
+
+
+def listed(project: Path, text: str) -> None:
+    (project / DECIDED).write_text(text)
+
+
+def test_decisions_are_of_one_stack(project: Path) -> None:
+    listed(project, f"# why\n\nprod one\n  prod\t{URN}  # of June\nstaging two\n#prod three\n")
+    assert decided_in(project, "prod") == {"one", URN}
+    assert decided_in(project, "staging") == {"two"}
+    assert decided_in(project, "pro") == frozenset()
+
+
+@pytest.mark.parametrize("line", ["airflow-keys-jwt-secret", "prod one two", "prod, one, two"])
+def test_a_line_that_says_nothing_is_refused_with_its_place(line: str, project: Path) -> None:
+    listed(project, f"# a\nprod one\n{line}\n")
+    for stack in ("prod", "dev"):
+        with pytest.raises(DecisionsInvalid, match=r"^policy/decided\.txt:3: expected a stack and the name or the URN"):
+            decided_in(project, stack)
+
+
+def test_without_a_list_nothing_is_decided(tmp_path: Path) -> None:
+    assert decided_in(tmp_path, "prod") == frozenset()
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_committed_list_is_one(stack: str) -> None:
+    assert (ROOT / DECIDED).is_file()
+    decided_in(ROOT, stack)
