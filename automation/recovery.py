@@ -231,7 +231,7 @@ def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackS
 
     A generated name is nobody else's. The namespace has the name that the config says: it must have been made while
     the interrupted update ran. Where its lock is gone, the state says when that was: it is written before and after
-    each step, and to make a namespace takes no time.
+    each step, and to make a namespace takes no time. A time that cannot be read says nothing.
     """
     if not found.is_own:
         return False
@@ -239,8 +239,10 @@ def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackS
         return True
     created = seconds_of(found.created)
     if locks:
-        return created >= min(lock.started for lock in locks) - _SKEW_SECONDS
-    return abs(created - seconds_of(state.written)) <= _SKEW_SECONDS
+        started = min(lock.started for lock in locks)
+        return bool(started) and created >= started - _SKEW_SECONDS
+    written = seconds_of(state.written)
+    return bool(written) and abs(created - written) <= _SKEW_SECONDS
 
 
 def _is_newer(current_id: str, pending: Pending, found: Found, objects: Objects) -> bool:

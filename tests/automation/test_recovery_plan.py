@@ -178,6 +178,8 @@ def test_all_questions_are_asked_at_once() -> None:
         ("2026-01-01T00:00:03Z", (), "2026-01-01T00:00:04.123456789Z", True),  # the lock was removed already
         ("2026-01-01T00:00:03Z", (), "2026-01-01T01:00:00Z", False),
         ("2026-01-01T00:00:03Z", (), "", False),  # nobody knows when that was
+        ("2026-01-01T00:00:03Z", (lock(since="unreadable"),), "", False),
+        ("unreadable", (), "", False),
     ],
 )
 def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(
