@@ -1,10 +1,11 @@
 """Objects of a stack's namespace as the cluster has them: what of an interrupted update is there, and Helm's records.
 
-Of a Secret nothing is read but its metadata, except for Helm's records of a release that is taken over.
+Of a Secret nothing is read but its metadata, except where a release is taken over: its records, and its keys.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -153,6 +154,11 @@ class ClusterObjects:
         query = {"labelSelector": f"owner=helm,name={name}", "fieldSelector": "type=helm.sh/release.v1"}
         answer = self._request("GET", path, query=query)
         return tuple(decode(item["data"]["release"]) for item in (answer or {}).get("items") or ())
+
+    def secret(self, name: str) -> Mapping[str, str]:
+        """A Secret's data, decoded; {} where there is none."""
+        answer = self._request("GET", object_path("v1", "Secret", self._namespace, name)) or {}
+        return {key: base64.b64decode(value).decode() for key, value in (answer.get("data") or {}).items()}
 
     def is_kept(self, manifest: Mapping[str, Any]) -> bool:
         """An object in the cluster says that Helm must not delete it."""

@@ -680,9 +680,9 @@ class Environment:
 
     def _prepared(self, on: update.Operation) -> Prepared:
         """Raises AdoptionRefused, SettingsInvalid, and what the cluster and the engine raise."""
-        from automation.adoption.cluster import AdoptionCluster
         from automation.adoption.prepare import prepare
         from automation.adoption.stack_values import file_values
+        from automation.cluster_objects import ClusterObjects
         from automation.workspace import looks_like
 
         name, place = short_name(self.name), self._place
@@ -701,7 +701,7 @@ class Environment:
         else:
             values = file_values(on, place.project_dir)
         config = self.config().reached(self.work_dir)
-        cluster = AdoptionCluster(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        cluster = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
         return prepare(
             name,
             values,

@@ -116,8 +116,8 @@ class Environments:
         it over; keep the settings, secrets included, for every later `open`. Raises AdoptionRefused, SettingsInvalid,
         ClusterUnreachable, ClusterRequestFailed.
         """
-        from automation.adoption.cluster import AdoptionCluster
         from automation.adoption.prepare import settings_of_release
+        from automation.cluster_objects import ClusterObjects
         from automation.environment_settings import as_config
         from automation.stack_config import StackConfig
 
@@ -125,7 +125,7 @@ class Environments:
         defaults = read_yaml(self._project_dir / "Pulumi.yaml").get("config") or {}
         texts.setdefault(f"{PROJECT}:namespace", defaults["namespace"]["default"])
         config = StackConfig.of(texts).reached(self._place.folder.work(name))
-        cluster = AdoptionCluster(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+        cluster = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
         return settings_of_release(short_name(name), values, cluster, self._project_dir, config.namespace)
 
     @property

@@ -140,14 +140,19 @@ def settle(deployment: Mapping[str, Any], adopted: Mapping[str, str]) -> dict[st
 def _made(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
     """A resource as the provider would have recorded it: there, but not known to be ready.
 
-    The next refresh reads the rest of its outputs. Should it never come, nothing differs from the program's inputs (the
-    provider keeps those under `__inputs`), and an update still waits until it is ready, because of the error.
+    The next refresh reads the rest of its outputs. Should it never come, nothing differs from the program's inputs, and
+    an update still waits until it is ready, because of the error.
     """
     inputs = resource.get("inputs") or {}
     if not str(resource["type"]).startswith("kubernetes:"):
         return {**resource, "id": id_}
-    outputs = {**inputs, "__inputs": inputs, "__initialApiVersion": inputs.get("apiVersion")}
-    return {**resource, "id": id_, "outputs": outputs, "initErrors": ["its creation was interrupted"]}
+    made = {**resource, "id": id_, "outputs": kubernetes_outputs(inputs)}
+    return {**made, "initErrors": ["its creation was interrupted"]}
+
+
+def kubernetes_outputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an object nothing more is known of: the provider compares a program's inputs with what is in `__inputs`."""
+    return {**inputs, "__inputs": inputs, "__initialApiVersion": inputs.get("apiVersion")}
 
 
 def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:

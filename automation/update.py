@@ -25,12 +25,8 @@ from automation.redaction import Redactor
 from automation.results import Changes, Step
 
 _REMIND_SECONDS: Final = 5.0
-_QUIET: Final[dict[str, Any]] = {
-    "color": "never",
-    "suppress_outputs": True,
-    "suppress_progress": True,
-    "show_secrets": False,
-}
+_QUIET_PREVIEW: Final[dict[str, Any]] = {"color": "never", "suppress_outputs": True, "suppress_progress": True}
+_QUIET: Final[dict[str, Any]] = {**_QUIET_PREVIEW, "show_secrets": False}
 
 
 @dataclass(frozen=True)
@@ -63,9 +59,8 @@ def up(on: Operation, *, plan: str | None = None) -> Outcome:
 
 def preview(on: Operation, *, save_plan: str | None = None, refresh: bool = False) -> Outcome:
     """What `up` would do. save_plan: path for the engine's plan. refresh: see `Environment.preview`. Raises as `up`."""
-    quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
     with _running(on, "preview") as progress:
-        done = on.stack.preview(on_event=progress, plan=save_plan, refresh=refresh, **quiet)
+        done = on.stack.preview(on_event=progress, plan=save_plan, refresh=refresh, **_QUIET_PREVIEW)
     return Outcome(_changes(done.change_summary), progress.steps)
 
 
@@ -89,9 +84,8 @@ def registered(on: Operation) -> tuple[Mapping[str, Any], ...]:
                 "inputs": dict(state.inputs or {}),
             }
 
-    quiet = {name: value for name, value in _QUIET.items() if name != "show_secrets"}
     with _running(on, "preview") as progress:
-        on.stack.preview(on_event=keep, **quiet)
+        on.stack.preview(on_event=keep, **_QUIET_PREVIEW)
     return tuple(found.values())
 
 

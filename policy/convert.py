@@ -21,8 +21,9 @@ _UNKNOWN_TEXTS: Final = {
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
 }
 _MASK: Final = "[secret]"
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+"""Key and value in a map that stands for a secret (pulumi: sdk/go/common/resource/sig/sig.go)."""
 
 _TASK_POD: Final = "pod_template_file.yaml"
 """Key of the chart's ConfigMap with the pod in which KubernetesExecutor runs a task."""
@@ -34,7 +35,7 @@ def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
     refusals: what a container raises for such a value when it is asked for it, as CrossGuard's do.
     """
     if isinstance(value, Mapping):
-        if value.get(_SIGNATURE) == _SECRET:
+        if value.get(SIGNATURE) == SECRET:
             return known(value["value"], refusals) if "value" in value else UNKNOWN
         return {str(key): _item(value, key, refusals) for key in value}
     if isinstance(value, str):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from automation.adoption.taken_over import Found, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
 from automation.environment_settings import EnvironmentSettings
-from automation.errors import AdoptionRefused, ClusterRequestFailed
+from automation.errors import AdoptionRefused
 from automation.plan.masking import Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key, plan_checkout
@@ -38,7 +39,7 @@ class Cluster(Protocol):
         """The content of every revision of a release."""
 
     def secret(self, name: str) -> Mapping[str, str]:
-        """A Secret's data, decoded."""
+        """A Secret's data, decoded; {} where there is none."""
 
     def is_kept(self, manifest: Mapping[str, Any]) -> bool:
         """An object in the cluster says that Helm must not delete it."""
@@ -75,31 +76,30 @@ def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelea
 
 def find_config(release: InstalledRelease, cluster: Cluster) -> Found:
     """The config that the release says. Raises ClusterRequestFailed."""
-    known: dict[str, Mapping[str, str]] = {}
-
-    def read(name: str) -> Mapping[str, str]:
-        if name not in known:
-            try:
-                known[name] = cluster.secret(name)
-            except ClusterRequestFailed as error:
-                if "404" not in error.what:
-                    raise
-                known[name] = {}
-        return known[name]
-
-    return taken_over(release, read)
+    return taken_over(release, functools.cache(cluster.secret))
 
 
 def completed(values: Mapping[str, Any], found: Found) -> dict[str, Any]:
     """What the release decides and the config does not say, by key."""
     added = {key: value for key, value in found.values.items() if key not in values}
-    # A digest wins over a tag, and an address goes with its user: half of either would be of neither.
+    # A digest wins over a tag, and a folder and a key are of one repository: half of either would be of neither.
     if "imageTag" in values or "imageRepository" in values:
         added.pop("imageDigest", None)
     if "dagsRepository" in values:
         for key in ("dagsRef", "dagsSubPath", "gitSshPrivateKey", "gitKnownHosts", "dagsUsername", "dagsToken"):
             added.pop(key, None)
     return added
+
+
+def _config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
+    """What the release does not say and has to, and what the config says otherwise."""
+    yield from found.problems
+    yield from config_refusals(values, found)
+    if "dagsRepository" not in {**found.values, **values}:
+        yield (
+            "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
+            "would say it, found none. Mend it: pulumi config set airflow:dagsRepository URL"
+        )
 
 
 def settings_of_release(
@@ -111,7 +111,7 @@ def settings_of_release(
     release does not say and with all that the values say otherwise; SettingsInvalid.
     """
     found = find_config(find_release(stack, namespace, cluster), cluster)
-    refusals = (*found.problems, *config_refusals(values, found))
+    refusals = tuple(_config_refusals(values, found))
     if refusals:
         raise AdoptionRefused(stack, refusals)
     return EnvironmentSettings.of(stack, {**values, **completed(values, found)}, project_dir)
@@ -138,18 +138,11 @@ def prepare(
         chart_version=release.chart_version,
         airflow_version=release.airflow_version,
     )
-    refusals = [*release_refusals(release), *found.problems, *config_refusals(values, found)]
+    refusals = (*release_refusals(release), *_config_refusals(values, found))
     added = completed(values, found)
     plan = replace(plan, taken=tuple(found.shown(key) for key in sorted(added)))
     if refusals:
-        return Prepared(plan=replace(plan, refusals=tuple(refusals)), release=release, settings=None, added=added)
-    if "dagsRepository" not in {**values, **added}:
-        text = (
-            "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
-            "would say it, found none. Mend it: pulumi config set airflow:dagsRepository URL"
-        )
-        refusals.append(text)
-        return Prepared(plan=replace(plan, refusals=tuple(refusals)), release=release, settings=None, added=added)
+        return Prepared(plan=replace(plan, refusals=refusals), release=release, settings=None, added=added)
     settings = EnvironmentSettings.of(stack, {**values, **added}, project_dir)
     key = new_key()
     secrets = {name: secret.reveal() for name, secret in settings.secrets.items()}
@@ -157,15 +150,11 @@ def prepare(
         head = plan_checkout(folder, stack, key=key, known_secrets=secrets)
     masker = _masker(key, release, secrets.values())
     report = compare_plans(_as_plan(stack, head, release, masker), head)
-    refusals += _cluster_refusals(release, head, cluster, masker, settings)
-    refusals += _plan_refusals(stack, report)
+    # Where there is no plan, there are no objects either, and that says no more.
+    refusals = _plan_refusals(stack, report) or _cluster_refusals(release, head, cluster, masker, settings)
+    told = tuple(notes(release, settings, head.objects or ()))
     return Prepared(
-        plan=replace(
-            plan,
-            report=report,
-            notes=tuple(notes(release, settings, head.objects or ())),
-            refusals=tuple(refusals),
-        ),
+        plan=replace(plan, report=report, notes=told, refusals=refusals),
         release=release,
         settings=settings if not refusals else None,
         added=added,
@@ -174,12 +163,12 @@ def prepare(
 
 def _cluster_refusals(
     release: InstalledRelease, head: Plan, cluster: Cluster, masker: Masker, settings: EnvironmentSettings
-) -> list[str]:
+) -> tuple[str, ...]:
     if head.objects is None:
-        return [
+        return (
             f"the chart's objects cannot be told, and so not what would be lost: {head.no_objects}. Mend it: install "
-            "helm (https://helm.sh/docs/intro/install), and see airflow:chartPath"
-        ]
+            "helm (https://helm.sh/docs/intro/install), and see airflow:chartPath",
+        )
     host = str(settings.values.get("databaseHost") or "")
     refusals = list(loss_refusals(release, head.objects, cluster.is_kept, host))
     there = {(item["kind"], item["metadata"]["name"]) for item in release.objects}
@@ -194,15 +183,15 @@ def _cluster_refusals(
                     f"{text[:_LONGEST]}. Mend it: set airflow:helmValues so that it stays as it is, or delete it (a "
                     "StatefulSet with kubectl delete --cascade=orphan) when that loses nothing"
                 )
-    return refusals
+    return tuple(refusals)
 
 
-def _plan_refusals(stack: str, report: StackReport) -> list[str]:
-    failures = [failure for failure in (report.head_failure, report.base_failure) if failure is not None]
-    return [f"stack {stack} cannot be planned: {failure.text}" for failure in failures]
+def _plan_refusals(stack: str, report: StackReport) -> tuple[str, ...]:
+    failure = report.head_failure  # the release itself is no plan, and cannot fail as one
+    return () if failure is None else (f"stack {stack} cannot be planned: {failure.text}",)
 
 
-def _masker(key: bytes, release: InstalledRelease, secrets: Any) -> Masker:
+def _masker(key: bytes, release: InstalledRelease, secrets: Iterable[str]) -> Masker:
     masker = Masker(key)
     for secret in (*secrets, *secrets_in(release.given), *secrets_in(release.objects)):
         masker.learn(secret)

@@ -83,10 +83,10 @@ def loss_refusals(
     release: InstalledRelease, rendered: Sequence[Mapping[str, Any]], is_kept: IsKept, database_host: str
 ) -> Iterator[str]:
     """What Helm would delete with data in it. rendered: the chart's objects with the stack's values."""
-    staying = {object_key(item) for item in rendered}
+    staying = {_in_the_namespace(item) for item in rendered}
     for item in release.objects:
         lost = _loss(item, database_host)
-        if lost is None or object_key(item) in staying or _without_namespace(item, staying) or is_kept(item):
+        if lost is None or _in_the_namespace(item) in staying or is_kept(item):
             continue
         kind, name = str(item["kind"]), item["metadata"]["name"]
         yield (
@@ -109,10 +109,10 @@ def _loss(item: Mapping[str, Any], database_host: str) -> str | None:
     return None
 
 
-def _without_namespace(item: Mapping[str, Any], staying: set[tuple[str, str, str, str]]) -> bool:
-    """Some templates of the chart name the namespace and others do not."""
+def _in_the_namespace(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    """By which an object is the same: some templates of the chart name the namespace, and others do not."""
     kind, _, name, version = object_key(item)
-    return any((kind, name, version) == (other[0], other[2], other[3]) for other in staying)
+    return kind, name, version
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -12,12 +12,10 @@ from typing import Any, Final
 
 from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.results import Step
-from automation.stack_state import NAMESPACE
+from automation.stack_state import NAMESPACE, kubernetes_outputs
 from automation.stack_state import RELEASE as RELEASE_TYPE
+from policy.convert import SECRET, SIGNATURE
 
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
-"""Mark a secret in a state; the engine encrypts its `plaintext` (pulumi: sdk/go/common/resource/sig/sig.go)."""
 _HARMLESS: Final = frozenset({"create", "update", "same", "read"})
 
 
@@ -34,15 +32,13 @@ def with_release(
     """
     by_urn = {item["urn"]: item for item in registered}
     adopted = {_only(registered, NAMESPACE): _namespace(release), _only(registered, RELEASE_TYPE): _release(release)}
-    needed: dict[str, dict[str, Any]] = {}
+    needed: dict[str, Mapping[str, Any]] = {}
     for urn in adopted:
         for item in _with_ancestors(by_urn, urn):
-            provider = _provider_urn(item)
-            if provider in by_urn:
-                for of_provider in _with_ancestors(by_urn, provider):
-                    needed.setdefault(of_provider["urn"], _resource(of_provider, by_urn, provider_id, adopted, release))
-            needed.setdefault(item["urn"], _resource(item, by_urn, provider_id, adopted, release))
-    return {**deployment, "resources": list(needed.values())}
+            for found in (*_with_ancestors(by_urn, _provider_urn(item)), item):
+                needed.setdefault(found["urn"], found)
+    resources = [_resource(item, by_urn, provider_id, adopted, release) for item in needed.values()]
+    return {**deployment, "resources": resources}
 
 
 def faults(steps: Sequence[Step]) -> Iterator[str]:
@@ -94,14 +90,13 @@ def _resource(
         return made
     inputs = adopted[urn]
     id_ = release.namespace if type_ == NAMESPACE else f"{release.namespace}/{RELEASE}"
-    # The provider compares with what it keeps under `__inputs`: of a release as a secret, and it panics without.
-    kept: Any = inputs if type_ == NAMESPACE else {_SIGNATURE: _SECRET, "plaintext": json.dumps(inputs)}
-    outputs = {**inputs, "__inputs": kept, "__initialApiVersion": inputs.get("apiVersion")}
+    # Of a release the provider keeps its inputs as a secret, and panics without; the engine encrypts the plain text.
+    secret = {SIGNATURE: SECRET, "plaintext": json.dumps(inputs)}
     return {
         **made,
         "id": id_,
         "inputs": inputs,
-        "outputs": {key: value for key, value in outputs.items() if value is not None},
+        "outputs": kubernetes_outputs(inputs) if type_ == NAMESPACE else {**inputs, "__inputs": secret},
         "provider": f"{_provider_urn(item)}::{provider_id}",
     }
 

@@ -165,7 +165,7 @@ def _behind_pooler(finding: _Finding, pool: str) -> tuple[str, int, str] | None:
     except (configparser.Error, KeyError, ValueError):
         finding.problems.append(
             f"airflow:databaseHost: expected a pool {pool} in pgbouncer.ini of {_POOLER}, found none that can be read. "
-            "Mend it: set airflow:databaseHost, airflow:databasePort and airflow:databaseName to what is behind it"
+            f"Mend it: let it have a line `{pool} = host=HOST port=PORT dbname=NAME`"
         )
         return None
 

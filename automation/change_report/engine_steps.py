@@ -22,6 +22,7 @@ from automation.plan.masking import CHANGED, SHOWN, Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, PlannedResource
 from automation.plan.process import new_key
 from automation.plan.rendering import RenderingError, rendered
+from policy.convert import SECRET, SIGNATURE
 
 UNKNOWN: Final = "[known after the update]"
 
@@ -31,8 +32,6 @@ _UNKNOWN_TEXTS: Final = re.compile(
     "|6a19a0b0-7e62-4c92-b797-7f8e31da9cc2|030794c1-ac77-496b-92df-f27374a8bd58|e48ece36-62e2-4504-bad9-02848725956a"
     "|dd056dcd-154b-4c76-9bd3-c8f88648b5ff"
 )
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"
 
 _KINDS: Final[Mapping[str, Kind]] = {
     # What the engine calls its steps (pkg/resource/deploy/step.go); a replacement takes several.
@@ -322,7 +321,7 @@ def _inputs(type_: str, inputs: Mapping[str, Any], masker: Masker) -> dict[str, 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
+        if value.get(SIGNATURE) == SECRET:
             return SHOWN
         return {str(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -22,6 +22,7 @@ from automation.plan.masking import Masker, masks
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key
 from automation.plan.yaml_text import as_yaml, quoted
+from policy.convert import SIGNATURE
 
 DESIRED_STATE: Final = "helmsman.yaml"
 VALUES: Final = "values.yaml"
@@ -60,8 +61,6 @@ _JOB_FILES: Final = {"database-migration": MIGRATION, "admin-user": ADMIN_USER}
 """Files of the Jobs, by their label `component`."""
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _ENGINES: Final = "pulumi.com/"
-_MARKED: Final = "4dabf18193072939515e22adb298388d"
-"""Key of a map that stands for an encrypted value (pulumi: sdk/go/common/resource/sig/sig.go)."""
 
 
 class NotExportable(AutomationError):  # noqa: N818 - as its siblings in `errors`
@@ -257,7 +256,7 @@ def _secret(name: str, inputs: Mapping[str, Any]) -> NamedSecret:
     keys: set[str] = set()
     for field in ("data", "stringData"):
         data = inputs.get(field)
-        if isinstance(data, Mapping) and _MARKED not in data:
+        if isinstance(data, Mapping) and SIGNATURE not in data:
             keys |= set(data)
     metadata = inputs.get("metadata") or {}
     return NamedSecret(
@@ -271,7 +270,7 @@ def _secret_path(value: Any) -> str | None:
 
     def find(value: Any, path: str) -> str | None:
         if isinstance(value, Mapping):
-            if _MARKED in value:
+            if SIGNATURE in value:
                 return path
             found = (find(item, f"{path}.{key}" if path else str(key)) for key, item in value.items())
         elif isinstance(value, list | tuple):

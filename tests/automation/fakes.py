@@ -20,6 +20,7 @@ from automation.errors import ClusterRequestFailed
 from automation.kube import ExecResult, Pod, Workload
 from automation.wait import Clock
 from components.metadata import LABELS
+from components.secret import Secret
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
@@ -44,6 +45,38 @@ OUTPUTS: dict[str, Any] = {
     "isolation": "wanted",
     "load_examples": False,
 }
+
+
+SETTINGS: dict[str, Any] = {
+    "kubeContext": "kind-airflow",
+    "protect": False,
+    "database": "container",
+    "taskLogsAccessMode": "ReadWriteOnce",
+    "adminPassword": Secret("sentinel-admin-password"),
+}
+"""Config of a stack on a laptop, by short key."""
+
+
+class FakeEngine:
+    """An engine that is never started. told: how often it was told to stop."""
+
+    running = interrupted = False
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def another(self) -> FakeEngine:
+        return FakeEngine()
+
+    def cancel(self) -> None:
+        self.told += 1
+
+
+@dataclass
+class FakeStack:
+    """A stack that was opened."""
+
+    name: str
 
 
 class FakeTime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -187,6 +188,13 @@ def test_object_that_helm_must_keep(server: Server, annotations: dict[str, str] 
     server.put(PATH, {"metadata": metadata("airflow-redis", annotations=annotations)})
     assert objects().is_kept(MANIFEST) is kept
     assert objects().is_kept({**MANIFEST, "metadata": {"name": "gone"}}) is False
+
+
+def test_secret_is_decoded_and_one_that_is_not_there_is_empty(server: Server) -> None:
+    data = {"fernet-key": base64.b64encode(b"sentinel").decode()}
+    server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/team", {"metadata": metadata("team"), "data": data})
+    assert objects().secret("team") == {"fernet-key": "sentinel"}
+    assert objects().secret("gone") == {}
 
 
 def test_records_of_a_release_are_decoded(server: Server) -> None:

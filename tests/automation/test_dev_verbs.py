@@ -8,7 +8,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from automation.update import Outcome
 from automation.verification import Check, Status, Verification
 from components.aws_error import AwsError
 from tests import samples
-from tests.automation.fakes import OUTPUTS
+from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
 
 PROJECT = """\
 name: airflow
@@ -45,21 +44,6 @@ config:
   protect: {type: boolean, default: true}
 """
 STACK = "config:\n  airflow:kubeContext: kind-airflow\n  airflow:protect: false\n"
-
-
-@dataclass
-class FakeStack:
-    name: str
-
-
-class FakeEngine:
-    running = interrupted = False
-
-    def another(self) -> FakeEngine:
-        return self
-
-    def cancel(self) -> None:
-        pass
 
 
 class Bench:

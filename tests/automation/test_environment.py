@@ -43,15 +43,18 @@ from automation.results import Changes, Step
 from automation.status import ClusterStatus, UnhealthyPod
 from automation.update import Outcome
 from tests import samples
-from tests.automation.fakes import OUTPUTS, FakeObjects, FakeTime, found_object, pending_create, resource_state
+from tests.automation.fakes import (
+    OUTPUTS,
+    SETTINGS,
+    FakeEngine,
+    FakeObjects,
+    FakeStack,
+    FakeTime,
+    found_object,
+    pending_create,
+    resource_state,
+)
 
-SETTINGS = {
-    "kubeContext": "kind-airflow",
-    "protect": False,
-    "database": "container",
-    "taskLogsAccessMode": "ReadWriteOnce",
-    "adminPassword": Secret("sentinel-admin-password"),
-}
 PROTECTED = {
     "protect": True,
     "database": "external",
@@ -61,24 +64,6 @@ PROTECTED = {
 }
 STEP = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
 SECRET_TYPE = "kubernetes:core/v1:Secret"
-
-
-class FakeEngine:
-    running = interrupted = False
-
-    def __init__(self) -> None:
-        self.told = 0
-
-    def another(self) -> FakeEngine:
-        return FakeEngine()
-
-    def cancel(self) -> None:
-        self.told += 1
-
-
-@dataclass
-class FakeStack:
-    name: str
 
 
 @dataclass

@@ -29,6 +29,7 @@ from automation.folder import Folder, short_name, write_file, write_new_file
 from automation.workspace import Place, open_stack
 from components.secret import Secret
 from tests import samples
+from tests.automation.fakes import SETTINGS
 
 PROJECT = """\
 name: airflow
@@ -266,13 +267,6 @@ def test_file_that_is_there_is_not_made_again(tmp_path: Path) -> None:
 
 # A stack whose config is given as a value
 
-SETTINGS = {
-    "kubeContext": "kind-airflow",
-    "protect": False,
-    "database": "container",
-    "taskLogsAccessMode": "ReadWriteOnce",
-    "adminPassword": Secret("sentinel-admin-password"),
-}
 KMS = KeyService("awskms://alias/airflow?region=eu-central-1")
 
 

@@ -19,7 +19,6 @@ from automation import (
     environments,
     update,
 )
-from automation.adoption import cluster as cluster_module
 from automation.adoption import prepare as prepare_module
 from automation.errors import AdoptionRefused, UpdateFailed
 from automation.plan.model import Plan
@@ -30,22 +29,7 @@ from automation.update import Outcome
 from tests import samples
 from tests.automation.adoption.releases import FERNET_KEY, VALUES, FakeCluster, objects, record
 from tests.automation.adoption.test_adopted_state import registered
-from tests.automation.fakes import FakeObjects, FakeTime, resource_state
-
-
-class FakeEngine:
-    running = interrupted = False
-
-    def another(self) -> FakeEngine:
-        return self
-
-    def cancel(self) -> None:
-        pass
-
-
-@dataclass
-class FakeStack:
-    name: str
+from tests.automation.fakes import FakeEngine, FakeStack, FakeTime, resource_state
 
 
 @dataclass
@@ -96,9 +80,8 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(environment, "read_locks", lambda *args: ())
     monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid-1")
     monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: None)
-    monkeypatch.setattr("automation.cluster_objects.ClusterObjects", lambda *args, **options: FakeObjects())
+    monkeypatch.setattr("automation.cluster_objects.ClusterObjects", lambda *args, **options: rig.cluster)
     monkeypatch.setattr("automation.status.cluster_status", lambda *args: ClusterStatus())
-    monkeypatch.setattr(cluster_module, "AdoptionCluster", lambda *args, **options: rig.cluster)
     monkeypatch.setattr(
         prepare_module, "plan_checkout", lambda folder, stack, **options: Plan(stack=stack, objects=tuple(objects()))
     )

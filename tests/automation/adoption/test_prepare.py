@@ -14,7 +14,7 @@ from automation.adoption import prepare as prepare_module
 from automation.adoption.prepare import Prepared, prepare, settings_of_release
 from automation.environment_settings import EnvironmentSettings
 from automation.errors import AdoptionRefused, SettingsInvalid
-from automation.plan.model import Plan, PlannedResource
+from automation.plan.model import Failure, FailureKind, Plan, PlannedResource
 from automation.stack_state import NAMESPACE, RELEASE
 from components.secret import Secret
 from tests import samples
@@ -125,6 +125,8 @@ def test_repository_of_the_dags_is_not_guessed(program: dict[str, Any]) -> None:
     values = {key: value for key, value in VALUES.items() if key != "dagsRepository"}
     (text,) = prepared(FakeCluster(), values).plan.refusals
     assert text.startswith("airflow:dagsRepository: expected the repository of the DAGs")
+    with pytest.raises(AdoptionRefused, match="airflow:dagsRepository: expected the repository of the DAGs"):
+        settings_of_release("team", values, FakeCluster(), samples.ROOT, "airflow")
 
 
 def test_own_repository_is_not_mixed_with_the_releases() -> None:
@@ -165,6 +167,12 @@ def test_without_rendered_objects_nobody_can_say_what_is_lost(program: dict[str,
     program["plan"] = planned(no_objects="the command helm is not on PATH")
     (text,) = prepared(FakeCluster()).plan.refusals
     assert "the command helm is not on PATH" in text
+
+
+def test_program_that_fails_is_the_reason_and_not_what_follows_from_it(program: dict[str, Any]) -> None:
+    program["plan"] = Plan(stack="team", failure=Failure(kind=FailureKind.PROGRAM, text="it broke"))
+    (text,) = prepared(FakeCluster()).plan.refusals
+    assert text == "stack team cannot be planned: it broke"
 
 
 def test_notes_tell_of_volumes_versions_and_the_namespace(program: dict[str, Any]) -> None:
