@@ -36,9 +36,7 @@ def measure(runs: int) -> Results:
 
     with tempfile.TemporaryDirectory() as folder:
         stacks = _stacks(Path(folder), max(COUNTS))
-        before = resident_bytes(os.getpid())
         _previews(stacks)
-        note(_OWN, (resident_bytes(os.getpid()) - before) / _MIB / len(stacks))
         plain = _plain(stacks[0])
         for _ in range(runs):
             note(_PLAIN, seconds(plain))
@@ -49,12 +47,12 @@ def measure(runs: int) -> Results:
                 note(_time(count), whole / count)
                 if peak is not None:
                     note(_memory(count), peak)
+                    note(_own(count), resident_bytes(os.getpid()) / _MIB)
     return results(found)
 
 
 _PLAIN: Final = "plain `pulumi preview`"
 _LIBRARY: Final = "`automation.preview`"
-_OWN: Final = "memory of the library's own process, each further stack"
 
 
 def _time(count: int) -> str:
@@ -65,6 +63,10 @@ def _memory(count: int) -> str:
     return f"previews of {count}, peak memory of all engines"
 
 
+def _own(count: int) -> str:
+    return f"previews of {count}, memory of the library's own process after them"
+
+
 def results(found: Mapping[str, Sequence[float]]) -> Results:
     """Of what was measured, by its name. Without memory where there is none to see."""
     series = {
@@ -72,9 +74,14 @@ def results(found: Mapping[str, Sequence[float]]) -> Results:
         for name, values in found.items()
     }
     ratios = [Ratio(name="`automation.preview` to plain", of=series[_LIBRARY], to=series[_PLAIN], aim=AIM)]
-    for count in COUNTS[1:]:
-        name = f"time per stack, {count} to 1"
-        ratios.append(Ratio(name=name, of=series[_time(count)], to=series[_time(1)]))
+    for name, of in (
+        ("time per stack", _time),
+        ("peak memory of all engines", _memory),
+        ("memory of the library's own process", _own),
+    ):
+        for count in COUNTS[1:]:
+            if of(count) in series:
+                ratios.append(Ratio(name=f"{name}, {count} to 1", of=series[of(count)], to=series[of(1)]))
     return Results(series=tuple(series.values()), ratios=tuple(ratios))
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks import import_modules, preview, report, roll, stopwatch, up
+from benchmarks import previews as many
 from benchmarks.results import Fact, Ratio, Results, Series, UnavailableError
 from benchmarks.step_times import DATABASE, MIGRATION, RELEASE, Span, Update, spans, timed
 
@@ -155,6 +156,20 @@ def test_a_preview_is_reported_without_memory_where_there_is_none() -> None:
     found = preview.results(previews(100.0))
     assert [ratio.value for ratio in found.ratios] == [*of_time, *of_time, 1.0, 1.0]
     assert [ratio.met for ratio in found.ratios] == [False, None, None, None, True, None]
+
+
+def test_previews_of_many_are_compared_with_those_of_one() -> None:
+    found = {"plain `pulumi preview`": [4.0], "`automation.preview`": [5.0]}
+    for count, time in ((1, 4.0), (5, 3.0), (20, 2.0)):
+        found[f"previews of {count}, time per stack"] = [time]
+    of_time = [1.25, 0.75, 0.5]
+    assert [ratio.value for ratio in many.results(found).ratios] == of_time
+    for count, mebibytes in ((1, 400.0), (5, 800.0), (20, 900.0)):
+        found[f"previews of {count}, peak memory of all engines"] = [mebibytes]
+        found[f"previews of {count}, memory of the library's own process after them"] = [100.0]
+    ratios = many.results(found).ratios
+    assert [ratio.value for ratio in ratios] == [*of_time, 2.0, 2.25, 1.0, 1.0]
+    assert [ratio.met for ratio in ratios] == [False, *[None] * 6]
 
 
 def test_only_the_imports_of_a_program_are_run() -> None:
