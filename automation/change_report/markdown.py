@@ -5,6 +5,7 @@ Kept within what a comment may hold: it is cut between sections, never within on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from automation.change_report.model import (
     ChangeReport,
     Kind,
     ObjectChange,
+    PolicyChange,
     PropertyChange,
     Severity,
     Source,
@@ -20,7 +22,7 @@ from automation.change_report.model import (
     Step,
 )
 from automation.change_report.properties import diff_lines, yaml_lines
-from automation.plan.model import FailureKind
+from automation.plan.model import FailureKind, PolicyResult
 from policy.context import DECIDED
 
 MARKER: Final = "<!-- airflow-change-report -->"
@@ -34,6 +36,8 @@ _PATHS: Final = 4
 _BLOCK_LINES: Final = 150
 _MANDATORY: Final = "mandatory"
 _CHECKSUM: Final = 12
+_OF_A_RULE: Final = 3
+"""So many advisory results of one rule are never folded up: a stack without requests has one for every container."""
 _MUST_SHARE: Final = 0.7
 """Of the limit, what the part that is never folded up may take."""
 
@@ -103,16 +107,37 @@ def _head(report: ChangeReport) -> list[str]:
 
 def _told(stack: StackReport) -> list[str]:
     """Warnings, and what policies say that is new: a line each, the gravest first."""
+    told, folded = _new_policies(stack)
     lines = [(found.severity, f"**{found.category}**: {sentence(found.text, found.names)}") for found in stack.warnings]
-    for found in stack.policies:
-        if found.new:
-            result = found.result
-            severity = Severity.DANGER if result.level == _MANDATORY else Severity.WARNING
-            rule = f"({code(result.rule)}, {code(result.level)})"
-            decided = f", as {code(DECIDED.as_posix())} decides" if found.decided else ""
-            lines.append((severity, f"**policy**: {code(result.subject)}: {code(result.message)}{decided} {rule}"))
+    for found in told:
+        severity = Severity.DANGER if found.result.level == _MANDATORY else Severity.WARNING
+        decided = f", as {code(DECIDED.as_posix())} decides" if found.decided else ""
+        lines.append((severity, f"**policy**: {_policy(found.result, decided)}"))
+    for rule, count in Counter(found.result.rule for found in folded).items():
+        lines.append((Severity.WARNING, f"**policy**: {code(rule)} has {count} more results, below"))
     order = list(Severity)
     return [f"- {_ICONS[severity]} {text}" for severity, text in sorted(lines, key=lambda line: order.index(line[0]))]
+
+
+def _policy(result: PolicyResult, more: str = "") -> str:
+    return f"{code(result.subject)}: {code(result.message)}{more} ({code(result.rule)}, {code(result.level)})"
+
+
+def _new_policies(stack: StackReport) -> tuple[list[PolicyChange], list[PolicyChange]]:
+    """Results that are told at once, and those to fold up: beyond the first few of an advisory rule.
+
+    What is decided on is told at once, however much it is.
+    """
+    of_rule: Counter[str] = Counter()
+    told: list[PolicyChange] = []
+    folded: list[PolicyChange] = []
+    for found in (found for found in stack.policies if found.new):
+        if found.result.level == _MANDATORY or found.decided:
+            told.append(found)
+            continue
+        of_rule[found.result.rule] += 1
+        (told if of_rule[found.result.rule] <= _OF_A_RULE else folded).append(found)
+    return told, folded
 
 
 def _table(stacks: Iterable[StackReport]) -> str:
@@ -208,13 +233,11 @@ def _parts(stack: StackReport, longest: int | None) -> Iterator[str]:
         yield from (_objects(alike, longest) for alike in _alike(stack.objects))
     elif stack.objects is None and stack.head_failure is None:
         yield f"Objects of the chart are not compared: {code(stack.no_objects)}"
-    known = [found.result for found in stack.policies if not found.new]
-    if known:
-        lines = [
-            f"- {code(found.subject)}: {code(found.message)} ({code(found.rule)}, {code(found.level)})"
-            for found in known
-        ]
-        yield "\n".join(["**Policies: not of this change, but so**", "", *lines])
+    _, folded = _new_policies(stack)
+    known = [found for found in stack.policies if not found.new]
+    for heading, results in (("of this change, further ones", folded), ("not of this change, but so", known)):
+        if results:
+            yield "\n".join([f"**Policies: {heading}**", "", *(f"- {_policy(found.result)}" for found in results)])
     if stack.messages:
         lines = [line for message in stack.messages for line in message.splitlines()]
         yield f"**The program says**\n\n{_block(lines, 'text', longest)}"

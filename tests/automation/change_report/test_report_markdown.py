@@ -237,6 +237,30 @@ def test_the_gravest_is_told_first_whoever_says_it() -> None:
     ]
 
 
+def test_many_results_of_an_advisory_rule_do_not_hide_the_others() -> None:
+    def results(rule: str, level: str, count: int) -> list[PolicyChange]:
+        made = [PolicyResult(rule=rule, level=level, subject=f"{rule} {n}", message="is so") for n in range(count)]
+        return [PolicyChange(result=result, new=True) for result in made]
+
+    stack = StackReport(
+        stack="dev",
+        steps=(step(),),
+        # A rule has results of both levels, where a value is not known in one of them.
+        policies=(
+            *results("many", "advisory", 9),
+            *results("many", "mandatory", 1),
+            *results("few", "advisory", 3),
+            *results("must", "mandatory", 9),
+        ),
+    )
+    text = markdown(report(stack))
+    above, below = text.split("<details>")
+    assert [above.count(f"`{rule} ") for rule in ("many", "few", "must")] == [4, 3, 9]
+    assert "- ⚠️ **policy**: `many` has 6 more results, below" in above
+    assert [below.count(f"`{rule} ") for rule in ("many", "few", "must")] == [6, 0, 0]
+    assert above.index("`must 8`") < above.index("`few 0`")
+
+
 def test_what_is_decided_is_told_with_where_it_was_decided() -> None:
     result = PolicyResult(rule="stateful-kept", level="advisory", subject="Secret a", message="would be replaced")
     stack = StackReport(stack="prod", policies=(PolicyChange(result=result, new=True, decided=True),))
