@@ -48,12 +48,12 @@ _VERBS: Final = {
     "history": "print earlier operations of a stack",
     "refresh": "make a stack's state as the cluster is",
     "destroy": "delete what a stack owns",
+    "export_helmsman": "write a stack as files for Helmsman",
 }
 _ALIASES: Final = {"roll": ("roll_image",)}
 _MODULES: Final = {
     "plan": ("automation.plan.command", "say what would be registered, without engine, cluster or credentials"),
     "report": ("automation.change_report.command", "say what a change would do to each stack, for reviewers"),
-    "export_helmsman": ("automation.helmsman.command", "write a stack as a Helmsman file"),
 }
 """Verbs whose arguments are their own: modules with `add_arguments(parser)` and `run(args, console, project_dir)`."""
 
@@ -182,6 +182,13 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
             parser.add_argument("--expect-no-changes", action="store_true", help="fail where there are some")
         case "up":
             parser.add_argument("--plan", type=Path, metavar="FILE", help="do what the saved plan says, or fail")
+        case "export_helmsman":
+            parser.add_argument(
+                "--output", type=Path, required=True, metavar="DIR", help="folder; an earlier export goes"
+            )
+            parser.add_argument(
+                "--planned", action="store_true", help="of the stack's files alone, also where the stack is deployed"
+            )
         case "roll":
             parser.add_argument("tag", help="of the Airflow image")
         case "verify":

@@ -70,6 +70,11 @@ def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool
     return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
 
 
+def may_have_stacks(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether to ask an engine at all: not where the state would be in the checkout's own folder, and there is none."""
+    return not is_local(project_dir, environ) or Folder(project_dir.resolve()).state.exists()
+
+
 def prepare_backend(
     project_dir: Path,
     stack: str,

@@ -16,7 +16,7 @@ from automation.console import Console
 from automation.environment import Environment
 from automation.errors import AdoptionRefused, AutomationError, NotHealthy
 from automation.report import Table, write_table
-from automation.results import History, Preview, Update
+from automation.results import HelmsmanExport, History, Preview, Update
 from automation.status import Status
 
 if TYPE_CHECKING:
@@ -159,6 +159,17 @@ def adopt(args: argparse.Namespace, console: Console, project_dir: Path) -> bool
     return True
 
 
+def export_helmsman(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
+    """Writes a stack as files for Helmsman."""
+    with _opened(args, console, project_dir) as environment:
+        done = environment.export_helmsman(args.output, planned=args.planned)
+    if args.json:
+        console.json(done.to_json())
+    else:
+        _write_export(done, console)
+    return False
+
+
 @contextmanager
 def _opened(args: argparse.Namespace, console: Console, project_dir: Path) -> Iterator[Environment]:
     with dev.opened(project_dir, args.stack, console, lock_seconds=args.lock_timeout) as environment:
@@ -200,6 +211,18 @@ def _write_adoption(plan: AdoptionPlan, console: Console) -> None:
         console.result(markdown(ChangeReport(base=base, head=f"stack {plan.stack}", stacks=(plan.report,)), limit=None))
     for note in plan.notes:
         console.result(note)
+
+
+def _write_export(done: HelmsmanExport, console: Console) -> None:
+    from automation.helmsman.export import DESIRED_STATE, PREREQUISITES
+
+    folder = Path(done.folder)
+    made_of = "its state" if done.deployed else "its plan"
+    console.result(f"export of {done.stack}: {folder / DESIRED_STATE}, of {made_of}")
+    if done.secrets_to_make:
+        console.result(f"{len(done.secrets_to_make)} Secrets are to be made first: {folder / PREREQUISITES}")
+    for clause in done.made_up:
+        console.result(f"not real, to be replaced in the files: {clause}")
 
 
 def _properties(properties: object) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from automation import cluster, tools
-from automation.backend import is_local, keeps_passphrase
+from automation.backend import is_local, keeps_passphrase, may_have_stacks
 from automation.console import Console
 from automation.deployment import Deployment
 from automation.engine_error import unprotect
@@ -70,7 +70,7 @@ def down(project_dir: Path, stack_name: str, console: Console) -> None:
         config = environment.config()
         if config.protect:
             raise Protected(f"stack {stack_name} is protected: down removes data and keys", unprotect(stack_name))
-        if not _may_exist(project_dir):
+        if not may_have_stacks(project_dir):
             console.line(f"stack {stack_name}: nothing was deployed from here")
         else:
             _destroy(project_dir, environment, config, console)
@@ -178,11 +178,6 @@ def _forget(environment: Environment, config: StackConfig, console: Console) -> 
     left = environment.remove_state(force=True)
     console.result(f"the cluster of context {config.kube_context} is no more, and all of {environment.name} with it")
     return left
-
-
-def _may_exist(project_dir: Path) -> bool:
-    """Whether to ask the engine at all: not where its state would be local, and there is none."""
-    return not is_local(project_dir) or Folder(project_dir).state.exists()
 
 
 def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> None:

@@ -508,6 +508,8 @@ class Environment:
         """The stack, opened, for one operation of this process at a time. Raises StackLocked, StackUnknown."""
         teller = self._teller(verb, on_event)
         with without_context(), self._busy(), self._alone(verb, teller):
+            if not create:
+                self._place.must_have(self.name)
             self.find_engine()
             assert self._engine is not None
             self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
@@ -557,6 +559,7 @@ class Environment:
     def _looking(self, verb: str) -> Iterator[update.Operation]:
         """As `_operation`, for what changes nothing: beside whatever else is at work. Raises StackUnknown."""
         with without_context(), self._busy():
+            self._place.must_have(self.name)
             self.find_engine()
             assert self._engine is not None
             self._looked_at = open_stack(

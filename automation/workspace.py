@@ -26,7 +26,7 @@ from automation.backend import (
     SecretsProvider,
     backend_url,
     encryption,
-    is_local,
+    may_have_stacks,
     prepare_backend,
     read_yaml,
 )
@@ -68,6 +68,11 @@ class Place:
         """Of the backend."""
         return self.backend or backend_url(self.project_dir, self.environ)
 
+    def must_have(self, stack: str) -> None:
+        """Raises StackUnknown where there is no state at all: no engine is fetched only to find nothing."""
+        if self.backend is None and not may_have_stacks(self.project_dir, self.environ):
+            raise _unknown(stack, self.url)
+
     def prepare(self, stack: str) -> Backend:
         """The backend, with what the engine needs to use it. Raises PassphraseMissing."""
         return prepare_backend(self.project_dir, stack, self.environ, url=self.backend, provider=self.provider)
@@ -89,9 +94,8 @@ def open_stack(
     Raises StackUnknown (no `Pulumi.<stack>.yaml`; with `create` false: no such stack in the backend),
     FileInvalid, PassphraseMissing, and UpdateFailed where the engine cannot open it.
     """
-    own = place.backend is None and is_local(place.project_dir, place.environ)
-    if not create and own and not Folder(place.project_dir).state.exists():
-        raise _unknown(stack, place.url)
+    if not create:
+        place.must_have(stack)
     work_dir = prepare_looking(place, stack) if looking else prepare_work_dir(place, stack)
     backend = place.prepare(stack)
     workspace = LocalWorkspace(

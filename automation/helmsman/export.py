@@ -1,6 +1,7 @@
 """A stack's release as Helmsman's files: pure functions from what a stack is to texts, and the folder they go to.
 
-Owns what is in the files. Not where a stack is found: `command` does that. Of Secrets only names and keys are read.
+Owns what is in the files. Not where a stack is found: `Environment.export_helmsman` does that. Of Secrets only names
+and keys are read.
 Format: github.com/mkubaczyk/helmsman, docs/desired_state_specification.md and docs/how_to/apps/lifecycle_hooks.md.
 """
 

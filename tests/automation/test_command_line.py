@@ -21,12 +21,16 @@ from automation.console import Console
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
 from automation.events import Event, EventKind
 from automation.recovery import Decisions, Doing, Recovery, RecoveryPlan, RecoveryStep
-from automation.results import Changes, History, HistoryEntry, Outputs, Preview, Step, Update
+from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
 from automation.status import ClusterStatus, Status
 from automation.verification import Check, Verification
 from automation.verification import Status as CheckStatus
 
-VERBS = ("preview", "up", "roll", "verify", "status", "adopt", "recover", "outputs", "history", "refresh", "destroy")
+OWN = {"roll": ["3.2.2-7"], "export_helmsman": ["--output", "files"]}
+VERBS = (
+    *("preview", "up", "roll", "verify", "status", "adopt", "recover", "outputs", "history", "refresh", "destroy"),
+    "export_helmsman",
+)
 NONE, SOME = Changes({"same": 40}), Changes({"same": 40, "update": 1})
 STEP = Step(
     operation="update",
@@ -117,6 +121,10 @@ class FakeEnvironment:
         update = self._answer("adopt", options)
         return Adoption(plan=self.adoption_plan, update=update, status=self.status_found)
 
+    def export_helmsman(self, folder: Path, **options: Any) -> HelmsmanExport:
+        self._answer("export_helmsman", options)
+        return HelmsmanExport(stack=self.name, folder=str(folder), deployed=True)
+
     def recovery(self, decisions: Decisions) -> RecoveryPlan:
         self._answer("recovery", {"decisions": decisions})
         forgotten = RecoveryStep(doing=Doing.FORGET, text="forget it")
@@ -142,7 +150,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> FakeEnvironment:
 
 
 def words(verb: str, *more: str) -> list[str]:
-    return [verb, "dev", *(["3.2.2-7"] if verb == "roll" else []), *more]
+    return [verb, "dev", *OWN.get(verb, ()), *more]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -134,6 +134,7 @@ class Bench:
             self.calls.append(f"open {name}{'' if create else ' if it is there'}")
         if not create and name not in self.stacks:
             raise StackUnknown("no stack", "make it")
+        (self.project_dir / ".dev" / "state").mkdir(parents=True, exist_ok=True)
         return FakeStack(name)
 
     def _remove(self, on: Any, *, force: bool) -> tuple[str, ...]:
@@ -257,6 +258,7 @@ def test_dev_that_is_not_healthy_fails_and_names_what(bench: Bench) -> None:
 
 
 def test_verify_as_json_is_json_alone_on_the_results(bench: Bench) -> None:
+    bench.deployed()
     bench.run("verify", "dev", "--json")
     assert json.loads(bench.text())["ok"] is True
     assert "state in file://" in bench.progress.getvalue()
@@ -414,6 +416,7 @@ def test_ui_without_kubectl_is_one_line(bench: Bench, monkeypatch: pytest.Monkey
 def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bench.deployed()
     fake_kubectl(bench.project_dir, monkeypatch, "echo 'Forwarding from 127.0.0.1:8080 -> 8080'; echo lost >&2; exit 1")
     with pytest.raises(AutomationError, match=r"kubectl port-forward ended \(lost\)"):
         dev.ui(bench.project_dir, "dev", bench.console)
@@ -430,6 +433,7 @@ def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
 
 
 def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.deployed()
     fake_kubectl(bench.project_dir, monkeypatch, "echo 'unable to listen on port 8080' >&2; exit 1")
     with pytest.raises(AutomationError, match="unable to listen on port 8080"):
         dev.ui(bench.project_dir, "dev", bench.console)
@@ -501,6 +505,7 @@ def test_eks_cluster_is_reached_by_a_kubeconfig_that_only_its_owner_reads(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file names no credential; but who reads another's files might swap the command in it."""
+    bench.deployed()
     found = samples.eks_cluster()
     asked: list[tuple[str, ...]] = []
 

@@ -491,6 +491,18 @@ def test_plan_asks_neither_engine_nor_cluster_and_shows_no_secret(rig: Rig) -> N
     assert rig.calls == []
 
 
+def test_without_a_state_no_engine_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "find_engine", lambda *_: pytest.fail("an engine was looked for"))
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {airflow:protect: false}\n")
+    opened = Environments(tmp_path).open("dev")
+    for ask in (opened.outputs, opened.history, opened.refresh, opened.destroy):
+        with pytest.raises(StackUnknown, match="there is no stack dev"):
+            ask()
+    assert not opened.status().exists
+
+
 def test_stack_that_is_not_there_is_exported_as_it_would_be(rig: Rig) -> None:
     rig.stacks.clear()
     done = rig.open().export_helmsman(rig.folder / "files")

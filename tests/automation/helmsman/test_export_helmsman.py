@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import io
 import json
@@ -10,22 +9,23 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 import yaml
 from google.protobuf import json_format
 
+from automation import commands
 from automation.__main__ import parse
 from automation.console import Console
-from automation.helmsman import command, export
+from automation.helmsman import export
 from automation.helmsman.export import FILES, FolderRefused, NotExportable, Source
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.recorder import Recorder, complete
 from components.merge import merged
 from tests import samples
+from tests.automation.fakes import FakeEngine, FakeStack
 from tests.chart import rendering
 from tests.chart.rendering import needs_chart
 
@@ -336,12 +336,11 @@ def test_a_plan_that_failed_says_why() -> None:
 # The folder and the verb
 
 
-def run(project: Path, *words: str) -> str:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+def run(*words: str) -> str:
+    """The verb: what it printed."""
     written = io.StringIO()
     console = Console(results=written, progress=written)
-    assert command.run(parser.parse_args(words), console, project) == 0
+    assert not commands.export_helmsman(parse(["export_helmsman", *words]), console, samples.ROOT)
     return written.getvalue()
 
 
@@ -349,7 +348,7 @@ def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path) ->
     folder = tmp_path / "team" / "airflow"
     written = []
     for _ in range(2):
-        said = run(samples.ROOT, "dev", "--planned", "--output", str(folder))
+        said = run("dev", "--planned", "--output", str(folder))
         assert "Secrets are to be made first" in said
         written.append({path.name: path.read_text() for path in folder.iterdir()})
     assert written[0] == written[1]
@@ -361,38 +360,18 @@ def test_a_stack_that_is_deployed_is_written_from_its_state(
     tmp_path: Path, deployed: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = deployed(samples.dev())
-    monkeypatch.setattr(command, "_deployment", lambda stack, project, console: deployment)
-    said = run(samples.ROOT, "dev", "--output", str(tmp_path / "out"))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    monkeypatch.setattr("automation.environments.find_engine", lambda *_: FakeEngine())
+    monkeypatch.setattr("automation.environment.open_stack", lambda place, name, *_, **options: FakeStack(name))
+    monkeypatch.setattr("automation.update.deployment", lambda on: deployment)
+    said = run("dev", "--output", str(tmp_path / "out"))
     assert "of its state" in said
+    assert "to be made first" not in said
     assert values_of(deployment)["jwtSecretName"] in (tmp_path / "out" / "values.yaml").read_text()
-
-
-def test_without_a_state_no_engine_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.engine.find_engine", lambda *_: pytest.fail("an engine was looked for"))
-    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
-    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
-    assert command._deployment("dev", tmp_path, Console()) is None
-
-
-class FakeEngine:
-    def __init__(self) -> None:
-        self.ran: list[list[str]] = []
-
-    def run(self, words: list[str], directory: str, env: Mapping[str, str]) -> SimpleNamespace:
-        self.ran.append(words)
-        return SimpleNamespace(stdout=json.dumps({"version": 3, "deployment": {"resources": []}}))
-
-
-def test_a_state_is_read_without_its_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, workspace = FakeEngine(), SimpleNamespace(work_dir=str(tmp_path), env_vars={})
-    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    monkeypatch.setattr("automation.engine.find_engine", lambda *_: engine)
-    monkeypatch.setattr(
-        "automation.workspace.open_stack",
-        lambda place, stack, engine, create: SimpleNamespace(name=stack, workspace=workspace),
-    )
-    assert command._deployment("prod", tmp_path, Console()) == {"resources": []}
-    assert engine.ran == [["stack", "export", "--stack", "prod"]], "without --show-secrets"
+    found = json.loads(run("dev", "--output", str(tmp_path / "out"), "--json").partition("\n")[2])
+    assert found["deployed"] is True
+    assert "planned" not in found
+    assert "of its plan" in run("dev", "--output", str(tmp_path / "out"), "--planned")
 
 
 MADE: Final = {"values.yaml": f"{export._MARK} new\n"}
