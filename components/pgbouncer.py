@@ -17,6 +17,20 @@ STATS_USER = "pgbouncer_stats"
 _MAX_PREPARED_STATEMENTS = 200
 """asyncpg prepares statements; in transaction pooling PgBouncer must track them (pgbouncer.org/config, from 1.21)."""
 
+_FAILOVER = (
+    # By default a host that vanished without a word is missed after two hours where a connection idles, and after a
+    # quarter of an hour where it waits for an acknowledgement (tcp(7): tcp_keepalive_time, tcp_retries2).
+    "tcp_keepidle = 10",
+    "tcp_keepintvl = 5",
+    "tcp_keepcnt = 3",
+    "tcp_user_timeout = 25000",
+    # 15 each by default, on top of what the failover itself takes. RDS' names live for 5 seconds.
+    "server_login_retry = 3",
+    "dns_max_ttl = 5",
+)
+"""What makes PgBouncer follow a database to another host, in seconds, the time-out in milliseconds. As AWS advises:
+docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PgBouncer:
@@ -54,6 +68,7 @@ def render_ini(
             f"max_prepared_statements = {_MAX_PREPARED_STATEMENTS}",
             f"server_tls_sslmode = {ssl_mode.value}",
             *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode is SslMode.VERIFY_FULL else []),
+            *_FAILOVER,
             "log_disconnections = 0",
             "log_connections = 0",
             "",

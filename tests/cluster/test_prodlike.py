@@ -16,6 +16,7 @@ import pytest
 
 from automation.airflow_api import AirflowApi
 from automation.deployment import Deployment
+from automation.errors import AirflowRequestFailed
 from automation.kube import KubeClient
 from automation.verify import airflow_api, verify
 from tests.cluster.git_push import push_dag
@@ -222,6 +223,14 @@ def _task_state(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:
     return task.state if task else None
 
 
+def _answers(airflow: AirflowApi) -> bool:
+    try:
+        airflow.dags()
+    except AirflowRequestFailed:
+        return False
+    return True
+
+
 def _until(condition: Any, what: str) -> None:
     deadline = time.monotonic() + RUN_SECONDS
     while not condition():
@@ -255,6 +264,7 @@ def test_a_database_that_fails_over_ends_no_task(
     database.stop()
     time.sleep(60)
     database.start()
+    _until(lambda: _answers(airflow), "the API server answers again")
     _succeeds_at_the_first_try(airflow, *running)
     assert_healthy(stack)
 

@@ -121,6 +121,15 @@ def test_pooler_is_configured_for_airflow() -> None:
     assert "extra_float_digits" in found["ignore_startup_parameters"]
 
 
+def test_pooler_follows_a_database_that_moves_well_within_the_failover_itself() -> None:
+    """A host that vanishes closes no connection; RDS takes 60 to 120 seconds to put another in its place."""
+    found = ini()["pgbouncer"]
+    idle_seconds = int(found["tcp_keepidle"]) + int(found["tcp_keepintvl"]) * int(found["tcp_keepcnt"])
+    waiting_seconds = int(found["tcp_user_timeout"]) / 1000
+    assert idle_seconds <= waiting_seconds <= 30, "a shorter time-out would cut the probes short (tcp(7))"
+    assert int(found["server_login_retry"]) + int(found["dns_max_ttl"]) <= 10
+
+
 def test_no_password_is_in_the_ini() -> None:
     assert "password" not in render_ini(
         host="h", port=1, name="n", pool_size=1, max_client_connections=1, ssl_mode=SslMode.PREFER
