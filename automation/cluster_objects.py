@@ -107,8 +107,15 @@ class Objects(Protocol):
         """Deletes an object with what it owns, if it is still the same one. One that is not there is no error."""
 
 
+class Watched(Objects, Protocol):
+    """As `Objects`, for who asks how all is."""
+
+    def replica_failure(self, kind: str, name: str) -> str:
+        """Why a Deployment or StatefulSet cannot make a pod, in Kubernetes' own words; "" where it says nothing."""
+
+
 class ClusterObjects:
-    """`Objects` of a real cluster. Thread-safe."""
+    """`Watched` of a real cluster. Thread-safe."""
 
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
         """Raises ClusterUnreachable where the kubeconfig has no such context."""
@@ -193,6 +200,13 @@ class ClusterObjects:
                 if condition.get("type") == "Failed" and condition.get("status") == "True":
                     failed.append(FailedJob(name=item["metadata"]["name"], reason=str(condition.get("reason") or "")))
         return tuple(sorted(failed, key=lambda job: job.name))
+
+    def replica_failure(self, kind: str, name: str) -> str:
+        answer = self._request("GET", object_path("apps/v1", kind, self._namespace, name)) or {}
+        for condition in (answer.get("status") or {}).get("conditions") or ():
+            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+                return " ".join(str(condition.get("message") or condition.get("reason") or "").split())
+        return ""
 
     def is_bound(self, claim: str) -> bool:
         answer = self._request("GET", object_path("v1", "PersistentVolumeClaim", self._namespace, claim))

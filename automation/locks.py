@@ -6,6 +6,7 @@ pkg/backend/diy/lock.go). Folders and S3 are read here; of any other backend onl
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -29,7 +30,7 @@ _CLOCK_SECONDS: Final = 5.0
 
 @unique
 class Holder(StrEnum):
-    """alive: its process runs. gone: it ran on this machine and does not any more. unknown: on another machine."""
+    """alive: its process runs. gone: it ran on this machine and does not any more. unknown: neither can be seen."""
 
     ALIVE = "alive"
     GONE = "gone"
@@ -54,15 +55,27 @@ class Lock(Result):
 
     @property
     def holder(self) -> Holder:
-        """Asks this machine, now."""
+        """Asks this machine, now.
+
+        A process with the holder's id that is older than the lock is the holder, unless the lock was made in a
+        container that bears this machine's name: so one that is not called as an engine is unknown. A lock does not
+        tell of containers. From outside, an engine in one is seen, and unknown too; from within one, another that
+        bears the same name (as with Docker's `--network=host`) is not, and taken for gone.
+        """
         if self.host != socket.gethostname():
             return Holder.UNKNOWN
-        found = next((process for process in processes.processes() if process.pid == self.pid), None)
-        if found is None:
-            # Alive, but not this user's to look at: then it may be the holder.
-            return Holder.ALIVE if processes.exists(self.pid) and not _is_zombie(self.pid) else Holder.GONE
-        later = self.started and found.started > self.started + _CLOCK_SECONDS
-        return Holder.GONE if later or not found.is_engine else Holder.ALIVE
+        everything = processes.processes()
+        found = next((process for process in everything if process.pid == self.pid), None)
+        if found is None and processes.exists(self.pid):
+            return Holder.ALIVE  # but not this user's to look at
+        if found is not None and self._may_be_of(found):
+            return Holder.ALIVE if found.is_engine else Holder.UNKNOWN
+        inside = any(process.inner_pid == self.pid and self._may_be_of(process) for process in everything)
+        return Holder.UNKNOWN if inside else Holder.GONE
+
+    def _may_be_of(self, process: processes.Process) -> bool:
+        """It did not begin after the lock."""
+        return not self.started or process.started <= self.started + _CLOCK_SECONDS
 
     def __str__(self) -> str:
         return f"held by {self.user}@{self.host}, process {self.pid}, since {self.since}"
@@ -93,10 +106,7 @@ def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -
     kind = urlsplit(url).scheme
     folders = (f"{_LOCKS}/organization/{project}/{stack}", f"{_LOCKS}/{stack}")  # projects, and before them none
     if kind == "file":
-        root = local_path(url)
-        texts: Iterable[str] = (
-            path.read_text(encoding="utf-8") for folder in folders for path in (root / folder).glob("*.json")
-        )
+        texts: Iterable[str] = _files(local_path(url), folders)
     elif kind == "s3":
         texts = _s3_objects(url, folders, environ)
     else:
@@ -119,6 +129,13 @@ def _lock(text: str) -> Lock | None:
         return None
 
 
+def _files(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    for folder in folders:
+        for path in (root / folder).glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # released since it was listed
+                yield path.read_text(encoding="utf-8")
+
+
 def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[str]:
     """Bucket, prefix and options as the engine reads them from the URL (gocloud.dev/blob/s3blob)."""
     import boto3
@@ -139,14 +156,6 @@ def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) 
         start = f"{prefix}/{folder}/" if prefix else f"{folder}/"
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=start, Delimiter="/"):
             for item in page.get("Contents", ()):
-                body = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
-                yield body.decode(errors="replace")
-
-
-def _is_zombie(pid: int) -> bool:
-    """It has ended, and only its parent has not noticed yet."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(") ")[2].startswith("Z")
+                with contextlib.suppress(s3.exceptions.NoSuchKey):  # released since it was listed
+                    body = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
+                    yield body.decode(errors="replace")

@@ -38,7 +38,8 @@ class Doing(StrEnum):
 
     end, wait: for a process that the killed engine left. unlock: removes a lock. adopt: takes an object into the state.
     forget: drops the memory of an interrupted operation. delete: an object that a later update has made again.
-    keep: leaves an object that nobody needs. replace_pod: lets its StatefulSet make it anew. update: `up`.
+    keep: forgets, and leaves the object, which may hold data. replace_pod: lets its StatefulSet make it anew.
+    update: `up`.
     """
 
     END = "end"
@@ -76,7 +77,7 @@ class RecoveryPlan(Result):
     @property
     def interrupted(self) -> bool:
         """There is something to mend before the update."""
-        return any(step.doing not in (Doing.UPDATE, Doing.KEEP) for step in self.steps)
+        return any(step.doing is not Doing.UPDATE for step in self.steps)
 
     def of(self, doing: Doing) -> tuple[RecoveryStep, ...]:
         """Its steps of one kind."""
@@ -143,7 +144,7 @@ def lock_steps(
 
 def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
     """A provider may be in the middle of Helm's work, and would overwrite the record of the next one."""
-    own = left_behind(lock.pid, found)
+    own = left_behind(lock.pid, found, lock.started, _START_SECONDS)
     steps = [
         RecoveryStep(
             doing=Doing.END,
@@ -160,7 +161,7 @@ def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
             "at most five minutes",
             pid=process.pid,
         )
-        for process in orphaned_plugins(found, lock.started, _START_SECONDS)
+        for process in orphaned_plugins(found, lock.started, _START_SECONDS, lock.pid)
         if process.pid not in mine
     ]
 

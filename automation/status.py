@@ -1,18 +1,22 @@
-"""What is wrong with a stack, by name: its lock, what was interrupted, its Helm release, its pods."""
+"""What is wrong with a stack, by name: its lock, what was interrupted, its Helm release, its workloads and pods."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from automation.cluster_objects import FailedJob, Found, Objects, ReleaseRecord
-from automation.kube import REVISION, Kube
+from automation.cluster_objects import FailedJob, Found, ReleaseRecord, Watched
+from automation.kube import REVISION, Kube, Pod, Workload
 from automation.locks import Holder, Lock
 from automation.results import Result
-from automation.stack_state import Pending, StackState
+from automation.stack_state import RELEASE, Pending, StackState
 from components.airflow_release import RELEASE_NAME
 
 _DEPLOYED = "deployed"
+_POD_NAMES: Final = {"Deployment": r"-[^-]+-[^-]{5}", "StatefulSet": r"-\d+"}
+"""What Kubernetes adds to a workload's name for those of its pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +42,29 @@ class StuckPod(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShortWorkload(Result):
+    """A Deployment or StatefulSet that lacks pods, of which none that is there says why.
+
+    ready, desired: numbers of pods. reason: in Kubernetes' own words, "" where it says none.
+    """
+
+    kind: str
+    name: str
+    ready: int
+    desired: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterStatus(Result):
     """What the cluster has of the stack. release: None where Helm knows none.
 
-    leftovers: objects with the program's labels that the state does not know.
+    release_missing: and the state holds one. leftovers: objects with the program's labels that the state does not know.
     """
 
     release: ReleaseRecord | None = None
+    release_missing: bool = False
+    short_workloads: tuple[ShortWorkload, ...] = ()
     unhealthy_pods: tuple[UnhealthyPod, ...] = ()
     stuck_pods: tuple[StuckPod, ...] = ()
     failed_jobs: tuple[FailedJob, ...] = ()
@@ -53,7 +73,7 @@ class ClusterStatus(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Status(Result):
-    """problems: a sentence each; none where all is well.
+    """problems: a sentence each; none where all is well. A stack that is not there is not healthy.
 
     exists: the backend knows the stack. deployed: its state holds something.
     locks: None where the backend does not tell who holds one. pending: operations that were interrupted.
@@ -82,7 +102,8 @@ class Status(Result):
         return (*self._unhealthy(), *(f"{leftover} is left over: the state does not know it" for leftover in left))
 
     def _unhealthy(self) -> list[str]:
-        found = [f"locked: {_held(lock)}" for lock in self.locks or ()]
+        found = [] if self.exists else [f"there is no stack {self.stack}"]
+        found += [f"locked: {_held(lock)}" for lock in self.locks or ()]
         found += [f"interrupted while {pending}" for pending in self.pending]
         if self.cluster_error:
             found.append(self.cluster_error)
@@ -91,11 +112,12 @@ class Status(Result):
         return found
 
 
-def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:
+def cluster_status(kube: Kube, objects: Watched, state: StackState) -> ClusterStatus:
     """Looks at the namespace of a stack. Raises ClusterUnreachable, ClusterRequestFailed."""
-    pods, stuck = kube.pods({}), []
+    # The pods first: one that becomes ready meanwhile then counts in its workload.
+    pods, workloads, stuck = kube.pods({}), kube.workloads({}), []
     by_name = {pod.name: pod for pod in pods}
-    for workload in kube.workloads({}):
+    for workload in workloads:
         for number in range(workload.desired if workload.ordered else 0):
             pod = by_name.get(f"{workload.name}-{number}")
             if pod is None or pod.ready or not workload.revision:
@@ -112,8 +134,21 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
                     )
                 )
     names = {pod.name for pod in stuck}
+    release = objects.release(RELEASE_NAME)
     return ClusterStatus(
-        release=objects.release(RELEASE_NAME),
+        release=release,
+        release_missing=release is None and _holds_release(state),
+        short_workloads=tuple(
+            ShortWorkload(
+                kind=workload.kind,
+                name=workload.name,
+                ready=workload.ready,
+                desired=workload.desired,
+                reason=objects.replica_failure(workload.kind, workload.name),
+            )
+            for workload in workloads
+            if workload.ready < workload.desired and not _has_unready(workload, pods)
+        ),
         unhealthy_pods=tuple(
             UnhealthyPod(name=pod.name, reason=pod.reason)
             for pod in sorted(pods, key=lambda pod: pod.name)
@@ -123,6 +158,15 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
         failed_jobs=objects.failed_jobs(),
         leftovers=leftovers(objects.owned(), state),
     )
+
+
+def _holds_release(state: StackState) -> bool:
+    return any(resource.type == RELEASE and not resource.being_replaced for resource in state.resources)
+
+
+def _has_unready(workload: Workload, pods: Sequence[Pod]) -> bool:
+    own = re.compile(re.escape(workload.name) + _POD_NAMES[workload.kind])
+    return any(not pod.ready and own.fullmatch(pod.name) for pod in pods)
 
 
 def leftovers(owned: Sequence[Found], state: StackState) -> tuple[Found, ...]:
@@ -151,9 +195,19 @@ def _held(lock: Lock) -> str:
 
 def _cluster_problems(cluster: ClusterStatus) -> list[str]:
     found = []
+    if cluster.release_missing:
+        found.append(
+            f"Helm release {RELEASE_NAME} is gone: the state holds it, and the cluster has no record of it; "
+            "refresh and up make it again"
+        )
     if cluster.release is not None and cluster.release.status != _DEPLOYED:
         found.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
     found += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
+    found += [
+        f"{item.kind} {item.name} has {item.ready} of {item.desired} pods ready, and no other to blame"
+        f"{f' ({item.reason})' if item.reason else ''}"
+        for item in cluster.short_workloads
+    ]
     found += [
         f"StatefulSet {pod.stateful_set} is stuck: pod {pod.name} is of revision {pod.revision} "
         f"and not ready ({pod.reason}), the newest is {pod.newest}"

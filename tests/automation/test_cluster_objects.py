@@ -135,6 +135,25 @@ def test_jobs_that_gave_up_are_found(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("conditions", "why"),
+    [
+        ([{"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is\n forbidden'}], 'pods "x" is forbidden'),
+        ([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}], "FailedCreate"),
+        ([{"type": "ReplicaFailure", "status": "False", "message": "x"}], ""),
+        ([{"type": "Available", "status": "False", "message": "x"}], ""),
+        (None, ""),
+    ],
+)
+def test_reason_that_no_pod_is_made_is_in_the_workloads_conditions(
+    server: Server, conditions: list[dict[str, str]] | None, why: str
+) -> None:
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/airflow-scheduler"
+    server.put(path, {"metadata": metadata("airflow-scheduler"), "status": {"conditions": conditions}})
+    assert objects().replica_failure("Deployment", "airflow-scheduler") == why
+    assert objects().replica_failure("StatefulSet", "gone") == ""
+
+
+@pytest.mark.parametrize(
     ("claim", "bound"),
     [
         ({"spec": {}, "status": {"phase": "Pending"}}, False),

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import moto
 import pytest
+from botocore.client import BaseClient
 
 from automation.locks import Holder, Lock, parse_locks, read_locks
 from automation.processes import Process, until_gone
@@ -94,6 +95,29 @@ def test_locks_of_a_bucket_are_read(bucket: Any, url: str, prefix: str) -> None:
     assert read_locks(url, "airflow", "dev", os.environ) == (LOCK,)
 
 
+def test_lock_of_a_folder_that_was_released_while_it_was_read_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "b.json", CONTENT)
+    (tmp_path / ".pulumi" / "locks" / "organization" / "airflow" / "dev" / "a.json").symlink_to("nowhere")
+    assert read_locks(tmp_path.as_uri(), "airflow", "dev", {}) == (LOCK,)
+
+
+def test_lock_of_a_bucket_that_was_released_while_it_was_read_is_none(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gone", "here"):
+        key = f".pulumi/locks/organization/airflow/dev/{name}.json"
+        bucket.put_object(Bucket="states", Key=key, Body=json.dumps(CONTENT))
+    call = BaseClient._make_api_call
+
+    def released(client: Any, operation: str, given: dict[str, Any]) -> Any:
+        if operation == "GetObject" and "gone" in given["Key"]:
+            bucket.delete_object(**given)
+        return call(client, operation, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", released)
+    assert read_locks("s3://states", "airflow", "dev", os.environ) == (LOCK,)
+
+
 # The holder
 
 
@@ -125,9 +149,28 @@ def test_process_that_began_after_the_lock_is_another_one(engine: subprocess.Pop
     assert held_by(engine.pid, datetime.now(UTC) - timedelta(hours=1)).holder is Holder.GONE
 
 
-def test_process_that_is_no_engine_is_not_the_holder() -> None:
+def test_holder_by_another_name_is_not_taken_for_gone() -> None:
+    """What has the id and is older than the lock was there when it was made."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert held_by(process.pid, datetime.now(UTC)).holder is Holder.GONE
+        assert held_by(process.pid, datetime.now(UTC)).holder is Holder.UNKNOWN
+        assert held_by(process.pid, datetime.now(UTC) - timedelta(hours=1)).holder is Holder.GONE
+
+
+@pytest.mark.parametrize(
+    ("process", "holder"),
+    [
+        (Process(pid=20, parent=1, name=".pulumi-wrapped", started=0), Holder.ALIVE),
+        # Of a lock that a container made, which has this machine's name:
+        (Process(pid=20, parent=2, name="kworker", started=0), Holder.UNKNOWN),
+        (Process(pid=9020, parent=1, name="pulumi", started=0, inner_pid=20), Holder.UNKNOWN),
+        (Process(pid=9020, parent=1, name="pulumi", started=2**32, inner_pid=20), Holder.GONE),
+        (Process(pid=9020, parent=1, name="pulumi", started=0, inner_pid=21), Holder.GONE),
+    ],
+)
+def test_holder_is_told_by_its_id_and_age(process: Process, holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.processes.processes", lambda: (process,))
+    monkeypatch.setattr("automation.processes.exists", lambda pid: pid == process.pid)
+    assert held_by(20, datetime(2026, 1, 1, tzinfo=UTC)).holder is holder
 
 
 def test_process_of_another_machine_cannot_be_seen(engine: subprocess.Popen[bytes]) -> None:

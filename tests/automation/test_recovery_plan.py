@@ -91,10 +91,18 @@ def test_lock_of_a_process_that_is_gone_is_removed() -> None:
     assert f"process {ENGINE}" in step.text
 
 
-@pytest.mark.parametrize(("name", "after"), [("bash", -1.0), ("pulumi", 3600.0)])
-def test_later_process_with_the_same_id_is_not_the_holder(name: str, after: float, machine: list[Process]) -> None:
-    machine.append(process(ENGINE, name, after=after))
+@pytest.mark.parametrize("name", ["bash", "pulumi"])
+def test_later_process_with_the_same_id_is_not_the_holder(name: str, machine: list[Process]) -> None:
+    machine.append(process(ENGINE, name, after=3600.0))
     assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
+
+
+def test_older_process_with_the_same_id_and_another_name_is_a_persons_decision(machine: list[Process]) -> None:
+    """An engine by another name, or the lock of a container that bears this machine's name."""
+    machine.append(process(ENGINE, "bash", after=-1.0))
+    with pytest.raises(RecoveryRefused, match=r"cannot be seen from here.*recover dev --lock-is-stale"):
+        lock_steps("dev", [lock()], machine, Decisions())
+    assert doing(lock_steps("dev", [lock()], machine, Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
 
 
 def test_backend_that_tells_of_no_lock_is_a_persons_decision() -> None:
@@ -118,6 +126,20 @@ def test_plugin_of_a_plain_pulumi_that_was_killed_is_waited_for() -> None:
     assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 9), (Doing.UNLOCK, 0)]
     later = process(9, "pulumi-resource-kubernetes", after=1000)
     assert doing(lock_steps("dev", [lock()], [later], Decisions())) == [Doing.UNLOCK]
+
+
+def test_late_plugin_of_the_killed_engine_is_waited_for_and_a_later_session_is_left_alone() -> None:
+    late = process(7, "pulumi-resource-kubernetes", session=ENGINE, after=1000)
+    daemon = process(8, "nginx", session=ENGINE, after=1000)
+    found = lock_steps("dev", [lock()], [late, daemon], Decisions())
+    assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 7), (Doing.UNLOCK, 0)]
+
+
+def test_nothing_of_a_living_process_with_the_engines_id_is_ended(machine: list[Process]) -> None:
+    """The id was given away: to another stack's engine, which has plugins of its own."""
+    another = process(ENGINE, "pulumi", session=ENGINE, after=30)
+    machine += [another, process(7, "pulumi-resource-kubernetes", parent=ENGINE, session=ENGINE, after=31)]
+    assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
 
 
 # Interrupted operations
@@ -275,6 +297,15 @@ def test_plan_of_nothing_is_an_update() -> None:
     plan = RecoveryPlan(stack="dev", steps=(update_step("dev"),))
     assert not plan.interrupted
     assert plan.to_json()["steps"][0]["doing"] == "update"
+
+
+def test_plan_that_only_keeps_has_something_to_mend() -> None:
+    """Else the interrupted operation would stay in the state for ever."""
+    given = after_a_later_update("PersistentVolumeClaim", CLAIM)
+    given["objects"].bound.add("x-1")
+    plan = RecoveryPlan(stack="dev", steps=(*steps(**given), update_step("dev")))
+    assert [step.doing for step in plan.steps] == [Doing.KEEP, Doing.UPDATE]
+    assert plan.interrupted
 
 
 def test_this_process_is_never_taken_for_gone(monkeypatch: pytest.MonkeyPatch, machine: list[Process]) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from automation.cluster_objects import FailedJob, ReleaseRecord, object_path
+from automation.kube import Pod
 from automation.locks import Lock
 from automation.stack_state import StackState
 from automation.status import ClusterStatus, Status, StuckPod, cluster_status
@@ -22,8 +26,18 @@ from tests.automation.fakes import (
 SECRET = "kubernetes:core/v1:Secret"
 
 
-def look(kube: FakeKube | None = None, objects: FakeObjects | None = None, **state: Any) -> ClusterStatus:
-    return cluster_status(kube or FakeKube(), objects or FakeObjects(), StackState.of(state))
+@dataclass
+class Cluster(FakeObjects):
+    """reasons: why a workload gets no pod, by kind and name."""
+
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def replica_failure(self, kind: str, name: str) -> str:
+        return self.reasons.get((kind, name), "")
+
+
+def look(kube: FakeKube | None = None, objects: Cluster | None = None, **state: Any) -> ClusterStatus:
+    return cluster_status(kube or FakeKube(), objects or Cluster(), StackState.of(state))
 
 
 def problems(cluster: ClusterStatus) -> tuple[str, ...]:
@@ -31,14 +45,68 @@ def problems(cluster: ClusterStatus) -> tuple[str, ...]:
 
 
 def test_healthy_stack_has_no_problem() -> None:
-    found = look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed")))
+    found = look(objects=Cluster(record=ReleaseRecord(revision=3, status="deployed")))
     assert problems(found) == ()
     assert Status(stack="dev", exists=True, cluster=found).healthy
 
 
 def test_release_that_never_ended_is_named() -> None:
-    found = look(objects=FakeObjects(record=ReleaseRecord(revision=4, status="pending-upgrade")))
+    found = look(objects=Cluster(record=ReleaseRecord(revision=4, status="pending-upgrade")))
     assert problems(found) == ("Helm release airflow: revision 4 is pending-upgrade",)
+
+
+def test_release_that_the_state_holds_and_helm_does_not_know_is_gone() -> None:
+    """`helm uninstall`, or a namespace that was deleted: then there is no pod either that could be unhealthy."""
+    nothing = FakeKube(found_pods=[], found_workloads=[])
+    held = [resource_state("kubernetes:helm.sh/v3:Release", "airflow", id_="airflow/airflow")]
+    assert problems(look(nothing, resources=held)) == (
+        "Helm release airflow is gone: the state holds it, and the cluster has no record of it; "
+        "refresh and up make it again",
+    )
+    assert problems(look(nothing)) == (), "the state holds none"
+    assert problems(look(nothing, resources=[{**held[0], "pendingReplacement": True}])) == ()
+    assert problems(look(nothing, Cluster(record=ReleaseRecord(revision=1, status="deployed")), resources=held)) == ()
+
+
+QUOTA = 'pods "x" is forbidden: exceeded quota: pods'
+
+
+@pytest.mark.parametrize(
+    ("kind", "pods", "found"),
+    [
+        ("Deployment", [], True),  # quota, Pod Security, an admission webhook, no ServiceAccount
+        ("StatefulSet", [], True),
+        ("Deployment", [pod("x", name="airflow-scheduler-5d9c-x2v4k", ready=False)], False),
+        ("StatefulSet", [pod("x", name="airflow-scheduler-0", ready=False)], False),
+        ("Deployment", [pod("x", name="airflow-scheduler-5d9c-x2v4k", ready=True)], True),
+        ("Deployment", [pod("x", name="airflow-scheduler-slow-5d9c-x2v4k", ready=False)], True),
+        ("StatefulSet", [pod("x", name="airflow-scheduler-slow-0", ready=False)], True),
+    ],
+)
+@pytest.mark.parametrize("reason", [QUOTA, ""])
+def test_workload_that_lacks_pods_is_named_where_none_of_them_is(
+    kind: str, pods: list[Pod], found: bool, reason: str
+) -> None:
+    item = replace(workload("scheduler", desired=2, ready=1), kind=kind)
+    objects = Cluster(reasons={(kind, "airflow-scheduler"): reason})
+    status = Status(stack="dev", exists=True, cluster=look(FakeKube(found_pods=pods, found_workloads=[item]), objects))
+    named = [text for text in status.problems if text.startswith(kind)]
+    why = f" ({reason})" if reason else ""
+    assert named == ([f"{kind} airflow-scheduler has 1 of 2 pods ready, and no other to blame{why}"] if found else [])
+    assert not status.healthy
+
+
+@pytest.mark.parametrize("desired", [0, 1])
+def test_workload_with_as_many_pods_as_it_wants_is_well(desired: int) -> None:
+    found = look(FakeKube(found_pods=[], found_workloads=[workload("worker", desired=desired, ready=desired)]))
+    assert problems(found) == ()
+
+
+def test_stack_that_is_not_there_is_not_healthy() -> None:
+    """Its name may be a typo."""
+    status = Status(stack="pord", exists=False)
+    assert not status.healthy
+    assert status.problems == ("there is no stack pord",)
 
 
 def test_pods_that_are_not_ready_are_named_with_their_reason() -> None:
@@ -47,7 +115,7 @@ def test_pods_that_are_not_ready_are_named_with_their_reason() -> None:
 
 
 def test_failed_job_is_named() -> None:
-    objects = FakeObjects(jobs=(FailedJob(name="airflow-database-migrate-1a", reason="BackoffLimitExceeded"),))
+    objects = Cluster(jobs=(FailedJob(name="airflow-database-migrate-1a", reason="BackoffLimitExceeded"),))
     assert problems(look(objects=objects)) == ("Job airflow-database-migrate-1a has failed (BackoffLimitExceeded)",)
 
 
@@ -86,7 +154,7 @@ def test_broken_pod_of_the_newest_revision_is_no_stuck_one() -> None:
 
 
 def test_objects_that_the_state_does_not_know_are_left_over_and_disturb_nobody() -> None:
-    objects = FakeObjects(
+    objects = Cluster(
         [
             found_object("Secret", "known"),
             found_object("Secret", "pending"),
@@ -126,7 +194,7 @@ def test_lock_and_interrupted_operations_are_named_first() -> None:
 
 
 def test_status_survives_json() -> None:
-    found = look(stateful_set("old", "new"), FakeObjects([found_object("Secret", "stray")]))
+    found = look(stateful_set("old", "new"), Cluster([found_object("Secret", "stray")]))
     document = json.loads(json.dumps(Status(stack="dev", exists=True, cluster=found).to_json()))
     assert document["healthy"] is False
     assert document["cluster"]["stuck_pods"][0]["name"] == "airflow-redis-0"
