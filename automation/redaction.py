@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote
 
+from automation.plan.masking import go_json
 from components.secret import Secret
 
 MASK: Final = "[secret]"
@@ -66,6 +67,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """As it is, without its ends, in JSON, in Python, in a URL, in base64."""
-    yield from {text, text.strip(), json.dumps(text)[1:-1], repr(text)[1:-1], quote(text), quote(text, safe="")}
+    """As it is, without its ends, in JSON of Python and of Go, in Python, in a URL, in base64."""
+    yield from {text, text.strip(), repr(text)[1:-1], quote(text), quote(text, safe="")}
+    yield from {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], go_json(text)}
     yield from {base64.b64encode(form.encode()).decode().rstrip("=") for form in (text, text.strip())}

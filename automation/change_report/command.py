@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 from automation.change_report.checkout import Checkout, checkout
 from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import LIMIT, check_link, markdown
-from automation.change_report.model import ChangeReport, StackReport
-from automation.errors import AutomationError, FileInvalid
+from automation.change_report.model import Category, ChangeReport, StackReport
+from automation.errors import AutomationError, FileInvalid, StackUnknown
 from automation.folder import short_name, write_file
 from automation.plan.model import FailureKind, Plan
 from automation.plan.process import new_key, plan_checkout
 from policy.context import DECIDED, DecisionsInvalid, decided_in
+from policy.model import Level
 
 if TYPE_CHECKING:
     from automation.console import Console
 
 _STDOUT: Final = "-"
 _LEAST: Final = 1000
+_WRITE: Final = "write it with: pulumi preview --json --show-sames"
+_OF_THE_LIBRARY: Final = {"stack", "changes", "steps"}
+"""Keys of `automation.results.Preview` as JSON."""
 
 
 class NothingToReport(AutomationError):  # noqa: N818 - as its siblings in `errors`
@@ -41,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_preview,
         metavar="STACK=FILE",
-        help="also what `pulumi preview --json`, or the engine's event log, wrote into a file",
+        help="also what `pulumi preview --json --show-sames`, or the engine's event log, wrote into a file",
     )
     parser.add_argument("--markdown", metavar="FILE", help="the comment, cut to --limit; - writes it to the output")
     parser.add_argument("--whole", metavar="FILE", help="the same Markdown, not cut")
@@ -52,9 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console, project_dir: Path) -> int:
-    """Writes the report. Exit code 1 where a stack cannot be planned with the change; the report then says why.
+    """Writes the report. Exit code 1 where the change must not go on; the report then says why.
 
-    Raises NothingToReport, RevisionUnknown, StackUnknown, FileInvalid.
+    That is where a stack cannot be planned with it, where the engine's preview failed, and where it breaks a mandatory
+    policy that nobody decided to break. Raises NothingToReport, RevisionUnknown, StackUnknown, FileInvalid.
     """
     report = _report(args, project_dir)
     comment = markdown(report, limit=args.limit, link=args.link)
@@ -66,11 +71,10 @@ def run(args: argparse.Namespace, console: Console, project_dir: Path) -> int:
         write_file(Path(args.whole), markdown(report, limit=None))
     if args.json:
         write_file(Path(args.json), report_json(report))
-    failed = [found for found in report.stacks if _is_broken(found)]
-    for stack in failed:
-        assert stack.head_failure is not None
-        console.line(f"{stack.stack} cannot be planned with this change ({stack.head_failure.kind})")
-    return 1 if failed else 0
+    refusals = [text for found in report.stacks for text in _refusals(found)]
+    for text in refusals:
+        console.line(text)
+    return 1 if refusals else 0
 
 
 def change_report(base: Checkout, head: Checkout, stacks: list[str], *, render: bool = True) -> ChangeReport:
@@ -94,7 +98,14 @@ def report_json(report: ChangeReport) -> str:
 
 
 def read_events(path: Path) -> list[Mapping[str, Any]]:
-    """What the engine wrote: the document of `pulumi preview --json`, or an event a line. Raises FileInvalid."""
+    """What the engine wrote: the document of `pulumi preview --json --show-sames`, or an event a line.
+
+    Raises FileInvalid for anything else, and where what does not change is left out: without it policies cannot tell
+    what stack it is.
+    """
+    # Imported here: two plans need no engine's SDK.
+    from automation.change_report.engine_steps import fault
+
     try:
         text = path.read_text(encoding="utf-8")
         try:
@@ -103,12 +114,26 @@ def read_events(path: Path) -> list[Mapping[str, Any]]:
             document = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, ValueError):
         # Not the error's text, which may quote the file.
-        raise FileInvalid(
-            f"{path.name} is neither a preview's JSON nor an event log", "write it with: pulumi preview --json"
-        ) from None
-    if isinstance(document, Mapping):
-        document = [*(document.get("steps") or ()), *(document.get("diagnostics") or ())] or [document]
-    return [found for found in document if isinstance(found, Mapping)]
+        raise FileInvalid(f"{path.name} is neither a preview's JSON nor an event log", _WRITE) from None
+    if isinstance(document, Mapping) and document.keys() >= _OF_THE_LIBRARY:
+        found = "`python -m automation preview --json` wrote it, which does not say what changes in a resource"
+    else:
+        document = _as_events(document)
+        found = fault(document)
+    if found:
+        raise FileInvalid(f"{path.name} is no whole preview of the engine: {found}", _WRITE)
+    return list(document)
+
+
+def _as_events(document: Any) -> list[Any]:
+    """The document of `preview --json` as the events that it is made of; a list, or one event, as it is."""
+    if not isinstance(document, Mapping):
+        return document if isinstance(document, list) else [document]
+    parts = [document.get(key) for key in ("steps", "diagnostics")]
+    events = [event for part in parts if isinstance(part, list) for event in part]
+    if isinstance(document.get("changeSummary"), Mapping):
+        events.append({"summaryEvent": {"resourceChanges": document["changeSummary"]}})
+    return events or [document]
 
 
 def _report(args: argparse.Namespace, project_dir: Path) -> ChangeReport:
@@ -122,8 +147,20 @@ def _report(args: argparse.Namespace, project_dir: Path) -> ChangeReport:
     if not compare:
         return ChangeReport(base="what is deployed", head="this program", stacks=previews)
     with checkout(args.base, project_dir) as base, checkout(args.head, project_dir) as head:
+        _check_stacks(stacks, base, head)
         report = change_report(base, head, stacks, render=not args.no_render)
     return ChangeReport(base=report.base, head=report.head, stacks=(*report.stacks, *previews))
+
+
+def _check_stacks(stacks: list[str], *sides: Checkout) -> None:
+    """Raises StackUnknown for one that has a file on neither side: with one on the base's alone, it is removed."""
+    files = {path.name for side in sides for path in side.folder.glob("Pulumi.*.yaml")}
+    for stack in stacks:
+        if f"Pulumi.{stack}.yaml" not in files:
+            there = ", ".join(sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files))
+            raise StackUnknown(
+                f"--stacks: no Pulumi.{stack}.yaml in base or head; there are: {there or 'none'}", "name one of these"
+            )
 
 
 def _previewed(stack: str, path: Path, project_dir: Path) -> StackReport:
@@ -139,8 +176,18 @@ def _previewed(stack: str, path: Path, project_dir: Path) -> StackReport:
     return preview_report(stack, read_events(path), chart=chart, decided=decided)
 
 
-def _is_broken(stack: StackReport) -> bool:
-    return stack.head_failure is not None and stack.head_failure.kind is not FailureKind.NO_STACK
+def _refusals(stack: StackReport) -> Iterator[str]:
+    """Why a change must not go on, a line each."""
+    failure = stack.head_failure
+    if failure is not None and failure.kind is not FailureKind.NO_STACK:
+        yield f"{stack.stack} cannot be planned with this change ({failure.kind})"
+    if any(found.category is Category.FAILED for found in stack.warnings):
+        yield f"{stack.stack}: the engine's preview failed"
+    # What is decided on is advisory.
+    results = [found.result for found in stack.policies if found.new]
+    broken = sorted({found.rule for found in results if found.level == Level.MANDATORY})
+    if broken:
+        yield f"{stack.stack}: this change breaks mandatory policies (docs/policy.md): {', '.join(broken)}"
 
 
 def _preview(text: str) -> tuple[str, Path]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
 from automation.change_report.model import Kind, ObjectChange, PolicyChange, PropertyChange, Source, StackReport, Step
 from automation.change_report.properties import additions, property_changes
-from automation.change_report.replacement import replaces
+from automation.change_report.replacement import refused, replaces
 from automation.change_report.warnings import warnings_of
 from automation.change_report.workloads import rolls_between
 from automation.plan import policies
@@ -202,8 +202,20 @@ def object_changes(before: Manifests, after: Manifests) -> tuple[ObjectChange, .
         elif new is None:
             found.append(ObjectChange(kind=Kind.DELETE, label=label))
         else:
-            found.append(ObjectChange(kind=Kind.UPDATE, label=label, changes=property_changes("", old, new)))
+            changes = property_changes("", old, new)
+            immutable = () if _is_hook(new) else refused(key[0], _asked(changes))
+            found.append(ObjectChange(kind=Kind.UPDATE, label=label, changes=changes, refused=immutable))
     return tuple(sorted(found, key=lambda change: (_ORDER[change.kind], change.label)))
+
+
+def _is_hook(manifest: Mapping[str, Any]) -> bool:
+    """Helm makes it anew each time (helm.sh/docs/topics/charts_hooks, "before-hook-creation")."""
+    return "helm.sh/hook" in ((manifest.get("metadata") or {}).get("annotations") or {})
+
+
+def _asked(changes: Iterable[PropertyChange]) -> Iterator[str]:
+    """Paths at which something else is asked for; of an address that is no longer asked for, the old one stays."""
+    return (change.path for change in changes if (change.path, change.after) != ("spec.clusterIP", None))
 
 
 # Policies

@@ -45,6 +45,10 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "import-replacement": Kind.REPLACE,
     "read-replacement": Kind.REPLACE,
 }
+_OPERATIONS: Final = frozenset(
+    # And those that change nothing: OpType of sdk/python/lib/pulumi/automation/events.py.
+    {*_KINDS, "same", "read", "refresh", "discard", "discard-replaced", "remove-pending-replace"}
+)
 _STACK: Final = "pulumi:pulumi:Stack"
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SAYS_NOTHING: Final = ("error: preview failed", "preview failed", "error: update failed")
@@ -109,6 +113,40 @@ def preview_report(
         there=policies.resource_results(before.values()),
         shall_be=policies.resource_results(after.values()),
     )
+
+
+def fault(events: Iterable[Any]) -> str:
+    """Why these are not the events of a whole preview, as JSON has them; "" where they are. It quotes no value."""
+    known = False
+    same = counted = 0
+    for event in events:
+        if not isinstance(event, Mapping):
+            return "expected events, found something else"
+        step = _raw_step(event)
+        if step is None and "urn" in event and "severity" not in event:
+            step = event  # of another kind of document
+        if step is not None:
+            if wrong := _step_fault(step):
+                return wrong
+            same += step["op"] == "same"
+        changes = (event.get("summaryEvent") or {}).get("resourceChanges") or {}
+        counted += int(changes.get("same") or 0)
+        known |= step is not None or not {"summaryEvent", "diagnosticEvent", "severity"}.isdisjoint(event)
+    if not known:
+        return "expected steps, diagnostics or a summary (`changeSummary`), found none"
+    # Without --show-sames the engine shows the stack itself alone (pkg/backend/display/json.go).
+    return f"{counted - same} resources that do not change are left out" if same < counted else ""
+
+
+def _step_fault(step: Mapping[str, Any]) -> str:
+    operation = step.get("op")
+    if operation not in _OPERATIONS:
+        shown = repr(operation) if re.fullmatch(r"[a-z-]{1,40}", str(operation)) else "something else"
+        return f"expected each step with an operation of the engine (`op`), found {shown}"
+    states = [step.get(key) for key in ("oldState", "old", "newState", "new") if step.get(key) is not None]
+    if not states or not all(isinstance(state, Mapping) and {"urn", "type"} <= state.keys() for state in states):
+        return f"expected each step with the state of its resource, found one without ({operation})"
+    return "" if isinstance(step.get("urn"), str) else f"expected each step with a URN, found one without ({operation})"
 
 
 def steps_of(found: Iterable[_EngineStep]) -> tuple[Step, ...]:

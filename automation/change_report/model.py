@@ -33,6 +33,8 @@ class Severity(StrEnum):
 class Category(StrEnum):
     """What a warning is about; in the order in which reports tell of it."""
 
+    FAILED = "failed"
+    REFUSED = "refused"
     PROTECTED = "protected"
     DELETE = "delete"
     REPLACE = "replace"
@@ -98,11 +100,15 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectChange:
-    """What is done to one rendered Kubernetes object. label: kind and name. changes: ordered by path."""
+    """What is done to one rendered Kubernetes object.
+
+    label: kind and name. changes: ordered by path. refused: fields that change, and that Kubernetes lets nobody change.
+    """
 
     kind: Kind
     label: str
     changes: tuple[PropertyChange, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

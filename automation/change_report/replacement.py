@@ -1,18 +1,21 @@
-"""Which changed inputs make a provider replace a resource, for the types that this program registers.
+"""Which changed inputs make a provider replace a resource, and which fields Kubernetes lets nobody change.
 
-The engine asks the provider; a plan has none to ask. From the providers' sources, in the versions of requirements.txt:
+Of resources, for the types that this program registers. The engine asks the provider; a plan has none to ask. From the
+providers' sources, in the versions of requirements.txt:
 
 - Kubernetes: provider/pkg/provider/diff.go (`forceNew`), helm_release.go and provider.go (`DiffConfig`) of
   pulumi/pulumi-kubernetes 4.32. Every object is replaced for another namespace or name.
 - random: every argument (`RequiresReplace` in internal/provider/resource_*.go of hashicorp/terraform-provider-random).
 - AWS: `ForceNew` and `RequiresReplace` in internal/service/*/*.go of hashicorp/terraform-provider-aws. An instance's
   identifier is among them, because another one is another address, whether the provider renames or replaces.
+
+Objects of the chart are no resources: Helm patches them, and where Kubernetes refuses that, nothing replaces them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 _ALL: Final = ("*",)
@@ -73,10 +76,43 @@ REPLACED_BY: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Inputs by type; all that is below one counts too."""
 
+IMMUTABLE: Final[Mapping[str, tuple[str, ...]]] = {
+    # Of Kubernetes 1.35: pkg/registry/apps/{deployment,daemonset}/strategy.go; pkg/apis/apps/validation/validation.go
+    # (ValidateStatefulSetUpdate); pkg/apis/core/validation/validation.go (ValidateServiceUpdate,
+    # ValidatePersistentVolumeClaimUpdate, ValidateSecretUpdate); pkg/apis/batch/validation/validation.go
+    # (ValidateJobSpecUpdate); pkg/apis/rbac/validation/validation.go.
+    "Deployment": _SELECTOR,
+    "DaemonSet": _SELECTOR,
+    "StatefulSet": ("spec.podManagementPolicy", "spec.serviceName", "spec.volumeClaimTemplates", *_SELECTOR),
+    "Service": ("spec.clusterIP",),
+    "PersistentVolumeClaim": (
+        *("spec.accessModes", "spec.storageClassName", "spec.volumeName", "spec.volumeMode"),
+        *("spec.dataSource", "spec.dataSourceRef", "spec.resources.limits", *_SELECTOR),
+    ),
+    "Job": (
+        *("spec.backoffLimitPerIndex", "spec.completionMode", "spec.completions", "spec.managedBy"),
+        *("spec.podFailurePolicy", "spec.successPolicy", "spec.template", *_SELECTOR),
+    ),
+    "RoleBinding": ("roleRef",),
+    "ClusterRoleBinding": ("roleRef",),
+    "Secret": ("type",),
+}
+"""Fields by kind; all that is below one counts too."""
+
 
 def replaces(type_: str, path: str) -> bool:
     """Whether a change at a path, as `compare` writes them, replaces a resource of the type."""
     of_type = REPLACED_BY.get(type_, ())
     if type_.startswith("kubernetes:"):
         of_type = (*of_type, *_METADATA)
-    return of_type == _ALL or any(re.match(rf"{re.escape(prefix)}(?![A-Za-z0-9_])", path) for prefix in of_type)
+    return of_type == _ALL or any(_is_within(path, prefix) for prefix in of_type)
+
+
+def refused(kind: str, changed: Iterable[str]) -> tuple[str, ...]:
+    """Fields, among those with a change at these paths, that Kubernetes lets nobody change in an object of the kind."""
+    paths = tuple(changed)
+    return tuple(field for field in IMMUTABLE.get(kind, ()) if any(_is_within(path, field) for path in paths))
+
+
+def _is_within(path: str, prefix: str) -> bool:
+    return re.match(rf"{re.escape(prefix)}(?![A-Za-z0-9_])", path) is not None

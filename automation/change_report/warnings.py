@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from automation.change_report.model import Alert, Category, Kind, PropertyChange, Roll, Severity, StackReport, Step
+from automation.change_report.model import (
+    Alert,
+    Category,
+    Kind,
+    PropertyChange,
+    Roll,
+    Severity,
+    Source,
+    StackReport,
+    Step,
+)
 from automation.plan import policies
 from automation.plan.model import RELEASE_TYPE, PlannedResource
 from policy.context import DECIDED
 
+_CLAIM: Final = "PersistentVolumeClaim"
 _KEYS: Final = "airflow:index:AirflowKeys"
 _INSTANCE: Final = "aws:rds/instance:Instance"
 _JOB: Final = "kubernetes:batch/v1:Job"
@@ -71,6 +82,8 @@ def warnings_of(
 ) -> tuple[Alert, ...]:
     """Warnings of a report that has its steps and rolls, the gravest first. before, after: resources by URN."""
     found = [
+        *_errors(report),
+        *_immutable(report),
         *_protection(report.steps, before, after),
         *_deletions(report.steps),
         *_chart_deletions(report),
@@ -119,7 +132,41 @@ def _resource(step: Step) -> PlannedResource:
     )
 
 
-# Protected, deleted, replaced
+# Refused by the engine, protected, deleted, replaced
+
+
+def _errors(report: StackReport) -> Iterator[Alert]:
+    """Errors of the engine or of a provider, beside steps that are known. What only a program logged is none."""
+    if report.source is not Source.PREVIEW or report.head_failure is not None:
+        return
+    for message in report.messages:
+        if message.startswith("error: "):
+            names = (" ".join(message.removeprefix("error: ").split()),)
+            text = "the preview failed, and what comes after that is not told here: {0}"
+            yield Alert(severity=Severity.DANGER, category=Category.FAILED, text=text, names=names)
+
+
+def _immutable(report: StackReport) -> Iterator[Alert]:
+    """Objects of the chart that Helm cannot patch: the update fails in the middle, where nothing else foretells it."""
+    for found in report.objects or ():
+        if not found.refused:
+            continue
+        kind, _, name = found.label.partition(" ")
+        text = "{0}: Kubernetes lets nobody change {1}, and the update fails after the database is migrated. Undo it"
+        if kind == _CLAIM:
+            text += ": to delete the claim first deletes what is in it"
+        else:
+            text += ", or right before the update, in the stack's namespace: {2}"
+        command = f"kubectl delete {kind.lower()} {name}"
+        if kind == "StatefulSet" and "spec.selector" not in found.refused:
+            command += " --cascade=orphan"
+            text += "; its pods go on. Volumes that are there stay as they are"
+        yield Alert(
+            severity=Severity.DANGER,
+            category=Category.REFUSED,
+            text=text,
+            names=(found.label, ", ".join(found.refused), command),
+        )
 
 
 def _protection(

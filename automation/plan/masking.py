@@ -52,6 +52,7 @@ _PUBLIC_LINE: Final = re.compile(
     r"(?:#.*|\S+ (?:ssh-|ecdsa-|sk-)\S+ AAAA\S+(?: .*)?|-----(?:BEGIN|END) CERTIFICATE-----|[A-Za-z0-9+/=]{1,76})?"
 )
 """A line of known_hosts, or of a certificate: they stand in Secrets beside a key, and are none themselves."""
+_GO_ESCAPES: Final = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 _SECRET_PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "kubernetes:core/v1:Secret": ("data", "stringData"),
     "aws:rds/instance:Instance": ("password",),
@@ -243,6 +244,8 @@ def _forms(text: str) -> set[str]:
         lambda given: json.dumps(given)[1:-1],
         lambda given: json.dumps(given, ensure_ascii=False)[1:-1],
         lambda given: json.dumps(json.dumps(given)[1:-1])[1:-1],
+        go_json,
+        lambda given: go_json(go_json(given)),
         lambda given: quote(given, safe=""),
         lambda given: quote(given, safe="/"),
         lambda given: quote_plus(given),
@@ -260,6 +263,11 @@ def _forms(text: str) -> set[str]:
     for form in plain:
         encoded |= _base64_forms(form.encode())
     return {form for form in plain | encoded if len(form) >= min(_SHORTEST, len(text))}
+
+
+def go_json(text: str) -> str:
+    """A text within JSON as Go writes it (`HTMLEscape` of encoding/json): the engine, Helm and Kubernetes do."""
+    return json.dumps(text, ensure_ascii=False)[1:-1].translate(_GO_ESCAPES)
 
 
 def _base64_forms(data: bytes) -> set[str]:

@@ -1,4 +1,4 @@
-"""A plan as text for people: what is stood in for, the resources, the Helm values, the rendered objects."""
+"""A plan as text for people: what is stood in for, what policies say, resources, Helm values, rendered objects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from automation.plan.model import RELEASE_TYPE, Placeholder, Plan, PlannedResource, Why
 from automation.plan.yaml_text import as_yaml
+from policy.model import Level
 
 
 def plan_text(plan: Plan) -> str:
@@ -33,6 +34,8 @@ def _lines(plan: Plan) -> Iterator[str]:
     for placeholder in plan.placeholders:
         yield f"stand-in: {placeholder_text(placeholder)}"
     yield from plan.messages
+    for result in sorted(plan.policies, key=lambda result: result.level != Level.MANDATORY):
+        yield f"policy: {result.subject}: {result.message} [{result.rule}, {result.level}]"
     for found in plan.resources:
         yield ""
         yield _heading(found)

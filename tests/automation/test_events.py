@@ -16,7 +16,7 @@ from automation.redaction import MASK, Redactor, without_values
 from components.secret import Secret
 from tests import samples
 
-PASSWORD = 'sentinel p@ss/word "quoted" \\ ü'
+PASSWORD = 'sentinel p@ss/word "quoted" \\ ü <&>'
 
 
 def test_event_says_what_it_is_of_and_survives_json() -> None:
@@ -57,6 +57,8 @@ def test_receiver_that_raises_disturbs_nothing_and_its_text_is_not_logged(caplog
     [
         PASSWORD,
         json.dumps(PASSWORD),
+        json.dumps(PASSWORD, ensure_ascii=False),
+        r'"sentinel p@ss/word \"quoted\" \\ ü \u003c\u0026\u003e"',  # encoding/json of Go
         repr(PASSWORD),
         quote(PASSWORD),
         quote(PASSWORD, safe=""),

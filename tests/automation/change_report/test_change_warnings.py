@@ -42,6 +42,53 @@ def told(found: StackReport, category: Category, severity: Severity | None = Non
     return [str(item) for item in found.warnings if item.category is category and severity in (None, item.severity)]
 
 
+# Refused by Kubernetes
+
+
+def manifest(kind: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "airflow-redis", **metadata}, "spec": spec}
+
+
+def of_objects(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return told(report([], [], ((before,), (after,))), Category.REFUSED, Severity.DANGER)
+
+
+def test_a_volume_that_kubernetes_lets_nobody_change_is_told_with_what_to_do() -> None:
+    sizes = [{"volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": f"{n}Gi"}}}}]} for n in (1, 2)]
+    before, after = (manifest("StatefulSet", size) for size in sizes)
+    assert of_objects(before, after) == [
+        "StatefulSet airflow-redis: Kubernetes lets nobody change spec.volumeClaimTemplates, and the update fails "
+        "after the database is migrated. Undo it, or right before the update, in the stack's namespace: kubectl delete "
+        "statefulset airflow-redis --cascade=orphan; its pods go on. Volumes that are there stay as they are"
+    ]
+
+
+def test_pods_with_other_labels_are_not_left_behind() -> None:
+    before, after = (manifest("StatefulSet", {"selector": {"matchLabels": {"a": a}}}) for a in "xy")
+    (text,) = of_objects(before, after)
+    assert text.endswith(": kubectl delete statefulset airflow-redis")
+
+
+def test_nobody_is_told_to_delete_a_claim() -> None:
+    before, after = (manifest("PersistentVolumeClaim", {"storageClassName": name}) for name in "xy")
+    (text,) = of_objects(before, after)
+    assert "kubectl" not in text
+    assert "deletes what is in it" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (manifest("StatefulSet", {"replicas": 1}), manifest("StatefulSet", {"replicas": 2})),
+        (manifest("Service", {"clusterIP": "10.0.0.1"}), manifest("Service", {})),
+        [manifest("Job", {"template": n}, annotations={"helm.sh/hook": "post-install"}) for n in (1, 2)],
+    ],
+    ids=["a field that may change", "an address that stays", "a hook"],
+)
+def test_what_kubernetes_takes_is_not_told(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    assert of_objects(before, after) == []
+
+
 # Protected, deleted, replaced
 
 

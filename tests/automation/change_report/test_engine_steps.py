@@ -41,7 +41,7 @@ def test_every_form_of_a_preview_gives_the_same_steps(events: list[Any]) -> None
     assert changes["airflow-keys-jwt-secret"] == [("length", 20, 24, True)]
     assert changes["kept"] == [("keepers.k", "x", "y", True)]
     assert ("keepers.pw", "[secret]", UNKNOWN, True) in changes["pet"]
-    assert report.warnings[0].category is Category.PROTECTED
+    assert [found.category for found in report.warnings[:2]] == [Category.FAILED, Category.PROTECTED]
     assert any("unable to replace resource" in message for message in report.messages)
     assert report.head_failure is None, "what it would do is known, also where it would be refused"
     assert markdown(ChangeReport(base="a", head="b", stacks=(report,)))
@@ -132,6 +132,25 @@ def test_a_preview_that_stopped_before_any_step_failed() -> None:
     failure = preview_report("dev", [diagnostic]).head_failure
     assert failure is not None
     assert failure.text == "error: config of stack dev: one problem"
+
+
+def test_an_error_beside_steps_is_told_where_nothing_is_folded_or_cut() -> None:
+    one = state("a:b:C", inputs={"x": "1" * 70_000})
+    error = {"severity": "error", "message": "error: it cannot be\nread\n"}
+    report = preview_report("dev", [step("create", None, one), error, {**error, "message": "error: second"}])
+    alerts = [found for found in report.warnings if found.category is Category.FAILED]
+    assert [(found.severity, found.names) for found in alerts] == [
+        (Severity.DANGER, ("it cannot be read",)),
+        (Severity.DANGER, ("second",)),
+    ]
+    comment = markdown(ChangeReport(base="a", head="b", stacks=(report,)), limit=1000)
+    assert "`it cannot be read`" in comment.partition("<details>")[0]
+
+
+def test_a_warning_of_the_engine_refuses_nothing() -> None:
+    one = state("a:b:C")
+    report = preview_report("dev", [step("create", None, one), {"severity": "warning", "message": "deprecated"}])
+    assert report.warnings == ()
 
 
 def test_known_secrets_are_taken_out_of_whatever_the_engine_writes() -> None:

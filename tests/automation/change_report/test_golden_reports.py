@@ -66,6 +66,10 @@ CASES: Final[Mapping[str, tuple[str, Callable[[Path], None]]]] = {
         "prod",
         _prod("config:\n", "config:\n  airflow:databaseInstanceClass: db.m7g.xlarge\n"),
     ),
+    "redis-volume": (
+        "prod",
+        _prod("config:\n", 'config:\n  airflow:helmValues: {"redis": {"persistence": {"size": "3Gi"}}}\n'),
+    ),
     "deleted-component": ("prod", _prod("config:\n", "config:\n  airflow:networkIsolation: 'off'\n")),
     "syntax-error": (
         "dev",
@@ -201,6 +205,15 @@ def test_database_class_says_when_and_how_long(base: Path, checkouts: Checkouts)
     assert "db.m7g.large to db.m7g.xlarge" in sentence
     assert "failover" in sentence
     assert "next maintenance window" in sentence
+
+
+@needs_chart
+def test_volume_of_the_chart_that_kubernetes_lets_nobody_change_is_told(base: Path, checkouts: Checkouts) -> None:
+    report = _report("redis-volume", base, checkouts)
+    assert [(found.label, found.refused) for found in report.objects or () if found.refused] == [
+        ("StatefulSet airflow-redis", ("spec.volumeClaimTemplates",))
+    ]
+    assert Category.REFUSED in _categories(report, Severity.DANGER)
 
 
 @needs_chart

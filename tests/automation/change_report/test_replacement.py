@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from automation.change_report.replacement import REPLACED_BY, replaces
+from automation.change_report.replacement import REPLACED_BY, refused, replaces
 
 if TYPE_CHECKING:
     from tests.automation.change_report.conftest import Checkouts
@@ -49,3 +49,24 @@ def test_every_input_in_the_table_is_one(stack: str, base: Path, checkouts: Chec
 )
 def test_a_path_is_within_an_input_or_not(type_: str, path: str, expected: bool) -> None:
     assert replaces(type_, path) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "expected"),
+    [
+        ("StatefulSet", "spec.volumeClaimTemplates[0].spec.resources.requests.storage", ("spec.volumeClaimTemplates",)),
+        ("StatefulSet", "spec.serviceName", ("spec.serviceName",)),
+        ("StatefulSet", "spec.template.spec.serviceName", ()),
+        ("StatefulSet", "spec.replicas", ()),
+        ("Deployment", "spec.selector.matchLabels.tier", ("spec.selector",)),
+        ("Deployment", "spec.template.metadata.labels.tier", ()),
+        ("PersistentVolumeClaim", "spec.storageClassName", ("spec.storageClassName",)),
+        ("PersistentVolumeClaim", "spec.resources.requests.storage", ()),
+        ("Service", "spec.clusterIP", ("spec.clusterIP",)),
+        ("Service", "spec.selector.tier", ()),
+        ("Job", "spec.template.spec.containers[run].image", ("spec.template",)),
+        ("ConfigMap", "data", ()),
+    ],
+)
+def test_kubernetes_lets_nobody_change_a_field_or_does(kind: str, path: str, expected: tuple[str, ...]) -> None:
+    assert refused(kind, ["metadata.labels.a", path, path]) == expected

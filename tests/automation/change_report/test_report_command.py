@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,10 @@ from automation.change_report.command import NothingToReport
 from automation.change_report.markdown import MARKER
 from automation.console import Console
 from automation.errors import FileInvalid, StackUnknown
-from automation.plan.model import Failure, FailureKind, Plan, PlannedResource
+from automation.plan.model import Failure, FailureKind, Plan, PlannedResource, PolicyResult
+from automation.results import Changes, Preview
+from automation.results import Step as LibraryStep
+from policy.model import Level
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -42,7 +47,10 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         if "broken" in names:
             return Plan(stack=stack, failure=Failure(kind=FailureKind.SYNTAX, text="a.py:1: invalid syntax"))
         found = [PlannedResource(urn=f"urn::{n}", type="a:b:C", name=n, component=False, inputs={}) for n in names]
-        return Plan(stack=stack, resources=tuple(found), objects=() if render else None)
+        broken = [
+            PolicyResult(rule=f"rule-{n}", level=n, subject="it", message="wrong") for n in names if n in [*Level]
+        ]
+        return Plan(stack=stack, resources=tuple(found), policies=tuple(broken), objects=() if render else None)
 
     monkeypatch.setattr(command, "plan_checkout", plan)
     return asked
@@ -62,7 +70,8 @@ def repository(tmp_path: Path) -> Path:
     project.mkdir(parents=True)
     git(root, "init", "--quiet", "--initial-branch", "main")
     for names in ("one", "one two"):
-        (project / "Pulumi.yaml").write_text("name: airflow\n")
+        for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+            (project / name).write_text("name: airflow\n")
         (project / "resources").write_text(names)
         git(root, "add", ".")
         git(root, "commit", "--quiet", "--message", names)
@@ -74,7 +83,8 @@ def repository(tmp_path: Path) -> Path:
 
 def folder(path: Path, names: str) -> Path:
     path.mkdir()
-    (path / "Pulumi.yaml").write_text("name: airflow\n")
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        (path / name).write_text("name: airflow\n")
     (path / "resources").write_text(names)
     return path
 
@@ -158,9 +168,25 @@ def test_exit_code_is_of_what_shall_be(base: str, head: str, code: int, tmp_path
     assert "a.py:1: invalid syntax" in file.read_text(), "the report is there all the same"
 
 
+@pytest.mark.parametrize(
+    ("base", "head", "code"),
+    [("a", "mandatory", 1), ("a", "advisory", 0), ("mandatory", "mandatory", 0), ("mandatory", "a", 0)],
+)
+def test_exit_code_is_of_mandatory_policies_that_the_change_breaks(
+    base: str, head: str, code: int, tmp_path: Path, planned: object
+) -> None:
+    sides = [folder(tmp_path / name, names) for name, names in (("base", base), ("head", head))]
+    words = ["--base", str(sides[0]), "--head", str(sides[1]), "--stacks", "dev", "--json", str(tmp_path / "all.json")]
+    found, output = run(tmp_path, *words)
+    assert found == code
+    assert ("dev: this change breaks mandatory policies (docs/policy.md): rule-mandatory" in output) is bool(code)
+    assert (tmp_path / "all.json").is_file(), "the report is there all the same"
+
+
 def test_report_of_an_engine_s_preview_alone(tmp_path: Path) -> None:
     code, output = run(tmp_path, "--preview", f"dev={RECORDED / 'preview.json'}")
-    assert code == 0
+    assert code == 1
+    assert "dev: the engine's preview failed" in output
     assert "`what is deployed` → `this program`" in output
     assert "`dev`, as it is deployed" in output
 
@@ -189,6 +215,74 @@ def test_stack_names_are_checked_before_anything_runs(tmp_path: Path) -> None:
         run(tmp_path, "--base", "a", "--head", "b", "--stacks", "a b")
 
 
+_URN = "urn:pulumi:dev::airflow::aws:rds/instance:Instance::airflow-postgres"
+_STATE = {"urn": _URN, "type": "aws:rds/instance:Instance", "custom": True}
+_SAME = {"op": "same", "urn": _URN, "oldState": _STATE, "newState": _STATE}
+_OF_THE_LIBRARY = Preview(
+    stack="dev",
+    changes=Changes(counts={"replace": 1}),
+    steps=(LibraryStep(operation="replace", type="aws:rds/instance:Instance", name="airflow-postgres", urn=_URN),),
+).to_json()
+
+
+def preview(path: Path, *documents: Any) -> str:
+    """A file with a document, or with an event a line, as an argument."""
+    path.write_text("\n".join(map(json.dumps, documents)))
+    return f"dev={path}"
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (_OF_THE_LIBRARY, "`python -m automation preview --json` wrote it"),
+        ({**_OF_THE_LIBRARY, "steps": []}, "`python -m automation preview --json` wrote it"),
+        ({"steps": _OF_THE_LIBRARY["steps"], "changeSummary": {"replace": 1}}, "`op`"),
+        ({"error": {"kind": "StackLocked"}}, "found none"),
+        ({}, "found none"),
+        ([], "found none"),
+        ([1], "found something else"),
+        ({"config": {}, "steps": []}, "found none"),
+        ({"steps": [{**_SAME, "op": "swap"}]}, "found 'swap'"),
+        ({"steps": [{**_SAME, "op": "sentinel value"}]}, "found something else"),
+        ({"steps": [{"op": "replace", "urn": _URN}]}, "found one without"),
+        ({"steps": [_SAME], "changeSummary": {"same": 40}}, "39 resources that do not change are left out"),
+    ],
+)
+def test_what_is_no_whole_preview_of_the_engine_is_not_taken_for_no_change(
+    document: Any, said: str, tmp_path: Path
+) -> None:
+    """Seen: a replaced database, and an error, told as "No change"; and a laptop's stack judged as production."""
+    with pytest.raises(FileInvalid, match=re.escape(said)) as error:
+        run(tmp_path, "--preview", preview(tmp_path / "preview.json", document))
+    assert "pulumi preview --json --show-sames" in error.value.remedy
+    assert "sentinel" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [{"changeSummary": {}}],
+        [{"steps": [_SAME], "changeSummary": {"same": 1}}],
+        [{"resourcePreEvent": {"metadata": {**_SAME}}}, {"summaryEvent": {"resourceChanges": {"same": 1}}}],
+        [{"steps": [{**_SAME, "op": "refresh"}, _SAME]}],
+    ],
+)
+def test_a_preview_in_which_nothing_changes_says_so(documents: list[Any], tmp_path: Path) -> None:
+    code, output = run(tmp_path, "--preview", preview(tmp_path / "preview.json", *documents))
+    assert code == 0
+    assert "No change for `dev`" in output
+
+
+def test_a_stack_that_is_in_neither_commit_is_no_stack_that_is_removed(repository: Path, planned: object) -> None:
+    words = ["--base", "HEAD^", "--head", "HEAD", "--stacks"]
+    with pytest.raises(StackUnknown, match=r"no Pulumi\.nope\.yaml in base or head; there are: dev, prod\."):
+        run(repository, *words, "dev,nope")
+    assert planned == []
+    (repository / "Pulumi.prod.yaml").unlink()
+    git(repository, "commit", "--quiet", "--all", "--message", "prod goes")
+    assert run(repository, *words, "dev,prod")[0] == 0
+
+
 @pytest.mark.parametrize("content", ["sentinel no JSON", '{"a": 1}\nsentinel'])
 def test_a_file_that_is_no_preview_is_refused_without_quoting_it(content: str, tmp_path: Path) -> None:
     (tmp_path / "preview.json").write_text(content)
@@ -203,12 +297,13 @@ def test_a_file_that_is_no_preview_is_refused_without_quoting_it(content: str, t
 def test_a_preview_takes_the_decisions_of_its_program_and_its_stack(tmp_path: Path) -> None:
     (tmp_path / "policy").mkdir()
     decided = tmp_path / "policy" / "decided.txt"
-    preview = f"dev={RECORDED / 'preview.json'}"
+    recorded = json.loads((RECORDED / "preview.json").read_text())
+    argument = preview(tmp_path / "preview.json", {**recorded, "diagnostics": []})
     found = []
     for stack in ("prod", "dev"):
         decided.write_text(f"{stack} airflow-keys-jwt-secret\n")
-        code, output = run(tmp_path, "--preview", preview, "--markdown", "-", "--json", str(tmp_path / "report.json"))
-        assert code == 0
+        code, output = run(tmp_path, "--preview", argument, "--markdown", "-", "--json", str(tmp_path / "report.json"))
+        assert code == (0 if stack == "dev" else 1)
         assert ("decides" in output) is (stack == "dev")
         document = json.loads((tmp_path / "report.json").read_text())
         found.append({item["result"]["level"] for item in document["stacks"][0]["policies"] if item["new"]})

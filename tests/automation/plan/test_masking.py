@@ -55,6 +55,21 @@ def test_secret_is_hidden_in_every_form(form: str) -> None:
     assert len(decoded) <= len(written) - len(SECRET) // 2, shown
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        r'{"password":"p\u003c4ss\u0026w0rd\u003ex ü\u2028\"end"}',
+        r'"{\"password\":\"p\\u003c4ss\\u0026w0rd\\u003ex ü\\u2028\\\"end\"}"',
+        r'{"password":"p<4ss&w0rd>x ü' + "\u2028" + r'\"end"}',
+    ],
+    ids=["in JSON of Go", "in JSON of Go in JSON of Go", "in JSON that is not for HTML"],
+)
+def test_secret_is_hidden_as_go_quotes_it(written: str) -> None:
+    shown = without_digests(learned(KEY, ['p<4ss&w0rd>x ü\u2028"end']).text(written))
+    assert SHOWN in shown
+    assert not [part for part in ("4ss", "w0rd", "x ü", "end") if part in shown]
+
+
 @pytest.mark.parametrize("key", sorted(samples.sentinels()))
 def test_every_kind_of_secret_is_hidden(key: str) -> None:
     secret = samples.sentinels()[key]

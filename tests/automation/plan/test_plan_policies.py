@@ -1,4 +1,7 @@
-"""What a plan's policies see of secrets: that they are there, where, and what stands beside them. Never a secret."""
+"""What a plan's policies see of secrets: that they are there, where, and what stands beside them. Never a secret.
+
+And how a plan's text tells what they say.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import pytest
 
 import settings
 from automation.plan import policies
+from automation.plan.model import Plan, PolicyResult
 from automation.plan.policies import plan_results
+from automation.plan.text import plan_text
 from automation.recorder import Recorder
 from policy.context import context_of
 from policy.evaluate import evaluate_resources
@@ -151,3 +156,19 @@ def test_a_secret_in_helm_values_is_told_by_its_place(values: Mapping[str, Any],
 def test_nobody_learns_from_a_plan_whether_he_has_guessed_a_password(password: str, planned: Planned) -> None:
     recorder, secrets = planned(samples.prod().with_(secrets={"adminPassword": password}))
     assert "no-guessable-admin-password" not in dict(told(recorder, secrets))
+
+
+# As text
+
+
+def test_text_says_what_policies_say_mandatory_first() -> None:
+    results = [
+        PolicyResult(rule=rule, level=level, subject="Release airflow", message="values.x: is wrong")
+        for rule, level in (("a-rule", "advisory"), ("z-rule", "mandatory"))
+    ]
+    lines = plan_text(Plan(stack="dev", policies=tuple(results))).splitlines()
+    assert lines[1:3] == [
+        "policy: Release airflow: values.x: is wrong [z-rule, mandatory]",
+        "policy: Release airflow: values.x: is wrong [a-rule, advisory]",
+    ]
+    assert "policy" not in plan_text(Plan(stack="dev"))
