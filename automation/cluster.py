@@ -132,7 +132,11 @@ def is_gone(project_dir: Path, context: str, *, kubeconfig_path: str | None = No
 
 
 def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) -> None:
-    """A new cluster would take the place of the context: only where that is Kind's own, on this machine."""
+    """A new cluster would take the place of the context: only where that is Kind's own, on this machine.
+
+    Raises ClusterUnreachable otherwise, and where nobody can tell because the kubeconfig cannot be read.
+    """
+    kubeconfig.require_readable(path)  # Kind would find out only after minutes
     server = kubeconfig.contexts(path).get(context, "")
     host = urlsplit(server).hostname or ""
     if server and host not in _LOCAL:

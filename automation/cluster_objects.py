@@ -165,7 +165,9 @@ class ClusterObjects:
     def secret(self, name: str) -> Mapping[str, str]:
         """A Secret's data, decoded; {} where there is none."""
         answer = self._request("GET", object_path("v1", "Secret", self._namespace, name)) or {}
-        return {key: base64.b64decode(value).decode() for key, value in (answer.get("data") or {}).items()}
+        return {
+            key: base64.b64decode(value).decode(errors="replace") for key, value in (answer.get("data") or {}).items()
+        }
 
     def is_kept(self, manifest: Mapping[str, Any]) -> bool:
         """An object in the cluster says that Helm must not delete it."""

@@ -97,15 +97,16 @@ class KubeClient:
     """`Kube` of a real cluster. Thread-safe."""
 
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
-        """Raises ClusterUnreachable where the kubeconfig has no such context."""
+        """Raises ClusterUnreachable where the kubeconfig has no such context, or cannot be read."""
         self._context, self._namespace = context, namespace
         path = kubeconfig.kubeconfig_path(kubeconfig_path)
         try:
             self._configuration: Any = kubeconfig.api_client(context, path).configuration
-        except kubernetes.config.ConfigException as error:
+        except kubernetes.config.ConfigException:
+            # Its text may quote a user with its token.
             raise ClusterUnreachable(
                 f"{path} has no usable context {context}", "name the file with KUBECONFIG, or make the cluster"
-            ) from error
+            ) from None
 
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         with self._request("list pods"):
@@ -172,7 +173,7 @@ class KubeClient:
     def secret(self, name: str) -> Mapping[str, str]:
         with self._request(f"read Secret {name}"):
             found = self._core().read_namespaced_secret(name, self._namespace, _request_timeout=REQUEST_SECONDS)
-        return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
+        return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
 
     def config_map(self, name: str) -> Mapping[str, str]:
         with self._request(f"read ConfigMap {name}"):
@@ -225,7 +226,7 @@ class KubeClient:
 def cluster_identity(context: str, *, kubeconfig_path: str | None = None, seconds: float = 5) -> str:
     """The uid of the namespace kube-system: every cluster has its own, for as long as it lives.
 
-    Raises ClusterUnreachable where there is no such context or no answer in time.
+    Raises ClusterUnreachable where there is no such context, no answer in time, or no kubeconfig that can be read.
     """
     path = kubeconfig.kubeconfig_path(kubeconfig_path)
     remedy = f"kubectl --context {context} get nodes"

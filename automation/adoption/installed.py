@@ -36,7 +36,8 @@ class InstalledRelease:
     """The newest revision of a release.
 
     status: Helm's. chart: its name. airflow_version: that the chart deploys. given: the user's values; values: the
-    chart's defaults with these on top; objects: as Helm applied them, ordered, hooks left out. All may hold secrets.
+    chart's defaults with these on top; objects: as Helm applied them, ordered; hooks: what Helm makes
+    before and after them, some Secrets of the chart among it. All may hold secrets.
     """
 
     namespace: str
@@ -48,6 +49,7 @@ class InstalledRelease:
     given: Mapping[str, Any] = field(repr=False)
     values: Mapping[str, Any] = field(repr=False)
     objects: tuple[Mapping[str, Any], ...] = field(repr=False)
+    hooks: tuple[Mapping[str, Any], ...] = field(repr=False)
 
     @staticmethod
     def of(records: Sequence[Mapping[str, Any]]) -> InstalledRelease | None:
@@ -68,6 +70,7 @@ class InstalledRelease:
             given=newest.get("config") or {},
             values=values,
             objects=manifests(str(newest.get("manifest") or "")),
+            hooks=manifests("\n---\n".join(str(hook.get("manifest") or "") for hook in newest.get("hooks") or ())),
         )
 
     def value(self, *keys: str) -> Any:

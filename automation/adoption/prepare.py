@@ -13,7 +13,7 @@ from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.notes import notes
 from automation.adoption.plan import AdoptionPlan
 from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
-from automation.adoption.secrets_in import secrets_in
+from automation.adoption.secrets_in import hidden, secrets_in
 from automation.adoption.taken_over import Found, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
@@ -67,8 +67,8 @@ def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelea
     if release is None:
         text = (
             f"expected a Helm release {RELEASE} in namespace {namespace}, found none; its name decides those of all "
-            "Services, so that one with another name cannot be kept. Mend it: pulumi config set airflow:namespace "
-            f"NAME, or, where there is nothing to take over: python -m automation up {stack}"
+            f"Services, so that one with another name cannot be kept. Mend it: pulumi config set --stack {stack} "
+            f"airflow:namespace NAME, or, where there is nothing to take over: python -m automation up {stack}"
         )
         raise AdoptionRefused(stack, (text,))
     return replace(release, namespace=namespace)
@@ -98,7 +98,7 @@ def _config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
     if "dagsRepository" not in {**found.values, **values}:
         yield (
             "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
-            "would say it, found none. Mend it: pulumi config set airflow:dagsRepository URL"
+            "would say it, found none. Mend it: pulumi config set --stack STACK airflow:dagsRepository URL"
         )
 
 
@@ -193,7 +193,7 @@ def _plan_refusals(stack: str, report: StackReport) -> tuple[str, ...]:
 
 def _masker(key: bytes, release: InstalledRelease, secrets: Iterable[str]) -> Masker:
     masker = Masker(key)
-    for secret in (*secrets, *secrets_in(release.given), *secrets_in(release.objects)):
+    for secret in (*secrets, *secrets_in((release.given, release.objects, release.hooks))):
         masker.learn(secret)
     return masker
 
@@ -207,11 +207,11 @@ def _as_plan(stack: str, head: Plan, release: InstalledRelease, masker: Masker) 
                 **item.inputs,
                 "chart": release.chart,
                 "version": release.chart_version,
-                "values": masker.value(dict(release.given)),
+                "values": hidden(release.given, masker),
             }
             there.append(replace(item, inputs=inputs, protect=False, made_of={}))
         elif item.type == NAMESPACE:
             metadata = {"name": release.namespace}
             there.append(replace(item, inputs={**item.inputs, "metadata": metadata}, protect=False, made_of={}))
-    objects = tuple(masker.kubernetes_object(item) for item in release.objects)
+    objects = tuple(hidden(item, masker) for item in release.objects)
     return Plan(stack=stack, resources=tuple(there), objects=objects if head.objects is not None else None)

@@ -62,7 +62,7 @@ def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
     if values.get("keySource", "generate") != "generate":
         yield (
             f"{PROJECT}:keySource: expected generate, because the release's keys are taken over, found "
-            f"{values['keySource']}. Mend it: pulumi config rm {PROJECT}:keySource"
+            f"{values['keySource']}. Mend it: pulumi config rm --stack STACK {PROJECT}:keySource"
         )
     for key in sorted(found.must_stay & values.keys()):
         own, release = values[key], found.values[key]
@@ -70,12 +70,12 @@ def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
             if not isinstance(own, Secret) or own.reveal() != release.reveal():
                 yield (
                     f"{PROJECT}:{key}: expected the release's own ({found.sources[key]}), found another one. Mend it: "
-                    f"pulumi config rm {PROJECT}:{key}"
+                    f"pulumi config rm --stack STACK {PROJECT}:{key}"
                 )
         elif str(own) != str(release):
             yield (
                 f"{PROJECT}:{key}: expected the release's own, {release} ({found.sources[key]}), found {own}. Mend it: "
-                f"pulumi config rm {PROJECT}:{key}"
+                f"pulumi config rm --stack STACK {PROJECT}:{key}"
             )
 
 

@@ -7,11 +7,12 @@ say the same.
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
@@ -36,6 +37,24 @@ _REPLICAS: Final = {
 _POSTGRES: Final = ("postgresql", "postgres")
 _POOLER: Final = f"{RELEASE}-pgbouncer"
 _DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+_SCHEME: Final = re.compile(r"(?P<name>\w+)(?:\+\w+)?://")
+_URI: Final = re.compile(
+    r"""
+    [\w+]+://
+    (?:(?P<user>[^:/]*) (?::(?P<password>[^@]*))? @)?
+    (?:\[(?P<ipv6>[^/?@\]]+)\] | (?P<host>[^/:?@\[\]]+))
+    (?::(?P<port>[0-9]{1,5}))?
+    /(?P<name>[^?@]+)
+    (?:\?(?P<query>.*))?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
+
+Stricter in what could only be a mistake: an @ that is not encoded (SQLAlchemy takes what follows the first for the
+host), no host, no name, a port that is no number.
+"""
+_LOGIN: Final = re.compile(r"(?P<scheme>https?://)(?P<user>[^:/@]*)(?::(?P<token>[^/@]*))?@(?P<rest>.+)")
 _TRUE: Final = ("true", "1", "t", "y", "yes", "on")
 
 
@@ -127,14 +146,22 @@ def _database(finding: _Finding) -> None:
     uri, source = finding.secret(_DATABASE, finding.release.variable(_DATABASE), "databaseHost")
     if not uri:
         return
-    parts = urlsplit(uri)
-    if parts.scheme.partition("+")[0] not in _POSTGRES:
+    scheme = _SCHEME.match(uri)
+    if scheme is not None and scheme["name"] not in _POSTGRES:
         finding.problems.append(
-            "airflow:databaseHost: expected a release with PostgreSQL, found one with "
-            f"{parts.scheme.partition('+')[0] or 'another database'}. Mend it: move its data to PostgreSQL first"
+            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {scheme['name']}. Mend it: move "
+            "its data to PostgreSQL first"
         )
         return
-    host, port, name = parts.hostname or "", parts.port or 5432, unquote(parts.path.lstrip("/"))
+    parts = _URI.fullmatch(uri)
+    if parts is None or not parts["user"]:
+        finding.problems.append(
+            f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in {source}, found something "
+            "else, which is not shown. Mend it: percent-encode in USER and PASSWORD there all but letters, digits and "
+            "-._~, or add what is missing, and upgrade the release"
+        )
+        return
+    host, port, name = parts["ipv6"] or parts["host"], int(parts["port"] or 5432), unquote(parts["name"])
     pooled = host.partition(".")[0] == _POOLER
     if pooled:
         behind = _behind_pooler(finding, name)
@@ -146,9 +173,9 @@ def _database(finding: _Finding) -> None:
     finding.take("databaseHost", host, source, must_stay=True)
     finding.take("databasePort", port, source, must_stay=True)
     finding.take("databaseName", name, source, must_stay=True)
-    finding.take("databaseUser", unquote(parts.username or ""), source, must_stay=True)
-    finding.take("databasePassword", Secret(unquote(parts.password or "")), source, must_stay=True)
-    mode = (parse_qs(parts.query).get("sslmode") or [""])[0]
+    finding.take("databaseUser", unquote(parts["user"]), source, must_stay=True)
+    finding.take("databasePassword", Secret(unquote(parts["password"] or "")), source, must_stay=True)
+    mode = (parse_qs(parts["query"] or "").get("sslmode") or [""])[0]
     if mode in list(SslMode) and mode != SslMode.VERIFY_FULL and not pooled:
         finding.take("databaseSslMode", mode, source)
 
@@ -177,10 +204,11 @@ def _dags(finding: _Finding) -> None:
         return
     sync = {"component": component, "container": "git-sync"}
     source = f"container git-sync of {RELEASE}-{component}"
-    for key, variable in (("dagsRepository", "GITSYNC_REPO"), ("dagsRef", "GITSYNC_REF")):
-        value = release.variable(variable, **sync)
-        if isinstance(value, str) and value:
-            finding.take(key, value, source)
+    repository, ref = (release.variable(f"GITSYNC_{name}", **sync) for name in ("REPO", "REF"))
+    if isinstance(repository, str) and repository:
+        _repository(finding, repository, source)
+    if isinstance(ref, str) and ref:
+        finding.take("dagsRef", ref, source)
     sub_path = str(release.value("dags", "gitSync", "subPath") or "").strip("/")
     if sub_path:
         finding.take("dagsSubPath", sub_path, "Helm value dags.gitSync.subPath")
@@ -198,6 +226,18 @@ def _dags(finding: _Finding) -> None:
         if user and password:
             finding.take("dagsUsername", user, str(username))
             finding.take("dagsToken", Secret(password), str(token))
+
+
+def _repository(finding: _Finding, repository: str, source: str) -> None:
+    """A login in the address is secret, and the config has keys of its own for it."""
+    found = _LOGIN.fullmatch(repository)
+    if found is None:
+        finding.take("dagsRepository", repository, source)
+    elif found["user"] and found["token"]:
+        finding.take("dagsRepository", f"{found['scheme']}{found['rest']}", source)
+        finding.take("dagsUsername", unquote(found["user"]), source)
+        finding.take("dagsToken", Secret(unquote(found["token"])), source)
+    # Else it is a user without a token, or a token alone: which of them, nobody can tell.
 
 
 def _rest(finding: _Finding) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ _NO_PROBES_ENDING: Final = "-log-groomer"
 """Containers for whose probes chart 1.22 has no key: Redis ends when it cannot go on, and a groomer that hangs loses
 nothing."""
 _WORKER: Final = "worker"
+_LIMIT: Final = re.compile(r"([0-9]{1,9})(%?)")
 
 
 def _in_release(judge: Callable[[dict[str, Any]], Iterator[Finding]]) -> Check[Resource]:
@@ -154,8 +157,22 @@ def _budgets_in_objects(objects: Sequence[RenderedObject]) -> Iterator[Finding]:
 
 def _blocks(budget: Any, pods: int) -> bool:
     """A limit under which no pod may go: no node with one on it could be drained."""
-    least, most = get(budget, "minAvailable"), get(budget, "maxUnavailable")
-    return most in (0, "0", "0%") or least == "100%" or (isinstance(least, int | float) and least >= pods)
+    least, most = _limit(get(budget, "minAvailable"), pods), _limit(get(budget, "maxUnavailable"), pods)
+    return most == 0 or (least is not None and least >= pods)
+
+
+def _limit(limit: Any, pods: int) -> float | None:
+    """So many pods; None where nobody knows.
+
+    Of both limits Kubernetes rounds a percentage up (kubernetes.io/docs/tasks/run-application/configure-pdb, "Rounding
+    logic when specifying percentages"; getExpectedPodCount in pkg/controller/disruption/disruption.go).
+    """
+    if isinstance(limit, int | float):
+        return limit
+    found = _LIMIT.fullmatch(limit) if isinstance(limit, str) else None
+    if found is None:
+        return None
+    return math.ceil(int(found[1]) * pods / 100) if found[2] else int(found[1])
 
 
 # Spread

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from components.git_repository import parse_git_repository
 from components.known_hosts import check_known_hosts
@@ -25,6 +25,14 @@ _ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _VERIFIED: Final = ("verify-ca", "verify-full")
 _IN_CLUSTER: Final = re.compile(r"[^.:]+|.+\.svc(\.cluster\.local)?|127\.[0-9.]+|::1|localhost")
 """Hosts that are reached without leaving the cluster: a short name is one of the namespace's Services."""
+_URI: Final = re.compile(
+    r"(?:db\+)?postgres(?:ql)?(?:\+\w+)?://(?:[^:/]*(?::[^@]*)?@)?"
+    r"(?:\[(?P<ipv6>[^/?]+)\]|(?P<host>[^/:?]+))?[^?]*(?:\?(?P<query>.*))?"
+)
+"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
+
+`db+` is Celery's own in front of a result backend (docs.celeryq.dev, "Database backend settings").
+"""
 _KNOWN_HOSTS_VARIABLES: Final = ("GITSYNC_SSH_KNOWN_HOSTS", "GIT_KNOWN_HOSTS")
 _SSH_KEY: Final = "gitSshKey"
 _OFF: Final = ("false", "no", "off", "0")
@@ -45,15 +53,10 @@ def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _mode_of_uri(text: str) -> str | None:
-    if not text.startswith("postgres"):
+    uri = _URI.match(text)
+    if uri is None or _IN_CLUSTER.fullmatch(uri["ipv6"] or uri["host"] or ""):
         return None
-    try:
-        uri = urlsplit(text)
-        host, query = uri.hostname or "", parse_qs(uri.query)
-    except ValueError:
-        return None
-    if not re.fullmatch(r"postgres(ql)?(\+\w+)?", uri.scheme) or _IN_CLUSTER.fullmatch(host):
-        return None
+    query = parse_qs(str(uri["query"] or ""))
     return (query.get("sslmode") or query.get("ssl") or [""])[0]
 
 

@@ -178,6 +178,20 @@ def test_context_of_a_cluster_elsewhere_is_not_taken_over(
     assert ensure_cluster(tmp_path, CONTEXT).created, "what an earlier Kind left behind is replaced"
 
 
+def test_kubeconfig_that_cannot_be_read_is_told_before_kind_makes_anything(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    programs("kind", KIND)
+    programs("docker", "")
+    (tmp_path / "kubeconfig").write_text("users: [{token: sentinel")
+    with pytest.raises(ClusterUnreachable, match="expected a file of YAML that is a map, found no YAML") as raised:
+        ensure_cluster(tmp_path, CONTEXT)
+    assert "sentinel" not in str(raised.value)
+    assert calls(tmp_path) == []
+    (tmp_path / "kubeconfig").write_text("")
+    assert ensure_cluster(tmp_path, CONTEXT).created, "an empty one is what Kind fills"
+
+
 def test_kind_that_fails_is_one_line_with_its_reason(
     tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:
@@ -281,7 +295,8 @@ def test_contexts_of_several_files_are_found_and_the_first_wins(tmp_path: Path) 
     write_kubeconfig(tmp_path / "a", "one", "https://a")
     write_kubeconfig(tmp_path / "b", "two", "https://b")
     (tmp_path / "broken").write_text("{")
-    paths = os.pathsep.join(str(tmp_path / name) for name in ("a", "b", "broken", "missing"))
+    (tmp_path / "mistyped").write_text("{clusters: [{name: [], cluster: 5}, x], contexts: [{name: one, context: x}]}")
+    paths = os.pathsep.join(str(tmp_path / name) for name in ("a", "b", "broken", "mistyped", "missing"))
     assert kubeconfig.contexts(paths) == {"one": "https://a", "two": "https://a"}
 
 

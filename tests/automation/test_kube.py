@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -273,6 +275,63 @@ def test_context_that_is_not_there_is_named(kubeconfig: str) -> None:
     for call in (lambda: KubeClient("nope", "x", kubeconfig_path=kubeconfig), lambda: identity("nope", kubeconfig)):
         with pytest.raises(ClusterUnreachable, match="no usable context nope"):
             call()
+
+
+NO_KUBECONFIGS: dict[str, tuple[bytes, str]] = {
+    "malformed": (b"users: [{token: sentinel-token\n\t}", "found no YAML"),
+    "text": (b"sentinel-token", "found a str"),
+    "list": (b"- sentinel-token", "found a list"),
+    "binary": (b"\xff\xfe\x00sentinel-token", "found no text"),
+    "control characters": (b"sentinel-token: \x00\x01", "found no YAML"),
+    "contexts of another type": (b"contexts: {right: sentinel-token}\n", "no usable context right"),
+    "number": (b"contexts: 5\nclusters: [1]\nusers: [sentinel-token]\n", "cannot be used"),
+    "certificate that is none": (
+        b"clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', certificate-authority-data: abcde}}]\n"
+        b"contexts: [{name: right, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: sentinel-token}}]",
+        "cannot be used",
+    ),
+    "address of another type": (
+        b"clusters: [{name: c, cluster: {server: 5}}]\ncontexts: [{name: right, context: {cluster: c, user: u}}]\n"
+        b"users: [{name: u, user: {token: sentinel-token}}]",
+        "cannot be used",
+    ),
+    "empty": (b"", "no usable context right"),
+    "without contexts": (b"{}", "no usable context right"),
+    "context without cluster": (
+        b"contexts: [{name: right, context: {user: u}}]\nusers: [{name: u, user: {token: sentinel-token}}]",
+        "no usable context right",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NO_KUBECONFIGS)
+def test_kubeconfig_that_is_none_is_named_and_not_quoted(kind: str, tmp_path: Path) -> None:
+    content, expected = NO_KUBECONFIGS[kind]
+    path = tmp_path / "kubeconfig"
+    path.write_bytes(content)
+    for call in (lambda: KubeClient("right", "x", kubeconfig_path=str(path)), lambda: identity("right", str(path))):
+        with pytest.raises(ClusterUnreachable) as raised:
+            call()
+        text = "".join(traceback.format_exception(raised.value))
+        assert expected in str(raised.value)
+        assert str(path) in str(raised.value)
+        assert "sentinel" not in text
+
+
+def test_folder_as_kubeconfig_is_named(tmp_path: Path) -> None:
+    for call in (
+        lambda: KubeClient("right", "x", kubeconfig_path=str(tmp_path)),
+        lambda: identity("right", str(tmp_path)),
+    ):
+        with pytest.raises(ClusterUnreachable, match="found a folder"):
+            call()
+
+
+def test_unreadable_one_of_several_kubeconfigs_is_the_one_that_is_named(kubeconfig: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("[")
+    with pytest.raises(ClusterUnreachable, match=f"kubeconfig {broken}: "):
+        KubeClient("right", "x", kubeconfig_path=os.pathsep.join((kubeconfig, str(broken), str(tmp_path / "missing"))))
 
 
 def identity(context: str, path: str) -> str:

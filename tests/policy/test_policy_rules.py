@@ -308,6 +308,10 @@ CASES: Final[dict[str, Cases]] = {
             migration("airflow-pgbouncer", ""),
             migration("airflow-pgbouncer.airflow.svc", "?sslmode=disable"),
             migration("127.0.0.1", ""),
+            migration("[::1]", ""),
+            secret(connection="db+" + URI.format("db.example.com", "?sslmode=verify-full")),
+            secret(connection="db+" + URI.format("airflow-pgbouncer", "")),
+            secret(connection="db+mysql://airflow:hunter2@db.example.com/airflow"),
             secret(**{"pgbouncer.ini": INI.format("db.example.com", "server_tls_sslmode = require")}),
             secret(**{"pgbouncer.ini": INI.format("airflow-postgres", "")}),
             secret(other="postgres is a word", url="https://db.example.com"),
@@ -318,6 +322,14 @@ CASES: Final[dict[str, Cases]] = {
             migration("db.example.com", "?sslmode=prefer"),
             migration("db.example.com", "?ssl=disable"),
             migration("10.0.0.1", "?sslmode=allow"),
+            migration("[2001:db8::1]", "?sslmode=allow"),
+            secret(connection="db+" + URI.format("db.example.com", "?sslmode=disable")),
+            secret(connection="db+postgresql://airflow:hunter2@db.example.com/airflow?sslmode=prefer"),
+            secret(connection="postgresql+asyncpg://airflow:hunter2@db.example.com/airflow?ssl=prefer"),
+            *(
+                secret(connection=f"postgresql://airflow:{password}@db.example.com/airflow?sslmode=disable")
+                for password in ("hun/ter2", "12#34", "hun[ter2", "hun?ter2")
+            ),
             secret(**{"pgbouncer.ini": INI.format("db.example.com", "server_tls_sslmode = prefer")}),
             one(PARAMETERS, family="postgres17", parameters=[{"name": "rds.force_ssl", "value": "0"}]),
         ],
@@ -432,7 +444,10 @@ CASES: Final[dict[str, Cases]] = {
     "disruption-budgets-set": Cases(
         good=[
             objects(pod(replicas=2), budget(maxUnavailable=1)),
-            objects(pod(replicas=2), budget(minAvailable="50%")),
+            *(objects(pod(replicas=2), budget(minAvailable=least)) for least in (0, 1, "0%", "1%", "50%")),
+            objects(pod(replicas=4), budget(minAvailable="75%")),
+            objects(pod(replicas=100), budget(minAvailable="99%")),
+            *(objects(pod(replicas=2), budget(maxUnavailable=most)) for most in ("1%", "100%")),
             objects(pod(replicas=1), pod(replicas=None)),
             objects(
                 pod(replicas=2, labels={"component": "worker"}),
@@ -445,8 +460,16 @@ CASES: Final[dict[str, Cases]] = {
         bad=[
             objects(pod(replicas=2, labels={"component": "y"}), budget(maxUnavailable=1)),
             objects(pod(replicas=2), budget(maxUnavailable=0)),
-            objects(pod(replicas=2), budget(minAvailable=2)),
-            objects(pod(replicas=2), budget(minAvailable="100%")),
+            objects(pod(replicas=2), budget(maxUnavailable="0%")),
+            *(objects(pod(replicas=2), budget(minAvailable=least)) for least in (2, 3, "51%", "75%", "100%")),
+            objects(pod(replicas=4), budget(minAvailable="76%")),
+            objects(pod(replicas=4), budget(minAvailable="90%")),
+            values(
+                {
+                    "workers.celery.replicas": 2,
+                    "workers.celery.podDisruptionBudget": {"enabled": True, "config": {"minAvailable": "75%"}},
+                }
+            ),
             values({"workers.celery.replicas": 2, "workers.celery.podDisruptionBudget": {"enabled": False}}),
         ],
         missing=[objects(pod(replicas=2)), values({"workers.celery.replicas": 2})],

@@ -70,7 +70,7 @@ def objects() -> list[dict[str, Any]]:
 
 
 def record(manifests: list[dict[str, Any]] | None = None, **changed: Any) -> dict[str, Any]:
-    """Content of a record. changed: `version`, `status`, `chart`, `chart_version`, `defaults`, `config`."""
+    """Content of a record. changed: `version`, `status`, `chart`, `chart_version`, `defaults`, `config`, `hooks`."""
     return {
         "name": "airflow",
         "namespace": NAMESPACE,
@@ -85,6 +85,7 @@ def record(manifests: list[dict[str, Any]] | None = None, **changed: Any) -> dic
             "values": changed.get("defaults", {"executor": "CeleryExecutor"}),
         },
         "config": changed.get("config", {}),
+        "hooks": [{"manifest": yaml.safe_dump(item)} for item in changed.get("hooks", ())],
         "manifest": yaml.safe_dump_all(objects() if manifests is None else manifests),
     }
 

@@ -96,12 +96,23 @@ def test_nothing_secret_is_in_the_plan(program: dict[str, Any]) -> None:
         "metadata": {"name": "x"},
         "stringData": {"a": "sentinel-of-a-secret"},
     }
-    config = {"config": {"smtp": {"smtp_password": "sentinel-of-the-mail"}}, "fernetKey": FERNET_KEY}
-    content = record([*objects(), workload("other", env=env), secret], config=config)
+    config = {
+        "config": {"smtp": {"smtp_password": "sentinel-of-the-mail"}},
+        "fernetKey": FERNET_KEY,
+        "extraSecrets": {
+            "a": {"stringData": "SLACK_HOOK: sentinel-of-a-text\n"},
+            "b": {"data": "key: c2VudGluZWwtb2YtZGF0YQ==\n"},
+        },
+        # What is learned of a hook alone: a name that tells nothing.
+        "labels": {"team": "sentinel-of-a-hook"},
+    }
+    hook = {**secret, "stringData": {"a": "sentinel-of-a-hook"}}
+    content = record([*objects(), workload("other", env=env), secret], config=config, hooks=[hook])
     plan = prepared(FakeCluster(contents=(content,))).plan
     text = json.dumps(plan.to_json())
     assert "sentinel" not in text
     assert FERNET_KEY not in text
+    assert "c2VudGluZWw" not in text
     assert not [value for data in SECRETS.values() for value in data.values() if value in text]
     assert "airflow-other" in text
 

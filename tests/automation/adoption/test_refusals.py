@@ -58,7 +58,7 @@ def test_config_that_says_the_same_is_not_refused() -> None:
         ({"redisPassword": Secret("sentinel-other")}, "airflow:redisPassword"),
         ({"databasePassword": Secret("sentinel-other")}, "airflow:databasePassword"),
         ({"database": "managed"}, "expected the release's own, external (Secret team-database), found managed"),
-        ({"database": "container"}, "pulumi config rm airflow:database"),
+        ({"database": "container"}, "pulumi config rm --stack STACK airflow:database"),
         ({"databaseHost": "other.test"}, "db.test (Secret team-database), found other.test"),
         ({"keySource": "escrow"}, "airflow:keySource: expected generate"),
     ],

@@ -104,6 +104,46 @@ def test_any_login_survives_the_connection_string(password: str, user: str) -> N
     assert (found["databaseUser"], found["databaseName"], found["databasePort"]) == (user, "a/b", 6432)
 
 
+@given(password=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="@%"), min_size=1))
+def test_password_that_is_not_encoded_is_read_as_sqlalchemy_does(password: str) -> None:
+    found = with_database(f"postgresql://u:{password}@db.test:6432/airflow?sslmode=require")
+    assert found.problems == ()
+    assert found.values["databasePassword"].reveal() == password
+    plain = [found.values[f"database{key}"] for key in ("User", "Host", "Port", "Name", "SslMode")]
+    assert plain == ["u", "db.test", 6432, "airflow", "require"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://u:sentinel@more@db.test/airflow",
+        "postgresql://u:sentinel@db.test:sentinel/airflow",
+        "postgresql://u:sentinel@db.test:123456/airflow",
+        "postgresql://u:sentinel@[::1/airflow",
+        "postgresql://u:sentinel@db.test/",
+        "postgresql://u:sentinel@db.test",
+        "postgresql://u:sentinel@/airflow",
+        "postgresql://:sentinel@db.test/airflow",
+        "postgresql://sentinel/airflow",
+        "sentinel",
+    ],
+)
+def test_uri_that_cannot_be_read_is_told_and_not_quoted(uri: str) -> None:
+    found = with_database(uri)
+    (problem,) = found.problems
+    assert problem.startswith(
+        f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in variable {DATABASE}"
+    )
+    assert "Mend it: " in problem
+    assert "sentinel" not in problem
+    assert not [key for key in found.values if key.startswith("database")]
+
+
+def test_address_of_ipv6_is_read_without_its_brackets() -> None:
+    found = with_database("postgresql://u:pw-of-test@[2001:db8::1]/airflow").values
+    assert (found["databaseHost"], found["databasePort"]) == ("2001:db8::1", 5432)
+
+
 INI = """\
 [databases]
 airflow-metadata = host=real.test dbname=meta port=5434 pool_size=10
@@ -178,6 +218,20 @@ def test_dags_of_a_private_https_repository() -> None:
     release = installed([*objects()[:2], workload("dag-processor", containers=[sync])])
     found = taken_over(release, lambda name: login if name == "git-login" else read(name)).values
     assert (found["dagsUsername"], found["dagsToken"].reveal()) == ("reader", "sentinel-token")
+
+
+def test_login_in_the_address_of_a_repository_is_a_secret() -> None:
+    sync = git_sync(GITSYNC_REPO="https://reader:sentinel%2Ftoken@git.test/dags.git")
+    found = taken_over(installed([*objects()[:2], workload("dag-processor", containers=[sync])]), read)
+    assert found.values["dagsRepository"] == "https://git.test/dags.git"
+    assert (found.values["dagsUsername"], found.values["dagsToken"].reveal()) == ("reader", "sentinel/token")
+    assert "sentinel" not in repr([found.shown(key) for key in found.values])
+
+
+def test_repository_with_a_token_alone_is_not_shown() -> None:
+    sync = git_sync(GITSYNC_REPO="https://sentinel-token@git.test/dags.git")
+    found = taken_over(installed([*objects()[:2], workload("dag-processor", containers=[sync])]), read)
+    assert "dagsRepository" not in found.values
 
 
 def test_without_git_sync_nothing_is_said_of_dags() -> None:
