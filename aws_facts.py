@@ -61,7 +61,7 @@ def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tu
         problem = f"expected private subnets, found {', '.join(public)} with a route from the internet"
     if problem is not None:
         whose = "of airflow:databaseSubnetIds" if asked else f"that the EKS cluster {cluster.name} has as private ones"
-        mend = f"pulumi config set --path '{PROJECT}:databaseSubnetIds[0]' SUBNET, and so on with [1]"
+        mend = f"pulumi config set --stack {stack} --path '{PROJECT}:databaseSubnetIds[0]' SUBNET, and so on with [1]"
         raise SettingsError(stack, [f"{PROJECT}:databaseSubnetIds: {problem} ({whose}). Mend it: {mend}"])
     return subnets
 

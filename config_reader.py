@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -32,6 +32,14 @@ SECRET_KEYS: Final = frozenset(
 )
 """Keys whose value must be stored encrypted, and is never shown."""
 
+_FILES: Final = {
+    "gitSshPrivateKey": "KEY_FILE",
+    "registryCredentials": "CONFIG_FILE",
+    "databaseCaCertificate": "CA_FILE",
+    "gitKnownHosts": "KNOWN_HOSTS_FILE",
+}
+"""Keys whose value has several lines, and what to call the file that it comes from."""
+
 _T = TypeVar("_T")
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
@@ -48,32 +56,57 @@ class SettingsError(pulumi.RunError):
         super().__init__("\n".join([f"config of stack {stack}: {count}", *(f"  {text}" for text in problems)]))
 
 
-class Reader:
-    """Reads keys one by one and gathers what is wrong."""
+def problem_text(stack: str, full: str, text: str, mend: str | None = None) -> str:
+    """One problem of a full key; `mend` is what mends it, by default the command that sets the key.
 
-    def __init__(self, config: Mapping[str, str], secret_keys: set[str], unread: set[str]) -> None:
+    Commands get the stack: without it they would change the one that the shell has selected.
+    """
+    mend = mend or _set_command(full.removeprefix(f"{PROJECT}:"))
+    commands = re.sub(r"\bpulumi config (set|rm)\b", lambda found: f"{found[0]} --stack {stack}", mend)
+    return f"{full}: {text}. Mend it: {commands}"
+
+
+def _set_command(key: str, option: str = "") -> str:
+    # Without a value the command asks for it: a secret then stands in no shell's history.
+    value = f" < {_FILES[key]}" if key in _FILES else "" if key in SECRET_KEYS else " VALUE"
+    option = "--secret " if key in SECRET_KEYS else option
+    return f"pulumi config set {option}{PROJECT}:{key}{value}"
+
+
+class Reader:
+    """Reads keys one by one and gathers what is wrong.
+
+    unread: keys whose value is encrypted and not known. known: problems that were found before, by full key.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, str],
+        secret_keys: set[str],
+        stack: str,
+        *,
+        unread: Iterable[str] = (),
+        known: Mapping[str, str] | None = None,
+    ) -> None:
         prefix = f"{PROJECT}:"
         self._config = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
         self._secret_keys = {key.removeprefix(prefix) for key in secret_keys}
         self._unread = {key.removeprefix(prefix) for key in unread}
         self._read: set[str] = set()
-        self._bad: set[str] = set()
-        self.problems: list[str] = []
+        self._stack = stack
+        self.file = f"Pulumi.{stack}.yaml"
+        self._bad = {key.removeprefix(prefix) for key in known or ()}
+        self.problems = [*(known or {}).values()]
 
     def problem(self, key: str, text: str, mend: str | None = None, *, one_of_many: bool = False) -> None:
-        """Notes one problem; `mend` is the command that mends it, by default one that sets the key.
+        """Notes one problem; see `problem_text`.
 
         A key's first problem is its only one, because the rest follow from it; but for `one_of_many` in a list or map.
         """
         if key in self._bad and not one_of_many:
             return
         self._bad.add(key)
-        # Without a value the command asks for it: a secret then stands in no shell's history.
-        name = f"{PROJECT}:{key}"
-        command = mend or (
-            f"pulumi config set --secret {name}" if key in SECRET_KEYS else f"pulumi config set {name} VALUE"
-        )
-        self.problems.append(f"{PROJECT}:{key}: {text}. Mend it: {command}")
+        self.problems.append(problem_text(self._stack, f"{PROJECT}:{key}", text, mend))
 
     def bad(self, key: str) -> bool:
         """Whether a problem of the key is noted: what follows from it is not worth telling too."""
@@ -82,6 +115,8 @@ class Reader:
     def text(self, key: str, check: Callable[[str], _T], *, empty: bool = False) -> _T | None:
         """A text that `check` accepts, or None where the key is empty (a problem unless `empty`) or bad."""
         value = self._value(key)
+        if self.bad(key):
+            return None
         if not value:
             if not empty:
                 self.problem(key, "expected a value, found none")
@@ -121,28 +156,28 @@ class Reader:
         value = self._value(key)
         if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
             self.problem(key, f"expected a whole number from {least} to {most}, found {checks.shown(value)}")
-            return least
-        return int(value)
+        return least if self.bad(key) else int(value)
 
     def boolean(self, key: str) -> bool:
         value = self._value(key)
         if value not in ("true", "false"):
             self.problem(key, f"expected true or false, found {checks.shown(value)}")
-        return value == "true"
+        return value == "true" and not self.bad(key)
 
     def choice(self, key: str, kind: type[_Enum]) -> _Enum:
         value = self._value(key)
         try:
-            return kind(value)
+            found = kind(value)
         except ValueError:
-            self.problem(key, f"expected one of {', '.join(kind)}, found {checks.shown(value)}")
-            return next(iter(kind))
+            # In quotes: one of them may have a comma in it.
+            self.problem(key, f"expected one of {', '.join(map(json.dumps, kind))}, found {checks.shown(value)}")
+        return next(iter(kind)) if self.bad(key) else found
 
     def texts(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
         """A list of texts, each of which `check` accepts."""
         found = self._json(key, list, "a list of texts")
         values = []
-        for item in found or ():
+        for index, item in enumerate(found or ()):
             try:
                 values.append(
                     check(
@@ -150,9 +185,13 @@ class Reader:
                     )
                 )
             except ValueError as error:
-                mend = f"pulumi config set --path '{PROJECT}:{key}[0]' VALUE"
+                mend = f"pulumi config set --path '{PROJECT}:{key}[{index}]' VALUE"
                 self.problem(key, str(error), mend, one_of_many=True)
         return tuple(values)
+
+    def networks(self, key: str) -> tuple[str, ...]:
+        """A list of networks, each with the length of its prefix: an address alone is a network that nobody meant."""
+        return self.texts(key, _network)
 
     def mapping(self, key: str) -> dict[str, Any]:
         return self._json(key, dict, "a map") or {}
@@ -175,14 +214,15 @@ class Reader:
 
     def _json(self, key: str, kind: type[_T], expected: str) -> _T | None:
         value = self._value(key)
+        shown = checks.shown(value)
         try:
             found = json.loads(value)
         except ValueError:
             found = None
+        except RecursionError:
+            found, shown = None, "too many levels"
         if not isinstance(found, kind):
-            self.problem(
-                key, f"expected {expected}, found {checks.shown(value)}", f"write it in Pulumi.STACK.yaml as {expected}"
-            )
+            self.problem(key, f"expected {expected}, found {shown}", f"write it in {self.file} as {expected}")
             return None
         return found
 
@@ -193,7 +233,13 @@ class Reader:
             return ""
         if key in self._secret_keys and key not in SECRET_KEYS:
             # Nothing downstream would keep it secret, messages included.
-            mend = f"pulumi config set --plaintext {PROJECT}:{key} VALUE"
+            mend = _set_command(key, "--plaintext ")
             self.problem(key, "expected plain text, which is not kept secret, found an encrypted value", mend)
             return ""
         return self._config[key]
+
+
+def _network(text: str) -> str:
+    if "/" not in text:
+        checks.refuse(f"expected networks with a prefix length, such as 10.0.0.0/16, found {checks.shown(text)}")
+    return checks.cidr(text)

@@ -6,6 +6,7 @@ fits together. All problems come in one error, before any resource is registered
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from components.executor import Executor
 from components.helm_values import problems as helm_value_problems
 from components.network_isolation import Isolation
 from components.size_preset import SizePreset
-from config_files import read_files
+from config_files import examine_files, read_files
 from config_reader import PROJECT, SECRET_KEYS, Reader, SettingsError
 from readers.aws import AwsChoice, read_aws
 from readers.dags import read_dags
@@ -78,17 +79,24 @@ def check(project: Path, stack: str) -> None:
 
     An encrypted value cannot be read here; it counts as given, and is checked when the program runs.
     """
-    config, secret_keys = read_files(project, stack)
-    _parse(config, secret_keys, stack, unread=secret_keys)
+    config, secret_keys, known = examine_files(project, stack)
+    _parse(config, secret_keys, stack, unread=secret_keys, known=known)
 
 
 def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> Settings:
     """Settings of config as the engine gives it: texts by full key. Raises SettingsError."""
-    return _parse(config, set(secret_keys), stack, unread=set())
+    return _parse(config, set(secret_keys), stack)
 
 
-def _parse(config: Mapping[str, str], secret_keys: set[str], stack: str, *, unread: set[str]) -> Settings:
-    reader = Reader(config, secret_keys, unread)
+def _parse(
+    config: Mapping[str, str],
+    secret_keys: set[str],
+    stack: str,
+    *,
+    unread: Iterable[str] = (),
+    known: Mapping[str, str] | None = None,
+) -> Settings:
+    reader = Reader(config, secret_keys, stack, unread=unread, known=known)
     settings = _settings(reader)
     reader.finish()
     if reader.problems:
@@ -100,9 +108,9 @@ def _settings(read: Reader) -> Settings:
     executor = read.choice("executor", Executor)
     isolation = IsolationArgs(
         mode=read.choice("networkIsolation", Isolation),
-        egress_except=read.texts("egressExceptCidrs", checks.cidr),
+        egress_except=read.networks("egressExceptCidrs"),
         ui_namespaces=read.texts("uiNamespaces", checks.dns_label),
-        ui_cidrs=read.texts("uiCidrs", checks.cidr),
+        ui_cidrs=read.networks("uiCidrs"),
         metrics_namespaces=read.texts("metricsNamespaces", checks.dns_label),
     )
     aws = read_aws(read)
@@ -164,7 +172,7 @@ def _cluster(read: Reader, aws: AwsChoice | None) -> tuple[str | None, str]:
     context = read.text("kubeContext", checks.one_line, empty=True)
     if aws is None and context is None:
         read.problem("kubeContext", "expected a value, or airflow:eksCluster in its place, found none")
-    if aws is not None:
+    if aws is not None and not read.bad("eksCluster"):
         for key, value in (("kubeconfig", kubeconfig), ("kubeContext", context)):
             if value is not None:
                 read.problem(
@@ -176,7 +184,21 @@ def _cluster(read: Reader, aws: AwsChoice | None) -> tuple[str | None, str]:
 def _helm_values(read: Reader) -> dict[str, Any]:
     given = read.mapping("helmValues")
     if given:
-        found = helm_value_problems(given, chart_values(), chart_schema()) or schema_problems(given)
+        try:
+            found = helm_value_problems(given, chart_values(), chart_schema())
+            found += _not_told(schema_problems(given), found)
+        except RecursionError:
+            found = ["expected a map, found too many levels"]
         for text in found:
-            read.problem("helmValues", text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
+            read.problem("helmValues", text, f"edit it in {read.file}", one_of_many=True)
     return given
+
+
+def _not_told(schema_problems: list[str], found: list[str]) -> list[str]:
+    """Problems of the chart's schema but for those of a value that is refused already, or of the map that it is in."""
+    refused = [re.split("[ :]", text, maxsplit=1)[0] for text in found]
+    return [
+        text
+        for text in schema_problems
+        if not any(f"{path}.".startswith(f"{text.partition(': ')[0]}.") for path in refused)
+    ]

@@ -45,12 +45,12 @@ class EnvironmentSettings:
 
         Raises SettingsInvalid with every problem.
         """
-        wrong = [_misplaced(key, value) for key, value in sorted(values.items())]
+        schema = read_yaml(project_dir / "Pulumi.yaml").get("config") or {}
+        wrong = [_misplaced(key, value, schema) for key, value in sorted(values.items(), key=lambda item: str(item[0]))]
         if any(wrong):
             raise SettingsInvalid(name, tuple(problem for problem in wrong if problem))
         secrets = {key: value for key, value in values.items() if isinstance(value, Secret)}
         plain = {key: value for key, value in values.items() if key not in secrets}
-        schema = read_yaml(project_dir / "Pulumi.yaml").get("config") or {}
         defaults = {key: entry["default"] for key, entry in schema.items() if "default" in entry}
         texts = {f"{PROJECT}:{key}": as_config(value) for key, value in {**defaults, **plain}.items()}
         revealed = {f"{PROJECT}:{key}": secret.reveal() for key, secret in secrets.items()}
@@ -87,14 +87,28 @@ def as_config(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _misplaced(key: str, value: Any) -> str:
-    """What is wrong with the kind of a value, "" where it is right."""
-    if key in SECRET_KEYS and not isinstance(value, Secret):
-        return f"{PROJECT}:{key}: expected a Secret, found {type(value).__name__}. Mend it: wrap it: Secret(…)"
+def _misplaced(key: Any, value: Any, schema: Mapping[str, Any]) -> str:
+    """What is wrong with the kind of a key or value, "" where it is right."""
+    full, found = f"{PROJECT}:{key}", type(value).__name__
+    if not isinstance(key, str):
+        return f"{full}: expected a key that is a str, found {type(key).__name__}. Mend it: give the name of a key"
+    if value is None:
+        return f'{full}: expected a value, found none (an empty text is ""). Mend it: give one, or leave the key out'
     if isinstance(value, Secret):
-        return "" if key in SECRET_KEYS else f"{PROJECT}:{key}: expected no Secret. Mend it: give the plain value"
+        if key not in SECRET_KEYS:
+            return f"{full}: expected no Secret. Mend it: give the plain value"
+        found = type(value.reveal()).__name__
+        return (
+            "" if found == "str" else f"{full}: expected a Secret of a str, found one of {found}. Mend it: Secret(str)"
+        )
+    if key in SECRET_KEYS:
+        return f"{full}: expected a Secret, found {found}. Mend it: wrap it: Secret(…)"
+    if schema.get(key, {}).get("type") == "string" and isinstance(value, (bool, int, float)):
+        return f"{full}: expected a str, found {found}. Mend it: give the text, because 3.10 is 3.1"
     try:
         json.dumps(value)
     except (TypeError, ValueError):
-        return f"{PROJECT}:{key}: expected JSON, found {type(value).__name__}. Mend it: give what JSON can say"
+        return f"{full}: expected JSON, found {found}. Mend it: give what JSON can say"
+    except RecursionError:
+        return f"{full}: expected JSON, found too many levels of {found}. Mend it: give fewer"
     return ""

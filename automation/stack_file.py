@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Any
 
 import yaml
 
@@ -11,11 +11,17 @@ from automation.errors import FileInvalid
 
 
 def with_value(text: str, key: str, value: str) -> str:
-    """The file's text with another value of a config key. Raises FileInvalid where it cannot be changed so."""
-    content = yaml.safe_load(text) or {}
-    expected = {**content, "config": {**(content.get("config") or {}), key: value}}
-    quoted = yaml.safe_dump(value, default_style='"' if _looks_like_another_type(value) else None)
-    line = f"{key}: {quoted.splitlines()[0]}"
+    """The file's text with another value of a config key. Raises FileInvalid where it cannot be changed so.
+
+    The value gets quotes whatever it is: the engine's YAML makes numbers of texts that PyYAML leaves alone (`1e5`).
+    """
+    try:
+        content = yaml.safe_load(text) or {}
+        expected = {**content, "config": {**(content.get("config") or {}), key: value}}
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError):
+        raise FileInvalid("expected YAML in the stack's file, a map of maps, found something else", "edit it") from None
+    quoted = yaml.safe_dump(value, default_style='"', width=math.inf)
+    line = f"{key}: {quoted.rstrip()}"
     for candidate in (_replaced(text, key, line), _added(text, line)):
         try:
             if candidate is not None and yaml.safe_load(candidate) == expected:
@@ -38,9 +44,3 @@ def _added(text: str, line: str) -> str | None:
     if found is None:
         return f"{text.rstrip()}\nconfig:\n  {line}\n" if not re.search(r"^config:", text, re.MULTILINE) else None
     return f"{text[: found.start(1)]}{found[1]}{line}\n{text[found.start(1) :]}"
-
-
-def _looks_like_another_type(value: str) -> bool:
-    """Without quotes YAML would read a number, a date or a boolean."""
-    found: Any = yaml.safe_load(value)
-    return not isinstance(found, str)

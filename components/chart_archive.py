@@ -80,7 +80,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise ChartError(
             f"airflow:chartPath: expected the archive of chart {versions.AIRFLOW_CHART}, got {path}: {error.strerror}. "
-            "Mend it: pulumi config set airflow:chartPath FILE"
+            "Mend it: pulumi config set --stack STACK airflow:chartPath FILE"
         ) from None
 
 
@@ -117,8 +117,8 @@ def _downloaded(sources: Iterable[str], download: Callable[[str], bytes]) -> byt
             reasons.append(f"{source}: {error}")
     raise ChartError(
         f"expected to download chart {versions.AIRFLOW_CHART}, got: {'; '.join(reasons)}. "
-        f"Mend it: fetch {ARCHIVE} elsewhere, then `pulumi config set airflow:chartPath FILE`, or put it into "
-        f"{user_cache()}"
+        f"Mend it: fetch {ARCHIVE} elsewhere, then `pulumi config set --stack STACK airflow:chartPath FILE`, or put "
+        f"it into {user_cache()}"
     )
 
 

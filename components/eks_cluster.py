@@ -140,8 +140,8 @@ def require_account(found: str, expected: str) -> None:
     if found != expected:
         raise AwsError(
             f"airflow:awsAccountId: expected credentials of account {expected}, found some of account {found}. Mend "
-            f"it: sign in to {expected} (AWS_PROFILE, `aws sso login`), or `pulumi config set airflow:awsAccountId "
-            f"{found}` if the stack belongs there"
+            f"it: sign in to {expected} (AWS_PROFILE, `aws sso login`), or `pulumi config set --stack STACK "
+            f"airflow:awsAccountId {found}` if the stack belongs there"
         )
 
 
@@ -197,7 +197,7 @@ def _subnets(client: Callable[[str], Any], ids: Sequence[str], vpc_id: str) -> t
         raise AwsError(
             f"airflow:databaseSubnetIds: expected subnets of the EKS cluster's VPC {vpc_id}, found "
             f"{', '.join(elsewhere)} of another: PgBouncer would have no way to the database. Mend it: `pulumi config "
-            "set --path 'airflow:databaseSubnetIds[0]' SUBNET`"
+            "set --stack STACK --path 'airflow:databaseSubnetIds[0]' SUBNET`"
         )
     in_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}]
     route_tables = aws_call(
@@ -221,7 +221,8 @@ def _described(client: Callable[[str], Any], name: str, region: str) -> dict[str
         return cluster
     raise AwsError(
         f"airflow:eksCluster: expected an EKS cluster {name} in {region}, found {_others(client)}. Mend it: `pulumi "
-        "config set airflow:eksCluster NAME`, or `pulumi config set airflow:awsRegion REGION`",
+        "config set --stack STACK airflow:eksCluster NAME`, or `pulumi config set --stack STACK airflow:awsRegion "
+        "REGION`",
         _NO_SUCH_CLUSTER,
     )
 

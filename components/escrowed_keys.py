@@ -116,8 +116,8 @@ def _in_the_way(found: Mapping[str, Any], name: str, region: str) -> str:
         "has none, found"
     )
     command = f"--region {region} --secret-id {name}"
-    another = "`pulumi config set airflow:keyEscrow ANOTHER_NAME`, if this is another deployment"
-    escrow = "`pulumi config set airflow:keySource escrow`"
+    another = "`pulumi config set --stack STACK airflow:keyEscrow ANOTHER_NAME`, if this is another deployment"
+    escrow = "`pulumi config set --stack STACK airflow:keySource escrow`"
     danger = "with a second Fernet key, its connections and variables could not be read"
     if found.get("DeletedDate"):
         return (
@@ -148,8 +148,8 @@ def _unread(error: AwsError, name: str, region: str) -> AwsError:
     if error.code == _NOT_FOUND:
         return AwsError(
             f"airflow:keyEscrow: expected a secret {name} in AWS Secrets Manager ({region}), because airflow:keySource "
-            "is escrow, found none. Mend it: `pulumi config set airflow:keyEscrow NAME`, or, for a deployment that has "
-            "no data yet, `pulumi config set airflow:keySource generate`",
+            "is escrow, found none. Mend it: `pulumi config set --stack STACK airflow:keyEscrow NAME`, or, for a "
+            "deployment that has no data yet, `pulumi config set --stack STACK airflow:keySource generate`",
             error.code,
         )
     if error.code == "InvalidRequestException" and "delet" in text and "KMS" not in text:

@@ -38,7 +38,7 @@ except OperationalError as error:
 if unread and not read:
     sys.exit("the database holds values that another Fernet key encrypted, and this stack's key reads none of "
              f"{unread} of them. Mend it: give the stack that key, by airflow:keySource escrow or by "
-             "pulumi config set --secret airflow:fernetKey")
+             "pulumi config set --stack STACK --secret airflow:fernetKey")
 print(f"Fernet key: reads {read} of {read + unread} encrypted values")
 """
 """Python for Airflow's image (SQLAlchemy and cryptography are there); its environment has the URI and the key.

@@ -177,8 +177,8 @@ def _mend(region: str) -> str:
         return "Give a region's name, such as eu-central-1"
     store = next(url for prefix, url in _TRUST_STORES.items() if region.startswith(prefix))
     return (
-        f"Mend it: curl -fsS {store}/{region}/{region}-bundle.pem | pulumi config set airflow:databaseCaCertificate, "
-        "or add it to the file as certificates/README.md says"
+        f"Mend it: curl -fsS {store}/{region}/{region}-bundle.pem | pulumi config set --stack STACK "
+        "airflow:databaseCaCertificate, or add it to the file as certificates/README.md says"
     )
 
 

@@ -80,8 +80,8 @@ def repair_before_create(records: Records, own_secrets: Iterable[str], release: 
     if not _is_own(newest, set(own_secrets)):
         raise ForeignReleaseError(
             f"expected no Helm release {release} in the namespace, got one (revision {newest.number}, {newest.status}) "
-            f"that this stack did not install. Mend it: `helm uninstall {release}`, or choose another namespace with "
-            "`pulumi config set airflow:namespace NAME`"
+            f"that this stack did not install. Mend it: `helm uninstall {release} --kube-context CONTEXT --namespace "
+            "NAMESPACE`, or choose another namespace with `pulumi config set --stack STACK airflow:namespace NAME`"
         )
     done = []
     for revision in sorted(revisions, key=lambda revision: revision.number):

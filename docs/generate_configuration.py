@@ -30,7 +30,8 @@ that is not in these tables is an error too.
 
 ## Set a value
 
-A plain value: edit `Pulumi.STACK.yaml`, or use `pulumi config set`. A secret value must be encrypted, so it needs the
+A plain value: edit `Pulumi.STACK.yaml`, or use `pulumi config set`. A text that could be read as a number, a date or a
+truth (`"3.10"`, `"off"`) needs its quotes; an empty one is `""`. A secret value must be encrypted, so it needs the
 command.
 
 For a stack whose state is in this checkout (the default), tell the command where that is:
@@ -43,7 +44,7 @@ pulumi config set --stack dev --secret airflow:gitSshPrivateKey < deploy_key
 ```
 
 A value that is encrypted so can be read with this checkout's passphrase only: do not commit it. `make down` keeps the
-passphrase while a stack's file holds an `encryptionsalt`.
+passphrase.
 
 For a shared stack, set `PULUMI_BACKEND_URL` to its backend, for the command and for `make` alike. What encrypts its
 secrets is chosen once, with `pulumi stack init STACK --secrets-provider=URL`, and then stands in its file.

@@ -36,7 +36,7 @@ def read_aws(read: Reader) -> AwsChoice | None:
                 )
         return None
     for key, value in given.items():
-        if value is None:
+        if value is None and not read.bad("eksCluster"):
             read.problem(key, "expected a value beside airflow:eksCluster, found none")
     return AwsChoice(cluster=cluster or "", region=region or "", account_id=account_id or "", tags=tags)
 

@@ -70,6 +70,8 @@ def read_database(read: Reader, aws: AwsChoice | None, isolation: Isolation) -> 
 
 
 def _belongs_elsewhere(read: Reader, key: str, kind: _Kind) -> None:
+    if read.bad("database"):
+        return  # nobody knows which kind is meant
     read.problem(key, f"expected none with {PROJECT}:database {kind}, found one", f"pulumi config rm {PROJECT}:{key}")
 
 
@@ -81,7 +83,7 @@ def _external(read: Reader, isolation: Isolation, certificate: str | None, *, wa
     user = read.text("databaseUser", checks.database_name) or ""
     password = read.secret("databasePassword", checks.secret_line)
     ssl_mode = read.choice("databaseSslMode", SslMode)
-    cidrs = read.texts("databaseCidrs", checks.cidr)
+    cidrs = read.networks("databaseCidrs")
     read.integer("databaseMaxConnections", 0, 100_000)
     if not wanted:
         for key, value in (("databaseHost", host), ("databasePassword", password), ("databaseCidrs", cidrs)):
@@ -91,7 +93,7 @@ def _external(read: Reader, isolation: Isolation, certificate: str | None, *, wa
         return ExternalDatabase(database=nothing, cidrs=())
     if password is None:
         read.problem("databasePassword", "expected a value with airflow:database external, found none")
-    if isolation is not Isolation.OFF and not cidrs:
+    if isolation is not Isolation.OFF and not cidrs and not read.bad("networkIsolation"):
         read.problem(
             "databaseCidrs",
             "expected the database's networks, which workers must not reach, found none",
@@ -103,7 +105,8 @@ def _external(read: Reader, isolation: Isolation, certificate: str | None, *, wa
             f"expected require or verify-full where airflow:protect is true, found {ssl_mode}",
             f"pulumi config set {PROJECT}:databaseSslMode verify-full",
         )
-    _certificate_fits(read, ssl_mode, certificate)
+    if not read.bad("databaseSslMode"):
+        _certificate_fits(read, ssl_mode, certificate)
     verified = ssl_mode is SslMode.VERIFY_FULL
     database = Database(
         host=host or "",

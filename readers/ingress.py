@@ -19,7 +19,7 @@ class _Scheme(StrEnum):
 def read_ingress(read: Reader) -> Ingress | None:
     """The keys ingress…; None without a host. A way in without TLS is refused: passwords and tokens pass it."""
     host = read.text("ingressHost", checks.dns_name, empty=True)
-    class_name = read.text("ingressClass", checks.dns_subdomain, empty=True)
+    class_name = read.text("ingressClass", _ingress_class, empty=True)
     secret = read.text("ingressTlsSecret", checks.dns_subdomain, empty=True)
     certificate = read.text("ingressCertificateArn", checks.certificate_arn, empty=True)
     scheme = read.choice("ingressScheme", _Scheme)
@@ -59,7 +59,7 @@ def read_ingress(read: Reader) -> Ingress | None:
 
 
 def _nobody_may_enter(read: Reader, alb: bool) -> None:
-    if read.raw("networkIsolation") == "off":
+    if read.raw("networkIsolation") == "off" or read.bad("networkIsolation"):
         return
     key, example = ("uiCidrs", "10.0.0.0/20") if alb else ("uiNamespaces", "ingress-nginx")
     what = "networks of the load balancer" if alb else "namespace of the ingress controller"
@@ -69,3 +69,10 @@ def _nobody_may_enter(read: Reader, alb: bool) -> None:
         "it",
         f"pulumi config set --path '{PROJECT}:{key}[0]' {example}",
     )
+
+
+def _ingress_class(text: str) -> str:
+    try:
+        return checks.dns_subdomain(text)
+    except ValueError:
+        checks.refuse(f"expected an ingress class such as alb or nginx, in lower case, found {checks.shown(text)}")

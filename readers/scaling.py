@@ -41,7 +41,7 @@ def read_autoscaling(read: Reader, executor: Executor, scale: Scale) -> WorkerAu
             f"expected fixed with airflow:executor {executor}, which has no standing workers, found keda",
             f"pulumi config set {PROJECT}:workerScaling fixed",
         )
-    if not read.boolean("pgbouncerEnabled"):
+    if not read.boolean("pgbouncerEnabled") and not read.bad("pgbouncerEnabled"):
         read.problem(
             "workerScaling",
             "expected airflow:pgbouncerEnabled true with keda, found false: KEDA asks the database every few seconds, "
@@ -61,7 +61,8 @@ def read_release_timeout(read: Reader, executor: Executor) -> tuple[int, int]:
     """
     seconds = read.integer("releaseTimeoutSeconds", 60, 7200)
     grace = read.integer("workerGraceSeconds", 30, 86_400)
-    if executor.celery and read.raw("taskLogs") == "worker" and seconds <= grace:
+    celery = executor.celery and not read.bad("executor")
+    if celery and read.raw("taskLogs") == "worker" and seconds <= grace:
         read.problem(
             "releaseTimeoutSeconds",
             f"expected more than airflow:workerGraceSeconds, {grace}, with airflow:taskLogs worker, found {seconds}: a "

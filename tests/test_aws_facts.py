@@ -133,7 +133,7 @@ def test_bad_subnets_are_one_error_that_names_the_key(in_vpc: World, names: tupl
     [problem] = error.value.problems
     assert problem.startswith("airflow:databaseSubnetIds: expected ")
     assert says in problem
-    assert "Mend it: pulumi config set --path 'airflow:databaseSubnetIds[0]'" in problem
+    assert "Mend it: pulumi config set --stack prod --path 'airflow:databaseSubnetIds[0]'" in problem
 
 
 def test_subnet_of_another_network_is_refused(in_vpc: World) -> None:

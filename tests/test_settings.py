@@ -95,7 +95,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "ref that Git refuses": (DEV, {"dagsRef": "a..b"}, {}, "dagsRef", "expected"),
     "no ref": (DEV, {"dagsRef": ""}, {}, "dagsRef", "found none"),
     "folder outside": (DEV, {"dagsSubPath": "../other"}, {}, "dagsSubPath", "expected"),
-    "delivery": (DEV, {"dagsDelivery": "rsync"}, {}, "dagsDelivery", "git-sync, git-bundle"),
+    "delivery": (DEV, {"dagsDelivery": "rsync"}, {}, "dagsDelivery", '"git-sync", "git-bundle"'),
     "no period": (DEV, {"dagsSyncPeriodSeconds": 0}, {}, "dagsSyncPeriodSeconds", "from 1 to 86400"),
     "negative depth": (DEV, {"dagsDepth": -1}, {}, "dagsDepth", "from 0"),
     "user name without token": (DEV, {"dagsUsername": "robot"}, {}, "dagsToken", "other half"),
@@ -155,7 +155,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "admin password in plain text": (EXTERNAL, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
     "user name with a space": (DEV, {"adminUsername": "the admin"}, {}, "adminUsername", "user name"),
     "no address": (DEV, {"adminEmail": "admin"}, {}, "adminEmail", "e-mail address"),
-    "kind of database": (DEV, {"database": "rds"}, {}, "database", "container, external"),
+    "kind of database": (DEV, {"database": "rds"}, {}, "database", '"container", "external"'),
     "host with a container": (DEV, {"databaseHost": "db.test"}, {}, "databaseHost", "found one"),
     "password with a container": (DEV, {}, {"databasePassword": "secret"}, "databasePassword", "found one"),
     "networks with a container": (DEV, {"databaseCidrs": ["10.0.0.0/8"]}, {}, "databaseCidrs", "found one"),
@@ -167,7 +167,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "no database password": (EXTERNAL, {"databasePassword": None}, {}, "databasePassword", "found none"),
     "database password in plain text": (EXTERNAL, {"databasePassword": "x"}, {}, "databasePassword", "disclosed"),
     "database password on two lines": (EXTERNAL, {}, {"databasePassword": "a\r\nb"}, "databasePassword", "one line"),
-    "TLS mode": (EXTERNAL, {"databaseSslMode": "allow"}, {}, "databaseSslMode", "disable, prefer, require"),
+    "TLS mode": (EXTERNAL, {"databaseSslMode": "allow"}, {}, "databaseSslMode", '"disable", "prefer", "require"'),
     "no TLS in production": (EXTERNAL, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
     "networks with host bits": (EXTERNAL, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
     "no networks": (EXTERNAL, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
@@ -184,7 +184,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "no PgBouncer": (DEV, {"pgbouncerReplicas": 0}, {}, "pgbouncerReplicas", "from 1 to 50"),
     "pool too large": (DEV, {"pgbouncerPoolSize": 1001}, {}, "pgbouncerPoolSize", "from 0 to 1000"),
     "few clients": (DEV, {"pgbouncerMaxClientConnections": 9}, {}, "pgbouncerMaxClientConnections", "10 to 100000"),
-    "place of logs": (DEV, {"taskLogs": "gcs"}, {}, "taskLogs", "volume, worker, s3"),
+    "place of logs": (DEV, {"taskLogs": "gcs"}, {}, "taskLogs", '"volume", "worker", "s3"'),
     "no room for logs": (DEV, {"taskLogsStorageGib": 0}, {}, "taskLogsStorageGib", "from 1"),
     "access mode": (DEV, {"taskLogsAccessMode": "RWX"}, {}, "taskLogsAccessMode", "ReadWriteMany"),
     "logs that go with their pods": (
@@ -194,7 +194,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "taskLogs",
         "would go with its pod",
     ),
-    "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", "required, wanted, off"),
+    "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", '"required", "wanted", "off"'),
     "exception that is no network": (DEV, {"egressExceptCidrs": ["metadata"]}, {}, "egressExceptCidrs", "networks"),
     "exceptions as a map": (DEV, {"egressExceptCidrs": {"a": "b"}}, {}, "egressExceptCidrs", "a list of texts"),
     "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
@@ -224,8 +224,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "unknown secret": (DEV, {}, {"fernetkeys": "a-secret-of-nobody"}, "fernetkeys", "did you mean airflow:fernetKey?"),
     "no default": (DEV, {"imageTag": None}, {}, "imageTag", "Pulumi.yaml of this project holds the defaults"),
     # Size and scaling
-    "size": (DEV, {"size": "huge"}, {}, "size", "none, small, medium, large"),
-    "scaling": (DEV, {"workerScaling": "auto"}, {}, "workerScaling", "fixed, keda"),
+    "size": (DEV, {"size": "huge"}, {}, "size", '"none", "small", "medium", "large"'),
+    "scaling": (DEV, {"workerScaling": "auto"}, {}, "workerScaling", '"fixed", "keda"'),
     "KEDA without PgBouncer": (
         EXTERNAL,
         {"workerScaling": "keda", "pgbouncerEnabled": False},
@@ -271,7 +271,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "context beside an EKS cluster": (PROD, {"kubeContext": "x"}, {}, "kubeContext", "beside airflow:eksCluster"),
     "kubeconfig beside an EKS cluster": (PROD, {"kubeconfig": "/x"}, {}, "kubeconfig", "beside airflow:eksCluster"),
     # Keys
-    "source of keys": (DEV, {"keySource": "vault"}, {}, "keySource", "generate, escrow"),
+    "source of keys": (DEV, {"keySource": "vault"}, {}, "keySource", '"generate", "escrow"'),
     "escrow without a name": (
         PROD,
         {"keySource": "escrow", "keyEscrow": ""},
@@ -441,11 +441,17 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     # Task logs in S3
     "S3 outside of AWS": (EXTERNAL, {"taskLogs": "s3"}, {}, "taskLogs", "the bucket is in AWS"),
     "logs of no day": (PROD, {"taskLogsRetentionDays": 0}, {}, "taskLogsRetentionDays", "from 1 to 3650"),
-    "identity": (PROD, {"podIdentity": "keys"}, {}, "podIdentity", "eks-pod-identity, irsa"),
+    "identity": (PROD, {"podIdentity": "keys"}, {}, "podIdentity", '"eks-pod-identity", "irsa"'),
     # Ingress
     "host as a URL": (PROD, {"ingressHost": "https://airflow.test"}, {}, "ingressHost", "a host name"),
     "host of one label": (PROD, {"ingressHost": "airflow"}, {}, "ingressHost", "a host name"),
-    "class with a capital": (PROD, {"ingressClass": "ALB"}, {}, "ingressClass", "a-z"),
+    "class with a capital": (
+        PROD,
+        {"ingressClass": "ALB"},
+        {},
+        "ingressClass",
+        "an ingress class such as alb or nginx, in lower case",
+    ),
     "ALB without a certificate": (
         PROD,
         {"ingressCertificateArn": ""},
@@ -455,7 +461,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     ),
     "certificate by its name": (PROD, {"ingressCertificateArn": "mine"}, {}, "ingressCertificateArn", "ARN of an ACM"),
     "ALB with a Secret": (PROD, {"ingressTlsSecret": "tls"}, {}, "ingressTlsSecret", "whose certificates are in ACM"),
-    "scheme": (PROD, {"ingressScheme": "public"}, {}, "ingressScheme", "internal, internet-facing"),
+    "scheme": (PROD, {"ingressScheme": "public"}, {}, "ingressScheme", '"internal", "internet-facing"'),
     "annotations as a list": (PROD, {"ingressAnnotations": ["a"]}, {}, "ingressAnnotations", "a map"),
     "nginx with a certificate of ACM": (
         PROD,
@@ -492,14 +498,17 @@ def changed(stack: str, changes: Mapping[str, Any], secrets: Mapping[str, str]) 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_config_is_one_problem_that_names_the_key_what_is_expected_and_the_mend(case: str) -> None:
     stack, changes, secrets, key, says = BAD[case]
-    problems = changed(stack, changes, secrets).problems()
+    config = changed(stack, changes, secrets)
+    problems = config.problems()
     assert len(problems) == 1, problems
     assert problems[0].startswith(f"airflow:{key}: "), problems
     assert says in problems[0]
     assert ". Mend it: " in problems[0]
     assert "\n" not in problems[0]
     command = problems[0].rsplit(". Mend it: ", 1)[1]
-    assert f"airflow:{key}" in command or key in ("database", "helmValues") or "Pulumi.STACK.yaml" in command
+    assert f"airflow:{key}" in command or key in ("database", "helmValues") or f"Pulumi.{config.stack}.yaml" in command
+    for verb in ("pulumi config set", "pulumi config rm"):
+        assert command.count(verb) == command.count(f"{verb} --stack {config.stack} "), "of another stack"
     if key in settings.SECRET_KEYS and command.startswith("pulumi config set"):
         assert "--secret" in command, "a secret must never be set in plain text"
     assert len(problems[0]) < 700
@@ -523,6 +532,83 @@ def test_all_problems_are_listed_at_once() -> None:
 def test_every_bad_network_of_a_list_is_named() -> None:
     problems = external().with_({"databaseCidrs": ["10.0.0.1/8", "10.0.0.0/8", "x"]}).problems()
     assert len([problem for problem in problems if "databaseCidrs" in problem]) == 2
+
+
+def test_mend_of_a_bad_entry_is_of_that_entry() -> None:
+    problems = external().with_({"databaseCidrs": ["10.0.0.0/8", "x", 5]}).problems()
+    for index, problem in zip((1, 2), problems, strict=True):
+        assert f"--path 'airflow:databaseCidrs[{index}]'" in problem
+
+
+@pytest.mark.parametrize("key", ["uiCidrs", "egressExceptCidrs", "databaseCidrs"])
+def test_address_without_a_prefix_length_is_no_network(key: str) -> None:
+    [problem] = external().with_({key: ["10.0.16.0"]}).problems()
+    assert problem.startswith(f"airflow:{key}: expected networks with a prefix length, such as 10.0.0.0/16, found")
+
+
+@pytest.mark.parametrize(
+    ("stack", "changes", "key"),
+    [
+        (PROD, {"database": "manged"}, "database"),
+        (EXTERNAL, {"database": "externl", "databaseCaCertificate": rds_certificates("eu-central-1")}, "database"),
+        (DEV, {"database": "conainer"}, "database"),
+        (
+            EXTERNAL,
+            {"databaseSslMode": "verifyfull", "databaseCaCertificate": rds_certificates("eu-central-1")},
+            "databaseSslMode",
+        ),
+        (EXTERNAL, {"networkIsolation": "of", "databaseCidrs": []}, "networkIsolation"),
+        (PROD, {"networkIsolation": "of", "uiCidrs": []}, "networkIsolation"),
+        (EXTERNAL, {"pgbouncerEnabled": "yes", "workerScaling": "keda"}, "pgbouncerEnabled"),
+        (DEV, {"executor": "Kubernetes", "taskLogs": "worker", "releaseTimeoutSeconds": 600}, "executor"),
+        (DEV, {"protect": "no"}, "protect"),
+        (PROD, {"keySource": "escro", "keyEscrow": ""}, "keySource"),
+    ],
+)
+def test_misspelt_choice_is_not_taken_for_another_one(stack: str, changes: dict[str, Any], key: str) -> None:
+    """What would follow from a choice that nobody made is not told."""
+    problems = changed(stack, changes, {}).problems()
+    assert [problem.split(": ")[0] for problem in problems] == [f"airflow:{key}"]
+
+
+def test_choice_with_a_comma_in_it_can_be_told_from_two() -> None:
+    [problem] = dev().with_({"executor": "Celery"}).problems()
+    assert 'expected one of "CeleryExecutor", "KubernetesExecutor", "CeleryExecutor,KubernetesExecutor", ' in problem
+
+
+@pytest.mark.parametrize(
+    ("changes", "secrets", "mend"),
+    [
+        (SSH, {"gitSshPrivateKey": "x"}, "--secret airflow:gitSshPrivateKey < KEY_FILE"),
+        ({}, {"registryCredentials": "x"}, "--secret airflow:registryCredentials < CONFIG_FILE"),
+        (
+            {"databaseSslMode": "verify-full", "databaseCaCertificate": "x"},
+            {},
+            "airflow:databaseCaCertificate < CA_FILE",
+        ),
+        ({}, {"databaseCaCertificate": "x"}, "--plaintext airflow:databaseCaCertificate < CA_FILE"),
+        ({}, {"dagsToken": "a\nb"}, "--secret airflow:dagsToken"),
+    ],
+)
+def test_value_of_several_lines_is_mended_from_a_file(
+    changes: dict[str, Any], secrets: dict[str, str], mend: str
+) -> None:
+    """The command asks for one line where nothing is redirected into it."""
+    problems = external().with_(changes, secrets).problems()
+    assert any(problem.endswith(f". Mend it: pulumi config set --stack prod {mend}") for problem in problems), problems
+
+
+def test_every_kind_of_problem_in_helm_values_comes_at_once() -> None:
+    given = {"executor": "x", "schedular": {}, "scheduler": {"terminationGracePeriodSeconds": "ten", "resource": {}}}
+    problems = dev().with_({"helmValues": given}).problems()
+    for path in (
+        "executor is set",
+        "schedular is not",
+        "scheduler.resource is not",
+        "scheduler.terminationGracePeriod",
+    ):
+        assert len([problem for problem in problems if f"airflow:helmValues: {path}" in problem]) == 1, path
+    assert len(problems) == 4
 
 
 def test_keys_of_other_programs_are_nobody_s_business() -> None:
@@ -634,7 +720,7 @@ def test_prod_lacks_its_deploy_key_and_nothing_else() -> None:
     with pytest.raises(settings.SettingsError) as error:
         settings.check(samples.ROOT, "prod")
     assert [problem.split(":")[1] for problem in error.value.problems] == ["gitSshPrivateKey"]
-    assert "pulumi config set --secret" in error.value.problems[0]
+    assert "pulumi config set --stack prod --secret" in error.value.problems[0]
 
 
 def test_prod_is_valid_with_its_deploy_key() -> None:
@@ -725,6 +811,171 @@ def test_stack_file_of_another_shape_is_one_clear_error(content: str, tmp_path: 
     (tmp_path / "Pulumi.qa.yaml").write_text(content)
     with pytest.raises(settings.SettingsError):
         settings.check(tmp_path, "qa")
+
+
+def problems_of(folder: Path, config: str) -> tuple[str, ...]:
+    """What a check says of a stack's file with these lines in its `config`, beside the least that a laptop's needs."""
+    shutil.copy(samples.ROOT / "Pulumi.yaml", folder)
+    needed = {"kubeContext": "kind-airflow", "protect": "false", "database": "container", "networkIsolation": "wanted"}
+    given = yaml.load(config, Loader=yaml.BaseLoader)  # noqa: S506 - makes texts of all
+    lines = [*config.splitlines(), *(f"{key}: {value}" for key, value in needed.items() if key not in given)]
+    (folder / "Pulumi.dev.yaml").write_text("\n  ".join(["config:", *lines]))
+    try:
+        settings.check(folder, "dev")
+    except settings.SettingsError as error:
+        return error.problems
+    return ()
+
+
+@pytest.mark.parametrize(
+    "key", ["namespace", "imageTag", "kubeContext", "protect", "workerReplicas", "uiCidrs", "dagsToken"]
+)
+@pytest.mark.parametrize("nothing", ["", " ~", " null"])
+def test_key_without_a_value_is_refused_and_is_no_text(key: str, nothing: str, tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, f"{key}:{nothing}")
+    assert problem.startswith(f'airflow:{key}: expected a value, found none (an empty text is "")')
+    assert ". Mend it: pulumi config set --stack dev " in problem
+
+
+def test_empty_text_is_a_value(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, 'chartPath: ""') == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "mend"),
+    [
+        ("imageTag: 3.10", "a number", '"3.10"'),
+        ("imageTag: 0123456", "a number", '"0123456"'),
+        ("imageTag: 1e5", "a number", '"1e5"'),  # to the engine, not to PyYAML
+        ("imageTag: 0899999", "a number", '"0899999"'),
+        ("imageTag: 0o17", "a number", '"0o17"'),
+        ("databaseEngineVersion: 17.10 # why", "a number", '"17.10"'),
+        ("awsAccountId: 012345670123", "a number", '"012345670123"'),
+        ("networkIsolation: off", "a boolean", '"off"'),
+        ("imageTag: 2026-01-15", "a date", '"2026-01-15"'),
+        ("imageTag: 2026-1-5", "a date", '"2026-1-5"'),
+        ("imageTag: 2026-01-15 10:00:00", "a date", '"2026-01-15 10:00:00"'),
+    ],
+)
+def test_text_without_the_quotes_that_it_needs_is_refused_as_it_stands(
+    line: str, kind: str, mend: str, tmp_path: Path
+) -> None:
+    [problem] = problems_of(tmp_path, line)
+    key = line.partition(":")[0]
+    assert (
+        problem == f"airflow:{key}: expected text, found {kind}. Mend it: write it in quotes in Pulumi.dev.yaml: {mend}"
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["imageTag: '3.10'", 'imageTag: "1e5"', "imageTag: 3.2.2", "imageTag: 1a2b3c4", "imageTag: 3.2.2-7"]
+)
+@pytest.mark.parametrize("prefix", ["", "airflow:"])
+def test_text_in_quotes_or_without_need_of_them_is_accepted(line: str, prefix: str, tmp_path: Path) -> None:
+    assert problems_of(tmp_path, prefix + line) == ()
+
+
+def test_secret_without_quotes_is_refused_and_not_shown(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "adminPassword: 31415926")
+    assert problem.startswith("airflow:adminPassword: expected text, found a number. Mend it: write it in quotes")
+    assert "31415926" not in problem
+
+
+@pytest.mark.parametrize(
+    "line", ["workerReplicas: 2026-01-15", "helmValues: {labels: {since: 2026-01-15}}", "colour: 2026-01-15"]
+)
+def test_date_where_json_has_none_is_refused(line: str, tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, line)
+    assert problem.startswith(
+        f"airflow:{line.partition(':')[0]}: expected texts, numbers, booleans, lists or maps, found "
+    )
+
+
+def test_all_that_is_wrong_in_a_file_comes_at_once_with_all_else(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "imageTag: 3.10\nnamespace:\nworkerReplicas: 0\nairfow:size: large")
+    named = sorted(problem.partition(": ")[0] for problem in problems)
+    assert named == ["airflow:imageTag", "airflow:namespace", "airflow:workerReplicas", "airfow:size"]
+    with pytest.raises(settings.SettingsError, match="3 problems"):
+        settings.read_files(tmp_path, "dev")
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ("database: 5", "database"),
+        ("database:\ndatabaseCaCertificate: ''", "database"),
+        ("eksCluster:", "eksCluster"),
+        ("dagsRepository: 5\ngitKnownHosts: git.test ssh-ed25519 AAAA", "dagsRepository"),
+        ("protect:\nadminPassword: admin", "protect"),
+        ("workerGraceSeconds:\ntaskLogs: worker\nreleaseTimeoutSeconds: 100", "workerGraceSeconds"),
+    ],
+)
+def test_default_does_not_stand_in_for_a_bad_value(lines: str, key: str, tmp_path: Path) -> None:
+    """What would follow from a default that nobody meant is not told."""
+    assert [problem.partition(": ")[0] for problem in problems_of(tmp_path, lines)] == [f"airflow:{key}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("airfow:networkIsolation: off", "begins with airflow: or pulumi:, found another"),
+        ("airfow:networkIsolation: required", "did you mean airflow:networkIsolation?"),
+        ("Airflow:size: large", "did you mean airflow:size?"),
+        ("aws:region: eu-central-1", "has no effect: the program tells the provider aws itself"),
+        ("kubernetes:context: x", "has no effect: the program tells the provider kubernetes itself"),
+    ],
+)
+def test_key_that_nothing_reads_is_refused(line: str, says: str, tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, line)
+    key = line.partition(": ")[0]
+    assert problem.startswith(f"{key}: ")
+    assert says in problem
+    assert problem.endswith(f". Mend it: pulumi config rm --stack dev {key}")
+
+
+def test_file_whose_map_has_another_name_says_what_is_there(tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    for content in ("Config:\n  airflow:size: small\n", "airflow:size: small\nencryptionsalt: x\n"):
+        (tmp_path / "Pulumi.qa.yaml").write_text(content)
+        with pytest.raises(settings.SettingsError) as error:
+            settings.check(tmp_path, "qa")
+        top = ", ".join(yaml.safe_load(content))
+        assert error.value.problems == (
+            f"expected a map config in Pulumi.qa.yaml, found at its top: {top}. Mend it in an editor",
+        )
+
+
+@pytest.mark.parametrize("content", ["", "encryptionsalt: v1:x\n", "config:\nsecretsprovider: awskms://x\n"])
+def test_file_that_says_nothing_yet_lacks_what_the_settings_lack(content: str, tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.qa.yaml").write_text(content)
+    with pytest.raises(settings.SettingsError, match="airflow:kubeContext: expected a value, or airflow:eksCluster"):
+        settings.check(tmp_path, "qa")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"config:\n  airflow:size: \xe9\n", "expected UTF-8 in Pulumi.qa.yaml"),
+        (b"config: " + b"[" * 1000, "found too many levels"),
+        (b"config:\n  airflow:imageTag: 2026-13-45\n", "found a date or a number that cannot be"),
+        (b"config:\n  airflow:imageTag: " + b"9" * 5000, "found a date or a number that cannot be"),
+        (None, "expected a file Pulumi.qa.yaml that can be read, found none (Is a directory)"),
+    ],
+)
+def test_file_that_cannot_be_read_is_one_clear_error(content: bytes | None, says: str, tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    path = tmp_path / "Pulumi.qa.yaml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    [problem] = error.value.problems
+    assert says in problem
+    assert "Mend it" in problem
+    assert str(tmp_path) not in problem
 
 
 def test_schema_has_type_default_and_description_of_every_key() -> None:

@@ -95,6 +95,35 @@ def test_what_json_cannot_say_is_refused() -> None:
         EnvironmentSettings.of("dev", {**DEV, "uiCidrs": {"10.0.0.0/8"}})
 
 
+def levels(count: int) -> dict[str, Any]:
+    """A map in a map, and so on."""
+    found: dict[str, Any] = {}
+    for _ in range(count):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"imageTag": None}, 'airflow:imageTag: expected a value, found none (an empty text is "")'),
+        ({"fernetKey": None}, 'airflow:fernetKey: expected a value, found none (an empty text is "")'),
+        ({"imageTag": 3.10}, "airflow:imageTag: expected a str, found float"),
+        ({"awsAccountId": 123456789012}, "airflow:awsAccountId: expected a str, found int"),
+        ({"networkIsolation": False}, "airflow:networkIsolation: expected a str, found bool"),
+        ({5: "x", "imageTagg": "x"}, "airflow:5: expected a key that is a str, found int"),
+        ({"adminPassword": Secret(5)}, "airflow:adminPassword: expected a Secret of a str, found one of int"),  # type: ignore[arg-type]
+        ({"helmValues": levels(100_000)}, "airflow:helmValues: expected JSON, found too many levels"),
+        ({"helmValues": "[" * 100_000}, "airflow:helmValues: expected a map, found too many levels"),
+    ],
+)
+def test_key_or_value_of_another_kind_is_refused_and_never_becomes_text(values: dict[Any, Any], says: str) -> None:
+    with pytest.raises(SettingsInvalid) as raised:
+        EnvironmentSettings.of("dev", {**DEV, **values})
+    assert says in str(raised.value)
+    assert all(". Mend it: " in problem for problem in raised.value.problems)
+
+
 def test_invalid_secret_is_not_shown() -> None:
     with pytest.raises(SettingsInvalid, match="airflow:fernetKey") as raised:
         EnvironmentSettings.of("dev", {**DEV, "fernetKey": Secret("sentinel")})

@@ -22,7 +22,7 @@ encryptionsalt: v1:x
 
 
 def test_line_is_changed_and_its_comment_stays() -> None:
-    assert with_value(FILE, KEY, "3.2.2-7") == FILE.replace("3.2.2 ", "3.2.2-7 ")
+    assert with_value(FILE, KEY, "3.2.2-7") == FILE.replace("3.2.2 ", '"3.2.2-7" ')
 
 
 def test_key_that_is_not_there_is_added() -> None:
@@ -32,9 +32,43 @@ def test_key_that_is_not_there_is_added() -> None:
     assert [line for line in changed.splitlines() if KEY not in line] == text.splitlines()
 
 
-@pytest.mark.parametrize("value", ["3.10", "20260101", "2026-01-01", "true", "1e3", "null"])
-def test_text_that_looks_like_something_else_stays_a_text(value: str) -> None:
-    assert yaml.safe_load(with_value(FILE, KEY, value))["config"][KEY] == value
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("3.10", "20260101", "2026-01-01", "true", "1e3", "null", "0123456", "1234e56", "0o17", "08"),
+        *(
+            "*x",
+            "@x",
+            "%x",
+            "{x",
+            "!x",
+            "&x",
+            "[x",
+            "`x",
+            "a: b",
+            "a #b",
+            "",
+            " ",
+            'a"b',
+            "a\\b",
+            "é",
+            "x" * 128,
+            "a b " * 40,
+        ),
+    ],
+)
+def test_value_stays_the_same_text_for_every_reader_of_yaml(value: str) -> None:
+    """Quotes alone make it so: what is a number without them differs from YAML 1.1 to 1.2."""
+    changed = with_value(FILE, KEY, value)
+    assert yaml.safe_load(changed)["config"][KEY] == value
+    assert f'{KEY}: "' in changed
+    assert len(changed.splitlines()) == len(FILE.splitlines())
+
+
+@pytest.mark.parametrize("text", ["- a\n", "text", "config: [a]\n", "config: {\n", "x: 2026-13-45\n", "[" * 1000])
+def test_file_that_is_no_config_is_refused(text: str) -> None:
+    with pytest.raises(FileInvalid, match="expected YAML in the stack's file"):
+        with_value(text, KEY, "a")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "encryptionsalt: v1:x\n"])

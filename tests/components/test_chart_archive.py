@@ -95,7 +95,13 @@ def test_failed_download_says_what_was_tried_and_what_to_do(project: Path) -> No
     with pytest.raises(ChartError) as error:
         chart_archive("", project, Downloads(TimeoutError("too slow"), urllib.error.URLError("no network")))
     text = str(error.value)
-    for part in (*SOURCES, "too slow", "no network", "pulumi config set airflow:chartPath FILE", str(user_cache())):
+    for part in (
+        *SOURCES,
+        "too slow",
+        "no network",
+        "pulumi config set --stack STACK airflow:chartPath FILE",
+        str(user_cache()),
+    ):
         assert part in text
     assert not (project / ".charts").exists()
 
@@ -138,7 +144,9 @@ def test_given_archive_with_other_content_is_refused(project: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["missing.tgz", "."])
 def test_given_archive_that_cannot_be_read_is_one_clear_error(project: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(ChartError, match=r"airflow:chartPath: expected the archive .* Mend it: pulumi config set"):
+    with pytest.raises(
+        ChartError, match=r"airflow:chartPath: expected the archive .* Mend it: pulumi config set --stack STACK"
+    ):
         chart_archive(str(tmp_path / name), project, Downloads())
 
 

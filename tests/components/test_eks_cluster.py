@@ -282,7 +282,7 @@ def test_other_account_is_refused_with_both_numbers(network: Network) -> None:
     assert (
         "airflow:awsAccountId: expected credentials of account 210987654321, found some of account 123456789012" in text
     )
-    assert "`pulumi config set airflow:awsAccountId 123456789012`" in text
+    assert "`pulumi config set --stack STACK airflow:awsAccountId 123456789012`" in text
 
 
 def test_other_account_is_refused_before_its_clusters_are_read(
@@ -299,7 +299,7 @@ def test_cluster_that_is_not_there_is_refused_with_those_that_are(network: Netwo
         network.make_cluster(subnet, name=name)
     text = problem()
     assert "airflow:eksCluster: expected an EKS cluster prod in eu-central-1, found blue, staging. Mend it:" in text
-    assert "`pulumi config set airflow:eksCluster NAME`" in text
+    assert "`pulumi config set --stack STACK airflow:eksCluster NAME`" in text
 
 
 def test_many_clusters_are_not_all_named(network: Network) -> None:

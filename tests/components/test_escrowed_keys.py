@@ -116,8 +116,8 @@ def test_each_key_has_a_check_and_is_one_that_a_stack_takes() -> None:
 def test_secret_that_is_not_there(escrow: Any) -> None:
     text = unread()
     assert f"expected a secret {NAME} in AWS Secrets Manager ({REGION})" in text
-    assert "`pulumi config set airflow:keyEscrow NAME`" in text
-    assert "`pulumi config set airflow:keySource generate`" in text
+    assert "`pulumi config set --stack STACK airflow:keyEscrow NAME`" in text
+    assert "`pulumi config set --stack STACK airflow:keySource generate`" in text
 
 
 def test_secret_without_a_value(escrow: Any) -> None:
@@ -247,8 +247,8 @@ def test_second_keys_are_refused_with_both_ways_out(escrow: Any) -> None:
     escrow.create_secret(Name=NAME, SecretString=json.dumps(KEYS))
     text = refused()
     assert "with a second Fernet key, its connections and variables could not be read" in text
-    assert "`pulumi config set airflow:keySource escrow`" in text
-    assert "`pulumi config set airflow:keyEscrow ANOTHER_NAME`" in text
+    assert "`pulumi config set --stack STACK airflow:keySource escrow`" in text
+    assert "`pulumi config set --stack STACK airflow:keyEscrow ANOTHER_NAME`" in text
     assert "restore-secret" not in text
 
 
@@ -257,7 +257,7 @@ def test_keys_that_are_scheduled_for_deletion_are_to_be_restored_first(escrow: A
     escrow.delete_secret(SecretId=NAME, RecoveryWindowInDays=30)
     text = refused()
     command = f"`aws secretsmanager restore-secret --region {REGION} --secret-id {NAME}`"
-    assert text.index(command) < text.index("`pulumi config set airflow:keySource escrow`")
+    assert text.index(command) < text.index("`pulumi config set --stack STACK airflow:keySource escrow`")
 
 
 def test_secret_that_never_had_keys_is_to_be_removed(escrow: Any) -> None:

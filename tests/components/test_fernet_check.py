@@ -77,7 +77,7 @@ def test_second_key_over_a_living_database_is_refused_with_the_mend_and_without_
     assert done.returncode == 1
     assert "another Fernet key encrypted" in done.stderr
     assert "airflow:keySource escrow" in done.stderr
-    assert "pulumi config set --secret airflow:fernetKey" in done.stderr
+    assert "pulumi config set --stack STACK --secret airflow:fernetKey" in done.stderr
     for secret in (OURS, THEIRS, "sentinel", str(row[1][0])):
         assert secret not in done.stderr + done.stdout
 

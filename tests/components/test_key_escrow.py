@@ -234,5 +234,5 @@ def test_first_stack_may_store_its_keys(record: Record, secrets_manager: Any, pr
 def test_stack_that_lost_its_state_may_not(record: Record, secrets_manager: Any, preview: bool, type_: str) -> None:
     secrets_manager.create_secret(Name=NAME, SecretString=json.dumps(KEYS))
     recorder = record(escrow(), preview=preview)
-    with pytest.raises(AwsError, match="pulumi config set airflow:keySource escrow"):
+    with pytest.raises(AwsError, match="pulumi config set --stack STACK airflow:keySource escrow"):
         call_guard(recorder, type_)

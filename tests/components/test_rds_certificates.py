@@ -147,7 +147,7 @@ def test_region_without_certificates_is_refused_with_the_command_that_mends_it(r
     with pytest.raises(ValueError, match=rf"\Aexpected a region .* found '{region}'\. Mend it: ") as error:
         rds_certificates(region)
     assert url in str(error.value)
-    assert "| pulumi config set airflow:databaseCaCertificate" in str(error.value)
+    assert "| pulumi config set --stack STACK airflow:databaseCaCertificate" in str(error.value)
 
 
 def test_mistyped_region_is_refused_with_the_right_one_and_never_with_a_neighbour() -> None:

@@ -133,7 +133,9 @@ def test_all_revisions_of_an_own_release_give_way_oldest_first() -> None:
 @pytest.mark.parametrize("status", STATUSES)
 def test_release_of_somebody_else_is_left_alone(status: str) -> None:
     records = FakeRecords(revision(1, status, own=False))
-    with pytest.raises(ForeignReleaseError, match=r"expected no Helm release airflow .*helm uninstall airflow"):
+    with pytest.raises(
+        ForeignReleaseError, match=r"expected no Helm release airflow .*helm uninstall airflow .* --stack STACK"
+    ):
         repair_before_create(records, OWN, "airflow")
     assert records.deleted == []
 
