@@ -110,16 +110,14 @@ def prepare_backend(
 
 
 def passphrase_file(project_dir: Path) -> Path:
-    """A file with a passphrase that is made once; its owner alone may read it."""
+    """A file with a passphrase that is made once; its owner alone may read it.
+
+    It is of every folder that holds a state and has no passphrase of its own, so nothing here ever deletes it.
+    """
     path = Folder(project_dir).passphrase
     if not path.exists():
         write_new_file(path, secrets.token_urlsafe(32), mode=0o600)
     return path
-
-
-def keeps_passphrase(project_dir: Path) -> bool:
-    """A stack's file holds values that are encrypted with a passphrase: without it they are lost."""
-    return any("encryptionsalt" in read_yaml(path) for path in project_dir.glob("Pulumi.?*.yaml"))
 
 
 def local_path(url: str) -> Path:

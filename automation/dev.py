@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from automation import cluster, tools
-from automation.backend import is_local, keeps_passphrase, may_have_stacks
+from automation.backend import is_local, may_have_stacks
 from automation.console import Console
 from automation.deployment import Deployment
 from automation.engine_error import unprotect
@@ -64,7 +64,10 @@ def dev(project_dir: Path, console: Console) -> None:
 
 
 def down(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Removes what a stack deployed, its state, and the cluster if this checkout made it. Raises AutomationError."""
+    """Removes what a stack deployed, its state, and the cluster if this checkout made it. Raises AutomationError.
+
+    The passphrase stays: without it, whatever else is encrypted with it would be lost.
+    """
     folder = Folder(project_dir)
     with opened(project_dir, stack_name, console) as environment:
         config = environment.config()
@@ -81,6 +84,9 @@ def down(project_dir: Path, stack_name: str, console: Console) -> None:
         console.line(f"deleted the cluster of context {config.kube_context}")
     if folder.engine.exists():
         console.line(f"kept {folder.engine}: the engine, for the next time")
+    if folder.passphrase.exists():
+        # Nobody knows what else was ever encrypted with it: each folder that PULUMI_BACKEND_URL names gets it too.
+        console.line(f"kept {folder.passphrase}: states in other folders and values in Pulumi.*.yaml may need it")
     console.result(f"stack {stack_name} is gone")
 
 
@@ -153,14 +159,9 @@ def _destroy(project_dir: Path, environment: Environment, config: StackConfig, c
     except StackUnknown:
         console.line(f"stack {environment.name}: no state of it here")
         return
-    folder = Folder(project_dir)
     if not left and is_local(project_dir):
-        # The last stack: what remains is the history of what is no more, and the passphrase that encrypts it.
-        shutil.rmtree(folder.state, ignore_errors=True)
-        if keeps_passphrase(project_dir):
-            console.line(f"kept {folder.passphrase}: secret values in Pulumi.*.yaml are encrypted with it")
-        else:
-            folder.passphrase.unlink(missing_ok=True)
+        # The last stack: what remains is the history of what is no more.
+        shutil.rmtree(Folder(project_dir).state, ignore_errors=True)
 
 
 def _forget(environment: Environment, config: StackConfig, console: Console) -> tuple[str, ...]:

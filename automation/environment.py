@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
+import tempfile
 import threading
 import time
 import uuid
@@ -36,7 +38,7 @@ from automation.errors import (
     WrongCluster,
     without_context,
 )
-from automation.events import EventKind, OnEvent, Teller, ignore
+from automation.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.folder import short_name, write_file
 from automation.folder_lock import alone_in
 from automation.locks import Holder, Lock, read_locks
@@ -81,6 +83,22 @@ class Limits:
     clock: Clock = field(default_factory=Clock)
 
 
+class _Work:
+    """What one thread is asked for, from its first line to its end.
+
+    told: to stop. done: what it has done by then, a clause each. remedy: for who told it.
+    """
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        self.done: list[str] = []
+        self.remedy = "run it again"
+
+
+class _Stopped(BaseException):
+    """Ends a verification: a check takes every Exception for its own failure."""
+
+
 class Environment:
     """One stack of the program.
 
@@ -98,9 +116,9 @@ class Environment:
         self._engine: Engine | None = None
         self._stack: Stack | None = None
         self._looked_at: Stack | None = None
-        self._cancelled = threading.Event()
-        self._operations = 0
-        self._counting = threading.Lock()
+        self._own = threading.local()
+        self._under_way: list[_Work] = []
+        self._last = _Work()
 
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {self.backend!r})"
@@ -132,10 +150,11 @@ class Environment:
 
         refresh: against what is really there, and not only against the state, which stays as it is.
         """
-        self.check()
         path = None if save_plan is None else str(save_plan.resolve())
-        with self._operation("preview", on_event) as on:
-            outcome = update.preview(on, save_plan=path, refresh=refresh)
+        with self.busy():
+            self.check()
+            with self._operation("preview", on_event) as on:
+                outcome = update.preview(on, save_plan=path, refresh=refresh)
         return Preview(stack=self.name, changes=outcome.changes, steps=outcome.steps, plan_file=path)
 
     def outputs(self) -> Outputs:
@@ -154,20 +173,38 @@ class Environment:
     ) -> Verification:
         """Checks the deployment, a DAG run among it; see `automation.verify`. What failed is in the result.
 
-        Raises StackUnknown, ClusterUnreachable.
+        Raises StackUnknown, ClusterUnreachable, Interrupted.
         """
-        from automation.verify import verify
+        from automation.checks.scene import Scene
+        from automation.kube import KubeClient
+        from automation.verify import airflow_api, verify_scene
 
-        config, outputs = self.config().reached(self.work_dir), self.outputs().values
-        teller = self._teller("verify", on_event)
-        return verify(
-            outputs,
-            kube_context=Deployment.of(outputs).kube_context,
-            kubeconfig_path=config.kubeconfig,
-            dag_id=dag_id,
-            timeout_seconds=timeout_seconds,
-            on_progress=lambda line: teller.tell(EventKind.WAITING, line),
-        )
+        def stop() -> None:
+            if self._told:
+                raise _Stopped
+
+        def tell(line: str) -> None:
+            teller.tell(EventKind.WAITING, line)
+            stop()
+
+        with self.busy():
+            config, found = self.config().reached(self.work_dir), self.outputs().values
+            teller, deployment = self._teller("verify", on_event), Deployment.of(found)
+            kube = KubeClient(deployment.kube_context, deployment.namespace, kubeconfig_path=config.kubeconfig)
+            try:
+                return verify_scene(
+                    Scene(
+                        deployment=deployment,
+                        kube=kube,
+                        api=airflow_api(deployment, kube),
+                        timeout_seconds=timeout_seconds,
+                        clock=self._clock(stop),
+                        on_progress=tell,
+                    ),
+                    dag_id,
+                )
+            except _Stopped:
+                raise Interrupted(f"verify of stack {self.name} was interrupted", "run it again") from None
 
     def status(self) -> Status:
         """What is wrong, by name. A cluster that does not answer is in the result, not an error."""
@@ -220,28 +257,46 @@ class Environment:
 
         plan: file of a saved plan that the update must not leave (PlanViolated).
         """
-        self.check()
-        return self._up("up", on_event, plan)
+        with self.busy():
+            self.check()
+            return self._up("up", on_event, plan)
 
     def roll_image(self, tag: str, *, on_event: OnEvent = ignore) -> Update:
         """Moves the Airflow image to another tag and nothing else of the config, and updates.
 
-        Of a committed file `Pulumi.<stack>.yaml` the one line is changed. Raises SettingsInvalid.
+        Of a committed file `Pulumi.<stack>.yaml` the one line is changed. Where the engine never began, because the
+        tag, the cluster or the lock did not allow it, the config is as before; where it began and failed, the config
+        says what was tried. Raises SettingsInvalid.
         """
-        if self.config().image_digest:
-            raise SettingsInvalid(
-                self.name,
-                (
-                    f"{PROJECT}:imageDigest: expected none, because it wins over the tag, found one. "
-                    f"Mend it: pulumi config rm {PROJECT}:imageDigest",
-                ),
-            )
-        if self._place.settings is not None:
-            self._place = replace(self._place, settings=self._place.settings.changed(imageTag=tag))
-            self._stack = self._looked_at = None
-        else:
-            self._write_tag(tag)
-        return self._up("roll_image", on_event, None)
+        with self.busy():
+            if self.config().image_digest:
+                raise SettingsInvalid(
+                    self.name,
+                    (
+                        f"{PROJECT}:imageDigest: expected none, because it wins over the tag, found one. "
+                        f"Mend it: pulumi config rm --stack {self.name} {PROJECT}:imageDigest",
+                    ),
+                )
+            self._check_tag(tag)
+            with self._operation("roll_image", on_event) as on:
+                identity, begun = self._identity(on), False
+
+                def run() -> update.Outcome:
+                    nonlocal begun
+                    begun = True
+                    try:
+                        return update.up(on)
+                    except StackLocked:
+                        begun = False
+                        raise
+
+                put_back = self._move_tag(tag)
+                try:
+                    self._open(on.teller)
+                    return self._updated("roll_image", on, run, identity)
+                finally:
+                    if not begun:
+                        put_back()
 
     def refresh(self, *, new_cluster: bool = False, on_event: OnEvent = ignore) -> Update:
         """Makes the state as the cluster is. new_cluster: the cluster may be another one than the stack was in."""
@@ -254,17 +309,20 @@ class Environment:
 
         Raises Protected before anything is deleted where config or state protects something.
         """
-        if self.config().protect:
-            raise Protected(f"stack {self.name} is protected: its destroy removes data and keys", unprotect(self.name))
-        with self._operation("destroy", on_event, create=False) as on:
-            kept = protected(StackState.of(update.deployment(on)).resources)
-            if kept:
-                names = ", ".join(sorted(resource.name for resource in kept))
-                raise Protected(f"stack {self.name} still protects {names}", unprotect(self.name))
-            identity = self._identity(on)
-            done = self._updated("destroy", on, lambda: update.destroy(on), identity)
-        if remove:
-            self.remove_state()
+        with self.busy():
+            if self.config().protect:
+                raise Protected(
+                    f"stack {self.name} is protected: its destroy removes data and keys", unprotect(self.name)
+                )
+            with self._operation("destroy", on_event, create=False) as on:
+                kept = protected(StackState.of(update.deployment(on)).resources)
+                if kept:
+                    names = ", ".join(sorted(resource.name for resource in kept))
+                    raise Protected(f"stack {self.name} still protects {names}", unprotect(self.name))
+                identity = self._identity(on)
+                done = self._updated("destroy", on, lambda: update.destroy(on), identity)
+            if remove:
+                self.remove_state()
         return done
 
     def remove_state(self, *, force: bool = False) -> tuple[str, ...]:
@@ -284,7 +342,7 @@ class Environment:
 
         try:
             with self._looking("recover") as on:
-                return self._recovery_plan(on, decisions)
+                return self._recovery_plan(on, decisions, self._locks())
         except StackUnknown:
             return RecoveryPlan(stack=self.name, steps=(update_step(self.name),))
 
@@ -302,14 +360,15 @@ class Environment:
         """
         from automation.recovery import Recovery
 
-        self.check()
-        with self._busy():
+        with self.busy():
+            self.check()
             # Made where there is none: it may have been killed before it was.
             with self._operation("recover", on_event) as on:
-                plan = self._recovery_plan(on, decisions)
+                locks = self._locks()
+                plan = self._recovery_plan(on, decisions, locks)
                 for step in plan.steps:
                     on.teller.note(f"will {step.text}")
-                self._mend(plan, on)
+                self._mend(plan, on, locks or ())
             done = self._up("recover", on_event, None)
             status = self._healthy(timeout_seconds)
         return Recovery(plan=plan, update=done, status=status)
@@ -332,7 +391,7 @@ class Environment:
         """
         from automation.adoption.plan import Adoption
 
-        with self._busy():
+        with self.busy():
             with self._operation("adopt", on_event) as on:
                 prepared = self._prepared(on)
                 if prepared.settings is None:
@@ -341,10 +400,16 @@ class Environment:
                     on.teller.note(f"takes over {PROJECT}:{item.key} of {item.source}")
                 for note in prepared.plan.notes:
                     on.teller.note(note)
+                self._stop_if_told()
                 self._complete_config(on, prepared)
+                self._did("the config was completed")
             with self._operation("adopt", on_event) as on:
-                self._identity(on)
+                self._tie(on, self._identity(on))
+                self._stop_if_told()
                 self._take_in(on, prepared.release)
+                self._did(
+                    "the release was taken into the state", f"python -m automation recover {short_name(self.name)}"
+                )
             done = self._up("adopt", on_event, None)
             status = self._healthy(timeout_seconds)
         return Adoption(plan=prepared.plan, update=done, status=status)
@@ -359,12 +424,12 @@ class Environment:
     @property
     def running(self) -> bool:
         """An operation is under way, or waits for a lock."""
-        return self._operations > 0
+        return bool(self._under_way)
 
     @property
     def interrupted(self) -> bool:
         """What runs, or what ran last, was told to stop."""
-        return self._cancelled.is_set()
+        return any(work.told.is_set() for work in tuple(self._under_way) or (self._last,))
 
     def cancel(self) -> None:
         """Tells what is under way to stop: from another thread, or from a signal handler.
@@ -372,21 +437,40 @@ class Environment:
         The engine finishes what it has begun, records it, and releases its lock; the operation raises Interrupted, and
         the next `up` takes over what was left. Without an operation it does nothing.
         """
-        if self.running:
-            self._cancelled.set()
+        for work in tuple(self._under_way):  # no lock: a signal may come while this thread holds it
+            work.told.set()
         if self._engine is not None:
             self._engine.cancel()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """What `cancel` is told within it holds until its end, also where it consists of several operations.
+
+        Of the thread that enters it: what another one begins later was not meant. For `asynchronous.in_thread`.
+        """
+        if self._work is not None:
+            yield
+            return
+        work = self._own.work = self._last = _Work()
+        self._under_way.append(work)
+        try:
+            yield
+        finally:
+            self._own.work = None
+            self._under_way.remove(work)
 
     # For the command line
 
     def check(self) -> None:
         """Checks the config before anything is looked for. Raises SettingsInvalid."""
-        if self._place.settings is not None:
-            return  # nothing else can be made
+        if self._place.settings is None:
+            self._check_files(self._place.project_dir)  # of given settings, nothing else can be made
+
+    def _check_files(self, folder: Path) -> None:
         import settings
 
         try:
-            settings.check(self._place.project_dir, short_name(self.name))
+            settings.check(folder, short_name(self.name))
         except settings.SettingsError as error:
             raise SettingsInvalid(short_name(self.name), error.problems) from None
 
@@ -433,17 +517,43 @@ class Environment:
 
     # How
 
-    def _write_tag(self, tag: str) -> None:
-        """Into the committed file; it stays as it was where the result would not be valid."""
+    @property
+    def _file(self) -> Path:
+        """That is committed."""
+        return self._place.project_dir / f"Pulumi.{short_name(self.name)}.yaml"
+
+    def _check_tag(self, tag: str) -> None:
+        """Whether the config would be valid with it; changes nothing. Raises SettingsInvalid."""
+        if self._place.settings is not None:
+            self._place.settings.changed(imageTag=tag)
+            return
         self.check()
-        path = self._place.project_dir / f"Pulumi.{short_name(self.name)}.yaml"
+        text = with_value(self._file.read_text(encoding="utf-8"), f"{PROJECT}:imageTag", tag)
+        with tempfile.TemporaryDirectory(prefix="airflow-") as folder:
+            shutil.copy(self._place.project_dir / "Pulumi.yaml", folder)
+            write_file(Path(folder) / self._file.name, text, mode=0o600)
+            self._check_files(Path(folder))
+
+    def _move_tag(self, tag: str) -> Callable[[], None]:
+        """Returns what puts the old one back."""
+        place = self._place
+        if place.settings is not None:
+            self._place = replace(place, settings=place.settings.changed(imageTag=tag))
+
+            def forget() -> None:
+                self._place = place
+
+            return forget
+        path, mode = self._file, stat.S_IMODE(self._file.stat().st_mode)
         before = path.read_text(encoding="utf-8")
-        write_file(path, with_value(before, f"{PROJECT}:imageTag", tag))
-        try:
-            self.check()
-        except SettingsInvalid:
-            write_file(path, before)
-            raise
+        after = with_value(before, f"{PROJECT}:imageTag", tag)
+        write_file(path, after, mode)
+
+        def put_back() -> None:
+            if path.read_text(encoding="utf-8") == after:  # else somebody has edited it since
+                write_file(path, before, mode)
+
+        return put_back
 
     def _up(self, verb: str, on_event: OnEvent, plan: Path | None) -> Update:
         path = None if plan is None else str(plan.resolve())
@@ -465,9 +575,11 @@ class Environment:
         def attempt() -> update.Outcome:
             nonlocal started
             started = time.monotonic()
+            self._tie(on, identity)
             return run()
 
         outcome = self._unlocked(on, attempt)
+        self._did("the engine did its work")
         seconds = round(time.monotonic() - started, 1)
         if identity:
             update.set_tag(on, _CLUSTER_TAG, identity)
@@ -482,51 +594,73 @@ class Environment:
 
     def _unlocked(self, on: update.Operation, attempt: Callable[[], _T]) -> _T:
         """Tries until nobody else has the lock, with growing pauses, for as long as the limits say."""
-        clock, pause = self._limits.clock, _FIRST_PAUSE_SECONDS
+        clock, pause = self._clock(self._stop_if_told), _FIRST_PAUSE_SECONDS
         end = clock.now() + self._limits.lock_seconds
         while True:
-            self._stop_if_cancelled()
+            self._stop_if_told()
             try:
                 return attempt()
             except StackLocked as error:
                 if clock.now() + pause > end:
                     raise
                 on.teller.tell(EventKind.WAITING, f"{error.what}; trying again in {pause:.0f} s")
-            until = clock.now() + pause
-            while clock.now() < until:
-                self._stop_if_cancelled()
-                clock.sleep(_POLL_SECONDS)
+            clock.sleep(pause)
             # Who waits for the same lock shall not come back at the same moment.
             pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS) * SystemRandom().uniform(0.8, 1.2)
 
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise Interrupted(f"stack {self.name}: interrupted before anything was done", "run it again")
+    def _clock(self, stop: Callable[[], None]) -> Clock:
+        """Of the limits, for waits that a cancel ends. stop: raises where there was one."""
+        clock = self._limits.clock
+
+        def sleep(seconds: float) -> None:
+            while seconds > 0:
+                stop()
+                step = min(seconds, _POLL_SECONDS)
+                clock.sleep(step)
+                seconds -= step
+            stop()
+
+        return Clock(now=clock.now, sleep=sleep)
+
+    @property
+    def _work(self) -> _Work | None:
+        """Of this thread."""
+        return getattr(self._own, "work", None)
+
+    @property
+    def _told(self) -> bool:
+        return self._work is not None and self._work.told.is_set()
+
+    def _did(self, what: str, remedy: str = "") -> None:
+        """For who stops it from here on."""
+        if self._work is not None:
+            self._work.done.append(what)
+            self._work.remedy = remedy or self._work.remedy
+
+    def _stop_if_told(self) -> None:
+        if self._work is not None and self._told:
+            done = "; ".join(self._work.done)
+            when = f"after this: {done}" if done else "before anything was done"
+            raise Interrupted(f"stack {self.name}: interrupted {when}", self._work.remedy)
 
     @contextmanager
     def _operation(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[update.Operation]:
         """The stack, opened, for one operation of this process at a time. Raises StackLocked, StackUnknown."""
         teller = self._teller(verb, on_event)
-        with without_context(), self._busy(), self._alone(verb, teller):
+        with without_context(), self.busy(), self._alone(verb, teller):
             if not create:
                 self._place.must_have(self.name)
-            self.find_engine()
-            assert self._engine is not None
-            self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
-            yield update.Operation(self._stack, self._engine, teller, self._redactor)
+            yield self._open(teller, create=create)
 
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        """What `cancel` is told within it holds until its end, also where it consists of several operations."""
-        with self._counting:
-            if self._operations == 0:
-                self._cancelled.clear()
-            self._operations += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._operations -= 1
+    def _open(self, teller: Teller, *, create: bool = True) -> update.Operation:
+        """With the config as it is now."""
+        self._stop_if_told()
+        self.find_engine()
+        assert self._engine is not None
+        self._stop_if_told()
+        self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
+        self._stop_if_told()
+        return update.Operation(self._stack, self._engine, teller, self._redactor)
 
     @contextmanager
     def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
@@ -535,7 +669,7 @@ class Environment:
 
         def waiting() -> None:
             nonlocal told
-            self._stop_if_cancelled()
+            self._stop_if_told()
             if time.monotonic() - told >= _REMIND_SECONDS:
                 told = time.monotonic()
                 teller.tell(EventKind.WAITING, f"waiting: {self._at_work(verb)}")
@@ -558,7 +692,7 @@ class Environment:
     @contextmanager
     def _looking(self, verb: str) -> Iterator[update.Operation]:
         """As `_operation`, for what changes nothing: beside whatever else is at work. Raises StackUnknown."""
-        with without_context(), self._busy():
+        with without_context(), self.busy():
             self._place.must_have(self.name)
             self.find_engine()
             assert self._engine is not None
@@ -568,7 +702,15 @@ class Environment:
             yield update.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._redactor)
 
     def _teller(self, verb: str, on_event: OnEvent) -> Teller:
-        return Teller(on_event, self.name, verb, self._redactor)
+        work = self._work
+
+        def heard(event: Event) -> None:
+            # Told just before its command began, the engine does not know.
+            if work is not None and work.told.is_set() and self._engine is not None and not self._engine.interrupted:
+                self._engine.cancel()
+            on_event(event)
+
+        return Teller(heard, self.name, verb, self._redactor)
 
     def _identity(self, on: update.Operation, *, may_be_new: bool = False) -> str:
         """Of the cluster, where it has to be stored: "" where it is known already.
@@ -583,6 +725,11 @@ class Environment:
         if not may_be_new:
             self._require_known(config, identity, known)
         return "" if known == identity else identity
+
+    def _tie(self, on: update.Operation, identity: str) -> None:
+        """Before anything is made in the cluster: an update that fails has made something too."""
+        if identity and not update.tag(on, _CLUSTER_TAG):
+            update.set_tag(on, _CLUSTER_TAG, identity)
 
     def _require_known(self, config: StackConfig, identity: str, known: str) -> None:
         """Raises WrongCluster where the cluster is not the one that the stack was deployed to."""
@@ -619,14 +766,15 @@ class Environment:
             state,
         )
 
-    def _recovery_plan(self, on: update.Operation, decisions: Decisions | None) -> RecoveryPlan:
+    def _recovery_plan(
+        self, on: update.Operation, decisions: Decisions | None, locks: tuple[Lock, ...] | None
+    ) -> RecoveryPlan:
         from automation.cluster_objects import ClusterObjects
         from automation.kube import KubeClient
         from automation.recovery import Decisions, RecoveryPlan, lock_steps, pending_steps, pod_steps, update_step
         from automation.status import cluster_status
 
         decisions = decisions or Decisions()
-        locks = self._locks()
         steps = lock_steps(self.name, locks, processes.processes(), decisions)
         self._identity(on)
         state = StackState.of(update.deployment(on))
@@ -637,42 +785,59 @@ class Environment:
         steps += pod_steps(cluster_status(kube, objects, state).stuck_pods, objects, config.namespace)
         return RecoveryPlan(stack=self.name, steps=(*steps, update_step(self.name)))
 
-    def _mend(self, plan: RecoveryPlan, on: update.Operation) -> None:
-        """All steps but the last."""
+    def _mend(self, plan: RecoveryPlan, on: update.Operation, locks: tuple[Lock, ...]) -> None:
+        """All steps but the last. locks: that the plan was made with."""
         from automation.cluster_objects import ClusterObjects
         from automation.recovery import PLUGIN_SECONDS, Doing
         from automation.stack_state import settle
 
+        clock = self._clock(self._stop_if_told)
         running = {process.pid: process for process in processes.processes()}
-        processes.end(running[step.pid] for step in plan.of(Doing.END) if step.pid in running)
+        doomed = [running[step.pid] for step in plan.of(Doing.END) if step.pid in running]
+        self._stop_if_told()
+        processes.end(doomed)
+        if doomed:
+            self._did("what the killed engine left was ended")
         awaited = [running[step.pid] for step in plan.of(Doing.WAIT) if step.pid in running]
-        left = processes.until_gone(awaited, PLUGIN_SECONDS, self._limits.clock)
+        left = processes.until_gone(awaited, PLUGIN_SECONDS, clock)
         if left:
             pids = " ".join(str(process.pid) for process in left)
             raise RecoveryRefused(
                 f"what a killed engine left still runs: process {pids}", f"if it is of this stack: kill {pids}"
             )
+        self._stop_if_told()
         if plan.of(Doing.UNLOCK):
-            self._unlock(on)
+            self._unlock(on, locks)
+            self._did("the lock was removed")
+        self._stop_if_told()
         adopted = {step.urn: step.id for step in plan.of(Doing.ADOPT)}
-        if adopted or plan.of(Doing.FORGET) or plan.of(Doing.DELETE):
+        if adopted or any(plan.of(doing) for doing in (Doing.FORGET, Doing.DELETE, Doing.KEEP)):
             update.replace_deployment(on, settle(update.deployment(on), adopted))
+            self._did("the state was put right")
+        self._stop_if_told()
         if adopted:
             update.refresh(on, targets=sorted(adopted))
         config = self.config().reached(self.work_dir)
         objects = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
         for step in (*plan.of(Doing.DELETE), *plan.of(Doing.REPLACE_POD)):
             assert step.found is not None
+            self._stop_if_told()
             objects.delete(step.found)
+            self._did(f"{step.found} was deleted")
 
     def _healthy(self, timeout_seconds: float) -> Status:
-        """The stack's status after an update, waited for. Raises NotHealthy."""
+        """The stack's status after an update, waited for. Raises NotHealthy, Interrupted."""
+
+        def look() -> Status:
+            self._stop_if_told()
+            return self.status()
+
         status = wait_for(
-            self.status,
+            look,
             lambda found: found.healthy,
             seconds=timeout_seconds,
             interval=_HEALTH_INTERVAL_SECONDS,
-            clock=self._limits.clock,
+            clock=self._clock(self._stop_if_told),
         )
         if not status.healthy:
             raise NotHealthy(
@@ -747,10 +912,13 @@ class Environment:
                 tuple(f"expected an update that replaces and deletes nothing, found {text}. {mend}" for text in found),
             )
 
-    def _unlock(self, on: update.Operation) -> None:
-        """Never somebody's who has come since the plan was made."""
+    def _unlock(self, on: update.Operation, planned: tuple[Lock, ...]) -> None:
+        """Never somebody's who has come since the plan was made: the engine can only remove all.
+
+        planned: the locks of that moment. Raises StackLocked.
+        """
         for lock in self._locks() or ():
-            if lock.holder is Holder.ALIVE:
+            if lock not in planned or lock.holder is Holder.ALIVE:
                 raise StackLocked(f"stack {self.name} is {lock}, which has just begun", "wait for it")
         update.cancel(on)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,6 +40,10 @@ class Slow:
 
     def cancel(self) -> None:
         self.told.set()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        yield
 
 
 def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -82,6 +88,54 @@ def test_cancelled_task_ends_when_the_operation_has() -> None:
         assert slow.ended
 
     run(cancelled())
+
+
+def test_operation_that_waits_for_a_thread_is_not_begun_once_its_task_is_cancelled() -> None:
+    """A pool of threads is small, and an update takes minutes: it would deploy what nobody wants any more."""
+    first, second = Slow(20), Slow()
+
+    async def cancelled() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        holding = asyncio.create_task(in_thread(first, first.up))
+        while not first.started.is_set():
+            await asyncio.sleep(0.01)
+        task = asyncio.create_task(in_thread(second, second.up))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not first.ended, "nor is the other one waited for"
+        first.cancel()
+        with pytest.raises(Interrupted):
+            await holding
+
+    run(cancelled())
+    assert not second.started.is_set()
+
+
+def test_cancel_that_comes_as_the_thread_begins_is_heard() -> None:
+    """Between the thread's first line and the operation's own nothing is under way that could be told."""
+    slow, entered, go = Slow(), threading.Event(), threading.Event()
+
+    @contextmanager
+    def busy() -> Iterator[None]:
+        entered.set()
+        assert go.wait(10)
+        yield
+
+    slow.busy = busy  # type: ignore[method-assign]
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(in_thread(slow, slow.up))
+        assert await asyncio.to_thread(entered.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(cancelled())
+    assert not slow.started.is_set()
 
 
 def test_task_with_a_time_limit_is_stopped_in_good_order() -> None:

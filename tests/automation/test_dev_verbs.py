@@ -32,6 +32,7 @@ from automation.errors import (
 from automation.results import Changes, Step
 from automation.update import Outcome
 from automation.verification import Check, Status, Verification
+from automation.workspace import Place
 from components.aws_error import AwsError
 from tests import samples
 from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
@@ -58,7 +59,7 @@ class Bench:
         self.resources = True
         self.stacks = ["dev"]
         self.verification = Verification((Check("all", Status.PASSED, "seen"),))
-        self.verified: dict[str, Any] = {}
+        self.kube_options: dict[str, Any] = {}
         self.gone = False
         self.reachable = True
         self.output = io.StringIO()
@@ -73,7 +74,8 @@ class Bench:
         monkeypatch.setattr(environments, "find_engine", self._find_engine)
         monkeypatch.setattr(dev, "interruptible", self._interruptible)
         monkeypatch.setattr(environment, "open_stack", self._open_stack)
-        monkeypatch.setattr("automation.verify.verify", self._verify)
+        monkeypatch.setattr("automation.verify.verify_scene", self._verify)
+        monkeypatch.setattr("automation.kube.KubeClient", self._kube)
         monkeypatch.setattr("automation.kube.cluster_identity", self._identity)
         monkeypatch.setattr(dev, "cluster_identity", self._identity)
         monkeypatch.setattr(cluster, "cluster_identity", self._identity)
@@ -106,7 +108,9 @@ class Bench:
     def deployed(self) -> None:
         for name in ("state", "dev"):
             (self.project_dir / ".dev" / name).mkdir(parents=True, exist_ok=True)
-        (self.project_dir / ".dev" / "passphrase").write_text("x")
+        path = self.project_dir / ".dev" / "passphrase"
+        if not path.exists():
+            path.write_text("x")
 
     def _kind(self, arguments: list[str]) -> str:
         self.calls.append(f"kind {' '.join(arguments)}")
@@ -159,8 +163,10 @@ class Bench:
 
     def _verify(self, *args: Any, **kwargs: Any) -> Verification:
         self.calls.append("verify")
-        self.verified = kwargs
         return self.verification
+
+    def _kube(self, *args: Any, **options: Any) -> None:
+        self.kube_options = options
 
     def _update(self, verb: str) -> Any:
         def run(on: Any, **options: Any) -> Outcome:
@@ -282,7 +288,7 @@ def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Benc
         "destroy",
         "kind delete cluster --name airflow",
     ]
-    assert list((bench.project_dir / ".dev").iterdir()) == []
+    assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
 
 
 def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
@@ -300,12 +306,15 @@ def test_down_leaves_other_stacks_their_state_and_passphrase(bench: Bench) -> No
     assert left == {"state", "passphrase"}
 
 
-def test_down_keeps_the_passphrase_that_a_committed_secret_needs(bench: Bench) -> None:
+def test_down_keeps_the_passphrase_and_says_so(bench: Bench) -> None:
+    """A state in another folder is encrypted with it too; nobody knows of each that ever was."""
+    elsewhere = Place.of(bench.project_dir, {"PULUMI_BACKEND_URL": (bench.project_dir / "elsewhere").as_uri()})
+    path = Path(elsewhere.prepare("dev").env["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    before = path.read_text()
     bench.deployed()
-    (bench.project_dir / "Pulumi.dev.yaml").write_text(f"{STACK}encryptionsalt: v1:x\n")
     dev.down(bench.project_dir, "dev", bench.console)
-    assert {path.name for path in (bench.project_dir / ".dev").iterdir()} == {"passphrase"}
-    assert "encrypted with it" in bench.progress.getvalue()
+    assert path.read_text() == before
+    assert f"kept {path}" in bench.progress.getvalue()
 
 
 def test_env_prints_what_a_shell_evaluates_and_makes_the_stack(bench: Bench) -> None:
@@ -363,7 +372,7 @@ def test_down_after_the_cluster_that_dev_made_is_gone_forgets_what_was_in_it(ben
     bench.gone, bench.reachable = True, False
     dev.down(bench.project_dir, "dev", bench.console)
     assert bench.order == ["find engine", "open dev if it is there", "forget dev"]
-    assert list((bench.project_dir / ".dev").iterdir()) == []
+    assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
 
 
 def test_down_does_not_forget_what_is_outside_the_cluster_that_is_gone(bench: Bench) -> None:
@@ -522,7 +531,7 @@ def test_eks_cluster_is_reached_by_a_kubeconfig_that_only_its_owner_reads(
     assert asked == [("example", "eu-central-1", "123456789012")]
     assert path.read_text() == found.kubeconfig
     assert path.stat().st_mode & 0o777 == 0o600
-    assert bench.verified["kubeconfig_path"] == str(path)
+    assert bench.kube_options["kubeconfig_path"] == str(path)
 
 
 def test_refusal_of_aws_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

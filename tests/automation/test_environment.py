@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from automation import (
     Environment,
@@ -34,11 +36,13 @@ from automation.errors import (
     SettingsInvalid,
     StackLocked,
     StackUnknown,
+    UpdateFailed,
     WrongCluster,
 )
 from automation.events import Event, EventKind
 from automation.locks import Lock
-from automation.recovery import Decisions
+from automation.processes import Process
+from automation.recovery import Decisions, Doing
 from automation.results import Changes, Step
 from automation.status import ClusterStatus, UnhealthyPod
 from automation.update import Outcome
@@ -47,6 +51,7 @@ from tests.automation.fakes import (
     OUTPUTS,
     SETTINGS,
     FakeEngine,
+    FakeKube,
     FakeObjects,
     FakeStack,
     FakeTime,
@@ -232,6 +237,106 @@ def test_roll_moves_the_tag_and_nothing_else(rig: Rig, monkeypatch: pytest.Monke
     assert after["airflow:imageTag"] == "3.2.2-7"
 
 
+def committed(rig: Rig, **options: Any) -> tuple[Environment, Path]:
+    """A stack with a committed file, and the file."""
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        (rig.folder / name).write_text((samples.ROOT / name).read_text())
+    there = Environments(rig.folder, backend=(rig.folder / "state").as_uri(), clock=rig.time.clock, **options)
+    return there.open("dev"), rig.folder / "Pulumi.dev.yaml"
+
+
+def locked(verb: str) -> None:
+    raise StackLocked("held by me@vm", "wait")
+
+
+def unreachable(rig: Rig) -> None:
+    rig.reachable = False
+
+
+def another(rig: Rig) -> None:
+    rig.tags, rig.identity = {"airflow:cluster": "uid-1"}, "uid-2"
+
+
+def held_by_somebody(rig: Rig) -> None:
+    rig.during = locked
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [(unreachable, ClusterUnreachable), (another, WrongCluster), (held_by_somebody, StackLocked)],
+)
+def test_roll_that_never_began_leaves_the_tag(
+    rig: Rig, spoil: Callable[[Rig], None], kind: type[AutomationError]
+) -> None:
+    spoil(rig)
+    env, path = committed(rig, lock_seconds=5)
+    before = path.read_text()
+    with pytest.raises(kind):
+        env.roll_image("3.2.2-7")
+    assert path.read_text() == before
+    given = rig.open(lock_seconds=5)
+    with pytest.raises(kind):
+        given.roll_image("3.2.2-7")
+    assert given.settings == EnvironmentSettings.of("team", SETTINGS)
+
+
+def test_roll_that_is_told_to_stop_while_it_waits_leaves_the_tag(rig: Rig) -> None:
+    rig.during = locked
+    env, path = committed(rig)
+    before = path.read_text()
+    rig.time.on_sleep = lambda now: env.cancel()
+    with pytest.raises(Interrupted, match="before anything was done"):
+        env.roll_image("3.2.2-7")
+    assert path.read_text() == before
+
+
+def test_roll_that_began_and_failed_says_what_was_tried(rig: Rig) -> None:
+    def fails(verb: str) -> None:
+        raise UpdateFailed("no room", "make room")
+
+    rig.during = fails
+    env, path = committed(rig)
+    with pytest.raises(UpdateFailed):
+        env.roll_image("3.2.2-7")
+    assert yaml.safe_load(path.read_text())["config"]["airflow:imageTag"] == "3.2.2-7"
+    given = rig.open()
+    with pytest.raises(UpdateFailed):
+        given.roll_image("3.2.2-7")
+    assert given.settings is not None
+    assert given.settings.texts()["airflow:imageTag"] == "3.2.2-7"
+
+
+def test_roll_puts_nothing_back_over_what_somebody_has_edited_meanwhile(rig: Rig) -> None:
+    env, path = committed(rig, lock_seconds=5)
+
+    def edits(verb: str) -> None:
+        path.write_text("config: {}\n")
+        locked(verb)
+
+    rig.during = edits
+    with pytest.raises(StackLocked):
+        env.roll_image("3.2.2-7")
+    assert path.read_text() == "config: {}\n"
+
+
+def test_roll_of_a_committed_stack_keeps_the_mode_of_its_file(rig: Rig) -> None:
+    """A plain secret may stand in it."""
+    env, path = committed(rig)
+    path.chmod(0o600)
+    env.roll_image("3.2.2-7")
+    assert "3.2.2-7" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_tag_that_is_none_is_never_written(rig: Rig) -> None:
+    env, path = committed(rig)
+    before = path.stat()
+    with pytest.raises(SettingsInvalid, match="imageTag"):
+        env.roll_image("not a tag")
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 def test_roll_to_what_is_no_tag_is_refused(rig: Rig) -> None:
     with pytest.raises(SettingsInvalid, match="imageTag"):
         rig.open().roll_image("not a tag")
@@ -246,16 +351,12 @@ def test_roll_past_a_digest_is_refused(rig: Rig) -> None:
 
 
 def test_roll_of_a_committed_stack_changes_one_line_or_none(rig: Rig) -> None:
-    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
-        (rig.folder / name).write_text((samples.ROOT / name).read_text())
-    before = (samples.ROOT / "Pulumi.dev.yaml").read_text().splitlines()
-    env = Environments(rig.folder, backend=(rig.folder / "state").as_uri()).open("dev")
+    env, path = committed(rig)
+    before = path.read_text().splitlines()
     env.roll_image("3.2.2-7")
-    after = (rig.folder / "Pulumi.dev.yaml").read_text().splitlines()
-    assert [line for line in after if line not in before] == ["  airflow:imageTag: 3.2.2-7"]
-    with pytest.raises(SettingsInvalid):
-        env.roll_image("not a tag")
-    assert (rig.folder / "Pulumi.dev.yaml").read_text().splitlines() == after
+    after = path.read_text().splitlines()
+    changed = [line for line in after if line not in before]
+    assert [yaml.safe_load(line) for line in changed] == [{"airflow:imageTag": "3.2.2-7"}]
 
 
 # Clusters
@@ -272,6 +373,40 @@ def test_stack_stays_with_its_cluster(rig: Rig) -> None:
     env.refresh(new_cluster=True)
     env.up()
     assert rig.calls.count("up") == 2
+
+
+def test_update_that_fails_ties_the_stack_to_its_cluster_too(rig: Rig) -> None:
+    """It has made something there: keys, a database."""
+
+    def fails(verb: str) -> None:
+        raise UpdateFailed("no room", "make room")
+
+    rig.during = fails
+    env = rig.open()
+    with pytest.raises(UpdateFailed):
+        env.up()
+    rig.during, rig.identity = lambda verb: None, "uid-2"
+    with pytest.raises(WrongCluster):
+        env.up()
+    assert rig.calls.count("up") == 1
+
+
+def test_new_cluster_is_the_stacks_own_once_the_state_tells_of_it(rig: Rig) -> None:
+    env = rig.open()
+    env.up()
+
+    def fails(verb: str) -> None:
+        raise UpdateFailed("no answer", "look")
+
+    rig.during, rig.identity = fails, "uid-2"
+    with pytest.raises(UpdateFailed):
+        env.refresh(new_cluster=True)
+    assert rig.tags == {"airflow:cluster": "uid-1"}
+
+
+def test_recovery_plan_ties_nothing(rig: Rig) -> None:
+    rig.open().recovery()
+    assert rig.tags == {}
 
 
 def test_unreachable_cluster_stops_before_the_engine_begins(rig: Rig) -> None:
@@ -333,9 +468,6 @@ def test_lock_is_waited_for_with_growing_pauses(rig: Rig) -> None:
 
 
 def test_lock_that_stays_is_an_error_when_the_time_is_up(rig: Rig) -> None:
-    def locked(verb: str) -> None:
-        raise StackLocked("held by me@vm", "wait")
-
     rig.during = locked
     with pytest.raises(StackLocked, match="held by me@vm"):
         rig.open(lock_seconds=30).up()
@@ -345,10 +477,6 @@ def test_lock_that_stays_is_an_error_when_the_time_is_up(rig: Rig) -> None:
 
 def test_waiting_can_be_cancelled(rig: Rig) -> None:
     env = rig.open(lock_seconds=3600)
-
-    def locked(verb: str) -> None:
-        raise StackLocked("held by me@vm", "wait")
-
     rig.during = locked
     rig.time.on_sleep = lambda now: env.cancel() if now > 5 else None
     with pytest.raises(Interrupted, match="before anything was done"):
@@ -356,6 +484,108 @@ def test_waiting_can_be_cancelled(rig: Rig) -> None:
     assert rig.time.seconds < 10
     rig.during = lambda verb: None
     assert env.up().changes.any, "the next operation runs"
+
+
+@pytest.mark.parametrize(
+    ("method", "first"),
+    [
+        ("up", "check"),
+        ("preview", "check"),
+        ("recover", "check"),
+        ("refresh", "find_engine"),
+        ("destroy", "config"),
+        ("adopt", "find_engine"),
+    ],
+)
+def test_cancel_holds_from_the_first_line(rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, first: str) -> None:
+    original: Callable[..., Any] = getattr(Environment, first)
+
+    def cancels(env: Environment) -> Any:
+        env.cancel()
+        return original(env)
+
+    monkeypatch.setattr(Environment, first, cancels)
+    with pytest.raises(Interrupted, match="before anything was done"):
+        getattr(rig.open(), method)()
+    assert rig.calls == []
+
+
+@pytest.mark.parametrize("method", ["up", "preview", "destroy"])
+def test_cancel_while_the_stack_is_opened_holds(rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    original: Callable[..., Any] = vars(environment)["open_stack"]
+    env = rig.open()
+
+    def opens(*args: Any, **options: Any) -> Any:
+        env.cancel()
+        return original(*args, **options)
+
+    monkeypatch.setattr(environment, "open_stack", opens)
+    with pytest.raises(Interrupted):
+        getattr(env, method)()
+    assert rig.calls == ["open"]
+
+
+def test_cancel_is_not_for_what_begins_after_it(rig: Rig) -> None:
+    """Also where something else has been under way since before, to look at the stack."""
+    env, looking, go = rig.open(), threading.Event(), threading.Event()
+
+    def look() -> None:
+        with env.busy():
+            looking.set()
+            assert go.wait(10)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert looking.wait(10)
+    rig.during = lambda verb: env.cancel()
+    env.preview()
+    rig.during = lambda verb: None
+    assert env.up().changes.any
+    go.set()
+    thread.join()
+
+
+def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf(FakeEngine):
+        """Has not begun when it is told for the first time."""
+
+        def cancel(self) -> None:
+            super().cancel()
+            self.interrupted = self.told > 1
+
+    engine = Deaf()
+    monkeypatch.setattr(Deaf, "another", lambda self: engine)
+    monkeypatch.setattr(environments, "find_engine", lambda *args: engine)
+
+    def up(on: update.Operation, **options: Any) -> Outcome:
+        env.cancel()
+        for _ in range(3):
+            on.teller.tell(EventKind.BEGUN, "creating")
+        return Outcome(rig.changes)
+
+    monkeypatch.setattr(update, "up", up)
+    env = rig.open()
+    env.up(on_event=rig.events.append)
+    assert engine.told == 2
+    assert len(rig.events) == 3
+
+
+def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: FakeKube(found_workloads=[]))
+    env = rig.open()
+    rig.time.on_sleep = lambda now: env.cancel() if now > 5 else None
+    with pytest.raises(Interrupted, match="verify of stack team was interrupted"):
+        env.verify(on_event=rig.events.append)
+    assert rig.time.seconds < 6
+    assert [text for text in rig.texts(EventKind.WAITING) if "components ready" in text]
+
+
+def test_verification_that_is_told_to_stop_begins_no_further_check(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: FakeKube())
+    env = rig.open()
+    with pytest.raises(Interrupted):
+        env.verify(on_event=lambda event: env.cancel())
+    assert rig.time.seconds == 0
 
 
 def test_second_operation_of_this_machine_waits_or_is_locked_out(rig: Rig) -> None:
@@ -457,6 +687,82 @@ def test_lock_that_came_after_the_plan_is_left_alone(rig: Rig, monkeypatch: pyte
     with pytest.raises(StackLocked, match="has just begun"):
         rig.open().recover()
     assert "cancel" not in rig.calls
+
+
+NOBODY = 4_194_305
+"""More than any process id of Linux."""
+
+
+@pytest.mark.parametrize("planned", [held(), Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="")])
+def test_lock_of_another_machine_that_came_after_the_plan_is_left_alone(rig: Rig, planned: Lock) -> None:
+    """Whether its holder lives cannot be seen from here, and what a person has said was not of this one."""
+    rig.locks = (planned,)
+    later = Lock(user="you", host="elsewhere", pid=8, since="2026-01-01T00:05:00Z")
+
+    def comes(event: Event) -> None:
+        rig.locks = (planned, later)
+
+    with pytest.raises(StackLocked, match=r"you@elsewhere, process 8.* has just begun"):
+        rig.open().recover(Decisions(lock_is_stale=True), on_event=comes)
+    assert "cancel" not in rig.calls
+
+
+def test_recovery_that_waits_for_a_plugin_can_be_cancelled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.locks = (Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00+00:00"),)
+    plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=rig.locks[0].started + 1)
+    monkeypatch.setattr(processes_module, "processes", lambda: (plugin,))
+    env = rig.open()
+    rig.time.on_sleep = lambda now: env.cancel() if now > 2 else None
+    with pytest.raises(Interrupted, match="before anything was done"):
+        env.recover()
+    assert rig.time.seconds < 3
+    assert rig.calls == ["open"]
+
+
+def test_recovery_that_is_cancelled_stops_before_its_next_step_and_says_what_it_did(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.locks = (held(),)
+    rig.state = {"pending_operations": [pending_create(SECRET_TYPE, "keys", object_name="keys-1")]}
+    env = rig.open()
+    monkeypatch.setattr(update, "cancel", lambda on: env.cancel())
+    with pytest.raises(Interrupted, match="after this: the lock was removed"):
+        env.recover(Decisions(lock_is_stale=True))
+    assert rig.imported is None
+    assert rig.calls == ["open"]
+
+
+def test_waiting_for_health_can_be_cancelled(rig: Rig) -> None:
+    rig.state = {"resources": [resource_state(SECRET_TYPE, "a", id_="airflow/a")]}
+    rig.cluster = ClusterStatus(unhealthy_pods=(UnhealthyPod(name="worker-0", reason="Pending"),))
+    env = rig.open()
+    rig.time.on_sleep = lambda now: env.cancel() if now > 10 else None
+    with pytest.raises(Interrupted, match="after this: the engine did its work"):
+        env.recover()
+    assert rig.time.seconds < 11
+
+
+def test_interrupted_create_whose_object_is_kept_is_forgotten(rig: Rig) -> None:
+    """The engine would warn of it for ever."""
+    kind = "kubernetes:core/v1:PersistentVolumeClaim"
+    current = resource_state(kind, "data", id_="airflow/data-2")
+    rig.state = {
+        "resources": [current],
+        "pending_operations": [pending_create(kind, "data", object_name="data-1")],
+    }
+    rig.objects = FakeObjects(
+        [
+            found_object("PersistentVolumeClaim", "data-1"),
+            found_object("PersistentVolumeClaim", "data-2", created="2026-02-01T00:00:00Z"),
+        ],
+        bound={"data-1"},
+    )
+    rig.during = lambda verb: setattr(rig, "state", {"resources": [current]})
+    found = rig.open().recover()
+    assert [step.doing for step in found.plan.steps] == [Doing.KEEP, Doing.UPDATE]
+    assert rig.imported is not None
+    assert not rig.imported["pending_operations"]
+    assert rig.objects.deleted == []
 
 
 def test_recovery_of_a_stack_that_was_never_made_is_an_update(rig: Rig) -> None:

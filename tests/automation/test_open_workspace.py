@@ -5,11 +5,15 @@ from __future__ import annotations
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import yaml
+from pulumi.automation import CommandResult, Stack
+from pulumi.automation.errors import create_command_error
 
 from automation import workspace
 from automation.backend import (
@@ -18,13 +22,12 @@ from automation.backend import (
     PassphraseFile,
     SecretsProvider,
     backend_url,
-    keeps_passphrase,
     passphrase_file,
     prepare_backend,
 )
 from automation.engine import Engine
 from automation.environment_settings import EnvironmentSettings
-from automation.errors import FileInvalid, PassphraseMissing, StackUnknown
+from automation.errors import FileInvalid, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
 from automation.folder import Folder, short_name, write_file, write_new_file
 from automation.workspace import Place, open_stack
 from components.secret import Secret
@@ -131,6 +134,28 @@ def test_what_the_committed_file_says_of_encryption_wins(project: Path, key: str
     assert {name: found[name] for name in found if name != "config"} == {key: "new"}
 
 
+def test_copy_of_the_stacks_file_is_for_its_owner_alone(project: Path) -> None:
+    """A secret may stand in the file in clear, and its owner may have kept it from others."""
+    for mode in (0o600, 0o644):
+        (project / "Pulumi.dev.yaml").chmod(mode)
+        copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        assert stat.S_IMODE((project / "Pulumi.dev.yaml").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(("told", "kind"), [(True, Interrupted), (False, UpdateFailed)])
+def test_opening_that_was_told_to_stop_is_no_failure(
+    project: Path, monkeypatch: pytest.MonkeyPatch, told: bool, kind: type[Exception]
+) -> None:
+    def ends(*args: Any) -> Stack:
+        raise create_command_error(CommandResult(stdout="", stderr="error: signal: interrupt", code=255))
+
+    monkeypatch.setattr(Stack, "create_or_select", ends)
+    engine = cast(Engine, SimpleNamespace(interrupted=told, version=None))
+    with pytest.raises(kind, match="opening stack dev"):
+        open_stack(Place.of(project, {}), "dev", engine)
+
+
 def test_stack_without_a_file_is_an_error_that_names_those_with_one(project: Path) -> None:
     (project / "Pulumi.prod.yaml").write_text(STACK)
     with pytest.raises(StackUnknown, match=r"stack nope has no file Pulumi.nope.yaml.*dev, prod"):
@@ -166,15 +191,12 @@ def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
 
 
 def test_looking_for_a_stack_where_none_was_made_makes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StackUnknown, match="there is no stack dev in file://"):
+    with pytest.raises(StackUnknown, match="there is no stack dev in file://") as raised:
         open_stack(Place.of(project, {}), "dev", cast(Engine, None), create=False)
+    assert raised.value.remedy == (
+        "if it is deployed, set PULUMI_BACKEND_URL to where its state is; else make it: python -m automation up dev"
+    )
     assert not (project / ".dev").exists()
-
-
-def test_passphrase_is_needed_where_a_stacks_file_has_a_salt(project: Path) -> None:
-    assert not keeps_passphrase(project)
-    (project / "Pulumi.prod.yaml").write_text("encryptionsalt: v1:x\n")
-    assert keeps_passphrase(project)
 
 
 def test_backend_is_the_variable_else_the_projects_else_the_local_folder(project: Path) -> None:
@@ -299,6 +321,13 @@ def test_its_file_holds_what_the_engine_has_encrypted_and_nothing_that_it_has_no
     assert kept["config"]["airflow:adminPassword"] == {"secure": "v1:x"}
     assert "airflow:old" not in kept["config"], "what is not given any more goes"
     assert kept["encryptionsalt"] == SALT
+
+
+def test_text_like_a_number_stays_a_text_for_the_engine_too(tmp_path: Path) -> None:
+    """Its reader of YAML takes `1e5` for a number, Python's for a text."""
+    place = replace(given(tmp_path), settings=EnvironmentSettings.of("team", {**SETTINGS, "imageTag": "1e5"}))
+    workspace.prepare_work_dir(place, "team")
+    assert 'airflow:imageTag: "1e5"' in (tmp_path / "team" / "Pulumi.team.yaml").read_text()
 
 
 def test_key_of_a_service_is_kept_for_that_service_alone(tmp_path: Path) -> None:
