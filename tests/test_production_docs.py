@@ -156,7 +156,7 @@ def test_quantities_are_those_that_the_code_computes() -> None:
     assert f"about {NODE_CPU} vCPU and {NODE_GIB} GiB" in text
 
 
-def test_medium_is_the_committed_production_stack() -> None:
+def test_medium_is_the_shipped_production_stack() -> None:
     platform = prod().parse().platform
     assert platform.size is SizePreset.MEDIUM
     assert platform.scale == SCALES[SizePreset.MEDIUM]
@@ -234,9 +234,9 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
 # Config
 
 
-def test_every_key_of_the_committed_stack_is_on_the_page() -> None:
+def test_every_key_of_the_shipped_stack_is_on_the_page() -> None:
     text = PRODUCTION.read_text()
-    config = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    config = yaml.safe_load((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
     pods = {key for key in config if key.endswith("Replicas")}
     assert [key for key in config if key.startswith("airflow:") and key not in pods and f"`{key}`" not in text] == []
 

@@ -1,4 +1,4 @@
-"""`__main__.py` run whole, for both committed stacks and the ways in which others differ from them."""
+"""`__main__.py` run whole, for both shipped stacks and the ways in which others differ from them."""
 
 from __future__ import annotations
 

@@ -698,11 +698,11 @@ def test_only_the_admin_password_may_be_plain() -> None:
         assert any(problem.startswith(f"airflow:{key}: expected an encrypted value") for problem in problems), key
 
 
-# The committed files
+# The shipped files
 
 
-def test_dev_is_valid_as_committed() -> None:
-    settings.check(samples.ROOT, "dev")
+def test_dev_is_valid_as_shipped(tmp_path: Path) -> None:
+    settings.check(samples.ship(tmp_path), "dev")
     platform = dev().parse().platform
     assert platform.kube_context == "kind-airflow"
     assert platform.protect is False
@@ -716,9 +716,9 @@ def test_dev_is_valid_as_committed() -> None:
     assert platform.load_examples is False
 
 
-def test_prod_lacks_its_deploy_key_and_nothing_else() -> None:
+def test_prod_lacks_its_deploy_key_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(settings.SettingsError) as error:
-        settings.check(samples.ROOT, "prod")
+        settings.check(samples.ship(tmp_path), "prod")
     assert [problem.split(":")[1] for problem in error.value.problems] == ["gitSshPrivateKey"]
     assert "pulumi config set --stack prod --secret" in error.value.problems[0]
 
@@ -766,8 +766,8 @@ def test_external_database_is_verified_by_its_own_authority() -> None:
 
 def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]) -> Path:
     """A copy of the project's files in `folder`, one stack changed."""
-    shutil.copy(samples.ROOT / "Pulumi.yaml", folder)
-    content = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())
+    samples.ship(folder)
+    content = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text())
     change(content["config"])
     (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
     return folder
@@ -1000,7 +1000,7 @@ def test_program_reads_the_keys_of_the_schema_and_no_other() -> None:
 
 def test_stack_files_say_only_what_differs_from_the_defaults() -> None:
     for stack in ("dev", "prod"):
-        given = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        given = yaml.safe_load((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
         for key, value in given.items():
             if key.startswith("airflow:"):
                 default = schema()[key.removeprefix("airflow:")]["default"]
@@ -1010,7 +1010,7 @@ def test_stack_files_say_only_what_differs_from_the_defaults() -> None:
 
 def test_no_default_provider_may_be_used_in_any_stack() -> None:
     for stack in ("dev", "prod"):
-        given = yaml.safe_load((samples.ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        given = yaml.safe_load((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
         assert set(given["pulumi:disable-default-providers"]) >= {"kubernetes", "aws"}
 
 

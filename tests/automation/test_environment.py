@@ -239,8 +239,7 @@ def test_roll_moves_the_tag_and_nothing_else(rig: Rig, monkeypatch: pytest.Monke
 
 def committed(rig: Rig, **options: Any) -> tuple[Environment, Path]:
     """A stack with a committed file, and the file."""
-    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
-        (rig.folder / name).write_text((samples.ROOT / name).read_text())
+    samples.ship(rig.folder)
     there = Environments(rig.folder, backend=(rig.folder / "state").as_uri(), clock=rig.time.clock, **options)
     return there.open("dev"), rig.folder / "Pulumi.dev.yaml"
 

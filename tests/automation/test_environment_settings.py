@@ -49,11 +49,11 @@ def test_program_gets_the_texts_that_were_checked(tmp_path: Path) -> None:
     assert program_settings.parse({**own, **revealed}, revealed, "dev") == settings.checked
 
 
-def test_committed_stack_can_be_given_as_a_value() -> None:
-    committed = yaml.safe_load((samples.ROOT / "Pulumi.dev.yaml").read_text())["config"]
+def test_committed_stack_can_be_given_as_a_value(tmp_path: Path) -> None:
+    committed = yaml.safe_load((samples.SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
     values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
     settings = EnvironmentSettings.of("dev", {**values, "adminPassword": Secret(values["adminPassword"])})
-    texts, secret_keys = program_settings.read_files(samples.ROOT, "dev")
+    texts, secret_keys = program_settings.read_files(samples.ship(tmp_path), "dev")
     assert settings.checked == program_settings.parse(texts, secret_keys, "dev")
 
 

@@ -60,7 +60,7 @@ def production(
     stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., list[AwsResource]]:
-    """The resources of the committed stack `prod`, with changes to its config."""
+    """The resources of the shipped stack `prod`, with changes to its config."""
 
     def resources(**changes: Any) -> list[AwsResource]:
         monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)

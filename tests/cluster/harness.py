@@ -18,6 +18,7 @@ import yaml
 
 CONTEXT: Final = "kind-airflow"
 ROOT: Final = Path(__file__).parents[2]
+SHIPPED: Final = ROOT / "tests" / "shipped"
 UNCHANGED: Final = frozenset({"same", "read", "refresh"})
 _COMMAND_SECONDS: Final = 1500
 
@@ -67,7 +68,7 @@ class Stack:
         project["main"] = str(ROOT)
         project["runtime"]["options"]["virtualenv"] = sys.prefix
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-        shutil.copyfile(ROOT / "Pulumi.dev.yaml", self.folder / f"Pulumi.{self.name}.yaml")
+        shutil.copyfile(SHIPPED / "Pulumi.dev.yaml", self.folder / f"Pulumi.{self.name}.yaml")
         self.command("stack", "init", self.name)
         self.set(namespace=self.namespace, **config)
         for key, value in secrets.items():

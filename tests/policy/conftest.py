@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import settings
+from policy import context
 from policy.model import Resource
 from tests import samples
+from tests.automation.change_report.conftest import checkouts
 from tests.cluster.harness import pulumi
 from tests.policy.programs import PROGRAMS, resources_of
 
@@ -21,8 +23,19 @@ if TYPE_CHECKING:
 
     Record = Callable[..., Recorder]
 
+__all__ = ["checkouts"]
+
 Recorded = Callable[..., list[Resource]]
 _RECORDED: dict[tuple[str, bool], list[Resource]] = {}
+
+
+@pytest.fixture(autouse=True)
+def shipped_registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The shipped list of registries in place of the committed one, which is the team's."""
+    monkeypatch.setattr(context, "ALLOWED_REGISTRIES", samples.SHIPPED / "policy" / "allowed-registries.txt")
+    context.allowed_registries.cache_clear()
+    yield
+    context.allowed_registries.cache_clear()
 
 
 @pytest.fixture

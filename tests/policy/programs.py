@@ -37,7 +37,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
         {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate()}
     ),
 }
-"""Stacks of which the policies approve; the first two are the committed ones."""
+"""Stacks of which the policies approve; the first two are the shipped ones."""
 
 
 def certificate() -> str:

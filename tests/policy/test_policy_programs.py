@@ -1,4 +1,4 @@
-"""The policies approve of the committed stacks, and see each thing that is made worse: that, and nothing else."""
+"""The policies approve of the shipped stacks, and see each thing that is made worse: that, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.chart import rendering
 from tests.policy.conftest import Recorded
 from tests.policy.programs import INSTANCE, PROGRAMS, RELEASE, SECRET, changed, set_at, values_of
 
-COMMITTED: Final = ("dev", "prod")
+SHIPPED: Final = ("dev", "prod")
 FERNET_KEY: Final = samples.sentinels()["fernetKey"]
 
 Change = Callable[[list[Resource]], list[Resource]]
@@ -444,7 +444,7 @@ def test_a_stack_that_becomes_a_laptop_s_does_not_lose_its_database_unseen(recor
 # Secrets, unknown values, and whatever else there may be
 
 
-@pytest.mark.parametrize("name", COMMITTED)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_no_violation_repeats_a_secret(recorded: Recorded, name: str) -> None:
     """Wherever a key stands, in a value or as a name: it is told of, and not repeated."""
     keys = [

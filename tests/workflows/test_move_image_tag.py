@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.samples import ROOT
+from tests.samples import SHIPPED
 from tests.workflows.conftest import load
 
 script: Final = load("move_image_tag")
@@ -160,8 +160,8 @@ def test_refusal_names_the_file_and_leaves_it(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_it_works_in_the_committed_files_once_they_name_an_image(stack: str) -> None:
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+def test_it_works_in_the_shipped_files_once_they_name_an_image(stack: str) -> None:
+    text = (SHIPPED / f"Pulumi.{stack}.yaml").read_text()
     if "airflow:imageTag" not in text:
         text = text.replace("config:\n", f"config:\n  airflow:imageRepository: r\n  airflow:imageTag: {OTHER}\n", 1)
     assert len(differing(text, script.moved(text, SHA))) == 2

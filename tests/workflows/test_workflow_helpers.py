@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 import versions
+from tests import samples
 from tests.samples import ROOT
 from tests.workflows.conftest import load
 
@@ -30,7 +31,7 @@ def outputs(root: Path, tmp_path: Path) -> dict[str, str]:
 
 
 def test_matrix_is_of_the_committed_files(tmp_path: Path) -> None:
-    found = outputs(ROOT, tmp_path)
+    found = outputs(samples.ship(tmp_path), tmp_path)
     assert json.loads(found["all"]) == ["dev", "prod"]
     assert json.loads(found["deployable"]) == ["prod"]
     assert found["report"] == "dev,prod"
@@ -62,6 +63,8 @@ print("preview of prod: 1 update", file=sys.stderr)
 if "--save-plan" in sys.argv:
     pathlib.Path(sys.argv[sys.argv.index("--save-plan") + 1]).write_text("plan of " + sys.argv[2])
     assert pathlib.Path(sys.argv[sys.argv.index("--save-plan") + 1]).is_absolute()
+if {report}:
+    pathlib.Path(sys.argv[sys.argv.index("--report") + 1]).write_text("## What this change does\\n\\n| a table |\\n")
 sys.exit({code})
 """
 
@@ -71,7 +74,7 @@ def automation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an `automation` of its own; `code` says how it ends."""
     (tmp_path / "automation").mkdir()
     (tmp_path / "automation" / "__init__.py").touch()
-    (tmp_path / "automation" / "__main__.py").write_text(PROGRAM.format(code=2))
+    (tmp_path / "automation" / "__main__.py").write_text(PROGRAM.format(code=2, report=True))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -82,8 +85,8 @@ def preview(folder: Path, *words: str) -> int:
     return code
 
 
-def ends_with(automation: Path, code: int) -> None:
-    (automation / "automation" / "__main__.py").write_text(PROGRAM.format(code=code))
+def ends_with(automation: Path, code: int, *, report: bool = True) -> None:
+    (automation / "automation" / "__main__.py").write_text(PROGRAM.format(code=code, report=report))
 
 
 def test_preview_is_in_the_log_the_comment_and_the_summary(
@@ -98,6 +101,40 @@ def test_preview_is_in_the_log_the_comment_and_the_summary(
     assert (automation / "summary").read_text() == markdown
     assert "would update Release" in capsys.readouterr().out
     assert not list(folder.glob("*.plan"))
+
+
+def test_reviewers_read_the_change_report_first_and_the_log_below_it(automation: Path) -> None:
+    assert preview(automation / "out") == 0
+    markdown = (automation / "out" / "preview-prod.md").read_text()
+    assert "\n| a table |\n" in markdown, "as Markdown"
+    assert markdown.index("What this change does") < markdown.index("would update Release")
+    assert markdown.count("<details") == markdown.count("</details>") == 2
+    assert (automation / "out" / "report-prod.md").read_text().startswith("## What")
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["first run", "one is left of an earlier run"])
+def test_without_a_report_the_log_stands_alone_and_it_is_said(left: bool, automation: Path) -> None:
+    if left:
+        assert preview(automation / "out") == 0
+    ends_with(automation, 2, report=False)
+    assert preview(automation / "out") == 0
+    markdown = (automation / "out" / "preview-prod.md").read_text()
+    assert "would update Release airflow <b>" in markdown
+    assert "The change report could not be made" in markdown
+    assert "a table" not in markdown
+
+
+def test_what_failed_is_before_the_report_of_how_far_it_came(automation: Path) -> None:
+    ends_with(automation, 1)
+    assert preview(automation / "out") == 1
+    markdown = (automation / "out" / "preview-prod.md").read_text()
+    assert markdown.index("would update Release") < markdown.index("| a table |")
+
+
+def test_no_change_needs_no_report(automation: Path) -> None:
+    ends_with(automation, 0)
+    assert preview(automation / "out") == 0
+    assert "a table" not in (automation / "out" / "preview-prod.md").read_text()
 
 
 def test_plan_is_written_beside_it(automation: Path) -> None:

@@ -17,7 +17,7 @@ import versions
 from automation.plan.model import Plan
 from automation.plan.process import plan_checkout
 from tests.chart.rendering import CHART
-from tests.samples import ROOT
+from tests.samples import ROOT, ship
 
 KEY: Final = b"one key for all plans of the tests"
 _FOLDERS: Final = ("automation", "certificates", "chart", "components", "policy", "readers")
@@ -35,13 +35,14 @@ class Checkouts:
         self._plans: dict[tuple[Path, str], Plan] = {}
 
     def make(self, name: str, change: Callable[[Path], None] = lambda folder: None) -> Path:
-        """A copy of the program, with a change. Its stack `prod` has an encrypted JWT secret."""
+        """A copy of the program with the shipped stacks, and a change. Its `prod` has an encrypted JWT secret."""
         target = self._folder / name
         target.mkdir()
-        for path in (*ROOT.glob("*.py"), *ROOT.glob("Pulumi*.yaml")):
+        for path in ROOT.glob("*.py"):
             shutil.copy(path, target)
         for folder in _FOLDERS:
             shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        ship(target)
         if CHART is not None:
             (target / ".charts").mkdir()
             shutil.copy(CHART, target / ".charts")
@@ -94,5 +95,5 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Checkouts:
 
 @pytest.fixture(scope="session")
 def base(checkouts: Checkouts) -> Path:
-    """The program as it is."""
+    """The program as it is, with the shipped stacks."""
     return checkouts.make("base")

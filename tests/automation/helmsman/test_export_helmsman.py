@@ -97,8 +97,8 @@ def source_of(deployment: Mapping[str, Any]) -> Source:
     return source
 
 
-def planned(stack: str) -> Plan:
-    return plan_checkout(samples.ROOT, stack, render=False, key=new_key())
+def planned(folder: Path, stack: str) -> Plan:
+    return plan_checkout(folder, stack, render=False, key=new_key())
 
 
 def rendered(folder: Path, made: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -279,8 +279,8 @@ def test_a_deployed_stack_s_files_name_the_secrets_that_are_there(deployed: Call
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys(stack: str) -> None:
-    plan = planned(stack)
+def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys(stack: str, base: Path) -> None:
+    plan = planned(base, stack)
     source = export.from_plan(plan)
     made = export.files(source)
     values = yaml.safe_load(made["values.yaml"])

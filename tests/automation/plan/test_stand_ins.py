@@ -13,7 +13,6 @@ from automation.plan.model import Placeholder, Why
 from components.ssh_private_key import public_key_fingerprint
 from config_reader import SECRET_KEYS
 from tests import samples
-from tests.samples import ROOT
 
 
 @pytest.mark.parametrize("key", sorted(SECRET_KEYS))
@@ -38,9 +37,7 @@ def test_two_ssh_keys_are_two_keys() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for path in ROOT.glob("Pulumi*.yaml"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
+    return samples.ship(tmp_path)
 
 
 def _set(project: Path, stack: str, **config: object) -> None:
