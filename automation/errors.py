@@ -1,4 +1,7 @@
-"""What can go wrong, each with what to do about it. No message holds a secret."""
+"""What can go wrong, each with what to do about it. No message holds a secret.
+
+Beside these, `helmsman.export` has the errors of its files, and the command line those of its own verbs.
+"""
 # ruff: noqa: N818 - each name says what is the matter; `Error` behind it would say nothing more.
 
 from __future__ import annotations
@@ -82,15 +85,15 @@ class AirflowRequestFailed(AutomationError):
 
 
 class StackUnknown(AutomationError):
-    """There is no such stack, or its name cannot be one."""
+    """There is no such stack, no file of it, or its name cannot be one."""
 
 
 class FileInvalid(AutomationError):
-    """A file of the project is not YAML, or is not what it should be."""
+    """A file of the project is not YAML, or is not what it should be; or a saved plan cannot be read."""
 
 
 class PassphraseMissing(AutomationError):
-    """The backend is shared, and nothing says what encrypts the stack's secrets."""
+    """Nothing says what encrypts the secrets in a shared backend, or the passphrase's file cannot be read."""
 
 
 class StackLocked(AutomationError):
@@ -102,7 +105,7 @@ class Protected(AutomationError):
 
 
 class UpdateFailed(AutomationError):
-    """The engine could not finish; `what` ends with its first error."""
+    """The engine could not finish; `what` ends with its first error. Its subclasses say more: catch them before it."""
 
 
 class MigrationFailed(UpdateFailed):

@@ -1,0 +1,69 @@
+"""docs/automation.md: settings that are valid, errors that are all there, stacks that are named."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import versions
+from automation import AutomationError, EnvironmentSettings, Secret
+from automation.errors import UpdateFailed
+from tests.samples import ROOT
+
+PAGE: Final = (ROOT / "docs" / "automation.md").read_text()
+DOCUMENTS: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MODULES: Final = (
+    "automation.commands",
+    "automation.helmsman.export",
+    "automation.change_report.checkout",
+    "automation.change_report.command",
+)
+"""Where errors are, beside `automation.errors`."""
+
+
+def kinds(root: type[AutomationError]) -> set[str]:
+    """Names of a class's subclasses, to any depth."""
+    return {name for found in root.__subclasses__() for name in (found.__name__, *kinds(found))}
+
+
+def test_what_the_example_service_is_asked_for_is_valid() -> None:
+    bodies = [json.loads(body) for body in re.findall(r"-d '(\{.*?\})'\n", PAGE, re.DOTALL)]
+    assert bodies
+    for body in bodies:
+        secrets = {key: Secret(value) for key, value in body["secrets"].items()}
+        assert EnvironmentSettings.of("team-a", {**body["values"], **secrets}).name == "team-a"
+
+
+def test_every_error_has_a_row() -> None:
+    for module in MODULES:
+        import_module(module)
+    table = PAGE.partition("\n## Errors\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == {name for name in kinds(AutomationError) if not name.startswith("_")}
+    also = re.search(r"([^.;]*) are `UpdateFailed` too", table)
+    assert also
+    assert set(re.findall(r"`(\w+)`", also[1])) == kinds(UpdateFailed)
+
+
+def test_modules_that_a_service_must_not_have_are_there() -> None:
+    named = re.search(r"stand at its top \((.*?), …\)", PAGE)
+    assert named
+    assert [name for name in re.findall(r"`(\w+)`", named[1]) if not (ROOT / f"{name}.py").is_file()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_of_the_engine_names_its_stack(document: Path) -> None:
+    """`automation env` exports PULUMI_STACK: without a name, what is meant for one stack goes into another."""
+    commands = r"pulumi (?:config (?:set|rm)|state \w+|import|refresh|stack (?:export|import|output)) [^`\n]+"
+    assert [found for found in re.findall(commands, document.read_text()) if "--stack " not in found] == []
+
+
+def test_the_oldest_engine_that_production_takes_is_the_pinned_one() -> None:
+    text = (ROOT / "docs" / "production.md").read_text()
+    assert re.findall(r"`pulumi`, (\d+\.\d+\.\d+) or newer", text) == [versions.PULUMI_CLI_MINIMUM]
