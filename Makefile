@@ -30,9 +30,10 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 .venv/test: .venv/run requirements-dev.txt .venv/checkov
 	$(RUN) -m pip install -q -r requirements-dev.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt
-	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@
+	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
 
 .PHONY: policy
-policy: .venv/policy            ## what the policy pack runs in: pulumi preview --policy-pack policy
+policy: .venv/policy            ## what the policy pack runs in; where it is, `preview` and `up` are judged by the pack
+# Half of it must not stay: previews would take it for the whole.
 .venv/policy: .venv/run policy/requirements.txt
-	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r policy/requirements.txt && touch $@
+	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r policy/requirements.txt && touch $@ || { rm -rf $@; exit 1; }

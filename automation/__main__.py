@@ -14,16 +14,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import pulumi
-from pulumi.automation import CommandError
-
-from automation import dev
-from automation.console import Console
-from automation.engine_error import engine_error
-from automation.environment import HEALTHY_SECONDS, LOCK_SECONDS
-from automation.errors import AutomationError, from_text
-
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
+
+try:
+    import pulumi
+    from pulumi.automation import CommandError
+
+    from automation import dev
+    from automation.console import Console
+    from automation.engine_error import engine_error
+    from automation.environment import HEALTHY_SECONDS, LOCK_SECONDS
+    from automation.errors import AutomationError, from_text
+except ModuleNotFoundError as error:
+    missing = (error.name or "").partition(".")[0]
+    if __name__ != "__main__" or any((PROJECT_DIR / name).exists() for name in (missing, f"{missing}.py")):
+        raise
+    sys.exit(
+        f"error: {sys.executable or 'this Python'} has no module {missing}. "
+        "Mend it: use .venv/bin/python, which make .venv/run makes"
+    )
+
 DONE: Final = 0
 FAILED: Final = 1
 CHANGED: Final = 2
@@ -145,7 +155,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for verb, text in _VERBS.items():
         sub = verbs.add_parser(verb, aliases=_ALIASES.get(verb, ()), help=text, description=text)
         sub.set_defaults(command=verb)
-        _add_stack(sub)
+        # Before another argument that must be there, a stack that may be left out would take its word.
+        _add_stack(sub, required=verb == "roll")
         _add_common(sub)
         _add_own(verb, sub)
     for verb, (module, text) in _MODULES.items():
@@ -156,8 +167,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_stack(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("stack", nargs="?", default=dev.DEV, help="default: dev")
+def _add_stack(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    if required:
+        parser.add_argument("stack")
+    else:
+        parser.add_argument("stack", nargs="?", default=dev.DEV, help="default: dev")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -179,6 +193,9 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
             parser.add_argument(
                 "--refresh", action="store_true", help="against what is really there; the state stays as it is"
             )
+            parser.add_argument(
+                "--report", type=Path, metavar="FILE", help="also write what changes, for reviewers, as Markdown"
+            )
             parser.add_argument("--expect-no-changes", action="store_true", help="fail where there are some")
         case "up":
             parser.add_argument("--plan", type=Path, metavar="FILE", help="do what the saved plan says, or fail")
@@ -190,7 +207,7 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
                 "--planned", action="store_true", help="of the stack's files alone, also where the stack is deployed"
             )
         case "roll":
-            parser.add_argument("tag", help="of the Airflow image")
+            parser.add_argument("tag", type=_tag, help="of the Airflow image")
         case "verify":
             parser.add_argument("--dag", metavar="DAG_ID", help="the DAG to run; else a harmless one is chosen")
             parser.add_argument("--timeout", type=float, default=HEALTHY_SECONDS, help="seconds of each wait")
@@ -221,6 +238,12 @@ def _add_own(verb: str, parser: argparse.ArgumentParser) -> None:
             )
         case "destroy":
             parser.add_argument("--remove", action="store_true", help="also the stack itself, with its history")
+
+
+def _tag(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"expected a tag of the Airflow image, found {text!r}")
+    return text
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -6,18 +6,22 @@ Each prints its result, as tables and lines or as one JSON document, and returns
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automation import dev
+from pulumi.automation import EngineEvent
+
+from automation import dev, update
 from automation.console import Console
 from automation.environment import Environment
 from automation.errors import AdoptionRefused, AutomationError, NotHealthy
+from automation.folder import short_name, write_file
 from automation.report import Table, write_table
 from automation.results import HelmsmanExport, History, Preview, Update
 from automation.status import Status
+from automation.workspace import no_such_stack
 
 if TYPE_CHECKING:
     from automation.adoption.plan import AdoptionPlan
@@ -35,8 +39,14 @@ def up(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
 
 def preview(args: argparse.Namespace, console: Console, project_dir: Path) -> bool:
     """Says what `up` would do. Raises ChangesFound where none were expected."""
-    with _opened(args, console, project_dir) as environment:
-        found = environment.preview(on_event=console.event, save_plan=args.save_plan, refresh=args.refresh)
+    events: list[EngineEvent] = []
+    try:
+        with _opened(args, console, project_dir) as environment, update.listening(events.append):
+            found = environment.preview(on_event=console.event, save_plan=args.save_plan, refresh=args.refresh)
+    finally:
+        # Of a preview that failed too: as far as it came, and why.
+        if args.report and events:
+            _write_report(args, events, console, project_dir)
     if args.json:
         console.json(found.to_json())
     else:
@@ -107,6 +117,8 @@ def status(args: argparse.Namespace, console: Console, project_dir: Path) -> boo
         console.json(found.to_json())
     else:
         _write_status(found, console)
+    if not found.exists:
+        raise no_such_stack(found.stack, environment.backend)
     if not found.healthy:
         raise NotHealthy(
             f"stack {found.stack} is not healthy",
@@ -185,6 +197,25 @@ def _updated(done: Update, args: argparse.Namespace, console: Console) -> bool:
     return done.changes.any
 
 
+def _write_report(args: argparse.Namespace, events: Sequence[EngineEvent], console: Console, project_dir: Path) -> None:
+    """The change report of what the engine said, as Markdown. Where it cannot be made, that is told, and no more."""
+    from automation.change_report.engine_steps import preview_report
+    from automation.change_report.markdown import markdown
+    from automation.change_report.model import ChangeReport
+    from components.chart_archive import ARCHIVE
+    from policy.context import decided_in
+
+    stack = short_name(args.stack)
+    try:
+        chart, decided = project_dir / ".charts" / ARCHIVE, decided_in(project_dir, stack)
+        report = preview_report(stack, events, chart=chart, decided=decided)
+        text = markdown(ChangeReport(base="what is deployed", head="this program", stacks=(report,)), limit=None)
+        write_file(args.report, text)
+    except Exception as error:
+        # The preview's own result must not be lost with it. Not the error's text: it may quote the events.
+        console.line(f"warning: no report of the preview: {type(error).__name__}")
+
+
 def _write_preview(found: Preview, console: Console) -> None:
     rows = tuple(
         (step.operation, step.type.rpartition(":")[2], step.name, _properties(step.properties)) for step in found.steps
@@ -242,8 +273,6 @@ def _history_table(found: History) -> Table:
 
 
 def _write_status(found: Status, console: Console) -> None:
-    if not found.exists:
-        console.result(f"stack {found.stack} is not there; `up` makes it")
     for problem in found.problems:
         console.result(problem)
     if found.locks is None:

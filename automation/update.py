@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +21,16 @@ from automation.engine_error import engine_error
 from automation.errors import Interrupted
 from automation.events import Teller, ignore
 from automation.folder import short_name
-from automation.progress import Progress
+from automation.policy_pack import JudgedProgress, policy_pack, refused
 from automation.redaction import Redactor
 from automation.results import Changes, Step
 
 _REMIND_SECONDS: Final = 5.0
 _QUIET_PREVIEW: Final[dict[str, Any]] = {"color": "never", "suppress_outputs": True, "suppress_progress": True}
 _QUIET: Final[dict[str, Any]] = {**_QUIET_PREVIEW, "show_secrets": False}
+
+_Listener = Callable[[EngineEvent], object]
+_LISTENER: Final[ContextVar[_Listener]] = ContextVar("listener", default=lambda event: None)
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,37 @@ class Outcome:
     steps: tuple[Step, ...] = ()
 
 
+@contextmanager
+def listening(listener: _Listener) -> Iterator[None]:
+    """Previews and updates that are begun inside pass the engine's own events on, from another thread.
+
+    For a report of them: they hold config and state, of which the engine masks what is marked as secret and no more.
+    """
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
 def up(on: Operation, *, plan: str | None = None) -> Outcome:
     """Makes the stack as its program says. plan: path of a saved plan that it must not leave.
 
+    The policy pack judges it, as it does a preview, where the pack's environment has been made.
     Raises UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked, Interrupted.
     """
     with _running(on, "up") as progress:
-        done = on.stack.up(on_event=progress, plan=plan, **_QUIET)
+        done = on.stack.up(on_event=_heard(progress), plan=plan, policy_packs=_policy_packs(on), **_QUIET)
     return Outcome(_changes(done.summary.resource_changes), progress.steps)
 
 
 def preview(on: Operation, *, save_plan: str | None = None, refresh: bool = False) -> Outcome:
     """What `up` would do. save_plan: path for the engine's plan. refresh: see `Environment.preview`. Raises as `up`."""
     with _running(on, "preview") as progress:
-        done = on.stack.preview(on_event=progress, plan=save_plan, refresh=refresh, **_QUIET_PREVIEW)
+        packs = _policy_packs(on)
+        done = on.stack.preview(
+            on_event=_heard(progress), plan=save_plan, refresh=refresh, policy_packs=packs, **_QUIET_PREVIEW
+        )
     return Outcome(_changes(done.change_summary), progress.steps)
 
 
@@ -182,8 +203,8 @@ def _run(on: Operation, *words: str, given: str | None = None) -> str:
 
 
 @contextmanager
-def _running(on: Operation, verb: str) -> Iterator[Progress]:
-    progress, ended = Progress(on.teller), threading.Event()
+def _running(on: Operation, verb: str) -> Iterator[JudgedProgress]:
+    progress, ended = JudgedProgress(on.teller), threading.Event()
 
     def remind() -> None:
         while not ended.wait(_REMIND_SECONDS):
@@ -205,20 +226,33 @@ def _running(on: Operation, verb: str) -> Iterator[Progress]:
         ended.set()
 
 
+def _heard(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
+    """Both get the events. The listener is the calling thread's: events come on one of the Automation API."""
+    listener = _LISTENER.get()
+
+    def hear(event: EngineEvent) -> None:
+        progress(event)
+        listener(event)
+
+    return hear
+
+
 @contextmanager
 def _reading(on: Operation, action: str) -> Iterator[None]:
     try:
         yield
     except CommandError as error:
-        raise _typed(on, error, f"{action} of stack {on.stack.name}", Progress(on.teller)) from None
+        raise _typed(on, error, f"{action} of stack {on.stack.name}", JudgedProgress(on.teller)) from None
 
 
-def _typed(on: Operation, error: CommandError, action: str, progress: Progress) -> Exception:
+def _typed(on: Operation, error: CommandError, action: str, progress: JudgedProgress) -> Exception:
     if on.engine.interrupted:
         return Interrupted(
             f"{action} was interrupted; what it had begun is in the state",
             "run it again (make up): it takes over what was left",
         )
+    if progress.refusals and not progress.failed:
+        return refused(action, [on.redactor.text(text) for text in progress.refusals])
     return engine_error(
         error,
         action,
@@ -228,6 +262,13 @@ def _typed(on: Operation, error: CommandError, action: str, progress: Progress) 
         warnings=progress.warnings,
         clean=on.redactor.text,
     )
+
+
+def _policy_packs(on: Operation) -> list[str]:
+    """That of the program's folder: the work directory's copy of the project's file says where that is."""
+    work_dir = Path(on.stack.workspace.work_dir)
+    pack = policy_pack(work_dir / (read_yaml(work_dir / "Pulumi.yaml").get("main") or "."))
+    return [] if pack is None else [str(pack)]
 
 
 def _changes(counts: Mapping[Any, int] | None) -> Changes:

@@ -1,5 +1,7 @@
 """`engine_preview.py STACK FOLDER`: what the engine would do: to the log, FOLDER/preview-STACK.md, the run's summary.
 
+In both there is the change report of the preview, which is FOLDER/report-STACK.md by itself, with the log folded up
+below it; the log alone where there is no report. What failed comes first.
 With --plan the engine also writes down what it may do, as FOLDER/STACK.plan: `up` then does that and nothing else. The
 step's output `changes` says whether there is something to do.
 """
@@ -29,14 +31,18 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     args.folder.mkdir(parents=True, exist_ok=True)
     # As a whole path: the engine runs in another folder.
     plan = ["--save-plan", str(args.folder.resolve() / f"{args.stack}.plan")] if args.plan else []
-    command = [sys.executable, "-m", "automation", "preview", args.stack, "--detailed-exitcode", *plan]
+    report = args.folder.resolve() / f"report-{args.stack}.md"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "automation", "preview", args.stack, "--detailed-exitcode"]
+    command += ["--report", str(report), *plan]
     output = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
             output += line
-    markdown = section(args.stack, output, process.returncode)
+    told = report.read_text(encoding="utf-8") if report.is_file() else ""
+    markdown = section(args.stack, output, process.returncode, told)
     (args.folder / f"preview-{args.stack}.md").write_text(markdown, encoding="utf-8")
     changes = process.returncode == _CHANGES
     _append(environ, "GITHUB_STEP_SUMMARY", markdown)
@@ -44,13 +50,20 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     return 0 if changes else process.returncode
 
 
-def section(stack: str, output: str, code: int) -> str:
-    """A part of the comment. A failure is shown opened."""
-    text = fenced(output.strip() or "the engine wrote nothing")
-    result = {0: "no change", _CHANGES: "from the engine"}.get(code, "failed")
-    state = " open" if result == "failed" else ""
-    title = f"Preview of <code>{stack}</code>: {result}"
-    return f"<details{state}><summary>{title}</summary>\n\n{text}\n\n</details>\n"
+def section(stack: str, output: str, code: int, report: str) -> str:
+    """A part of the comment. report: Markdown, "" where there is none. A failure is shown opened."""
+    log = fenced(output.strip() or "the engine wrote nothing")
+    if code == 0:
+        return _details(f"Preview of <code>{stack}</code>: no change", log)
+    if code == _CHANGES:
+        report = report.strip() or "**The change report could not be made**: the log says why."
+        text = f"{report}\n\n{_details('Log', log)}"
+        return _details(f"Preview of <code>{stack}</code>: from the engine", text)
+    return _details(f"Preview of <code>{stack}</code>: failed", f"{log}\n\n{report.strip()}".strip(), opened=True)
+
+
+def _details(title: str, text: str, *, opened: bool = False) -> str:
+    return f"<details{' open' if opened else ''}><summary>{title}</summary>\n\n{text.strip()}\n\n</details>\n"
 
 
 def _append(environ: Mapping[str, str], variable: str, text: str) -> None:

@@ -7,7 +7,9 @@ memory; a real one keeps them in a database, and asks who is calling.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from automation.errors import RecoveryRefused, SettingsInvalid, StackLocked, Sta
 from automation.events import OnEvent
 from automation.results import Result
 
+_LOG = logging.getLogger(__name__)
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _STATUS = {SettingsInvalid: 422, StackUnknown: 404, StackLocked: 409, RecoveryRefused: 409}
 
@@ -78,6 +81,11 @@ def create_app(environments: Environments, project_dir: Path = PROJECT_DIR) -> F
                 operation.result = await in_thread(environment, method, on_event=tell)
             except AutomationError as error:
                 operation.error = error
+            except Exception as error:
+                # Where it was raised, and not its text: nobody has taken secrets out of that.
+                kind, places = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+                _LOG.error("an operation of %s ended with %s\n%s", environment.name, kind, places)
+                operation.error = AutomationError(f"it ended with {kind}", "the service's log says where")
 
         operation.task = asyncio.create_task(run())
         operations[key := uuid.uuid4().hex] = operation

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.automation import EngineEvent
 
 from automation import __main__ as command_line
-from automation import dev
+from automation import dev, update
 from automation.adoption.plan import Adoption, AdoptionPlan
 from automation.adoption.taken_over import TakenOver
 from automation.cluster_objects import ReleaseRecord
@@ -25,6 +29,7 @@ from automation.results import Changes, HelmsmanExport, History, HistoryEntry, O
 from automation.status import ClusterStatus, Status
 from automation.verification import Check, Verification
 from automation.verification import Status as CheckStatus
+from tests.samples import ROOT
 
 OWN = {"roll": ["3.2.2-7"], "export_helmsman": ["--output", "files"]}
 VERBS = (
@@ -179,6 +184,8 @@ def test_looking_changes_nothing(verb: str, env: FakeEnvironment) -> None:
         (["preview", "--nonsense"], 2),
         (["preview", "--detailed-exitcode", "--nonsense"], 1),
         (["roll"], 2),
+        (["roll", "prod"], 2),
+        (["roll", "prod", ""], 2),
         (["recover", "--adopt", "no-urn"], 2),
         (["history", "--limit", "many"], 2),
     ],
@@ -190,6 +197,17 @@ def test_wrong_command_line_is_never_taken_for_changes(
         command_line.main(arguments)
     assert raised.value.code == code
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["roll", "roll_image"])
+@pytest.mark.parametrize("arguments", [["prod"], ["prod", ""], ["prod", " "]], ids=["none", "empty", "blank"])
+def test_forgotten_tag_is_named_and_no_stack_is_rolled_to_the_name_of_another(
+    verb: str, arguments: list[str], env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main([verb, *arguments])
+    assert re.search(r"error: .*\btag\b", capsys.readouterr().err)
+    assert env.asked == {}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -233,6 +251,64 @@ def test_preview_that_may_not_find_changes_fails_where_it_does(
     assert json.loads(found.out[found.out.index("{") :])["changes"]["any"] is True, "still the one document"
 
 
+BUCKET = "urn:pulumi:prod::airflow::aws:s3/bucket:Bucket::logs"
+
+
+def engine_event() -> EngineEvent:
+    """A step of a preview."""
+    state = {"type": "aws:s3/bucket:Bucket", "urn": BUCKET, "custom": True, "id": "logs"}
+    old, new = ({**state, "inputs": {"bucketPrefix": prefix}, "outputs": {}} for prefix in ("before-", "after-"))
+    metadata = {"op": "update", "urn": BUCKET, "type": state["type"], "old": old, "new": new, "provider": ""}
+    metadata |= {"detailedDiff": {"bucketPrefix": {"diffKind": "update", "inputDiff": True}}}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": metadata}})
+
+
+@pytest.fixture
+def previewed(env: FakeEnvironment, monkeypatch: pytest.MonkeyPatch) -> FakeEnvironment:
+    """Its preview lets the engine's event be heard, as the real one does, and then ends as `env` says."""
+    original = FakeEnvironment.preview
+
+    def preview(self: FakeEnvironment, **options: Any) -> Preview:
+        update._LISTENER.get()(engine_event())
+        return original(self, **options)
+
+    monkeypatch.setattr(FakeEnvironment, "preview", preview)
+    env.changes = SOME
+    return env
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["done", "failed"])
+def test_report_of_a_preview_has_the_values_and_is_there_where_it_failed(
+    fails: bool, previewed: FakeEnvironment, tmp_path: Path
+) -> None:
+    previewed.error = UpdateFailed("preview failed: no room", "make room") if fails else None
+    file = tmp_path / "report.md"
+    code = command_line.main(["preview", "prod", "--report", str(file), "--detailed-exitcode"])
+    assert code == (1 if fails else 2)
+    assert "\n-before-\n+after-\n" in file.read_text()
+
+
+def test_report_that_cannot_be_made_does_not_hide_the_preview(
+    previewed: FakeEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*args: Any, **options: Any) -> None:
+        raise KeyError("sentinel")
+
+    monkeypatch.setattr("automation.change_report.engine_steps.preview_report", broken)
+    file = tmp_path / "report.md"
+    assert command_line.main(["preview", "prod", "--report", str(file), "--detailed-exitcode"]) == 2
+    output = capsys.readouterr().out
+    assert "preview of prod: 40 same, 1 update" in output
+    assert "warning: no report of the preview: KeyError" in output
+    assert "sentinel" not in output
+    assert not file.exists()
+
+
+def test_without_the_option_nothing_is_written(previewed: FakeEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.commands.write_file", None)
+    assert command_line.main(["preview", "prod"]) == 0
+
+
 def test_adoption_is_shown_before_it_is_done(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
     taken = TakenOver(key="fernetKey", source="Secret team-fernet", value="[secret]", must_stay=True)
     env.adoption_plan = replace(env.adoption_plan, taken=(taken,), notes=("take a backup",))
@@ -257,6 +333,17 @@ def test_refused_adoption_is_exit_code_1_with_every_reason(
     assert "2 reasons" in found.err
     assert "  second. Mend it: b" in found.err
     assert json.loads(found.out)["possible"] is False
+
+
+def test_status_of_a_stack_that_is_not_there_fails_and_names_the_backend(
+    env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.status_found = Status(stack="prdo", exists=False)
+    assert command_line.main(["status", "prdo", "--json"]) == 1
+    found = capsys.readouterr()
+    assert "error: there is no stack prdo in file:///state" in found.err
+    assert "PULUMI_BACKEND_URL" in found.err
+    assert json.loads(found.out)["exists"] is False
 
 
 def test_unhealthy_stack_and_failed_check_are_exit_code_1(
@@ -382,3 +469,33 @@ def test_verb_whose_module_is_not_there_is_none(
     with pytest.raises(SystemExit):
         command_line.main(["later"])
     assert "invalid choice: 'later'" in capsys.readouterr().err
+
+
+BLOCKED = """\
+import runpy, sys
+sys.modules[sys.argv.pop(1)] = None
+runpy.run_module("automation", run_name="__main__", alter_sys=True)
+"""
+
+
+def without_module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a Python that lacks a module."""
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED, name, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", ["pulumi", "yaml"])
+def test_python_outside_the_virtual_environment_is_told_in_one_line(name: str) -> None:
+    done = without_module(name, "preview", "prod", "--detailed-exitcode")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert f"no module {name}. Mend it: use .venv/bin/python, which make .venv/run makes" in line
+
+
+def test_missing_module_of_the_project_is_not_taken_for_that() -> None:
+    done = without_module("automation.dev", "preview")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert ".venv/bin/python, which" not in done.stderr

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ import yaml
 from automation import update
 from automation.engine import Engine, find_engine
 from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
-from automation.events import OnEvent, Teller, ignore
+from automation.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.results import Changes
 from automation.update import Operation
 from automation.workspace import Place, open_stack
+from tests.cluster.harness import pulumi
+from tests.samples import ROOT, sentinels
 
 pytestmark = pytest.mark.engine
 
@@ -28,9 +31,11 @@ BESIDE = "def answer(config):\n    return config.require('answer')\n"
 
 
 @pytest.fixture
-def engine() -> Engine:
-    if shutil.which("pulumi") is None:
-        pytest.skip("no pulumi on PATH")
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    command = pulumi()
+    if command is None:
+        pytest.skip("no engine: pulumi is not on PATH")
+    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
     return find_engine(Path("/nonexistent"))
 
 
@@ -127,3 +132,48 @@ def test_update_while_another_runs_is_locked(engine: Engine, project: Path) -> N
     finally:
         go.touch()
         thread.join()
+
+
+NOTED = """\
+import pulumi
+
+class Keys(pulumi.ComponentResource):
+    pass
+
+def answer(config):
+    Keys("airflow:index:AirflowKeys", "keys", {"note": config.require("answer")})
+    return "forty-two"
+"""
+
+
+@pytest.mark.parametrize("operation", [update.preview, update.up], ids=["preview", "up"])
+def test_policy_pack_of_the_project_judges_previews_and_updates(
+    operation: Callable[..., update.Outcome], engine: Engine, project: Path
+) -> None:
+    if not (ROOT / ".venv" / "policy" / "bin" / "python").is_file():
+        pytest.skip("no environment of the policy pack: make policy")
+    (project / "beside.py").write_text(NOTED)
+    (project / "policy").symlink_to(ROOT / "policy")
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    assert operation(opened(project, engine)).changes.any, "what is right passes"
+    fernet_key, events = sentinels()["fernetKey"], list[Event]()
+    on = opened(project, engine, events.append)
+    copy = project / ".dev" / "dev" / "Pulumi.dev.yaml"
+    copy.write_text(copy.read_text().replace("forty-two", fernet_key))
+    with pytest.raises(
+        UpdateFailed, match="breaks a mandatory rule: no-key-in-clear: AirflowKeys keys: note holds"
+    ) as raised:
+        operation(on)
+    told = json.dumps([event.to_json() for event in events])
+    assert fernet_key not in f"{raised.value}{told}"
+    assert [event.kind for event in events if "no-key-in-clear" in event.text] == [EventKind.ERROR]
+
+
+def test_plan_that_the_policy_pack_judged_is_done(engine: Engine, project: Path, tmp_path: Path) -> None:
+    if not (ROOT / ".venv" / "policy" / "bin" / "python").is_file():
+        pytest.skip("no environment of the policy pack: make policy")
+    (project / "policy").symlink_to(ROOT / "policy")
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    plan = str(tmp_path / "plan.json")
+    assert update.preview(opened(project, engine), save_plan=plan).changes.any
+    assert update.up(opened(project, engine), plan=plan).changes.any

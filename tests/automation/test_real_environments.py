@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.automation import EngineEvent
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret, update
 from automation.adoption.stack_values import file_values, write_to_file
+from automation.change_report.engine_steps import preview_report
+from automation.change_report.markdown import markdown
+from automation.change_report.model import ChangeReport
 from automation.cluster_objects import FailedJob, Found, ReleaseRecord
 from automation.engine import Engine, find_engine
 from automation.errors import (
@@ -42,6 +46,7 @@ from automation.update import Operation
 from automation.workspace import Place, open_stack
 from config_reader import SECRET_KEYS
 from tests import samples
+from tests.cluster.harness import pulumi
 
 pytestmark = pytest.mark.engine
 
@@ -123,8 +128,10 @@ class NoCluster:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with the real config schema and a program of its own."""
-    if shutil.which("pulumi") is None:
-        pytest.skip("no pulumi on PATH")
+    command = pulumi()
+    if command is None:
+        pytest.skip("no engine: pulumi is not on PATH")
+    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
@@ -204,6 +211,21 @@ def test_events_can_be_looped_over(make: Callable[..., Environment]) -> None:
     assert running.result().changes.counts["create"] == 3
     planned = Running(partial(make(imageTag="3.2.2-9").preview))
     assert [event.text for event in planned if event.kind == "planned"] == ["would replace RandomPassword image"]
+
+
+def test_listener_hears_enough_for_a_change_report_with_the_values_and_without_secrets(
+    make: Callable[..., Environment],
+) -> None:
+    make(imageTag="3.2.2-1", **SECRETS).up()
+    heard: list[EngineEvent] = []
+    with update.listening(heard.append):
+        make(imageTag="3.2.2-9", **SECRETS).preview()
+    report = preview_report("team", heard)
+    text = markdown(ChangeReport(base="there", head="then", stacks=(report,)), limit=None)
+    assert report.head_failure is None
+    assert [(step.kind, step.name) for step in report.steps] == [("replace", "image")]
+    assert "-3.2.2-1\n+3.2.2-9\n" in text
+    assert not [secret for secret in SECRETS.values() if secret.reveal() in text]
 
 
 # Locks

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automation import Environments, Passphrase, Secret
+from automation import Environment, Environments, Passphrase, Secret
 from tests import samples
+from tests.cluster.harness import pulumi
 
 pytest.importorskip("fastapi", reason="the example's own framework is not here")
 httpx = pytest.importorskip("httpx", reason="what asks the example's service is not here")
@@ -62,6 +63,15 @@ class Client:
 
 
 @pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Must come before the client: what finds the engine takes the PATH of that time."""
+    command = pulumi()
+    if command is None:
+        pytest.skip("no engine: pulumi is not on PATH")
+    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
+
+
+@pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     project = tmp_path / "project"
     project.mkdir()
@@ -82,8 +92,9 @@ def with_tag(tag: str) -> dict[str, Any]:
 
 
 @pytest.mark.engine
-@pytest.mark.skipif(shutil.which("pulumi") is None, reason="no pulumi on PATH")
-def test_environment_is_deployed_rolled_and_removed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_deployed_rolled_and_removed(
+    engine: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
     previewed = client.ended(client.ask("POST", "/environments/team/preview", WANTED))
     assert previewed["result"]["changes"]["any"]
@@ -99,6 +110,25 @@ def test_environment_is_deployed_rolled_and_removed(client: Client, monkeypatch:
     assert removed["result"]["changes"]["counts"]["delete"] == 2
     gone = client.ask("POST", "/environments/team/status", WANTED)
     assert gone.json()["exists"] is False
+
+
+def test_operation_that_ends_with_an_error_of_another_kind_says_that_it_failed(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`done` with neither a result nor an error would look like success."""
+
+    secret = "sentinel-admin-password"
+
+    def broken(*args: Any, **options: Any) -> None:
+        raise OSError(f"no space left for {secret}")
+
+    monkeypatch.setattr(Environment, "up", broken)
+    failed = client.ended(client.ask("PUT", "/environments/team", WANTED))
+    assert failed["result"] is None
+    assert failed["error"]["kind"] == "AutomationError"
+    assert "OSError" in failed["error"]["what"]
+    assert "in broken" in caplog.text
+    assert "sentinel" not in caplog.text
 
 
 def test_what_is_not_valid_is_refused_before_anything_is_begun(client: Client) -> None:

@@ -11,13 +11,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
 from automation import Environment
+from automation.checks.dag_run import DAG_RUN, TASK_LOG
 from automation.errors import RecoveryRefused
 from automation.locks import Holder
+from automation.results import Changes
+from automation.verification import Check, Verification, failed, passed, skipped, warning
 from tests.cluster import kill_up, service
 from tests.cluster.harness import ROOT
 
@@ -70,6 +74,25 @@ def test_killed_while(where: str, whole: bool, environment: Environment, api: An
     assert servers <= uids(api), "adopted, not made again: two servers on one volume would destroy it"
     assert len(uids(api)) == 1
     assert kill_up.health(environment) == []
+
+
+@pytest.mark.parametrize(
+    ("checks", "problems"),
+    [
+        ([passed(DAG_RUN, "it ran"), warning("worker isolation", "none")], []),
+        ([warning(DAG_RUN, "none of 3 DAGs"), skipped(TASK_LOG, "no DAG run")], [f"{DAG_RUN}: none of 3 DAGs"]),
+        ([skipped(DAG_RUN, "not ready")], [f"{DAG_RUN}: not ready"]),
+        ([passed(DAG_RUN, "it ran"), failed(TASK_LOG, "empty")], [f"{TASK_LOG}: empty"]),
+    ],
+)
+def test_recovered_is_only_where_a_dag_has_run(checks: list[Check], problems: list[str]) -> None:
+    """Of what these rounds measure themselves by; asks no cluster."""
+    environment: Any = SimpleNamespace(
+        status=lambda: SimpleNamespace(problems=()),
+        preview=lambda: SimpleNamespace(changes=Changes({})),
+        verify=lambda: Verification(tuple(checks)),
+    )
+    assert kill_up.health(environment) == problems
 
 
 def uids(api: Any) -> set[str]:

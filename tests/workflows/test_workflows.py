@@ -19,6 +19,8 @@ from tests.workflows.conftest import SCRIPTS, load
 
 FILES: Final = sorted((ROOT / ".github" / "workflows").glob("*"))
 SAME_REPOSITORY: Final = "github.event.pull_request.head.repo.full_name == github.repository"
+ENGINE: Final = r"engine_preview\.py|automation (up|preview)"
+"""What lets the engine preview or update a stack."""
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 Job = dict[str, Any]
@@ -264,7 +266,7 @@ def test_verbs_and_options_of_the_command_line_exist(
 
 def test_options_that_the_preview_s_script_uses_exist(capsys: pytest.CaptureFixture[str]) -> None:
     used = set(re.findall(r'"(--[a-z-]+)"', (SCRIPTS / "engine_preview.py").read_text())) - {"--plan"}
-    assert used == {"--detailed-exitcode", "--save-plan"}
+    assert used == {"--detailed-exitcode", "--report", "--save-plan"}
     assert used <= options_of("preview", capsys)
 
 
@@ -295,7 +297,8 @@ def test_what_has_begun_to_change_something_is_not_cancelled(name: str) -> None:
 def test_ci_runs_the_tests_with_the_cluster_and_the_engine() -> None:
     assert "bash .ci/run" in commands(jobs("ci")["test"])
     cluster = commands(jobs("ci")["cluster"])
-    assert [command for command in cluster if command.startswith("make")] == ["make dev", "make test"]
+    made = [command for command in cluster if command.startswith("make")]
+    assert made == ["make dev", "make policy", "make test"], "without what the pack runs in, its tests skip"
     assert cluster[0].endswith("install_go_tools.py kind")
 
 
@@ -303,6 +306,36 @@ def test_ci_tests_the_oldest_python_that_the_program_promises() -> None:
     promised = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
     assert promised
     assert promised[1] in jobs("ci")["test"]["strategy"]["matrix"]["python"]
+
+
+@pytest.mark.parametrize(("name", "job"), [(name, job) for name, job in every_job() if re.search(ENGINE, str(job))])
+def test_the_policy_pack_judges_every_preview_and_update(name: str, job: Job) -> None:
+    """`update` runs it where its environment is, which is made before there are credentials."""
+    order = [str(step.get("run") or step["uses"]) for step in job["steps"]]
+    made = order.index("make policy")
+    (credentials,) = [number for number, text in enumerate(order) if "configure-aws-credentials" in text]
+    runs = [number for number, text in enumerate(order) if re.search(ENGINE, text)]
+    assert runs
+    assert made < credentials < min(runs)
+
+
+def test_jobs_with_a_preview_or_an_update_are_these() -> None:
+    found = {name for name, job in every_job() if "make policy" in commands(job)}
+    assert found == {"ci.cluster", "deploy.deploy", "deploy.preview", "drift.drift", "preview.preview"}
+
+
+def test_environment_of_the_policy_pack_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What a failed installation leaves would be taken for it, by make and by previews."""
+    for name in ("requirements.txt", "policy/requirements.txt", ".venv/run"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    python = tmp_path / "python"
+    fails = 'printf "#!/bin/sh\\nexit 1\\n" > "$3/bin/python"'
+    python.write_text(f'#!/bin/sh\nmkdir -p "$3/bin"\n{fails}\nchmod +x "$3/bin/python"\n')
+    python.chmod(0o755)
+    command = ["make", "-f", str(ROOT / "Makefile"), "policy", f"PYTHON={python}"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
+    assert not (tmp_path / ".venv" / "policy").exists()
 
 
 def test_prod_is_deployed_after_an_approval_and_by_the_plan_that_was_shown() -> None:
