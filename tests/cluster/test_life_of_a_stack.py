@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
+from kubernetes.client import VersionApi
 
+from automation.helmsman.export import IMAGE_VALUES, VALUES, files, from_state
 from automation.verify import verify
 from components.release_record import decode
+from tests.chart.rendering import CHART, HELM, needs_chart
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
 
@@ -115,6 +119,31 @@ def _objects_without_secrets(api: Any) -> str:
     kinds = "configmaps,pods,jobs,deployments,statefulsets,services,serviceaccounts,networkpolicies,events"
     command = ["kubectl", "--context", CONTEXT, "-n", NAMESPACE, "get", kinds, "-o", "json"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@needs_chart
+def test_files_for_helmsman_give_the_objects_that_helm_has_recorded(stack: Stack, api: Any, tmp_path: Path) -> None:
+    source = from_state(stack.name, json.loads(stack.export())["deployment"])
+    assert source is not None
+    made = files(source)
+    for name in (VALUES, IMAGE_VALUES):
+        (tmp_path / name).write_text(made[name])
+    [release] = (item for item in api.list_namespaced_secret(NAMESPACE).items if item.type == "helm.sh/release.v1")
+    version = VersionApi(api.api_client).get_code().git_version
+    options = ["--namespace", NAMESPACE, "--kube-version", version, "--no-hooks", "-f", VALUES, "-f", IMAGE_VALUES]
+    rendered = subprocess.run(
+        [str(HELM), "template", "airflow", str(CHART), *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert _by_name(rendered.stdout) == _by_name(decode(release.data["release"])["manifest"])
+
+
+def _by_name(manifest: str) -> dict[tuple[str, str], Any]:
+    found = (item for item in yaml.safe_load_all(manifest) if item)
+    return {(item["kind"], item["metadata"]["name"]): item for item in found}
 
 
 def test_two_image_tags_within_a_minute_and_back(stack: Stack, api: Any) -> None:
