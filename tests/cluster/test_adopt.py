@@ -52,8 +52,13 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
     project = folder / "project"
     project.mkdir()
     for path in ROOT.iterdir():
-        if path.name not in (".git", ".dev") and not path.match("Pulumi.?*.yaml"):
+        if path.name not in (".git", ".dev", "policy") and not path.match("Pulumi.?*.yaml"):
             (project / path.name).symlink_to(path)
+    (project / "policy").mkdir()
+    for path in (ROOT / "policy").iterdir():
+        # Without the pack: a stack with a database of its own is production for it, and this one is thrown away.
+        if path.name != "PulumiPolicy.yaml":
+            (project / "policy" / path.name).symlink_to(path)
     return Environments(
         project, backend=(folder / "state").as_uri(), secrets_provider=Passphrase(Secret(service.PASSPHRASE))
     )
