@@ -106,16 +106,12 @@ class Objects(Protocol):
     def delete(self, found: Found) -> None:
         """Deletes an object with what it owns, if it is still the same one. One that is not there is no error."""
 
-
-class Watched(Objects, Protocol):
-    """As `Objects`, for who asks how all is."""
-
     def replica_failure(self, kind: str, name: str) -> str:
         """Why a Deployment or StatefulSet cannot make a pod, in Kubernetes' own words; "" where it says nothing."""
 
 
 class ClusterObjects:
-    """`Watched` of a real cluster. Thread-safe."""
+    """`Objects` of a real cluster. Thread-safe."""
 
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
         """Raises ClusterUnreachable where the kubeconfig has no such context."""

@@ -175,9 +175,7 @@ class Environment:
 
         Raises StackUnknown, ClusterUnreachable, Interrupted.
         """
-        from automation.checks.scene import Scene
-        from automation.kube import KubeClient
-        from automation.verify import airflow_api, verify_scene
+        from automation.verify import verify
 
         def stop() -> None:
             if self._told:
@@ -189,19 +187,16 @@ class Environment:
 
         with self.busy():
             config, found = self.config().reached(self.work_dir), self.outputs().values
-            teller, deployment = self._teller("verify", on_event), Deployment.of(found)
-            kube = KubeClient(deployment.kube_context, deployment.namespace, kubeconfig_path=config.kubeconfig)
+            teller = self._teller("verify", on_event)
             try:
-                return verify_scene(
-                    Scene(
-                        deployment=deployment,
-                        kube=kube,
-                        api=airflow_api(deployment, kube),
-                        timeout_seconds=timeout_seconds,
-                        clock=self._clock(stop),
-                        on_progress=tell,
-                    ),
-                    dag_id,
+                return verify(
+                    found,
+                    kube_context=Deployment.of(found).kube_context,
+                    kubeconfig_path=config.kubeconfig,
+                    dag_id=dag_id,
+                    timeout_seconds=timeout_seconds,
+                    clock=self._clock(stop),
+                    on_progress=tell,
                 )
             except _Stopped:
                 raise Interrupted(f"verify of stack {self.name} was interrupted", "run it again") from None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from automation.cluster_objects import FailedJob, Found, ReleaseRecord, Watched
+from automation.cluster_objects import FailedJob, Found, Objects, ReleaseRecord
 from automation.kube import REVISION, Kube, Pod, Workload
 from automation.locks import Holder, Lock
 from automation.results import Result
@@ -112,7 +112,7 @@ class Status(Result):
         return found
 
 
-def cluster_status(kube: Kube, objects: Watched, state: StackState) -> ClusterStatus:
+def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:
     """Looks at the namespace of a stack. Raises ClusterUnreachable, ClusterRequestFailed."""
     # The pods first: one that becomes ready meanwhile then counts in its workload.
     pods, workloads, stuck = kube.pods({}), kube.workloads({}), []

@@ -13,6 +13,7 @@ from automation.deployment import Deployment
 from automation.errors import AutomationError, ClusterRequestFailed
 from automation.kube import Kube, KubeClient
 from automation.verification import Check, Status, Verification, failed, skipped
+from automation.wait import Clock
 
 TIMEOUT_SECONDS: Final = 300.0
 _REQUEST_SECONDS: Final = 30.0
@@ -28,12 +29,14 @@ def verify(
     kubeconfig_path: str | None = None,
     dag_id: str | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    clock: Clock | None = None,
     on_progress: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Checks the deployment that a stack's outputs describe.
 
     kube_context: of its cluster. kubeconfig_path: None takes KUBECONFIG or the user's own. dag_id: the DAG to run; None
-    lets `checks.dag_choice` choose. timeout_seconds: of each wait (for components, for DAGs, for the run).
+    lets `checks.dag_choice` choose. timeout_seconds: of each wait (for components, for DAGs, for the run); clock: of
+    the waits, whose `sleep` may end them by what it raises.
     Changes nothing but this: one DAG run more; where tasks have pods of their own, one pod for some seconds.
     A check that cannot be made has failed; of the deployment nothing is raised. Raises StackUnknown where outputs are
     missing, ClusterUnreachable where the kubeconfig has no such context.
@@ -46,6 +49,7 @@ def verify(
             kube=kube,
             api=airflow_api(deployment, kube),
             timeout_seconds=timeout_seconds,
+            clock=clock or Clock(),
             on_progress=on_progress,
         ),
         dag_id,

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.automation.fakes import FakeAirflow, FakeKube, FakeTime, World, dag_json, isolated
+from tests.cluster.harness import pulumi
+
+
+@pytest.fixture
+def engine_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this machine has an engine. Must come before what looks for it: that takes the PATH of the time."""
+    command = pulumi()
+    if command is None:
+        pytest.skip("no engine: pulumi is not on PATH")
+    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
 
 
 @pytest.fixture

@@ -366,13 +366,14 @@ def isolated(pod: str, target: str) -> Outcome:
 
 @dataclass
 class FakeObjects:
-    """`Objects` in memory. found: what is there."""
+    """`Objects` in memory. found: what is there. reasons: why a workload gets no pod, by kind and name."""
 
     found: list[Found] = field(default_factory=list)
     record: ReleaseRecord | None = None
     jobs: tuple[FailedJob, ...] = ()
     bound: set[str] = field(default_factory=set)
     deleted: list[str] = field(default_factory=list)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
         wanted = (api_version, kind, namespace, name)
@@ -394,6 +395,9 @@ class FakeObjects:
 
     def delete(self, found: Found) -> None:
         self.deleted.append(found.id)
+
+    def replica_failure(self, kind: str, name: str) -> str:
+        return self.reasons.get((kind, name), "")
 
 
 def found_object(

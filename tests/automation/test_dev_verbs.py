@@ -75,7 +75,7 @@ class Bench:
         monkeypatch.setattr(dev, "interruptible", self._interruptible)
         monkeypatch.setattr(environment, "open_stack", self._open_stack)
         monkeypatch.setattr("automation.verify.verify_scene", self._verify)
-        monkeypatch.setattr("automation.kube.KubeClient", self._kube)
+        monkeypatch.setattr("automation.verify.KubeClient", self._kube)
         monkeypatch.setattr("automation.kube.cluster_identity", self._identity)
         monkeypatch.setattr(dev, "cluster_identity", self._identity)
         monkeypatch.setattr(cluster, "cluster_identity", self._identity)

@@ -570,7 +570,7 @@ def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkey
 
 
 def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: FakeKube(found_workloads=[]))
+    monkeypatch.setattr("automation.verify.KubeClient", lambda *args, **options: FakeKube(found_workloads=[]))
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 5 else None
     with pytest.raises(Interrupted, match="verify of stack team was interrupted"):
@@ -580,7 +580,7 @@ def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: py
 
 
 def test_verification_that_is_told_to_stop_begins_no_further_check(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: FakeKube())
+    monkeypatch.setattr("automation.verify.KubeClient", lambda *args, **options: FakeKube())
     env = rig.open()
     with pytest.raises(Interrupted):
         env.verify(on_event=lambda event: env.cancel())

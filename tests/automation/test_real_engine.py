@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from automation.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.results import Changes
 from automation.update import Operation
 from automation.workspace import Place, open_stack
-from tests.cluster.harness import pulumi
 from tests.samples import ROOT, sentinels
 
 pytestmark = pytest.mark.engine
@@ -31,11 +29,7 @@ BESIDE = "def answer(config):\n    return config.require('answer')\n"
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    command = pulumi()
-    if command is None:
-        pytest.skip("no engine: pulumi is not on PATH")
-    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
+def engine(engine_on_path: None) -> Engine:
     return find_engine(Path("/nonexistent"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 
 from automation import Environment, Environments, Passphrase, Secret
 from tests import samples
-from tests.cluster.harness import pulumi
 
 pytest.importorskip("fastapi", reason="the example's own framework is not here")
 httpx = pytest.importorskip("httpx", reason="what asks the example's service is not here")
@@ -63,15 +61,6 @@ class Client:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Must come before the client: what finds the engine takes the PATH of that time."""
-    command = pulumi()
-    if command is None:
-        pytest.skip("no engine: pulumi is not on PATH")
-    monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
-
-
-@pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     project = tmp_path / "project"
     project.mkdir()
@@ -93,7 +82,7 @@ def with_tag(tag: str) -> dict[str, Any]:
 
 @pytest.mark.engine
 def test_environment_is_deployed_rolled_and_removed(
-    engine: None, client: Client, monkeypatch: pytest.MonkeyPatch
+    engine_on_path: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
     previewed = client.ended(client.ask("POST", "/environments/team/preview", WANTED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,18 +26,8 @@ from tests.automation.fakes import (
 SECRET = "kubernetes:core/v1:Secret"
 
 
-@dataclass
-class Cluster(FakeObjects):
-    """reasons: why a workload gets no pod, by kind and name."""
-
-    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def replica_failure(self, kind: str, name: str) -> str:
-        return self.reasons.get((kind, name), "")
-
-
-def look(kube: FakeKube | None = None, objects: Cluster | None = None, **state: Any) -> ClusterStatus:
-    return cluster_status(kube or FakeKube(), objects or Cluster(), StackState.of(state))
+def look(kube: FakeKube | None = None, objects: FakeObjects | None = None, **state: Any) -> ClusterStatus:
+    return cluster_status(kube or FakeKube(), objects or FakeObjects(), StackState.of(state))
 
 
 def problems(cluster: ClusterStatus) -> tuple[str, ...]:
@@ -45,13 +35,13 @@ def problems(cluster: ClusterStatus) -> tuple[str, ...]:
 
 
 def test_healthy_stack_has_no_problem() -> None:
-    found = look(objects=Cluster(record=ReleaseRecord(revision=3, status="deployed")))
+    found = look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed")))
     assert problems(found) == ()
     assert Status(stack="dev", exists=True, cluster=found).healthy
 
 
 def test_release_that_never_ended_is_named() -> None:
-    found = look(objects=Cluster(record=ReleaseRecord(revision=4, status="pending-upgrade")))
+    found = look(objects=FakeObjects(record=ReleaseRecord(revision=4, status="pending-upgrade")))
     assert problems(found) == ("Helm release airflow: revision 4 is pending-upgrade",)
 
 
@@ -65,7 +55,9 @@ def test_release_that_the_state_holds_and_helm_does_not_know_is_gone() -> None:
     )
     assert problems(look(nothing)) == (), "the state holds none"
     assert problems(look(nothing, resources=[{**held[0], "pendingReplacement": True}])) == ()
-    assert problems(look(nothing, Cluster(record=ReleaseRecord(revision=1, status="deployed")), resources=held)) == ()
+    assert (
+        problems(look(nothing, FakeObjects(record=ReleaseRecord(revision=1, status="deployed")), resources=held)) == ()
+    )
 
 
 QUOTA = 'pods "x" is forbidden: exceeded quota: pods'
@@ -88,7 +80,7 @@ def test_workload_that_lacks_pods_is_named_where_none_of_them_is(
     kind: str, pods: list[Pod], found: bool, reason: str
 ) -> None:
     item = replace(workload("scheduler", desired=2, ready=1), kind=kind)
-    objects = Cluster(reasons={(kind, "airflow-scheduler"): reason})
+    objects = FakeObjects(reasons={(kind, "airflow-scheduler"): reason})
     status = Status(stack="dev", exists=True, cluster=look(FakeKube(found_pods=pods, found_workloads=[item]), objects))
     named = [text for text in status.problems if text.startswith(kind)]
     why = f" ({reason})" if reason else ""
@@ -115,7 +107,7 @@ def test_pods_that_are_not_ready_are_named_with_their_reason() -> None:
 
 
 def test_failed_job_is_named() -> None:
-    objects = Cluster(jobs=(FailedJob(name="airflow-database-migrate-1a", reason="BackoffLimitExceeded"),))
+    objects = FakeObjects(jobs=(FailedJob(name="airflow-database-migrate-1a", reason="BackoffLimitExceeded"),))
     assert problems(look(objects=objects)) == ("Job airflow-database-migrate-1a has failed (BackoffLimitExceeded)",)
 
 
@@ -154,7 +146,7 @@ def test_broken_pod_of_the_newest_revision_is_no_stuck_one() -> None:
 
 
 def test_objects_that_the_state_does_not_know_are_left_over_and_disturb_nobody() -> None:
-    objects = Cluster(
+    objects = FakeObjects(
         [
             found_object("Secret", "known"),
             found_object("Secret", "pending"),
@@ -194,7 +186,7 @@ def test_lock_and_interrupted_operations_are_named_first() -> None:
 
 
 def test_status_survives_json() -> None:
-    found = look(stateful_set("old", "new"), Cluster([found_object("Secret", "stray")]))
+    found = look(stateful_set("old", "new"), FakeObjects([found_object("Secret", "stray")]))
     document = json.loads(json.dumps(Status(stack="dev", exists=True, cluster=found).to_json()))
     assert document["healthy"] is False
     assert document["cluster"]["stuck_pods"][0]["name"] == "airflow-redis-0"
