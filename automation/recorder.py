@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -27,9 +27,7 @@ from config_reader import PROJECT
 _T = TypeVar("_T")
 
 _PASSWORD: Final = "random:index/randomPassword:RandomPassword"
-_BYTES: Final = "random:index/randomBytes:RandomBytes"
-_GENERATED: Final = {_PASSWORD: ("result",), _BYTES: ("base64",)}
-"""Computed outputs that are secrets."""
+_STASH: Final = "pulumi:index:Stash"
 _REPLACED_BY_CONTENT: Final = ("kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
@@ -100,6 +98,7 @@ class Recorder(mocks.MockMonitor):
 
     logger: gets what the program logs; None is Python's root logger. seed: goes into all that is made up, so that
     nobody can tell by a generated name whether he has guessed a secret. region, account: of what AWS would name.
+    state: outputs of the resources that the stack's last update left, as `{URN: {"outputs": {…}}}`.
     """
 
     def __init__(
@@ -108,8 +107,10 @@ class Recorder(mocks.MockMonitor):
         seed: str = "",
         region: str = AWS_REGION,
         account: str = AWS_ACCOUNT,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(_NoMocks())
+        self._answers = _NoMocks(state or {})
+        super().__init__(self._answers)
         self.registrations: dict[str, Registration] = {}
         self.outputs: dict[str, dict[str, Any]] = {}
         """Registered outputs by URN of a component; each secret is a `SecretValue`."""
@@ -131,7 +132,7 @@ class Recorder(mocks.MockMonitor):
         result: list[_T] = []
         # A root that is not None keeps `set_mocks` from making a stack of its own.
         runtime_settings.set_root_resource(cast(pulumi.Resource, self))
-        mocks.set_mocks(_NoMocks(), project=PROJECT, stack=stack, preview=preview, monitor=self, logger=self._logger)
+        mocks.set_mocks(self._answers, project=PROJECT, stack=stack, preview=preview, monitor=self, logger=self._logger)
         runtime_settings.set_root_resource(cast(pulumi.Resource, None))
         runtime_settings.SETTINGS.callbacks = _Callbacks(self.hooks)
 
@@ -182,7 +183,10 @@ class Recorder(mocks.MockMonitor):
         if request.custom and not self.preview:
             identity = complete(request, state, self._seed, self._region, self._account)
             with self._lock:
-                self.generated += [state[key] for key in _GENERATED.get(request.type, ())]
+                if request.type == _PASSWORD:
+                    self.generated.append(state["result"])
+                elif request.type == _STASH:
+                    self.generated.append(state["output"]["value"])
         for key in request.additionalSecretOutputs:
             if key in state:
                 state[key] = _secret(state[key])
@@ -199,9 +203,16 @@ class Recorder(mocks.MockMonitor):
 
 
 class _NoMocks(mocks.Mocks):
-    """The recorder answers registrations itself; this program calls no provider function."""
+    """The recorder answers registrations itself; this program calls no provider function but reads its own state."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._state = state
 
     def call(self, args: mocks.MockCallArgs) -> Any:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"name": args.args["name"], "outputs": {"recorded": "yes"} if self._state else {}}
+        if args.token == "pulumi:pulumi:readStackResourceOutputs" and self._state:
+            return {"name": args.args["stackName"], "outputs": dict(self._state)}
         raise RecordingError(f"expected no provider function to be called, got {args.token}")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> Any:
@@ -235,9 +246,8 @@ def complete(
     if request.type == _PASSWORD:
         generated = f"{suffix}Gen{request.name.title().replace('-', '')}"
         state["result"] = (generated * 9)[: int(state["length"])]
-    elif request.type == _BYTES:
-        # Standard base64 with both characters that the URL-safe alphabet replaces.
-        state["base64"] = "+/" + "Ab" * 20 + "A="
+    elif request.type == _STASH:
+        state["output"] = state["input"]
     elif request.type == "kubernetes:helm.sh/v3:Release":
         state["status"] = {"status": "deployed"}
         return f"{state.get('namespace', '')}/{state.setdefault('name', f'{request.name}-{suffix}')}"

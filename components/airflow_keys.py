@@ -13,15 +13,14 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
+from components.fernet_key import FernetKey
 from components.generated_password import generated_password
 from components.immutable_secret import immutable_secret, secret_name
 from components.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:AirflowKeys"
 
-_FERNET_KEY_BYTES = 32  # cryptography.fernet: 16 to sign, 16 to encrypt
 _API_SECRET_KEY_LENGTH = 64
 _JWT_SECRET_LENGTH = 96  # HS512 wants at least 64 bytes (RFC 7518, section 3.2); each character here is one byte
 _REDIS_PASSWORD_LENGTH = 40
@@ -116,8 +115,10 @@ class AirflowKeys(pulumi.ComponentResource):
         def password(role: str, length: int) -> pulumi.Output[str]:
             return generated_password(f"{name}-{role}", length, value)
 
-        key_bytes = random.RandomBytes(f"{name}-fernet-key", length=_FERNET_KEY_BYTES, opts=value)
-        fernet_key = given_or(given.fernet_key, secret_output(key_bytes.base64).apply(url_safe))
+        generated_fernet_key = FernetKey(
+            f"{name}-fernet-key", protect=args.protect, opts=pulumi.ResourceOptions(parent=self)
+        )
+        fernet_key = given_or(given.fernet_key, generated_fernet_key.value)
         api_secret_key = given_or(given.api_secret_key, password("api-secret-key", _API_SECRET_KEY_LENGTH))
         jwt_secret = given_or(given.jwt_secret, password("jwt-secret", _JWT_SECRET_LENGTH))
         self.redis_password = given_or(given.redis_password, password("redis-password", _REDIS_PASSWORD_LENGTH))
@@ -172,8 +173,3 @@ def _stored(
         tags=escrow.tags,
     )
     return KeyEscrow(f"{name}-escrow", escrow_args, pulumi.ResourceOptions(parent=parent)).stored
-
-
-def url_safe(base64: str) -> str:
-    """Standard base64 in the URL-safe alphabet that Fernet reads."""
-    return base64.replace("+", "-").replace("/", "_")

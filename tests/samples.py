@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import functools
 import json
 import os
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -69,6 +72,17 @@ def sentinels() -> Mapping[str, str]:
         "registryCredentials": '{"auths": {"registry.example.com": {"auth": "sentinel-registry-auth"}}}',
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }
+
+
+def quoted_forms(value: str) -> tuple[str, ...]:
+    """How a secret may stand in a document: as it is, quoted, or in another encoding of the same bytes."""
+    contents = [value.encode()]
+    with contextlib.suppress(ValueError):
+        contents.append(base64.b64decode(value.translate(str.maketrans("-_", "+/")), validate=True))
+    forms = {value, json.dumps(value)[1:-1], quote(value, safe="")}
+    for content in contents:
+        forms |= {content.hex(), base64.b64encode(content).decode(), base64.urlsafe_b64encode(content).decode()}
+    return tuple(sorted({form.rstrip("=") for form in forms if form}))
 
 
 def traces(key: str, value: str) -> tuple[str, ...]:

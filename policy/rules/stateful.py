@@ -22,7 +22,7 @@ _BUCKETS: Final = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 _ESCROW_SECRET: Final = "aws:secretsmanager/secret:Secret"
 _SECRET: Final = "kubernetes:core/v1:Secret"
 _NAMESPACE: Final = "kubernetes:core/v1:Namespace"
-_RANDOM: Final = ("random:index/randomBytes:RandomBytes", "random:index/randomPassword:RandomPassword")
+_RANDOM: Final = ("pulumi:index:Stash", "random:index/randomPassword:RandomPassword")
 
 _KEY_IN_USE: Final = "a key in use"
 STATEFUL: Final[dict[str, str]] = {

@@ -148,8 +148,8 @@ class Bench:
         return tuple(self.stacks)
 
     def _deployment(self, on: Any) -> dict[str, Any]:
-        urn = "urn:pulumi:dev::airflow::random:index/randomBytes:RandomBytes::airflow-keys-fernet-key"
-        key = {"urn": urn, "type": "random:index/randomBytes:RandomBytes", "custom": True, "protect": self.protected}
+        urn = "urn:pulumi:dev::airflow::pulumi:index:Stash::airflow-keys-fernet-key"
+        key = {"urn": urn, "type": "pulumi:index:Stash", "custom": True, "protect": self.protected}
         return {"resources": [key]}
 
     def _ensure_cluster(self, *args: Any, **kwargs: Any) -> cluster.Cluster:

@@ -432,7 +432,7 @@ def test_protected_stack_is_not_destroyed_in_part(rig: Rig) -> None:
     settings = EnvironmentSettings.of("team", {**SETTINGS, **PROTECTED})
     with pytest.raises(Protected):
         rig.environments().open("team", settings).destroy()
-    rig.state = {"resources": [resource_state("random:index/randomBytes:RandomBytes", "key", protect=True)]}
+    rig.state = {"resources": [resource_state("pulumi:index:Stash", "key", protect=True)]}
     with pytest.raises(Protected, match="still protects key"):
         rig.open().destroy()
     assert "destroy" not in rig.calls

@@ -47,7 +47,7 @@ def test_made_up_names_are_the_same_for_one_seed(run: Callable[..., Recorder]) -
 def test_what_is_generated_is_kept_because_it_is_secret(run: Callable[..., Recorder]) -> None:
     def program() -> None:
         random.RandomPassword("password", length=30)
-        random.RandomBytes("bytes", length=32)
+        pulumi.Stash("key", input=pulumi.Output.secret("k" * 44))
         _config_map()
 
     recorder = run(program)

@@ -21,6 +21,7 @@ from components.release_record import decode
 from tests.chart.rendering import CHART, HELM, needs_chart
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
+from tests.samples import quoted_forms
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -101,6 +102,7 @@ def test_no_secret_stands_anywhere_in_plain_text(stack: Stack, api: Any) -> None
     assert len(generated) >= 8
     places = {
         "state": stack.export(),
+        "IDs and URNs": stack.command("stack", "--show-ids", "--show-urns").output,
         "preview": diff.output,
         "outputs": json.dumps(stack.outputs()),
         "Helm's records": "".join(
@@ -110,7 +112,9 @@ def test_no_secret_stands_anywhere_in_plain_text(stack: Stack, api: Any) -> None
         ),
         "objects": _objects_without_secrets(api),
     }
-    found = {place for place, text in places.items() for value in values if value in text}
+    found = {
+        place for place, text in places.items() for value in values for form in quoted_forms(value) if form in text
+    }
     assert found == set()
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 import pytest
-from cryptography.fernet import Fernet
-from hypothesis import given
-from hypothesis import strategies as st
 
-import checks
-from components.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys, url_safe
+from components.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys
 from components.secret import Secret, secret_output
 
 if TYPE_CHECKING:
@@ -32,7 +27,7 @@ KEYS: Final = {
 }
 SECRET: Final = "kubernetes:core/v1:Secret"
 PASSWORD: Final = "random:index/randomPassword:RandomPassword"
-BYTES: Final = "random:index/randomBytes:RandomBytes"
+STASH: Final = "pulumi:index:Stash"
 
 
 def keys(given_keys: GivenKeys | None = None, *, protect: bool = True, **more: Any) -> Callable[[], AirflowKeys]:
@@ -57,23 +52,6 @@ def test_generated_key_is_long_enough_and_alone_in_its_secret(record: Record, ke
     assert len(data[data_key].encode()) >= least
 
 
-def test_generated_fernet_key_is_one(record: Record) -> None:
-    recorder = record(keys())
-    key = recorder.secret_data("keys-fernet-key")["fernet-key"]
-    Fernet(key)
-    assert checks.fernet_key(key) == key
-    assert not {"+", "/"} & set(key), "the recorder generates both, and Fernet's alphabet has neither"
-    assert recorder.one(BYTES).inputs["length"] == 32
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_every_32_bytes_make_the_fernet_key_of_these_bytes(content: bytes) -> None:
-    key = url_safe(base64.b64encode(content).decode())
-    Fernet(key)
-    assert base64.urlsafe_b64decode(key) == content
-    assert key == base64.urlsafe_b64encode(content).decode()
-
-
 @pytest.mark.parametrize("key", KEYS)
 def test_given_value_is_used_as_it_is_and_the_generated_one_is_kept(record: Record, key: str) -> None:
     """A generated value that went away with the config key would be deleted, which `protect` refuses."""
@@ -81,7 +59,7 @@ def test_given_value_is_used_as_it_is_and_the_generated_one_is_kept(record: Reco
     value = f"given {key} '\"$%"
     recorder = record(keys(GivenKeys(**{key: Secret(value)})))
     assert recorder.secret_data(name)[data_key] == value
-    generated = {found.name for type_ in (PASSWORD, BYTES) for found in recorder.every(type_)}
+    generated = {found.name for type_ in (PASSWORD, STASH) for found in recorder.every(type_)}
     assert generated == {other for other, _, _ in KEYS.values()}
 
 
@@ -104,18 +82,19 @@ def test_generated_values_are_these_to_the_letter(record: Record) -> None:
     """Another length or name is another value in every stack that exists."""
     recorder = record(keys())
     assert {found.name: found.inputs["length"] for found in recorder.every(PASSWORD)} == {
+        "keys-fernet-key": 64,
         "keys-api-secret-key": 64,
         "keys-jwt-secret": 96,
         "keys-redis-password": 40,
         "keys-admin-password": 24,
     }
-    assert [found.name for found in recorder.every(BYTES)] == ["keys-fernet-key"]
+    assert [found.name for found in recorder.every(STASH)] == ["keys-fernet-key"]
 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_generated_values_are_protected_and_secrets_can_be_replaced(record: Record, protect: bool) -> None:
     recorder = record(keys(protect=protect))
-    for found in (*recorder.every(PASSWORD), *recorder.every(BYTES)):
+    for found in (*recorder.every(PASSWORD), *recorder.every(STASH)):
         assert found.protected is protect, found
     assert not any(found.protected for found in recorder.every(SECRET))
 
@@ -123,9 +102,10 @@ def test_generated_values_are_protected_and_secrets_can_be_replaced(record: Reco
 def test_every_child_is_the_component_s(record: Record) -> None:
     recorder = record(keys())
     component = recorder.one("airflow:index:AirflowKeys")
+    fernet_key = recorder.one("airflow:index:FernetKey")
     children = [found for found in recorder.every() if found is not component]
-    assert len(children) == 10
-    assert {found.request.parent for found in children} == {component.urn}
+    assert len(children) == 12
+    assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 
 def test_secrets_are_immutable_and_named_by_the_provider(record: Record) -> None:

@@ -67,7 +67,7 @@ def parts(recorder: Recorder) -> set[str]:
     return components - {"AirflowPlatform"}
 
 
-ALWAYS: Final = {"AirflowKeys", "DatabaseAccess", "DatabaseMigration", "AirflowRelease"}
+ALWAYS: Final = {"AirflowKeys", "FernetKey", "DatabaseAccess", "DatabaseMigration", "AirflowRelease"}
 
 
 @pytest.mark.parametrize(

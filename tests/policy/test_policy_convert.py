@@ -21,7 +21,7 @@ SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 PARENTS: Final = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys"
-URN: Final = f"urn:pulumi:prod::airflow::{PARENTS}$random:index/randomBytes:RandomBytes::airflow-keys-fernet-key"
+URN: Final = f"urn:pulumi:prod::airflow::{PARENTS}$pulumi:index:Stash::airflow-keys-fernet-key"
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet="abc"),
@@ -84,7 +84,7 @@ def test_values_of_crossguard() -> None:
 def test_state_becomes_a_resource() -> None:
     state = {
         "urn": URN,
-        "type": "random:index/randomBytes:RandomBytes",
+        "type": "pulumi:index:Stash",
         "custom": True,
         "protect": True,
         "parent": "urn:parent",
@@ -92,7 +92,7 @@ def test_state_becomes_a_resource() -> None:
     }
     found = resource_of_state(state)
     assert found == Resource(
-        type="random:index/randomBytes:RandomBytes",
+        type="pulumi:index:Stash",
         name="airflow-keys-fernet-key",
         urn=URN,
         inputs={"length": 32, "keepers": UNKNOWN},
@@ -102,12 +102,12 @@ def test_state_becomes_a_resource() -> None:
     )
     assert found.under("airflow:index:AirflowKeys")
     assert found.under("airflow:index:AirflowPlatform")
-    assert not found.under("random:index/randomBytes:RandomBytes")
-    assert found.label == "RandomBytes airflow-keys-fernet-key"
+    assert not found.under("pulumi:index:Stash")
+    assert found.label == "Stash airflow-keys-fernet-key"
 
 
-OLD: Final = {"type": "random:index/randomBytes:RandomBytes", "urn": URN, "protect": True, "retainOnDelete": True}
-NEW: Final = {"type": "random:index/randomBytes:RandomBytes", "urn": URN}
+OLD: Final = {"type": "pulumi:index:Stash", "urn": URN, "protect": True, "retainOnDelete": True}
+NEW: Final = {"type": "pulumi:index:Stash", "urn": URN}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_step_has_the_options_of_what_is_there(step: dict[str, Any]) -> None:
     """Not those that shall be: the change may be to take the protection away."""
     assert step_of(step) == Step(
         operation="replace",
-        type="random:index/randomBytes:RandomBytes",
+        type="pulumi:index:Stash",
         name="airflow-keys-fernet-key",
         urn=URN,
         protect=True,

@@ -136,7 +136,9 @@ WORSE: Final[dict[str, dict[str, Change]]] = {
         "no log bucket": without("aws:s3/bucket:Bucket"),
         "no escrow": without("aws:secretsmanager/secret:Secret"),
         "no generated keys": lambda resources: [
-            found for found in resources if not (found.type.startswith("random:") and found.under(KEYS))
+            found
+            for found in resources
+            if not (found.type.startswith(("random:", "pulumi:index:Stash")) and found.under(KEYS))
         ],
     },
     "stateful-protected": {
@@ -144,7 +146,7 @@ WORSE: Final[dict[str, dict[str, Change]]] = {
         "namespace": options("kubernetes:core/v1:Namespace", "", protect=False),
         "log bucket": options("aws:s3/bucket:Bucket", "", protect=False),
         "database's KMS key": options("aws:kms/key:Key", "airflow-postgres-key", protect=False),
-        "Fernet key": options("random:index/randomBytes:RandomBytes", "fernet-key", protect=False),
+        "Fernet key": options("pulumi:index:Stash", "fernet-key", protect=False),
         "database password": options("random:index/randomPassword:RandomPassword", "database-password", protect=False),
         "escrow": options("aws:secretsmanager/secret:Secret", "", retain_on_delete=False),
     },
@@ -389,7 +391,7 @@ def test_replacing_what_holds_data_or_keys_is_told(recorded: Recorded, operation
     assert {violation.subject.split()[1] for violation in violations} == KEPT
     subjects = {violation.subject for violation in violations}
     assert {"Instance airflow-postgres", "Bucket airflow-task-logs", "Namespace airflow-namespace"} <= subjects
-    assert {"Secret airflow-keys-fernet-key", "RandomBytes airflow-keys-fernet-key"} <= subjects
+    assert {"Secret airflow-keys-fernet-key", "Stash airflow-keys-fernet-key"} <= subjects
     assert not {"Secret airflow-database-metadata", "Release airflow", "Job airflow-database-migrate"} & subjects
 
 

@@ -131,7 +131,7 @@ def platform(*but: str) -> Given:
             resource("kubernetes:core/v1:Secret", f"airflow-keys-{name}", parents=KEYS)
             for name in ("fernet-key", "api-secret-key", "jwt-secret")
         ),
-        resource("random:index/randomBytes:RandomBytes", "generated", parents=KEYS),
+        resource("pulumi:index:Stash", "generated", parents=KEYS),
         resource("airflow:index:ManagedPostgres", "postgres", parents=PLATFORM),
         resource("aws:rds/instance:Instance", "database", parents=f"{PLATFORM}$airflow:index:ManagedPostgres"),
     ]
@@ -169,7 +169,7 @@ CASES: Final[dict[str, Cases]] = {
             steps("create-replacement", "kubernetes:core/v1:Namespace"),
             steps("replace", "kubernetes:core/v1:PersistentVolumeClaim"),
             steps("replace", "kubernetes:core/v1:Secret", parents=KEYS),
-            steps("replace", "random:index/randomBytes:RandomBytes", parents=KEYS),
+            steps("replace", "pulumi:index:Stash", parents=KEYS),
             steps("replace", ESCROW, retain_on_delete=True),
             steps("delete", INSTANCE, context=Context(disposable=True)),
             steps("delete", "kubernetes:core/v1:Namespace", context=Context(disposable=True), protect=True),
@@ -201,7 +201,7 @@ CASES: Final[dict[str, Cases]] = {
         bad=[
             stack(resource(INSTANCE)),
             stack(resource("kubernetes:core/v1:Namespace")),
-            stack(resource("random:index/randomBytes:RandomBytes", parents=KEYS)),
+            stack(resource("pulumi:index:Stash", parents=KEYS)),
             stack(resource(ESCROW, retain_on_delete=True)),
             stack(resource(ESCROW, parents="airflow:index:KeyEscrow", retain_on_delete=False)),
         ],
