@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from automation.backend import KeyService, Passphrase, PassphraseFile
+    from automation.engine.events import Event
     from automation.environment import Environment
-    from automation.environment_settings import EnvironmentSettings
     from automation.environments import Environments
     from automation.errors import AutomationError
-    from automation.events import Event
-    from automation.recovery import Decisions
-    from components.secret import Secret
+    from automation.recovery.steps import Decisions
+    from automation.stacks.backend import KeyService, Passphrase, PassphraseFile
+    from automation.stacks.config import EnvironmentSettings
+    from components.kube.secret import Secret
 
 __all__ = [
     "AutomationError",
@@ -34,15 +34,15 @@ __all__ = [
 
 _HOMES = {
     "AutomationError": "automation.errors",
-    "Decisions": "automation.recovery",
+    "Decisions": "automation.recovery.steps",
     "Environment": "automation.environment",
-    "EnvironmentSettings": "automation.environment_settings",
+    "EnvironmentSettings": "automation.stacks.config",
     "Environments": "automation.environments",
-    "Event": "automation.events",
-    "KeyService": "automation.backend",
-    "Passphrase": "automation.backend",
-    "PassphraseFile": "automation.backend",
-    "Secret": "components.secret",
+    "Event": "automation.engine.events",
+    "KeyService": "automation.stacks.backend",
+    "Passphrase": "automation.stacks.backend",
+    "PassphraseFile": "automation.stacks.backend",
+    "Secret": "components.kube.secret",
 }
 
 

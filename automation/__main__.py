@@ -20,9 +20,9 @@ try:
     import pulumi
     from pulumi.automation import CommandError
 
-    from automation import dev
-    from automation.console import Console
-    from automation.engine_error import engine_error
+    from automation.cli import dev
+    from automation.cli.console import Console
+    from automation.engine.failures import engine_error
     from automation.environment import HEALTHY_SECONDS, LOCK_SECONDS
     from automation.errors import AutomationError, from_text
 except ModuleNotFoundError as error:
@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
         raise
     sys.exit(
         f"error: {sys.executable or 'this Python'} has no module {missing}. "
-        "Mend it: use .venv/bin/python, which make .venv/run makes"
+        "Fix: use .venv/bin/python, which make .venv/run makes"
     )
 
 DONE: Final = 0
@@ -62,8 +62,8 @@ _VERBS: Final = {
 }
 _ALIASES: Final = {"roll": ("roll_image",)}
 _MODULES: Final = {
-    "plan": ("automation.plan.command", "say what would be registered, without engine, cluster or credentials"),
-    "report": ("automation.change_report.command", "say what a change would do to each stack, for reviewers"),
+    "plan": ("automation.cli.plan", "say what would be registered, without engine, cluster or credentials"),
+    "report": ("automation.cli.report", "say what a change would do to each stack, for reviewers"),
 }
 """Verbs whose arguments are their own: modules with `add_arguments(parser)` and `run(args, console, project_dir)`."""
 
@@ -120,7 +120,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         case verb if verb in _MODULES:
             return int(import_module(_MODULES[verb][0]).run(args, console, PROJECT_DIR))
         case _:
-            from automation import commands
+            from automation.cli import verbs as commands
 
             changed = getattr(commands, args.command)(args, console, PROJECT_DIR)
             return CHANGED if changed and args.detailed_exitcode else DONE

@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi.automation import Stack
 
-from automation import processes, update
-from automation.deployment import Deployment
-from automation.engine import Engine
-from automation.engine_error import unprotect
+from automation.cluster.deployment import Deployment
+from automation.engine import operations, processes
+from automation.engine.command import Engine
+from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
+from automation.engine.failures import unprotect
+from automation.engine.locks import Holder, Lock, read_locks
+from automation.engine.stack_state import StackState, protected
 from automation.errors import (
     AdoptionRefused,
     AutomationError,
@@ -38,29 +41,26 @@ from automation.errors import (
     WrongCluster,
     without_context,
 )
-from automation.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.folder import short_name, write_file
 from automation.folder_lock import alone_in
-from automation.locks import Holder, Lock, read_locks
 from automation.redaction import Redactor
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Update
-from automation.stack_config import StackConfig
-from automation.stack_file import with_value
-from automation.stack_state import StackState, protected
+from automation.stacks.stack_config import StackConfig
+from automation.stacks.stack_file import with_value
+from automation.stacks.workspace import Place, open_stack
 from automation.wait import Clock, wait_for
-from automation.workspace import Place, open_stack
-from config_reader import PROJECT
+from settings.reader import PROJECT
 
 if TYPE_CHECKING:
     # Loaded when they are used: who only previews needs no client of Kubernetes.
     from automation.adoption.installed import InstalledRelease
     from automation.adoption.plan import Adoption, AdoptionPlan
     from automation.adoption.prepare import Prepared
-    from automation.environment_settings import EnvironmentSettings
     from automation.plan.model import Plan
-    from automation.recovery import Decisions, Recovery, RecoveryPlan
-    from automation.status import Status
-    from automation.verification import Verification
+    from automation.recovery.status import Status
+    from automation.recovery.steps import Decisions, Recovery, RecoveryPlan
+    from automation.stacks.config import EnvironmentSettings
+    from automation.verification.result import Verification
 
 _T = TypeVar("_T")
 
@@ -154,28 +154,29 @@ class Environment:
         with self.busy():
             self.check()
             with self._operation("preview", on_event) as on:
-                outcome = update.preview(on, save_plan=path, refresh=refresh)
+                outcome = operations.preview(on, save_plan=path, refresh=refresh)
         return Preview(stack=self.name, changes=outcome.changes, steps=outcome.steps, plan_file=path)
 
     def outputs(self) -> Outputs:
         """The stack's outputs. Raises StackUnknown where there is none."""
         with self._looking("outputs") as on:
-            return Outputs(stack=self.name, values=update.stack_outputs(on))
+            return Outputs(stack=self.name, values=operations.stack_outputs(on))
 
     def history(self, limit: int = 20) -> History:
         """Earlier operations, the newest first. Raises StackUnknown."""
         with self._looking("history") as on:
-            found = update.history(on, limit)
+            found = operations.history(on, limit)
         return History(stack=self.name, entries=tuple(map(_entry, found)))
 
     def verify(
         self, *, dag_id: str | None = None, timeout_seconds: float = HEALTHY_SECONDS, on_event: OnEvent = ignore
     ) -> Verification:
-        """Checks the deployment, a DAG run among it; see `automation.verify`. What failed is in the result.
+        """Checks the deployment, a DAG run among it; see `automation.verification.verify`. What failed is in the
+        result.
 
         Raises StackUnknown, ClusterUnreachable, Interrupted.
         """
-        from automation.verify import verify
+        from automation.verification.verify import verify
 
         def stop() -> None:
             if self._told:
@@ -203,13 +204,13 @@ class Environment:
 
     def status(self) -> Status:
         """What is wrong, by name. A cluster that does not answer is in the result, not an error."""
-        from automation.status import Status
+        from automation.recovery.status import Status
 
         locks = self._locks()
         try:
             with self._looking("status") as on:
-                state = StackState.of(update.deployment(on))
-                known = update.tag(on, _CLUSTER_TAG)
+                state = StackState.of(operations.deployment(on))
+                known = operations.tag(on, _CLUSTER_TAG)
         except StackUnknown:
             return Status(stack=self.name, exists=False, locks=locks)
         found = Status(stack=self.name, exists=True, deployed=bool(state.resources), locks=locks, pending=state.pending)
@@ -225,14 +226,14 @@ class Environment:
 
         planned: what would be, also where something is deployed. Raises NotExportable, FolderRefused.
         """
-        from automation.helmsman.export import files, from_plan, from_state, write_folder
+        from automation.helmsman import files, from_plan, from_state, write_folder
         from automation.plan.process import new_key, plan_checkout
 
         name, source = short_name(self.name), None
         with contextlib.suppress(StackUnknown):
             if not planned:
                 with self._looking("export_helmsman") as on:
-                    source = from_state(name, update.deployment(on))
+                    source = from_state(name, operations.deployment(on))
         if source is None:
             with self._checkout() as project_dir:
                 source = from_plan(plan_checkout(project_dir, name, render=False, key=new_key()))
@@ -269,18 +270,18 @@ class Environment:
                     self.name,
                     (
                         f"{PROJECT}:imageDigest: expected none, because it wins over the tag, found one. "
-                        f"Mend it: pulumi config rm --stack {self.name} {PROJECT}:imageDigest",
+                        f"Fix: pulumi config rm --stack {self.name} {PROJECT}:imageDigest",
                     ),
                 )
             self._check_tag(tag)
             with self._operation("roll_image", on_event) as on:
                 identity, begun = self._identity(on), False
 
-                def run() -> update.Outcome:
+                def run() -> operations.Outcome:
                     nonlocal begun
                     begun = True
                     try:
-                        return update.up(on)
+                        return operations.up(on)
                     except StackLocked:
                         begun = False
                         raise
@@ -297,7 +298,7 @@ class Environment:
         """Makes the state as the cluster is. new_cluster: the cluster may be another one than the stack was in."""
         with self._operation("refresh", on_event, create=False) as on:
             identity = self._identity(on, may_be_new=new_cluster)
-            return self._updated("refresh", on, lambda: update.refresh(on), identity)
+            return self._updated("refresh", on, lambda: operations.refresh(on), identity)
 
     def destroy(self, *, remove: bool = False, on_event: OnEvent = ignore) -> Update:
         """Deletes what the stack owns. remove: also the stack itself, with its history.
@@ -310,12 +311,12 @@ class Environment:
                     f"stack {self.name} is protected: its destroy removes data and keys", unprotect(self.name)
                 )
             with self._operation("destroy", on_event, create=False) as on:
-                kept = protected(StackState.of(update.deployment(on)).resources)
+                kept = protected(StackState.of(operations.deployment(on)).resources)
                 if kept:
                     names = ", ".join(sorted(resource.name for resource in kept))
                     raise Protected(f"stack {self.name} still protects {names}", unprotect(self.name))
                 identity = self._identity(on)
-                done = self._updated("destroy", on, lambda: update.destroy(on), identity)
+                done = self._updated("destroy", on, lambda: operations.destroy(on), identity)
             if remove:
                 self.remove_state()
         return done
@@ -326,14 +327,14 @@ class Environment:
         force: also where its state holds something, which then belongs to nobody.
         """
         with self._operation("remove", ignore, create=False) as on:
-            left = update.remove(on, force=force)
+            left = operations.remove(on, force=force)
             self._stack = self._looked_at = None
             shutil.rmtree(self.work_dir, ignore_errors=True)
         return left
 
     def recovery(self, decisions: Decisions | None = None) -> RecoveryPlan:
         """What `recover` would do. Changes nothing. Raises as `recover` does."""
-        from automation.recovery import RecoveryPlan, update_step
+        from automation.recovery.steps import RecoveryPlan, update_step
 
         try:
             with self._looking("recover") as on:
@@ -353,7 +354,7 @@ class Environment:
         timeout_seconds: for all pods to be ready after the update. Raises RecoveryRefused where another update may be
         alive, or where only a person can tell what became of something; NotHealthy.
         """
-        from automation.recovery import Recovery
+        from automation.recovery.steps import Recovery
 
         with self.busy():
             self.check()
@@ -441,7 +442,7 @@ class Environment:
     def busy(self) -> Iterator[None]:
         """What `cancel` is told within it holds until its end, also where it consists of several operations.
 
-        Of the thread that enters it: what another one begins later was not meant. For `asynchronous.in_thread`.
+        Of the thread that enters it: what another one begins later was not meant. For `concurrency.in_thread`.
         """
         if self._work is not None:
             yield
@@ -494,7 +495,7 @@ class Environment:
     def resources_outside(self, prefixes: tuple[str, ...]) -> list[str]:
         """Types of what the state holds, components aside, that begin with none of these. Raises StackUnknown."""
         with self._looking("status") as on:
-            return update.resources_outside(on, prefixes)
+            return operations.resources_outside(on, prefixes)
 
     def follow_cluster(self, identity: str, *, created: bool, on_event: OnEvent = ignore) -> None:
         """Where the cluster is not the one that the state tells of, the state first learns what is in this one.
@@ -502,13 +503,13 @@ class Environment:
         identity: of the cluster. created: just now.
         """
         with self._operation("refresh", on_event) as on:
-            known = update.tag(on, _CLUSTER_TAG)
+            known = operations.tag(on, _CLUSTER_TAG)
             if known == identity:
                 return
-            if (known or created) and update.has_resources(on):
+            if (known or created) and operations.has_resources(on):
                 on.teller.note("the cluster is a new one: looking what of the state is in it")
-                update.refresh(on)
-            update.set_tag(on, _CLUSTER_TAG, identity)
+                operations.refresh(on)
+            operations.set_tag(on, _CLUSTER_TAG, identity)
 
     # How
 
@@ -556,18 +557,18 @@ class Environment:
             raise FileInvalid(f"the plan {path} cannot be read", "save one: preview --save-plan FILE")
         with self._operation(verb, on_event) as on:
             identity = self._identity(on)
-            return self._updated(verb, on, lambda: update.up(on, plan=path), identity)
+            return self._updated(verb, on, lambda: operations.up(on, plan=path), identity)
 
     def _updated(
         self,
         verb: str,
-        on: update.Operation,
-        run: Callable[[], update.Outcome],
+        on: operations.Operation,
+        run: Callable[[], operations.Outcome],
         identity: str,
     ) -> Update:
         started = 0.0
 
-        def attempt() -> update.Outcome:
+        def attempt() -> operations.Outcome:
             nonlocal started
             started = time.monotonic()
             self._tie(on, identity)
@@ -577,17 +578,17 @@ class Environment:
         self._did("the engine did its work")
         seconds = round(time.monotonic() - started, 1)
         if identity:
-            update.set_tag(on, _CLUSTER_TAG, identity)
+            operations.set_tag(on, _CLUSTER_TAG, identity)
         return Update(
             stack=self.name,
             verb=verb,
             changes=outcome.changes,
             steps=outcome.steps,
             seconds=seconds,
-            outputs=update.stack_outputs(on),
+            outputs=operations.stack_outputs(on),
         )
 
-    def _unlocked(self, on: update.Operation, attempt: Callable[[], _T]) -> _T:
+    def _unlocked(self, on: operations.Operation, attempt: Callable[[], _T]) -> _T:
         """Tries until nobody else has the lock, with growing pauses, for as long as the limits say."""
         clock, pause = self._clock(self._stop_if_told), _FIRST_PAUSE_SECONDS
         end = clock.now() + self._limits.lock_seconds
@@ -639,7 +640,7 @@ class Environment:
             raise Interrupted(f"stack {self.name}: interrupted {when}", self._work.remedy)
 
     @contextmanager
-    def _operation(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[update.Operation]:
+    def _operation(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[operations.Operation]:
         """The stack, opened, for one operation of this process at a time. Raises StackLocked, StackUnknown."""
         teller = self._teller(verb, on_event)
         with without_context(), self.busy(), self._alone(verb, teller):
@@ -647,7 +648,7 @@ class Environment:
                 self._place.must_have(self.name)
             yield self._open(teller, create=create)
 
-    def _open(self, teller: Teller, *, create: bool = True) -> update.Operation:
+    def _open(self, teller: Teller, *, create: bool = True) -> operations.Operation:
         """With the config as it is now."""
         self._stop_if_told()
         self.find_engine()
@@ -655,7 +656,7 @@ class Environment:
         self._stop_if_told()
         self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
         self._stop_if_told()
-        return update.Operation(self._stack, self._engine, teller, self._redactor)
+        return operations.Operation(self._stack, self._engine, teller, self._redactor)
 
     @contextmanager
     def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
@@ -685,7 +686,7 @@ class Environment:
         )
 
     @contextmanager
-    def _looking(self, verb: str) -> Iterator[update.Operation]:
+    def _looking(self, verb: str) -> Iterator[operations.Operation]:
         """As `_operation`, for what changes nothing: beside whatever else is at work. Raises StackUnknown."""
         with without_context(), self.busy():
             self._place.must_have(self.name)
@@ -694,7 +695,7 @@ class Environment:
             self._looked_at = open_stack(
                 self._place, self.name, self._engine, create=False, opened=self._looked_at, looking=True
             )
-            yield update.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._redactor)
+            yield operations.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._redactor)
 
     def _teller(self, verb: str, on_event: OnEvent) -> Teller:
         work = self._work
@@ -707,24 +708,24 @@ class Environment:
 
         return Teller(heard, self.name, verb, self._redactor)
 
-    def _identity(self, on: update.Operation, *, may_be_new: bool = False) -> str:
+    def _identity(self, on: operations.Operation, *, may_be_new: bool = False) -> str:
         """Of the cluster, where it has to be stored: "" where it is known already.
 
         Raises ClusterUnreachable; WrongCluster where it is not the one that the stack was deployed to.
         """
-        from automation.kube import cluster_identity
+        from automation.cluster.client import cluster_identity
 
         config = self.config().reached(self.work_dir)
         identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
-        known = update.tag(on, _CLUSTER_TAG)
+        known = operations.tag(on, _CLUSTER_TAG)
         if not may_be_new:
             self._require_known(config, identity, known)
         return "" if known == identity else identity
 
-    def _tie(self, on: update.Operation, identity: str) -> None:
+    def _tie(self, on: operations.Operation, identity: str) -> None:
         """Before anything is made in the cluster: an update that fails has made something too."""
-        if identity and not update.tag(on, _CLUSTER_TAG):
-            update.set_tag(on, _CLUSTER_TAG, identity)
+        if identity and not operations.tag(on, _CLUSTER_TAG):
+            operations.set_tag(on, _CLUSTER_TAG, identity)
 
     def _require_known(self, config: StackConfig, identity: str, known: str) -> None:
         """Raises WrongCluster where the cluster is not the one that the stack was deployed to."""
@@ -747,9 +748,9 @@ class Environment:
             ) from None
 
     def _cluster_status(self, state: StackState, known: str) -> Any:
-        from automation.cluster_objects import ClusterObjects
-        from automation.kube import KubeClient, cluster_identity
-        from automation.status import cluster_status
+        from automation.cluster.client import KubeClient, cluster_identity
+        from automation.cluster.objects import ClusterObjects
+        from automation.recovery.status import cluster_status
 
         config = self.config().reached(self.work_dir)
         identity = cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
@@ -762,17 +763,17 @@ class Environment:
         )
 
     def _recovery_plan(
-        self, on: update.Operation, decisions: Decisions | None, locks: tuple[Lock, ...] | None
+        self, on: operations.Operation, decisions: Decisions | None, locks: tuple[Lock, ...] | None
     ) -> RecoveryPlan:
-        from automation.cluster_objects import ClusterObjects
-        from automation.kube import KubeClient
-        from automation.recovery import Decisions, RecoveryPlan, lock_steps, pending_steps, pod_steps, update_step
-        from automation.status import cluster_status
+        from automation.cluster.client import KubeClient
+        from automation.cluster.objects import ClusterObjects
+        from automation.recovery.status import cluster_status
+        from automation.recovery.steps import Decisions, RecoveryPlan, lock_steps, pending_steps, pod_steps, update_step
 
         decisions = decisions or Decisions()
         steps = lock_steps(self.name, locks, processes.processes(), decisions)
         self._identity(on)
-        state = StackState.of(update.deployment(on))
+        state = StackState.of(operations.deployment(on))
         config = self.config().reached(self.work_dir)
         objects = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
         kube = KubeClient(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
@@ -780,11 +781,11 @@ class Environment:
         steps += pod_steps(cluster_status(kube, objects, state).stuck_pods, objects, config.namespace)
         return RecoveryPlan(stack=self.name, steps=(*steps, update_step(self.name)))
 
-    def _mend(self, plan: RecoveryPlan, on: update.Operation, locks: tuple[Lock, ...]) -> None:
+    def _mend(self, plan: RecoveryPlan, on: operations.Operation, locks: tuple[Lock, ...]) -> None:
         """All steps but the last. locks: that the plan was made with."""
-        from automation.cluster_objects import ClusterObjects
-        from automation.recovery import PLUGIN_SECONDS, Doing
-        from automation.stack_state import settle
+        from automation.cluster.objects import ClusterObjects
+        from automation.engine.stack_state import settle
+        from automation.recovery.steps import PLUGIN_SECONDS, Doing
 
         clock = self._clock(self._stop_if_told)
         running = {process.pid: process for process in processes.processes()}
@@ -807,11 +808,11 @@ class Environment:
         self._stop_if_told()
         adopted = {step.urn: step.id for step in plan.of(Doing.ADOPT)}
         if adopted or any(plan.of(doing) for doing in (Doing.FORGET, Doing.DELETE, Doing.KEEP)):
-            update.replace_deployment(on, settle(update.deployment(on), adopted))
+            operations.replace_deployment(on, settle(operations.deployment(on), adopted))
             self._did("the state was put right")
         self._stop_if_told()
         if adopted:
-            update.refresh(on, targets=sorted(adopted))
+            operations.refresh(on, targets=sorted(adopted))
         config = self.config().reached(self.work_dir)
         objects = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
         for step in (*plan.of(Doing.DELETE), *plan.of(Doing.REPLACE_POD)):
@@ -841,21 +842,21 @@ class Environment:
             )
         return status
 
-    def _prepared(self, on: update.Operation) -> Prepared:
+    def _prepared(self, on: operations.Operation) -> Prepared:
         """Raises AdoptionRefused, SettingsInvalid, and what the cluster and the engine raise."""
         from automation.adoption.prepare import prepare
         from automation.adoption.stack_values import file_values
-        from automation.cluster_objects import ClusterObjects
-        from automation.workspace import looks_like
+        from automation.cluster.objects import ClusterObjects
+        from automation.stacks.workspace import looks_like
 
         name, place = short_name(self.name), self._place
-        held = StackState.of(update.deployment(on))
+        held = StackState.of(operations.deployment(on))
         if held.resources or held.pending:
             raise AdoptionRefused(
                 name,
                 (
                     f"stack {name}: expected one that has deployed nothing yet, found one with "
-                    f"{len(held.resources)} resources. Mend it: if its adoption was interrupted, python -m automation "
+                    f"{len(held.resources)} resources. Fix: if its adoption was interrupted, python -m automation "
                     f"recover {name}; else take another stack",
                 ),
             )
@@ -874,7 +875,7 @@ class Environment:
             config.namespace,
         )
 
-    def _complete_config(self, on: update.Operation, prepared: Prepared) -> None:
+    def _complete_config(self, on: operations.Operation, prepared: Prepared) -> None:
         """With what the release decides. From here on no output may hold its keys."""
         from automation.adoption.stack_values import write_to_file
 
@@ -887,27 +888,27 @@ class Environment:
             write_to_file(on, self._place.project_dir, prepared.added)
             self.check()
 
-    def _take_in(self, on: update.Operation, release: InstalledRelease) -> None:
+    def _take_in(self, on: operations.Operation, release: InstalledRelease) -> None:
         """The release and its namespace into the state. Raises AdoptionRefused, with the state as it was."""
         from automation.adoption.state import faults, with_release
 
-        before = update.deployment(on)
-        registered = update.registered(on)
-        update.replace_deployment(on, with_release(before, registered, release, str(uuid.uuid4())))
+        before = operations.deployment(on)
+        registered = operations.registered(on)
+        operations.replace_deployment(on, with_release(before, registered, release, str(uuid.uuid4())))
         try:
-            found = tuple(faults(update.preview(on).steps))
+            found = tuple(faults(operations.preview(on).steps))
         except BaseException:
-            update.replace_deployment(on, before)
+            operations.replace_deployment(on, before)
             raise
         if found:
-            update.replace_deployment(on, before)
-            mend = f"Mend it: python -m automation preview {self.name} tells more"
+            operations.replace_deployment(on, before)
+            mend = f"Fix: python -m automation preview {self.name} tells more"
             raise AdoptionRefused(
                 short_name(self.name),
                 tuple(f"expected an update that replaces and deletes nothing, found {text}. {mend}" for text in found),
             )
 
-    def _unlock(self, on: update.Operation, planned: tuple[Lock, ...]) -> None:
+    def _unlock(self, on: operations.Operation, planned: tuple[Lock, ...]) -> None:
         """Never somebody's who has come since the plan was made: the engine can only remove all.
 
         planned: the locks of that moment. Raises StackLocked.
@@ -915,12 +916,12 @@ class Environment:
         for lock in self._locks() or ():
             if lock not in planned or lock.holder is Holder.ALIVE:
                 raise StackLocked(f"stack {self.name} is {lock}, which has just begun", "wait for it")
-        update.cancel(on)
+        operations.cancel(on)
 
     @contextmanager
     def _checkout(self) -> Iterator[Path]:
         """A folder with the program and the stack's file: the project's own, or one that looks like it."""
-        from automation.workspace import looks_like
+        from automation.stacks.workspace import looks_like
 
         if self._place.settings is None:
             yield self._place.project_dir

@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automation.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
-from automation.engine import Engine, find_engine
+from automation.engine.command import Engine, find_engine
 from automation.environment import LOCK_SECONDS, Environment, Limits
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
 from automation.redaction import Redactor
+from automation.stacks.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
+from automation.stacks.workspace import Place
 from automation.wait import Clock
-from automation.workspace import Place
-from components.secret import Secret
-from config_reader import PROJECT
+from components.kube.secret import Secret
+from settings.reader import PROJECT
 
 if TYPE_CHECKING:
-    from automation.environment_settings import EnvironmentSettings
+    from automation.stacks.config import EnvironmentSettings
 
 __all__ = ["Environment", "Environments", "KeyService", "Passphrase", "PassphraseFile", "Secret"]
 
@@ -117,9 +117,9 @@ class Environments:
         ClusterUnreachable, ClusterRequestFailed.
         """
         from automation.adoption.prepare import settings_of_release
-        from automation.cluster_objects import ClusterObjects
-        from automation.environment_settings import as_config
-        from automation.stack_config import StackConfig
+        from automation.cluster.objects import ClusterObjects
+        from automation.stacks.config import as_config
+        from automation.stacks.stack_config import StackConfig
 
         texts = {f"{PROJECT}:{key}": as_config(item) for key, item in values.items() if not isinstance(item, Secret)}
         defaults = read_yaml(self._project_dir / "Pulumi.yaml").get("config") or {}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_MEND = ". Mend it: "
+_MEND = ". Fix: "
 
 
 class AutomationError(Exception):

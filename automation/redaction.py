@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote
 
-from automation.plan.masking import go_json
-from components.secret import Secret
+from automation.masking import go_json
+from components.kube.secret import Secret
 
 MASK: Final = "[secret]"
 _SHORTEST: Final = 6

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.results import UnavailableError
-from components.airflow_release import RELEASE_NAME
-from components.chart_archive import chart_archive
-from components.kubernetes_records import KubernetesRecords
+from components.release.airflow_release import RELEASE_NAME
+from components.release.chart_archive import chart_archive
+from components.release.kubernetes_records import KubernetesRecords
 from tests.cluster.harness import CONTEXT, ROOT
 
 _TIMEOUT_SECONDS: Final = 600

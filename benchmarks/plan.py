@@ -11,8 +11,8 @@ from typing import Final
 from benchmarks.helm import need_helm
 from benchmarks.results import Fact, Ratio, Results, Series
 from benchmarks.stopwatch import processor_seconds
-from components.airflow_release import RELEASE_NAME
-from components.chart_archive import chart_archive
+from components.release.airflow_release import RELEASE_NAME
+from components.release.chart_archive import chart_archive
 from tests.cluster.harness import ROOT
 
 _STACKS: Final = ("dev", "prod")

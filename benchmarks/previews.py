@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from automation import Environment
-from automation.plugins import ENVIRONMENT
+from automation.engine.plugins import ENVIRONMENT
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster
 from benchmarks.stopwatch import peak_memory, resident_bytes, seconds
-from components.chart_archive import chart_archive
+from components.release.chart_archive import chart_archive
 from tests.cluster import service
 from tests.cluster.harness import ROOT, Repository, pulumi
 

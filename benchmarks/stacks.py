@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from automation.plugins import ENVIRONMENT, PLUGINS
+from automation.engine.plugins import ENVIRONMENT, PLUGINS
 from benchmarks.results import UnavailableError
-from components.chart_archive import chart_archive
-from components.cluster_client import core_api
+from components.kube.client import core_api
+from components.release.chart_archive import chart_archive
 from tests.cluster.harness import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 
 

@@ -14,40 +14,40 @@ import pulumi_kubernetes as k8s
 
 import outputs
 import versions
-from components.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
-from components.airflow_release import (
+from components.aws.placement import AwsPlacement
+from components.aws.pod_identity import PodIdentity
+from components.dags.delivery import Dags, DagsDelivery
+from components.dags.git_bundle import GitBundle, GitBundleArgs
+from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
+from components.dags.git_token import GitToken, GitTokenArgs
+from components.database.access import DatabaseAccess, DatabaseAccessArgs
+from components.database.connection import Database
+from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
+from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
+from components.database.pgbouncer import PgBouncer
+from components.database.rds_settings import ManagedDatabase
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
+from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
+from components.kube.images import POSTGRES_REPOSITORY, Images
+from components.kube.metadata import LABELS
+from components.kube.secret import SecretInput
+from components.network.isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
+from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
+from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
     SCHEDULER_SERVICE_ACCOUNT,
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.aws_placement import AwsPlacement
-from components.dags import Dags, DagsDelivery
-from components.database import Database
-from components.database_access import DatabaseAccess, DatabaseAccessArgs
-from components.database_migration import DatabaseMigration, DatabaseMigrationArgs
-from components.executor import Executor
-from components.git_bundle import GitBundle, GitBundleArgs
-from components.git_ssh_key import GitSshKey, GitSshKeyArgs
-from components.git_token import GitToken, GitTokenArgs
-from components.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
-from components.images import POSTGRES_REPOSITORY, Images
-from components.ingress import Ingress
-from components.managed_database import ManagedDatabase
-from components.metadata import LABELS
-from components.network_isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
-from components.network_policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
-from components.pgbouncer import PgBouncer
-from components.pod_identity import PodIdentity
-from components.postgres_container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
-from components.remote_logs import LOG_ROLES, RemoteLogs
-from components.secret import SecretInput
-from components.size_preset import SizePreset
-from components.task_logs import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
-from components.task_pod_access import TaskPodAccess, TaskPodAccessArgs
-from components.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
-from components.worker_autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
+from components.release.autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
+from components.release.executor import Executor
+from components.release.ingress import Ingress
+from components.release.size_preset import SizePreset
+from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.task_logs.remote import LOG_ROLES, RemoteLogs
+from components.task_logs.volume import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
 
@@ -90,7 +90,7 @@ class IsolationArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`; `settings.py` makes them of a stack's config.
+    """Arguments of `AirflowPlatform`; `settings` makes them of a stack's config.
 
     kubeconfig, kube_context: the cluster of the provider that the component is given.
     namespace: to make, and to own whole.
@@ -300,9 +300,9 @@ class AirflowPlatform(pulumi.ComponentResource):
         self, managed: ManagedDatabase, keys: AirflowKeys
     ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
         # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
-        from components.database_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
-        from components.instance_class import instance_memory_gib, max_connections
-        from components.managed_postgres import ManagedPostgres, ManagedPostgresArgs
+        from components.database.rds import ManagedPostgres, ManagedPostgresArgs
+        from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
+        from components.database.rds_instance_class import instance_memory_gib, max_connections
 
         aws = _placed(self._args.aws, "database")
         assert keys.database_password is not None
@@ -348,7 +348,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         args = self._args
         if args.task_logs.store is not TaskLogStore.S3:
             return None, ()
-        from components.task_log_bucket import TaskLogBucket, TaskLogBucketArgs
+        from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs
 
         cluster = _placed(args.aws, "task_logs").cluster
         bucket = TaskLogBucket(

@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         if TARGET.is_file() and TARGET.read_text() == page:
             return 0
-        print(f"{TARGET.relative_to(ROOT)} is not current. Mend it: {_COMMAND}", file=sys.stderr)
+        print(f"{TARGET.relative_to(ROOT)} is not current. Fix: {_COMMAND}", file=sys.stderr)
         return 1
     if arguments:
         print(f"usage: {_COMMAND} [--check]", file=sys.stderr)

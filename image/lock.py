@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER, source: 
         project, lock = resolved(folder, constraints, source, upgrade=args.upgrade)
         changed = [name for name, text in ((PROJECT, project), (LOCK, lock)) if _text(folder / name) != text]
         if changed and args.check:
-            raise LockError(f"not what `make lock` makes: {', '.join(changed)}. Mend it: make lock")
+            raise LockError(f"not what `make lock` makes: {', '.join(changed)}. Fix: make lock")
     except (LockError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -97,7 +97,7 @@ def fetch(url: str) -> bytes:
             content: bytes = response.read(_MAX_BYTES + 1)
     except OSError as error:
         raise LockError(
-            f"{url} cannot be had ({error}). Mend it: get it elsewhere and name it: --constraints FILE"
+            f"{url} cannot be had ({error}). Fix: get it elsewhere and name it: --constraints FILE"
         ) from None
     if len(content) > _MAX_BYTES:
         raise LockError(f"{url}: expected at most {_MAX_BYTES} bytes, found more")
@@ -284,7 +284,7 @@ def find_uv(root: Path) -> str:
     )
     for step in steps:
         if subprocess.run(step, check=False).returncode:
-            raise LockError(f"uv {versions.UV} could not be installed. Mend it: put it on PATH")
+            raise LockError(f"uv {versions.UV} could not be installed. Fix: put it on PATH")
     return str(own / "bin" / "uv")
 
 

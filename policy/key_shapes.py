@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 LENGTHS: Final = (24, 40, 64, 96)
-"""Characters of the generated keys and passwords (tested against components/airflow_keys.py)."""
+"""Characters of the generated keys and passwords (tested against components/keys/airflow_keys.py)."""
 
 _FERNET_KEY_BYTES: Final = 32
 _SHOWN_LENGTH: Final = 120

@@ -14,7 +14,7 @@ import pulumi
 import pytest
 from pulumi.runtime import settings as runtime_settings
 
-from automation.recorder import (
+from automation.plan.recorder import (
     AWS_ACCOUNT,
     AWS_REGION,
     STACK_TYPE,
@@ -23,8 +23,8 @@ from automation.recorder import (
     Registration,
     SecretValue,
 )
-from automation.recorder import complete as _complete
-from config_reader import PROJECT
+from automation.plan.recorder import complete as _complete
+from settings.reader import PROJECT
 
 __all__ = [
     "AWS_ACCOUNT",

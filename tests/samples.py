@@ -21,23 +21,23 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import aws_facts
 import settings
-from components.dags import Dags, DagsDelivery
-from components.eks_cluster import EksCluster, Subnet
-from components.escrowed_keys import EscrowedKeys
-from components.executor import Executor
-from components.git_repository import parse_git_repository
-from components.images import Images
-from components.ingress import Ingress
-from components.pgbouncer import PgBouncer
-from components.remote_logs import RemoteLogs
-from components.secret import Secret
-from components.size_preset import SizePreset
-from components.ssh_private_key import normalise_private_key
-from components.task_logs import AccessMode, TaskLogs, TaskLogStore
-from components.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
-from components.worker_autoscaling import WorkerAutoscaling
+from components.aws.eks_cluster import EksCluster, Subnet
+from components.dags.delivery import Dags, DagsDelivery
+from components.dags.git_repository import parse_git_repository
+from components.dags.ssh_private_key import normalise_private_key
+from components.database.pgbouncer import PgBouncer
+from components.keys.escrow_reader import EscrowedKeys
+from components.kube.images import Images
+from components.kube.secret import Secret
+from components.release.autoscaling import WorkerAutoscaling
+from components.release.executor import Executor
+from components.release.ingress import Ingress
+from components.release.size_preset import SizePreset
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.task_logs.remote import RemoteLogs
+from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore
+from settings import aws_lookup
 
 ROOT: Final = Path(__file__).parent.parent
 SHIPPED: Final = ROOT / "tests" / "shipped"
@@ -243,10 +243,10 @@ def fake_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     escrowed = EscrowedKeys(**{role: Secret(value) for role, value in ESCROWED.items()})
-    monkeypatch.setattr(aws_facts, "find_cluster", lambda *_: eks_cluster())
-    monkeypatch.setattr(aws_facts, "find_subnets", find_subnets)
-    monkeypatch.setattr(aws_facts, "check_existing_instance", lambda *_: None)
-    monkeypatch.setattr(aws_facts, "read_escrowed_keys", lambda *_: escrowed)
+    monkeypatch.setattr(aws_lookup, "find_cluster", lambda *_: eks_cluster())
+    monkeypatch.setattr(aws_lookup, "find_subnets", find_subnets)
+    monkeypatch.setattr(aws_lookup, "check_existing_instance", lambda *_: None)
+    monkeypatch.setattr(aws_lookup, "read_escrowed_keys", lambda *_: escrowed)
 
 
 def all_secrets(*, but: Iterable[str] = ()) -> dict[str, str]:

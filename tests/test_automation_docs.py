@@ -18,10 +18,10 @@ from tests.samples import ROOT
 PAGE: Final = (ROOT / "docs" / "automation.md").read_text()
 DOCUMENTS: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MODULES: Final = (
-    "automation.commands",
-    "automation.helmsman.export",
+    "automation.cli.verbs",
+    "automation.helmsman",
     "automation.change_report.checkout",
-    "automation.change_report.command",
+    "automation.cli.report",
 )
 """Where errors are, beside `automation.errors`."""
 

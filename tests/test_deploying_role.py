@@ -24,7 +24,7 @@ from cfnlint.config import ManualArgs
 from cfnlint.data import AdditionalSpecs
 from cfnlint.helpers import load_resource
 
-import settings
+from settings import loading
 from tests import samples
 from tests.samples import ROOT, StackConfig, prod
 
@@ -405,7 +405,7 @@ def resources(
     """What a program registers in AWS."""
     if request.param not in _RECORDED:
         config = PROGRAMS[request.param]()
-        monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+        monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
         samples.fake_aws(monkeypatch)
         stack_config(config.values, config.secret_keys)
         recorder = record(config.program(), stack=config.stack)
@@ -469,7 +469,7 @@ def test_tags_that_the_policies_ask_for_are_those_of_prod() -> None:
 
 def lookups() -> Iterator[tuple[str, str]]:
     """The IAM action that each `aws_call` of the program names, and the source of that call."""
-    for path in (*(ROOT / "components").glob("*.py"), ROOT / "aws_facts.py"):
+    for path in (*(ROOT / "components").rglob("*.py"), ROOT / "settings" / "aws_lookup.py"):
         yield from lookups_of(path)
 
 

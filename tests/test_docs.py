@@ -17,11 +17,11 @@ import yaml
 import outputs
 import settings
 from automation.__main__ import main as command_line
-from components.chart_defaults import chart_schema, chart_values, schema_problems
-from components.executor import Executor
-from components.helm_values import problems
-from components.network_policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
-from components.release_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
+from components.network.policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
+from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.executor import Executor
+from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
+from components.release.user_values import problems
 from docs import generate_configuration
 from tests.conftest import Recorder
 from tests.samples import ROOT, ssh_private_key
@@ -168,7 +168,7 @@ def test_the_embedding_example_registers_a_platform(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     code = next(body for body in _blocks(ROOT / "docs" / "architecture.md", "python") if "AirflowPlatform(" in body)
-    monkeypatch.setattr("components.chart_archive.chart_archive", lambda given, project: "./chart.tgz")
+    monkeypatch.setattr("components.release.chart_archive.chart_archive", lambda given, project: "./chart.tgz")
     keys = {"deployKey": ssh_private_key(), "databasePassword": "a-password"}
     values = {"airflow:kubeContext": "a-context", **{f"airflow:{key}": value for key, value in keys.items()}}
     stack_config(values, [f"airflow:{key}" for key in keys])
@@ -192,7 +192,7 @@ def test_helm_values_in_examples_are_accepted(document: Path, text: str) -> None
 
 
 def test_every_component_is_described() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "components").rglob("*.py"))
     components = set(re.findall(r'"airflow:index:(\w+)"', sources))
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     assert set(table) & components == components

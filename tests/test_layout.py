@@ -17,6 +17,7 @@ from tests.samples import ROOT
 HELPERS: Final = {
     "samples.py",
     "automation/adoption/releases.py",
+    "automation/checkouts.py",
     "automation/fakes.py",
     "aws/botocore_calls.py",
     "aws/recorded.py",
@@ -35,12 +36,12 @@ HELPERS: Final = {
 }
 """Files under tests/ that hold no tests and are named so that pytest does not look for any."""
 
-FOLDERS: Final = ("components", "automation", "policy", "readers")
+FOLDERS: Final = ("components", "automation", "policy", "settings")
 SOURCES: Final = sorted(
     [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))],
     key=str,
 )
-CONFIG_READERS: Final = {"settings.py", "config_reader.py", "config_files.py"}
+CONFIG_READERS: Final = {"loading.py", "reader.py", "files.py"}
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -73,27 +74,25 @@ def test_no_helper_holds_a_test() -> None:
             assert not [name for name in names if name.startswith(("test_", "Test"))], helper
 
 
-def test_no_two_test_files_have_one_name() -> None:
-    """Without packages, pytest takes the second for the first."""
-    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
-    assert sorted(names) == sorted(set(names))
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "components").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "components").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_every_component_module_has_its_test(path: Path) -> None:
     tested_elsewhere = {
-        "airflow_environment.py": "test_values.py",
-        "aws_placement.py": "../test_aws_facts.py",
-        "dags.py": "test_values.py",
-        "executor.py": "test_values.py",
-        "generated_password.py": "test_airflow_keys.py",
-        "immutable_secret.py": "test_airflow_keys.py",
-        "kubernetes_records.py": "test_release_record.py",
-        "merge.py": "test_helm_values.py",
-        "metadata.py": "test_postgres_container.py",
-        "pod_security.py": "test_values.py",
+        "kube/env.py": "release/test_values.py",
+        "aws/placement.py": "../settings/test_aws_lookup.py",
+        "dags/delivery.py": "release/test_values.py",
+        "release/executor.py": "release/test_values.py",
+        "keys/generated_password.py": "keys/test_airflow_keys.py",
+        "kube/immutable_secret.py": "keys/test_airflow_keys.py",
+        "release/kubernetes_records.py": "release/test_helm_record.py",
+        "release/merge.py": "release/test_user_values.py",
+        "kube/metadata.py": "database/test_container.py",
+        "kube/pod_security.py": "release/test_values.py",
     }
-    test = ROOT / "tests" / "components" / tested_elsewhere.get(path.name, f"test_{path.name}")
+    name = path.relative_to(ROOT / "components")
+    beside = str(name.with_name(f"test_{name.name}"))
+    test = ROOT / "tests" / "components" / tested_elsewhere.get(str(name), beside)
     assert test.is_file(), f"expected {test.name} for {path.name}"
 
 
@@ -121,7 +120,9 @@ def test_only_the_settings_read_the_config(path: Path) -> None:
             assert not {"Config", "config"} & {name.name for name in node.names}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "components").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "components").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_component_asks_for_the_stack_or_the_environment(path: Path) -> None:
     """What differs between stacks is a value that it is given."""
     asked = {"pulumi.get_stack", "pulumi.get_project", "os.environ", "os.getenv"}
@@ -139,7 +140,7 @@ def test_program_is_wiring_alone() -> None:
 
 IMPORTED: Final = """\
 import sys
-import settings, components.airflow_platform
+import settings.loading, components.airflow_platform
 # An update that changes the release loads the client; the schema is for a stack with helmValues.
 late = ("boto3", "botocore", "cryptography", "pulumi_aws", "kubernetes", "jsonschema")
 print(*sorted({name.split(".")[0] for name in sys.modules} & set(late)))

@@ -18,14 +18,14 @@ import yaml
 from botocore import xform_name
 from moto import mock_aws
 
-import settings
-from components.aws_error import AwsError
-from components.connection_budget import ConnectionLoad, budget, budget_problem
-from components.database_alarms import AlarmSpec, Capacity, alarm_specs
-from components.escrowed_keys import refuse_second_keys
-from components.instance_class import instance_memory_gib, max_connections
-from components.size_preset import SizePreset, size_values
-from components.values import Scale
+from components.aws.client import AwsError
+from components.database.rds_alarms import AlarmSpec, Capacity, alarm_specs
+from components.database.rds_instance_class import instance_memory_gib, max_connections
+from components.keys.escrow_reader import refuse_second_keys
+from components.release.connection_budget import ConnectionLoad, budget, budget_problem
+from components.release.size_preset import SizePreset, size_values
+from components.release.values import Scale
+from settings import loading
 from tests import samples
 from tests.chart.rendering import containers, needs_chart, objects, pod_templates
 from tests.samples import ROOT, StackConfig, prod
@@ -51,7 +51,7 @@ def registered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Recorder]:
     """What a program registers."""
-    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
     samples.fake_aws(monkeypatch)
 
     def run(name: str) -> Recorder:

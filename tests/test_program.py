@@ -10,7 +10,8 @@ import pytest
 
 import outputs
 import settings
-from components.chart_defaults import schema_problems
+from components.release.chart_defaults import schema_problems
+from settings import loading
 from tests import samples
 from tests.samples import StackConfig, dev, external, prod, sentinels
 
@@ -84,7 +85,7 @@ def program(name: str, run: Callable[..., Recorder]) -> Recorder:
 @pytest.fixture
 def run(record: Record, stack_config: SET_CONFIG, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
     """Runs the program with a config, as the engine gives it."""
-    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
     samples.fake_aws(monkeypatch)
 
     def run(config: StackConfig, *, preview: bool = False) -> Recorder:
@@ -426,7 +427,7 @@ def test_routine_deployment_touches_the_migration_and_the_release_alone(run: Cal
         for urn, found in after.registrations.items()
         if found.inputs != before.registrations[urn].inputs
     }
-    # The admin user's Job ignores its image; see test_database_migration.
+    # The admin user's Job ignores its image; see database/test_migration.
     assert touched == {"airflow-database-migrate", "airflow-database-admin-user", "airflow"}
     assert list(after.one("kubernetes:batch/v1:Job", "airflow-database-admin-user").request.ignoreChanges)
 
@@ -455,7 +456,7 @@ def test_another_key_moves_its_own_secret_and_what_refers_to_it(key: str, run: C
 def test_bad_config_registers_nothing(
     changes: dict[str, str], recorder: Recorder, stack_config: SET_CONFIG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
     config = dev().with_(changes)
     stack_config(config.values, config.secret_keys)
     with pytest.raises(settings.SettingsError):

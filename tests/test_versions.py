@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 import versions
-from components import airflow_environment, chart_archive, chart_defaults, images, network_policies, pgbouncer
-from components import pod_security as uids
+from components.database import pgbouncer
+from components.kube import env, images
+from components.kube import pod_security as uids
+from components.network import policies
+from components.release import chart_archive, chart_defaults
 from tests import samples
 
 CHART = chart_defaults.chart_values()
@@ -69,13 +72,13 @@ def test_images_are_those_of_the_chart() -> None:
 
 def test_ports_are_those_of_the_chart() -> None:
     ports = CHART["ports"]
-    assert ports["apiServer"] == network_policies.API_SERVER_PORT
-    assert ports["workerLogs"] == network_policies.WORKER_LOG_PORT
-    assert ports["triggererLogs"] == network_policies.TRIGGERER_LOG_PORT
-    assert ports["redisDB"] == network_policies.REDIS_PORT
-    assert ports["statsdIngest"] == network_policies.STATSD_PORT
-    assert ports["statsdScrape"] == network_policies.STATSD_METRICS_PORT
-    assert ports["pgbouncerScrape"] == network_policies.PGBOUNCER_METRICS_PORT
+    assert ports["apiServer"] == policies.API_SERVER_PORT
+    assert ports["workerLogs"] == policies.WORKER_LOG_PORT
+    assert ports["triggererLogs"] == policies.TRIGGERER_LOG_PORT
+    assert ports["redisDB"] == policies.REDIS_PORT
+    assert ports["statsdIngest"] == policies.STATSD_PORT
+    assert ports["statsdScrape"] == policies.STATSD_METRICS_PORT
+    assert ports["pgbouncerScrape"] == policies.PGBOUNCER_METRICS_PORT
     assert ports["pgbouncer"] == pgbouncer.PORT
 
 
@@ -86,7 +89,7 @@ def test_users_of_the_images_are_those_of_the_chart() -> None:
 
 
 def test_auth_manager_of_the_migration_is_that_of_the_chart() -> None:
-    assert CHART["config"]["core"]["auth_manager"] == airflow_environment.AUTH_MANAGER
+    assert CHART["config"]["core"]["auth_manager"] == env.AUTH_MANAGER
 
 
 def test_chart_folder_says_which_chart_it_is() -> None:

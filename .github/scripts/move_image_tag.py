@@ -53,10 +53,10 @@ def moved(text: str, tag: str) -> str:
     if KEY not in values or "airflow:imageRepository" not in values:
         raise CannotMove(
             f"expected airflow:imageRepository and {KEY} under config, found one or none. "
-            "Mend it: set both once (docs/image.md)"
+            "Fix: set both once (docs/image.md)"
         )
     if values.get("airflow:imageDigest"):
-        raise CannotMove("airflow:imageDigest is set and wins over the tag. Mend it: remove it, or move both by hand")
+        raise CannotMove("airflow:imageDigest is set and wins over the tag. Fix: remove it, or move both by hand")
     if str(values[KEY]) == tag and isinstance(values[KEY], str):
         return text
     start, end = _place(text)
@@ -67,7 +67,7 @@ def moved(text: str, tag: str) -> str:
     except CannotMove:
         same = False
     if not same or result.count("\n") != text.count("\n"):
-        raise CannotMove(f"expected {KEY} as a plain value on one line of its own. Mend it: write it so")
+        raise CannotMove(f"expected {KEY} as a plain value on one line of its own. Fix: write it so")
     return result
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from automation.plan.rendering import manifests
-from components.merge import merged
+from automation.helm_template import manifests
+from components.release.merge import merged
 
 RELEASE: Final = "airflow"
 _SCHEDULER: Final = "scheduler"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from automation.adoption.installed import InstalledRelease
-from automation.environment_settings import EnvironmentSettings
-from automation.plan.rendering import object_key
+from automation.helm_template import object_key
+from automation.stacks.config import EnvironmentSettings
 
 
 def notes(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from automation.adoption.taken_over import TakenOver
 from automation.change_report.model import StackReport
+from automation.recovery.status import Status
 from automation.results import Result, Update
-from automation.status import Status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,12 +17,12 @@ from automation.adoption.secrets_in import hidden, secrets_in
 from automation.adoption.taken_over import Found, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
-from automation.environment_settings import EnvironmentSettings
+from automation.engine.stack_state import NAMESPACE
 from automation.errors import AdoptionRefused
-from automation.plan.masking import Masker, without_digests
+from automation.masking import Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key, plan_checkout
-from automation.stack_state import NAMESPACE
+from automation.stacks.config import EnvironmentSettings
 
 _PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
 """Kinds of the chart of which Kubernetes does not let everything be changed: Helm would stop at them, half-way."""
@@ -67,7 +67,7 @@ def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelea
     if release is None:
         text = (
             f"expected a Helm release {RELEASE} in namespace {namespace}, found none; its name decides those of all "
-            f"Services, so that one with another name cannot be kept. Mend it: pulumi config set --stack {stack} "
+            f"Services, so that one with another name cannot be kept. Fix: pulumi config set --stack {stack} "
             f"airflow:namespace NAME, or, where there is nothing to take over: python -m automation up {stack}"
         )
         raise AdoptionRefused(stack, (text,))
@@ -98,7 +98,7 @@ def _config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
     if "dagsRepository" not in {**found.values, **values}:
         yield (
             "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
-            "would say it, found none. Mend it: pulumi config set --stack STACK airflow:dagsRepository URL"
+            "would say it, found none. Fix: pulumi config set --stack STACK airflow:dagsRepository URL"
         )
 
 
@@ -166,7 +166,7 @@ def _cluster_refusals(
 ) -> tuple[str, ...]:
     if head.objects is None:
         return (
-            f"the chart's objects cannot be told, and so not what would be lost: {head.no_objects}. Mend it: install "
+            f"the chart's objects cannot be told, and so not what would be lost: {head.no_objects}. Fix: install "
             "helm (https://helm.sh/docs/intro/install), and see airflow:chartPath",
         )
     host = str(settings.values.get("databaseHost") or "")
@@ -180,7 +180,7 @@ def _cluster_refusals(
                 text = without_digests(masker.text(" ".join(said.split())))
                 refusals.append(
                     f"{kind} {name}: expected what Kubernetes lets become as the stack makes it, found: "
-                    f"{text[:_LONGEST]}. Mend it: set airflow:helmValues so that it stays as it is, or delete it (a "
+                    f"{text[:_LONGEST]}. Fix: set airflow:helmValues so that it stays as it is, or delete it (a "
                     "StatefulSet with kubectl delete --cascade=orphan) when that loses nothing"
                 )
     return tuple(refusals)

@@ -8,9 +8,9 @@ from typing import Any, Final
 import versions
 from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.taken_over import Found
-from automation.plan.rendering import object_key
-from components.secret import Secret
-from config_reader import PROJECT
+from automation.helm_template import object_key
+from components.kube.secret import Secret
+from settings.reader import PROJECT
 
 _CHART: Final = "airflow"
 _DEPLOYED: Final = "deployed"
@@ -26,31 +26,31 @@ def release_refusals(release: InstalledRelease) -> Iterator[str]:
     """What is wrong with the release itself."""
     if release.status != _DEPLOYED:
         yield (
-            f"release {RELEASE}: expected revision {release.revision} deployed, found {release.status}. Mend it: "
+            f"release {RELEASE}: expected revision {release.revision} deployed, found {release.status}. Fix: "
             f"helm rollback {RELEASE} --namespace {release.namespace}, or upgrade it until it is"
         )
     if release.chart != _CHART or any(release.workload(part) is None for part in _PARTS):
         found = f"chart {release.chart} {release.chart_version}"
         yield (
             f"release {RELEASE}: expected the official chart with the names that it gives by default (Deployment "
-            f"{RELEASE}-scheduler, {RELEASE}-api-server), found {found} with others. Mend it: helm upgrade without "
+            f"{RELEASE}-scheduler, {RELEASE}-api-server), found {found} with others. Fix: helm upgrade without "
             "fullnameOverride, nameOverride and useStandardNaming, on Airflow 3"
         )
     if _number(release.chart_version) > _number(versions.AIRFLOW_CHART):
         yield (
             f"release {RELEASE}: expected chart {versions.AIRFLOW_CHART} or older, found {release.chart_version}. "
-            "Mend it: take a newer version of this program"
+            "Fix: take a newer version of this program"
         )
     shipped = _number(versions.AIRFLOW)
     if _number(release.airflow_version) > shipped:
         yield (
             f"release {RELEASE}: expected Airflow {versions.AIRFLOW} or older, found {release.airflow_version}; a "
-            "database is not migrated back. Mend it: take a newer version of this program"
+            "database is not migrated back. Fix: take a newer version of this program"
         )
     elif _number(release.airflow_version)[:1] != shipped[:1]:
         yield (
             f"release {RELEASE}: expected Airflow {shipped[0]}, found {release.airflow_version}: the step to Airflow "
-            f"{shipped[0]} needs more than another version. Mend it: upgrade with Helm first, and then take it over"
+            f"{shipped[0]} needs more than another version. Fix: upgrade with Helm first, and then take it over"
         )
 
 
@@ -62,19 +62,19 @@ def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
     if values.get("keySource", "generate") != "generate":
         yield (
             f"{PROJECT}:keySource: expected generate, because the release's keys are taken over, found "
-            f"{values['keySource']}. Mend it: pulumi config rm --stack STACK {PROJECT}:keySource"
+            f"{values['keySource']}. Fix: pulumi config rm --stack STACK {PROJECT}:keySource"
         )
     for key in sorted(found.must_stay & values.keys()):
         own, release = values[key], found.values[key]
         if isinstance(release, Secret):
             if not isinstance(own, Secret) or own.reveal() != release.reveal():
                 yield (
-                    f"{PROJECT}:{key}: expected the release's own ({found.sources[key]}), found another one. Mend it: "
+                    f"{PROJECT}:{key}: expected the release's own ({found.sources[key]}), found another one. Fix: "
                     f"pulumi config rm --stack STACK {PROJECT}:{key}"
                 )
         elif str(own) != str(release):
             yield (
-                f"{PROJECT}:{key}: expected the release's own, {release} ({found.sources[key]}), found {own}. Mend it: "
+                f"{PROJECT}:{key}: expected the release's own, {release} ({found.sources[key]}), found {own}. Fix: "
                 f"pulumi config rm --stack STACK {PROJECT}:{key}"
             )
 
@@ -91,7 +91,7 @@ def loss_refusals(
         kind, name = str(item["kind"]), item["metadata"]["name"]
         yield (
             f"{kind} {name}: expected it in the release as the stack makes it, found that Helm would delete it, and "
-            f"with it {lost}. Mend it: kubectl --namespace {release.namespace} annotate {kind.lower()} {name} {_KEEP}, "
+            f"with it {lost}. Fix: kubectl --namespace {release.namespace} annotate {kind.lower()} {name} {_KEEP}, "
             "and it stays, outside the release"
         )
 

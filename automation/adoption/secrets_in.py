@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from automation.plan.masking import Masker
+from automation.masking import Masker
 
 _NAMED: Final = re.compile(
     r"(?:^|[_.-])secret$|"

@@ -9,13 +9,13 @@ from typing import Any
 
 from pulumi.automation import CommandError
 
-from automation.backend import read_yaml
-from automation.engine_error import engine_error
-from automation.environment_settings import as_config
+from automation.engine.failures import engine_error
+from automation.engine.operations import Operation
 from automation.folder import short_name
-from automation.update import Operation
-from components.secret import Secret
-from config_reader import PROJECT, SECRET_KEYS
+from automation.stacks.backend import read_yaml
+from automation.stacks.config import as_config
+from components.kube.secret import Secret
+from settings.reader import PROJECT, SECRET_KEYS
 
 _PREFIX = f"{PROJECT}:"
 

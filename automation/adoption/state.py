@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from automation.adoption.installed import RELEASE, InstalledRelease
+from automation.engine.stack_state import NAMESPACE, kubernetes_outputs
+from automation.engine.stack_state import RELEASE as RELEASE_TYPE
 from automation.results import Step
-from automation.stack_state import NAMESPACE, kubernetes_outputs
-from automation.stack_state import RELEASE as RELEASE_TYPE
 from policy.convert import SECRET, SIGNATURE
 
 _HARMLESS: Final = frozenset({"create", "update", "same", "read"})
@@ -27,7 +27,7 @@ def with_release(
 ) -> dict[str, Any]:
     """The deployment of an empty stack with namespace, release, and what these hang on.
 
-    registered: what the program registers (`update.registered`). provider_id: a new UUID, as the engine would give.
+    registered: what the program registers (`operations.registered`). provider_id: a new UUID, as the engine would give.
     Raises ValueError where the program registers no release or no namespace.
     """
     by_urn = {item["urn"]: item for item in registered}

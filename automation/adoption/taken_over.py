@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote
 
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
-from components.database import SslMode
-from components.secret import Secret
+from components.database.connection import SslMode
+from components.kube.secret import Secret
 
 ReadSecret = Callable[[str], Mapping[str, str]]
 
@@ -110,7 +110,7 @@ class _Finding:
             where = f"no value {found.key} in {found}" if isinstance(found, SecretKey) else "none in its pods"
             self.problems.append(
                 f"airflow:{key}: expected the release's own, as variable {variable} of its pods, found {where}. "
-                f"Mend it: let the chart set it (enableBuiltInSecretEnvVars.{variable}), as it does by default"
+                f"Fix: let the chart set it (enableBuiltInSecretEnvVars.{variable}), as it does by default"
             )
         return value, str(found)
 
@@ -149,7 +149,7 @@ def _database(finding: _Finding) -> None:
     scheme = _SCHEME.match(uri)
     if scheme is not None and scheme["name"] not in _POSTGRES:
         finding.problems.append(
-            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {scheme['name']}. Mend it: move "
+            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {scheme['name']}. Fix: move "
             "its data to PostgreSQL first"
         )
         return
@@ -157,7 +157,7 @@ def _database(finding: _Finding) -> None:
     if parts is None or not parts["user"]:
         finding.problems.append(
             f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in {source}, found something "
-            "else, which is not shown. Mend it: percent-encode in USER and PASSWORD there all but letters, digits and "
+            "else, which is not shown. Fix: percent-encode in USER and PASSWORD there all but letters, digits and "
             "-._~, or add what is missing, and upgrade the release"
         )
         return
@@ -192,7 +192,7 @@ def _behind_pooler(finding: _Finding, pool: str) -> tuple[str, int, str] | None:
     except (configparser.Error, KeyError, ValueError):
         finding.problems.append(
             f"airflow:databaseHost: expected a pool {pool} in pgbouncer.ini of {_POOLER}, found none that can be read. "
-            f"Mend it: let it have a line `{pool} = host=HOST port=PORT dbname=NAME`"
+            f"Fix: let it have a line `{pool} = host=HOST port=PORT dbname=NAME`"
         )
         return None
 

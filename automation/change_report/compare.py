@@ -12,10 +12,10 @@ from automation.change_report.properties import additions, property_changes
 from automation.change_report.replacement import refused, replaces
 from automation.change_report.warnings import warnings_of
 from automation.change_report.workloads import rolls_between
+from automation.helm_template import object_key
+from automation.masking import without_digests
 from automation.plan import policies
-from automation.plan.masking import without_digests
 from automation.plan.model import FailureKind, Plan, PlannedResource, PolicyResult
-from automation.plan.rendering import object_key
 from automation.plan.text import placeholder_text
 from policy.model import Level
 

@@ -17,11 +17,11 @@ from pulumi.automation.events import StepEventStateMetadata
 from automation.change_report.compare import by_urn, completed, ordered
 from automation.change_report.model import Kind, PropertyChange, Source, StackReport, Step
 from automation.change_report.properties import additions, at, property_changes
+from automation.helm_template import RenderingError, rendered
+from automation.masking import CHANGED, SHOWN, Masker, without_digests
 from automation.plan import policies
-from automation.plan.masking import CHANGED, SHOWN, Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, PlannedResource
 from automation.plan.process import new_key
-from automation.plan.rendering import RenderingError, rendered
 from policy.convert import SECRET, SIGNATURE
 
 UNKNOWN: Final = "[known after the update]"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from automation.change_report.model import Roll
-from automation.plan.rendering import object_key
+from automation.helm_template import object_key
 
 _KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 _GRACE_SECONDS: Final = 30  # Kubernetes's default

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from automation.masking import learned
 from automation.plan.failures import failure_of
-from automation.plan.masking import learned
 from automation.plan.model import Plan
 
 

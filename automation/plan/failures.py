@@ -9,11 +9,11 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from automation.plan.masking import Masker
+from automation.masking import Masker
 from automation.plan.model import Failure, FailureKind
 
 _LENGTH: Final = 4000
-_OURS: Final = ("automation/plan/", "automation/recorder.py")
+_OURS: Final = ("automation/plan/",)
 
 
 def failure_of(error: BaseException, project: Path, masker: Masker) -> Failure:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from automation.plan.masking import SHOWN, learned, without_digests
+from automation.masking import SHOWN, learned, without_digests
 from automation.plan.model import PlannedResource, PolicyResult
-from automation.recorder import Registration, SecretValue
+from automation.plan.recorder import Registration, SecretValue
 from policy.context import context_of
 from policy.convert import known, objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from automation.plan.masking import Masker, without_digests
+from automation.masking import Masker, without_digests
 from automation.plan.model import Failure, FailureKind, Plan
 
 _SECONDS: Final = 300

@@ -12,17 +12,17 @@ from typing import Any
 
 import pulumi
 
-import settings
+from automation.helm_template import RenderingError, rendered
+from automation.masking import Masker
 from automation.plan import stand_ins
 from automation.plan.failures import failure_of
-from automation.plan.masking import Masker
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
 from automation.plan.policies import plan_results
-from automation.plan.rendering import RenderingError, rendered
-from automation.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
-from components.chart_archive import ARCHIVE, ChartError, chart_archive
-from config_reader import SettingsError
+from automation.plan.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
+from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
 from policy.context import DecisionsInvalid, decided_in
+from settings import loading
+from settings.reader import SettingsError
 
 _PROGRAM = "__main__.py"
 
@@ -117,7 +117,7 @@ class _Run:
 
     def _run(self, recorder: Recorder) -> None:
         stand_ins.stand_in_for_aws()
-        vars(settings).update(chart_archive=self._found_chart)
+        vars(loading).update(chart_archive=self._found_chart)
         pulumi.runtime.set_all_config(dict(self._config.values), sorted(self._config.secret_keys))
         asyncio.set_event_loop(asyncio.new_event_loop())
         recorder.run(lambda: runpy.run_path(str(self._project / _PROGRAM)), stack=self._request.stack)

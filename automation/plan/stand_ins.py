@@ -17,14 +17,14 @@ from typing import Any, Final
 import yaml
 
 import settings
+from automation.helm_template import KUBERNETES
 from automation.plan.model import Placeholder, Why
-from automation.plan.rendering import KUBERNETES
-from components.airflow_keys import GivenKeys
-from components.eks_cluster import EksCluster, Subnet
-from components.escrowed_keys import EscrowedKeys
-from components.secret import Secret
-from components.ssh_private_key import normalise_private_key
-from config_reader import PROJECT, SECRET_KEYS, SettingsError
+from components.aws.eks_cluster import EksCluster, Subnet
+from components.dags.ssh_private_key import normalise_private_key
+from components.keys.airflow_keys import GivenKeys
+from components.keys.escrow_reader import EscrowedKeys
+from components.kube.secret import Secret
+from settings.reader import PROJECT, SECRET_KEYS, SettingsError
 
 _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 
@@ -83,10 +83,10 @@ def placeholder(key: str, seed: str) -> str:
 
 
 def stand_in_for_aws() -> None:
-    """Lets `aws_facts` ask nobody. For the rest of this process."""
-    import aws_facts
+    """Lets `aws_lookup` ask nobody. For the rest of this process."""
+    from settings import aws_lookup
 
-    vars(aws_facts).update(
+    vars(aws_lookup).update(
         find_cluster=_cluster,
         find_subnets=_subnets,
         check_existing_instance=lambda wanted, region: None,

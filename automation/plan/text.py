@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from automation.plan.model import RELEASE_TYPE, Placeholder, Plan, PlannedResource, Why
-from automation.plan.yaml_text import as_yaml
+from automation.yaml_text import as_yaml
 from policy.model import Level
 
 

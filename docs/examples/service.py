@@ -21,10 +21,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, SecretStr
 
 from automation import AutomationError, Environment, Environments, EnvironmentSettings, Event, PassphraseFile, Secret
-from automation.asynchronous import in_thread
+from automation.engine.events import OnEvent
 from automation.errors import RecoveryRefused, SettingsInvalid, StackLocked, StackUnknown
-from automation.events import OnEvent
 from automation.results import Result
+from automation.stacks.concurrency import in_thread
 
 _LOG = logging.getLogger(__name__)
 PROJECT_DIR = Path(__file__).resolve().parents[2]

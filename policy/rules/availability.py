@@ -26,7 +26,7 @@ SEVERAL: Final = 2
 """Pods from which there is anything to spread, or to keep while one of them goes."""
 
 _WANTED: Final = ("requests.cpu", "requests.memory", "limits.memory")
-"""The CPU is not limited on purpose: see components/size_preset.py."""
+"""The CPU is not limited on purpose: see components/release/size_preset.py."""
 _ZONE: Final = "topology.kubernetes.io/zone"
 _PROBES: Final = ("livenessProbe", "readinessProbe")
 _HANDLERS: Final = ("exec", "grpc", "httpGet", "tcpSocket")
@@ -126,7 +126,7 @@ def _needs_probe(container: Container) -> bool:
 
 def _budgets_in_values(values: dict[str, Any]) -> Iterator[Finding]:
     for component in components(values):
-        # A budget for workers would be for task pods too, which no controller counts: see components/values.py.
+        # A budget for workers would be for task pods too, which no controller counts: see components/release/values.py.
         exempt = component.path == CELERY_WORKERS and has_task_pods(values)
         if component.replicas >= SEVERAL and not exempt:
             path = f"{component.path}.podDisruptionBudget"

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from components.git_repository import parse_git_repository
-from components.known_hosts import check_known_hosts
+from components.dags.git_repository import parse_git_repository
+from components.dags.known_hosts import check_known_hosts
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data

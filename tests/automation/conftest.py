@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.automation.checkouts import base, checkouts
 from tests.automation.fakes import FakeAirflow, FakeKube, FakeTime, World, dag_json, isolated
 from tests.cluster.harness import pulumi
+
+__all__ = ["base", "checkouts"]
 
 
 @pytest.fixture

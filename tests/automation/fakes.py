@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from automation.airflow_api import AirflowApi
-from automation.checks.probe import Outcome
-from automation.checks.scene import Scene
-from automation.cluster_objects import FailedJob, Found, ReleaseRecord
-from automation.deployment import Deployment
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import ExecResult, Pod, Workload
+from automation.cluster.deployment import Deployment
+from automation.cluster.objects import FailedJob, Found, ReleaseRecord
 from automation.errors import ClusterRequestFailed
-from automation.kube import ExecResult, Pod, Workload
+from automation.verification.probe import Outcome
+from automation.verification.scene import Scene
 from automation.wait import Clock
-from components.metadata import LABELS
-from components.secret import Secret
+from components.kube.metadata import LABELS
+from components.kube.secret import Secret
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"

@@ -17,18 +17,19 @@ import pytest
 from pulumi.automation import EngineEvent
 
 from automation import __main__ as command_line
-from automation import dev, update
 from automation.adoption.plan import Adoption, AdoptionPlan
 from automation.adoption.taken_over import TakenOver
-from automation.cluster_objects import ReleaseRecord
-from automation.console import Console
+from automation.cli import dev
+from automation.cli.console import Console
+from automation.cluster.objects import ReleaseRecord
+from automation.engine import operations as update
+from automation.engine.events import Event, EventKind
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
-from automation.events import Event, EventKind
-from automation.recovery import Decisions, Doing, Recovery, RecoveryPlan, RecoveryStep
+from automation.recovery.status import ClusterStatus, Status
+from automation.recovery.steps import Decisions, Doing, Recovery, RecoveryPlan, RecoveryStep
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
-from automation.status import ClusterStatus, Status
-from automation.verification import Check, Verification
-from automation.verification import Status as CheckStatus
+from automation.verification.result import Check, Verification
+from automation.verification.result import Status as CheckStatus
 from tests.samples import ROOT
 
 OWN = {"roll": ["3.2.2-7"], "export_helmsman": ["--output", "files"]}
@@ -305,7 +306,7 @@ def test_report_that_cannot_be_made_does_not_hide_the_preview(
 
 
 def test_without_the_option_nothing_is_written(previewed: FakeEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.commands.write_file", None)
+    monkeypatch.setattr("automation.cli.verbs.write_file", None)
     assert command_line.main(["preview", "prod"]) == 0
 
 
@@ -327,11 +328,11 @@ def test_adoption_is_shown_before_it_is_done(env: FakeEnvironment, capsys: pytes
 def test_refused_adoption_is_exit_code_1_with_every_reason(
     env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env.adoption_plan = replace(env.adoption_plan, refusals=("first. Mend it: a", "second. Mend it: b"))
+    env.adoption_plan = replace(env.adoption_plan, refusals=("first. Fix: a", "second. Fix: b"))
     assert command_line.main(["adopt", "prod", "--dry-run", "--json"]) == 1
     found = capsys.readouterr()
     assert "2 reasons" in found.err
-    assert "  second. Mend it: b" in found.err
+    assert "  second. Fix: b" in found.err
     assert json.loads(found.out)["possible"] is False
 
 
@@ -491,11 +492,11 @@ def test_python_outside_the_virtual_environment_is_told_in_one_line(name: str) -
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert f"no module {name}. Mend it: use .venv/bin/python, which make .venv/run makes" in line
+    assert f"no module {name}. Fix: use .venv/bin/python, which make .venv/run makes" in line
 
 
 def test_missing_module_of_the_project_is_not_taken_for_that() -> None:
-    done = without_module("automation.dev", "preview")
+    done = without_module("automation.cli.dev", "preview")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert ".venv/bin/python, which" not in done.stderr

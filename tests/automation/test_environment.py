@@ -14,17 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from automation import (
-    Environment,
-    Environments,
-    EnvironmentSettings,
-    Passphrase,
-    Secret,
-    environment,
-    environments,
-    update,
-)
-from automation import processes as processes_module
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environment, environments
+from automation.engine import operations
+from automation.engine import processes as processes_module
+from automation.engine.events import Event, EventKind
+from automation.engine.locks import Lock
+from automation.engine.operations import Outcome
+from automation.engine.processes import Process
 from automation.errors import (
     AutomationError,
     ClusterUnreachable,
@@ -39,13 +35,9 @@ from automation.errors import (
     UpdateFailed,
     WrongCluster,
 )
-from automation.events import Event, EventKind
-from automation.locks import Lock
-from automation.processes import Process
-from automation.recovery import Decisions, Doing
+from automation.recovery.status import ClusterStatus, UnhealthyPod
+from automation.recovery.steps import Decisions, Doing
 from automation.results import Changes, Step
-from automation.status import ClusterStatus, UnhealthyPod
-from automation.update import Outcome
 from tests import samples
 from tests.automation.fakes import (
     OUTPUTS,
@@ -144,21 +136,21 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
     monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
     monkeypatch.setattr(environment, "open_stack", open_stack)
-    monkeypatch.setattr("automation.kube.cluster_identity", identity)
-    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: None)
-    monkeypatch.setattr("automation.cluster_objects.ClusterObjects", lambda *args, **options: rig.objects)
-    monkeypatch.setattr("automation.status.cluster_status", lambda *args: rig.cluster)
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", identity)
+    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
+    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.objects)
+    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: rig.cluster)
     monkeypatch.setattr(environment, "read_locks", lambda *args: rig.locks)
     monkeypatch.setattr(processes_module, "processes", tuple)
     for verb in ("up", "preview", "refresh", "destroy"):
-        monkeypatch.setattr(update, verb, does(verb))
-    monkeypatch.setattr(update, "stack_outputs", lambda on: OUTPUTS)
-    monkeypatch.setattr(update, "deployment", lambda on: rig.state)
-    monkeypatch.setattr(update, "replace_deployment", lambda on, content: setattr(rig, "imported", content))
-    monkeypatch.setattr(update, "cancel", cancels)
-    monkeypatch.setattr(update, "tag", lambda on, name: rig.tags.get(name, ""))
-    monkeypatch.setattr(update, "set_tag", lambda on, name, value: rig.tags.update({name: value}))
-    monkeypatch.setattr(update, "remove", removes)
+        monkeypatch.setattr(operations, verb, does(verb))
+    monkeypatch.setattr(operations, "stack_outputs", lambda on: OUTPUTS)
+    monkeypatch.setattr(operations, "deployment", lambda on: rig.state)
+    monkeypatch.setattr(operations, "replace_deployment", lambda on, content: setattr(rig, "imported", content))
+    monkeypatch.setattr(operations, "cancel", cancels)
+    monkeypatch.setattr(operations, "tag", lambda on, name: rig.tags.get(name, ""))
+    monkeypatch.setattr(operations, "set_tag", lambda on, name, value: rig.tags.update({name: value}))
+    monkeypatch.setattr(operations, "remove", removes)
     return rig
 
 
@@ -556,13 +548,13 @@ def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkey
     monkeypatch.setattr(Deaf, "another", lambda self: engine)
     monkeypatch.setattr(environments, "find_engine", lambda *args: engine)
 
-    def up(on: update.Operation, **options: Any) -> Outcome:
+    def up(on: operations.Operation, **options: Any) -> Outcome:
         env.cancel()
         for _ in range(3):
             on.teller.tell(EventKind.BEGUN, "creating")
         return Outcome(rig.changes)
 
-    monkeypatch.setattr(update, "up", up)
+    monkeypatch.setattr(operations, "up", up)
     env = rig.open()
     env.up(on_event=rig.events.append)
     assert engine.told == 2
@@ -570,7 +562,9 @@ def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkey
 
 
 def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.verify.KubeClient", lambda *args, **options: FakeKube(found_workloads=[]))
+    monkeypatch.setattr(
+        "automation.verification.verify.KubeClient", lambda *args, **options: FakeKube(found_workloads=[])
+    )
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 5 else None
     with pytest.raises(Interrupted, match="verify of stack team was interrupted"):
@@ -580,7 +574,7 @@ def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: py
 
 
 def test_verification_that_is_told_to_stop_begins_no_further_check(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.verify.KubeClient", lambda *args, **options: FakeKube())
+    monkeypatch.setattr("automation.verification.verify.KubeClient", lambda *args, **options: FakeKube())
     env = rig.open()
     with pytest.raises(Interrupted):
         env.verify(on_event=lambda event: env.cancel())
@@ -680,7 +674,7 @@ def test_recovery_refuses_while_another_update_may_be_alive(rig: Rig) -> None:
 def test_lock_that_came_after_the_plan_is_left_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.locks = (held(),)
     monkeypatch.setattr(Lock, "holder", property(lambda self: next(holders)))
-    from automation.locks import Holder
+    from automation.engine.locks import Holder
 
     holders = iter([Holder.GONE, Holder.ALIVE])
     with pytest.raises(StackLocked, match="has just begun"):
@@ -724,7 +718,7 @@ def test_recovery_that_is_cancelled_stops_before_its_next_step_and_says_what_it_
     rig.locks = (held(),)
     rig.state = {"pending_operations": [pending_create(SECRET_TYPE, "keys", object_name="keys-1")]}
     env = rig.open()
-    monkeypatch.setattr(update, "cancel", lambda on: env.cancel())
+    monkeypatch.setattr(operations, "cancel", lambda on: env.cancel())
     with pytest.raises(Interrupted, match="after this: the lock was removed"):
         env.recover(Decisions(lock_is_stale=True))
     assert rig.imported is None

@@ -20,13 +20,17 @@ from typing import Any
 import pytest
 from pulumi.automation import EngineEvent
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret, update
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret
 from automation.adoption.stack_values import file_values, write_to_file
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
-from automation.cluster_objects import FailedJob, Found, ReleaseRecord
-from automation.engine import Engine, find_engine
+from automation.cluster.client import Pod, Workload
+from automation.cluster.objects import FailedJob, Found, ReleaseRecord
+from automation.engine import operations
+from automation.engine.command import Engine, find_engine
+from automation.engine.events import Event
+from automation.engine.operations import Operation
 from automation.errors import (
     AutomationError,
     Interrupted,
@@ -37,14 +41,11 @@ from automation.errors import (
     StackUnknown,
     UpdateFailed,
 )
-from automation.events import Event
 from automation.folder import Folder
-from automation.kube import Pod, Workload
-from automation.recovery import Doing
-from automation.stream import Running
-from automation.update import Operation
-from automation.workspace import Place, open_stack
-from config_reader import SECRET_KEYS
+from automation.recovery.steps import Doing
+from automation.stacks.stream import Running
+from automation.stacks.workspace import Place, open_stack
+from settings.reader import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi
 
@@ -134,9 +135,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(Path(command).parent), prepend=os.pathsep)
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
-    monkeypatch.setattr("automation.kube.KubeClient", NoCluster)
-    monkeypatch.setattr("automation.cluster_objects.ClusterObjects", NoCluster)
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid")
+    monkeypatch.setattr("automation.cluster.client.KubeClient", NoCluster)
+    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", NoCluster)
     folder = tmp_path / "project"
     folder.mkdir()
     shutil.copy(samples.ROOT / "Pulumi.yaml", folder)
@@ -218,7 +219,7 @@ def test_listener_hears_enough_for_a_change_report_with_the_values_and_without_s
 ) -> None:
     make(imageTag="3.2.2-1", **SECRETS).up()
     heard: list[EngineEvent] = []
-    with update.listening(heard.append):
+    with operations.listening(heard.append):
         make(imageTag="3.2.2-9", **SECRETS).preview()
     report = preview_report("team", heard)
     text = markdown(ChangeReport(base="there", head="then", stacks=(report,)), limit=None)
@@ -293,8 +294,8 @@ CHILD = """\
 import sys
 from pathlib import Path
 from automation import Environments, EnvironmentSettings, Passphrase, Secret
-import automation.kube
-automation.kube.cluster_identity = lambda *args, **options: "uid"
+import automation.cluster.client
+automation.cluster.client.cluster_identity = lambda *args, **options: "uid"
 project, folder, passphrase = Path(sys.argv[1]), Path(sys.argv[2]), sys.stdin.readline().strip()
 environments = Environments(
     project,
@@ -374,7 +375,7 @@ def test_update_does_what_its_plan_says_or_nothing(make: Callable[..., Environme
     assert not [secret for secret in SECRETS.values() if secret.reveal() in plan.read_text()]
     assert env.up(plan=plan).changes.any
     make(imageTag="3.2.2-2").preview(save_plan=plan)
-    with pytest.raises(PlanViolated, match=r"violates plan: properties changed: keepers\. Mend it"):
+    with pytest.raises(PlanViolated, match=r"violates plan: properties changed: keepers\. Fix"):
         make(imageTag="3.2.2-3").up(plan=plan)
     assert make().outputs().values["image"] == "3.2.2-1"
 

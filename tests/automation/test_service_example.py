@@ -84,7 +84,7 @@ def with_tag(tag: str) -> dict[str, Any]:
 def test_environment_is_deployed_rolled_and_removed(
     engine_on_path: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid")
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid")
     previewed = client.ended(client.ask("POST", "/environments/team/preview", WANTED))
     assert previewed["result"]["changes"]["any"]
     deployed = client.ended(client.ask("PUT", "/environments/team", WANTED))

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-import settings
+from settings import loading
 from tests import samples
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import REGION, Network, alarms, postgres
@@ -63,7 +63,7 @@ def production(
     """The resources of the shipped stack `prod`, with changes to its config."""
 
     def resources(**changes: Any) -> list[AwsResource]:
-        monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+        monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
         samples.fake_aws(monkeypatch)
         config = samples.prod().with_(changes)
         stack_config(config.values, config.secret_keys)

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import pulumi
 
-from components.database_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
-from components.managed_database import CertificateAuthority, ExistingInstance, ManagedDatabase
-from components.managed_postgres import ManagedPostgres, ManagedPostgresArgs
-from components.secret import Secret
+from components.database.rds import ManagedPostgres, ManagedPostgresArgs
+from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
+from components.database.rds_settings import CertificateAuthority, ExistingInstance, ManagedDatabase
+from components.kube.secret import Secret
 
 ACCOUNT: Final = "123456789012"
 """Of the recorder, and of moto."""

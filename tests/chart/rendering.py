@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 import versions
-from components.airflow_release import RELEASE_NAME
-from components.chart_archive import ARCHIVE
+from components.release.airflow_release import RELEASE_NAME
+from components.release.chart_archive import ARCHIVE
 from tests import samples
 
 NAMESPACE: Final = "airflow"

@@ -12,13 +12,13 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from components.executor import Executor
-from components.ingress import Ingress, alb_annotations
-from components.network_policies import DatabaseCidrs, IsolationRules, network_policies
-from components.pgbouncer import PgBouncer
-from components.size_preset import SizePreset
-from components.task_logs import TaskLogStore
-from components.values import Scale, airflow_values
+from components.database.pgbouncer import PgBouncer
+from components.network.policies import DatabaseCidrs, IsolationRules, network_policies
+from components.release.executor import Executor
+from components.release.ingress import Ingress, alb_annotations
+from components.release.size_preset import SizePreset
+from components.release.values import Scale, airflow_values
+from components.task_logs.volume import TaskLogStore
 from tests import samples
 from tests.chart import rendering
 

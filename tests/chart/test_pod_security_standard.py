@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from components.pod_security import CONTAINER, pod_security_context
+from components.kube.pod_security import CONTAINER, pod_security_context
 from tests.chart.pod_security_standard import violations
 
 GOOD: Final[dict[str, Any]] = {

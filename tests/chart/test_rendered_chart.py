@@ -13,17 +13,17 @@ from typing import Any, Final
 
 import pytest
 
-from components.database import CA_FOLDER
-from components.executor import Executor
-from components.helm_values import with_helm_values
-from components.images import Images
-from components.ingress import Ingress, alb_annotations
-from components.pgbouncer import PgBouncer
-from components.remote_logs import CONNECTION_VARIABLE, LOG_ROLES
-from components.size_preset import SizePreset
-from components.task_logs import TaskLogStore
-from components.values import ReleaseInputs, Scale, airflow_values
-from components.worker_autoscaling import WorkerAutoscaling
+from components.database.connection import CA_FOLDER
+from components.database.pgbouncer import PgBouncer
+from components.kube.images import Images
+from components.release.autoscaling import WorkerAutoscaling
+from components.release.executor import Executor
+from components.release.ingress import Ingress, alb_annotations
+from components.release.size_preset import SizePreset
+from components.release.user_values import with_helm_values
+from components.release.values import ReleaseInputs, Scale, airflow_values
+from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES
+from components.task_logs.volume import TaskLogStore
 from tests import samples
 from tests.chart import rendering
 from tests.chart.pod_security_standard import violations

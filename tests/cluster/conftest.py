@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import versions
-from automation.plugins import PLUGINS
+from automation.engine.plugins import PLUGINS
 from tests.cluster.harness import CONTEXT, ROOT, Repository, dag_repository, pulumi
 
 
@@ -38,7 +38,7 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def api() -> Any:
     """Client of the cluster behind the context kind-airflow."""
-    from components.cluster_client import core_api
+    from components.kube.client import core_api
 
     try:
         client = core_api(None, CONTEXT)

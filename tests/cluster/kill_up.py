@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from automation import Environment
-from automation.checks.dag_run import DAG_RUN
+from automation.engine.events import Event
+from automation.engine.processes import Process, processes
 from automation.errors import AutomationError
-from automation.events import Event
-from automation.processes import Process, processes
-from automation.verification import Check, Status
-from components.cluster_client import core_api
+from automation.verification.dag_run import DAG_RUN
+from automation.verification.result import Check, Status
+from components.kube.client import core_api
 from tests.cluster import service
 from tests.cluster.harness import CONTEXT, ROOT, dag_repository, pulumi
 

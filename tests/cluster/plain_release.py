@@ -17,9 +17,9 @@ from urllib.parse import quote
 import yaml
 
 import versions
-from automation.airflow_api import AirflowApi
-from automation.kube import KubeClient
-from components.chart_archive import chart_archive
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
+from components.release.chart_archive import chart_archive
 from tests.cluster.harness import CONTEXT, ROOT
 from tests.cluster.tls_database import USER, TlsDatabase
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from automation import Environments, Passphrase, Secret
-from automation.checks.dag_choice import choose
 from automation.errors import AdoptionRefused
+from automation.verification.dag_choice import choose
 from automation.wait import Clock, wait_for
 from tests.cluster import plain_release, service
 from tests.cluster.harness import CONTEXT, ROOT

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from automation.verify import verify
+from automation.verification.verify import verify
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack, release_has_begun
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -46,7 +46,7 @@ def test_the_next_up_takes_over(stack: Stack, api: Any, sent: signal.Signals) ->
 
 def test_a_release_of_somebody_else_is_left_alone(stack: Stack, api: Any) -> None:
     """The records that the stack would have to remove are not its own."""
-    from components.kubernetes_records import KubernetesRecords
+    from components.release.kubernetes_records import KubernetesRecords
 
     interrupted = stack.interrupted_up(signal.SIGINT, lambda log: release_has_begun(log) and bool(records(api)))
     assert interrupted.code != 0

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from kubernetes.client import VersionApi
 
-from automation.helmsman.export import IMAGE_VALUES, VALUES, files, from_state
-from automation.verify import verify
-from components.release_record import decode
+from automation.helmsman import IMAGE_VALUES, VALUES, files, from_state
+from automation.verification.verify import verify
+from components.release.helm_record import decode
 from tests.chart.rendering import CHART, HELM, needs_chart
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import pytest
 
-from automation.airflow_api import AirflowApi
-from automation.deployment import Deployment
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
+from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed
-from automation.kube import KubeClient
-from automation.verify import airflow_api, verify
+from automation.verification.verify import airflow_api, verify
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, dag_repository, destroyed, make_stack
 from tests.cluster.tls_database import USER, Authority, TlsDatabase

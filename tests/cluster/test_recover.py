@@ -17,11 +17,11 @@ from typing import Any, Final
 import pytest
 
 from automation import Environment
-from automation.checks.dag_run import DAG_RUN, TASK_LOG
+from automation.engine.locks import Holder
 from automation.errors import RecoveryRefused
-from automation.locks import Holder
 from automation.results import Changes
-from automation.verification import Check, Verification, failed, passed, skipped, warning
+from automation.verification.dag_run import DAG_RUN, TASK_LOG
+from automation.verification.result import Check, Verification, failed, passed, skipped, warning
 from tests.cluster import kill_up, service
 from tests.cluster.harness import ROOT
 

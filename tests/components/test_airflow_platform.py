@@ -19,14 +19,14 @@ from components.airflow_platform import (
     GitCredentials,
     IsolationArgs,
 )
-from components.dags import DagsDelivery
-from components.database import Database, SslMode
-from components.executor import Executor
-from components.images import Images
-from components.network_isolation import Isolation
-from components.pgbouncer import PgBouncer
-from components.secret import Secret
-from components.task_logs import AccessMode, TaskLogs, TaskLogStore
+from components.dags.delivery import DagsDelivery
+from components.database.connection import Database, SslMode
+from components.database.pgbouncer import PgBouncer
+from components.kube.images import Images
+from components.kube.secret import Secret
+from components.network.isolation import Isolation
+from components.release.executor import Executor
+from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 import versions
-from components import pod_security
+from components.kube import pod_security
 from tests.samples import ROOT
 
 FILE: Final = ROOT / "image" / "Dockerfile"

@@ -272,7 +272,7 @@ def test_the_check_fails_where_make_lock_was_forgotten_and_changes_nothing(
     image.depend("redis")
     before = image.read()
     assert image.lock("--check") == 1
-    assert "Mend it: make lock" in capsys.readouterr().err
+    assert "Fix: make lock" in capsys.readouterr().err
     assert image.read() == before
 
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import settings
 from policy import context
 from policy.model import Resource
+from settings import loading
 from tests import samples
-from tests.automation.change_report.conftest import checkouts
+from tests.automation.checkouts import checkouts
 from tests.cluster.harness import pulumi
 from tests.policy.programs import PROGRAMS, resources_of
 
 if TYPE_CHECKING:
-    from automation.recorder import Recorder
+    from automation.plan.recorder import Recorder
 
     Record = Callable[..., Recorder]
 
@@ -48,7 +48,7 @@ def recorded(
 
     def recorded(name: str, *, preview: bool = False) -> list[Resource]:
         if (name, preview) not in _RECORDED:
-            monkeypatch.setattr(settings, "chart_archive", lambda *_: samples.CHART)
+            monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
             samples.fake_aws(monkeypatch)
             config = PROGRAMS[name]()
             stack_config(config.values, config.secret_keys)

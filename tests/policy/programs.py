@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from automation.recorder import Recorder, Registration
+from automation.plan.recorder import Recorder, Registration
 from policy.convert import known
 from policy.model import Resource
 from tests import samples

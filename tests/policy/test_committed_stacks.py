@@ -18,13 +18,13 @@ from automation.plan.process import plan_checkout
 from automation.plan.stand_ins import plan_config
 from policy.context import DECIDED
 from policy.images import parse_image
-from tests.automation.change_report.conftest import edit
+from tests.automation.checkouts import edit
 from tests.chart import rendering
 from tests.samples import ROOT
 from tests.workflows.conftest import load
 
 if TYPE_CHECKING:
-    from tests.automation.change_report.conftest import Checkouts
+    from tests.automation.checkouts import Checkouts
 
 REGISTRIES: Final = Path("policy", "allowed-registries.txt")
 REPOSITORY: Final = "210987654321.dkr.ecr.eu-west-1.amazonaws.com/airflow"
@@ -77,9 +77,7 @@ def test_policies_approve_of_the_committed_stack(stack: str, committed: Path) ->
 def test_committed_tag_and_digest_are_texts(stack: str) -> None:
     """`3.10` without quotes is a number, and becomes 3.1."""
     for key in ("airflow:imageTag", "airflow:imageDigest"):
-        assert isinstance(config_of(ROOT, stack).get(key, ""), str), (
-            f"{key}: expected a text. Mend it: put it in quotes"
-        )
+        assert isinstance(config_of(ROOT, stack).get(key, ""), str), f"{key}: expected a text. Fix: put it in quotes"
 
 
 @each_stack

@@ -14,8 +14,10 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import airflow_keys, chart_defaults, database_access, postgres_container
-from components.known_hosts import published_known_hosts
+from components.dags.known_hosts import published_known_hosts
+from components.database import access, container
+from components.keys import airflow_keys
+from components.release import chart_defaults
 from policy.key_shapes import LENGTHS, harmless, key_shape, looks_generated
 from policy.paths import walk
 from tests import samples
@@ -96,7 +98,7 @@ def test_generated_keys_are_told_from_words(length: int) -> None:
 def test_lengths_are_those_of_the_generated_keys() -> None:
     made = {
         value
-        for module in (airflow_keys, database_access, postgres_container)
+        for module in (airflow_keys, access, container)
         for name, value in vars(module).items()
         if name.endswith("_LENGTH")
     }

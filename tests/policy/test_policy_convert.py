@@ -231,7 +231,7 @@ def test_references(text: str, expected: Image | None) -> None:
 
 
 def test_shipped_registries_are_those_of_the_program_s_images_and_no_more() -> None:
-    from components.images import CHART_IMAGES, POSTGRES_REPOSITORY
+    from components.kube.images import CHART_IMAGES, POSTGRES_REPOSITORY
 
     images = {parse_image(name) for name in (*CHART_IMAGES.values(), POSTGRES_REPOSITORY)}
     assert set(allowed_registries()) == {image.name for image in images if image}

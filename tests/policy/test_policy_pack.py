@@ -206,7 +206,7 @@ def test_pack_has_each_rule_that_it_can_ask(asked: list[list[str]]) -> None:
 @pytest.fixture
 def dev(pack: Path, tmp_path: Path) -> Stack:
     """The committed stack, not deployed."""
-    from components.cluster_client import core_api
+    from components.kube.client import core_api
 
     try:
         core_api(None, CONTEXT).list_namespace(_request_timeout=5)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 import versions
-from components import pod_security
+from components.kube import pod_security
 from tests.samples import ROOT
 from tests.workflows.conftest import load
 

@@ -371,7 +371,7 @@ def test_no_change_of_what_a_stack_is_made_of_goes_by_without_a_deployment() -> 
         for file in files
         if not file.endswith(".md")
         and (
-            file.startswith(("components/", "readers/", "chart/", "automation/", "certificates/"))
+            file.startswith(("components/", "settings/", "chart/", "automation/", "certificates/"))
             or ("/" not in file and file.endswith((".py", ".yaml", "requirements.txt")))
         )
     ]

@@ -9,26 +9,18 @@ from typing import Any
 
 import pytest
 
-from automation import (
-    Environment,
-    Environments,
-    EnvironmentSettings,
-    Passphrase,
-    Secret,
-    environment,
-    environments,
-    update,
-)
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environment, environments
 from automation.adoption import prepare as prepare_module
+from automation.engine import operations
+from automation.engine.operations import Outcome
+from automation.engine.stack_state import NAMESPACE, RELEASE
 from automation.errors import AdoptionRefused, UpdateFailed
 from automation.plan.model import Plan
+from automation.recovery.status import ClusterStatus
 from automation.results import Changes, Step
-from automation.stack_state import NAMESPACE, RELEASE
-from automation.status import ClusterStatus
-from automation.update import Outcome
 from tests import samples
 from tests.automation.adoption.releases import FERNET_KEY, VALUES, FakeCluster, objects, record
-from tests.automation.adoption.test_adopted_state import registered
+from tests.automation.adoption.test_state import registered
 from tests.automation.fakes import FakeEngine, FakeStack, FakeTime, resource_state
 
 
@@ -78,21 +70,21 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
     monkeypatch.setattr(environment, "open_stack", lambda place, name, engine, **options: FakeStack(name))
     monkeypatch.setattr(environment, "read_locks", lambda *args: ())
-    monkeypatch.setattr("automation.kube.cluster_identity", lambda *args, **options: "uid-1")
-    monkeypatch.setattr("automation.kube.KubeClient", lambda *args, **options: None)
-    monkeypatch.setattr("automation.cluster_objects.ClusterObjects", lambda *args, **options: rig.cluster)
-    monkeypatch.setattr("automation.status.cluster_status", lambda *args: ClusterStatus())
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
+    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
+    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.cluster)
+    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
     monkeypatch.setattr(
         prepare_module, "plan_checkout", lambda folder, stack, **options: Plan(stack=stack, objects=tuple(objects()))
     )
-    monkeypatch.setattr(update, "deployment", lambda on: rig.deployment)
-    monkeypatch.setattr(update, "registered", lambda on: tuple(registered()))
-    monkeypatch.setattr(update, "replace_deployment", replace_deployment)
-    monkeypatch.setattr(update, "preview", preview)
-    monkeypatch.setattr(update, "up", up)
-    monkeypatch.setattr(update, "stack_outputs", lambda on: {})
-    monkeypatch.setattr(update, "tag", lambda on, name: "")
-    monkeypatch.setattr(update, "set_tag", lambda on, name, value: None)
+    monkeypatch.setattr(operations, "deployment", lambda on: rig.deployment)
+    monkeypatch.setattr(operations, "registered", lambda on: tuple(registered()))
+    monkeypatch.setattr(operations, "replace_deployment", replace_deployment)
+    monkeypatch.setattr(operations, "preview", preview)
+    monkeypatch.setattr(operations, "up", up)
+    monkeypatch.setattr(operations, "stack_outputs", lambda on: {})
+    monkeypatch.setattr(operations, "tag", lambda on, name: "")
+    monkeypatch.setattr(operations, "set_tag", lambda on, name, value: None)
     return rig
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from automation.adoption import prepare as prepare_module
 from automation.adoption.prepare import Prepared, prepare, settings_of_release
-from automation.environment_settings import EnvironmentSettings
+from automation.engine.stack_state import NAMESPACE, RELEASE
 from automation.errors import AdoptionRefused, SettingsInvalid
 from automation.plan.model import Failure, FailureKind, Plan, PlannedResource
-from automation.stack_state import NAMESPACE, RELEASE
-from components.secret import Secret
+from automation.stacks.config import EnvironmentSettings
+from components.kube.secret import Secret
 from tests import samples
 from tests.automation.adoption.releases import (
     FERNET_KEY,

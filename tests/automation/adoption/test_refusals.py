@@ -10,7 +10,7 @@ import pytest
 from automation.adoption.installed import InstalledRelease
 from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
 from automation.adoption.taken_over import taken_over
-from components.secret import Secret
+from components.kube.secret import Secret
 from tests.automation.adoption.releases import FERNET_KEY, installed, objects, read, workload
 
 
@@ -39,7 +39,7 @@ def test_sound_release_is_not_refused() -> None:
 def test_release_is_refused(release: Callable[[], InstalledRelease], expected: str) -> None:
     (text,) = release_refusals(release())
     assert expected in text
-    assert "Mend it: " in text
+    assert "Fix: " in text
 
 
 def test_config_that_says_the_same_is_not_refused() -> None:
@@ -66,7 +66,7 @@ def test_config_that_says_the_same_is_not_refused() -> None:
 def test_other_key_or_database_is_refused(changed: Mapping[str, Any], expected: str) -> None:
     (text,) = config_refusals(changed, taken_over(installed(), read))
     assert expected in text
-    assert "Mend it: " in text
+    assert "Fix: " in text
     assert "sentinel" not in text
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from automation.adoption.secrets_in import hidden, secrets_in
-from automation.plan.masking import Masker
+from automation.masking import Masker
 
 SENTINEL: Final = "sentinel-9f/3b@7c"
 

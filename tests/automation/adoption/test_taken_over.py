@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.adoption.taken_over import Found, taken_over
-from components.database import SslMode, metadata_uri
-from components.pgbouncer import METADATA_POOL, render_ini
-from components.secret import Secret
-from config_reader import SECRET_KEYS
+from components.database.connection import SslMode, metadata_uri
+from components.database.pgbouncer import METADATA_POOL, render_ini
+from components.kube.secret import Secret
+from settings.reader import SECRET_KEYS
 from tests.automation.adoption.releases import (
     FERNET_KEY,
     SECRETS,
@@ -134,7 +134,7 @@ def test_uri_that_cannot_be_read_is_told_and_not_quoted(uri: str) -> None:
     assert problem.startswith(
         f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in variable {DATABASE}"
     )
-    assert "Mend it: " in problem
+    assert "Fix: " in problem
     assert "sentinel" not in problem
     assert not [key for key in found.values if key.startswith("database")]
 

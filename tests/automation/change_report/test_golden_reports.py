@@ -17,16 +17,16 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from automation.change_report.command import report_json
 from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import LIMIT, MARKER, markdown
 from automation.change_report.model import Category, ChangeReport, Kind, Severity, StackReport
+from automation.cli.report import report_json
 from automation.plan.model import FailureKind
-from tests.automation.change_report.conftest import OTHER_SECURE, SECURE, another_chart, edit
+from tests.automation.checkouts import OTHER_SECURE, SECURE, another_chart, edit
 from tests.chart.rendering import needs_chart
 
 if TYPE_CHECKING:
-    from tests.automation.change_report.conftest import Checkouts
+    from tests.automation.checkouts import Checkouts
 
 _GOLDEN: Final = Path(__file__).with_name("golden")
 _WRITE: Final = bool(os.environ.get("AIRFLOW_WRITE_GOLDEN"))
@@ -73,7 +73,9 @@ CASES: Final[Mapping[str, tuple[str, Callable[[Path], None]]]] = {
     "deleted-component": ("prod", _prod("config:\n", "config:\n  airflow:networkIsolation: 'off'\n")),
     "syntax-error": (
         "dev",
-        lambda folder: edit(folder / "components" / "values.py", "def airflow_values(", "def airflow_values(("),
+        lambda folder: edit(
+            folder / "components" / "release" / "values.py", "def airflow_values(", "def airflow_values(("
+        ),
     ),
     "fork": ("prod", _fork),
 }

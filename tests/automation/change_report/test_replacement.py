@@ -10,7 +10,7 @@ import pytest
 from automation.change_report.replacement import REPLACED_BY, refused, replaces
 
 if TYPE_CHECKING:
-    from tests.automation.change_report.conftest import Checkouts
+    from tests.automation.checkouts import Checkouts
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

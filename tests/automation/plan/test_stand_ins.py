@@ -10,8 +10,8 @@ import yaml
 import settings
 from automation.plan import stand_ins
 from automation.plan.model import Placeholder, Why
-from components.ssh_private_key import public_key_fingerprint
-from config_reader import SECRET_KEYS
+from components.dags.ssh_private_key import public_key_fingerprint
+from settings.reader import SECRET_KEYS
 from tests import samples
 
 

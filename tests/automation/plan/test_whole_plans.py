@@ -14,21 +14,21 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from automation.change_report.command import report_json
 from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
-from automation.console import Console
-from automation.plan import command
+from automation.cli import plan as command
+from automation.cli.console import Console
+from automation.cli.report import report_json
 from automation.plan.model import FailureKind, Plan, Why
 from automation.plan.process import plan_checkout
 from automation.plan.text import plan_text
 from tests import samples
-from tests.automation.change_report.conftest import edit
+from tests.automation.checkouts import edit
 from tests.chart.rendering import needs_chart
 
 if TYPE_CHECKING:
-    from tests.automation.change_report.conftest import Checkouts
+    from tests.automation.checkouts import Checkouts
 
 
 def run(folder: Path, *words: str) -> tuple[int, str]:

@@ -1,0 +1,69 @@
+"""Results as tables: with colours on a terminal, as plain lines in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from automation.verification.result import Status, Verification
+
+_STYLE: Final = {
+    Status.PASSED: "green",
+    Status.WARNING: "yellow",
+    Status.FAILED: "bold red",
+    Status.SKIPPED: "dim",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """headings: shown on a terminal only. rows: as many texts as headings. styles: of the first cell of each row."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    styles: tuple[str, ...] = ()
+
+
+def write_table(content: Verification | Table, file: TextIO) -> None:
+    """Writes it to a stream."""
+    table = verification_table(content) if isinstance(content, Verification) else content
+    if file.isatty():
+        _write_rich(table, file)
+    else:
+        file.write("".join(f"{line}\n" for line in table_lines(table)))
+    file.flush()
+
+
+def verification_table(verification: Verification) -> Table:
+    """One row a check: status, name, detail."""
+    return Table(
+        headings=("", "check", "seen"),
+        rows=tuple((f"{check.status:<7}", check.name, check.detail) for check in verification.checks),
+        styles=tuple(_STYLE[check.status] for check in verification.checks),
+    )
+
+
+def table_lines(table: Table) -> list[str]:
+    """One line a row, in columns."""
+    widths = [max(map(len, column)) for column in zip(*table.rows, strict=True)]
+    return [_line(row, widths) for row in table.rows]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _write_rich(content: Table, file: TextIO) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable(box=None, pad_edge=False)
+    for heading in content.headings:
+        table.add_column(heading, overflow="fold")
+    for number, (first, *others) in enumerate(content.rows):
+        style = content.styles[number] if content.styles else ""
+        # Text, not markup: a detail may hold brackets.
+        table.add_row(Text(first, style), *map(Text, others))
+    Console(file=file).print(table)

@@ -1,0 +1,1 @@
+"""The Kubernetes cluster of a stack: its clients, and the one that `dev` makes."""

@@ -1,0 +1,62 @@
+"""A stack's outputs, typed: what verification needs to know of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import outputs
+from automation.errors import StackUnknown
+
+POOLER_PORT: Final = 6543
+"""PgBouncer's, as in `components.database.pgbouncer` (tested). Not imported: that would load the Kubernetes SDK."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Fields are the outputs of the same name; see `outputs`. celery, kubernetes: what `executor` consists of."""
+
+    namespace: str
+    kube_context: str
+    celery: bool
+    kubernetes: bool
+    api_server_service: str
+    api_server_port: int
+    admin_username: str
+    admin_password_secret: str
+    database_host: str
+    database_port: int
+    pooler_host: str
+    dags_delivery: str
+    dags_sync_period_seconds: float
+    isolation: str
+    load_examples: bool
+
+    @staticmethod
+    def of(found: Mapping[str, Any]) -> Deployment:
+        """Of outputs: plain values, or as the Automation API returns them. Raises StackUnknown where one is missing."""
+        plain = {name: getattr(value, "value", value) for name, value in found.items()}
+        try:
+            executor = str(plain[outputs.EXECUTOR])
+            return Deployment(
+                namespace=str(plain[outputs.NAMESPACE]),
+                kube_context=str(plain[outputs.KUBE_CONTEXT]),
+                celery="CeleryExecutor" in executor,
+                kubernetes="KubernetesExecutor" in executor,
+                api_server_service=str(plain[outputs.API_SERVER_SERVICE]),
+                api_server_port=int(plain[outputs.API_SERVER_PORT]),
+                admin_username=str(plain[outputs.ADMIN_USERNAME]),
+                admin_password_secret=str(plain[outputs.ADMIN_PASSWORD_SECRET]),
+                database_host=str(plain[outputs.DATABASE_HOST]),
+                database_port=int(plain[outputs.DATABASE_PORT]),
+                pooler_host=str(plain.get(outputs.POOLER_HOST) or ""),
+                dags_delivery=str(plain[outputs.DAGS_DELIVERY]),
+                dags_sync_period_seconds=float(plain[outputs.DAGS_SYNC_PERIOD_SECONDS]),
+                isolation=str(plain[outputs.ISOLATION]),
+                load_examples=bool(plain[outputs.LOAD_EXAMPLES]),
+            )
+        except KeyError as error:
+            raise StackUnknown(
+                f"the stack has no output {error.args[0]}: it has not been deployed yet", "deploy it: make up"
+            ) from None

@@ -1,0 +1,180 @@
+"""The cluster of a local stack: the one that is there, else a new one made by Kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import versions
+from automation.cluster import kubeconfig, tools
+from automation.cluster.client import cluster_identity
+from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
+from automation.folder import Folder, write_file
+
+KIND_PREFIX: Final = "kind-"
+"""Kind names the context of its cluster NAME `kind-NAME`."""
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - compared with, not bound to
+_READY_SECONDS: Final = 180
+_COMMAND_SECONDS: Final = 900  # the first time the node image, about 400 MB, is downloaded
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """context: of the kubeconfig. created: just now. identity: differs from that of every other cluster."""
+
+    context: str
+    created: bool
+    identity: str
+
+
+def ensure_cluster(
+    project_dir: Path,
+    context: str,
+    *,
+    kubeconfig_path: str | None = None,
+    on_line: Callable[[str], None] = lambda line: None,
+    environ: Mapping[str, str] = os.environ,
+) -> Cluster:
+    """The cluster of a context. Where it answers, it is used as it is; where it is Kind's and missing, it is made.
+
+    Raises ClusterUnreachable; ToolMissing where it would have to be made and Kind or a container engine is missing.
+    """
+    try:
+        identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
+        return Cluster(context, created=False, identity=identity)
+    except ClusterUnreachable as unreachable:
+        if not context.startswith(KIND_PREFIX):
+            raise
+        _refuse_foreign(context, kubeconfig.kubeconfig_path(kubeconfig_path, environ), unreachable)
+    name = context.removeprefix(KIND_PREFIX)
+    problems = missing_tools(environ)
+    if problems:
+        raise ToolsMissing(tuple(problems))
+    if name in _kind_clusters():
+        raise ClusterUnreachable(
+            f"the Kind cluster {name} exists but does not answer on context {context}",
+            f"docker start {name}-control-plane && kind export kubeconfig --name {name}, "
+            f"or begin again: kind delete cluster --name {name}",
+        )
+    on_line(f"creating the Kind cluster {name} ({versions.KIND_NODE_IMAGE})")
+    arguments = ["--name", name, "--image", versions.KIND_NODE_IMAGE, "--wait", f"{_READY_SECONDS}s"]
+    if kubeconfig_path:
+        arguments += ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path, environ)]
+    _kind(["create", "cluster", *arguments])
+    identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
+    write_file(Folder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
+    return Cluster(context, created=True, identity=identity)
+
+
+def missing_tools(environ: Mapping[str, str] = os.environ) -> list[ToolMissing]:
+    """What is missing to make a cluster, each with one line."""
+    problems = []
+    # Kind's own variable; https://kind.sigs.k8s.io/docs/user/rootless/
+    provider = environ.get("KIND_EXPERIMENTAL_PROVIDER") or "docker"
+    checks: tuple[Callable[[], None], ...] = (_require_kind, lambda: tools.require_container_engine(provider))
+    for check in checks:
+        try:
+            check()
+        except ToolMissing as error:
+            problems.append(error)
+    return problems
+
+
+def created_cluster(project_dir: Path) -> str | None:
+    """Context of the cluster that this checkout created, None where it created none."""
+    mark = _mark(project_dir)
+    return mark[0] if mark else None
+
+
+def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> bool:
+    """Deletes the cluster that this checkout created; false where there is none.
+
+    A cluster of the same name that is another one is left alone. Raises ToolMissing, ClusterUnreachable.
+    """
+    mark = _mark(project_dir)
+    if mark is None:
+        return False
+    context, uid = mark
+    name = context.removeprefix(KIND_PREFIX)
+    ours = False
+    if not is_gone(project_dir, context, kubeconfig_path=kubeconfig_path):
+        try:
+            ours = cluster_identity(context, kubeconfig_path=kubeconfig_path) == uid
+        except ClusterUnreachable as error:
+            raise ClusterUnreachable(
+                f"the Kind cluster {name} does not answer, so nobody can tell whether it is the one made here",
+                f"if it is: kind delete cluster --name {name}",
+            ) from error
+    if ours:
+        _require_kind()
+        arguments = ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path)] if kubeconfig_path else []
+        _kind(["delete", "cluster", "--name", name, *arguments])
+    Folder(project_dir).cluster.unlink(missing_ok=True)
+    return ours
+
+
+def is_gone(project_dir: Path, context: str, *, kubeconfig_path: str | None = None) -> bool:
+    """Whether the cluster of a context was created here and is no more: nothing that was in it can be left."""
+    if created_cluster(project_dir) != context:
+        return False
+    try:
+        cluster_identity(context, kubeconfig_path=kubeconfig_path)
+    except ClusterUnreachable:
+        _require_kind()
+        return context.removeprefix(KIND_PREFIX) not in _kind_clusters()
+    return False
+
+
+def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) -> None:
+    """A new cluster would take the place of the context: only where that is Kind's own, on this machine.
+
+    Raises ClusterUnreachable otherwise, and where nobody can tell because the kubeconfig cannot be read.
+    """
+    kubeconfig.require_readable(path)  # Kind would find out only after minutes
+    server = kubeconfig.contexts(path).get(context, "")
+    host = urlsplit(server).hostname or ""
+    if server and host not in _LOCAL:
+        raise ClusterUnreachable(
+            f"context {context} is of a cluster at {host}, not of one that Kind made here, and it does not answer",
+            "make it answer, or name another with airflow:kubeContext",
+        ) from unreachable
+
+
+def _mark(project_dir: Path) -> tuple[str, str] | None:
+    try:
+        content = json.loads(Folder(project_dir).cluster.read_text(encoding="utf-8"))
+        return str(content["context"]), str(content["uid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _require_kind() -> None:
+    tools.require("kind", kind=versions.KIND)
+
+
+def _kind_clusters() -> list[str]:
+    return _kind(["get", "clusters"]).split()
+
+
+def _kind(arguments: list[str]) -> str:
+    """Runs Kind; what it says. Raises ClusterUnreachable with its last line."""
+    try:
+        done = subprocess.run(
+            ["kind", *arguments], capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ClusterUnreachable(
+            f"kind {' '.join(arguments[:2])} did not end within {_COMMAND_SECONDS} s",
+            "run it by hand to see where it waits",
+        ) from None
+    if done.returncode != 0:
+        errors = [line.strip() for line in done.stderr.splitlines() if line.strip().startswith("ERROR")]
+        reason = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ClusterUnreachable(f"kind {' '.join(arguments[:2])} failed ({reason})", "mend that, and run this again")
+    return done.stdout

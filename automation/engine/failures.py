@@ -1,0 +1,123 @@
+"""One of our errors for one of the engine's, whose own text is all that it wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from pulumi.automation import CommandError, ConcurrentUpdateError
+
+from automation.engine.locks import parse_locks
+from automation.errors import (
+    AutomationError,
+    ClusterUnreachable,
+    MigrationFailed,
+    NotHealthy,
+    PlanViolated,
+    Protected,
+    ReleaseStuck,
+    SettingsInvalid,
+    StackLocked,
+    UpdateFailed,
+)
+from automation.redaction import without_values
+from automation.results import Step
+
+_EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
+_ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
+"""In the text of a CommandError, where each stream begins with its name."""
+_SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
+_LENGTH: Final = 600
+_MEND: Final = ". Fix: "
+
+_UNREACHABLE: Final = re.compile(
+    r"Kubernetes cluster is unreachable|unreachable cluster|unable to load Kubernetes client configuration"
+)
+_STUCK: Final = re.compile(
+    r"another operation \(install/upgrade/rollback\) is in progress|cannot re-use a name that is still in use"
+    r"|has no deployed releases"
+)
+_PROTECTED: Final = re.compile(r"because it is protected|marked for protection")
+_TOO_LATE: Final = re.compile(r"timed out|deadline exceeded|allocated timeout|fully initialize or become live")
+_RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+_JOB: Final = "kubernetes:batch/v1:Job"
+
+
+def engine_error(
+    error: CommandError,
+    action: str,
+    reported: Iterable[str] = (),
+    *,
+    stack: str = "STACK",
+    failed: Sequence[Step] = (),
+    warnings: Sequence[str] = (),
+    clean: Callable[[str], str] = str,
+) -> AutomationError:
+    """What a command of the engine failed with, typed.
+
+    action: what was tried, as the beginning of a sentence. reported: errors among the engine's events, if any.
+    stack: its name, for remedies. failed: steps that failed. warnings: what was said beside; it may name pods.
+    clean: takes known secrets out of a text.
+    Raise it `from None`: the cause holds the engine's whole output.
+    """
+    if isinstance(error, ConcurrentUpdateError):
+        return locked(action, str(error), stack)
+    # The engine ends with "update failed", which says nothing that was not said before.
+    reasons = [clean(text) for text in reported if not text.endswith("update failed")]
+    reasons += _ERROR_LINE.findall(clean(without_values(str(error))))
+    text = "\n".join(reasons)
+    settings = _SETTINGS.search(text)
+    if settings:
+        return SettingsInvalid(settings[1], tuple(line.strip() for line in settings[2].splitlines()))
+    reason = first_lines(reasons[0]) if reasons else "no reason given"
+    reason, _, remedy = reason.partition(_MEND)
+    kind, usual = _kind(text, failed, stack)
+    pods = "".join(f"; {first_lines(clean(warning))}" for warning in warnings) if kind is NotHealthy else ""
+    return kind(f"{action} failed: {reason}{pods}", remedy or usual)
+
+
+def locked(action: str, text: str, stack: str) -> StackLocked:
+    """text: what the engine said; it names the holders where the backend keeps them in files."""
+    found = parse_locks(text)
+    holders = "; ".join(map(str, found))
+    return StackLocked(
+        f"{action}: another update of this stack is under way, or was killed and left its lock"
+        + (f" ({holders})" if holders else ""),
+        f"wait for it; if it was killed: python -m automation recover {stack}",
+    )
+
+
+def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[AutomationError], str]:
+    """Which error it is, and what mends it where the text itself does not say."""
+    again = "mend that, and run it again"
+    if _UNREACHABLE.search(text):
+        return ClusterUnreachable, "kubectl get nodes with the stack's context must answer; then run it again"
+    if _STUCK.search(text):
+        return ReleaseStuck, f"python -m automation recover {stack}"
+    if _PROTECTED.search(text):
+        return Protected, unprotect(stack)
+    if "violates plan" in text:
+        # A key that is generated in the update cannot be in its plan.
+        return PlanViolated, "preview it again, and update with the new plan; the first update of a stack without one"
+    if any(step.type == _JOB and step.name.endswith("-migrate") for step in failed):
+        return MigrationFailed, f"python -m automation status {stack}; the log of the Job's pod says why; then {again}"
+    if _TOO_LATE.search(text) and any(step.type.startswith("kubernetes:") for step in failed):
+        return NotHealthy, f"python -m automation status {stack} says which pods and why; {again}"
+    if any(step.type == _RELEASE for step in failed):
+        return UpdateFailed, f"python -m automation status {stack} says what is wrong; {again}"
+    return UpdateFailed, again
+
+
+def unprotect(stack: str) -> str:
+    """What lets a protected stack lose what holds data and keys."""
+    return f"if that is meant: pulumi config set airflow:protect false --stack {stack}, then up, then this again"
+
+
+def first_lines(text: str) -> str:
+    """One line, cut where it is long; of a Python traceback the exception alone."""
+    if "Traceback (most recent call last)" in text:
+        found = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
+        text = found.group() if found else text
+    line = " ".join(text.removeprefix("error:").split())
+    return line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…"

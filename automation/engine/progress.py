@@ -1,0 +1,139 @@
+"""The engine's events as short events that a person, or a service, can follow."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any, Final
+
+from pulumi.automation import EngineEvent, OpType
+from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+
+from automation.engine.events import EventKind, Teller
+from automation.redaction import without_values
+from automation.results import Step
+from automation.wait import Clock
+
+_DOING: Final = {
+    OpType.CREATE: ("creating", "created"),
+    OpType.UPDATE: ("updating", "updated"),
+    OpType.DELETE: ("deleting", "deleted"),
+    OpType.CREATE_REPLACEMENT: ("creating a new", "created a new"),
+    OpType.DELETE_REPLACED: ("deleting the old", "deleted the old"),
+    OpType.IMPORT: ("importing", "imported"),
+}
+"""Steps that do something; the engine also reports what stays the same, what it reads, and its own book-keeping."""
+_PLANNED: Final = {
+    OpType.CREATE: "would create",
+    OpType.UPDATE: "would update",
+    OpType.DELETE: "would delete",
+    OpType.REPLACE: "would replace",
+    OpType.IMPORT: "would import",
+}
+_MARKUP: Final = re.compile(r"<\{%.*?%\}>")
+_SILENCE_SECONDS: Final = 20.0
+
+
+class Progress:
+    """Takes the engine's events and tells ours; keeps errors, warnings and steps.
+
+    Thread-safe: events come on a thread of the Automation API.
+    """
+
+    def __init__(self, teller: Teller, clock: Clock | None = None) -> None:
+        self._teller, self._clock = teller, clock or Clock()
+        self._lock = threading.Lock()
+        self._started: dict[str, tuple[str, float, dict[str, str]]] = {}
+        self._spoke = self._clock.now()
+        self._steps: list[Step] = []
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.failed: list[Step] = []
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was, or would be, done, in the engine's order."""
+        with self._lock:
+            return tuple(self._steps)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """For `on_event` of the Automation API."""
+        with self._lock:
+            if event.resource_pre_event:
+                self._begin(event.resource_pre_event.metadata, bool(event.resource_pre_event.planning))
+            elif event.res_outputs_event and not event.res_outputs_event.planning:
+                self._end(event.res_outputs_event.metadata, done=True)
+            elif event.res_op_failed_event:
+                self._end(event.res_op_failed_event.metadata, done=False)
+            elif event.diagnostic_event:
+                self._diagnose(event.diagnostic_event)
+
+    def remind(self) -> None:
+        """Says what is under way, where nothing has been said for a while."""
+        with self._lock:
+            if self._started and self._clock.now() - self._spoke >= _SILENCE_SECONDS:
+                now, under_way = self._clock.now(), self._started.values()
+                text = "; ".join(f"still {doing} ({now - since:.0f} s)" for doing, since, _ in under_way)
+                self._say(EventKind.STILL, text)
+
+    def _begin(self, step: StepEventMetadata, planning: bool) -> None:
+        if not _is_real(step):
+            return
+        about = {"operation": step.op.value, "type": step.type, "name": _logical_name(step)}
+        if planning:
+            if step.op in _PLANNED:
+                self._steps.append(_step(step))
+                self._say(EventKind.PLANNED, f"{_PLANNED[step.op]} {_name(step)}", **about)
+        elif step.op in _DOING:
+            doing = f"{_DOING[step.op][0]} {_name(step)}"
+            self._started[_key(step)] = (doing, self._clock.now(), about)
+            self._say(EventKind.BEGUN, doing, **about)
+
+    def _end(self, step: StepEventMetadata, *, done: bool) -> None:
+        doing, since, about = self._started.pop(_key(step), ("", 0.0, {}))
+        if not doing:
+            return
+        seconds = self._clock.now() - since
+        (self._steps if done else self.failed).append(_step(step))
+        text = f"{_DOING[step.op][1]} {_name(step)}" if done else f"failed {doing}"
+        kind = EventKind.DONE if done else EventKind.FAILED
+        self._say(kind, f"{text} ({seconds:.0f} s)", seconds=round(seconds, 1), **about)
+
+    def _diagnose(self, event: DiagnosticEvent) -> None:
+        if event.ephemeral or event.severity not in ("error", "warning"):
+            return
+        message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
+        name = (event.urn or "").rpartition("::")[2]
+        text = f"{name}: {message}" if name else message
+        (self.errors if event.severity == "error" else self.warnings).append(text)
+        kind = EventKind.ERROR if event.severity == "error" else EventKind.WARNING
+        self._say(kind, f"{event.severity}: {text}", name=name)
+
+    def _say(self, kind: EventKind, text: str, **about: Any) -> None:
+        self._spoke = self._clock.now()
+        self._teller.tell(kind, text, **about)
+
+
+def _is_real(step: StepEventMetadata) -> bool:
+    """Something outside the state, not a component, the stack or a provider."""
+    state = step.new or step.old
+    return bool(state and state.custom) and not step.type.startswith("pulumi:")
+
+
+def _step(step: StepEventMetadata) -> Step:
+    detailed = step.detailed_diff or {}
+    properties = {path: str(getattr(diff.diff_kind, "value", diff.diff_kind)) for path, diff in detailed.items()}
+    return Step(operation=step.op.value, type=step.type, name=_logical_name(step), urn=step.urn, properties=properties)
+
+
+def _logical_name(step: StepEventMetadata) -> str:
+    return step.urn.rpartition("::")[2]
+
+
+def _name(step: StepEventMetadata) -> str:
+    """`Release airflow` of type `kubernetes:helm.sh/v3:Release` and a URN that ends with `::airflow`."""
+    return f"{step.type.rpartition(':')[2]} {_logical_name(step)}"
+
+
+def _key(step: StepEventMetadata) -> str:
+    return f"{step.op}:{step.urn}"

@@ -1,0 +1,308 @@
+"""What a program registers, without an engine: for tests, and for `plan`.
+
+Pulumi's own mocks show inputs only, without options and without secretness, and accept two resources of one name.
+The recorder stands where the engine does, keeps each request as it came, and answers as the providers would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+import pulumi
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime import settings as runtime_settings
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.stack import run_in_stack
+
+from settings.reader import PROJECT
+
+_T = TypeVar("_T")
+
+_PASSWORD: Final = "random:index/randomPassword:RandomPassword"
+_STASH: Final = "pulumi:index:Stash"
+_REPLACED_BY_CONTENT: Final = ("kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")
+
+STACK_TYPE: Final = "pulumi:pulumi:Stack"
+AWS_REGION: Final = "eu-central-1"
+AWS_ACCOUNT: Final = "123456789012"
+UNKNOWN: Final = rpc.UNKNOWN
+"""How a value that is not known in a preview stands in a request."""
+
+
+class RecordingError(AssertionError):
+    """The program asked for what no engine would do, or for what a recorder cannot."""
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """A value that the program marked as secret, as the recorder shows it."""
+
+    value: Any
+
+
+class Registration:
+    """One registered resource: the request as it came, and views of it."""
+
+    def __init__(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> None:
+        self.urn, self.request = urn, request
+
+    @property
+    def type(self) -> str:
+        return self.request.type
+
+    @property
+    def name(self) -> str:
+        return self.request.name
+
+    @property
+    def is_component(self) -> bool:
+        return not self.request.custom
+
+    @property
+    def is_kubernetes(self) -> bool:
+        return self.type.startswith("kubernetes:")
+
+    @property
+    def protected(self) -> bool:
+        return bool(self.request.protect)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Inputs with each secret as a `SecretValue`."""
+        return _decoded(self.request.object, SecretValue)
+
+    @property
+    def revealed(self) -> dict[str, Any]:
+        """Inputs with each secret as its value."""
+        return _decoded(self.request.object, lambda value: value)
+
+    @property
+    def plain_text(self) -> str:
+        """All that is not secret in the inputs, as JSON: where a leaked secret would be seen."""
+        return json.dumps(_decoded(self.request.object, lambda _: "[secret]"), ensure_ascii=False)
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.name}"
+
+
+class Recorder(mocks.MockMonitor):
+    """The engine's part: runs a program, keeps what it registers, and answers with computed outputs.
+
+    logger: gets what the program logs; None is Python's root logger. seed: goes into all that is made up, so that
+    nobody can tell by a generated name whether he has guessed a secret. region, account: of what AWS would name.
+    state: outputs of the resources that the stack's last update left, as `{URN: {"outputs": {…}}}`.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        seed: str = "",
+        region: str = AWS_REGION,
+        account: str = AWS_ACCOUNT,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._answers = _NoMocks(state or {})
+        super().__init__(self._answers)
+        self.registrations: dict[str, Registration] = {}
+        self.outputs: dict[str, dict[str, Any]] = {}
+        """Registered outputs by URN of a component; each secret is a `SecretValue`."""
+        self.hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook] = {}
+        """What a resource's request names as its hooks: a test calls them itself."""
+        self.generated: list[str] = []
+        """Secrets that were made up as pulumi-random would."""
+        self.preview, self.stack = False, ""
+        self._logger, self._seed, self._region, self._account = logger, seed, region, account
+        self._lock = threading.Lock()
+
+    # What a test asks
+
+    def run(self, program: Callable[[], _T], *, preview: bool = False, stack: str = "dev") -> _T:
+        """Runs `program` whole, as the language host does, and returns its value when all is registered."""
+        if self.registrations:
+            raise RecordingError("expected a recorder for each program, got a second program")
+        self.preview, self.stack = preview, stack
+        result: list[_T] = []
+        # A root that is not None keeps `set_mocks` from making a stack of its own.
+        runtime_settings.set_root_resource(cast(pulumi.Resource, self))
+        mocks.set_mocks(self._answers, project=PROJECT, stack=stack, preview=preview, monitor=self, logger=self._logger)
+        runtime_settings.set_root_resource(cast(pulumi.Resource, None))
+        runtime_settings.SETTINGS.callbacks = _Callbacks(self.hooks)
+
+        async def whole() -> None:
+            await run_in_stack(lambda: result.append(program()))
+
+        asyncio.get_event_loop().run_until_complete(whole())
+        return result[0]
+
+    def every(self, type_: str | None = None) -> list[Registration]:
+        """All resources but the stack, or those of a type, ordered by URN."""
+        return [found for _, found in sorted(self.registrations.items()) if type_ is None or found.type == type_]
+
+    def one(self, type_: str, name: str | None = None) -> Registration:
+        """The only resource of a type, or of a type and a name."""
+        found = [resource for resource in self.every(type_) if name is None or resource.name == name]
+        assert len(found) == 1, f"expected one {type_} {name or ''}, got {found} of {self.every()}"
+        return found[0]
+
+    def secret_data(self, name: str) -> dict[str, Any]:
+        """Content of a Kubernetes Secret by logical name; asserts that all of it is marked as secret."""
+        data = self.one("kubernetes:core/v1:Secret", name).inputs["stringData"]
+        content = data.value if isinstance(data, SecretValue) else data
+        assert all(isinstance(data, SecretValue) or isinstance(value, SecretValue) for value in content.values())
+        return {key: value.value if isinstance(value, SecretValue) else value for key, value in content.items()}
+
+    def exports(self) -> dict[str, Any]:
+        """The stack's outputs; each secret is a `SecretValue`."""
+        return next(outputs for urn, outputs in self.outputs.items() if f"::{STACK_TYPE}::" in urn)
+
+    # What the SDK asks
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine does; the SDK's own looks for the stack in a context that threads do not always have."""
+        parents = f"{parent.split('::')[2]}$" if parent and STACK_TYPE not in parent else ""
+        return f"urn:pulumi:{self.stack}::{PROJECT}::{parents}{type_}::{name}"
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == STACK_TYPE:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        with self._lock:
+            if urn in self.registrations:
+                raise RecordingError(f"expected one resource of a type and a name below a parent, found two: {urn}")
+            self.registrations[urn] = Registration(urn, request)
+        state: dict[str, Any] = json_format.MessageToDict(request.object)
+        identity = ""
+        if request.custom and not self.preview:
+            identity = complete(request, state, self._seed, self._region, self._account)
+            with self._lock:
+                if request.type == _PASSWORD:
+                    self.generated.append(state["result"])
+                elif request.type == _STASH:
+                    self.generated.append(state["output"]["value"])
+        for key in request.additionalSecretOutputs:
+            if key in state:
+                state[key] = _secret(state[key])
+        return resource_pb2.RegisterResourceResponse(
+            urn=urn, id=identity, object=json_format.ParseDict(state, struct_pb2.Struct())
+        )
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        with self._lock:
+            if request.urn in self.outputs:
+                raise RecordingError(f"outputs registered twice: {request.urn}")
+            self.outputs[request.urn] = _decoded(request.outputs, SecretValue)
+        return empty_pb2.Empty()
+
+
+class _NoMocks(mocks.Mocks):
+    """The recorder answers registrations itself; this program calls no provider function but reads its own state."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._state = state
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"name": args.args["name"], "outputs": {"recorded": "yes"} if self._state else {}}
+        if args.token == "pulumi:pulumi:readStackResourceOutputs" and self._state:
+            return {"name": args.args["stackName"], "outputs": dict(self._state)}
+        raise RecordingError(f"expected no provider function to be called, got {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> Any:
+        raise RecordingError(f"expected no resource to be read, got {args.typ} {args.name}")
+
+
+class _Callbacks:
+    """Takes the SDK's hooks without a server."""
+
+    def __init__(self, hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook]) -> None:
+        self._hooks = hooks
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook | pulumi.ErrorHook) -> None:
+        assert hook.name not in self._hooks, f"duplicate hook {hook.name}"
+        self._hooks[hook.name] = hook
+
+    register_error_hook = register_resource_hook
+
+
+def complete(
+    request: Any, state: dict[str, Any], seed: str = "", region: str = AWS_REGION, account: str = AWS_ACCOUNT
+) -> str:
+    """Adds what the provider computes to `state`, and returns the resource's id.
+
+    The SDK asks for the secretness of a generated value (`additionalSecretOutputs`); the caller sees to it.
+    """
+    # As with the real provider, an object keeps its generated name until it is replaced: other content does that to
+    # an immutable Secret and to a Job.
+    content = json.dumps(state, sort_keys=True) if request.type in _REPLACED_BY_CONTENT else ""
+    suffix = hashlib.sha256(f"{seed}{request.name} {content}".encode()).hexdigest()[:8]
+    if request.type == _PASSWORD:
+        generated = f"{suffix}Gen{request.name.title().replace('-', '')}"
+        state["result"] = (generated * 9)[: int(state["length"])]
+    elif request.type == _STASH:
+        state["output"] = state["input"]
+    elif request.type == "kubernetes:helm.sh/v3:Release":
+        state["status"] = {"status": "deployed"}
+        return f"{state.get('namespace', '')}/{state.setdefault('name', f'{request.name}-{suffix}')}"
+    elif request.type.startswith("kubernetes:"):
+        metadata = _opened(state.setdefault("metadata", {}))
+        metadata.setdefault("name", f"{request.name}-{suffix}")
+        if request.type == "kubernetes:core/v1:Secret":
+            # The provider keeps a copy of a Secret's data among the annotations: the metadata then holds a secret.
+            metadata["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": _secret("{}")}
+        return f"{metadata.get('namespace', '')}/{metadata['name']}"
+    elif request.type.startswith("aws:"):
+        return _complete_aws(request.type, f"{request.name}-{suffix}", state, region, account)
+    return f"{request.name}-{suffix}"
+
+
+def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str, account: str) -> str:
+    """As `complete`, for AWS: a name where none is given, and the ARN that is made of it."""
+    service, _, kind = type_.removeprefix("aws:").partition("/")
+    name = str(next((state[key] for key in ("bucket", "name", "identifier") if state.get(key)), generated))
+    # An S3 ARN names neither region nor account; an IAM one no region.
+    place = {"s3": "::", "iam": f"::{account}"}.get(service, f":{region}:{account}")
+    state.setdefault("arn", f"arn:aws:{service}{place}:{name}")
+    if type_ == "aws:rds/instance:Instance":
+        state |= {"address": f"{name}.abc.{region}.rds.amazonaws.com", "port": state.get("port", 5432)}
+        state["endpoint"] = f"{state['address']}:{state['port']}"
+    elif type_ == "aws:kms/key:Key":
+        state["keyId"] = generated
+    elif type_ == "aws:s3/bucket:Bucket":
+        state["bucket"] = name
+    elif kind.partition(":")[2] in ("Role", "SubnetGroup", "ParameterGroup"):
+        state["name"] = name
+    return str(state["arn"]) if service == "secretsmanager" else name
+
+
+def _opened(value: dict[str, Any]) -> dict[str, Any]:
+    """A map itself, also where all of it is marked as secret because a part is."""
+    opened: dict[str, Any] = value["value"] if value.get(rpc._special_sig_key) == rpc._special_secret_sig else value
+    return opened
+
+
+def _secret(value: Any) -> dict[str, Any]:
+    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+
+
+def _decoded(struct: Any, secret: Callable[[Any], Any]) -> dict[str, Any]:
+    """A request's properties as plain Python: whole numbers as int, each secret through `secret`."""
+
+    def decode(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+                return secret(decode(value.get("value")))
+            return {key: decode(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [decode(item) for item in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    found: dict[str, Any] = decode(json_format.MessageToDict(struct))
+    return found

@@ -1,0 +1,287 @@
+"""Mends what an interrupted update left: first a plan that can be shown, then its steps.
+
+What may be left: a lock; processes of the killed engine that go on; creates that nobody recorded the end of; Helm's
+record of a release that is not finished (the update itself mends that, see `airflow_release`); a pod that
+its StatefulSet waits for in vain.
+
+An object whose creation was interrupted is either there, under the name that the state says, or it is not. Where it is,
+it is taken into the state, so that the next update does not make a second one: two database servers on one volume would
+destroy it. Only what a later update has made again is deleted, and of that nothing that may hold data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Final
+
+from automation.cluster.objects import Found, Objects
+from automation.engine.locks import Holder, Lock, seconds_of
+from automation.engine.processes import Process, left_behind, orphaned_plugins
+from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
+from automation.errors import RecoveryRefused
+from automation.recovery.status import Status, StuckPod
+from automation.results import Result, Update
+
+PLUGIN_SECONDS: Final = 330.0
+"""How long a plugin may go on without its engine: it looks for it every five minutes."""
+_START_SECONDS: Final = 120.0
+"""An engine starts its plugins within this time."""
+_SKEW_SECONDS: Final = 60.0
+"""How far the clocks of this machine and of the cluster may be apart."""
+
+
+@unique
+class Doing(StrEnum):
+    """What a step of a recovery does.
+
+    end, wait: for a process that the killed engine left. unlock: removes a lock. adopt: takes an object into the state.
+    forget: drops the memory of an interrupted operation. delete: an object that a later update has made again.
+    keep: forgets, and leaves the object, which may hold data. replace_pod: lets its StatefulSet make it anew.
+    update: `up`.
+    """
+
+    END = "end"
+    WAIT = "wait"
+    UNLOCK = "unlock"
+    ADOPT = "adopt"
+    FORGET = "forget"
+    DELETE = "delete"
+    KEEP = "keep"
+    REPLACE_POD = "replace_pod"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryStep(Result):
+    """text: what it does and why. urn, id: of an adopted resource, else "". found: the object to delete, or None."""
+
+    doing: Doing
+    text: str
+    urn: str = ""
+    id: str = ""
+    pid: int = 0
+    found: Found | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryPlan(Result):
+    """steps: in their order; the last is always an update."""
+
+    stack: str
+    steps: tuple[RecoveryStep, ...]
+
+    SHOWN = ("interrupted",)
+
+    @property
+    def interrupted(self) -> bool:
+        """There is something to mend before the update."""
+        return any(step.doing is not Doing.UPDATE for step in self.steps)
+
+    def of(self, doing: Doing) -> tuple[RecoveryStep, ...]:
+        """Its steps of one kind."""
+        return tuple(step for step in self.steps if step.doing is doing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery(Result):
+    """What was planned, what the update did, and how the stack is now."""
+
+    plan: RecoveryPlan
+    update: Update
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """What only a person can know. lock_is_stale: the process that holds the lock does not run any more.
+
+    adopt: ids of resources whose creation was interrupted and that are there, by URN. forget: URNs of those that are
+    not.
+    """
+
+    lock_is_stale: bool = False
+    adopt: Mapping[str, str] = field(default_factory=dict)
+    forget: frozenset[str] = frozenset()
+
+
+def lock_steps(
+    stack: str, locks: Sequence[Lock] | None, found: Iterable[Process], decisions: Decisions
+) -> list[RecoveryStep]:
+    """What must end before anything else is touched.
+
+    locks: None where the backend does not tell. found: processes of this machine.
+    Raises RecoveryRefused where an update may be alive.
+    """
+    if locks is None:
+        if not decisions.lock_is_stale:
+            raise RecoveryRefused(
+                f"the backend does not tell who holds the lock of stack {stack}",
+                "make sure that no update of it runs anywhere, then: "
+                f"python -m automation recover {stack} --lock-is-stale",
+            )
+        return [RecoveryStep(doing=Doing.UNLOCK, text="remove the lock, if there is one: a person says it is stale")]
+    everything = tuple(found)
+    steps: list[RecoveryStep] = []
+    for lock in locks:
+        holder = lock.holder
+        if holder is Holder.ALIVE:
+            raise RecoveryRefused(
+                f"stack {stack} is {lock}, and that process runs",
+                f"wait for it; or let it stop as soon as it can: kill -INT {lock.pid}",
+            )
+        if holder is Holder.UNKNOWN and not decisions.lock_is_stale:
+            raise RecoveryRefused(
+                f"stack {stack} is {lock}: whether that process runs cannot be seen from here",
+                f"look there; if it does not: python -m automation recover {stack} --lock-is-stale",
+            )
+        if holder is Holder.GONE:
+            steps += _process_steps(lock, everything)
+        steps.append(RecoveryStep(doing=Doing.UNLOCK, text=f"remove the lock that is {lock}"))
+    return steps
+
+
+def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
+    """A provider may be in the middle of Helm's work, and would overwrite the record of the next one."""
+    own = left_behind(lock.pid, found, lock.started, _START_SECONDS)
+    steps = [
+        RecoveryStep(
+            doing=Doing.END,
+            text=f"end process {process.pid} ({process.name}), which the killed engine {lock.pid} left",
+            pid=process.pid,
+        )
+        for process in own
+    ]
+    mine = {process.pid for process in own}
+    return steps + [
+        RecoveryStep(
+            doing=Doing.WAIT,
+            text=f"wait until process {process.pid} ({process.name}) has noticed that its engine is gone, "
+            "at most five minutes",
+            pid=process.pid,
+        )
+        for process in orphaned_plugins(found, lock.started, _START_SECONDS, lock.pid)
+        if process.pid not in mine
+    ]
+
+
+def pending_steps(
+    stack: str, state: StackState, objects: Objects, locks: Sequence[Lock], decisions: Decisions
+) -> list[RecoveryStep]:
+    """What becomes of each interrupted operation. Raises RecoveryRefused for what only a person can tell."""
+    steps, open_questions = [], []
+    decided: set[str] = set()
+    # The newest first: of two interrupted creates of one resource, one at most can be adopted.
+    for pending in reversed(state.pending):
+        step = _pending_step(pending, state, objects, locks, decisions, adopted=pending.urn in decided)
+        if step is None:
+            open_questions.append(pending)
+            continue
+        if step.doing is Doing.ADOPT:
+            decided.add(pending.urn)
+        steps.append(step)
+    if open_questions:
+        questions = "; ".join(f"{pending} ({pending.urn})" for pending in reversed(open_questions))
+        raise RecoveryRefused(
+            f"what became of this cannot be seen from here: {questions}",
+            f"look; for each that is there: python -m automation recover {stack} --adopt URN=ID, "
+            "for each that is not: --forget URN",
+        )
+    return steps[::-1]
+
+
+def _pending_step(
+    pending: Pending,
+    state: StackState,
+    objects: Objects,
+    locks: Sequence[Lock],
+    decisions: Decisions,
+    *,
+    adopted: bool,
+) -> RecoveryStep | None:
+    """None where only a person can tell."""
+    if not pending.is_create:
+        return _forget(pending, "the update looks itself how far it came")
+    if pending.urn in decisions.forget:
+        return _forget(pending, "a person says that it was not made")
+    if pending.urn in decisions.adopt:
+        if adopted:
+            return _forget(pending, "a person says which one is the right one")
+        return _adopt(pending, decisions.adopt[pending.urn], "a person says that it is there")
+    if pending.is_of_state_only:
+        reason = "the update takes over what Helm has begun" if pending.type == RELEASE else "it is in the state alone"
+        return _forget(pending, reason)
+    if not pending.is_object:
+        return None
+    found = objects.find(pending.api_version, pending.kind, pending.namespace, pending.object_name)
+    if found is None or found.deleting:
+        return _forget(pending, "it was not made" if found is None else "it is on its way out")
+    current = state.current(pending.urn)
+    if current is not None and current.id == found.id:
+        return _forget(pending, f"the state has {found}")
+    if not _is_own(pending, found, locks, state):
+        return None
+    if adopted or (current is not None and _is_newer(current.id, pending, found, objects)):
+        return _orphan(pending, found, objects)
+    return _adopt(pending, found.id, f"{found} is there")
+
+
+def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackState) -> bool:
+    """Whether the object can only be that of the interrupted update.
+
+    A generated name is nobody else's. The namespace has the name that the config says: it must have been made while
+    the interrupted update ran. Where its lock is gone, the state says when that was: it is written before and after
+    each step, and to make a namespace takes no time. A time that cannot be read says nothing.
+    """
+    if not found.is_own:
+        return False
+    if pending.type != NAMESPACE:
+        return True
+    created = seconds_of(found.created)
+    if locks:
+        started = min(lock.started for lock in locks)
+        return bool(started) and created >= started - _SKEW_SECONDS
+    written = seconds_of(state.written)
+    return bool(written) and abs(created - written) <= _SKEW_SECONDS
+
+
+def _is_newer(current_id: str, pending: Pending, found: Found, objects: Objects) -> bool:
+    """Whether the one in the state was made after the pending one; else the pending one was to replace it."""
+    namespace, _, name = current_id.rpartition("/")
+    other = objects.find(pending.api_version, pending.kind, namespace, name)
+    return other is not None and seconds_of(other.created) > seconds_of(found.created)
+
+
+def _orphan(pending: Pending, found: Found, objects: Objects) -> RecoveryStep:
+    if pending.kind == "PersistentVolumeClaim" and objects.is_bound(found.name):
+        text = f"keep {found}: a later update has made another in its place, but it may hold data"
+        return RecoveryStep(doing=Doing.KEEP, text=text, urn=pending.urn, id=found.id, found=found)
+    text = f"delete {found}: a later update has made another in its place, and nothing refers to it"
+    return RecoveryStep(doing=Doing.DELETE, text=text, urn=pending.urn, id=found.id, found=found)
+
+
+def _adopt(pending: Pending, id_: str, why: str) -> RecoveryStep:
+    return RecoveryStep(
+        doing=Doing.ADOPT, text=f"take {pending.name} ({id_}) into the state: {why}", urn=pending.urn, id=id_
+    )
+
+
+def _forget(pending: Pending, why: str) -> RecoveryStep:
+    return RecoveryStep(doing=Doing.FORGET, text=f"forget what was interrupted while {pending}: {why}", urn=pending.urn)
+
+
+def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> list[RecoveryStep]:
+    """A pod of an earlier revision that is not ready: its StatefulSet makes it anew, of the newest one."""
+    steps = []
+    for pod in stuck:
+        found = objects.find("v1", "Pod", namespace, pod.name)
+        if found is not None and not found.deleting:
+            text = f"let {pod.stateful_set} make pod {pod.name} anew: it waits in vain for the old one ({pod.reason})"
+            steps.append(RecoveryStep(doing=Doing.REPLACE_POD, text=text, found=found))
+    return steps
+
+
+def update_step(stack: str) -> RecoveryStep:
+    """The end of every recovery."""
+    return RecoveryStep(doing=Doing.UPDATE, text=f"update {stack}: it mends Helm's record, and makes what is missing")

@@ -1,0 +1,85 @@
+"""What a container can connect to: asked by a small script that runs in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from automation.cluster.client import Kube
+from automation.errors import ClusterRequestFailed
+
+CONNECT_SECONDS: Final = 4
+_MARGIN_SECONDS: Final = 30  # until Python has started, on a busy machine
+
+_CONNECT: Final = """
+import json, socket, sys
+def outcome(target):
+    host, _, port = target.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), float(sys.argv[1])).close()
+        return "open"
+    except socket.gaierror:
+        return "unresolved"
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return "timed out"
+    except OSError:
+        return "unreachable"
+print(json.dumps({target: outcome(target) for target in sys.argv[2:]}))
+"""
+
+_DATABASE_VARIABLES: Final = """
+import json, os, sys
+known = {
+    name + suffix
+    for name in (
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+        "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
+        "AIRFLOW_CONN_AIRFLOW_DB",
+    )
+    for suffix in ("", "_CMD", "_SECRET")
+}
+print(json.dumps(sorted(
+    name
+    for name, value in os.environ.items()
+    if name in known and value and not value.startswith("airflow-db-not-allowed:")
+    or "://" in value and any(host in value for host in sys.argv[1:])
+)))
+"""
+
+
+@unique
+class Outcome(StrEnum):
+    """Of an attempt to connect."""
+
+    OPEN = "open"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"
+    UNREACHABLE = "unreachable"
+    UNRESOLVED = "unresolved"
+
+
+def connect(kube: Kube, pod: str, container: str, targets: Sequence[str]) -> dict[str, Outcome]:
+    """Tries `HOST:PORT` targets from a container with Python. Raises ClusterRequestFailed."""
+    seconds = _MARGIN_SECONDS + 2 * CONNECT_SECONDS * len(targets)
+    answer = _python(kube, pod, container, _CONNECT, (str(CONNECT_SECONDS), *targets), seconds)
+    return {target: Outcome(outcome) for target, outcome in answer.items()}
+
+
+def database_variables(kube: Kube, pod: str, container: str, hosts: Sequence[str]) -> list[str]:
+    """Names of the environment variables that say how to connect to the database. No value leaves the container."""
+    return [str(name) for name in _python(kube, pod, container, _DATABASE_VARIABLES, hosts, _MARGIN_SECONDS)]
+
+
+def _python(kube: Kube, pod: str, container: str, script: str, arguments: Sequence[str], seconds: float) -> Any:
+    result = kube.run(pod, container, ("python", "-c", script, *arguments), seconds=seconds)
+    try:
+        return json.loads(result.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise ClusterRequestFailed(
+            f"the probe in {pod} ended with exit code {result.exit_code} and no answer", f"kubectl exec {pod} -- python"
+        ) from None

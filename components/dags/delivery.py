@@ -1,0 +1,42 @@
+"""Where DAGs come from and how they reach the pods: typed, without Pulumi resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+from components.dags.git_repository import GitRepository
+
+DAGS_FOLDER: Final = "/opt/airflow/dags/repo"
+"""git-sync's link in every pod that has DAGs; the chart sets it."""
+
+
+@unique
+class DagsDelivery(StrEnum):
+    """`git-sync`: a container in every pod keeps one working tree up to date, for all runs.
+
+    `git-bundle`: Airflow's own GitDagBundle fetches, and a run stays on the commit on which it began.
+    """
+
+    GIT_SYNC = "git-sync"
+    GIT_BUNDLE = "git-bundle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dags:
+    """A Git repository of DAGs.
+
+    ref: branch, tag or commit.
+    sub_path: folder in the repository, "" for its root.
+    delivery: who fetches.
+    sync_period_seconds: time between two fetches.
+    depth: commits of history to fetch, 0 for all.
+    """
+
+    repository: GitRepository
+    ref: str
+    sub_path: str
+    delivery: DagsDelivery
+    sync_period_seconds: int
+    depth: int

@@ -1,0 +1,103 @@
+"""DAG delivery by Airflow's own GitDagBundle: its connection, and what its pods need.
+
+A run stays on the commit on which it began. The image must hold `apache-airflow-providers-git`; the official one does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+from components.dags.delivery import Dags
+from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
+from components.kube.env import from_secret
+from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.secret import SecretInput, secret_output
+
+TYPE: Final = "airflow:index:GitBundle"
+
+BUNDLE_NAME: Final = "dags"
+CONNECTION_ID: Final = "git_dags"
+_MOUNT_PATH = "/etc/git-secret"
+_VOLUME = "git-ssh-key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitBundleArgs:
+    """Arguments of `GitBundle`.
+
+    namespace: of the Secret.
+    dags: the repository.
+    ssh_key_secret: Secret of a `GitSshKey`, for an SSH repository.
+    username, token: for a private HTTPS repository.
+    """
+
+    namespace: pulumi.Input[str]
+    dags: Dags
+    ssh_key_secret: pulumi.Input[str] | None = None
+    username: str | None = None
+    token: SecretInput | None = None
+
+
+class GitBundle(pulumi.ComponentResource):
+    """The Airflow connection of a GitDagBundle, as a variable from a Secret.
+
+    Raises: nothing of its own.
+    Replaces: another token or repository makes another Secret; DAG processor, triggerer and workers roll.
+    Survives a destroy: nothing.
+    """
+
+    bundle_config: list[dict[str, Any]]
+    """The chart's `dagProcessor.dagBundleConfigList`."""
+    env: list[dict[str, Any]]
+    """Variables of the containers that load DAGs."""
+    volumes: list[dict[str, Any]]
+    """Volumes of the pods that load DAGs: the SSH key and the host keys, if any."""
+    volume_mounts: list[dict[str, Any]]
+    """Their mounts."""
+
+    def __init__(self, name: str, args: GitBundleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        token = secret_output(args.token) if args.token is not None else pulumi.Output.from_input(None)
+        connection = token.apply(
+            lambda value: connection_json(
+                args.dags, ssh=args.ssh_key_secret is not None, username=args.username, token=value
+            )
+        )
+        secret = immutable_secret(name, args.namespace, {"connection": connection}, pulumi.ResourceOptions(parent=self))
+        self.env = [from_secret(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", secret_name(secret), "connection")]
+        self.bundle_config = [
+            {
+                "name": BUNDLE_NAME,
+                "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+                "kwargs": {
+                    "git_conn_id": CONNECTION_ID,
+                    "tracking_ref": args.dags.ref,
+                    "subdir": args.dags.sub_path or None,
+                    "refresh_interval": args.dags.sync_period_seconds,
+                },
+            }
+        ]
+        self.volumes, self.volume_mounts = [], []
+        if args.ssh_key_secret is not None:
+            # 0440: readable for the pod's group. ssh objects to that only where the file is the reader's own.
+            self.volumes = [{"name": _VOLUME, "secret": {"secretName": args.ssh_key_secret, "defaultMode": 0o440}}]
+            self.volume_mounts = [{"name": _VOLUME, "mountPath": _MOUNT_PATH, "readOnly": True}]
+        self.register_outputs({"secret": secret_name(secret)})
+
+
+def connection_json(dags: Dags, *, ssh: bool, username: str | None, token: str | None) -> str:
+    """The connection as Airflow reads it from the environment (JSON, keys of the `git` connection type)."""
+    connection: dict[str, Any] = {"conn_type": "git", "host": dags.repository.url}
+    if username is not None and token is not None:
+        connection |= {"login": username, "password": token}
+    if ssh:
+        connection["extra"] = {
+            "key_file": f"{_MOUNT_PATH}/{PRIVATE_KEY}",
+            "known_hosts_file": f"{_MOUNT_PATH}/{KNOWN_HOSTS}",
+            "strict_host_key_checking": "yes",
+        }
+    return json.dumps(connection, sort_keys=True)

@@ -1,0 +1,188 @@
+"""Deploy keys: what is safe to mend in a pasted SSH private key is mended, the rest is refused.
+
+No error holds any part of the key, nor is an error of the parser chained to one.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Final
+
+from components.dags.known_hosts import fingerprint, read_string
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+_MIN_RSA_BITS: Final = 2048  # what the large Git hosts accept
+_CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")  # the curves of OpenSSH, as cryptography names them
+
+_OPENSSH: Final = "OPENSSH PRIVATE KEY"
+_OPENSSH_MAGIC: Final = b"openssh-key-v1\0"
+_LINE_WIDTH: Final = {_OPENSSH: 70, "RSA PRIVATE KEY": 64, "EC PRIVATE KEY": 64, "PRIVATE KEY": 64}
+"""Characters in a line of each format that is accepted, as ssh-keygen and openssl write it."""
+
+_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_PUBLIC_KEY: Final = re.compile(r"(^|\s)((sk-)?ssh-\S+|(sk-)?ecdsa-\S+)\s+AAAA|BEGIN (\w+ )?PUBLIC KEY")
+_ENCRYPTED: Final = re.compile(r"Proc-Type:\s*4,\s*ENCRYPTED|BEGIN ENCRYPTED PRIVATE KEY")
+_FILE_NAME: Final = re.compile(r"(~|\.{0,2}/)[\w./~-]{0,200}|[\w.-]*id_(rsa|dsa|ecdsa|ed25519)[\w.-]*")
+
+_UNLOCK: Final = "remove the passphrase of a copy with: ssh-keygen -p -f KEY -N ''"
+_NEW_KEY: Final = "make a new one with: ssh-keygen -t ed25519 -N '' -f KEY"
+_CONVERT: Final = "convert a copy to OpenSSH's format with: ssh-keygen -p -f KEY -N ''"
+_PRIVATE_HALF: Final = "give the private half, the file without .pub"
+_WHOLE_FILE: Final = "give the whole file, from its BEGIN line to its END line"
+
+
+def normalise_private_key(text: str) -> str:
+    """The key as OpenSSH reads it: LF line ends, no white space around or in its lines, one newline at the end.
+
+    Accepts what OpenSSH does: its own format (Ed25519, ECDSA, RSA), PEM and PKCS#8 (ECDSA, RSA). Mended, because the
+    result is proved to be a key: line ends, blank lines, indentation, quotes around it, a literal `\\n` or a space
+    where a newline was, a missing last newline. Equal keys give equal text, however they were pasted.
+
+    Raises ValueError that says what was found instead and how to mend it.
+    """
+    return _load(text)[0]
+
+
+def public_key_fingerprint(text: str) -> str:
+    """`SHA256:...` of the key's public half, as Git hosts show it beside a deploy key. Not a secret.
+
+    Raises ValueError like normalise_private_key().
+    """
+    return fingerprint(_load(text)[1])
+
+
+def _load(text: str) -> tuple[str, bytes]:
+    """The key's text, and its public half in SSH's binary form."""
+    label, data, normal = _read_block(_unpaste(text))
+    written = _written_public_key(data) if label == _OPENSSH else None
+    public = _public_key(label, normal)
+    # cryptography does not notice a damaged Ed25519 seed: it is the seed of another key.
+    if written not in (None, public):
+        raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
+    return normal, public
+
+
+def _unpaste(text: str) -> str:
+    """Undoes what environment variables, YAML, JSON and editors do to the line ends of a key."""
+    for newline in ("\\r\\n", "\\n", "\r\n", "\r"):
+        text = text.replace(newline, "\n")
+    return text.strip("\ufeff \t\n\"'")
+
+
+def _read_block(text: str) -> tuple[str, bytes, str]:
+    """Label, decoded content and normal text of the only private key in the text."""
+    if "PRIVATE KEY-----" not in text:
+        raise _refusal(*_recognise(text))
+    if _ENCRYPTED.search(text):
+        raise _refusal("a key with a passphrase, which no pod can type", _UNLOCK)
+    blocks = [(label, "".join(body.split())) for label, body in _BLOCK.findall(text)]
+    # `openssl ecparam -genkey` writes the curve before the key, which names it again.
+    keys = [block for block in blocks if block[0] != "EC PARAMETERS"]
+    if not keys:
+        raise _refusal("a key that is cut off", _WHOLE_FILE)
+    if len(keys) > 1 or _BLOCK.sub("", text).strip():
+        raise _refusal("other text beside the key", "give the key's file alone")
+    label, body = keys[0]
+    if label == "DSA PRIVATE KEY":
+        raise _refusal("a DSA key, which current OpenSSH refuses", _NEW_KEY)
+    if label not in _LINE_WIDTH:
+        raise _refusal("a key in another format", _NEW_KEY)
+    data = _decode(body)
+    if data is None:
+        raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
+    content = textwrap.wrap(b64encode(data).decode(), _LINE_WIDTH[label])
+    lines = [f"-----BEGIN {label}-----", *content, f"-----END {label}-----"]
+    return label, data, "\n".join(lines) + "\n"
+
+
+def _recognise(text: str) -> tuple[str, str]:
+    """What a text without a private key's BEGIN or END line is, and how to mend it."""
+    if not text:
+        return "nothing", _NEW_KEY
+    if text.startswith("PuTTY-User-Key-File-"):
+        return "a PuTTY key", "convert it with: puttygen KEY.ppk -O private-openssh -o KEY"
+    if _PUBLIC_KEY.search(text):
+        return "a public key", _PRIVATE_HALF
+    if re.search(r"BEGIN [A-Z0-9 ]*CERTIFICATE", text):
+        return "an X.509 certificate", _PRIVATE_HALF
+    if "BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
+        return "a key in the format of ssh.com", "convert it with: ssh-keygen -i -f KEY > NEW-KEY"
+    if "BEGIN PGP" in text:
+        return "a PGP key", _NEW_KEY
+    decoded = _decode("".join(text.split())) or b""
+    if decoded.startswith(_OPENSSH_MAGIC):
+        return "a key without its BEGIN and END lines", _WHOLE_FILE
+    if decoded.lstrip().startswith((b"-----BEGIN", b"PuTTY-User-Key-File-")):
+        return "the Base64 form of a key's file", "decode it first with: base64 -d"
+    if _FILE_NAME.fullmatch(text):
+        return "what looks like the name of a file", "give what is in the file"
+    return "text that is no key", _WHOLE_FILE
+
+
+def _written_public_key(data: bytes) -> bytes:
+    """The public half that a file in OpenSSH's format holds in clear. The format: PROTOCOL.key of openssh-portable.
+
+    Raises ValueError for a key with a passphrase, or of a type that no pod can use: the parser would call them damaged.
+    """
+    try:
+        cipher, rest = read_string(data.removeprefix(_OPENSSH_MAGIC))
+        _, rest = read_string(rest)  # key derivation
+        _, rest = read_string(rest)  # its options
+        public, _ = read_string(rest[4:])  # after the number of keys
+        key_type, _ = read_string(public)
+    except ValueError:
+        cipher = public = key_type = b""
+    if cipher not in (b"", b"none"):
+        raise _refusal("a key with a passphrase, which no pod can type", _UNLOCK)
+    if key_type == b"ssh-dss":
+        raise _refusal("a DSA key, which current OpenSSH refuses", _NEW_KEY)
+    if key_type.startswith(b"sk-"):
+        raise _refusal("the handle of a key in a hardware token, which pods do not have", _NEW_KEY)
+    return public
+
+
+def _public_key(label: str, normal: str) -> bytes:
+    # Imported here: stacks whose repository is HTTPS need not pay for it.
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = _parse(label, normal.encode())
+    if key is None:
+        raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
+    if isinstance(key, rsa.RSAPrivateKey):
+        if key.key_size < _MIN_RSA_BITS:
+            raise _refusal(f"an RSA key of {key.key_size} bits, fewer than {_MIN_RSA_BITS}", _NEW_KEY)
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        if label != _OPENSSH:
+            # OpenSSH reads it since 9.6; git-sync's image has an older one.
+            raise _refusal("an Ed25519 key in PKCS#8 format, which OpenSSH before 9.6 does not read", _CONVERT)
+    elif not (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES):
+        raise _refusal("a key of a type that OpenSSH does not have", _NEW_KEY)
+    line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return b64decode(line.split(b" ")[1])
+
+
+def _parse(label: str, data: bytes) -> PrivateKeyTypes | None:
+    """None if it is no valid key. Its own function, so that no error of the parser is in flight when one is raised."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+
+    load = load_ssh_private_key if label == _OPENSSH else load_pem_private_key
+    try:
+        return load(data, password=None)
+    except Exception:  # It raises more kinds than it documents, and each may quote the key.
+        return None
+
+
+def _decode(body: str) -> bytes | None:
+    try:
+        return b64decode(body, validate=True)
+    except ValueError:
+        return None
+
+
+def _refusal(found: str, mend: str) -> ValueError:
+    return ValueError(f"expected an OpenSSH private key without a passphrase, got {found}; {mend}")

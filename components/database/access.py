@@ -1,0 +1,186 @@
+"""How Airflow reaches its database and its broker: connection Secrets, and PgBouncer's whole configuration.
+
+All of it comes from one typed `Database`; nothing is written by hand, and no connection string is a Helm value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.database.connection import (
+    CA_KEY,
+    Database,
+    SslMode,
+    connection_uri,
+    metadata_async_uri,
+    metadata_uri,
+    redis_uri,
+)
+from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
+from components.keys.generated_password import generated_password
+from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.metadata import object_metadata
+from components.kube.secret import secret_output
+
+TYPE: Final = "airflow:index:DatabaseAccess"
+
+CONNECTION_KEY: Final = "connection"
+"""Data key of a connection string: the chart's name for it."""
+ASYNC_CONNECTION_KEY: Final = "connection-async"
+
+_BROKER_DATABASE = 0
+_RESULT_BACKEND_DATABASE = 1
+_STATS_PASSWORD_LENGTH = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseAccessArgs:
+    """Arguments of `DatabaseAccess`.
+
+    namespace: of the Secrets.
+    release_name: Helm release; the names of the chart's Services begin with it.
+    database: where the metadata database is.
+    pgbouncer: the pooler in front of it, or None for direct connections.
+    redis_password: of the chart's Redis, or None without Celery.
+    """
+
+    namespace: pulumi.Input[str]
+    release_name: str
+    database: Database
+    pgbouncer: PgBouncer | None
+    redis_password: pulumi.Output[str] | None
+
+
+class DatabaseAccess(pulumi.ComponentResource):
+    """The Secrets that name the database, the broker and the result backend.
+
+    Results go to Redis, not to the database: a worker then needs no way to the database at all.
+    Raises: ValueError for a password with line ends, which PgBouncer's file cannot hold.
+    Replaces: a changed address or password makes new Secrets, other certificates a new ConfigMap; the pods that refer
+    to them roll.
+    Survives a destroy: nothing.
+    """
+
+    metadata_secret: pulumi.Output[str]
+    """Name of the Secret with the URIs that Airflow's pods use (through PgBouncer where there is one)."""
+    migration_secret: pulumi.Output[str]
+    """Name of the Secret with the URIs straight to the database: a migration holds session locks."""
+    broker_secret: pulumi.Output[str] | None
+    """Name of the Secret with Celery's broker URL; None without Celery."""
+    result_backend_secret: pulumi.Output[str] | None
+    """Name of the Secret with Celery's result backend; None without Celery."""
+    pgbouncer_config_secret: pulumi.Output[str] | None
+    """Name of the Secret with `pgbouncer.ini` and `users.txt`; None without PgBouncer."""
+    pgbouncer_stats_secret: pulumi.Output[str] | None
+    """Name of the Secret with the metrics exporter's connection; None without PgBouncer."""
+    ca_config_map: pulumi.Output[str] | None
+    """Name of the ConfigMap with the authorities that the database's certificate is verified against (`ca.crt`), for
+    whatever connects to the database itself; None where nothing is verified."""
+
+    def __init__(self, name: str, args: DatabaseAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        database, pooler = args.database, args.pgbouncer
+
+        def secret(role: str, data: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
+            return secret_name(immutable_secret(f"{name}-{role}", args.namespace, data, child))
+
+        self.ca_config_map = None
+        if database.ca_certificates is not None:
+            certificates = k8s.core.v1.ConfigMap(
+                f"{name}-ca",
+                metadata=object_metadata(args.namespace),
+                immutable=True,
+                data={CA_KEY: database.ca_certificates},
+                opts=child,
+            )
+            self.ca_config_map = certificates.metadata.name
+
+        direct = _uris(database, database.host, database.port, database.name, database.ssl_mode)
+        self.migration_secret = secret("migration", direct)
+        self.pgbouncer_config_secret = self.pgbouncer_stats_secret = None
+        if pooler is None:
+            self.metadata_secret = secret("metadata", direct)
+        else:
+            host = f"{args.release_name}-pgbouncer"
+            # Between pod and pooler there is no TLS; PgBouncer itself speaks it to the database.
+            self.metadata_secret = secret("metadata", _uris(database, host, PORT, METADATA_POOL, SslMode.PREFER))
+            stats_password = generated_password(f"{name}-pgbouncer-stats", _STATS_PASSWORD_LENGTH, child)
+            self.pgbouncer_config_secret = secret(
+                "pgbouncer-config",
+                {
+                    "pgbouncer.ini": pulumi.Output.from_input(database.host).apply(
+                        lambda address: render_ini(
+                            host=address,
+                            port=database.port,
+                            name=database.name,
+                            pool_size=pooler.pool_size,
+                            max_client_connections=pooler.max_client_connections,
+                            ssl_mode=database.ssl_mode,
+                        )
+                    ),
+                    "users.txt": pulumi.Output.all(secret_output(database.password), stats_password).apply(
+                        lambda passwords: render_users({database.user: passwords[0], STATS_USER: passwords[1]})
+                    ),
+                },
+            )
+            self.pgbouncer_stats_secret = secret(
+                "pgbouncer-stats",
+                {
+                    CONNECTION_KEY: stats_password.apply(
+                        lambda password: connection_uri(
+                            driver="postgresql",
+                            user=STATS_USER,
+                            password=password,
+                            host="127.0.0.1",
+                            port=PORT,
+                            name="pgbouncer",
+                            query={"sslmode": "disable"},
+                        )
+                    )
+                },
+            )
+
+        self.broker_secret = self.result_backend_secret = None
+        if args.redis_password is not None:
+            redis = f"{args.release_name}-redis"
+            self.broker_secret = secret(
+                "broker",
+                {CONNECTION_KEY: args.redis_password.apply(lambda value: redis_uri(value, redis, _BROKER_DATABASE))},
+            )
+            self.result_backend_secret = secret(
+                "result-backend",
+                {
+                    CONNECTION_KEY: args.redis_password.apply(
+                        lambda value: redis_uri(value, redis, _RESULT_BACKEND_DATABASE)
+                    )
+                },
+            )
+        self.register_outputs(
+            {
+                "metadata_secret": self.metadata_secret,
+                "migration_secret": self.migration_secret,
+                "broker_secret": self.broker_secret,
+                "result_backend_secret": self.result_backend_secret,
+                "pgbouncer_config_secret": self.pgbouncer_config_secret,
+                "pgbouncer_stats_secret": self.pgbouncer_stats_secret,
+                "ca_config_map": self.ca_config_map,
+            }
+        )
+
+
+def _uris(
+    database: Database, host: pulumi.Input[str], port: int, name: str, ssl_mode: SslMode
+) -> dict[str, pulumi.Output[str]]:
+    """The synchronous and the asynchronous URI of one way to the database."""
+    parts = pulumi.Output.all(secret_output(database.password), host)
+    return {
+        CONNECTION_KEY: parts.apply(lambda p: metadata_uri(database.user, p[0], p[1], port, name, ssl_mode)),
+        ASYNC_CONNECTION_KEY: parts.apply(
+            lambda p: metadata_async_uri(database.user, p[0], p[1], port, name, ssl_mode)
+        ),
+    }

@@ -1,0 +1,161 @@
+"""A PostgreSQL for a laptop: one container with a volume. Not for data that anyone would miss.
+
+Not the chart's sub-chart: the migration must run before the release, the sub-chart's image comes from an archive, and
+with this one `dev` takes the same path to its database as `prod`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.database.connection import Database, SslMode
+from components.keys.generated_password import generated_password
+from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.metadata import LABELS, object_metadata
+from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_context
+
+TYPE: Final = "airflow:index:PostgresContainer"
+
+PORT: Final = 5432
+POD_LABELS: Final = {"tier": "airflow", "component": "postgres"}
+_PASSWORD_LENGTH = 40
+_READY_TIMEOUT = "5m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresContainerArgs:
+    """Arguments of `PostgresContainer`.
+
+    namespace: of all its objects.
+    image: reference of an official `postgres` image (or its mirror).
+    pull_policy, pull_secrets: as in `Images`.
+    storage_gib: size of the volume.
+    protect: refuse to delete the password and the volume.
+    """
+
+    namespace: pulumi.Input[str]
+    image: str
+    pull_policy: str
+    pull_secrets: tuple[pulumi.Input[str], ...]
+    storage_gib: int
+    protect: bool
+
+
+class PostgresContainer(pulumi.ComponentResource):
+    """One PostgreSQL server and the volume that holds its data.
+
+    Raises: nothing of its own. The update fails when the server is not ready within five minutes.
+    Replaces: nothing while it lives; another image or size of memory restarts the container on the same volume.
+    A new major version cannot read the old one's files: dump and restore, or start with a new stack.
+    Survives a destroy: nothing, unless `protect` is set; the volume goes with its claim.
+    """
+
+    database: Database
+    """How to connect; its password is secret."""
+    server: k8s.apps.v1.StatefulSet
+    """Ready to answer."""
+
+    def __init__(self, name: str, args: PostgresContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protect)
+
+        password = generated_password(f"{name}-password", _PASSWORD_LENGTH, kept)
+        secret = immutable_secret(name, args.namespace, {"password": password}, child)
+
+        # A claim of its own, not the StatefulSet's: whatever becomes of the StatefulSet, the data stays where it is.
+        claim = k8s.core.v1.PersistentVolumeClaim(
+            f"{name}-data",
+            # Bound only when the pod is scheduled, with the storage class of Kind: waiting here would never end.
+            metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
+            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+                access_modes=["ReadWriteOnce"],
+                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{args.storage_gib}Gi"}),
+            ),
+            opts=kept,
+        )
+        service = k8s.core.v1.Service(
+            name,
+            # A Service is waited for until a pod serves it; the pod comes after it, and is waited for itself.
+            metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                selector=POD_LABELS,
+                ports=[k8s.core.v1.ServicePortArgs(name="postgresql", port=PORT, target_port=PORT)],
+            ),
+            opts=child,
+        )
+        self.server = k8s.apps.v1.StatefulSet(
+            name,
+            metadata=object_metadata(args.namespace, POD_LABELS),
+            spec=_server(args, service.metadata.name, secret_name(secret), claim.metadata.name),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Two servers on one volume would destroy it.
+                delete_before_replace=True,
+                custom_timeouts=pulumi.CustomTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT),
+            ),
+        )
+
+        self.database = Database(
+            host=service.metadata.name,
+            port=PORT,
+            name="airflow",
+            user="airflow",
+            password=password,
+            ssl_mode=SslMode.PREFER,
+        )
+        self.register_outputs({"host": service.metadata.name, "port": PORT})
+
+
+def _server(
+    args: PostgresContainerArgs, service: pulumi.Input[str], secret: pulumi.Input[str], claim: pulumi.Input[str]
+) -> Any:
+    """The StatefulSet's spec."""
+    probe = {"exec": {"command": ["pg_isready", "--username", "airflow", "--host", "127.0.0.1"]}}
+    return {
+        "replicas": 1,
+        "serviceName": service,
+        # A pod on a broken image is replaced at once; the default waits for it to become ready first.
+        "podManagementPolicy": "Parallel",
+        "selector": {"matchLabels": POD_LABELS},
+        "template": {
+            "metadata": {"labels": {**LABELS, **POD_LABELS}},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "imagePullSecrets": [{"name": pull_secret} for pull_secret in args.pull_secrets],
+                "securityContext": pod_security_context(POSTGRES_UID, gid=POSTGRES_UID, fs_group=POSTGRES_UID),
+                "containers": [
+                    {
+                        "name": "postgres",
+                        "image": args.image,
+                        "imagePullPolicy": args.pull_policy,
+                        "securityContext": CONTAINER,
+                        "env": [
+                            {"name": "POSTGRES_USER", "value": "airflow"},
+                            {"name": "POSTGRES_DB", "value": "airflow"},
+                            {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
+                            {
+                                "name": "POSTGRES_PASSWORD",
+                                "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}},
+                            },
+                        ],
+                        "ports": [{"name": "postgresql", "containerPort": PORT}],
+                        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 120},
+                        "readinessProbe": {**probe, "periodSeconds": 5, "timeoutSeconds": 5},
+                        "livenessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 10},
+                        "resources": {
+                            "requests": {"cpu": "100m", "memory": "128Mi"},
+                            "limits": {"memory": "1Gi"},
+                        },
+                        "volumeMounts": [{"name": "data", "mountPath": "/var/lib/postgresql/data"}],
+                    }
+                ],
+                "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+            },
+        },
+    }

@@ -1,0 +1,96 @@
+"""PgBouncer's configuration files, from typed values. Nothing here is written by hand in a deployment.
+
+The chart makes these files only from a password in its values; with a Secret of one's own, it wants both ready-made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.database.connection import CA_FILE, SslMode
+
+PORT = 6543
+"""The chart's `ports.pgbouncer`."""
+METADATA_POOL = "airflow-metadata"
+"""Name that clients give as their database. The chart's own configuration calls it so for a release `airflow`."""
+STATS_USER = "pgbouncer_stats"
+_MAX_PREPARED_STATEMENTS = 200
+"""asyncpg prepares statements; in transaction pooling PgBouncer must track them (pgbouncer.org/config, from 1.21)."""
+
+_FAILOVER = (
+    # By default a host that vanished without a word is missed after two hours where a connection idles, and after a
+    # quarter of an hour where it waits for an acknowledgement (tcp(7): tcp_keepalive_time, tcp_retries2).
+    "tcp_keepidle = 10",
+    "tcp_keepintvl = 5",
+    "tcp_keepcnt = 3",
+    "tcp_user_timeout = 25000",
+    # 15 each by default, on top of what the failover itself takes. RDS' names live for 5 seconds.
+    "server_login_retry = 3",
+    "dns_max_ttl = 5",
+)
+"""What makes PgBouncer follow a database to another host, in seconds, the time-out in milliseconds. As AWS advises:
+docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PgBouncer:
+    """Connection pooler between Airflow and the database.
+
+    replicas: pods, each with its own pool.
+    pool_size: connections of one pod to the database.
+    max_client_connections: connections that one pod accepts.
+    """
+
+    replicas: int = 1
+    pool_size: int = 10
+    max_client_connections: int = 300
+
+
+def render_ini(
+    *, host: str, port: int, name: str, pool_size: int, max_client_connections: int, ssl_mode: SslMode
+) -> str:
+    """`pgbouncer.ini` (pgbouncer.org/config.html)."""
+    database = f"host={_quoted(host)} port={port} dbname={_quoted(name)} pool_size={pool_size}"
+    return "\n".join(
+        [
+            "[databases]",
+            f"{METADATA_POOL} = {database}",
+            "",
+            "[pgbouncer]",
+            "pool_mode = transaction",
+            f"listen_port = {PORT}",
+            "listen_addr = *",
+            "auth_type = scram-sha-256",
+            "auth_file = /etc/pgbouncer/users.txt",
+            f"stats_users = {STATS_USER}",
+            "ignore_startup_parameters = extra_float_digits",
+            f"max_client_conn = {max_client_connections}",
+            f"max_prepared_statements = {_MAX_PREPARED_STATEMENTS}",
+            f"server_tls_sslmode = {ssl_mode.value}",
+            *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode is SslMode.VERIFY_FULL else []),
+            *_FAILOVER,
+            "log_disconnections = 0",
+            "log_connections = 0",
+            "",
+        ]
+    )
+
+
+def render_users(passwords: dict[str, str]) -> str:
+    """`users.txt`: a line `"user" "password"` each; a quote within is doubled (pgbouncer.org/config.html, auth_file).
+
+    Raises ValueError for a character that the format cannot hold (a line end or NUL).
+    """
+    for user, password in passwords.items():
+        if any(character in user + password for character in "\n\r\0"):
+            raise ValueError(f"expected a password of {user} without line ends, got one with them")
+    return "".join(f'"{_doubled(user)}" "{_doubled(password)}"\n' for user, password in sorted(passwords.items()))
+
+
+def _doubled(text: str) -> str:
+    return text.replace('"', '""')
+
+
+def _quoted(text: str) -> str:
+    """A value of a [databases] line; quotes double inside single quotes."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,77 @@
+"""The RDS instance as it is now, asked of AWS before anything is planned.
+
+Only reads. What follows from the answer is in rds_settings.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pulumi
+
+from components.aws.client import AwsError, aws_call, aws_clients
+from components.database.rds_settings import (
+    RESTORED_FROM_TAG,
+    ExistingInstance,
+    ManagedDatabase,
+    replacement_problems,
+    status_problem,
+)
+
+_ACTION: Final = "rds:DescribeDBInstances"
+_NO_SUCH_INSTANCE: Final = "DBInstanceNotFound"
+
+
+class InstanceError(pulumi.RunError):
+    """The instance is not to be updated as it is, or not to what is wanted. The program ends before it plans."""
+
+
+def read_existing_instance(identifier: str, region: str) -> ExistingInstance | None:
+    """The instance of this identifier in the account of the credentials in use; None where there is none.
+
+    Raises AwsError, which holds no credentials.
+    """
+    client = aws_clients(region)
+    try:
+        found = aws_call(_ACTION, lambda: client("rds").describe_db_instances(DBInstanceIdentifier=identifier))
+    except AwsError as error:
+        if error.code == _NO_SUCH_INSTANCE:
+            return None
+        raise
+    return _parsed(found["DBInstances"][0])
+
+
+def check_existing_instance(wanted: ManagedDatabase, region: str) -> ExistingInstance | None:
+    """The instance of these settings, fit to be updated to them; None where there is none yet.
+
+    Raises InstanceError that lists all: a status in which nothing may be updated, and changes that would replace the
+    instance. Raises AwsError.
+    """
+    existing = read_existing_instance(wanted.identifier, region)
+    if existing is None:
+        return None
+    status = status_problem(existing)
+    problems = [*([status] if status else []), *replacement_problems(existing, wanted)]
+    if problems:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise InstanceError(f"the RDS instance {wanted.identifier} in {region} cannot be updated:\n{listed}")
+    return existing
+
+
+def _parsed(description: Mapping[str, Any]) -> ExistingInstance:
+    tags = {tag["Key"]: tag["Value"] for tag in description.get("TagList", [])}
+    return ExistingInstance(
+        identifier=description["DBInstanceIdentifier"],
+        status=description["DBInstanceStatus"],
+        engine=description["Engine"],
+        engine_version=description["EngineVersion"],
+        name=description.get("DBName"),
+        username=description["MasterUsername"],
+        storage_gib=description["AllocatedStorage"],
+        max_storage_gib=description.get("MaxAllocatedStorage"),
+        storage_encrypted=description["StorageEncrypted"],
+        kms_key_arn=description.get("KmsKeyId"),
+        vpc_id=description.get("DBSubnetGroup", {}).get("VpcId"),
+        restored_from=tags.get(RESTORED_FROM_TAG),
+    )

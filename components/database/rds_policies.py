@@ -1,0 +1,84 @@
+"""Policies around an RDS instance: who uses its key, and who takes the role of its enhanced monitoring.
+
+Pure: AWS's policy documents. Nobody is named by "*", and a service only for this account's instance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.aws.kms_policy import key_policy, partition
+
+LOG_EXPORTS: Final = ("postgresql", "upgrade")
+"""Kinds of logs that the instance exports to CloudWatch."""
+
+
+def log_group_name(identifier: str, kind: str) -> str:
+    """Where RDS exports a kind of log to.
+
+    docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html
+    """
+    return f"/aws/rds/instance/{identifier}/{kind}"
+
+
+def monitoring_policy_arn(region: str) -> str:
+    """AWS's own policy for the role of enhanced monitoring."""
+    return f"arn:{partition(region)}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+
+
+def database_key_policy(account_id: str, region: str, identifier: str) -> dict[str, Any]:
+    """Of the instance's key: used through RDS, and by the log groups of the instance.
+
+    RDS and Performance Insights act with the permissions of whoever calls them, and keep a grant
+    (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html,
+    USER_PerfInsights.access-control.cmk-policy.html). CloudWatch Logs acts by itself
+    (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
+    """
+    policy = key_policy(account_id, region, "rds")
+    administered, used = policy["Statement"]
+    groups = f"arn:{partition(region)}:logs:{region}:{account_id}:log-group:"
+    kept = {
+        "Sid": "KeptByRdsForTheInstance",
+        "Effect": "Allow",
+        "Principal": used["Principal"],
+        "Action": ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"],
+        "Resource": "*",
+        "Condition": {**used["Condition"], "Bool": {"kms:GrantIsForAWSResource": "true"}},
+    }
+    # A snapshot is copied to another key by ReEncrypt.
+    copied = {**used, "Sid": "CopiedThroughRds", "Action": ["kms:Encrypt", "kms:ReEncrypt*"]}
+    logged = {
+        "Sid": "UsedByTheLogGroups",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+        "Resource": "*",
+        "Condition": {
+            "ArnEquals": {
+                "kms:EncryptionContext:aws:logs:arn": [
+                    f"{groups}{log_group_name(identifier, kind)}" for kind in LOG_EXPORTS
+                ]
+            }
+        },
+    }
+    return {**policy, "Statement": [administered, used, copied, kept, logged]}
+
+
+def monitoring_trust(account_id: str, region: str, identifier: str) -> dict[str, Any]:
+    """Who may take the role of enhanced monitoring: RDS, on behalf of this account's instance alone.
+
+    docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html
+    """
+    source = f"arn:{partition(region)}:rds:{region}:{account_id}:db:{identifier}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "LetRdsMonitorTheInstance",
+                "Effect": "Allow",
+                "Principal": {"Service": "monitoring.rds.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account_id, "aws:SourceArn": source}},
+            }
+        ],
+    }

@@ -1,0 +1,46 @@
+"""Credentials for private registries, as the Secret that pods name in `imagePullSecrets`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.secret import SecretInput, secret_output
+
+TYPE: Final = "airflow:index:ImagePullSecret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePullSecretArgs:
+    """namespace: of the Secret. docker_config: a Docker config.json with `auths`."""
+
+    namespace: pulumi.Input[str]
+    docker_config: SecretInput
+
+
+class ImagePullSecret(pulumi.ComponentResource):
+    """A Secret of type `kubernetes.io/dockerconfigjson`, in place before the first pod asks for an image.
+
+    Raises: nothing of its own; settings/loading.py validates the content.
+    Replaces: other credentials make another Secret; every pod that names it rolls.
+    Survives a destroy: nothing.
+    """
+
+    secret: pulumi.Output[str]
+    """Name of the Secret."""
+
+    def __init__(self, name: str, args: ImagePullSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        self.secret = secret_name(
+            immutable_secret(
+                name,
+                args.namespace,
+                {".dockerconfigjson": secret_output(args.docker_config)},
+                pulumi.ResourceOptions(parent=self),
+                type_="kubernetes.io/dockerconfigjson",
+            )
+        )
+        self.register_outputs({"secret": self.secret})

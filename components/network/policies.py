@@ -1,0 +1,326 @@
+"""The complete set of NetworkPolicy specs of a deployment: pure, so that all of it can be tested and read.
+
+Everything is denied in both directions; each rule below then names one thing that a component needs. Traffic between a
+node and its own pods (kubelet probes, port-forward) is never subject to a NetworkPolicy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.database import pgbouncer
+from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
+from components.release.executor import Executor
+
+API_SERVER_PORT: Final = 8080
+WORKER_LOG_PORT: Final = 8793
+TRIGGERER_LOG_PORT: Final = 8794
+REDIS_PORT: Final = 6379
+STATSD_PORT: Final = 9125
+STATSD_METRICS_PORT: Final = 9102
+PGBOUNCER_METRICS_PORT: Final = 9127
+"""`ports` of the chart's values.yaml (tested against it)."""
+
+DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
+"""Components that read and write the metadata database. Workers are not among them."""
+CLEANUP: Final = "database-cleanup"
+"""The chart's label of the pods that delete old rows: one more client, while there is such a job."""
+LOG_CLIENTS: Final = ("api-server", "triggerer", "worker")
+"""Components that reach task logs outside of the cluster, and so need the cloud's credentials."""
+KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
+"""Labels of KEDA's operator: its Helm chart sets both, its plain manifests the second."""
+_NODE_LOCAL_DNS = "169.254.20.10/32"  # kubernetes.io/docs/tasks/administer-cluster/nodelocaldns
+_POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: pod identity agent, on each node
+_POD_IDENTITY_PORT = 80
+_LAST_PORT = 65535
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabasePods:
+    """A database in the same namespace: its pods' labels and port."""
+
+    labels: dict[str, str]
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseCidrs:
+    """A database outside the cluster: where it may be (IPv4 or IPv6 CIDRs) and its port.
+
+    shared: other things live in these networks too, such as the cluster's own endpoints in the private subnets of a
+    VPC. Then the port alone is closed to whoever is no client; else the networks are.
+    """
+
+    cidrs: tuple[str, ...]
+    port: int
+    shared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsolationRules:
+    """What decides the set.
+
+    release_name: the chart's label `release`.
+    executor: brings Redis, standing workers, or access to the Kubernetes API.
+    database: where the metadata database is.
+    pgbouncer: a pooler stands in front of it.
+    egress_except: CIDRs that "the outside" never includes.
+    ui_namespaces: namespaces (of an ingress controller) whose pods may call the API server.
+    metrics_namespaces: namespaces (of Prometheus) whose pods may scrape.
+    ui_cidrs: networks (of a load balancer's subnets) that may call the API server.
+    keda_namespace: of the operator that asks PgBouncer how many workers are needed, or None.
+    database_cleanup: the chart's job that deletes old rows runs.
+    pod_identity: pods have the cloud's credentials from the EKS Pod Identity agent.
+    """
+
+    release_name: str
+    executor: Executor
+    database: DatabasePods | DatabaseCidrs
+    pgbouncer: bool
+    egress_except: tuple[str, ...]
+    ui_namespaces: tuple[str, ...]
+    metrics_namespaces: tuple[str, ...]
+    ui_cidrs: tuple[str, ...] = ()
+    keda_namespace: str | None = None
+    database_cleanup: bool = False
+    pod_identity: bool = False
+
+
+def network_policies(rules: IsolationRules) -> dict[str, Any]:
+    """Specs by name, in a fixed order."""
+    return _Policies(rules).specs()
+
+
+class _Policies:
+    def __init__(self, rules: IsolationRules) -> None:
+        self.rules = rules
+        database = rules.database
+        excluded = rules.egress_except + (database.cidrs if isinstance(database, DatabaseCidrs) else ())
+        self.outside = [
+            {"ipBlock": _block("0.0.0.0/0", [cidr for cidr in excluded if ":" not in cidr])},
+            {"ipBlock": _block("::/0", [cidr for cidr in excluded if ":" in cidr])},
+        ]
+        shared = database.cidrs if isinstance(database, DatabaseCidrs) and database.shared else ()
+        self.beside_database = [
+            {"ipBlock": _block(cidr, _within(rules.egress_except, cidr))}
+            for cidr in shared
+            if not _covered(cidr, rules.egress_except)
+        ]
+        self.database_peers: list[dict[str, Any]] = (
+            [{"podSelector": {"matchLabels": database.labels}}]
+            if isinstance(database, DatabasePods)
+            else [{"ipBlock": {"cidr": cidr}} for cidr in database.cidrs]
+        )
+        self.clients = (*DATABASE_CLIENTS, *([CLEANUP] if rules.database_cleanup else []))
+
+    def specs(self) -> dict[str, dict[str, Any]]:
+        rules = self.rules
+        specs = {
+            "default-deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+            "dns": self.dns(),
+            "api-server": self.api_server(),
+            "scheduler": self.scheduler(),
+            "dag-processor": self.policy(
+                self.component("dag-processor"), egress=[*self.to_database(), self.to_statsd(), *self.to_outside()]
+            ),
+            "triggerer": self.policy(
+                self.component("triggerer"),
+                ingress=[self.allow("from", [self.peer("api-server")], TRIGGERER_LOG_PORT)],
+                egress=[*self.to_database(), self.to_statsd(), *self.to_outside(), *self.to_pod_identity()],
+            ),
+            "worker": self.worker(),
+            "statsd": self.policy(
+                self.component("statsd"),
+                ingress=[
+                    self.allow("from", [self.airflow()], STATSD_PORT, protocol="UDP"),
+                    *self.scraped(STATSD_METRICS_PORT),
+                ],
+            ),
+            "database-jobs": self.policy(
+                {
+                    "matchExpressions": [
+                        {
+                            "key": "component",
+                            "operator": "In",
+                            "values": [MIGRATION_LABELS["component"], ADMIN_USER_LABELS["component"]],
+                        }
+                    ]
+                },
+                egress=[self.allow("to", self.database_peers, rules.database.port)],
+            ),
+        }
+        if rules.executor.celery:
+            specs["redis"] = self.policy(
+                self.component("redis"),
+                ingress=[self.allow("from", [self.peer("scheduler"), self.peer("worker")], REDIS_PORT)],
+            )
+        if rules.database_cleanup:
+            specs[CLEANUP] = self.policy(self.component(CLEANUP), egress=self.to_database())
+        if rules.pgbouncer:
+            clients = [self.peer(client) for client in self.clients]
+            if rules.keda_namespace is not None:
+                clients += [
+                    _namespace(rules.keda_namespace) | {"podSelector": {"matchLabels": labels}}
+                    for labels in KEDA_OPERATOR
+                ]
+            specs["pgbouncer"] = self.policy(
+                self.component("pgbouncer"),
+                ingress=[
+                    self.allow("from", clients, pgbouncer.PORT),
+                    *self.scraped(PGBOUNCER_METRICS_PORT),
+                ],
+                egress=[self.allow("to", self.database_peers, rules.database.port)],
+            )
+        if isinstance(rules.database, DatabasePods):
+            specs["postgres"] = self.postgres(rules.database)
+        return specs
+
+    def dns(self) -> dict[str, Any]:
+        peers = [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
+            {"ipBlock": {"cidr": _NODE_LOCAL_DNS}},
+        ]
+        ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+        return self.policy({}, egress=[{"to": peers, "ports": ports}])
+
+    def api_server(self) -> dict[str, Any]:
+        callers = [self.airflow(), *map(_namespace, self.rules.ui_namespaces)]
+        callers += [{"ipBlock": {"cidr": cidr}} for cidr in self.rules.ui_cidrs]
+        return self.policy(
+            self.component("api-server"),
+            ingress=[self.allow("from", callers, API_SERVER_PORT)],
+            egress=[
+                *self.to_database(),
+                self.to_statsd(),
+                self.allow("to", [self.peer("worker")], WORKER_LOG_PORT),
+                self.allow("to", [self.peer("triggerer")], TRIGGERER_LOG_PORT),
+                # Single sign-on, remote logs; with KubernetesExecutor also the Kubernetes API, for a running pod's log.
+                *self.to_outside(443, 6443),
+                *self.to_pod_identity(),
+            ],
+        )
+
+    def scheduler(self) -> dict[str, Any]:
+        egress = [
+            *self.to_database(),
+            self.to_statsd(),
+            self.allow("to", [self.peer("api-server")], API_SERVER_PORT),
+        ]
+        if self.rules.executor.celery:
+            egress.append(self.allow("to", [self.peer("redis")], REDIS_PORT))
+        if self.rules.executor.kubernetes:
+            egress += self.to_outside(443, 6443)
+        return self.policy(self.component("scheduler"), egress=egress)
+
+    def worker(self) -> dict[str, Any]:
+        egress = [
+            self.allow("to", [self.peer("api-server")], API_SERVER_PORT),
+            self.to_statsd(),
+            *self.to_outside(),
+            *self.to_pod_identity(),
+        ]
+        if self.rules.executor.celery:
+            egress.append(self.allow("to", [self.peer("redis")], REDIS_PORT))
+        return self.policy(
+            self.component("worker"),
+            ingress=[self.allow("from", [self.peer("api-server")], WORKER_LOG_PORT)],
+            egress=egress,
+        )
+
+    def postgres(self, database: DatabasePods) -> dict[str, Any]:
+        clients = ("pgbouncer",) if self.rules.pgbouncer else self.clients
+        peers = [self.peer(client) for client in clients]
+        peers += [{"podSelector": {"matchLabels": labels}} for labels in (MIGRATION_LABELS, ADMIN_USER_LABELS)]
+        return self.policy({"matchLabels": database.labels}, ingress=[self.allow("from", peers, database.port)])
+
+    def to_database(self) -> list[dict[str, Any]]:
+        if self.rules.pgbouncer:
+            return [self.allow("to", [self.peer("pgbouncer")], pgbouncer.PORT)]
+        return [self.allow("to", self.database_peers, self.rules.database.port)]
+
+    def to_statsd(self) -> dict[str, Any]:
+        return self.allow("to", [self.peer("statsd")], STATSD_PORT, protocol="UDP")
+
+    def to_outside(self, *ports: int) -> list[dict[str, Any]]:
+        """All ports, or some of TCP; beside a database, all but its own."""
+        outside: dict[str, Any] = {"to": self.outside}
+        if ports:
+            outside["ports"] = _tcp(ports)
+        if not self.beside_database:
+            return [outside]
+        closed = self.rules.database.port
+        beside = _tcp(port for port in ports if port != closed) if ports else _all_but(closed)
+        return [outside, {"to": self.beside_database, "ports": beside}] if beside else [outside]
+
+    def to_pod_identity(self) -> list[dict[str, Any]]:
+        """`egress_except` may cover the agent's address, and the API server reaches few ports of the outside."""
+        if not self.rules.pod_identity:
+            return []
+        peers = [{"ipBlock": {"cidr": cidr}} for cidr in _POD_IDENTITY]
+        return [self.allow("to", peers, _POD_IDENTITY_PORT)]
+
+    def scraped(self, port: int) -> list[dict[str, Any]]:
+        peers = [_namespace(name) for name in self.rules.metrics_namespaces]
+        return [self.allow("from", peers, port)] if peers else []
+
+    def component(self, name: str) -> dict[str, Any]:
+        return {"matchLabels": {"tier": "airflow", "release": self.rules.release_name, "component": name}}
+
+    def peer(self, component: str) -> dict[str, Any]:
+        return {"podSelector": self.component(component)}
+
+    def airflow(self) -> dict[str, Any]:
+        return {"podSelector": {"matchLabels": {"tier": "airflow", "release": self.rules.release_name}}}
+
+    @staticmethod
+    def allow(direction: str, peers: list[dict[str, Any]], port: int, *, protocol: str = "TCP") -> dict[str, Any]:
+        return {direction: peers, "ports": [{"protocol": protocol, "port": port}]}
+
+    @staticmethod
+    def policy(
+        selector: dict[str, Any],
+        *,
+        ingress: list[dict[str, Any]] | None = None,
+        egress: list[dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        spec: dict[str, Any] = {"podSelector": selector, "policyTypes": []}
+        for direction, allowed in (("ingress", ingress), ("egress", egress)):
+            if allowed is not None:
+                spec["policyTypes"].append(direction.capitalize())
+                spec[direction] = allowed
+        return spec
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _block(cidr: str, excluded: list[str]) -> dict[str, Any]:
+    return {"cidr": cidr, "except": excluded} if excluded else {"cidr": cidr}
+
+
+def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:
+    return [{"protocol": "TCP", "port": port} for port in ports]
+
+
+def _all_but(port: int) -> list[dict[str, Any]]:
+    """Every port of TCP but one, and all of UDP."""
+    ranges = [(1, port - 1), (port + 1, _LAST_PORT)]
+    tcp = [{"protocol": "TCP", "port": first, "endPort": last} for first, last in ranges if first <= last]
+    return [*tcp, {"protocol": "UDP"}]
+
+
+def _within(cidrs: tuple[str, ...], outer: str) -> list[str]:
+    return [cidr for cidr in cidrs if _covered(cidr, (outer,))]
+
+
+def _covered(cidr: str, outers: tuple[str, ...]) -> bool:
+    """Whether all of `cidr` is in one of `outers`."""
+    inner = ipaddress.ip_network(cidr)
+    return any(
+        inner.network_address in outer and inner.prefixlen >= outer.prefixlen
+        for outer in map(ipaddress.ip_network, outers)
+    )

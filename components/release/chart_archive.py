@@ -1,0 +1,128 @@
+"""The chart's archive: found or downloaded once, and used only if its content is the pinned one.
+
+The program installs from this file, not from the chart repository: a preview works while the repository is down, an
+archive that moved (only the newest chart stays where index.yaml points) is found, and nobody can exchange its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import pulumi
+
+import versions
+
+ARCHIVE: Final = f"airflow-{versions.AIRFLOW_CHART}.tgz"
+SOURCES: Final = (
+    f"https://downloads.apache.org/airflow/helm-chart/{versions.AIRFLOW_CHART}/{ARCHIVE}",
+    f"https://archive.apache.org/dist/airflow/helm-chart/{versions.AIRFLOW_CHART}/{ARCHIVE}",
+)
+"""The current release's place, and where it goes when a newer one is out."""
+_DOWNLOAD_TIMEOUT_SECONDS = 60
+_MODE: Final = 0o644  # a temporary file is its maker's alone
+
+
+class ChartError(pulumi.RunError):
+    """The pinned chart is not to be had, or a file with its name has other content."""
+
+
+def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | None = None) -> str:
+    """Path of the verified archive, relative to `project`: the same on every machine, so that no diff comes of it.
+
+    given: a file to use instead of looking (config key `chartPath`), or "".
+    project: the program's folder; the archive is kept in `.charts/` there, and in the user's cache for other clones.
+    Raises ChartError where nothing with the pinned digest is found.
+    """
+    kept = project / ".charts" / ARCHIVE
+    if given:
+        _keep(_verified(_read(Path(given).expanduser())), kept)
+    elif _pinned(kept) is None:
+        _keep(_cached(download or _fetch), kept)
+    return f"./{kept.relative_to(project)}"
+
+
+def user_cache() -> Path:
+    """Folder shared by all clones (`$XDG_CACHE_HOME/airflow-on-kubernetes`, else under `~/.cache`)."""
+    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(root).expanduser() / "airflow-on-kubernetes"
+
+
+def _cached(download: Callable[[str], bytes]) -> bytes:
+    """The archive from the user's cache, into which it is downloaded where it is not there."""
+    cached = user_cache() / ARCHIVE
+    content = _pinned(cached)
+    if content is None:
+        content = _verified(_downloaded(SOURCES, download))
+        _keep(content, cached)
+    return content
+
+
+def _pinned(path: Path) -> bytes | None:
+    """Content of a file, where it is the pinned one."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content if _digest(content) == versions.AIRFLOW_CHART_SHA256 else None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ChartError(
+            f"airflow:chartPath: expected the archive of chart {versions.AIRFLOW_CHART}, got {path}: {error.strerror}. "
+            "Fix: pulumi config set --stack STACK airflow:chartPath FILE"
+        ) from None
+
+
+def _verified(content: bytes) -> bytes:
+    found = _digest(content)
+    if found != versions.AIRFLOW_CHART_SHA256:
+        raise ChartError(
+            f"expected the archive of chart {versions.AIRFLOW_CHART} with SHA-256 {versions.AIRFLOW_CHART_SHA256}, "
+            f"got {found}. Do not use it; get the released one from {SOURCES[1]}"
+        )
+    return content
+
+
+def _keep(content: bytes, path: Path) -> None:
+    """Replaces a file as a whole: two first runs in one folder never read half of what the other one writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, _MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _downloaded(sources: Iterable[str], download: Callable[[str], bytes]) -> bytes:
+    reasons = []
+    for source in sources:
+        try:
+            return download(source)
+        except (OSError, urllib.error.URLError) as error:
+            reasons.append(f"{source}: {error}")
+    raise ChartError(
+        f"expected to download chart {versions.AIRFLOW_CHART}, got: {'; '.join(reasons)}. "
+        f"Fix: fetch {ARCHIVE} elsewhere, then `pulumi config set --stack STACK airflow:chartPath FILE`, or put "
+        f"it into {user_cache()}"
+    )
+
+
+def _fetch(source: str) -> bytes:
+    with urllib.request.urlopen(source, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:  # noqa: S310 - https constants
+        content: bytes = response.read()
+    return content

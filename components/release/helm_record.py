@@ -1,0 +1,139 @@
+"""Helm's own record of a release, and its repair after an update that was interrupted.
+
+Helm keeps a record per revision in a Secret `sh.helm.release.v1.NAME.vN`. When the process that installs or upgrades
+is stopped, the record stays `pending-…`, and every later attempt is refused: "cannot re-use a name that is still in
+use", "another operation is in progress". What the interrupted update left in the cluster is sound all the same; only
+the record must give way. Before a create, the records of an unfinished install are removed: Helm then takes over each
+object that carries its label and the release's name. Before an update, the record is made one that Helm starts from:
+no longer pending, and with everything that the unfinished revisions may have changed. No other object is touched.
+
+A record is repaired only if it is this stack's: the values that it holds name one of the stack's own Secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from components.release.manifest_union import manifest_union
+
+_PENDING: Final = "pending-"
+_DEPLOYED: Final = "deployed"
+_FAILED: Final = "failed"
+_SUPERSEDED: Final = "superseded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One record: the Secret's name, the revision's number and status, and the user's values."""
+
+    secret: str
+    number: int
+    status: str
+    values: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+class Records(Protocol):
+    """Where the records of one release are kept."""
+
+    def list(self) -> list[Revision]:
+        """All revisions of the release."""
+
+    def delete(self, revision: Revision) -> None:
+        """Removes one record."""
+
+    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        """Replaces the content and the status of one record."""
+
+
+class ForeignReleaseError(Exception):
+    """A release of this name was installed by somebody else."""
+
+
+def decode(data: str) -> dict[str, Any]:
+    """The `release` of a record's Secret, as the Kubernetes API gives it: base64 of base64 of gzipped JSON."""
+    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    return content
+
+
+def encode(content: Mapping[str, Any]) -> str:
+    """The inverse of `decode`."""
+    packed = gzip.compress(json.dumps(content).encode(), mtime=0)
+    return base64.b64encode(base64.b64encode(packed)).decode()
+
+
+def repair_before_create(records: Records, own_secrets: Iterable[str], release: str) -> list[str]:
+    """Frees the release's name where an earlier create of this stack did not come to its end.
+
+    own_secrets: names of the stack's Secrets; the record's values must name one of them.
+    Returns what was done, a sentence each. Raises ForeignReleaseError for a release of somebody else.
+    """
+    revisions = records.list()
+    if not revisions:
+        return []
+    newest = max(revisions, key=lambda revision: revision.number)
+    if not _is_own(newest, set(own_secrets)):
+        raise ForeignReleaseError(
+            f"expected no Helm release {release} in the namespace, got one (revision {newest.number}, {newest.status}) "
+            f"that this stack did not install. Fix: `helm uninstall {release} --kube-context CONTEXT --namespace "
+            "NAMESPACE`, or choose another namespace with `pulumi config set --stack STACK airflow:namespace NAME`"
+        )
+    done = []
+    for revision in sorted(revisions, key=lambda revision: revision.number):
+        records.delete(revision)
+        done.append(
+            f"took over Helm release {release}: an interrupted update left revision {revision.number} "
+            f"{revision.status}; its objects stay"
+        )
+    return done
+
+
+def repair_before_update(records: Records, release: str) -> list[str]:
+    """Lets Helm upgrade a release whose newest revision did not come to its end. Returns what was done, in sentences.
+
+    Helm then starts from what every revision since the last deployed one may have changed (see `manifest_union`).
+    """
+    revisions = sorted(records.list(), key=lambda revision: revision.number)
+    if not revisions or revisions[-1].status == _DEPLOYED:
+        return []
+    newest = revisions[-1]
+    deployed = next((revision for revision in reversed(revisions) if revision.status == _DEPLOYED), None)
+    if deployed is None:
+        # The first install: Helm starts from the newest revision, once it is not pending.
+        if newest.status.startswith(_PENDING):
+            records.write(newest, _as(newest.content, _FAILED), _FAILED)
+    else:
+        unfinished = [revision for revision in revisions if revision.number >= deployed.number]
+        union = manifest_union(str(revision.content["manifest"]) for revision in unfinished)
+        records.write(newest, _as({**newest.content, "manifest": union}, _DEPLOYED), _DEPLOYED)
+        records.write(deployed, _as(deployed.content, _SUPERSEDED), _SUPERSEDED)
+    return [
+        f"Helm release {release}: revision {newest.number} did not come to its end ({newest.status}); this update "
+        "replaces all that it changed"
+    ]
+
+
+def _as(content: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """A record's content with another status."""
+    description = "did not come to its end; repaired by the next update" if status != _SUPERSEDED else "superseded"
+    return {**content, "info": {**content["info"], "status": status, "description": description}}
+
+
+def _is_own(revision: Revision, own_secrets: set[str]) -> bool:
+    return not own_secrets.isdisjoint(_strings(revision.values))
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _strings(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _strings(child)

@@ -1,0 +1,498 @@
+"""Helm values of chart 1.22.0, from typed input. Pure: no Pulumi resource is made here, Outputs only pass through.
+
+No value is a secret; each one that stands for a secret is the name of a Kubernetes Secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+from components.dags.delivery import Dags, DagsDelivery
+from components.database.access import CONNECTION_KEY
+from components.database.connection import CA_FILE, CA_FOLDER
+from components.database.pgbouncer import PgBouncer
+from components.kube.env import database_variables, variable
+from components.kube.images import Images
+from components.kube.pod_security import (
+    AIRFLOW_UID,
+    CONTAINER,
+    GIT_SYNC_UID,
+    NOBODY_UID,
+    READ_ONLY,
+    REDIS_UID,
+    pod_security_context,
+)
+from components.release.autoscaling import WorkerAutoscaling
+from components.release.availability import (
+    API_SERVER_HOOKS,
+    PGBOUNCER_HOOKS,
+    ROLL,
+    WORKERS_AT_ONCE,
+    disruption_budget,
+    spread,
+)
+from components.release.database_cleanup import cleanup_values
+from components.release.executor import Executor
+from components.release.ingress import Ingress, ingress_values, ingress_variables
+from components.release.merge import merged
+from components.release.size_preset import SizePreset, size_values, sync_parallelism
+from components.task_logs.remote import RemoteLogs, remote_log_values, remote_log_variables
+from components.task_logs.volume import TaskLogs, TaskLogStore
+
+_START_UP_FAILURES: Final = 30
+"""Times ten seconds until a start counts as failed. The chart's 6 restarts a component on a busy laptop for ever."""
+_STALE_WORKTREE_SECONDS: Final = 600
+"""git-sync keeps a replaced tree this long: a task that is importing from it does not lose its files."""
+_API_RETRIES: Final = 12
+"""Attempts of a task's every request to the API server, so that it outlives a failover of the database (60 to 120 s).
+
+The waits between them are random, up to 2, 4, 8 … 64, then 90 s (task-sdk 1.2.2, sdk/api/client.py): 250 s on average.
+The default of 5 ends after 10 to 30 s: seen on a cluster, a task that began while the database was away failed.
+"""
+_MAX_FAILED_HEARTBEATS: Final = 2
+"""A heartbeat is such a request: one that fails has lasted so long. The scheduler gives a task up after 300 s without
+one (`task_instance_heartbeat_timeout`), and a worker that is cut off must not go on with it for long after that."""
+_OLD_REVISIONS: Final = 3
+"""Old ReplicaSets that are kept to look at; Helm makes its own for a rollback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Pods of each component, and tasks that one Celery worker runs at a time."""
+
+    api_server: int = 1
+    scheduler: int = 1
+    dag_processor: int = 1
+    triggerer: int = 1
+    worker: int = 1
+    worker_concurrency: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySecrets:
+    """Names of the Secrets with the keys."""
+
+    fernet_key: pulumi.Input[str]
+    api_secret_key: pulumi.Input[str]
+    jwt_secret: pulumi.Input[str]
+    redis_password: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionSecrets:
+    """Names of the Secrets with connections. broker and result_backend: with Celery; the others: with PgBouncer."""
+
+    metadata: pulumi.Input[str]
+    broker: pulumi.Input[str] | None = None
+    result_backend: pulumi.Input[str] | None = None
+    pgbouncer_config: pulumi.Input[str] | None = None
+    pgbouncer_stats: pulumi.Input[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagAccess:
+    """How pods fetch DAGs.
+
+    ssh_key_secret, known_hosts: for git-sync over SSH. credentials_secret: for git-sync over HTTPS with a token.
+    bundle_config, env, volumes, volume_mounts: for GitDagBundle.
+    """
+
+    ssh_key_secret: pulumi.Input[str] | None = None
+    known_hosts: str | None = None
+    credentials_secret: pulumi.Input[str] | None = None
+    bundle_config: tuple[dict[str, Any], ...] = ()
+    env: tuple[dict[str, Any], ...] = ()
+    volumes: tuple[dict[str, Any], ...] = ()
+    volume_mounts: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseInputs:
+    """Everything that decides the values.
+
+    task_log_claim: name of the shared log volume's claim, or None where each worker keeps its own, or S3 does.
+    release_name: the chart's label `release` on every pod.
+    size: resources of the containers; with any but `none` also what only a deployment of several nodes needs.
+    worker_grace_seconds: that a worker or a task pod has to end its tasks before it is killed.
+    autoscaling: bounds of the number of workers, where KEDA moves it.
+    metadata_retention_days: older rows of finished runs are deleted weekly; 0 keeps them for ever.
+    remote_logs: with task logs in S3, and only then.
+    ingress: the way to the UI from outside the cluster, or None.
+    database_ca: name of the ConfigMap with `ca.crt`, against which whatever connects to the database itself verifies
+    the certificate; None where nothing is verified. Its size: see `database_cleanup.py`.
+    """
+
+    executor: Executor
+    airflow_version: str
+    images: Images
+    keys: KeySecrets
+    connections: ConnectionSecrets
+    pgbouncer: PgBouncer | None
+    dags: Dags
+    dag_access: DagAccess
+    task_logs: TaskLogs
+    task_log_claim: pulumi.Input[str] | None
+    scale: Scale
+    load_examples: bool
+    release_name: str = "airflow"
+    size: SizePreset = SizePreset.NONE
+    worker_grace_seconds: int = 600
+    autoscaling: WorkerAutoscaling | None = None
+    metadata_retention_days: int = 0
+    remote_logs: RemoteLogs | None = None
+    ingress: Ingress | None = None
+    database_ca: pulumi.Input[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for task logs in S3 without a bucket, and the reverse."""
+        if (self.task_logs.store is TaskLogStore.S3) != (self.remote_logs is not None):
+            raise ValueError(
+                f"remote_logs: expected them with task logs s3 and only then, found {self.task_logs.store}"
+            )
+
+    @property
+    def most_workers(self) -> int:
+        """Celery workers that there may be at a time."""
+        return max(self.scale.worker, self.autoscaling.max_workers if self.autoscaling else 0)
+
+    @property
+    def direct_ca(self) -> pulumi.Input[str] | None:
+        """The ConfigMap for Airflow's own pods: with PgBouncer none of them connects to the database itself."""
+        return None if self.pgbouncer else self.database_ca
+
+
+def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
+    """The values, each part from a function of its own below."""
+    values: dict[str, Any] = {}
+    for part in (
+        _general,
+        _secrets,
+        _components,
+        _workers,
+        _redis,
+        _pgbouncer,
+        _dags,
+        _logs,
+        _security,
+        _read_only,
+        _airflow_cfg,
+        _availability,
+        _rolls,
+        _cleanup,
+    ):
+        values = merged(values, part(inputs))
+    for more in (
+        size_values(inputs.size, inputs.scale.worker_concurrency),
+        remote_log_values(inputs.remote_logs),
+        ingress_values(inputs.ingress),
+        inputs.images.chart_values(),
+    ):
+        values = merged(values, more)
+    return values
+
+
+def _general(inputs: ReleaseInputs) -> dict[str, Any]:
+    return {
+        "useStandardNaming": False,  # with it off, names are RELEASE-COMPONENT: airflow-api-server
+        "enableServiceLinks": False,
+        "airflowVersion": inputs.airflow_version,
+        "executor": inputs.executor.value,
+        # The program owns all of these; see its components.
+        "postgresql": {"enabled": False},
+        "migrateDatabaseJob": {"enabled": False},
+        "createUserJob": {"enabled": False},
+        "networkPolicies": {"enabled": False},
+        "allowPodLaunching": False,
+        "env": [{"name": "AIRFLOW__CORE__LOAD_EXAMPLES", "value": str(inputs.load_examples)}],
+    }
+
+
+def _secrets(inputs: ReleaseInputs) -> dict[str, Any]:
+    connections = inputs.connections
+    data = {
+        "metadataSecretName": connections.metadata,
+        "brokerUrlSecretName": connections.broker,
+        "resultBackendSecretName": connections.result_backend,
+    }
+    return {
+        "fernetKeySecretName": inputs.keys.fernet_key,
+        "apiSecretKeySecretName": inputs.keys.api_secret_key,
+        "jwtSecretName": inputs.keys.jwt_secret,
+        "data": {key: name for key, name in data.items() if name is not None},
+        # Off for all pods, and given back below to the components that talk to the database: never to a worker.
+        "enableBuiltInSecretEnvVars": {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
+            "AIRFLOW_CONN_AIRFLOW_DB": False,
+        },
+    }
+
+
+def _components(inputs: ReleaseInputs) -> dict[str, Any]:
+    scale, kubernetes = inputs.scale, inputs.executor.kubernetes
+    start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
+    access, log_variables = inputs.dag_access, remote_log_variables(inputs.remote_logs)
+    database_env = [*database_variables(inputs.connections.metadata), *_ca_variables(inputs)]
+    database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_ca_mount(inputs.direct_ca)}
+    ca = _ca_mount(inputs.direct_ca) or {"extraVolumes": [], "extraVolumeMounts": []}
+    no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
+    # Only these two ask the Kubernetes API anything: to start task pods, and to read the log of a running one.
+    token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
+    loads_dags = {
+        "env": [*database_env, *access.env],
+        "extraVolumes": [*access.volumes, *ca["extraVolumes"]],
+        "extraVolumeMounts": [*access.volume_mounts, *ca["extraVolumeMounts"]],
+    }
+    bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
+    return {
+        "apiServer": {
+            "replicas": scale.api_server,
+            "allowPodLogReading": kubernetes,
+            **database,
+            "env": [*database_env, *log_variables, *ingress_variables(inputs.ingress)],
+            **token,
+            **start_up,
+        },
+        "scheduler": {"replicas": scale.scheduler, "safeToEvict": False, **database, **token, **start_up},
+        "dagProcessor": {
+            "replicas": scale.dag_processor,
+            "safeToEvict": False,
+            **database,
+            **loads_dags,
+            **no_token,
+            **bundles,
+        },
+        "triggerer": {
+            "replicas": scale.triggerer,
+            "safeToEvict": False,
+            # As a StatefulSet it would wait for ever for a pod on a broken image; the chart has no key to change that.
+            "persistence": {"enabled": False},
+            **database,
+            **loads_dags,
+            "env": [*loads_dags["env"], *log_variables],
+            **no_token,
+        },
+        "statsd": no_token,
+    }
+
+
+def _ca_variables(inputs: ReleaseInputs) -> list[dict[str, Any]]:
+    """libpq and asyncpg both read it; a URI would have to name the file in a way of its own for each."""
+    return [] if inputs.direct_ca is None else [variable("PGSSLROOTCERT", CA_FILE)]
+
+
+def _ca_mount(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
+    if config_map is None:
+        return {}
+    return {
+        "extraVolumes": [{"name": "database-ca", "configMap": {"name": config_map}}],
+        "extraVolumeMounts": [{"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True}],
+    }
+
+
+def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
+    own_volume = inputs.task_logs.store is TaskLogStore.WORKER
+    loads_dags = {
+        "env": [*inputs.dag_access.env, *remote_log_variables(inputs.remote_logs)],
+        "extraVolumes": list(inputs.dag_access.volumes),
+        "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
+        "safeToEvict": False,
+        "terminationGracePeriodSeconds": inputs.worker_grace_seconds,
+    }
+    no_token = {"automountServiceAccountToken": False}
+    return {
+        "workers": {
+            "celery": {
+                "replicas": inputs.scale.worker,
+                "podManagementPolicy": "Parallel",  # a pod on a broken image is replaced without waiting for it
+                "persistence": {"enabled": own_volume, "size": f"{inputs.task_logs.storage_gib}Gi"},
+                "waitForMigrations": {"enabled": False},
+                "serviceAccount": no_token,
+                **loads_dags,
+            },
+            "kubernetes": {"serviceAccount": no_token, **loads_dags},
+        }
+    }
+
+
+def _redis(inputs: ReleaseInputs) -> dict[str, Any]:
+    if not inputs.executor.celery:
+        return {"redis": {"enabled": False}}
+    return {
+        "redis": {
+            "enabled": True,
+            "passwordSecretName": inputs.keys.redis_password,
+            "safeToEvict": False,
+            "terminationGracePeriodSeconds": 30,  # it saves its data in seconds; the chart's 600 hide a hanging one
+            "serviceAccount": {"automountServiceAccountToken": False},
+        }
+    }
+
+
+def _pgbouncer(inputs: ReleaseInputs) -> dict[str, Any]:
+    pooler = inputs.pgbouncer
+    if pooler is None:
+        return {"pgbouncer": {"enabled": False}}
+    return {
+        "pgbouncer": {
+            "enabled": True,
+            "replicas": pooler.replicas,
+            "configSecretName": inputs.connections.pgbouncer_config,
+            "metricsExporterSidecar": {
+                "statsSecretName": inputs.connections.pgbouncer_stats,
+                "statsSecretKey": CONNECTION_KEY,
+            },
+            "serviceAccount": {"automountServiceAccountToken": False},
+            **_pgbouncer_volumes(inputs),
+        }
+    }
+
+
+def _pgbouncer_volumes(inputs: ReleaseInputs) -> dict[str, list[Any]]:
+    mounts = _ca_mount(inputs.database_ca)
+    if inputs.size is SizePreset.NONE:
+        return mounts
+    # Its root is read-only then, and it makes its Unix socket here.
+    scratch = {"name": "scratch", "emptyDir": {"sizeLimit": "16Mi"}}
+    return {
+        "extraVolumes": [*mounts.get("extraVolumes", []), scratch],
+        "extraVolumeMounts": [*mounts.get("extraVolumeMounts", []), {"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108
+    }
+
+
+def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
+    dags, access = inputs.dags, inputs.dag_access
+    if dags.delivery is DagsDelivery.GIT_BUNDLE:
+        return {"dags": {"gitSync": {"enabled": False, "recommendedProbeSetting": True}}}
+    git_sync: dict[str, Any] = {
+        "enabled": True,
+        "repo": dags.repository.url,
+        "ref": dags.ref,
+        "branch": "",  # git-sync 3 read these two
+        "rev": "",
+        "subPath": dags.sub_path,
+        "depth": dags.depth,
+        "period": f"{dags.sync_period_seconds}s",
+        # Never give up: while the Git host is away, every pod goes on with the tree that it has.
+        "maxFailures": -1,
+        "recommendedProbeSetting": True,
+        "startupProbe": {"enabled": True, "failureThreshold": 60},
+        "livenessProbe": {"enabled": True},
+        "env": [{"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"}],
+    }
+    if access.ssh_key_secret is not None:
+        git_sync |= {"sshKeySecret": access.ssh_key_secret, "knownHosts": access.known_hosts}
+    elif access.credentials_secret is not None:
+        git_sync["credentialsSecret"] = access.credentials_secret
+    return {"dags": {"gitSync": git_sync}}
+
+
+def _logs(inputs: ReleaseInputs) -> dict[str, Any]:
+    if inputs.task_log_claim is None:
+        return {"logs": {"persistence": {"enabled": False}}}
+    return {"logs": {"persistence": {"enabled": True, "existingClaim": inputs.task_log_claim}}}
+
+
+def _security(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Every pod passes the Pod Security Standard `restricted`."""
+
+    def contexts(uid: int, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
+        return {
+            "securityContexts": {
+                "pod": pod_security_context(uid, gid=gid, fs_group=fs_group),
+                "container": CONTAINER,
+            }
+        }
+
+    return {
+        "uid": AIRFLOW_UID,
+        "gid": 0,
+        # Airflow's files belong to group 0; git-sync's tree to its own group, which the pod shares.
+        "securityContexts": {
+            "pod": pod_security_context(AIRFLOW_UID, gid=0, fs_group=GIT_SYNC_UID),
+            "containers": CONTAINER,
+        },
+        "dags": {"gitSync": {"securityContexts": {"container": {**CONTAINER, "runAsUser": GIT_SYNC_UID}}}},
+        "redis": contexts(REDIS_UID, REDIS_UID, REDIS_UID),
+        "statsd": contexts(NOBODY_UID),
+        "pgbouncer": {
+            **contexts(NOBODY_UID),
+            "metricsExporterSidecar": {"securityContexts": {"container": CONTAINER}},
+        },
+    }
+
+
+def _read_only(inputs: ReleaseInputs) -> dict[str, Any]:
+    if inputs.size is SizePreset.NONE:
+        return {}
+    return {
+        "redis": READ_ONLY,
+        "statsd": READ_ONLY,
+        "pgbouncer": {**READ_ONLY, "metricsExporterSidecar": READ_ONLY},
+    }
+
+
+def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "core": {"load_examples": str(inputs.load_examples)},
+        # A new DAG file is looked for this often; the default is five minutes after git-sync brought it.
+        "dag_processor": {"refresh_interval": str(inputs.dags.sync_period_seconds)},
+    }
+    if inputs.executor.celery:
+        config["celery"] = {"worker_concurrency": str(inputs.scale.worker_concurrency)}
+        parallelism = sync_parallelism(inputs.size)
+        if parallelism is not None:
+            config["celery"]["sync_parallelism"] = str(parallelism)
+    if inputs.size is not SizePreset.NONE:
+        config["workers"] = {
+            "execution_api_retries": str(_API_RETRIES),
+            "max_failed_heartbeats": str(_MAX_FAILED_HEARTBEATS),
+        }
+    return {"config": config}
+
+
+def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Disruption budgets and spread of every component that has several pods."""
+    scale = inputs.scale
+
+    def labels(component: str) -> dict[str, str]:
+        return {"tier": "airflow", "component": component, "release": inputs.release_name}
+
+    values: dict[str, Any] = {}
+    for key, component, pods in (
+        ("apiServer", "api-server", scale.api_server),
+        ("scheduler", "scheduler", scale.scheduler),
+        ("dagProcessor", "dag-processor", scale.dag_processor),
+        ("triggerer", "triggerer", scale.triggerer),
+        ("pgbouncer", "pgbouncer", inputs.pgbouncer.replicas if inputs.pgbouncer else 0),
+    ):
+        values[key] = {**disruption_budget(pods), **spread(pods, labels(component))}
+    workers = inputs.most_workers if inputs.executor.celery else 0
+    stateful = inputs.task_logs.store is TaskLogStore.WORKER
+    celery = spread(workers, labels("worker"), "controller-revision-hash" if stateful else "pod-template-hash")
+    if not inputs.executor.kubernetes:
+        # The budget would be for task pods too, which bear the same labels. They have no controller that says how many
+        # there should be, and then Kubernetes lets none of all these pods go, for ever.
+        celery |= disruption_budget(workers, WORKERS_AT_ONCE)
+    return merged(values, {"workers": {"celery": celery}})
+
+
+def _rolls(inputs: ReleaseInputs) -> dict[str, Any]:
+    """How pods are replaced, where there is room for a second one beside the first."""
+    if inputs.size is SizePreset.NONE:
+        return {}
+    return {
+        "revisionHistoryLimit": _OLD_REVISIONS,
+        "apiServer": {"strategy": ROLL, "containerLifecycleHooks": API_SERVER_HOOKS},
+        "scheduler": {"strategy": ROLL},
+        "dagProcessor": {"strategy": ROLL},
+        "triggerer": {"strategy": ROLL},
+        "workers": {"celery": {"strategy": ROLL}},
+        "pgbouncer": {"containerLifecycleHooks": PGBOUNCER_HOOKS},
+    }
+
+
+def _cleanup(inputs: ReleaseInputs) -> dict[str, Any]:
+    return cleanup_values(inputs.metadata_retention_days, inputs.connections.metadata, inputs.direct_ca)

@@ -1,0 +1,81 @@
+"""Where task logs are while their pods come and go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.kube.metadata import object_metadata
+
+TYPE: Final = "airflow:index:TaskLogVolume"
+
+
+@unique
+class TaskLogStore(StrEnum):
+    """`volume`: one volume that every pod mounts; a log is readable when its pod is gone.
+
+    `worker`: a volume for each Celery worker, served by the worker.
+    `s3`: a bucket; a running task's log is served by its pod, and moved there when the task ends.
+    """
+
+    VOLUME = "volume"
+    WORKER = "worker"
+    S3 = "s3"
+
+
+@unique
+class AccessMode(StrEnum):
+    """Of the shared volume. ReadWriteOnce is for a single node: there, many pods may mount it."""
+
+    READ_WRITE_ONCE = "ReadWriteOnce"
+    READ_WRITE_MANY = "ReadWriteMany"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLogs:
+    """store: where logs are. storage_gib: size of the volume, or of each worker's. access_mode: of the shared one."""
+
+    store: TaskLogStore
+    storage_gib: int
+    access_mode: AccessMode
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLogVolumeArgs:
+    """namespace: of the claim. logs: size and access mode. protect: refuse to delete it."""
+
+    namespace: pulumi.Input[str]
+    logs: TaskLogs
+    protect: bool
+
+
+class TaskLogVolume(pulumi.ComponentResource):
+    """The volume on which all components write and read task logs.
+
+    Raises: nothing of its own. A pod stays pending where the storage class lacks the access mode.
+    Replaces: another access mode makes another, empty volume; a larger size grows it where the class allows.
+    Survives a destroy: nothing, unless `protect` is set; the volume goes with its claim.
+    """
+
+    claim: pulumi.Output[str]
+    """Name of the PersistentVolumeClaim."""
+
+    def __init__(self, name: str, args: TaskLogVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        size = {"storage": f"{args.logs.storage_gib}Gi"}
+        claim = k8s.core.v1.PersistentVolumeClaim(
+            name,
+            # Bound when the first pod is scheduled; waiting here would never end.
+            metadata=object_metadata(args.namespace, skip_await=True),
+            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+                access_modes=[args.logs.access_mode.value],
+                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests=size),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.claim = claim.metadata.name
+        self.register_outputs({"claim": self.claim})

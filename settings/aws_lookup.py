@@ -1,0 +1,85 @@
+"""What the program must know of AWS before it registers anything, and what must not be so: one look, one error.
+
+Asked with the credentials in use, by reading alone. After it the cluster is known, with the networks of the database,
+an instance that exists is fit for what is asked of it, and keys that are in the escrow are at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from components.airflow_platform import AirflowPlatformArgs
+from components.aws.eks_cluster import EksCluster, Subnet, find_cluster, find_subnets
+from components.aws.placement import AwsPlacement
+from components.database.rds_certificates import rds_certificates
+from components.database.rds_lookup import check_existing_instance
+from components.database.rds_settings import ManagedDatabase, subnet_problem
+from components.keys.airflow_keys import GivenKeys
+from components.keys.escrow_reader import read_escrowed_keys
+from settings.model import Settings
+from settings.reader import PROJECT, SettingsError
+from settings.sections.keys import KeySource
+
+
+def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
+    """The platform's arguments with all that AWS told. Raises SettingsError, AwsError."""
+    assert settings.aws is not None
+    choice, platform = settings.aws, settings.platform
+    cluster = find_cluster(choice.cluster, choice.region, choice.account_id)
+    subnets: tuple[Subnet, ...] = ()
+    certificates = ""
+    if isinstance(platform.database, ManagedDatabase):
+        check_existing_instance(platform.database, choice.region)
+        subnets = _database_subnets(settings, cluster, stack)
+        certificates = settings.database.ca_certificates or _rds_certificates(choice.region, stack)
+    keys = platform.keys
+    if settings.key_source is KeySource.ESCROW:
+        keys = _escrowed(platform.key_escrow or "", choice.region, managed=bool(subnets))
+    return replace(
+        platform,
+        kubeconfig=cluster.kubeconfig,
+        kube_context=cluster.context,
+        keys=keys,
+        # The keys are there; what the stack would make is what it has just read.
+        key_escrow=platform.key_escrow if settings.key_source is KeySource.GENERATE else None,
+        aws=AwsPlacement(
+            cluster=cluster,
+            database_subnets=subnets,
+            subnets_shared=not {subnet.id for subnet in cluster.subnets}.isdisjoint(subnet.id for subnet in subnets),
+            database_ca_certificates=certificates,
+            tags=choice.tags,
+        ),
+    )
+
+
+def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tuple[Subnet, ...]:
+    asked = settings.database.subnet_ids
+    subnets = find_subnets(asked, cluster) if asked else cluster.private_subnets
+    problem = subnet_problem([subnet.availability_zone for subnet in subnets])
+    public = [subnet.id for subnet in subnets if not subnet.private]
+    if problem is None and public:
+        problem = f"expected private subnets, found {', '.join(public)} with a route from the internet"
+    if problem is not None:
+        whose = "of airflow:databaseSubnetIds" if asked else f"that the EKS cluster {cluster.name} has as private ones"
+        mend = f"pulumi config set --stack {stack} --path '{PROJECT}:databaseSubnetIds[0]' SUBNET, and so on with [1]"
+        raise SettingsError(stack, [f"{PROJECT}:databaseSubnetIds: {problem} ({whose}). Fix: {mend}"])
+    return subnets
+
+
+def _rds_certificates(region: str, stack: str) -> str:
+    try:
+        return rds_certificates(region)
+    except ValueError as error:
+        raise SettingsError(stack, [f"{PROJECT}:databaseCaCertificate: {error}"]) from None
+
+
+def _escrowed(name: str, region: str, *, managed: bool) -> GivenKeys:
+    found = read_escrowed_keys(name, region)
+    return GivenKeys(
+        fernet_key=found.fernet_key,
+        api_secret_key=found.api_secret_key,
+        jwt_secret=found.jwt_secret,
+        redis_password=found.redis_password,
+        admin_password=found.admin_password,
+        database_password=found.database_password if managed else None,
+    )

@@ -1,0 +1,150 @@
+"""Config out of a project's files, as the engine would give it to the program; for a check without an engine.
+
+The engine gives the program texts: by then `3.10` without quotes is 3.1, and a key without a value is a text too. Here
+the file itself is seen, so what would become another value is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from settings.reader import PROJECT, SECRET_KEYS, SettingsError, problem_text
+
+_ENGINE: Final = "pulumi"
+_PROVIDERS: Final = ("aws", "kubernetes", "random")
+_TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"})
+"""What a stack's file has at its top (pulumi.com/docs/iac/concepts/projects/stack-settings-file)."""
+_EDIT: Final = "Fix: edit it"
+
+# PyYAML takes these for texts, the engine's reader (gopkg.in/yaml.v3) does not.
+_NUMBER: Final = re.compile(r"[-+]?(0o[0-7_]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
+
+
+def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
+    """Config as the engine would give it to the program, and the keys that are encrypted (their value is "").
+
+    Raises SettingsError where a file is missing, not YAML or not a map, and where a key or its value is not as meant.
+    """
+    config, secret_keys, problems = examine_files(project, stack)
+    if problems:
+        raise SettingsError(stack, [*problems.values()])
+    return config, secret_keys
+
+
+def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], dict[str, str]]:
+    """The same, but with the problems of single keys, texts by full key. Such a key has its default."""
+    path = project / f"Pulumi.{stack}.yaml"
+    schema = _config(_read(project / "Pulumi.yaml", stack)[0], "Pulumi.yaml", stack)
+    content, text = _read(path, stack)
+    if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
+        found = ", ".join(map(str, content))
+        raise SettingsError(stack, [f"expected a map config in {path.name}, found at its top: {found}. {_EDIT}"])
+    config = {f"{PROJECT}:{key}": _as_config(entry["default"]) for key, entry in schema.items() if "default" in entry}
+    secret_keys = set()
+    problems = {}
+    for key, value in _config(content, path.name, stack).items():
+        full = key if isinstance(key, str) and ":" in key else f"{PROJECT}:{key}"
+        namespace, _, short = full.partition(":")
+        if namespace not in (PROJECT, _ENGINE):
+            what = _nobody_reads(namespace, short, schema)
+            problems[full] = problem_text(stack, full, what, f"pulumi config rm {full}")
+        elif value is None:
+            problems[full] = problem_text(stack, full, 'expected a value, found none (an empty text is "")')
+        elif isinstance(value, Mapping) and "secure" in value:
+            secret_keys.add(full)
+            config[full] = ""
+        elif wrong := _not_as_meant(full, value, text, schema.get(short, {}).get("type")):
+            what, source = wrong
+            # A secret in plain text is not shown either.
+            place = f"{path.name}: {json.dumps(source)}" if source and short not in SECRET_KEYS else path.name
+            problems[full] = problem_text(stack, full, what, f"write it in quotes in {place}")
+        else:
+            config[full] = _as_config(value)
+    return config, secret_keys, problems
+
+
+def _nobody_reads(namespace: str, short: str, schema: Mapping[str, Any]) -> str:
+    if namespace in _PROVIDERS:
+        return f"has no effect: the program tells the provider {namespace} itself all that it needs"
+    hint = f"; did you mean {PROJECT}:{short}?" if short in schema else ""
+    return f"expected a key that begins with {PROJECT}: or {_ENGINE}:, found another, which nothing reads{hint}"
+
+
+def _not_as_meant(full: str, value: Any, text: str, expected: str | None) -> tuple[str, str] | None:
+    """What is wrong with a value, and how the file has it where it is known; None where it arrives as it is written.
+
+    text: of the file. expected: type of the key.
+    """
+    kind = _kind(value)
+    if expected == "string" and kind != "something else":
+        # An explicit type (`!!str`) or quotes make the same a text.
+        doubtful = kind or ("a date" if _DATE.fullmatch(value) else "a number" if _NUMBER.fullmatch(value) else "")
+        source = _unquoted(text).get(full, "") if doubtful else ""
+        if kind or source:
+            return f"expected text, found {doubtful}", source
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return f"expected texts, numbers, booleans, lists or maps, found {kind}, such as a date", ""
+    return None
+
+
+def _kind(value: Any) -> str:
+    """What YAML made of a value, "" for a text."""
+    kinds = {str: "", bool: "a boolean", int: "a number", float: "a number"}
+    return "a date" if isinstance(value, datetime.date) else kinds.get(type(value), "something else")
+
+
+def _unquoted(text: str) -> dict[str, str]:
+    """Values of a file's config that stand there without quotes, as they stand there, by full key."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    nodes = {key.value: node for key, node in root.value} if isinstance(root, yaml.MappingNode) else {}
+    return {
+        key.value if ":" in key.value else f"{PROJECT}:{key.value}": node.value
+        for key, node in nodes["config"].value
+        if isinstance(node, yaml.ScalarNode) and node.style is None
+    }
+
+
+def _read(path: Path, stack: str) -> tuple[Any, str]:
+    """What is in a file, and its text."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.safe_load(text), text
+    except FileNotFoundError:
+        problem = f"expected a file {path.name}, found none. Fix: pulumi stack init {stack}"
+    except OSError as error:
+        problem = f"expected a file {path.name} that can be read, found none ({error.strerror}). Fix: look at it"
+    except yaml.YAMLError as error:
+        # Only the place: the text of the error quotes the file, and the file may hold a secret.
+        mark = getattr(error, "problem_mark", None)
+        problem = f"expected YAML in {path.name}{f', line {mark.line + 1}' if mark else ''}. {_EDIT}"
+    except UnicodeDecodeError:
+        problem = f"expected UTF-8 in {path.name}, found something else. {_EDIT}"
+    except RecursionError:
+        problem = f"expected YAML in {path.name}, found too many levels of it. {_EDIT}"
+    except ValueError:
+        problem = f"expected YAML in {path.name}, found a date or a number that cannot be. Fix: write it in quotes"
+    raise SettingsError(stack, [problem])
+
+
+def _config(content: Any, name: str, stack: str) -> dict[Any, Any]:
+    """The map `config` of what is in a file."""
+    config = content.get("config") if isinstance(content, Mapping) else content
+    if not isinstance(config or {}, dict):
+        raise SettingsError(stack, [f"expected a map `config` in {name}. {_EDIT}"])
+    return config or {}
+
+
+def _as_config(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

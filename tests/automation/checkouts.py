@@ -1,0 +1,99 @@
+"""Whole programs to be planned: copies of this checkout, each with one change, and their plans."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import versions
+from automation.plan.model import Plan
+from automation.plan.process import plan_checkout
+from tests.chart.rendering import CHART
+from tests.samples import ROOT, ship
+
+KEY: Final = b"one key for all plans of the tests"
+_FOLDERS: Final = ("automation", "certificates", "chart", "components", "policy", "settings")
+
+SECURE: Final = "v1:EjRWeJq83vAS:c2VudGluZWwtY2lwaGVydGV4dC0x"
+"""How an encrypted value stands in a stack's file; nobody here can decrypt it."""
+OTHER_SECURE: Final = "v1:Q0RFRkdISUpL:c2VudGluZWwtY2lwaGVydGV4dC0y"
+
+
+class Checkouts:
+    """Makes copies of the program and plans them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._plans: dict[tuple[Path, str], Plan] = {}
+
+    def make(self, name: str, change: Callable[[Path], None] = lambda folder: None) -> Path:
+        """A copy of the program with the shipped stacks, and a change. Its `prod` has an encrypted JWT secret."""
+        target = self._folder / name
+        target.mkdir()
+        for path in ROOT.glob("*.py"):
+            shutil.copy(path, target)
+        for folder in _FOLDERS:
+            shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        ship(target)
+        if CHART is not None:
+            (target / ".charts").mkdir()
+            shutil.copy(CHART, target / ".charts")
+        edit(target / "Pulumi.prod.yaml", "config:\n", f"config:\n  airflow:jwtSecret:\n    secure: {SECURE}\n")
+        change(target)
+        return target
+
+    def plan(self, folder: Path, stack: str, *, render: bool = True) -> Plan:
+        """The plan of a copy; made once."""
+        if (folder, stack) not in self._plans:
+            self._plans[folder, stack] = plan_checkout(folder, stack, render=render, key=KEY)
+        return self._plans[folder, stack]
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    """Replaces a text that must be there."""
+    text = path.read_text(encoding="utf-8")
+    assert before in text, (path, before)
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def another_chart(folder: Path) -> None:
+    """Gives the program a newer chart: the pinned one with another number, and statsd with another label."""
+    assert CHART is not None
+    newer = re.sub(r"[0-9]+$", lambda match: str(int(match[0]) + 1), versions.AIRFLOW_CHART)
+    written = io.BytesIO()
+    with tarfile.open(CHART) as old, tarfile.open(fileobj=written, mode="w:gz") as new:
+        for member in old:
+            content = old.extractfile(member)
+            data = content.read() if content else b""
+            if member.name == "airflow/Chart.yaml":
+                data = data.replace(f"version: {versions.AIRFLOW_CHART}".encode(), f"version: {newer}".encode())
+            if member.name.endswith("statsd-deployment.yaml"):
+                data = data.replace(
+                    b"        component: statsd\n", b"        component: statsd\n        newer: chart\n", 1
+                )
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    archive = written.getvalue()
+    (folder / ".charts" / f"airflow-{newer}.tgz").write_bytes(archive)
+    edit(folder / "versions.py", f'"{versions.AIRFLOW_CHART}"', f'"{newer}"')
+    edit(folder / "versions.py", versions.AIRFLOW_CHART_SHA256, hashlib.sha256(archive).hexdigest())
+
+
+@pytest.fixture(scope="session")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Checkouts:
+    """Copies and plans, kept for the whole session."""
+    return Checkouts(tmp_path_factory.mktemp("checkouts"))
+
+
+@pytest.fixture(scope="session")
+def base(checkouts: Checkouts) -> Path:
+    """The program as it is, with the shipped stacks."""
+    return checkouts.make("base")

@@ -1,0 +1,548 @@
+"""What the verbs do, in which order, and what they say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+
+import settings
+from automation import __main__ as command_line
+from automation import environment, environments
+from automation.cli import dev, verbs
+from automation.cli.console import Console
+from automation.cluster import kind
+from automation.engine import operations
+from automation.engine.operations import Outcome
+from automation.errors import (
+    AutomationError,
+    ClusterUnreachable,
+    NotHealthy,
+    Protected,
+    SettingsInvalid,
+    StackUnknown,
+    ToolMissing,
+    UpdateFailed,
+)
+from automation.results import Changes, Step
+from automation.stacks.workspace import Place
+from automation.verification.result import Check, Status, Verification
+from components.aws.client import AwsError
+from tests import samples
+from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+
+PROJECT = """\
+name: airflow
+runtime: python
+config:
+  kubeContext: {type: string, default: ""}
+  protect: {type: boolean, default: true}
+"""
+STACK = "config:\n  airflow:kubeContext: kind-airflow\n  airflow:protect: false\n"
+
+
+class Bench:
+    """Everything that the verbs call, recorded; results are attributes."""
+
+    def __init__(self, project_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.project_dir = project_dir
+        self.calls: list[str] = []
+        self.outside: list[str] = []
+        self.cluster = kind.Cluster("kind-airflow", created=False, identity="uid-1")
+        self.changes = Changes({"create": 3})
+        self.resources = True
+        self.stacks = ["dev"]
+        self.verification = Verification((Check("all", Status.PASSED, "seen"),))
+        self.kube_options: dict[str, Any] = {}
+        self.gone = False
+        self.reachable = True
+        self.output = io.StringIO()
+        self.progress = io.StringIO()
+        self.console = Console(results=self.output, progress=self.progress)
+        self.tags: dict[str, str] = {}
+        self.protected = False
+        (project_dir / "Pulumi.yaml").write_text(PROJECT)
+        (project_dir / "Pulumi.dev.yaml").write_text(STACK)
+        monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+        monkeypatch.setattr(settings, "check", lambda *args: self.calls.append("check settings"))
+        monkeypatch.setattr(environments, "find_engine", self._find_engine)
+        monkeypatch.setattr(dev, "interruptible", self._interruptible)
+        monkeypatch.setattr(environment, "open_stack", self._open_stack)
+        monkeypatch.setattr("automation.verification.verify.verify_scene", self._verify)
+        monkeypatch.setattr("automation.verification.verify.KubeClient", self._kube)
+        monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
+        monkeypatch.setattr(dev, "cluster_identity", self._identity)
+        monkeypatch.setattr(kind, "cluster_identity", self._identity)
+        monkeypatch.setattr(kind, "ensure_cluster", self._ensure_cluster)
+        monkeypatch.setattr(kind, "is_gone", lambda *args, **kwargs: self.gone)
+        monkeypatch.setattr(kind, "_kind", self._kind)
+        monkeypatch.setattr(kind, "_require_kind", lambda: None)
+        monkeypatch.setattr(operations, "stack_outputs", lambda on: OUTPUTS)
+        monkeypatch.setattr(operations, "has_resources", lambda on: self.resources)
+        monkeypatch.setattr(operations, "resources_outside", lambda on, prefixes: self.outside)
+        monkeypatch.setattr(operations, "deployment", self._deployment)
+        monkeypatch.setattr(operations, "tag", lambda on, name: self.tags.get(name, ""))
+        monkeypatch.setattr(operations, "set_tag", lambda on, name, value: self.tags.update({name: value}))
+        monkeypatch.setattr(operations, "remove", self._remove)
+        for verb in ("up", "preview", "refresh", "destroy"):
+            monkeypatch.setattr(operations, verb, self._update(verb))
+
+    @property
+    def order(self) -> list[str]:
+        """What was called, in the order of first calls."""
+        return list(dict.fromkeys(self.calls))
+
+    def text(self) -> str:
+        return self.output.getvalue()
+
+    def made_cluster(self) -> None:
+        (self.project_dir / ".dev").mkdir(exist_ok=True)
+        (self.project_dir / ".dev" / "cluster").write_text(json.dumps({"context": "kind-airflow", "uid": "uid-1"}))
+
+    def deployed(self) -> None:
+        for name in ("state", "dev"):
+            (self.project_dir / ".dev" / name).mkdir(parents=True, exist_ok=True)
+        path = self.project_dir / ".dev" / "passphrase"
+        if not path.exists():
+            path.write_text("x")
+
+    def _kind(self, arguments: list[str]) -> str:
+        self.calls.append(f"kind {' '.join(arguments)}")
+        return ""
+
+    def _find_engine(self, *args: Any) -> FakeEngine:
+        self.calls.append("find engine")
+        return FakeEngine()
+
+    @contextmanager
+    def _interruptible(self, *args: Any) -> Iterator[None]:
+        yield
+
+    def _open_stack(
+        self,
+        place: Any,
+        name: str,
+        engine: Any,
+        *,
+        create: bool = True,
+        opened: Any = None,
+        looking: bool = False,
+    ) -> Any:
+        if opened is None and not looking:
+            self.calls.append(f"open {name}{'' if create else ' if it is there'}")
+        if not create and name not in self.stacks:
+            raise StackUnknown("no stack", "make it")
+        (self.project_dir / ".dev" / "state").mkdir(parents=True, exist_ok=True)
+        return FakeStack(name)
+
+    def _remove(self, on: Any, *, force: bool) -> tuple[str, ...]:
+        if force:
+            self.calls.append(f"forget {on.stack.name}")
+        self.stacks.remove(on.stack.name)
+        return tuple(self.stacks)
+
+    def _deployment(self, on: Any) -> dict[str, Any]:
+        urn = "urn:pulumi:dev::airflow::pulumi:index:Stash::airflow-keys-fernet-key"
+        key = {"urn": urn, "type": "pulumi:index:Stash", "custom": True, "protect": self.protected}
+        return {"resources": [key]}
+
+    def _ensure_cluster(self, *args: Any, **kwargs: Any) -> kind.Cluster:
+        self.calls.append("ensure cluster")
+        return self.cluster
+
+    def _identity(self, *args: Any, **kwargs: Any) -> str:
+        if not self.reachable:
+            raise ClusterUnreachable("no answer", "look")
+        return self.cluster.identity
+
+    def _verify(self, *args: Any, **kwargs: Any) -> Verification:
+        self.calls.append("verify")
+        return self.verification
+
+    def _kube(self, *args: Any, **options: Any) -> None:
+        self.kube_options = options
+
+    def _update(self, verb: str) -> Any:
+        def run(on: Any, **options: Any) -> Outcome:
+            self.calls.append(verb)
+            step = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
+            return Outcome(self.changes, (step,) if self.changes.any else ())
+
+        return run
+
+    def run(self, *words: str) -> bool:
+        """A verb of `verbs`, with the arguments of its command line."""
+        args = command_line.parse(list(words))
+        verb: Any = getattr(verbs, args.command)
+        return bool(verb(args, self.console, self.project_dir))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def test_dev_goes_from_settings_to_a_verified_deployment(bench: Bench) -> None:
+    dev.dev(bench.project_dir, bench.console)
+    assert bench.order == ["check settings", "find engine", "ensure cluster", "open dev", "up", "verify"]
+
+
+def test_dev_ends_with_address_user_password_command_and_three_commands(bench: Bench) -> None:
+    dev.dev(bench.project_dir, bench.console)
+    text = bench.text()
+    assert "http://localhost:8080" in text
+    assert "user:     admin" in text
+    assert (
+        "kubectl --context kind-airflow --namespace airflow get secret admin-password-1a2b "
+        "-o jsonpath='{.data.password}' | base64 -d"
+    ) in text
+    assert [line for line in ("make ui", "make preview", "make down") if line in text.split("next:")[1]] == [
+        "make ui",
+        "make preview",
+        "make down",
+    ]
+
+
+def test_second_dev_says_no_changes(bench: Bench) -> None:
+    bench.changes = Changes({"same": 40})
+    dev.dev(bench.project_dir, bench.console)
+    assert "up of dev: no changes" in bench.text()
+
+
+def test_settings_are_checked_before_anything_is_looked_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bad(project: Path, stack: str) -> None:
+        raise settings.SettingsError(stack, ["airflow:x: is not a key", "airflow:y: is not a key"])
+
+    monkeypatch.setattr(settings, "check", bad)
+    with pytest.raises(SettingsInvalid) as raised:
+        dev.dev(bench.project_dir, bench.console)
+    assert raised.value.problems == ("airflow:x: is not a key", "airflow:y: is not a key")
+    for verb in ("up", "preview", "recover"):
+        with pytest.raises(SettingsInvalid):
+            bench.run(verb, "dev")
+    with pytest.raises(SettingsInvalid):
+        bench.run("roll", "dev", "3.2.2-1")
+    assert bench.calls == []
+
+
+def test_state_follows_a_cluster_that_was_just_made(bench: Bench) -> None:
+    """What the state tells of went with the earlier cluster; keys, which are only in the state, stay."""
+    bench.cluster = kind.Cluster("kind-airflow", created=True, identity="uid-2")
+    dev.dev(bench.project_dir, bench.console)
+    assert bench.calls.index("refresh") < bench.calls.index("up")
+
+
+def test_state_follows_a_cluster_that_somebody_else_made_anew(bench: Bench) -> None:
+    dev.dev(bench.project_dir, bench.console)
+    assert "refresh" not in bench.calls
+    bench.cluster = kind.Cluster("kind-airflow", created=False, identity="uid-2")
+    dev.dev(bench.project_dir, bench.console)
+    assert bench.calls.count("refresh") == 1
+    dev.dev(bench.project_dir, bench.console)
+    assert bench.calls.count("refresh") == 1
+
+
+def test_first_deployment_needs_no_refresh(bench: Bench) -> None:
+    bench.cluster = kind.Cluster("kind-airflow", created=True, identity="uid-1")
+    bench.resources = False
+    dev.dev(bench.project_dir, bench.console)
+    assert "refresh" not in bench.calls
+
+
+def test_dev_that_is_not_healthy_fails_and_names_what(bench: Bench) -> None:
+    bench.verification = Verification((Check("a", Status.PASSED, ""), Check("b", Status.FAILED, "broken")))
+    with pytest.raises(NotHealthy, match="verification failed: b"):
+        dev.dev(bench.project_dir, bench.console)
+    assert "failed   b  broken" in bench.text()
+    assert "http://localhost" not in bench.text()
+
+
+def test_verify_as_json_is_json_alone_on_the_results(bench: Bench) -> None:
+    bench.deployed()
+    bench.run("verify", "dev", "--json")
+    assert json.loads(bench.text())["ok"] is True
+    assert "state in file://" in bench.progress.getvalue()
+
+
+def test_up_and_preview_say_where_the_state_is(bench: Bench) -> None:
+    bench.run("up", "dev")
+    bench.run("preview", "dev")
+    first = ["check settings", "find engine", "open dev"]
+    assert bench.calls == [*first, "up", *first, "preview"]
+    assert bench.progress.getvalue().count((bench.project_dir / ".dev" / "state").as_uri()) == 2
+
+
+def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert bench.order == [
+        "find engine",
+        "open dev if it is there",
+        "destroy",
+        "kind delete cluster --name airflow",
+    ]
+    assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
+
+
+def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
+    bench.deployed()
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert "destroy" in bench.calls
+    assert not any(call.startswith("kind") for call in bench.calls)
+
+
+def test_down_leaves_other_stacks_their_state_and_passphrase(bench: Bench) -> None:
+    bench.deployed()
+    bench.stacks.append("other")
+    dev.down(bench.project_dir, "dev", bench.console)
+    left = {path.name for path in (bench.project_dir / ".dev").iterdir()}
+    assert left == {"state", "passphrase"}
+
+
+def test_down_keeps_the_passphrase_and_says_so(bench: Bench) -> None:
+    """A state in another folder is encrypted with it too; nobody knows of each that ever was."""
+    elsewhere = Place.of(bench.project_dir, {"PULUMI_BACKEND_URL": (bench.project_dir / "elsewhere").as_uri()})
+    path = Path(elsewhere.prepare("dev").env["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    before = path.read_text()
+    bench.deployed()
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert path.read_text() == before
+    assert f"kept {path}" in bench.progress.getvalue()
+
+
+def test_env_prints_what_a_shell_evaluates_and_makes_the_stack(bench: Bench) -> None:
+    dev.env(bench.project_dir, "dev", bench.console)
+    assert bench.calls == ["find engine", "open dev"]
+    done = subprocess.run(
+        ["bash", "-c", f"{bench.text()}\nenv"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert f"PULUMI_BACKEND_URL={(bench.project_dir / '.dev' / 'state').as_uri()}" in done.stdout.splitlines()
+    assert f"PULUMI_CONFIG_PASSPHRASE_FILE={bench.project_dir / '.dev' / 'passphrase'}" in done.stdout.splitlines()
+    assert "PULUMI_STACK=dev" in done.stdout.splitlines()
+
+
+def test_down_leaves_a_shared_state_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.deployed()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert "destroy" in bench.calls
+    assert (bench.project_dir / ".dev" / "state").exists()
+    assert (bench.project_dir / ".dev" / "passphrase").exists()
+
+
+def test_down_keeps_a_downloaded_engine_and_says_so(bench: Bench) -> None:
+    bench.deployed()
+    (bench.project_dir / ".dev" / "pulumi").mkdir()
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert (bench.project_dir / ".dev" / "pulumi").exists()
+    assert "kept" in bench.progress.getvalue()
+
+
+def test_down_twice_or_before_anything_asks_no_engine(bench: Bench) -> None:
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert bench.calls == []
+    assert not (bench.project_dir / ".dev").exists()
+
+
+def test_down_of_a_protected_stack_is_refused(bench: Bench) -> None:
+    bench.deployed()
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("false", "true"))
+    with pytest.raises(Protected, match="protected"):
+        dev.down(bench.project_dir, "dev", bench.console)
+    (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:kubeContext: kind-airflow\n")
+    with pytest.raises(Protected, match="protected"):
+        dev.down(bench.project_dir, "dev", bench.console)
+    assert bench.calls == []
+
+
+def test_down_after_the_cluster_that_dev_made_is_gone_forgets_what_was_in_it(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    bench.gone, bench.reachable = True, False
+    dev.down(bench.project_dir, "dev", bench.console)
+    assert bench.order == ["find engine", "open dev if it is there", "forget dev"]
+    assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
+
+
+def test_down_does_not_forget_what_is_outside_the_cluster_that_is_gone(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    bench.gone, bench.reachable = True, False
+    bench.outside = ["aws:rds/instance:Instance"]
+    with pytest.raises(ClusterUnreachable, match="aws:rds/instance:Instance"):
+        dev.down(bench.project_dir, "dev", bench.console)
+    assert "forget dev" not in bench.calls
+    assert (bench.project_dir / ".dev" / "state").exists()
+
+
+def test_down_while_a_cluster_is_only_out_of_reach_changes_nothing(bench: Bench) -> None:
+    bench.deployed()
+    bench.reachable = False
+    with pytest.raises(ClusterUnreachable):
+        dev.down(bench.project_dir, "dev", bench.console)
+    assert bench.calls == []
+    assert (bench.project_dir / ".dev" / "dev").exists()
+
+
+def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.deployed()
+    bench.made_cluster()
+
+    def fails(*args: Any, **options: Any) -> Outcome:
+        raise UpdateFailed("no", "mend")
+
+    monkeypatch.setattr(operations, "destroy", fails)
+    with pytest.raises(UpdateFailed):
+        dev.down(bench.project_dir, "dev", bench.console)
+    assert {path.name for path in (bench.project_dir / ".dev").iterdir()} == {"state", "passphrase", "dev", "cluster"}
+
+
+def fake_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "kubectl").write_text(f'#!/bin/bash\necho "$*" > {tmp_path}/arguments\n{script}\n')
+    (folder / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_ui_without_kubectl_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ToolMissing, match=r"kubectl is not on PATH: it forwards a port to Airflow.*https://kubernetes"):
+        dev.ui(bench.project_dir, "dev", bench.console)
+
+
+def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.deployed()
+    fake_kubectl(bench.project_dir, monkeypatch, "echo 'Forwarding from 127.0.0.1:8080 -> 8080'; echo lost >&2; exit 1")
+    with pytest.raises(AutomationError, match=r"kubectl port-forward ended \(lost\)"):
+        dev.ui(bench.project_dir, "dev", bench.console)
+    assert "http://localhost:8080" in bench.text()
+    assert (bench.project_dir / "arguments").read_text().split() == [
+        "--context",
+        "kind-airflow",
+        "--namespace",
+        "airflow",
+        "port-forward",
+        "service/airflow-api-server",
+        "8080:8080",
+    ]
+
+
+def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.deployed()
+    fake_kubectl(bench.project_dir, monkeypatch, "echo 'unable to listen on port 8080' >&2; exit 1")
+    with pytest.raises(AutomationError, match="unable to listen on port 8080"):
+        dev.ui(bench.project_dir, "dev", bench.console)
+    assert "http://" not in bench.text()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (None, 0, ""),
+        (UpdateFailed("up failed: no room", "make room"), 1, "error: up failed: no room. Fix: make room\n"),
+        (settings.SettingsError("dev", ["a", "b"]), 1, "error: config of stack dev: 2 problems\n  a\n  b\n"),
+        (
+            create_command_error(CommandResult(stdout="sentinel", stderr="error: broken", code=255)),
+            1,
+            "error: up of dev failed: broken. Fix: mend that, and run it again\n",
+        ),
+        (KeyboardInterrupt(), 1, "interrupted; run it again to go on: python -m automation up\n"),
+    ],
+)
+def test_exit_code_and_line_of_a_failure(
+    error: BaseException | None,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def up(*args: Any) -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr(verbs, "up", up)
+    assert command_line.main(["up"]) == code
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["dev", "prod"], ["verify", "--timeout", "soon"], ["up", "--dag", "x"]]
+)
+def test_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        command_line.main(arguments)
+    assert raised.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verb", "given"),
+    [
+        (["dev"], "dev", ()),
+        (["down"], "down", ("dev",)),
+        (["ui", "prod"], "ui", ("prod",)),
+        (["env"], "env", ("dev",)),
+    ],
+)
+def test_verb_is_called_with_its_stack(
+    arguments: list[str], verb: str, given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(dev, verb, lambda project_dir, *rest: seen.append((project_dir, *rest[:-1])))
+    assert command_line.main(arguments) == 0
+    assert seen == [(command_line.PROJECT_DIR, *given)]
+
+
+# A stack on EKS
+
+
+def test_eks_cluster_is_reached_by_a_kubeconfig_that_only_its_owner_reads(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file names no credential; but who reads another's files might swap the command in it."""
+    bench.deployed()
+    found = samples.eks_cluster()
+    asked: list[tuple[str, ...]] = []
+
+    def find(*words: str) -> Any:
+        asked.append(words)
+        return found
+
+    monkeypatch.setattr("components.aws.eks_cluster.find_cluster", find)
+    lines = ("eksCluster: example", "awsRegion: eu-central-1", 'awsAccountId: "123456789012"')
+    stack = "config:\n" + "".join(f"  airflow:{line}\n" for line in lines)
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(stack)
+    bench.run("verify", "dev")
+    path = bench.project_dir / ".dev" / "dev" / "kubeconfig"
+    assert asked == [("example", "eu-central-1", "123456789012")]
+    assert path.read_text() == found.kubeconfig
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert bench.kube_options["kubeconfig_path"] == str(path)
+
+
+def test_refusal_of_aws_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def find(*words: str) -> Any:
+        raise AwsError("airflow:eksCluster: expected one, found none. Fix: choose another")
+
+    monkeypatch.setattr("components.aws.eks_cluster.find_cluster", find)
+    monkeypatch.setattr(command_line, "PROJECT_DIR", bench.project_dir)
+    (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:eksCluster: example\n")
+    assert command_line.main(["verify", "dev"]) == 1
+    assert capsys.readouterr().err == "error: airflow:eksCluster: expected one, found none. Fix: choose another\n"

@@ -1,0 +1,117 @@
+"""Which error a failure of the engine is: texts as the engine and the provider write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+
+from automation.engine.failures import engine_error
+from automation.errors import (
+    AutomationError,
+    ClusterUnreachable,
+    MigrationFailed,
+    NotHealthy,
+    PlanViolated,
+    Protected,
+    ReleaseStuck,
+    SettingsInvalid,
+    StackLocked,
+    UpdateFailed,
+    from_text,
+)
+from automation.redaction import Redactor
+from automation.results import Step
+from components.kube.secret import Secret
+
+RELEASE = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
+MIGRATION = Step(operation="create", type="kubernetes:batch/v1:Job", name="airflow-database-migrate", urn="urn")
+SERVER = Step(operation="create", type="kubernetes:apps/v1:StatefulSet", name="airflow-postgres", urn="urn")
+
+
+def typed(*reported: str, stderr: str = "error: update failed", **more: Any) -> AutomationError:
+    error = create_command_error(CommandResult(stdout="sentinel", stderr=stderr, code=255))
+    return engine_error(error, "up of stack dev", reported, stack="dev", **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "failed", "kind"),
+    [
+        ("airflow: configured Kubernetes cluster is unreachable: dial tcp: refused", (), ClusterUnreachable),
+        ("ns: failed to read resource state due to unreachable cluster. If the cluster was", (), ClusterUnreachable),
+        ("airflow: another operation (install/upgrade/rollback) is in progress", (RELEASE,), ReleaseStuck),
+        ("airflow: cannot re-use a name that is still in use", (RELEASE,), ReleaseStuck),
+        ("resource x cannot be deleted\nbecause it is protected. To unprotect", (), Protected),
+        ("x: resource urn violates plan: properties changed", (), PlanViolated),
+        ("airflow-database-migrate: the Job failed: BackoffLimitExceeded", (MIGRATION,), MigrationFailed),
+        ("airflow-database-migrate: timed out waiting for the Job", (MIGRATION,), MigrationFailed),
+        ('airflow: Helm release "airflow" failed to become available within allocated timeout', (RELEASE,), NotHealthy),
+        ("airflow: context deadline exceeded", (RELEASE,), NotHealthy),
+        ("airflow-postgres: failed to fully initialize or become live", (SERVER,), NotHealthy),
+        ("airflow: values don't meet the specifications of the schema", (RELEASE,), UpdateFailed),
+        ("quota exceeded", (), UpdateFailed),
+        ("random: context deadline exceeded", (), UpdateFailed),
+    ],
+)
+def test_failure_has_its_kind_and_says_what_to_do(text: str, failed: tuple[Step, ...], kind: type[Exception]) -> None:
+    found = typed(text, failed=failed)
+    assert type(found) is kind
+    assert found.what.startswith("up of stack dev failed: ")
+    assert found.remedy
+    assert "sentinel" not in str(found)
+    assert found.to_json()["kind"] == kind.__name__
+
+
+def test_pods_that_were_not_ready_are_named_where_the_release_was_not_healthy_in_time() -> None:
+    warnings = ["airflow: pod airflow-worker-0 is not ready: ImagePullBackOff"]
+    found = typed("airflow: context deadline exceeded", failed=(RELEASE,), warnings=warnings)
+    assert "pod airflow-worker-0 is not ready: ImagePullBackOff" in found.what
+    assert "ImagePullBackOff" not in typed("no room", warnings=warnings).what
+
+
+def test_programs_own_remedy_is_kept() -> None:
+    found = typed("airflow: expected no Helm release airflow, got one. Fix: `helm uninstall airflow`")
+    assert found.what == "up of stack dev failed: airflow: expected no Helm release airflow, got one"
+    assert found.remedy == "`helm uninstall airflow`"
+
+
+def test_settings_that_only_the_program_could_read_are_told_one_by_one() -> None:
+    """An encrypted value is checked when the program runs."""
+    text = (
+        "config of stack dev: 2 problems\n  airflow:fernetKey: expected 32 bytes. Fix: set another\n"
+        "  airflow:jwtSecret: expected 64 bytes\nerror: an unhandled error"
+    )
+    found = typed(text)
+    assert isinstance(found, SettingsInvalid)
+    assert found.problems == (
+        "airflow:fernetKey: expected 32 bytes. Fix: set another",
+        "airflow:jwtSecret: expected 64 bytes",
+    )
+
+
+def test_lock_names_its_holder_and_what_to_do() -> None:
+    holder = "file:///x.json: created by me@vm (pid 7) at 2026-01-01T00:00:00Z"
+    found = typed(stderr=f"error: the stack is currently locked by 1 lock(s).\n  {holder}")
+    assert isinstance(found, StackLocked)
+    assert "held by me@vm, process 7, since 2026-01-01T00:00:00Z" in found.what
+    assert "python -m automation recover dev" in found.remedy
+
+
+def test_known_secrets_are_taken_out_of_everything() -> None:
+    clean = Redactor([Secret("sentinel-password")]).text
+    found = typed(
+        "airflow: context deadline exceeded, sentinel-password",
+        failed=(RELEASE,),
+        warnings=["pod x: sentinel-password"],
+        clean=clean,
+    )
+    assert "sentinel" not in str(found)
+    assert str(found).count("[secret]") == 2
+
+
+def test_error_of_the_programs_own_keeps_its_text() -> None:
+    text = "airflow:eksCluster: expected one, found none. Fix: choose another"
+    assert str(from_text(ClusterUnreachable, text)) == text
+    assert from_text(ClusterUnreachable, "no answer").remedy

@@ -1,0 +1,213 @@
+"""Events of the engine as lines, and a verification as a table."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pulumi.automation import CommandError, CommandResult, EngineEvent
+from pulumi.automation.errors import create_command_error
+
+from automation.cli.report_text import Table, table_lines, verification_table, write_table
+from automation.engine.events import Teller
+from automation.engine.failures import engine_error, first_lines
+from automation.engine.progress import Progress
+from automation.errors import StackLocked, UpdateFailed
+from automation.results import Changes
+from automation.verification.result import Check, Status, Verification
+from tests.automation.fakes import FakeTime
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def event(kind: str, op: str = "create", *, custom: bool = True, type_: str = RELEASE, **more: Any) -> EngineEvent:
+    urn = f"urn:pulumi:dev::airflow::airflow:index:AirflowRelease${type_}::airflow"
+    state = {"type": type_, "urn": urn, "custom": custom}
+    metadata = {"op": op, "urn": urn, "type": type_, "old" if op.startswith("delete") else "new": state}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, kind: {"metadata": metadata, **more}})
+
+
+def diagnostic(severity: str, message: str, **more: Any) -> EngineEvent:
+    return EngineEvent.from_json(
+        {
+            "sequence": 1,
+            "timestamp": 1,
+            "diagnosticEvent": {"severity": severity, "message": message, "color": "never", **more},
+        }
+    )
+
+
+def told(*events: EngineEvent, seconds: float = 0) -> list[str]:
+    time, lines = FakeTime(), list[str]()
+    progress = Progress(teller(lines), time.clock)
+    for item in events:
+        progress(item)
+        time.seconds += seconds
+    return lines
+
+
+def teller(lines: list[str]) -> Teller:
+    return Teller(lambda event: lines.append(event.text), "dev", "up")
+
+
+@pytest.mark.parametrize(
+    ("op", "lines"),
+    [
+        ("create", ["creating Release airflow", "created Release airflow (3 s)"]),
+        ("update", ["updating Release airflow", "updated Release airflow (3 s)"]),
+        ("delete", ["deleting Release airflow", "deleted Release airflow (3 s)"]),
+        ("create-replacement", ["creating a new Release airflow", "created a new Release airflow (3 s)"]),
+        ("delete-replaced", ["deleting the old Release airflow", "deleted the old Release airflow (3 s)"]),
+        ("same", []),
+        ("read", []),
+        ("refresh", []),
+        ("replace", []),
+    ],
+)
+def test_steps_that_do_something_are_told_with_their_time(op: str, lines: list[str]) -> None:
+    assert told(event("resourcePreEvent", op), event("resOutputsEvent", op), seconds=3) == lines
+
+
+def test_step_that_fails_is_told(tmp_path: object) -> None:
+    lines = told(event("resourcePreEvent"), event("resOpFailedEvent", status=1, steps=1), seconds=3)
+    assert lines == ["creating Release airflow", "failed creating Release airflow (3 s)"]
+
+
+def test_preview_tells_what_would_be_done() -> None:
+    events = [
+        event(kind, op, planning=True)
+        for op in ("create", "replace", "create-replacement", "same")
+        for kind in ("resourcePreEvent", "resOutputsEvent")
+    ]
+    assert told(*events) == ["would create Release airflow", "would replace Release airflow"]
+
+
+@pytest.mark.parametrize("type_", ["pulumi:pulumi:Stack", "pulumi:providers:kubernetes"])
+def test_stack_and_providers_are_not_told(type_: str) -> None:
+    assert told(event("resourcePreEvent", type_=type_), event("resOutputsEvent", type_=type_)) == []
+
+
+def test_components_are_not_told() -> None:
+    assert told(event("resourcePreEvent", custom=False), event("resOutputsEvent", custom=False)) == []
+
+
+def test_errors_and_warnings_are_told_without_markup_and_errors_are_kept() -> None:
+    lines: list[str] = []
+    progress = Progress(teller(lines))
+    urn = "urn:pulumi:dev::airflow::kubernetes:helm.sh/v3:Release::airflow"
+    progress(diagnostic("error", "<{%reset%}>error: no room<{%reset%}>\n", urn=urn))
+    progress(diagnostic("warning", "<{%fg 3%}>warning: old key<{%reset%}>"))
+    progress(diagnostic("info", "chatter"))
+    progress(diagnostic("info#err", "from stderr of the program"))
+    progress(diagnostic("error", "for a moment", ephemeral=True))
+    assert lines == ["error: airflow: no room", "warning: old key"]
+    assert progress.errors == ["airflow: no room"]
+
+
+def test_silence_is_broken_while_something_is_under_way() -> None:
+    time, lines = FakeTime(), list[str]()
+    progress = Progress(teller(lines), time.clock)
+    time.seconds = 100
+    progress.remind()
+    assert lines == []
+    progress(event("resourcePreEvent"))
+    time.seconds += 10
+    progress.remind()
+    assert lines == ["creating Release airflow"]
+    time.seconds += 15
+    progress.remind()
+    progress.remind()
+    assert lines[1:] == ["still creating Release airflow (25 s)"]
+    progress(event("resOutputsEvent"))
+    time.seconds += 100
+    progress.remind()
+    assert len(lines) == 3
+
+
+def command_error(stdout: str = "", stderr: str = "") -> CommandError:
+    return create_command_error(CommandResult(stdout=stdout, stderr=stderr, code=255))
+
+
+def test_lock_is_an_error_of_its_own() -> None:
+    error = command_error(stderr="error: the stack is currently locked by 1 lock(s).")
+    found = engine_error(error, "up of stack dev")
+    assert isinstance(found, StackLocked)
+    assert "wait for it" in found.remedy
+
+
+def test_reason_is_the_first_error_that_says_something() -> None:
+    error = command_error(stdout="much output", stderr="error: update failed")
+    found = engine_error(error, "up of stack dev", ["pulumi:pulumi:Stack: update failed", "airflow: no\n  room"])
+    assert isinstance(found, UpdateFailed)
+    assert found.what == "up of stack dev failed: airflow: no room"
+
+
+def test_without_events_the_reason_comes_from_the_output_and_nothing_else_does() -> None:
+    found = engine_error(command_error(stdout="sentinel", stderr="warning: x\nerror: incorrect passphrase"), "opening")
+    assert found.what == "opening failed: incorrect passphrase"
+    assert "sentinel" not in str(found)
+    assert engine_error(command_error(), "opening").what == "opening failed: no reason given"
+
+
+def test_of_a_traceback_the_exception_alone_is_told() -> None:
+    text = (
+        "Program failed with an unhandled exception:\nTraceback (most recent call last):\n"
+        '  File "__main__.py", line 8, in <module>\n    raise KeyError\n'
+        "settings.SettingsError: config of stack dev: one problem\n  airflow:x: is not a key"
+    )
+    assert first_lines(text) == "settings.SettingsError: config of stack dev: one problem airflow:x: is not a key"
+
+
+def test_long_reason_is_cut() -> None:
+    assert len(first_lines("x" * 5000)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({}, "no changes"),
+        ({"same": 30}, "no changes"),
+        ({"same": 30, "read": 2}, "no changes"),
+        ({"same": 30, "update": 1, "create": 2, "delete": 0}, "2 create, 30 same, 1 update"),
+    ],
+)
+def test_changes_are_told_in_a_few_words(counts: dict[str, int], text: str) -> None:
+    assert str(Changes(counts)) == text
+    assert Changes(counts).any is (text != "no changes")
+
+
+VERIFICATION = Verification(
+    (
+        Check("components ready", Status.PASSED, "5 workloads"),
+        Check("DAG run", Status.FAILED, "run [red]x[/red] failed"),
+        Check("log", Status.SKIPPED, ""),
+    )
+)
+
+
+def test_table_in_a_pipe_is_plain_lines_in_columns() -> None:
+    file = io.StringIO()
+    write_table(VERIFICATION, file)
+    assert file.getvalue().splitlines() == [
+        "passed   components ready  5 workloads",
+        "failed   DAG run           run [red]x[/red] failed",
+        "skipped  log",
+    ]
+
+
+def test_table_on_a_terminal_shows_the_same_and_takes_no_detail_for_markup() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    file = Terminal()
+    write_table(VERIFICATION, file)
+    for check in VERIFICATION.checks:
+        assert check.name in file.getvalue()
+    assert "[red]x[/red]" in file.getvalue()
+
+
+def test_table_of_nothing_is_empty() -> None:
+    assert table_lines(Table((), ())) == []
+    assert table_lines(verification_table(Verification(()))) == []

@@ -1,0 +1,315 @@
+"""What a recovery decides to do: nothing that anybody could regret."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from automation.engine import processes
+from automation.engine.locks import Lock
+from automation.engine.processes import Process
+from automation.engine.stack_state import StackState
+from automation.errors import RecoveryRefused
+from automation.recovery.status import StuckPod
+from automation.recovery.steps import (
+    Decisions,
+    Doing,
+    RecoveryPlan,
+    RecoveryStep,
+    lock_steps,
+    pending_steps,
+    pod_steps,
+    update_step,
+)
+from tests.automation.fakes import FakeObjects, found_object, pending_create, resource_state
+
+SECRET = "kubernetes:core/v1:Secret"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
+BUCKET = "aws:s3/bucket:Bucket"
+STARTED = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+ENGINE = 4242
+
+
+def lock(*, host: str | None = None, pid: int = ENGINE, since: str = "2026-01-01T00:00:00.5Z") -> Lock:
+    return Lock(user="me", host=host or socket.gethostname(), pid=pid, since=since)
+
+
+def process(pid: int, name: str, *, parent: int = 1, session: int = 0, after: float = 2.0) -> Process:
+    return Process(pid=pid, parent=parent, name=name, started=STARTED + after, session=session)
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    """The processes of this machine: none."""
+    found: list[Process] = []
+    monkeypatch.setattr(processes, "processes", lambda: tuple(found))
+    monkeypatch.setattr(processes, "exists", lambda pid: any(item.pid == pid for item in found))
+    return found
+
+
+def steps(
+    pending: list[dict[str, Any]],
+    objects: FakeObjects,
+    *,
+    resources: list[dict[str, Any]] | None = None,
+    held: tuple[Lock, ...] = (),
+    decisions: Decisions | None = None,
+    written: str = "",
+) -> list[RecoveryStep]:
+    state = StackState.of({"manifest": {"time": written}, "resources": resources or [], "pending_operations": pending})
+    return pending_steps("dev", state, objects, held, decisions or Decisions())
+
+
+def doing(found: list[RecoveryStep]) -> list[Doing]:
+    return [step.doing for step in found]
+
+
+# The lock
+
+
+def test_lock_of_an_engine_that_runs_is_refused_with_what_stops_it(machine: list[Process]) -> None:
+    machine.append(process(ENGINE, "pulumi", after=-1))
+    with pytest.raises(RecoveryRefused, match=rf"that process runs.*kill -INT {ENGINE}"):
+        lock_steps("dev", [lock()], machine, Decisions(lock_is_stale=True))
+
+
+def test_lock_of_another_machine_is_a_persons_decision() -> None:
+    with pytest.raises(RecoveryRefused, match=r"cannot be seen from here.*recover dev --lock-is-stale"):
+        lock_steps("dev", [lock(host="elsewhere")], [], Decisions())
+    assert doing(lock_steps("dev", [lock(host="elsewhere")], [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+
+
+def test_lock_of_a_process_that_is_gone_is_removed() -> None:
+    (step,) = lock_steps("dev", [lock()], [], Decisions())
+    assert step.doing is Doing.UNLOCK
+    assert f"process {ENGINE}" in step.text
+
+
+@pytest.mark.parametrize("name", ["bash", "pulumi"])
+def test_later_process_with_the_same_id_is_not_the_holder(name: str, machine: list[Process]) -> None:
+    machine.append(process(ENGINE, name, after=3600.0))
+    assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
+
+
+def test_older_process_with_the_same_id_and_another_name_is_a_persons_decision(machine: list[Process]) -> None:
+    """An engine by another name, or the lock of a container that bears this machine's name."""
+    machine.append(process(ENGINE, "bash", after=-1.0))
+    with pytest.raises(RecoveryRefused, match=r"cannot be seen from here.*recover dev --lock-is-stale"):
+        lock_steps("dev", [lock()], machine, Decisions())
+    assert doing(lock_steps("dev", [lock()], machine, Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+
+
+def test_backend_that_tells_of_no_lock_is_a_persons_decision() -> None:
+    with pytest.raises(RecoveryRefused, match="does not tell who holds the lock"):
+        lock_steps("dev", None, [], Decisions())
+    assert doing(lock_steps("dev", None, [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+
+
+def test_what_the_killed_engine_left_ends_before_its_lock_is_removed() -> None:
+    """A provider in the middle of Helm's work would overwrite the record of the next one."""
+    own = process(7, "pulumi-resource-kubernetes", session=ENGINE)
+    other = process(8, "pulumi-resource-kubernetes", session=99, parent=77)
+    engine_of_other = process(77, "pulumi")
+    found = lock_steps("dev", [lock()], [own, other, engine_of_other], Decisions())
+    assert [(step.doing, step.pid) for step in found] == [(Doing.END, 7), (Doing.UNLOCK, 0)]
+
+
+def test_plugin_of_a_plain_pulumi_that_was_killed_is_waited_for() -> None:
+    """Which stack it is of cannot be seen; but it was started when that engine was, and has none any more."""
+    found = lock_steps("dev", [lock()], [process(9, "pulumi-resource-kubernetes")], Decisions())
+    assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 9), (Doing.UNLOCK, 0)]
+    later = process(9, "pulumi-resource-kubernetes", after=1000)
+    assert doing(lock_steps("dev", [lock()], [later], Decisions())) == [Doing.UNLOCK]
+
+
+def test_late_plugin_of_the_killed_engine_is_waited_for_and_a_later_session_is_left_alone() -> None:
+    late = process(7, "pulumi-resource-kubernetes", session=ENGINE, after=1000)
+    daemon = process(8, "nginx", session=ENGINE, after=1000)
+    found = lock_steps("dev", [lock()], [late, daemon], Decisions())
+    assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 7), (Doing.UNLOCK, 0)]
+
+
+def test_nothing_of_a_living_process_with_the_engines_id_is_ended(machine: list[Process]) -> None:
+    """The id was given away: to another stack's engine, which has plugins of its own."""
+    another = process(ENGINE, "pulumi", session=ENGINE, after=30)
+    machine += [another, process(7, "pulumi-resource-kubernetes", parent=ENGINE, session=ENGINE, after=31)]
+    assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
+
+
+# Interrupted operations
+
+
+def test_create_that_came_to_its_end_is_adopted() -> None:
+    objects = FakeObjects([found_object("Secret", "keys-1")])
+    (step,) = steps([pending_create(SECRET, "keys", object_name="keys-1")], objects)
+    assert (step.doing, step.id) == (Doing.ADOPT, "airflow/keys-1")
+
+
+@pytest.mark.parametrize(
+    "there", [[], [found_object("Secret", "keys-1", deleting=True)], [found_object("Secret", "keys-2")]]
+)
+def test_create_that_did_not_is_forgotten(there: list[Any]) -> None:
+    assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], FakeObjects(there))) == [Doing.FORGET]
+
+
+@pytest.mark.parametrize("type_", ["random:index/randomPassword:RandomPassword", "kubernetes:helm.sh/v3:Release"])
+def test_what_nothing_can_be_left_of_is_forgotten(type_: str) -> None:
+    assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [Doing.FORGET]
+
+
+@pytest.mark.parametrize("operation", ["updating", "deleting", "reading"])
+def test_other_operations_are_the_next_updates_to_look_at(operation: str) -> None:
+    item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": operation}
+    objects = FakeObjects([found_object("Secret", "keys-1")])
+    assert doing(steps([item], objects)) == [Doing.FORGET]
+
+
+def test_object_of_somebody_else_is_left_to_a_person() -> None:
+    objects = FakeObjects([found_object("Secret", "keys-1", own=False)])
+    with pytest.raises(RecoveryRefused, match=r"creating Secret keys.*--adopt URN=ID.*--forget URN"):
+        steps([pending_create(SECRET, "keys", object_name="keys-1")], objects)
+
+
+def test_what_only_aws_could_tell_is_left_to_a_person() -> None:
+    item = pending_create(BUCKET, "logs")
+    urn = item["resource"]["urn"]
+    with pytest.raises(RecoveryRefused, match="creating Bucket logs"):
+        steps([item], FakeObjects())
+    (adopted,) = steps([item], FakeObjects(), decisions=Decisions(adopt={urn: "logs-1a2b"}))
+    assert (adopted.doing, adopted.id) == (Doing.ADOPT, "logs-1a2b")
+    assert doing(steps([item], FakeObjects(), decisions=Decisions(forget=frozenset({urn})))) == [Doing.FORGET]
+
+
+def test_all_questions_are_asked_at_once() -> None:
+    items = [pending_create(BUCKET, "one"), pending_create(BUCKET, "two")]
+    with pytest.raises(RecoveryRefused, match=r"Bucket one.*Bucket two"):
+        steps(items, FakeObjects())
+
+
+@pytest.mark.parametrize(
+    ("created", "held", "written", "adopted"),
+    [
+        ("2026-01-01T00:00:03Z", (lock(),), "", True),
+        ("2025-12-31T00:00:00Z", (lock(),), "", False),  # somebody's, before the interrupted update began
+        ("2026-01-01T00:00:03Z", (), "2026-01-01T00:00:04.123456789Z", True),  # the lock was removed already
+        ("2026-01-01T00:00:03Z", (), "2026-01-01T01:00:00Z", False),
+        ("2026-01-01T00:00:03Z", (), "", False),  # nobody knows when that was
+        ("2026-01-01T00:00:03Z", (lock(since="unreadable"),), "", False),
+        ("unreadable", (), "", False),
+    ],
+)
+def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(
+    created: str, held: tuple[Lock, ...], written: str, adopted: bool
+) -> None:
+    """Its name is no generated one: another stack of the program may own it, with the same labels."""
+    objects = FakeObjects([found_object("Namespace", "airflow", namespace="", created=created)])
+    item = pending_create(NAMESPACE, "space", object_name="airflow", namespace="")
+    if adopted:
+        assert doing(steps([item], objects, held=held, written=written)) == [Doing.ADOPT]
+    else:
+        with pytest.raises(RecoveryRefused, match="creating Namespace space"):
+            steps([item], objects, held=held, written=written)
+
+
+def after_a_later_update(kind: str, type_: str, api_version: str = "v1") -> Mapping[str, Any]:
+    """An interrupted create, and another object that a later update has made in its place."""
+    return {
+        "pending": [pending_create(type_, "x", object_name="x-1")],
+        "resources": [resource_state(type_, "x", id_="airflow/x-2")],
+        "objects": FakeObjects(
+            [
+                found_object(kind, "x-1", api_version=api_version, created="2026-01-01T00:00:00Z"),
+                found_object(kind, "x-2", api_version=api_version, created="2026-01-01T01:00:00Z"),
+            ]
+        ),
+    }
+
+
+def test_object_that_a_later_update_made_again_is_deleted() -> None:
+    (step,) = steps(**after_a_later_update("StatefulSet", STATEFUL_SET, "apps/v1"))
+    assert step.doing is Doing.DELETE
+    assert step.found is not None
+    assert step.found.name == "x-1"
+
+
+def test_claim_that_may_hold_data_is_kept_and_one_that_cannot_is_not() -> None:
+    given = after_a_later_update("PersistentVolumeClaim", CLAIM)
+    assert doing(steps(**given)) == [Doing.DELETE]
+    given["objects"].bound.add("x-1")
+    assert doing(steps(**given)) == [Doing.KEEP]
+
+
+def test_object_of_somebody_else_is_never_deleted() -> None:
+    given = after_a_later_update("Secret", SECRET)
+    given["objects"].found[0] = found_object("Secret", "x-1", own=False)
+    with pytest.raises(RecoveryRefused):
+        steps(**given)
+
+
+def test_replacement_that_was_interrupted_is_adopted() -> None:
+    """The one in the state is older: it was to be replaced."""
+    objects = FakeObjects(
+        [
+            found_object("Secret", "keys-new", created="2026-01-01T01:00:00Z"),
+            found_object("Secret", "keys-old", created="2026-01-01T00:00:00Z"),
+        ]
+    )
+    resources = [resource_state(SECRET, "keys", id_="airflow/keys-old")]
+    pending = [pending_create(SECRET, "keys", object_name="keys-new")]
+    (step,) = steps(pending, objects, resources=resources)
+    assert (step.doing, step.id) == (Doing.ADOPT, "airflow/keys-new")
+
+
+def test_what_the_state_has_already_is_not_adopted_again() -> None:
+    objects = FakeObjects([found_object("Secret", "keys-1")])
+    resources = [resource_state(SECRET, "keys", id_="airflow/keys-1")]
+    assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], objects, resources=resources)) == [
+        Doing.FORGET
+    ]
+
+
+def test_of_two_interrupted_creates_the_newest_is_adopted_and_the_other_deleted() -> None:
+    objects = FakeObjects([found_object("Secret", "keys-1"), found_object("Secret", "keys-2")])
+    pending = [pending_create(SECRET, "keys", object_name=name) for name in ("keys-1", "keys-2")]
+    assert [(step.doing, step.id) for step in steps(pending, objects)] == [
+        (Doing.DELETE, "airflow/keys-1"),
+        (Doing.ADOPT, "airflow/keys-2"),
+    ]
+
+
+# Pods, and the whole
+
+
+def test_pod_that_its_stateful_set_waits_for_in_vain_is_made_anew() -> None:
+    stuck = StuckPod(name="redis-0", stateful_set="redis", revision="a", newest="b", reason="redis: ImagePullBackOff")
+    (step,) = pod_steps([stuck], FakeObjects([found_object("Pod", "redis-0", own=False)]), "airflow")
+    assert step.doing is Doing.REPLACE_POD
+    assert pod_steps([stuck], FakeObjects(), "airflow") == []
+
+
+def test_plan_of_nothing_is_an_update() -> None:
+    plan = RecoveryPlan(stack="dev", steps=(update_step("dev"),))
+    assert not plan.interrupted
+    assert plan.to_json()["steps"][0]["doing"] == "update"
+
+
+def test_plan_that_only_keeps_has_something_to_mend() -> None:
+    """Else the interrupted operation would stay in the state for ever."""
+    given = after_a_later_update("PersistentVolumeClaim", CLAIM)
+    given["objects"].bound.add("x-1")
+    plan = RecoveryPlan(stack="dev", steps=(*steps(**given), update_step("dev")))
+    assert [step.doing for step in plan.steps] == [Doing.KEEP, Doing.UPDATE]
+    assert plan.interrupted
+
+
+def test_this_process_is_never_taken_for_gone(monkeypatch: pytest.MonkeyPatch, machine: list[Process]) -> None:
+    """Where another user's process cannot be looked at, it may be the holder."""
+    monkeypatch.setattr(processes, "exists", lambda pid: True)
+    with pytest.raises(RecoveryRefused, match="that process runs"):
+        lock_steps("dev", [lock(pid=os.getpid())], machine, Decisions())

@@ -1,0 +1,200 @@
+"""No known secret is in what is shown, however it stands there; and what is none stays readable."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import shlex
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automation.masking import CHANGED, SHOWN, Masker, learned, masks, without_digests
+from components.dags.git_repository import parse_git_repository
+from components.dags.git_ssh_key import pinned_known_hosts
+from tests import samples
+
+KEY = b"a key"
+SECRET = "S3cret:with/odd@chars%and+more"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": lambda text: json.dumps({"key": text}),
+    "in JSON in JSON": lambda text: json.dumps(json.dumps({"key": text})),
+    "in a URI": lambda text: f"postgresql://airflow:{quote(text, safe='')}@host:5432/airflow",
+    "in a form": lambda text: f"a=b&password={quote_plus(text)}",
+    "in an ini file": lambda text: f"password = {quote(text, safe='').replace('%', '%%')}\n",
+    "in HTML": lambda text: f"<td>{html.escape(text)}</td>",
+    "in a shell": lambda text: f"echo {shlex.quote(text)} | cat",
+    "in Python": lambda text: repr({"key": text}),
+    "in base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "in base64 behind one byte": lambda text: base64.b64encode(f"x{text}y".encode()).decode(),
+    "in base64 behind two bytes": lambda text: base64.urlsafe_b64encode(f"xx{text}yy".encode()).decode(),
+    "in base64 of a URI": lambda text: base64.b64encode(f"redis://:{quote(text, safe='')}@h".encode()).decode(),
+    "in hexadecimal": lambda text: text.encode().hex(),
+    "in part": lambda text: f"it begins with {text[:-3]}…",
+}
+
+
+def leaks(secret: str, text: str) -> bool:
+    """Twelve characters in a row of the secret, as it is or decoded."""
+    return any(secret[at : at + 12] in text for at in range(len(secret) - 11))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_secret_is_hidden_in_every_form(form: str) -> None:
+    written = FORMS[form](SECRET)
+    shown = without_digests(learned(KEY, [SECRET]).text(written))
+    assert SHOWN in shown
+    assert not leaks(SECRET, shown)
+    decoded = shown.replace(SHOWN, "")
+    assert len(decoded) <= len(written) - len(SECRET) // 2, shown
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        r'{"password":"p\u003c4ss\u0026w0rd\u003ex ü\u2028\"end"}',
+        r'"{\"password\":\"p\\u003c4ss\\u0026w0rd\\u003ex ü\\u2028\\\"end\"}"',
+        r'{"password":"p<4ss&w0rd>x ü' + "\u2028" + r'\"end"}',
+    ],
+    ids=["in JSON of Go", "in JSON of Go in JSON of Go", "in JSON that is not for HTML"],
+)
+def test_secret_is_hidden_as_go_quotes_it(written: str) -> None:
+    shown = without_digests(learned(KEY, ['p<4ss&w0rd>x ü\u2028"end']).text(written))
+    assert SHOWN in shown
+    assert not [part for part in ("4ss", "w0rd", "x ü", "end") if part in shown]
+
+
+@pytest.mark.parametrize("key", sorted(samples.sentinels()))
+def test_every_kind_of_secret_is_hidden(key: str) -> None:
+    secret = samples.sentinels()[key]
+    for written in (secret, json.dumps({"x": secret}), base64.b64encode(secret.encode()).decode()):
+        shown = learned(KEY, [secret]).text(f"before {written} after")
+        assert shown.startswith("before ")
+        assert shown.endswith(" after")
+        for trace in samples.traces(key, secret):
+            assert trace not in shown
+            assert json.dumps(trace)[1:-1] not in shown
+
+
+@given(secret=st.text(min_size=12, max_size=60), before=st.text(max_size=20), after=st.text(max_size=20))
+def test_no_secret_survives(secret: str, before: str, after: str) -> None:
+    masker = learned(KEY, [secret])
+    assert secret not in without_digests(masker.text(f"{before}{secret}{after}"))
+
+
+@given(st.text(max_size=200))
+def test_masking_twice_is_masking_once(text: str) -> None:
+    masker = learned(KEY, [SECRET])
+    once = masker.text(f"{text}{SECRET}")
+    assert masker.text(once) == once
+
+
+def test_parts_that_are_secrets_are_hidden_alone() -> None:
+    fernet = ",".join(base64.urlsafe_b64encode(bytes([index]) * 32).decode() for index in (1, 2))
+    docker = json.dumps({"auths": {"registry.test": {"auth": base64.b64encode(b"robot:the-password-itself").decode()}}})
+    masker = learned(KEY, [fernet, docker, "https://user:the-token-in-it@host/path"])
+    for text in (*fernet.split(","), "the-password-itself", "the-token-in-it"):
+        assert without_digests(masker.text(text)) == SHOWN
+    assert masker.text("registry.test") == "registry.test", "the registry is no secret"
+    assert masker.text("-----BEGIN OPENSSH") == "-----BEGIN OPENSSH"
+
+
+def test_a_short_secret_is_hidden_where_it_is_marked_alone() -> None:
+    """Else nobody could read a report of a stack whose password is `admin`."""
+    masker = learned(KEY, ["admin"])
+    assert masker.text("airflow-keys-admin-password") == "airflow-keys-admin-password"
+    assert without_digests(masker.secret("admin")) == SHOWN
+
+
+def test_a_secret_of_a_few_characters_is_hidden_whole() -> None:
+    masker = learned(KEY, ["pa55w0rd"])
+    assert without_digests(masker.text("x pa55w0rd y")) == f"x {SHOWN} y"
+    assert masker.text("pa55w0r") == "pa55w0r"
+
+
+def test_what_is_marked_is_hidden_leaf_by_leaf() -> None:
+    marked = {"user": "x", "deep": [1, True, None, {"more": "y"}]}
+    shown = without_digests(Masker(KEY).secret(marked))
+    assert shown == {"user": SHOWN, "deep": [SHOWN, SHOWN, None, {"more": SHOWN}]}
+
+
+def test_a_marked_value_is_hidden_elsewhere_too() -> None:
+    masker = Masker(KEY)
+    masker.learn_wrapped({"connection": "made of secrets by the program"})
+    assert without_digests(masker.text("see: made of secrets by the program.")) == f"see: {SHOWN}."
+    assert masker.text("connection") == "connection", "the key of a map is none"
+
+
+def test_host_keys_and_certificates_stay_although_they_stand_beside_a_key() -> None:
+    masker = learned(KEY, [samples.ssh_private_key()])
+    certificate = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ\n-----END CERTIFICATE-----\n"
+    hosts = pinned_known_hosts(None, parse_git_repository(samples.SSH_REPOSITORY))
+    masker.learn_wrapped({"known_hosts": hosts, "ca.crt": certificate})
+    assert masker.text(hosts) == hosts
+    assert masker.text(certificate) == certificate
+
+
+SHAPES = {
+    "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
+    "private key that is cut off": "-----BEGIN PRIVATE KEY-----\nMIIEvQ",
+    "Fernet key": "c2VudGluZWwtZmVybmV0LWtleS1vZi0zMi1ieXRlcyE=",
+    "JSON Web Token": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkw{'a' * 8}.c2lnbmF0dXJl",
+    "token of GitHub": "ghp_" + "a1B2" * 9,
+    "access key of AWS": "AKIA" + "ABCD1234" * 2,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_looks_like_a_secret_is_hidden(shape: str) -> None:
+    assert without_digests(Masker(KEY).text(f'before "{SHAPES[shape]}"')).startswith(f'before "{SHOWN}')
+    assert SHAPES[shape][-6:] not in Masker(KEY).text(f"before {SHAPES[shape]}")
+
+
+def test_password_in_a_uri_is_hidden_and_the_rest_stays() -> None:
+    shown = without_digests(Masker(KEY).text("postgresql+psycopg2://airflow:hunter2@db.test:5432/airflow"))
+    assert shown == f"postgresql+psycopg2://airflow:{SHOWN}@db.test:5432/airflow"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://github.com/apache/airflow.git",
+        "http://airflow-api-server:8080/execution/",
+        "sha256:" + "0123456789abcdef" * 4,
+        "arn:aws:rds:eu-central-1:123456789012:airflow-prod",
+        "git@github.com:example/dags.git",
+        "e862ea47e13e634cf17d476323784fa27dac20015550c230953b526182f5cac8",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert learned(KEY, [SECRET]).text(text) == text
+
+
+def test_secret_objects_are_hidden_although_nobody_marked_them() -> None:
+    masker = Masker(KEY)
+    manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"key": "dmFsdWU="}}
+    assert without_digests(masker.kubernetes_object(manifest)) == {**manifest, "data": {"key": SHOWN}}
+    inputs = masker.inputs("aws:rds/instance:Instance", {"password": "plain", "username": "airflow"})
+    assert without_digests(inputs) == {"password": SHOWN, "username": "airflow"}
+
+
+def test_digests_tell_whether_a_secret_changed_and_nothing_else() -> None:
+    one, same, other = (Masker(KEY).secret(text) for text in ("a", "a", "b"))
+    assert one == same != other
+    assert Masker(b"another key").secret("a") != one
+    assert without_digests(other, masks(one)) == CHANGED
+    assert without_digests(same, masks(one)) == SHOWN
+    assert without_digests(f"x {other} y") == f"x {SHOWN} y"
+
+
+def test_a_part_that_changes_is_seen_within_a_text() -> None:
+    masker = learned(KEY, ["first-password-1", "second-password-2"])
+    before, after = (masker.text(f"redis://:{word}@redis") for word in ("first-password-1", "second-password-2"))
+    assert before != after
+    assert without_digests(before) == without_digests(after)

@@ -1,0 +1,393 @@
+"""What each setting of an RDS instance may be, what fits together, and what an existing instance does not allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from components.database import rds_settings as rds
+from components.database.rds_settings import ExistingInstance, ManagedDatabase, problems, replacement_problems
+from tests.aws.samples import existing_instance, managed
+
+ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
+    (rds.identifier, ["airflow", "a", "a-1", "a1-b2-c3", "a" * 63]),
+    (rds.instance_class, ["db.m7g.large", "db.t4g.micro", "db.r6i.24xlarge"]),
+    (rds.engine_version, ["17", "17.1", "17.6", "17.10"]),
+    (rds.database_name, ["airflow", "a", "a_1", "postgres", "a" * 63]),
+    (rds.username, ["airflow", "a", "a_1", "postgres", "rdsx", "pgx", "a" * 16]),
+    (rds.backup_window, ["02:00-03:00", "00:00-00:30", "23:45-00:15", "12:01-12:00"]),
+    (rds.maintenance_window, ["sun:03:30-sun:04:30", "sun:23:45-mon:00:15", "mon:00:00-tue:00:00"]),
+    (
+        rds.snapshot_identifier,
+        [
+            "before-upgrade",
+            "A1",
+            "a" * 255,
+            "rds:airflow-2026-01-31-02-05",
+            "awsbackup:job-1a2b",
+            "arn:aws:rds:eu-central-1:123456789012:snapshot:before-upgrade",
+            "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:rds:airflow-2026-01-31-02-05",
+        ],
+    ),
+    (
+        rds.kms_key_arn,
+        [
+            "arn:aws:kms:eu-central-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
+            "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-" + "0123456789abcdef" * 2,
+        ],
+    ),
+    (rds.topic_arn, ["arn:aws:sns:eu-central-1:123456789012:on-call", "arn:aws:sns:us-east-1:123456789012:A_1"]),
+]
+
+REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
+    (rds.identifier, ["", "-a", "a-", "a--b", "1a", "A", "a_b", "a.b", "a" * 64, "a\n", "ä"]),
+    (rds.instance_class, ["", "m7g.large", "db.m7g", "db.m7g.large ", "db.M7G.large", "db.m7g.large.x"]),
+    (rds.engine_version, ["", "16", "18", "17.", "17.0", "17.6.1", "v17", "17 ", "17\n", "170"]),
+    (rds.database_name, ["", "1a", "_a", "Air", "a-b", "a" * 64, "a\n", "template1", "rdsadmin"]),
+    (rds.username, ["", "1a", "A", "a-b", "a" * 17, "a\n", "admin", "rdsadmin", "user", "pg_x", "rds_superuser"]),
+    (rds.backup_window, ["", "02:00", "02:00-02:29", "02:00-02:00", "24:00-01:00", "2:00-3:00", "02:60-04:00"]),
+    (
+        rds.maintenance_window,
+        [
+            "",
+            "03:30-04:30",
+            "sun:03:30-sun:03:59",
+            "sun:03:30-sun:03:30",
+            "sun:03:30-mon:03:31",
+            "son:03:30-son:04:30",
+            "sun:3:30-sun:4:30",
+        ],
+    ),
+    (
+        rds.snapshot_identifier,
+        [
+            "",
+            "-a",
+            "a-",
+            "a--b",
+            "1a",
+            "a_b",
+            "a" * 256,
+            "s3:a",
+            "arn:aws:rds:eu-central-1:123456789012:db:airflow",
+            "arn:aws:rds:eu-central-1:123:snapshot:a",
+            "a\n",
+        ],
+    ),
+    (
+        rds.kms_key_arn,
+        [
+            "",
+            "12345678-90ab-cdef-1234-567890abcdef",
+            "alias/aws/rds",
+            "arn:aws:kms:eu-central-1:123456789012:alias/aws/rds",
+            "arn:aws:kms:eu-central-1:123456789012:key/x",
+        ],
+    ),
+    (
+        rds.topic_arn,
+        [
+            "",
+            "on-call",
+            "arn:aws:sns:eu-central-1:123456789012:on-call.fifo",
+            "arn:aws:sqs:eu-central-1:123456789012:on-call",
+            "arn:aws:sns::123456789012:on-call",
+        ],
+    ),
+]
+
+WINDOW_MINUTES: Final = 7 * 24 * 60
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def time(minutes: int) -> str:
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
+def weekly(start: int, length: int) -> str:
+    end = (start + length) % WINDOW_MINUTES
+    return f"{DAYS[start // 1440]}:{time(start)}-{DAYS[end // 1440]}:{time(end)}"
+
+
+@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
+def test_returns_what_is_valid(check: Callable[[str], str], text: str) -> None:
+    assert check(text) == text
+
+
+@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
+def test_says_what_it_expected_and_what_it_found(check: Callable[[str], str], text: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected .*, found ") as error:
+        check(text)
+    assert "\n" not in str(error.value)
+
+
+def test_maintenance_window_is_kept_as_rds_keeps_it() -> None:
+    assert rds.maintenance_window("Sun:03:30-SUN:04:30") == "sun:03:30-sun:04:30"
+
+
+@given(st.text(alphabet="ab-1A\n", max_size=70))
+def test_identifier_is_what_rds_says_it_is(text: str) -> None:
+    """The five rules of the API reference, each by itself."""
+    rules = (
+        1 <= len(text) <= 63,
+        all(character in "abcdefghijklmnopqrstuvwxyz0123456789-" for character in text),
+        text[:1].isalpha(),
+        not text.endswith("-"),
+        "--" not in text,
+    )
+    try:
+        accepted = bool(rds.identifier(text))
+    except ValueError:
+        accepted = False
+    assert accepted == all(rules)
+
+
+@pytest.mark.parametrize("days", [7, 31, 62, 465, 713, 731])
+def test_performance_insights_are_kept_for_months(days: int) -> None:
+    assert rds.performance_insights_retention(days) == days
+
+
+@pytest.mark.parametrize("days", [0, 1, 6, 8, 30, 32, 94, 365, 730, 732, 744])
+def test_performance_insights_are_kept_for_no_other_time(days: int) -> None:
+    with pytest.raises(ValueError, match=rf"^expected 7, .*, found {days}$"):
+        rds.performance_insights_retention(days)
+
+
+@pytest.mark.parametrize(
+    ("storage", "maximum"),
+    [(20, 22), (100, 110), (100, 65_536), (101, 112), (59_578, 65_536)],
+)
+def test_storage_with_room_to_grow_is_accepted(storage: int, maximum: int) -> None:
+    assert rds.storage_problem(storage, maximum) is None
+
+
+@pytest.mark.parametrize(
+    ("storage", "maximum", "found"),
+    [
+        (19, 100, "19"),
+        (65_537, 65_537, "65537"),
+        (20, 21, "21"),
+        (100, 109, "109"),
+        (101, 111, "111"),
+        (100, 65_537, "65537"),
+        (100, 0, "0"),
+        (59_579, 65_536, "59579 to begin with"),
+    ],
+)
+def test_storage_without_room_to_grow_is_refused(storage: int, maximum: int, found: str) -> None:
+    problem = rds.storage_problem(storage, maximum)
+    assert problem is not None
+    assert problem.startswith("expected ")
+    assert problem.endswith(f"found {found}")
+
+
+@given(st.integers(-10, 70_000), st.integers(-10, 80_000))
+def test_accepted_maximum_is_at_least_110_percent(storage: int, maximum: int) -> None:
+    if rds.storage_problem(storage, maximum) is None:
+        assert 10 * maximum >= 11 * storage
+        assert 20 <= storage <= maximum <= 65_536
+
+
+@given(st.integers(0, 1439), st.integers(30, 1439), st.integers(0, WINDOW_MINUTES - 1), st.integers(30, 1440))
+@example(1420, 60, 0, 30)
+@example(0, 30, WINDOW_MINUTES - 30, 30)
+def test_windows_that_meet_are_refused_and_no_others(daily: int, length: int, start: int, weekly_length: int) -> None:
+    """Against every minute of the week, the ends among them."""
+    backups = {(day * 1440 + daily + minute) % WINDOW_MINUTES for day in range(7) for minute in range(length + 1)}
+    maintenance = {(start + minute) % WINDOW_MINUTES for minute in range(weekly_length + 1)}
+    backup_text, weekly_text = f"{time(daily)}-{time(daily + length)}", weekly(start, weekly_length)
+    rds.backup_window(backup_text)
+    rds.maintenance_window(weekly_text)
+    problem = rds.windows_problem(backup_text, weekly_text)
+    assert (problem is not None) == bool(backups & maintenance)
+
+
+@pytest.mark.parametrize("zones", [["a", "b"], ["a", "b", "a"], ["a", "b", "c"]])
+def test_two_zones_are_enough(zones: list[str]) -> None:
+    assert rds.subnet_problem(zones) is None
+
+
+@pytest.mark.parametrize(("zones", "found"), [([], "none"), (["a"], "a"), (["a", "a", "a"], "a")])
+def test_fewer_zones_are_refused(zones: list[str], found: str) -> None:
+    assert rds.subnet_problem(zones) == f"expected subnets in at least two availability zones, found {found}"
+
+
+def test_topic_is_where_the_database_is() -> None:
+    topic = "arn:aws:sns:eu-central-1:123456789012:on-call"
+    assert rds.topic_region_problem(topic, "eu-central-1") is None
+    assert str(rds.topic_region_problem(topic, "eu-west-1")).startswith("expected a topic in eu-west-1")
+
+
+# All settings
+
+
+def test_sample_has_no_problem() -> None:
+    assert problems(managed()) == {}
+
+
+BROKEN: dict[str, Any] = {
+    "identifier": "-",
+    "instance_class": "large",
+    "engine_version": "16",
+    "name": "1",
+    "username": "admin",
+    "storage_gib": 1,
+    "max_storage_gib": 1,
+    "backup_retention_days": 6,
+    "backup_window": "now",
+    "maintenance_window": "sun:02:00-sun:03:00",
+    "snapshot_identifier": "-",
+    "alarm_topic_arn": "on-call",
+    "performance_insights_retention_days": 30,
+    "port": 80,
+}
+
+
+def test_every_setting_that_can_be_wrong_is_checked() -> None:
+    cannot = {"multi_az", "ca_identifier", "apply_immediately"}
+    assert set(BROKEN) | cannot == {field.name for field in fields(ManagedDatabase)}
+
+
+@pytest.mark.parametrize("field", BROKEN)
+def test_problem_names_its_setting(field: str) -> None:
+    found = problems(replace(managed(), **{field: BROKEN[field]}))
+    assert list(found) == [field]
+    assert re.match(r"expected .*, found ", found[field])
+
+
+def test_all_problems_come_at_once() -> None:
+    assert len(problems(replace(managed(), identifier="-", port=1, backup_window="now", storage_gib=1))) == 4
+
+
+# An instance that exists
+
+
+def test_same_settings_are_no_replacement() -> None:
+    assert replacement_problems(existing_instance(), managed()) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"instance_class": "db.r7g.large"},
+        {"engine_version": "17.7"},
+        {"engine_version": "17.6"},
+        {"storage_gib": 200},
+        {"storage_gib": 50},
+        {"multi_az": False},
+        {"backup_retention_days": 35},
+        {"apply_immediately": True},
+        {"ca_identifier": rds.CertificateAuthority.ECC_384},
+        {"port": 5433},
+    ],
+)
+def test_what_changes_in_place_is_no_replacement(changed: dict[str, Any]) -> None:
+    assert replacement_problems(existing_instance(), replace(managed(), **changed)) == []
+
+
+REPLACED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
+    # existing, wanted, what the sentence begins with, the way around in it
+    ({"engine": "mysql"}, {}, "engine: expected postgres, found mysql", "another identifier"),
+    ({}, {"username": "other"}, "username: expected airflow", "Take the old name back"),
+    ({}, {"name": "other"}, "name: expected airflow", "Take the old name back"),
+    ({"storage_encrypted": False, "kms_key_arn": None}, {}, "storage encryption:", "copy-db-snapshot --kms-key-id"),
+    ({"engine_version": "16.9"}, {}, "engine_version: expected 16", "blue/green"),
+    ({"engine_version": "16.9"}, {"engine_version": "17.6"}, "engine_version: expected 16", "blue/green"),
+    ({"engine_version": "18.1"}, {}, "engine_version: expected 18.1 or 18", "restore a snapshot"),
+    ({"engine_version": "17.10"}, {"engine_version": "17.9"}, "engine_version: expected 17.10 or 17", "newer one"),
+    ({"storage_gib": 1001, "max_storage_gib": None}, {}, "max_storage_gib: expected at least 1102", "blue/green"),
+    ({"storage_gib": 950, "max_storage_gib": 2000}, {}, "max_storage_gib: expected at least 1045", "Raise it"),
+    ({}, {"snapshot_identifier": "before"}, "snapshot_identifier: expected none", "Take it out"),
+    (
+        {"restored_from": rds.restored_from("before")},
+        {"snapshot_identifier": "after"},
+        "snapshot_identifier: expected none",
+        "another identifier",
+    ),
+]
+
+
+@pytest.mark.parametrize(("existing", "wanted", "beginning", "way_around"), REPLACED)
+def test_replacement_is_told_with_the_way_around(
+    existing: dict[str, Any], wanted: dict[str, Any], beginning: str, way_around: str
+) -> None:
+    [found] = replacement_problems(replace(existing_instance(), **existing), replace(managed(), **wanted))
+    assert found.startswith(beginning)
+    assert way_around in found
+    assert re.search(r"expected .*, found .*: .*\. [A-Z]", found), "what, why, and what to do"
+
+
+@pytest.mark.parametrize("storage", [950, 1000])
+def test_storage_that_has_grown_to_its_maximum_does_not_stop_other_updates(storage: int) -> None:
+    """RDS asks for 110 % only where the maximum changes; a new image must not wait for that."""
+    assert replacement_problems(replace(existing_instance(), storage_gib=storage), managed()) == []
+
+
+def test_every_replacement_is_told() -> None:
+    wanted = replace(managed(), username="other", name="other", snapshot_identifier="before")
+    found = replacement_problems(
+        replace(
+            existing_instance(), storage_encrypted=False, storage_gib=2000, max_storage_gib=9000, engine_version="18.1"
+        ),
+        wanted,
+        vpc_id="vpc-2",
+    )
+    assert len(found) == 7
+
+
+def test_another_engine_is_told_alone() -> None:
+    """Nothing else about it can be compared."""
+    foreign = replace(existing_instance(), engine="aurora-postgresql", username="x", storage_encrypted=False)
+    assert len(replacement_problems(foreign, managed())) == 1
+
+
+def test_key_and_network_are_compared_where_they_are_known() -> None:
+    existing = existing_instance()
+    assert replacement_problems(existing, managed(), vpc_id=existing.vpc_id, kms_key_arn=existing.kms_key_arn) == []
+    [key] = replacement_problems(existing, managed(), kms_key_arn="arn:other")
+    assert key.startswith("KMS key: expected the instance's own")
+    [network] = replacement_problems(existing, managed(), vpc_id="vpc-2")
+    assert network.startswith("VPC: expected vpc-1")
+
+
+def test_restored_instance_may_keep_its_snapshot_in_the_config() -> None:
+    existing = replace(existing_instance(), restored_from=rds.restored_from("before"))
+    assert replacement_problems(existing, replace(managed(), snapshot_identifier="before")) == []
+
+
+@given(st.from_regex(r"(rds:)?[A-Za-z](-?[A-Za-z0-9]){0,250}", fullmatch=True))
+def test_tag_of_a_restored_instance_is_one_that_rds_takes(snapshot: str) -> None:
+    value = rds.restored_from(rds.snapshot_identifier(snapshot))
+    assert re.fullmatch(r"(?!aws:|rds:)[\w\s.:/=+@-]{1,256}", value)
+
+
+@pytest.mark.parametrize("status", rds.ACCEPTABLE_STATUSES)
+def test_instance_that_serves_may_be_updated(status: str) -> None:
+    assert rds.status_problem(replace(existing_instance(), status=status)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "mend"),
+    [
+        ("modifying", "aws rds wait db-instance-available --db-instance-identifier airflow"),
+        ("creating", "aws rds wait db-instance-available"),
+        ("backing-up", "aws rds wait db-instance-available"),
+        ("stopped", "aws rds start-db-instance --db-instance-identifier airflow"),
+        ("storage-full", "aws rds modify-db-instance --db-instance-identifier airflow --allocated-storage"),
+    ],
+)
+def test_instance_that_does_not_serve_is_not_updated(status: str, mend: str) -> None:
+    problem = rds.status_problem(replace(existing_instance(), status=status))
+    assert problem is not None
+    assert f"expected available or storage-optimization, found {status}" in problem
+    assert mend in problem
+
+
+def test_existing_instance_holds_no_secret() -> None:
+    assert not [field.name for field in fields(ExistingInstance) if "password" in field.name]

@@ -1,0 +1,290 @@
+"""Helm's record of a release: what an interrupted update leaves of it, and how the next one goes on."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.release.helm_record import (
+    ForeignReleaseError,
+    Revision,
+    decode,
+    encode,
+    repair_before_create,
+    repair_before_update,
+)
+from components.release.kubernetes_records import KubernetesRecords
+
+STATUSES: Final = (
+    "unknown",
+    "deployed",
+    "uninstalled",
+    "superseded",
+    "failed",
+    "uninstalling",
+    "pending-install",
+    "pending-upgrade",
+    "pending-rollback",
+)
+"""All that Helm knows (helm.sh/helm/v3/pkg/release/status.go)."""
+
+OWN: Final = ["airflow-keys-fernet-key-1a2b3c4d", "airflow-keys-jwt-secret-5e6f7a8b"]
+JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=10,
+)
+
+
+class FakeRecords:
+    """Records in memory, that note what is done to them."""
+
+    def __init__(self, *revisions: Revision) -> None:
+        self.revisions = list(revisions)
+        self.deleted: list[str] = []
+        self.written: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def list(self) -> list[Revision]:
+        return list(self.revisions)
+
+    def delete(self, revision: Revision) -> None:
+        self.deleted.append(revision.secret)
+
+    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        self.written.append((revision.secret, status, content))
+
+
+def manifest(*names: str) -> str:
+    """A manifest of one ConfigMap each."""
+    return "".join(
+        f"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  key: {name}\n" for name in names
+    )
+
+
+def revision(number: int, status: str, *, own: bool = True) -> Revision:
+    values = {"fernetKeySecretName": OWN[0] if own else "somebody-s", "redis": {"list": ["x", {"deep": "y"}]}}
+    content = {
+        "name": "airflow",
+        "version": number,
+        "info": {"status": status, "description": "as Helm wrote it"},
+        "config": values,
+        "manifest": manifest("common", f"of-{number}"),
+    }
+    return Revision(
+        secret=f"sh.helm.release.v1.airflow.v{number}", number=number, status=status, values=values, content=content
+    )
+
+
+# The form
+
+
+def test_record_is_read_as_helm_writes_it() -> None:
+    """Helm: JSON, gzipped, base64; the Kubernetes API: base64 of that."""
+    content = {"name": "airflow", "info": {"status": "deployed"}}
+    by_helm = base64.b64encode(gzip.compress(json.dumps(content).encode()))
+    assert decode(base64.b64encode(by_helm).decode()) == content
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_what_is_written_is_read_again(content: dict[str, Any]) -> None:
+    assert decode(encode(content)) == content
+
+
+def test_same_content_is_written_the_same_way() -> None:
+    assert encode({"a": 1}) == encode({"a": 1})
+
+
+# Before a create
+
+
+def test_nothing_is_done_where_no_release_is() -> None:
+    records = FakeRecords()
+    assert repair_before_create(records, OWN, "airflow") == []
+    assert records.deleted == []
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_own_release_gives_way_to_a_create_whatever_became_of_it(status: str) -> None:
+    records = FakeRecords(revision(1, status))
+    done = repair_before_create(records, OWN, "airflow")
+    assert records.deleted == ["sh.helm.release.v1.airflow.v1"]
+    assert records.written == []
+    assert len(done) == 1
+    assert f"revision 1 {status}" in done[0]
+    assert "its objects stay" in done[0]
+
+
+def test_all_revisions_of_an_own_release_give_way_oldest_first() -> None:
+    """Helm looks at the newest: were that gone first, an interruption in between would show it a deployed release."""
+    records = FakeRecords(revision(3, "pending-upgrade"), revision(1, "superseded"), revision(2, "deployed"))
+    assert len(repair_before_create(records, OWN, "airflow")) == 3
+    assert [secret[-2:] for secret in records.deleted] == ["v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_release_of_somebody_else_is_left_alone(status: str) -> None:
+    records = FakeRecords(revision(1, status, own=False))
+    with pytest.raises(
+        ForeignReleaseError, match=r"expected no Helm release airflow .*helm uninstall airflow .* --stack STACK"
+    ):
+        repair_before_create(records, OWN, "airflow")
+    assert records.deleted == []
+
+
+def test_newest_revision_says_whose_a_release_is() -> None:
+    records = FakeRecords(revision(1, "superseded"), revision(2, "deployed", own=False))
+    with pytest.raises(ForeignReleaseError, match="revision 2, deployed"):
+        repair_before_create(records, OWN, "airflow")
+    records = FakeRecords(revision(10, "failed"), revision(9, "superseded", own=False))
+    assert len(repair_before_create(records, OWN, "airflow")) == 2
+
+
+def test_release_without_values_is_somebody_else_s() -> None:
+    bare = Revision(secret="s", number=1, status="deployed", values={}, content={})
+    with pytest.raises(ForeignReleaseError):
+        repair_before_create(FakeRecords(bare), OWN, "airflow")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a": OWN[1]},
+        {"a": {"b": {"c": OWN[1]}}},
+        {"a": [{"b": OWN[1]}]},
+        {"a": [1, None, True, [OWN[1]]]},
+    ],
+)
+def test_own_secret_is_found_wherever_it_is_named(values: dict[str, Any]) -> None:
+    own = Revision(secret="s", number=1, status="pending-install", values=values, content={})
+    assert len(repair_before_create(FakeRecords(own), OWN, "airflow")) == 1
+
+
+def test_part_of_a_name_is_no_name() -> None:
+    near = Revision(secret="s", number=1, status="failed", values={"a": f"{OWN[0]}0", OWN[0]: "x"}, content={})
+    with pytest.raises(ForeignReleaseError):
+        repair_before_create(FakeRecords(near), OWN, "airflow")
+
+
+# Before an update
+
+
+def names_in(found: Mapping[str, Any]) -> list[str]:
+    return [item["metadata"]["name"] for item in yaml.safe_load_all(found["manifest"])]
+
+
+def test_deployed_release_is_left_as_it_is() -> None:
+    records = FakeRecords(revision(1, "superseded"), revision(2, "failed"), revision(3, "deployed"))
+    assert repair_before_update(records, "airflow") == []
+    assert (records.written, records.deleted) == ([], [])
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "deployed"])
+def test_helm_starts_from_all_that_the_unfinished_revisions_may_have_changed(status: str) -> None:
+    found = [revision(3, "failed"), revision(1, "superseded"), revision(2, "deployed"), revision(4, status)]
+    records = FakeRecords(*found)
+    before = copy.deepcopy(records.revisions)
+    done = repair_before_update(records, "airflow")
+    assert records.revisions == before, "what was read is not changed"
+    assert records.deleted == []
+    (newest, newest_status, content), (older, older_status, old_content) = records.written
+    assert (newest[-2:], newest_status, content["info"]["status"]) == ("v4", "deployed", "deployed")
+    assert names_in(content) == ["common", "of-2", "of-3", "of-4"]
+    assert (older[-2:], older_status, old_content["info"]["status"]) == ("v2", "superseded", "superseded")
+    for written, original in ((content, before[3].content), (old_content, before[2].content)):
+        touched = {"info"} | ({"manifest"} if written is content else set())
+        assert {key for key in original if written[key] != original[key]} == touched
+    assert len(done) == 1
+    assert f"revision 4 did not come to its end ({status})" in done[0]
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "deployed"])
+def test_first_install_is_started_from_once_it_is_not_pending(status: str) -> None:
+    records = FakeRecords(revision(1, "failed"), revision(2, status))
+    assert len(repair_before_update(records, "airflow")) == 1
+    if status.startswith("pending-"):
+        [(secret, written, content)] = records.written
+        assert (secret[-2:], written, content["info"]["status"]) == ("v2", "failed", "failed")
+        assert content["manifest"] == revision(2, status).content["manifest"]
+    else:
+        assert records.written == []
+
+
+def test_update_of_a_release_that_is_gone_is_helm_s_affair() -> None:
+    assert repair_before_update(FakeRecords(), "airflow") == []
+
+
+# In the cluster
+
+
+class FakeApi:
+    """The three calls of the official client that are used, on Secrets in memory."""
+
+    def __init__(self, secrets: dict[str, dict[str, Any]]) -> None:
+        self.secrets = secrets
+        self.asked: list[dict[str, str]] = []
+
+    def list_namespaced_secret(self, namespace: str, *, label_selector: str, field_selector: str) -> Any:
+        self.asked.append({"namespace": namespace, "labels": label_selector, "fields": field_selector})
+        return _Object(items=[_Object(metadata=_Object(name=name), **secret) for name, secret in self.secrets.items()])
+
+    def delete_namespaced_secret(self, name: str, namespace: str) -> None:
+        assert namespace == "ns"
+        del self.secrets[name]
+
+    def patch_namespaced_secret(self, name: str, namespace: str, patch: dict[str, Any]) -> None:
+        assert namespace == "ns"
+        self.secrets[name]["data"].update(patch["data"])
+        self.secrets[name]["labels"] = patch["metadata"]["labels"]
+
+
+class _Object:
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+def in_cluster(*statuses: str) -> FakeApi:
+    return FakeApi(
+        {
+            f"sh.helm.release.v1.airflow.v{number}": {"data": {"release": encode(revision(number, status).content)}}
+            for number, status in enumerate(statuses, 1)
+        }
+    )
+
+
+def test_records_of_the_cluster_are_those_of_the_release() -> None:
+    api = in_cluster("superseded", "pending-upgrade")
+    found = KubernetesRecords(api, "ns", "airflow").list()
+    assert found == [revision(1, "superseded"), revision(2, "pending-upgrade")]
+    assert api.asked == [{"namespace": "ns", "labels": "owner=helm,name=airflow", "fields": "type=helm.sh/release.v1"}]
+
+
+def test_release_installed_without_values_has_none() -> None:
+    api = in_cluster("deployed")
+    content = {key: value for key, value in revision(1, "deployed").content.items() if key != "config"}
+    api.secrets["sh.helm.release.v1.airflow.v1"]["data"]["release"] = encode(content)
+    assert KubernetesRecords(api, "ns", "airflow").list()[0].values == {}
+
+
+def test_repaired_record_is_deployed_in_the_cluster_by_label_and_content() -> None:
+    api = in_cluster("deployed", "pending-upgrade")
+    records = KubernetesRecords(api, "ns", "airflow")
+    repair_before_update(records, "airflow")
+    assert [found.status for found in records.list()] == ["superseded", "deployed"]
+    assert api.secrets["sh.helm.release.v1.airflow.v1"]["labels"] == {"status": "superseded"}
+    assert api.secrets["sh.helm.release.v1.airflow.v2"]["labels"] == {"status": "deployed"}
+    assert repair_before_update(records, "airflow") == [], "once is enough"
+
+
+def test_records_of_an_unfinished_install_are_gone_afterwards() -> None:
+    api = in_cluster("pending-install")
+    repair_before_create(KubernetesRecords(api, "ns", "airflow"), OWN, "airflow")
+    assert api.secrets == {}

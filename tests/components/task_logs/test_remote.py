@@ -1,0 +1,107 @@
+"""Task logs in S3: what Airflow reads, who gets the role, and that no connection is looked up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Final
+
+import pulumi
+import pytest
+
+from components.release.chart_defaults import schema_problems
+from components.release.executor import Executor
+from components.release.values import airflow_values
+from components.task_logs.remote import CONNECTION_ID, CONNECTION_VARIABLE, LOG_ROLES, RemoteLogs, remote_log_values
+from components.task_logs.volume import TaskLogStore
+from tests import samples
+
+CLIENTS: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernetes")
+OTHERS: Final = ("scheduler", "dagProcessor", "redis", "statsd", "pgbouncer")
+every_executor = pytest.mark.parametrize("executor", Executor)
+
+
+def values(executor: Executor = Executor.CELERY, store: TaskLogStore = TaskLogStore.S3) -> dict[str, Any]:
+    return airflow_values(samples.release_inputs(executor=executor, store=store))
+
+
+def at(found: Any, path: str) -> Any:
+    for part in path.split("."):
+        found = found[part]
+    return found
+
+
+@every_executor
+def test_airflow_is_told_by_texts(executor: Executor) -> None:
+    """With KubernetesExecutor and no volume, the chart's notes fail on a boolean."""
+    assert values(executor)["config"]["logging"] == {
+        "remote_logging": "True",
+        "remote_base_log_folder": "s3://logs-1/airflow",
+        "remote_log_conn_id": CONNECTION_ID,
+        "delete_local_logs": "True",
+    }
+    assert schema_problems(values(executor)) == []
+
+
+@every_executor
+def test_no_volume_is_shared_or_kept(executor: Executor) -> None:
+    found = values(executor)
+    assert found["logs"]["persistence"] == {"enabled": False}
+    assert at(found, "workers.celery.persistence.enabled") is False
+
+
+@every_executor
+def test_who_reads_or_writes_logs_has_the_role_and_nobody_else(executor: Executor) -> None:
+    found = values(executor)
+    for component in CLIENTS:
+        account = at(found, component)["serviceAccount"]
+        assert account["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/airflow-logs"}
+        assert "automountServiceAccountToken" in account, "what the program says of the account otherwise stays"
+    for component in OTHERS:
+        assert "role-arn" not in json.dumps(found[component]), component
+    assert {component.removeprefix("workers.") for component in CLIENTS} == {
+        {"api-server": "apiServer", "triggerer": "triggerer", "worker": "celery"}[role] for role in LOG_ROLES
+    } | {"kubernetes"}
+
+
+@every_executor
+def test_connection_is_in_the_pod_and_empty(executor: Executor) -> None:
+    """Airflow finds it there before it asks the API server, and an empty one means the pod's own credentials."""
+    found = values(executor)
+    for component in CLIENTS:
+        variables = {entry["name"]: entry.get("value") for entry in at(found, component)["env"]}
+        assert variables[CONNECTION_VARIABLE] == "aws://"
+        assert variables["AWS_DEFAULT_REGION"] == "eu-central-1"
+        assert len(variables) == len(at(found, component)["env"]), "no variable twice"
+    assert CONNECTION_VARIABLE.removeprefix("AIRFLOW_CONN_") == CONNECTION_ID.upper()
+    for component in OTHERS:
+        assert CONNECTION_VARIABLE not in json.dumps(found[component]), component
+
+
+@pytest.mark.parametrize("store", [TaskLogStore.VOLUME, TaskLogStore.WORKER])
+def test_without_it_nothing_is_said_of_a_bucket(store: TaskLogStore) -> None:
+    found = values(store=store)
+    assert "logging" not in found["config"]
+    for trace in ("AWS_", "s3://", "annotations", "aws://"):
+        assert trace not in json.dumps(found)
+
+
+@pytest.mark.parametrize("store", TaskLogStore)
+def test_bucket_without_the_store_and_the_reverse_are_refused(store: TaskLogStore) -> None:
+    inputs = samples.release_inputs(store=store)
+    other = None if store is TaskLogStore.S3 else RemoteLogs(folder="s3://x/y", region="eu-central-1")
+    with pytest.raises(ValueError, match=f"remote_logs: expected them with task logs s3 and only then, found {store}"):
+        dataclasses.replace(inputs, remote_logs=other)
+
+
+def test_pod_identity_needs_no_annotation() -> None:
+    found = remote_log_values(RemoteLogs(folder="s3://x/y", region="eu-central-1"))
+    assert at(found, "apiServer.serviceAccount.annotations") == {}
+
+
+def test_names_that_are_not_known_yet_pass_through(runtime: None) -> None:
+    folder, role = pulumi.Output.from_input("s3://x/y"), pulumi.Output.from_input("arn")
+    logs = RemoteLogs(folder=folder, region="eu-central-1", service_account_annotations={"role": role})
+    found = remote_log_values(logs)
+    assert at(found, "config.logging.remote_base_log_folder") is folder
+    assert at(found, "triggerer.serviceAccount.annotations")["role"] is role

@@ -1,0 +1,38 @@
+"""The volume of task logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+    Record = Callable[..., Recorder]
+
+
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("mode", AccessMode)
+def test_claim_has_its_size_mode_and_protection(record: Record, mode: AccessMode, protect: bool) -> None:
+    logs = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=7, access_mode=mode)
+    recorder = record(lambda: TaskLogVolume("logs", TaskLogVolumeArgs(namespace="ns", logs=logs, protect=protect)))
+    claim = recorder.one("kubernetes:core/v1:PersistentVolumeClaim")
+    assert claim.inputs["spec"] == {
+        "accessModes": [mode.value],
+        "resources": {"requests": {"storage": "7Gi"}},
+    }
+    assert claim.protected is protect
+    assert claim.inputs["metadata"]["namespace"] == "ns"
+    assert recorder.outputs[recorder.one("airflow:index:TaskLogVolume").urn]["claim"].startswith("logs-")
+
+
+def test_claim_is_not_waited_for(record: Record) -> None:
+    """With Kind's storage class it is bound when a pod mounts it, and the first pod comes after it."""
+    logs = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=7, access_mode=AccessMode.READ_WRITE_ONCE)
+    recorder = record(lambda: TaskLogVolume("logs", TaskLogVolumeArgs(namespace="ns", logs=logs, protect=False)))
+    claim = recorder.one("kubernetes:core/v1:PersistentVolumeClaim")
+    assert claim.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
