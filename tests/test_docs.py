@@ -257,7 +257,7 @@ def test_the_runbook_quotes_what_an_interrupted_update_says() -> None:
     assert mended
     with pytest.raises(ForeignReleaseError) as error:
         repair_before_create(_Records([_revision(1, "deployed")]), ["another"], "airflow")
-    heading = re.findall(r"^## `(expected .*)`$", runbook, re.MULTILINE)[0]
+    heading = re.findall(r"^#+ `(expected .*)`$", runbook, re.MULTILINE)[0]
     assert all(part in str(error.value) for part in heading.split(" … "))
 
 
