@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import subprocess
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -177,7 +178,7 @@ def test_config_keys_and_outputs_exist(document: Path) -> None:
 
 @pytest.mark.parametrize(("document", "code"), _every("python"))
 def test_python_compiles(document: Path, code: str) -> None:
-    compile(code, str(document), "exec")
+    compile(textwrap.dedent(code), str(document), "exec")
 
 
 @pytest.mark.parametrize(("document", "commands"), _every("sh"))
