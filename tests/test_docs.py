@@ -225,6 +225,14 @@ def test_every_component_is_described() -> None:
     assert len(components) > 10
 
 
+def test_every_folder_is_described() -> None:
+    layout = (ROOT / "docs" / "architecture.md").read_text().partition("## Layout")[2].partition("\n## ")[0]
+    for parent in ("components", "automation"):
+        folders = {path.parent.name for path in (ROOT / parent).glob("*/__init__.py")}
+        folders |= {path.parent.name for path in (ROOT / parent).glob("*/*.py")}
+        assert [folder for folder in sorted(folders) if f"`{folder}/`" not in layout] == []
+
+
 def test_every_network_policy_is_described() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     section = text.partition("## Network isolation")[2].partition("\n## ")[0]
