@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.plain_stack import CONTEXT, ROOT
 from benchmarks.results import UnavailableError
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
 from components.release.kubernetes_records import KubernetesRecords
-from tests.cluster.harness import CONTEXT, ROOT
 
 _TIMEOUT_SECONDS: Final = 600
 _PODS: Final = f"release={RELEASE_NAME}"

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from typing import Any, Final
 
+from benchmarks.plain_stack import ROOT
 from benchmarks.results import Fact, Ratio, Results, Series
-from tests.cluster.harness import ROOT
 
 _SDKS: Final = "import pulumi, pulumi_kubernetes, pulumi_random"
 _UNWANTED: Final = "pulumi_aws"

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 import versions
-from tests.cluster.harness import CONTEXT, pulumi
+from benchmarks.plain_stack import CONTEXT, pulumi
 
 
 def describe() -> str:

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Final
 
 from benchmarks.helm import need_helm
+from benchmarks.plain_stack import ROOT
 from benchmarks.results import Fact, Ratio, Results, Series
 from benchmarks.stopwatch import processor_seconds
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
-from tests.cluster.harness import ROOT
 
 _STACKS: Final = ("dev", "prod")
 _LONGEST_SECONDS: Final = 5.0

@@ -14,10 +14,10 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
+from benchmarks.plain_stack import ROOT, Stack
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster, undeployed
 from benchmarks.stopwatch import peak_memory, processor_seconds, seconds
-from tests.cluster.harness import ROOT, Stack
 
 AIM: Final = 1.25
 _NAMESPACE: Final = "airflow-bench-preview"  # is never made

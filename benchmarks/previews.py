@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from automation import Environment
+import yaml
+
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from automation.engine.plugins import ENVIRONMENT
+from benchmarks.plain_stack import ROOT, SHIPPED, pulumi
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster
 from benchmarks.stopwatch import peak_memory, resident_bytes, seconds
 from components.release.chart_archive import chart_archive
-from tests.cluster import service
-from tests.cluster.harness import ROOT, Repository, pulumi
 
 AIM: Final = 1.05
 COUNTS: Final = (1, 5, 20)
@@ -86,15 +87,26 @@ def results(found: Mapping[str, Sequence[float]]) -> Results:
 
 
 def _stacks(folder: Path, count: int) -> list[Environment]:
-    environments = service.environments(folder)
-    chart = str(ROOT / chart_archive("", ROOT))
-    return [
-        environments.open(
-            f"s{number}",
-            service.settings(f"s{number}", f"airflow-bench-previews-{number}", Repository(), chartPath=chart),
-        )
-        for number in range(count)
-    ]
+    environments = Environments(
+        ROOT,
+        backend=(folder / "state").as_uri(),
+        secrets_provider=Passphrase(Secret("only for this benchmark")),
+        work_dir=folder / "work",
+    )
+    committed = yaml.safe_load((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
+    values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
+    values |= {
+        "adminPassword": Secret(values["adminPassword"]),
+        "chartPath": str(ROOT / chart_archive("", ROOT)),
+        "releaseTimeoutSeconds": 600,
+    }
+
+    def stack(number: int) -> Environment:
+        name = f"s{number}"
+        own = {**values, "namespace": f"airflow-bench-previews-{number}"}
+        return environments.open(name, EnvironmentSettings.of(name, own))
+
+    return list(map(stack, range(count)))
 
 
 def _previews(stacks: Sequence[Environment]) -> None:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.helm import Helm, need_helm
+from benchmarks.plain_stack import Stack
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import deployable, need_cluster
 from benchmarks.step_times import MIGRATION, RELEASE, Update, timed
 from benchmarks.stopwatch import seconds
-from tests.cluster.harness import Stack
 
 AIM: Final = 1.10
 TAGS: Final = ("3.2.2", "3.2.2-python3.12")

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from automation.engine.plugins import ENVIRONMENT, PLUGINS
+from benchmarks.plain_stack import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 from benchmarks.results import UnavailableError
 from components.kube.client import core_api
 from components.release.chart_archive import chart_archive
-from tests.cluster.harness import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 
 
 def need_cluster() -> Any:

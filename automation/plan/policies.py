@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from automation.masking import SHOWN, learned, without_digests
 from automation.plan.model import PlannedResource, PolicyResult
@@ -78,9 +78,20 @@ def step_results(
     return _results(evaluate_steps(asked, context_of(stack, decided=decided)))
 
 
-def loss(resource: PlannedResource) -> str | None:
-    """What is lost with a resource that is deleted or replaced, or None."""
-    return lost_with(_step("delete", resource))
+class _Named(Protocol):
+    """A resource, or a step on one."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def urn(self) -> str: ...
+
+
+def loss(subject: _Named) -> str | None:
+    """Return what is lost with a resource that is deleted or replaced, or None."""
+    return lost_with(Step(operation="delete", type=subject.type, name=subject.name, urn=subject.urn))
 
 
 def _step(operation: str, found: PlannedResource) -> Step:

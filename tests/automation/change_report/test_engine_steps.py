@@ -9,7 +9,8 @@ from typing import Any, Final
 import pytest
 from pulumi.automation import EngineEvent
 
-from automation.change_report.engine_steps import UNKNOWN, preview_report
+from automation.change_report.engine_events import UNKNOWN
+from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import Category, ChangeReport, Kind, Severity, Source
 from automation.cli.report import read_events
