@@ -1,4 +1,4 @@
-"""`plan` of both committed stacks, against Helm's rendering of the chart, which each of them contains."""
+"""Measure `plan` of both committed stacks, against Helm's rendering of the chart, which each plan contains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_SECONDS: Final = 5.0
 
 
 def measure(runs: int) -> Results:
-    """Alternates them; one of each before is not counted. Raises UnavailableError without Helm."""
+    """Alternate the commands; the first of each is not counted. Raises UnavailableError without Helm."""
     need_helm()
     render = ["helm", "template", RELEASE_NAME, str(ROOT / chart_archive("", ROOT))]
     commands = {

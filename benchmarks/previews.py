@@ -1,4 +1,4 @@
-"""Previews of many stacks in one process, and what `automation.preview` costs beside plain `pulumi preview`."""
+"""Measure previews of many stacks in one process, and `automation.preview` against plain `pulumi preview`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MIB: Final = 2**20
 
 
 def measure(runs: int) -> Results:
-    """Stacks like `dev` that nothing is deployed of. Each is previewed once before; that is not counted."""
+    """Preview stacks like `dev` that are not deployed. The first preview of each is not counted."""
     need_cluster()
     found: dict[str, list[float]] = {}
 
@@ -69,7 +69,7 @@ def _own(count: int) -> str:
 
 
 def results(found: Mapping[str, Sequence[float]]) -> Results:
-    """Of what was measured, by its name. Without memory where there is none to see."""
+    """Return the results of the measurements by name; without memory where it was not sampled."""
     series = {
         name: Series(name=name, unit="MiB" if "memory" in name else "s", values=tuple(values))
         for name, values in found.items()
@@ -116,7 +116,7 @@ def _previews(stacks: Sequence[Environment]) -> None:
 
 
 def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
-    """Wall time of their previews, and the peak memory of all engines."""
+    """Return the wall time of the stacks' previews, and the peak memory of all engines."""
     times: list[float] = []
 
     def previews() -> None:
@@ -127,7 +127,7 @@ def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
 
 
 def _plain(stack: Environment) -> Callable[[], object]:
-    """The command that a person would give, with the same variables."""
+    """Return the plain command, with the same variables."""
     variables = {**os.environ, **ENVIRONMENT, "PULUMI_SKIP_UPDATE_CHECK": "true", **stack.engine_variables()}
     command = [str(pulumi()), "preview", "--stack", stack.name, "--non-interactive"]
     return partial(subprocess.run, command, cwd=stack.work_dir, env=variables, capture_output=True, check=True)

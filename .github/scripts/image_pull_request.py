@@ -1,4 +1,4 @@
-"""`image_pull_request.py STACK TAG`: a pull request with what `move_image_tag.py` changed, and with nothing else.
+"""`image_pull_request.py STACK TAG`: open a pull request with what `move_image_tag.py` changed, and with nothing else.
 
 One branch and one pull request for each stack: a newer image takes the place of one that was not merged yet. The commit
 is made through the API, so no credential of Git is on the runner and GitHub signs it.
@@ -64,7 +64,7 @@ def text(stack: str, tag: str) -> str:
 
 
 def make_commit(api: Api, *, parent: str, path: str, content: str, message: str) -> str:
-    """A commit on the parent with another content of one file; its SHA. No branch has it yet. Raises RestError."""
+    """Make a commit that changes one file, on no branch yet, and return its SHA. Raises RestError."""
     tree = api.call("GET", f"/git/commits/{parent}")["tree"]["sha"]
     entry = {"path": path, "mode": "100644", "type": "blob", "content": content}
     made = api.call("POST", "/git/trees", {"base_tree": tree, "tree": [entry]})["sha"]

@@ -54,6 +54,7 @@ MAY_REPLACE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "aws:kms/key:Key": ("customerMasterKeySpec", "keyUsage", "multiRegion", "customKeyStoreId", "xksKeyId"),
     "aws:secretsmanager/secret:Secret": ("name", "namePrefix"),
+    "aws:secretsmanager/secretVersion:SecretVersion": ("secretId", "secretString", "secretBinary"),
     "aws:s3/bucket:Bucket": ("bucket", "bucketPrefix", "objectLockEnabled"),
 }
 """Inputs by type, beside `IMMUTABLE`; what is below an input counts too, and "" is every input."""
