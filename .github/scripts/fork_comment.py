@@ -66,7 +66,7 @@ def pull_requests(api: Api, run: Mapping[str, Any]) -> list[int]:
 
 
 def plan(api: Api, run_id: int) -> str | None:
-    """Return the text of the run's newest plan, or None. Raises RestError for anything but what the plan's job uploads."""
+    """Return the text of the run's newest plan, or None. Raises RestError where it is not what our job uploads."""
     found = api.call("GET", f"/actions/runs/{int(run_id)}/artifacts?name={ARTIFACT}&per_page=100")["artifacts"]
     usable = [item for item in found if item["name"] == ARTIFACT and not item["expired"]]
     if not usable:

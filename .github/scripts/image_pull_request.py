@@ -73,7 +73,7 @@ def make_commit(api: Api, *, parent: str, path: str, content: str, message: str)
 
 
 def point_branch(api: Api, branch: str, commit: str) -> None:
-    """Makes the branch, or moves it. Raises RestError."""
+    """Make the branch, or move it. Raises RestError."""
     try:
         api.call("POST", "/git/refs", {"ref": f"refs/heads/{branch}", "sha": commit})
     except RestError as error:
@@ -83,7 +83,7 @@ def point_branch(api: Api, branch: str, commit: str) -> None:
 
 
 def open_or_update(api: Api, branch: str, heading: str, body: str) -> str:
-    """The branch's pull request; its address. Raises RestError."""
+    """Open or update the pull request of a branch, and return its address. Raises RestError."""
     owner = api.repository.partition("/")[0]
     content: dict[str, Any] = {"title": heading, "body": body}
     for found in api.pages(f"/pulls?state=open&base={BASE}&head={quote(f'{owner}:{branch}', safe='')}"):

@@ -192,6 +192,14 @@ def test_objects_of_a_chart_that_is_not_at_hand_are_not_compared() -> None:
     assert report.no_objects == "the chart is not at hand"
 
 
+def test_a_preview_says_what_is_lost_for_certain() -> None:
+    type_ = "aws:rds/instance:Instance"
+    old, new = (state(type_, "database", {"dbName": name}) for name in "ab")
+    report = preview_report("dev", [step("replace", old, new, replaceReasons=["dbName"], diffReasons=["dbName"])])
+    lost = "Instance database is replaced, because dbName changes, and the metadata database is lost"
+    assert lost in map(str, report.warnings)
+
+
 def test_policies_judge_the_engine_s_steps() -> None:
     report = preview_report("dev", PREVIEW)
     assert any(found.result.rule == "stateful-kept" and found.new for found in report.policies)
