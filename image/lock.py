@@ -281,12 +281,12 @@ def find_uv(root: Path) -> str:
         if command and _version(str(command)) == versions.UV:
             return str(command)
     print(f"installing uv {versions.UV} in {own}", file=sys.stderr)
-    commands = (
+    installs = (
         [sys.executable, "-m", "venv", str(own)],
         [str(own / "bin" / "pip"), "install", "-q", f"uv=={versions.UV}"],
     )
-    for command in commands:
-        if subprocess.run(command, check=False).returncode:
+    for install in installs:
+        if subprocess.run(install, check=False).returncode:
             raise LockError(f"uv {versions.UV} could not be installed. Fix: put it on PATH")
     return str(own / "bin" / "uv")
 
