@@ -61,6 +61,10 @@ class _EarlierKeyRemoval(pulumi.ComponentResource):
 
     The engine refuses to delete a protected resource that left the program. It replaces one whose alias is now a
     component, and then looks at the component's own `protect` alone.
+
+    Raises: nothing.
+    Replaces: the earlier RandomBytes, once.
+    Survives a destroy: nothing.
     """
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
