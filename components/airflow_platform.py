@@ -1,6 +1,6 @@
-"""All of Airflow on one cluster: the component that another Pulumi program embeds.
+"""Airflow on one cluster, as one component that another Pulumi program can embed.
 
-Composes the other components in their order: namespace, isolation, keys, database, connections, migration, release.
+It composes the other components in this order: namespace, isolation, keys, database, connections, migration, release.
 """
 
 from __future__ import annotations
@@ -54,87 +54,120 @@ TYPE: Final = "airflow:index:AirflowPlatform"
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerDatabase:
-    """A PostgreSQL container in the namespace. storage_gib: size of its volume."""
+    """A PostgreSQL container in the namespace."""
 
     storage_gib: int
+    """Size of its volume in GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalDatabase:
-    """A database that exists. cidrs: where it is; only with network isolation."""
+    """A database that already exists."""
 
     database: Database
+    """How to connect to it."""
     cidrs: tuple[str, ...]
+    """Networks that it may be in; used only with network isolation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitCredentials:
-    """ssh_private_key and known_hosts: for an SSH repository. username and token: for a private HTTPS one."""
+    """What Git needs to fetch the DAGs; empty for a public repository."""
 
     ssh_private_key: SecretInput | None = None
+    """Deploy key of an SSH repository."""
     known_hosts: str | None = None
+    """Host keys of an SSH repository, or None for the published ones of a well-known host."""
     username: str | None = None
+    """User name for a private HTTPS repository."""
     token: SecretInput | None = None
+    """Token for a private HTTPS repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IsolationArgs:
-    """mode: whether policies are made, and whether verification insists. The others: see `IsolationRules`."""
+    """Network isolation as a stack configures it."""
 
     mode: Isolation
+    """Whether policies are made, and whether `verify` insists that the cluster enforces them."""
     egress_except: tuple[str, ...] = ()
+    """CIDRs that "the outside" never includes."""
     ui_namespaces: tuple[str, ...] = ()
+    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
     ui_cidrs: tuple[str, ...] = ()
+    """Networks, such as a load balancer's subnets, that may call the API server."""
     metrics_namespaces: tuple[str, ...] = ()
+    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`; `settings` makes them of a stack's config.
-
-    kubeconfig, kube_context: the cluster of the provider that the component is given.
-    namespace: to make, and to own whole.
-    protect: refuse to delete or replace what holds data or keys.
-    chart: path of the chart's archive, relative to the program.
-    aws: where in AWS the stack is; only with a managed database, task logs in S3, or an escrow.
-    key_escrow: name of the secret in AWS Secrets Manager that gets a copy of all keys, or None.
-    registry_credentials: a Docker config.json for the registries that images come from.
-    task_logs_retention_days, pod_identity: with task logs in S3.
-    The others are documented at their types.
-    """
+    """Arguments of `AirflowPlatform`. The package `settings` makes them from a stack's config."""
 
     kubeconfig: str | None
+    """Path or content of the kubeconfig that the provider uses, or None for kubectl's own."""
     kube_context: str
+    """Context of the cluster that the provider uses."""
     namespace: str
+    """Namespace to create; the component owns everything in it."""
     protect: bool
+    """Whether to refuse to delete or replace what holds data or keys."""
     chart: str
+    """Path of the chart's archive, relative to the program."""
     executor: Executor
+    """Executors that run the tasks."""
     dags: Dags
+    """Repository of the DAGs, and how they are delivered."""
     database: ContainerDatabase | ExternalDatabase | ManagedDatabase
+    """The metadata database: one to create, or one that exists."""
     task_logs: TaskLogs
+    """Where task logs are stored."""
     isolation: IsolationArgs
+    """Network isolation."""
     images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
+    """Where images come from."""
     registry_credentials: SecretInput | None = None
+    """A Docker config.json for private registries, or None."""
     airflow_version: str = versions.AIRFLOW
+    """Version of Airflow in the image."""
     git: GitCredentials = field(default_factory=GitCredentials)
+    """Credentials for the repository of the DAGs."""
     keys: GivenKeys = field(default_factory=GivenKeys)
+    """Keys that are used as they are, instead of generated ones."""
     aws: AwsPlacement | None = None
+    """Where in AWS the stack is; required for a managed database, task logs in S3 or an escrow."""
     key_escrow: str | None = None
+    """Name of the secret in AWS Secrets Manager that gets a copy of all keys, or None."""
     admin_username: str = "admin"
+    """User name of the admin."""
     admin_email: str = "admin@example.com"
+    """E-mail address of the admin."""
     pgbouncer: PgBouncer | None = None
+    """The connection pooler, or None to connect to the database directly."""
     migration_timeout_seconds: int = 600
+    """How long the database migration may take, in seconds."""
     release_timeout_seconds: int = 900
+    """How long all pods may take to become ready, in seconds; longer than `worker_grace_seconds`."""
     task_logs_retention_days: int = 90
+    """Days that task logs are kept; used only with task logs in S3."""
     pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
+    """How pods get an IAM role; used only with task logs in S3."""
     size: SizePreset = SizePreset.NONE
+    """Resource requests and limits of every container."""
     scale: Scale = field(default_factory=Scale)
+    """Number of pods of each component."""
     autoscaling: WorkerAutoscaling | None = None
+    """Autoscaling of the Celery workers by KEDA, or None for a fixed number."""
     worker_grace_seconds: int = 600
+    """How long a stopping worker may take to finish its tasks, in seconds."""
     metadata_retention_days: int = 0
+    """Days that rows of the metadata database are kept, 0 for ever."""
     ingress: Ingress | None = None
+    """Access to the UI from outside the cluster, or None."""
     load_examples: bool = False
+    """Whether to load Airflow's example DAGs."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)
+    """Further values of the chart, which must not touch those that the program sets."""
 
 
 class AirflowPlatform(pulumi.ComponentResource):

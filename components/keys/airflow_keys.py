@@ -30,32 +30,34 @@ _DATABASE_PASSWORD_LENGTH = 40  # RDS takes 8 to 128 characters, but for / " @ a
 
 @dataclass(frozen=True, kw_only=True)
 class GivenKeys:
-    """Values that are used as they are. None: the generated one is used.
-
-    fernet_key: 32 bytes as URL-safe base64, or several with commas (the first encrypts, any decrypts).
-    api_secret_key, jwt_secret, redis_password, admin_password: printable text.
-    database_password: of a database that the stack makes.
-    """
+    """Keys that are used as they are. None means that the generated one is used."""
 
     fernet_key: SecretInput | None = None
+    """32 bytes as URL-safe base64, or several separated by commas: the first encrypts, any decrypts."""
     api_secret_key: SecretInput | None = None
+    """At least 32 bytes of printable text."""
     jwt_secret: SecretInput | None = None
+    """At least 64 bytes of printable text."""
     redis_password: SecretInput | None = None
+    """At least 8 bytes of printable text."""
     admin_password: SecretInput | None = None
+    """Printable text."""
     database_password: SecretInput | None = None
+    """Password of a database that the stack creates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Escrow:
-    """Where the keys are kept beside the stack. name: of the secret in AWS Secrets Manager.
-
-    region, account_id: of AWS. tags: on what the escrow consists of.
-    """
+    """Where in AWS Secrets Manager a copy of the keys is kept."""
 
     name: str
+    """Name of the secret."""
     region: str
+    """AWS region of the secret."""
     account_id: str
+    """AWS account of the secret."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the secret and of its KMS key."""
 
 
 @dataclass(frozen=True, kw_only=True)

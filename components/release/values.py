@@ -61,14 +61,20 @@ _OLD_REVISIONS: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Pods of each component, and tasks that one Celery worker runs at a time."""
+    """How many pods each component has."""
 
     api_server: int = 1
+    """Pods of the API server."""
     scheduler: int = 1
+    """Pods of the scheduler."""
     dag_processor: int = 1
+    """Pods of the DAG processor."""
     triggerer: int = 1
+    """Pods of the triggerer."""
     worker: int = 1
+    """Celery workers; the minimum when workers are autoscaled."""
     worker_concurrency: int = 16
+    """Tasks that one Celery worker runs at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
