@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.results import UnavailableError
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
-from components.release.kubernetes_records import KubernetesRecords
+from components.release.helm_record import KubernetesRecords
 from tests.cluster.harness import CONTEXT, ROOT
 
 _TIMEOUT_SECONDS: Final = 600

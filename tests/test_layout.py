@@ -85,8 +85,6 @@ def test_every_component_module_has_its_test(path: Path) -> None:
         "release/executor.py": "release/test_values.py",
         "keys/generated_password.py": "keys/test_airflow_keys.py",
         "kube/immutable_secret.py": "keys/test_airflow_keys.py",
-        "release/kubernetes_records.py": "release/test_helm_record.py",
-        "release/merge.py": "release/test_user_values.py",
         "kube/metadata.py": "database/test_container.py",
         "kube/pod_security.py": "release/test_values.py",
     }

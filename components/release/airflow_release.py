@@ -15,8 +15,7 @@ import pulumi_kubernetes as k8s
 
 from components.kube.client import core_api
 from components.kube.unready_pods import unready_pods
-from components.release.helm_record import repair_before_create, repair_before_update
-from components.release.kubernetes_records import KubernetesRecords
+from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
 

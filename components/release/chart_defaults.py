@@ -1,4 +1,4 @@
-"""The chart's own values and schema, as released: what a user's `helmValues` are checked against."""
+"""The chart's own values and schema as released, and the way in which Helm merges values."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def chart_schema() -> dict[str, Any]:
     """values.schema.json of the pinned chart."""
     schema: dict[str, Any] = json.loads((FOLDER / "values.schema.json").read_text())
     return schema
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` on top, as Helm merges: maps key by key; everything else, lists too, is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
 
 
 def schema_problems(values: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from components.release.merge import merged
+from components.release.chart_defaults import merged
 
 
 @unique

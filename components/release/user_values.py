@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.release.merge import merged
+from components.release.chart_defaults import merged
 from components.task_logs.remote import CONNECTION_VARIABLE
 
 OWNED: Final[Mapping[str, str]] = {

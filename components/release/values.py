@@ -34,10 +34,10 @@ from components.release.availability import (
     disruption_budget,
     spread,
 )
+from components.release.chart_defaults import merged
 from components.release.database_cleanup import cleanup_values
 from components.release.executor import Executor
 from components.release.ingress import Ingress, ingress_values, ingress_variables
-from components.release.merge import merged
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
 from components.task_logs.remote import RemoteLogs, remote_log_values, remote_log_variables
 from components.task_logs.volume import TaskLogs, TaskLogStore

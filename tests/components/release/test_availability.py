@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from components.database.pgbouncer import PgBouncer
 from components.release.autoscaling import WorkerAutoscaling
 from components.release.availability import SEVERAL
-from components.release.chart_defaults import chart_values, schema_problems
+from components.release.chart_defaults import chart_values, merged, schema_problems
 from components.release.executor import Executor
-from components.release.merge import merged
 from components.release.size_preset import SizePreset
 from components.release.values import Scale, airflow_values
 from components.task_logs.volume import TaskLogStore

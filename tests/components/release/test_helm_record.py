@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from components.release.helm_record import (
     ForeignReleaseError,
+    KubernetesRecords,
     Revision,
     decode,
     encode,
     repair_before_create,
     repair_before_update,
 )
-from components.release.kubernetes_records import KubernetesRecords
 
 STATUSES: Final = (
     "unknown",

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.chart_defaults import chart_schema, chart_values, merged, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
-from components.release.merge import merged
 from components.release.size_preset import SizePreset
 from components.release.user_values import APPENDED, FREE, MANAGED_VARIABLES, OWNED, problems, with_helm_values
 from components.release.values import DagAccess, ReleaseInputs, Scale, airflow_values
