@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from components.database.rds_existing import replacement_problems
 from components.database.rds_lookup import check_existing_instance
-from components.database.rds_settings import replacement_problems
 from tests.aws import botocore_calls
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import REGION, TOPIC, Network, managed, postgres

@@ -122,7 +122,7 @@ def test_address_of_ipv6_is_in_brackets() -> None:
 )
 def test_authorities_are_given_where_they_are_asked_and_nowhere_else(mode: SslMode, certificates: str | None) -> None:
     """With verify-full and without them libpq looks in the home of a user; with `require` it would ignore them."""
-    with pytest.raises(ValueError, match="ca_certificates: expected them with verify-full and only then"):
+    with pytest.raises(ValueError, match="ca_certificates: must be set with verify-full and only then"):
         Database(
             host="h", port=1, name="n", user="u", password=Secret("p"), ssl_mode=mode, ca_certificates=certificates
         )
