@@ -118,15 +118,15 @@ def _no_answer(action: str, error: Exception) -> AwsError:
     from botocore import exceptions as botocore
 
     kind = type(error).__name__
-    if isinstance(error, botocore.NoCredentialsError | botocore.NoAuthTokenError):
-        return AwsError(f"{action}: expected AWS credentials, found none. Fix: {_SIGN_IN}")
-    if isinstance(error, botocore.ProfileNotFound | botocore.ConfigParseError | botocore.ConfigNotFound):
-        return AwsError(
-            f"{action}: expected the profile of AWS_PROFILE in AWS's config file, found none to read ({kind}). "
-            "Fix: set AWS_PROFILE to one of `aws configure list-profiles`"
-        )
-    if isinstance(
-        error,
+    # The errors' own texts are left out, because they can be the output of a program that prints credentials.
+    messages = {
+        botocore.NoCredentialsError | botocore.NoAuthTokenError: (
+            f"expected AWS credentials, found none. Fix: {_SIGN_IN}"
+        ),
+        botocore.ProfileNotFound | botocore.ConfigParseError | botocore.ConfigNotFound: (
+            f"expected the profile of AWS_PROFILE in AWS's config file, found none to read ({kind}). Fix: set "
+            "AWS_PROFILE to one of `aws configure list-profiles`"
+        ),
         botocore.CredentialRetrievalError
         | botocore.InvalidConfigError
         | botocore.LoginError
@@ -134,19 +134,16 @@ def _no_answer(action: str, error: Exception) -> AwsError:
         | botocore.PartialCredentialsError
         | botocore.RefreshWithMFAUnsupportedError
         | botocore.SSOError
-        | botocore.TokenRetrievalError,
-    ):
-        # Their text is left out, because it can be the output of a program that prints credentials.
-        return AwsError(
-            f"{action}: expected valid AWS credentials, found some that have expired or cannot be read ({kind}). "
-            f"Fix: {_SIGN_IN}"
-        )
-    if isinstance(error, botocore.HTTPClientError | botocore.ConnectionError):
-        return AwsError(
-            f"{action}: expected an answer of AWS, found none ({kind}). Fix: look at airflow:awsRegion, at this "
-            "machine's network, and at its proxy (HTTPS_PROXY, NO_PROXY)"
-        )
-    return AwsError(f"{action}: {kind}: {_shown(str(error))}")
+        | botocore.TokenRetrievalError: (
+            f"expected valid AWS credentials, found some that have expired or cannot be read ({kind}). Fix: {_SIGN_IN}"
+        ),
+        botocore.HTTPClientError | botocore.ConnectionError: (
+            f"expected an answer from AWS, found none ({kind}). Fix: check airflow:awsRegion, this machine's network, "
+            "and its proxy (HTTPS_PROXY, NO_PROXY)"
+        ),
+    }
+    message = next((text for types, text in messages.items() if isinstance(error, types)), None)
+    return AwsError(f"{action}: {message or f'{kind}: {_shown(str(error))}'}")
 
 
 def _who_misses_what(message: str) -> tuple[str, str, str]:

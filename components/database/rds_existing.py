@@ -87,8 +87,8 @@ def replacement_problems(
     if existing.engine != ENGINE:
         # Nothing else can be compared.
         return [
-            f"engine: expected {ENGINE}, found {existing.engine}: the RDS instance {existing.identifier} is not of this "
-            "stack. Choose another identifier"
+            f"engine: expected {ENGINE}, found {existing.engine}: the RDS instance {existing.identifier} does not "
+            "belong to this stack. Choose another identifier"
         ]
     found = []
     if existing.username != wanted.username:

@@ -1,8 +1,8 @@
-"""The generated Fernet key, kept where no resource's ID shows it.
+"""The generated Fernet key, kept out of every resource's ID.
 
-An ID is never encrypted in the state. pulumi-random's RandomBytes takes its secret as its ID
-(github.com/pulumi/pulumi-random, `random_bytes`: the ID is the base64 form), so the key is not one of those: it is the
-digest of a RandomPassword, whose ID is the word "none", and stands in a Stash, whose ID is a UUID.
+The state never encrypts an ID. pulumi-random's RandomBytes uses its secret as its ID (github.com/pulumi/pulumi-random,
+`random_bytes`: the ID is the base64 form). So the key is the digest of a RandomPassword, whose ID is the word "none",
+and is stored in a Stash, whose ID is a UUID.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
 class FernetKey(pulumi.ComponentResource):
     """One Fernet key: 32 bytes as URL-safe base64, generated once.
 
-    A stack of an earlier version of this program has its key in a RandomBytes of this name. This component takes that
-    resource's place, keeps its value, and so removes it from the state in one update: the engine replaces a resource
-    whose alias becomes a component, and checks `protect` of the new one only.
+    A stack of an earlier version of this program has its key in a RandomBytes of this name. This component takes the
+    place of that resource, keeps its value, and removes it from the state in one update: the engine replaces a resource
+    whose alias becomes a component, and checks only the new resource's `protect`.
 
     Raises: nothing.
-    Replaces: nothing. The value that was stashed first stays, whatever the seed or the arguments become.
+    Replaces: nothing. The value stashed first stays, even if the seed or the arguments change.
     Survives a destroy: nothing, unless `protect` is set on the children: then the destroy itself is refused.
     """
 
     value: pulumi.Output[str]
-    """The key, secret."""
+    """The key; secret."""
 
     def __init__(self, name: str, *, protect: bool, opts: pulumi.ResourceOptions) -> None:
-        # Not protected itself: what it replaces may be.
+        # The component itself is not protected, because the resource that it replaces may be.
         own = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=_RANDOM_BYTES)], protect=False)
         super().__init__(TYPE, name, None, pulumi.ResourceOptions.merge(opts, own))
         child = pulumi.ResourceOptions(parent=self, protect=protect)
         urn = pulumi.create_urn(name, _RANDOM_BYTES, parent=opts.parent)
-        # Without its dependencies: a child that waits for its parent, which waits for its children, is a circle.
+        # Without dependencies: a child that waits for its parent, which waits for its children, is a circle.
         earlier: pulumi.Output[str] = pulumi.Output.from_input(cast(Any, urn.future()))
         generated = generated_password(name, _SEED_LENGTH, child).apply(key_of)
         stash = pulumi.Stash(
             name,
             input=secret_output(_recorded_key(earlier).apply(lambda found: found or generated)),
-            # The value that was stored first is the key: what another run would store is not looked at.
+            # The value stored first is the key; later inputs are ignored.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
         self.value = secret_output(stash.output)
@@ -58,15 +58,15 @@ class FernetKey(pulumi.ComponentResource):
 
 
 def key_of(seed: str) -> str:
-    """The Fernet key whose 32 bytes are the SHA-256 digest of `seed`."""
+    """Return the Fernet key whose 32 bytes are the SHA-256 digest of `seed`."""
     return base64.urlsafe_b64encode(hashlib.sha256(seed.encode()).digest()).decode()
 
 
 def _recorded_key(urn: pulumi.Output[str]) -> pulumi.Output[str | None]:
-    """The key that the stack's state has as the RandomBytes `urn`, or None.
+    """Return the key that the stack's state holds as the RandomBytes `urn`, or None.
 
-    The engine itself reads the state, as for a stack reference to this stack. It cannot for a stack that was never
-    updated, which has no outputs either.
+    The engine reads the state, as for a stack reference to this stack. It cannot do so for a stack that was never
+    updated, which also has no outputs.
     """
     stack = urn.apply(_stack_of)
     outputs = invoke_output("pulumi:pulumi:readStackOutputs", {"name": stack})
@@ -87,6 +87,6 @@ def _recorded_key(urn: pulumi.Output[str]) -> pulumi.Output[str | None]:
 
 
 def _stack_of(urn: str) -> str:
-    """ORGANIZATION/PROJECT/STACK, as a stack reference names it; a URN begins with urn:pulumi:STACK::PROJECT::."""
+    """Return ORGANIZATION/PROJECT/STACK, as in a stack reference; a URN begins with urn:pulumi:STACK::PROJECT::."""
     stack, project = urn.split("::")[0].removeprefix("urn:pulumi:"), urn.split("::")[1]
     return f"{pulumi.get_organization()}/{project}/{stack}"

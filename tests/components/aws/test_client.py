@@ -103,8 +103,8 @@ def test_no_way_to_aws(no_credentials: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(aws_error, "_ATTEMPTS", 1)
     text = str(problem())
-    assert "expected an answer of AWS, found none (EndpointConnectionError)" in text
-    assert "look at airflow:awsRegion" in text
+    assert "expected an answer from AWS, found none (EndpointConnectionError)" in text
+    assert "check airflow:awsRegion" in text
     assert "sentinel" not in text
 
 
