@@ -135,7 +135,7 @@ class _Line:
         return fingerprint(self.blob)
 
     def matches(self, name: str) -> bool:
-        """Return whether ssh would use this line for the host `name`, like match_pattern_list() of OpenSSH's match.c."""
+        """Return whether ssh would use this line for the host `name` (match_pattern_list() of OpenSSH's match.c)."""
         if self.hosts.startswith("|"):
             salt, digest = _split_hash(self.hosts)
             return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
@@ -230,7 +230,7 @@ def _decode_key(key_type: str, key: str) -> bytes:
 
 
 def _is_whole(key_type: str, body: bytes) -> bool:
-    """Return whether the rest of a key's binary form has exactly its type's fields. Raises ValueError if it ends early."""
+    """Return whether the rest of a key's binary form has exactly its type's fields. Raises ValueError if cut off."""
     match key_type:
         case "ssh-rsa":
             exponent, body = read_string(body)

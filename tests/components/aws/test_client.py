@@ -17,6 +17,7 @@ from moto import mock_aws
 
 from components.aws import client as aws_error
 from components.aws.client import AwsError, aws_call, aws_clients, refusal
+from tests.cases import each
 
 REGION: Final = "eu-central-1"
 ACTION: Final = "sts:GetCallerIdentity"
@@ -142,7 +143,7 @@ def test_error_of_boto3_is_not_chained() -> None:
     assert error.__context__ is None
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"])
+@each("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"])
 def test_bad_credentials_are_refused_without_the_message_that_may_quote_them(code: str) -> None:
     error = refusal(ACTION, code, "The Canonical String should have been x-amz-security-token:sentinel")
     assert f"expected valid AWS credentials, found expired or foreign ones ({code})" in str(error)

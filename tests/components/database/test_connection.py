@@ -20,6 +20,7 @@ from components.database.connection import (
     redis_uri,
 )
 from components.kube.secret import Secret
+from tests.cases import each
 
 PRINTABLE: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
 ALL_ASCII: Final = string.punctuation + " " + string.ascii_letters + string.digits
@@ -98,7 +99,7 @@ def test_port_of_redis_is_the_usual_one() -> None:
     assert redis_uri("p", "airflow-redis", 1) == "redis://:p@airflow-redis:6379/1"
 
 
-@pytest.mark.parametrize(
+@each(
     ("mode", "query", "async_query"),
     [
         (SslMode.PREFER, "", ""),

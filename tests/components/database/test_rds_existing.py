@@ -19,13 +19,14 @@ from components.database.rds_existing import (
     status_problem,
 )
 from tests.aws.samples import existing_instance, managed
+from tests.cases import each
 
 
 def test_same_settings_are_no_replacement() -> None:
     assert replacement_problems(existing_instance(), managed()) == []
 
 
-@pytest.mark.parametrize(
+@each(
     "changed",
     [
         {"instance_class": "db.r7g.large"},
@@ -66,7 +67,7 @@ REPLACED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("existing", "wanted", "beginning", "way_around"), REPLACED)
+@each(("existing", "wanted", "beginning", "way_around"), REPLACED)
 def test_replacement_is_told_with_the_way_around(
     existing: dict[str, Any], wanted: dict[str, Any], beginning: str, way_around: str
 ) -> None:
@@ -120,12 +121,12 @@ def test_tag_of_a_restored_instance_is_one_that_rds_takes(snapshot: str) -> None
     assert re.fullmatch(r"(?!aws:|rds:)[\w\s.:/=+@-]{1,256}", value)
 
 
-@pytest.mark.parametrize("status", ACCEPTABLE_STATUSES)
+@each("status", ACCEPTABLE_STATUSES)
 def test_instance_that_serves_may_be_updated(status: str) -> None:
     assert status_problem(replace(existing_instance(), status=status)) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "mend"),
     [
         ("modifying", "aws rds wait db-instance-available --db-instance-identifier airflow"),

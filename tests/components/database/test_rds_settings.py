@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from components.database import rds_settings as rds
 from components.database.rds_settings import ManagedDatabase, problems
 from tests.aws.samples import managed
+from tests.cases import each
 
 ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (rds.identifier, ["airflow", "a", "a-1", "a1-b2-c3", "a" * 63]),
@@ -115,12 +116,12 @@ def weekly(start: int, length: int) -> str:
     return f"{DAYS[start // 1440]}:{time(start)}-{DAYS[end // 1440]}:{time(end)}"
 
 
-@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
+@each(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
 def test_returns_what_is_valid(check: Callable[[str], str], text: str) -> None:
     assert check(text) == text
 
 
-@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
+@each(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
 def test_says_what_it_expected_and_what_it_found(check: Callable[[str], str], text: str) -> None:
     with pytest.raises(ValueError, match=r"^expected .*, found ") as error:
         check(text)
@@ -148,18 +149,18 @@ def test_identifier_is_what_rds_says_it_is(text: str) -> None:
     assert accepted == all(rules)
 
 
-@pytest.mark.parametrize("days", [7, 31, 62, 465, 713, 731])
+@each("days", [7, 31, 62, 465, 713, 731])
 def test_performance_insights_are_kept_for_months(days: int) -> None:
     assert rds.performance_insights_retention(days) == days
 
 
-@pytest.mark.parametrize("days", [0, 1, 6, 8, 30, 32, 94, 365, 730, 732, 744])
+@each("days", [0, 1, 6, 8, 30, 32, 94, 365, 730, 732, 744])
 def test_performance_insights_are_kept_for_no_other_time(days: int) -> None:
     with pytest.raises(ValueError, match=rf"^expected 7, .*, found {days}$"):
         rds.performance_insights_retention(days)
 
 
-@pytest.mark.parametrize(
+@each(
     ("storage", "maximum"),
     [(20, 22), (100, 110), (100, 65_536), (101, 112), (59_578, 65_536)],
 )
@@ -167,7 +168,7 @@ def test_storage_with_room_to_grow_is_accepted(storage: int, maximum: int) -> No
     assert rds.storage_problem(storage, maximum) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("storage", "maximum", "found"),
     [
         (19, 100, "19"),
@@ -254,7 +255,7 @@ def test_every_setting_that_can_be_wrong_is_checked() -> None:
     assert set(BROKEN) | cannot == {field.name for field in fields(ManagedDatabase)}
 
 
-@pytest.mark.parametrize("field", BROKEN)
+@each("field", BROKEN)
 def test_problem_names_its_setting(field: str) -> None:
     found = problems(replace(managed(), **{field: BROKEN[field]}))
     assert list(found) == [field]
