@@ -12,15 +12,16 @@ Test = Callable[..., None]
 
 
 def each(
-    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[object] | None = None
+    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[object] | Callable[[Any], object] | None = None
 ) -> Callable[[Test], Test]:
     """Run a test for each case in a loop, with the arguments of `pytest.mark.parametrize`. A failure names its case.
 
     Only for tests that need no fixture anew for each case: all cases share the fixtures of the one test.
     """
     arguments = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-    rows = [case if len(arguments) > 1 else (case,) for case in cases]
-    labels = [str(label) for label in ids] if ids is not None else [repr(row)[:200] for row in rows]
+    listed = list(cases)
+    rows = [case if len(arguments) > 1 else (case,) for case in listed]
+    labels = list(map(ids or repr, listed)) if ids is None or callable(ids) else list(ids)
 
     def decorate(test: Test) -> Test:
         signature = inspect.signature(test)
@@ -32,7 +33,7 @@ def each(
                 try:
                     test(**fixtures, **dict(zip(arguments, row, strict=True)))
                 except BaseException as error:
-                    error.add_note(f"case: {label}")
+                    error.add_note(f"case: {str(label)[:200]}")
                     raise
 
         others = [value for name, value in signature.parameters.items() if name not in arguments]

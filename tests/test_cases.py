@@ -20,7 +20,7 @@ def test_every_case_is_run_and_the_failing_one_is_named() -> None:
     with pytest.raises(AssertionError) as caught:
         check()
     assert seen == [1, 2, 3]
-    assert caught.value.__notes__ == ["case: (3,)"]
+    assert caught.value.__notes__ == ["case: 3"]
 
 
 def test_test_without_cases_fails() -> None:
