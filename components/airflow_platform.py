@@ -173,15 +173,15 @@ class AirflowPlatformArgs:
 class AirflowPlatform(pulumi.ComponentResource):
     """A namespace with Airflow in it.
 
-    Needs an explicit Kubernetes provider in `opts`, and an AWS one beside it where `aws` is given. Raises ValueError
-    for known_hosts that do not fit the repository.
+    Needs an explicit Kubernetes provider in `opts`, and an AWS provider if `aws` is given.
+    Raises: ValueError for known_hosts that do not fit the repository.
     Replaces: nothing by itself; each part says what replaces it.
-    Survives a destroy: the escrow of the keys; of the rest nothing, unless `protect` is set: then the destroy itself is
+    Survives a destroy: the escrow of the keys. Nothing else does, unless `protect` is set: then the destroy itself is
     refused.
     """
 
     exports: dict[str, pulumi.Input[Any]]
-    """The stack's outputs by name (see outputs.py). None is a secret."""
+    """The stack's outputs by name (see outputs.py); none is a secret."""
 
     def __init__(self, name: str, args: AirflowPlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -255,7 +255,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                # The Job itself, not its component: a component stands for the children known so far.
+                # The Job itself, because a component stands only for the children that exist so far.
                 after=(migration.migration, *around, *log_access),
                 protect=args.protect,
             ),
@@ -293,7 +293,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:
-        """The images with the stack's own pull Secret, if it has credentials."""
+        """Return the images with the stack's own pull Secret, if there are credentials."""
         credentials = self._args.registry_credentials
         if credentials is None:
             return images
@@ -309,7 +309,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
     def _database(self, keys: AirflowKeys) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        """The database, and what must be there before anything connects."""
+        """Return the database, and the resources that must exist before anything connects."""
         args = self._args
         if isinstance(args.database, ExternalDatabase):
             return args.database.database, keys.stored
@@ -332,7 +332,7 @@ class AirflowPlatform(pulumi.ComponentResource):
     def _managed_database(
         self, managed: ManagedDatabase, keys: AirflowKeys
     ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
+        # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
         from components.database.rds import ManagedPostgres, ManagedPostgresArgs
         from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
         from components.database.rds_instance_class import instance_memory_gib, max_connections
@@ -351,7 +351,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 client_security_group_id=aws.cluster.security_group_id,
                 ca_certificates=aws.database_ca_certificates,
                 protect=self._args.protect,
-                # A stack that may not store its keys, because another's are there, must not make a database either.
+                # A stack that cannot store its keys, because another's are there, must not create a database either.
                 after=keys.stored,
                 tags=aws.tags,
             ),
@@ -377,7 +377,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return postgres.database, postgres.ready
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
-        """Task logs in S3, and what must be there before a pod reads or writes one."""
+        """Return task logs in S3, and the resources that must exist before a pod reads or writes one."""
         args = self._args
         if args.task_logs.store is not TaskLogStore.S3:
             return None, ()
@@ -537,12 +537,12 @@ class AirflowPlatform(pulumi.ComponentResource):
 
 
 def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
-    """Raises ValueError: what `argument` asks for is in AWS, and nobody said where."""
+    """Return `aws`. Raises ValueError if it is None, because `argument` needs it."""
     if aws is None:
-        raise ValueError(f"{argument}: expected aws beside it, because it is in AWS, found none")
+        raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
     return aws
 
 
 def _pod_security() -> dict[str, str]:
-    """Namespace labels: Kubernetes admits only pods that pass the Pod Security Standard `restricted`."""
+    """Return the labels by which the namespace admits only pods of the Pod Security Standard `restricted`."""
     return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}

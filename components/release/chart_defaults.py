@@ -15,17 +15,17 @@ _MESSAGE_LENGTH = 200
 
 @functools.cache
 def chart_values() -> dict[str, Any]:
-    """values.yaml of the pinned chart."""
+    """Return values.yaml of the pinned chart."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast
     values: dict[str, Any] = yaml.load((FOLDER / "values.yaml").read_text(), Loader=loader)  # noqa: S506 - safe loaders
     return values
 
 
 @functools.cache
 def chart_schema() -> dict[str, Any]:
-    """values.schema.json of the pinned chart."""
+    """Return values.schema.json of the pinned chart."""
     schema: dict[str, Any] = json.loads((FOLDER / "values.schema.json").read_text())
     return schema
 
@@ -40,7 +40,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def schema_problems(values: Mapping[str, Any]) -> list[str]:
-    """Where `values` break the chart's schema, a sentence each. The engine would find it at `up` only."""
+    """Return where `values` violate the chart's schema, a sentence each. The engine would notice only during `up`."""
     import jsonschema
 
     validator = jsonschema.validators.validator_for(chart_schema())(chart_schema())
@@ -52,5 +52,5 @@ def schema_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def _short(message: str) -> str:
-    """The message quotes the value, however long that is: its end says what is wrong with it."""
+    """Shorten a message to its end, which says what is wrong; its beginning quotes the value, however long."""
     return message if len(message) <= _MESSAGE_LENGTH else f"…{message[-_MESSAGE_LENGTH:]}"

@@ -91,7 +91,7 @@ def test_without_it_nothing_is_said_of_a_bucket(store: TaskLogStore) -> None:
 def test_bucket_without_the_store_and_the_reverse_are_refused(store: TaskLogStore) -> None:
     inputs = samples.release_inputs(store=store)
     other = None if store is TaskLogStore.S3 else RemoteLogs(folder="s3://x/y", region="eu-central-1")
-    with pytest.raises(ValueError, match=f"remote_logs: expected them with task logs s3 and only then, found {store}"):
+    with pytest.raises(ValueError, match=f"remote_logs: must be set with task logs s3 and only then, found {store}"):
         dataclasses.replace(inputs, remote_logs=other)
 
 
