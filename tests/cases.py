@@ -38,7 +38,7 @@ def each(
 
         others = [value for name, value in signature.parameters.items() if name not in arguments]
         run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         return run
 
     return decorate
