@@ -1,6 +1,6 @@
-"""All of Airflow on one cluster: the component that another Pulumi program embeds.
+"""Airflow on one cluster, as one component that another Pulumi program can embed.
 
-Composes the other components in their order: namespace, isolation, keys, database, connections, migration, release.
+It composes the other components in this order: namespace, isolation, keys, database, connections, migration, release.
 """
 
 from __future__ import annotations
@@ -54,101 +54,134 @@ TYPE: Final = "airflow:index:AirflowPlatform"
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerDatabase:
-    """A PostgreSQL container in the namespace. storage_gib: size of its volume."""
+    """A PostgreSQL container in the namespace."""
 
     storage_gib: int
+    """Size of its volume in GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalDatabase:
-    """A database that exists. cidrs: where it is; only with network isolation."""
+    """A database that already exists."""
 
     database: Database
+    """How to connect to it."""
     cidrs: tuple[str, ...]
+    """Networks that it may be in; used only with network isolation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitCredentials:
-    """ssh_private_key and known_hosts: for an SSH repository. username and token: for a private HTTPS one."""
+    """What Git needs to fetch the DAGs; empty for a public repository."""
 
     ssh_private_key: SecretInput | None = None
+    """Deploy key of an SSH repository."""
     known_hosts: str | None = None
+    """Host keys of an SSH repository, or None for the published ones of a well-known host."""
     username: str | None = None
+    """User name for a private HTTPS repository."""
     token: SecretInput | None = None
+    """Token for a private HTTPS repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IsolationArgs:
-    """mode: whether policies are made, and whether verification insists. The others: see `IsolationRules`."""
+    """Network isolation as a stack configures it."""
 
     mode: Isolation
+    """Whether policies are made, and whether `verify` insists that the cluster enforces them."""
     egress_except: tuple[str, ...] = ()
+    """CIDRs that "the outside" never includes."""
     ui_namespaces: tuple[str, ...] = ()
+    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
     ui_cidrs: tuple[str, ...] = ()
+    """Networks, such as a load balancer's subnets, that may call the API server."""
     metrics_namespaces: tuple[str, ...] = ()
+    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`; `settings` makes them of a stack's config.
-
-    kubeconfig, kube_context: the cluster of the provider that the component is given.
-    namespace: to make, and to own whole.
-    protect: refuse to delete or replace what holds data or keys.
-    chart: path of the chart's archive, relative to the program.
-    aws: where in AWS the stack is; only with a managed database, task logs in S3, or an escrow.
-    key_escrow: name of the secret in AWS Secrets Manager that gets a copy of all keys, or None.
-    registry_credentials: a Docker config.json for the registries that images come from.
-    task_logs_retention_days, pod_identity: with task logs in S3.
-    The others are documented at their types.
-    """
+    """Arguments of `AirflowPlatform`. The package `settings` makes them from a stack's config."""
 
     kubeconfig: str | None
+    """Path or content of the kubeconfig that the provider uses, or None for kubectl's own."""
     kube_context: str
+    """Context of the cluster that the provider uses."""
     namespace: str
+    """Namespace to create; the component owns everything in it."""
     protect: bool
+    """Whether to refuse to delete or replace what holds data or keys."""
     chart: str
+    """Path of the chart's archive, relative to the program."""
     executor: Executor
+    """Executors that run the tasks."""
     dags: Dags
+    """Repository of the DAGs, and how they are delivered."""
     database: ContainerDatabase | ExternalDatabase | ManagedDatabase
+    """The metadata database: one to create, or one that exists."""
     task_logs: TaskLogs
+    """Where task logs are stored."""
     isolation: IsolationArgs
+    """Network isolation."""
     images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
+    """Where images come from."""
     registry_credentials: SecretInput | None = None
+    """A Docker config.json for private registries, or None."""
     airflow_version: str = versions.AIRFLOW
+    """Version of Airflow in the image."""
     git: GitCredentials = field(default_factory=GitCredentials)
+    """Credentials for the repository of the DAGs."""
     keys: GivenKeys = field(default_factory=GivenKeys)
+    """Keys that are used as they are, instead of generated ones."""
     aws: AwsPlacement | None = None
+    """Where in AWS the stack is; required for a managed database, task logs in S3 or an escrow."""
     key_escrow: str | None = None
+    """Name of the secret in AWS Secrets Manager that gets a copy of all keys, or None."""
     admin_username: str = "admin"
+    """User name of the admin."""
     admin_email: str = "admin@example.com"
+    """E-mail address of the admin."""
     pgbouncer: PgBouncer | None = None
+    """The connection pooler, or None to connect to the database directly."""
     migration_timeout_seconds: int = 600
+    """How long the database migration may take, in seconds."""
     release_timeout_seconds: int = 900
+    """How long all pods may take to become ready, in seconds; longer than `worker_grace_seconds`."""
     task_logs_retention_days: int = 90
+    """Days that task logs are kept; used only with task logs in S3."""
     pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
+    """How pods get an IAM role; used only with task logs in S3."""
     size: SizePreset = SizePreset.NONE
+    """Resource requests and limits of every container."""
     scale: Scale = field(default_factory=Scale)
+    """Number of pods of each component."""
     autoscaling: WorkerAutoscaling | None = None
+    """Autoscaling of the Celery workers by KEDA, or None for a fixed number."""
     worker_grace_seconds: int = 600
+    """How long a stopping worker may take to finish its tasks, in seconds."""
     metadata_retention_days: int = 0
+    """Days that rows of the metadata database are kept, 0 for ever."""
     ingress: Ingress | None = None
+    """Access to the UI from outside the cluster, or None."""
     load_examples: bool = False
+    """Whether to load Airflow's example DAGs."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)
+    """Further values of the chart, which must not touch those that the program sets."""
 
 
 class AirflowPlatform(pulumi.ComponentResource):
     """A namespace with Airflow in it.
 
-    Needs an explicit Kubernetes provider in `opts`, and an AWS one beside it where `aws` is given. Raises ValueError
-    for known_hosts that do not fit the repository.
+    Needs an explicit Kubernetes provider in `opts`, and an AWS provider if `aws` is given.
+    Raises: ValueError for known_hosts that do not fit the repository.
     Replaces: nothing by itself; each part says what replaces it.
-    Survives a destroy: the escrow of the keys; of the rest nothing, unless `protect` is set: then the destroy itself is
+    Survives a destroy: the escrow of the keys. Nothing else does, unless `protect` is set: then the destroy itself is
     refused.
     """
 
     exports: dict[str, pulumi.Input[Any]]
-    """The stack's outputs by name (see outputs.py). None is a secret."""
+    """The stack's outputs by name (see outputs.py); none is a secret."""
 
     def __init__(self, name: str, args: AirflowPlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -222,7 +255,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                # The Job itself, not its component: a component stands for the children known so far.
+                # The Job itself, because a component stands only for the children that exist so far.
                 after=(migration.migration, *around, *log_access),
                 protect=args.protect,
             ),
@@ -260,7 +293,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:
-        """The images with the stack's own pull Secret, if it has credentials."""
+        """Return the images with the stack's own pull Secret, if there are credentials."""
         credentials = self._args.registry_credentials
         if credentials is None:
             return images
@@ -276,7 +309,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
     def _database(self, keys: AirflowKeys) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        """The database, and what must be there before anything connects."""
+        """Return the database, and the resources that must exist before anything connects."""
         args = self._args
         if isinstance(args.database, ExternalDatabase):
             return args.database.database, keys.stored
@@ -299,7 +332,7 @@ class AirflowPlatform(pulumi.ComponentResource):
     def _managed_database(
         self, managed: ManagedDatabase, keys: AirflowKeys
     ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
+        # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
         from components.database.rds import ManagedPostgres, ManagedPostgresArgs
         from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
         from components.database.rds_instance_class import instance_memory_gib, max_connections
@@ -318,7 +351,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 client_security_group_id=aws.cluster.security_group_id,
                 ca_certificates=aws.database_ca_certificates,
                 protect=self._args.protect,
-                # A stack that may not store its keys, because another's are there, must not make a database either.
+                # A stack that cannot store its keys, because another's are there, must not create a database either.
                 after=keys.stored,
                 tags=aws.tags,
             ),
@@ -344,7 +377,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return postgres.database, postgres.ready
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
-        """Task logs in S3, and what must be there before a pod reads or writes one."""
+        """Return task logs in S3, and the resources that must exist before a pod reads or writes one."""
         args = self._args
         if args.task_logs.store is not TaskLogStore.S3:
             return None, ()
@@ -504,12 +537,12 @@ class AirflowPlatform(pulumi.ComponentResource):
 
 
 def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
-    """Raises ValueError: what `argument` asks for is in AWS, and nobody said where."""
+    """Return `aws`. Raises ValueError if it is None, because `argument` needs it."""
     if aws is None:
-        raise ValueError(f"{argument}: expected aws beside it, because it is in AWS, found none")
+        raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
     return aws
 
 
 def _pod_security() -> dict[str, str]:
-    """Namespace labels: Kubernetes admits only pods that pass the Pod Security Standard `restricted`."""
+    """Return the labels by which the namespace admits only pods of the Pod Security Standard `restricted`."""
     return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}

@@ -1,4 +1,4 @@
-"""Where task logs are while their pods come and go."""
+"""The volume that keeps task logs, while pods come and go."""
 
 from __future__ import annotations
 
@@ -46,19 +46,22 @@ class TaskLogs:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLogVolumeArgs:
-    """namespace: of the claim. logs: size and access mode. protect: refuse to delete it."""
+    """Arguments of `TaskLogVolume`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the claim."""
     logs: TaskLogs
+    """Size and access mode of the volume."""
     protect: bool
+    """Whether to refuse to delete the volume."""
 
 
 class TaskLogVolume(pulumi.ComponentResource):
     """The volume on which all components write and read task logs.
 
-    Raises: nothing of its own. A pod stays pending where the storage class lacks the access mode.
-    Replaces: another access mode makes another, empty volume; a larger size grows it where the class allows.
-    Survives a destroy: nothing, unless `protect` is set; the volume goes with its claim.
+    Raises: nothing of its own. Pods stay pending if the storage class lacks the access mode.
+    Replaces: another access mode makes another, empty volume; a larger size grows it if the storage class allows.
+    Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
     """
 
     claim: pulumi.Output[str]

@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 
 from components.database.pgbouncer import PgBouncer
@@ -20,6 +19,7 @@ from components.release.size_preset import SizePreset
 from components.release.values import Scale, airflow_values
 from components.task_logs.volume import TaskLogStore
 from tests import samples
+from tests.cases import each
 from tests.chart import rendering
 
 pytestmark = rendering.needs_chart
@@ -116,7 +116,7 @@ def test_kube_score_finds_less_than_in_the_chart_s_defaults() -> None:
     assert set(ours) == set(WAIVERS["kube-score"])
 
 
-@pytest.mark.parametrize("scanner", WAIVERS)
+@each("scanner", WAIVERS)
 def test_every_waiver_says_why(scanner: str) -> None:
     for rule, reason in WAIVERS[scanner].items():
         assert len(reason.split()) >= 2, rule
