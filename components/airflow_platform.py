@@ -5,8 +5,7 @@ Composes the other components in their order: namespace, isolation, keys, databa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
@@ -16,23 +15,24 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.connection import Database
+from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
-from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
-from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
-from components.kube.secret import SecretInput
-from components.network.isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation_args import Isolation
 from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
+from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -40,101 +40,15 @@ from components.release.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.release.autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.size_preset import SizePreset
+from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.task_logs.remote import LOG_ROLES, RemoteLogs
-from components.task_logs.volume import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
+from components.task_logs.store import TaskLogStore
+from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContainerDatabase:
-    """A PostgreSQL container in the namespace. storage_gib: size of its volume."""
-
-    storage_gib: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExternalDatabase:
-    """A database that exists. cidrs: where it is; only with network isolation."""
-
-    database: Database
-    cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GitCredentials:
-    """ssh_private_key and known_hosts: for an SSH repository. username and token: for a private HTTPS one."""
-
-    ssh_private_key: SecretInput | None = None
-    known_hosts: str | None = None
-    username: str | None = None
-    token: SecretInput | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class IsolationArgs:
-    """mode: whether policies are made, and whether verification insists. The others: see `IsolationRules`."""
-
-    mode: Isolation
-    egress_except: tuple[str, ...] = ()
-    ui_namespaces: tuple[str, ...] = ()
-    ui_cidrs: tuple[str, ...] = ()
-    metrics_namespaces: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`; `settings` makes them of a stack's config.
-
-    kubeconfig, kube_context: the cluster of the provider that the component is given.
-    namespace: to make, and to own whole.
-    protect: refuse to delete or replace what holds data or keys.
-    chart: path of the chart's archive, relative to the program.
-    aws: where in AWS the stack is; only with a managed database, task logs in S3, or an escrow.
-    key_escrow: name of the secret in AWS Secrets Manager that gets a copy of all keys, or None.
-    registry_credentials: a Docker config.json for the registries that images come from.
-    task_logs_retention_days, pod_identity: with task logs in S3.
-    The others are documented at their types.
-    """
-
-    kubeconfig: str | None
-    kube_context: str
-    namespace: str
-    protect: bool
-    chart: str
-    executor: Executor
-    dags: Dags
-    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
-    task_logs: TaskLogs
-    isolation: IsolationArgs
-    images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
-    registry_credentials: SecretInput | None = None
-    airflow_version: str = versions.AIRFLOW
-    git: GitCredentials = field(default_factory=GitCredentials)
-    keys: GivenKeys = field(default_factory=GivenKeys)
-    aws: AwsPlacement | None = None
-    key_escrow: str | None = None
-    admin_username: str = "admin"
-    admin_email: str = "admin@example.com"
-    pgbouncer: PgBouncer | None = None
-    migration_timeout_seconds: int = 600
-    release_timeout_seconds: int = 900
-    task_logs_retention_days: int = 90
-    pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
-    size: SizePreset = SizePreset.NONE
-    scale: Scale = field(default_factory=Scale)
-    autoscaling: WorkerAutoscaling | None = None
-    worker_grace_seconds: int = 600
-    metadata_retention_days: int = 0
-    ingress: Ingress | None = None
-    load_examples: bool = False
-    helm_values: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AirflowPlatform(pulumi.ComponentResource):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from components.airflow_platform import AirflowPlatformArgs
 from components.aws.eks_cluster import EksCluster, Subnet, find_cluster, find_subnets
 from components.aws.placement import AwsPlacement
 from components.database.rds_certificates import rds_certificates
 from components.database.rds_lookup import check_existing_instance
 from components.database.rds_settings import ManagedDatabase, subnet_problem
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import read_escrowed_keys
+from components.keys.given_keys import GivenKeys
+from components.platform_args import AirflowPlatformArgs
 from settings.model import Settings
 from settings.reader import PROJECT, SettingsError
 from settings.sections.keys import KeySource

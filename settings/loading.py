@@ -15,8 +15,8 @@ from typing import Any, Final
 import pulumi
 
 from components import fields
-from components.airflow_platform import AirflowPlatformArgs, IsolationArgs
-from components.network.isolation import Isolation
+from components.network.isolation_args import Isolation, IsolationArgs
+from components.platform_args import AirflowPlatformArgs
 from components.release.chart_archive import chart_archive
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
 from components.release.executor import Executor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.airflow_platform import AirflowPlatformArgs
+from components.platform_args import AirflowPlatformArgs
 from settings.sections.aws import AwsChoice
 from settings.sections.database import DatabaseChoice
 from settings.sections.keys import KeySource

@@ -8,7 +8,7 @@ docs/architecture.md says what it costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 
 from components.keys.fernet_key import FernetKey
 from components.keys.generated_password import generated_password
+from components.keys.given_keys import Escrow, GivenKeys
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.secret import SecretInput, secret_output
 
@@ -26,36 +27,6 @@ _JWT_SECRET_LENGTH = 96  # HS512 wants at least 64 bytes (RFC 7518, section 3.2)
 _REDIS_PASSWORD_LENGTH = 40
 _ADMIN_PASSWORD_LENGTH = 24
 _DATABASE_PASSWORD_LENGTH = 40  # RDS takes 8 to 128 characters, but for / " @ and space: letters and digits are safe
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenKeys:
-    """Values that are used as they are. None: the generated one is used.
-
-    fernet_key: 32 bytes as URL-safe base64, or several with commas (the first encrypts, any decrypts).
-    api_secret_key, jwt_secret, redis_password, admin_password: printable text.
-    database_password: of a database that the stack makes.
-    """
-
-    fernet_key: SecretInput | None = None
-    api_secret_key: SecretInput | None = None
-    jwt_secret: SecretInput | None = None
-    redis_password: SecretInput | None = None
-    admin_password: SecretInput | None = None
-    database_password: SecretInput | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Escrow:
-    """Where the keys are kept beside the stack. name: of the secret in AWS Secrets Manager.
-
-    region, account_id: of AWS. tags: on what the escrow consists of.
-    """
-
-    name: str
-    region: str
-    account_id: str
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

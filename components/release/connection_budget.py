@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.database.pgbouncer import PgBouncer
-from components.release.values import Scale
+from components.release.scale import Scale
 
 _API_SERVER_ENGINES: Final = 2
 """SQLAlchemy engines of one process that connect: the asynchronous one is used by the API server alone.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from components import fields
-from components.airflow_platform import GitCredentials
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import Dags, DagsDelivery, GitCredentials
 from components.dags.git_repository import GitRepository, parse_git_repository, validate_git_ref, validate_sub_path
-from components.dags.git_ssh_key import pinned_known_hosts
+from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import normalise_private_key
 from components.kube.secret import Secret
 from settings.reader import PROJECT, Reader

@@ -9,12 +9,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from components import fields
-from components.airflow_platform import ContainerDatabase, ExternalDatabase
 from components.database import rds_settings
-from components.database.connection import Database, SslMode
+from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
 from components.database.rds_settings import CertificateAuthority, ManagedDatabase
 from components.kube.secret import Secret
-from components.network.isolation import Isolation
+from components.network.isolation_args import Isolation
 from settings.reader import PROJECT, Reader
 from settings.sections.aws import AwsChoice, needs_aws
 

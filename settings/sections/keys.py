@@ -6,8 +6,8 @@ from dataclasses import fields
 from enum import StrEnum
 
 from components import fields as checks
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import escrow_name
+from components.keys.given_keys import GivenKeys
 from settings.reader import PROJECT, Reader
 from settings.sections.aws import AwsChoice, needs_aws
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.airflow_platform import ExternalDatabase
+from components.database.connection import ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
 from components.release.connection_budget import ConnectionLoad, budget, budget_problem
-from components.release.values import Scale
+from components.release.scale import Scale
 from settings.reader import PROJECT, Reader
 from settings.sections.database import AnyDatabase
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from components import fields
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.executor import Executor
-from components.release.values import Scale
+from components.release.scale import Scale, WorkerAutoscaling
 from settings.reader import PROJECT, Reader
 
 

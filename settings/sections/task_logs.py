@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.aws.pod_identity import PodIdentity
 from components.release.executor import Executor
-from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from settings.reader import PROJECT, Reader
 from settings.sections.aws import AwsChoice, needs_aws
 

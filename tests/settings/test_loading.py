@@ -14,18 +14,17 @@ import yaml
 
 import settings
 import versions
-from components.airflow_platform import ContainerDatabase, ExternalDatabase
 from components.aws.pod_identity import PodIdentity
-from components.database.connection import SslMode
+from components.database.connection import ContainerDatabase, ExternalDatabase, SslMode
 from components.database.rds_certificates import rds_certificates
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import CertificateAuthority, ManagedDatabase
 from components.kube.secret import Secret
-from components.network.isolation import Isolation
-from components.release.autoscaling import WorkerAutoscaling
+from components.network.isolation_args import Isolation
 from components.release.executor import Executor
+from components.release.scale import WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.task_logs.volume import TaskLogStore
+from components.task_logs.store import TaskLogStore
 from settings import loading
 from settings.sections.aws import AwsChoice
 from tests import samples
