@@ -41,7 +41,7 @@ SOURCES: Final = sorted(
     [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))],
     key=str,
 )
-CONFIG_READERS: Final = {"loading.py", "reader.py", "files.py"}
+CONFIG_READERS: Final = {"loading.py"}
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 
 

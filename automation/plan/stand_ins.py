@@ -24,7 +24,7 @@ from components.dags.ssh_private_key import normalise_private_key
 from components.keys.escrow_reader import EscrowedKeys
 from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret
-from settings.reader import PROJECT, SECRET_KEYS, SettingsError
+from settings import PROJECT, SECRET_KEYS, SettingsError
 
 _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 

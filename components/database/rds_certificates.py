@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from components.fields import AWS_REGION
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
@@ -30,9 +32,8 @@ _TRUST_STORES: Final = {
     "": "https://truststore.pki.rds.amazonaws.com",
 }
 
-_REGION: Final = r"[a-z]{2}(?:-[a-z]+)+-[0-9]+"
 # "Amazon RDS Preview us-east-2 Root CA ..." and "Beta" are authorities of AWS's own trials.
-_COMMON_NAME: Final = re.compile(rf"Amazon RDS ({_REGION}) Root CA ({'|'.join(FAMILIES)}) G[0-9]+")
+_COMMON_NAME: Final = re.compile(rf"Amazon RDS ({AWS_REGION}) Root CA ({'|'.join(FAMILIES)}) G[0-9]+")
 _LABELLED: Final = re.compile(r"^# (.+)\n(-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n)", re.MULTILINE)
 
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
@@ -173,7 +174,7 @@ def _known() -> dict[str, str]:
 
 
 def _mend(region: str) -> str:
-    if not re.fullmatch(_REGION, region):
+    if not re.fullmatch(AWS_REGION, region):
         return "Give a region's name, such as eu-central-1"
     store = next(url for prefix, url in _TRUST_STORES.items() if region.startswith(prefix))
     return (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from components.fields import refuse, shown
+from components.fields import AWS_REGION, refuse, shown
 
 ENGINE: Final = "postgres"
 ENGINE_MAJOR: Final = 17
@@ -39,7 +39,6 @@ _TIME: Final = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 # A letter, then letters, digits and single hyphens, none at the end: instances, snapshots.
 _NAME: Final = r"[A-Za-z](?:-?[A-Za-z0-9])*"
 _ARN: Final = r"arn:aws(?:-[a-z]+)*"
-_REGION: Final = r"[a-z]{2}(?:-[a-z]+)+-[0-9]"
 
 # Roles that RDS makes itself, and words that CREATE ROLE does not take.
 _RESERVED_USERS: Final = ("admin", "none", "public", "rdsadmin", "rdsrepladmin", "rdstopmgr", "user")
@@ -203,7 +202,7 @@ def snapshot_identifier(text: str) -> str:
     """A snapshot made by hand, an automated one (rds:…), or the ARN of either."""
     return _matching(
         text,
-        rf"(?:{_ARN}:rds:{_REGION}:[0-9]{{12}}:snapshot:)?(?:(?:rds|awsbackup):)?(?=.{{1,255}}$){_NAME}",
+        rf"(?:{_ARN}:rds:{AWS_REGION}:[0-9]{{12}}:snapshot:)?(?:(?:rds|awsbackup):)?(?=.{{1,255}}$){_NAME}",
         "a snapshot: its name, rds: and the name of an automated one, or the ARN of either",
     )
 
@@ -211,7 +210,9 @@ def snapshot_identifier(text: str) -> str:
 def kms_key_arn(text: str) -> str:
     """The ARN of a key. Not of an alias: RDS reports the key, and the two would always differ."""
     key = r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    return _matching(text, rf"{_ARN}:kms:{_REGION}:[0-9]{{12}}:key/{key}", "the ARN of a KMS key (arn:aws:kms:…:key/…)")
+    return _matching(
+        text, rf"{_ARN}:kms:{AWS_REGION}:[0-9]{{12}}:key/{key}", "the ARN of a KMS key (arn:aws:kms:…:key/…)"
+    )
 
 
 def topic_arn(text: str) -> str:
@@ -221,7 +222,7 @@ def topic_arn(text: str) -> str:
     """
     return _matching(
         text,
-        rf"{_ARN}:sns:{_REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
+        rf"{_ARN}:sns:{AWS_REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
         "the ARN of a standard SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)",
     )
 
@@ -278,6 +279,21 @@ def topic_region_problem(arn: str, region: str) -> str | None:
     return None if found == region else f"expected a topic in {region}, where the database is, found one in {found}"
 
 
+def storage_problems(managed: ManagedDatabase) -> dict[str, str]:
+    """Return what is wrong with the two sizes, by field."""
+    problem = storage_problem(managed.storage_gib, managed.max_storage_gib)
+    if problem is None:
+        return {}
+    first_size_alone = storage_problem(managed.storage_gib, MAX_STORAGE_GIB)
+    return {"storage_gib" if first_size_alone else "max_storage_gib": problem}
+
+
+def window_problems(managed: ManagedDatabase) -> dict[str, str]:
+    """Return what is wrong with two windows that are valid by themselves, by field."""
+    problem = windows_problem(managed.backup_window, managed.maintenance_window)
+    return {} if problem is None else {"maintenance_window": problem}
+
+
 def problems(managed: ManagedDatabase) -> dict[str, str]:
     """What is wrong with the settings, by field; empty where nothing is."""
     checks: Mapping[str, Callable[[Any], object]] = {
@@ -301,13 +317,9 @@ def problems(managed: ManagedDatabase) -> dict[str, str]:
                 check(value)
         except ValueError as error:
             found[field] = str(error)
-    if problem := storage_problem(managed.storage_gib, managed.max_storage_gib):
-        field = "storage_gib" if storage_problem(managed.storage_gib, MAX_STORAGE_GIB) else "max_storage_gib"
-        found[field] = problem
-    if not found.keys() & {"backup_window", "maintenance_window"} and (
-        problem := windows_problem(managed.backup_window, managed.maintenance_window)
-    ):
-        found["maintenance_window"] = problem
+    found |= storage_problems(managed)
+    if not found.keys() & {"backup_window", "maintenance_window"}:
+        found |= window_problems(managed)
     # RDS's limits: docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, Port.
     if not 1150 <= managed.port <= 65535:
         found["port"] = f"expected 1150 to 65535, found {managed.port}"

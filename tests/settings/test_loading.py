@@ -26,7 +26,7 @@ from components.release.scale import WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.task_logs.store import TaskLogStore
 from settings import loading
-from settings.sections.aws import AwsChoice
+from settings.sections.cluster import AwsChoice
 from tests import samples
 from tests.samples import StackConfig, all_secrets, dev, external, prod, schema, sentinels, ssh_private_key
 
