@@ -24,6 +24,8 @@ _PROVIDERS: Final = ("aws", "kubernetes", "random")
 _TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"})
 """Top-level keys of a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file)."""
 _EDIT: Final = "Fix: edit it"
+_FAST_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""For Pulumi.yaml, which is long and generated. A stack's file is read by PyYAML's own, whose errors are known."""
 
 # PyYAML reads these as texts, the engine's reader (gopkg.in/yaml.v3) does not.
 _NUMBER: Final = re.compile(r"[-+]?(0o[0-7_]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)")
@@ -44,7 +46,7 @@ def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
 def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], dict[str, str]]:
     """Do the same, but return the problems of single keys, by full key. Such a key has its default."""
     path = project / f"Pulumi.{stack}.yaml"
-    schema = _config(_read(project / "Pulumi.yaml", stack)[0], "Pulumi.yaml", stack)
+    schema = _config(_read(project / "Pulumi.yaml", stack, _FAST_LOADER)[0], "Pulumi.yaml", stack)
     content, text = _read(path, stack)
     if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
         found = ", ".join(map(str, content))
@@ -118,11 +120,11 @@ def _unquoted(text: str) -> dict[str, str]:
     }
 
 
-def _read(path: Path, stack: str) -> tuple[Any, str]:
+def _read(path: Path, stack: str, loader: Any = yaml.SafeLoader) -> tuple[Any, str]:
     """Return what is in a file, and its text."""
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text), text
+        return yaml.load(text, Loader=loader), text  # noqa: S506 - a safe loader
     except FileNotFoundError:
         problem = f"expected a file {path.name}, found none. Fix: pulumi stack init {stack}"
     except OSError as error:

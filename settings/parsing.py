@@ -49,8 +49,7 @@ def check(project: Path, stack: str) -> None:
 
 
 def _settings(config: Config, stack: str) -> Settings:
-    for key in KEYS.values():
-        config[key]
+    config.read_all(KEYS.values())
     settings = _read(config)
     config.refuse_unknown(KEYS)
     if config.problems:

@@ -47,9 +47,12 @@ class Config:
 
     def __getitem__(self, key: Key[T]) -> T:
         """Return the value of `key`, or its fallback where a problem of it is noted."""
-        if key.name not in self._values:
-            self._values[key.name] = self._read(key)
-        return cast(T, self._values[key.name])
+        return self._value(key)
+
+    def read_all(self, keys: Iterable[Key[Any]]) -> None:
+        """Note the problems of single values. Called first, so that they come first and in the order of the keys."""
+        for key in keys:
+            self._value(key)
 
     def problem(self, key: Key[Any], text: str, fix: str = "", *, one_of_many: bool = False) -> None:
         """Note a problem of `key`.
@@ -88,6 +91,11 @@ class Config:
             text = f"is not a key of this project{hint}"
             self.problems.append(problem_text(self._stack, full, text, f"pulumi config rm {full}"))
 
+    def _value(self, key: Key[T]) -> T:
+        if key.name not in self._values:
+            self._values[key.name] = self._read(key)
+        return cast(T, self._values[key.name])
+
     def _read(self, key: Key[T]) -> T:
         if key.name in self._unread and key.secret:
             return cast(T, Secret(""))
@@ -114,5 +122,5 @@ class Config:
 
     def _may_hold_secret(self, key: Key[Any]) -> bool:
         """Whether the value of a secret key is encrypted, empty, or allowed as plain text."""
-        plain_allowed = key.plain_unless is not None and not self[key.plain_unless]
+        plain_allowed = key.plain_unless is not None and not self._value(key.plain_unless)
         return key.name in self._encrypted or not self._texts[key.name] or plain_allowed
