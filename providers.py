@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.airflow_platform import AirflowPlatformArgs
+from components.platform_args import AirflowPlatformArgs
 
 
 def providers(platform: AirflowPlatformArgs) -> list[pulumi.ProviderResource]:

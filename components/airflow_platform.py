@@ -5,8 +5,7 @@ It composes the other components in this order: namespace, isolation, keys, data
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
@@ -16,23 +15,24 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.connection import Database
+from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
-from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
-from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
-from components.kube.secret import SecretInput
-from components.network.isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation_args import Isolation
 from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
+from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -40,134 +40,15 @@ from components.release.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.release.autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.size_preset import SizePreset
+from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.task_logs.remote import LOG_ROLES, RemoteLogs
-from components.task_logs.volume import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
+from components.task_logs.store import TaskLogStore
+from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContainerDatabase:
-    """A PostgreSQL container in the namespace."""
-
-    storage_gib: int
-    """Size of its volume in GiB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExternalDatabase:
-    """A database that already exists."""
-
-    database: Database
-    """How to connect to it."""
-    cidrs: tuple[str, ...]
-    """Networks that it may be in; used only with network isolation."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GitCredentials:
-    """What Git needs to fetch the DAGs; empty for a public repository."""
-
-    ssh_private_key: SecretInput | None = None
-    """Deploy key of an SSH repository."""
-    known_hosts: str | None = None
-    """Host keys of an SSH repository, or None for the published ones of a well-known host."""
-    username: str | None = None
-    """User name for a private HTTPS repository."""
-    token: SecretInput | None = None
-    """Token for a private HTTPS repository."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class IsolationArgs:
-    """Network isolation as a stack configures it."""
-
-    mode: Isolation
-    """Whether policies are made, and whether `verify` insists that the cluster enforces them."""
-    egress_except: tuple[str, ...] = ()
-    """CIDRs that "the outside" never includes."""
-    ui_namespaces: tuple[str, ...] = ()
-    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
-    ui_cidrs: tuple[str, ...] = ()
-    """Networks, such as a load balancer's subnets, that may call the API server."""
-    metrics_namespaces: tuple[str, ...] = ()
-    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`. The package `settings` makes them from a stack's config."""
-
-    kubeconfig: str | None
-    """Path or content of the kubeconfig that the provider uses, or None for kubectl's own."""
-    kube_context: str
-    """Context of the cluster that the provider uses."""
-    namespace: str
-    """Namespace to create; the component owns everything in it."""
-    protect: bool
-    """Whether to refuse to delete or replace what holds data or keys."""
-    chart: str
-    """Path of the chart's archive, relative to the program."""
-    executor: Executor
-    """Executors that run the tasks."""
-    dags: Dags
-    """Repository of the DAGs, and how they are delivered."""
-    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
-    """The metadata database: one to create, or one that exists."""
-    task_logs: TaskLogs
-    """Where task logs are stored."""
-    isolation: IsolationArgs
-    """Network isolation."""
-    images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
-    """Where images come from."""
-    registry_credentials: SecretInput | None = None
-    """A Docker config.json for private registries, or None."""
-    airflow_version: str = versions.AIRFLOW
-    """Version of Airflow in the image."""
-    git: GitCredentials = field(default_factory=GitCredentials)
-    """Credentials for the repository of the DAGs."""
-    keys: GivenKeys = field(default_factory=GivenKeys)
-    """Keys that are used as they are, instead of generated ones."""
-    aws: AwsPlacement | None = None
-    """Where in AWS the stack is; required for a managed database, task logs in S3 or an escrow."""
-    key_escrow: str | None = None
-    """Name of the secret in AWS Secrets Manager that gets a copy of all keys, or None."""
-    admin_username: str = "admin"
-    """User name of the admin."""
-    admin_email: str = "admin@example.com"
-    """E-mail address of the admin."""
-    pgbouncer: PgBouncer | None = None
-    """The connection pooler, or None to connect to the database directly."""
-    migration_timeout_seconds: int = 600
-    """How long the database migration may take, in seconds."""
-    release_timeout_seconds: int = 900
-    """How long all pods may take to become ready, in seconds; longer than `worker_grace_seconds`."""
-    task_logs_retention_days: int = 90
-    """Days that task logs are kept; used only with task logs in S3."""
-    pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
-    """How pods get an IAM role; used only with task logs in S3."""
-    size: SizePreset = SizePreset.NONE
-    """Resource requests and limits of every container."""
-    scale: Scale = field(default_factory=Scale)
-    """Number of pods of each component."""
-    autoscaling: WorkerAutoscaling | None = None
-    """Autoscaling of the Celery workers by KEDA, or None for a fixed number."""
-    worker_grace_seconds: int = 600
-    """How long a stopping worker may take to finish its tasks, in seconds."""
-    metadata_retention_days: int = 0
-    """Days that rows of the metadata database are kept, 0 for ever."""
-    ingress: Ingress | None = None
-    """Access to the UI from outside the cluster, or None."""
-    load_examples: bool = False
-    """Whether to load Airflow's example DAGs."""
-    helm_values: Mapping[str, Any] = field(default_factory=dict)
-    """Further values of the chart, which must not touch those that the program sets."""
 
 
 class AirflowPlatform(pulumi.ComponentResource):

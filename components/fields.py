@@ -121,6 +121,13 @@ def cidr(text: str) -> str:
     return str(network)
 
 
+def network(text: str) -> str:
+    """A CIDR with its prefix length. An address alone would be a network of one address, which is rarely meant."""
+    if "/" not in text:
+        refuse(f"expected networks with a prefix length, such as 10.0.0.0/16, found {shown(text)}")
+    return cidr(text)
+
+
 def host(text: str) -> str:
     """A DNS name or an IP address."""
     try:

@@ -7,6 +7,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from components.dags.git_repository import GitRepository
+from components.kube.secret import SecretInput
 
 DAGS_FOLDER: Final = "/opt/airflow/dags/repo"
 """git-sync's link in every pod that has DAGs, as the chart sets it."""
@@ -38,3 +39,17 @@ class Dags:
     """Time between two fetches."""
     depth: int
     """Commits of history to fetch, 0 for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitCredentials:
+    """Credentials of a private repository."""
+
+    ssh_private_key: SecretInput | None = None
+    """OpenSSH private key of an SSH repository, without passphrase."""
+    known_hosts: str | None = None
+    """Host keys of an SSH repository, in known_hosts format. None takes the published ones of a well-known host."""
+    username: str | None = None
+    """User name for a private HTTPS repository."""
+    token: SecretInput | None = None
+    """Token for a private HTTPS repository."""

@@ -11,7 +11,7 @@ from typing import Final
 import pulumi
 
 from components.dags.git_repository import GitRepository
-from components.dags.known_hosts import check_known_hosts, published_known_hosts
+from components.dags.known_hosts import pinned_known_hosts
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.secret import SecretInput, secret_output
 
@@ -65,15 +65,3 @@ class GitSshKey(pulumi.ComponentResource):
             )
         )
         self.register_outputs({"secret": self.secret, "known_hosts": self.known_hosts})
-
-
-def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
-    """The lines to pin for `repository`: those given, checked, or the published ones. Raises ValueError."""
-    lines = given or published_known_hosts(repository.host)
-    if not lines:
-        raise ValueError(
-            f"expected known_hosts lines for {repository.host}, got none: its keys are not built in. "
-            f"`ssh-keyscan -p {repository.port} {repository.host}` prints them; compare the fingerprints with those "
-            "that the host publishes"
-        )
-    return check_known_hosts(lines, repository.host, repository.port)

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from components.dags.git_repository import GitRepository
+
 _SSH_PORT: Final = 22
 _HTTPS_PORT: Final = 443
 _MIN_RSA_BITS: Final = 2048  # NIST SP 800-131A; OpenSSH's own floor is 1024
@@ -61,6 +63,18 @@ _KEY_TYPES: Final = (
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
 _DSA: Final = "ssh-dss"
+
+
+def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
+    """The lines to pin for `repository`: those given, checked, or the published ones. Raises ValueError."""
+    lines = given or published_known_hosts(repository.host)
+    if not lines:
+        raise ValueError(
+            f"expected known_hosts lines for {repository.host}, got none: its keys are not built in. "
+            f"`ssh-keyscan -p {repository.port} {repository.host}` prints them; compare the fingerprints with those "
+            "that the host publishes"
+        )
+    return check_known_hosts(lines, repository.host, repository.port)
 
 
 def fingerprint(key_blob: bytes) -> str:

@@ -6,7 +6,7 @@ Everything is derived from one typed `Database`. No connection string is a Helm 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -22,6 +22,7 @@ from components.database.connection import (
 )
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
 from components.keys.generated_password import generated_password
+from components.kube.env import from_secret
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -181,3 +182,11 @@ def _uris(
             lambda p: metadata_async_uri(database.user, p[0], p[1], port, name, ssl_mode)
         ),
     }
+
+
+def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
+    """What a component that talks to the metadata database needs. A worker never gets these."""
+    return [
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secret, CONNECTION_KEY),
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),
+    ]

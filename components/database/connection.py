@@ -56,6 +56,24 @@ class Database:
             raise ValueError(f"ca_certificates: must be set with verify-full and only then, found {self.ssl_mode}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContainerDatabase:
+    """A PostgreSQL container in the namespace."""
+
+    storage_gib: int
+    """Size of its volume in GiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalDatabase:
+    """A database that exists."""
+
+    database: Database
+    """Where it answers, and who logs in."""
+    cidrs: tuple[str, ...]
+    """CIDRs of its networks. Used by network isolation only."""
+
+
 def connection_uri(
     *,
     driver: str,

@@ -14,8 +14,9 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.database.access import database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
-from components.kube.env import AUTH_MANAGER, database_variables, from_secret, variable
+from components.kube.env import AUTH_MANAGER, from_secret, variable
 from components.kube.images import Images
 from components.kube.metadata import LABELS, object_metadata
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context

@@ -244,6 +244,21 @@ def topic_region_problem(arn: str, region: str) -> str | None:
     return None if found == region else f"expected a topic in {region}, where the database is, found one in {found}"
 
 
+def storage_problems(managed: ManagedDatabase) -> dict[str, str]:
+    """Return what is wrong with the two sizes, by field."""
+    problem = storage_problem(managed.storage_gib, managed.max_storage_gib)
+    if problem is None:
+        return {}
+    first_size_alone = storage_problem(managed.storage_gib, MAX_STORAGE_GIB)
+    return {"storage_gib" if first_size_alone else "max_storage_gib": problem}
+
+
+def window_problems(managed: ManagedDatabase) -> dict[str, str]:
+    """Return what is wrong with two windows that are valid by themselves, by field."""
+    problem = windows_problem(managed.backup_window, managed.maintenance_window)
+    return {} if problem is None else {"maintenance_window": problem}
+
+
 def problems(managed: ManagedDatabase) -> dict[str, str]:
     """Return what is wrong with the settings, by field; empty if nothing is."""
     checks: Mapping[str, Callable[[Any], object]] = {
@@ -267,13 +282,9 @@ def problems(managed: ManagedDatabase) -> dict[str, str]:
                 check(value)
         except ValueError as error:
             found[field] = str(error)
-    if problem := storage_problem(managed.storage_gib, managed.max_storage_gib):
-        field = "storage_gib" if storage_problem(managed.storage_gib, MAX_STORAGE_GIB) else "max_storage_gib"
-        found[field] = problem
-    if not found.keys() & {"backup_window", "maintenance_window"} and (
-        problem := windows_problem(managed.backup_window, managed.maintenance_window)
-    ):
-        found["maintenance_window"] = problem
+    found |= storage_problems(managed)
+    if not found.keys() & {"backup_window", "maintenance_window"}:
+        found |= window_problems(managed)
     # RDS's limits: docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, Port.
     if not 1150 <= managed.port <= 65535:
         found["port"] = f"expected 1150 to 65535, found {managed.port}"

@@ -8,7 +8,7 @@ docs/architecture.md says what it costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 
 from components.keys.fernet_key import FernetKey
 from components.keys.generated_password import generated_password
+from components.keys.given_keys import Escrow, GivenKeys
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.secret import SecretInput, secret_output
 
@@ -26,38 +27,6 @@ _JWT_SECRET_LENGTH = 96  # HS512 requires at least 64 bytes (RFC 7518, section 3
 _REDIS_PASSWORD_LENGTH = 40
 _ADMIN_PASSWORD_LENGTH = 24
 _DATABASE_PASSWORD_LENGTH = 40  # RDS accepts 8 to 128 characters, except / " @ and space
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenKeys:
-    """Keys that are used as they are. None means that the generated one is used."""
-
-    fernet_key: SecretInput | None = None
-    """32 bytes as URL-safe base64, or several separated by commas: the first encrypts, any decrypts."""
-    api_secret_key: SecretInput | None = None
-    """At least 32 bytes of printable text."""
-    jwt_secret: SecretInput | None = None
-    """At least 64 bytes of printable text."""
-    redis_password: SecretInput | None = None
-    """At least 8 bytes of printable text."""
-    admin_password: SecretInput | None = None
-    """Printable text."""
-    database_password: SecretInput | None = None
-    """Password of a database that the stack creates."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Escrow:
-    """Where in AWS Secrets Manager a copy of the keys is kept."""
-
-    name: str
-    """Name of the secret."""
-    region: str
-    """AWS region of the secret."""
-    account_id: str
-    """AWS account of the secret."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the secret and of its KMS key."""
 
 
 @dataclass(frozen=True, kw_only=True)

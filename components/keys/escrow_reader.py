@@ -7,23 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
 from components import fields as checks
 from components.aws.client import AwsError, aws_call, aws_clients
+from components.keys.given_keys import KEY_CHECKS
 from components.kube.secret import Secret
-
-KEY_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
-    "fernet_key": checks.fernet_key,
-    "api_secret_key": checks.long_secret(32),
-    "jwt_secret": checks.long_secret(64),  # HS512 refuses a shorter key (RFC 7518, section 3.2)
-    "redis_password": checks.long_secret(8),
-    "admin_password": checks.secret_line,
-    "database_password": checks.secret_line,
-}
-"""What each key must be, by its role: its field in the secret."""
 
 _NAME = r"[A-Za-z0-9/_+=.@-]{1,200}"
 _NOT_FOUND = "ResourceNotFoundException"

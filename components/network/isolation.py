@@ -7,7 +7,6 @@ PgBouncer: with them, no policy here could take that back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
 import pulumi
@@ -17,18 +16,6 @@ from components.kube.metadata import object_metadata
 from components.network.policies import IsolationRules, network_policies
 
 TYPE: Final = "airflow:index:NetworkIsolation"
-
-
-@unique
-class Isolation(StrEnum):
-    """`required`: a cluster that does not enforce NetworkPolicies fails verification. `wanted`: it is a warning.
-
-    `off`: no policies at all.
-    """
-
-    REQUIRED = "required"
-    WANTED = "wanted"
-    OFF = "off"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,29 +19,15 @@ from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 from components.release.executor import Executor
+from components.release.scale import WorkerAutoscaling
 
 TYPE: Final = "airflow:index:WorkerScaler"
 API_VERSION: Final = "keda.sh/v1alpha1"
 
-DEFAULT_NAMESPACE: Final = "keda"
-"""Where KEDA's own documentation installs it."""
 _DEFAULT_QUEUE = "default"  # `[operators] default_queue`, which the chart's workers listen on
 _POLLING_SECONDS = 10
 _SCALE_DOWN_PERIOD_SECONDS = 60
 _SCALE_DOWN_PERCENT = 25
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerAutoscaling:
-    """max_workers: at most so many; at least `Scale.worker`.
-
-    stabilization_seconds: 0 to 3600; workers go only when they were too many for so long.
-    keda_namespace: of KEDA's operator.
-    """
-
-    max_workers: int
-    stabilization_seconds: int = 300
-    keda_namespace: str = DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, kw_only=True)

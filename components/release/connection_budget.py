@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.database.pgbouncer import PgBouncer
-from components.release.values import Scale
+from components.release.scale import Scale
 
 _API_SERVER_ENGINES: Final = 2
 """SQLAlchemy engines that connect in one process; only the API server uses the asynchronous one.

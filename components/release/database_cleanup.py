@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pulumi
 
+from components.database.access import database_variables
 from components.database.connection import CA_KEY
-from components.kube.env import database_variables, variable
+from components.kube.env import variable
 from components.release.chart_defaults import chart_values
 
 _SCHEDULE: Final = "0 4 * * 0"

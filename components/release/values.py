@@ -11,10 +11,10 @@ from typing import Any, Final
 import pulumi
 
 from components.dags.delivery import Dags, DagsDelivery
-from components.database.access import CONNECTION_KEY
+from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
-from components.kube.env import database_variables, variable
+from components.kube.env import variable
 from components.kube.images import Images
 from components.kube.pod_security import (
     AIRFLOW_UID,
@@ -25,7 +25,6 @@ from components.kube.pod_security import (
     REDIS_UID,
     pod_security_context,
 )
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.availability import (
     API_SERVER_HOOKS,
     PGBOUNCER_HOOKS,
@@ -38,9 +37,10 @@ from components.release.chart_defaults import merged
 from components.release.database_cleanup import cleanup_values
 from components.release.executor import Executor
 from components.release.ingress import Ingress, ingress_values, ingress_variables
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
 from components.task_logs.remote import RemoteLogs, remote_log_values, remote_log_variables
-from components.task_logs.volume import TaskLogs, TaskLogStore
+from components.task_logs.store import TaskLogs, TaskLogStore
 
 _START_UP_FAILURES: Final = 30
 """Failed probes, ten seconds apart, until a start counts as failed. With the chart's 6, a component on a busy laptop
@@ -58,24 +58,6 @@ _MAX_FAILED_HEARTBEATS: Final = 2
 (`task_instance_heartbeat_timeout`), and a worker that is cut off must not continue for much longer."""
 _OLD_REVISIONS: Final = 3
 """Old ReplicaSets that are kept for inspection; Helm does not need them for a rollback."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """How many pods each component has."""
-
-    api_server: int = 1
-    """Pods of the API server."""
-    scheduler: int = 1
-    """Pods of the scheduler."""
-    dag_processor: int = 1
-    """Pods of the DAG processor."""
-    triggerer: int = 1
-    """Pods of the triggerer."""
-    worker: int = 1
-    """Celery workers; the minimum when workers are autoscaled."""
-    worker_concurrency: int = 16
-    """Tasks that one Celery worker runs at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)

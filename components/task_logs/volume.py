@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kube.metadata import object_metadata
+from components.task_logs.store import TaskLogs
 
 TYPE: Final = "airflow:index:TaskLogVolume"
-
-
-@unique
-class TaskLogStore(StrEnum):
-    """`volume`: one volume that every pod mounts; a log is readable when its pod is gone.
-
-    `worker`: a volume for each Celery worker, served by the worker.
-    `s3`: a bucket; a running task's log is served by its pod, and moved there when the task ends.
-    """
-
-    VOLUME = "volume"
-    WORKER = "worker"
-    S3 = "s3"
-
-
-@unique
-class AccessMode(StrEnum):
-    """Of the shared volume. ReadWriteOnce is for a single node: there, many pods may mount it."""
-
-    READ_WRITE_ONCE = "ReadWriteOnce"
-    READ_WRITE_MANY = "ReadWriteMany"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskLogs:
-    """store: where logs are. storage_gib: size of the volume, or of each worker's. access_mode: of the shared one."""
-
-    store: TaskLogStore
-    storage_gib: int
-    access_mode: AccessMode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,10 @@ from components.database.pgbouncer import PgBouncer
 from components.network.policies import DatabaseCidrs, IsolationRules, network_policies
 from components.release.executor import Executor
 from components.release.ingress import Ingress, alb_annotations
+from components.release.scale import Scale
 from components.release.size_preset import SizePreset
-from components.release.values import Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
 from tests.chart import rendering

@@ -15,14 +15,14 @@ import pytest
 from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.executor import Executor
 from components.release.ingress import Ingress, alb_annotations
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.user_values import with_helm_values
-from components.release.values import ReleaseInputs, Scale, airflow_values
+from components.release.values import ReleaseInputs, airflow_values
 from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES
-from components.task_logs.volume import TaskLogStore
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise
 from tests.chart import rendering

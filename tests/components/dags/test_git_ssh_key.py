@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.dags.git_repository import parse_git_repository
-from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs, pinned_known_hosts
-from components.dags.known_hosts import published_known_hosts
+from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
+from components.dags.known_hosts import pinned_known_hosts, published_known_hosts
 from components.kube.secret import Secret
 from tests import samples
 from tests.cases import each

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from components.aws.client import AwsError
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import (
-    KEY_CHECKS,
     ROLES,
     EscrowedKeys,
     escrow_name,
@@ -27,6 +25,7 @@ from components.keys.escrow_reader import (
     read_escrowed_keys,
     refuse_second_keys,
 )
+from components.keys.given_keys import KEY_CHECKS, GivenKeys
 from components.kube.secret import Secret
 from tests.cases import each
 from tests.samples import sentinels

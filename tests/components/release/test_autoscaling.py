@@ -13,14 +13,9 @@ import pytest
 from components.database.connection import Database, SslMode
 from components.database.pgbouncer import METADATA_POOL
 from components.kube.secret import Secret
-from components.release.autoscaling import (
-    WorkerAutoscaling,
-    WorkerScaler,
-    WorkerScalerArgs,
-    needed_workers_query,
-)
+from components.release.autoscaling import WorkerScaler, WorkerScalerArgs, needed_workers_query
 from components.release.executor import Executor
-from components.release.values import Scale
+from components.release.scale import Scale, WorkerAutoscaling
 from tests.cases import each
 
 if TYPE_CHECKING:

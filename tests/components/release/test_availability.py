@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.database.pgbouncer import PgBouncer
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.availability import SEVERAL
 from components.release.chart_defaults import chart_values, merged, schema_problems
 from components.release.executor import Executor
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
 

@@ -16,10 +16,11 @@ from components.kube.images import Images
 from components.release.chart_defaults import chart_schema, chart_values, merged, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.scale import Scale
 from components.release.size_preset import SizePreset
 from components.release.user_values import APPENDED, FREE, MANAGED_VARIABLES, OWNED, problems, with_helm_values
-from components.release.values import DagAccess, ReleaseInputs, Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
 

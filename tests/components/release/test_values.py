@@ -16,13 +16,13 @@ from components.database.access import ASYNC_CONNECTION_KEY, CONNECTION_KEY
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.chart_defaults import FOLDER, chart_schema, chart_values, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import DagAccess, ReleaseInputs, Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise
 

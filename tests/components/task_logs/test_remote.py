@@ -13,7 +13,7 @@ from components.release.chart_defaults import schema_problems
 from components.release.executor import Executor
 from components.release.values import airflow_values
 from components.task_logs.remote import CONNECTION_ID, CONNECTION_VARIABLE, LOG_ROLES, RemoteLogs, remote_log_values
-from components.task_logs.volume import TaskLogStore
+from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
 
