@@ -13,16 +13,16 @@ from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.notes import notes
 from automation.adoption.plan import AdoptionPlan
 from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
-from automation.adoption.secrets_in import hidden, secrets_in
+from automation.adoption.secret_values import hidden, secrets_in
 from automation.adoption.taken_over import Found, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
 from automation.engine.stack_state import NAMESPACE
 from automation.errors import AdoptionRefused
-from automation.masking import Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.stacks.config import EnvironmentSettings
+from components.secrets.masker import Masker, without_digests
 
 _PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
 """Kinds of the chart of which Kubernetes does not let everything be changed: Helm would stop at them, half-way."""

@@ -18,10 +18,10 @@ from automation.change_report.compare import by_urn, completed, ordered
 from automation.change_report.model import Kind, PropertyChange, Source, StackReport, Step
 from automation.change_report.properties import additions, at, property_changes
 from automation.helm_template import RenderingError, rendered
-from automation.masking import CHANGED, SHOWN, Masker, without_digests
 from automation.plan import policies
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, PlannedResource
 from automation.plan.process import new_key
+from components.secrets.masker import CHANGED, SHOWN, Masker, without_digests
 from policy.convert import SECRET, SIGNATURE
 
 UNKNOWN: Final = "[known after the update]"
@@ -84,9 +84,7 @@ def preview_report(
     chart: the archive that the release is made of; without it its objects are not compared.
     decided: names and URNs of resources that may be replaced or deleted (`policy.context.decided_in`).
     """
-    masker = Masker(new_key())
-    for secret in secrets:
-        masker.learn(secret)
+    masker = Masker(new_key(), secrets)
     events = list(events)
     found = _folded(step for event in events for step in _steps(event, masker))
     messages = tuple(dict.fromkeys(text for event in events for text in _messages(event, masker)))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from automation.masking import SHOWN, learned, without_digests
 from automation.plan.model import PlannedResource, PolicyResult
 from automation.plan.recorder import Registration, SecretValue
+from components.secrets.masker import SHOWN, Masker
 from policy.context import context_of
 from policy.convert import known, objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
@@ -106,12 +106,11 @@ def _results(violations: Iterable[Violation]) -> tuple[PolicyResult, ...]:
 def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
     """Takes secrets out of a text that is marked as secret because it holds some, and what looks like one."""
     whole = frozenset(secrets)
-    masker = learned(b"", whole)
+    masker = Masker(secrets=whole)
 
     def hidden(text: str) -> str:
         # A short one is found nowhere else: it could be any word.
-        found: str = SHOWN if text in whole else without_digests(masker.text(text))
-        return found.replace(SHOWN, _HIDDEN)
+        return (SHOWN if text in whole else masker.text(text)).replace(SHOWN, _HIDDEN)
 
     return hidden
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from components.secrets.shapes import harmless
 from policy.context import Context
 from policy.images import Image, images_of_object, images_of_release
-from policy.key_shapes import harmless
 from policy.model import Finding, RenderedObject, Resource
 from policy.rule import Check, Rule
 

@@ -5,25 +5,19 @@ Secrets are where they belong. Of AWS nothing is looked at: which inputs are sec
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.secrets.names import is_reference, is_secret_name
+from components.secrets.shapes import harmless, key_shape
 from policy.chart import airflow_values, release_values
 from policy.context import Context
-from policy.key_shapes import harmless, key_shape
 from policy.model import Finding, RenderedObject, Resource
 from policy.paths import Path, dotted, get, walk
 from policy.rule import Rule
 
 _SECRET_DATA: Final = ("data", "stringData")
 
-_KEY_NAME: Final = re.compile(
-    r"(^|_)(password|passwd|pass|passphrase|secret|secret_?key|token|private_?key|fernet_?key|api_?key|access_?key"
-    r"|keytab|ssh_?key)$",
-    re.IGNORECASE,
-)
-"""Endings of the names of variables and options that hold a secret."""
 _CHART_KEYS: Final = (
     "apiSecretKey",
     "createUserJob.defaultUser.password",
@@ -39,6 +33,7 @@ _CHART_KEYS: Final = (
     "postgresql.auth.password",
     "postgresql.auth.postgresPassword",
     "redis.password",
+    "registry.connection.pass",
     "webserver.defaultUser.password",
     "webserverSecretKey",
 )
@@ -90,12 +85,11 @@ def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 def _is_variable(item: Mapping[str, Any]) -> bool:
     """A variable of a container with the name of a key and a value of its own."""
     name, value = item.get("name"), item.get("value")
-    return isinstance(name, str) and bool(_KEY_NAME.search(name)) and _is_literal(value)
+    return isinstance(name, str) and is_secret_name(name) and _is_literal(value)
 
 
 def _is_literal(value: Any) -> bool:
-    """A text that may be a secret: no template, no reference to a variable, no file's path, neither true nor false."""
-    return isinstance(value, str) and not re.match(r"\{\{|\$\(|\$\{|/|(true|false)?$", value, re.IGNORECASE)
+    return isinstance(value, str) and not is_reference(value)
 
 
 def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
@@ -106,7 +100,7 @@ def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
         if _is_literal(get(values, key)):
             yield ("values", *key.split(".")), f"values.{key} is set, in clear"
     for path, value in walk(get(values, "config"), ("config",)):
-        if len(path) == 3 and _KEY_NAME.search(str(path[-1])) and _is_literal(value):
+        if len(path) == 3 and is_secret_name(str(path[-1])) and _is_literal(value):
             yield ("values", *path), f"values.{shown(path)} is set, in clear"
     for path, value in walk(get(values, "extraSecrets"), ("extraSecrets",)):
         if len(path) > 2 and path[2] in _SECRET_DATA and _is_literal(value):

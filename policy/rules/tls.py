@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import check_known_hosts
+from components.secrets.shapes import harmless
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data
-from policy.key_shapes import harmless
 from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource
 from policy.paths import entries, get, has_unknown, mapping
 from policy.pods import containers

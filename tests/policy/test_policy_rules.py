@@ -282,6 +282,7 @@ CASES: Final[dict[str, Cases]] = {
         ],
         bad=[
             values({"fernetKey": "x"}),
+            values({"registry.connection": {"pass": "x"}}),
             values({"data.metadataConnection": {"pass": "postgres"}}),
             values({"config.api": {"secret_key": "x"}}),
             values({"extraSecrets": {"s": {"data": "a: eA=="}}}),

@@ -18,7 +18,7 @@ from components.dags.known_hosts import published_known_hosts
 from components.database import access, container
 from components.keys import airflow_keys
 from components.release import chart_defaults
-from policy.key_shapes import LENGTHS, harmless, key_shape, looks_generated
+from components.secrets.shapes import LENGTHS, harmless, key_shape, looks_generated
 from policy.paths import walk
 from tests import samples
 

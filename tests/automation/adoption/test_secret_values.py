@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from automation.adoption.secrets_in import hidden, secrets_in
-from automation.masking import Masker
+from automation.adoption.secret_values import hidden, secrets_in
+from components.secrets.masker import Masker
 
 SENTINEL: Final = "sentinel-9f/3b@7c"
 
