@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from components.release.chart_defaults import chart_values
 from components.release.merge import merged
-from policy.model import UNKNOWN, Resource
-from policy.paths import get
+from policy.model import UNKNOWN, Resource, get
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"

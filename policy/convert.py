@@ -7,8 +7,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject, Resource, Step
-from policy.paths import get, mapping
+from policy.model import UNKNOWN, RenderedObject, Resource, Step, get, mapping
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
 _UNKNOWN_TEXTS: Final = {

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policy.chart import airflow_values, release_values
-from policy.model import UNKNOWN, RenderedObject, Resource
-from policy.paths import dotted, get, walk
+from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, walk
 from policy.pods import containers
 
 _HUB: Final = "docker.io"

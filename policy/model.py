@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, unique
 from typing import Any, Final
@@ -145,3 +145,57 @@ def _under(urn: str, component: str) -> bool:
     """A URN is `urn:pulumi:STACK::PROJECT::PARENT-TYPE$…$TYPE::NAME` (pulumi.com/docs/iac/concepts/resources/names)."""
     parts = urn.split("::")
     return len(parts) > 2 and component in parts[2].split("$")[:-1]
+
+
+# Ways through nested plain values, in which any part may be missing or unknown
+
+Path = tuple[str | int, ...]
+"""Keys and indexes to a value in nested values."""
+
+
+def get(value: Any, path: str) -> Any:
+    """Return what is at a dotted path: None where nothing is, UNKNOWN where a part of the way is not known."""
+    for part in path.split("."):
+        if value is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(part)
+    return value
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a map, else an empty map."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """Return the value if it is a list, else an empty list."""
+    return value if isinstance(value, list) else []
+
+
+def entries(value: Any) -> list[Mapping[str, Any]]:
+    """Return the maps in a list."""
+    return [item for item in items(value) if isinstance(item, Mapping)]
+
+
+def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield every value at any depth with its path, containers before what is in them."""
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from walk(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from walk(item, (*path, index))
+
+
+def has_unknown(value: Any) -> bool:
+    """Tell whether something in the value is not known, at any depth."""
+    return any(item is UNKNOWN for _, item in walk(value))
+
+
+def dotted(path: Path) -> str:
+    """Return a path as `scheduler.env[0].value`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")

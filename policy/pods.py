@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject
-from policy.paths import entries, get, mapping
+from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
 
 SERVERS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 """Kinds whose pods are there until somebody takes them away."""

@@ -12,11 +12,12 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
 from components.database.connection import SslMode
+from components.database.uri import POSTGRES, read_database_uri
 from components.kube.secret import Secret
 
 ReadSecret = Callable[[str], Mapping[str, str]]
@@ -34,26 +35,8 @@ _REPLICAS: Final = {
     "triggererReplicas": "triggerer",
     "workerReplicas": "worker",
 }
-_POSTGRES: Final = ("postgresql", "postgres")
 _POOLER: Final = f"{RELEASE}-pgbouncer"
 _DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-_SCHEME: Final = re.compile(r"(?P<name>\w+)(?:\+\w+)?://")
-_URI: Final = re.compile(
-    r"""
-    [\w+]+://
-    (?:(?P<user>[^:/]*) (?::(?P<password>[^@]*))? @)?
-    (?:\[(?P<ipv6>[^/?@\]]+)\] | (?P<host>[^/:?@\[\]]+))
-    (?::(?P<port>[0-9]{1,5}))?
-    /(?P<name>[^?@]+)
-    (?:\?(?P<query>.*))?
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
-
-Stricter in what could only be a mistake: an @ that is not encoded (SQLAlchemy takes what follows the first for the
-host), no host, no name, a port that is no number.
-"""
 _LOGIN: Final = re.compile(r"(?P<scheme>https?://)(?P<user>[^:/@]*)(?::(?P<token>[^/@]*))?@(?P<rest>.+)")
 _TRUE: Final = ("true", "1", "t", "y", "yes", "on")
 
@@ -146,22 +129,21 @@ def _database(finding: _Finding) -> None:
     uri, source = finding.secret(_DATABASE, finding.release.variable(_DATABASE), "databaseHost")
     if not uri:
         return
-    scheme = _SCHEME.match(uri)
-    if scheme is not None and scheme["name"] not in _POSTGRES:
+    parts = read_database_uri(uri)
+    if parts is not None and parts.dialect not in POSTGRES:
         finding.problems.append(
-            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {scheme['name']}. Fix: move "
+            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {parts.dialect}. Fix: move "
             "its data to PostgreSQL first"
         )
         return
-    parts = _URI.fullmatch(uri)
-    if parts is None or not parts["user"]:
+    if parts is None or not parts.is_clear or not parts.user:
         finding.problems.append(
             f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in {source}, found something "
             "else, which is not shown. Fix: percent-encode in USER and PASSWORD there all but letters, digits and "
             "-._~, or add what is missing, and upgrade the release"
         )
         return
-    host, port, name = parts["ipv6"] or parts["host"], int(parts["port"] or 5432), unquote(parts["name"])
+    host, port, name = parts.host, 5432 if parts.port is None else parts.port, parts.name
     pooled = host.partition(".")[0] == _POOLER
     if pooled:
         behind = _behind_pooler(finding, name)
@@ -173,9 +155,9 @@ def _database(finding: _Finding) -> None:
     finding.take("databaseHost", host, source, must_stay=True)
     finding.take("databasePort", port, source, must_stay=True)
     finding.take("databaseName", name, source, must_stay=True)
-    finding.take("databaseUser", unquote(parts["user"]), source, must_stay=True)
-    finding.take("databasePassword", Secret(unquote(parts["password"] or "")), source, must_stay=True)
-    mode = (parse_qs(parts["query"] or "").get("sslmode") or [""])[0]
+    finding.take("databaseUser", parts.user, source, must_stay=True)
+    finding.take("databasePassword", Secret(parts.password), source, must_stay=True)
+    mode = parts.parameter("sslmode")
     if mode in list(SslMode) and mode != SslMode.VERIFY_FULL and not pooled:
         finding.take("databaseSslMode", mode, source)
 

@@ -12,8 +12,7 @@ from components.secrets.names import is_reference, is_secret_name
 from components.secrets.shapes import harmless, key_shape
 from policy.chart import airflow_values, release_values
 from policy.context import Context
-from policy.model import Finding, RenderedObject, Resource
-from policy.paths import Path, dotted, get, walk
+from policy.model import Finding, Path, RenderedObject, Resource, dotted, get, walk
 from policy.rule import Rule
 
 _SECRET_DATA: Final = ("data", "stringData")

@@ -6,16 +6,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import check_known_hosts
+from components.database.uri import POSTGRES, read_database_uri
 from components.secrets.shapes import harmless
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data
-from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource
-from policy.paths import entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, entries, get, has_unknown, mapping
 from policy.pods import containers
 from policy.rule import Rule
 
@@ -25,14 +24,6 @@ _ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _VERIFIED: Final = ("verify-ca", "verify-full")
 _IN_CLUSTER: Final = re.compile(r"[^.:]+|.+\.svc(\.cluster\.local)?|127\.[0-9.]+|::1|localhost")
 """Hosts that are reached without leaving the cluster: a short name is one of the namespace's Services."""
-_URI: Final = re.compile(
-    r"(?:db\+)?postgres(?:ql)?(?:\+\w+)?://(?:[^:/]*(?::[^@]*)?@)?"
-    r"(?:\[(?P<ipv6>[^/?]+)\]|(?P<host>[^/:?]+))?[^?]*(?:\?(?P<query>.*))?"
-)
-"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
-
-`db+` is Celery's own in front of a result backend (docs.celeryq.dev, "Database backend settings").
-"""
 _KNOWN_HOSTS_VARIABLES: Final = ("GITSYNC_SSH_KNOWN_HOSTS", "GIT_KNOWN_HOSTS")
 _SSH_KEY: Final = "gitSshKey"
 _OFF: Final = ("false", "no", "off", "0")
@@ -53,11 +44,11 @@ def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _mode_of_uri(text: str) -> str | None:
-    uri = _URI.match(text)
-    if uri is None or _IN_CLUSTER.fullmatch(uri["ipv6"] or uri["host"] or ""):
+    # `db+` is Celery's own in front of a result backend (docs.celeryq.dev, "Database backend settings").
+    uri = read_database_uri(text.removeprefix("db+"))
+    if uri is None or uri.dialect not in POSTGRES or _IN_CLUSTER.fullmatch(uri.host):
         return None
-    query = parse_qs(str(uri["query"] or ""))
-    return (query.get("sslmode") or query.get("ssl") or [""])[0]
+    return uri.parameter("sslmode", "ssl")
 
 
 def _modes_of_ini(text: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from components.database import access, container
 from components.keys import airflow_keys
 from components.release import chart_defaults
 from components.secrets.shapes import LENGTHS, harmless, key_shape, looks_generated
-from policy.paths import walk
+from policy.model import walk
 from tests import samples
 
 LETTERS_AND_DIGITS: Final = string.ascii_letters + string.digits
