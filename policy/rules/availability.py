@@ -104,28 +104,28 @@ def _rule(id_: str, description: str, remedy: str, source: str, judge: Callable[
 RULES: Final = (
     _rule(
         "resources-set",
-        "Every container asks for CPU and memory, and has a limit of memory, but in a laptop's stack.",
+        "Every container asks for CPU and memory, and has a limit of memory, except in a laptop's stack.",
         "Set airflow:size to small, medium or large, or the resources in airflow:helmValues.",
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
         _sized,
     ),
     _rule(
         "probes-set",
-        "Every container that serves has a liveness or a readiness probe, but in a laptop's stack.",
+        "Every container that serves has a liveness or a readiness probe, except in a laptop's stack.",
         "Take what switches the probe off out of airflow:helmValues.",
         "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
         _probed,
     ),
     _rule(
         "disruption-budgets-set",
-        "What runs as several pods has a disruption budget that lets one go, but in a laptop's stack.",
+        "What runs as several pods has a disruption budget that lets one go, except in a laptop's stack.",
         "Take what switches the budget off out of airflow:helmValues.",
         "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-budgets",
         _budgeted,
     ),
     _rule(
         "pods-spread",
-        "What runs as several pods is spread over zones, but in a laptop's stack.",
+        "What runs as several pods is spread over zones, except in a laptop's stack.",
         "Take the empty topologySpreadConstraints out of airflow:helmValues.",
         "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
         _spread,

@@ -1,6 +1,6 @@
-"""No key and no password in clear: not in Helm values, which Helm keeps in the cluster, nor in any other object.
+"""No key and no password stands in clear in Helm values, which Helm keeps in the cluster, or in an object.
 
-Secrets are where they belong. Of AWS nothing is looked at: which inputs are secret there is for the provider to say.
+Secrets (the objects) may hold them. Inputs of AWS resources are not judged: the provider says which of them are secret.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _CHART_KEYS: Final = (
     "webserver.defaultUser.password",
     "webserverSecretKey",
 )
-"""Values of the Airflow chart of which it makes a Secret itself: in the values they stand in clear."""
+"""Values from which the Airflow chart makes a Secret: they stand in clear in the values."""
 
 
 def shown(path: Path) -> str:
-    """The path for a message, without what may be a secret in it."""
+    """Return the path for a message, without what may be a secret in it."""
     return dotted(tuple(harmless(part) if isinstance(part, str) else part for part in path))
 
 
@@ -65,7 +65,7 @@ def _in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator
 
 
 def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """(path, message) of each text that is a key by its shape, or stands under a name of one."""
+    """Yield (path, message) of each text that is a secret by its shape or by the name of a variable."""
     for found, item in walk(value, path):
         if isinstance(item, str):
             shape = key_shape(item)
@@ -82,7 +82,7 @@ def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_variable(item: Mapping[str, Any]) -> bool:
-    """A variable of a container with the name of a key and a value of its own."""
+    """Tell whether a map is a container's variable with a telling name and a literal value."""
     name, value = item.get("name"), item.get("value")
     return isinstance(name, str) and is_secret_name(name) and _is_literal(value)
 
@@ -92,7 +92,7 @@ def _is_literal(value: Any) -> bool:
 
 
 def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
-    """(path, message) of values that are secret by their place."""
+    """Yield (path, message) of values that are secret by their place."""
     if airflow_values(resource) is None:
         return
     for key in _CHART_KEYS:
@@ -109,7 +109,7 @@ def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
 RULES: Final = (
     Rule(
         id="no-key-in-clear",
-        description="No key, password or token stands in Helm values or in any object that is no Secret.",
+        description="No key, password or token stands in Helm values or in an object other than a Secret.",
         remedy="Put it into a Secret and refer to it by name; then change it, because it was readable.",
         source="docs/adr/0003-immutable-secrets-generated-once.md",
         resource=_in_resource,

@@ -1,4 +1,4 @@
-"""Who answers is proved: TLS to the database, host keys of the DAG repository."""
+"""Servers prove who they are: TLS to the database, host keys of the DAG repository."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OFF: Final = ("false", "no", "off", "0")
 
 
 def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(data key, sslmode) of each way that leaves the cluster for PostgreSQL; "" where none is said."""
+    """Yield (data key, sslmode) of each PostgreSQL connection that leaves the cluster; "" if it has no sslmode."""
     for key, text in data.items():
         for line in text.splitlines():
             mode = _mode_of_uri(line.strip())
@@ -52,7 +52,7 @@ def _mode_of_uri(text: str) -> str | None:
 
 
 def _modes_of_ini(text: str) -> Iterator[str]:
-    """Of PgBouncer's own configuration, whose default is `prefer` (pgbouncer.org/config.html)."""
+    """Yield the modes of PgBouncer's configuration, whose default is `prefer` (pgbouncer.org/config.html)."""
     hosts = re.findall(r"^[^;#\n]*\bhost\s*=\s*'?([^'\s]+)", text, re.MULTILINE)
     if any(not _IN_CLUSTER.fullmatch(host) for host in hosts):
         modes = re.findall(r"^\s*server_tls_sslmode\s*=\s*(\S+)", text, re.MULTILINE)
@@ -73,7 +73,7 @@ def _unverified(objects: Sequence[RenderedObject], context: Context) -> Iterator
         if rendered.kind == "Secret":
             for key, mode in database_modes(secret_data(rendered)):
                 if mode in _ENCRYPTED and mode not in _VERIFIED:
-                    yield Finding.about(rendered, f"{key}: sslmode {mode} does not ask who answers")
+                    yield Finding.about(rendered, f"{key}: sslmode {mode} does not verify the certificate")
 
 
 def _not_forced(resource: Resource, context: Context) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _unpinned_release(resource: Resource, context: Context) -> Iterator[Finding]
         return
     path = f"values.{GIT_SYNC}.knownHosts"
     if not isinstance(lines, str) or not lines.strip():
-        yield Finding(message=f"{path} is empty: whoever answers is taken for the Git host")
+        yield Finding(message=f"{path} is empty: any server is taken for the Git host")
     elif over_ssh:
         problem = _known_hosts_problem(lines, str(repository))
         if problem:
@@ -135,7 +135,7 @@ def _unpinned_secret(rendered: RenderedObject) -> Iterator[str]:
         get(rendered.body, "stringData.known_hosts") is UNKNOWN or get(rendered.body, "data.known_hosts") is UNKNOWN
     )
     if _SSH_KEY in data and not unknown and not data.get("known_hosts", "").strip():
-        yield "has an SSH key and no known_hosts: whoever answers is taken for the Git host"
+        yield "has an SSH key and no known_hosts: any server is taken for the Git host"
     for key, text in data.items():
         connection = _json(text)
         extra = connection.get("extra")
@@ -155,7 +155,7 @@ def _json(text: str) -> Mapping[str, Any]:
 RULES: Final = (
     Rule(
         id="database-tls",
-        description="Every way to the database that leaves the cluster is encrypted, and RDS takes no other.",
+        description="Every connection to the database that leaves the cluster is encrypted, and RDS accepts no other.",
         remedy="Set airflow:databaseSslMode to verify-full, or to require.",
         source="https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION",
         resource=_not_forced,
@@ -163,7 +163,7 @@ RULES: Final = (
     ),
     Rule(
         id="database-tls-verified",
-        description="Whoever is connected to as the database proves with a certificate that it is.",
+        description="The database's TLS certificate is verified.",
         remedy="Set airflow:databaseSslMode to verify-full, and airflow:databaseCaCertificate.",
         source="https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION",
         level=Level.ADVISORY,
