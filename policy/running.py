@@ -118,7 +118,7 @@ def _replicated_with(values: Mapping[str, Any]) -> Iterator[Replicated]:
 
 
 def _switch(enabled: Any) -> bool | Unknown:
-    return UNKNOWN if enabled is UNKNOWN else enabled is True
+    return UNKNOWN if enabled is UNKNOWN else bool(enabled is True)
 
 
 def running_as_objects(objects: Sequence[RenderedObject]) -> Running:

@@ -83,6 +83,8 @@ def test_every_component_module_has_its_test(path: Path) -> None:
         "aws/placement.py": "../settings/test_aws_lookup.py",
         "dags/delivery.py": "release/test_values.py",
         "release/executor.py": "release/test_values.py",
+        "secrets/encodings.py": "secrets/test_masker.py",
+        "secrets/plan_violation.py": "../automation/engine/test_events.py",
         "keys/generated_password.py": "keys/test_airflow_keys.py",
         "kube/immutable_secret.py": "keys/test_airflow_keys.py",
         "release/kubernetes_records.py": "release/test_helm_record.py",

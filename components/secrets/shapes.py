@@ -133,6 +133,11 @@ SHAPES: Final = (
     ),
     Shape(
         name="a URI with a password",
+        pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s/@"']+)@"""),
+        judged=_is_real,
+    ),
+    Shape(
+        name="a URI with a password",  # in which / and @ are not encoded: it may reach into a second URI
         pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s"']+)@"""),
         judged=_is_login,
     ),
