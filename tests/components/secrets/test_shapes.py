@@ -84,8 +84,8 @@ def test_masker_hides_every_shape(kind: str) -> None:
         shown = Masker().text(f"before '{text}'")
         assert SHOWN in shown
         assert shown.startswith("before '")
-        for secret in (text, "hunter2", "dXNlcjpwYXNz", "p%40ss", *text.split("://", 1)[-1].split()[1:]):
-            assert secret not in shown or secret not in text or len(secret) < 8, text
+        for secret in (text, "hunter2", "hun/ter2", "dXNlcjpwYXNz", "p%40ss"):
+            assert secret not in shown, text
 
 
 @given(st.binary(min_size=32, max_size=32))
