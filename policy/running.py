@@ -90,10 +90,8 @@ def _probes_with(values: Mapping[str, Any], paths: Sequence[str]) -> Iterator[tu
 def _git_sync_probed(values: Mapping[str, Any]) -> bool | Unknown:
     """The chart makes a probe of its own with its recommended setting, and otherwise takes what the values hold."""
     recommended = get(values, f"{GIT_SYNC}.recommendedProbeSetting")
-    if recommended is UNKNOWN:
-        return UNKNOWN
-    if recommended is True:
-        return _switch(get(values, f"{GIT_SYNC}.livenessProbe.enabled"))
+    if recommended is True or recommended is UNKNOWN:
+        return _switch(get(values, f"{GIT_SYNC}.livenessProbe.enabled") if recommended is True else UNKNOWN)
     return _probed([get(values, f"{GIT_SYNC}.{probe}") for probe in _PROBES])
 
 
@@ -118,7 +116,7 @@ def _replicated_with(values: Mapping[str, Any]) -> Iterator[Replicated]:
 
 
 def _switch(enabled: Any) -> bool | Unknown:
-    return UNKNOWN if enabled is UNKNOWN else bool(enabled is True)
+    return UNKNOWN if enabled is UNKNOWN else enabled is True
 
 
 def running_as_objects(objects: Sequence[RenderedObject]) -> Running:
