@@ -43,12 +43,12 @@ from automation.errors import (
 )
 from automation.folder import short_name, write_file
 from automation.folder_lock import alone_in
-from automation.redaction import Redactor
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Update
 from automation.stacks.stack_config import StackConfig
 from automation.stacks.stack_file import with_value
 from automation.stacks.workspace import Place, open_stack
 from automation.wait import Clock, wait_for
+from components.secrets.masker import Masker
 from settings import PROJECT
 
 if TYPE_CHECKING:
@@ -107,12 +107,10 @@ class Environment:
     one operation runs at a time, and the next waits as for any other update.
     """
 
-    def __init__(
-        self, name: str, place: Place, engine: Callable[[], Engine], limits: Limits, redactor: Redactor
-    ) -> None:
+    def __init__(self, name: str, place: Place, engine: Callable[[], Engine], limits: Limits, masker: Masker) -> None:
         """engine: finds one; is called when it is needed. For `Environments.open`."""
         self.name = name
-        self._place, self._find_engine, self._limits, self._redactor = place, engine, limits, redactor
+        self._place, self._find_engine, self._limits, self._masker = place, engine, limits, masker
         self._engine: Engine | None = None
         self._stack: Stack | None = None
         self._looked_at: Stack | None = None
@@ -656,7 +654,7 @@ class Environment:
         self._stop_if_told()
         self._stack = open_stack(self._place, self.name, self._engine, create=create, opened=self._stack)
         self._stop_if_told()
-        return operations.Operation(self._stack, self._engine, teller, self._redactor)
+        return operations.Operation(self._stack, self._engine, teller, self._masker)
 
     @contextmanager
     def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
@@ -695,7 +693,7 @@ class Environment:
             self._looked_at = open_stack(
                 self._place, self.name, self._engine, create=False, opened=self._looked_at, looking=True
             )
-            yield operations.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._redactor)
+            yield operations.Operation(self._looked_at, self._engine, self._teller(verb, ignore), self._masker)
 
     def _teller(self, verb: str, on_event: OnEvent) -> Teller:
         work = self._work
@@ -706,7 +704,7 @@ class Environment:
                 self._engine.cancel()
             on_event(event)
 
-        return Teller(heard, self.name, verb, self._redactor)
+        return Teller(heard, self.name, verb, self._masker)
 
     def _identity(self, on: operations.Operation, *, may_be_new: bool = False) -> str:
         """Of the cluster, where it has to be stored: "" where it is known already.
@@ -880,7 +878,7 @@ class Environment:
         from automation.adoption.stack_values import write_to_file
 
         assert prepared.settings is not None
-        self._redactor = self._redactor.learning(prepared.settings.secrets.values())
+        self._masker = self._masker.knowing(secret.reveal() for secret in prepared.settings.secrets.values())
         if self._place.settings is not None:
             self._place = replace(self._place, settings=prepared.settings)
             self._stack = self._looked_at = None

@@ -14,11 +14,11 @@ from automation.engine.command import Engine, find_engine
 from automation.environment import LOCK_SECONDS, Environment, Limits
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
-from automation.redaction import Redactor
 from automation.stacks.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
 from automation.stacks.workspace import Place
 from automation.wait import Clock
 from components.kube.secret import Secret
+from components.secrets.masker import Masker
 from settings import PROJECT
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Environments:
         provider = self._place.provider
         secrets = list(settings.secrets.values()) if settings is not None else []
         secrets += [provider.value] if isinstance(provider, Passphrase) else []
+        masker = Masker(secrets=[secret.reveal() for secret in secrets])
         place = Place(
             project_dir=self._place.project_dir,
             folder=self._place.folder,
@@ -104,7 +105,7 @@ class Environments:
             settings=settings,
             environ=self._place.environ,
         )
-        environment = Environment(name, place, self._engine, self._limits, Redactor(secrets))
+        environment = Environment(name, place, self._engine, self._limits, masker)
         with self._lock:
             self._opened.add(environment)
         return environment

@@ -1,1 +1,1 @@
-"""What no stack may do, as rules that are plain functions: for the policy pack, the change report and the tests."""
+"""What no stack may do: rules as plain functions, for the policy pack, the change report and the tests."""

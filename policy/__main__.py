@@ -1,4 +1,4 @@
-"""The policy pack: `pulumi preview --policy-pack policy`. Nothing else is here, because PolicyPack() never returns."""
+"""The policy pack: `pulumi preview --policy-pack policy`. Nothing else is here because PolicyPack() never returns."""
 
 import sys
 from pathlib import Path

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.release.chart_defaults import chart_values, merged
-from policy.model import UNKNOWN, Resource
-from policy.paths import get
+from policy.model import UNKNOWN, Resource, get
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"
@@ -21,21 +20,23 @@ GIT_SYNC: Final = "dags.gitSync"
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A part of the chart that runs. path: of its values. replicas: pods; 1 of what cannot have several."""
+    """A component of the chart that runs."""
 
     path: str
+    """The path of its values."""
     replicas: int = 1
+    """The number of pods: 1 if it cannot have several, 0 if it is not known."""
 
 
 def release_values(resource: Resource) -> Any:
-    """Values of any Helm release as they are given; None for another resource."""
+    """Return the given values of any Helm release; None for another resource."""
     return resource.inputs.get("values") or {} if resource.type == _RELEASE else None
 
 
 def airflow_values(resource: Resource) -> dict[str, Any] | None:
-    """Values of a release of the Airflow chart with the chart's own below them: what the templates see.
+    """Return the values of a release of the Airflow chart over the chart's defaults, as the templates see them.
 
-    None for anything else, and where the values are not known at all.
+    None for anything else, and if the values are not known at all.
     """
     given = release_values(resource)
     if not isinstance(given, Mapping) or not _is_airflow(resource):
@@ -49,7 +50,7 @@ def _is_airflow(resource: Resource) -> bool:
 
 
 def component_value(values: Mapping[str, Any], component: str, key: str) -> Any:
-    """A value of a component as the chart takes it: what Celery's workers lack is looked for in `workers`."""
+    """Return a value of a component as the chart takes it: Celery's workers fall back to `workers`."""
     found = get(values, f"{component}.{key}")
     if found in (None, {}, []) and component.startswith("workers."):
         return get(values, f"workers.{key}")
@@ -57,7 +58,7 @@ def component_value(values: Mapping[str, Any], component: str, key: str) -> Any:
 
 
 def components(values: Mapping[str, Any]) -> Iterator[Component]:
-    """The parts that run with these values, but for what runs beside a main container."""
+    """Yield the components that run with these values, without what runs beside a main container."""
     executor = get(values, "executor")
     executors = executor if isinstance(executor, str) else ""
     for path, runs in {
@@ -85,7 +86,7 @@ def components(values: Mapping[str, Any]) -> Iterator[Component]:
 
 
 def sidecars(values: Mapping[str, Any]) -> Iterator[str]:
-    """Paths of what runs beside the main container of a component that runs."""
+    """Yield the paths of what runs beside the main container of a component."""
     running = {component.path for component in components(values)}
     for path in ("scheduler", "dagProcessor", "triggerer", CELERY_WORKERS):
         if path in running and _yes(component_value(values, path, "logGroomerSidecar.enabled")):
@@ -97,12 +98,11 @@ def sidecars(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def has_task_pods(values: Mapping[str, Any]) -> bool:
-    """A task may run in a pod of its own, which bears the labels of a worker."""
+    """Tell whether a task may run in a pod of its own, which bears the labels of a worker."""
     return "Kubernetes" in str(get(values, "executor"))
 
 
 def _replicas(values: Mapping[str, Any], path: str) -> int:
-    """0 where nobody knows."""
     number = component_value(values, path, "replicas")
     if number is UNKNOWN:
         return 0
@@ -110,5 +110,5 @@ def _replicas(values: Mapping[str, Any], path: str) -> int:
 
 
 def _yes(value: Any) -> bool:
-    """As a template's `if` takes it; what is not known is not yes."""
+    """Return what a template's `if` makes of a value; a value that is not known is not yes."""
     return bool(value) and value is not UNKNOWN

@@ -1,6 +1,6 @@
 """What a stack is allowed: read from its own resources, and from the committed lists of registries and decisions.
 
-Its name says nothing, but for which decisions are about it.
+The name of a stack only selects the decisions about it.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ CONTAINER_DATABASE: Final = "airflow:index:PostgresContainer"
 
 @cache
 def allowed_registries() -> tuple[str, ...]:
-    """The committed list: one beginning of image names a line, `#` begins a comment."""
+    """Return the committed list. Each line is the beginning of image names; `#` begins a comment."""
     return tuple(line for _, line in _listed(ALLOWED_REGISTRIES))
 
 
 class DecisionsInvalid(ValueError):  # noqa: N818 - it names what is wrong
-    """The list of decisions has a line that says nothing."""
+    """The list of decisions has a line that cannot be read."""
 
 
 def decided_in(project: Path, stack: str) -> frozenset[str]:
-    """What the program in `project` has decided on for a stack: names and URNs of resources, for `context_of`.
+    """Return the names and URNs of resources that a program has decided on for a stack, for `context_of`.
 
-    None of it is decided where there is no list. Raises DecisionsInvalid.
+    Without a list, nothing is decided. Raises DecisionsInvalid.
     """
-    found = set()
+    decided = set()
     for number, line in _listed(project / DECIDED) if (project / DECIDED).is_file() else ():
         words = line.split()
         if len(words) != 2:
@@ -45,12 +45,12 @@ def decided_in(project: Path, stack: str) -> frozenset[str]:
                 f"{len(words)} words"
             )
         if words[0] == stack:
-            found.add(words[1])
-    return frozenset(found)
+            decided.add(words[1])
+    return frozenset(decided)
 
 
 def _listed(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a list by number, without comments and without those that are empty."""
+    """Yield the lines of a list with their numbers, without comments and empty lines."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         content = line.partition("#")[0].strip()
         if content:
@@ -59,26 +59,29 @@ def _listed(path: Path) -> Iterator[tuple[int, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What rules know beside the thing itself.
-
-    disposable: a laptop's stack, whose data nobody would miss: see `context_of`.
-    registries: beginnings of the names of images that may run.
-    decided: URNs or logical names of resources whose replacement or deletion somebody decided on, and said so.
-    """
+    """What rules know beside the thing that they judge."""
 
     disposable: bool = False
+    """Whether the stack is a laptop's, whose data may be lost: see `context_of`."""
     registries: tuple[str, ...] = field(default_factory=allowed_registries)
+    """The beginnings of the names of images that may run."""
     decided: frozenset[str] = frozenset()
+    """URNs or logical names of resources whose replacement or deletion is decided on and written down."""
 
 
 def context_of(
     resources: Iterable[Resource], *, registries: Iterable[str] = (), decided: Iterable[str] = ()
 ) -> Context:
-    """The context of a stack that has these resources, all of them. registries: more of them than the committed ones.
+    """Return the context of a stack.
 
-    Disposable is a stack whose database is a container of its own, in which nothing is protected (`airflow:protect` is
-    false) and nothing lies in AWS. One of these alone is not enough: an unprotected stack with a real database is a
+    A stack is disposable if its database is a container of its own, nothing in it is protected (`airflow:protect` is
+    false) and nothing of it is in AWS. One of these is not enough: an unprotected stack with a real database is a
     mistake, or about to be removed.
+
+    Args:
+        resources: All resources of the stack.
+        registries: Registries to allow beside the committed ones.
+        decided: URNs or logical names of resources that may be replaced or deleted.
     """
     found = list(resources)
     disposable = (

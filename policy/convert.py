@@ -1,4 +1,4 @@
-"""From what engine, cluster and charts write to the model. Knows their formats, judges nothing."""
+"""Converts what engine, cluster and charts write into the model. It knows their formats and judges nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject, Resource, Step
-from policy.paths import get, mapping
+from policy.model import UNKNOWN, RenderedObject, Resource, Step, get, mapping
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
 UNKNOWN_TEXTS: Final = {
@@ -30,9 +29,9 @@ _TASK_POD: Final = "pod_template_file.yaml"
 
 
 def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
-    """The value as maps, lists and scalars, with UNKNOWN for what is not known.
+    """Return the value as maps, lists and scalars, with UNKNOWN for what is not known.
 
-    refusals: what a container raises for such a value when it is asked for it, as CrossGuard's do.
+    refusals: Exceptions that a container raises when it is asked for an unknown value, as CrossGuard's do.
     """
     if isinstance(value, Mapping):
         if value.get(SIGNATURE) == SECRET:
@@ -52,11 +51,11 @@ def _item(container: Any, key: Any, refusals: tuple[type[Exception], ...]) -> An
         return UNKNOWN
 
 
-# Of the engine
+# What the engine writes
 
 
 def resource_of_state(state: Mapping[str, Any]) -> Resource:
-    """A state of `pulumi preview --json` (`newState`), of an event (`new`) or of an exported stack."""
+    """Convert a state of `pulumi preview --json` (`newState`), of an event (`new`) or of an exported stack."""
     return Resource(
         type=str(state["type"]),
         name=_name(state["urn"]),
@@ -69,7 +68,7 @@ def resource_of_state(state: Mapping[str, Any]) -> Resource:
 
 
 def step_of(step: Mapping[str, Any]) -> Step:
-    """A step of `pulumi preview --json`, or the `metadata` of an event."""
+    """Convert a step of `pulumi preview --json`, or the `metadata` of an event."""
     old = step.get("oldState") or step.get("old") or {}
     new = step.get("newState") or step.get("new") or {}
     return Step(
@@ -86,11 +85,11 @@ def _name(urn: Any) -> str:
     return str(urn).rpartition("::")[2]
 
 
-# Of Kubernetes
+# What Kubernetes and charts write
 
 
 def object_of(body: Mapping[str, Any]) -> RenderedObject:
-    """One document of a manifest. An object without a name is one whose name is generated."""
+    """Convert one document of a manifest. An object without a name is one whose name is generated."""
     return RenderedObject(
         kind=_text(body.get("kind")),
         api_version=_text(body.get("apiVersion")),
@@ -101,7 +100,7 @@ def object_of(body: Mapping[str, Any]) -> RenderedObject:
 
 
 def objects_of(documents: Iterable[Mapping[str, Any]]) -> list[RenderedObject]:
-    """The documents of a manifest, and the task pods that are described in its ConfigMaps."""
+    """Convert the documents of a manifest, and the task pods that its ConfigMaps describe."""
     found = []
     for document in documents:
         found.append(object_of(document))
@@ -110,7 +109,7 @@ def objects_of(documents: Iterable[Mapping[str, Any]]) -> list[RenderedObject]:
 
 
 def object_of_resource(resource: Resource) -> RenderedObject | None:
-    """The object that a resource makes in the cluster, under its logical name; None for any other resource."""
+    """Return the object that a resource makes in the cluster, under its logical name; None for other resources."""
     service, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
     if not resource.is_kubernetes or service.startswith("helm.sh/"):
         return None
@@ -125,7 +124,7 @@ def object_of_resource(resource: Resource) -> RenderedObject | None:
 
 
 def secret_data(rendered: RenderedObject) -> dict[str, str]:
-    """Content of a Secret by key, as far as it is known and is text."""
+    """Return the content of a Secret by key, as far as it is known and is text."""
     found = {key: text for key, text in mapping(rendered.body.get("stringData")).items() if isinstance(text, str)}
     for key, text in mapping(rendered.body.get("data")).items():
         try:

@@ -14,7 +14,7 @@ from policy.rules import ALL_RULES
 def evaluate_resources(
     resources: Sequence[Resource], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
 ) -> list[Violation]:
-    """What is wrong with the resources of a stack; without `context`, these are all of it and decide what it may do."""
+    """Return what is wrong with resources. Without `context` they are the whole stack and decide what it may do."""
     context = context or context_of(resources)
     objects = [found for found in map(object_of_resource, resources) if found is not None]
     violations: list[Violation] = []
@@ -32,7 +32,7 @@ def evaluate_resources(
 def evaluate_objects(
     objects: Sequence[RenderedObject], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
 ) -> list[Violation]:
-    """What is wrong with objects that belong together: all that a chart renders."""
+    """Return what is wrong with objects that belong together, such as all that a chart renders."""
     context = context or Context()
     return [violation for rule in rules if rule.objects for violation in _of(rule, rule.objects(objects, context))]
 
@@ -40,7 +40,7 @@ def evaluate_objects(
 def evaluate_steps(
     steps: Iterable[Step], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
 ) -> list[Violation]:
-    """What is wrong with what the engine would do. A resource that takes several steps is told of once."""
+    """Return what is wrong with what the engine would do. A resource with several steps is reported once."""
     context = context or Context()
     found = list(steps)
     violations = {

@@ -1,4 +1,4 @@
-"""References to images, wherever they stand: in pods, and in the values of a Helm release."""
+"""References to images, in pods and in the values of a Helm release."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policy.chart import airflow_values, release_values
-from policy.model import UNKNOWN, RenderedObject, Resource
-from policy.paths import dotted, get, walk
+from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, walk
 from policy.pods import containers
 
 _HUB: Final = "docker.io"
@@ -22,15 +21,18 @@ _FALLS_BACK: Final = ("airflow", "pod_template", "flower")
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A reference. name: with its registry, as `docker.io/library/redis`. tag, digest: "" where there is none."""
+    """A reference to an image."""
 
     name: str
+    """The name with its registry, such as `docker.io/library/redis`."""
     tag: str = ""
+    """The tag, or ""."""
     digest: str = ""
+    """The digest, or ""."""
 
 
 def parse_image(reference: str) -> Image | None:
-    """A reference in the grammar of github.com/distribution/reference; None for anything else, such as a template."""
+    """Read a reference in the grammar of github.com/distribution/reference; None for others, such as a template."""
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         return None
@@ -41,7 +43,7 @@ def parse_image(reference: str) -> Image | None:
 
 
 def images_of_object(rendered: RenderedObject) -> Iterator[tuple[str, Image]]:
-    """(where, image) of each container. One that is not known, or no reference, is left out."""
+    """Yield (where, image) of each container whose image is known and a reference."""
     for container in containers(rendered):
         image = _parsed(container.body.get("image", ""))
         if image is not None:
@@ -49,7 +51,7 @@ def images_of_object(rendered: RenderedObject) -> Iterator[tuple[str, Image]]:
 
 
 def images_of_release(resource: Resource) -> Iterator[tuple[str, Image]]:
-    """(path of the values, image) of what a Helm release names; of the Airflow chart also what it takes by default."""
+    """Yield (path of the values, image) of a Helm release; for the Airflow chart with its default images."""
     values = airflow_values(resource)
     if values is None:
         yield from _images_in(release_values(resource))
@@ -76,7 +78,7 @@ def _with_defaults(image: Any, defaults: Mapping[str, Any]) -> Any:
 
 
 def _images_in(values: Any) -> Iterator[tuple[str, Image]]:
-    """Maps with a repository and a tag, and containers with an image."""
+    """Yield the images of maps with a repository and a tag, and of containers with an image."""
     for path, value in walk(values):
         if not isinstance(value, Mapping):
             continue
@@ -90,7 +92,7 @@ def _images_in(values: Any) -> Iterator[tuple[str, Image]]:
 
 
 def _joined(repository: Any, tag: Any, digest: Any) -> Image | None:
-    """As the chart writes it: a digest wins over a tag, and a repository may end with `@sha256`."""
+    """Join the parts as the chart does: a digest wins over a tag, and a repository may end with `@sha256`."""
     if UNKNOWN in (repository, tag, digest) or not isinstance(repository, str) or not repository:
         return None
     if digest:

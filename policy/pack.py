@@ -37,7 +37,7 @@ _LEVELS: Final = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: E
 
 
 def policies() -> list[Policy]:
-    """A policy for each rule over resources. CrossGuard does not see steps: the rule over those is not among them."""
+    """Return a policy for each rule over resources. CrossGuard sees no steps, so the rule over steps is left out."""
     return [_policy(rule) for rule in ALL_RULES if rule.resource or rule.objects or rule.stack]
 
 
@@ -56,7 +56,7 @@ def _policy(rule: Rule) -> Policy:
 
 
 def _over_one(rule: Rule) -> Any:
-    """Asked of each resource before anything is done to it, in previews and in updates."""
+    """Judge each resource before anything is done to it, in previews and in updates."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         context = Context(registries=(*allowed_registries(), *_more_registries(args)))
@@ -66,7 +66,7 @@ def _over_one(rule: Rule) -> Any:
 
 
 def _over_stack(rule: Rule) -> Any:
-    """Asked once of all resources: at the end of a preview, and of an update, when it has been done."""
+    """Judge all resources once, at the end of a preview or an update."""
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         resources = [_resource(resource) for resource in args.resources]
@@ -81,7 +81,7 @@ def _report(rule: Rule, resources: list[Resource], context: Context, report: Rep
 
 
 def _resource(args: Any) -> Resource:
-    """Of either kind of arguments. Whether a resource is retained CrossGuard does not tell."""
+    """Convert either kind of arguments. CrossGuard does not tell whether a resource is retained."""
     return Resource(
         type=args.resource_type,
         name=args.name,

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject
-from policy.paths import entries, get, mapping
+from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
 
 SERVERS: Final = ("Deployment", "StatefulSet", "DaemonSet")
-"""Kinds whose pods are there until somebody takes them away."""
+"""Kinds whose pods run until they are removed."""
 _TEMPLATES: Final = {
     **dict.fromkeys((*SERVERS, "ReplicaSet", "Job"), "spec.template"),
     "CronJob": "spec.jobTemplate.spec.template",
@@ -19,22 +18,25 @@ _TEMPLATES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """name: "" where it has none. init: it ends before the others start. body: all of it."""
+    """One container of a pod."""
 
     name: str
+    """The name, "" if it has none."""
     init: bool
+    """Whether it ends before the others start."""
     body: Mapping[str, Any]
+    """The whole container."""
 
 
 def pod_of(rendered: RenderedObject) -> Mapping[str, Any]:
-    """Metadata and spec of the pods that an object makes; empty where it makes none, or nobody knows which."""
+    """Return metadata and spec of the pods that an object makes; empty if it makes none or they are not known."""
     if rendered.kind == "Pod":
         return rendered.body
     return mapping(get(rendered.body, _TEMPLATES[rendered.kind])) if rendered.kind in _TEMPLATES else {}
 
 
 def containers(rendered: RenderedObject) -> Iterator[Container]:
-    """All that are known, init containers first."""
+    """Yield all known containers, init containers first."""
     spec = mapping(pod_of(rendered).get("spec"))
     for key in ("initContainers", "containers", "ephemeralContainers"):
         for body in entries(spec.get(key)):
@@ -42,7 +44,7 @@ def containers(rendered: RenderedObject) -> Iterator[Container]:
 
 
 def replicas(rendered: RenderedObject) -> int:
-    """Pods of a Deployment or a StatefulSet: 1 where it does not say (Kubernetes' default); 0 where nobody knows."""
+    """Return the pods of a Deployment or a StatefulSet: 1 by Kubernetes' default, 0 if the number is not known."""
     number = get(rendered.body, "spec.replicas")
     if number is UNKNOWN or rendered.kind not in ("Deployment", "StatefulSet"):
         return 0
@@ -50,11 +52,11 @@ def replicas(rendered: RenderedObject) -> int:
 
 
 def labels(rendered: RenderedObject) -> Mapping[str, Any]:
-    """Of the pods."""
+    """Return the labels of the pods that an object makes."""
     return mapping(get(pod_of(rendered), "metadata.labels"))
 
 
 def selects(selector: Any, pod_labels: Mapping[str, Any]) -> bool:
-    """By `matchLabels` alone, which is all that the chart writes; a selector of anything else selects nothing here."""
+    """Tell whether a selector selects a pod. Only `matchLabels` counts, which is all that the chart writes."""
     wanted = mapping(selector)
     return set(wanted) == {"matchLabels"} and mapping(wanted["matchLabels"]).items() <= pod_labels.items()

@@ -1,4 +1,4 @@
-"""What a rule is: what it says, why, and the functions that look."""
+"""A rule: what must be so, why, and the functions that look for violations."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ Check = Callable[[_T, Context], Iterable[Finding]]
 
 @unique
 class WhenUnknown(StrEnum):
-    """What a rule says of a value that is not known in a preview.
-
-    `nothing`: it is judged when it is known, in the update. `warning`: the same, and an advisory finding before.
-    """
+    """What a rule says about a value that is not known in a preview. The update judges the value in any case."""
 
     NOTHING = "nothing"
+    """The rule says nothing."""
     WARNING = "warning"
+    """The rule gives an advisory finding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule. Every check is pure, and any may be missing: a rule looks where there is something to see.
-
-    id: kebab-case. description: one line, what must be so. remedy: what to do about a finding. source: why, as a link
-    or a document of this repository.
-    needs_stack: the checks need to know the whole stack, as context or because things are compared; a rule without it
-    judges each resource by itself, and so before anything is done to it.
-    resource, stack: over one resource, and over all of a stack. objects: over objects that belong together, whether
-    rendered from a chart or resources of a program. step: over one step of the engine.
-    """
+    """One rule. Its functions have no side effects, and a rule has those for which there is something to see."""
 
     id: str
+    """The name in kebab-case."""
     description: str
+    """What must be so, in one line."""
     remedy: str
+    """What to do about a violation."""
     source: str
+    """The reason: a link, or a document of this repository."""
     level: Level = Level.MANDATORY
+    """What a violation does to an update."""
     when_unknown: WhenUnknown = WhenUnknown.NOTHING
+    """What the rule says about a value that is not known in a preview."""
     needs_stack: bool = False
+    """Whether it must know the whole stack; otherwise each resource is judged before anything is done to it."""
     resource: Check[Resource] | None = None
+    """Judges one resource."""
     stack: Check[Sequence[Resource]] | None = None
+    """Judges all resources of a stack."""
     objects: Check[Sequence[RenderedObject]] | None = None
+    """Judges objects that belong together, whether rendered from a chart or made by resources."""
     step: Check[Step] | None = None
+    """Judges one step of the engine."""

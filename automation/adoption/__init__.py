@@ -1,1 +1,1 @@
-"""Takes over a release that Helm or Helmsman installed: its database and its keys stay as they are."""
+"""Takes over a release that Helm or Helmsman installed, and keeps its database and its keys."""

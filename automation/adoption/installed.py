@@ -1,7 +1,7 @@
 """A release as Helm recorded it, and what its pods run with.
 
-What counts is what a pod is given, not what the values say: a key may come from a Secret of the chart's own, from one
-that somebody named, or from a variable that somebody added.
+The pods count, not the values: a key may come from a Secret of the chart, from a Secret that the values name, or from
+an added variable.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _IMAGE: Final = re.compile(r"(?P<repository>[^@]+?)(?::(?P<tag>[^:/@]+))?(?:@(?P
 
 @dataclass(frozen=True, kw_only=True)
 class SecretKey:
-    """A value in a Secret. name: of the Secret. key: in its data."""
+    """A value in a Secret."""
 
     name: str
+    """The name of the Secret."""
     key: str
+    """The key in its data."""
 
     def __str__(self) -> str:
         return f"Secret {self.name}"
@@ -33,27 +35,32 @@ class SecretKey:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledRelease:
-    """The newest revision of a release.
-
-    status: Helm's. chart: its name. airflow_version: that the chart deploys. given: the user's values; values: the
-    chart's defaults with these on top; objects: as Helm applied them, ordered; hooks: what Helm makes
-    before and after them, some Secrets of the chart among it. All may hold secrets.
-    """
+    """The newest revision of a release. Values, objects and hooks may hold secrets."""
 
     namespace: str
+    """The namespace of the release."""
     revision: int
+    """The number of the revision."""
     status: str
+    """Helm's status of the revision, such as `deployed`."""
     chart: str
+    """The name of the chart."""
     chart_version: str
+    """The version of the chart."""
     airflow_version: str
+    """The version of Airflow that the chart deploys."""
     given: Mapping[str, Any] = field(repr=False)
+    """The user's values."""
     values: Mapping[str, Any] = field(repr=False)
+    """The chart's defaults with the user's values on top."""
     objects: tuple[Mapping[str, Any], ...] = field(repr=False)
+    """The objects in the order in which Helm applied them."""
     hooks: tuple[Mapping[str, Any], ...] = field(repr=False)
+    """What Helm makes before and after the objects, including some Secrets of the chart."""
 
     @staticmethod
     def of(records: Sequence[Mapping[str, Any]]) -> InstalledRelease | None:
-        """records: the content of each of Helm's records of the release. None where there are none."""
+        """Return the newest release in the contents of Helm's release records; None if there are none."""
         newest = max(records, key=lambda record: int(record["version"]), default=None)
         if newest is None:
             return None
@@ -74,27 +81,27 @@ class InstalledRelease:
         )
 
     def value(self, *keys: str) -> Any:
-        """A Helm value, None where there is none."""
+        """Return a Helm value, None if there is none."""
         found: Any = self.values
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
         return found
 
     def workload(self, component: str) -> Mapping[str, Any] | None:
-        """The Deployment or StatefulSet of a part of Airflow, by the name that the chart gives it."""
+        """Return the Deployment or StatefulSet of a component, by the name that the chart gives it."""
         name = f"{RELEASE}-{component}"
         return next(
             (item for item in self.objects if item.get("kind") in _WORKLOADS and item["metadata"]["name"] == name), None
         )
 
     def container(self, component: str, name: str) -> Mapping[str, Any] | None:
-        """A container of a part of Airflow."""
+        """Return a container of a component."""
         return next((item for item in _containers(self.workload(component)) if item.get("name") == name), None)
 
     def variable(self, name: str, *, component: str = _SCHEDULER, container: str = "") -> SecretKey | str | None:
-        """What a container gets as a variable: where its value is, or the value itself; None where neither is told.
+        """Return where the value of a container's variable is, or the value itself; None if neither is given.
 
-        container: by default the one that is named as its part of Airflow.
+        container: The name of the container; by default that of its component.
         """
         given = (self.container(component, container or component) or {}).get("env") or ()
         found: SecretKey | str | None = None
@@ -105,14 +112,14 @@ class InstalledRelease:
         return found
 
     def mounted_secret(self, component: str, volume: str) -> str | None:
-        """Name of the Secret behind a volume."""
+        """Return the name of the Secret behind a volume."""
         spec = _pod_spec(self.workload(component))
         found: Mapping[str, Any] = next((item for item in spec.get("volumes") or () if item.get("name") == volume), {})
         name = (found.get("secret") or {}).get("secretName")
         return str(name) if name else None
 
     def image(self) -> tuple[str, str, str]:
-        """Repository, tag and digest of what the scheduler runs; "" where there is none."""
+        """Return repository, tag and digest of the scheduler's image; "" for what it has not."""
         text = str((self.container(_SCHEDULER, _SCHEDULER) or {}).get("image") or "")
         found = _IMAGE.fullmatch(text)
         return (found["repository"], found["tag"] or "", found["digest"] or "") if found else ("", "", "")

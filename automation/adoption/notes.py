@@ -1,4 +1,4 @@
-"""What whoever takes over a release should know beforehand. Pure: sentences; none shows a secret."""
+"""What you should know before you take over a release: sentences that show no secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automation.stacks.config import EnvironmentSettings
 def notes(
     release: InstalledRelease, settings: EnvironmentSettings, rendered: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """What changes beside objects and config. rendered: the chart's objects with the stack's values."""
+    """Yield what changes beside objects and config. rendered: The chart's objects with the stack's values."""
     platform = settings.checked.platform
     yield (
         f"the namespace {release.namespace} is the stack's from then on, with all that is in it: "
@@ -33,6 +33,6 @@ def notes(
         kind, name = str(item.get("kind")), str(item["metadata"]["name"])
         if kind == "StatefulSet" and (kind, name) not in staying and item["spec"].get("volumeClaimTemplates"):
             yield (
-                f"StatefulSet {name} goes and its volumes stay: Airflow shows the logs on them no more; when nobody "
-                "needs them, delete the claims"
+                f"StatefulSet {name} is deleted and its volumes stay, but Airflow no longer shows the logs on them; "
+                "delete the claims when you do not need them any more"
             )

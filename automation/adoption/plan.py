@@ -1,4 +1,4 @@
-"""What taking over a release would do, as data. None of it holds a secret."""
+"""What taking over a release would do and what it did, as data without secrets."""
 
 from __future__ import annotations
 
@@ -12,36 +12,42 @@ from automation.results import Result, Update
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptionPlan(Result):
-    """What would be taken over, and what would change.
-
-    revision, chart_version, airflow_version: of the release. taken: config that the release decides.
-    report: what the first update does to the release and its objects, and makes beside it; None where that cannot be
-    told because of what is refused. notes: what else is to be known. refusals: why it cannot be taken over, with what
-    mends it; empty where it can.
-    """
+    """What would be taken over, and what would change."""
 
     stack: str
+    """The name of the stack."""
     namespace: str
+    """The namespace of the release."""
     revision: int
+    """The newest revision of the release."""
     chart_version: str
+    """The version of the release's chart."""
     airflow_version: str
+    """The version of Airflow that the release deploys."""
     taken: tuple[TakenOver, ...] = ()
+    """The config that the release decides."""
     report: StackReport | None = None
+    """What the first update changes in the release and adds beside it; None if a refusal comes before."""
     notes: tuple[str, ...] = ()
+    """What else you should know."""
     refusals: tuple[str, ...] = ()
+    """Why the release cannot be taken over, each with a fix; empty if it can."""
 
     SHOWN = ("possible",)
 
     @property
     def possible(self) -> bool:
-        """Nothing is refused."""
+        """Whether nothing is refused."""
         return not self.refusals
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption(Result):
-    """What was planned, what the update did, and how the stack is now."""
+    """An adoption that was carried out."""
 
     plan: AdoptionPlan
+    """What was to be done."""
     update: Update
+    """What the update did."""
     status: Status
+    """The state of the stack after the update."""

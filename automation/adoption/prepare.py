@@ -1,4 +1,4 @@
-"""Looks at a release and at a stack's config, and says what taking the one over by the other would do."""
+"""Tells what happens when a stack with a given config takes over a release."""
 
 from __future__ import annotations
 
@@ -13,56 +13,57 @@ from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.notes import notes
 from automation.adoption.plan import AdoptionPlan
 from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
-from automation.adoption.secrets_in import hidden, secrets_in
-from automation.adoption.taken_over import Found, taken_over
+from automation.adoption.secret_values import hidden, secrets_in
+from automation.adoption.taken_over import ReleaseConfig, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
 from automation.engine.stack_state import NAMESPACE
 from automation.errors import AdoptionRefused
-from automation.masking import Masker, without_digests
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.stacks.config import EnvironmentSettings
+from components.secrets.masker import Masker, without_digests
 
 _PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
-"""Kinds of the chart of which Kubernetes does not let everything be changed: Helm would stop at them, half-way."""
+"""Kinds of the chart with fields that Kubernetes does not change: Helm would stop at them, half-way."""
 _LONGEST: Final = 300
 
 Checkout = Callable[[EnvironmentSettings], AbstractContextManager[Path]]
-"""A folder that holds the program, with a stack file of these settings."""
+"""Makes a folder that holds the program, with a stack file of these settings."""
 
 
 class Cluster(Protocol):
-    """The namespace that the release is in. Every method raises ClusterRequestFailed or ClusterUnreachable."""
+    """The namespace of the release. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
     def records(self, name: str) -> tuple[Mapping[str, Any], ...]:
-        """The content of every revision of a release."""
+        """Return the content of every revision of a release."""
 
     def secret(self, name: str) -> Mapping[str, str]:
-        """A Secret's data, decoded; {} where there is none."""
+        """Return a Secret's data, decoded; {} if there is none."""
 
     def is_kept(self, manifest: Mapping[str, Any]) -> bool:
-        """An object in the cluster says that Helm must not delete it."""
+        """Tell whether an object in the cluster says that Helm must not delete it."""
 
     def refusal(self, manifest: Mapping[str, Any]) -> str:
-        """Why Kubernetes would not let an object become as a manifest says; "" where it would."""
+        """Return why Kubernetes would refuse to change an object to a manifest; "" if it would not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """plan: what may be shown. settings: the stack's config with what the release decides; None where that is refused.
-
-    added: keys of the config that the release decides and that the stack's config does not have.
-    """
+    """An adoption that has been looked into and not begun."""
 
     plan: AdoptionPlan
+    """What may be shown of it."""
     release: InstalledRelease
+    """The release to take over."""
     settings: EnvironmentSettings | None
+    """The stack's config with what the release decides; None if the adoption is refused."""
     added: Mapping[str, Any]
+    """The values that the release decides and the stack's config does not have, by key."""
 
 
 def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelease:
-    """The release of a namespace. Raises AdoptionRefused where there is none."""
+    """Return the release of a namespace. Raises AdoptionRefused if there is none."""
     release = InstalledRelease.of(cluster.records(RELEASE))
     if release is None:
         text = (
@@ -74,14 +75,14 @@ def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelea
     return replace(release, namespace=namespace)
 
 
-def find_config(release: InstalledRelease, cluster: Cluster) -> Found:
-    """The config that the release says. Raises ClusterRequestFailed."""
+def find_config(release: InstalledRelease, cluster: Cluster) -> ReleaseConfig:
+    """Return the config that the release decides. Raises ClusterRequestFailed."""
     return taken_over(release, functools.cache(cluster.secret))
 
 
-def completed(values: Mapping[str, Any], found: Found) -> dict[str, Any]:
-    """What the release decides and the config does not say, by key."""
-    added = {key: value for key, value in found.values.items() if key not in values}
+def completed(values: Mapping[str, Any], config: ReleaseConfig) -> dict[str, Any]:
+    """Return what the release decides and the stack's config does not say, by key."""
+    added = {key: value for key, value in config.values.items() if key not in values}
     # A digest wins over a tag, and a folder and a key are of one repository: half of either would be of neither.
     if "imageTag" in values or "imageRepository" in values:
         added.pop("imageDigest", None)
@@ -91,11 +92,11 @@ def completed(values: Mapping[str, Any], found: Found) -> dict[str, Any]:
     return added
 
 
-def _config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
-    """What the release does not say and has to, and what the config says otherwise."""
-    yield from found.problems
-    yield from config_refusals(values, found)
-    if "dagsRepository" not in {**found.values, **values}:
+def _config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterator[str]:
+    """Yield what the release does not say and must, and what the stack's config says otherwise."""
+    yield from config.problems
+    yield from config_refusals(values, config)
+    if "dagsRepository" not in {**config.values, **values}:
         yield (
             "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
             "would say it, found none. Fix: pulumi config set --stack STACK airflow:dagsRepository URL"
@@ -105,16 +106,24 @@ def _config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
 def settings_of_release(
     stack: str, values: Mapping[str, Any], cluster: Cluster, project_dir: Path, namespace: str
 ) -> EnvironmentSettings:
-    """A stack's config that leaves a release's keys and database as they are.
+    """Return a stack's config that leaves a release's keys and database as they are.
 
-    values: what no release says, and what is to be otherwise, by short key. Raises AdoptionRefused with all that the
-    release does not say and with all that the values say otherwise; SettingsInvalid.
+    Args:
+        stack: The name of the stack.
+        values: What no release says, and what should differ from the release, by short key.
+        cluster: The namespace of the release.
+        project_dir: The folder of the program.
+        namespace: The name of the namespace.
+
+    Raises:
+        AdoptionRefused: The release does not say all that is needed, or the values contradict it. It names everything.
+        SettingsInvalid: The config is not valid.
     """
-    found = find_config(find_release(stack, namespace, cluster), cluster)
-    refusals = tuple(_config_refusals(values, found))
+    config = find_config(find_release(stack, namespace, cluster), cluster)
+    refusals = tuple(_config_refusals(values, config))
     if refusals:
         raise AdoptionRefused(stack, refusals)
-    return EnvironmentSettings.of(stack, {**values, **completed(values, found)}, project_dir)
+    return EnvironmentSettings.of(stack, {**values, **completed(values, config)}, project_dir)
 
 
 def prepare(
@@ -125,12 +134,22 @@ def prepare(
     project_dir: Path,
     namespace: str,
 ) -> Prepared:
-    """What taking over would do. values: of the stack's config by short key, secret ones as `Secret`.
+    """Return what taking over the release would do.
 
-    Raises AdoptionRefused without a release; SettingsInvalid where the config lacks what no release says.
+    Args:
+        stack: The name of the stack.
+        values: The stack's config by short key, secret values as `Secret`.
+        cluster: The namespace of the release.
+        checkout: Makes a folder in which the program can be planned.
+        project_dir: The folder of the program.
+        namespace: The name of the namespace.
+
+    Raises:
+        AdoptionRefused: There is no release.
+        SettingsInvalid: The config lacks what no release says.
     """
     release = find_release(stack, namespace, cluster)
-    found = find_config(release, cluster)
+    config = find_config(release, cluster)
     plan = AdoptionPlan(
         stack=stack,
         namespace=namespace,
@@ -138,9 +157,9 @@ def prepare(
         chart_version=release.chart_version,
         airflow_version=release.airflow_version,
     )
-    refusals = (*release_refusals(release), *_config_refusals(values, found))
-    added = completed(values, found)
-    plan = replace(plan, taken=tuple(found.shown(key) for key in sorted(added)))
+    refusals = (*release_refusals(release), *_config_refusals(values, config))
+    added = completed(values, config)
+    plan = replace(plan, taken=tuple(config.shown(key) for key in sorted(added)))
     if refusals:
         return Prepared(plan=replace(plan, refusals=refusals), release=release, settings=None, added=added)
     settings = EnvironmentSettings.of(stack, {**values, **added}, project_dir)
@@ -192,14 +211,11 @@ def _plan_refusals(stack: str, report: StackReport) -> tuple[str, ...]:
 
 
 def _masker(key: bytes, release: InstalledRelease, secrets: Iterable[str]) -> Masker:
-    masker = Masker(key)
-    for secret in (*secrets, *secrets_in((release.given, release.objects, release.hooks))):
-        masker.learn(secret)
-    return masker
+    return Masker(key, (*secrets, *secrets_in((release.given, release.objects, release.hooks))))
 
 
 def _as_plan(stack: str, head: Plan, release: InstalledRelease, masker: Masker) -> Plan:
-    """The release as if a program had made it: what `head` makes beside it is not there."""
+    """Return the plan of a program that makes only the release as it is, and its namespace."""
     there = []
     for item in head.resources:
         if item.type == RELEASE_TYPE:

@@ -1,4 +1,4 @@
-"""Why a release cannot be taken over as it is. Pure: sentences, each with what mends it; none shows a secret."""
+"""The reasons why a release cannot be taken over as it is: sentences that end with a fix and show no secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import versions
 from automation.adoption.installed import RELEASE, InstalledRelease
-from automation.adoption.taken_over import Found
+from automation.adoption.taken_over import ReleaseConfig
 from automation.helm_template import object_key
 from components.kube.secret import Secret
 from settings import PROJECT
@@ -15,15 +15,15 @@ from settings import PROJECT
 _CHART: Final = "airflow"
 _DEPLOYED: Final = "deployed"
 _PARTS: Final = ("scheduler", "api-server")
-"""Without these names it is another chart, or has names that this program cannot keep."""
+"""Components of the official chart. Without these names it is another chart, or its names cannot be kept."""
 _KEEP: Final = "helm.sh/resource-policy=keep"
 
 IsKept = Callable[[Mapping[str, Any]], bool]
-"""Whether an object in the cluster says that Helm must keep it."""
+"""Tells whether an object in the cluster says that Helm must keep it."""
 
 
 def release_refusals(release: InstalledRelease) -> Iterator[str]:
-    """What is wrong with the release itself."""
+    """Yield what is wrong with the release itself."""
     if release.status != _DEPLOYED:
         yield (
             f"release {RELEASE}: expected revision {release.revision} deployed, found {release.status}. Fix: "
@@ -54,27 +54,27 @@ def release_refusals(release: InstalledRelease) -> Iterator[str]:
         )
 
 
-def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
-    """What the stack's config says otherwise than the release does, where nothing may change.
+def config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterator[str]:
+    """Yield where the stack's config contradicts the release, although nothing may change there.
 
-    values: of the config by short key, secret ones as `Secret`; one that cannot be decrypted is None.
+    values: The config by short key, secret values as `Secret`; a value that cannot be decrypted is None.
     """
     if values.get("keySource", "generate") != "generate":
         yield (
             f"{PROJECT}:keySource: expected generate, because the release's keys are taken over, found "
             f"{values['keySource']}. Fix: pulumi config rm --stack STACK {PROJECT}:keySource"
         )
-    for key in sorted(found.must_stay & values.keys()):
-        own, release = values[key], found.values[key]
+    for key in sorted(config.must_stay & values.keys()):
+        own, release = values[key], config.values[key]
         if isinstance(release, Secret):
             if not isinstance(own, Secret) or own.reveal() != release.reveal():
                 yield (
-                    f"{PROJECT}:{key}: expected the release's own ({found.sources[key]}), found another one. Fix: "
+                    f"{PROJECT}:{key}: expected the release's own ({config.sources[key]}), found another one. Fix: "
                     f"pulumi config rm --stack STACK {PROJECT}:{key}"
                 )
         elif str(own) != str(release):
             yield (
-                f"{PROJECT}:{key}: expected the release's own, {release} ({found.sources[key]}), found {own}. Fix: "
+                f"{PROJECT}:{key}: expected the release's own, {release} ({config.sources[key]}), found {own}. Fix: "
                 f"pulumi config rm --stack STACK {PROJECT}:{key}"
             )
 
@@ -82,7 +82,7 @@ def config_refusals(values: Mapping[str, Any], found: Found) -> Iterator[str]:
 def loss_refusals(
     release: InstalledRelease, rendered: Sequence[Mapping[str, Any]], is_kept: IsKept, database_host: str
 ) -> Iterator[str]:
-    """What Helm would delete with data in it. rendered: the chart's objects with the stack's values."""
+    """Yield what Helm would delete although data is in it. rendered: The chart's objects with the stack's values."""
     staying = {_in_the_namespace(item) for item in rendered}
     for item in release.objects:
         lost = _loss(item, database_host)
@@ -110,12 +110,12 @@ def _loss(item: Mapping[str, Any], database_host: str) -> str | None:
 
 
 def _in_the_namespace(item: Mapping[str, Any]) -> tuple[str, str, str]:
-    """By which an object is the same: some templates of the chart name the namespace, and others do not."""
+    """Return what identifies an object. It leaves out the namespace, which only some templates of the chart name."""
     kind, _, name, version = object_key(item)
     return kind, name, version
 
 
 def _number(version: str) -> tuple[int, ...]:
-    """Of 3.2.2 or 3.2.2-rc1; () where it cannot be read."""
+    """Return the numbers of a version such as 3.2.2 or 3.2.2-rc1; () if it cannot be read."""
     parts = version.partition("-")[0].split(".")
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()

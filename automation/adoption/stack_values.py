@@ -1,4 +1,4 @@
-"""A stack's config as values, read and completed, whether it is a committed file or was given."""
+"""Reads the values in a stack's committed file, and adds to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PREFIX = f"{PROJECT}:"
 
 
 def file_values(on: Operation, project_dir: Path) -> dict[str, Any]:
-    """What a stack's committed file says, by short key; secret values decrypted by the engine. Raises UpdateFailed."""
+    """Return the values in a stack's committed file by short key, secret ones decrypted. Raises UpdateFailed."""
     path = project_dir / f"Pulumi.{short_name(on.stack.name)}.yaml"
     config = read_yaml(path).get("config") or {}
     given = {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
@@ -37,7 +37,7 @@ def file_values(on: Operation, project_dir: Path) -> dict[str, Any]:
 
 
 def write_to_file(on: Operation, project_dir: Path, added: Mapping[str, Any]) -> None:
-    """Adds to a stack's committed file, secret values encrypted, as a person would with `pulumi config set`.
+    """Add values to a stack's committed file with `pulumi config set`, which encrypts secret ones.
 
     Raises UpdateFailed.
     """
@@ -48,7 +48,7 @@ def write_to_file(on: Operation, project_dir: Path, added: Mapping[str, Any]) ->
                 ("--secret", value.reveal()) if isinstance(value, Secret) else ("--plaintext", as_config(value))
             )
             words = ["config", "set", kind, f"{_PREFIX}{key}", "--stack", on.stack.name]
-            # Through the standard input: arguments are for every process to see.
+            # On standard input, because every process can see arguments.
             on.engine.run(words, str(project_dir), env, given=text)
     except CommandError as error:
         raise engine_error(error, "writing the config", stack=on.stack.name) from None

@@ -1,7 +1,7 @@
-"""A state in which a stack has a release and its namespace already, as if an update had made them.
+"""The state of a stack that has a release and its namespace, as if an update had made them.
 
-Pure, on the JSON of `pulumi stack export`. Not `pulumi import`: that reads the release's values into the state, where a
-plain release may have keys and passwords in clear.
+It is made from the JSON of `pulumi stack export`. `pulumi import` is not used, because it reads the release's values
+into the state, and a plain release may have keys and passwords in clear there.
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ def with_release(
     release: InstalledRelease,
     provider_id: str,
 ) -> dict[str, Any]:
-    """The deployment of an empty stack with namespace, release, and what these hang on.
+    """Return the deployment of an empty stack with namespace, release, and the resources that these refer to.
 
-    registered: what the program registers (`operations.registered`). provider_id: a new UUID, as the engine would give.
-    Raises ValueError where the program registers no release or no namespace.
+    Args:
+        deployment: The deployment of the empty stack.
+        registered: What the program registers (`operations.registered`).
+        release: The release.
+        provider_id: A new UUID, as the engine would give.
+
+    Raises:
+        ValueError: The program registers no release or no namespace.
     """
     by_urn = {item["urn"]: item for item in registered}
     adopted = {_only(registered, NAMESPACE): _namespace(release), _only(registered, RELEASE_TYPE): _release(release)}
@@ -42,7 +48,7 @@ def with_release(
 
 
 def faults(steps: Sequence[Step]) -> Iterator[str]:
-    """What a preview says that must not be said of a release that is taken over; nothing where all is well."""
+    """Yield the steps of a preview that must not happen to a release that is taken over."""
     for step in steps:
         if step.operation not in _HARMLESS:
             paths = sorted(path for path, kind in step.properties.items() if kind.endswith("replace"))
@@ -50,7 +56,7 @@ def faults(steps: Sequence[Step]) -> Iterator[str]:
             yield f"{step}{cause}"
     for type_ in (NAMESPACE, RELEASE_TYPE):
         if any(step.type == type_ and step.operation == "create" for step in steps):
-            yield f"create {type_.rpartition(':')[2]}, which is there"
+            yield f"create {type_.rpartition(':')[2]}, which already exists"
 
 
 def _only(registered: Sequence[Mapping[str, Any]], type_: str) -> str:
@@ -61,7 +67,7 @@ def _only(registered: Sequence[Mapping[str, Any]], type_: str) -> str:
 
 
 def _with_ancestors(by_urn: Mapping[str, Mapping[str, Any]], urn: str) -> list[Mapping[str, Any]]:
-    """Parents first: the engine wants each resource after what it refers to."""
+    """Return a resource and its parents, parents first: the engine wants each resource after what it refers to."""
     found, current = [], by_urn.get(urn)
     while current is not None:
         found.append(current)
@@ -90,7 +96,7 @@ def _resource(
         return made
     inputs = adopted[urn]
     id_ = release.namespace if type_ == NAMESPACE else f"{release.namespace}/{RELEASE}"
-    # Of a release the provider keeps its inputs as a secret, and panics without; the engine encrypts the plain text.
+    # The provider keeps the inputs of a release as a secret and panics without it; the engine encrypts the plain text.
     secret = {SIGNATURE: SECRET, "plaintext": json.dumps(inputs)}
     return {
         **made,
@@ -106,7 +112,7 @@ def _namespace(release: InstalledRelease) -> dict[str, Any]:
 
 
 def _release(release: InstalledRelease) -> dict[str, Any]:
-    """Without its values: the first update gives it the stack's own."""
+    """Return the inputs of the release without its values: the first update gives it the stack's own."""
     return {
         "name": RELEASE,
         "namespace": release.namespace,

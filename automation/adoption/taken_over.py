@@ -1,7 +1,7 @@
-"""The config that leaves a release's keys and database as they are, found in what its pods run with.
+"""The config that leaves a release's keys and database as they are, read from what its pods run with.
 
-Pure but for reading Secrets. What the stack's config says already is kept, but for keys and the database: there it must
-say the same.
+Only Secrets are read from the cluster. What the stack's config already says is kept; for keys and the database it must
+say the same as the release.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
 from components.database.connection import SslMode
+from components.database.uri import POSTGRES, read_database_uri
 from components.kube.secret import Secret
 
 ReadSecret = Callable[[str], Mapping[str, str]]
@@ -26,7 +27,7 @@ _KEYS: Final = {
     "apiSecretKey": ("api-server", "AIRFLOW__API__SECRET_KEY"),
     "jwtSecret": ("api-server", "AIRFLOW__API_AUTH__JWT_SECRET"),
 }
-"""Part of Airflow and variable, by config key."""
+"""The component and the variable that hold a key, by config key."""
 _REPLICAS: Final = {
     "apiServerReplicas": "api-server",
     "schedulerReplicas": "scheduler",
@@ -34,61 +35,50 @@ _REPLICAS: Final = {
     "triggererReplicas": "triggerer",
     "workerReplicas": "worker",
 }
-_POSTGRES: Final = ("postgresql", "postgres")
 _POOLER: Final = f"{RELEASE}-pgbouncer"
 _DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-_SCHEME: Final = re.compile(r"(?P<name>\w+)(?:\+\w+)?://")
-_URI: Final = re.compile(
-    r"""
-    [\w+]+://
-    (?:(?P<user>[^:/]*) (?::(?P<password>[^@]*))? @)?
-    (?:\[(?P<ipv6>[^/?@\]]+)\] | (?P<host>[^/:?@\[\]]+))
-    (?::(?P<port>[0-9]{1,5}))?
-    /(?P<name>[^?@]+)
-    (?:\?(?P<query>.*))?
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
-
-Stricter in what could only be a mistake: an @ that is not encoded (SQLAlchemy takes what follows the first for the
-host), no host, no name, a port that is no number.
-"""
 _LOGIN: Final = re.compile(r"(?P<scheme>https?://)(?P<user>[^:/@]*)(?::(?P<token>[^/@]*))?@(?P<rest>.+)")
 _TRUE: Final = ("true", "1", "t", "y", "yes", "on")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TakenOver(Result):
-    """One config value. key: without `airflow:`. source: where in the release it was found. value: shown as text.
-
-    must_stay: the release cannot be taken over with another one.
-    """
+    """One config value that a release decides, as it may be shown."""
 
     key: str
+    """The config key, without `airflow:`."""
     source: str
+    """Where in the release the value stands."""
     value: str
+    """The value as text; `[secret]` for a secret."""
     must_stay: bool = False
+    """Whether the release cannot be taken over with another value."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a release says of a stack's config. values: by key, secret ones as `Secret`. problems: a sentence each."""
+class ReleaseConfig:
+    """The config that a release decides."""
 
     values: Mapping[str, Any]
+    """The values by config key, secret ones as `Secret`."""
     sources: Mapping[str, str]
+    """Where in the release each value stands, by config key."""
     must_stay: frozenset[str]
+    """The keys without whose values the release cannot be taken over."""
     problems: tuple[str, ...]
+    """A sentence about each value that cannot be read."""
 
     def shown(self, key: str) -> TakenOver:
-        """One value as it may be shown."""
+        """Return one value as it may be shown."""
         value = self.values[key]
         text = "[secret]" if isinstance(value, Secret) else str(value)
         return TakenOver(key=key, source=self.sources[key], value=text, must_stay=key in self.must_stay)
 
 
 @dataclass
-class _Finding:
+class _Reading:
+    """The config as far as it has been read."""
+
     release: InstalledRelease
     read: ReadSecret
     values: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +92,7 @@ class _Finding:
             self.must_stay.add(key)
 
     def secret(self, variable: str, found: SecretKey | str | None, key: str) -> tuple[str, str]:
-        """A value and its source; "" with a problem noted where it cannot be found."""
+        """Return a value and its source; "" if it cannot be found, which is then a problem."""
         if isinstance(found, str) and found:
             return found, f"variable {variable}"
         value = self.read(found.name).get(found.key, "") if isinstance(found, SecretKey) else ""
@@ -115,90 +105,94 @@ class _Finding:
         return value, str(found)
 
 
-def taken_over(release: InstalledRelease, read: ReadSecret) -> Found:
-    """The config that the release says. read: a Secret's data by its name, decoded; {} where there is none."""
-    finding = _Finding(release, read)
-    _keys(finding)
-    _database(finding)
-    _dags(finding)
-    _rest(finding)
-    return Found(
-        values=finding.values,
-        sources=finding.sources,
-        must_stay=frozenset(finding.must_stay),
-        problems=tuple(finding.problems),
+def taken_over(release: InstalledRelease, read: ReadSecret) -> ReleaseConfig:
+    """Return the config that the release decides.
+
+    Args:
+        release: The release.
+        read: Returns the decoded data of a Secret by its name, {} if there is none.
+    """
+    reading = _Reading(release, read)
+    _keys(reading)
+    _database(reading)
+    _dags(reading)
+    _rest(reading)
+    return ReleaseConfig(
+        values=reading.values,
+        sources=reading.sources,
+        must_stay=frozenset(reading.must_stay),
+        problems=tuple(reading.problems),
     )
 
 
-def _keys(finding: _Finding) -> None:
+def _keys(reading: _Reading) -> None:
     for key, (component, variable) in _KEYS.items():
-        value, source = finding.secret(variable, finding.release.variable(variable, component=component), key)
+        value, source = reading.secret(variable, reading.release.variable(variable, component=component), key)
         if value:
-            finding.take(key, Secret(value), source, must_stay=True)
-    if finding.release.workload("redis") is not None:
-        found = finding.release.variable("REDIS_PASSWORD", component="redis")
-        value, source = finding.secret("REDIS_PASSWORD", found, "redisPassword")
+            reading.take(key, Secret(value), source, must_stay=True)
+    if reading.release.workload("redis") is not None:
+        found = reading.release.variable("REDIS_PASSWORD", component="redis")
+        value, source = reading.secret("REDIS_PASSWORD", found, "redisPassword")
         if value:
-            finding.take("redisPassword", Secret(value), source, must_stay=True)
+            reading.take("redisPassword", Secret(value), source, must_stay=True)
 
 
-def _database(finding: _Finding) -> None:
-    uri, source = finding.secret(_DATABASE, finding.release.variable(_DATABASE), "databaseHost")
+def _database(reading: _Reading) -> None:
+    uri, source = reading.secret(_DATABASE, reading.release.variable(_DATABASE), "databaseHost")
     if not uri:
         return
-    scheme = _SCHEME.match(uri)
-    if scheme is not None and scheme["name"] not in _POSTGRES:
-        finding.problems.append(
-            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {scheme['name']}. Fix: move "
+    parts = read_database_uri(uri)
+    if parts is not None and parts.dialect not in POSTGRES:
+        reading.problems.append(
+            f"airflow:databaseHost: expected a release with PostgreSQL, found one with {parts.dialect}. Fix: move "
             "its data to PostgreSQL first"
         )
         return
-    parts = _URI.fullmatch(uri)
-    if parts is None or not parts["user"]:
-        finding.problems.append(
+    if parts is None or not parts.is_clear or not parts.user:
+        reading.problems.append(
             f"airflow:databaseHost: expected postgresql://USER:PASSWORD@HOST:PORT/NAME in {source}, found something "
             "else, which is not shown. Fix: percent-encode in USER and PASSWORD there all but letters, digits and "
             "-._~, or add what is missing, and upgrade the release"
         )
         return
-    host, port, name = parts["ipv6"] or parts["host"], int(parts["port"] or 5432), unquote(parts["name"])
+    host, port, name = parts.host, 5432 if parts.port is None else parts.port, parts.name
     pooled = host.partition(".")[0] == _POOLER
     if pooled:
-        behind = _behind_pooler(finding, name)
+        behind = _behind_pooler(reading, name)
         if behind is None:
             return
         (host, port, name), source = behind, f"pgbouncer.ini of {_POOLER}"
-        finding.take("pgbouncerEnabled", True, f"Deployment {_POOLER}")
-    finding.take("database", "external", source, must_stay=True)
-    finding.take("databaseHost", host, source, must_stay=True)
-    finding.take("databasePort", port, source, must_stay=True)
-    finding.take("databaseName", name, source, must_stay=True)
-    finding.take("databaseUser", unquote(parts["user"]), source, must_stay=True)
-    finding.take("databasePassword", Secret(unquote(parts["password"] or "")), source, must_stay=True)
-    mode = (parse_qs(parts["query"] or "").get("sslmode") or [""])[0]
+        reading.take("pgbouncerEnabled", True, f"Deployment {_POOLER}")
+    reading.take("database", "external", source, must_stay=True)
+    reading.take("databaseHost", host, source, must_stay=True)
+    reading.take("databasePort", port, source, must_stay=True)
+    reading.take("databaseName", name, source, must_stay=True)
+    reading.take("databaseUser", parts.user, source, must_stay=True)
+    reading.take("databasePassword", Secret(parts.password), source, must_stay=True)
+    mode = parts.parameter("sslmode")
     if mode in list(SslMode) and mode != SslMode.VERIFY_FULL and not pooled:
-        finding.take("databaseSslMode", mode, source)
+        reading.take("databaseSslMode", mode, source)
 
 
-def _behind_pooler(finding: _Finding, pool: str) -> tuple[str, int, str] | None:
-    """Host, port and name that PgBouncer's own file gives a pool."""
-    secret = finding.release.mounted_secret("pgbouncer", "pgbouncer-config")
-    text = finding.read(secret).get("pgbouncer.ini", "") if secret else ""
+def _behind_pooler(reading: _Reading, pool: str) -> tuple[str, int, str] | None:
+    """Return the host, port and database name of a pool in PgBouncer's file; None, and a problem, if not found."""
+    secret = reading.release.mounted_secret("pgbouncer", "pgbouncer-config")
+    text = reading.read(secret).get("pgbouncer.ini", "") if secret else ""
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     try:
         parser.read_string(text)
         entry = dict(word.split("=", 1) for word in shlex.split(parser["databases"][pool]))
         return entry["host"], int(entry.get("port", 5432)), entry.get("dbname", pool)
     except (configparser.Error, KeyError, ValueError):
-        finding.problems.append(
+        reading.problems.append(
             f"airflow:databaseHost: expected a pool {pool} in pgbouncer.ini of {_POOLER}, found none that can be read. "
             f"Fix: let it have a line `{pool} = host=HOST port=PORT dbname=NAME`"
         )
         return None
 
 
-def _dags(finding: _Finding) -> None:
-    release = finding.release
+def _dags(reading: _Reading) -> None:
+    release = reading.release
     component = next((name for name in ("dag-processor", "scheduler") if release.container(name, "git-sync")), None)
     if component is None:
         return
@@ -206,53 +200,53 @@ def _dags(finding: _Finding) -> None:
     source = f"container git-sync of {RELEASE}-{component}"
     repository, ref = (release.variable(f"GITSYNC_{name}", **sync) for name in ("REPO", "REF"))
     if isinstance(repository, str) and repository:
-        _repository(finding, repository, source)
+        _repository(reading, repository, source)
     if isinstance(ref, str) and ref:
-        finding.take("dagsRef", ref, source)
+        reading.take("dagsRef", ref, source)
     sub_path = str(release.value("dags", "gitSync", "subPath") or "").strip("/")
     if sub_path:
-        finding.take("dagsSubPath", sub_path, "Helm value dags.gitSync.subPath")
+        reading.take("dagsSubPath", sub_path, "Helm value dags.gitSync.subPath")
     key_secret = release.mounted_secret(component, "git-sync-ssh-key")
     if key_secret:
-        private_key = finding.read(key_secret).get("gitSshKey", "")
+        private_key = reading.read(key_secret).get("gitSshKey", "")
         if private_key:
-            finding.take("gitSshPrivateKey", Secret(private_key), f"Secret {key_secret}")
+            reading.take("gitSshPrivateKey", Secret(private_key), f"Secret {key_secret}")
         known_hosts = str(release.value("dags", "gitSync", "knownHosts") or "").strip()
         if known_hosts:
-            finding.take("gitKnownHosts", f"{known_hosts}\n", "Helm value dags.gitSync.knownHosts")
+            reading.take("gitKnownHosts", f"{known_hosts}\n", "Helm value dags.gitSync.knownHosts")
     username, token = (release.variable(f"GITSYNC_{name}", **sync) for name in ("USERNAME", "PASSWORD"))
     if isinstance(username, SecretKey) and isinstance(token, SecretKey):
-        user, password = (finding.read(item.name).get(item.key, "") for item in (username, token))
+        user, password = (reading.read(item.name).get(item.key, "") for item in (username, token))
         if user and password:
-            finding.take("dagsUsername", user, str(username))
-            finding.take("dagsToken", Secret(password), str(token))
+            reading.take("dagsUsername", user, str(username))
+            reading.take("dagsToken", Secret(password), str(token))
 
 
-def _repository(finding: _Finding, repository: str, source: str) -> None:
-    """A login in the address is secret, and the config has keys of its own for it."""
-    found = _LOGIN.fullmatch(repository)
-    if found is None:
-        finding.take("dagsRepository", repository, source)
-    elif found["user"] and found["token"]:
-        finding.take("dagsRepository", f"{found['scheme']}{found['rest']}", source)
-        finding.take("dagsUsername", unquote(found["user"]), source)
-        finding.take("dagsToken", Secret(unquote(found["token"])), source)
-    # Else it is a user without a token, or a token alone: which of them, nobody can tell.
+def _repository(reading: _Reading, repository: str, source: str) -> None:
+    """Take the login out of the address: it is secret, and the config has its own keys for it."""
+    login = _LOGIN.fullmatch(repository)
+    if login is None:
+        reading.take("dagsRepository", repository, source)
+    elif login["user"] and login["token"]:
+        reading.take("dagsRepository", f"{login['scheme']}{login['rest']}", source)
+        reading.take("dagsUsername", unquote(login["user"]), source)
+        reading.take("dagsToken", Secret(unquote(login["token"])), source)
+    # Else it is a user without a token or a token alone, and the address does not tell which.
 
 
-def _rest(finding: _Finding) -> None:
-    release = finding.release
+def _rest(reading: _Reading) -> None:
+    release = reading.release
     repository, tag, digest = release.image()
     for key, value in (("imageRepository", repository), ("imageTag", tag), ("imageDigest", digest)):
         if value:
-            finding.take(key, value, "image of the scheduler")
+            reading.take(key, value, "image of the scheduler")
     executor = str(release.value("executor") or "")
     if executor:
-        finding.take("executor", executor, "Helm value executor")
+        reading.take("executor", executor, "Helm value executor")
     for key, replicas in _replica_counts(release):
-        finding.take(key, replicas, f"{RELEASE}-{_REPLICAS[key]}")
+        reading.take(key, replicas, f"{RELEASE}-{_REPLICAS[key]}")
     if str(release.value("config", "core", "load_examples")).lower() in _TRUE:
-        finding.take("loadExamples", True, "Helm value config.core.load_examples")
+        reading.take("loadExamples", True, "Helm value config.core.load_examples")
 
 
 def _replica_counts(release: InstalledRelease) -> Iterator[tuple[str, int]]:

@@ -13,9 +13,9 @@ from automation.change_report.replacement import refused
 from automation.change_report.warnings import warnings_of
 from automation.change_report.workloads import rolls_between
 from automation.helm_template import object_key
-from automation.masking import without_digests
 from automation.plan import policies
 from automation.plan.model import PlannedResource, PolicyResult
+from components.secrets.masker import without_digests
 from policy.model import Level
 
 _ORDER: Final = {kind: index for index, kind in enumerate(Kind)}

@@ -11,9 +11,9 @@ from automation.change_report.model import Kind, PolicyChange, PropertyChange, S
 from automation.change_report.properties import additions, in_order, property_changes
 from automation.change_report.replacement import may_replace
 from automation.change_report.warnings import warnings_of
-from automation.masking import without_digests
 from automation.plan.model import FailureKind, Plan, PlannedResource
 from automation.plan.text import placeholder_text
+from components.secrets.masker import without_digests
 
 _PROVIDER: Final = "pulumi:providers:"
 _NEW_OUTPUT: Final = "[known after the replacement]"

@@ -14,8 +14,8 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.events import OpType, StepEventStateMetadata
 
 from automation.change_report.model import Kind
-from automation.masking import SHOWN, Masker, without_digests
 from automation.plan.model import PlannedResource
+from components.secrets.masker import SHOWN, Masker, without_digests
 from policy.convert import SECRET, SIGNATURE, UNKNOWN_TEXTS
 
 UNKNOWN: Final = "[known after the update]"

@@ -13,10 +13,10 @@ from automation.change_report.engine_events import UNKNOWN, EngineStep, Event, e
 from automation.change_report.model import Kind, PropertyChange, Source, StackReport
 from automation.change_report.properties import additions, at, in_order, property_changes
 from automation.helm_template import RenderingError, rendered
-from automation.masking import CHANGED, SHOWN, Masker
 from automation.plan import policies
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, PlannedResource
 from automation.plan.process import new_key
+from components.secrets.masker import CHANGED, SHOWN, Masker
 
 
 def preview_report(
@@ -34,9 +34,7 @@ def preview_report(
         chart: The archive of the release's chart; without it the chart's objects are not compared.
         decided: Names and URNs of resources that may be replaced or deleted (`policy.context.decided_in`).
     """
-    masker = Masker(new_key())
-    for secret in secrets:
-        masker.learn(secret)
+    masker = Masker(new_key(), secrets)
     events = list(events)
     steps = engine_steps(events, masker)
     messages = engine_messages(events, masker)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from automation.change_report.model import PropertyChange
 from automation.change_report.replacement import may_replace
-from automation.masking import masks, without_digests
 from automation.yaml_text import as_yaml
+from components.secrets.masker import masks, without_digests
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENT: Final = re.compile(r"\[\"((?:[^\"\\]|\\.)*)\"\]|\[(\d+)\]|\.?([^.\[\]]+)")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from automation.redaction import Redactor
+from components.secrets.masker import Masker
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -67,13 +67,13 @@ class Teller:
     all the same.
     """
 
-    def __init__(self, on_event: OnEvent, stack: str, verb: str, redactor: Redactor | None = None) -> None:
+    def __init__(self, on_event: OnEvent, stack: str, verb: str, masker: Masker | None = None) -> None:
         self._on_event, self._stack, self._verb = on_event, stack, verb
-        self._redactor = redactor or Redactor()
+        self._masker = masker or Masker()
 
     def tell(self, kind: EventKind, text: str, **about: Any) -> None:
         """about: further fields of `Event`."""
-        event = Event(kind=kind, text=self._redactor.text(text), stack=self._stack, verb=self._verb, **about)
+        event = Event(kind=kind, text=self._masker.text(text), stack=self._stack, verb=self._verb, **about)
         try:
             self._on_event(event)
         except Exception as error:

@@ -21,8 +21,8 @@ from automation.errors import (
     StackLocked,
     UpdateFailed,
 )
-from automation.redaction import without_values
 from automation.results import Step
+from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
 _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)

@@ -21,9 +21,9 @@ from automation.engine.failures import engine_error
 from automation.engine.policy_pack import JudgedProgress, policy_pack, refused
 from automation.errors import Interrupted
 from automation.folder import short_name
-from automation.redaction import Redactor
 from automation.results import Changes, Step
 from automation.stacks.backend import read_yaml
+from components.secrets.masker import Masker
 
 _REMIND_SECONDS: Final = 5.0
 _QUIET_PREVIEW: Final[dict[str, Any]] = {"color": "never", "suppress_outputs": True, "suppress_progress": True}
@@ -35,12 +35,12 @@ _LISTENER: Final[ContextVar[_Listener]] = ContextVar("listener", default=lambda 
 
 @dataclass(frozen=True)
 class Operation:
-    """stack: opened. engine: the one that it was opened with. redactor: knows the stack's secrets."""
+    """stack: opened. engine: the one that it was opened with. masker: knows the stack's secrets."""
 
     stack: Stack
     engine: Engine
     teller: Teller = field(default_factory=lambda: Teller(ignore, "", ""))
-    redactor: Redactor = field(default_factory=Redactor)
+    masker: Masker = field(default_factory=Masker)
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def _typed(on: Operation, error: CommandError, action: str, progress: JudgedProg
             "run it again (make up): it takes over what was left",
         )
     if progress.refusals and not progress.failed:
-        return refused(action, [on.redactor.text(text) for text in progress.refusals])
+        return refused(action, [on.masker.text(text) for text in progress.refusals])
     return engine_error(
         error,
         action,
@@ -260,7 +260,7 @@ def _typed(on: Operation, error: CommandError, action: str, progress: JudgedProg
         stack=on.stack.name,
         failed=progress.failed,
         warnings=progress.warnings,
-        clean=on.redactor.text,
+        clean=on.masker.text,
     )
 
 

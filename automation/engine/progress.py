@@ -10,9 +10,9 @@ from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.engine.events import EventKind, Teller
-from automation.redaction import without_values
 from automation.results import Step
 from automation.wait import Clock
+from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
     OpType.CREATE: ("creating", "created"),

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from automation.masking import learned
 from automation.plan.failures import failure_of
 from automation.plan.model import Plan
+from components.secrets.masker import Masker
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def _plan(project: Path, request: dict[str, Any]) -> Plan:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        masker = learned(bytes.fromhex(request["key"]), request["secrets"].values())
+        masker = Masker(bytes.fromhex(request["key"]), request["secrets"].values())
         return Plan(stack=request["stack"], failure=failure_of(error, project, masker))
 
 

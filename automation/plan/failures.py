@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from automation.masking import Masker
 from automation.plan.model import Failure, FailureKind
+from components.secrets.masker import Masker
 
 _LENGTH: Final = 4000
 _OURS: Final = ("automation/plan/",)

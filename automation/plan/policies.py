@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
-from automation.masking import SHOWN, learned, without_digests
 from automation.plan.model import PlannedResource, PolicyResult
 from automation.plan.recorder import Registration, SecretValue
+from components.secrets.masker import SHOWN, Masker
 from policy.context import context_of
 from policy.convert import known, objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
@@ -121,12 +121,11 @@ def _results(violations: Iterable[Violation]) -> tuple[PolicyResult, ...]:
 def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that takes secrets, and what looks like one, out of a text."""
     whole = frozenset(secrets)
-    masker = learned(b"", whole)
+    masker = Masker(secrets=whole)
 
     def hidden(text: str) -> str:
         # A short secret is hidden only as a whole text: it could be any word.
-        found: str = SHOWN if text in whole else without_digests(masker.text(text))
-        return found.replace(SHOWN, _HIDDEN)
+        return (SHOWN if text in whole else masker.text(text)).replace(SHOWN, _HIDDEN)
 
     return hidden
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from automation.masking import Masker, without_digests
 from automation.plan.model import Failure, FailureKind, Plan
+from components.secrets.masker import Masker, without_digests
 
 _SECONDS: Final = 300
 _KEPT: Final = frozenset(
@@ -63,9 +63,7 @@ def plan_checkout(
         return Plan.from_json(without_digests(plan.to_json()))
     project_dir = project_dir.resolve()
     request = {"stack": stack, "render": render, "key": key.hex(), "secrets": dict(known_secrets or {})}
-    masker = Masker(key)
-    for secret in (known_secrets or {}).values():
-        masker.learn(secret)
+    masker = Masker(key, (known_secrets or {}).values())
     try:
         done = subprocess.run(
             [_python(project_dir), "-m", "automation.plan"],

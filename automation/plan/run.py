@@ -13,13 +13,13 @@ from typing import Any
 import pulumi
 
 from automation.helm_template import RenderingError, rendered
-from automation.masking import Masker
 from automation.plan import stand_ins
 from automation.plan.failures import failure_of
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
 from automation.plan.policies import plan_results
 from automation.plan.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
+from components.secrets.masker import Masker
 from policy.context import DecisionsInvalid, decided_in
 from settings import SettingsError, loading
 
@@ -41,9 +41,7 @@ class Request:
 
 def plan(project: Path, request: Request) -> Plan:
     """Return the plan of a stack of the program in `project`. Any error of the program is the plan's failure."""
-    masker = Masker(bytes.fromhex(request.key))
-    for secret in request.secrets.values():
-        masker.learn(secret)
+    masker = Masker(bytes.fromhex(request.key), request.secrets.values())
     if not (project / f"Pulumi.{request.stack}.yaml").is_file():
         text = f"there is no Pulumi.{request.stack}.yaml"
         return Plan(stack=request.stack, failure=Failure(kind=FailureKind.NO_STACK, text=text))

@@ -1,4 +1,4 @@
-"""What Airflow itself must not do in production: load examples, lose tasks to an autoscaler, greet with admin/admin."""
+"""What Airflow must not do in production: load examples, lose tasks to an autoscaler, accept admin/admin."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, Final
 from policy.chart import CELERY_WORKERS, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource
-from policy.paths import Path, dotted, get, mapping, walk
+from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, mapping, walk
 from policy.pods import containers, pod_of
 from policy.rule import Rule
 
@@ -27,7 +26,7 @@ _EVICTED: Final = ("scheduler", "dagProcessor", "triggerer", "redis", CELERY_WOR
 _KEYS: Final = "airflow:index:AirflowKeys"
 _ADMIN_SECRET: Final = "admin-password"
 _GUESSED: Final = ("admin", "airflow", "password", "changeme", "changeit", "secret", "test", "12345678")
-"""Passwords that anybody tries first; `admin` is the chart's default."""
+"""Passwords that are guessed first; `admin` is the chart's default."""
 _CREATES_USER: Final = re.compile(r"\busers\s+create\b")
 
 
@@ -94,14 +93,14 @@ def _guessable(resource: Resource, context: Context) -> Iterator[Finding]:
         return
     secret = object_of_resource(resource) if resource.under(_KEYS) and _ADMIN_SECRET in resource.name else None
     if secret is not None and secret_data(secret).get("password", "").lower() in _GUESSED:
-        yield Finding(message="holds a password that anybody tries first")
+        yield Finding(message="holds a password that is guessed first")
     values = airflow_values(resource)
     if values is not None and get(values, "createUserJob.enabled") is True:
         for path in ("webserver.defaultUser.password", "createUserJob.defaultUser.password"):
             password = get(values, path)
             if isinstance(password, str):
                 if password.lower() in _GUESSED:
-                    yield Finding(message=f"values.{path} is a password that anybody tries first")
+                    yield Finding(message=f"values.{path} is a password that is guessed first")
                 return  # the second is not read where the first is set
 
 
@@ -112,12 +111,12 @@ def _guessable_in_objects(objects: Sequence[RenderedObject], context: Context) -
         for container in containers(rendered):
             if any(password.lower() in _GUESSED for password in _created_with(container.body)):
                 yield Finding.about(
-                    rendered, f"container {container.name}: creates a user with a password that anybody tries first"
+                    rendered, f"container {container.name}: creates a user with a password that is guessed first"
                 )
 
 
 def _created_with(container: Any) -> Iterator[str]:
-    """Passwords that stand in the arguments of `airflow users create`."""
+    """Yield the passwords in the arguments of `airflow users create`."""
     words = [word for key in ("command", "args") for word in _texts(container.get(key))]
     if not any(_CREATES_USER.search(text) for text in (*words, " ".join(words))):
         return
@@ -151,7 +150,7 @@ RULES: Final = (
     ),
     Rule(
         id="no-guessable-admin-password",
-        description="The admin's password is none that anybody tries first, but in a laptop's stack.",
+        description="The admin's password is not easily guessed, except in a laptop's stack.",
         remedy="Take airflow:adminPassword out, so that one is generated, or set another as a secret.",
         source="https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html",
         needs_stack=True,

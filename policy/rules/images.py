@@ -1,4 +1,4 @@
-"""Images: each named so that it stays the same one, and from where somebody answers for it."""
+"""Images: each has a name that stays the same image, and comes from an allowed registry."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from components.secrets.shapes import harmless
 from policy.context import Context
 from policy.images import Image, images_of_object, images_of_release
-from policy.key_shapes import harmless
 from policy.model import Finding, RenderedObject, Resource
 from policy.rule import Check, Rule
 
@@ -20,14 +20,16 @@ def _moving(image: Image, context: Context) -> str | None:
         return None
     if not image.tag:
         return f"{harmless(image.name)} has no tag, which means latest"
-    return f"{harmless(f'{image.name}:{image.tag}')} is another image tomorrow" if _LATEST.search(image.tag) else None
+    return (
+        f"{harmless(f'{image.name}:{image.tag}')} may be another image tomorrow" if _LATEST.search(image.tag) else None
+    )
 
 
 def _foreign(image: Image, context: Context) -> str | None:
     for allowed in context.registries:
         if image.name == allowed or image.name.startswith(f"{allowed.rstrip('/')}/"):
             return None
-    return f"{harmless(image.name)} is from none of the allowed registries"
+    return f"{harmless(image.name)} is not from an allowed registry"
 
 
 Judge = Callable[[Image, Context], str | None]
@@ -61,7 +63,7 @@ def _in_objects(judge: Judge) -> Check[Sequence[RenderedObject]]:
 RULES: Final = (
     Rule(
         id="no-latest-image",
-        description="Every image has a tag that is not `latest`, or a digest.",
+        description="Every image has a digest, or a tag that is not `latest`.",
         remedy="Set airflow:imageTag, or the image's tag in airflow:helmValues, to one that stays on one image.",
         source="https://kubernetes.io/docs/concepts/containers/images/#image-names",
         resource=_in_release(_moving),

@@ -1,29 +1,22 @@
-"""No key and no password in clear: not in Helm values, which Helm keeps in the cluster, nor in any other object.
+"""No key and no password stands in clear in Helm values, which Helm keeps in the cluster, or in an object.
 
-Secrets are where they belong. Of AWS nothing is looked at: which inputs are secret there is for the provider to say.
+Secrets (the objects) may hold them. Inputs of AWS resources are not judged: the provider says which of them are secret.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.secrets.names import is_reference, is_secret_name
+from components.secrets.shapes import harmless, key_shape
 from policy.chart import airflow_values, release_values
 from policy.context import Context
-from policy.key_shapes import harmless, key_shape
-from policy.model import Finding, RenderedObject, Resource
-from policy.paths import Path, dotted, get, walk
+from policy.model import Finding, Path, RenderedObject, Resource, dotted, get, walk
 from policy.rule import Rule
 
 _SECRET_DATA: Final = ("data", "stringData")
 
-_KEY_NAME: Final = re.compile(
-    r"(^|_)(password|passwd|pass|passphrase|secret|secret_?key|token|private_?key|fernet_?key|api_?key|access_?key"
-    r"|keytab|ssh_?key)$",
-    re.IGNORECASE,
-)
-"""Endings of the names of variables and options that hold a secret."""
 _CHART_KEYS: Final = (
     "apiSecretKey",
     "createUserJob.defaultUser.password",
@@ -39,14 +32,15 @@ _CHART_KEYS: Final = (
     "postgresql.auth.password",
     "postgresql.auth.postgresPassword",
     "redis.password",
+    "registry.connection.pass",
     "webserver.defaultUser.password",
     "webserverSecretKey",
 )
-"""Values of the Airflow chart of which it makes a Secret itself: in the values they stand in clear."""
+"""Values from which the Airflow chart makes a Secret: they stand in clear in the values."""
 
 
 def shown(path: Path) -> str:
-    """The path for a message, without what may be a secret in it."""
+    """Return the path for a message, without what may be a secret in it."""
     return dotted(tuple(harmless(part) if isinstance(part, str) else part for part in path))
 
 
@@ -71,7 +65,7 @@ def _in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator
 
 
 def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """(path, message) of each text that is a key by its shape, or stands under a name of one."""
+    """Yield (path, message) of each text that is a secret by its shape or by the name of a variable."""
     for found, item in walk(value, path):
         if isinstance(item, str):
             shape = key_shape(item)
@@ -88,25 +82,24 @@ def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_variable(item: Mapping[str, Any]) -> bool:
-    """A variable of a container with the name of a key and a value of its own."""
+    """Tell whether a map is a container's variable with a telling name and a literal value."""
     name, value = item.get("name"), item.get("value")
-    return isinstance(name, str) and bool(_KEY_NAME.search(name)) and _is_literal(value)
+    return isinstance(name, str) and is_secret_name(name) and _is_literal(value)
 
 
 def _is_literal(value: Any) -> bool:
-    """A text that may be a secret: no template, no reference to a variable, no file's path, neither true nor false."""
-    return isinstance(value, str) and not re.match(r"\{\{|\$\(|\$\{|/|(true|false)?$", value, re.IGNORECASE)
+    return isinstance(value, str) and not is_reference(value)
 
 
 def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
-    """(path, message) of values that are secret by their place."""
+    """Yield (path, message) of values that are secret by their place."""
     if airflow_values(resource) is None:
         return
     for key in _CHART_KEYS:
         if _is_literal(get(values, key)):
             yield ("values", *key.split(".")), f"values.{key} is set, in clear"
     for path, value in walk(get(values, "config"), ("config",)):
-        if len(path) == 3 and _KEY_NAME.search(str(path[-1])) and _is_literal(value):
+        if len(path) == 3 and is_secret_name(str(path[-1])) and _is_literal(value):
             yield ("values", *path), f"values.{shown(path)} is set, in clear"
     for path, value in walk(get(values, "extraSecrets"), ("extraSecrets",)):
         if len(path) > 2 and path[2] in _SECRET_DATA and _is_literal(value):
@@ -116,7 +109,7 @@ def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
 RULES: Final = (
     Rule(
         id="no-key-in-clear",
-        description="No key, password or token stands in Helm values or in any object that is no Secret.",
+        description="No key, password or token stands in Helm values or in an object other than a Secret.",
         remedy="Put it into a Secret and refer to it by name; then change it, because it was readable.",
         source="docs/adr/0003-immutable-secrets-generated-once.md",
         resource=_in_resource,

@@ -1,7 +1,7 @@
-"""What holds data or keys: it is there, it stays, and nobody loses it in one step.
+"""What holds data or keys exists, stays, and is not lost in one step.
 
-CrossGuard shows a policy the resources as they shall be, never what becomes of those that are there: a deletion or a
-replacement is seen only in the engine's steps, by the rule over steps.
+CrossGuard shows a policy the resources as they will be, never what becomes of the existing ones. Only the rule over the
+engine's steps sees a deletion or a replacement.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _PARTS: Final = {
     "airflow:index:TaskLogVolume": ("kubernetes:core/v1:PersistentVolumeClaim",),
     "airflow:index:KeyEscrow": (_ESCROW_SECRET,),
 }
-"""Components, and the types of which each has one at least, because its data is there."""
+"""Components, and the types of which each has at least one, which holds its data."""
 
 
 def lost_with(subject: Resource | Step) -> str | None:
-    """What is lost with a resource, or None. The pooler's statistics user has a password that nobody else needs."""
+    """Return what is lost with a resource, or None, as for the password of the pooler's statistics user."""
     if subject.type in _RANDOM and subject.under(_CONNECTIONS):
         return None
     if subject.type == _SECRET:
@@ -97,7 +97,7 @@ def _guarded(resource: Resource, context: Context) -> Iterator[Finding]:
     elif resource.type in _BUCKETS and inputs.get("forceDestroy") is True:
         yield Finding(message="forceDestroy is true: the bucket is deleted with all logs in it")
     elif resource.type == _ESCROW_SECRET and inputs.get("recoveryWindowInDays") == 0:
-        yield Finding(message="recoveryWindowInDays is 0: a deleted escrow cannot be had back")
+        yield Finding(message="recoveryWindowInDays is 0: a deleted escrow cannot be recovered")
 
 
 def _present(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
@@ -105,18 +105,18 @@ def _present(resources: Sequence[Resource], context: Context) -> Iterator[Findin
     if context.disposable or _PLATFORM not in types:
         return
     if _NAMESPACE not in types:
-        yield Finding(message="has no namespace of its own any more")
+        yield Finding(message="no longer has a namespace of its own")
     secrets = [found.name for found in resources if found.type == _SECRET and found.under(_KEYS)]
     for ending in _KEY_SECRETS:
         if not any(name.endswith(ending) for name in secrets):
-            yield Finding(message=f"has no Secret {ending} any more")
+            yield Finding(message=f"no longer has a Secret {ending}")
     if not any(found.type in _RANDOM and found.under(_KEYS) for found in resources):
-        yield Finding(message="has no generated key any more")
+        yield Finding(message="no longer has a generated key")
     for component in (found for found in resources if found.type in _PARTS):
         wanted = _PARTS[component.type]
         if not any(found.type in wanted and found.under(component.type) for found in resources):
             kind = wanted[0].rpartition(":")[2]
-            yield Finding.about(component, f"has no {kind} any more: its data is gone or belongs to nobody")
+            yield Finding.about(component, f"no longer has a {kind}: its data is gone or not managed")
 
 
 RULES: Final = (
@@ -137,7 +137,7 @@ RULES: Final = (
     ),
     Rule(
         id="stateful-protected",
-        description="What holds data or keys is protected, but in a laptop's stack.",
+        description="What holds data or keys is protected, except in a laptop's stack.",
         remedy="Set airflow:protect to true.",
         source="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
         needs_stack=True,

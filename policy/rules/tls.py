@@ -1,4 +1,4 @@
-"""Who answers is proved: TLS to the database, host keys of the DAG repository."""
+"""Servers prove who they are: TLS to the database, host keys of the DAG repository."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import check_known_hosts
+from components.database.uri import POSTGRES, read_database_uri
+from components.secrets.shapes import harmless
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data
-from policy.key_shapes import harmless
-from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource
-from policy.paths import entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, entries, get, has_unknown, mapping
 from policy.pods import containers
 from policy.rule import Rule
 
@@ -25,14 +24,6 @@ _ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _VERIFIED: Final = ("verify-ca", "verify-full")
 _IN_CLUSTER: Final = re.compile(r"[^.:]+|.+\.svc(\.cluster\.local)?|127\.[0-9.]+|::1|localhost")
 """Hosts that are reached without leaving the cluster: a short name is one of the namespace's Services."""
-_URI: Final = re.compile(
-    r"(?:db\+)?postgres(?:ql)?(?:\+\w+)?://(?:[^:/]*(?::[^@]*)?@)?"
-    r"(?:\[(?P<ipv6>[^/?]+)\]|(?P<host>[^/:?]+))?[^?]*(?:\?(?P<query>.*))?"
-)
-"""As SQLAlchemy reads it (`_parse_url` in sqlalchemy/engine/url.py): a password may have what a URI may not.
-
-`db+` is Celery's own in front of a result backend (docs.celeryq.dev, "Database backend settings").
-"""
 _KNOWN_HOSTS_VARIABLES: Final = ("GITSYNC_SSH_KNOWN_HOSTS", "GIT_KNOWN_HOSTS")
 _SSH_KEY: Final = "gitSshKey"
 _OFF: Final = ("false", "no", "off", "0")
@@ -42,7 +33,7 @@ _OFF: Final = ("false", "no", "off", "0")
 
 
 def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(data key, sslmode) of each way that leaves the cluster for PostgreSQL; "" where none is said."""
+    """Yield (data key, sslmode) of each PostgreSQL connection that leaves the cluster; "" if it has no sslmode."""
     for key, text in data.items():
         for line in text.splitlines():
             mode = _mode_of_uri(line.strip())
@@ -53,15 +44,15 @@ def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _mode_of_uri(text: str) -> str | None:
-    uri = _URI.match(text)
-    if uri is None or _IN_CLUSTER.fullmatch(uri["ipv6"] or uri["host"] or ""):
+    # `db+` is Celery's own in front of a result backend (docs.celeryq.dev, "Database backend settings").
+    uri = read_database_uri(text.removeprefix("db+"))
+    if uri is None or uri.dialect not in POSTGRES or _IN_CLUSTER.fullmatch(uri.host):
         return None
-    query = parse_qs(str(uri["query"] or ""))
-    return (query.get("sslmode") or query.get("ssl") or [""])[0]
+    return uri.parameter("sslmode", "ssl")
 
 
 def _modes_of_ini(text: str) -> Iterator[str]:
-    """Of PgBouncer's own configuration, whose default is `prefer` (pgbouncer.org/config.html)."""
+    """Yield the modes of PgBouncer's configuration, whose default is `prefer` (pgbouncer.org/config.html)."""
     hosts = re.findall(r"^[^;#\n]*\bhost\s*=\s*'?([^'\s]+)", text, re.MULTILINE)
     if any(not _IN_CLUSTER.fullmatch(host) for host in hosts):
         modes = re.findall(r"^\s*server_tls_sslmode\s*=\s*(\S+)", text, re.MULTILINE)
@@ -82,7 +73,7 @@ def _unverified(objects: Sequence[RenderedObject], context: Context) -> Iterator
         if rendered.kind == "Secret":
             for key, mode in database_modes(secret_data(rendered)):
                 if mode in _ENCRYPTED and mode not in _VERIFIED:
-                    yield Finding.about(rendered, f"{key}: sslmode {mode} does not ask who answers")
+                    yield Finding.about(rendered, f"{key}: sslmode {mode} does not verify the certificate")
 
 
 def _not_forced(resource: Resource, context: Context) -> Iterator[Finding]:
@@ -109,7 +100,7 @@ def _unpinned_release(resource: Resource, context: Context) -> Iterator[Finding]
         return
     path = f"values.{GIT_SYNC}.knownHosts"
     if not isinstance(lines, str) or not lines.strip():
-        yield Finding(message=f"{path} is empty: whoever answers is taken for the Git host")
+        yield Finding(message=f"{path} is empty: any server is taken for the Git host")
     elif over_ssh:
         problem = _known_hosts_problem(lines, str(repository))
         if problem:
@@ -144,7 +135,7 @@ def _unpinned_secret(rendered: RenderedObject) -> Iterator[str]:
         get(rendered.body, "stringData.known_hosts") is UNKNOWN or get(rendered.body, "data.known_hosts") is UNKNOWN
     )
     if _SSH_KEY in data and not unknown and not data.get("known_hosts", "").strip():
-        yield "has an SSH key and no known_hosts: whoever answers is taken for the Git host"
+        yield "has an SSH key and no known_hosts: any server is taken for the Git host"
     for key, text in data.items():
         connection = _json(text)
         extra = connection.get("extra")
@@ -164,7 +155,7 @@ def _json(text: str) -> Mapping[str, Any]:
 RULES: Final = (
     Rule(
         id="database-tls",
-        description="Every way to the database that leaves the cluster is encrypted, and RDS takes no other.",
+        description="Every connection to the database that leaves the cluster is encrypted, and RDS accepts no other.",
         remedy="Set airflow:databaseSslMode to verify-full, or to require.",
         source="https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION",
         resource=_not_forced,
@@ -172,7 +163,7 @@ RULES: Final = (
     ),
     Rule(
         id="database-tls-verified",
-        description="Whoever is connected to as the database proves with a certificate that it is.",
+        description="The database's TLS certificate is verified.",
         remedy="Set airflow:databaseSslMode to verify-full, and airflow:databaseCaCertificate.",
         source="https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION",
         level=Level.ADVISORY,

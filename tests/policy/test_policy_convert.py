@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from policy.context import allowed_registries
 from policy.convert import known, object_of_resource, objects_of, resource_of_state, secret_data, step_of
 from policy.images import Image, parse_image
-from policy.model import UNKNOWN, RenderedObject, Resource, Step
-from policy.paths import dotted, get, has_unknown, walk
+from policy.model import UNKNOWN, RenderedObject, Resource, Step, dotted, get, has_unknown, walk
 from tests import samples
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"

@@ -234,7 +234,7 @@ def test_change_that_breaks_rules_is_refused(dev: Stack, pack: Path) -> None:
     assert {"no-latest-image", "images-from-allowed-registries", "no-key-in-clear"} <= {
         rule for level, rule in told(result.output) if level == "mandatory"
     }
-    assert "registry.example.com/airflow:latest-python3.12 is another image tomorrow" in result.output
+    assert "registry.example.com/airflow:latest-python3.12 may be another image tomorrow" in result.output
     assert "values.scheduler.env[2].value holds a Fernet key" in result.output
     assert FERNET_KEY not in result.output
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from policy.context import Context, context_of
 from policy.convert import objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
-from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation
-from policy.paths import walk
+from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation, walk
 from policy.rules import ALL_RULES
 from policy.rules.stateful import lost_with
 from tests import samples

@@ -282,6 +282,7 @@ CASES: Final[dict[str, Cases]] = {
         ],
         bad=[
             values({"fernetKey": "x"}),
+            values({"registry.connection": {"pass": "x"}}),
             values({"data.metadataConnection": {"pass": "postgres"}}),
             values({"config.api": {"secret_key": "x"}}),
             values({"extraSecrets": {"s": {"data": "a: eA=="}}}),
@@ -598,14 +599,14 @@ CASES: Final[dict[str, Cases]] = {
 
 
 def given(kind: str) -> pytest.MarkDecorator:
-    """Each case of a kind."""
-    found = [(rule, index) for rule, cases in CASES.items() for index in range(len(getattr(cases, kind)))]
-    return pytest.mark.parametrize(("rule", "index"), found, ids=[f"{rule} {index}" for rule, index in found])
+    """Each rule with the violations in its cases of a kind."""
+    return pytest.mark.parametrize(("rule", "judged"), [(rule, kind) for rule in CASES], indirect=["judged"])
 
 
-def judged(kind: str, rule: str, index: int) -> list[Violation]:
-    found: Given = getattr(CASES[rule], kind)[index]
-    return found.judged_by(RULES[rule])
+@pytest.fixture
+def judged(request: pytest.FixtureRequest, rule: str) -> list[list[Violation]]:
+    cases: Sequence[Given] = getattr(CASES[rule], request.param)
+    return [case.judged_by(RULES[rule]) for case in cases]
 
 
 def test_every_rule_has_its_cases() -> None:
@@ -618,36 +619,41 @@ def test_every_rule_has_its_cases() -> None:
 
 
 @given("good")
-def test_what_is_good_is_not_told(rule: str, index: int) -> None:
-    assert list(map(str, judged("good", rule, index))) == []
+def test_good_case_is_not_reported(rule: str, judged: list[list[Violation]]) -> None:
+    for index, violations in enumerate(judged):
+        assert list(map(str, violations)) == [], index
 
 
 @given("bad")
-def test_what_is_bad_is_told_at_the_rule_s_level(rule: str, index: int) -> None:
-    found = judged("bad", rule, index)
-    assert found
-    assert {violation.level for violation in found} == {RULES[rule].level}
-    assert all(violation.subject and violation.message for violation in found)
+def test_bad_case_is_reported_at_the_level_of_the_rule(rule: str, judged: list[list[Violation]]) -> None:
+    for index, violations in enumerate(judged):
+        assert violations, index
+        assert {violation.level for violation in violations} == {RULES[rule].level}, index
+        assert all(violation.subject and violation.message for violation in violations), index
 
 
 @given("missing")
-def test_what_is_missing_is_told_where_it_should_be_there(rule: str, index: int) -> None:
-    assert bool(judged("missing", rule, index)) is CASES[rule].missing_is_bad
+def test_missing_value_is_reported_if_it_is_required(rule: str, judged: list[list[Violation]]) -> None:
+    for index, violations in enumerate(judged):
+        assert bool(violations) is CASES[rule].missing_is_bad, index
 
 
 @given("unknown")
-def test_what_is_not_known_is_a_warning_at_most(rule: str, index: int) -> None:
-    found = judged("unknown", rule, index)
-    assert [str(violation) for violation in found if violation.level is Level.MANDATORY] == []
-    if RULES[rule].when_unknown is WhenUnknown.NOTHING:
-        assert found == []
+def test_unknown_value_is_at_most_a_warning(rule: str, judged: list[list[Violation]]) -> None:
+    for index, violations in enumerate(judged):
+        assert [str(violation) for violation in violations if violation.level is Level.MANDATORY] == [], index
+        if RULES[rule].when_unknown is WhenUnknown.NOTHING:
+            assert violations == [], index
 
 
-@pytest.mark.parametrize("rule", [rule.id for rule in ALL_RULES if rule.when_unknown is WhenUnknown.WARNING])
-def test_rule_that_warns_of_what_is_not_known_does(rule: str) -> None:
-    found = [judged("unknown", rule, index) for index in range(len(CASES[rule].unknown))]
-    assert sum(map(bool, found)) > len(found) / 2
-    assert {violation.level for violations in found for violation in violations} == {Level.ADVISORY}
+@pytest.mark.parametrize(
+    ("rule", "judged"),
+    [(rule.id, "unknown") for rule in ALL_RULES if rule.when_unknown is WhenUnknown.WARNING],
+    indirect=["judged"],
+)
+def test_rule_warns_of_an_unknown_value(rule: str, judged: list[list[Violation]]) -> None:
+    assert sum(map(bool, judged)) > len(judged) / 2
+    assert {violation.level for violations in judged for violation in violations} == {Level.ADVISORY}
 
 
 EMPTY: Final = (

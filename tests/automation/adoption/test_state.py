@@ -100,8 +100,8 @@ def test_only_creates_and_updates_are_no_faults() -> None:
     [
         (step("replace", RELEASE, name="update-replace", values="update"), "replace Release x (name)"),
         (step("delete", "kubernetes:core/v1:Secret"), "delete Secret x"),
-        (step("create", RELEASE), "create Release, which is there"),
-        (step("create", NAMESPACE), "create Namespace, which is there"),
+        (step("create", RELEASE), "create Release, which already exists"),
+        (step("create", NAMESPACE), "create Namespace, which already exists"),
     ],
 )
 def test_everything_else_is_a_fault(found: Step, expected: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.adoption.taken_over import Found, taken_over
+from automation.adoption.taken_over import ReleaseConfig, taken_over
 from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import METADATA_POOL, render_ini
 from components.kube.secret import Secret
@@ -27,7 +27,7 @@ from tests.automation.adoption.releases import (
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
-def with_database(uri: str, *more: dict[str, Any]) -> Found:
+def with_database(uri: str, *more: dict[str, Any]) -> ReleaseConfig:
     env = [*(item for item in VARIABLES if item["name"] != DATABASE), {"name": DATABASE, "value": uri}]
     return taken_over(installed([workload("scheduler", env=env), *objects()[1:], *more]), read)
 

@@ -10,8 +10,8 @@ import pytest
 
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import Kind, PropertyChange, StackReport
-from automation.masking import Masker, learned
 from automation.plan.model import Failure, FailureKind, Placeholder, Plan, PlannedResource, PolicyResult, Why
+from components.secrets.masker import Masker
 
 SECRET = "kubernetes:core/v1:Secret"
 JOB = "kubernetes:batch/v1:Job"
@@ -171,7 +171,7 @@ def test_a_secret_that_changes_is_told_and_not_shown() -> None:
 
 
 def test_a_secret_that_changes_within_a_text_is_told() -> None:
-    masker = learned(b"key", ["the-first-password", "the-second-password"])
+    masker = Masker(b"key", ["the-first-password", "the-second-password"])
     before, after = (
         {"url": masker.text(f"https://h/?p={word}")} for word in ("the-first-password", "the-second-password")
     )

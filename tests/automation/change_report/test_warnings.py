@@ -9,8 +9,8 @@ import pytest
 
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import Category, Severity, StackReport
-from automation.masking import Masker
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
+from components.secrets.masker import Masker
 
 PARENTS = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys$"
 SECRET = "kubernetes:core/v1:Secret"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.engine.events import Event, EventKind, Teller
-from automation.redaction import MASK, Redactor, without_values
-from components.kube.secret import Secret
+from components.secrets.masker import SHOWN, Masker
+from components.secrets.plan_violation import without_values
 from tests import samples
 
 PASSWORD = 'sentinel p@ss/word "quoted" \\ ü <&>'
@@ -66,18 +66,18 @@ def test_receiver_that_raises_disturbs_nothing_and_its_text_is_not_logged(caplog
     ],
 )
 def test_known_secret_is_masked_in_every_form_in_which_tools_quote_it(form: str) -> None:
-    told = Redactor([Secret(PASSWORD)]).text(f"error: {form} is wrong")
-    assert told.startswith(f"error: {MASK}" if form == PASSWORD else "error: ")
-    assert MASK in told
+    told = Masker(secrets=[PASSWORD]).text(f"error: {form} is wrong")
+    assert told.startswith(f"error: {SHOWN}" if form == PASSWORD else "error: ")
+    assert SHOWN in told
     assert "sentinel" not in told
     assert base64.b64encode(PASSWORD.encode()).decode()[:20] not in told
 
 
 def test_every_line_of_a_long_secret_is_masked() -> None:
     key = samples.ssh_private_key()
-    redactor = Redactor([Secret(key)])
+    masker = Masker(secrets=[key])
     for line in key.splitlines():
-        assert redactor.text(f"bad line: {line}") == f"bad line: {MASK}"
+        assert masker.text(f"bad line: {line}") == f"bad line: {SHOWN}"
 
 
 VIOLATION = (
@@ -89,7 +89,7 @@ VIOLATION = (
 
 def test_values_that_the_engine_quotes_of_a_violated_plan_are_left_out() -> None:
     """Seen: the Fernet key of a new stack, in plain text, in the error and in its event."""
-    told = Redactor().text(VIOLATION)
+    told = Masker().text(VIOLATION)
     assert told.endswith("::keys violates plan: properties changed: stringData, data, image")
     assert "c2VudGluZWw" not in told
     assert without_values(told) == told
@@ -97,20 +97,20 @@ def test_values_that_the_engine_quotes_of_a_violated_plan_are_left_out() -> None
 
 
 def test_short_secret_does_not_mask_names() -> None:
-    assert Redactor([Secret("admin")]).text("Job airflow-database-admin-user") == "Job airflow-database-admin-user"
+    assert Masker(secrets=["admin"]).text("Job airflow-database-admin-user") == "Job airflow-database-admin-user"
 
 
-def test_redactor_shows_nothing_of_what_it_knows() -> None:
-    assert "sentinel" not in repr(Redactor([Secret(PASSWORD)]))
+def test_masker_shows_nothing_of_what_it_knows() -> None:
+    assert "sentinel" not in repr(Masker(secrets=[PASSWORD]))
 
 
 @given(st.text(min_size=6).filter(lambda text: len(text.strip()) >= 6), st.text(), st.text())
 def test_secret_never_survives(secret: str, before: str, after: str) -> None:
-    told = Redactor([Secret(secret)]).text(f"{before}{secret}{after}")
-    assert secret not in told or secret in MASK
+    told = Masker(secrets=[secret]).text(f"{before}{secret}{after}")
+    assert secret not in told or secret in SHOWN
 
 
 def test_teller_masks_what_it_tells() -> None:
     events: list[Event] = []
-    Teller(events.append, "dev", "up", Redactor([Secret(PASSWORD)])).note(f"value {PASSWORD}")
-    assert events[0].text == f"value {MASK}"
+    Teller(events.append, "dev", "up", Masker(secrets=[PASSWORD])).note(f"value {PASSWORD}")
+    assert events[0].text == f"value {SHOWN}"

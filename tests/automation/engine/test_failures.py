@@ -22,9 +22,8 @@ from automation.errors import (
     UpdateFailed,
     from_text,
 )
-from automation.redaction import Redactor
 from automation.results import Step
-from components.kube.secret import Secret
+from components.secrets.masker import Masker
 
 RELEASE = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
 MIGRATION = Step(operation="create", type="kubernetes:batch/v1:Job", name="airflow-database-migrate", urn="urn")
@@ -100,7 +99,7 @@ def test_lock_names_its_holder_and_what_to_do() -> None:
 
 
 def test_known_secrets_are_taken_out_of_everything() -> None:
-    clean = Redactor([Secret("sentinel-password")]).text
+    clean = Masker(secrets=["sentinel-password"]).text
     found = typed(
         "airflow: context deadline exceeded, sentinel-password",
         failed=(RELEASE,),

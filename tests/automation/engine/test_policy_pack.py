@@ -18,8 +18,7 @@ from automation.engine.events import Event, EventKind, Teller, ignore
 from automation.engine.operations import Operation
 from automation.engine.policy_pack import policy_pack
 from automation.errors import Interrupted, ReleaseStuck, UpdateFailed
-from automation.redaction import Redactor
-from components.kube.secret import Secret
+from components.secrets.masker import Masker
 from tests.samples import ROOT
 
 SECRET = "sentinel-4711"
@@ -99,11 +98,11 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
 
 
 def operation(stack: FakeStack, events: list[Event] | None = None, *, interrupted: bool = False) -> Operation:
-    redactor = Redactor([Secret(SECRET)])
+    masker = Masker(secrets=[SECRET])
     engine: Any = SimpleNamespace(interrupted=interrupted)
-    teller = Teller(ignore if events is None else events.append, "dev", "up", redactor)
+    teller = Teller(ignore if events is None else events.append, "dev", "up", masker)
     opened: Any = stack
-    return Operation(opened, engine, teller, redactor)
+    return Operation(opened, engine, teller, masker)
 
 
 def event(**content: Any) -> EngineEvent:

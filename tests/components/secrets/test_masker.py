@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.masking import CHANGED, SHOWN, Masker, learned, masks, without_digests
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import pinned_known_hosts
+from components.secrets.masker import CHANGED, SHOWN, Masker, masks, without_digests
 from tests import samples
 
 KEY = b"a key"
@@ -48,7 +48,7 @@ def leaks(secret: str, text: str) -> bool:
 @pytest.mark.parametrize("form", FORMS)
 def test_secret_is_hidden_in_every_form(form: str) -> None:
     written = FORMS[form](SECRET)
-    shown = without_digests(learned(KEY, [SECRET]).text(written))
+    shown = without_digests(Masker(KEY, [SECRET]).text(written))
     assert SHOWN in shown
     assert not leaks(SECRET, shown)
     decoded = shown.replace(SHOWN, "")
@@ -65,7 +65,7 @@ def test_secret_is_hidden_in_every_form(form: str) -> None:
     ids=["in JSON of Go", "in JSON of Go in JSON of Go", "in JSON that is not for HTML"],
 )
 def test_secret_is_hidden_as_go_quotes_it(written: str) -> None:
-    shown = without_digests(learned(KEY, ['p<4ss&w0rd>x ü\u2028"end']).text(written))
+    shown = without_digests(Masker(KEY, ['p<4ss&w0rd>x ü\u2028"end']).text(written))
     assert SHOWN in shown
     assert not [part for part in ("4ss", "w0rd", "x ü", "end") if part in shown]
 
@@ -74,7 +74,7 @@ def test_secret_is_hidden_as_go_quotes_it(written: str) -> None:
 def test_every_kind_of_secret_is_hidden(key: str) -> None:
     secret = samples.sentinels()[key]
     for written in (secret, json.dumps({"x": secret}), base64.b64encode(secret.encode()).decode()):
-        shown = learned(KEY, [secret]).text(f"before {written} after")
+        shown = Masker(KEY, [secret]).text(f"before {written} after")
         assert shown.startswith("before ")
         assert shown.endswith(" after")
         for trace in samples.traces(key, secret):
@@ -84,13 +84,13 @@ def test_every_kind_of_secret_is_hidden(key: str) -> None:
 
 @given(secret=st.text(min_size=12, max_size=60), before=st.text(max_size=20), after=st.text(max_size=20))
 def test_no_secret_survives(secret: str, before: str, after: str) -> None:
-    masker = learned(KEY, [secret])
+    masker = Masker(KEY, [secret])
     assert secret not in without_digests(masker.text(f"{before}{secret}{after}"))
 
 
 @given(st.text(max_size=200))
 def test_masking_twice_is_masking_once(text: str) -> None:
-    masker = learned(KEY, [SECRET])
+    masker = Masker(KEY, [SECRET])
     once = masker.text(f"{text}{SECRET}")
     assert masker.text(once) == once
 
@@ -98,7 +98,7 @@ def test_masking_twice_is_masking_once(text: str) -> None:
 def test_parts_that_are_secrets_are_hidden_alone() -> None:
     fernet = ",".join(base64.urlsafe_b64encode(bytes([index]) * 32).decode() for index in (1, 2))
     docker = json.dumps({"auths": {"registry.test": {"auth": base64.b64encode(b"robot:the-password-itself").decode()}}})
-    masker = learned(KEY, [fernet, docker, "https://user:the-token-in-it@host/path"])
+    masker = Masker(KEY, [fernet, docker, "https://user:the-token-in-it@host/path"])
     for text in (*fernet.split(","), "the-password-itself", "the-token-in-it"):
         assert without_digests(masker.text(text)) == SHOWN
     assert masker.text("registry.test") == "registry.test", "the registry is no secret"
@@ -107,13 +107,13 @@ def test_parts_that_are_secrets_are_hidden_alone() -> None:
 
 def test_a_short_secret_is_hidden_where_it_is_marked_alone() -> None:
     """Else nobody could read a report of a stack whose password is `admin`."""
-    masker = learned(KEY, ["admin"])
+    masker = Masker(KEY, ["admin"])
     assert masker.text("airflow-keys-admin-password") == "airflow-keys-admin-password"
     assert without_digests(masker.secret("admin")) == SHOWN
 
 
 def test_a_secret_of_a_few_characters_is_hidden_whole() -> None:
-    masker = learned(KEY, ["pa55w0rd"])
+    masker = Masker(KEY, ["pa55w0rd"])
     assert without_digests(masker.text("x pa55w0rd y")) == f"x {SHOWN} y"
     assert masker.text("pa55w0r") == "pa55w0r"
 
@@ -132,7 +132,7 @@ def test_a_marked_value_is_hidden_elsewhere_too() -> None:
 
 
 def test_host_keys_and_certificates_stay_although_they_stand_beside_a_key() -> None:
-    masker = learned(KEY, [samples.ssh_private_key()])
+    masker = Masker(KEY, [samples.ssh_private_key()])
     certificate = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ\n-----END CERTIFICATE-----\n"
     hosts = pinned_known_hosts(None, parse_git_repository(samples.SSH_REPOSITORY))
     masker.learn_wrapped({"known_hosts": hosts, "ca.crt": certificate})
@@ -173,7 +173,7 @@ def test_password_in_a_uri_is_hidden_and_the_rest_stays() -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert learned(KEY, [SECRET]).text(text) == text
+    assert Masker(KEY, [SECRET]).text(text) == text
 
 
 def test_secret_objects_are_hidden_although_nobody_marked_them() -> None:
@@ -194,7 +194,7 @@ def test_digests_tell_whether_a_secret_changed_and_nothing_else() -> None:
 
 
 def test_a_part_that_changes_is_seen_within_a_text() -> None:
-    masker = learned(KEY, ["first-password-1", "second-password-2"])
+    masker = Masker(KEY, ["first-password-1", "second-password-2"])
     before, after = (masker.text(f"redis://:{word}@redis") for word in ("first-password-1", "second-password-2"))
     assert before != after
     assert without_digests(before) == without_digests(after)

@@ -1,7 +1,7 @@
-"""Secrets in what somebody else wrote: values and manifests of a release, where nothing says what is secret.
+"""The secrets in values and manifests of a release that another tool made, where nothing marks what is secret.
 
-Two steps, because a value stands in several places: `secrets_in` finds the texts to hide wherever they are, and
-`hidden` hides a value also where it is too short, or no text, to be looked for.
+Hiding takes two steps, because a value stands in several places: `secrets_in` finds the texts to hide wherever they
+are, and `hidden` hides a value in its own place, even one that is a number or too short to be looked for.
 """
 
 from __future__ import annotations
@@ -14,32 +14,19 @@ from urllib.parse import unquote
 
 import yaml
 
-from automation.masking import Masker
+from components.secrets.masker import Masker
+from components.secrets.names import is_given, may_hold_secret, variable_may_hold_secret
 
-_NAMED: Final = re.compile(
-    r"(?:^|[_.-])secret$|"
-    r"(?:^|[_.-]|(?<=[a-z]))(?:pass|password|passwd|passphrase|token|client_?secret|jwt_?secret|secret_?key|"
-    r"private_?key|access_?key|api_?key|fernet_?key|ssh_?key|(?:account|shared|auth|signing|encryption)_?key|"
-    r"credentials|connection|(?:web)?hook(?:_?url)?|dsn|sql_alchemy_conn(?:_async)?|broker_?url|result_backend|basic_auth|"
-    r"backend_kwargs|engine_args|keytab_?base64_?content)$",
-    re.IGNORECASE,
-)
-"""Ends of names whose value is likely to be one: of Helm values, options of airflow.cfg and variables.
-
-Among them the options that Airflow itself takes for sensitive (`sensitive: true` in airflow/config_templates/config.yml
-and in its providers' get_provider_info).
-"""
-_CONNECTION: Final = re.compile(r"AIRFLOW_CONN_\w+|\w+_CONN(?:_\w+)?|\w*SECRET\w*|\w*PASSWORD\w*", re.IGNORECASE)
 _GIVEN: Final = r"""(?="(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<plain>[^\s"'][^\n]{0,4095}))"""
-"""Only looked at, because another name may stand in it; so long at most, for texts that are one line."""
+"""A value, matched by lookahead because another name may stand in it. The limit is for texts of one long line."""
 _LINE: Final = re.compile(rf"""\s*["']?[^\s:"']+["']?[ \t]*:[ \t]+{_GIVEN}""")
-"""Of the YAML of a Secret's data."""
+"""A line in the YAML of a Secret's data."""
 _ASSIGNED: Final = re.compile(rf"""(?<![\w.-])(?P<name>[A-Za-z][\w.-]*)["']?[ \t]*[:=][ \t]*{_GIVEN}""")
-"""In a text: of YAML, of airflow.cfg or of Python."""
+"""A name with its value in a text: YAML, airflow.cfg or Python."""
 _VARIABLE: Final = re.compile(
     rf"""\bname["']?:[ \t]*["']?(?P<name>[\w.-]+)["']?,?\s+["']?value["']?:[ \t]*{_GIVEN}""", re.IGNORECASE
 )
-"""In a text: a variable of a container, as in the chart's `extraEnv`."""
+"""A container's variable in a text, as in the chart's `extraEnv`."""
 _URI: Final = re.compile(r"[\w+.-]+://\S+")
 _LOGIN: Final = re.compile(r"""://[^\s:/@"']{0,255}:([^\s"']{1,1023})@""")
 """The password in a URI, percent-encoded or not."""
@@ -48,7 +35,10 @@ _DATA: Final = ("data", "stringData")
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """Texts that are secret, or may be: by their name, or because a Secret holds them. Rather too many than too few."""
+    """Yield the texts that are or may be secret, by their name or because a Secret holds them.
+
+    It yields too many rather than too few.
+    """
     if isinstance(value, Mapping):
         marked = _marked(value)
         for key, item in value.items():
@@ -70,7 +60,7 @@ def secrets_in(value: Any) -> Iterator[str]:
 
 
 def hidden(value: Any, masker: Masker) -> Any:
-    """The value with masks for what may be secret by its place, and for what the masker knows."""
+    """Return the value with masks for what may be secret by its place, and for what the masker knows."""
     if isinstance(value, Mapping):
         marked = _marked(value)
         shown = {
@@ -88,10 +78,10 @@ def hidden(value: Any, masker: Masker) -> Any:
 
 
 def _marked(value: Mapping[Any, Any]) -> frozenset[Any]:
-    """Keys of a map whose values are secret, or may be."""
-    named = {key for key, item in value.items() if _NAMED.search(str(key)) and _is_given(item)}
+    """Return the keys of a map whose values are or may be secret."""
+    named = {key for key, item in value.items() if may_hold_secret(str(key)) and is_given(item)}
     name = value.get("name")
-    if isinstance(name, str) and _may_be_secret(name) and _is_given(value.get("value")):
+    if isinstance(name, str) and variable_may_hold_secret(name) and is_given(value.get("value")):
         named.add("value")
     if value.get("kind") == "Secret":
         named.update(key for key in _DATA if key in value)
@@ -100,18 +90,10 @@ def _marked(value: Mapping[Any, Any]) -> frozenset[Any]:
     return frozenset(named)
 
 
-def _is_given(item: Any) -> bool:
-    return isinstance(item, str | int | float) and not isinstance(item, bool) and item != ""
-
-
-def _may_be_secret(name: str) -> bool:
-    return bool(_NAMED.search(name) or _CONNECTION.fullmatch(name))
-
-
 def _of_data(data: Any, *, encoded: bool) -> Iterator[str]:
-    """Of a Secret's data, or of the YAML that the chart makes it of, which may be a template.
+    """Yield the secrets in a Secret's data, or in the YAML that the chart makes it of, which may be a template.
 
-    encoded: in base64; what cannot be decoded is yielded as it is too.
+    encoded: The values are Base64; each is yielded as it is, and decoded where it can be.
     """
     if isinstance(data, Mapping):
         given = [str(item) for item in data.values() if item is not None]
@@ -125,17 +107,17 @@ def _of_data(data: Any, *, encoded: bool) -> Iterator[str]:
 
 
 def _secret_part(text: str) -> Iterator[str]:
-    """Of a URI with a login the password: its host is the name of a Service, which stands everywhere."""
+    """Yield the password of a URI, whose host is a Service's name that stands everywhere; else the whole text."""
     logins = _LOGIN.findall(text) if _URI.fullmatch(text.strip()) else []
     yield from (form for login in logins for form in (login, unquote(login)))
     yield from _of_text(text) if logins else (text,)
 
 
 def _values_of_lines(text: str) -> Iterator[str]:
-    """What stands behind the key of each line; the whole of a line that has none."""
+    """Yield the value of each line; all of a line without a key."""
     for line in text.splitlines():
-        found = _LINE.match(line)
-        yield _given(found) if found else line.strip()
+        match = _LINE.match(line)
+        yield _given(match) if match else line.strip()
 
 
 def _values_of_yaml(text: str) -> Iterator[str]:
@@ -149,11 +131,11 @@ def _values_of_yaml(text: str) -> Iterator[str]:
 def _of_text(text: str) -> Iterator[str]:
     yield from _LOGIN.findall(text)
     for pattern in (_ASSIGNED, _VARIABLE):
-        yield from (_given(found) for found in pattern.finditer(text) if _may_be_secret(found["name"]))
+        yield from (_given(match) for match in pattern.finditer(text) if variable_may_hold_secret(match["name"]))
 
 
-def _given(found: re.Match[str]) -> str:
-    return (found["double"] or found["single"] or found["plain"]).strip()
+def _given(match: re.Match[str]) -> str:
+    return (match["double"] or match["single"] or match["plain"]).strip()
 
 
 def _decoded(text: str) -> str | None:

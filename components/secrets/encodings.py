@@ -1,0 +1,110 @@
+"""The parts of a secret, and the forms in which tools write a text: escaped, in Base64, in a URI."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import html
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, urlsplit
+
+_GO_ESCAPES: Final = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
+
+
+def go_json(text: str) -> str:
+    """Escape a text as Go does within JSON (`HTMLEscape` of encoding/json): the engine, Helm and Kubernetes do."""
+    return json.dumps(text, ensure_ascii=False)[1:-1].translate(_GO_ESCAPES)
+
+
+_ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    go_json,
+    lambda text: go_json(go_json(text)),
+    lambda text: quote(text, safe=""),
+    lambda text: quote(text, safe="/"),
+    lambda text: quote_plus(text),
+    lambda text: text.replace("%", "%%"),  # configparser
+    lambda text: quote(text, safe="").replace("%", "%%"),
+    lambda text: html.escape(text),
+    lambda text: repr(text)[1:-1],
+    lambda text: shlex.quote(text)[1:-1] if shlex.quote(text) != text else text,
+    lambda text: text.replace("'", "''"),  # YAML, SQL
+    lambda text: text.replace("+", "-").replace("/", "_"),
+    lambda text: text.replace("-", "+").replace("_", "/"),
+)
+
+
+def secret_parts(secret: str) -> Iterator[str]:
+    """Yield what is secret in a value: the body of a key's file, the texts of a JSON document, else all of it."""
+    stripped = secret.strip()
+    if "-----BEGIN" in stripped:
+        lines = [line.strip() for line in re.sub(r"-----[A-Z0-9 ]+-----", "\n", stripped).splitlines()]
+        yield "".join(lines)
+        yield from lines
+        return
+    if stripped.startswith(("{", "[")):
+        try:
+            document = json.loads(stripped)
+        except ValueError:
+            pass
+        else:
+            for text in texts(document):
+                yield from _credentials(text)
+            return
+    yield secret
+    if "\n" in stripped:
+        yield from (line.strip() for line in stripped.splitlines())
+    yield from (part for part in secret.split(",") if part != secret)
+    if "://" in secret:
+        with contextlib.suppress(ValueError):
+            yield urlsplit(secret).password or ""
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a value, without the keys of its maps."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _credentials(text: str) -> Iterator[str]:
+    """Yield a text of a config.json, and the password in its `auth`, which is USER:PASSWORD in Base64."""
+    yield text
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return
+    if ":" in decoded and decoded.isprintable():
+        yield decoded.partition(":")[2]
+
+
+def forms(text: str, shortest: int) -> set[str]:
+    """Return the forms of a text within other texts. shortest: characters below which a form is left out."""
+    plain = {text, *(escape(text) for escape in _ESCAPES)}
+    encoded = {form.encode().hex() for form in plain}
+    encoded.add(base64.b64encode(text.encode()).decode().rstrip("="))
+    for form in plain:
+        encoded |= base64_forms(form.encode())
+    return {form for form in plain | encoded if len(form) >= min(shortest, len(text))}
+
+
+def base64_forms(data: bytes) -> set[str]:
+    """Return the characters that stand for `data` in the Base64 of anything that holds it, in both alphabets."""
+    found = set()
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + data).decode().rstrip("=")
+        # The first characters and the last one hold bits of what stands beside.
+        core = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(data)) % 3 else 0)]
+        found |= {core, core.replace("+", "-").replace("/", "_")}
+    return found

@@ -1,0 +1,222 @@
+"""Takes secrets out of what is shown: known secrets wherever they stand, and whatever looks like one.
+
+With a key, a mask holds a keyed digest of what it hides, so that two plans can be compared without either being
+readable; `without_digests` removes it before anything is shown.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from components.secrets.encodings import base64_forms, forms, secret_parts, texts
+from components.secrets.names import secret_keys
+from components.secrets.plan_violation import without_values
+from components.secrets.shapes import hide
+
+SHOWN: Final = "[secret]"
+CHANGED: Final = "[secret, changed]"
+_MASK: Final = re.compile(r"\[secret(?::[0-9a-f]{16}|, changed)?\]")
+_DIGEST: Final = re.compile(r"\[secret:[0-9a-f]{16}\]")
+
+_PIECE: Final = 12
+"""So many characters of a secret in a row are hidden wherever they stand. Fewer would hide common words."""
+_SHORTEST: Final = 6
+"""A known secret of fewer characters is hidden only where it is marked as one: it could be any word."""
+_SHORTEST_WRAPPED: Final = 12
+"""The same for a value of which only the mark says that it is secret: a user name in a Secret is no secret."""
+
+# What every SSH private key begins with, and its public half too, which stands in known_hosts.
+_PUBLIC: Final = (
+    b"openssh-key-v1\0\0\0\0\x04none\0\0\0\0\x04none\0\0\0\0\0\0\0\x01\0\0\0",
+    b"\0\0\0\x0bssh-ed25519\0\0\0 ",
+    b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\0\x01\0\0",
+    *(
+        f"\0\0\0\x13ecdsa-sha2-{curve}\0\0\0\x08{curve}\0\0\0".encode()
+        for curve in ("nistp256", "nistp384", "nistp521")
+    ),
+)
+_PUBLIC_LINE: Final = re.compile(
+    r"(?:#.*|\S+ (?:ssh-|ecdsa-|sk-)\S+ AAAA\S+(?: .*)?|-----(?:BEGIN|END) CERTIFICATE-----|[A-Za-z0-9+/=]{1,76})?"
+)
+"""A line of known_hosts, or of a certificate: they stand in Secrets beside a key, and are none themselves."""
+_SECRET_PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "kubernetes:core/v1:Secret": ("data", "stringData"),
+    "aws:rds/instance:Instance": ("password",),
+    "aws:secretsmanager/secretVersion:SecretVersion": ("secretString", "secretBinary"),
+}
+"""What is secret in a resource even where the program forgot to say so."""
+
+
+class Masker:
+    """Hides what it learned, and what looks like a secret.
+
+    Args:
+        key: Of the digests in masks, the same for all that is compared. Without one, masks hold no digests.
+        secrets: What it knows from the beginning.
+    """
+
+    def __init__(self, key: bytes | None = None, secrets: Iterable[str] = ()) -> None:
+        self._key = key
+        self._pieces: set[str] = set()
+        self._wholes: set[str] = set()
+        self._by_length: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
+
+    def knowing(self, secrets: Iterable[str]) -> Masker:
+        """Return a masker that knows more."""
+        other = copy.copy(self)
+        other._pieces, other._wholes = set(self._pieces), set(self._wholes)
+        for secret in secrets:
+            other.learn(secret)
+        return other
+
+    def learn(self, secret: str) -> None:
+        """Learn a secret. It is hidden wherever it, a line or a piece of it stands, in the usual encodings too."""
+        for part in secret_parts(secret):
+            if len(part) < _SHORTEST:
+                continue
+            for form in forms(part, _SHORTEST):
+                if len(part) >= _PIECE:
+                    self._pieces.update(_pieces(form))
+                else:
+                    self._wholes.add(form)
+        self._pieces -= _public_pieces()
+        for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
+            if len(line) >= _SHORTEST:
+                # A line may have pieces that are public.
+                self._wholes |= {form for form in forms(line, _SHORTEST) if not self._hides_by_pieces(form)}
+        self.learn_wrapped(secret)
+
+    def learn_wrapped(self, value: Any) -> None:
+        """Learn a value that the program made of secrets. It is hidden as a whole; its pieces may be anything."""
+        for text in texts(value):
+            if len(text) >= _SHORTEST_WRAPPED and not _is_public(text):
+                self._wholes |= forms(text, _SHORTEST)
+        self._by_length = sorted(self._wholes, key=lambda whole: (len(whole), whole))
+
+    def secret(self, value: Any) -> Any:
+        """Return a value that is marked as secret with a mask for each text and number; the keys of maps stay."""
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.secret(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.secret(item) for item in value]
+        if value is None or (isinstance(value, str) and _MASK.fullmatch(value)):
+            return value
+        return self._mask(json.dumps(value, sort_keys=True, default=str))
+
+    def value(self, value: Any) -> Any:
+        """Return a value without the secrets in its texts, and with masks for what is secret by its name."""
+        if isinstance(value, Mapping):
+            named = secret_keys(value)
+            return {
+                self.text(str(key)): self.secret(item) if key in named else self.value(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def inputs(self, type_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Mask the inputs of a resource, or a Kubernetes object. type_: Pulumi's token."""
+        secret = _SECRET_PROPERTIES.get(type_, ())
+        marked = {key: self.secret(item) for key, item in inputs.items() if key in secret}
+        masked: dict[str, Any] = self.value({key: item for key, item in inputs.items() if key not in secret})
+        return {key: marked[key] if key in marked else masked[self.text(str(key))] for key in inputs}
+
+    def kubernetes_object(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Mask a manifest."""
+        is_secret = manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+        return self.inputs("kubernetes:core/v1:Secret" if is_secret else "", manifest)
+
+    def text(self, text: str) -> str:
+        """Return a text without what is known to be secret, and without what looks like a secret."""
+        text = without_values(text)
+        for start, end in reversed(self._known(text)):
+            text = f"{text[:start]}{self._mask(text[start:end])}{text[end:]}"
+        return hide(text, lambda secret: secret if _MASK.fullmatch(secret) else self._mask(secret))
+
+    def _known(self, text: str) -> list[tuple[int, int]]:
+        """Return where known secrets stand, in order, none touching another."""
+        spans = []
+        if self._pieces:
+            spans = [
+                (at, at + _PIECE) for at in range(len(text) - _PIECE + 1) if text[at : at + _PIECE] in self._pieces
+            ]
+        for whole in self._by_length:
+            if len(whole) > len(text):
+                break
+            at = text.find(whole)
+            while at >= 0:
+                spans.append((at, at + len(whole)))
+                at = text.find(whole, at + len(whole))
+        joined: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+            else:
+                joined.append((start, end))
+        return joined
+
+    def _hides_by_pieces(self, text: str) -> bool:
+        return len(text) >= _PIECE and all(piece in self._pieces for piece in _pieces(text))
+
+    def _mask(self, hidden: str) -> str:
+        if self._key is None:
+            return SHOWN
+        return f"[secret:{hmac.new(self._key, hidden.encode(), hashlib.sha256).hexdigest()[:16]}]"
+
+
+def masks(value: Any) -> frozenset[str]:
+    """Return the masks with digests in a value."""
+    return frozenset(mask for text in _texts_and_keys(value) for mask in _DIGEST.findall(text))
+
+
+def without_digests(value: Any, unchanged: frozenset[str] | None = None) -> Any:
+    """Return a value as it may be shown.
+
+    Args:
+        value: What a masker with a key has masked.
+        unchanged: Masks of what it is compared with; another mask is said to have changed.
+    """
+    if isinstance(value, Mapping):
+        return {without_digests(key, unchanged): without_digests(item, unchanged) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_digests(item, unchanged) for item in value]
+    if isinstance(value, str):
+        return _DIGEST.sub(lambda mask: SHOWN if unchanged is None or mask.group() in unchanged else CHANGED, value)
+    return value
+
+
+def _texts_and_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts_and_keys(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts_and_keys(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _is_public(text: str) -> bool:
+    """Tell whether a text is host keys or certificates: every line is one's, and there is more than Base64 alone."""
+    lines = text.strip().splitlines()
+    return ("AAAA" in text or "BEGIN CERTIFICATE" in text) and all(_PUBLIC_LINE.fullmatch(line) for line in lines)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    return (text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1))
+
+
+@functools.cache
+def _public_pieces() -> frozenset[str]:
+    return frozenset(piece for public in _PUBLIC for form in base64_forms(public) for piece in _pieces(form))

@@ -1,0 +1,191 @@
+"""The shapes of keys, passwords and tokens. They are recognised in any text by what they are, whatever holds them.
+
+A masker hides every match: it would rather hide too much. A rule, which refuses an update, passes over placeholders
+and public keys. A hexadecimal key looks like a digest and a passphrase like words: names tell of those (`names`).
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from components.secrets.names import SECRET_NAME
+
+LENGTHS: Final = (24, 40, 64, 96)
+"""Characters of the generated keys and passwords (tested against components/keys/airflow_keys.py)."""
+
+_SHOWN_LENGTH: Final = 120
+_LEAST_DIGITS: Final = 2
+_LEAST_CHANGES: Final = 0.4
+"""The least part of the steps from one character to the next that change between capitals, small letters, digits and
+the rest. Random text of letters and digits has 0.6, names in CamelCase have half of that."""
+_LEAST_BITS: Final = 0.8
+"""The least part of the bits per character that the length allows (its binary logarithm, at most 6). Random text has
+0.85 or more."""
+_OPENSSH_KEY: Final = "b3BlbnNzaC1rZXktdjE"
+
+_PUBLIC: Final = re.compile(
+    r"-----BEGIN (?P<label>CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL)-----.*?-----END (?P=label)-----"
+    r"|\bAAAA[A-Za-z0-9+/]{40,}={0,2}"  # an SSH public key: the length of its type comes first
+    r"|\bsha(256|384|512)[:-][A-Za-z0-9+/=]{40,}",
+    re.DOTALL,
+)
+_PLACEHOLDER: Final = re.compile(r"\$|%\(|\{|<|\*+$|x+$|\.\.\.|…", re.IGNORECASE)
+_NO_LOGIN: Final = re.compile(r"://(?:\[[0-9a-f:.]*\]|[^:]*:[0-9]{1,5}[/?#])", re.IGNORECASE)
+"""A host, a port and a path, with an @ later on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One shape of a secret."""
+
+    name: str
+    """What it is, in words that a message may use."""
+    pattern: re.Pattern[str]
+    """Where it is. A group `secret` is the secret itself; without one, all of the match is."""
+    holds: Callable[[re.Match[str]], bool] = bool
+    """Whether a match is one."""
+    judged: Callable[[re.Match[str]], bool] = bool
+    """Whether a rule takes the match for one, and not for a placeholder."""
+    guess: bool = False
+    """Public keys and certificates look the same."""
+
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield each place with this shape."""
+        return filter(self.holds, self.pattern.finditer(text))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return where the secrets of this shape begin and end."""
+        group = "secret" if "secret" in self.pattern.groupindex else 0
+        found = [match.span(group) for match in self.matches(text)]
+        if found and self.guess:
+            public = [match.span() for match in _PUBLIC.finditer(text)]
+            found = [at for at in found if not any(start < at[1] and at[0] < end for start, end in public)]
+        return found
+
+
+def _is_real(match: re.Match[str]) -> bool:
+    return not _PLACEHOLDER.match(match["secret"])
+
+
+def _is_login(match: re.Match[str]) -> bool:
+    return _is_real(match) and not _NO_LOGIN.match(match[0])
+
+
+def _is_registry(match: re.Match[str]) -> bool:
+    return '"auths"' in match.string
+
+
+def _is_private_key(match: re.Match[str]) -> bool:
+    if match[0].startswith(_OPENSSH_KEY):
+        return True
+    # The first line is enough: whole groups of four characters, the last of which may be cut off.
+    start = "".join(match[0].split()).rstrip("=")[:60]
+    return b"PRIVATE KEY" in base64.b64decode(start[: len(start) // 4 * 4])
+
+
+def looks_generated(word: str) -> bool:
+    """Tell whether a word has the length of a generated key, and characters as if by chance."""
+    if len(word) not in LENGTHS:
+        return False
+    kinds = [_kind(character) for character in word]
+    if not {"a", "A"} <= set(kinds) or kinds.count("0") < _LEAST_DIGITS:
+        return False
+    changes = sum(first != second for first, second in itertools.pairwise(kinds)) / (len(word) - 1)
+    return changes >= _LEAST_CHANGES and _bits(word) >= _LEAST_BITS * min(6, math.log2(len(word)))
+
+
+def _kind(character: str) -> str:
+    if character.isdigit():
+        return "0"
+    return "a" if character.islower() else "A" if character.isupper() else "-"
+
+
+def _bits(word: str) -> float:
+    """Return Shannon's entropy of one character."""
+    shares = [count / len(word) for count in Counter(word).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _token(name: str, pattern: str) -> Shape:
+    return Shape(name=name, pattern=re.compile(pattern))
+
+
+SHAPES: Final = (
+    Shape(
+        name="a private key",
+        pattern=re.compile(
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
+            r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)|PuTTY-User-Key-File-[0-9].*",
+            re.DOTALL,
+        ),
+    ),
+    Shape(
+        name="a private key in Base64",
+        pattern=re.compile(rf"\b(?:LS0tLS1CRUdJTi|{_OPENSSH_KEY})[A-Za-z0-9+/\s]*={{0,2}}"),
+        holds=_is_private_key,
+    ),
+    Shape(
+        name="a URI with a password",
+        pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s/@"']+)@"""),
+        judged=_is_real,
+    ),
+    Shape(
+        name="a URI with a password",  # in which / and @ are not encoded: it may reach into a second URI
+        pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s"']+)@"""),
+        judged=_is_login,
+    ),
+    Shape(
+        name="credentials of a registry",
+        pattern=re.compile(r'"(?:auth|password|identitytoken)"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)'),
+        holds=_is_registry,
+    ),
+    Shape(
+        name="JSON with a password",
+        pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
+        judged=_is_real,
+    ),
+    # gitguardian and detect-secrets know tokens by the same beginnings.
+    _token("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    _token("a token of GitHub", r"\b(?:gh[opsru]_[A-Za-z0-9]{36,}|github_pat_\w{36,})"),
+    _token("a token of GitLab", r"\bgl(?!obal-|ue-|ass-)[a-z]{1,5}-[\w-]{20,}"),
+    _token("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    _token("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b"),
+    _token("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+    _token("a Fernet key", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
+    Shape(
+        name="text that looks like a generated key",
+        pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
+        holds=lambda match: looks_generated(match[0]),
+        guess=True,
+    ),
+)
+"""All shapes, the surest first: `key_shape` names the first that is in a text."""
+
+
+def key_shape(text: str) -> str | None:
+    """Return what kind of secret is in the text, in words; None where none is recognised."""
+    text = _PUBLIC.sub(" ", text)
+    return next((shape.name for shape in SHAPES if any(map(shape.judged, shape.matches(text)))), None)
+
+
+def hide(text: str, mask: Callable[[str], str]) -> str:
+    """Replace each secret that is recognised by its shape with what `mask` makes of it."""
+    for shape in SHAPES:
+        for start, end in reversed(shape.spans(text)):
+            text = f"{text[:start]}{mask(text[start:end])}{text[end:]}"
+    return text
+
+
+def harmless(text: str) -> str:
+    """Shorten a name, or another text that is no secret, for a message; leave it out where it is a secret after all."""
+    ends = [text[match.end() :] for match in re.finditer(r"[/:@]", text)]
+    if any(map(key_shape, (text, *ends, *re.split(r"[/:@]", text)))):
+        return "…"
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
