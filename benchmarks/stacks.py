@@ -15,16 +15,15 @@ import yaml
 
 from automation.engine.plugins import ENVIRONMENT, PLUGINS
 from benchmarks.results import UnavailableError
-from components.kube.client import core_api
 from components.release.chart_archive import chart_archive
-from tests.cluster.harness import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
+from tests.cluster.harness import CONTEXT, ROOT, Stack, core_api, dag_repository, destroyed, make_stack, pulumi
 
 
 def need_cluster() -> Any:
     """Client of the cluster, and an engine that is ready. Raises UnavailableError where one of them is missing."""
     _need_engine()
     try:
-        api = core_api(None, CONTEXT)
+        api = core_api()
         api.list_namespace(_request_timeout=5)
     except Exception as error:
         raise UnavailableError(

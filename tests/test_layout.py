@@ -15,6 +15,7 @@ import versions
 from tests.samples import ROOT
 
 HELPERS: Final = {
+    "kube_server.py",
     "samples.py",
     "automation/adoption/releases.py",
     "automation/checkouts.py",

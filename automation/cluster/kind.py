@@ -12,10 +12,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import versions
-from automation.cluster import kubeconfig, tools
-from automation.cluster.client import cluster_identity
+from automation.cluster import tools
+from automation.cluster.client import cluster_errors, cluster_identity
 from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
 from automation.folder import Folder, write_file
+from components.kube import kubeconfig
 
 KIND_PREFIX: Final = "kind-"
 """Kind names the context of its cluster NAME `kind-NAME`."""
@@ -136,7 +137,8 @@ def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) ->
 
     Raises ClusterUnreachable otherwise, and where nobody can tell because the kubeconfig cannot be read.
     """
-    kubeconfig.require_readable(path)  # Kind would find out only after minutes
+    with cluster_errors():
+        kubeconfig.require_readable(path)  # Kind would find out only after minutes
     server = kubeconfig.contexts(path).get(context, "")
     host = urlsplit(server).hostname or ""
     if server and host not in _LOCAL:

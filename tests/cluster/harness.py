@@ -23,6 +23,15 @@ UNCHANGED: Final = frozenset({"same", "read", "refresh"})
 _COMMAND_SECONDS: Final = 1500
 
 
+def core_api() -> Any:
+    """The Kubernetes SDK's client of the core API group, at the cluster of the tests."""
+    from kubernetes.client import CoreV1Api
+
+    from components.kube.kubeconfig import api_client
+
+    return CoreV1Api(api_client(None, CONTEXT))
+
+
 def pulumi() -> str | None:
     """The engine's command: on PATH, or where its own installer or `make dev` puts it."""
     places = [Path.home() / ".pulumi" / "bin" / "pulumi", ROOT / ".dev" / "pulumi" / "bin" / "pulumi"]

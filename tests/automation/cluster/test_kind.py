@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import versions
-from automation.cluster import kind, kubeconfig, tools
+from automation.cluster import kind, tools
 from automation.cluster.kind import Cluster, ensure_cluster
 from automation.errors import ClusterUnreachable, ToolMissing
+from components.kube import kubeconfig
 
 CONTEXT = "kind-airflow"
 Script = Callable[[str, str], None]

@@ -34,7 +34,7 @@ from components.aws.eks_cluster import (
     read_subnets,
     require_active,
 )
-from components.kube.client import core_api, is_content
+from components.kube.kubeconfig import api_client, is_content
 
 REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
@@ -395,7 +395,7 @@ def certificate() -> str:
 
 def test_kubeconfig_leads_to_the_cluster_with_a_token_of_the_aws_command(aws_cli: Path) -> None:
     cluster = replace(CLUSTER, certificate_authority=certificate())
-    client = core_api(cluster.kubeconfig, cluster.context).api_client
+    client = api_client(cluster.kubeconfig, cluster.context)
     assert client.configuration.host == cluster.endpoint
     assert "sentinel-token" in str(client.configuration.api_key)
     pem = base64.b64decode(cluster.certificate_authority)
