@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,20 @@ from components.kube.client import ExecResult, KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.unready_pods import why_unready
 
-__all__ = ["REVISION", "ExecResult", "Kube", "KubeClient", "Pod", "Workload", "cluster_errors", "cluster_identity"]
+__all__ = [
+    "REVISION",
+    "ExecResult",
+    "Kube",
+    "KubeClient",
+    "Pod",
+    "Workload",
+    "cluster_errors",
+    "cluster_identity",
+    "decoded",
+    "kubeconfig_file",
+]
+
+_KUBECONFIG: Final = "~/.kube/config"
 
 REVISION: Final = "controller-revision-hash"
 """Label of a StatefulSet's pods: the revision of the template that a pod was made from."""
@@ -91,6 +105,12 @@ class Kube(Protocol):
         """Delete a pod at once. A pod that does not exist is no error."""
 
 
+def kubeconfig_file(given: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the given path, else `KUBECONFIG` (which may list several files), else `~/.kube/config`."""
+    paths = given or environ.get("KUBECONFIG") or _KUBECONFIG
+    return os.pathsep.join(os.path.expanduser(path) for path in paths.split(os.pathsep))
+
+
 @contextmanager
 def cluster_errors() -> Iterator[None]:
     """Turn the errors of `components.kube` into those of `automation`."""
@@ -109,7 +129,7 @@ class KubeClient:
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
         """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used."""
         self._namespace = namespace
-        self._api = KubeApi(context, kubeconfig_path)
+        self._api = KubeApi(context, kubeconfig_file(kubeconfig_path))
 
     @cluster_errors()
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
@@ -170,7 +190,7 @@ def cluster_identity(context: str, *, kubeconfig_path: str | None = None, second
     remedy = f"kubectl --context {context} get nodes"
     try:
         # No retries: they would multiply the time limit by four.
-        api = KubeApi(context, kubeconfig_path, seconds=seconds, retries=0)
+        api = KubeApi(context, kubeconfig_file(kubeconfig_path), seconds=seconds, retries=0)
         namespace = api.get("v1", "Namespace", "", "kube-system")
     except KubeUnreachable as error:
         raise ClusterUnreachable(error.what, error.remedy) from None

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import versions
 from automation.cluster import tools
-from automation.cluster.client import cluster_errors, cluster_identity
+from automation.cluster.client import cluster_errors, cluster_identity, kubeconfig_file
 from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
 from automation.folder import Folder, write_file
 from components.kube import kubeconfig
@@ -52,7 +52,7 @@ def ensure_cluster(
     except ClusterUnreachable as unreachable:
         if not context.startswith(KIND_PREFIX):
             raise
-        _refuse_foreign(context, kubeconfig.kubeconfig_path(kubeconfig_path, environ), unreachable)
+        _refuse_foreign(context, kubeconfig_file(kubeconfig_path, environ), unreachable)
     name = context.removeprefix(KIND_PREFIX)
     problems = missing_tools(environ)
     if problems:
@@ -66,7 +66,7 @@ def ensure_cluster(
     on_line(f"creating the Kind cluster {name} ({versions.KIND_NODE_IMAGE})")
     arguments = ["--name", name, "--image", versions.KIND_NODE_IMAGE, "--wait", f"{_READY_SECONDS}s"]
     if kubeconfig_path:
-        arguments += ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path, environ)]
+        arguments += ["--kubeconfig", kubeconfig_file(kubeconfig_path, environ)]
     _kind(["create", "cluster", *arguments])
     identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
     write_file(Folder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
@@ -114,7 +114,7 @@ def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> 
             ) from error
     if ours:
         _require_kind()
-        arguments = ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path)] if kubeconfig_path else []
+        arguments = ["--kubeconfig", kubeconfig_file(kubeconfig_path)] if kubeconfig_path else []
         _kind(["delete", "cluster", "--name", name, *arguments])
     Folder(project_dir).cluster.unlink(missing_ok=True)
     return ours

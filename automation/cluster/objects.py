@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from automation.cluster.client import cluster_errors, decoded
+from automation.cluster.client import cluster_errors, decoded, kubeconfig_file
 from automation.results import Result
 from components.kube.client import KubeApi
 from components.kube.metadata import LABELS
@@ -117,7 +117,7 @@ class ClusterObjects:
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
         """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used."""
         self._namespace = namespace
-        self._api = KubeApi(context, kubeconfig_path)
+        self._api = KubeApi(context, kubeconfig_file(kubeconfig_path))
 
     @cluster_errors()
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:

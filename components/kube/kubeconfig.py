@@ -1,4 +1,4 @@
-"""The kubeconfig: which file it is, which contexts it has, and a connection to the one that is named.
+"""Kubeconfigs: which contexts they have, and a connection to the one that is named.
 
 Nothing here relies on the current context. No error quotes a kubeconfig: it may hold a token.
 """
@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import yaml
 
-_DEFAULT: Final = "~/.kube/config"
 _REMEDY: Final = "kubectl config get-contexts, and set airflow:kubeContext or KUBECONFIG"
 _UNUSABLE: Final = (AttributeError, LookupError, OSError, TypeError, ValueError, yaml.YAMLError)
 """What the Kubernetes client raises for a kubeconfig that is not shaped as it expects."""
@@ -24,12 +23,6 @@ class KubeUnreachable(Exception):  # noqa: N818 - the name says what is wrong
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
         super().__init__(f"{what}. Fix: {remedy}")
-
-
-def kubeconfig_path(given: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the given path, else `KUBECONFIG` (which may list several files), else `~/.kube/config`."""
-    paths = given or environ.get("KUBECONFIG") or _DEFAULT
-    return os.pathsep.join(os.path.expanduser(path) for path in paths.split(os.pathsep))
 
 
 def is_content(kubeconfig: str) -> bool:
@@ -57,7 +50,8 @@ def api_client(kubeconfig: str | None, context: str) -> Any:
     """Return a `kubernetes.client.ApiClient` of the context's cluster.
 
     Args:
-        kubeconfig: A path, the content itself (the provider takes both too), or None for the one that kubectl uses.
+        kubeconfig: A path, several separated by `os.pathsep`, or the content itself: the provider takes the same. None
+            takes the one that kubectl uses.
         context: Name of the context.
 
     Raises:
@@ -67,25 +61,25 @@ def api_client(kubeconfig: str | None, context: str) -> Any:
     from kubernetes import config
 
     loader: Any = config  # its functions have no types
-    given = kubeconfig is not None and is_content(kubeconfig)
-    path = "" if given else kubeconfig_path(kubeconfig)
-    place = "the given kubeconfig" if given else f"kubeconfig {path}"
-    if not given:
-        require_readable(path)
+    place, view = "the kubeconfig of kubectl", ""
+    content = kubeconfig if kubeconfig and is_content(kubeconfig) else None
+    if content:
+        place = "the given kubeconfig"
+    elif kubeconfig:
+        require_readable(kubeconfig)
+        place, view = f"kubeconfig {kubeconfig}", f" --kubeconfig {kubeconfig}"
     try:
         # Not persisted: reading a cluster must not write a refreshed token into the user's kubeconfig.
-        if given:
-            return loader.new_client_from_config_dict(
-                yaml.safe_load(kubeconfig or ""), context=context, persist_config=False
-            )
-        return loader.new_client_from_config(config_file=path, context=context, persist_config=False)
+        if content:
+            return loader.new_client_from_config_dict(yaml.safe_load(content), context=context, persist_config=False)
+        return loader.new_client_from_config(config_file=kubeconfig or None, context=context, persist_config=False)
     except config.ConfigException:
         raise KubeUnreachable(f"{place} has no usable context {context}", _REMEDY) from None
     except _UNUSABLE as error:
         raise KubeUnreachable(
             f"{place}: expected a cluster, a user and their certificates for context {context}, found what cannot be "
             f"used ({type(error).__name__})",
-            f"kubectl config view{'' if given else f' --kubeconfig {path}'}, and make the context again",
+            f"kubectl config view{view}, and make the context again",
         ) from None
 
 
@@ -114,7 +108,7 @@ def require_readable(paths: str) -> None:
 
 
 def _content(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.kube.kubeconfig import KubeUnreachable, api_client, contexts, is_content, kubeconfig_path
+from components.kube.kubeconfig import KubeUnreachable, api_client, contexts, is_content
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -104,21 +104,29 @@ def test_text_with_lines_or_braces_is_content_and_all_else_a_path() -> None:
     assert not is_content("/home/me/.kube/config")
 
 
-def test_path_is_the_given_one_then_that_of_the_environment_then_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    environ = {"KUBECONFIG": os.pathsep.join(("~/a", "/b"))}
-    assert kubeconfig_path("~/own", environ) == "/home/me/own"
-    assert kubeconfig_path(None, environ) == os.pathsep.join(("/home/me/a", "/b"))
-    assert kubeconfig_path(None, {}) == "/home/me/.kube/config"
+def test_no_kubeconfig_takes_that_of_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG)
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    assert api_client(None, "ours").configuration.host == "https://ours.test:6443"
+    with pytest.raises(KubeUnreachable, match="the kubeconfig of kubectl has no usable context nobody-s"):
+        api_client(None, "nobody-s")
+    path.write_text("users: [{token: sentinel-token\n\t}")
+    with pytest.raises(KubeUnreachable, match="the kubeconfig of kubectl: expected a cluster") as raised:
+        api_client(None, "ours")
+    assert "sentinel" not in "".join(traceback.format_exception(raised.value))
 
 
-def test_contexts_are_those_of_all_files_with_their_addresses(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_text(KUBECONFIG)
-    two.write_text(
-        KUBECONFIG.replace("theirs.test", "other.test") + "  - {name: more, context: {cluster: none, user: me}}\n"
-    )
-    assert contexts(os.pathsep.join(map(str, (one, two, tmp_path / "missing")))) == {
+def test_contexts_of_several_files_are_found_and_the_first_wins(tmp_path: Path) -> None:
+    texts = {
+        "one": KUBECONFIG,
+        "two": KUBECONFIG.replace("theirs.test", "other.test") + "  - {name: more, context: {cluster: none}}\n",
+        "broken": "{",
+        "mistyped": "{clusters: [{name: [], cluster: 5}, x], contexts: [{name: ours, context: x}]}",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert contexts(os.pathsep.join(str(tmp_path / name) for name in (*texts, "missing"))) == {
         "ours": "https://ours.test:6443",
         "theirs": "https://theirs.test:6443",
         "more": "",
