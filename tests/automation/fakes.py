@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from automation.cluster.airflow_api import AirflowApi
@@ -55,6 +57,17 @@ SETTINGS: dict[str, Any] = {
     "adminPassword": Secret("sentinel-admin-password"),
 }
 """Config of a stack on a laptop, by short key."""
+
+
+def run_verb(project_dir: Path, *words: str) -> tuple[int, str]:
+    """Run a verb of the command line in a folder; its exit code, and all that it wrote."""
+    from automation.__main__ import parse
+    from automation.cli.console import Console
+    from automation.cli.declare import Call
+
+    args, written = parse(words), io.StringIO()
+    code = args.declared.run(Call(args, Console(results=written, progress=written), project_dir))
+    return code, written.getvalue()
 
 
 class FakeEngine:
