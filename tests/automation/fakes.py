@@ -19,7 +19,7 @@ from automation.cluster.deployment import Deployment
 from automation.cluster.objects import FailedJob, Found, ReleaseRecord
 from automation.errors import ClusterRequestFailed
 from automation.verification.probe import Outcome
-from automation.verification.scene import Scene
+from automation.verification.running_airflow import RunningAirflow
 from automation.wait import Clock
 from components.kube.metadata import LABELS
 from components.kube.secret import Secret
@@ -346,14 +346,14 @@ class FakeAirflow:
 
 @dataclass
 class World:
-    """All of it together, and the scene that checks see."""
+    """All of it together, and the running Airflow that checks look at."""
 
     kube: FakeKube
     airflow: FakeAirflow
     time: FakeTime
     lines: list[str] = field(default_factory=list)
 
-    def scene(self, **changed: Any) -> Scene:
+    def running(self, **changed: Any) -> RunningAirflow:
         deployment = Deployment.of({**OUTPUTS, **changed})
         api = AirflowApi(
             lambda: self.kube.connect("airflow-api-server-0", 8080, seconds=5),
@@ -361,7 +361,7 @@ class World:
             lambda: PASSWORD,
             clock=self.time.clock,
         )
-        return Scene(
+        return RunningAirflow(
             deployment=deployment,
             kube=self.kube,
             api=api,

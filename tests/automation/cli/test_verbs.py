@@ -79,7 +79,7 @@ class Bench:
         monkeypatch.setattr(environments, "find_engine", self._find_engine)
         monkeypatch.setattr("automation.cli.interrupt.interruptible", self._interruptible)
         monkeypatch.setattr(environment, "open_stack", self._open_stack)
-        monkeypatch.setattr("automation.verification.verify.verify_scene", self._verify)
+        monkeypatch.setattr("automation.verification.verify.run_checks", self._verify)
         monkeypatch.setattr("automation.verification.verify.KubeClient", self._kube)
         monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
         monkeypatch.setattr(kind, "cluster_identity", self._identity)
