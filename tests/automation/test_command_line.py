@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -162,24 +163,23 @@ def words(verb: str, *more: str) -> list[str]:
     return [verb, "dev", *OWN.get(verb, ()), *more]
 
 
-@pytest.mark.parametrize("verb", STACK_VERBS)
-@pytest.mark.parametrize("changes", [NONE, SOME], ids=["same", "changed"])
-def test_verb_that_did_its_work_exits_with_0(verb: str, changes: Changes, env: FakeEnvironment) -> None:
-    env.changes = changes
-    assert command_line.main(words(verb)) == 0
+def test_verb_that_did_its_work_exits_with_0(env: FakeEnvironment) -> None:
+    for verb, changes in itertools.product(STACK_VERBS, (NONE, SOME)):
+        env.changes = changes
+        assert command_line.main(words(verb)) == 0, verb
 
 
-@pytest.mark.parametrize("verb", ["preview", "up", "roll", "refresh", "destroy", "recover"])
-def test_changes_are_exit_code_2_for_who_asks_for_it(verb: str, env: FakeEnvironment) -> None:
-    assert command_line.main(words(verb, "--detailed-exitcode")) == 0
+def test_changes_are_exit_code_2_with_detailed_exitcode(env: FakeEnvironment) -> None:
+    for changes, code in ((NONE, 0), (SOME, 2)):
+        env.changes = changes
+        for verb in ("preview", "up", "roll", "refresh", "destroy", "recover"):
+            assert command_line.main(words(verb, "--detailed-exitcode")) == code, verb
+
+
+def test_looking_changes_nothing(env: FakeEnvironment) -> None:
     env.changes = SOME
-    assert command_line.main(words(verb, "--detailed-exitcode")) == 2
-
-
-@pytest.mark.parametrize("verb", ["outputs", "history", "verify", "status"])
-def test_looking_changes_nothing(verb: str, env: FakeEnvironment) -> None:
-    env.changes = SOME
-    assert command_line.main(words(verb, "--detailed-exitcode")) == 0
+    for verb in ("outputs", "history", "verify", "status"):
+        assert command_line.main(words(verb, "--detailed-exitcode")) == 0, verb
 
 
 @pytest.mark.parametrize(
@@ -203,45 +203,39 @@ def test_wrong_command_line_is_never_taken_for_changes(
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["roll", "roll_image"])
-@pytest.mark.parametrize("arguments", [["prod"], ["prod", ""], ["prod", " "]], ids=["none", "empty", "blank"])
 def test_forgotten_tag_is_named_and_no_stack_is_rolled_to_the_name_of_another(
-    verb: str, arguments: list[str], env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
+    env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
-        command_line.main([verb, *arguments])
-    assert re.search(r"error: .*\btag\b", capsys.readouterr().err)
-    assert env.asked == {}
+    for verb, arguments in itertools.product(("roll", "roll_image"), (["prod"], ["prod", ""], ["prod", " "])):
+        with pytest.raises(SystemExit):
+            command_line.main([verb, *arguments])
+        assert re.search(r"error: .*\btag\b", capsys.readouterr().err), (verb, arguments)
+        assert env.asked == {}
 
 
-@pytest.mark.parametrize("verb", STACK_VERBS)
-def test_json_is_one_document_and_nothing_else(
-    verb: str, env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_one_document_and_nothing_else(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
     env.changes = SOME
-    assert command_line.main(words(verb, "--json")) == 0
-    found = capsys.readouterr()
-    assert isinstance(json.loads(found.out), dict)
-    assert "state in file:///state" in found.err
+    for verb in STACK_VERBS:
+        assert command_line.main(words(verb, "--json")) == 0
+        found = capsys.readouterr()
+        assert isinstance(json.loads(found.out), dict), verb
+        assert "state in file:///state" in found.err
 
 
-@pytest.mark.parametrize("verb", STACK_VERBS)
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (StackLocked("held by me@vm", "wait for it"), "StackLocked"),
-        (SettingsInvalid("dev", ("a", "b")), "SettingsInvalid"),
-        (UpdateFailed("up failed: no room", "make room"), "UpdateFailed"),
-    ],
+ERRORS: tuple[AutomationError, ...] = (
+    StackLocked("held by me@vm", "wait for it"),
+    SettingsInvalid("dev", ("a", "b")),
+    UpdateFailed("up failed: no room", "make room"),
 )
-def test_failure_is_exit_code_1_a_line_and_a_document(
-    verb: str, error: AutomationError, kind: str, env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    env.error = error
-    assert command_line.main(words(verb, "--json", "--detailed-exitcode")) == 1
-    found = capsys.readouterr()
-    assert json.loads(found.out)["error"]["kind"] == kind
-    assert found.err.splitlines()[1] == f"error: {str(error).splitlines()[0]}"
+
+
+def test_failure_is_exit_code_1_a_line_and_a_document(env: FakeEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb, error in itertools.product(STACK_VERBS, ERRORS):
+        env.error = error
+        assert command_line.main(words(verb, "--json", "--detailed-exitcode")) == 1
+        found = capsys.readouterr()
+        assert json.loads(found.out)["error"]["kind"] == type(error).__name__, verb
+        assert found.err.splitlines()[1] == f"error: {str(error).splitlines()[0]}"
 
 
 def test_preview_that_may_not_find_changes_fails_where_it_does(
