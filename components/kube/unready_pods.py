@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _MESSAGE_LENGTH: Final = 300
+_SILENT: Final = "runs, and does not answer its probe"
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ def why_unready(pod: Mapping[str, Any]) -> Unready | None:
             str(scheduled.get("reason") or "Unschedulable"),
             f"pod {name} is not scheduled: {_short(scheduled.get('message'))}",
         )
-    containers = status.get("containerStatuses") or ()
-    everything = [*(status.get("initContainerStatuses") or ()), *containers]
-    reasons = [f"{item['name']}: {word}" for item in everything if (word := _word(item))]
+    init, containers = status.get("initContainerStatuses") or (), status.get("containerStatuses") or ()
+    reasons = [f"{item['name']}: {word}" for item in (*init, *containers) if (word := _word(item))]
     unready = [item["name"] for item in containers if not item.get("ready")]
-    texts = [f"{item['name']} {text}" for item in everything if (text := _text(item))]
+    texts = [f"{item['name']} {text}" for item in init if (text := _text(item, "still runs"))]
+    texts += [f"{item['name']} {text}" for item in containers if (text := _text(item, _SILENT))]
     return Unready(
         reasons[0] if reasons else f"{', '.join(unready)}: not ready" if unready else phase,
         f"pod {name} is not ready: {'; '.join(texts) or phase}",
@@ -56,8 +57,13 @@ def _word(container: Mapping[str, Any]) -> str:
     return f"exit code {ended['exitCode']}" if ended.get("exitCode") else ""
 
 
-def _text(container: Mapping[str, Any]) -> str:
-    """Return what keeps a container from being ready; "" where nothing does, or it waits for another one."""
+def _text(container: Mapping[str, Any], running: str) -> str:
+    """Return what keeps a container from being ready; "" where nothing does, or it waits for another one.
+
+    Args:
+        container: Its status.
+        running: What to say of one that runs.
+    """
     waiting, ended = _state(container)
     if container.get("ready") or waiting.get("reason") == "PodInitializing":
         return ""
@@ -66,7 +72,7 @@ def _text(container: Mapping[str, Any]) -> str:
     elif ended:
         text = f"ended: {ended.get('reason')}"
     else:
-        text = "runs, and does not answer its probe"
+        text = running
     before = (container.get("lastState") or {}).get("terminated") or ended
     return text + (f", last exit code {before['exitCode']}" if before.get("exitCode") else "")
 

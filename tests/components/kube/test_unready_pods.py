@@ -88,6 +88,13 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
             "pod airflow-scheduler-1 is not ready: git-sync-init CrashLoopBackOff: m",
         ),
     ),
+    "an init container that has not ended yet": (
+        pod(
+            initContainerStatuses=[container("git-sync-init", running={})],
+            containerStatuses=[container(waiting={"reason": "PodInitializing"})],
+        ),
+        Unready("scheduler: not ready", "pod airflow-scheduler-1 is not ready: git-sync-init still runs"),
+    ),
     "one of two containers": (
         pod(
             containerStatuses=[
