@@ -1,4 +1,4 @@
-"""Writes the table of verbs in docs/automation.md from their declarations: `python -m docs.generate_verbs`."""
+"""Write the table of verbs in docs/automation.md from their declarations: `python -m docs.generate_verbs`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def table() -> str:
 
 def with_table(page: str) -> str:
     """Return the page with the table of now between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{PAGE.name}: expected {BEGIN.strip()} and {END.strip()}")
+    return f"{before}{BEGIN}{table()}{END}{after}"
 
 
 def _row(verb: Verb) -> str:

@@ -17,6 +17,7 @@ from tests.samples import ROOT
 HELPERS: Final = {
     "kube_server.py",
     "samples.py",
+    "skipped.py",
     "automation/adoption/releases.py",
     "automation/checkouts.py",
     "automation/fakes.py",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from automation.change_report.engine_steps import fault, preview_report
+from automation.change_report.engine_events import fault
+from automation.change_report.engine_steps import preview_report
 from automation.change_report.model import StackReport
 from automation.errors import FileInvalid
 from components.release.chart_archive import ARCHIVE
