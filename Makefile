@@ -1,4 +1,4 @@
-# Short verbs; each does one thing. STACK=prod chooses another stack for up, preview, verify and ui.
+# Short verbs, one thing each. STACK=prod chooses another stack for up, preview, verify and ui.
 STACK  ?= dev
 PYTHON ?= python3
 RUN    := .venv/bin/python
@@ -12,11 +12,11 @@ up preview verify ui: .venv/run ## the same verbs of `python -m automation`
 	$(RUN) -m automation $@ $(STACK)
 down: .venv/run                 ## remove what `make dev` made, and nothing else
 	$(RUN) -m automation down
-test: .venv/test                ## all tests; those that need an engine or a cluster run where these are found
+test: .venv/test                ## all tests; those that need an engine or a cluster run if one is found
 	$(RUN) -m pytest
 lint: .venv/test
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
-	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy passes hidden folders over
+	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy skips hidden folders
 bench: .venv/run
 	$(RUN) -m benchmarks
 image:                          ## the Airflow image, as $(IMAGE); needs Docker
@@ -33,7 +33,7 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
 
 .PHONY: policy
-policy: .venv/policy            ## what the policy pack runs in; where it is, `preview` and `up` are judged by the pack
-# Half of it must not stay: previews would take it for the whole.
+policy: .venv/policy            ## what the policy pack runs in; with it, the pack judges `preview` and `up`
+# An incomplete one must not stay: previews would use it.
 .venv/policy: .venv/run policy/requirements.txt
 	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r policy/requirements.txt && touch $@ || { rm -rf $@; exit 1; }

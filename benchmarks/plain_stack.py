@@ -26,6 +26,15 @@ UNCHANGED: Final = frozenset({"same", "read", "refresh"})
 _COMMAND_SECONDS: Final = 1500
 
 
+def core_api() -> Any:
+    """Return the Kubernetes SDK's client of the core API group, at the cluster of the tests."""
+    from kubernetes.client import CoreV1Api
+
+    from components.kube.kubeconfig import api_client
+
+    return CoreV1Api(api_client(None, CONTEXT))
+
+
 def pulumi() -> str | None:
     """Return the path of the engine's command: on PATH, or where its installer or `make dev` puts it."""
     places = [Path.home() / ".pulumi" / "bin" / "pulumi", ROOT / ".dev" / "pulumi" / "bin" / "pulumi"]

@@ -14,9 +14,8 @@ from typing import Any
 import yaml
 
 from automation.engine.plugins import ENVIRONMENT, PLUGINS
-from benchmarks.plain_stack import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
+from benchmarks.plain_stack import CONTEXT, ROOT, Stack, core_api, dag_repository, destroyed, make_stack, pulumi
 from benchmarks.results import UnavailableError
-from components.kube.client import core_api
 from components.release.chart_archive import chart_archive
 
 
@@ -24,7 +23,7 @@ def need_cluster() -> Any:
     """Return a client of the cluster, and make the engine ready. Raises UnavailableError where either is missing."""
     _need_engine()
     try:
-        api = core_api(None, CONTEXT)
+        api = core_api()
         api.list_namespace(_request_timeout=5)
     except Exception as error:
         raise UnavailableError(

@@ -13,12 +13,13 @@ import pytest
 import versions
 from automation import AutomationError, EnvironmentSettings, Secret
 from automation.errors import UpdateFailed
+from docs.generate_verbs import with_table
 from tests.samples import ROOT
 
 PAGE: Final = (ROOT / "docs" / "automation.md").read_text()
 DOCUMENTS: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MODULES: Final = (
-    "automation.cli.verbs",
+    "automation.cli.deploy",
     "automation.helmsman",
     "automation.change_report.checkout",
     "automation.cli.report",
@@ -49,6 +50,10 @@ def test_every_error_has_a_row() -> None:
     also = re.search(r"([^.;]*) are\s`UpdateFailed` too", table)
     assert also
     assert set(re.findall(r"`(\w+)`", also[1])) == kinds(UpdateFailed)
+
+
+def test_table_of_verbs_is_made_from_their_declarations() -> None:
+    assert with_table(PAGE) == PAGE, "python -m docs.generate_verbs"
 
 
 def test_modules_whose_names_a_service_must_not_use_exist() -> None:

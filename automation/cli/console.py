@@ -1,56 +1,61 @@
-"""Where people read: results and progress, with colours on a terminal, as plain lines in a pipe."""
+"""What people read: results and progress, in colour on a terminal and as plain lines in a pipe."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from automation.engine.events import Event, EventKind
+if TYPE_CHECKING:
+    from automation.engine.events import Event
 
 _STYLE: Final = {
-    EventKind.NOTE: "bold",
-    EventKind.WAITING: "dim",
-    EventKind.PLANNED: "cyan",
-    EventKind.BEGUN: "",
-    EventKind.DONE: "green",
-    EventKind.FAILED: "bold red",
-    EventKind.STILL: "dim",
-    EventKind.WARNING: "yellow",
-    EventKind.ERROR: "bold red",
+    "note": "bold",
+    "waiting": "dim",
+    "planned": "cyan",
+    "begun": "",
+    "done": "green",
+    "failed": "bold red",
+    "still": "dim",
+    "warning": "yellow",
+    "error": "bold red",
 }
+"""Style by kind of event. The kinds are texts: `EventKind` would load the engine's SDK for every `--help`."""
 
 
 @dataclass(frozen=True)
 class Console:
-    """results: what was asked for; progress: what is being done. documents: counts what `json` has written."""
+    """Where a verb writes."""
 
     results: TextIO = field(default_factory=lambda: sys.stdout)
+    """What was asked for."""
     progress: TextIO = field(default_factory=lambda: sys.stdout)
+    """What is being done."""
     documents: list[Any] = field(default_factory=list)
+    """The documents that `json` has written."""
 
     def line(self, text: str) -> None:
-        """A line of progress."""
+        """Write a line of progress."""
         print(text, file=self.progress, flush=True)
 
     def event(self, event: Event) -> None:
-        """An event of an operation."""
+        """Write an event of an update as progress."""
         style = _STYLE[event.kind]
         if style and self.progress.isatty():
             from rich.console import Console as Terminal
             from rich.text import Text
 
-            # Text, not markup: it may hold brackets.
+            # As text, not as markup: it may hold brackets.
             Terminal(file=self.progress, soft_wrap=True).print(Text(event.text, style))
         else:
             self.line(event.text)
 
     def result(self, text: str) -> None:
-        """A line of the result."""
+        """Write a line of the result."""
         print(text, file=self.results, flush=True)
 
     def json(self, content: Any) -> None:
-        """The result for a program: one document."""
+        """Write the result for a program, as one document."""
         self.documents.append(content)
         self.result(json.dumps(content, indent=2))

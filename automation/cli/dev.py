@@ -1,125 +1,116 @@
-"""What the verbs of a developer do: a local Airflow and all that belongs to it. Each prints what it does.
-
-What they share with the verbs of any stack is in `verbs`.
-"""
+"""The verbs of a developer: a local Airflow with everything that it needs, and a shell and a port for any stack."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from automation.cli.console import Console
-from automation.cli.interrupt import interruptible
-from automation.cli.report_text import write_table
-from automation.cluster import kind, tools
-from automation.cluster.client import cluster_identity
-from automation.cluster.deployment import Deployment
-from automation.engine.failures import unprotect
-from automation.environment import LOCK_SECONDS, Environment
-from automation.environments import Environments
-from automation.errors import ClusterRequestFailed, ClusterUnreachable, NotHealthy, Protected, StackUnknown
+from automation.cli.declare import DEV, DONE, LOCK_SECONDS, STACK, Call, argument, opened, verb
+from automation.cli.look import settle_verification
+from automation.errors import ClusterRequestFailed, ClusterUnreachable, Protected, StackUnknown
 from automation.folder import Folder
-from automation.stacks.backend import is_local, may_have_stacks
-from automation.stacks.stack_config import StackConfig
-from automation.verification.result import Status, Verification
 
-__all__ = ["DEV", "UI_PORT", "Console", "dev", "down", "env", "opened", "settle_verification", "ui"]
+if TYPE_CHECKING:
+    from automation.cli.console import Console
+    from automation.cluster.deployment import Deployment
+    from automation.environment import Environment
+    from automation.stacks.stack_config import StackConfig
 
-DEV: Final = "dev"
 UI_PORT: Final = 8080
 _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kubernetes", "pulumi:pulumi:")
-"""Types of what is in the cluster or in the state alone."""
+"""Types of resources that are only in the cluster, or only in the state."""
 
 
-@contextmanager
-def opened(
-    project_dir: Path, stack_name: str, console: Console, *, lock_seconds: float = LOCK_SECONDS
-) -> Iterator[Environment]:
-    """A stack of the checkout; within it, signals let an operation stop in good order."""
-    environments = Environments(project_dir, lock_seconds=lock_seconds, on_line=console.line)
-    with interruptible(environments, console.line):
-        yield environments.open(stack_name)
+@verb(
+    "make a local Airflow, from the cluster up, and verify it",
+    argument("stack", nargs="?", choices=[DEV], default=DEV, help="always dev"),
+)
+def dev(call: Call) -> int:
+    """Go from nothing to a verified Airflow on a local cluster. A second call changes nothing."""
+    from automation.cluster.deployment import Deployment
+    from automation.cluster.kind import ensure_cluster
 
-
-def dev(project_dir: Path, console: Console) -> None:
-    """From nothing to a verified Airflow on a local cluster; a second time nothing changes. Raises AutomationError."""
-    with opened(project_dir, DEV, console) as environment:
+    console = call.console
+    with opened(call.project_dir, DEV, console, lock_seconds=LOCK_SECONDS) as environment:
         environment.check()
         config = environment.config()
         environment.find_engine()
-        found = kind.ensure_cluster(
-            project_dir, config.kube_context, kubeconfig_path=config.kubeconfig, on_line=console.line
+        cluster = ensure_cluster(
+            call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig, on_line=console.line
         )
-        console.line(f"{'created' if found.created else 'using'} the cluster of context {found.context}")
-        environment.follow_cluster(found.identity, created=found.created, on_event=console.event)
-        done = environment.up(on_event=console.event)
-        console.result(f"up of {DEV}: {done.changes}")
+        console.line(f"{'created' if cluster.created else 'using'} the cluster of context {cluster.context}")
+        environment.follow_cluster(cluster.identity, created=cluster.created, on_event=console.event)
+        update = environment.up(on_event=console.event)
+        console.result(f"up of {DEV}: {update.changes}")
         settle_verification(environment.verify(on_event=console.event), console)
-    _farewell(Deployment.of(done.outputs), config, console)
+    _farewell(Deployment.of(update.outputs), config, console)
+    return DONE
 
 
-def down(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Removes what a stack deployed, its state, and the cluster if this checkout made it. Raises AutomationError.
+@verb("remove what a stack deployed, and the cluster if dev made it", STACK)
+def down(call: Call) -> int:
+    """Remove what a stack deployed, its state, and the cluster if this checkout made it. Raises AutomationError.
 
-    The passphrase stays: without it, whatever else is encrypted with it would be lost.
+    The passphrase stays: without it, everything else that is encrypted with it would be lost.
     """
+    from automation.cluster.kind import created_cluster, delete_cluster
+    from automation.engine.failures import unprotect
+    from automation.stacks.backend import may_have_stacks
+
+    project_dir, stack, console = call.project_dir, call.args.stack, call.console
     folder = Folder(project_dir)
-    with opened(project_dir, stack_name, console) as environment:
+    with opened(project_dir, stack, console, lock_seconds=LOCK_SECONDS) as environment:
         config = environment.config()
         if config.protect:
-            raise Protected(f"stack {stack_name} is protected: down removes data and keys", unprotect(stack_name))
+            raise Protected(f"stack {stack} is protected: down removes data and keys", unprotect(stack))
         if not may_have_stacks(project_dir):
-            console.line(f"stack {stack_name}: nothing was deployed from here")
+            console.line(f"stack {stack}: nothing was deployed from here")
         else:
-            _destroy(project_dir, environment, config, console)
-    shutil.rmtree(folder.work(stack_name), ignore_errors=True)
-    if kind.created_cluster(project_dir) == config.kube_context and kind.delete_cluster(
+            _destroy(call, environment, config)
+    shutil.rmtree(folder.work(stack), ignore_errors=True)
+    if created_cluster(project_dir) == config.kube_context and delete_cluster(
         project_dir, kubeconfig_path=config.kubeconfig
     ):
         console.line(f"deleted the cluster of context {config.kube_context}")
     if folder.engine.exists():
         console.line(f"kept {folder.engine}: the engine, for the next time")
     if folder.passphrase.exists():
-        # Nobody knows what else was ever encrypted with it: each folder that PULUMI_BACKEND_URL names gets it too.
+        # What else was encrypted with it is unknown: each folder that PULUMI_BACKEND_URL names gets it too.
         console.line(f"kept {folder.passphrase}: states in other folders and values in Pulumi.*.yaml may need it")
-    console.result(f"stack {stack_name} is gone")
+    console.result(f"stack {stack} is gone")
+    return DONE
 
 
-def env(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Prints, for a shell's `eval`, what lets `pulumi` itself work on a stack here (`pulumi config set --secret`).
+@verb("forward a local port to Airflow", STACK)
+def ui(call: Call) -> int:
+    """Forward a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
+    from automation.cluster import tools
+    from automation.cluster.deployment import Deployment
 
-    The stack is made where there is none: without one the CLI sets no config. Raises AutomationError.
-    """
-    with opened(project_dir, stack_name, console) as environment:
-        console.line(f"stack {stack_name}, state in {environment.backend}")
-        variables = environment.engine_variables()
-    for name, value in {**variables, "PULUMI_STACK": stack_name}.items():
-        console.result(f"export {name}={shlex.quote(value)}")
-
-
-def ui(project_dir: Path, stack_name: str, console: Console) -> None:
-    """Forwards a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
     tools.require("kubectl")
-    with opened(project_dir, stack_name, console) as environment:
+    with call.opened() as environment:
         config = environment.config().reached(environment.work_dir)
-        console.line(f"stack {stack_name}, state in {environment.backend}")
-        _forward(Deployment.of(environment.outputs().values), config, console)
+        _forward(Deployment.of(environment.outputs().values), config, call.console)
+    return DONE
 
 
-def settle_verification(result: Verification, console: Console, *, as_json: bool = False) -> None:
-    """Prints it. Raises NotHealthy where something failed."""
-    if as_json:
-        console.json(result.to_json())
-    else:
-        write_table(result, console.results)
-    if not result.ok:
-        names = ", ".join(check.name for check in result.checks if check.status is Status.FAILED)
-        raise NotHealthy(f"verification failed: {names}", "see the table above; then: python -m automation verify")
+@verb(
+    'let pulumi itself work on a stack here: eval "$(python -m automation env)"',
+    STACK,
+    for_shell=True,
+)
+def env(call: Call) -> int:
+    """Print the variables with which `pulumi` itself works on a stack here, for a shell's `eval`.
+
+    Creates the stack where there is none: without one the CLI sets no config. Raises AutomationError.
+    """
+    with call.opened() as environment:
+        variables = environment.engine_variables()
+    for name, value in {**variables, "PULUMI_STACK": call.args.stack}.items():
+        call.console.result(f"export {name}={shlex.quote(value)}")
+    return DONE
 
 
 def _forward(deployment: Deployment, config: StackConfig, console: Console) -> None:
@@ -144,30 +135,36 @@ def _forward(deployment: Deployment, config: StackConfig, console: Console) -> N
     )
 
 
-def _destroy(project_dir: Path, environment: Environment, config: StackConfig, console: Console) -> None:
+def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
+    """Destroy a stack and remove its state. A state whose cluster is gone is only removed."""
+    from automation.cluster.client import cluster_identity
+    from automation.cluster.kind import is_gone
+    from automation.stacks.backend import is_local
+
+    console = call.console
     config = config.reached(environment.work_dir)
-    gone = kind.is_gone(project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
+    gone = is_gone(call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
     if not gone:
         cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
     try:
         if gone:
             left = _forget(environment, config, console)
         else:
-            done = environment.destroy(on_event=console.event)
-            console.result(f"down of {environment.name}: {done.changes}")
+            update = environment.destroy(on_event=console.event)
+            console.result(f"down of {environment.name}: {update.changes}")
             left = environment.remove_state()
     except StackUnknown:
         console.line(f"stack {environment.name}: no state of it here")
         return
-    if not left and is_local(project_dir):
-        # The last stack: what remains is the history of what is no more.
-        shutil.rmtree(Folder(project_dir).state, ignore_errors=True)
+    if not left and is_local(call.project_dir):
+        # It was the last stack: only the history of removed stacks is left.
+        shutil.rmtree(Folder(call.project_dir).state, ignore_errors=True)
 
 
 def _forget(environment: Environment, config: StackConfig, console: Console) -> tuple[str, ...]:
-    """Drops a state whose every resource went with the cluster. The engine cannot: a Helm release has to answer.
+    """Remove a state whose resources are all gone with the cluster, and return the stacks that are left.
 
-    Returns the stacks that are left.
+    The engine cannot do this: it asks the cluster about the Helm release.
     """
     elsewhere = environment.resources_outside(_GONE_WITH_THE_CLUSTER)
     if elsewhere:

@@ -1,4 +1,4 @@
-"""Signals while an engine runs: it is told once, and this process waits for it."""
+"""Signals while an engine runs: the engine is told once, and this process waits for it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ class Work(Protocol):
 
     @property
     def running(self) -> bool:
-        """There is something to stop."""
+        """Whether there is something to stop."""
 
     @property
     def interrupted(self) -> bool:
-        """It was told."""
+        """Whether it was told to stop."""
 
     def cancel(self) -> None:
-        """Tells it."""
+        """Tell it to stop."""
 
 
 @contextmanager
 def interruptible(work: Work, on_line: Callable[[str], None]) -> Iterator[None]:
-    """Within it SIGINT, SIGTERM and SIGHUP reach running work once; without any they raise KeyboardInterrupt.
+    """Let SIGINT, SIGTERM and SIGHUP stop running work, once, until the end of the block.
 
-    Off the main thread it does nothing: there Python lets nobody handle signals, and a service calls `cancel` itself.
+    While no work runs they raise KeyboardInterrupt. Outside the main thread this does nothing: Python handles signals
+    only there, and a service calls `cancel` itself.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -41,9 +42,9 @@ def interruptible(work: Work, on_line: Callable[[str], None]) -> Iterator[None]:
         if not work.running:
             raise KeyboardInterrupt
         if work.interrupted:
-            on_line("already stopping: the engine finishes what it has begun, so that nothing is lost")
+            on_line("already stopping: the engine finishes the steps that it has begun, so that nothing is lost")
             return
-        on_line(f"{signal.Signals(number).name}: stopping as soon as what has begun is finished")
+        on_line(f"{signal.Signals(number).name}: stopping as soon as the steps that have begun are finished")
         work.cancel()
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}

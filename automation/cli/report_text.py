@@ -1,4 +1,4 @@
-"""Results as tables: with colours on a terminal, as plain lines in a pipe."""
+"""Results as tables: in colour on a terminal, as plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _STYLE: Final = {
 
 @dataclass(frozen=True)
 class Table:
-    """headings: shown on a terminal only. rows: as many texts as headings. styles: of the first cell of each row."""
+    """A table of texts."""
 
     headings: tuple[str, ...]
+    """One for each column; shown on a terminal only."""
     rows: tuple[tuple[str, ...], ...]
+    """As many texts in each as there are headings."""
     styles: tuple[str, ...] = ()
+    """Style of the first cell of each row, in `rich`'s words; none for plain rows."""
 
 
 def write_table(content: Verification | Table, file: TextIO) -> None:
-    """Writes it to a stream."""
+    """Write a table to a stream."""
     table = verification_table(content) if isinstance(content, Verification) else content
     if file.isatty():
         _write_rich(table, file)
@@ -36,7 +39,7 @@ def write_table(content: Verification | Table, file: TextIO) -> None:
 
 
 def verification_table(verification: Verification) -> Table:
-    """One row a check: status, name, detail."""
+    """Return a row for each check: status, name, detail."""
     return Table(
         headings=("", "check", "seen"),
         rows=tuple((f"{check.status:<7}", check.name, check.detail) for check in verification.checks),
@@ -45,7 +48,7 @@ def verification_table(verification: Verification) -> Table:
 
 
 def table_lines(table: Table) -> list[str]:
-    """One line a row, in columns."""
+    """Return a line for each row, in columns."""
     widths = [max(map(len, column)) for column in zip(*table.rows, strict=True)]
     return [_line(row, widths) for row in table.rows]
 
@@ -64,6 +67,6 @@ def _write_rich(content: Table, file: TextIO) -> None:
         table.add_column(heading, overflow="fold")
     for number, (first, *others) in enumerate(content.rows):
         style = content.styles[number] if content.styles else ""
-        # Text, not markup: a detail may hold brackets.
+        # As text, not as markup: a detail may hold brackets.
         table.add_row(Text(first, style), *map(Text, others))
     Console(file=file).print(table)

@@ -1,1 +1,1 @@
-"""The Kubernetes cluster of a stack: its clients, and the one that `dev` makes."""
+"""The cluster of a stack: what it says about pods, objects and Airflow, and the local cluster that `dev` makes."""

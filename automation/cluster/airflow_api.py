@@ -1,4 +1,4 @@
-"""Airflow's REST API v2, as far as verification needs it (airflow 3.2.2: api_fastapi/core_api/openapi)."""
+"""The part of Airflow's REST API v2 that verification needs (airflow 3.2.2: api_fastapi/core_api/openapi)."""
 
 from __future__ import annotations
 
@@ -17,67 +17,83 @@ _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 2.0
 _REMEDY: Final = "look at the pods: kubectl get pods -l component=api-server"
 _UNSCHEDULED: Final = (None, "None")
-"""`timetable_summary` of a DAG with `schedule=None`."""
+"""What `timetable_summary` of a DAG with `schedule=None` is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dag:
-    """A DAG as the API lists it.
-
-    scheduled: something other than a person starts its runs: time, assets, events.
-    manual: a run may be asked for.
-    bundle_version: commit of a Git bundle; None where the bundle has no versions.
-    """
+    """A DAG as the API lists it."""
 
     dag_id: str
+    """Its id."""
     paused: bool
+    """Whether it is paused."""
     scheduled: bool
+    """Whether time, assets or events start its runs."""
     manual: bool
+    """Whether a run may be asked for."""
     import_errors: bool
+    """Whether its file could not be parsed the last time."""
     fileloc: str
+    """Path of its file."""
     bundle_name: str | None
+    """The bundle that its file is from."""
     bundle_version: str | None
+    """Commit of a Git bundle; None where the bundle has no versions."""
     tags: tuple[str, ...]
+    """Names of its tags."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DagDetails:
-    """required_params: names of params that have no value and may not be null. operators: class name of each task."""
+    """What a decision to run a DAG needs to know besides."""
 
     catchup: bool
+    """Whether unpausing it starts the runs that its schedule missed."""
     required_params: tuple[str, ...]
+    """Names of the params that have no value and must not be null."""
     operators: tuple[str, ...]
+    """Class name of the operator of each task."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskInstance:
-    """hostname: of the worker, "" where none ran it. try_number: 0 before the first try."""
+    """A task of a run."""
 
     task_id: str
+    """Id of the task."""
     map_index: int
+    """Index of a mapped task; -1 for any other."""
     state: str | None
+    """`success`, `failed`, `running`, …; None before it is scheduled."""
     hostname: str
+    """Host of the worker that ran it; "" where none did."""
     try_number: int
+    """Number of the last try; 0 before the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLog:
-    """sources: where it was read, or why it was not. lines: what the task wrote."""
+    """The log of a task's try."""
 
     sources: tuple[str, ...]
+    """Where it was read, or why it was not."""
     lines: tuple[str, ...]
+    """What the task wrote."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFailure:
-    """A DAG file that could not be parsed. reason: last line of its traceback."""
+    """A DAG file that could not be parsed."""
 
     filename: str
+    """Path of the file."""
     reason: str
+    """Last line of the traceback."""
 
 
 class AirflowApi:
-    """A client that takes a connection for each request, and retries where a connection fails."""
+    """A client that opens a connection for each request, and retries where the connection or the server fails."""
 
     def __init__(
         self,
@@ -87,26 +103,26 @@ class AirflowApi:
         *,
         clock: Clock | None = None,
     ) -> None:
-        """password: is asked for at each login, and kept nowhere."""
+        """Make a client. `password` is called at each login, and its answer is not kept."""
         self._connect, self._username, self._password = connect, username, password
         self._clock = clock or Clock()
         self._token: str | None = None
 
     def health(self) -> dict[str, str | None]:
-        """Status of each component: "healthy", "unhealthy", or None where it has never run. Needs no login."""
+        """Return the status of each component: "healthy", "unhealthy", or None where it never ran. Needs no login."""
         answer = self._request("GET", "/api/v2/monitor/health", login=False)
         return {name: (part or {}).get("status") for name, part in answer.items()}
 
     def dags(self) -> tuple[Dag, ...]:
-        """Every DAG whose file is still there, by id."""
+        """Return every DAG whose file still exists, by id."""
         return tuple(_dag(item) for item in self._pages("/api/v2/dags", "dags"))
 
     def dag(self, dag_id: str) -> Dag:
-        """Raises AirflowRequestFailed with status 404 where there is none."""
+        """Return a DAG. Raises AirflowRequestFailed with status 404 where there is none."""
         return _dag(self._request("GET", f"/api/v2/dags/{quote(dag_id, safe='')}"))
 
     def details(self, dag_id: str) -> DagDetails:
-        """What a decision to run the DAG needs to know."""
+        """Return what a decision to run the DAG needs to know."""
         path = f"/api/v2/dags/{quote(dag_id, safe='')}"
         details, tasks = self._request("GET", f"{path}/details"), self._request("GET", f"{path}/tasks")
         return DagDetails(
@@ -118,11 +134,11 @@ class AirflowApi:
         )
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
-        """Pauses or unpauses a DAG."""
+        """Pause or unpause a DAG."""
         self._request("PATCH", f"/api/v2/dags/{quote(dag_id, safe='')}", {"is_paused": paused})
 
     def trigger(self, dag_id: str, run_id: str, note: str) -> None:
-        """Asks for a run under an id of the caller's, so that asking again starts no second one."""
+        """Ask for a run with this id. Asking again with the same id starts no second one."""
         try:
             self._request(
                 "POST",
@@ -134,11 +150,11 @@ class AirflowApi:
                 raise
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        """ "queued", "running", "success" or "failed"."""
+        """Return "queued", "running", "success" or "failed"."""
         return str(self._request("GET", _run_path(dag_id, run_id))["state"])
 
     def task_instances(self, dag_id: str, run_id: str) -> tuple[TaskInstance, ...]:
-        """Tasks of a run."""
+        """Return the tasks of a run."""
         return tuple(
             TaskInstance(
                 task_id=item["task_id"],
@@ -151,13 +167,13 @@ class AirflowApi:
         )
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> TaskLog:
-        """The log of a task's last try."""
+        """Return the log of a task's last try."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task.task_id, safe='')}/logs/{task.try_number}"
         answer = self._request("GET", f"{path}?{urlencode({'full_content': 'true', 'map_index': task.map_index})}")
         return _log([item if isinstance(item, str) else str(item.get("event", "")) for item in answer["content"]])
 
     def import_failures(self) -> tuple[ImportFailure, ...]:
-        """DAG files that could not be parsed."""
+        """Return the DAG files that could not be parsed."""
         return tuple(
             ImportFailure(
                 filename=str(item.get("filename")),
@@ -167,7 +183,7 @@ class AirflowApi:
         )
 
     def _pages(self, path: str, key: str) -> list[dict[str, Any]]:
-        """All items of a list that comes in pages."""
+        """Return all items of a list that comes in pages."""
         items: list[dict[str, Any]] = []
         while True:
             page = self._request("GET", f"{path}?{urlencode({'limit': _PAGE, 'offset': len(items)})}")
@@ -178,7 +194,7 @@ class AirflowApi:
     def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, login: bool = True
     ) -> dict[str, Any]:
-        """The JSON of an answer. Raises AirflowRequestFailed, which holds neither password nor token."""
+        """Return the JSON of an answer. Raises AirflowRequestFailed, which holds neither password nor token."""
         if login and self._token is None:
             self._token = self._log_in()
         status, answer = self._send(method, path, body, self._token if login else None)
@@ -207,7 +223,7 @@ class AirflowApi:
         return token
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None) -> tuple[int, Any]:
-        """Status and JSON (None where it is none). Tries again where the connection or the server fails."""
+        """Return status and JSON, None for other content. Retries where the connection or the server fails."""
         headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
         payload = None
         if body is not None:
@@ -257,7 +273,10 @@ def _dag(item: Mapping[str, Any]) -> Dag:
 
 
 def _is_required(param: Any) -> bool:
-    """A param without a value is dumped with the value null; only a schema that names null says that this will do."""
+    """Return whether a run must give the param a value.
+
+    A param without a value is listed with the value null. Only a schema that names null says that null is allowed.
+    """
     if not isinstance(param, Mapping) or param.get("value") is not None:
         return False
     kind = (param.get("schema") or {}).get("type") or ()
@@ -265,7 +284,7 @@ def _is_required(param: Any) -> bool:
 
 
 def _log(events: list[str]) -> TaskLog:
-    """Airflow puts a group of its own before the log, with the log's sources (file_task_handler.py)."""
+    """Split a log from the group with its sources, which Airflow puts before it (file_task_handler.py)."""
     if not events or not events[0].startswith("::group::"):
         return TaskLog(sources=(), lines=tuple(events))
     end = next((index for index, event in enumerate(events) if event.startswith("::endgroup::")), len(events))
@@ -273,7 +292,7 @@ def _log(events: list[str]) -> TaskLog:
 
 
 def _detail(answer: Any) -> str:
-    """What FastAPI says about an error, in one short line."""
+    """Return what FastAPI says about an error, in one short line."""
     detail = answer.get("detail") if isinstance(answer, dict) else None
     if isinstance(detail, list):
         detail = "; ".join(str(item.get("msg")) for item in detail if isinstance(item, dict))

@@ -1,318 +1,243 @@
-"""What `automation` asks of a cluster, always of an explicit context."""
+"""The pods and workloads of one namespace, as verification and `status` look at them."""
 
 from __future__ import annotations
 
 import base64
 import http.client
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import kubernetes.client
-import kubernetes.config
-import kubernetes.stream
-import urllib3
-from kubernetes.client.exceptions import ApiException
-
-from automation.cluster import kubeconfig
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from components.kube.client import ExecResult, KubeApi, KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
+from components.kube.unready_pods import why_unready
 
-REQUEST_SECONDS: Final = 30
+__all__ = [
+    "REVISION",
+    "ExecResult",
+    "Kube",
+    "KubeClient",
+    "Pod",
+    "Workload",
+    "cluster_errors",
+    "cluster_identity",
+    "decoded",
+    "kubeconfig_file",
+]
+
+_KUBECONFIG: Final = "~/.kube/config"
+
 REVISION: Final = "controller-revision-hash"
-"""Label of a StatefulSet's pods."""
+"""Label of a StatefulSet's pods: the revision of the template that a pod was made from."""
+_ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """reason: why it is not ready, in a word or two of Kubernetes; "" for a ready one."""
+    """A pod that has not ended and is not being deleted."""
 
     name: str
+    """Name of the pod."""
     labels: Mapping[str, str]
+    """All labels of the pod."""
     containers: tuple[str, ...]
+    """Names of its containers, without the init containers."""
     ready: bool
+    """Whether Kubernetes counts it as ready."""
     reason: str = ""
+    """Why it is not ready, in a word or two of Kubernetes; "" for a ready pod."""
     ip: str = ""
+    """Its address; "" before it has one."""
     config_maps: tuple[str, ...] = ()
-    """ConfigMaps that it mounts."""
+    """Names of the ConfigMaps that it mounts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A Deployment or StatefulSet. current: every pod is of the newest revision, and the controller has seen it.
-
-    revision: of a StatefulSet's newest template, as its pods' label `REVISION` has it; else "".
-    ordered: a StatefulSet that waits for a pod to become ready before it replaces it, also by a better one.
-    """
+    """A Deployment or StatefulSet."""
 
     kind: str
+    """`Deployment` or `StatefulSet`."""
     name: str
+    """Name of the workload."""
     labels: Mapping[str, str]
+    """All labels of the workload."""
     desired: int
+    """Number of pods that it should have."""
     ready: int
+    """Number of its pods that are ready."""
     current: bool
+    """Whether its controller has seen the newest template, and every pod is made from it."""
     revision: str = ""
+    """A StatefulSet's newest revision, as the label `REVISION` of its pods names it; else ""."""
     ordered: bool = False
-
-
-@dataclass(frozen=True)
-class ExecResult:
-    """exit_code: of the command. stdout, stderr: what it wrote."""
-
-    exit_code: int
-    stdout: str
-    stderr: str = field(repr=False, default="")
+    """Whether it is a StatefulSet that waits for a pod to become ready before it replaces it, even by a better one."""
 
 
 class Kube(Protocol):
     """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
-        """Pods with all these labels that are not being deleted and have not ended."""
+        """Return the pods with all these labels that have not ended and are not being deleted."""
 
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
-        """Deployments and StatefulSets with all these labels."""
+        """Return the Deployments and StatefulSets with all these labels."""
 
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
-        """Runs a command in a container, and waits for its end."""
+        """Run a command in a container, and wait for its end."""
 
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
-        """An HTTP connection to a port of a pod. Closing it closes what it goes through."""
+        """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
 
     def secret(self, name: str) -> Mapping[str, str]:
-        """A Secret's data, decoded."""
+        """Return a Secret's data, decoded."""
 
     def config_map(self, name: str) -> Mapping[str, str]:
-        """A ConfigMap's data."""
+        """Return a ConfigMap's data."""
 
     def create_pod(self, manifest: Mapping[str, Any]) -> str:
-        """Makes a pod; its name."""
+        """Create a pod, and return its name."""
 
     def delete_pod(self, name: str) -> None:
-        """Deletes a pod at once. One that is not there is no error."""
+        """Delete a pod at once. A pod that does not exist is no error."""
+
+
+def kubeconfig_file(given: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the given path, else `KUBECONFIG` (which may list several files), else `~/.kube/config`."""
+    paths = given or environ.get("KUBECONFIG") or _KUBECONFIG
+    return os.pathsep.join(os.path.expanduser(path) for path in paths.split(os.pathsep))
+
+
+@contextmanager
+def cluster_errors() -> Iterator[None]:
+    """Turn the errors of `components.kube` into those of `automation`."""
+    try:
+        yield
+    except KubeUnreachable as error:
+        raise ClusterUnreachable(error.what, error.remedy) from None
+    except KubeRequestFailed as error:
+        raise ClusterRequestFailed(error.what, error.remedy) from None
 
 
 class KubeClient:
-    """`Kube` of a real cluster. Thread-safe."""
+    """The `Kube` of a real cluster. Thread-safe."""
 
+    @cluster_errors()
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
-        """Raises ClusterUnreachable where the kubeconfig has no such context, or cannot be read."""
-        self._context, self._namespace = context, namespace
-        path = kubeconfig.kubeconfig_path(kubeconfig_path)
-        try:
-            self._configuration: Any = kubeconfig.api_client(context, path).configuration
-        except kubernetes.config.ConfigException:
-            # Its text may quote a user with its token.
-            raise ClusterUnreachable(
-                f"{path} has no usable context {context}", "name the file with KUBECONFIG, or make the cluster"
-            ) from None
+        """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used."""
+        self._namespace = namespace
+        self._api = KubeApi(context, kubeconfig_file(kubeconfig_path))
 
+    @cluster_errors()
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
-        with self._request("list pods"):
-            found = self._core().list_namespaced_pod(
-                self._namespace, label_selector=_selector(labels), _request_timeout=REQUEST_SECONDS
-            )
+        pods = self._api.items("v1", "Pod", self._namespace, labels=labels)
         return tuple(
-            _pod(pod)
-            for pod in found.items
-            if pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
+            pod_of(pod)
+            for pod in pods
+            if not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in _ENDED
         )
 
+    @cluster_errors()
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
-        apps, selector = kubernetes.client.AppsV1Api(self._client()), _selector(labels)
-        with self._request("list workloads"):
-            deployments: Any = apps.list_namespaced_deployment(
-                self._namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
-            )
-            stateful_sets: Any = apps.list_namespaced_stateful_set(
-                self._namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
-            )
-        found = [("Deployment", item) for item in deployments.items]
-        found += [("StatefulSet", item) for item in stateful_sets.items]
-        return tuple(_workload(kind, item) for kind, item in found)
+        return tuple(
+            workload_of(kind, item)
+            for kind in ("Deployment", "StatefulSet")
+            for item in self._api.items("apps/v1", kind, self._namespace, labels=labels)
+        )
 
+    @cluster_errors()
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
-        with self._request(f"run a command in {pod}"):
-            # A client of its own: `stream` puts its transport into the client for as long as the call lasts.
-            client: Any = kubernetes.stream.stream(
-                self._core().connect_get_namespaced_pod_exec,
-                pod,
-                self._namespace,
-                container=container,
-                command=list(command),
-                stdout=True,
-                stderr=True,
-                stdin=False,
-                tty=False,
-                _preload_content=False,
-            )
-            try:
-                client.run_forever(timeout=seconds)
-                ended = not client.is_open()
-                out, err, status = (client.read_channel(channel) for channel in (1, 2, 3))
-            finally:
-                client.close()
-        if not ended:
-            raise self._failed(f"run a command in {pod}", f"no end within {seconds:.0f} s")
-        code = _exit_code(status)
-        if code is None:
-            raise self._failed(f"run a command in {pod}", _message(status))
-        return ExecResult(code, out, err)
+        return self._api.run(self._namespace, pod, container, command, seconds=seconds)
 
+    @cluster_errors()
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
-        with self._request(f"reach port {port} of {pod}"):
-            forward: Any = kubernetes.stream.portforward(
-                self._core().connect_get_namespaced_pod_portforward, pod, self._namespace, ports=str(port)
-            )
-        connection = http.client.HTTPConnection(pod, port, timeout=seconds)
-        connection.sock = forward.socket(port)
-        connection.sock.settimeout(seconds)
-        return connection
+        return self._api.connect(self._namespace, pod, port, seconds=seconds)
 
     def secret(self, name: str) -> Mapping[str, str]:
-        with self._request(f"read Secret {name}"):
-            found = self._core().read_namespaced_secret(name, self._namespace, _request_timeout=REQUEST_SECONDS)
-        return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
+        return decoded(self._read("Secret", name))
 
     def config_map(self, name: str) -> Mapping[str, str]:
-        with self._request(f"read ConfigMap {name}"):
-            found = self._core().read_namespaced_config_map(name, self._namespace, _request_timeout=REQUEST_SECONDS)
-        return dict(found.data or {})
+        return dict(self._read("ConfigMap", name).get("data") or {})
 
+    @cluster_errors()
     def create_pod(self, manifest: Mapping[str, Any]) -> str:
-        with self._request("create a pod"):
-            made = self._core().create_namespaced_pod(self._namespace, dict(manifest), _request_timeout=REQUEST_SECONDS)
-        return str(made.metadata.name)
+        return str(self._api.create(manifest, self._namespace)["metadata"]["name"])
 
+    @cluster_errors()
     def delete_pod(self, name: str) -> None:
-        with self._request(f"delete pod {name}"):
-            try:
-                self._core().delete_namespaced_pod(
-                    name, self._namespace, grace_period_seconds=0, _request_timeout=REQUEST_SECONDS
-                )
-            except ApiException as error:
-                if error.status != 404:
-                    raise
+        self._api.delete("v1", "Pod", self._namespace, name, grace_seconds=0)
 
-    def _client(self) -> Any:
-        return kubernetes.client.ApiClient(configuration=self._configuration)
-
-    def _core(self) -> Any:
-        return kubernetes.client.CoreV1Api(self._client())
-
-    @contextmanager
-    def _request(self, action: str) -> Iterator[None]:
-        """Turns what the client raises into our errors, without the request's headers and bodies."""
-        try:
-            yield
-        except ApiException as error:
-            if error.status:
-                raise self._failed(action, f"{error.status} {error.reason}") from None
-            # A handshake that failed: the reason has the status in its first words, then all headers.
-            raise self._failed(action, str(error.reason).partition(" -+-+- ")[0]) from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ClusterUnreachable(
-                f"the cluster of context {self._context} does not answer ({type(error).__name__})",
-                f"kubectl --context {self._context} get nodes",
-            ) from None
-
-    def _failed(self, action: str, reason: str) -> ClusterRequestFailed:
-        return ClusterRequestFailed(
-            f"cannot {action}: {reason}", f"kubectl --context {self._context} --namespace {self._namespace} get pods"
-        )
+    @cluster_errors()
+    def _read(self, kind: str, name: str) -> Mapping[str, Any]:
+        content = self._api.get("v1", kind, self._namespace, name)
+        if content is None:
+            raise ClusterRequestFailed(
+                f"cannot read {kind} {name}: there is none in namespace {self._namespace}",
+                f"kubectl --namespace {self._namespace} get {kind.lower()}s",
+            )
+        return content
 
 
 def cluster_identity(context: str, *, kubeconfig_path: str | None = None, seconds: float = 5) -> str:
-    """The uid of the namespace kube-system: every cluster has its own, for as long as it lives.
+    """Return the uid of the namespace kube-system: every cluster has its own for as long as it lives.
 
-    Raises ClusterUnreachable where there is no such context, no answer in time, or no kubeconfig that can be read.
+    Raises:
+        ClusterUnreachable: There is no such context or no usable kubeconfig, or no answer in time.
     """
-    path = kubeconfig.kubeconfig_path(kubeconfig_path)
     remedy = f"kubectl --context {context} get nodes"
     try:
-        configuration = kubeconfig.api_client(context, path).configuration
-        configuration.retries = 0  # the client's own would make four of every time limit
-        core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration=configuration))
-        found: Any = core.read_namespace("kube-system", _request_timeout=seconds)
-    except kubernetes.config.ConfigException:
-        raise ClusterUnreachable(f"{path} has no usable context {context}", remedy) from None
-    except ApiException as error:
-        raise ClusterUnreachable(f"context {context}: {error.status} {error.reason}", remedy) from None
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise ClusterUnreachable(
-            f"the cluster of context {context} does not answer ({type(error).__name__})", remedy
-        ) from None
-    return str(found.metadata.uid)
+        # No retries: they would multiply the time limit by four.
+        api = KubeApi(context, kubeconfig_file(kubeconfig_path), seconds=seconds, retries=0)
+        namespace = api.get("v1", "Namespace", "", "kube-system")
+    except KubeUnreachable as error:
+        raise ClusterUnreachable(error.what, error.remedy) from None
+    except KubeRequestFailed as error:
+        raise ClusterUnreachable(f"context {context}: {error.reason}", remedy) from None
+    if namespace is None:
+        raise ClusterUnreachable(f"context {context}: 404 Not Found", remedy)
+    return str(namespace["metadata"]["uid"])
 
 
-def _selector(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in labels.items())
+def decoded(secret: Mapping[str, Any]) -> dict[str, str]:
+    """Return the data of a Secret, decoded."""
+    data = secret.get("data") or {}
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
 
 
-def _pod(pod: Any) -> Pod:
-    conditions = {condition.type: condition for condition in pod.status.conditions or ()}
-    ready = "Ready" in conditions and conditions["Ready"].status == "True"
+def pod_of(pod: Mapping[str, Any]) -> Pod:
+    """Return a pod of the Kubernetes API as a `Pod`."""
+    spec, unready = pod["spec"], why_unready(pod)
+    mounted = [(volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()]
     return Pod(
-        name=pod.metadata.name,
-        labels=dict(pod.metadata.labels or {}),
-        containers=tuple(container.name for container in pod.spec.containers),
-        ready=ready,
-        reason="" if ready else _pod_reason(pod, conditions),
-        ip=pod.status.pod_ip or "",
-        config_maps=tuple(
-            volume.config_map.name for volume in pod.spec.volumes or () if volume.config_map and volume.config_map.name
-        ),
+        name=pod["metadata"]["name"],
+        labels=dict(pod["metadata"].get("labels") or {}),
+        containers=tuple(container["name"] for container in spec["containers"]),
+        ready=unready is None,
+        reason="" if unready is None else unready.reason,
+        ip=(pod.get("status") or {}).get("podIP") or "",
+        config_maps=tuple(name for name in mounted if name),
     )
 
 
-def _pod_reason(pod: Any, conditions: Mapping[str, Any]) -> str:
-    """What a waiting or ended container says first, else why the pod is not scheduled, else its phase."""
-    for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
-        if status.state and status.state.waiting and status.state.waiting.reason not in (None, "PodInitializing"):
-            return f"{status.name}: {status.state.waiting.reason}"
-        if status.state and status.state.terminated and status.state.terminated.exit_code:
-            return f"{status.name}: exit code {status.state.terminated.exit_code}"
-    scheduled = conditions.get("PodScheduled")
-    if scheduled is not None and scheduled.status == "False":
-        return str(scheduled.reason or "Unschedulable")
-    unready = [status.name for status in pod.status.container_statuses or () if not status.ready]
-    return f"{', '.join(unready)}: not ready" if unready else str(pod.status.phase)
-
-
-def _workload(kind: str, item: Any) -> Workload:
-    status, desired = item.status, item.spec.replicas if item.spec.replicas is not None else 1
-    seen = (status.observed_generation or 0) >= (item.metadata.generation or 0)
-    updated, stateful = status.updated_replicas or 0, kind == "StatefulSet"
-    if stateful and status.current_revision == status.update_revision:
-        updated = status.replicas or 0  # after a roll its controller may leave updated_replicas out
+def workload_of(kind: str, item: Mapping[str, Any]) -> Workload:
+    """Return a Deployment or StatefulSet of the Kubernetes API as a `Workload`."""
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    desired = 1 if spec.get("replicas") is None else spec["replicas"]
+    replicas, stateful = status.get("replicas") or 0, kind == "StatefulSet"
+    seen = (status.get("observedGeneration") or 0) >= (metadata.get("generation") or 0)
+    updated = status.get("updatedReplicas") or 0
+    if stateful and status.get("currentRevision") == status.get("updateRevision"):
+        updated = replicas  # after a roll the controller may leave updatedReplicas out
     return Workload(
         kind=kind,
-        name=item.metadata.name,
-        labels=dict(item.metadata.labels or {}),
+        name=metadata["name"],
+        labels=dict(metadata.get("labels") or {}),
         desired=desired,
-        ready=status.ready_replicas or 0,
-        current=seen and updated >= desired and (status.replicas or 0) == desired,
-        revision=(status.update_revision or "") if stateful else "",
-        ordered=stateful and item.spec.pod_management_policy == "OrderedReady",
+        ready=status.get("readyReplicas") or 0,
+        current=seen and updated >= desired and replicas == desired,
+        revision=(status.get("updateRevision") or "") if stateful else "",
+        ordered=stateful and spec.get("podManagementPolicy") == "OrderedReady",
     )
-
-
-def _exit_code(status: str) -> int | None:
-    """Of the status object that ends an exec; None where the command was not run."""
-    try:
-        content = json.loads(status)
-        if content["status"] == "Success":
-            return 0
-        if content["reason"] == "NonZeroExitCode":
-            return int(content["details"]["causes"][0]["message"])
-    except (ValueError, KeyError, IndexError, TypeError):
-        pass
-    return None
-
-
-def _message(status: str) -> str:
-    try:
-        return str(json.loads(status)["message"])
-    except (ValueError, KeyError, TypeError):
-        return "the connection ended before the command did"

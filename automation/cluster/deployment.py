@@ -1,4 +1,4 @@
-"""A stack's outputs, typed: what verification needs to know of a deployment."""
+"""What a stack's outputs say about its deployment."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import outputs
 from automation.errors import StackUnknown
 
 POOLER_PORT: Final = 6543
-"""PgBouncer's, as in `components.database.pgbouncer` (tested). Not imported: that would load the Kubernetes SDK."""
+"""PgBouncer's port, as in `components.database.pgbouncer` (tested). Importing that would load the Kubernetes SDK."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """Fields are the outputs of the same name; see `outputs`. celery, kubernetes: what `executor` consists of."""
+    """A deployment. A field without a word here is the output of its name; see the module `outputs`."""
 
     namespace: str
     kube_context: str
     celery: bool
+    """Whether the executor runs tasks on standing Celery workers."""
     kubernetes: bool
+    """Whether the executor starts a pod for each task."""
     api_server_service: str
     api_server_port: int
     admin_username: str
@@ -35,7 +37,7 @@ class Deployment:
 
     @staticmethod
     def of(found: Mapping[str, Any]) -> Deployment:
-        """Of outputs: plain values, or as the Automation API returns them. Raises StackUnknown where one is missing."""
+        """Read outputs, plain or as the Automation API returns them. Raises StackUnknown where one is missing."""
         plain = {name: getattr(value, "value", value) for name, value in found.items()}
         try:
             executor = str(plain[outputs.EXECUTOR])

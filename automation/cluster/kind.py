@@ -1,4 +1,4 @@
-"""The cluster of a local stack: the one that is there, else a new one made by Kind."""
+"""The cluster of a local stack: the one that exists, else a new one made by Kind."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import versions
-from automation.cluster import kubeconfig, tools
-from automation.cluster.client import cluster_identity
+from automation.cluster import tools
+from automation.cluster.client import cluster_errors, cluster_identity, kubeconfig_file
 from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
 from automation.folder import Folder, write_file
+from components.kube import kubeconfig
 
 KIND_PREFIX: Final = "kind-"
 """Kind names the context of its cluster NAME `kind-NAME`."""
@@ -26,11 +27,14 @@ _COMMAND_SECONDS: Final = 900  # the first time the node image, about 400 MB, is
 
 @dataclass(frozen=True)
 class Cluster:
-    """context: of the kubeconfig. created: just now. identity: differs from that of every other cluster."""
+    """A cluster for a local stack."""
 
     context: str
+    """Its context in the kubeconfig."""
     created: bool
+    """Whether it was created just now."""
     identity: str
+    """What tells it from every other cluster; see `cluster_identity`."""
 
 
 def ensure_cluster(
@@ -41,9 +45,11 @@ def ensure_cluster(
     on_line: Callable[[str], None] = lambda line: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Cluster:
-    """The cluster of a context. Where it answers, it is used as it is; where it is Kind's and missing, it is made.
+    """Return the cluster of a context. One that answers is used as it is; a missing one of Kind's is made.
 
-    Raises ClusterUnreachable; ToolMissing where it would have to be made and Kind or a container engine is missing.
+    Raises:
+        ClusterUnreachable: It does not answer, and cannot be made here.
+        ToolMissing: It would have to be made, and Kind or a container engine is missing.
     """
     try:
         identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
@@ -51,7 +57,7 @@ def ensure_cluster(
     except ClusterUnreachable as unreachable:
         if not context.startswith(KIND_PREFIX):
             raise
-        _refuse_foreign(context, kubeconfig.kubeconfig_path(kubeconfig_path, environ), unreachable)
+        _refuse_foreign(context, kubeconfig_file(kubeconfig_path, environ), unreachable)
     name = context.removeprefix(KIND_PREFIX)
     problems = missing_tools(environ)
     if problems:
@@ -65,7 +71,7 @@ def ensure_cluster(
     on_line(f"creating the Kind cluster {name} ({versions.KIND_NODE_IMAGE})")
     arguments = ["--name", name, "--image", versions.KIND_NODE_IMAGE, "--wait", f"{_READY_SECONDS}s"]
     if kubeconfig_path:
-        arguments += ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path, environ)]
+        arguments += ["--kubeconfig", kubeconfig_file(kubeconfig_path, environ)]
     _kind(["create", "cluster", *arguments])
     identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
     write_file(Folder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
@@ -73,7 +79,7 @@ def ensure_cluster(
 
 
 def missing_tools(environ: Mapping[str, str] = os.environ) -> list[ToolMissing]:
-    """What is missing to make a cluster, each with one line."""
+    """Return what is missing to make a cluster."""
     problems = []
     # Kind's own variable; https://kind.sigs.k8s.io/docs/user/rootless/
     provider = environ.get("KIND_EXPERIMENTAL_PROVIDER") or "docker"
@@ -87,15 +93,15 @@ def missing_tools(environ: Mapping[str, str] = os.environ) -> list[ToolMissing]:
 
 
 def created_cluster(project_dir: Path) -> str | None:
-    """Context of the cluster that this checkout created, None where it created none."""
+    """Return the context of the cluster that this checkout created; None where it created none."""
     mark = _mark(project_dir)
     return mark[0] if mark else None
 
 
 def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> bool:
-    """Deletes the cluster that this checkout created; false where there is none.
+    """Delete the cluster that this checkout created. Returns false where there is none.
 
-    A cluster of the same name that is another one is left alone. Raises ToolMissing, ClusterUnreachable.
+    Another cluster with the same name is left alone. Raises ToolMissing, ClusterUnreachable.
     """
     mark = _mark(project_dir)
     if mark is None:
@@ -108,19 +114,19 @@ def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> 
             ours = cluster_identity(context, kubeconfig_path=kubeconfig_path) == uid
         except ClusterUnreachable as error:
             raise ClusterUnreachable(
-                f"the Kind cluster {name} does not answer, so nobody can tell whether it is the one made here",
+                f"the Kind cluster {name} does not answer, so it is unknown whether it is the one made here",
                 f"if it is: kind delete cluster --name {name}",
             ) from error
     if ours:
         _require_kind()
-        arguments = ["--kubeconfig", kubeconfig.kubeconfig_path(kubeconfig_path)] if kubeconfig_path else []
+        arguments = ["--kubeconfig", kubeconfig_file(kubeconfig_path)] if kubeconfig_path else []
         _kind(["delete", "cluster", "--name", name, *arguments])
     Folder(project_dir).cluster.unlink(missing_ok=True)
     return ours
 
 
 def is_gone(project_dir: Path, context: str, *, kubeconfig_path: str | None = None) -> bool:
-    """Whether the cluster of a context was created here and is no more: nothing that was in it can be left."""
+    """Return whether the cluster of a context was created here and no longer exists, with everything in it."""
     if created_cluster(project_dir) != context:
         return False
     try:
@@ -132,11 +138,12 @@ def is_gone(project_dir: Path, context: str, *, kubeconfig_path: str | None = No
 
 
 def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) -> None:
-    """A new cluster would take the place of the context: only where that is Kind's own, on this machine.
+    """Raise ClusterUnreachable for a context that is not of a Kind cluster on this machine, or cannot be read.
 
-    Raises ClusterUnreachable otherwise, and where nobody can tell because the kubeconfig cannot be read.
+    Kind would put its new cluster in the context's place.
     """
-    kubeconfig.require_readable(path)  # Kind would find out only after minutes
+    with cluster_errors():
+        kubeconfig.require_readable(path)  # Kind would find out only after minutes
     server = kubeconfig.contexts(path).get(context, "")
     host = urlsplit(server).hostname or ""
     if server and host not in _LOCAL:
@@ -163,7 +170,7 @@ def _kind_clusters() -> list[str]:
 
 
 def _kind(arguments: list[str]) -> str:
-    """Runs Kind; what it says. Raises ClusterUnreachable with its last line."""
+    """Run Kind and return its output. Raises ClusterUnreachable with its last line."""
     try:
         done = subprocess.run(
             ["kind", *arguments], capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
@@ -176,5 +183,5 @@ def _kind(arguments: list[str]) -> str:
     if done.returncode != 0:
         errors = [line.strip() for line in done.stderr.splitlines() if line.strip().startswith("ERROR")]
         reason = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ClusterUnreachable(f"kind {' '.join(arguments[:2])} failed ({reason})", "mend that, and run this again")
+        raise ClusterUnreachable(f"kind {' '.join(arguments[:2])} failed ({reason})", "repair that, and run this again")
     return done.stdout

@@ -1,33 +1,21 @@
-"""Objects of a stack's namespace as the cluster has them: what of an interrupted update is there, and Helm's records.
+"""The stored objects of one namespace: what an interrupted update left, and Helm's records.
 
-Of a Secret nothing is read but its metadata, except where a release is taken over: its records, and its keys.
+Only metadata is read of a Secret, except where a release is adopted: there its records and its keys are read.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import kubernetes.client
-import kubernetes.config
-import urllib3
-from kubernetes.client.exceptions import ApiException
-
-from automation.cluster import kubeconfig
-from automation.cluster.client import REQUEST_SECONDS
-from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from automation.cluster.client import cluster_errors, decoded, kubeconfig_file
 from automation.results import Result
+from components.kube.client import KubeApi
 from components.kube.metadata import LABELS
 from components.release.helm_record import decode
 
-_JSON: Final = "application/json"
 _RESOURCE_POLICY: Final = "helm.sh/resource-policy"
-_METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 OWNED_KINDS: Final = (
     ("v1", "ConfigMap"),
     ("v1", "PersistentVolumeClaim"),
@@ -39,30 +27,38 @@ OWNED_KINDS: Final = (
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 )
-"""What the program makes itself with its labels and a generated name, in Kubernetes' own API groups."""
+"""API version and kind of everything that the program makes itself, with its labels and a generated name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found(Result):
-    """An object's metadata. created: ISO 8601. deleting: it is on its way out. labels: its own."""
+    """An object's metadata."""
 
     api_version: str
+    """As in its manifest."""
     kind: str
+    """As in its manifest."""
     namespace: str
+    """Its namespace; "" for an object of the whole cluster."""
     name: str
+    """Its name."""
     uid: str
+    """What tells it from a later object of the same name."""
     created: str
+    """When it was created, in ISO 8601."""
     deleting: bool = False
+    """Whether it is being deleted."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    """All its labels."""
 
     @property
     def id(self) -> str:
-        """As the Kubernetes provider forms it."""
+        """The id that the Kubernetes provider gives it."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     @property
     def is_own(self) -> bool:
-        """It carries the labels of what the program makes; neither Helm nor a controller sets them."""
+        """Whether it carries the labels of what the program makes; neither Helm nor a controller sets them."""
         return LABELS.items() <= dict(self.labels).items()
 
     def __str__(self) -> str:
@@ -71,226 +67,159 @@ class Found(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseRecord(Result):
-    """A revision in Helm's history. status: `deployed`, `pending-install`, `failed`, `superseded`, …"""
+    """A revision in Helm's history."""
 
     revision: int
+    """Its number, from 1."""
     status: str
+    """`deployed`, `pending-install`, `failed`, `superseded`, …"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedJob(Result):
-    """A Job that gave up. reason: why, in a word of Kubernetes."""
+    """A Job that gave up."""
 
     name: str
+    """Name of the Job."""
     reason: str
+    """Why, in a word of Kubernetes: `BackoffLimitExceeded`."""
 
 
 class Objects(Protocol):
-    """The namespace of a stack. Every method raises ClusterRequestFailed or ClusterUnreachable."""
+    """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
-        """One object, None where it is not there."""
+        """Return the metadata of an object; None where there is none."""
 
     def owned(self) -> tuple[Found, ...]:
-        """Objects with the program's labels, of `OWNED_KINDS`."""
+        """Return the objects of `OWNED_KINDS` with the program's labels."""
 
     def release(self, name: str) -> ReleaseRecord | None:
-        """The newest revision of a release."""
+        """Return the newest revision of a release."""
 
     def failed_jobs(self) -> tuple[FailedJob, ...]:
-        """Jobs that will not be tried again."""
+        """Return the Jobs that Kubernetes does not try again."""
 
     def is_bound(self, claim: str) -> bool:
-        """A volume was, or is, behind a PersistentVolumeClaim: it may hold data."""
+        """Return whether a PersistentVolumeClaim has or had a volume, and so may hold data."""
 
     def delete(self, found: Found) -> None:
-        """Deletes an object with what it owns, if it is still the same one. One that is not there is no error."""
+        """Delete an object and what it owns, if it is still the same one. One that does not exist is no error."""
 
     def replica_failure(self, kind: str, name: str) -> str:
-        """Why a Deployment or StatefulSet cannot make a pod, in Kubernetes' own words; "" where it says nothing."""
+        """Return why a Deployment or StatefulSet cannot make a pod, in Kubernetes' own words; "" where it can."""
 
 
 class ClusterObjects:
-    """`Objects` of a real cluster. Thread-safe."""
+    """The `Objects` of a real cluster. Thread-safe."""
 
+    @cluster_errors()
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
-        """Raises ClusterUnreachable where the kubeconfig has no such context."""
-        self._context, self._namespace = context, namespace
-        path = kubeconfig.kubeconfig_path(kubeconfig_path)
-        try:
-            self._configuration: Any = kubeconfig.api_client(context, path).configuration
-        except kubernetes.config.ConfigException as error:
-            raise ClusterUnreachable(
-                f"{path} has no usable context {context}", "name the file with KUBECONFIG, or make the cluster"
-            ) from error
+        """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used."""
+        self._namespace = namespace
+        self._api = KubeApi(context, kubeconfig_file(kubeconfig_path))
 
+    @cluster_errors()
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
-        answer = self._request("GET", object_path(api_version, kind, namespace, name), accept=_METADATA)
-        return None if answer is None else _found(api_version, kind, answer["metadata"])
+        content = self._api.get(api_version, kind, namespace, name, metadata_only=True)
+        return None if content is None else _metadata(api_version, kind, content)
 
+    @cluster_errors()
     def owned(self) -> tuple[Found, ...]:
-        found: list[Found] = []
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(LABELS.items()))}
-        for api_version, kind in OWNED_KINDS:
-            path = object_path(api_version, kind, self._namespace)
-            answer = self._request("GET", path, accept=_METADATA_LIST, query=query)
-            items = (answer or {}).get("items") or ()
-            found += [_found(api_version, kind, item["metadata"]) for item in items]
-        return tuple(found)
+        return tuple(
+            _metadata(api_version, kind, item)
+            for api_version, kind in OWNED_KINDS
+            for item in self._api.items(api_version, kind, self._namespace, labels=LABELS, metadata_only=True)
+        )
 
+    @cluster_errors()
     def release(self, name: str) -> ReleaseRecord | None:
-        path = object_path("v1", "Secret", self._namespace)
-        query = {"labelSelector": f"owner=helm,name={name}"}
-        answer = self._request("GET", path, accept=_METADATA_LIST, query=query)
+        secrets = self._api.items("v1", "Secret", self._namespace, labels=_of_helm(name), metadata_only=True)
         # Helm keeps version and status as labels too, and looks for them there.
-        labels = [item["metadata"].get("labels") or {} for item in (answer or {}).get("items") or ()]
+        labels = [secret["metadata"].get("labels") or {} for secret in secrets]
         records = [
-            ReleaseRecord(revision=int(found["version"]), status=str(found["status"]))
-            for found in labels
-            if {"version", "status"} <= found.keys()
+            ReleaseRecord(revision=int(item["version"]), status=str(item["status"]))
+            for item in labels
+            if {"version", "status"} <= item.keys()
         ]
         return max(records, key=lambda record: record.revision, default=None)
 
+    @cluster_errors()
     def records(self, name: str) -> tuple[dict[str, Any], ...]:
-        """The content of every revision of a release. It may hold secrets."""
-        path = object_path("v1", "Secret", self._namespace)
-        query = {"labelSelector": f"owner=helm,name={name}", "fieldSelector": "type=helm.sh/release.v1"}
-        answer = self._request("GET", path, query=query)
-        return tuple(decode(item["data"]["release"]) for item in (answer or {}).get("items") or ())
+        """Return the content of every revision of a release. It may hold secrets."""
+        secrets = self._api.items(
+            "v1", "Secret", self._namespace, labels=_of_helm(name), fields="type=helm.sh/release.v1"
+        )
+        return tuple(decode(secret["data"]["release"]) for secret in secrets)
 
+    @cluster_errors()
     def secret(self, name: str) -> Mapping[str, str]:
-        """A Secret's data, decoded; {} where there is none."""
-        answer = self._request("GET", object_path("v1", "Secret", self._namespace, name)) or {}
-        return {
-            key: base64.b64decode(value).decode(errors="replace") for key, value in (answer.get("data") or {}).items()
-        }
+        """Return a Secret's data, decoded; {} where there is no such Secret."""
+        return decoded(self._api.get("v1", "Secret", self._namespace, name) or {})
 
+    @cluster_errors()
     def is_kept(self, manifest: Mapping[str, Any]) -> bool:
-        """An object in the cluster says that Helm must not delete it."""
+        """Return whether the object in the cluster says that Helm must not delete it."""
         metadata = manifest["metadata"]
-        namespace = str(metadata.get("namespace") or self._namespace)
-        path = object_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace, str(metadata["name"]))
-        answer = self._request("GET", path, accept=_METADATA) or {}
-        return ((answer.get("metadata") or {}).get("annotations") or {}).get(_RESOURCE_POLICY) == "keep"
+        content = self._api.get(
+            str(manifest["apiVersion"]),
+            str(manifest["kind"]),
+            str(metadata.get("namespace") or self._namespace),
+            str(metadata["name"]),
+            metadata_only=True,
+        )
+        annotations = ((content or {}).get("metadata") or {}).get("annotations") or {}
+        return annotations.get(_RESOURCE_POLICY) == "keep"
 
+    @cluster_errors()
     def refusal(self, manifest: Mapping[str, Any]) -> str:
-        """Why Kubernetes would not let an object become as a manifest says, in its own words; "" where it would.
+        """Return why Kubernetes would not let a manifest replace the object of its name; "" where it would.
 
-        A dry run: nothing is changed. The object is put in place of the old one, not merged into it: what Helm merges
-        is three versions, and a merge of two would leave what Helm takes away. manifest: of an object in the namespace,
-        with nothing secret in it.
+        This is a dry run. The manifest must be of an object in the namespace, and hold no secret.
         """
-        metadata = manifest["metadata"]
-        path = object_path(str(manifest["apiVersion"]), str(manifest["kind"]), self._namespace, str(metadata["name"]))
-        query = {"dryRun": "All", "fieldValidation": "Ignore"}
-        body = {**manifest, "metadata": {**metadata, "namespace": self._namespace}}
-        status, answer = self._answer("PUT", path, query=query, body=body)
-        if status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
-            return str(answer.get("message") or HTTPStatus(status).phrase)
-        self._raise_for(status, "PUT", path)
-        return ""
+        return self._api.refusal(manifest, self._namespace)
 
+    @cluster_errors()
     def failed_jobs(self) -> tuple[FailedJob, ...]:
-        answer = self._request("GET", object_path("batch/v1", "Job", self._namespace)) or {}
-        failed = []
-        for item in answer.get("items") or ():
-            for condition in (item.get("status") or {}).get("conditions") or ():
-                if condition.get("type") == "Failed" and condition.get("status") == "True":
-                    failed.append(FailedJob(name=item["metadata"]["name"], reason=str(condition.get("reason") or "")))
+        failed = [
+            FailedJob(name=job["metadata"]["name"], reason=str(condition.get("reason") or ""))
+            for job in self._api.items("batch/v1", "Job", self._namespace)
+            if (condition := _condition(job, "Failed")) is not None
+        ]
         return tuple(sorted(failed, key=lambda job: job.name))
 
+    @cluster_errors()
     def replica_failure(self, kind: str, name: str) -> str:
-        answer = self._request("GET", object_path("apps/v1", kind, self._namespace, name)) or {}
-        for condition in (answer.get("status") or {}).get("conditions") or ():
-            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-                return " ".join(str(condition.get("message") or condition.get("reason") or "").split())
-        return ""
+        condition = _condition(self._api.get("apps/v1", kind, self._namespace, name) or {}, "ReplicaFailure") or {}
+        return " ".join(str(condition.get("message") or condition.get("reason") or "").split())
 
+    @cluster_errors()
     def is_bound(self, claim: str) -> bool:
-        answer = self._request("GET", object_path("v1", "PersistentVolumeClaim", self._namespace, claim))
-        return bool(answer and ((answer.get("spec") or {}).get("volumeName") or answer["status"]["phase"] != "Pending"))
+        content = self._api.get("v1", "PersistentVolumeClaim", self._namespace, claim)
+        if content is None:
+            return False
+        return bool((content.get("spec") or {}).get("volumeName")) or content["status"]["phase"] != "Pending"
 
+    @cluster_errors()
     def delete(self, found: Found) -> None:
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": found.uid},
-        }
-        path = object_path(found.api_version, found.kind, found.namespace, found.name)
-        self._request("DELETE", path, body=body)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = _JSON,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any] | None:
-        """The JSON of an answer; None where there is no such object. Errors carry no header and no body."""
-        status, answer = self._answer(method, path, accept=accept, query=query, body=body)
-        if status == HTTPStatus.NOT_FOUND:
-            return None
-        self._raise_for(status, method, path)
-        return answer
-
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = _JSON,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON of an answer, whatever it is."""
-        client: Any = kubernetes.client.ApiClient(configuration=self._configuration)
-        request = client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": accept, "Content-Type": _JSON},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        try:
-            answer = client.call_api(*request, _request_timeout=REQUEST_SECONDS)
-            text = answer.read()
-        except ApiException as error:
-            raise self._failed(method, path, f"{error.status} {error.reason}") from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ClusterUnreachable(
-                f"the cluster of context {self._context} does not answer ({type(error).__name__})",
-                f"kubectl --context {self._context} get nodes",
-            ) from None
-        try:
-            found = json.loads(text)
-        except ValueError:
-            found = None  # what stands between may answer with a page of its own
-        return int(answer.status), found if isinstance(found, dict) else {}
-
-    def _raise_for(self, status: int, method: str, path: str) -> None:
-        if status >= HTTPStatus.BAD_REQUEST:
-            phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
-            raise self._failed(method, path, f"{status} {phrase}".strip())
-
-    def _failed(self, method: str, path: str, reason: str) -> ClusterRequestFailed:
-        remedy = f"kubectl --context {self._context} --namespace {self._namespace} auth can-i --list"
-        return ClusterRequestFailed(f"cannot {method} {path}: {reason}", remedy)
+        self._api.delete(found.api_version, found.kind, found.namespace, found.name, uid=found.uid)
 
 
-def object_path(api_version: str, kind: str, namespace: str, name: str = "") -> str:
-    """The address of an object, or of all of its kind. The plural is guessed as Kubernetes does for built-in kinds."""
-    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-    lower = kind.lower()
-    plural = f"{lower[:-1]}ies" if lower.endswith("y") else f"{lower}es" if lower.endswith("s") else f"{lower}s"
-    place = f"/namespaces/{namespace}" if namespace else ""
-    return f"{root}{place}/{plural}" + (f"/{name}" if name else "")
+def _of_helm(release: str) -> dict[str, str]:
+    """Return the labels of the Secrets in which Helm keeps its records of a release."""
+    return {"owner": "helm", "name": release}
 
 
-def _found(api_version: str, kind: str, metadata: Mapping[str, Any]) -> Found:
+def _condition(content: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """Return an object's condition of a type where it holds, else None."""
+    for condition in (content.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == kind and condition.get("status") == "True":
+            return dict(condition)
+    return None
+
+
+def _metadata(api_version: str, kind: str, content: Mapping[str, Any]) -> Found:
+    metadata = content["metadata"]
     return Found(
         api_version=api_version,
         kind=kind,

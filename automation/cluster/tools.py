@@ -1,4 +1,4 @@
-"""Programs of others that a verb needs: whether they are there, and one line where they are not."""
+"""Programs that a verb needs: whether they are installed, and one line about where to get them if not."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SECONDS: Final = 30
 
 
 def require(tool: str, **versions: str) -> None:
-    """Raises ToolMissing with what it is for and where to get it."""
+    """Raise ToolMissing for a program that is not on PATH; the text says what it is for and where to get it."""
     if shutil.which(tool) is None:
         why, where = _WHY[tool]
         raise ToolMissing(f"{tool} is not on PATH: {why}", f"install it: {where.format(**versions)}")
 
 
 def require_container_engine(tool: str) -> None:
-    """Raises ToolMissing where the command is missing, or its daemon does not answer."""
+    """Raise ToolMissing if the command is missing, or its daemon does not answer."""
     require(tool)
     try:
         answer = subprocess.run([tool, "info"], capture_output=True, timeout=_SECONDS, check=False)

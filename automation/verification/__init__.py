@@ -1,1 +1,1 @@
-"""What verification checks, one thing a module."""
+"""What `verify` checks of a deployment, one subject a module."""

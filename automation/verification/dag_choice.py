@@ -1,4 +1,4 @@
-"""Which DAG a verification may run, where nobody names one. Pure, and the same for the same DAGs."""
+"""Which DAG a verification runs where none is named. Pure: the same DAGs give the same choice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from automation.cluster.airflow_api import Dag, DagDetails
 
 TAG: Final = "verification"
-"""A DAG with this tag is meant to be run by a verification, on production too."""
+"""Tag of a DAG that a verification may run, in production too."""
 
 KNOWN: Final = (
     "tutorial_taskflow_api",
@@ -18,29 +18,36 @@ KNOWN: Final = (
     "example_xcom_args",
     "example_bash_decorator",
 )
-"""Examples of Airflow that take seconds, need nothing from outside and have no schedule."""
+"""Airflow's own examples that take seconds, need nothing from outside and have no schedule; the first is preferred."""
 
-_NO_WORK: Final = frozenset({"EmptyOperator", "DummyOperator"})  # the scheduler marks them done: no worker sees them
+_NO_WORK: Final = frozenset({"EmptyOperator", "DummyOperator"})
+"""Operators whose tasks the scheduler marks as done itself: no worker sees them."""
 _WAITING_OR_SPREADING: Final = ("sensor", "hitloperator", "approvaloperator", "triggerdagrunoperator")
-"""Ends of names, in small letters: `FileSensor`, and `@task.sensor`."""
+"""Ends of operators' names in small letters: `FileSensor` and `@task.sensor`."""
 _LOOKED_AT: Final = 30
-"""DAGs whose details are asked for, at most: two requests each."""
+"""How many DAGs are asked for their details at most: that takes two requests each."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """why: in words, for the person who reads which DAG was run."""
+    """A DAG to run."""
 
     dag_id: str
+    """Its id."""
     why: str
+    """Why it was chosen, in words for the reader of the result."""
 
 
 def choose(dags: Iterable[Dag], details: Callable[[str], DagDetails], *, careful: bool) -> Choice | None:
-    """The DAG to run, None where none will do.
+    """Return the DAG to run; None where none is suitable.
 
-    First one that is tagged for it, then a known example. Then, unless `careful`, the one with the fewest tasks, those
-    without a schedule first: unpausing a scheduled one starts a scheduled run beside ours. careful: an unknown DAG's
-    tasks may do harm here, so none is run that nobody has named.
+    A DAG with the tag comes first, then a known example. Then, unless `careful`, the DAG with the fewest tasks; those
+    without a schedule come first, because unpausing a scheduled DAG starts a scheduled run too.
+
+    Args:
+        dags: All DAGs.
+        details: Asks for the details of a DAG.
+        careful: Do not run an unknown DAG: its tasks may do harm here.
     """
     runnable = sorted((dag for dag in dags if dag.manual and not dag.import_errors), key=lambda dag: dag.dag_id)
     tagged = [dag for dag in runnable if TAG in dag.tags]
@@ -52,16 +59,16 @@ def choose(dags: Iterable[Dag], details: Callable[[str], DagDetails], *, careful
     if careful:
         return None
     others = sorted(runnable, key=lambda dag: (_starts_more(dag), dag.dag_id))[:_LOOKED_AT]
-    seen = [(dag, found) for dag in others if _harmless(dag, found := details(dag.dag_id))]
-    if not seen:
+    candidates = [(dag, asked) for dag in others if _harmless(dag, asked := details(dag.dag_id))]
+    if not candidates:
         return None
-    dag, found = min(seen, key=lambda pair: (_starts_more(pair[0]), len(pair[1].operators), pair[0].dag_id))
-    count = len(found.operators)
+    dag, asked = min(candidates, key=lambda pair: (_starts_more(pair[0]), len(pair[1].operators), pair[0].dag_id))
+    count = len(asked.operators)
     return Choice(dag.dag_id, f"the smallest that can be run as it is: {count} task{'s' if count != 1 else ''}")
 
 
 def _harmless(dag: Dag, details: DagDetails) -> bool:
-    """It needs no input, gives a worker something to do, waits for nobody, and starts nothing else."""
+    """Return whether a DAG needs no input, gives a worker work, waits for nothing, and starts nothing else."""
     if details.required_params or (_starts_more(dag) and details.catchup):
         return False
     if any(operator.lower().endswith(_WAITING_OR_SPREADING) for operator in details.operators):
@@ -70,5 +77,5 @@ def _harmless(dag: Dag, details: DagDetails) -> bool:
 
 
 def _starts_more(dag: Dag) -> bool:
-    """Unpausing it lets its schedule start runs."""
+    """Return whether unpausing the DAG lets its schedule start runs."""
     return dag.scheduled and dag.paused

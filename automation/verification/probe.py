@@ -1,4 +1,4 @@
-"""What a container can connect to: asked by a small script that runs in it."""
+"""Small scripts that run in a container: what it can connect to, and what its environment says of the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from automation.cluster.client import Kube
 from automation.errors import ClusterRequestFailed
 
 CONNECT_SECONDS: Final = 4
-_MARGIN_SECONDS: Final = 30  # until Python has started, on a busy machine
+_MARGIN_SECONDS: Final = 30  # for Python to start on a busy machine
 
 _CONNECT: Final = """
 import json, socket, sys
@@ -54,7 +54,7 @@ print(json.dumps(sorted(
 
 @unique
 class Outcome(StrEnum):
-    """Of an attempt to connect."""
+    """How an attempt to connect ended."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -64,14 +64,17 @@ class Outcome(StrEnum):
 
 
 def connect(kube: Kube, pod: str, container: str, targets: Sequence[str]) -> dict[str, Outcome]:
-    """Tries `HOST:PORT` targets from a container with Python. Raises ClusterRequestFailed."""
+    """Try `HOST:PORT` targets from a container with Python. Raises ClusterRequestFailed."""
     seconds = _MARGIN_SECONDS + 2 * CONNECT_SECONDS * len(targets)
     answer = _python(kube, pod, container, _CONNECT, (str(CONNECT_SECONDS), *targets), seconds)
     return {target: Outcome(outcome) for target, outcome in answer.items()}
 
 
 def database_variables(kube: Kube, pod: str, container: str, hosts: Sequence[str]) -> list[str]:
-    """Names of the environment variables that say how to connect to the database. No value leaves the container."""
+    """Return the names of the environment variables that say how to connect to the database.
+
+    No value leaves the container.
+    """
     return [str(name) for name in _python(kube, pod, container, _DATABASE_VARIABLES, hosts, _MARGIN_SECONDS)]
 
 

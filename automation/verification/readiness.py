@@ -1,4 +1,4 @@
-"""Every component is ready, by Kubernetes and by Airflow's own account."""
+"""The deployment is ready: its components, Airflow's own health, and the schema of its database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import Pod, Workload
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
-from automation.verification.scene import AIRFLOW, COMPONENT, Scene
+from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
 
 COMPONENTS_READY: Final = "components ready"
@@ -18,50 +18,66 @@ _REQUIRED: Final = ("api-server", "scheduler", "dag-processor")
 _OPTIONAL_HEALTH: Final = frozenset({"triggerer"})
 _INTERVAL_SECONDS: Final = 2.0
 
+MIGRATIONS: Final = "migrations at head"
+_MIGRATIONS_SECONDS: Final = 120  # an Airflow command spends long on imports where the machine is busy
+_CHECK_MIGRATIONS: Final = ("airflow", "db", "check-migrations", "--migration-wait-timeout", "0")
 
-def components_ready(scene: Scene) -> Check:
-    """Deployments and StatefulSets: all there, all pods ready and of the newest revision."""
-    required = (*_REQUIRED, "worker") if scene.deployment.celery else _REQUIRED
+
+def components_ready(airflow: RunningAirflow) -> Check:
+    """Check that every Deployment and StatefulSet is there, with all pods ready and of the newest revision."""
+    required = (*_REQUIRED, "worker") if airflow.deployment.celery else _REQUIRED
 
     def look() -> tuple[tuple[Workload, ...], str]:
-        workloads = scene.kube.workloads(AIRFLOW)
+        workloads = airflow.kube.workloads(AIRFLOW)
         return workloads, unready(workloads, required)
 
     workloads, problem = wait_for(
         look,
         lambda seen: not seen[1],
-        seconds=scene.timeout_seconds,
+        seconds=airflow.timeout_seconds,
         interval=_INTERVAL_SECONDS,
-        clock=scene.clock,
+        clock=airflow.clock,
     )
     if problem:
-        return failed(COMPONENTS_READY, f"{problem}{_reasons(scene.kube.pods(AIRFLOW))}")
+        return failed(COMPONENTS_READY, f"{problem}{_reasons(airflow.kube.pods(AIRFLOW))}")
     pods = sum(workload.desired for workload in workloads)
     return passed(COMPONENTS_READY, f"{len(workloads)} workloads, {pods} pods")
 
 
-def health(scene: Scene) -> Check:
-    """What /monitor/health says. A heart that has just begun to beat may take some seconds to be seen."""
+def health(airflow: RunningAirflow) -> Check:
+    """Check what /monitor/health says. The first heartbeat of a component may take some seconds to show."""
     statuses, problem = wait_for(
-        lambda: _health(scene.api),
+        lambda: _health(airflow.api),
         lambda seen: not seen[1],
-        seconds=scene.timeout_seconds,
+        seconds=airflow.timeout_seconds,
         interval=_INTERVAL_SECONDS,
-        clock=scene.clock,
+        clock=airflow.clock,
     )
     if problem:
-        return failed(HEALTH, f"{problem}{_reasons(scene.kube.pods(AIRFLOW))}")
+        return failed(HEALTH, f"{problem}{_reasons(airflow.kube.pods(AIRFLOW))}")
     return passed(HEALTH, ", ".join(name for name, status in statuses.items() if status))
 
 
+def migrations_at_head(airflow: RunningAirflow) -> Check:
+    """Check that the database has the schema of the running image: ask Airflow in a scheduler, without waiting."""
+    pod = airflow.ready_pod("scheduler")
+    if pod is None:
+        return failed(MIGRATIONS, "no scheduler is ready to ask")
+    result = airflow.kube.run(pod.name, "scheduler", _CHECK_MIGRATIONS, seconds=_MIGRATIONS_SECONDS)
+    if result.exit_code:
+        # Without its output: a failed connection prints where it went.
+        return failed(MIGRATIONS, f"airflow db check-migrations ended with exit code {result.exit_code} in {pod.name}")
+    return passed(MIGRATIONS, f"asked in {pod.name}")
+
+
 def unready(workloads: Iterable[Workload], required: Iterable[str]) -> str:
-    """What is missing or not ready; "" where all is well."""
-    found = list(workloads)
-    components = {workload.labels.get(COMPONENT) for workload in found if workload.desired}
+    """Return what is missing or not ready; "" where all is well."""
+    workloads = sorted(workloads, key=lambda workload: workload.name)
+    components = {workload.labels.get(COMPONENT) for workload in workloads if workload.desired}
     problems = [f"no {component}" for component in required if component not in components]
     problems += [
         f"{workload.name} {workload.ready}/{workload.desired} ready" + ("" if workload.current else ", rolling out")
-        for workload in sorted(found, key=lambda workload: workload.name)
+        for workload in workloads
         if workload.ready < workload.desired or not workload.current
     ]
     return "; ".join(problems)

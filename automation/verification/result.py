@@ -9,36 +9,44 @@ from typing import Any
 
 @unique
 class Status(StrEnum):
-    """passed: seen to hold. warning: not so, and this stack allows it. skipped: not asked for, or cannot be seen."""
+    """What a check found."""
 
     PASSED = "passed"
+    """It was seen to hold."""
     WARNING = "warning"
+    """It does not hold, and this stack allows that."""
     FAILED = "failed"
+    """It does not hold, or could not be checked."""
     SKIPPED = "skipped"
+    """It was not asked for, or cannot be seen."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """name: what should hold. detail: what was seen, in one line without a secret."""
+    """One question about a deployment, answered."""
 
     name: str
+    """What should hold."""
     status: Status
+    """Whether it holds."""
     detail: str
+    """What was seen, in one line without a secret."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """checks: in the order in which they were made."""
+    """The result of a verification."""
 
     checks: tuple[Check, ...]
+    """In the order in which they were made."""
 
     @property
     def ok(self) -> bool:
-        """Nothing failed."""
+        """Whether no check failed."""
         return all(check.status is not Status.FAILED for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`: `{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
+        """Return a document for `json.dumps`: `{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
         return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
 
 

@@ -1,4 +1,4 @@
-"""Verifies a deployment: what a person would look at after an update, seen and not assumed."""
+"""Verify a deployment: everything that a person would look at after an update."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import Kube, KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AutomationError, ClusterRequestFailed
-from automation.verification import dag_commit, dag_run, example_dags, migrations, readiness, worker_isolation
+from automation.verification import dag_commit, dag_files, dag_run, readiness, worker_isolation
 from automation.verification.result import Check, Status, Verification, failed, skipped
-from automation.verification.scene import AIRFLOW, COMPONENT, Scene
+from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import Clock
 
 TIMEOUT_SECONDS: Final = 300.0
 _REQUEST_SECONDS: Final = 30.0
 _ADMIN_PASSWORD_KEY: Final = "password"
 
-_Run = Callable[[Scene], Check | tuple[Check, ...]]
+_Run = Callable[[RunningAirflow], Check | tuple[Check, ...]]
 
 
 def verify(
@@ -32,19 +32,28 @@ def verify(
     clock: Clock | None = None,
     on_progress: Callable[[str], None] = lambda line: None,
 ) -> Verification:
-    """Checks the deployment that a stack's outputs describe.
+    """Check the deployment that a stack's outputs describe.
 
-    kube_context: of its cluster. kubeconfig_path: None takes KUBECONFIG or the user's own. dag_id: the DAG to run; None
-    lets `dag_choice` choose. timeout_seconds: of each wait (for components, for DAGs, for the run); clock: of
-    the waits, whose `sleep` may end them by what it raises.
-    Changes nothing but this: one DAG run more; where tasks have pods of their own, one pod for some seconds.
-    A check that cannot be made has failed; of the deployment nothing is raised. Raises StackUnknown where outputs are
-    missing, ClusterUnreachable where the kubeconfig has no such context.
+    Changes only this: it makes one more run of a DAG, and for some seconds a pod where tasks have pods of their own. A
+    check that cannot be made has failed; nothing is raised about the deployment itself.
+
+    Args:
+        found: The outputs.
+        kube_context: Context of the deployment's cluster.
+        kubeconfig_path: None takes KUBECONFIG, or the user's own.
+        dag_id: The DAG to run; None lets `dag_choice` choose.
+        timeout_seconds: Time limit of each wait: for components, for DAGs, for the run.
+        clock: Measures the waits; its `sleep` may end them by raising.
+        on_progress: Is told in one line what is being checked or waited for.
+
+    Raises:
+        StackUnknown: An output is missing.
+        ClusterUnreachable: The kubeconfig has no such context.
     """
     deployment = Deployment.of(found)
     kube = KubeClient(kube_context, deployment.namespace, kubeconfig_path=kubeconfig_path)
-    return verify_scene(
-        Scene(
+    return run_checks(
+        RunningAirflow(
             deployment=deployment,
             kube=kube,
             api=airflow_api(deployment, kube),
@@ -57,7 +66,7 @@ def verify(
 
 
 def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
-    """A client of the deployment's API server, through the cluster: no address of it need be reachable."""
+    """Return a client of the deployment's API server that goes through the cluster, so that no address is needed."""
 
     def connect() -> http.client.HTTPConnection:
         pods = kube.pods({**AIRFLOW, COMPONENT: "api-server"})
@@ -72,18 +81,18 @@ def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
     return AirflowApi(connect, deployment.admin_username, password)
 
 
-def verify_scene(scene: Scene, dag_id: str | None = None) -> Verification:
-    """All checks in order. Where components are not ready, the others could only wait in vain: they are skipped."""
+def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verification:
+    """Make all checks in order. Where components are not ready, the others would wait in vain: they are skipped."""
     basics: list[tuple[Sequence[str], _Run]] = [
         ((readiness.COMPONENTS_READY,), readiness.components_ready),
         ((readiness.HEALTH,), readiness.health),
     ]
     others: list[tuple[Sequence[str], _Run]] = [
-        ((migrations.MIGRATIONS,), migrations.migrations_at_head),
-        ((dag_run.DAG_RUN, dag_run.TASK_LOG), lambda scene: dag_run.dag_run(scene, dag_id)),
+        ((readiness.MIGRATIONS,), readiness.migrations_at_head),
+        ((dag_run.DAG_RUN, dag_run.TASK_LOG), lambda airflow: dag_run.dag_run(airflow, dag_id)),
         ((dag_commit.DAG_COMMIT,), dag_commit.same_commit),
-        ((example_dags.NO_EXAMPLES,), example_dags.no_examples),
-        ((example_dags.DAGS_PARSE,), example_dags.dags_parse),
+        ((dag_files.NO_EXAMPLES,), dag_files.no_examples),
+        ((dag_files.DAGS_PARSE,), dag_files.dags_parse),
         (
             (worker_isolation.NO_CONNECTION_STRING, worker_isolation.NO_NETWORK_PATH),
             worker_isolation.worker_isolation,
@@ -91,23 +100,23 @@ def verify_scene(scene: Scene, dag_id: str | None = None) -> Verification:
     ]
     checks: list[Check] = []
     for names, run in basics:
-        checks += _guarded(scene, names, run)
+        checks += _guarded(airflow, names, run)
         if checks[-1].status is Status.FAILED:
             rest = [name for names, _ in (*basics, *others) for name in names][len(checks) :]
             return Verification((*checks, *(skipped(name, "components are not ready") for name in rest)))
     for names, run in others:
-        checks += _guarded(scene, names, run)
+        checks += _guarded(airflow, names, run)
     return Verification(tuple(checks))
 
 
-def _guarded(scene: Scene, names: Sequence[str], run: _Run) -> list[Check]:
-    """Runs a check; whatever it raises is a failed check for each of its names."""
-    scene.on_progress(f"checking: {', '.join(names)}")
+def _guarded(airflow: RunningAirflow, names: Sequence[str], run: _Run) -> list[Check]:
+    """Run a check. An exception counts as a failed check for each of its names."""
+    airflow.on_progress(f"checking: {', '.join(names)}")
     try:
-        result = run(scene)
+        result = run(airflow)
     except AutomationError as error:
         return [failed(name, error.what) for name in names]
     except Exception as error:
-        # Its text may hold anything, a secret too; its type says what is worth reporting.
+        # Only its type: its text may hold anything, a secret too.
         return [failed(name, f"the check itself failed ({type(error).__name__})") for name in names]
     return [result] if isinstance(result, Check) else list(result)

@@ -1,4 +1,4 @@
-"""A worker to look out of: a standing one, or, where tasks have pods of their own, a pod like theirs for a moment."""
+"""A worker to probe from: a standing one, or a short-lived pod like a task's where tasks have pods of their own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import yaml
 
 from automation.cluster.client import Pod
 from automation.errors import ClusterRequestFailed
-from automation.verification.scene import AIRFLOW, COMPONENT, Scene
+from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
 
 TEMPLATE_KEY: Final = "pod_template_file.yaml"
-"""Key of the chart's ConfigMap."""
+"""Key of the chart's ConfigMap with the pod template of a task."""
 _TASK_CONTAINER: Final = "base"
-_LIFE_SECONDS: Final = 600  # ends by itself where nobody is left to delete it
+_LIFE_SECONDS: Final = 600  # it ends by itself if this process is killed before deleting it
 _READY_SECONDS: Final = 120.0
 _INTERVAL_SECONDS: Final = 1.0
 _POD_KEYS: Final = (
@@ -38,27 +38,27 @@ _CONTAINER_KEYS: Final = ("name", "image", "imagePullPolicy", "securityContext",
 
 
 @contextmanager
-def worker(scene: Scene) -> Iterator[tuple[str, str]]:
-    """Pod and container of a worker. Raises ClusterRequestFailed where none is there or becomes ready."""
-    standing = scene.standing_workers()
+def worker(airflow: RunningAirflow) -> Iterator[tuple[str, str]]:
+    """Yield the pod and the container of a worker. Raises ClusterRequestFailed where none is or becomes ready."""
+    standing = airflow.standing_workers()
     if standing:
         yield standing[0].name, "worker"
         return
-    if not scene.deployment.kubernetes:
+    if not airflow.deployment.kubernetes:
         raise ClusterRequestFailed("no worker is ready", "kubectl get pods -l component=worker")
-    scene.on_progress("starting a pod like a task's, to look out of")
-    name = scene.kube.create_pod(pod_manifest(_template(scene)))
+    airflow.on_progress("starting a pod like a task's, to probe from")
+    name = airflow.kube.create_pod(pod_manifest(_template(airflow)))
     try:
-        _wait_until_ready(scene, name)
+        _wait_until_ready(airflow, name)
         yield name, _TASK_CONTAINER
     finally:
-        scene.kube.delete_pod(name)
+        airflow.kube.delete_pod(name)
 
 
 def pod_manifest(template: Mapping[str, Any]) -> dict[str, Any]:
-    """A pod that sleeps, with the labels, image, identity, environment and limits of a task's pod.
+    """Return a pod that sleeps, with the labels, image, identity, environment and limits of a task's pod.
 
-    Without its volumes and init containers: those fetch DAGs, which nothing here needs.
+    It has no volumes and no init containers: they fetch DAGs, which the probes do not need.
     """
     spec = template["spec"]
     base = next(container for container in spec["containers"] if container["name"] == _TASK_CONTAINER)
@@ -84,11 +84,11 @@ def pod_manifest(template: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _template(scene: Scene) -> Mapping[str, Any]:
-    """What the scheduler makes task pods from."""
-    scheduler = scene.ready_pod("scheduler")
+def _template(airflow: RunningAirflow) -> Mapping[str, Any]:
+    """Return the template from which the scheduler makes the pods of tasks."""
+    scheduler = airflow.ready_pod("scheduler")
     for name in scheduler.config_maps if scheduler else ():
-        text = scene.kube.config_map(name).get(TEMPLATE_KEY)
+        text = airflow.kube.config_map(name).get(TEMPLATE_KEY)
         if text:
             content = yaml.safe_load(text)
             if isinstance(content, dict):
@@ -96,16 +96,16 @@ def _template(scene: Scene) -> Mapping[str, Any]:
     raise ClusterRequestFailed(f"no ready scheduler mounts a ConfigMap with {TEMPLATE_KEY}", "kubectl get pods")
 
 
-def _wait_until_ready(scene: Scene, name: str) -> None:
+def _wait_until_ready(airflow: RunningAirflow, name: str) -> None:
     def look() -> Pod | None:
-        return next((pod for pod in scene.pods("worker") if pod.name == name), None)
+        return next((pod for pod in airflow.pods("worker") if pod.name == name), None)
 
     pod = wait_for(
         look,
         lambda seen: seen is not None and seen.ready,
-        seconds=min(_READY_SECONDS, scene.timeout_seconds),
+        seconds=min(_READY_SECONDS, airflow.timeout_seconds),
         interval=_INTERVAL_SECONDS,
-        clock=scene.clock,
+        clock=airflow.clock,
     )
     if pod is None or not pod.ready:
         raise ClusterRequestFailed(

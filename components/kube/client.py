@@ -1,50 +1,329 @@
-"""The Kubernetes API for the few things that happen outside the provider: see `airflow_release`."""
+"""One client of a cluster's REST API, for the hooks of the release and for `automation`.
+
+Not `kubernetes.dynamic`: before its first object it asks for the version, the API groups and the kinds of each of them
+(one request for each group, some 25 on EKS), and keeps the answers in a file under /tmp. Here the kinds that the
+program uses stand in a table; another kind costs one request for its API version.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import http.client
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
 
-import yaml
+from components.kube.kubeconfig import KubeUnreachable, api_client
+
+REQUEST_SECONDS: Final = 30.0
+_JSON: Final = "application/json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
+_METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
+    "v1": {
+        "ConfigMap": "configmaps",
+        "Namespace": "namespaces",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+        "Pod": "pods",
+        "Secret": "secrets",
+        "Service": "services",
+    },
+    "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
+    "batch/v1": {"Job": "jobs"},
+    "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies"},
+    "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
+}
+"""How the API spells the kinds that the program uses; all but Namespace live in a namespace."""
 
 
-def core_api(kubeconfig: str | None, context: str) -> Any:
-    """Client of the core API group at `context` of `kubeconfig`.
+class KubeRequestFailed(Exception):  # noqa: N818 - the name says what is wrong
+    """The cluster answered, but refused or failed a request. The text holds no header and no body."""
 
-    kubeconfig: a path, the content itself (as the provider takes both), or None for the one that kubectl would use.
-    Raises ValueError where it has no such context, or is none; the text shows nothing of it.
+    def __init__(self, action: str, reason: str, remedy: str) -> None:
+        self.reason, self.what, self.remedy = reason, f"cannot {action}: {reason}", remedy
+        super().__init__(f"{self.what}. Fix: {remedy}")
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command in a container did."""
+
+    exit_code: int
+    """The command's exit code."""
+    stdout: str
+    """What it wrote to its output."""
+    stderr: str = field(repr=False, default="")
+    """What it wrote to its error output; it may hold a secret."""
+
+
+class KubeApi:
+    """A cluster's REST API, at an explicit context. Thread-safe.
+
+    Objects come and go as plain JSON. Every method raises KubeRequestFailed or KubeUnreachable.
     """
-    # Imported here: only an update that changes the release pays for it.
-    from kubernetes import client, config
 
-    # Not persisted: reading a cluster must not write a refreshed token into somebody's kubeconfig.
-    content = kubeconfig if kubeconfig is not None and is_content(kubeconfig) else None
+    def __init__(
+        self,
+        context: str,
+        kubeconfig: str | None = None,
+        *,
+        seconds: float = REQUEST_SECONDS,
+        retries: int | None = None,
+    ) -> None:
+        """Read the kubeconfig; no request is made yet.
+
+        Args:
+            context: Name of the context.
+            kubeconfig: A path, the content itself, or None for the one that kubectl uses.
+            seconds: Time limit of a request.
+            retries: How often to try again where the connection fails; None takes the client's three times.
+
+        Raises:
+            KubeUnreachable: There is no such context, or the kubeconfig cannot be used.
+        """
+        self._context, self._seconds = context, seconds
+        self._configuration: Any = api_client(kubeconfig, context).configuration
+        if retries is not None:
+            self._configuration.retries = retries
+        self._client = self._new_client()
+        self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    def get(
+        self, api_version: str, kind: str, namespace: str, name: str, *, metadata_only: bool = False
+    ) -> dict[str, Any] | None:
+        """Return an object, or None where there is none. With `metadata_only` the server sends no more than that."""
+        path = self._path(api_version, kind, namespace, name)
+        return self._request("GET", path, accept=_METADATA if metadata_only else _JSON) if path else None
+
+    def items(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: str = "",
+        metadata_only: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return the objects of a kind that have all these labels and match the field selector."""
+        path = self._path(api_version, kind, namespace)
+        selectors = {"labelSelector": ",".join(f"{key}={value}" for key, value in (labels or {}).items())}
+        query = {key: value for key, value in {**selectors, "fieldSelector": fields}.items() if value}
+        accept = _METADATA_LIST if metadata_only else _JSON
+        answer = self._request("GET", path, accept=accept, query=query) if path else None
+        return list((answer or {}).get("items") or ())
+
+    def create(self, manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+        """Create an object in a namespace, and return it as the cluster made it."""
+        path = self._known_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace)
+        answer = self._request("POST", path, body=manifest)
+        if answer is None:
+            raise self._failed(f"POST {path}", "404 Not Found")
+        return answer
+
+    def merge(self, api_version: str, kind: str, namespace: str, name: str, changes: Mapping[str, Any]) -> None:
+        """Merge changes into an object (JSON Merge Patch, RFC 7386)."""
+        path = self._known_path(api_version, kind, namespace, name)
+        if self._request("PATCH", path, content_type=_MERGE_PATCH, body=changes) is None:
+            raise self._failed(f"PATCH {path}", "404 Not Found")
+
+    def refusal(self, manifest: Mapping[str, Any], namespace: str) -> str:
+        """Return why Kubernetes would not let a manifest replace the object of its name; "" where it would.
+
+        This is a dry run: nothing changes. It replaces instead of merging, because Helm merges three versions, and a
+        merge of two would keep what Helm takes away. The manifest must hold no secret.
+        """
+        metadata = manifest["metadata"]
+        path = self._known_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace, str(metadata["name"]))
+        body = {**manifest, "metadata": {**metadata, "namespace": namespace}}
+        status, answer = self._answer("PUT", path, query={"dryRun": "All", "fieldValidation": "Ignore"}, body=body)
+        if status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
+            return str(answer.get("message") or HTTPStatus(status).phrase)
+        self._raise_for(status, f"PUT {path}")
+        return ""
+
+    def delete(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        grace_seconds: int | None = None,
+    ) -> None:
+        """Delete an object and, in the background, what it owns. An object that does not exist is no error.
+
+        Args:
+            api_version: As in the object's manifest, like kind, namespace and name.
+            uid: Delete the object only while it is this one.
+            grace_seconds: Time for a pod's processes to end; None takes the pod's own.
+        """
+        path = self._path(api_version, kind, namespace, name)
+        body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
+        if path:
+            self._request("DELETE", path, body=body)
+
+    def run(self, namespace: str, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
+        """Run a command in a container, and wait at most this long for its end."""
+        from kubernetes import client, stream
+
+        action = f"run a command in {pod}"
+        with self._translated(action):
+            # A client of its own: `stream` replaces the client's transport for as long as the call lasts.
+            process: Any = stream.stream(
+                client.CoreV1Api(self._new_client()).connect_get_namespaced_pod_exec,
+                pod,
+                namespace,
+                container=container,
+                command=list(command),
+                stdout=True,
+                stderr=True,
+                stdin=False,
+                tty=False,
+                _preload_content=False,
+            )
+            try:
+                process.run_forever(timeout=seconds)
+                ended = not process.is_open()
+                out, err, status = (process.read_channel(channel) for channel in (1, 2, 3))
+            finally:
+                process.close()
+        if not ended:
+            raise self._failed(action, f"no end within {seconds:.0f} s")
+        code = exit_code(status)
+        if code is None:
+            raise self._failed(action, _message(status))
+        return ExecResult(code, out, err)
+
+    def connect(self, namespace: str, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
+        """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
+        from kubernetes import client, stream
+
+        with self._translated(f"reach port {port} of {pod}"):
+            forward: Any = stream.portforward(
+                client.CoreV1Api(self._new_client()).connect_get_namespaced_pod_portforward,
+                pod,
+                namespace,
+                ports=str(port),
+            )
+        connection = http.client.HTTPConnection(pod, port, timeout=seconds)
+        connection.sock = forward.socket(port)
+        connection.sock.settimeout(seconds)
+        return connection
+
+    def _new_client(self) -> Any:
+        from kubernetes.client import ApiClient
+
+        return ApiClient(configuration=self._configuration)
+
+    def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
+        """Return the address of an object, or of all of its kind; "" where the cluster does not know the kind."""
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        plural, namespaced = _PLURALS.get(api_version, {}).get(kind, ""), bool(namespace)
+        if not plural:
+            if api_version not in self._discovered:
+                resources = (self._request("GET", root) or {}).get("resources") or ()
+                self._discovered[api_version] = {
+                    item["kind"]: (item["name"], bool(item["namespaced"]))
+                    for item in resources
+                    if "/" not in item["name"]  # not a sub-resource, as deployments/scale
+                }
+            plural, namespaced = self._discovered[api_version].get(kind, ("", False))
+        place = f"/namespaces/{namespace}" if namespace and namespaced else ""
+        return f"{root}{place}/{plural}" + (f"/{name}" if name else "") if plural else ""
+
+    def _known_path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
+        path = self._path(api_version, kind, namespace, name)
+        if not path:
+            raise self._failed(f"address {kind} {name}".rstrip(), f"the cluster has no such kind in {api_version}")
+        return path
+
+    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
+        """Return the JSON of an answer; None where there is no such object."""
+        status, answer = self._answer(method, path, **options)
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        self._raise_for(status, f"{method} {path}")
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = _JSON,
+        content_type: str = _JSON,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Return status and JSON of an answer, whatever it is."""
+        with self._translated(f"{method} {path}"):
+            request = self._client.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": accept, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = self._client.call_api(*request, _request_timeout=self._seconds)
+            text = answer.read()
+        try:
+            content = json.loads(text)
+        except ValueError:
+            content = None  # a proxy in between may answer with a page of its own
+        return int(answer.status), content if isinstance(content, dict) else {}
+
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        """Turn what the client raises into errors without the request's headers and bodies."""
+        import urllib3
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            yield
+        except ApiException as error:
+            # A handshake that failed has no status; its reason has it in the first words, then all headers.
+            reason = f"{error.status} {error.reason}" if error.status else str(error.reason).partition(" -+-+- ")[0]
+            raise self._failed(action, reason) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise KubeUnreachable(
+                f"the cluster of context {self._context} does not answer ({type(error).__name__})",
+                f"kubectl --context {self._context} get nodes",
+            ) from None
+
+    def _raise_for(self, status: int, action: str) -> None:
+        if status >= HTTPStatus.BAD_REQUEST:
+            phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
+            raise self._failed(action, f"{status} {phrase}".strip())
+
+    def _failed(self, action: str, reason: str) -> KubeRequestFailed:
+        return KubeRequestFailed(action, reason, f"kubectl --context {self._context} auth can-i --list")
+
+
+def exit_code(status: str) -> int | None:
+    """Return the exit code in the status object that ends an exec; None where the command did not run."""
     try:
-        if content is not None:
-            api_client = config.new_client_from_config_dict(  # type: ignore[no-untyped-call]
-                yaml.safe_load(content), context=context, persist_config=False
-            )
-        else:
-            api_client = config.new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=kubeconfig, context=context, persist_config=False
-            )
-    except (
-        config.ConfigException,
-        AttributeError,
-        LookupError,
-        OSError,
-        TypeError,
-        ValueError,
-        yaml.YAMLError,
-    ) as error:
-        # What the client says quotes what it reads, tokens too.
-        where = "the given kubeconfig" if content is not None else f"kubeconfig {kubeconfig or 'of kubectl'}"
-        raise ValueError(
-            f"context {context}: expected a usable one in {where}, found none ({type(error).__name__}). Fix: "
-            "kubectl config get-contexts, and set airflow:kubeContext or KUBECONFIG"
-        ) from None
-    return client.CoreV1Api(api_client)
+        content = json.loads(status)
+        if content["status"] == "Success":
+            return 0
+        if content["reason"] == "NonZeroExitCode":
+            return int(content["details"]["causes"][0]["message"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        pass
+    return None
 
 
-def is_content(kubeconfig: str) -> bool:
-    """Whether it is a kubeconfig, and not the path of one: no path has line ends or braces in it here."""
-    return "\n" in kubeconfig or kubeconfig.lstrip().startswith("{")
+def _message(status: str) -> str:
+    try:
+        return str(json.loads(status)["message"])
+    except (ValueError, KeyError, TypeError):
+        return "the connection ended before the command did"

@@ -1,48 +1,86 @@
-"""Why pods are not ready, in sentences: what Helm's time-out does not say."""
+"""Why a pod is not ready: in a word for a table, and in a sentence for a log. Helm's time-out says neither."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 _MESSAGE_LENGTH: Final = 300
+_SILENT: Final = "runs, and does not answer its probe"
 
 
-def unready_pods(pods: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence for each pod (as the Kubernetes API gives it) that neither is ready nor has ended well."""
-    return [sentence for pod in pods if (sentence := _reason(pod)) is not None]
+@dataclass(frozen=True)
+class Unready:
+    """Why a pod is not ready."""
+
+    reason: str
+    """A word or two of Kubernetes: `worker: ImagePullBackOff`."""
+    sentence: str
+    """The pod's name and everything that keeps it from being ready, with Kubernetes' messages."""
 
 
-def _reason(pod: Mapping[str, Any]) -> str | None:
-    name, status = pod["metadata"]["name"], pod.get("status", {})
+def why_unready(pod: Mapping[str, Any]) -> Unready | None:
+    """Return why a pod is not ready; None for one that is ready, has ended well, or is being deleted.
+
+    Args:
+        pod: The pod as the Kubernetes API gives it.
+    """
+    metadata, status = pod["metadata"], pod.get("status") or {}
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     ready = conditions.get("Ready", {}).get("status") == "True"
-    if ready or status.get("phase") == "Succeeded" or "deletionTimestamp" in pod["metadata"]:
+    if ready or status.get("phase") == "Succeeded" or metadata.get("deletionTimestamp"):
         return None
+    name, phase = metadata["name"], status.get("phase") or "unknown"
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
-        return f"pod {name} is not scheduled: {_short(scheduled.get('message'))}"
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    parts = [part for container in containers if (part := _container(container)) is not None]
-    return f"pod {name} is not ready: {'; '.join(parts) or status.get('phase', 'unknown')}"
+        return Unready(
+            str(scheduled.get("reason") or "Unschedulable"),
+            f"pod {name} is not scheduled: {_short(scheduled.get('message'))}",
+        )
+    init, containers = status.get("initContainerStatuses") or (), status.get("containerStatuses") or ()
+    reasons = [f"{item['name']}: {word}" for item in (*init, *containers) if (word := _word(item))]
+    unready = [item["name"] for item in containers if not item.get("ready")]
+    texts = [f"{item['name']} {text}" for item in init if (text := _text(item, "still runs"))]
+    texts += [f"{item['name']} {text}" for item in containers if (text := _text(item, _SILENT))]
+    return Unready(
+        reasons[0] if reasons else f"{', '.join(unready)}: not ready" if unready else phase,
+        f"pod {name} is not ready: {'; '.join(texts) or phase}",
+    )
 
 
-def _container(container: Mapping[str, Any]) -> str | None:
-    """What keeps one container from being ready; None where nothing does, or it waits for another one."""
-    state = container.get("state") or {}
-    waiting, ended = state.get("waiting"), state.get("terminated")
-    if container.get("ready") or (waiting and waiting.get("reason") == "PodInitializing"):
-        return None
-    before = (container.get("lastState") or {}).get("terminated") or ended
+def _word(container: Mapping[str, Any]) -> str:
+    """Return what Kubernetes calls the container's trouble; "" where it names none."""
+    waiting, ended = _state(container)
+    if waiting.get("reason") not in (None, "PodInitializing"):
+        return str(waiting["reason"])
+    return f"exit code {ended['exitCode']}" if ended.get("exitCode") else ""
+
+
+def _text(container: Mapping[str, Any], running: str) -> str:
+    """Return what keeps a container from being ready; "" where nothing does, or it waits for another one.
+
+    Args:
+        container: Its status.
+        running: What to say of one that runs.
+    """
+    waiting, ended = _state(container)
+    if container.get("ready") or waiting.get("reason") == "PodInitializing":
+        return ""
     if waiting:
         text = f"{waiting.get('reason')}: {_short(waiting.get('message'))}"
     elif ended:
         text = f"ended: {ended.get('reason')}"
     else:
-        text = "runs, and does not answer its probe"
-    if before and before.get("exitCode"):
-        text += f", last exit code {before['exitCode']}"
-    return f"{container['name']} {text}"
+        text = running
+    before = (container.get("lastState") or {}).get("terminated") or ended
+    return text + (f", last exit code {before['exitCode']}" if before.get("exitCode") else "")
+
+
+def _state(container: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the container's states `waiting` and `terminated`, empty where it is in neither."""
+    state = container.get("state") or {}
+    return state.get("waiting") or {}, state.get("terminated") or {}
 
 
 def _short(message: str | None) -> str:

@@ -13,8 +13,8 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.kube.client import core_api
-from components.kube.unready_pods import unready_pods
+from components.kube.client import KubeApi
+from components.kube.unready_pods import why_unready
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
@@ -69,7 +69,7 @@ class AirflowRelease(pulumi.ComponentResource):
         super().__init__(TYPE, name, None, opts)
 
         def records(inputs: Mapping[str, Any]) -> KubernetesRecords:
-            api = core_api(args.kubeconfig, args.kube_context)
+            api = KubeApi(args.kube_context, args.kubeconfig)
             return KubernetesRecords(api, str(inputs["namespace"]), RELEASE_NAME)
 
         def before_create(hook: pulumi.ResourceHookArgs) -> None:
@@ -82,10 +82,11 @@ class AirflowRelease(pulumi.ComponentResource):
 
         def on_error(hook: pulumi.ErrorHookArgs) -> bool:
             try:
-                api = core_api(args.kubeconfig, args.kube_context)
                 namespace = str((hook.new_inputs or {})["namespace"])
-                pods = api.list_namespaced_pod(namespace, label_selector=f"release={RELEASE_NAME}").items
-                sentences = unready_pods(map(api.api_client.sanitize_for_serialization, pods))
+                pods = KubeApi(args.kube_context, args.kubeconfig).items(
+                    "v1", "Pod", namespace, labels={"release": RELEASE_NAME}
+                )
+                sentences = [unready.sentence for pod in pods if (unready := why_unready(pod)) is not None]
             except Exception as error:  # the engine reports the failure itself; this only adds details
                 sentences = [f"the cluster did not say which pods are not ready ({type(error).__name__})"]
             _tell(sentences, self)

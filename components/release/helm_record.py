@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from components.kube.client import KubeApi
 from components.release.manifest_union import manifest_union
 
 _PENDING: Final = "pending-"
@@ -60,21 +61,20 @@ class Records(Protocol):
 
 
 class KubernetesRecords:
-    """The records of one release in a cluster, on the official Kubernetes client of the core API group."""
+    """The records of one release, which Helm keeps in Secrets."""
 
-    def __init__(self, api: Any, namespace: str, release: str) -> None:
+    def __init__(self, api: KubeApi, namespace: str, release: str) -> None:
         self._api, self._namespace, self._release = api, namespace, release
 
     def list(self) -> list[Revision]:
-        found = self._api.list_namespaced_secret(
-            self._namespace, label_selector=f"owner=helm,name={self._release}", field_selector="type=helm.sh/release.v1"
-        )
+        labels = {"owner": "helm", "name": self._release}
+        secrets = self._api.items("v1", "Secret", self._namespace, labels=labels, fields="type=helm.sh/release.v1")
         revisions = []
-        for secret in found.items:
-            content = decode(secret.data["release"])
+        for secret in secrets:
+            content = decode(secret["data"]["release"])
             revisions.append(
                 Revision(
-                    secret=secret.metadata.name,
+                    secret=secret["metadata"]["name"],
                     number=int(content["version"]),
                     status=str(content["info"]["status"]),
                     values=content.get("config") or {},
@@ -84,12 +84,12 @@ class KubernetesRecords:
         return revisions
 
     def delete(self, revision: Revision) -> None:
-        self._api.delete_namespaced_secret(revision.secret, self._namespace)
+        self._api.delete("v1", "Secret", self._namespace, revision.secret)
 
     def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
         # Helm looks for a release's status by the label, then in the content.
-        patch = {"metadata": {"labels": {"status": status}}, "data": {"release": encode(content)}}
-        self._api.patch_namespaced_secret(revision.secret, self._namespace, patch)
+        changes = {"metadata": {"labels": {"status": status}}, "data": {"release": encode(content)}}
+        self._api.merge("v1", "Secret", self._namespace, revision.secret, changes)
 
 
 class ForeignReleaseError(Exception):

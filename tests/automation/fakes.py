@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from automation.cluster.airflow_api import AirflowApi
@@ -17,7 +19,7 @@ from automation.cluster.deployment import Deployment
 from automation.cluster.objects import FailedJob, Found, ReleaseRecord
 from automation.errors import ClusterRequestFailed
 from automation.verification.probe import Outcome
-from automation.verification.scene import Scene
+from automation.verification.running_airflow import RunningAirflow
 from automation.wait import Clock
 from components.kube.metadata import LABELS
 from components.kube.secret import Secret
@@ -55,6 +57,17 @@ SETTINGS: dict[str, Any] = {
     "adminPassword": Secret("sentinel-admin-password"),
 }
 """Config of a stack on a laptop, by short key."""
+
+
+def run_verb(project_dir: Path, *words: str) -> tuple[int, str]:
+    """Run a verb of the command line in a folder; its exit code, and all that it wrote."""
+    from automation.__main__ import parse
+    from automation.cli.console import Console
+    from automation.cli.declare import Call
+
+    args, written = parse(words), io.StringIO()
+    code = args.declared.run(Call(args, Console(results=written, progress=written), project_dir))
+    return code, written.getvalue()
 
 
 class FakeEngine:
@@ -333,14 +346,14 @@ class FakeAirflow:
 
 @dataclass
 class World:
-    """All of it together, and the scene that checks see."""
+    """All of it together, and the running Airflow that checks look at."""
 
     kube: FakeKube
     airflow: FakeAirflow
     time: FakeTime
     lines: list[str] = field(default_factory=list)
 
-    def scene(self, **changed: Any) -> Scene:
+    def running(self, **changed: Any) -> RunningAirflow:
         deployment = Deployment.of({**OUTPUTS, **changed})
         api = AirflowApi(
             lambda: self.kube.connect("airflow-api-server-0", 8080, seconds=5),
@@ -348,7 +361,7 @@ class World:
             lambda: PASSWORD,
             clock=self.time.clock,
         )
-        return Scene(
+        return RunningAirflow(
             deployment=deployment,
             kube=self.kube,
             api=api,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 import re
 import subprocess
@@ -17,8 +16,6 @@ from google.protobuf import json_format
 
 from automation import helmsman
 from automation.__main__ import parse
-from automation.cli import verbs as commands
-from automation.cli.console import Console
 from automation.helmsman import FILES, FolderRefused, NotExportable, Source
 from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
 from automation.helmsman.names import MARK
@@ -27,7 +24,7 @@ from automation.plan.process import new_key, plan_checkout
 from automation.plan.recorder import Recorder, complete
 from components.release.chart_defaults import merged
 from tests import samples
-from tests.automation.fakes import FakeEngine, FakeStack
+from tests.automation.fakes import FakeEngine, FakeStack, run_verb
 from tests.chart import rendering
 from tests.chart.rendering import needs_chart
 
@@ -340,10 +337,9 @@ def test_a_plan_that_failed_says_why() -> None:
 
 def run(*words: str) -> str:
     """The verb: what it printed."""
-    written = io.StringIO()
-    console = Console(results=written, progress=written)
-    assert not commands.export_helmsman(parse(["export_helmsman", *words]), console, samples.ROOT)
-    return written.getvalue()
+    code, text = run_verb(samples.ROOT, "export_helmsman", *words)
+    assert code == 0
+    return text
 
 
 def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import versions
 from automation.engine.plugins import PLUGINS
-from tests.cluster.harness import CONTEXT, ROOT, Repository, dag_repository, pulumi
+from tests.cluster.harness import CONTEXT, ROOT, Repository, core_api, dag_repository, pulumi
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +38,8 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def api() -> Any:
     """Client of the cluster behind the context kind-airflow."""
-    from components.kube.client import core_api
-
     try:
-        client = core_api(None, CONTEXT)
+        client = core_api()
         client.list_namespace(_request_timeout=5)
     except Exception as error:
         pytest.skip(f"no cluster: context {CONTEXT} does not answer ({type(error).__name__})")

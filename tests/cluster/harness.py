@@ -7,6 +7,7 @@ from benchmarks.plain_stack import UNCHANGED as UNCHANGED
 from benchmarks.plain_stack import Repository as Repository
 from benchmarks.plain_stack import Result as Result
 from benchmarks.plain_stack import Stack as Stack
+from benchmarks.plain_stack import core_api as core_api
 from benchmarks.plain_stack import dag_repository as dag_repository
 from benchmarks.plain_stack import destroyed as destroyed
 from benchmarks.plain_stack import events as events

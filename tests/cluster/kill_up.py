@@ -30,9 +30,8 @@ from automation.engine.processes import Process, processes
 from automation.errors import AutomationError
 from automation.verification.dag_run import DAG_RUN
 from automation.verification.result import Check, Status
-from components.kube.client import core_api
 from tests.cluster import service
-from tests.cluster.harness import CONTEXT, ROOT, dag_repository, pulumi
+from tests.cluster.harness import ROOT, core_api, dag_repository, pulumi
 
 NAMESPACE: Final = "airflow-env-kill"
 STACK: Final = "kill"
@@ -99,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, times: int, chance: random.Random) -> list[Round]:
     """Rounds in a folder of their own. Afterwards nothing of them is in the cluster."""
-    api = core_api(None, CONTEXT)
+    api = core_api()
     rounds, tag = [], TAGS[0]
     env = environment(folder, tag)
     with service.removed(env, api, NAMESPACE):

@@ -17,7 +17,7 @@ from policy.context import Context
 from policy.convert import resource_of_state, step_of
 from policy.evaluate import evaluate_resources, evaluate_steps
 from policy.rules import ALL_RULES
-from tests.cluster.harness import CONTEXT, Stack, events, pulumi
+from tests.cluster.harness import CONTEXT, Stack, core_api, events, pulumi
 from tests.policy.programs import set_at
 from tests.samples import ROOT, sentinels
 
@@ -206,10 +206,8 @@ def test_pack_has_each_rule_that_it_can_ask(asked: list[list[str]]) -> None:
 @pytest.fixture
 def dev(pack: Path, tmp_path: Path) -> Stack:
     """The committed stack, not deployed."""
-    from components.kube.client import core_api
-
     try:
-        core_api(None, CONTEXT).list_namespace(_request_timeout=5)
+        core_api().list_namespace(_request_timeout=5)
     except Exception as error:
         pytest.skip(f"no cluster: context {CONTEXT} does not answer ({type(error).__name__})")
     stack = Stack(tmp_path / "stack", "airflow-policy")

@@ -13,7 +13,7 @@ from automation.change_report.engine_events import UNKNOWN
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import Category, ChangeReport, Kind, Severity, Source
-from automation.cli.report import read_events
+from automation.change_report.preview_file import read_events
 from automation.plan.model import RELEASE_TYPE
 from tests.chart.rendering import CHART, needs_chart
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import json
 import re
 import subprocess
@@ -12,25 +10,22 @@ from typing import Any
 
 import pytest
 
+from automation.change_report import two_checkouts
 from automation.change_report.checkout import Checkout, RevisionUnknown, checkout
 from automation.change_report.markdown import MARKER
-from automation.cli import report
-from automation.cli.console import Console
 from automation.cli.report import NothingToReport
 from automation.errors import FileInvalid, StackUnknown
 from automation.plan.model import Failure, FailureKind, Plan, PlannedResource, PolicyResult
 from automation.results import Changes, Preview
 from automation.results import Step as LibraryStep
 from policy.model import Level
+from tests.automation.fakes import run_verb
 
 RECORDED = Path(__file__).parents[1] / "change_report" / "recorded"
 
 
 def run(project: Path, *words: str) -> tuple[int, str]:
-    parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
-    written = io.StringIO()
-    return report.run(parser.parse_args(words), Console(results=written, progress=written), project), written.getvalue()
+    return run_verb(project, "report", *words)
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         ]
         return Plan(stack=stack, resources=tuple(found), policies=tuple(broken), objects=() if render else None)
 
-    monkeypatch.setattr(report, "plan_checkout", plan)
+    monkeypatch.setattr(two_checkouts, "plan_checkout", plan)
     return asked
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from pulumi.automation.errors import create_command_error
 import settings
 from automation import __main__ as command_line
 from automation import environment, environments
-from automation.cli import dev, verbs
 from automation.cli.console import Console
+from automation.cli.declare import Call, Verb
+from automation.cli.verbs import VERBS
 from automation.cluster import kind
 from automation.engine import operations
 from automation.engine.operations import Outcome
@@ -75,12 +77,11 @@ class Bench:
         monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
         monkeypatch.setattr(settings, "check", lambda *args: self.calls.append("check settings"))
         monkeypatch.setattr(environments, "find_engine", self._find_engine)
-        monkeypatch.setattr(dev, "interruptible", self._interruptible)
+        monkeypatch.setattr("automation.cli.interrupt.interruptible", self._interruptible)
         monkeypatch.setattr(environment, "open_stack", self._open_stack)
-        monkeypatch.setattr("automation.verification.verify.verify_scene", self._verify)
+        monkeypatch.setattr("automation.verification.verify.run_checks", self._verify)
         monkeypatch.setattr("automation.verification.verify.KubeClient", self._kube)
         monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
-        monkeypatch.setattr(dev, "cluster_identity", self._identity)
         monkeypatch.setattr(kind, "cluster_identity", self._identity)
         monkeypatch.setattr(kind, "ensure_cluster", self._ensure_cluster)
         monkeypatch.setattr(kind, "is_gone", lambda *args, **kwargs: self.gone)
@@ -179,11 +180,11 @@ class Bench:
 
         return run
 
-    def run(self, *words: str) -> bool:
-        """A verb of `verbs`, with the arguments of its command line."""
+    def run(self, *words: str) -> int:
+        """Run a verb; the exit code."""
         args = command_line.parse(list(words))
-        verb: Any = getattr(verbs, args.command)
-        return bool(verb(args, self.console, self.project_dir))
+        declared: Verb = args.declared
+        return declared.run(Call(args, self.console, self.project_dir))
 
 
 @pytest.fixture
@@ -192,12 +193,12 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_dev_goes_from_settings_to_a_verified_deployment(bench: Bench) -> None:
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert bench.order == ["check settings", "find engine", "ensure cluster", "open dev", "up", "verify"]
 
 
 def test_dev_ends_with_address_user_password_command_and_three_commands(bench: Bench) -> None:
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     text = bench.text()
     assert "http://localhost:8080" in text
     assert "user:     admin" in text
@@ -214,7 +215,7 @@ def test_dev_ends_with_address_user_password_command_and_three_commands(bench: B
 
 def test_second_dev_says_no_changes(bench: Bench) -> None:
     bench.changes = Changes({"same": 40})
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert "up of dev: no changes" in bench.text()
 
 
@@ -224,7 +225,7 @@ def test_settings_are_checked_before_anything_is_looked_for(bench: Bench, monkey
 
     monkeypatch.setattr(settings, "check", bad)
     with pytest.raises(SettingsInvalid) as raised:
-        dev.dev(bench.project_dir, bench.console)
+        bench.run("dev")
     assert raised.value.problems == ("airflow:x: is not a key", "airflow:y: is not a key")
     for verb in ("up", "preview", "recover"):
         with pytest.raises(SettingsInvalid):
@@ -237,31 +238,31 @@ def test_settings_are_checked_before_anything_is_looked_for(bench: Bench, monkey
 def test_state_follows_a_cluster_that_was_just_made(bench: Bench) -> None:
     """What the state tells of went with the earlier cluster; keys, which are only in the state, stay."""
     bench.cluster = kind.Cluster("kind-airflow", created=True, identity="uid-2")
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert bench.calls.index("refresh") < bench.calls.index("up")
 
 
 def test_state_follows_a_cluster_that_somebody_else_made_anew(bench: Bench) -> None:
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert "refresh" not in bench.calls
     bench.cluster = kind.Cluster("kind-airflow", created=False, identity="uid-2")
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert bench.calls.count("refresh") == 1
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert bench.calls.count("refresh") == 1
 
 
 def test_first_deployment_needs_no_refresh(bench: Bench) -> None:
     bench.cluster = kind.Cluster("kind-airflow", created=True, identity="uid-1")
     bench.resources = False
-    dev.dev(bench.project_dir, bench.console)
+    bench.run("dev")
     assert "refresh" not in bench.calls
 
 
 def test_dev_that_is_not_healthy_fails_and_names_what(bench: Bench) -> None:
     bench.verification = Verification((Check("a", Status.PASSED, ""), Check("b", Status.FAILED, "broken")))
     with pytest.raises(NotHealthy, match="verification failed: b"):
-        dev.dev(bench.project_dir, bench.console)
+        bench.run("dev")
     assert "failed   b  broken" in bench.text()
     assert "http://localhost" not in bench.text()
 
@@ -284,7 +285,7 @@ def test_up_and_preview_say_where_the_state_is(bench: Bench) -> None:
 def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Bench) -> None:
     bench.deployed()
     bench.made_cluster()
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert bench.order == [
         "find engine",
         "open dev if it is there",
@@ -296,7 +297,7 @@ def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Benc
 
 def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
     bench.deployed()
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert "destroy" in bench.calls
     assert not any(call.startswith("kind") for call in bench.calls)
 
@@ -304,7 +305,7 @@ def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
 def test_down_leaves_other_stacks_their_state_and_passphrase(bench: Bench) -> None:
     bench.deployed()
     bench.stacks.append("other")
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     left = {path.name for path in (bench.project_dir / ".dev").iterdir()}
     assert left == {"state", "passphrase"}
 
@@ -315,13 +316,13 @@ def test_down_keeps_the_passphrase_and_says_so(bench: Bench) -> None:
     path = Path(elsewhere.prepare("dev").env["PULUMI_CONFIG_PASSPHRASE_FILE"])
     before = path.read_text()
     bench.deployed()
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert path.read_text() == before
     assert f"kept {path}" in bench.progress.getvalue()
 
 
 def test_env_prints_what_a_shell_evaluates_and_makes_the_stack(bench: Bench) -> None:
-    dev.env(bench.project_dir, "dev", bench.console)
+    bench.run("env")
     assert bench.calls == ["find engine", "open dev"]
     done = subprocess.run(
         ["bash", "-c", f"{bench.text()}\nenv"],
@@ -338,7 +339,7 @@ def test_env_prints_what_a_shell_evaluates_and_makes_the_stack(bench: Bench) -> 
 def test_down_leaves_a_shared_state_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.deployed()
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert "destroy" in bench.calls
     assert (bench.project_dir / ".dev" / "state").exists()
     assert (bench.project_dir / ".dev" / "passphrase").exists()
@@ -347,13 +348,13 @@ def test_down_leaves_a_shared_state_alone(bench: Bench, monkeypatch: pytest.Monk
 def test_down_keeps_a_downloaded_engine_and_says_so(bench: Bench) -> None:
     bench.deployed()
     (bench.project_dir / ".dev" / "pulumi").mkdir()
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert (bench.project_dir / ".dev" / "pulumi").exists()
     assert "kept" in bench.progress.getvalue()
 
 
 def test_down_twice_or_before_anything_asks_no_engine(bench: Bench) -> None:
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert bench.calls == []
     assert not (bench.project_dir / ".dev").exists()
 
@@ -362,10 +363,10 @@ def test_down_of_a_protected_stack_is_refused(bench: Bench) -> None:
     bench.deployed()
     (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("false", "true"))
     with pytest.raises(Protected, match="protected"):
-        dev.down(bench.project_dir, "dev", bench.console)
+        bench.run("down")
     (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:kubeContext: kind-airflow\n")
     with pytest.raises(Protected, match="protected"):
-        dev.down(bench.project_dir, "dev", bench.console)
+        bench.run("down")
     assert bench.calls == []
 
 
@@ -373,7 +374,7 @@ def test_down_after_the_cluster_that_dev_made_is_gone_forgets_what_was_in_it(ben
     bench.deployed()
     bench.made_cluster()
     bench.gone, bench.reachable = True, False
-    dev.down(bench.project_dir, "dev", bench.console)
+    bench.run("down")
     assert bench.order == ["find engine", "open dev if it is there", "forget dev"]
     assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
 
@@ -384,7 +385,7 @@ def test_down_does_not_forget_what_is_outside_the_cluster_that_is_gone(bench: Be
     bench.gone, bench.reachable = True, False
     bench.outside = ["aws:rds/instance:Instance"]
     with pytest.raises(ClusterUnreachable, match="aws:rds/instance:Instance"):
-        dev.down(bench.project_dir, "dev", bench.console)
+        bench.run("down")
     assert "forget dev" not in bench.calls
     assert (bench.project_dir / ".dev" / "state").exists()
 
@@ -393,7 +394,7 @@ def test_down_while_a_cluster_is_only_out_of_reach_changes_nothing(bench: Bench)
     bench.deployed()
     bench.reachable = False
     with pytest.raises(ClusterUnreachable):
-        dev.down(bench.project_dir, "dev", bench.console)
+        bench.run("down")
     assert bench.calls == []
     assert (bench.project_dir / ".dev" / "dev").exists()
 
@@ -407,7 +408,7 @@ def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: 
 
     monkeypatch.setattr(operations, "destroy", fails)
     with pytest.raises(UpdateFailed):
-        dev.down(bench.project_dir, "dev", bench.console)
+        bench.run("down")
     assert {path.name for path in (bench.project_dir / ".dev").iterdir()} == {"state", "passphrase", "dev", "cluster"}
 
 
@@ -422,7 +423,7 @@ def fake_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -
 def test_ui_without_kubectl_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ToolMissing, match=r"kubectl is not on PATH: it forwards a port to Airflow.*https://kubernetes"):
-        dev.ui(bench.project_dir, "dev", bench.console)
+        bench.run("ui")
 
 
 def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
@@ -431,7 +432,7 @@ def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
     bench.deployed()
     fake_kubectl(bench.project_dir, monkeypatch, "echo 'Forwarding from 127.0.0.1:8080 -> 8080'; echo lost >&2; exit 1")
     with pytest.raises(AutomationError, match=r"kubectl port-forward ended \(lost\)"):
-        dev.ui(bench.project_dir, "dev", bench.console)
+        bench.run("ui")
     assert "http://localhost:8080" in bench.text()
     assert (bench.project_dir / "arguments").read_text().split() == [
         "--context",
@@ -448,7 +449,7 @@ def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytes
     bench.deployed()
     fake_kubectl(bench.project_dir, monkeypatch, "echo 'unable to listen on port 8080' >&2; exit 1")
     with pytest.raises(AutomationError, match="unable to listen on port 8080"):
-        dev.ui(bench.project_dir, "dev", bench.console)
+        bench.run("ui")
     assert "http://" not in bench.text()
 
 
@@ -473,11 +474,13 @@ def test_exit_code_and_line_of_a_failure(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def up(*args: Any) -> None:
+    def up(call: Call) -> int:
         if error:
             raise error
+        return 0
 
-    monkeypatch.setattr(verbs, "up", up)
+    changed = tuple(replace(item, run=up) if item.name == "up" else item for item in VERBS)
+    monkeypatch.setattr(command_line, "VERBS", changed)
     assert command_line.main(["up"]) == code
     assert capsys.readouterr().err == said
 
@@ -492,22 +495,10 @@ def test_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytest.
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "verb", "given"),
-    [
-        (["dev"], "dev", ()),
-        (["down"], "down", ("dev",)),
-        (["ui", "prod"], "ui", ("prod",)),
-        (["env"], "env", ("dev",)),
-    ],
-)
-def test_verb_is_called_with_its_stack(
-    arguments: list[str], verb: str, given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(dev, verb, lambda project_dir, *rest: seen.append((project_dir, *rest[:-1])))
-    assert command_line.main(arguments) == 0
-    assert seen == [(command_line.PROJECT_DIR, *given)]
+def test_verb_of_a_developer_works_on_dev_where_no_stack_is_named() -> None:
+    for name in ("dev", "down", "ui", "env"):
+        assert command_line.parse([name]).stack == "dev"
+    assert command_line.parse(["ui", "prod"]).stack == "prod"
 
 
 # A stack on EKS

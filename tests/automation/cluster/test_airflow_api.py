@@ -13,7 +13,7 @@ from tests.automation.fakes import LOG, PASSWORD, World, dag_json
 
 def test_dags_come_from_all_pages(world: World) -> None:
     world.airflow.dags = {f"dag_{number}": dag_json(f"dag_{number}") for number in range(250)}
-    assert len(world.scene().api.dags()) == 250
+    assert len(world.running().api.dags()) == 250
 
 
 def test_dag_is_typed(world: World) -> None:
@@ -24,7 +24,7 @@ def test_dag_is_typed(world: World) -> None:
         tags=[{"name": "a", "dag_id": "x"}],
         bundle_version="abc",
     )
-    assert world.scene().api.dag("x") == Dag(
+    assert world.running().api.dag("x") == Dag(
         dag_id="x",
         paused=True,
         scheduled=True,
@@ -51,24 +51,24 @@ def test_dag_is_typed(world: World) -> None:
 )
 def test_param_without_a_value_is_required_unless_it_may_be_null(world: World, param: object, required: bool) -> None:
     world.airflow.dags["x"] = dag_json("x", details={"catchup": True, "params": {"p": param}})
-    details = world.scene().api.details("x")
+    details = world.running().api.details("x")
     assert details.required_params == (("p",) if required else ())
     assert details.catchup
 
 
 def test_log_is_parted_from_the_group_that_airflow_puts_before_it(world: World) -> None:
     task = TaskInstance(task_id="one", map_index=-1, state="success", hostname="h", try_number=1)
-    log = world.scene().api.log("tutorial_dag", "r", task)
+    log = world.running().api.log("tutorial_dag", "r", task)
     assert log.sources == ("http://worker:8793/log",)
     assert log.lines == ("Task started", "Task finished")
     world.airflow.log = [*LOG, {"event": "::group::of the task"}, {"event": "x"}]
-    assert world.scene().api.log("tutorial_dag", "r", task).lines[-1] == "x"
+    assert world.running().api.log("tutorial_dag", "r", task).lines[-1] == "x"
 
 
 def test_names_are_quoted_in_addresses(world: World) -> None:
     world.airflow.dags["a/b ä"] = dag_json("a/b ä")
     with pytest.raises(AirflowRequestFailed) as raised:
-        world.scene().api.dag("a/b ä")
+        world.running().api.dag("a/b ä")
     assert raised.value.status == 404
     assert world.airflow.requests[-1] == "GET /api/v2/dags/a%2Fb%20%C3%A4"
 
@@ -76,13 +76,13 @@ def test_names_are_quoted_in_addresses(world: World) -> None:
 @pytest.mark.parametrize("broken", [[0, 0], [503, 502, 500], [0, 503]])
 def test_faults_of_the_connection_and_the_server_are_tried_again(world: World, broken: list[int]) -> None:
     world.airflow.broken_answers = broken
-    assert world.scene().api.health()["scheduler"] == "healthy"
+    assert world.running().api.health()["scheduler"] == "healthy"
 
 
 def test_server_that_stays_away_is_an_error_after_some_tries(world: World) -> None:
     world.airflow.broken_answers = [503] * 50
     with pytest.raises(AirflowRequestFailed, match=r"does not answer GET /api/v2/monitor/health \(503\)"):
-        world.scene().api.health()
+        world.running().api.health()
     assert 0 < world.time.seconds < 60
 
 
@@ -103,12 +103,12 @@ def test_cluster_that_gives_no_connection_is_tried_again_then_an_error(world: Wo
 def test_answer_that_was_lost_starts_no_second_run(world: World) -> None:
     """The first request arrives, its answer does not: the same run id makes the second one a conflict."""
     world.airflow.triggered["run-1"] = "tutorial_dag"
-    world.scene().api.trigger("tutorial_dag", "run-1", "note")
+    world.running().api.trigger("tutorial_dag", "run-1", "note")
     assert world.airflow.triggered == {"run-1": "tutorial_dag"}
 
 
 def test_token_that_has_expired_is_renewed_once(world: World) -> None:
-    api = world.scene().api
+    api = world.running().api
     api.dags()
     world.airflow.token = "token-2"
     api.dags()
@@ -126,11 +126,11 @@ def test_wrong_password_is_one_clear_error_without_it(world: World) -> None:
 
 def test_refusal_says_what_the_server_says_in_one_line(world: World) -> None:
     with pytest.raises(AirflowRequestFailed, match="404: The Dag with ID: `nope` was not found"):
-        world.scene().api.set_paused("nope", paused=True)
+        world.running().api.set_paused("nope", paused=True)
 
 
 def test_import_failure_is_the_last_line_of_its_traceback(world: World) -> None:
     trace = 'Traceback (most recent call last):\n  File "x.py"\nModuleNotFoundError: No module named y\n'
     world.airflow.import_errors = [{"filename": "a/x.py", "stack_trace": trace}]
-    (failure,) = world.scene().api.import_failures()
+    (failure,) = world.running().api.import_failures()
     assert (failure.filename, failure.reason) == ("a/x.py", "ModuleNotFoundError: No module named y")

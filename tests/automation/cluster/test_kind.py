@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import versions
-from automation.cluster import kind, kubeconfig, tools
+from automation.cluster import kind, tools
+from automation.cluster.client import kubeconfig_file
 from automation.cluster.kind import Cluster, ensure_cluster
 from automation.errors import ClusterUnreachable, ToolMissing
 
@@ -291,18 +292,9 @@ def write_kubeconfig(path: Path, context: str, server: str) -> None:
     )
 
 
-def test_contexts_of_several_files_are_found_and_the_first_wins(tmp_path: Path) -> None:
-    write_kubeconfig(tmp_path / "a", "one", "https://a")
-    write_kubeconfig(tmp_path / "b", "two", "https://b")
-    (tmp_path / "broken").write_text("{")
-    (tmp_path / "mistyped").write_text("{clusters: [{name: [], cluster: 5}, x], contexts: [{name: one, context: x}]}")
-    paths = os.pathsep.join(str(tmp_path / name) for name in ("a", "b", "broken", "mistyped", "missing"))
-    assert kubeconfig.contexts(paths) == {"one": "https://a", "two": "https://a"}
-
-
 def test_kubeconfig_is_the_given_one_else_the_variable_else_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert kubeconfig.kubeconfig_path("~/x", {"KUBECONFIG": "/y"}) == "/home/somebody/x"
-    assert kubeconfig.kubeconfig_path(None, {"KUBECONFIG": "/y:~/z"}) == "/y:/home/somebody/z"
-    assert kubeconfig.kubeconfig_path(None, {}) == "/home/somebody/.kube/config"
-    assert kubeconfig.kubeconfig_path(None, {"KUBECONFIG": ""}) == "/home/somebody/.kube/config"
+    assert kubeconfig_file("~/x", {"KUBECONFIG": "/y"}) == "/home/somebody/x"
+    assert kubeconfig_file(None, {"KUBECONFIG": "/y:~/z"}) == "/y:/home/somebody/z"
+    assert kubeconfig_file(None, {}) == "/home/somebody/.kube/config"
+    assert kubeconfig_file(None, {"KUBECONFIG": ""}) == "/home/somebody/.kube/config"

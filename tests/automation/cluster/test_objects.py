@@ -1,77 +1,35 @@
-"""What is asked of a cluster about objects, against a server that answers as one."""
+"""Stored objects of a namespace, against a server that answers as Kubernetes does."""
 
 from __future__ import annotations
 
 import base64
-import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from automation.cluster.objects import OWNED_KINDS, ClusterObjects, Found, object_path
+from automation.cluster.objects import OWNED_KINDS, ClusterObjects, Found
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from automation.plan.recorder import Recorder
 from components.kube.metadata import LABELS
 from components.release.helm_record import encode
 from settings import loading
 from tests import samples
+from tests.kube_server import RIGHT, WRONG, KubeServer, serving
 
 NAMESPACE = "airflow"
 
 
-class Server:
-    """Answers by path; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {}
-        self.asked: list[tuple[str, str, str, Any]] = []
-
-    def put(self, path: str, content: Any, status: int = 200) -> None:
-        self.answers[path] = (status, content)
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[KubeServer]:
+    with serving(tmp_path) as fake:
+        yield fake
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    fake = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            fake.asked.append((self.command, self.path, self.headers["Accept"], body))
-            status, content = fake.answers.get(self.path.partition("?")[0], (404, {"kind": "Status"}))
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_DELETE = do_PUT = handle_any  # noqa: N815 - names that http.server asks for
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        config = {
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{http.server_address[1]}"}}],
-            "users": [{"name": "u", "user": {"token": "sentinel-token"}}],
-            "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "here",
-        }
-        (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-        try:
-            yield fake
-        finally:
-            http.shutdown()
-            thread.join()
+def objects(server: KubeServer) -> ClusterObjects:
+    return ClusterObjects(RIGHT, NAMESPACE, kubeconfig_path=server.kubeconfig)
 
 
 def metadata(name: str, **more: Any) -> dict[str, Any]:
@@ -85,42 +43,42 @@ def metadata(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def objects() -> ClusterObjects:
-    return ClusterObjects("here", NAMESPACE)
-
-
-def test_object_is_found_by_its_metadata_alone(server: Server) -> None:
+def test_object_is_found_by_its_metadata_alone(server: KubeServer, objects: ClusterObjects) -> None:
     """Of a Secret the server is not even asked for more."""
     server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", {"metadata": metadata("keys", deletionTimestamp="now")})
-    found = objects().find("v1", "Secret", NAMESPACE, "keys")
+    found = objects.find("v1", "Secret", NAMESPACE, "keys")
     assert found is not None
     assert (found.id, found.uid, found.deleting, found.is_own) == (f"{NAMESPACE}/keys", "uid-keys", True, True)
-    assert "PartialObjectMetadata" in server.asked[0][2]
+    assert "PartialObjectMetadata" in server.asked[0].headers["accept"]
 
 
-def test_object_that_is_not_there_is_none(server: Server) -> None:
-    assert objects().find("v1", "Secret", NAMESPACE, "keys") is None
-    assert objects().release("airflow") is None
-    assert objects().owned() == ()
+def test_object_that_is_not_there_is_none(server: KubeServer, objects: ClusterObjects) -> None:
+    assert objects.find("v1", "Secret", NAMESPACE, "keys") is None
+    assert objects.release("airflow") is None
+    assert objects.owned() == ()
 
 
-def test_owned_objects_are_asked_for_by_the_programs_labels(server: Server) -> None:
-    for api_version, kind in OWNED_KINDS:
-        server.put(object_path(api_version, kind, NAMESPACE), {"items": [{"metadata": metadata(kind.lower())}]})
-    assert {found.kind for found in objects().owned()} == {kind for _, kind in OWNED_KINDS}
-    assert all("labelSelector=app.kubernetes.io" in path for _, path, _, _ in server.asked)
+def test_owned_objects_are_asked_for_by_the_programs_labels(server: KubeServer, objects: ClusterObjects) -> None:
+    assert objects.owned() == ()
+    for path in server.paths:
+        server.put(path, {"items": [{"metadata": metadata("x")}]})
+    assert [(found.api_version, found.kind) for found in objects.owned()] == list(OWNED_KINDS)
+    selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
+    assert {request.query["labelSelector"] for request in server.asked} == {selector}
 
 
-def test_newest_record_of_a_release_is_the_one_with_the_highest_number(server: Server) -> None:
+def test_newest_record_of_a_release_is_the_one_with_the_highest_number(
+    server: KubeServer, objects: ClusterObjects
+) -> None:
     labels = [{"version": "9", "status": "superseded"}, {"version": "10", "status": "pending-upgrade"}, {"owner": "x"}]
     items = [{"metadata": metadata(str(number), labels=item)} for number, item in enumerate(labels)]
     server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets", {"items": items})
-    record = objects().release("airflow")
+    record = objects.release("airflow")
     assert record is not None
     assert (record.revision, record.status) == (10, "pending-upgrade")
 
 
-def test_jobs_that_gave_up_are_found(server: Server) -> None:
+def test_jobs_that_gave_up_are_found(server: KubeServer, objects: ClusterObjects) -> None:
     conditions = {
         "gave-up": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}],
         "done": [{"type": "Complete", "status": "True"}],
@@ -131,7 +89,7 @@ def test_jobs_that_gave_up_are_found(server: Server) -> None:
         for name, found in conditions.items()
     ]
     server.put(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs", {"items": items})
-    assert [(job.name, job.reason) for job in objects().failed_jobs()] == [("gave-up", "BackoffLimitExceeded")]
+    assert [(job.name, job.reason) for job in objects.failed_jobs()] == [("gave-up", "BackoffLimitExceeded")]
 
 
 @pytest.mark.parametrize(
@@ -145,12 +103,12 @@ def test_jobs_that_gave_up_are_found(server: Server) -> None:
     ],
 )
 def test_reason_that_no_pod_is_made_is_in_the_workloads_conditions(
-    server: Server, conditions: list[dict[str, str]] | None, why: str
+    server: KubeServer, objects: ClusterObjects, conditions: list[dict[str, str]] | None, why: str
 ) -> None:
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/airflow-scheduler"
     server.put(path, {"metadata": metadata("airflow-scheduler"), "status": {"conditions": conditions}})
-    assert objects().replica_failure("Deployment", "airflow-scheduler") == why
-    assert objects().replica_failure("StatefulSet", "gone") == ""
+    assert objects.replica_failure("Deployment", "airflow-scheduler") == why
+    assert objects.replica_failure("StatefulSet", "gone") == ""
 
 
 @pytest.mark.parametrize(
@@ -162,36 +120,38 @@ def test_reason_that_no_pod_is_made_is_in_the_workloads_conditions(
         ({"spec": {}, "status": {"phase": "Lost"}}, True),
     ],
 )
-def test_claim_may_hold_data_unless_it_never_had_a_volume(server: Server, claim: dict[str, Any], bound: bool) -> None:
+def test_claim_may_hold_data_unless_it_never_had_a_volume(
+    server: KubeServer, objects: ClusterObjects, claim: dict[str, Any], bound: bool
+) -> None:
     server.put(f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/data", {"metadata": metadata("data"), **claim})
-    assert objects().is_bound("data") is bound
+    assert objects.is_bound("data") is bound
 
 
-def test_object_is_deleted_only_while_it_is_the_same_one(server: Server) -> None:
+def test_object_is_deleted_only_while_it_is_the_same_one(server: KubeServer, objects: ClusterObjects) -> None:
     server.put(f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/server", {"kind": "Status"})
     doomed = Found(
         api_version="apps/v1", kind="StatefulSet", namespace=NAMESPACE, name="server", uid="u-1", created="x"
     )
-    objects().delete(doomed)
-    ((method, _, _, body),) = server.asked
-    assert method == "DELETE"
-    assert body["preconditions"] == {"uid": "u-1"}
-    assert body["propagationPolicy"] == "Background"
+    objects.delete(doomed)
+    (request,) = server.asked
+    assert request.method == "DELETE"
+    assert request.body["preconditions"] == {"uid": "u-1"}
+    assert request.body["propagationPolicy"] == "Background"
 
 
 MANIFEST = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "airflow-redis"}, "spec": {"a": 1}}
 PATH = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/airflow-redis"
 
 
-def test_refusal_of_kubernetes_is_asked_for_by_a_dry_run(server: Server) -> None:
+def test_refusal_of_kubernetes_is_asked_for_by_a_dry_run(server: KubeServer, objects: ClusterObjects) -> None:
     server.put(PATH, {"message": "spec: Forbidden: updates to statefulset spec"}, status=422)
-    assert objects().refusal(MANIFEST) == "spec: Forbidden: updates to statefulset spec"
+    assert objects.refusal(MANIFEST) == "spec: Forbidden: updates to statefulset spec"
     server.put(PATH, MANIFEST)
-    assert objects().refusal(MANIFEST) == ""
-    assert {(method, "dryRun=All" in path) for method, path, _, _ in server.asked} == {("PUT", True)}
+    assert objects.refusal(MANIFEST) == ""
+    assert {(request.method, request.query["dryRun"]) for request in server.asked} == {("PUT", "All")}
     server.put(PATH, {"message": "sentinel"}, status=403)
     with pytest.raises(ClusterRequestFailed, match="cannot PUT"):
-        objects().refusal(MANIFEST)
+        objects.refusal(MANIFEST)
 
 
 @pytest.mark.parametrize(
@@ -203,43 +163,44 @@ def test_refusal_of_kubernetes_is_asked_for_by_a_dry_run(server: Server) -> None
         ({"helm.sh/resource-policy": "x"}, False),
     ],
 )
-def test_object_that_helm_must_keep(server: Server, annotations: dict[str, str] | None, kept: bool) -> None:
+def test_object_that_helm_must_keep(
+    server: KubeServer, objects: ClusterObjects, annotations: dict[str, str] | None, kept: bool
+) -> None:
     server.put(PATH, {"metadata": metadata("airflow-redis", annotations=annotations)})
-    assert objects().is_kept(MANIFEST) is kept
-    assert objects().is_kept({**MANIFEST, "metadata": {"name": "gone"}}) is False
+    assert objects.is_kept(MANIFEST) is kept
+    assert objects.is_kept({**MANIFEST, "metadata": {"name": "gone"}}) is False
 
 
-def test_secret_is_decoded_and_one_that_is_not_there_is_empty(server: Server) -> None:
+def test_secret_is_decoded_and_one_that_is_not_there_is_empty(server: KubeServer, objects: ClusterObjects) -> None:
     data = {"fernet-key": base64.b64encode(b"sentinel").decode()}
     server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/team", {"metadata": metadata("team"), "data": data})
-    assert objects().secret("team") == {"fernet-key": "sentinel"}
-    assert objects().secret("gone") == {}
+    assert objects.secret("team") == {"fernet-key": "sentinel"}
+    assert objects.secret("gone") == {}
 
 
-def test_records_of_a_release_are_decoded(server: Server) -> None:
+def test_records_of_a_release_are_decoded(server: KubeServer, objects: ClusterObjects) -> None:
     content = {"version": 2, "manifest": "x"}
     items = [{"metadata": metadata("r"), "data": {"release": encode(content)}}]
     server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets", {"items": items})
-    assert objects().records("airflow") == (content,)
-    assert "owner%3Dhelm%2Cname%3Dairflow" in server.asked[0][1]
+    assert objects.records("airflow") == (content,)
+    query = {"labelSelector": "owner=helm,name=airflow", "fieldSelector": "type=helm.sh/release.v1"}
+    assert server.asked[0].query == query
 
 
-def test_refusal_says_what_was_asked_and_no_more(server: Server) -> None:
+def test_refusal_says_what_was_asked_and_no_more(server: KubeServer, objects: ClusterObjects) -> None:
     server.put(f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", {"message": "sentinel"}, status=403)
     with pytest.raises(ClusterRequestFailed, match=r"cannot GET /api/v1/.*: 403 Forbidden.*auth can-i") as raised:
-        objects().find("v1", "Secret", NAMESPACE, "keys")
+        objects.find("v1", "Secret", NAMESPACE, "keys")
     assert "sentinel" not in str(raised.value)
 
 
-def test_cluster_that_is_not_there_or_has_no_context_is_unreachable(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_cluster_that_does_not_answer_or_has_no_context_is_unreachable(
+    server: KubeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ClusterUnreachable, match="no usable context nowhere"):
-        ClusterObjects("nowhere", NAMESPACE)
-    text = (tmp_path / "kubeconfig").read_text()
-    (tmp_path / "kubeconfig").write_text(text.replace("http://127.0.0.1", "http://127.0.0.1:1/"))
-    client = objects()
+        ClusterObjects("nowhere", NAMESPACE, kubeconfig_path=server.kubeconfig)
     monkeypatch.setattr("urllib3.util.retry.Retry.DEFAULT", 0)
+    client = ClusterObjects(WRONG, NAMESPACE, kubeconfig_path=server.kubeconfig)
     with pytest.raises(ClusterUnreachable, match="does not answer"):
         client.find("v1", "Secret", NAMESPACE, "keys")
 
@@ -249,7 +210,7 @@ def test_every_kind_that_the_program_makes_is_looked_for(
     stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is left over of a kind that nobody looks for, nobody finds."""
+    """Otherwise a leftover of another kind would never be found."""
     monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
     config = samples.external().with_({"executor": "CeleryExecutor,KubernetesExecutor"})
     made = set()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +15,13 @@ import yaml
 from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
-from automation.cli import plan as command
-from automation.cli.console import Console
 from automation.cli.report import report_json
 from automation.plan.model import FailureKind, Plan, Why
 from automation.plan.process import plan_checkout
 from automation.plan.text import plan_text
 from tests import samples
 from tests.automation.checkouts import edit
+from tests.automation.fakes import run_verb
 from tests.chart.rendering import needs_chart
 
 if TYPE_CHECKING:
@@ -33,11 +30,7 @@ if TYPE_CHECKING:
 
 def run(folder: Path, *words: str) -> tuple[int, str]:
     """The verb `plan`: its exit code, and all that it wrote."""
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    written = io.StringIO()
-    code = command.run(parser.parse_args(words), Console(results=written, progress=written), folder)
-    return code, written.getvalue()
+    return run_verb(folder, "plan", *words)
 
 
 @needs_chart

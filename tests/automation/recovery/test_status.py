@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automation.cluster.client import Pod
-from automation.cluster.objects import FailedJob, ReleaseRecord, object_path
+from automation.cluster.objects import FailedJob, ReleaseRecord
 from automation.engine.locks import Lock
 from automation.engine.stack_state import StackState
 from automation.recovery.status import ClusterStatus, Status, StuckPod, cluster_status
@@ -191,13 +191,3 @@ def test_status_survives_json() -> None:
     assert document["healthy"] is False
     assert document["cluster"]["stuck_pods"][0]["name"] == "airflow-redis-0"
     assert document["problems"]
-
-
-def test_addresses_of_objects_are_those_of_kubernetes() -> None:
-    assert object_path("v1", "Secret", "a", "x") == "/api/v1/namespaces/a/secrets/x"
-    assert object_path("v1", "Namespace", "", "a") == "/api/v1/namespaces/a"
-    assert object_path("networking.k8s.io/v1", "NetworkPolicy", "a") == (
-        "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies"
-    )
-    assert object_path("networking.k8s.io/v1", "Ingress", "a").endswith("/ingresses")
-    assert object_path("apps/v1", "StatefulSet", "a", "x") == "/apis/apps/v1/namespaces/a/statefulsets/x"

@@ -10,14 +10,14 @@ from tests.automation.fakes import COMMIT, OTHER_COMMIT, World, dag_json, pod
 
 
 def test_same_commit_in_every_pod_passes(world: World) -> None:
-    found = same_commit(world.scene())
+    found = same_commit(world.running())
     assert (found.status, found.detail) == (Status.PASSED, "01234567 in 3 pods")
 
 
 @pytest.mark.parametrize("component", ["dag-processor", "triggerer", "worker"])
 def test_pod_that_stays_behind_is_waited_for_and_then_named(world: World, component: str) -> None:
     world.kube.commits[f"airflow-{component}-0"] = OTHER_COMMIT
-    found = same_commit(world.scene(dags_sync_period_seconds=40))
+    found = same_commit(world.running(dags_sync_period_seconds=40))
     assert found.status is Status.FAILED
     assert f"airflow-{component}-0 fedcba98" in found.detail
     assert 40 <= world.time.seconds <= 60
@@ -26,12 +26,12 @@ def test_pod_that_stays_behind_is_waited_for_and_then_named(world: World, compon
 def test_pod_that_is_a_period_late_passes(world: World) -> None:
     world.kube.commits["airflow-worker-0"] = OTHER_COMMIT
     world.time.on_sleep = lambda now: world.kube.commits.clear() if now > 28 else None
-    assert same_commit(world.scene(dags_sync_period_seconds=30)).status is Status.PASSED
+    assert same_commit(world.running(dags_sync_period_seconds=30)).status is Status.PASSED
 
 
 def test_pod_without_dags_fails(world: World) -> None:
     world.kube.commits["airflow-triggerer-0"] = ""
-    assert "airflow-triggerer-0 none" in same_commit(world.scene()).detail
+    assert "airflow-triggerer-0 none" in same_commit(world.running()).detail
 
 
 def test_pod_that_is_being_replaced_is_no_reason_to_give_up(world: World) -> None:
@@ -41,26 +41,26 @@ def test_pod_that_is_being_replaced_is_no_reason_to_give_up(world: World) -> Non
         world.kube.found_pods = [item for item in world.kube.found_pods if item.name != "new"]
 
     world.time.on_sleep = started
-    assert same_commit(world.scene()).status is Status.PASSED
+    assert same_commit(world.running()).status is Status.PASSED
 
 
 def test_pods_of_single_tasks_do_not_count(world: World) -> None:
     """They fetched their commit when they began, and keep it."""
     world.kube.found_pods.append(pod("worker", name="task", containers=("base",)))
-    assert same_commit(world.scene()).status is Status.PASSED
+    assert same_commit(world.running()).status is Status.PASSED
 
 
 def test_bundles_are_compared_by_what_airflow_reports(world: World) -> None:
     for name in ("a", "b"):
         world.airflow.dags[name] = dag_json(name, bundle_name="dags", bundle_version=COMMIT)
-    assert same_commit(world.scene(dags_delivery="git-bundle")).detail == "01234567 in 2 DAGs"
+    assert same_commit(world.running(dags_delivery="git-bundle")).detail == "01234567 in 2 DAGs"
     assert world.kube.commands == []
     world.airflow.dags["b"]["bundle_version"] = OTHER_COMMIT
-    assert same_commit(world.scene(dags_delivery="git-bundle")).status is Status.FAILED
+    assert same_commit(world.running(dags_delivery="git-bundle")).status is Status.FAILED
 
 
 def test_bundle_without_any_version_fails(world: World) -> None:
-    found = same_commit(world.scene(dags_delivery="git-bundle"))
+    found = same_commit(world.running(dags_delivery="git-bundle"))
     assert (found.status, found.detail) == (Status.FAILED, "no commit in tutorial_dag")
 
 

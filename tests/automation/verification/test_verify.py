@@ -10,9 +10,9 @@ import pytest
 
 from automation.cluster.deployment import Deployment
 from automation.errors import StackUnknown
-from automation.verification import example_dags, migrations, readiness
+from automation.verification import dag_files, readiness
 from automation.verification.result import Check, Status, Verification
-from automation.verification.verify import airflow_api, verify_scene
+from automation.verification.verify import airflow_api, run_checks
 from tests.automation.fakes import COMMIT, OUTPUTS, PASSWORD, World, dag_json, pod, workload
 
 
@@ -21,7 +21,7 @@ def by_name(verification: Verification) -> dict[str, Check]:
 
 
 def test_healthy_deployment_passes_every_check(world: World) -> None:
-    found = verify_scene(world.scene())
+    found = run_checks(world.running())
     assert found.ok
     assert {check.status for check in found.checks} == {Status.PASSED}
     assert len(found.checks) == 10
@@ -29,7 +29,7 @@ def test_healthy_deployment_passes_every_check(world: World) -> None:
 
 
 def test_it_leaves_nothing_but_one_run(world: World) -> None:
-    verify_scene(world.scene())
+    run_checks(world.running())
     assert len(world.airflow.triggered) == 1
     assert world.airflow.dags["tutorial_dag"]["is_paused"]
     assert world.kube.found_pods == [
@@ -39,24 +39,24 @@ def test_it_leaves_nothing_but_one_run(world: World) -> None:
 
 def test_components_that_are_not_ready_make_the_other_checks_wait_for_nothing(world: World) -> None:
     world.kube.found_workloads = [workload("scheduler")]
-    found = verify_scene(world.scene())
+    found = run_checks(world.running())
     assert not found.ok
     assert [check.status for check in found.checks] == [Status.FAILED, *[Status.SKIPPED] * 9]
     assert world.airflow.triggered == {}
-    healthy_names = [check.name for check in verify_scene(World(**vars(world)).scene()).checks]
+    healthy_names = [check.name for check in run_checks(World(**vars(world)).running()).checks]
     assert [check.name for check in found.checks] == healthy_names
 
 
 def test_schema_that_is_behind_fails_without_what_the_command_printed(world: World) -> None:
     world.kube.migrations_exit_code = 1
-    found = by_name(verify_scene(world.scene()))[migrations.MIGRATIONS]
+    found = by_name(run_checks(world.running()))[readiness.MIGRATIONS]
     assert found.status is Status.FAILED
     assert "exit code 1" in found.detail
     assert PASSWORD not in found.detail
 
 
 def test_migrations_are_asked_for_without_waiting(world: World) -> None:
-    verify_scene(world.scene())
+    run_checks(world.running())
     (command,) = [command for _, _, command in world.kube.commands if command[0] == "airflow"]
     assert command == ("airflow", "db", "check-migrations", "--migration-wait-timeout", "0")
 
@@ -67,19 +67,19 @@ def test_exception_in_a_check_is_a_failed_check_in_one_line_without_its_text(wor
         raise error
 
     world.kube.run = raises  # type: ignore[method-assign]
-    found = verify_scene(world.scene())
+    found = run_checks(world.running())
     assert not found.ok
     failed = [check for check in found.checks if check.status is Status.FAILED]
-    assert migrations.MIGRATIONS in {check.name for check in failed}
+    assert readiness.MIGRATIONS in {check.name for check in failed}
     assert by_name(found)["DAG run on a worker"].status is Status.PASSED, "the other checks are made"
     assert all("\n" not in check.detail and PASSWORD not in check.detail for check in found.checks)
 
 
 def test_missing_password_is_a_failed_check(world: World) -> None:
     world.kube.secrets = {"admin-password-1a2b": {}}
-    scene = world.scene()
-    api = airflow_api(scene.deployment, world.kube)
-    found = verify_scene(type(scene)(**{**vars(scene), "api": api}))
+    airflow = world.running()
+    api = airflow_api(airflow.deployment, world.kube)
+    found = run_checks(type(airflow)(**{**vars(airflow), "api": api}))
     assert by_name(found)[readiness.HEALTH].status is Status.PASSED
     assert by_name(found)["DAG run on a worker"].status is Status.FAILED
 
@@ -90,14 +90,14 @@ def test_warning_and_skipped_leave_it_ok() -> None:
 
 
 def test_json_has_every_check(world: World) -> None:
-    found = json.loads(json.dumps(verify_scene(world.scene()).to_json()))
+    found = json.loads(json.dumps(run_checks(world.running()).to_json()))
     assert found["ok"] is True
     assert set(found["checks"][0]) == {"name", "status", "detail"}
     assert {check["status"] for check in found["checks"]} == {"passed"}
 
 
 def test_progress_names_the_dag(world: World) -> None:
-    verify_scene(world.scene())
+    run_checks(world.running())
     assert any(line.startswith("running the DAG tutorial_dag") for line in world.lines)
     assert "checking: components ready" in world.lines
 
@@ -112,9 +112,9 @@ def test_progress_names_the_dag(world: World) -> None:
 )
 def test_dags_that_come_with_airflow_fail_unless_asked_for(world: World, fileloc: str, bundle: str) -> None:
     world.airflow.dags["tutorial"] = dag_json("tutorial", fileloc=fileloc, bundle_name=bundle)
-    found = example_dags.no_examples(world.scene())
+    found = dag_files.no_examples(world.running())
     assert (found.status, found.detail) == (Status.FAILED, "1 come with Airflow: tutorial")
-    assert example_dags.no_examples(world.scene(load_examples=True)).status is Status.SKIPPED
+    assert dag_files.no_examples(world.running(load_examples=True)).status is Status.SKIPPED
 
 
 @pytest.mark.parametrize(
@@ -126,19 +126,19 @@ def test_dags_that_come_with_airflow_fail_unless_asked_for(world: World, fileloc
 )
 def test_examples_that_the_repository_itself_delivers_pass(world: World, fileloc: str) -> None:
     world.airflow.dags["tutorial"] = dag_json("tutorial", fileloc=fileloc)
-    assert example_dags.no_examples(world.scene()).status is Status.PASSED
+    assert dag_files.no_examples(world.running()).status is Status.PASSED
 
 
 def test_file_that_does_not_parse_is_a_warning(world: World) -> None:
     world.airflow.import_errors = [{"filename": f"dags/f{n}.py", "stack_trace": "x"} for n in range(5)]
-    found = example_dags.dags_parse(world.scene())
+    found = dag_files.dags_parse(world.running())
     assert (found.status, found.detail) == (Status.WARNING, "5 do not: f0.py, f1.py, f2.py and 2 more")
 
 
-@pytest.mark.parametrize("name", sorted(set(OUTPUTS) - {"pooler_host", "release_name", "image", "dags_repository"}))
-def test_output_that_is_missing_is_named(name: str) -> None:
-    with pytest.raises(StackUnknown, match=f"no output {name}: it has not been deployed"):
-        Deployment.of({key: value for key, value in OUTPUTS.items() if key != name})
+def test_output_that_is_missing_is_named() -> None:
+    for name in set(OUTPUTS) - {"pooler_host", "release_name", "image", "dags_repository"}:
+        with pytest.raises(StackUnknown, match=f"no output {name}: it has not been deployed"):
+            Deployment.of({key: value for key, value in OUTPUTS.items() if key != name})
 
 
 def test_outputs_may_come_from_the_automation_api() -> None:

@@ -34,7 +34,7 @@ from components.aws.eks_cluster import (
     read_subnets,
     require_active,
 )
-from components.kube.client import core_api, is_content
+from components.kube.kubeconfig import api_client, is_content
 from tests.cases import each
 
 REGION: Final = "eu-central-1"
@@ -396,7 +396,7 @@ def certificate() -> str:
 
 def test_kubeconfig_leads_to_the_cluster_with_a_token_of_the_aws_command(aws_cli: Path) -> None:
     cluster = replace(CLUSTER, certificate_authority=certificate())
-    client = core_api(cluster.kubeconfig, cluster.context).api_client
+    client = api_client(cluster.kubeconfig, cluster.context)
     assert client.configuration.host == cluster.endpoint
     assert "sentinel-token" in str(client.configuration.api_key)
     pem = base64.b64decode(cluster.certificate_authority)

@@ -1,10 +1,10 @@
-"""Sentences about pods that are not ready: each names the pod and its reason."""
+"""Why pods are not ready: a word or two for a table, and a sentence that names the pod."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from components.kube.unready_pods import unready_pods
+from components.kube.unready_pods import Unready, why_unready
 from tests.cases import each
 
 
@@ -26,10 +26,13 @@ SILENT = {
     "a pod that goes": {"metadata": {"name": "x", "deletionTimestamp": "2026-01-01"}, "status": {"phase": "Running"}},
 }
 
-SAID = {
+SAID: dict[str, tuple[dict[str, Any], Unready]] = {
     "an image that is not there": (
         pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "not\n found"})]),
-        "pod airflow-scheduler-1 is not ready: scheduler ImagePullBackOff: not found",
+        Unready(
+            "scheduler: ImagePullBackOff",
+            "pod airflow-scheduler-1 is not ready: scheduler ImagePullBackOff: not found",
+        ),
     ),
     "a crash": (
         pod(
@@ -37,29 +40,59 @@ SAID = {
                 container(waiting={"reason": "CrashLoopBackOff", "message": "back-off"}, before={"exitCode": 137})
             ]
         ),
-        "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff: back-off, last exit code 137",
+        Unready(
+            "scheduler: CrashLoopBackOff",
+            "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff: back-off, last exit code 137",
+        ),
     ),
     "a missing Secret": (
         pod(containerStatuses=[container(waiting={"reason": "CreateContainerConfigError"})]),
-        "pod airflow-scheduler-1 is not ready: scheduler CreateContainerConfigError: no message",
+        Unready(
+            "scheduler: CreateContainerConfigError",
+            "pod airflow-scheduler-1 is not ready: scheduler CreateContainerConfigError: no message",
+        ),
     ),
     "a probe without an answer": (
         pod(conditions=[UNREADY], containerStatuses=[container(running={"startedAt": "x"})]),
-        "pod airflow-scheduler-1 is not ready: scheduler runs, and does not answer its probe",
+        Unready(
+            "scheduler: not ready",
+            "pod airflow-scheduler-1 is not ready: scheduler runs, and does not answer its probe",
+        ),
     ),
     "no node": (
         pod(
             phase="Pending",
-            conditions=[{"type": "PodScheduled", "status": "False", "message": "Insufficient cpu"}],
+            conditions=[
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "SchedulerError",
+                    "message": "Insufficient cpu",
+                }
+            ],
         ),
-        "pod airflow-scheduler-1 is not scheduled: Insufficient cpu",
+        Unready("SchedulerError", "pod airflow-scheduler-1 is not scheduled: Insufficient cpu"),
+    ),
+    "no node and no reason": (
+        pod(phase="Pending", conditions=[{"type": "PodScheduled", "status": "False"}]),
+        Unready("Unschedulable", "pod airflow-scheduler-1 is not scheduled: no message"),
     ),
     "an init container, and another that waits for it": (
         pod(
             initContainerStatuses=[container("git-sync-init", waiting={"reason": "CrashLoopBackOff", "message": "m"})],
             containerStatuses=[container(waiting={"reason": "PodInitializing"})],
         ),
-        "pod airflow-scheduler-1 is not ready: git-sync-init CrashLoopBackOff: m",
+        Unready(
+            "git-sync-init: CrashLoopBackOff",
+            "pod airflow-scheduler-1 is not ready: git-sync-init CrashLoopBackOff: m",
+        ),
+    ),
+    "an init container that has not ended yet": (
+        pod(
+            initContainerStatuses=[container("git-sync-init", running={})],
+            containerStatuses=[container(waiting={"reason": "PodInitializing"})],
+        ),
+        Unready("scheduler: not ready", "pod airflow-scheduler-1 is not ready: git-sync-init still runs"),
     ),
     "one of two containers": (
         pod(
@@ -68,30 +101,36 @@ SAID = {
                 container(terminated={"reason": "Error", "exitCode": 1}),
             ]
         ),
-        "pod airflow-scheduler-1 is not ready: scheduler ended: Error, last exit code 1",
+        Unready(
+            "scheduler: exit code 1",
+            "pod airflow-scheduler-1 is not ready: scheduler ended: Error, last exit code 1",
+        ),
     ),
-    "nothing at all": ({"metadata": {"name": "x"}}, "pod x is not ready: unknown"),
-    "nothing yet": (pod(phase="Pending"), "pod airflow-scheduler-1 is not ready: Pending"),
+    "two containers": (
+        pod(containerStatuses=[container("a", running={}), container("b", running={})]),
+        Unready(
+            "a, b: not ready",
+            "pod airflow-scheduler-1 is not ready: a runs, and does not answer its probe; "
+            "b runs, and does not answer its probe",
+        ),
+    ),
+    "nothing at all": ({"metadata": {"name": "x"}}, Unready("unknown", "pod x is not ready: unknown")),
+    "nothing yet": (pod(phase="Pending"), Unready("Pending", "pod airflow-scheduler-1 is not ready: Pending")),
 }
 
 
 @each("case", SILENT)
 def test_nothing_is_said_of(case: str) -> None:
-    assert unready_pods([SILENT[case]]) == []
+    assert why_unready(SILENT[case]) is None
 
 
 @each("case", SAID)
 def test_reason_is_said_of(case: str) -> None:
-    found, sentence = SAID[case]
-    assert unready_pods([found]) == [sentence]
-
-
-def test_every_pod_has_its_sentence() -> None:
-    pods = [pod("a", phase="Pending"), SILENT["a ready pod"], pod("b", phase="Pending")]
-    assert [sentence.split()[1] for sentence in unready_pods(pods)] == ["a", "b"]
+    unready_pod, expected = SAID[case]
+    assert why_unready(unready_pod) == expected
 
 
 def test_long_message_is_cut() -> None:
-    long = pod(containerStatuses=[container(waiting={"reason": "R", "message": "m" * 5000})])
-    [sentence] = unready_pods([long])
-    assert len(sentence) < 400
+    unready = why_unready(pod(containerStatuses=[container(waiting={"reason": "R", "message": "m" * 5000})]))
+    assert unready is not None
+    assert len(unready.sentence) < 400

@@ -124,35 +124,22 @@ class FakeApi:
         }
         self.pods = pods or []
         self.asked: list[str] = []
-        self.api_client = self
         self.written: dict[str, str] = {}
 
-    def list_namespaced_secret(self, namespace: str, **_: str) -> Any:
+    def items(self, api_version: str, kind: str, namespace: str, **selectors: Any) -> list[dict[str, Any]]:
+        if kind == "Pod":
+            assert (namespace, selectors) == ("ns", {"labels": {"release": "airflow"}})
+            return self.pods
         self.asked.append(namespace)
-        return _Object(
-            items=[_Object(metadata=_Object(name=name), data={"release": data}) for name, data in self.records.items()]
-        )
+        return [{"metadata": {"name": name}, "data": {"release": data}} for name, data in self.records.items()]
 
-    def delete_namespaced_secret(self, name: str, namespace: str) -> None:
+    def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         assert namespace == "ns"
         del self.records[name]
 
-    def patch_namespaced_secret(self, name: str, namespace: str, patch: dict[str, Any]) -> None:
+    def merge(self, api_version: str, kind: str, namespace: str, name: str, changes: dict[str, Any]) -> None:
         assert namespace == "ns"
-        self.written[name] = patch["metadata"]["labels"]["status"]
-
-    def list_namespaced_pod(self, namespace: str, *, label_selector: str) -> Any:
-        assert namespace == "ns"
-        assert label_selector == "release=airflow"
-        return _Object(items=self.pods)
-
-    def sanitize_for_serialization(self, pod: dict[str, Any]) -> dict[str, Any]:
-        return pod
-
-
-class _Object:
-    def __init__(self, **attributes: Any) -> None:
-        vars(self).update(attributes)
+        self.written[name] = changes["metadata"]["labels"]["status"]
 
 
 @pytest.fixture
@@ -167,11 +154,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> list[tuple[str | N
     """Puts `api` behind every way to the cluster; returns the ways that were asked for."""
     ways: list[tuple[str | None, str]] = []
 
-    def core_api(kubeconfig: str | None, context: str) -> FakeApi:
+    def kube_api(context: str, kubeconfig: str | None) -> FakeApi:
         ways.append((kubeconfig, context))
         return api
 
-    monkeypatch.setattr(airflow_release, "core_api", core_api)
+    monkeypatch.setattr(airflow_release, "KubeApi", kube_api)
     return ways
 
 
@@ -289,7 +276,7 @@ def test_failure_stays_the_one_to_tell_where_the_cluster_does_not_answer(
     def refused(*_: object) -> object:
         raise ConnectionRefusedError("sentinel")
 
-    monkeypatch.setattr("components.release.airflow_release.core_api", refused)
+    monkeypatch.setattr("components.release.airflow_release.KubeApi", refused)
     assert call(record(release()), "rel-unready-pods") is False
     assert told == ["the cluster did not say which pods are not ready (ConnectionRefusedError)"]
 

@@ -7,7 +7,7 @@ import copy
 import gzip
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 import yaml
@@ -24,6 +24,9 @@ from components.release.helm_record import (
     repair_before_update,
 )
 from tests.cases import each
+
+if TYPE_CHECKING:
+    from components.kube.client import KubeApi
 
 STATUSES: Final = (
     "unknown",
@@ -227,29 +230,26 @@ def test_update_of_a_release_that_is_gone_is_helm_s_affair() -> None:
 
 
 class FakeApi:
-    """The three calls of the official client that are used, on Secrets in memory."""
+    """The three calls of the cluster's client that are used, on Secrets in memory."""
 
     def __init__(self, secrets: dict[str, dict[str, Any]]) -> None:
         self.secrets = secrets
-        self.asked: list[dict[str, str]] = []
+        self.asked: list[dict[str, Any]] = []
 
-    def list_namespaced_secret(self, namespace: str, *, label_selector: str, field_selector: str) -> Any:
-        self.asked.append({"namespace": namespace, "labels": label_selector, "fields": field_selector})
-        return _Object(items=[_Object(metadata=_Object(name=name), **secret) for name, secret in self.secrets.items()])
+    def items(
+        self, api_version: str, kind: str, namespace: str, *, labels: dict[str, str], fields: str
+    ) -> list[dict[str, Any]]:
+        self.asked.append({"namespace": namespace, "labels": labels, "fields": fields})
+        return [{"metadata": {"name": name}, **secret} for name, secret in self.secrets.items()]
 
-    def delete_namespaced_secret(self, name: str, namespace: str) -> None:
+    def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         assert namespace == "ns"
         del self.secrets[name]
 
-    def patch_namespaced_secret(self, name: str, namespace: str, patch: dict[str, Any]) -> None:
+    def merge(self, api_version: str, kind: str, namespace: str, name: str, changes: dict[str, Any]) -> None:
         assert namespace == "ns"
-        self.secrets[name]["data"].update(patch["data"])
-        self.secrets[name]["labels"] = patch["metadata"]["labels"]
-
-
-class _Object:
-    def __init__(self, **attributes: Any) -> None:
-        vars(self).update(attributes)
+        self.secrets[name]["data"].update(changes["data"])
+        self.secrets[name]["labels"] = changes["metadata"]["labels"]
 
 
 def in_cluster(*statuses: str) -> FakeApi:
@@ -263,21 +263,23 @@ def in_cluster(*statuses: str) -> FakeApi:
 
 def test_records_of_the_cluster_are_those_of_the_release() -> None:
     api = in_cluster("superseded", "pending-upgrade")
-    found = KubernetesRecords(api, "ns", "airflow").list()
+    found = KubernetesRecords(cast("KubeApi", api), "ns", "airflow").list()
     assert found == [revision(1, "superseded"), revision(2, "pending-upgrade")]
-    assert api.asked == [{"namespace": "ns", "labels": "owner=helm,name=airflow", "fields": "type=helm.sh/release.v1"}]
+    assert api.asked == [
+        {"namespace": "ns", "labels": {"owner": "helm", "name": "airflow"}, "fields": "type=helm.sh/release.v1"}
+    ]
 
 
 def test_release_installed_without_values_has_none() -> None:
     api = in_cluster("deployed")
     content = {key: value for key, value in revision(1, "deployed").content.items() if key != "config"}
     api.secrets["sh.helm.release.v1.airflow.v1"]["data"]["release"] = encode(content)
-    assert KubernetesRecords(api, "ns", "airflow").list()[0].values == {}
+    assert KubernetesRecords(cast("KubeApi", api), "ns", "airflow").list()[0].values == {}
 
 
 def test_repaired_record_is_deployed_in_the_cluster_by_label_and_content() -> None:
     api = in_cluster("deployed", "pending-upgrade")
-    records = KubernetesRecords(api, "ns", "airflow")
+    records = KubernetesRecords(cast("KubeApi", api), "ns", "airflow")
     repair_before_update(records, "airflow")
     assert [found.status for found in records.list()] == ["superseded", "deployed"]
     assert api.secrets["sh.helm.release.v1.airflow.v1"]["labels"] == {"status": "superseded"}
@@ -287,5 +289,5 @@ def test_repaired_record_is_deployed_in_the_cluster_by_label_and_content() -> No
 
 def test_records_of_an_unfinished_install_are_gone_afterwards() -> None:
     api = in_cluster("pending-install")
-    repair_before_create(KubernetesRecords(api, "ns", "airflow"), OWN, "airflow")
+    repair_before_create(KubernetesRecords(cast("KubeApi", api), "ns", "airflow"), OWN, "airflow")
     assert api.secrets == {}

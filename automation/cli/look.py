@@ -1,0 +1,100 @@
+"""The verbs that look at a stack and change nothing in its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automation.cli.console import Console
+from automation.cli.declare import COMMON, DONE, HEALTHY_SECONDS, STACK, Call, argument, verb
+from automation.cli.report_text import Table, write_table
+from automation.errors import NotHealthy
+from automation.verification.result import Status, Verification
+
+if TYPE_CHECKING:
+    from automation.results import History
+
+
+@verb(
+    "check a deployment, a DAG run among the checks",
+    STACK,
+    *COMMON,
+    argument("--dag", metavar="DAG_ID", help="the DAG to run; without it a harmless one is chosen"),
+    argument("--timeout", type=float, default=HEALTHY_SECONDS, metavar="SECONDS", help="of each wait"),
+)
+def verify(call: Call) -> int:
+    """Verify a stack. Raises NotHealthy where a check failed."""
+    args = call.args
+    with call.opened() as environment:
+        result = environment.verify(dag_id=args.dag, timeout_seconds=args.timeout, on_event=call.console.event)
+    settle_verification(result, call.console, as_json=args.json)
+    return DONE
+
+
+@verb("say what is wrong with a stack: lock, interrupted operations, release, pods", STACK, *COMMON)
+def status(call: Call) -> int:
+    """Print what is wrong with a stack. Raises NotHealthy where something is."""
+    from automation.stacks.workspace import no_such_stack
+
+    with call.opened() as environment:
+        result = environment.status()
+    lines = list(result.problems)
+    if result.locks is None:
+        lines.append("this backend does not tell who holds a lock")
+    if result.exists and result.healthy:
+        lines.append(f"stack {result.stack} is {'healthy' if result.deployed else 'empty'}")
+    call.show(result, *lines)
+    if not result.exists:
+        raise no_such_stack(result.stack, environment.backend)
+    if not result.healthy:
+        raise NotHealthy(
+            f"stack {result.stack} is not healthy",
+            f"what an interrupted update left: python -m automation recover {result.stack}; else see above",
+        )
+    return DONE
+
+
+@verb("print a stack's outputs", STACK, *COMMON)
+def outputs(call: Call) -> int:
+    """Print a stack's outputs."""
+    with call.opened() as environment:
+        result = environment.outputs()
+    rows = tuple((name, str(value)) for name, value in sorted(result.values.items()))
+    call.show(result, Table(("output", "value"), rows))
+    return DONE
+
+
+@verb(
+    "print earlier operations of a stack",
+    STACK,
+    *COMMON,
+    argument("--limit", type=int, default=20, help="how many; default: %(default)s"),
+)
+def history(call: Call) -> int:
+    """Print earlier operations."""
+    with call.opened() as environment:
+        result = environment.history(call.args.limit)
+    call.show(result, _history_table(result))
+    return DONE
+
+
+def settle_verification(result: Verification, console: Console, *, as_json: bool = False) -> None:
+    """Write the result of a verification. Raises NotHealthy where a check failed."""
+    if as_json:
+        console.json(result.to_json())
+    else:
+        write_table(result, console.results)
+    if not result.ok:
+        names = ", ".join(check.name for check in result.checks if check.status is Status.FAILED)
+        raise NotHealthy(f"verification failed: {names}", "see the table above; then: python -m automation verify")
+
+
+def _history_table(history: History) -> Table:
+    styles = {"succeeded": "green", "failed": "bold red"}
+    return Table(
+        headings=("result", "kind", "ended", "image", "changes"),
+        rows=tuple(
+            (entry.result, entry.kind, entry.ended or "never", entry.image_tag, str(entry.changes))
+            for entry in history.entries
+        ),
+        styles=tuple(styles.get(entry.result, "") for entry in history.entries),
+    )
