@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from automation.adoption.taken_over import TakenOver
 from automation.change_report.model import StackReport
-from automation.recovery.status import Status
+from automation.recovery.status import StackStatus
 from automation.results import Result, Update
 
 
@@ -44,4 +44,4 @@ class Adoption(Result):
 
     plan: AdoptionPlan
     update: Update
-    status: Status
+    status: StackStatus

@@ -25,7 +25,7 @@ from automation.environments import Environments
 from automation.errors import ClusterRequestFailed, ClusterUnreachable, NotHealthy, Protected, StackUnknown
 from automation.folder import Folder
 from automation.stacks.backend import is_local, may_have_stacks
-from automation.stacks.stack_config import StackConfig
+from automation.stacks.config import StackConfig
 from automation.verification.result import Status, Verification
 
 __all__ = ["DEV", "UI_PORT", "Console", "dev", "down", "env", "opened", "settle_verification", "ui"]

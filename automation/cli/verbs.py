@@ -20,7 +20,7 @@ from automation.engine import operations
 from automation.environment import Environment
 from automation.errors import AdoptionRefused, AutomationError, NotHealthy
 from automation.folder import short_name, write_file
-from automation.recovery.status import Status
+from automation.recovery.status import StackStatus
 from automation.results import HelmsmanExport, History, Preview, Update
 from automation.stacks.workspace import no_such_stack
 
@@ -273,7 +273,7 @@ def _history_table(found: History) -> Table:
     )
 
 
-def _write_status(found: Status, console: Console) -> None:
+def _write_status(found: StackStatus, console: Console) -> None:
     for problem in found.problems:
         console.result(problem)
     if found.locks is None:

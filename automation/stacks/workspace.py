@@ -1,7 +1,7 @@
-"""Opens a stack of the program: a work directory for the engine, and in it what the engine must know of the stack.
+"""Opening a stack of the program: a work directory for the engine, with all that the engine must know of the stack.
 
-The engine writes into a stack's file (`encryptionsalt` at least). So that the committed files stay as they are, it
-works in `.dev/<stack>/` on copies that are made anew at every opening.
+The engine writes into a stack's file (at least `encryptionsalt`). The committed files must stay as they are, so it works
+in `.dev/<stack>/` on copies that are written anew at every opening.
 """
 
 from __future__ import annotations
@@ -45,38 +45,52 @@ _NOT_THE_PROGRAM: Final = frozenset({".git", ".dev"})
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a stack is found, and what it is made of.
-
-    project_dir: of the program. folder: for the engine's work directories. backend, provider: None takes what the
-    environment and the files say. settings: None takes the committed file `Pulumi.<stack>.yaml`.
-    environ: of the engine.
-    """
+    """Where a stack is found, and where its config is."""
 
     project_dir: Path
+    """The checkout with the program."""
     folder: Folder
+    """The folder with the engine's work directories."""
     backend: str | None = None
+    """URL of the state; None means what the environment and the files say."""
     provider: SecretsProvider | None = None
+    """What encrypts the secrets of a new stack; None means what the environment and the files say."""
     settings: EnvironmentSettings | None = None
+    """The stack's config; None means the committed file `Pulumi.<stack>.yaml`."""
     environ: Mapping[str, str]
+    """The engine's environment."""
 
     @staticmethod
     def of(project_dir: Path, environ: Mapping[str, str] = os.environ) -> Place:
-        """A stack of a checkout, as its files say."""
+        """Return the place of a stack that the files of a checkout describe."""
         return Place(project_dir=project_dir.resolve(), folder=Folder(project_dir.resolve()), environ=environ)
 
     @property
     def url(self) -> str:
-        """Of the backend."""
+        """The URL of the backend."""
         return self.backend or backend_url(self.project_dir, self.environ)
 
     def must_have(self, stack: str) -> None:
-        """Raises StackUnknown where there is no state at all: no engine is fetched only to find nothing."""
+        """Raise StackUnknown if there is no state at all, so that no engine is downloaded only to find nothing."""
         if self.backend is None and not may_have_stacks(self.project_dir, self.environ):
             raise no_such_stack(stack, self.url)
 
     def prepare(self, stack: str) -> Backend:
-        """The backend, with what the engine needs to use it. Raises PassphraseMissing."""
+        """Return the backend with what the engine needs to use it. Raises PassphraseMissing."""
         return prepare_backend(self.project_dir, stack, self.environ, url=self.backend, provider=self.provider)
+
+    @contextmanager
+    def checkout(self, stack: str) -> Iterator[Path]:
+        """Yield a folder with the program and the stack's file: the project's own, or one that looks like it."""
+        if self.settings is None:
+            yield self.project_dir
+            return
+        with looks_like(self.project_dir, stack, self.settings) as folder:
+            yield folder
+
+    def known_secrets(self) -> dict[str, str]:
+        """Return the secret values of the given settings, by short key."""
+        return {} if self.settings is None else {key: value.reveal() for key, value in self.settings.secrets.items()}
 
 
 def open_stack(
@@ -88,12 +102,24 @@ def open_stack(
     opened: Stack | None = None,
     looking: bool = False,
 ) -> Stack:
-    """The stack, made where there is none and `create` says so.
+    """Return the stack, with its work directory prepared.
 
-    opened: what this gave before for the same place; its files are made anew, and the engine is not asked again.
-    looking: for commands that change nothing; in a folder of their own, without the config, beside other operations.
-    Raises StackUnknown (no `Pulumi.<stack>.yaml`; with `create` false: no such stack in the backend),
-    FileInvalid, PassphraseMissing, Interrupted, and UpdateFailed where the engine cannot open it.
+    Args:
+        place: Where the stack is found.
+        stack: Its name.
+        engine: The engine that works on it.
+        create: Create the stack if the backend does not have it.
+        opened: What an earlier call returned for the same place. Its files are written anew, and the engine is not
+            asked again.
+        looking: Open it for commands that change nothing: in a folder of their own, without the config, so that they
+            can run beside an update.
+
+    Raises:
+        StackUnknown: There is no `Pulumi.<stack>.yaml`, or, without `create`, no such stack in the backend.
+        FileInvalid: A file is not YAML.
+        PassphraseMissing: Nothing says what encrypts the secrets.
+        Interrupted: It was cancelled.
+        UpdateFailed: The engine cannot open it.
     """
     if not create:
         place.must_have(stack)
@@ -101,7 +127,7 @@ def open_stack(
     backend = place.prepare(stack)
     workspace = LocalWorkspace(
         work_dir=str(work_dir),
-        # What the engine would fetch by itself is more than the program uses; `operations` sees to the rest.
+        # By itself the engine would download more plugins than the program uses; `operations` installs those it needs.
         env_vars={**plugins.ENVIRONMENT, **_added(place.environ), **backend.env},
         pulumi_command=engine,
         secrets_provider=place.provider.url if isinstance(place.provider, KeyService) else None,
@@ -125,9 +151,9 @@ def open_stack(
 
 
 def prepare_work_dir(place: Place, stack: str) -> Path:
-    """`.dev/<stack>` with copies of the project's and the stack's file. Raises StackUnknown.
+    """Write copies of the project's and the stack's file into `.dev/<stack>`, and return it. Raises StackUnknown.
 
-    What encrypts the stack's secrets is kept from the last time where the committed file does not say it.
+    If the committed file does not say what encrypts the stack's secrets, the copy keeps what it said before.
     """
     name = short_name(stack)
     work_dir = place.folder.work(stack)
@@ -139,13 +165,13 @@ def prepare_work_dir(place: Place, stack: str) -> Path:
         text = _with(text, {} if encryption(yaml.safe_load(text) or {}) else encryption(kept))
     else:
         text = _dump(_generated(place.settings, place.provider, kept))
-    # A secret may stand in it in clear, in a file that its owner alone may read.
+    # A secret may stand in it in clear, if it does so in the committed file; so only its owner may read it.
     write_file(copy, text, mode=0o600)
     return work_dir
 
 
 def prepare_looking(place: Place, stack: str) -> Path:
-    """A folder in `.dev/<stack>` in which the engine finds the project, and of the stack only how it is encrypted."""
+    """Return a folder in `.dev/<stack>` that tells the engine the project, and only how the stack is encrypted."""
     name = short_name(stack)
     work_dir = place.folder.work(stack)
     folder, file = work_dir / "looking", f"Pulumi.{name}.yaml"
@@ -156,7 +182,7 @@ def prepare_looking(place: Place, stack: str) -> Path:
 
 
 def _kept(copy: Path) -> dict[str, Any]:
-    """What the engine wrote the last time. It may have been killed while it did."""
+    """Return what the engine wrote the last time, {} if it was killed while it did."""
     try:
         return read_yaml(copy)
     except FileInvalid:
@@ -175,12 +201,12 @@ def _committed(project_dir: Path, name: str) -> str:
 def _generated(
     settings: EnvironmentSettings, provider: SecretsProvider | None, kept: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The file of a stack whose config is given as a value; what was encrypted before stays until it changes."""
+    """Return the file of a stack whose config is given as a value. Secrets stay encrypted as they are until they change."""
     before = kept.get("config") or {}
     secure = {f"{PROJECT}:{key}": before.get(f"{PROJECT}:{key}") for key in settings.secrets}
     by_service = {"secretsprovider": provider.url} if isinstance(provider, KeyService) else {}
     return {
-        # An encrypted key is of one service: without its service it is of no use.
+        # An encrypted key belongs to one service, and is of no use without it.
         **({} if by_service and kept.get("secretsprovider") != by_service["secretsprovider"] else encryption(kept)),
         **by_service,
         "config": {
@@ -191,13 +217,13 @@ def _generated(
 
 
 def _lacks_secret(work_dir: Path, stack: str, settings: EnvironmentSettings) -> bool:
-    """Without it the program would generate another in its place."""
+    """Return whether the file lacks a secret: the program would generate another in its place."""
     config = read_yaml(work_dir / f"Pulumi.{short_name(stack)}.yaml").get("config") or {}
     return not {f"{PROJECT}:{key}" for key in settings.secrets} <= config.keys()
 
 
 def _encrypt(stack: Stack, settings: EnvironmentSettings, engine: Engine) -> None:
-    """Lets the engine encrypt those secrets that the stack's file does not hold yet. None passes through arguments.
+    """Let the engine encrypt those secrets that the stack's file lacks. None is given as an argument, for all to see.
 
     Raises CommandError.
     """
@@ -214,9 +240,9 @@ def _encrypt(stack: Stack, settings: EnvironmentSettings, engine: Engine) -> Non
 
 @contextmanager
 def looks_like(project_dir: Path, stack: str, settings: EnvironmentSettings) -> Iterator[Path]:
-    """A folder that looks like the project, with a file of the stack that says what `settings` say.
+    """Yield a folder that looks like the project, with a file of the stack that says what `settings` say.
 
-    What is encrypted is only marked so: nobody here can decrypt it, and nobody is given it.
+    Secrets are only marked as encrypted, without a value.
     """
     with tempfile.TemporaryDirectory(prefix="airflow-") as temporary:
         folder = Path(temporary)
@@ -230,12 +256,12 @@ def looks_like(project_dir: Path, stack: str, settings: EnvironmentSettings) -> 
 
 
 def _added(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the engine would not have from this process by itself."""
+    """Return the variables that the engine does not inherit from this process."""
     return {name: value for name, value in environ.items() if os.environ.get(name) != value}
 
 
 def _project(project_dir: Path) -> dict[str, Any]:
-    """Pulumi.yaml as it is, but for the places of the program and of its Python."""
+    """Return Pulumi.yaml with the paths of the program and of its Python made absolute."""
     project = read_yaml(project_dir / "Pulumi.yaml")
     runtime = project.get("runtime")
     named = runtime if isinstance(runtime, dict) else {"name": runtime}
@@ -250,7 +276,7 @@ def _project(project_dir: Path) -> dict[str, Any]:
 
 
 def _virtual_environment(project_dir: Path) -> Path | None:
-    """The project's, else the one that runs this, else none: the engine then takes the Python on PATH."""
+    """Return the project's virtual environment, else the one that runs this; None means the Python on PATH."""
     own = project_dir / ".venv"
     if own.is_dir():
         return own
@@ -258,7 +284,7 @@ def _virtual_environment(project_dir: Path) -> Path | None:
 
 
 def no_such_stack(stack: str, url: str) -> StackUnknown:
-    """The error for a backend without the stack: it may be the wrong backend."""
+    """Return the error for a backend without the stack. It may be the wrong backend."""
     return StackUnknown(
         f"there is no stack {stack} in {url}",
         "if it is deployed, set PULUMI_BACKEND_URL to where its state is; else make it: "
@@ -267,7 +293,7 @@ def no_such_stack(stack: str, url: str) -> StackUnknown:
 
 
 def _with(text: str, added: Mapping[str, Any]) -> str:
-    """A file with more keys. The rest stays as it is written: a number written again may be another text."""
+    """Return the text of a file with more keys. The rest stays as it is: a number written anew may be another text."""
     if not added:
         return text
     extended = f"{text.rstrip()}\n{as_yaml(dict(added))}"
@@ -281,5 +307,5 @@ def _with(text: str, added: Mapping[str, Any]) -> str:
 
 
 def _dump(content: Mapping[str, Any]) -> str:
-    # Not by PyYAML: it leaves without quotes what the engine's reader takes for a number (`1e5`).
+    # Not with PyYAML: it writes without quotes what the engine reads as a number (`1e5`).
     return "# Generated by `python -m automation`, anew at every run.\n" + as_yaml(dict(content))

@@ -22,7 +22,7 @@ from automation.cli import dev, verbs
 from automation.cli.console import Console
 from automation.cluster import kind
 from automation.engine import operations
-from automation.engine.operations import Outcome
+from automation.engine.operations import EngineResult
 from automation.errors import (
     AutomationError,
     ClusterUnreachable,
@@ -172,10 +172,10 @@ class Bench:
         self.kube_options = options
 
     def _update(self, verb: str) -> Any:
-        def run(on: Any, **options: Any) -> Outcome:
+        def run(on: Any, **options: Any) -> EngineResult:
             self.calls.append(verb)
             step = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
-            return Outcome(self.changes, (step,) if self.changes.any else ())
+            return EngineResult(self.changes, (step,) if self.changes.any else ())
 
         return run
 
@@ -402,7 +402,7 @@ def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: 
     bench.deployed()
     bench.made_cluster()
 
-    def fails(*args: Any, **options: Any) -> Outcome:
+    def fails(*args: Any, **options: Any) -> EngineResult:
         raise UpdateFailed("no", "mend")
 
     monkeypatch.setattr(operations, "destroy", fails)

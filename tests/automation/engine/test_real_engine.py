@@ -14,7 +14,7 @@ import yaml
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
-from automation.engine.operations import Operation
+from automation.engine.operations import OpenedStack
 from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
 from automation.results import Changes
 from automation.stacks.workspace import Place, open_stack
@@ -45,9 +45,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == STACK, "the committed file stays as it is"
 
 
-def opened(project: Path, engine: Engine, on_event: OnEvent = ignore, *, create: bool = True) -> Operation:
+def opened(project: Path, engine: Engine, on_event: OnEvent = ignore, *, create: bool = True) -> OpenedStack:
     stack = open_stack(Place.of(project), "dev", engine, create=create)
-    return Operation(stack, engine, Teller(on_event, "dev", "up"))
+    return OpenedStack(stack, engine, Teller(on_event, "dev", "up"))
 
 
 def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: Engine, project: Path) -> None:
@@ -142,7 +142,7 @@ def answer(config):
 
 @pytest.mark.parametrize("operation", [operations.preview, operations.up], ids=["preview", "up"])
 def test_policy_pack_of_the_project_judges_previews_and_updates(
-    operation: Callable[..., operations.Outcome], engine: Engine, project: Path
+    operation: Callable[..., operations.EngineResult], engine: Engine, project: Path
 ) -> None:
     if not (ROOT / ".venv" / "policy" / "bin" / "python").is_file():
         pytest.skip("no environment of the policy pack: make policy")

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from automation.errors import FileInvalid
-from automation.stacks.stack_file import with_value
+from automation.stacks.config import with_value
 from tests.samples import SHIPPED
 
 KEY = "airflow:imageTag"
