@@ -16,8 +16,9 @@ from automation.redaction import Redactor
 from automation.results import HelmsmanExport, History, Outputs, Preview, Update
 from automation.stacks import cluster_tag, updates
 from automation.stacks.config import EnvironmentSettings, StackConfig
+from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits, Session
-from automation.stacks.workspace import Place
+from automation.stacks.work_directory import checkout
 
 if TYPE_CHECKING:
     # Imported where they are used: a preview needs no client of Kubernetes.
@@ -75,7 +76,7 @@ class Environment:
         from automation.plan.process import plan_checkout
 
         place, name = self._session.place, short_name(self.name)
-        with place.checkout(name) as project_dir:
+        with checkout(place, name) as project_dir:
             return plan_checkout(project_dir, name, render=render, known_secrets=place.known_secrets())
 
     def preview(self, *, on_event: OnEvent = ignore, save_plan: Path | None = None, refresh: bool = False) -> Preview:
@@ -283,10 +284,7 @@ class Environment:
         self._session.find_engine()
 
     def engine_variables(self) -> Mapping[str, str]:
-        """Return what lets `pulumi` itself work on the stack, which is created if there is none.
-
-        It may hold a passphrase.
-        """
+        """Return what lets `pulumi` work on the stack, which is created if there is none. It may hold a passphrase."""
         with self._session.open_for_update("env", ignore):
             return self._session.place.prepare(self.name).env
 

@@ -23,7 +23,7 @@ from automation.folder import short_name
 from automation.recovery.recover import wait_until_healthy
 from automation.stacks import updates
 from automation.stacks.session import Session
-from automation.stacks.workspace import looks_like
+from automation.stacks.work_directory import looks_like
 from settings.reader import PROJECT
 
 

@@ -22,7 +22,7 @@ from automation.errors import AdoptionRefused, AutomationError, NotHealthy
 from automation.folder import short_name, write_file
 from automation.recovery.status import StackStatus
 from automation.results import HelmsmanExport, History, Preview, Update
-from automation.stacks.workspace import no_such_stack
+from automation.stacks.place import no_such_stack
 
 if TYPE_CHECKING:
     from automation.adoption.plan import AdoptionPlan

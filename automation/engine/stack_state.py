@@ -142,10 +142,10 @@ class StackState:
 def with_created(deployment: Mapping[str, Any], created: Mapping[str, str]) -> dict[str, Any]:
     """Return the deployment without pending operations, with what an interrupted create made among its resources.
 
-    The engine's own `refresh --import-pending-creates` cannot be used for it. It turns the pending create into a pending
-    import, and the refresh then drops that without reading the resource (pulumi 3.259.0: filterMapPendingCreates in
-    pkg/cmd/pulumi/operations/refresh.go, and snap() in pkg/backend/snapshot.go, which keeps pending creates alone; seen
-    on that engine). The next update would create the resource a second time.
+    The engine's own `refresh --import-pending-creates` cannot do this. It turns the pending create into a pending
+    import, and the refresh then drops that without reading the resource, so that the next update would create it a
+    second time. Seen with pulumi 3.259.0; see pendingCreatesToImports in pkg/cmd/pulumi/operations/refresh.go, and
+    pkg/backend/snapshot.go, which keeps only pending creates.
 
     In a state each resource comes after what it depends on. A pending one depends on what the interrupted update had
     finished, which stands first. So a new resource goes to the end. One that was to replace another goes before that

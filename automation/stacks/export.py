@@ -12,6 +12,7 @@ from automation.helmsman import files, from_plan, from_state, write_folder
 from automation.plan.process import new_key, plan_checkout
 from automation.results import HelmsmanExport
 from automation.stacks.session import Session
+from automation.stacks.work_directory import checkout
 
 
 def export_helmsman(session: Session, folder: Path, *, planned: bool) -> HelmsmanExport:
@@ -21,7 +22,7 @@ def export_helmsman(session: Session, folder: Path, *, planned: bool) -> Helmsma
         with contextlib.suppress(StackUnknown), session.open_for_reading("export_helmsman") as opened:
             source = from_state(name, operations.deployment(opened))
     if source is None:
-        with session.place.checkout(name) as project_dir:
+        with checkout(session.place, name) as project_dir:
             source = from_plan(plan_checkout(project_dir, name, render=False, key=new_key()))
     write_folder(folder, files(source))
     return HelmsmanExport(

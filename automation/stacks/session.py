@@ -21,7 +21,8 @@ from automation.folder import alone_in, short_name
 from automation.redaction import Redactor
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import StackConfig, check_files, read_stack_config
-from automation.stacks.workspace import Place, open_stack
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
 from automation.wait import Clock
 from settings.reader import PROJECT
 

@@ -708,6 +708,7 @@ def test_recovery_that_waits_for_a_plugin_can_be_cancelled(rig: Rig, monkeypatch
     rig.locks = (Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00+00:00"),)
     plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=rig.locks[0].started + 1)
     monkeypatch.setattr(processes_module, "processes", lambda: (plugin,))
+    monkeypatch.setattr(processes_module, "_living", lambda process: process)
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 2 else None
     with pytest.raises(Interrupted, match="before anything was done"):

@@ -44,7 +44,8 @@ from automation.errors import (
 from automation.folder import Folder
 from automation.recovery.steps import Doing
 from automation.stacks.concurrency import Running
-from automation.stacks.workspace import Place, open_stack
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
 from settings.reader import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi

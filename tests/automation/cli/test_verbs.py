@@ -34,7 +34,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.results import Changes, Step
-from automation.stacks.workspace import Place
+from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
 from tests import samples

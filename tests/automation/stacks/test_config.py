@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import settings as program_settings
 from automation.errors import SettingsInvalid
 from automation.folder import Folder
-from automation.stacks import workspace
+from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings
-from automation.stacks.workspace import Place
+from automation.stacks.place import Place
 from components.kube.secret import Secret
 from settings.reader import SECRET_KEYS
 from tests import samples
@@ -34,7 +34,7 @@ DEV: dict[str, Any] = {
 
 def written(settings: EnvironmentSettings, tmp_path: Path) -> Path:
     place = Place(project_dir=samples.ROOT, folder=Folder(samples.ROOT, tmp_path), settings=settings, environ={})
-    return workspace.prepare_work_dir(place, settings.name)
+    return work_directory.prepare_work_dir(place, settings.name)
 
 
 def test_program_gets_the_texts_that_were_checked(tmp_path: Path) -> None:
