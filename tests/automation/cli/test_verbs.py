@@ -17,7 +17,7 @@ from pulumi.automation.errors import create_command_error
 
 import settings
 from automation import __main__ as command_line
-from automation import environment, environments
+from automation import environments
 from automation.cli import dev, verbs
 from automation.cli.console import Console
 from automation.cluster import kind
@@ -34,6 +34,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.results import Changes, Step
+from automation.stacks import session
 from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
@@ -76,7 +77,7 @@ class Bench:
         monkeypatch.setattr(settings, "check", lambda *args: self.calls.append("check settings"))
         monkeypatch.setattr(environments, "find_engine", self._find_engine)
         monkeypatch.setattr(dev, "interruptible", self._interruptible)
-        monkeypatch.setattr(environment, "open_stack", self._open_stack)
+        monkeypatch.setattr(session, "open_stack", self._open_stack)
         monkeypatch.setattr("automation.verification.verify.verify_scene", self._verify)
         monkeypatch.setattr("automation.verification.verify.KubeClient", self._kube)
         monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
@@ -461,7 +462,7 @@ def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytes
         (
             create_command_error(CommandResult(stdout="sentinel", stderr="error: broken", code=255)),
             1,
-            "error: up of dev failed: broken. Fix: mend that, and run it again\n",
+            "error: up of dev failed: broken. Fix: correct that, and run it again\n",
         ),
         (KeyboardInterrupt(), 1, "interrupted; run it again to go on: python -m automation up\n"),
     ],
