@@ -83,8 +83,8 @@ def engine_error(
 
 def locked(action: str, text: str, stack: str) -> StackLocked:
     """Return the error for a lock. The engine's `text` names the holders if the backend keeps its locks in files."""
-    found = parse_locks(text)
-    holders = "; ".join(map(str, found))
+    locks = parse_locks(text)
+    holders = "; ".join(map(str, locks))
     return StackLocked(
         f"{action}: another update of this stack is under way, or was killed and left its lock"
         + (f" ({holders})" if holders else ""),
@@ -121,7 +121,7 @@ def unprotect(stack: str) -> str:
 def first_lines(text: str) -> str:
     """Return one line, shortened if it is long. Only the exception is left of a Python traceback."""
     if "Traceback (most recent call last)" in text:
-        found = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
-        text = found.group() if found else text
+        exception = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
+        text = exception.group() if exception else text
     line = " ".join(text.removeprefix("error:").split())
     return line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…"

@@ -72,12 +72,12 @@ class Lock(Result):
         if self.host != socket.gethostname():
             return Holder.UNKNOWN
         everything = processes.processes()
-        found = next((process for process in everything if process.pid == self.pid), None)
-        if found is None and processes.exists(self.pid):
+        process = next((item for item in everything if item.pid == self.pid), None)
+        if process is None and processes.exists(self.pid):
             return Holder.ALIVE  # but this user may not look at it
-        if found is not None and self._may_be_of(found):
-            return Holder.ALIVE if found.is_engine else Holder.UNKNOWN
-        inside = any(process.inner_pid == self.pid and self._may_be_of(process) for process in everything)
+        if process is not None and self._may_be_of(process):
+            return Holder.ALIVE if process.is_engine else Holder.UNKNOWN
+        inside = any(item.inner_pid == self.pid and self._may_be_of(item) for item in everything)
         return Holder.UNKNOWN if inside else Holder.GONE
 
     def _may_be_of(self, process: processes.Process) -> bool:
@@ -124,19 +124,19 @@ def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -
         texts = _s3_objects(url, folders, environ)
     else:
         return None
-    found = [_lock(text) for text in texts]
-    return tuple(sorted((lock for lock in found if lock is not None), key=lambda lock: lock.since))
+    locks = [_lock(text) for text in texts]
+    return tuple(sorted((lock for lock in locks if lock is not None), key=lambda lock: lock.since))
 
 
 def _lock(text: str) -> Lock | None:
     """Return the lock in a file, None if its engine has not finished writing it."""
     try:
-        found: Any = json.loads(text)
+        content: Any = json.loads(text)
         return Lock(
-            user=str(found["username"]),
-            host=str(found["hostname"]),
-            pid=int(found["pid"]),
-            since=str(found["timestamp"]),
+            user=str(content["username"]),
+            host=str(content["hostname"]),
+            pid=int(content["pid"]),
+            since=str(content["timestamp"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

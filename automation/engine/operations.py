@@ -109,13 +109,13 @@ def registered(opened: OpenedStack) -> tuple[Mapping[str, Any], ...]:
 
     Each resource, in the order of registration, has: urn, type, custom, parent, provider, inputs.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    resources: dict[str, Mapping[str, Any]] = {}
 
     def keep(event: EngineEvent) -> None:
         progress(event)
         state = event.resource_pre_event.metadata.new if event.resource_pre_event else None
         if state is not None:
-            found[state.urn] = {
+            resources[state.urn] = {
                 "urn": state.urn,
                 "type": state.type,
                 "custom": bool(state.custom),
@@ -126,7 +126,7 @@ def registered(opened: OpenedStack) -> tuple[Mapping[str, Any], ...]:
 
     with _running(opened, "preview") as progress:
         opened.stack.preview(on_event=keep, **_QUIET_PREVIEW)
-    return tuple(found.values())
+    return tuple(resources.values())
 
 
 def refresh(
@@ -163,8 +163,8 @@ def stack_outputs(opened: OpenedStack) -> dict[str, Any]:
     """Return the outputs as plain values; a secret one would be masked. Raises UpdateFailed."""
     with _reading(opened, "reading the outputs"):
         # One command. The Automation API would ask for the secrets too.
-        found: dict[str, Any] = json.loads(_run(opened, "stack", "output", "--json"))
-    return found
+        outputs: dict[str, Any] = json.loads(_run(opened, "stack", "output", "--json"))
+    return outputs
 
 
 def deployment(opened: OpenedStack) -> dict[str, Any]:
@@ -186,8 +186,8 @@ def history(opened: OpenedStack, limit: int) -> list[dict[str, Any]]:
     """Return the last updates as the engine records them, the newest first; it leaves secret config out."""
     with _reading(opened, "reading the history"):
         words = ("stack", "history", "--json", "--page-size", str(limit), "--page", "1")
-        found: list[dict[str, Any]] = json.loads(_run(opened, *words))
-    return found
+        records: list[dict[str, Any]] = json.loads(_run(opened, *words))
+    return records
 
 
 def tag(opened: OpenedStack, name: str) -> str:

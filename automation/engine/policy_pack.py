@@ -69,5 +69,5 @@ def refused(action: str, refusals: Sequence[str]) -> UpdateFailed:
 
 def _said(message: str) -> str:
     """Return what the rule found on one line, without the description that pulumi-policy puts on a line before it."""
-    description, _, found = _MARKUP.sub("", message).strip().partition("\n")
-    return " ".join((found or description).split()).removesuffix(".")
+    description, _, finding = _MARKUP.sub("", message).strip().partition("\n")
+    return " ".join((finding or description).split()).removesuffix(".")

@@ -92,7 +92,7 @@ def exists(pid: int) -> bool:
         return True  # /proc may hide the processes of other users
 
 
-def left_behind(engine: int, found: Iterable[Process], since: float, seconds: float) -> tuple[Process, ...]:
+def left_behind(engine: int, running: Iterable[Process], since: float, seconds: float) -> tuple[Process, ...]:
     """Return what a dead engine left running: what was started with it, until `seconds` after it took its lock.
 
     An engine that this package starts leads a session of its own, and all that it starts stays in that session. After
@@ -101,11 +101,11 @@ def left_behind(engine: int, found: Iterable[Process], since: float, seconds: fl
 
     Args:
         engine: The engine's process id.
-        found: The processes of this machine.
+        running: The processes of this machine.
         since: When the engine took its lock, in seconds since 1970.
         seconds: How long after that its processes may have been started.
     """
-    by_pid = {process.pid: process for process in found}
+    by_pid = {process.pid: process for process in running}
     if engine in by_pid:
         return ()
     spared, pid = set[int](), os.getpid()
@@ -121,19 +121,19 @@ def left_behind(engine: int, found: Iterable[Process], since: float, seconds: fl
     )
 
 
-def orphaned_plugins(found: Iterable[Process], since: float, seconds: float, session: int = 0) -> tuple[Process, ...]:
+def orphaned_plugins(running: Iterable[Process], since: float, seconds: float, session: int = 0) -> tuple[Process, ...]:
     """Return plugins without a living engine that were started in the `seconds` after `since`.
 
     An engine starts its plugins as it begins. They notice its death within five minutes (pulumi:
     sdk/go/pulumi/provider/main.go), and finish until then what they have begun.
 
     Args:
-        found: The processes of this machine.
+        running: The processes of this machine.
         since: When the engine took its lock, in seconds since 1970.
         seconds: How long after that a plugin may have been started.
         session: The session of an engine of this package, 0 for none. Its plugins count however late they started.
     """
-    everything = tuple(found)
+    everything = tuple(running)
     by_pid = {process.pid: process for process in everything}
 
     def orphaned(process: Process) -> bool:

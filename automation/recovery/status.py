@@ -108,14 +108,14 @@ class StackStatus(Result):
         return (*self._unhealthy(), *(f"{leftover} is left over: the state does not know it" for leftover in left))
 
     def _unhealthy(self) -> list[str]:
-        found = [] if self.exists else [f"there is no stack {self.stack}"]
-        found += [f"locked: {_held(lock)}" for lock in self.locks or ()]
-        found += [f"interrupted while {pending}" for pending in self.pending]
+        problems = [] if self.exists else [f"there is no stack {self.stack}"]
+        problems += [f"locked: {_held(lock)}" for lock in self.locks or ()]
+        problems += [f"interrupted while {pending}" for pending in self.pending]
         if self.cluster_error:
-            found.append(self.cluster_error)
+            problems.append(self.cluster_error)
         if self.cluster is not None:
-            found += _cluster_problems(self.cluster)
-        return found
+            problems += _cluster_problems(self.cluster)
+        return problems
 
 
 def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:
@@ -178,16 +178,16 @@ def _has_unready(workload: Workload, pods: Sequence[Pod]) -> bool:
 def leftovers(owned: Sequence[Found], state: StackState) -> tuple[Found, ...]:
     """Return the objects with the program's labels that the state does not know."""
     return tuple(
-        found
-        for found in owned
-        if found.is_own and not found.deleting and not state.knows(f"kubernetes:{_group(found)}", found.id)
+        item
+        for item in owned
+        if item.is_own and not item.deleting and not state.knows(f"kubernetes:{_group(item)}", item.id)
     )
 
 
-def _group(found: Found) -> str:
+def _group(item: Found) -> str:
     """Return group, version and kind as in Pulumi's types: `core/v1:Secret`, `apps/v1:StatefulSet`."""
-    group, _, version = found.api_version.rpartition("/")
-    return f"{group or 'core'}/{version}:{found.kind}"
+    group, _, version = item.api_version.rpartition("/")
+    return f"{group or 'core'}/{version}:{item.kind}"
 
 
 def _held(lock: Lock) -> str:
@@ -200,24 +200,24 @@ def _held(lock: Lock) -> str:
 
 
 def _cluster_problems(cluster: ClusterStatus) -> list[str]:
-    found = []
+    problems = []
     if cluster.release_missing:
-        found.append(
+        problems.append(
             f"Helm release {RELEASE_NAME} is gone: the state holds it, and the cluster has no record of it; "
             "refresh and up make it again"
         )
     if cluster.release is not None and cluster.release.status != _DEPLOYED:
-        found.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
-    found += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
-    found += [
+        problems.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
+    problems += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
+    problems += [
         f"{item.kind} {item.name} has {item.ready} of {item.desired} pods ready, and no other to blame"
         f"{f' ({item.reason})' if item.reason else ''}"
         for item in cluster.short_workloads
     ]
-    found += [
+    problems += [
         f"StatefulSet {pod.stateful_set} is stuck: pod {pod.name} is of revision {pod.revision} "
         f"and not ready ({pod.reason}), the newest is {pod.newest}"
         for pod in cluster.stuck_pods
     ]
-    found += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unhealthy_pods]
-    return found
+    problems += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unhealthy_pods]
+    return problems

@@ -117,14 +117,14 @@ class Decisions:
 
 
 def lock_steps(
-    stack: str, locks: Sequence[Lock] | None, found: Iterable[Process], decisions: Decisions
+    stack: str, locks: Sequence[Lock] | None, running: Iterable[Process], decisions: Decisions
 ) -> list[RecoveryStep]:
     """Return the steps that must end before anything else is touched.
 
     Args:
         stack: The name of the stack.
         locks: None if the backend does not tell who holds one.
-        found: The processes of this machine.
+        running: The processes of this machine.
         decisions: What a person has decided.
 
     Raises:
@@ -138,7 +138,7 @@ def lock_steps(
                 f"python -m automation recover {stack} --lock-is-stale",
             )
         return [RecoveryStep(doing=Doing.UNLOCK, text="remove the lock, if there is one: a person says it is stale")]
-    everything = tuple(found)
+    everything = tuple(running)
     steps: list[RecoveryStep] = []
     for lock in locks:
         holder = lock.holder
@@ -158,9 +158,9 @@ def lock_steps(
     return steps
 
 
-def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
+def _process_steps(lock: Lock, running: Sequence[Process]) -> list[RecoveryStep]:
     """Return what happens to the processes of a killed engine: a provider could overwrite Helm's next record."""
-    own = left_behind(lock.pid, found, lock.started, _START_SECONDS)
+    own = left_behind(lock.pid, running, lock.started, _START_SECONDS)
     steps = [
         RecoveryStep(
             doing=Doing.END,
@@ -177,7 +177,7 @@ def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
             "at most five minutes",
             pid=process.pid,
         )
-        for process in orphaned_plugins(found, lock.started, _START_SECONDS, lock.pid)
+        for process in orphaned_plugins(running, lock.started, _START_SECONDS, lock.pid)
         if process.pid not in mine
     ]
 

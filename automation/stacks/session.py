@@ -141,7 +141,7 @@ class Session:
             self.place.must_have(self.name)
             engine = self.find_engine()
             self._for_reading = open_stack(
-                self.place, self.name, engine, create=False, opened=self._for_reading, looking=True
+                self.place, self.name, engine, create=False, opened=self._for_reading, for_reading=True
             )
             yield OpenedStack(self._for_reading, engine, self.events(verb, ignore), self.redactor)
 

@@ -48,14 +48,14 @@ def prepare_work_dir(place: Place, stack: str) -> Path:
     return work_dir
 
 
-def prepare_looking(place: Place, stack: str) -> Path:
+def prepare_reading_dir(place: Place, stack: str) -> Path:
     """Return a folder in `.dev/<stack>` that tells the engine the project, and only how the stack is encrypted."""
     name = short_name(stack)
     work_dir = place.folder.work(stack)
-    folder, file = work_dir / "looking", f"Pulumi.{name}.yaml"
+    folder, file = work_dir / "reading", f"Pulumi.{name}.yaml"
     known = [_read_kept(work_dir / file), _read_kept(place.project_dir / file) if place.settings is None else {}]
     write_file(folder / "Pulumi.yaml", _dump(_project(place.project_dir)))
-    write_file(folder / file, _dump({key: value for found in known for key, value in encryption(found).items()}))
+    write_file(folder / file, _dump({key: value for content in known for key, value in encryption(content).items()}))
     return folder
 
 
@@ -97,7 +97,7 @@ def _read_kept(copy: Path) -> dict[str, Any]:
 def _committed(project_dir: Path, name: str) -> str:
     path = project_dir / f"Pulumi.{name}.yaml"
     if not path.is_file():
-        known = sorted(found.name[len("Pulumi.") : -len(".yaml")] for found in project_dir.glob("Pulumi.?*.yaml"))
+        known = sorted(file.name[len("Pulumi.") : -len(".yaml")] for file in project_dir.glob("Pulumi.?*.yaml"))
         raise StackUnknown(f"stack {name} has no file {path.name}", f"name one of: {', '.join(known) or 'none'}")
     read_yaml(path)  # raises FileInvalid
     return path.read_text(encoding="utf-8")

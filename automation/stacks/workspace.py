@@ -17,7 +17,7 @@ from automation.errors import Interrupted
 from automation.folder import short_name
 from automation.stacks.backend import KeyService, read_yaml
 from automation.stacks.place import Place, no_such_stack
-from automation.stacks.work_directory import prepare_looking, prepare_work_dir
+from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
 from settings.reader import PROJECT
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def open_stack(
     *,
     create: bool = True,
     opened: Stack | None = None,
-    looking: bool = False,
+    for_reading: bool = False,
 ) -> Stack:
     """Return the stack, with its work directory prepared.
 
@@ -42,8 +42,8 @@ def open_stack(
         create: Create the stack if the backend does not have it.
         opened: What an earlier call returned for the same place. Its files are written anew, and the engine is not
             asked again.
-        looking: Open it for commands that change nothing: in a folder of their own, without the config, so that they
-            can run beside an update.
+        for_reading: Open it for commands that change nothing: in a folder of their own and without the config, so
+            that they can run beside an update.
 
     Raises:
         StackUnknown: There is no `Pulumi.<stack>.yaml`, or, without `create`, no such stack in the backend.
@@ -54,7 +54,7 @@ def open_stack(
     """
     if not create:
         place.must_have(stack)
-    work_dir = prepare_looking(place, stack) if looking else prepare_work_dir(place, stack)
+    work_dir = prepare_reading_dir(place, stack) if for_reading else prepare_work_dir(place, stack)
     backend = place.prepare(stack)
     workspace = LocalWorkspace(
         work_dir=str(work_dir),
@@ -65,14 +65,14 @@ def open_stack(
     )
     try:
         if opened is None:
-            found = Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
+            result = Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
         else:
-            found = opened
-            found.workspace.env_vars = workspace.env_vars
-        settings = None if looking else place.settings
+            result = opened
+            result.workspace.env_vars = workspace.env_vars
+        settings = None if for_reading else place.settings
         if settings is not None and (opened is None or _lacks_secret(work_dir, stack, settings)):
-            _encrypt(found, settings, engine)
-        return found
+            _encrypt(result, settings, engine)
+        return result
     except StackNotFoundError:
         raise no_such_stack(stack, backend.url) from None
     except CommandError as error:

@@ -108,9 +108,9 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     rig = Rig(tmp_path)
 
     def open_stack(
-        place: Any, name: str, engine: Any, *, create: bool = True, opened: Any = None, looking: bool = False
+        place: Any, name: str, engine: Any, *, create: bool = True, opened: Any = None, for_reading: bool = False
     ) -> FakeStack:
-        if opened is None and not looking:
+        if opened is None and not for_reading:
             rig.calls.append("open")
         if not create and name not in rig.stacks:
             raise StackUnknown("no stack", "make it")

@@ -136,9 +136,9 @@ class Bench:
         *,
         create: bool = True,
         opened: Any = None,
-        looking: bool = False,
+        for_reading: bool = False,
     ) -> Any:
-        if opened is None and not looking:
+        if opened is None and not for_reading:
             self.calls.append(f"open {name}{'' if create else ' if it is there'}")
         if not create and name not in self.stacks:
             raise StackUnknown("no stack", "make it")

@@ -351,7 +351,7 @@ def test_file_that_a_killed_engine_left_half_written_is_no_obstacle(tmp_path: Pa
 def test_folder_for_looking_knows_how_the_stack_is_encrypted_and_no_config(project: Path) -> None:
     copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
     copy.write_text(f"{STACK}encryptionsalt: {SALT}\n")
-    folder = work_directory.prepare_looking(Place.of(project), "dev")
+    folder = work_directory.prepare_reading_dir(Place.of(project), "dev")
     assert folder.parent == copy.parent
     assert yaml.safe_load((folder / "Pulumi.dev.yaml").read_text()) == {"encryptionsalt": SALT}
     assert yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"] == "airflow"
