@@ -160,7 +160,7 @@ class Environment:
     def refresh(self, *, new_cluster: bool = False, on_event: OnEvent = ignore) -> Update:
         """Make the state as the cluster is. With `new_cluster` it may be another cluster than the stack was in."""
         with self._session.open_for_update("refresh", on_event, create=False) as opened:
-            identity = updates.cluster_to_store(self._session, opened, may_be_new=new_cluster)
+            identity = cluster_tag.cluster_to_store(self._session, opened, may_be_new=new_cluster)
             return updates.run(self._session, "refresh", opened, lambda: operations.refresh(opened), identity)
 
     def destroy(self, *, remove: bool = False, on_event: OnEvent = ignore) -> Update:

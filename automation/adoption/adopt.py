@@ -22,6 +22,7 @@ from automation.errors import AdoptionRefused
 from automation.folder import short_name
 from automation.recovery.recover import wait_until_healthy
 from automation.stacks import updates
+from automation.stacks.cluster_tag import cluster_to_store
 from automation.stacks.session import Session
 from automation.stacks.work_directory import looks_like
 from settings.reader import PROJECT
@@ -47,7 +48,7 @@ def adopt(session: Session, timeout_seconds: float, on_event: OnEvent) -> Adopti
         _complete_config(session, opened, prepared)
         session.cancellation.record("the config was completed")
     with session.open_for_update("adopt", on_event) as opened:
-        updates.store_first_cluster(opened, updates.cluster_to_store(session, opened))
+        updates.store_first_cluster(opened, cluster_to_store(session, opened))
         session.cancellation.raise_if_cancelled()
         _write_state(session, opened, prepared.release)
         session.cancellation.record(

@@ -8,6 +8,7 @@ from automation.engine import operations
 from automation.engine.operations import OpenedStack
 from automation.errors import WrongCluster
 from automation.stacks.config import StackConfig
+from automation.stacks.session import Session
 
 _TAG: Final = "airflow:cluster"
 
@@ -22,22 +23,22 @@ def store_tag(opened: OpenedStack, identity: str) -> None:
     operations.set_tag(opened, _TAG, identity)
 
 
-def identity_to_store(name: str, opened: OpenedStack, config: StackConfig, *, may_be_new: bool = False) -> str:
+def cluster_to_store(session: Session, opened: OpenedStack, *, may_be_new: bool = False) -> str:
     """Return the cluster's identity if it must be stored, "" if it is stored already.
 
     Args:
-        name: The stack.
+        session: The stack.
         opened: The stack, opened.
-        config: The stack's config, with its cluster reached.
         may_be_new: The cluster may be another one than the stack was deployed to.
 
     Raises:
         ClusterUnreachable: The cluster does not answer.
         WrongCluster: It is not the one that the stack was deployed to.
     """
+    config = session.reached_config()
     identity, known = cluster_identity(config), read_tag(opened)
     if not may_be_new:
-        require_known(name, config, identity, known)
+        require_known(session.name, config, identity, known)
     return "" if known == identity else identity
 
 

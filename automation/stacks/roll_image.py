@@ -17,6 +17,7 @@ from automation.errors import SettingsInvalid, StackLocked
 from automation.folder import short_name, write_file
 from automation.results import Update
 from automation.stacks import updates
+from automation.stacks.cluster_tag import cluster_to_store
 from automation.stacks.config import check_files, with_value
 from automation.stacks.session import Session
 from settings.reader import PROJECT
@@ -36,7 +37,7 @@ def roll_image(session: Session, tag: str, on_event: OnEvent) -> Update:
         )
     _check_tag(session, tag)
     with session.open_for_update("roll_image", on_event) as opened:
-        identity, engine_began = updates.cluster_to_store(session, opened), False
+        identity, engine_began = cluster_to_store(session, opened), False
 
         def engine_run() -> EngineResult:
             nonlocal engine_began

@@ -15,7 +15,7 @@ from automation.engine.operations import EngineResult, OpenedStack
 from automation.engine.stack_state import StackState, protected
 from automation.errors import FileInvalid, Protected
 from automation.results import Changes, HistoryEntry, Update
-from automation.stacks.cluster_tag import identity_to_store, read_tag, store_tag
+from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
 from automation.stacks.session import Session
 from settings.reader import PROJECT
 
@@ -50,11 +50,6 @@ def destroy(session: Session, on_event: OnEvent) -> Update:
             raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
         identity = cluster_to_store(session, opened)
         return run(session, "destroy", opened, lambda: operations.destroy(opened), identity)
-
-
-def cluster_to_store(session: Session, opened: OpenedStack, *, may_be_new: bool = False) -> str:
-    """See `cluster_tag.identity_to_store`."""
-    return identity_to_store(session.name, opened, session.reached_config(), may_be_new=may_be_new)
 
 
 def run(
