@@ -25,7 +25,7 @@ from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_to_store
 from automation.stacks.session import Session
 from automation.stacks.work_directory import looks_like
-from settings.reader import PROJECT
+from settings import PROJECT
 
 
 def adoption_plan(session: Session, on_event: OnEvent) -> AdoptionPlan:

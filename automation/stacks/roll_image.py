@@ -20,7 +20,7 @@ from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_to_store
 from automation.stacks.config import check_files, with_value
 from automation.stacks.session import Session
-from settings.reader import PROJECT
+from settings import PROJECT
 
 _TAG: Final = f"{PROJECT}:imageTag"
 

@@ -24,7 +24,7 @@ from automation.stacks.config import StackConfig, check_files, read_stack_config
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
 from automation.wait import Clock
-from settings.reader import PROJECT
+from settings import PROJECT
 
 _T = TypeVar("_T")
 

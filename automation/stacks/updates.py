@@ -17,7 +17,7 @@ from automation.errors import FileInvalid, Protected
 from automation.results import Changes, HistoryEntry, Update
 from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
 from automation.stacks.session import Session
-from settings.reader import PROJECT
+from settings import PROJECT
 
 
 def up(session: Session, verb: str, on_event: OnEvent, update_plan: Path | None = None) -> Update:

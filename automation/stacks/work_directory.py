@@ -20,7 +20,7 @@ from automation.folder import short_name, write_file
 from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_yaml
 from automation.stacks.place import Place
 from automation.yaml_text import as_yaml
-from settings.reader import PROJECT
+from settings import PROJECT
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings

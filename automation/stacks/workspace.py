@@ -18,7 +18,7 @@ from automation.folder import short_name
 from automation.stacks.backend import KeyService, read_yaml
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
-from settings.reader import PROJECT
+from settings import PROJECT
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings

@@ -46,7 +46,7 @@ from automation.recovery.steps import Doing
 from automation.stacks.concurrency import Running
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi
 

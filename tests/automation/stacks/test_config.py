@@ -18,7 +18,7 @@ from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings, with_value
 from automation.stacks.place import Place
 from components.kube.secret import Secret
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 from tests.samples import SHIPPED
 

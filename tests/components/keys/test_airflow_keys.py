@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 import pytest
 
-from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret, secret_output
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def test_every_child_is_the_component_s(record: Record) -> None:
     component = recorder.one("airflow:index:AirflowKeys")
     fernet_key = recorder.one("airflow:index:FernetKey")
     children = [found for found in recorder.every() if found is not component]
-    assert len(children) == 12
+    assert len(children) == 13
     assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 

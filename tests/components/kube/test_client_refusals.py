@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.kube.client import core_api
+from tests.cases import each
 
 BROKEN = (
     b"users: [{token: sentinel-token\n\t}",
@@ -33,7 +34,7 @@ def test_file_is_named_and_not_quoted(content: bytes, tmp_path: Path) -> None:
     assert f"kubeconfig {path}, found none" in refusal(str(path))
 
 
-@pytest.mark.parametrize("content", [content for content in BROKEN if content and content.isascii()])
+@each("content", [content for content in BROKEN if content and content.isascii()])
 def test_content_is_not_quoted(content: bytes) -> None:
     assert "the given kubeconfig, found none" in refusal(content.decode())
 

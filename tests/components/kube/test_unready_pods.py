@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from components.kube.unready_pods import unready_pods
+from tests.cases import each
 
 
 def pod(name: str = "airflow-scheduler-1", **status: Any) -> dict[str, Any]:
@@ -76,12 +75,12 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("case", SILENT)
+@each("case", SILENT)
 def test_nothing_is_said_of(case: str) -> None:
     assert unready_pods([SILENT[case]]) == []
 
 
-@pytest.mark.parametrize("case", SAID)
+@each("case", SAID)
 def test_reason_is_said_of(case: str) -> None:
     found, sentence = SAID[case]
     assert unready_pods([found]) == [sentence]
