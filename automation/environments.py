@@ -1,4 +1,4 @@
-"""Stacks of the program for a service: made, changed, looked at and removed, as many as it likes, from one process."""
+"""All stacks of the program, for a service that drives many of them from one process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from automation.environment import LOCK_SECONDS, Environment, Limits
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
 from automation.stacks.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
-from automation.stacks.workspace import Place
+from automation.stacks.place import Place
 from automation.wait import Clock
 from components.kube.secret import Secret
 from components.secrets.masker import Masker
@@ -42,16 +42,21 @@ class Environments:
         on_line: Callable[[str], None] = lambda line: None,
         clock: Clock | None = None,
     ) -> None:
-        """project_dir: the checkout with the program.
+        """Ask nothing yet.
 
-        backend: URL of the state (`s3://…`, `file://…`, …); None takes `PULUMI_BACKEND_URL`, else the project's, else a
-        folder in the checkout. secrets_provider: what encrypts the secrets of new stacks; None takes what the
-        environment says, and for a folder a passphrase that is made once.
-        work_dir: folder for the engine's work directories, instead of `.dev` in the checkout.
-        lock_seconds: how long to wait where somebody else's update has the lock.
-        environ: of the engine, beside this process's own. on_line: hears of an engine that has to be downloaded.
+        Args:
+            project_dir: The checkout with the program.
+            backend: URL of the state (`s3://…`, `file://…`, …). Default: `PULUMI_BACKEND_URL`, else that of the
+                project, else a folder in the checkout.
+            secrets_provider: What encrypts the secrets of new stacks. Default: what the environment says; for a folder,
+                a passphrase that is generated once.
+            work_dir: Folder for the engine's work directories. Default: `.dev` in the checkout.
+            lock_seconds: How long to wait while another update has the lock.
+            environ: Variables of the engine, in addition to those of this process.
+            on_line: Receives a line before an engine is downloaded.
+            clock: The clock of all waits.
         """
-        # The Automation API warns of an event that it cannot parse with the whole event.
+        # The Automation API quotes the whole event in its warning of one that it cannot parse.
         warnings.filterwarnings("ignore", message="Failed to parse engine event")
         self._project_dir = project_dir.resolve()
         folder = Folder(self._project_dir, work_dir.resolve() if work_dir else None)
@@ -73,7 +78,7 @@ class Environments:
 
     @property
     def project_dir(self) -> Path:
-        """Of the program."""
+        """The checkout with the program."""
         return self._project_dir
 
     @property
@@ -82,10 +87,16 @@ class Environments:
         return self._place.backend or backend_url(self._project_dir, self._place.environ)
 
     def open(self, name: str, settings: EnvironmentSettings | None = None) -> Environment:
-        """A stack, whether it is there or not: `up` and `preview` make it, the other methods raise StackUnknown.
+        """Return a stack, whether it exists or not. Asks neither engine nor backend.
 
-        settings: its config; None takes the committed file `Pulumi.<name>.yaml`. Raises StackUnknown where the name
-        cannot be one, or is not that of the settings. Asks neither engine nor backend.
+        `up` and `preview` create a stack that does not exist; the other methods raise StackUnknown.
+
+        Args:
+            name: The stack.
+            settings: Its config. Default: the committed file `Pulumi.<name>.yaml`.
+
+        Raises:
+            StackUnknown: The name is not a valid one, or is not that of the settings.
         """
         if settings is not None and settings.name != short_name(name):
             raise StackUnknown(
@@ -111,16 +122,20 @@ class Environments:
         return environment
 
     def settings_of_release(self, name: str, values: Mapping[str, Any]) -> EnvironmentSettings:
-        """Config of a stack that is to take over a release of Helm or Helmsman: keys, database, and what it runs.
+        """Return the config of a stack that is to take over a release: its keys, its database, and what it runs.
 
-        values: what no release says (cluster, namespace), and what is to be otherwise. `Environment.adopt` then takes
-        it over; keep the settings, secrets included, for every later `open`. Raises AdoptionRefused, SettingsInvalid,
-        ClusterUnreachable, ClusterRequestFailed.
+        `Environment.adopt` then takes it over. Keep the settings, secrets included, for every later `open`.
+
+        Args:
+            name: The stack.
+            values: What no release says (cluster, namespace), and what must differ from the release.
+
+        Raises:
+            AutomationError: AdoptionRefused, SettingsInvalid, ClusterUnreachable or ClusterRequestFailed.
         """
         from automation.adoption.prepare import settings_of_release
         from automation.cluster.objects import ClusterObjects
-        from automation.stacks.config import as_config
-        from automation.stacks.stack_config import StackConfig
+        from automation.stacks.config import StackConfig, as_config
 
         texts = {f"{PROJECT}:{key}": as_config(item) for key, item in values.items() if not isinstance(item, Secret)}
         defaults = read_yaml(self._project_dir / "Pulumi.yaml").get("config") or {}
@@ -131,16 +146,16 @@ class Environments:
 
     @property
     def running(self) -> bool:
-        """An operation of one of them is under way."""
+        """Something is under way on one of the stacks."""
         return any(environment.running for environment in self._all())
 
     @property
     def interrupted(self) -> bool:
-        """One of them was told to stop."""
+        """What runs, or what ran last, on one of the stacks was cancelled."""
         return any(environment.interrupted for environment in self._all())
 
     def cancel(self) -> None:
-        """Tells all that is under way to stop; see `Environment.cancel`."""
+        """Cancel all that is under way; see `Environment.cancel`."""
         for environment in self._all():
             environment.cancel()
 
@@ -148,7 +163,7 @@ class Environments:
         return list(self._opened)
 
     def _engine(self) -> Engine:
-        """One for each environment, so that each can be told to stop apart; found once. Raises EngineMissing."""
+        """Return an engine for one environment, so that each can be cancelled alone. Raises EngineMissing."""
         with self._lock:
             if self._found is None:
                 self._found = find_engine(self._project_dir, self._on_line)

@@ -1,8 +1,8 @@
 """What can go wrong, each with what to do about it. No message holds a secret.
 
-Beside these, `helmsman.export` has the errors of its files, and the command line those of its own verbs.
+`automation.helmsman` adds the errors of its files, and the command line those of its own verbs.
 """
-# ruff: noqa: N818 - each name says what is the matter; `Error` behind it would say nothing more.
+# ruff: noqa: N818 - each name says what is wrong; `Error` behind it would add nothing.
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_MEND = ". Fix: "
+_FIX = ". Fix: "
 
 
 class AutomationError(Exception):
-    """what: one clause that says what is wrong and why. remedy: what to do, a command where there is one."""
+    """The base of all errors of this package."""
 
     def __init__(self, what: str, remedy: str) -> None:
+        """Take one clause that says what is wrong and why, and what to do: a command if there is one."""
         self.what, self.remedy = what, remedy
-        super().__init__(f"{what}{_MEND}{remedy}")
+        super().__init__(f"{what}{_FIX}{remedy}")
 
     @property
     def kind(self) -> str:
-        """Its name, for a program that reads it as JSON."""
+        """The name of its class, for a program that reads it as JSON."""
         return type(self).__name__
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`."""
+        """Return a map for `json.dumps`."""
         return {"kind": self.kind, "what": self.what, "remedy": self.remedy}
 
 
 class SettingsInvalid(AutomationError):
-    """The config of a stack is not valid. problems: one text each, with its remedy."""
+    """The config of a stack is not valid. Each of its `problems` has its own remedy."""
 
     def __init__(self, stack: str, problems: tuple[str, ...]) -> None:
         self.stack, self.problems = stack, problems
@@ -54,7 +55,7 @@ class ToolMissing(AutomationError):
 
 
 class ToolsMissing(ToolMissing):
-    """Several are; its text has a line for each."""
+    """Several programs are missing; its text has a line for each."""
 
     def __init__(self, problems: tuple[ToolMissing, ...]) -> None:
         self.problems = problems
@@ -65,7 +66,7 @@ class ToolsMissing(ToolMissing):
 
 
 class ClusterUnreachable(AutomationError):
-    """The kubeconfig has no such context, its cluster does not answer, or AWS does not tell where it is."""
+    """The kubeconfig has no such context, the cluster does not answer, or AWS does not say where it is."""
 
 
 class WrongCluster(AutomationError):
@@ -77,7 +78,7 @@ class ClusterRequestFailed(AutomationError):
 
 
 class AirflowRequestFailed(AutomationError):
-    """Airflow's API could not be reached, or refused a request. `status` is the HTTP status, 0 without an answer."""
+    """Airflow's API could not be reached or refused a request. `status` is the HTTP status, 0 without an answer."""
 
     def __init__(self, what: str, remedy: str, status: int = 0) -> None:
         self.status = status
@@ -85,55 +86,55 @@ class AirflowRequestFailed(AutomationError):
 
 
 class StackUnknown(AutomationError):
-    """There is no such stack, no file of it, or its name cannot be one."""
+    """There is no such stack, it has no file, or its name is not a valid one."""
 
 
 class FileInvalid(AutomationError):
-    """A file of the project is not YAML, or is not what it should be; or a saved plan cannot be read."""
+    """A file of the project is not YAML or has the wrong content, or a saved update plan cannot be read."""
 
 
 class PassphraseMissing(AutomationError):
-    """Nothing says what encrypts the secrets in a shared backend, or the passphrase's file cannot be read."""
+    """Nothing says what encrypts the secrets in a shared backend, or the file of the passphrase cannot be read."""
 
 
 class StackLocked(AutomationError):
-    """Another update of the stack is under way, or one was killed and left its lock; waiting for it took too long."""
+    """Another update has the stack's lock, or was killed and left it, and the wait for it took too long."""
 
 
 class Protected(AutomationError):
-    """What would be deleted or replaced holds data or keys, and the stack's config protects it."""
+    """What would be deleted or replaced holds data or keys, and the config protects it."""
 
 
 class UpdateFailed(AutomationError):
-    """The engine could not finish; `what` ends with its first error. Its subclasses say more: catch them before it."""
+    """The engine could not finish; `what` ends with its first error. Catch its subclasses first: they say more."""
 
 
 class MigrationFailed(UpdateFailed):
-    """The Job that migrates the database failed; no pod has changed."""
+    """The Job that migrates the database failed. No pod has changed."""
 
 
 class ReleaseStuck(UpdateFailed):
-    """Helm refuses, because its record of the release is that of an operation which never ended."""
+    """Helm refuses, because its record says that the last change of the release never ended."""
 
 
 class PlanViolated(UpdateFailed):
-    """The update would do something that its saved plan does not hold; it has stopped before that."""
+    """The update stopped before a change that its update plan does not hold."""
 
 
 class NotHealthy(UpdateFailed):
-    """The deployment stands, but was not ready in time, or verification found something wrong."""
+    """The deployment was not ready in time, or verification found something wrong."""
 
 
 class Interrupted(AutomationError):
-    """It was told to stop; what the engine had begun is in the stack's state, and the next update takes it over."""
+    """It was cancelled. What the engine had begun is in the stack's state, and the next update takes it over."""
 
 
 class RecoveryRefused(AutomationError):
-    """Recovery would have to guess: another update may be alive, or only a person can tell what became of something."""
+    """Recovery would have to guess: another update may be alive, or only a person can say what became of something."""
 
 
 class AdoptionRefused(AutomationError):
-    """A release cannot be taken over as it is. refusals: one text each, with its remedy."""
+    """A release cannot be taken over as it is. Each of its `refusals` has its own remedy."""
 
     def __init__(self, stack: str, refusals: tuple[str, ...]) -> None:
         self.stack, self.refusals = stack, refusals
@@ -149,9 +150,9 @@ class AdoptionRefused(AutomationError):
 
 @contextmanager
 def without_context() -> Iterator[None]:
-    """Takes from an error what it was raised in the handling of: an engine's error holds all that the engine wrote.
+    """Remove cause and context from an AutomationError: an engine's error holds all that the engine wrote.
 
-    `from None` alone only hides that from a traceback, and not from what collects errors.
+    `from None` alone hides it from a traceback, but not from a tool that collects errors.
     """
     try:
         yield
@@ -161,6 +162,6 @@ def without_context() -> Iterator[None]:
 
 
 def from_text(kind: type[AutomationError], text: str) -> AutomationError:
-    """An error of the program's own, whose text may end with what mends it."""
-    what, _, remedy = text.partition(_MEND)
-    return kind(what, remedy or "mend that, and run it again")
+    """Return an error for a text of the program that may end with its remedy."""
+    what, _, remedy = text.partition(_FIX)
+    return kind(what, remedy or "correct that, and run it again")

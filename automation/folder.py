@@ -1,29 +1,38 @@
-"""Where `automation` keeps what belongs to one checkout: an ignored folder `.dev` in the project."""
+"""The ignored folder `.dev` of a checkout: what `automation` keeps there, and one update at a time in it."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from automation.errors import StackUnknown
+from automation.wait import Clock
 
+LOCK_NAME: Final = ".lock"
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_INTERVAL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Paths below `<project_dir>/.dev`, or below `place`. Nothing is made by asking for a path."""
+    """Paths below `<project_dir>/.dev`, or below `place`. Asking for a path creates nothing."""
 
     project_dir: Path
+    """The checkout."""
     place: Path | None = None
+    """The folder in place of `.dev`."""
 
     @property
     def root(self) -> Path:
+        """The folder itself."""
         return self.place or self.project_dir / ".dev"
 
     @property
@@ -38,16 +47,16 @@ class Folder:
 
     @property
     def passphrase(self) -> Path:
-        """Encrypts the secrets in the local backend."""
+        """The file with the passphrase of the local backend."""
         return self.root / "passphrase"
 
     @property
     def cluster(self) -> Path:
-        """Says which cluster this checkout created."""
+        """The file that says which cluster this checkout created."""
         return self.root / "cluster"
 
     def work(self, stack: str) -> Path:
-        """The engine's work directory of a stack. Raises StackUnknown where the name cannot be one."""
+        """The engine's work directory of a stack. Raises StackUnknown if its name has another use here."""
         name = short_name(stack)
         path = self.root / name
         if path in (self.engine, self.state, self.passphrase, self.cluster):
@@ -56,7 +65,7 @@ class Folder:
 
 
 def short_name(stack: str) -> str:
-    """`dev` of `dev` and of `organisation/project/dev`. Raises StackUnknown where it cannot be a file name."""
+    """Return `dev` for `dev` and for `organisation/project/dev`. Raises StackUnknown if it cannot be a file name."""
     name = stack.rpartition("/")[2]
     if not _STACK_NAME.fullmatch(name):
         raise StackUnknown(
@@ -66,7 +75,7 @@ def short_name(stack: str) -> str:
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replaces a file as a whole, so that no reader sees half of it. Its folder is made where it is missing."""
+    """Replace a file as a whole, so that no reader sees half of it. Its folder is created if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -80,10 +89,52 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def write_new_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Makes a file, whole from the first moment. One that is there, also by somebody's work just now, stays."""
+    """Create a file, whole from the first moment. A file that exists stays, even if it was created just now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         whole = Path(folder) / path.name
         write_file(whole, text, mode)
         with contextlib.suppress(FileExistsError):
             os.link(whole, path)
+
+
+@contextmanager
+def alone_in(folder: Path, seconds: float, waiting: Callable[[], None], clock: Clock) -> Iterator[bool]:
+    """Hold the lock of a folder, which is created. Yield False if another holder has it until the time is up.
+
+    The engine's own lock keeps two updates of a stack apart, but not what comes before it: two of them would write each
+    other's config into the work directory. The lock is the system's (flock), so a killed holder leaves nothing. It
+    works between threads and between processes of one machine. The library filelock would do the same; its import
+    costs each preview more than these lines are worth.
+
+    Args:
+        folder: The folder.
+        seconds: How long to wait for the lock.
+        waiting: Called before each further try; may raise.
+        clock: The clock of the wait.
+    """
+    end = clock.now() + seconds
+    while (held := _try_lock(folder)) is None:
+        if clock.now() + _INTERVAL_SECONDS > end:
+            yield False
+            return
+        waiting()
+        clock.sleep(_INTERVAL_SECONDS)
+    with held:
+        yield True
+
+
+def _try_lock(folder: Path) -> IO[str] | None:
+    """Return the open file that holds the lock, None if another holder has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK_NAME
+    file = path.open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The holder before may have removed the folder, and another may have created it again.
+        if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+            return file
+    except OSError:
+        pass
+    file.close()
+    return None

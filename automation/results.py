@@ -1,4 +1,4 @@
-"""What operations give back: frozen values that survive JSON. None holds a secret."""
+"""What the methods of an `Environment` return: frozen values that survive JSON. None holds a secret."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Result:
     """A frozen dataclass that can be written as JSON."""
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`: fields, and the properties that say how it went."""
-        found = plain(self)
-        assert isinstance(found, dict)
-        return found
+        """Return a map for `json.dumps`: the fields, and the properties that `SHOWN` names."""
+        content = plain(self)
+        assert isinstance(content, dict)
+        return content
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as maps with the properties that they name in `SHOWN`; tuples as lists."""
+    """Return dataclasses as maps, with the properties that they name in `SHOWN`, and tuples as lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [item.name for item in dataclasses.fields(value)]
         return {name: plain(getattr(value, name)) for name in (*names, *getattr(value, "SHOWN", ()))}
@@ -34,15 +34,16 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Changes(Result):
-    """counts: resources by what was done to them (`same`, `create`, `update`, …)."""
+    """How many resources were, or would be, changed."""
 
     counts: Mapping[str, int]
+    """Numbers of resources by what is done to them: `same`, `create`, `update`, …"""
 
     SHOWN = ("any",)
 
     @property
     def any(self) -> bool:
-        """Something was, or would be, done."""
+        """Something was, or would be, changed."""
         return any(count for kind, count in self.counts.items() if kind not in _QUIET)
 
     def __str__(self) -> str:
@@ -54,17 +55,18 @@ class Changes(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Result):
-    """What was, or would be, done to one resource.
-
-    operation: `create`, `update`, `replace`, `delete`, … as the engine calls it. type, name, urn: of the resource.
-    properties: paths of what differs, each with `add`, `update`, `delete`, or one of these and `-replace`.
-    """
+    """One resource change inside an update, as the engine names it."""
 
     operation: str
+    """`create`, `update`, `replace`, `delete`, …"""
     type: str
+    """The Pulumi type of the resource."""
     name: str
+    """The logical name of the resource."""
     urn: str
+    """The URN of the resource."""
     properties: Mapping[str, str] = field(default_factory=dict)
+    """Paths of what differs, each with `add`, `update` or `delete`, or one of these and `-replace`."""
 
     def __str__(self) -> str:
         return f"{self.operation} {self.type.rpartition(':')[2]} {self.name}"
@@ -72,71 +74,79 @@ class Step(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Preview(Result):
-    """What `up` would do. plan_file: where the engine's plan was saved, or None."""
+    """What `up` would do."""
 
     stack: str
     changes: Changes
     steps: tuple[Step, ...]
+    """In the engine's order."""
     plan_file: str | None = None
+    """The file with the engine's update plan, None if it was not saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Update(Result):
-    """What `up`, `roll_image`, `refresh` or `destroy` (the verb) did. seconds: of the operation, waiting left out.
-
-    outputs: of the stack afterwards.
-    """
+    """What an update did."""
 
     stack: str
     verb: str
+    """What was asked for: `up`, `roll_image`, `refresh`, `destroy`, `recover` or `adopt`."""
     changes: Changes
     steps: tuple[Step, ...]
+    """In the engine's order."""
     seconds: float
+    """How long it took, without the wait for a lock."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's outputs after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs(Result):
-    """values: by name (see `outputs.py`); what is secret is masked, and no output of this program is."""
+    """A stack's outputs."""
 
     stack: str
     values: Mapping[str, Any]
+    """By name (see `outputs.py`). A secret one would be masked; this program has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HelmsmanExport(Result):
-    """folder: where the files are. deployed: they are of what is deployed.
-
-    secrets_to_make: names of Secrets that must be there before the files are applied. made_up: what is not real in
-    them, a clause each, and must be replaced.
-    """
+    """A stack that was written as files for Helmsman."""
 
     stack: str
     folder: str
+    """Where the files are."""
     deployed: bool
+    """They hold what is deployed; else what would be."""
     secrets_to_make: tuple[str, ...] = ()
+    """Names of the Secrets that must exist before the files are applied."""
     made_up: tuple[str, ...] = ()
+    """What is not real in the files and must be replaced, a clause each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry(Result):
-    """One earlier operation. version: counts updates. kind: `update`, `refresh`, `destroy`, …; result: `succeeded`, …
-
-    started, ended: ISO 8601, UTC; ended is "" where it never did. image_tag: config of the time, "" where unset.
-    """
+    """One earlier update."""
 
     version: int
+    """Its number; the first has 1."""
     kind: str
+    """`update`, `refresh`, `destroy`, …"""
     result: str
+    """`succeeded`, `failed`, …"""
     started: str
+    """ISO 8601, UTC."""
     ended: str
+    """ISO 8601, UTC; "" if it never ended."""
     changes: Changes
     image_tag: str
+    """The image tag in the config of the time, "" if it was not set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class History(Result):
-    """entries: the newest first. An operation that was killed is not among them."""
+    """The earlier updates of a stack. One that was killed is not among them."""
 
     stack: str
     entries: tuple[HistoryEntry, ...]
+    """The newest first."""

@@ -1,4 +1,4 @@
-"""Waiting, with a clock that a test can turn."""
+"""Waiting, with a clock that a test can replace."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Clock:
-    """now: seconds that only grow. sleep: takes seconds."""
+    """A monotonic clock and its sleep."""
 
     now: Callable[[], float] = time.monotonic
+    """Returns seconds that only grow."""
     sleep: Callable[[float], None] = time.sleep
+    """Sleeps for a number of seconds."""
 
 
 def wait_for(
     attempt: Callable[[], _T], good: Callable[[_T], bool], *, seconds: float, interval: float, clock: Clock
 ) -> _T:
-    """Tries until the result is good or the time is up; at least once. Returns the last result, good or not."""
+    """Try until the result is good or the time is up, at least once. Return the last result, good or not."""
     end = clock.now() + seconds
     while True:
         result = attempt()

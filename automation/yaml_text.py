@@ -1,10 +1,10 @@
-"""Values as YAML that people read, that fits a line by line comparison, and that every reader takes for the same.
+"""YAML for people and for comparison line by line, which every YAML reader reads as the same values.
 
-For plans, reports and the files of an export. Ordered, a text's lines as lines, nothing wrapped; a text that any reader
-of YAML 1.1 or 1.2 could take for a number, a date or a truth is in quotes.
+Plans, reports and the files of an export are written with it. Keys are sorted, each line of a text is a line, and
+nothing is wrapped. A text that a reader of YAML 1.1 or 1.2 could take for a number, a date or a boolean is quoted.
 
-Not by a YAML library: those put a text with white space at a line's end, as most ini files have, into one long line,
-and leave without quotes what only another version of YAML takes for a number.
+No library writes that. PyYAML puts a text with white space at a line's end, as most ini files have, on one long line;
+and both PyYAML and ruamel.yaml leave without quotes what only the other version of YAML takes for a number.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _UNPRINTABLE: Final = "\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff"
-"""What YAML leaves out of its streams, or may take for a line's end, as a class of a regular expression; without the
-control characters below the space."""
+"""Characters that YAML does not allow, or may read as a line end; the control characters below the space are left out.
+It is the content of a character class of a regular expression."""
 _ESCAPED: Final = re.compile(f"[{_UNPRINTABLE}]")
 _PLAIN: Final = re.compile(rf"[A-Za-z0-9_/.$(][^\x00-\x1f#\"\\{_UNPRINTABLE}]*")
-"""What may stand without quotes (yaml.org/spec/1.2.2, "Plain Style"), but for `_OTHER`."""
+"""Texts that may stand without quotes (yaml.org/spec/1.2.2, "Plain Style"), unless `_OTHER` matches too."""
 _OTHER: Final = re.compile(
     r"true|false|yes|no|on|off|y|n|null"
     r"|[0-9.][0-9a-fox_.,:+-]*"  # numbers: of any base, with groups, with a base of sixty
@@ -29,18 +29,18 @@ _OTHER: Final = re.compile(
     r"|.*(?:: | #).*|.*[: ]",
     re.IGNORECASE,
 )
-"""What somebody would take for something else: more than yaml.org/type and YAML 1.2 name, so that none is forgotten."""
+"""Texts that a reader could take for something else: to be safe, more than yaml.org/type and YAML 1.2 name."""
 _BLOCK: Final = re.compile(rf"[^\x00-\x08\x0b-\x1f{_UNPRINTABLE}]*")
-"""Texts that may stand as lines: a carriage return would be lost there."""
+"""Texts that may stand as a block of lines: a carriage return would be lost there."""
 
 
 def as_yaml(value: Any) -> str:
-    """A value of maps, lists and scalars: one document."""
+    """Return one document for a value of maps, lists and scalars."""
     return "\n".join(_lines(value)) + "\n"
 
 
 def quoted(text: str) -> str:
-    """A text on one line, in quotes."""
+    """Return a text on one line, in quotes."""
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
@@ -78,11 +78,11 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _block(value: Any) -> list[str] | None:
-    """A text of several lines as a block; None for anything else."""
+    """Return a text of several lines as a block; None for anything else."""
     if not isinstance(value, str) or "\n" not in value.rstrip("\n") or not _BLOCK.fullmatch(value):
         return None
     ends = len(value) - len(value.rstrip("\n"))
-    # Where the first line begins with white space, readers cannot tell how far the block is indented.
+    # If the first line begins with white space, readers cannot tell how far the block is indented.
     indented = value.startswith((" ", "\t", "\n"))
     head = f"|{'2' if indented else ''}{('-', '', '+')[min(ends, 2)]}"
     return [head, *(f"  {line}" if line else "" for line in value.rstrip("\n").split("\n")), *[""] * (ends - 1)]
@@ -97,7 +97,7 @@ def _scalar(value: Any) -> str:
 
 
 def _float(value: float) -> str:
-    """With a point in it: YAML 1.1 takes 1e+20 for a text."""
+    """Return a number with a point in it: YAML 1.1 reads 1e+20 as a text."""
     if not math.isfinite(value):
         return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     digits, e, exponent = repr(value).partition("e")

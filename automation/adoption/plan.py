@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from automation.adoption.taken_over import TakenOver
 from automation.change_report.model import StackReport
-from automation.recovery.status import Status
+from automation.recovery.status import StackStatus
 from automation.results import Result, Update
 
 
@@ -49,5 +49,5 @@ class Adoption(Result):
     """What was to be done."""
     update: Update
     """What the update did."""
-    status: Status
+    status: StackStatus
     """The state of the stack after the update."""

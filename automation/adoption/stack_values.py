@@ -10,7 +10,7 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from automation.engine.failures import engine_error
-from automation.engine.operations import Operation
+from automation.engine.operations import OpenedStack
 from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from automation.stacks.config import as_config
@@ -20,7 +20,7 @@ from settings import PROJECT, SECRET_KEYS
 _PREFIX = f"{PROJECT}:"
 
 
-def file_values(on: Operation, project_dir: Path) -> dict[str, Any]:
+def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
     """Return the values in a stack's committed file by short key, secret ones decrypted. Raises UpdateFailed."""
     path = project_dir / f"Pulumi.{short_name(on.stack.name)}.yaml"
     config = read_yaml(path).get("config") or {}
@@ -36,7 +36,7 @@ def file_values(on: Operation, project_dir: Path) -> dict[str, Any]:
     return values
 
 
-def write_to_file(on: Operation, project_dir: Path, added: Mapping[str, Any]) -> None:
+def write_to_file(on: OpenedStack, project_dir: Path, added: Mapping[str, Any]) -> None:
     """Add values to a stack's committed file with `pulumi config set`, which encrypts secret ones.
 
     Raises UpdateFailed.
@@ -54,7 +54,7 @@ def write_to_file(on: Operation, project_dir: Path, added: Mapping[str, Any]) ->
         raise engine_error(error, "writing the config", stack=on.stack.name) from None
 
 
-def _decrypted(on: Operation) -> dict[str, str]:
+def _decrypted(on: OpenedStack) -> dict[str, str]:
     workspace = on.stack.workspace
     words = ["config", "--show-secrets", "--json", "--stack", on.stack.name]
     try:

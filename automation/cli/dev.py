@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from automation.cli.console import Console
     from automation.cluster.deployment import Deployment
     from automation.environment import Environment
-    from automation.stacks.stack_config import StackConfig
+    from automation.stacks.config import StackConfig
 
 UI_PORT: Final = 8080
 _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kubernetes", "pulumi:pulumi:")

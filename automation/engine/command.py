@@ -1,4 +1,4 @@
-"""Finds the Pulumi engine, or installs it, and runs it so that it can be interrupted."""
+"""Finds or installs the Pulumi engine, and runs it so that it can be cancelled."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ OnOutput = Callable[[str], Any]
 
 
 class Engine(PulumiCommand):
-    """A `pulumi` command in a session of its own: Ctrl-C in a terminal reaches this process and not the engine.
+    """The command `pulumi`, run in sessions of their own, so that Ctrl-C in a terminal does not reach it. Thread-safe.
 
-    Only so can the engine be told once to stop: a first signal makes it finish what it has begun and release its
-    lock, a second one makes it drop everything. Thread-safe.
+    The engine must get exactly one signal: the first makes it finish what it has begun and release its lock, a second
+    one makes it drop everything.
     """
 
     def __init__(self, root: str | None = None) -> None:
-        """root: folder of an installation; None means the one on PATH.
+        """Take the installation in a folder, or the one on PATH.
 
-        Raises InvalidVersionError, OSError or subprocess.SubprocessError where that is not a usable engine.
+        Raises InvalidVersionError, OSError or subprocess.SubprocessError if that is not a usable engine.
         """
         super().__init__(root=root, version=VersionInfo.parse(versions.PULUMI_CLI_MINIMUM))
         self._reset()
 
     def another(self) -> Engine:
-        """The same installation, for commands that are told to stop apart from these. Runs nothing."""
+        """Return the same installation for commands that are cancelled apart from these. Runs nothing."""
         engine = copy.copy(self)
         engine._reset()
         return engine
@@ -50,7 +50,7 @@ class Engine(PulumiCommand):
         self._lock = threading.RLock()
         self._commands = 0
         self._processes: set[subprocess.Popen[str]] = set()
-        self._told: set[subprocess.Popen[str]] = set()
+        self._signalled: set[subprocess.Popen[str]] = set()
         self._interrupted = False
 
     @property
@@ -61,16 +61,16 @@ class Engine(PulumiCommand):
 
     @property
     def interrupted(self) -> bool:
-        """The commands that run, or the last that ran, were told to stop."""
+        """The commands that run, or the last that ran, were cancelled."""
         with self._lock:
             return self._interrupted
 
     def cancel(self) -> None:
-        """Tells every running command to stop, each one once. Later commands run."""
+        """Cancel every running command, each one once. Later commands run."""
         with self._lock:
             self._interrupted = self._commands > 0
-            for process in self._processes - self._told:
-                self._tell(process)
+            for process in self._processes - self._signalled:
+                self._interrupt(process)
 
     def run(
         self,
@@ -82,9 +82,15 @@ class Engine(PulumiCommand):
         *,
         given: str | None = None,
     ) -> CommandResult:
-        """As `PulumiCommand.run`, which offers no hold on its process. Raises CommandError.
+        """Run a command, as `PulumiCommand.run` does, but so that it can be cancelled. Raises CommandError.
 
-        given: what the command reads on its standard input; a secret there stands in no list of processes.
+        Args:
+            args: The words after `pulumi`.
+            cwd: The folder to run it in.
+            additional_env: Variables in addition to those of this process.
+            on_output: Receives each line of its standard output.
+            on_error: Receives each line of its standard error.
+            given: What it reads on its standard input. A secret there stands in no list of processes.
         """
         with self._lock:
             if self._commands == 0:
@@ -95,13 +101,13 @@ class Engine(PulumiCommand):
             try:
                 result = _result(process, on_output, on_error, given)
             except BaseException:
-                self.cancel()  # never leave an engine behind that nobody watches
+                self.cancel()  # never leave an engine running that is not watched
                 process.wait()
                 raise
             finally:
                 with self._lock:
                     self._processes.discard(process)
-                    self._told.discard(process)
+                    self._signalled.discard(process)
         finally:
             with self._lock:
                 self._commands -= 1
@@ -128,29 +134,29 @@ class Engine(PulumiCommand):
         )
         with self._lock:
             self._processes.add(process)
-            if self._interrupted:  # between the decision to start and now
-                self._tell(process)
+            if self._interrupted:  # it was cancelled while the process started
+                self._interrupt(process)
         return process
 
-    def _tell(self, process: subprocess.Popen[str]) -> None:
-        self._told.add(process)
+    def _interrupt(self, process: subprocess.Popen[str]) -> None:
+        self._signalled.add(process)
         process.send_signal(signal.SIGINT)
 
     def _environment(self, additional: Mapping[str, str]) -> dict[str, str]:
         environment = {**os.environ, **additional, "PULUMI_AUTOMATION_API": "true"}
         folder = Path(self.command).parent
         if folder.is_absolute():
-            # The language hosts that came with this engine, before others.
+            # The language hosts of this engine come before others.
             environment["PATH"] = os.pathsep.join([str(folder), environment.get("PATH", "")])
         return environment
 
 
 def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line: None) -> Engine:
-    """`pulumi` on PATH, else one that was installed here before, else the pinned one, downloaded.
+    """Return `pulumi` on PATH, else one that was installed here before, else install the pinned one.
 
-    An engine will do whose major version is the pinned one's and that is at least `versions.PULUMI_CLI_MINIMUM`: an
-    older one lacks what the program asks for, and a newer one serves an older SDK. Where none is found, exactly
-    `versions.PULUMI_CLI` is installed in the project's `.dev/pulumi`, and `on_line` hears of it first.
+    An engine is usable if its major version is the pinned one's and it is at least `versions.PULUMI_CLI_MINIMUM`: an
+    older engine lacks what the program needs, and a newer one works with an older SDK. If there is none, exactly
+    `versions.PULUMI_CLI` is installed in the project's `.dev/pulumi`, after a line to `on_line`.
     Raises EngineMissing.
     """
     root = str(Folder(project_dir).engine)
@@ -178,7 +184,7 @@ def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line:
 def _result(
     process: subprocess.Popen[str], on_output: OnOutput | None, on_error: OnOutput | None, given: str | None
 ) -> CommandResult:
-    """Waits for the end; each stream is read by a thread, so that a full pipe blocks nobody."""
+    """Wait for the end. A thread reads each stream, so that no full pipe blocks the engine."""
     lines: tuple[list[str], list[str]] = ([], [])
 
     def read(stream: IO[str], callback: OnOutput | None, into: list[str]) -> None:
@@ -198,14 +204,14 @@ def _result(
         reader.start()
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError), process.stdin as stream:  # it may have ended without reading
-            stream.write(f"{given}\n")  # of which the engine takes the last line end away
+            stream.write(f"{given}\n")  # the engine removes the last line end
     for reader in readers:
         reader.join()
     return CommandResult(stdout="\n".join(lines[0]), stderr="\n".join(lines[1]), code=process.wait())
 
 
 def _reason(error: Exception) -> str:
-    """One line of an error of the installer or of the command."""
+    """Return one line for an error of the installer or of the command."""
     if isinstance(error, subprocess.CalledProcessError):
         output = error.output.decode(errors="replace") if isinstance(error.output, bytes) else str(error.output or "")
         lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""What an operation tells while it runs: short events, each with the line that a person reads."""
+"""What an update tells while it runs: short events, each with the line that a person reads."""
 
 from __future__ import annotations
 
@@ -15,41 +15,50 @@ _LOG: Final = logging.getLogger(__name__)
 
 @unique
 class EventKind(StrEnum):
-    """note: what this package does itself. waiting: for somebody else's lock, or for a component.
-
-    planned: a step of a preview. begun, done, failed, still: a step of an operation, and that it is not over yet.
-    warning, error: what the program or a provider says.
-    """
+    """What an event is about."""
 
     NOTE = "note"
+    """Something that this package itself does."""
     WAITING = "waiting"
+    """A wait, for a lock or for a component."""
     PLANNED = "planned"
+    """A step of a preview."""
     BEGUN = "begun"
+    """The begin of a step."""
     DONE = "done"
+    """The end of a step."""
     FAILED = "failed"
+    """The failure of a step."""
     STILL = "still"
+    """A reminder that steps are not over yet."""
     WARNING = "warning"
+    """What the program or a provider warns of."""
     ERROR = "error"
+    """An error of the program or of a provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """text: one line, or more where a program wrote more. stack, verb: of the operation.
-
-    operation, type, name: of the resource that a step is about, else "". seconds: since the step began, else None.
-    """
+    """One event."""
 
     kind: EventKind
     text: str
+    """One line, or more if a program wrote more."""
     stack: str = ""
+    """The stack."""
     verb: str = ""
+    """What was asked for: `up`, `preview`, …"""
     operation: str = ""
+    """What a step does to its resource: `create`, …; "" if the event is about no step."""
     type: str = ""
+    """The Pulumi type of the step's resource."""
     name: str = ""
+    """The logical name of the step's resource."""
     seconds: float | None = None
+    """How long the step took, None before its end."""
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`."""
+        """Return a map for `json.dumps`."""
         return asdict(self)
 
 
@@ -57,14 +66,13 @@ OnEvent = Callable[[Event], object]
 
 
 def ignore(event: Event) -> None:
-    """For who wants no events."""
+    """Receive events and do nothing."""
 
 
 class Teller:
-    """Passes events of one operation on, with what they have in common, and without a known secret.
+    """Passes the events of one update on, with what they have in common and without known secrets.
 
-    A receiver that raises does not disturb the operation: the type of its error is logged, and it gets the next event
-    all the same.
+    A receiver that raises does not disturb the update: the type of its error is logged, and it gets the next event.
     """
 
     def __init__(self, on_event: OnEvent, stack: str, verb: str, masker: Masker | None = None) -> None:
@@ -72,7 +80,7 @@ class Teller:
         self._masker = masker or Masker()
 
     def tell(self, kind: EventKind, text: str, **about: Any) -> None:
-        """about: further fields of `Event`."""
+        """Pass one event on. `about` gives further fields of `Event`."""
         event = Event(kind=kind, text=self._masker.text(text), stack=self._stack, verb=self._verb, **about)
         try:
             self._on_event(event)
@@ -81,5 +89,5 @@ class Teller:
             _LOG.warning("the receiver of events of %s raised %s", self._stack, type(error).__name__)
 
     def note(self, text: str) -> None:
-        """What this package itself does."""
+        """Tell something that this package itself does."""
         self.tell(EventKind.NOTE, text)

@@ -1,4 +1,4 @@
-"""One of our errors for one of the engine's, whose own text is all that it wrote."""
+"""Typed errors for those of the engine, whose own text is all that the engine wrote."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
 _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
-"""In the text of a CommandError, where each stream begins with its name."""
+"""An error in the text of a CommandError, which puts its name before each stream."""
 _SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
 _LENGTH: Final = 600
-_MEND: Final = ". Fix: "
+_FIX: Final = ". Fix: "
 
 _UNREACHABLE: Final = re.compile(
     r"Kubernetes cluster is unreachable|unreachable cluster|unable to load Kubernetes client configuration"
@@ -54,16 +54,20 @@ def engine_error(
     warnings: Sequence[str] = (),
     clean: Callable[[str], str] = str,
 ) -> AutomationError:
-    """What a command of the engine failed with, typed.
+    """Return a typed error for a failed command of the engine. Raise it `from None`: the cause holds all the output.
 
-    action: what was tried, as the beginning of a sentence. reported: errors among the engine's events, if any.
-    stack: its name, for remedies. failed: steps that failed. warnings: what was said beside; it may name pods.
-    clean: takes known secrets out of a text.
-    Raise it `from None`: the cause holds the engine's whole output.
+    Args:
+        error: The engine's error.
+        action: What was tried, as the beginning of a sentence.
+        reported: The errors among the engine's events.
+        stack: The name of the stack, for remedies.
+        failed: The steps that failed.
+        warnings: The warnings among the engine's events. They may name pods.
+        clean: Masks known secrets in a text.
     """
     if isinstance(error, ConcurrentUpdateError):
         return locked(action, str(error), stack)
-    # The engine ends with "update failed", which says nothing that was not said before.
+    # The engine's last error is "update failed", which adds nothing.
     reasons = [clean(text) for text in reported if not text.endswith("update failed")]
     reasons += _ERROR_LINE.findall(clean(without_values(str(error))))
     text = "\n".join(reasons)
@@ -71,16 +75,16 @@ def engine_error(
     if settings:
         return SettingsInvalid(settings[1], tuple(line.strip() for line in settings[2].splitlines()))
     reason = first_lines(reasons[0]) if reasons else "no reason given"
-    reason, _, remedy = reason.partition(_MEND)
+    reason, _, remedy = reason.partition(_FIX)
     kind, usual = _kind(text, failed, stack)
     pods = "".join(f"; {first_lines(clean(warning))}" for warning in warnings) if kind is NotHealthy else ""
     return kind(f"{action} failed: {reason}{pods}", remedy or usual)
 
 
 def locked(action: str, text: str, stack: str) -> StackLocked:
-    """text: what the engine said; it names the holders where the backend keeps them in files."""
-    found = parse_locks(text)
-    holders = "; ".join(map(str, found))
+    """Return the error for a lock. The engine's `text` names the holders if the backend keeps its locks in files."""
+    locks = parse_locks(text)
+    holders = "; ".join(map(str, locks))
     return StackLocked(
         f"{action}: another update of this stack is under way, or was killed and left its lock"
         + (f" ({holders})" if holders else ""),
@@ -89,8 +93,8 @@ def locked(action: str, text: str, stack: str) -> StackLocked:
 
 
 def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[AutomationError], str]:
-    """Which error it is, and what mends it where the text itself does not say."""
-    again = "mend that, and run it again"
+    """Return which error it is, and its remedy if the text itself has none."""
+    again = "correct that, and run it again"
     if _UNREACHABLE.search(text):
         return ClusterUnreachable, "kubectl get nodes with the stack's context must answer; then run it again"
     if _STUCK.search(text):
@@ -110,14 +114,14 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
 
 
 def unprotect(stack: str) -> str:
-    """What lets a protected stack lose what holds data and keys."""
+    """Return the remedy for a protected stack that is meant to lose its data and keys."""
     return f"if that is meant: pulumi config set airflow:protect false --stack {stack}, then up, then this again"
 
 
 def first_lines(text: str) -> str:
-    """One line, cut where it is long; of a Python traceback the exception alone."""
+    """Return one line, shortened if it is long. Only the exception is left of a Python traceback."""
     if "Traceback (most recent call last)" in text:
-        found = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
-        text = found.group() if found else text
+        exception = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
+        text = exception.group() if exception else text
     line = " ".join(text.removeprefix("error:").split())
     return line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…"

@@ -1,7 +1,7 @@
-"""Who holds the lock of a stack, as far as a backend tells, and whether the holder may be alive.
+"""Who holds the lock of a stack, as far as the backend tells, and whether the holder may be alive.
 
-A DIY backend keeps a file per lock, `.pulumi/locks/…/UUID.json`, with process, user, host and time (pulumi:
-pkg/backend/diy/lock.go). Folders and S3 are read here; of any other backend only an error of the engine tells.
+A DIY backend keeps one file per lock, `.pulumi/locks/…/UUID.json`, with process, user, host and time (pulumi:
+pkg/backend/diy/lock.go). Those in folders and in S3 are read here. Any other backend tells only in the engine's errors.
 """
 
 from __future__ import annotations
@@ -25,56 +25,63 @@ from automation.stacks.backend import local_path
 _HELD: Final = re.compile(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)")
 _LOCKS: Final = ".pulumi/locks"
 _CLOCK_SECONDS: Final = 5.0
-"""How far the times of a process and of its lock may be apart on one machine."""
+"""How far the times of a process and of its lock may differ on one machine."""
 
 
 @unique
 class Holder(StrEnum):
-    """alive: its process runs. gone: it ran on this machine and does not any more. unknown: neither can be seen."""
+    """Whether the process that holds a lock runs."""
 
     ALIVE = "alive"
+    """It runs."""
     GONE = "gone"
+    """It ran on this machine, and does not run any more."""
     UNKNOWN = "unknown"
+    """It cannot be seen from here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock(Result):
-    """user, host, pid: of the holder. since: ISO 8601."""
+    """The backend's lock on a stack."""
 
     user: str
+    """The holder's user."""
     host: str
+    """The holder's machine."""
     pid: int
+    """The holder's process id."""
     since: str
+    """ISO 8601."""
 
     SHOWN = ("holder",)
 
     @property
     def started(self) -> float:
-        """`since` in seconds since 1970; 0 where it cannot be read."""
+        """`since` in seconds since 1970; 0 if it cannot be read."""
         return seconds_of(self.since)
 
     @property
     def holder(self) -> Holder:
-        """Asks this machine, now.
+        """Whether the holder runs, as this machine sees it now.
 
-        A process with the holder's id that is older than the lock is the holder, unless the lock was made in a
-        container that bears this machine's name: so one that is not called as an engine is unknown. A lock does not
-        tell of containers. From outside, an engine in one is seen, and unknown too; from within one, another that
-        bears the same name (as with Docker's `--network=host`) is not, and taken for gone.
+        A process with the holder's id that is older than the lock is the holder. But the lock may come from a container
+        with this machine's name, and a lock does not tell of containers. So a process that is not named as an engine
+        counts as unknown, and so does an engine that is seen inside a container. A process in a container cannot see
+        another container with the same name (as with Docker's `--network=host`), and takes an engine there for gone.
         """
         if self.host != socket.gethostname():
             return Holder.UNKNOWN
         everything = processes.processes()
-        found = next((process for process in everything if process.pid == self.pid), None)
-        if found is None and processes.exists(self.pid):
-            return Holder.ALIVE  # but not this user's to look at
-        if found is not None and self._may_be_of(found):
-            return Holder.ALIVE if found.is_engine else Holder.UNKNOWN
-        inside = any(process.inner_pid == self.pid and self._may_be_of(process) for process in everything)
+        process = next((item for item in everything if item.pid == self.pid), None)
+        if process is None and processes.exists(self.pid):
+            return Holder.ALIVE  # but this user may not look at it
+        if process is not None and self._may_be_of(process):
+            return Holder.ALIVE if process.is_engine else Holder.UNKNOWN
+        inside = any(item.inner_pid == self.pid and self._may_be_of(item) for item in everything)
         return Holder.UNKNOWN if inside else Holder.GONE
 
     def _may_be_of(self, process: processes.Process) -> bool:
-        """It did not begin after the lock."""
+        """Return whether the process did not begin after the lock."""
         return not self.started or process.started <= self.started + _CLOCK_SECONDS
 
     def __str__(self) -> str:
@@ -82,7 +89,7 @@ class Lock(Result):
 
 
 def seconds_of(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 time; 0 where it cannot be read."""
+    """Return the seconds since 1970 of an ISO 8601 time; 0 if it cannot be read."""
     try:
         # Go writes nanoseconds; Python reads microseconds.
         return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")).timestamp()
@@ -91,17 +98,23 @@ def seconds_of(text: str) -> float:
 
 
 def parse_locks(text: str) -> tuple[Lock, ...]:
-    """The locks that an error of the engine names."""
+    """Return the locks that an error of the engine names."""
     return tuple(
         Lock(user=user, host=host, pid=int(pid), since=since) for user, host, pid, since in _HELD.findall(text)
     )
 
 
 def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -> tuple[Lock, ...] | None:
-    """The locks of a stack, the oldest first; None where this backend does not tell.
+    """Return the locks of a stack, the oldest first; None if this kind of backend does not tell.
 
-    url: of the backend. environ: of the engine; AWS credentials may be there. Raises OSError, or what boto3 raises,
-    where the backend does not answer.
+    Args:
+        url: URL of the backend.
+        project: The name of the project.
+        stack: The short name of the stack.
+        environ: The engine's environment, which may hold AWS credentials.
+
+    Raises:
+        Exception: OSError, or what boto3 raises, if the backend does not answer.
     """
     kind = urlsplit(url).scheme
     folders = (f"{_LOCKS}/organization/{project}/{stack}", f"{_LOCKS}/{stack}")  # projects, and before them none
@@ -111,19 +124,19 @@ def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -
         texts = _s3_objects(url, folders, environ)
     else:
         return None
-    found = [_lock(text) for text in texts]
-    return tuple(sorted((lock for lock in found if lock is not None), key=lambda lock: lock.since))
+    locks = [_lock(text) for text in texts]
+    return tuple(sorted((lock for lock in locks if lock is not None), key=lambda lock: lock.since))
 
 
 def _lock(text: str) -> Lock | None:
-    """None for a file that its engine has not finished writing."""
+    """Return the lock in a file, None if its engine has not finished writing it."""
     try:
-        found: Any = json.loads(text)
+        content: Any = json.loads(text)
         return Lock(
-            user=str(found["username"]),
-            host=str(found["hostname"]),
-            pid=int(found["pid"]),
-            since=str(found["timestamp"]),
+            user=str(content["username"]),
+            host=str(content["hostname"]),
+            pid=int(content["pid"]),
+            since=str(content["timestamp"]),
         )
     except (ValueError, KeyError, TypeError):
         return None
@@ -132,12 +145,12 @@ def _lock(text: str) -> Lock | None:
 def _files(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
     for folder in folders:
         for path in (root / folder).glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):  # released since it was listed
+            with contextlib.suppress(FileNotFoundError):  # it was released after it was listed
                 yield path.read_text(encoding="utf-8")
 
 
 def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[str]:
-    """Bucket, prefix and options as the engine reads them from the URL (gocloud.dev/blob/s3blob)."""
+    """Read bucket, prefix and options as the engine reads them from the URL (gocloud.dev/blob/s3blob)."""
     import boto3
 
     parts = urlsplit(url)
@@ -156,6 +169,6 @@ def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) 
         start = f"{prefix}/{folder}/" if prefix else f"{folder}/"
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=start, Delimiter="/"):
             for item in page.get("Contents", ()):
-                with contextlib.suppress(s3.exceptions.NoSuchKey):  # released since it was listed
+                with contextlib.suppress(s3.exceptions.NoSuchKey):  # it was released after it was listed
                     body = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
                     yield body.decode(errors="replace")

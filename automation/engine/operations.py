@@ -1,4 +1,4 @@
-"""Runs an operation of the engine on a stack: typed results, typed errors, events as it goes."""
+"""Runs the engine on an opened stack: typed results, typed errors, and events while it runs."""
 
 from __future__ import annotations
 
@@ -34,28 +34,34 @@ _LISTENER: Final[ContextVar[_Listener]] = ContextVar("listener", default=lambda 
 
 
 @dataclass(frozen=True)
-class Operation:
-    """stack: opened. engine: the one that it was opened with. masker: knows the stack's secrets."""
+class OpenedStack:
+    """A stack whose work directory is prepared, and what every run of the engine on it uses."""
 
     stack: Stack
+    """The stack of the Automation API."""
     engine: Engine
+    """The engine that it was opened with."""
     teller: Teller = field(default_factory=lambda: Teller(ignore, "", ""))
+    """Passes events on."""
     masker: Masker = field(default_factory=Masker)
+    """Knows the stack's secrets."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was, or would be, done."""
+class EngineResult:
+    """What an update did, or what a preview says that it would do."""
 
     changes: Changes
+    """Numbers of resources."""
     steps: tuple[Step, ...] = ()
+    """In the engine's order."""
 
 
 @contextmanager
 def listening(listener: _Listener) -> Iterator[None]:
-    """Previews and updates that are begun inside pass the engine's own events on, from another thread.
+    """Pass the engine's own events of previews and updates that are begun within it to `listener`, in another thread.
 
-    For a report of them: they hold config and state, of which the engine masks what is marked as secret and no more.
+    They hold config and state, in which the engine masks what is marked as secret and no more.
     """
     token = _LISTENER.set(listener)
     try:
@@ -64,39 +70,52 @@ def listening(listener: _Listener) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def up(on: Operation, *, plan: str | None = None) -> Outcome:
-    """Makes the stack as its program says. plan: path of a saved plan that it must not leave.
+def up(opened: OpenedStack, *, plan: str | None = None) -> EngineResult:
+    """Make the stack as its program says. The policy pack judges it if the pack's environment exists.
 
-    The policy pack judges it, as it does a preview, where the pack's environment has been made.
-    Raises UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked, Interrupted.
+    Args:
+        opened: The stack.
+        plan: Path of an update plan that the update must not leave.
+
+    Raises:
+        AutomationError: UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked
+            or Interrupted.
     """
-    with _running(on, "up") as progress:
-        done = on.stack.up(on_event=_heard(progress), plan=plan, policy_packs=_policy_packs(on), **_QUIET)
-    return Outcome(_changes(done.summary.resource_changes), progress.steps)
-
-
-def preview(on: Operation, *, save_plan: str | None = None, refresh: bool = False) -> Outcome:
-    """What `up` would do. save_plan: path for the engine's plan. refresh: see `Environment.preview`. Raises as `up`."""
-    with _running(on, "preview") as progress:
-        packs = _policy_packs(on)
-        done = on.stack.preview(
-            on_event=_heard(progress), plan=save_plan, refresh=refresh, policy_packs=packs, **_QUIET_PREVIEW
+    with _running(opened, "up") as progress:
+        done = opened.stack.up(
+            on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET
         )
-    return Outcome(_changes(done.change_summary), progress.steps)
+    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
-def registered(on: Operation) -> tuple[Mapping[str, Any], ...]:
-    """What the program registers, as the engine would record it before anything is made; secrets are masked.
+def preview(opened: OpenedStack, *, save_plan: str | None = None, refresh: bool = False) -> EngineResult:
+    """Say what `up` would do. Raises what `up` raises.
 
-    By resource, in the order of registration: urn, type, custom, parent, provider, inputs. Raises as `up` does.
+    Args:
+        opened: The stack.
+        save_plan: Path for the engine's update plan.
+        refresh: See `Environment.preview`.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    with _running(opened, "preview") as progress:
+        packs = _policy_packs(opened)
+        done = opened.stack.preview(
+            on_event=_pass_to_both(progress), plan=save_plan, refresh=refresh, policy_packs=packs, **_QUIET_PREVIEW
+        )
+    return EngineResult(_changes(done.change_summary), progress.steps)
+
+
+def registered(opened: OpenedStack) -> tuple[Mapping[str, Any], ...]:
+    """Return what the program registers, as the engine would record it; secrets are masked. Raises what `up` raises.
+
+    Each resource, in the order of registration, has: urn, type, custom, parent, provider, inputs.
+    """
+    resources: dict[str, Mapping[str, Any]] = {}
 
     def keep(event: EngineEvent) -> None:
         progress(event)
         state = event.resource_pre_event.metadata.new if event.resource_pre_event else None
         if state is not None:
-            found[state.urn] = {
+            resources[state.urn] = {
                 "urn": state.urn,
                 "type": state.type,
                 "custom": bool(state.custom),
@@ -105,106 +124,118 @@ def registered(on: Operation) -> tuple[Mapping[str, Any], ...]:
                 "inputs": dict(state.inputs or {}),
             }
 
-    with _running(on, "preview") as progress:
-        on.stack.preview(on_event=keep, **_QUIET_PREVIEW)
-    return tuple(found.values())
+    with _running(opened, "preview") as progress:
+        opened.stack.preview(on_event=keep, **_QUIET_PREVIEW)
+    return tuple(resources.values())
 
 
-def refresh(on: Operation, *, targets: list[str] | None = None) -> Outcome:
-    """Makes the state as the cluster is. targets: URNs, None for all. Raises as `up` does."""
-    with _running(on, "refresh") as progress:
-        done = on.stack.refresh(on_event=progress, target=targets, **_QUIET)
-    return Outcome(_changes(done.summary.resource_changes), progress.steps)
+def refresh(
+    opened: OpenedStack, *, targets: list[str] | None = None, clear_pending_creates: bool = False
+) -> EngineResult:
+    """Make the state as the cluster is. Raises what `up` raises.
+
+    Args:
+        opened: The stack.
+        targets: URNs of the resources to look at; None means all.
+        clear_pending_creates: First drop all interrupted creates from the state.
+    """
+    with _running(opened, "refresh") as progress:
+        done = opened.stack.refresh(
+            on_event=progress, target=targets, clear_pending_creates=clear_pending_creates, **_QUIET
+        )
+    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
-def destroy(on: Operation) -> Outcome:
-    """Deletes what the stack owns; the stack itself stays. Raises as `up` does."""
-    with _running(on, "destroy") as progress:
-        done = on.stack.destroy(on_event=progress, **_QUIET)
-    return Outcome(_changes(done.summary.resource_changes), progress.steps)
+def destroy(opened: OpenedStack) -> EngineResult:
+    """Delete what the stack owns; the stack itself stays. Raises what `up` raises."""
+    with _running(opened, "destroy") as progress:
+        done = opened.stack.destroy(on_event=progress, **_QUIET)
+    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
-def cancel(on: Operation) -> None:
-    """Removes every lock of the stack. Raises UpdateFailed."""
-    with _reading(on, "removing the lock"):
-        on.stack.cancel()
+def cancel(opened: OpenedStack) -> None:
+    """Remove every lock of the stack. Raises UpdateFailed."""
+    with _reading(opened, "removing the lock"):
+        opened.stack.cancel()
 
 
-def stack_outputs(on: Operation) -> dict[str, Any]:
-    """Outputs as plain values; a secret one, of which this program has none, is masked. Raises UpdateFailed."""
-    with _reading(on, "reading the outputs"):
-        # One command; the Automation API would ask for secrets too.
-        found: dict[str, Any] = json.loads(_run(on, "stack", "output", "--json"))
-    return found
+def stack_outputs(opened: OpenedStack) -> dict[str, Any]:
+    """Return the outputs as plain values; a secret one would be masked. Raises UpdateFailed."""
+    with _reading(opened, "reading the outputs"):
+        # One command. The Automation API would ask for the secrets too.
+        outputs: dict[str, Any] = json.loads(_run(opened, "stack", "output", "--json"))
+    return outputs
 
 
-def deployment(on: Operation) -> dict[str, Any]:
-    """The state as it is stored, secrets encrypted. Raises UpdateFailed."""
-    with _reading(on, "reading the state"):
-        # Not by the SDK, which asks for the secrets in clear.
-        exported: dict[str, Any] = json.loads(_run(on, "stack", "export")) or {}
+def deployment(opened: OpenedStack) -> dict[str, Any]:
+    """Return the state as it is stored, secrets encrypted. Raises UpdateFailed."""
+    with _reading(opened, "reading the state"):
+        # Not with the SDK, which asks for the secrets in clear.
+        exported: dict[str, Any] = json.loads(_run(opened, "stack", "export")) or {}
     return dict(exported.get("deployment") or {})
 
 
-def replace_deployment(on: Operation, content: Mapping[str, Any]) -> None:
-    """Stores another state. Its pending operations are dropped by the engine. Raises UpdateFailed, StackLocked."""
-    with _reading(on, "writing the state"):
-        # Not by the SDK, which leaves a file where that fails.
-        _run(on, "stack", "import", given=json.dumps({"version": 3, "deployment": content}))
+def replace_deployment(opened: OpenedStack, content: Mapping[str, Any]) -> None:
+    """Store another state; the engine drops its pending operations. Raises UpdateFailed, StackLocked."""
+    with _reading(opened, "writing the state"):
+        # Not with the SDK, which leaves a file behind when that fails.
+        _run(opened, "stack", "import", given=json.dumps({"version": 3, "deployment": content}))
 
 
-def history(on: Operation, limit: int) -> list[dict[str, Any]]:
-    """The last operations as the engine tells them, the newest first; secret config is left out by it."""
-    with _reading(on, "reading the history"):
+def history(opened: OpenedStack, limit: int) -> list[dict[str, Any]]:
+    """Return the last updates as the engine records them, the newest first; it leaves secret config out."""
+    with _reading(opened, "reading the history"):
         words = ("stack", "history", "--json", "--page-size", str(limit), "--page", "1")
-        found: list[dict[str, Any]] = json.loads(_run(on, *words))
-    return found
+        records: list[dict[str, Any]] = json.loads(_run(opened, *words))
+    return records
 
 
-def tag(on: Operation, name: str) -> str:
-    """A tag of the stack, "" where it has none. Raises UpdateFailed."""
-    with _reading(on, "reading the stack's tags"):
-        return str((json.loads(_run(on, "stack", "tag", "ls", "--json")) or {}).get(name, ""))
+def tag(opened: OpenedStack, name: str) -> str:
+    """Return a tag of the stack, "" if it has none. Raises UpdateFailed."""
+    with _reading(opened, "reading the stack's tags"):
+        return str((json.loads(_run(opened, "stack", "tag", "ls", "--json")) or {}).get(name, ""))
 
 
-def set_tag(on: Operation, name: str, value: str) -> None:
-    """Raises UpdateFailed."""
-    with _reading(on, "tagging the stack"):
-        on.stack.set_tag(name, value)
+def set_tag(opened: OpenedStack, name: str, value: str) -> None:
+    """Set a tag of the stack. Raises UpdateFailed."""
+    with _reading(opened, "tagging the stack"):
+        opened.stack.set_tag(name, value)
 
 
-def remove(on: Operation, *, force: bool) -> tuple[str, ...]:
-    """Removes the stack itself. Returns the names of those that the backend still has. Raises UpdateFailed."""
-    with _reading(on, "removing the state"):
-        workspace = on.stack.workspace
+def remove(opened: OpenedStack, *, force: bool) -> tuple[str, ...]:
+    """Remove the stack itself. Return the names of those that the backend still has. Raises UpdateFailed."""
+    with _reading(opened, "removing the state"):
+        workspace = opened.stack.workspace
         if force:
-            workspace.remove_stack(on.stack.name, force=True)
+            workspace.remove_stack(opened.stack.name, force=True)
         else:
-            workspace.remove_stack(on.stack.name)
+            workspace.remove_stack(opened.stack.name)
         return tuple(str(summary.name) for summary in workspace.list_stacks())
 
 
-def has_resources(on: Operation) -> bool:
-    """The state holds something beside the stack itself. Raises UpdateFailed."""
-    return len(deployment(on).get("resources") or ()) > 1
+def has_resources(opened: OpenedStack) -> bool:
+    """Return whether the state holds more than the stack itself. Raises UpdateFailed."""
+    return len(deployment(opened).get("resources") or ()) > 1
 
 
-def resources_outside(on: Operation, prefixes: tuple[str, ...]) -> list[str]:
-    """Types of the resources, components aside, that begin with none of these. Raises UpdateFailed."""
-    resources = deployment(on).get("resources") or ()
+def resources_outside(opened: OpenedStack, prefixes: tuple[str, ...]) -> list[str]:
+    """Return the types of resources, components aside, that begin with none of these. Raises UpdateFailed."""
+    resources = deployment(opened).get("resources") or ()
     types = {str(item["type"]) for item in resources if item.get("custom")}
     return sorted(name for name in types if not name.startswith(prefixes))
 
 
-def _run(on: Operation, *words: str, given: str | None = None) -> str:
-    workspace = on.stack.workspace
-    done = on.engine.run([*words, "--stack", on.stack.name], workspace.work_dir, workspace.env_vars, given=given)
+def _run(opened: OpenedStack, *words: str, given: str | None = None) -> str:
+    workspace = opened.stack.workspace
+    done = opened.engine.run(
+        [*words, "--stack", opened.stack.name], workspace.work_dir, workspace.env_vars, given=given
+    )
     return done.stdout or "null"
 
 
 @contextmanager
-def _running(on: Operation, verb: str) -> Iterator[JudgedProgress]:
-    progress, ended = JudgedProgress(on.teller), threading.Event()
+def _running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
+    progress, ended = JudgedProgress(opened.teller), threading.Event()
 
     def remind() -> None:
         while not ended.wait(_REMIND_SECONDS):
@@ -212,22 +243,24 @@ def _running(on: Operation, verb: str) -> Iterator[JudgedProgress]:
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        workspace = on.stack.workspace
-        # Not `workspace.stack_settings`, which stumbles over a number or a boolean.
-        config = read_yaml(Path(workspace.work_dir) / f"Pulumi.{short_name(on.stack.name)}.yaml").get("config") or {}
+        workspace = opened.stack.workspace
+        # Not `workspace.stack_settings`, which fails on a number or a boolean.
+        config = (
+            read_yaml(Path(workspace.work_dir) / f"Pulumi.{short_name(opened.stack.name)}.yaml").get("config") or {}
+        )
         absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
         if absent:
-            plugins.install_plugins(workspace, absent, on.teller.note)
+            plugins.install_plugins(workspace, absent, opened.teller.note)
         yield progress
     except CommandError as error:
-        # Not `from error`: its text is all that the engine wrote.
-        raise _typed(on, error, f"{verb} of stack {on.stack.name}", progress) from None
+        # Not `from error`: its text holds all that the engine wrote.
+        raise _typed(opened, error, f"{verb} of stack {opened.stack.name}", progress) from None
     finally:
         ended.set()
 
 
-def _heard(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
-    """Both get the events. The listener is the calling thread's: events come on one of the Automation API."""
+def _pass_to_both(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
+    """Return what passes events to both. The listener is that of the calling thread: events come on another one."""
     listener = _LISTENER.get()
 
     def hear(event: EngineEvent) -> None:
@@ -238,35 +271,35 @@ def _heard(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
 
 
 @contextmanager
-def _reading(on: Operation, action: str) -> Iterator[None]:
+def _reading(opened: OpenedStack, action: str) -> Iterator[None]:
     try:
         yield
     except CommandError as error:
-        raise _typed(on, error, f"{action} of stack {on.stack.name}", JudgedProgress(on.teller)) from None
+        raise _typed(opened, error, f"{action} of stack {opened.stack.name}", JudgedProgress(opened.teller)) from None
 
 
-def _typed(on: Operation, error: CommandError, action: str, progress: JudgedProgress) -> Exception:
-    if on.engine.interrupted:
+def _typed(opened: OpenedStack, error: CommandError, action: str, progress: JudgedProgress) -> Exception:
+    if opened.engine.interrupted:
         return Interrupted(
             f"{action} was interrupted; what it had begun is in the state",
             "run it again (make up): it takes over what was left",
         )
     if progress.refusals and not progress.failed:
-        return refused(action, [on.masker.text(text) for text in progress.refusals])
+        return refused(action, [opened.masker.text(text) for text in progress.refusals])
     return engine_error(
         error,
         action,
         progress.errors,
-        stack=on.stack.name,
+        stack=opened.stack.name,
         failed=progress.failed,
         warnings=progress.warnings,
-        clean=on.masker.text,
+        clean=opened.masker.text,
     )
 
 
-def _policy_packs(on: Operation) -> list[str]:
-    """That of the program's folder: the work directory's copy of the project's file says where that is."""
-    work_dir = Path(on.stack.workspace.work_dir)
+def _policy_packs(opened: OpenedStack) -> list[str]:
+    """Return the pack in the program's folder. The project's file in the work directory says where that is."""
+    work_dir = Path(opened.stack.workspace.work_dir)
     pack = policy_pack(work_dir / (read_yaml(work_dir / "Pulumi.yaml").get("main") or "."))
     return [] if pack is None else [str(pack)]
 

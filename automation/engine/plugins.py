@@ -1,7 +1,7 @@
-"""The engine's provider plugins: those that the stack's program uses, and no other.
+"""The engine's provider plugins: only those that the stack's program uses.
 
-Left to itself the engine fetches a plugin for every provider package that is installed beside the program before each
-operation: pulumi-aws, hundreds of megabytes, for a stack on a laptop that never asks for it.
+By itself the engine downloads, before each update, a plugin for every provider package that is installed next to the
+program. For a stack on a laptop that would include pulumi-aws: hundreds of megabytes that it never uses.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any, Final, Protocol
 from settings import PROJECT
 
 PLUGINS: Final = ("kubernetes", "random")
-"""What every stack uses."""
+"""The plugins that every stack uses."""
 AWS: Final = "aws"
 ENVIRONMENT: Final = {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
-"""For the engine: fetch nothing by yourself."""
+"""Tells the engine to download nothing by itself."""
 
 
 class Workspace(Protocol):
-    """What of `pulumi.automation.LocalWorkspace` is used here."""
+    """The part of `pulumi.automation.LocalWorkspace` that is used here."""
 
     def list_plugins(self) -> list[Any]:
-        """Plugins that are installed, each with a name and perhaps a version."""
+        """Return the installed plugins, each with a name and perhaps a version."""
 
     def install_plugin(self, name: str, version: str) -> None:
-        """Downloads and installs a resource plugin."""
+        """Download and install a resource plugin."""
 
 
 def plugins_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the plugins that a stack with this config uses. config: of its file, by full key."""
+    """Return the names of the plugins that a stack uses. `config` is that of its file, by full key."""
     return (*PLUGINS, AWS) if config.get(f"{PROJECT}:eksCluster") else PLUGINS
 
 
 def missing(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Those that are not where the engine keeps them (pulumi: sdk/go/common/workspace/plugins.go), by a look only."""
+    """Return the plugins that are not in the engine's folder (pulumi: sdk/go/common/workspace/plugins.go)."""
     home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
     folders = {name: home / f"resource-{name}-v{metadata.version(f'pulumi-{name}')}" for name in names}
     return tuple(
@@ -47,7 +47,7 @@ def missing(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ..
 
 
 def install_plugins(workspace: Workspace, names: tuple[str, ...], on_line: Callable[[str], None]) -> None:
-    """Those that are missing, in the versions of the packages here. Raises what the workspace does."""
+    """Install those that are missing, in the versions of the installed packages. Raises what the workspace raises."""
     installed = {(plugin.name, str(plugin.version or "")) for plugin in workspace.list_plugins()}
     for name in names:
         version = metadata.version(f"pulumi-{name}")

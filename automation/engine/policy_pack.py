@@ -1,4 +1,4 @@
-"""The policy pack in previews and updates: where it is, and what it says of them. The rules: docs/policy.md."""
+"""The policy pack in previews and updates: where it is, and what it reports. For its rules see docs/policy.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 
 
 def policy_pack(project_dir: Path) -> Path | None:
-    """The pack's folder, where what it runs in has been made (`make policy`); else None. Raises FileInvalid."""
+    """Return the pack's folder, None if its virtual environment is missing (`make policy`). Raises FileInvalid."""
     folder = project_dir / _FOLDER
     if not (folder / _FILE).is_file():
         return None
@@ -36,12 +36,13 @@ def policy_pack(project_dir: Path) -> Path | None:
 
 
 class JudgedProgress(Progress):
-    """Also tells what the pack says. refusals: `rule: what and why` of each violation that refuses the operation."""
+    """Progress that also passes on what the pack reports."""
 
     refusals: Sequence[str] = ()
+    """`rule: what and why` of each violation that refuses the update."""
 
     def __call__(self, event: EngineEvent) -> None:
-        """For `on_event` of the Automation API."""
+        """Receive an event, as `on_event` of the Automation API."""
         super().__call__(event)
         if event.policy_event:
             with self._lock:
@@ -58,15 +59,15 @@ class JudgedProgress(Progress):
 
 
 def refused(action: str, refusals: Sequence[str]) -> UpdateFailed:
-    """What an operation that breaks rules fails with. action: what was tried, as the beginning of a sentence."""
+    """Return the error of an update that breaks rules. `action` is what was tried, as the beginning of a sentence."""
     rules = "a mandatory rule" if len(refusals) == 1 else "mandatory rules"
     return UpdateFailed(
         f"{action} failed: it breaks {rules}: {'; '.join(map(first_lines, refusals))}",
-        "mend that, and run it again; docs/policy.md says why",
+        "correct that, and run it again; docs/policy.md says why",
     )
 
 
 def _said(message: str) -> str:
-    """One line: what the rule found, without its description, which pulumi-policy puts on a line before that."""
-    description, _, found = _MARKUP.sub("", message).strip().partition("\n")
-    return " ".join((found or description).split()).removesuffix(".")
+    """Return what the rule found on one line, without the description that pulumi-policy puts on a line before it."""
+    description, _, finding = _MARKUP.sub("", message).strip().partition("\n")
+    return " ".join((finding or description).split()).removesuffix(".")

@@ -1,7 +1,4 @@
-"""Processes of this machine: whether one lives, and what an engine that was killed left running.
-
-On Linux from /proc, elsewhere from `ps`.
-"""
+"""Processes of this machine: whether one lives, and what a killed engine left running."""
 
 from __future__ import annotations
 
@@ -9,43 +6,45 @@ import contextlib
 import math
 import os
 import re
-import signal
-import subprocess
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from automation.wait import Clock, wait_for
+
+if TYPE_CHECKING:
+    import psutil
 
 _PROC: Final = Path("/proc")
 _PLUGIN: Final = re.compile(r"pulumi-(resource|language|analyzer)-")
 _ENGINES: Final = frozenset({"pulumi", ".pulumi-wrapped"})
-"""The second is what Nix calls it."""
-_PS_SECONDS: Final = 10
-_ENDED: Final = ("Z", "X")
-"""States of a process that has ended, and that its parent has not asked about yet."""
+"""The second is the engine's name on Nix."""
+_ENDED: Final = frozenset({"zombie", "dead"})
+"""psutil's states of a process that has ended and whose parent has not collected it yet."""
 _END_SECONDS: Final = 10.0
 _INTERVAL_SECONDS: Final = 0.2
+_SAME_SECONDS: Final = 2.0
+"""Two start times of one process differ by less: the system's clock may be corrected between two looks."""
 _LOCK_SECONDS: Final = 60.0
-"""An engine takes the lock within this time of its start."""
+"""An engine takes its lock within this time after its start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """name: of its program, without folder. started: seconds since 1970, to about a second.
-
-    session: id of its session, 0 where the system does not tell. inner_pid: of an engine in a container, its id there,
-    which its lock has; else 0.
-    """
+    """A process as it was when it was looked at. Its id and its start time identify it."""
 
     pid: int
     parent: int
+    """The id of the process that started it."""
     name: str
+    """The name of its program, without the folder."""
     started: float
+    """Seconds since 1970."""
     session: int = 0
+    """The id of its session, 0 where the system does not say."""
     inner_pid: int = 0
+    """The id that an engine in a container has there, which its lock names; else 0."""
 
     @property
     def is_engine(self) -> bool:
@@ -54,53 +53,59 @@ class Process:
 
 
 def processes() -> tuple[Process, ...]:
-    """All that this user may see."""
-    if _has_proc():
-        found = (_from_proc(path) for path in _PROC.iterdir() if path.name.isdigit())
-        return tuple(process for process in found if process is not None)
-    return parse_ps(_ps("-axo", "pid=,ppid=,state=,etime=,comm="), time.time())
+    """Return the processes that this user may see, without those that have ended."""
+    import psutil
+
+    listed = psutil.process_iter(["pid", "ppid", "name", "status", "create_time"])
+    return tuple(
+        Process(
+            pid=info["pid"],
+            parent=info["ppid"] or 0,
+            name=info["name"],
+            started=info["create_time"],
+            session=_session(info["pid"]),
+            inner_pid=_inner_pid(info["pid"]) if info["name"] in _ENGINES else 0,
+        )
+        for info in (process.info for process in listed)
+        if info["name"] and info["create_time"] and info["status"] not in _ENDED
+    )
 
 
 def exists(pid: int) -> bool:
-    """Whether there is a process with this id, whosever it is. One that only waits for its parent has ended."""
+    """Return whether a process with this id runs, even one of another user.
+
+    A process that cannot be looked at counts as running; one that has ended and waits for its parent does not.
+    """
+    import psutil
+
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    if not _has_proc():
-        return not _ps("-o", "state=", "-p", str(pid)).strip().startswith("Z")
     try:
-        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return True
-    return stat.rpartition(") ")[2][:1] not in _ENDED
+        return psutil.Process(pid).status() not in _ENDED
+    except psutil.ZombieProcess:
+        return False
+    except psutil.Error:
+        return True  # /proc may hide the processes of other users
 
 
-def _has_proc() -> bool:
-    return (_PROC / "self" / "stat").exists()
+def left_behind(engine: int, running: Iterable[Process], since: float, seconds: float) -> tuple[Process, ...]:
+    """Return what a dead engine left running: what was started with it, until `seconds` after it took its lock.
 
+    An engine that this package starts leads a session of its own, and all that it starts stays in that session. After
+    a restart of the machine another process may have the engine's id. So nothing is returned while a process with that
+    id lives, and nothing that was started at another time. This process and its ancestors are never returned.
 
-def _ps(*arguments: str) -> str:
-    """What it lists; "" where it fails."""
-    try:
-        return subprocess.run(
-            ["ps", *arguments], capture_output=True, text=True, timeout=_PS_SECONDS, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def left_behind(engine: int, found: Iterable[Process], since: float, seconds: float) -> tuple[Process, ...]:
-    """What an engine that is dead left running: what was started with it, until `seconds` after it took its lock.
-
-    engine: its process id. since: when it took its lock. An engine that this package starts leads a session of its own,
-    which all that it starts stays in. Its id may have been given away since, after a restart of the machine: nothing is
-    its own where a process has that id now, which leads that session, nor what was started at another time. This
-    process and those that it descends from are never among it.
+    Args:
+        engine: The engine's process id.
+        running: The processes of this machine.
+        since: When the engine took its lock, in seconds since 1970.
+        seconds: How long after that its processes may have been started.
     """
-    by_pid = {process.pid: process for process in found}
+    by_pid = {process.pid: process for process in running}
     if engine in by_pid:
         return ()
     spared, pid = set[int](), os.getpid()
@@ -116,14 +121,19 @@ def left_behind(engine: int, found: Iterable[Process], since: float, seconds: fl
     )
 
 
-def orphaned_plugins(found: Iterable[Process], since: float, seconds: float, session: int = 0) -> tuple[Process, ...]:
-    """Plugins whose engine is dead, and that were started in the `seconds` after `since`, or later in its session.
+def orphaned_plugins(running: Iterable[Process], since: float, seconds: float, session: int = 0) -> tuple[Process, ...]:
+    """Return plugins without a living engine that were started in the `seconds` after `since`.
 
-    session: that an engine of this package led, 0 for none.
     An engine starts its plugins as it begins. They notice its death within five minutes (pulumi:
     sdk/go/pulumi/provider/main.go), and finish until then what they have begun.
+
+    Args:
+        running: The processes of this machine.
+        since: When the engine took its lock, in seconds since 1970.
+        seconds: How long after that a plugin may have been started.
+        session: The session of an engine of this package, 0 for none. Its plugins count however late they started.
     """
-    everything = tuple(found)
+    everything = tuple(running)
     by_pid = {process.pid: process for process in everything}
 
     def orphaned(process: Process) -> bool:
@@ -140,20 +150,24 @@ def orphaned_plugins(found: Iterable[Process], since: float, seconds: float, ses
 
 
 def end(doomed: Iterable[Process], clock: Clock | None = None) -> None:
-    """Ends processes, politely at first; returns when they are gone."""
+    """End processes, first with SIGTERM and then with SIGKILL, and return when they are gone."""
+    import psutil
+
     remaining = tuple(doomed)
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for signal in (psutil.Process.terminate, psutil.Process.kill):
         for process in remaining:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, number)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                living = _living(process)
+                if living is not None:
+                    signal(living)
         remaining = until_gone(remaining, _END_SECONDS, clock)
 
 
 def until_gone(awaited: Iterable[Process], seconds: float, clock: Clock | None = None) -> tuple[Process, ...]:
-    """Waits for the end of processes. Returns those that still live when the time is up."""
+    """Wait for the end of processes, at most `seconds`. Return those that still live."""
     everyone = tuple(awaited)
     return wait_for(
-        lambda: tuple(process for process in everyone if _lives(process)),
+        lambda: tuple(process for process in everyone if _living(process) is not None),
         lambda living: not living,
         seconds=seconds,
         interval=_INTERVAL_SECONDS,
@@ -161,60 +175,30 @@ def until_gone(awaited: Iterable[Process], seconds: float, clock: Clock | None =
     )
 
 
-def _lives(process: Process) -> bool:
-    """The same process, and not a later one with its id; one that has ended and waits for its parent is gone."""
-    return any(found.pid == process.pid and abs(found.started - process.started) < 2 for found in processes())
+def _living(process: Process) -> psutil.Process | None:
+    """Return the process itself, or None where it has ended, even if a later one has its id."""
+    import psutil
 
-
-def parse_ps(listed: str, now: float) -> tuple[Process, ...]:
-    """Processes of lines `pid ppid state [[dd-]hh:]mm:ss command`, but for zombies."""
-    found = []
-    for line in listed.splitlines():
-        match = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+[^Z\s]\S*\s+(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)\s+(.+)", line)
-        if match:
-            pid, parent, days, hours, minutes, seconds, command = match.groups(default="0")
-            age = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
-            name = Path(command.strip()).name
-            found.append(Process(pid=int(pid), parent=int(parent), name=name, started=now - age))
-    return tuple(found)
-
-
-def _from_proc(path: Path) -> Process | None:
-    """None for one that has ended meanwhile, and for a zombie. Format: proc_pid_stat(5)."""
     try:
-        stat = (path / "stat").read_text(encoding="utf-8", errors="replace")
-        command = (path / "cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+        living = psutil.Process(process.pid)
+        same = abs(living.create_time() - process.started) < _SAME_SECONDS
+        return living if same and living.status() not in _ENDED else None
+    except psutil.Error:
+        return None
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid) if pid else 0  # 0 would ask for the session of this process
     except OSError:
-        return None
-    name, _, rest = stat.partition(" (")[2].rpartition(") ")
-    fields = rest.split()
-    if fields[0] in _ENDED:
-        return None
-    ticks = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    # `comm` holds 15 characters only; a process may write anything into its command line, so both must fit.
-    whole = Path(command).name
-    found = Process(
-        pid=int(path.name),
-        parent=int(fields[1]),
-        name=whole if whole.startswith(name) else name,
-        started=_boot_time() + ticks,
-        session=int(fields[3]),
-    )
-    return replace(found, inner_pid=_inner_pid(path)) if found.is_engine else found
+        return 0
 
 
-def _inner_pid(path: Path) -> int:
-    """0 where it is the same as here."""
+def _inner_pid(pid: int) -> int:
+    """Return the id of a process in its own container, 0 where it is the same as here. psutil does not tell it."""
     with contextlib.suppress(OSError):
-        for line in (path / "status").read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("NSpid:"):
                 ids = line.split()[1:]
                 return int(ids[-1]) if len(ids) > 1 else 0
     return 0
-
-
-def _boot_time() -> float:
-    for line in (_PROC / "stat").read_text(encoding="utf-8").splitlines():
-        if line.startswith("btime "):
-            return float(line.split()[1])
-    return 0.0

@@ -1,4 +1,4 @@
-"""The engine's events as short events that a person, or a service, can follow."""
+"""The engine's events, as short events that a person or a service can follow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DOING: Final = {
     OpType.DELETE_REPLACED: ("deleting the old", "deleted the old"),
     OpType.IMPORT: ("importing", "imported"),
 }
-"""Steps that do something; the engine also reports what stays the same, what it reads, and its own book-keeping."""
+"""The steps that change something. The engine also reports what stays the same, what it reads, and its bookkeeping."""
 _PLANNED: Final = {
     OpType.CREATE: "would create",
     OpType.UPDATE: "would update",
@@ -35,7 +35,7 @@ _SILENCE_SECONDS: Final = 20.0
 
 
 class Progress:
-    """Takes the engine's events and tells ours; keeps errors, warnings and steps.
+    """Receives the engine's events and passes short ones on; keeps errors, warnings and steps.
 
     Thread-safe: events come on a thread of the Automation API.
     """
@@ -52,12 +52,12 @@ class Progress:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What was, or would be, done, in the engine's order."""
+        """The steps that were done, or would be, in the engine's order."""
         with self._lock:
             return tuple(self._steps)
 
     def __call__(self, event: EngineEvent) -> None:
-        """For `on_event` of the Automation API."""
+        """Receive an event, as `on_event` of the Automation API."""
         with self._lock:
             if event.resource_pre_event:
                 self._begin(event.resource_pre_event.metadata, bool(event.resource_pre_event.planning))
@@ -69,7 +69,7 @@ class Progress:
                 self._diagnose(event.diagnostic_event)
 
     def remind(self) -> None:
-        """Says what is under way, where nothing has been said for a while."""
+        """Say what is under way, if nothing was said for a while."""
         with self._lock:
             if self._started and self._clock.now() - self._spoke >= _SILENCE_SECONDS:
                 now, under_way = self._clock.now(), self._started.values()
@@ -115,7 +115,7 @@ class Progress:
 
 
 def _is_real(step: StepEventMetadata) -> bool:
-    """Something outside the state, not a component, the stack or a provider."""
+    """Return whether the step is about something outside the state: not a component, the stack or a provider."""
     state = step.new or step.old
     return bool(state and state.custom) and not step.type.startswith("pulumi:")
 
@@ -131,7 +131,7 @@ def _logical_name(step: StepEventMetadata) -> str:
 
 
 def _name(step: StepEventMetadata) -> str:
-    """`Release airflow` of type `kubernetes:helm.sh/v3:Release` and a URN that ends with `::airflow`."""
+    """Return the short type and the logical name, as `Release airflow`."""
     return f"{step.type.rpartition(':')[2]} {_logical_name(step)}"
 
 

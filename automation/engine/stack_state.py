@@ -1,4 +1,4 @@
-"""A stack's state as the engine exports it: what it holds, what was interrupted, and how that is put right.
+"""A stack's state as the engine exports it: what it holds, what was interrupted, and how a finished create is entered.
 
 Pure functions on the JSON of `pulumi stack export` (pulumi: sdk/go/common/apitype/core.go, DeploymentV3). Encrypted
 values are moved as they are and never read.
@@ -15,65 +15,79 @@ from automation.results import Result
 CREATING: Final = "creating"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"
+_STACK: Final = "pulumi:pulumi:Stack"
 _STATE_ONLY: Final = ("random:", "pulumi:")
-"""Types of what is in the state alone: where its creation was interrupted, nothing of it is anywhere."""
+"""Types of what exists in the state alone: an interrupted create of it left nothing anywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource(Result):
-    """A custom resource in the state. id: the provider's. being_replaced: a new one stands beside it, or will."""
+    """A custom resource in the state."""
 
     urn: str
+    """Its URN."""
     type: str
+    """Its Pulumi type."""
     id: str
+    """The provider's id."""
     protected: bool
+    """The engine refuses to delete it."""
     being_replaced: bool = False
+    """A new one stands beside it, or will."""
 
     @property
     def name(self) -> str:
+        """Its logical name."""
         return self.urn.rpartition("::")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pending(Result):
-    """An operation that was interrupted: nobody recorded how it ended.
+    """A step that was interrupted, so that nothing recorded how it ended.
 
-    operation: `creating`, `updating`, `deleting`, … api_version, kind, namespace, object_name: of the Kubernetes
-    object, where it is one; its name is known because the provider chooses it before it creates.
+    The provider chooses an object's name before it creates the object, so the name of a pending object is known.
     """
 
     operation: str
+    """`creating`, `updating`, `deleting`, …"""
     urn: str
+    """The URN of its resource."""
     type: str
+    """The Pulumi type of its resource."""
     api_version: str = ""
+    """The object's `apiVersion`, "" if it is no Kubernetes object."""
     kind: str = ""
+    """The object's kind."""
     namespace: str = ""
+    """The object's namespace, "" if it is in none."""
     object_name: str = ""
+    """The object's name, "" if it is encrypted or unknown."""
 
     SHOWN = ("name",)
 
     @property
     def name(self) -> str:
+        """The logical name of its resource."""
         return self.urn.rpartition("::")[2]
 
     @property
     def is_create(self) -> bool:
-        """The only kind that the engine keeps, and warns of, for ever."""
+        """It is a create: the only kind that the engine keeps in the state, and warns of, until a person decides."""
         return self.operation == CREATING
 
     @property
     def is_object(self) -> bool:
-        """A Kubernetes object with a name, which can be looked for."""
+        """It is a Kubernetes object with a name, which can be looked for."""
         return bool(self.kind and self.object_name and self.type != RELEASE)
 
     @property
     def is_of_state_only(self) -> bool:
-        """Nothing of it can be anywhere, or the program itself looks after it: Helm's release."""
+        """Nothing of it can be left anywhere, or the program itself repairs it, as it does Helm's release."""
         return self.type.startswith(_STATE_ONLY) or self.type == RELEASE
 
     @property
     def id(self) -> str:
-        """As the Kubernetes provider forms it."""
+        """The id that the Kubernetes provider would form."""
         return f"{self.namespace}/{self.object_name}" if self.namespace else self.object_name
 
     def __str__(self) -> str:
@@ -82,15 +96,21 @@ class Pending(Result):
 
 @dataclass(frozen=True)
 class StackState:
-    """resources: custom ones. pending: what was interrupted. written: when, in ISO 8601, or ""."""
+    """What a stack's state holds."""
 
     resources: tuple[Resource, ...] = ()
+    """Its custom resources."""
     pending: tuple[Pending, ...] = ()
+    """The steps that were interrupted."""
     written: str = ""
+    """When it was written, in ISO 8601; "" if it does not say."""
+    stack_urn: str = ""
+    """The URN of the stack itself, "" in an empty state."""
 
     @staticmethod
     def of(deployment: Mapping[str, Any]) -> StackState:
-        """Of an exported deployment."""
+        """Read an exported deployment."""
+        resources = deployment.get("resources") or ()
         return StackState(
             resources=tuple(
                 Resource(
@@ -100,58 +120,70 @@ class StackState:
                     protected=bool(item.get("protect")),
                     being_replaced=bool(item.get("delete") or item.get("pendingReplacement")),
                 )
-                for item in deployment.get("resources") or ()
+                for item in resources
                 if item.get("custom")
             ),
             pending=tuple(_pending(item) for item in deployment.get("pending_operations") or ()),
             written=str((deployment.get("manifest") or {}).get("time") or ""),
+            stack_urn=next((str(item["urn"]) for item in resources if item["type"] == _STACK), ""),
         )
 
     def current(self, urn: str) -> Resource | None:
-        """The resource of a URN, but for one that is being replaced."""
-        return next((found for found in self.resources if found.urn == urn and not found.being_replaced), None)
+        """Return the resource of a URN, but not one that is being replaced."""
+        return next((item for item in self.resources if item.urn == urn and not item.being_replaced), None)
 
     def knows(self, type_prefix: str, id_: str) -> bool:
-        """A resource with this id, of a type with this beginning, is in the state, or was about to be."""
-        known = [(found.type, found.id) for found in self.resources]
-        known += [(found.type, found.id) for found in self.pending]
-        return any(type_.startswith(type_prefix) and found == id_ for type_, found in known)
+        """Return whether a resource with this id and such a type is in the state, or was about to be."""
+        known = [(item.type, item.id) for item in self.resources]
+        known += [(item.type, item.id) for item in self.pending]
+        return any(type_.startswith(type_prefix) and item == id_ for type_, item in known)
 
 
-def settle(deployment: Mapping[str, Any], adopted: Mapping[str, str]) -> dict[str, Any]:
-    """The deployment without pending operations; what is there has its place among the resources.
+def with_created(deployment: Mapping[str, Any], created: Mapping[str, str]) -> dict[str, Any]:
+    """Return the deployment without pending operations, with what an interrupted create made among its resources.
 
-    adopted: ids of interrupted creates that came to their end, by URN; the others are forgotten.
-    Resources stand in an order in which each comes after what it depends on. What was pending depended on what the
-    interrupted update had finished; those come first. So a resource of its own goes to the end; one that was to
-    replace another goes where that one is, which then waits for its deletion, as after any replacement.
+    The engine's own `refresh --import-pending-creates` cannot do this. It turns the pending create into a pending
+    import, and the refresh then drops that without reading the resource, so that the next update would create it a
+    second time. Seen with pulumi 3.259.0; see pendingCreatesToImports in pkg/cmd/pulumi/operations/refresh.go, and
+    pkg/backend/snapshot.go, which keeps only pending creates.
+
+    In a state each resource comes after what it depends on. A pending one depends on what the interrupted update had
+    finished, which stands first. So a new resource goes to the end. One that was to replace another goes before that
+    one, which then waits for its deletion, as after any replacement.
+
+    Args:
+        deployment: As exported; it stays as it is.
+        created: The ids of the interrupted creates that came to their end, by URN.
     """
     resources: list[dict[str, Any]] = [dict(item) for item in deployment.get("resources") or ()]
-    operations = list(deployment.get("pending_operations") or ())
-    for urn, id_ in adopted.items():
-        found = [item for item in operations if item["type"] == CREATING and item["resource"]["urn"] == urn]
+    pending = list(deployment.get("pending_operations") or ())
+    for urn, id_ in created.items():
+        creates = [item for item in pending if item["type"] == CREATING and item["resource"]["urn"] == urn]
         # Two updates may have been interrupted at the same resource, each with a name of its own for it.
-        exact = [item for item in found if _pending(item).id == id_]
-        if found:
-            _insert(resources, _made((exact or found)[-1]["resource"], id_))
+        exact = [item for item in creates if _pending(item).id == id_]
+        if creates:
+            _insert(resources, _as_created((exact or creates)[-1]["resource"], id_))
     return {**deployment, "resources": resources, "pending_operations": None}
 
 
-def _made(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
-    """A resource as the provider would have recorded it: there, but not known to be ready.
+def _as_created(resource: Mapping[str, Any], id_: str) -> dict[str, Any]:
+    """Return a resource as the provider would have recorded it: it exists, but is not known to be ready.
 
-    The next refresh reads the rest of its outputs. Should it never come, nothing differs from the program's inputs, and
-    an update still waits until it is ready, because of the error.
+    The next refresh reads the rest of its outputs. Without one, nothing differs from the program's inputs, and because
+    of the error an update still waits until the resource is ready.
     """
     inputs = resource.get("inputs") or {}
     if not str(resource["type"]).startswith("kubernetes:"):
         return {**resource, "id": id_}
-    made = {**resource, "id": id_, "outputs": kubernetes_outputs(inputs)}
-    return {**made, "initErrors": ["its creation was interrupted"]}
+    created = {**resource, "id": id_, "outputs": kubernetes_outputs(inputs)}
+    return {**created, "initErrors": ["its creation was interrupted"]}
 
 
 def kubernetes_outputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Of an object nothing more is known of: the provider compares a program's inputs with what is in `__inputs`."""
+    """Return the outputs of an object of which only the inputs are known.
+
+    The provider keeps the last inputs in `__inputs`, and compares the program's inputs with them.
+    """
     return {**inputs, "__inputs": inputs, "__initialApiVersion": inputs.get("apiVersion")}
 
 
@@ -161,7 +193,7 @@ def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:
         resources.append(new)
         return
     if resources[at].get("pendingReplacement"):
-        resources[at] = new  # deleted already, before its replacement
+        resources[at] = new  # the old one was deleted before its replacement was created
         return
     resources[at] = {**resources[at], "delete": True}
     resources.insert(at, new)
@@ -185,10 +217,10 @@ def _pending(operation: Mapping[str, Any]) -> Pending:
 
 
 def _text(value: Any) -> str:
-    """A plain text; an encrypted or unknown value is none."""
+    """Return a plain text; "" for an encrypted or unknown value."""
     return value if isinstance(value, str) else ""
 
 
 def protected(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Those that the engine refuses to delete."""
-    return tuple(found for found in resources if found.protected)
+    """Return those that the engine refuses to delete."""
+    return tuple(item for item in resources if item.protected)

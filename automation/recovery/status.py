@@ -1,4 +1,4 @@
-"""What is wrong with a stack, by name: its lock, what was interrupted, its Helm release, its workloads and pods."""
+"""The status of a stack: its lock, what was interrupted, its Helm release, its workloads and pods."""
 
 from __future__ import annotations
 
@@ -16,105 +16,111 @@ from components.release.airflow_release import RELEASE_NAME
 
 _DEPLOYED = "deployed"
 _POD_NAMES: Final = {"Deployment": r"-[^-]+-[^-]{5}", "StatefulSet": r"-\d+"}
-"""What Kubernetes adds to a workload's name for those of its pods."""
+"""What Kubernetes appends to a workload's name in the names of its pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnhealthyPod(Result):
-    """reason: why it is not ready, in a word or two of Kubernetes."""
+    """A pod that is not ready."""
 
     name: str
     reason: str
+    """Why, in a word or two of Kubernetes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StuckPod(Result):
-    """A StatefulSet waits for this pod to become ready, and makes none of its newest revision before.
+    """A pod of an old revision that is not ready. Its StatefulSet waits for it, and makes none of the newest revision.
 
-    revision, newest: of the pod, and of its StatefulSet. Kubernetes calls it a known issue: a person must delete it.
+    Kubernetes calls it a known issue: a person must delete the pod.
     """
 
     name: str
     stateful_set: str
     revision: str
+    """The revision of the pod."""
     newest: str
+    """The newest revision of its StatefulSet."""
     reason: str
+    """Why it is not ready, in a word or two of Kubernetes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShortWorkload(Result):
-    """A Deployment or StatefulSet that lacks pods, of which none that is there says why.
-
-    ready, desired: numbers of pods. reason: in Kubernetes' own words, "" where it says none.
-    """
+    """A Deployment or StatefulSet that lacks pods, and none of the pods that exist says why."""
 
     kind: str
     name: str
     ready: int
+    """Number of pods."""
     desired: int
+    """Number of pods."""
     reason: str
+    """Why, in Kubernetes' own words; "" if it says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterStatus(Result):
-    """What the cluster has of the stack. release: None where Helm knows none.
-
-    release_missing: and the state holds one. leftovers: objects with the program's labels that the state does not know.
-    """
+    """What the cluster has of the stack."""
 
     release: ReleaseRecord | None = None
+    """Helm's newest record of the release, None if Helm knows none."""
     release_missing: bool = False
+    """The state holds a release of which Helm has no record."""
     short_workloads: tuple[ShortWorkload, ...] = ()
     unhealthy_pods: tuple[UnhealthyPod, ...] = ()
+    """Those that are not stuck."""
     stuck_pods: tuple[StuckPod, ...] = ()
     failed_jobs: tuple[FailedJob, ...] = ()
     leftovers: tuple[Found, ...] = ()
+    """Objects with the program's labels that the state does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status(Result):
-    """problems: a sentence each; none where all is well. A stack that is not there is not healthy.
-
-    exists: the backend knows the stack. deployed: its state holds something.
-    locks: None where the backend does not tell who holds one. pending: operations that were interrupted.
-    cluster: None where nothing is deployed, or where it could not be looked at: then cluster_error says why.
-    """
+class StackStatus(Result):
+    """What is wrong with a stack. A stack that does not exist is not healthy."""
 
     stack: str
     exists: bool
+    """The backend knows the stack."""
     deployed: bool = False
+    """Its state holds something."""
     locks: tuple[Lock, ...] | None = ()
+    """None if the backend does not tell who holds one."""
     pending: tuple[Pending, ...] = ()
+    """The steps that were interrupted."""
     cluster: ClusterStatus | None = None
+    """None if nothing is deployed, or if the cluster could not be looked at."""
     cluster_error: str = ""
+    """Why the cluster could not be looked at."""
 
     SHOWN = ("healthy", "problems")
 
     @property
     def healthy(self) -> bool:
-        """All runs, and nothing is half done. An object that is left over disturbs nobody."""
+        """All runs, and nothing is half done. An object that is left over does no harm."""
         return not self._unhealthy()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, the cause before what follows from it; then what is left over."""
+        """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
         return (*self._unhealthy(), *(f"{leftover} is left over: the state does not know it" for leftover in left))
 
     def _unhealthy(self) -> list[str]:
-        found = [] if self.exists else [f"there is no stack {self.stack}"]
-        found += [f"locked: {_held(lock)}" for lock in self.locks or ()]
-        found += [f"interrupted while {pending}" for pending in self.pending]
+        problems = [] if self.exists else [f"there is no stack {self.stack}"]
+        problems += [f"locked: {_held(lock)}" for lock in self.locks or ()]
+        problems += [f"interrupted while {pending}" for pending in self.pending]
         if self.cluster_error:
-            found.append(self.cluster_error)
+            problems.append(self.cluster_error)
         if self.cluster is not None:
-            found += _cluster_problems(self.cluster)
-        return found
+            problems += _cluster_problems(self.cluster)
+        return problems
 
 
 def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:
-    """Looks at the namespace of a stack. Raises ClusterUnreachable, ClusterRequestFailed."""
-    # The pods first: one that becomes ready meanwhile then counts in its workload.
+    """Look at the namespace of a stack. Raises ClusterUnreachable, ClusterRequestFailed."""
+    # The pods first: a pod that becomes ready meanwhile then counts in its workload.
     pods, workloads, stuck = kube.pods({}), kube.workloads({}), []
     by_name = {pod.name: pod for pod in pods}
     for workload in workloads:
@@ -170,18 +176,18 @@ def _has_unready(workload: Workload, pods: Sequence[Pod]) -> bool:
 
 
 def leftovers(owned: Sequence[Found], state: StackState) -> tuple[Found, ...]:
-    """Objects that carry the program's labels, and that the state has never heard of."""
+    """Return the objects with the program's labels that the state does not know."""
     return tuple(
-        found
-        for found in owned
-        if found.is_own and not found.deleting and not state.knows(f"kubernetes:{_group(found)}", found.id)
+        item
+        for item in owned
+        if item.is_own and not item.deleting and not state.knows(f"kubernetes:{_group(item)}", item.id)
     )
 
 
-def _group(found: Found) -> str:
-    """`core/v1:Secret`, `apps/v1:StatefulSet`: as in Pulumi's types."""
-    group, _, version = found.api_version.rpartition("/")
-    return f"{group or 'core'}/{version}:{found.kind}"
+def _group(item: Found) -> str:
+    """Return group, version and kind as in Pulumi's types: `core/v1:Secret`, `apps/v1:StatefulSet`."""
+    group, _, version = item.api_version.rpartition("/")
+    return f"{group or 'core'}/{version}:{item.kind}"
 
 
 def _held(lock: Lock) -> str:
@@ -194,24 +200,24 @@ def _held(lock: Lock) -> str:
 
 
 def _cluster_problems(cluster: ClusterStatus) -> list[str]:
-    found = []
+    problems = []
     if cluster.release_missing:
-        found.append(
+        problems.append(
             f"Helm release {RELEASE_NAME} is gone: the state holds it, and the cluster has no record of it; "
             "refresh and up make it again"
         )
     if cluster.release is not None and cluster.release.status != _DEPLOYED:
-        found.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
-    found += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
-    found += [
+        problems.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
+    problems += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
+    problems += [
         f"{item.kind} {item.name} has {item.ready} of {item.desired} pods ready, and no other to blame"
         f"{f' ({item.reason})' if item.reason else ''}"
         for item in cluster.short_workloads
     ]
-    found += [
+    problems += [
         f"StatefulSet {pod.stateful_set} is stuck: pod {pod.name} is of revision {pod.revision} "
         f"and not ready ({pod.reason}), the newest is {pod.newest}"
         for pod in cluster.stuck_pods
     ]
-    found += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unhealthy_pods]
-    return found
+    problems += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unhealthy_pods]
+    return problems

@@ -1,12 +1,12 @@
-"""Mends what an interrupted update left: first a plan that can be shown, then its steps.
+"""The steps of a recovery: what repairs what an interrupted update left, decided before anything is changed.
 
-What may be left: a lock; processes of the killed engine that go on; creates that nobody recorded the end of; Helm's
-record of a release that is not finished (the update itself mends that, see `airflow_release`); a pod that
-its StatefulSet waits for in vain.
+An interrupted update may leave: a lock; processes of the killed engine that go on; creates whose end was not recorded;
+an unfinished record of the Helm release (the update itself repairs that, see `airflow_release`); a pod that its
+StatefulSet waits for in vain.
 
-An object whose creation was interrupted is either there, under the name that the state says, or it is not. Where it is,
+An object whose creation was interrupted either exists, under the name that the state says, or it does not. If it does,
 it is taken into the state, so that the next update does not make a second one: two database servers on one volume would
-destroy it. Only what a later update has made again is deleted, and of that nothing that may hold data.
+destroy it. Only an object that a later update has made again is deleted, and never one that may hold data.
 """
 
 from __future__ import annotations
@@ -21,53 +21,61 @@ from automation.engine.locks import Holder, Lock, seconds_of
 from automation.engine.processes import Process, left_behind, orphaned_plugins
 from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
 from automation.errors import RecoveryRefused
-from automation.recovery.status import Status, StuckPod
+from automation.recovery.status import StackStatus, StuckPod
 from automation.results import Result, Update
 
 PLUGIN_SECONDS: Final = 330.0
-"""How long a plugin may go on without its engine: it looks for it every five minutes."""
+"""How long a plugin may go on without its engine: it looks for its engine every five minutes."""
 _START_SECONDS: Final = 120.0
 """An engine starts its plugins within this time."""
 _SKEW_SECONDS: Final = 60.0
-"""How far the clocks of this machine and of the cluster may be apart."""
+"""How far the clocks of this machine and of the cluster may differ."""
 
 
 @unique
 class Doing(StrEnum):
-    """What a step of a recovery does.
-
-    end, wait: for a process that the killed engine left. unlock: removes a lock. adopt: takes an object into the state.
-    forget: drops the memory of an interrupted operation. delete: an object that a later update has made again.
-    keep: forgets, and leaves the object, which may hold data. replace_pod: lets its StatefulSet make it anew.
-    update: `up`.
-    """
+    """What a step of a recovery does."""
 
     END = "end"
+    """Ends a process that the killed engine left."""
     WAIT = "wait"
+    """Waits for the end of such a process."""
     UNLOCK = "unlock"
+    """Removes a lock."""
     ADOPT = "adopt"
+    """Takes an object into the state."""
     FORGET = "forget"
+    """Drops an interrupted step from the state."""
     DELETE = "delete"
+    """Deletes an object that a later update has made again."""
     KEEP = "keep"
+    """Drops an interrupted step from the state, and leaves the object, which may hold data."""
     REPLACE_POD = "replace_pod"
+    """Deletes a pod, which its StatefulSet then makes anew."""
     UPDATE = "update"
+    """Runs `up`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryStep(Result):
-    """text: what it does and why. urn, id: of an adopted resource, else "". found: the object to delete, or None."""
+    """One step of a recovery."""
 
     doing: Doing
     text: str
+    """What it does and why."""
     urn: str = ""
+    """The URN of its resource, "" if it is about none."""
     id: str = ""
+    """The id of its object, "" if it is about none."""
     pid: int = 0
+    """The id of its process, 0 if it is about none."""
     found: Found | None = None
+    """The object to delete or to keep."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryPlan(Result):
-    """steps: in their order; the last is always an update."""
+class RecoverySteps(Result):
+    """The steps of a recovery, in their order. The last is always an update."""
 
     stack: str
     steps: tuple[RecoveryStep, ...]
@@ -76,43 +84,51 @@ class RecoveryPlan(Result):
 
     @property
     def interrupted(self) -> bool:
-        """There is something to mend before the update."""
+        """There is something to repair before the update."""
         return any(step.doing is not Doing.UPDATE for step in self.steps)
 
     def of(self, doing: Doing) -> tuple[RecoveryStep, ...]:
-        """Its steps of one kind."""
+        """Return the steps of one kind."""
         return tuple(step for step in self.steps if step.doing is doing)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery(Result):
-    """What was planned, what the update did, and how the stack is now."""
+    """What a recovery has done."""
 
-    plan: RecoveryPlan
+    plan: RecoverySteps
+    """Its steps."""
     update: Update
-    status: Status
+    """What the update at its end did."""
+    status: StackStatus
+    """How the stack is now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What only a person can know. lock_is_stale: the process that holds the lock does not run any more.
-
-    adopt: ids of resources whose creation was interrupted and that are there, by URN. forget: URNs of those that are
-    not.
-    """
+    """What only a person can know."""
 
     lock_is_stale: bool = False
+    """The process that holds the lock does not run any more."""
     adopt: Mapping[str, str] = field(default_factory=dict)
+    """Ids of resources whose creation was interrupted and that exist, by URN."""
     forget: frozenset[str] = frozenset()
+    """URNs of resources whose creation was interrupted and that do not exist."""
 
 
 def lock_steps(
-    stack: str, locks: Sequence[Lock] | None, found: Iterable[Process], decisions: Decisions
+    stack: str, locks: Sequence[Lock] | None, running: Iterable[Process], decisions: Decisions
 ) -> list[RecoveryStep]:
-    """What must end before anything else is touched.
+    """Return the steps that must end before anything else is touched.
 
-    locks: None where the backend does not tell. found: processes of this machine.
-    Raises RecoveryRefused where an update may be alive.
+    Args:
+        stack: The name of the stack.
+        locks: None if the backend does not tell who holds one.
+        running: The processes of this machine.
+        decisions: What a person has decided.
+
+    Raises:
+        RecoveryRefused: An update may be alive.
     """
     if locks is None:
         if not decisions.lock_is_stale:
@@ -122,7 +138,7 @@ def lock_steps(
                 f"python -m automation recover {stack} --lock-is-stale",
             )
         return [RecoveryStep(doing=Doing.UNLOCK, text="remove the lock, if there is one: a person says it is stale")]
-    everything = tuple(found)
+    everything = tuple(running)
     steps: list[RecoveryStep] = []
     for lock in locks:
         holder = lock.holder
@@ -142,9 +158,9 @@ def lock_steps(
     return steps
 
 
-def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
-    """A provider may be in the middle of Helm's work, and would overwrite the record of the next one."""
-    own = left_behind(lock.pid, found, lock.started, _START_SECONDS)
+def _process_steps(lock: Lock, running: Sequence[Process]) -> list[RecoveryStep]:
+    """Return what happens to the processes of a killed engine: a provider could overwrite Helm's next record."""
+    own = left_behind(lock.pid, running, lock.started, _START_SECONDS)
     steps = [
         RecoveryStep(
             doing=Doing.END,
@@ -161,7 +177,7 @@ def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
             "at most five minutes",
             pid=process.pid,
         )
-        for process in orphaned_plugins(found, lock.started, _START_SECONDS, lock.pid)
+        for process in orphaned_plugins(running, lock.started, _START_SECONDS, lock.pid)
         if process.pid not in mine
     ]
 
@@ -169,7 +185,7 @@ def _process_steps(lock: Lock, found: Sequence[Process]) -> list[RecoveryStep]:
 def pending_steps(
     stack: str, state: StackState, objects: Objects, locks: Sequence[Lock], decisions: Decisions
 ) -> list[RecoveryStep]:
-    """What becomes of each interrupted operation. Raises RecoveryRefused for what only a person can tell."""
+    """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide."""
     steps, open_questions = [], []
     decided: set[str] = set()
     # The newest first: of two interrupted creates of one resource, one at most can be adopted.
@@ -200,7 +216,7 @@ def _pending_step(
     *,
     adopted: bool,
 ) -> RecoveryStep | None:
-    """None where only a person can tell."""
+    """Return what becomes of an interrupted step, None if only a person can decide."""
     if not pending.is_create:
         return _forget(pending, "the update looks itself how far it came")
     if pending.urn in decisions.forget:
@@ -228,11 +244,11 @@ def _pending_step(
 
 
 def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackState) -> bool:
-    """Whether the object can only be that of the interrupted update.
+    """Return whether the object can only be that of the interrupted update.
 
-    A generated name is nobody else's. The namespace has the name that the config says: it must have been made while
-    the interrupted update ran. Where its lock is gone, the state says when that was: it is written before and after
-    each step, and to make a namespace takes no time. A time that cannot be read says nothing.
+    A generated name is unique. But the namespace has the name that the config says, so it must have been made while the
+    interrupted update ran. Without a lock, the state says when that was: it is written before and after each step, and
+    making a namespace takes no time. A time that cannot be read proves nothing.
     """
     if not found.is_own:
         return False
@@ -247,7 +263,7 @@ def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackS
 
 
 def _is_newer(current_id: str, pending: Pending, found: Found, objects: Objects) -> bool:
-    """Whether the one in the state was made after the pending one; else the pending one was to replace it."""
+    """Return whether the object in the state is newer than the pending one; else the pending one was to replace it."""
     namespace, _, name = current_id.rpartition("/")
     other = objects.find(pending.api_version, pending.kind, namespace, name)
     return other is not None and seconds_of(other.created) > seconds_of(found.created)
@@ -272,7 +288,7 @@ def _forget(pending: Pending, why: str) -> RecoveryStep:
 
 
 def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> list[RecoveryStep]:
-    """A pod of an earlier revision that is not ready: its StatefulSet makes it anew, of the newest one."""
+    """Return steps that delete stuck pods: their StatefulSets make them anew, of the newest revision."""
     steps = []
     for pod in stuck:
         found = objects.find("v1", "Pod", namespace, pod.name)
@@ -283,5 +299,5 @@ def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> li
 
 
 def update_step(stack: str) -> RecoveryStep:
-    """The end of every recovery."""
-    return RecoveryStep(doing=Doing.UPDATE, text=f"update {stack}: it mends Helm's record, and makes what is missing")
+    """Return the last step of every recovery."""
+    return RecoveryStep(doing=Doing.UPDATE, text=f"update {stack}: it repairs Helm's record, and makes what is missing")

@@ -21,31 +21,29 @@ BACKEND: Final = "PULUMI_BACKEND_URL"
 PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
 PASSPHRASE_FILE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
 ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
-"""Keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
+"""The keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
 
 
 @dataclass(frozen=True)
 class Passphrase:
-    """A passphrase encrypts the secrets of new stacks, and is needed for those that one already does."""
+    """A passphrase: it encrypts the secrets of new stacks, and decrypts those of stacks that it encrypts already."""
 
     value: Secret
 
 
 @dataclass(frozen=True)
 class PassphraseFile:
-    """As `Passphrase`; the passphrase is read from a file at each operation, without the white space around it."""
+    """A file with a passphrase, which is read each time the stack is opened, without the white space around it."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class KeyService:
-    """A key in a key management service encrypts the secrets of new stacks.
-
-    url: `awskms://…`, `azurekeyvault://…`, `gcpkms://…`, `hashivault://…`, as for `pulumi stack init`.
-    """
+    """A key in a key management service: it encrypts the secrets of new stacks."""
 
     url: str
+    """`awskms://…`, `azurekeyvault://…`, `gcpkms://…` or `hashivault://…`, as for `pulumi stack init`."""
 
 
 SecretsProvider = Passphrase | PassphraseFile | KeyService
@@ -53,25 +51,27 @@ SecretsProvider = Passphrase | PassphraseFile | KeyService
 
 @dataclass(frozen=True)
 class Backend:
-    """url: of the state. env: what the engine needs beside its own environment; it may hold a passphrase."""
+    """Where a stack's state is."""
 
     url: str
+    """URL of the state."""
     env: Mapping[str, str] = field(repr=False)
+    """Variables that the engine needs in addition to its environment. They may hold a passphrase."""
 
 
 def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """`PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
+    """Return `PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
     named = environ.get(BACKEND) or (read_yaml(project_dir / "Pulumi.yaml").get("backend") or {}).get("url")
     return str(named or Folder(project_dir.resolve()).state.as_uri())
 
 
 def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
-    """The state is in this checkout's own folder."""
+    """Return whether the state is in this checkout's own folder."""
     return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
 
 
 def may_have_stacks(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether to ask an engine at all: not where the state would be in the checkout's own folder, and there is none."""
+    """Return False if the state would be in the checkout's own folder and there is none: no engine need be asked."""
     return not is_local(project_dir, environ) or Folder(project_dir.resolve()).state.exists()
 
 
@@ -83,11 +83,20 @@ def prepare_backend(
     url: str | None = None,
     provider: SecretsProvider | None = None,
 ) -> Backend:
-    """The backend, with what the engine needs to use it.
+    """Return the backend with what the engine needs to use it.
 
-    url: instead of what `backend_url` finds. provider: instead of what the environment and the stack's file say.
-    The folder of a local one is made, and a passphrase where none is given. A shared one gets none: only this machine
-    would have it. Raises PassphraseMissing.
+    The folder of a local backend is created, and a passphrase if none is given. A shared backend gets no generated
+    passphrase: only this machine would have it.
+
+    Args:
+        project_dir: The checkout.
+        stack: The stack.
+        environ: The engine's environment.
+        url: URL of the state, in place of what `backend_url` finds.
+        provider: What encrypts the secrets, in place of what the environment and the stack's file say.
+
+    Raises:
+        PassphraseMissing: Nothing says what encrypts the secrets in a shared backend.
     """
     env = {} if url is None and environ.get(BACKEND) else {BACKEND: url or backend_url(project_dir, environ)}
     url = url or backend_url(project_dir, environ)
@@ -110,9 +119,9 @@ def prepare_backend(
 
 
 def passphrase_file(project_dir: Path) -> Path:
-    """A file with a passphrase that is made once; its owner alone may read it.
+    """Return the file with the passphrase, which is generated once and which only its owner may read.
 
-    It is of every folder that holds a state and has no passphrase of its own, so nothing here ever deletes it.
+    It serves every folder with a state that has no passphrase of its own, so this package never deletes it.
     """
     path = Folder(project_dir).passphrase
     if not path.exists():
@@ -121,18 +130,18 @@ def passphrase_file(project_dir: Path) -> Path:
 
 
 def local_path(url: str) -> Path:
-    """The folder of a `file://` URL; `file://~/x` and `file://./x` are the engine's own forms."""
+    """Return the folder of a `file://` URL. `file://~/x` and `file://./x` are the engine's own forms."""
     parts = urlsplit(url)
     return Path(os.path.expanduser(parts.netloc + url2pathname(parts.path)))
 
 
 def encryption(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stack's file says of its encryption."""
+    """Return what the content of a stack's file says about its encryption."""
     return {key: content[key] for key in ENCRYPTION if content.get(key)}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A file that is a map. Raises FileInvalid, whose text quotes nothing: the file may hold a secret."""
+    """Return the map in a file. Raises FileInvalid, which quotes nothing: the file may hold a secret."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -145,7 +154,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _provided(provider: SecretsProvider) -> dict[str, str]:
-    """For the engine. The value itself also of a file: beside one, the engine ignores a file that it is given."""
+    """Return variables for the engine. It ignores a file next to a value, so a file's content is given as a value."""
     match provider:
         case Passphrase(value):
             return {PASSPHRASE: value.reveal()}

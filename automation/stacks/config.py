@@ -1,49 +1,60 @@
-"""The config of a stack as a value: what a service gives in place of a file `Pulumi.STACK.yaml`.
+"""The config of a stack: as a value that a service gives, as the few facts that a verb needs, and as a committed file.
 
-It is checked by the very function that the program reads its config with (`settings.parse`), on the very texts that the
-engine will give it. So what is valid here is valid there, and nothing that is not valid reaches an engine.
+`EnvironmentSettings` stands in place of a file `Pulumi.STACK.yaml`. It is checked by the very function that the program
+reads its config with (`settings.parse`), on the very texts that the engine will give it. What is valid here is valid
+there, and nothing that is not valid reaches an engine.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import yaml
+
 import settings
-from automation.errors import SettingsInvalid
+from automation.errors import ClusterUnreachable, FileInvalid, SettingsInvalid, from_text
+from automation.folder import write_file
 from automation.stacks.backend import read_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
 
 PROJECT_DIR: Final = Path(settings.__file__).resolve().parents[1]
 _ENGINE_KEYS: Final = {"pulumi:disable-default-providers": ["kubernetes", "aws"]}
-"""Every stack's: no provider with a cluster or an account that nobody named."""
+"""Set in every stack: no provider uses a cluster or an account that the config does not name."""
 
 
 @dataclass(frozen=True)
 class EnvironmentSettings:
-    """A valid config, by key without `airflow:`; made by `of`. Keys that are not there have the project's default.
-
-    values: what is not secret: texts, numbers, booleans, lists and maps. secrets: the rest.
-    checked: the object that the program makes of it. name: of the stack.
-    """
+    """A valid config, by key without `airflow:`; made by `of`. A key that is absent has the project's default."""
 
     name: str
+    """The stack."""
     values: Mapping[str, Any]
+    """What is not secret: texts, numbers, booleans, lists and maps."""
     secrets: Mapping[str, Secret]
+    """The secret values."""
     checked: settings.Settings = field(repr=False, compare=False)
+    """The object that the program makes of the config."""
     _texts: Mapping[str, str] = field(repr=False, compare=False)
     _project_dir: Path = field(repr=False, compare=False)
 
     @staticmethod
     def of(name: str, values: Mapping[str, Any], project_dir: Path = PROJECT_DIR) -> EnvironmentSettings:
-        """name: of the stack. values: by key; that of a secret key is a `Secret`, and no other is.
+        """Check a config.
 
-        Raises SettingsInvalid with every problem.
+        Args:
+            name: The stack.
+            values: By key; the value of a secret key is a `Secret`, and no other is.
+            project_dir: The checkout with `Pulumi.yaml`.
+
+        Raises:
+            SettingsInvalid: With every problem.
         """
         schema = read_yaml(project_dir / "Pulumi.yaml").get("config") or {}
         wrong = [_misplaced(key, value, schema) for key, value in sorted(values.items(), key=lambda item: str(item[0]))]
@@ -68,27 +79,27 @@ class EnvironmentSettings:
         )
 
     def changed(self, **values: Any) -> EnvironmentSettings:
-        """The same with other values; None takes a key out. Raises SettingsInvalid."""
+        """Return the same config with other values; None takes a key out. Raises SettingsInvalid."""
         together = {**self.values, **self.secrets, **values}
         given = {key: value for key, value in together.items() if value is not None}
         return self.of(self.name, given, self._project_dir)
 
     def texts(self) -> dict[str, str]:
-        """The config with the project's defaults as the engine gives it to the program, secrets left out."""
+        """Return the config with the project's defaults as the engine gives it to the program, without secrets."""
         return dict(self._texts)
 
     def file_config(self) -> dict[str, Any]:
-        """The map `config` of the stack's file, without secrets: the engine encrypts those into it."""
+        """Return the map `config` of the stack's file without secrets: the engine encrypts those into it."""
         return {**{f"{PROJECT}:{key}": value for key, value in self.values.items()}, **_ENGINE_KEYS}
 
 
 def as_config(value: Any) -> str:
-    """A value of a file as the engine gives it to a program."""
+    """Return a value of a file as the engine gives it to a program."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _misplaced(key: Any, value: Any, schema: Mapping[str, Any]) -> str:
-    """What is wrong with the kind of a key or value, "" where it is right."""
+    """Return what is wrong with the type of a key or value, "" if it is right."""
     full, found = f"{PROJECT}:{key}", type(value).__name__
     if not isinstance(key, str):
         return f"{full}: expected a key that is a str, found {type(key).__name__}. Fix: give the name of a key"
@@ -110,3 +121,124 @@ def _misplaced(key: Any, value: Any, schema: Mapping[str, Any]) -> str:
     except RecursionError:
         return f"{full}: expected JSON, found too many levels of {found}. Fix: give fewer"
     return ""
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """What a verb must know of a stack's config before, or without, a run of the program."""
+
+    kube_context: str
+    """The context of the cluster; that of an EKS cluster follows from `reached`."""
+    kubeconfig: str | None
+    """A path; None means kubectl's own."""
+    protect: bool
+    """The stack's data and keys must not be deleted."""
+    eks: tuple[str, str, str] | None = None
+    """Name, region and account of an EKS cluster."""
+    namespace: str = ""
+    """The namespace that the stack owns."""
+    image_digest: str = ""
+    """The digest of the Airflow image, "" if only a tag is set."""
+
+    @staticmethod
+    def of(values: Mapping[str, str]) -> StackConfig:
+        """Read it from values as the engine gives them: texts by full key."""
+
+        def text(key: str) -> str:
+            return values.get(f"{PROJECT}:{key}", "")
+
+        return StackConfig(
+            kube_context=text("kubeContext"),
+            kubeconfig=text("kubeconfig") or None,
+            protect=text("protect") != "false",
+            eks=(eks, text("awsRegion"), text("awsAccountId")) if (eks := text("eksCluster")) else None,
+            namespace=text("namespace"),
+            image_digest=text("imageDigest"),
+        )
+
+    def reached(self, work_dir: Path) -> StackConfig:
+        """Return the config with a kubeconfig of its EKS cluster, written into the stack's work directory.
+
+        The file names no credential. But another user who could change it could swap the command in it, so only its
+        owner may read and write it. Raises ClusterUnreachable.
+        """
+        if self.eks is None:
+            return self
+        # Imported here: the stack of a laptop has nothing to ask AWS.
+        from components.aws.client import AwsError
+        from components.aws.eks_cluster import find_cluster
+
+        try:
+            cluster = find_cluster(*self.eks)
+        except AwsError as error:
+            raise from_text(ClusterUnreachable, str(error)) from None
+        path = work_dir / "kubeconfig"
+        write_file(path, cluster.kubeconfig, mode=0o600)
+        return replace(self, kube_context=cluster.context, kubeconfig=str(path))
+
+
+def check_files(folder: Path, name: str) -> None:
+    """Check the committed config of a stack. Raises SettingsInvalid."""
+    try:
+        settings.check(folder, name)
+    except settings.SettingsError as error:
+        raise SettingsInvalid(name, error.problems) from None
+
+
+def read_stack_config(folder: Path, name: str) -> StackConfig:
+    """Read what a verb must know from the committed config of a stack. Raises SettingsInvalid."""
+    try:
+        values, _ = settings.read_files(folder, name)
+    except settings.SettingsError as error:
+        raise SettingsInvalid(name, error.problems) from None
+    return StackConfig.of(values)
+
+
+def with_value(text: str, key: str, value: str) -> str:
+    """Return the text of a stack's file with another value of a config key; every other line stays as it is.
+
+    The value is always quoted: the engine reads some texts as numbers that PyYAML leaves alone (`1e5`). The place is
+    found by PyYAML's marks. ruamel.yaml would write the file anew, and changes the space before comments and the
+    indentation of lists.
+
+    Raises:
+        FileInvalid: The text is not a map of maps, or the key is in a map in braces or has a value of several lines.
+    """
+    try:
+        content = yaml.safe_load(text) or {}
+        expected = {**content, "config": {**(content.get("config") or {}), key: value}}
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError):
+        raise FileInvalid("expected YAML in the stack's file, a map of maps, found something else", "edit it") from None
+    changed = _changed(text, root, key, yaml.safe_dump(value, default_style='"', width=math.inf).rstrip())
+    try:
+        if yaml.safe_load(changed) == expected:
+            return changed
+    except yaml.YAMLError:
+        pass
+    raise FileInvalid(f"{key} cannot be changed in the stack's file without writing it anew", f"set {key} in an editor")
+
+
+def _changed(text: str, root: yaml.Node | None, key: str, quoted: str) -> str:
+    """Return the text with the value, or unchanged if there is no line for it."""
+    entries = _entries(root)
+    if "config" not in entries:
+        return f"{text.rstrip()}\nconfig:\n  {key}: {quoted}\n"
+    config = entries["config"][1]
+    keys = _entries(config)
+    if not keys or config.flow_style:
+        return text
+    if key not in keys:
+        first = next(iter(keys.values()))[0].start_mark
+        return f"{text[: first.index]}{key}: {quoted}\n{' ' * first.column}{text[first.index :]}"
+    name, old = keys[key]
+    if not isinstance(old, yaml.ScalarNode) or old.start_mark.line != old.end_mark.line:
+        return text
+    return f"{text[: name.end_mark.index]}: {quoted}{text[old.end_mark.index :]}"
+
+
+def _entries(node: yaml.Node | None) -> dict[str, tuple[yaml.Node, Any]]:
+    """Return the nodes of a map's keys and values by key, in their order; {} for anything else."""
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {str(name.value): (name, value) for name, value in node.value}

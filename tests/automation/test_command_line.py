@@ -29,8 +29,8 @@ from automation.cluster.objects import ReleaseRecord
 from automation.engine import operations as update
 from automation.engine.events import Event, EventKind
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
-from automation.recovery.status import ClusterStatus, Status
-from automation.recovery.steps import Decisions, Doing, Recovery, RecoveryPlan, RecoveryStep
+from automation.recovery.status import ClusterStatus, StackStatus
+from automation.recovery.steps import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
 from automation.verification.result import Check, Verification
 from automation.verification.result import Status as CheckStatus
@@ -59,7 +59,7 @@ class FakeEnvironment:
     name: str = "dev"
     backend: str = "file:///state"
     changes: Changes = NONE
-    status_found: Status = field(default_factory=lambda: Status(stack="dev", exists=True, deployed=True))
+    status_found: StackStatus = field(default_factory=lambda: StackStatus(stack="dev", exists=True, deployed=True))
     verification: Verification = field(
         default_factory=lambda: Verification((Check("all", CheckStatus.PASSED, "seen"),))
     )
@@ -119,7 +119,7 @@ class FakeEnvironment:
         self._answer("verify", options)
         return self.verification
 
-    def status(self) -> Status:
+    def status(self) -> StackStatus:
         self._answer("status", {})
         return self.status_found
 
@@ -135,11 +135,11 @@ class FakeEnvironment:
         self._answer("export_helmsman", options)
         return HelmsmanExport(stack=self.name, folder=str(folder), deployed=True)
 
-    def recovery(self, decisions: Decisions) -> RecoveryPlan:
+    def recovery(self, decisions: Decisions) -> RecoverySteps:
         self._answer("recovery", {"decisions": decisions})
         forgotten = RecoveryStep(doing=Doing.FORGET, text="forget it")
         steps = (forgotten,) if self.interrupted else ()
-        return RecoveryPlan(stack=self.name, steps=(*steps, RecoveryStep(doing=Doing.UPDATE, text="update dev")))
+        return RecoverySteps(stack=self.name, steps=(*steps, RecoveryStep(doing=Doing.UPDATE, text="update dev")))
 
     def recover(self, decisions: Decisions, **options: Any) -> Recovery:
         done = self._answer("recover", {"decisions": decisions, **options})
@@ -336,7 +336,7 @@ def test_refused_adoption_is_exit_code_1_with_every_reason(
 def test_status_of_a_stack_that_is_not_there_fails_and_names_the_backend(
     env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env.status_found = Status(stack="prdo", exists=False)
+    env.status_found = StackStatus(stack="prdo", exists=False)
     assert command_line.main(["status", "prdo", "--json"]) == 1
     found = capsys.readouterr()
     assert "error: there is no stack prdo in file:///state" in found.err
@@ -347,7 +347,7 @@ def test_status_of_a_stack_that_is_not_there_fails_and_names_the_backend(
 def test_unhealthy_stack_and_failed_check_are_exit_code_1(
     env: FakeEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env.status_found = Status(stack="dev", exists=True, deployed=True, cluster=BROKEN)
+    env.status_found = StackStatus(stack="dev", exists=True, deployed=True, cluster=BROKEN)
     assert command_line.main(["status", "dev"]) == 1
     found = capsys.readouterr()
     assert "Helm release airflow: revision 4 is pending-upgrade" in found.out

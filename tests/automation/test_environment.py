@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environment, environments
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
 from automation.engine import operations
 from automation.engine import processes as processes_module
 from automation.engine.events import Event, EventKind
 from automation.engine.locks import Lock
-from automation.engine.operations import Outcome
+from automation.engine.operations import EngineResult
 from automation.engine.processes import Process
 from automation.errors import (
     AutomationError,
@@ -38,6 +38,8 @@ from automation.errors import (
 from automation.recovery.status import ClusterStatus, UnhealthyPod
 from automation.recovery.steps import Decisions, Doing
 from automation.results import Changes, Step
+from automation.stacks import session
+from automation.stacks.session import Session
 from tests import samples
 from tests.automation.fakes import (
     OUTPUTS,
@@ -78,6 +80,7 @@ class Rig:
     changes: Changes = field(default_factory=lambda: Changes({"update": 1}))
     state: dict[str, Any] = field(default_factory=dict)
     imported: dict[str, Any] | None = None
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
     locks: tuple[Lock, ...] | None = ()
     objects: FakeObjects = field(default_factory=FakeObjects)
     cluster: ClusterStatus = field(default_factory=ClusterStatus)
@@ -105,9 +108,9 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     rig = Rig(tmp_path)
 
     def open_stack(
-        place: Any, name: str, engine: Any, *, create: bool = True, opened: Any = None, looking: bool = False
+        place: Any, name: str, engine: Any, *, create: bool = True, opened: Any = None, for_reading: bool = False
     ) -> FakeStack:
-        if opened is None and not looking:
+        if opened is None and not for_reading:
             rig.calls.append("open")
         if not create and name not in rig.stacks:
             raise StackUnknown("no stack", "make it")
@@ -119,11 +122,12 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
             raise ClusterUnreachable("no answer", "look")
         return rig.identity
 
-    def does(verb: str) -> Callable[..., Outcome]:
-        def run(on: Any, **options: Any) -> Outcome:
+    def does(verb: str) -> Callable[..., EngineResult]:
+        def run(on: Any, **options: Any) -> EngineResult:
             rig.calls.append(verb)
+            rig.options[verb] = options
             rig.during(verb)
-            return Outcome(rig.changes, (STEP,) if rig.changes.any else ())
+            return EngineResult(rig.changes, (STEP,) if rig.changes.any else ())
 
         return run
 
@@ -135,12 +139,12 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
         return ()
 
     monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(environment, "open_stack", open_stack)
+    monkeypatch.setattr(session, "open_stack", open_stack)
     monkeypatch.setattr("automation.cluster.client.cluster_identity", identity)
     monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
     monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.objects)
     monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: rig.cluster)
-    monkeypatch.setattr(environment, "read_locks", lambda *args: rig.locks)
+    monkeypatch.setattr(session, "read_locks", lambda *args: rig.locks)
     monkeypatch.setattr(processes_module, "processes", tuple)
     for verb in ("up", "preview", "refresh", "destroy"):
         monkeypatch.setattr(operations, verb, does(verb))
@@ -213,13 +217,13 @@ def test_invalid_settings_reach_no_engine(rig: Rig, monkeypatch: pytest.MonkeyPa
 
 def test_roll_moves_the_tag_and_nothing_else(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     placed: list[Any] = []
-    original: Callable[..., Any] = vars(environment)["open_stack"]
+    original: Callable[..., Any] = vars(session)["open_stack"]
 
     def open_stack(place: Any, *args: Any, **more: Any) -> Any:
         placed.append(place)
         return original(place, *args, **more)
 
-    monkeypatch.setattr(environment, "open_stack", open_stack)
+    monkeypatch.setattr(session, "open_stack", open_stack)
     env = rig.open()
     env.up()
     done = env.roll_image("3.2.2-7")
@@ -480,22 +484,22 @@ def test_waiting_can_be_cancelled(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("method", "first"),
     [
-        ("up", "check"),
-        ("preview", "check"),
-        ("recover", "check"),
+        ("up", "check_config"),
+        ("preview", "check_config"),
+        ("recover", "check_config"),
         ("refresh", "find_engine"),
         ("destroy", "config"),
         ("adopt", "find_engine"),
     ],
 )
 def test_cancel_holds_from_the_first_line(rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, first: str) -> None:
-    original: Callable[..., Any] = getattr(Environment, first)
+    original: Callable[..., Any] = getattr(Session, first)
 
-    def cancels(env: Environment) -> Any:
-        env.cancel()
-        return original(env)
+    def cancels(session: Session) -> Any:
+        session.cancel()
+        return original(session)
 
-    monkeypatch.setattr(Environment, first, cancels)
+    monkeypatch.setattr(Session, first, cancels)
     with pytest.raises(Interrupted, match="before anything was done"):
         getattr(rig.open(), method)()
     assert rig.calls == []
@@ -503,14 +507,14 @@ def test_cancel_holds_from_the_first_line(rig: Rig, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("method", ["up", "preview", "destroy"])
 def test_cancel_while_the_stack_is_opened_holds(rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    original: Callable[..., Any] = vars(environment)["open_stack"]
+    original: Callable[..., Any] = vars(session)["open_stack"]
     env = rig.open()
 
     def opens(*args: Any, **options: Any) -> Any:
         env.cancel()
         return original(*args, **options)
 
-    monkeypatch.setattr(environment, "open_stack", opens)
+    monkeypatch.setattr(session, "open_stack", opens)
     with pytest.raises(Interrupted):
         getattr(env, method)()
     assert rig.calls == ["open"]
@@ -548,11 +552,11 @@ def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkey
     monkeypatch.setattr(Deaf, "another", lambda self: engine)
     monkeypatch.setattr(environments, "find_engine", lambda *args: engine)
 
-    def up(on: operations.Operation, **options: Any) -> Outcome:
+    def up(on: operations.OpenedStack, **options: Any) -> EngineResult:
         env.cancel()
         for _ in range(3):
             on.teller.tell(EventKind.BEGUN, "creating")
-        return Outcome(rig.changes)
+        return EngineResult(rig.changes)
 
     monkeypatch.setattr(operations, "up", up)
     env = rig.open()
@@ -610,9 +614,9 @@ def test_cancel_reaches_the_engine_of_that_stack_alone(rig: Rig) -> None:
     one.preview()
     two.preview()
     one.cancel()
-    assert [env._engine.told for env in (one, two)] == [1, 0]  # type: ignore[union-attr]
+    assert [env._session.engine.told for env in (one, two)] == [1, 0]  # type: ignore[union-attr]
     both.cancel()
-    assert [env._engine.told for env in (one, two)] == [2, 1]  # type: ignore[union-attr]
+    assert [env._session.engine.told for env in (one, two)] == [2, 1]  # type: ignore[union-attr]
 
 
 # Plans
@@ -704,6 +708,7 @@ def test_recovery_that_waits_for_a_plugin_can_be_cancelled(rig: Rig, monkeypatch
     rig.locks = (Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00+00:00"),)
     plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=rig.locks[0].started + 1)
     monkeypatch.setattr(processes_module, "processes", lambda: (plugin,))
+    monkeypatch.setattr(processes_module, "_living", lambda process: process)
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 2 else None
     with pytest.raises(Interrupted, match="before anything was done"):
@@ -753,8 +758,8 @@ def test_interrupted_create_whose_object_is_kept_is_forgotten(rig: Rig) -> None:
     rig.during = lambda verb: setattr(rig, "state", {"resources": [current]})
     found = rig.open().recover()
     assert [step.doing for step in found.plan.steps] == [Doing.KEEP, Doing.UPDATE]
-    assert rig.imported is not None
-    assert not rig.imported["pending_operations"]
+    assert rig.options["refresh"]["clear_pending_creates"] is True
+    assert rig.imported is None, "the engine itself drops it"
     assert rig.objects.deleted == []
 
 

@@ -30,7 +30,7 @@ from automation.cluster.objects import FailedJob, Found, ReleaseRecord
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event
-from automation.engine.operations import Operation
+from automation.engine.operations import OpenedStack
 from automation.errors import (
     AutomationError,
     Interrupted,
@@ -43,8 +43,9 @@ from automation.errors import (
 )
 from automation.folder import Folder
 from automation.recovery.steps import Doing
-from automation.stacks.stream import Running
-from automation.stacks.workspace import Place, open_stack
+from automation.stacks.concurrency import Running
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
 from settings import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi
@@ -540,7 +541,7 @@ def test_config_is_completed_as_a_person_would_with_pulumi(project: Path, tmp_pa
     )
     (tmp_path / "state-of-files").mkdir()
     engine = find_engine(project, lambda line: None)
-    on = Operation(open_stack(place, "file", engine), engine)
+    on = OpenedStack(open_stack(place, "file", engine), engine)
     assert file_values(on, project)["adminPassword"].reveal() == "plain-in-dev"
     added = {
         "fernetKey": SENTINELS["fernetKey"],
@@ -555,7 +556,7 @@ def test_config_is_completed_as_a_person_would_with_pulumi(project: Path, tmp_pa
     assert "# a comment" in text
     assert "sentinel" not in text
     assert "PRIVATE KEY" not in text
-    on = Operation(open_stack(place, "file", engine), engine)
+    on = OpenedStack(open_stack(place, "file", engine), engine)
     found = file_values(on, project)
     assert {key: found[key].reveal() for key in added if isinstance(added[key], Secret)} == {
         key: value.reveal() for key, value in added.items() if isinstance(value, Secret)

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environment, environments
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
 from automation.adoption import prepare as prepare_module
 from automation.engine import operations
-from automation.engine.operations import Outcome
+from automation.engine.operations import EngineResult
 from automation.engine.stack_state import NAMESPACE, RELEASE
 from automation.errors import AdoptionRefused, UpdateFailed
 from automation.plan.model import Plan
 from automation.recovery.status import ClusterStatus
 from automation.results import Changes, Step
+from automation.stacks import session
 from tests import samples
 from tests.automation.adoption.releases import FERNET_KEY, VALUES, FakeCluster, objects, record
 from tests.automation.adoption.test_state import registered
@@ -53,23 +54,23 @@ class Rig:
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     rig = Rig(tmp_path)
 
-    def up(on: Any, **options: Any) -> Outcome:
+    def up(on: Any, **options: Any) -> EngineResult:
         rig.calls.append("up")
-        return Outcome(Changes({"update": 2}), ())
+        return EngineResult(Changes({"update": 2}), ())
 
-    def preview(on: Any, **options: Any) -> Outcome:
+    def preview(on: Any, **options: Any) -> EngineResult:
         rig.calls.append("preview")
         if isinstance(rig.previewed, Exception):
             raise rig.previewed
-        return Outcome(Changes({"update": 2}), rig.previewed)
+        return EngineResult(Changes({"update": 2}), rig.previewed)
 
     def replace_deployment(on: Any, content: Mapping[str, Any]) -> None:
         rig.calls.append("import")
         rig.states.append(content)
 
     monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(environment, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(environment, "read_locks", lambda *args: ())
+    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
+    monkeypatch.setattr(session, "read_locks", lambda *args: ())
     monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
     monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
     monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.cluster)

@@ -18,13 +18,13 @@ from pulumi.automation.errors import create_command_error
 
 import settings
 from automation import __main__ as command_line
-from automation import environment, environments
+from automation import environments
 from automation.cli.console import Console
 from automation.cli.declare import Call, Verb
 from automation.cli.verbs import VERBS
 from automation.cluster import kind
 from automation.engine import operations
-from automation.engine.operations import Outcome
+from automation.engine.operations import EngineResult
 from automation.errors import (
     AutomationError,
     ClusterUnreachable,
@@ -36,7 +36,8 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.results import Changes, Step
-from automation.stacks.workspace import Place
+from automation.stacks import session
+from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
 from tests import samples
@@ -78,7 +79,7 @@ class Bench:
         monkeypatch.setattr(settings, "check", lambda *args: self.calls.append("check settings"))
         monkeypatch.setattr(environments, "find_engine", self._find_engine)
         monkeypatch.setattr("automation.cli.interrupt.interruptible", self._interruptible)
-        monkeypatch.setattr(environment, "open_stack", self._open_stack)
+        monkeypatch.setattr(session, "open_stack", self._open_stack)
         monkeypatch.setattr("automation.verification.verify.run_checks", self._verify)
         monkeypatch.setattr("automation.verification.verify.KubeClient", self._kube)
         monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
@@ -136,9 +137,9 @@ class Bench:
         *,
         create: bool = True,
         opened: Any = None,
-        looking: bool = False,
+        for_reading: bool = False,
     ) -> Any:
-        if opened is None and not looking:
+        if opened is None and not for_reading:
             self.calls.append(f"open {name}{'' if create else ' if it is there'}")
         if not create and name not in self.stacks:
             raise StackUnknown("no stack", "make it")
@@ -173,10 +174,10 @@ class Bench:
         self.kube_options = options
 
     def _update(self, verb: str) -> Any:
-        def run(on: Any, **options: Any) -> Outcome:
+        def run(on: Any, **options: Any) -> EngineResult:
             self.calls.append(verb)
             step = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
-            return Outcome(self.changes, (step,) if self.changes.any else ())
+            return EngineResult(self.changes, (step,) if self.changes.any else ())
 
         return run
 
@@ -403,7 +404,7 @@ def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: 
     bench.deployed()
     bench.made_cluster()
 
-    def fails(*args: Any, **options: Any) -> Outcome:
+    def fails(*args: Any, **options: Any) -> EngineResult:
         raise UpdateFailed("no", "mend")
 
     monkeypatch.setattr(operations, "destroy", fails)
@@ -462,7 +463,7 @@ def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytes
         (
             create_command_error(CommandResult(stdout="sentinel", stderr="error: broken", code=255)),
             1,
-            "error: up of dev failed: broken. Fix: mend that, and run it again\n",
+            "error: up of dev failed: broken. Fix: correct that, and run it again\n",
         ),
         (KeyboardInterrupt(), 1, "interrupted; run it again to go on: python -m automation up\n"),
     ],

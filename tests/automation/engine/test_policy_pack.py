@@ -15,7 +15,7 @@ from pulumi.automation import CommandError, CommandResult, EngineEvent
 
 from automation.engine import operations, plugins
 from automation.engine.events import Event, EventKind, Teller, ignore
-from automation.engine.operations import Operation
+from automation.engine.operations import OpenedStack
 from automation.engine.policy_pack import policy_pack
 from automation.errors import Interrupted, ReleaseStuck, UpdateFailed
 from components.secrets.masker import Masker
@@ -97,12 +97,12 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     return FakeStack(work_dir)
 
 
-def operation(stack: FakeStack, events: list[Event] | None = None, *, interrupted: bool = False) -> Operation:
+def operation(stack: FakeStack, events: list[Event] | None = None, *, interrupted: bool = False) -> OpenedStack:
     masker = Masker(secrets=[SECRET])
     engine: Any = SimpleNamespace(interrupted=interrupted)
     teller = Teller(ignore if events is None else events.append, "dev", "up", masker)
     opened: Any = stack
-    return Operation(opened, engine, teller, masker)
+    return OpenedStack(opened, engine, teller, masker)
 
 
 def event(**content: Any) -> EngineEvent:

@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from automation.engine.processes import (
@@ -19,7 +22,6 @@ from automation.engine.processes import (
     exists,
     left_behind,
     orphaned_plugins,
-    parse_ps,
     processes,
     until_gone,
 )
@@ -147,44 +149,44 @@ def test_orphan_that_began_later_counts_in_the_session_of_its_engine_only() -> N
     assert orphaned_plugins(late, LOCKED, 60) == ()
 
 
-def test_lines_of_ps_are_understood() -> None:
-    listed = (
-        "    1     0 Ss 05-02:03:04 /sbin/launchd\n  77     1 R+       01:30 /usr/local/bin/pulumi\nnonsense\n"
-        "  78     1 Z       01:30 (pulumi)\n"
-    )
-    assert parse_ps(listed, 1_000_000.0) == (
-        Process(pid=1, parent=0, name="launchd", started=1_000_000 - (5 * 86400 + 2 * 3600 + 3 * 60 + 4)),
-        Process(pid=77, parent=1, name="pulumi", started=1_000_000 - 90),
-    )
-
-
 @pytest.mark.parametrize(("status", "inner"), [("NSpid:\t77\t20\n", 20), ("NSpid:\t77\n", 0), ("Name:\tpulumi\n", 0)])
 def test_engine_in_a_container_has_another_id_there(
     status: str, inner: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for folder in ("self", "77"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "stat").write_text(f"77 (pulumi) S 1 77 77 {'0 ' * 15} 500 0\n")
-    (tmp_path / "77" / "cmdline").write_bytes(b"pulumi\0up\0")
-    (tmp_path / "77" / "status").write_text(f"Pid:\t77\n{status}")
-    (tmp_path / "stat").write_text("btime 1000\n")
+    engine = tmp_path / "pulumi"
+    shutil.copy(Path("/bin/sleep").resolve(), engine)
     monkeypatch.setattr("automation.engine.processes._PROC", tmp_path)
-    (found,) = processes()
-    assert (found.pid, found.session, found.inner_pid) == (77, 77, inner)
+    with subprocess.Popen([str(engine), "60"], start_new_session=True) as process:
+        try:
+            (tmp_path / str(process.pid)).mkdir()
+            (tmp_path / str(process.pid) / "status").write_text(f"Pid:\t77\n{status}")
+            (found,) = (item for item in processes() if item.pid == process.pid)
+        finally:
+            process.kill()
+    assert (found.name, found.is_engine, found.session, found.inner_pid) == ("pulumi", True, process.pid, inner)
 
 
-def test_without_proc_ps_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("automation.engine.processes._PROC", tmp_path / "nothing")
-    (tmp_path / "ps").write_text(
-        "#!/bin/sh\nif [ \"$1\" = -o ]; then echo Z; else echo '77 1 S 01:30 /usr/local/bin/pulumi'; fi\n"
-    )
-    (tmp_path / "ps").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert [(item.pid, item.is_engine, item.session) for item in processes()] == [(77, True, 0)]
-    assert not exists(os.getpid()), "it says that it has ended"
-    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert processes() == ()
+def test_later_process_with_the_same_id_is_not_taken_for_the_one_that_is_awaited_or_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        (found,) = (item for item in processes() if item.pid == process.pid)
+        earlier = replace(found, started=found.started - 3)
+        assert until_gone([earlier], 1, FakeTime().clock) == ()
+        end([earlier], FakeTime().clock)
+        assert process.poll() is None
+        process.kill()
+
+
+def test_process_that_cannot_be_looked_at_counts_as_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc may hide the processes of other users."""
+    monkeypatch.setattr(psutil, "Process", raises(psutil.NoSuchProcess(os.getpid())))
     assert exists(os.getpid())
+
+
+def raises(error: Exception) -> Callable[..., Any]:
+    def raise_(*args: Any) -> Any:
+        raise error
+
+    return raise_
 
 
 def test_process_that_has_ended_is_gone_before_its_parent_has_looked() -> None:

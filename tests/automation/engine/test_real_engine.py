@@ -14,10 +14,12 @@ import yaml
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
-from automation.engine.operations import Operation
+from automation.engine.operations import OpenedStack
+from automation.engine.stack_state import StackState
 from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
 from automation.results import Changes
-from automation.stacks.workspace import Place, open_stack
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
 from tests.samples import ROOT, sentinels
 
 pytestmark = pytest.mark.engine
@@ -45,9 +47,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == STACK, "the committed file stays as it is"
 
 
-def opened(project: Path, engine: Engine, on_event: OnEvent = ignore, *, create: bool = True) -> Operation:
+def opened(project: Path, engine: Engine, on_event: OnEvent = ignore, *, create: bool = True) -> OpenedStack:
     stack = open_stack(Place.of(project), "dev", engine, create=create)
-    return Operation(stack, engine, Teller(on_event, "dev", "up"))
+    return OpenedStack(stack, engine, Teller(on_event, "dev", "up"))
 
 
 def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: Engine, project: Path) -> None:
@@ -128,6 +130,41 @@ def test_update_while_another_runs_is_locked(engine: Engine, project: Path) -> N
         thread.join()
 
 
+def interrupt_create(project: Path, engine: Engine) -> tuple[OpenedStack, str]:
+    """Leave a create in the state whose end was not recorded; its URN."""
+    on = opened(project, engine)
+    operations.up(on)
+    urn = "urn:pulumi:dev::airflow::random:index/randomPassword:RandomPassword::key"
+    resource = {"urn": urn, "type": "random:index/randomPassword:RandomPassword", "custom": True}
+    (file,) = (project / ".dev" / "state").rglob("dev.json")
+    content = json.loads(file.read_text())
+    # Not by an import of the state, which drops it.
+    content["checkpoint"]["latest"]["pending_operations"] = [{"type": "creating", "resource": resource}]
+    file.write_text(json.dumps(content))
+    assert [item.urn for item in StackState.of(operations.deployment(on)).pending] == [urn]
+    return on, urn
+
+
+def test_engine_clears_an_interrupted_create_and_reads_nothing(engine: Engine, project: Path) -> None:
+    on, _ = interrupt_create(project, engine)
+    before = StackState.of(operations.deployment(on))
+    operations.refresh(on, targets=[before.stack_urn], clear_pending_creates=True)
+    after = StackState.of(operations.deployment(on))
+    assert after.pending == ()
+    assert after.resources == before.resources
+    assert operations.stack_outputs(on) == {"answer": "forty-two"}
+
+
+def test_engine_drops_the_interrupted_create_that_it_is_told_to_import(engine: Engine, project: Path) -> None:
+    """As long as it does, recovery has to enter the resource into the state itself: `stack_state.with_created`."""
+    on, urn = interrupt_create(project, engine)
+    words = ["refresh", "--yes", "--skip-preview", "--stack", "dev"]
+    words += ["--import-pending-creates", urn, "--import-pending-creates", "an-id"]
+    engine.run(words, on.stack.workspace.work_dir, on.stack.workspace.env_vars)
+    after = StackState.of(operations.deployment(on))
+    assert (after.resources, after.pending) == ((), ())
+
+
 NOTED = """\
 import pulumi
 
@@ -142,7 +179,7 @@ def answer(config):
 
 @pytest.mark.parametrize("operation", [operations.preview, operations.up], ids=["preview", "up"])
 def test_policy_pack_of_the_project_judges_previews_and_updates(
-    operation: Callable[..., operations.Outcome], engine: Engine, project: Path
+    operation: Callable[..., operations.EngineResult], engine: Engine, project: Path
 ) -> None:
     if not (ROOT / ".venv" / "policy" / "bin" / "python").is_file():
         pytest.skip("no environment of the policy pack: make policy")

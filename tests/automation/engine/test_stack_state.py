@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.engine.stack_state import StackState, protected, settle
+from automation.engine.stack_state import StackState, protected, with_created
 from tests.automation.fakes import pending_create, resource_state
 
 SECRET = "kubernetes:core/v1:Secret"
@@ -69,18 +69,18 @@ def test_state_without_anything_is_understood() -> None:
 def test_adopted_resource_comes_after_all_that_it_may_depend_on() -> None:
     content = deployment([resource_state(PASSWORD, "one")], [pending_create(SECRET, "keys", object_name="keys-1a2b")])
     urn = content["pending_operations"][0]["resource"]["urn"]
-    settled = settle(content, {urn: "airflow/keys-1a2b"})
-    assert urns(settled) == ["one", "keys"]
-    assert settled["resources"][-1]["id"] == "airflow/keys-1a2b"
-    assert not settled["pending_operations"]
+    entered = with_created(content, {urn: "airflow/keys-1a2b"})
+    assert urns(entered) == ["one", "keys"]
+    assert entered["resources"][-1]["id"] == "airflow/keys-1a2b"
+    assert not entered["pending_operations"]
     assert content["pending_operations"], "what was given stays as it was"
 
 
 def test_adopted_object_differs_from_nothing_and_is_still_waited_for() -> None:
     """Also where recovery is killed before it has read the object."""
     item = pending_create(SECRET, "keys", object_name="keys-1a2b")
-    settled = settle(deployment([], [item]), {item["resource"]["urn"]: "airflow/keys-1a2b"})
-    (made,) = settled["resources"]
+    entered = with_created(deployment([], [item]), {item["resource"]["urn"]: "airflow/keys-1a2b"})
+    (made,) = entered["resources"]
     assert made["outputs"]["__inputs"] == made["inputs"] == item["resource"]["inputs"]
     assert made["outputs"]["metadata"]["name"] == "keys-1a2b"
     assert made["initErrors"]
@@ -88,41 +88,41 @@ def test_adopted_object_differs_from_nothing_and_is_still_waited_for() -> None:
 
 def test_adopted_resource_of_aws_is_read_whole() -> None:
     item = pending_create("aws:s3/bucket:Bucket", "logs")
-    (made,) = settle(deployment([], [item]), {item["resource"]["urn"]: "logs-1"})["resources"]
+    (made,) = with_created(deployment([], [item]), {item["resource"]["urn"]: "logs-1"})["resources"]
     assert made == {**item["resource"], "id": "logs-1"}
 
 
 def test_what_is_not_adopted_is_forgotten() -> None:
     content = deployment([], [pending_create(SECRET, "keys", object_name="keys-1a2b"), pending_create(PASSWORD, "p")])
-    assert settle(content, {})["resources"] == []
+    assert with_created(content, {})["resources"] == []
 
 
 def test_replacement_stands_where_the_old_one_is_which_waits_for_its_deletion() -> None:
     old, later = resource_state(SECRET, "keys", id_="airflow/keys-old"), resource_state(STATEFUL_SET, "server")
     content = deployment([old, later], [pending_create(SECRET, "keys", object_name="keys-new")])
-    settled = settle(content, {old["urn"]: "airflow/keys-new"})
-    assert urns(settled) == ["keys", "keys deleted", "server"]
-    assert [item.get("id") for item in settled["resources"]] == ["airflow/keys-new", "airflow/keys-old", None]
+    entered = with_created(content, {old["urn"]: "airflow/keys-new"})
+    assert urns(entered) == ["keys", "keys deleted", "server"]
+    assert [item.get("id") for item in entered["resources"]] == ["airflow/keys-new", "airflow/keys-old", None]
 
 
 def test_replacement_of_what_was_deleted_first_takes_its_place() -> None:
     old = resource_state(STATEFUL_SET, "server", id_="airflow/old", pendingReplacement=True)
     content = deployment([old], [pending_create(STATEFUL_SET, "server", object_name="new")])
-    settled = settle(content, {old["urn"]: "airflow/new"})
-    assert [item["id"] for item in settled["resources"]] == ["airflow/new"]
+    entered = with_created(content, {old["urn"]: "airflow/new"})
+    assert [item["id"] for item in entered["resources"]] == ["airflow/new"]
 
 
 def test_of_two_interrupted_creates_the_one_that_is_there_is_adopted() -> None:
     both = [pending_create(SECRET, "keys", object_name=name, inputsOf=name) for name in ("keys-1", "keys-2")]
-    settled = settle(deployment([], both), {both[0]["resource"]["urn"]: "airflow/keys-1"})
-    assert [(item["id"], item["inputsOf"]) for item in settled["resources"]] == [("airflow/keys-1", "keys-1")]
+    entered = with_created(deployment([], both), {both[0]["resource"]["urn"]: "airflow/keys-1"})
+    assert [(item["id"], item["inputsOf"]) for item in entered["resources"]] == [("airflow/keys-1", "keys-1")]
 
 
 def test_encrypted_inputs_are_moved_as_they_are() -> None:
     item = pending_create(SECRET, "keys", object_name="keys-1")
     item["resource"]["inputs"]["stringData"] = CIPHERTEXT
-    settled = settle(deployment([], [item]), {item["resource"]["urn"]: "airflow/keys-1"})
-    assert settled["resources"][0]["inputs"]["stringData"] == CIPHERTEXT
+    entered = with_created(deployment([], [item]), {item["resource"]["urn"]: "airflow/keys-1"})
+    assert entered["resources"][0]["inputs"]["stringData"] == CIPHERTEXT
 
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.sets(st.sampled_from("abcdef")))
@@ -135,11 +135,11 @@ def test_settling_keeps_every_other_resource_in_its_order(names: list[str], adop
         item["resource"]["urn"]: StackState.of(content).pending[index].id
         for index, item in enumerate(content["pending_operations"])
     }
-    settled = settle(content, {urn: id_ for urn, id_ in ids.items() if urn.rpartition("::")[2] in adopted})
-    kept = [item["id"] for item in settled["resources"] if not item["id"].endswith("-new")]
+    entered = with_created(content, {urn: id_ for urn, id_ in ids.items() if urn.rpartition("::")[2] in adopted})
+    kept = [item["id"] for item in entered["resources"] if not item["id"].endswith("-new")]
     assert kept == [f"airflow/{name}" for name in names]
-    assert {item["id"] for item in settled["resources"]} - set(kept) == {f"airflow/{name}-new" for name in adopted}
-    once = [item["urn"] for item in settled["resources"] if not item.get("delete")]
+    assert {item["id"] for item in entered["resources"]} - set(kept) == {f"airflow/{name}-new" for name in adopted}
+    once = [item["urn"] for item in entered["resources"] if not item.get("delete")]
     assert len(once) == len(set(once)), "no two of one name that both stay"
 
 

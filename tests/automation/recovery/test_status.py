@@ -12,7 +12,7 @@ from automation.cluster.client import Pod
 from automation.cluster.objects import FailedJob, ReleaseRecord
 from automation.engine.locks import Lock
 from automation.engine.stack_state import StackState
-from automation.recovery.status import ClusterStatus, Status, StuckPod, cluster_status
+from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status
 from tests.automation.fakes import (
     FakeKube,
     FakeObjects,
@@ -31,13 +31,13 @@ def look(kube: FakeKube | None = None, objects: FakeObjects | None = None, **sta
 
 
 def problems(cluster: ClusterStatus) -> tuple[str, ...]:
-    return Status(stack="dev", exists=True, deployed=True, cluster=cluster).problems
+    return StackStatus(stack="dev", exists=True, deployed=True, cluster=cluster).problems
 
 
 def test_healthy_stack_has_no_problem() -> None:
     found = look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed")))
     assert problems(found) == ()
-    assert Status(stack="dev", exists=True, cluster=found).healthy
+    assert StackStatus(stack="dev", exists=True, cluster=found).healthy
 
 
 def test_release_that_never_ended_is_named() -> None:
@@ -81,7 +81,9 @@ def test_workload_that_lacks_pods_is_named_where_none_of_them_is(
 ) -> None:
     item = replace(workload("scheduler", desired=2, ready=1), kind=kind)
     objects = FakeObjects(reasons={(kind, "airflow-scheduler"): reason})
-    status = Status(stack="dev", exists=True, cluster=look(FakeKube(found_pods=pods, found_workloads=[item]), objects))
+    status = StackStatus(
+        stack="dev", exists=True, cluster=look(FakeKube(found_pods=pods, found_workloads=[item]), objects)
+    )
     named = [text for text in status.problems if text.startswith(kind)]
     why = f" ({reason})" if reason else ""
     assert named == ([f"{kind} airflow-scheduler has 1 of 2 pods ready, and no other to blame{why}"] if found else [])
@@ -96,7 +98,7 @@ def test_workload_with_as_many_pods_as_it_wants_is_well(desired: int) -> None:
 
 def test_stack_that_is_not_there_is_not_healthy() -> None:
     """Its name may be a typo."""
-    status = Status(stack="pord", exists=False)
+    status = StackStatus(stack="pord", exists=False)
     assert not status.healthy
     assert status.problems == ("there is no stack pord",)
 
@@ -165,7 +167,7 @@ def test_objects_that_the_state_does_not_know_are_left_over_and_disturb_nobody()
         pending_operations=[pending_create(SECRET, "c", object_name="pending")],
     )
     assert [item.name for item in found.leftovers] == ["stray"]
-    status = Status(stack="dev", exists=True, cluster=found)
+    status = StackStatus(stack="dev", exists=True, cluster=found)
     assert status.problems == ("Secret stray is left over: the state does not know it",)
     assert status.healthy
 
@@ -173,7 +175,7 @@ def test_objects_that_the_state_does_not_know_are_left_over_and_disturb_nobody()
 def test_lock_and_interrupted_operations_are_named_first() -> None:
     lock = Lock(user="me", host="elsewhere", pid=7, since="2026-01-01T00:00:00Z")
     state = StackState.of({"pending_operations": [pending_create(SECRET, "keys", object_name="keys-1")]})
-    status = Status(
+    status = StackStatus(
         stack="dev", exists=True, locks=(lock,), pending=state.pending, cluster_error="context x does not answer"
     )
     assert status.problems == (
@@ -187,7 +189,7 @@ def test_lock_and_interrupted_operations_are_named_first() -> None:
 
 def test_status_survives_json() -> None:
     found = look(stateful_set("old", "new"), FakeObjects([found_object("Secret", "stray")]))
-    document = json.loads(json.dumps(Status(stack="dev", exists=True, cluster=found).to_json()))
+    document = json.loads(json.dumps(StackStatus(stack="dev", exists=True, cluster=found).to_json()))
     assert document["healthy"] is False
     assert document["cluster"]["stuck_pods"][0]["name"] == "airflow-redis-0"
     assert document["problems"]

@@ -18,8 +18,8 @@ from automation.recovery.status import StuckPod
 from automation.recovery.steps import (
     Decisions,
     Doing,
-    RecoveryPlan,
     RecoveryStep,
+    RecoverySteps,
     lock_steps,
     pending_steps,
     pod_steps,
@@ -294,7 +294,7 @@ def test_pod_that_its_stateful_set_waits_for_in_vain_is_made_anew() -> None:
 
 
 def test_plan_of_nothing_is_an_update() -> None:
-    plan = RecoveryPlan(stack="dev", steps=(update_step("dev"),))
+    plan = RecoverySteps(stack="dev", steps=(update_step("dev"),))
     assert not plan.interrupted
     assert plan.to_json()["steps"][0]["doing"] == "update"
 
@@ -303,7 +303,7 @@ def test_plan_that_only_keeps_has_something_to_mend() -> None:
     """Else the interrupted operation would stay in the state for ever."""
     given = after_a_later_update("PersistentVolumeClaim", CLAIM)
     given["objects"].bound.add("x-1")
-    plan = RecoveryPlan(stack="dev", steps=(*steps(**given), update_step("dev")))
+    plan = RecoverySteps(stack="dev", steps=(*steps(**given), update_step("dev")))
     assert [step.doing for step in plan.steps] == [Doing.KEEP, Doing.UPDATE]
     assert plan.interrupted
 

@@ -15,8 +15,7 @@ import pytest
 
 from automation.engine.events import Event, EventKind, OnEvent
 from automation.errors import Interrupted, UpdateFailed
-from automation.stacks.concurrency import in_thread
-from automation.stacks.stream import Running
+from automation.stacks.concurrency import Running, in_thread
 
 _T = TypeVar("_T")
 

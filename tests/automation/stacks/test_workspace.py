@@ -18,7 +18,7 @@ from pulumi.automation.errors import create_command_error
 from automation.engine.command import Engine
 from automation.errors import FileInvalid, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
 from automation.folder import Folder, short_name, write_file, write_new_file
-from automation.stacks import workspace
+from automation.stacks import work_directory
 from automation.stacks.backend import (
     KeyService,
     Passphrase,
@@ -29,7 +29,8 @@ from automation.stacks.backend import (
     prepare_backend,
 )
 from automation.stacks.config import EnvironmentSettings
-from automation.stacks.workspace import Place, open_stack
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
 from components.kube.secret import Secret
 from tests import samples
 from tests.automation.fakes import SETTINGS
@@ -61,7 +62,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def prepare_work_dir(project: Path, stack: str) -> Path:
-    return workspace.prepare_work_dir(Place.of(project), stack)
+    return work_directory.prepare_work_dir(Place.of(project), stack)
 
 
 def test_program_and_its_python_are_where_they_were(project: Path) -> None:
@@ -308,7 +309,7 @@ def content(folder: Path) -> dict[str, Any]:
 
 
 def test_its_file_holds_what_the_engine_has_encrypted_and_nothing_that_it_has_not(tmp_path: Path) -> None:
-    workspace.prepare_work_dir(given(tmp_path), "team")
+    work_directory.prepare_work_dir(given(tmp_path), "team")
     path = tmp_path / "team" / "Pulumi.team.yaml"
     assert "sentinel" not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -316,7 +317,7 @@ def test_its_file_holds_what_the_engine_has_encrypted_and_nothing_that_it_has_no
     assert "airflow:adminPassword" not in made["config"]
     made["config"] |= {"airflow:adminPassword": {"secure": "v1:x"}, "airflow:old": {"secure": "v1:y"}}
     write_file(path, yaml.safe_dump({**made, "encryptionsalt": SALT}))
-    workspace.prepare_work_dir(given(tmp_path), "team")
+    work_directory.prepare_work_dir(given(tmp_path), "team")
     kept = content(tmp_path)
     assert kept["config"]["airflow:adminPassword"] == {"secure": "v1:x"}
     assert "airflow:old" not in kept["config"], "what is not given any more goes"
@@ -326,31 +327,31 @@ def test_its_file_holds_what_the_engine_has_encrypted_and_nothing_that_it_has_no
 def test_text_like_a_number_stays_a_text_for_the_engine_too(tmp_path: Path) -> None:
     """Its reader of YAML takes `1e5` for a number, Python's for a text."""
     place = replace(given(tmp_path), settings=EnvironmentSettings.of("team", {**SETTINGS, "imageTag": "1e5"}))
-    workspace.prepare_work_dir(place, "team")
+    work_directory.prepare_work_dir(place, "team")
     assert 'airflow:imageTag: "1e5"' in (tmp_path / "team" / "Pulumi.team.yaml").read_text()
 
 
 def test_key_of_a_service_is_kept_for_that_service_alone(tmp_path: Path) -> None:
-    workspace.prepare_work_dir(given(tmp_path, KMS), "team")
+    work_directory.prepare_work_dir(given(tmp_path, KMS), "team")
     assert content(tmp_path)["secretsprovider"] == KMS.url
     path = tmp_path / "team" / "Pulumi.team.yaml"
     write_file(path, yaml.safe_dump({**content(tmp_path), "encryptedkey": "k"}))
-    workspace.prepare_work_dir(given(tmp_path, KMS), "team")
+    work_directory.prepare_work_dir(given(tmp_path, KMS), "team")
     assert content(tmp_path)["encryptedkey"] == "k"
-    workspace.prepare_work_dir(given(tmp_path, KeyService("awskms://alias/other")), "team")
+    work_directory.prepare_work_dir(given(tmp_path, KeyService("awskms://alias/other")), "team")
     assert "encryptedkey" not in content(tmp_path)
 
 
 def test_file_that_a_killed_engine_left_half_written_is_no_obstacle(tmp_path: Path) -> None:
     write_file(tmp_path / "team" / "Pulumi.team.yaml", "config: {airflow:x: [")
-    workspace.prepare_work_dir(given(tmp_path), "team")
+    work_directory.prepare_work_dir(given(tmp_path), "team")
     assert content(tmp_path)["config"]["airflow:kubeContext"] == "kind-airflow"
 
 
 def test_folder_for_looking_knows_how_the_stack_is_encrypted_and_no_config(project: Path) -> None:
     copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
     copy.write_text(f"{STACK}encryptionsalt: {SALT}\n")
-    folder = workspace.prepare_looking(Place.of(project), "dev")
+    folder = work_directory.prepare_reading_dir(Place.of(project), "dev")
     assert folder.parent == copy.parent
     assert yaml.safe_load((folder / "Pulumi.dev.yaml").read_text()) == {"encryptionsalt": SALT}
     assert yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"] == "airflow"
@@ -359,7 +360,7 @@ def test_folder_for_looking_knows_how_the_stack_is_encrypted_and_no_config(proje
 
 def test_place_that_looks_like_the_project_has_another_stack_file(tmp_path: Path) -> None:
     settings = EnvironmentSettings.of("team", SETTINGS)
-    with workspace.looks_like(samples.ROOT, "team", settings) as folder:
+    with work_directory.looks_like(samples.ROOT, "team", settings) as folder:
         names = {path.name for path in folder.iterdir()}
         assert {"Pulumi.yaml", "Pulumi.team.yaml", "__main__.py", "components"} <= names
         assert not {"Pulumi.dev.yaml", ".git", ".dev"} & names

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from automation.errors import Interrupted
-from automation.folder_lock import NAME, alone_in
+from automation.folder import LOCK_NAME, alone_in
 from automation.wait import Clock
 from tests import samples
 from tests.automation.fakes import FakeTime
@@ -20,7 +20,7 @@ from tests.automation.fakes import FakeTime
 HOLDS = """\
 import sys, time
 from pathlib import Path
-from automation.folder_lock import alone_in
+from automation.folder import alone_in
 from automation.wait import Clock
 with alone_in(Path(sys.argv[1]), 0, lambda: None, Clock()) as alone:
     print(alone, flush=True)
@@ -90,4 +90,4 @@ def test_folder_that_its_holder_removes_is_no_trap(tmp_path: Path) -> None:
         with alone_in(folder, 0, lambda: None, Clock()) as alone:
             assert alone
             assert not tried(folder)
-            assert (folder / NAME).is_file()
+            assert (folder / LOCK_NAME).is_file()

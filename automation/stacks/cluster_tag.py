@@ -1,0 +1,77 @@
+"""Which cluster a stack was deployed to: a tag of the stack, and the refusal of any other cluster."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from automation.engine import operations
+from automation.engine.operations import OpenedStack
+from automation.errors import WrongCluster
+from automation.stacks.config import StackConfig
+from automation.stacks.session import Session
+
+_TAG: Final = "airflow:cluster"
+
+
+def read_tag(opened: OpenedStack) -> str:
+    """Return the identity of the cluster that the stack was deployed to, "" if it was not deployed yet."""
+    return operations.tag(opened, _TAG)
+
+
+def store_tag(opened: OpenedStack, identity: str) -> None:
+    """Store the identity of the stack's cluster."""
+    operations.set_tag(opened, _TAG, identity)
+
+
+def cluster_to_store(session: Session, opened: OpenedStack, *, may_be_new: bool = False) -> str:
+    """Return the cluster's identity if it must be stored, "" if it is stored already.
+
+    Args:
+        session: The stack.
+        opened: The stack, opened.
+        may_be_new: The cluster may be another one than the stack was deployed to.
+
+    Raises:
+        ClusterUnreachable: The cluster does not answer.
+        WrongCluster: It is not the one that the stack was deployed to.
+    """
+    config = session.reached_config()
+    identity, known = cluster_identity(config), read_tag(opened)
+    if not may_be_new:
+        require_known(session.name, config, identity, known)
+    return "" if known == identity else identity
+
+
+def cluster_identity(config: StackConfig) -> str:
+    """Ask the cluster who it is. Raises ClusterUnreachable."""
+    # Imported here: a preview needs no client of Kubernetes.
+    from automation.cluster import client
+
+    return client.cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
+
+
+def require_known(name: str, config: StackConfig, identity: str, known: str) -> None:
+    """Raise WrongCluster if the cluster is not the one that the stack was deployed to."""
+    if known and known != identity:
+        raise WrongCluster(
+            f"context {config.kube_context} is of another cluster than stack {name} was deployed to",
+            "name the right one; if the cluster was made anew under its old name: "
+            f"python -m automation refresh {name} --new-cluster",
+        )
+
+
+def follow_cluster(opened: OpenedStack, identity: str, *, created: bool) -> None:
+    """Move the stack to a local cluster. If it is a new one, first refresh the state with what is in it.
+
+    Args:
+        opened: The stack, opened for an update.
+        identity: The cluster's identity.
+        created: The cluster has just been created.
+    """
+    known = read_tag(opened)
+    if known == identity:
+        return
+    if (known or created) and operations.has_resources(opened):
+        opened.teller.note("the cluster is a new one: looking what of the state is in it")
+        operations.refresh(opened)
+    store_tag(opened, identity)

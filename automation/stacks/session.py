@@ -1,0 +1,218 @@
+"""A stack while this process works on it: its engine, its lock, and the cancelling of what is under way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import SystemRandom
+from typing import Final, TypeVar
+
+from pulumi.automation import Stack
+
+from automation.engine.command import Engine
+from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
+from automation.engine.locks import Lock, read_locks
+from automation.engine.operations import OpenedStack
+from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
+from automation.folder import alone_in, short_name
+from automation.stacks.cancellation import Cancellation
+from automation.stacks.config import StackConfig, check_files, read_stack_config
+from automation.stacks.place import Place
+from automation.stacks.workspace import open_stack
+from automation.wait import Clock
+from components.secrets.masker import Masker
+from settings import PROJECT
+
+_T = TypeVar("_T")
+
+LOCK_SECONDS: Final = 120.0
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 15.0
+_PAUSE_GROWTH: Final = 1.6
+_REMIND_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait, and by which clock."""
+
+    lock_seconds: float = LOCK_SECONDS
+    """How long to wait while another update has the lock."""
+    clock: Clock = field(default_factory=Clock)
+    """The clock of all waits. That of a test need take no time."""
+
+
+class Session:
+    """Opens one stack for updates and for reading. Different threads may share it."""
+
+    def __init__(
+        self, name: str, place: Place, find_engine: Callable[[], Engine], limits: Limits, masker: Masker
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            name: The stack.
+            place: Where the stack is found. `roll_image` and `adopt` replace it when they change its settings.
+            find_engine: Returns an engine; called when one is needed.
+            limits: How long to wait.
+            masker: Knows the stack's secrets. `adopt` replaces it when it has learned more.
+        """
+        self.name, self.place, self.masker = name, place, masker
+        self.cancellation = Cancellation(name, limits.clock)
+        self.engine: Engine | None = None
+        self._find_engine, self._limits = find_engine, limits
+        self._for_updates: Stack | None = None
+        self._for_reading: Stack | None = None
+
+    @property
+    def work_dir(self) -> Path:
+        """The engine's work directory."""
+        return self.place.folder.work(self.name)
+
+    def busy(self) -> AbstractContextManager[None]:
+        """See `Cancellation.busy`."""
+        return self.cancellation.busy()
+
+    def cancel(self) -> None:
+        """Cancel what is under way, in this process and in the engine."""
+        self.cancellation.cancel()
+        if self.engine is not None:
+            self.engine.cancel()
+
+    # Config
+
+    def check_config(self) -> None:
+        """Check the config before anything is looked for. Raises SettingsInvalid."""
+        if self.place.settings is None:  # settings that were given are valid
+            check_files(self.place.project_dir, short_name(self.name))
+
+    def config(self) -> StackConfig:
+        """Return what the config says of cluster and protection. Raises SettingsInvalid, StackUnknown."""
+        if self.place.settings is not None:
+            return StackConfig.of(self.place.settings.texts())
+        return read_stack_config(self.place.project_dir, short_name(self.name))
+
+    def reached_config(self) -> StackConfig:
+        """Return the config with a kubeconfig that reaches its cluster. Also raises ClusterUnreachable."""
+        return self.config().reached(self.work_dir)
+
+    # Opening
+
+    def find_engine(self) -> Engine:
+        """Return the engine; find or install it the first time. Raises EngineMissing."""
+        if self.engine is None:
+            self.engine = self._find_engine()
+        return self.engine
+
+    @contextmanager
+    def open_for_update(self, verb: str, on_event: OnEvent, *, create: bool = True) -> Iterator[OpenedStack]:
+        """Open the stack while no other update of this machine works on it.
+
+        Args:
+            verb: What is asked for, for events and errors.
+            on_event: Receives the events.
+            create: Create the stack if it does not exist; else raise StackUnknown.
+
+        Raises:
+            StackLocked: Another update of this machine did not end in time.
+        """
+        teller = self.events(verb, on_event)
+        with without_context(), self.busy(), self._alone(verb, teller):
+            if not create:
+                self.place.must_have(self.name)
+            yield self.open(teller, create=create)
+
+    def open(self, teller: Teller, *, create: bool = True) -> OpenedStack:
+        """Open the stack with its present config. For use within `open_for_update`."""
+        self.cancellation.raise_if_cancelled()
+        engine = self.find_engine()
+        self.cancellation.raise_if_cancelled()
+        self._for_updates = open_stack(self.place, self.name, engine, create=create, opened=self._for_updates)
+        self.cancellation.raise_if_cancelled()
+        return OpenedStack(self._for_updates, engine, teller, self.masker)
+
+    @contextmanager
+    def open_for_reading(self, verb: str) -> Iterator[OpenedStack]:
+        """Open the stack for what changes nothing, without waiting for any lock. Raises StackUnknown."""
+        with without_context(), self.busy():
+            self.place.must_have(self.name)
+            engine = self.find_engine()
+            self._for_reading = open_stack(
+                self.place, self.name, engine, create=False, opened=self._for_reading, for_reading=True
+            )
+            yield OpenedStack(self._for_reading, engine, self.events(verb, ignore), self.masker)
+
+    def forget_opened(self) -> None:
+        """Open the stack anew the next time: it was removed, or its settings were replaced."""
+        self._for_updates = self._for_reading = None
+
+    def events(self, verb: str, on_event: OnEvent) -> Teller:
+        """Return what passes the events of one update on."""
+        cancelled = self.cancellation.watcher()
+
+        def pass_on(event: Event) -> None:
+            # A cancel just before the engine's command began has not reached the engine.
+            if cancelled() and self.engine is not None and not self.engine.interrupted:
+                self.engine.cancel()
+            on_event(event)
+
+        return Teller(pass_on, self.name, verb, self.masker)
+
+    # Locks
+
+    def locks(self) -> tuple[Lock, ...] | None:
+        """Return the stack's locks, None if the backend does not tell. Raises UpdateFailed if it does not answer."""
+        url = self.place.url
+        try:
+            return read_locks(url, PROJECT, short_name(self.name), self.place.environ)
+        except Exception as error:
+            # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
+            raise UpdateFailed(
+                f"the locks in {url} cannot be read ({type(error).__name__})", "look at its credentials"
+            ) from None
+
+    def retry_while_locked(self, opened: OpenedStack, attempt: Callable[[], _T]) -> _T:
+        """Try until no other update has the lock, with growing pauses. Raises StackLocked when the time is up."""
+        clock, pause = self.cancellation.clock(), _FIRST_PAUSE_SECONDS
+        end = clock.now() + self._limits.lock_seconds
+        while True:
+            self.cancellation.raise_if_cancelled()
+            try:
+                return attempt()
+            except StackLocked as error:
+                if clock.now() + pause > end:
+                    raise
+                opened.teller.tell(EventKind.WAITING, f"{error.what}; trying again in {pause:.0f} s")
+            clock.sleep(pause)
+            # Two that wait for the same lock must not come back at the same moment.
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS) * SystemRandom().uniform(0.8, 1.2)
+
+    @contextmanager
+    def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
+        """Raise StackLocked if another update of this machine works on the stack until the time is up."""
+        reminded = -_REMIND_SECONDS
+
+        def wait() -> None:
+            nonlocal reminded
+            self.cancellation.raise_if_cancelled()
+            if time.monotonic() - reminded >= _REMIND_SECONDS:
+                reminded = time.monotonic()
+                teller.tell(EventKind.WAITING, f"waiting: {self._who_is_at_work(verb)}")
+
+        with alone_in(self.work_dir, self._limits.lock_seconds, wait, self._limits.clock) as alone:
+            if not alone:
+                raise StackLocked(self._who_is_at_work(verb), "wait for it")
+            yield
+
+    def _who_is_at_work(self, verb: str) -> str:
+        try:
+            holders = "; ".join(map(str, self.locks() or ()))
+        except AutomationError:
+            holders = ""  # it only explains
+        return (
+            f"{verb} of stack {self.name}: another operation of this machine is at work on it"
+            f"{f' ({holders})' if holders else ''}"
+        )

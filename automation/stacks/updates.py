@@ -1,0 +1,110 @@
+"""Updates of an opened stack: its cluster is stored, a lock is waited for, and the result is typed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from automation.engine import operations
+from automation.engine.events import OnEvent
+from automation.engine.failures import unprotect
+from automation.engine.operations import EngineResult, OpenedStack
+from automation.engine.stack_state import StackState, protected
+from automation.errors import FileInvalid, Protected
+from automation.results import Changes, HistoryEntry, Update
+from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
+from automation.stacks.session import Session
+from settings import PROJECT
+
+
+def up(session: Session, verb: str, on_event: OnEvent, update_plan: Path | None = None) -> Update:
+    """Make the stack as its config says.
+
+    Args:
+        session: The stack.
+        verb: What was asked for: `up`, or a verb that ends with one.
+        on_event: Receives the events.
+        update_plan: The engine's saved plan, which the update must not leave (PlanViolated).
+    """
+    path = None if update_plan is None else str(update_plan.resolve())
+    if path is not None and not os.path.isfile(path):
+        raise FileInvalid(f"the plan {path} cannot be read", "save one: preview --save-plan FILE")
+    with session.open_for_update(verb, on_event) as opened:
+        identity = cluster_to_store(session, opened)
+        return run(session, verb, opened, lambda: operations.up(opened, plan=path), identity)
+
+
+def destroy(session: Session, on_event: OnEvent) -> Update:
+    """Delete what the stack owns. Raises Protected before anything is deleted if config or state protects something."""
+    if session.config().protect:
+        raise Protected(
+            f"stack {session.name} is protected: its destroy removes data and keys", unprotect(session.name)
+        )
+    with session.open_for_update("destroy", on_event, create=False) as opened:
+        kept = protected(StackState.of(operations.deployment(opened)).resources)
+        if kept:
+            names = ", ".join(sorted(resource.name for resource in kept))
+            raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
+        identity = cluster_to_store(session, opened)
+        return run(session, "destroy", opened, lambda: operations.destroy(opened), identity)
+
+
+def run(
+    session: Session, verb: str, opened: OpenedStack, engine_run: Callable[[], EngineResult], identity: str
+) -> Update:
+    """Run the engine once no other update has the lock.
+
+    Args:
+        session: The stack.
+        verb: What was asked for.
+        opened: The stack, opened for an update.
+        engine_run: Runs the engine.
+        identity: The cluster's identity if it must be stored, else "".
+    """
+    started = 0.0
+
+    def attempt() -> EngineResult:
+        nonlocal started
+        started = time.monotonic()
+        store_first_cluster(opened, identity)
+        return engine_run()
+
+    result = session.retry_while_locked(opened, attempt)
+    session.cancellation.record("the engine did its work")
+    seconds = round(time.monotonic() - started, 1)
+    if identity:
+        store_tag(opened, identity)
+    return Update(
+        stack=session.name,
+        verb=verb,
+        changes=result.changes,
+        steps=result.steps,
+        seconds=seconds,
+        outputs=operations.stack_outputs(opened),
+    )
+
+
+def store_first_cluster(opened: OpenedStack, identity: str) -> None:
+    """Store the cluster of a stack that has none yet, before anything is made there: a failed update makes things too.
+
+    The identity of a new cluster is stored only after a success: until then the state tells of the old one.
+    """
+    if identity and not read_tag(opened):
+        store_tag(opened, identity)
+
+
+def history_entry(record: Mapping[str, Any]) -> HistoryEntry:
+    """Return one update from the JSON of `pulumi stack history`."""
+    image = (record.get("config") or {}).get(f"{PROJECT}:imageTag") or {}
+    return HistoryEntry(
+        version=int(record.get("version") or 0),
+        kind=str(record.get("kind") or ""),
+        result=str(record.get("result") or ""),
+        started=str(record.get("startTime") or ""),
+        ended=str(record.get("endTime") or ""),
+        changes=Changes({str(kind): int(count) for kind, count in (record.get("resourceChanges") or {}).items()}),
+        image_tag="" if image.get("secret") else str(image.get("value") or ""),
+    )
