@@ -50,7 +50,7 @@ class AirflowKeysArgs:
 class AirflowKeys(pulumi.ComponentResource):
     """Every key of the deployment, each in a Secret of its own.
 
-    Raises: nothing of its own; settings/loading.py validates given values.
+    Raises: nothing of its own; settings/ validates given values.
     Replaces: another value means another Secret under another name; exactly the pods that refer to it roll.
     A generated value never changes by itself: every argument of its resource is fixed, and there are no keepers.
     Survives a destroy: the escrow; of the rest nothing, unless `protect` is set: then the destroy itself is refused.

@@ -24,7 +24,7 @@ class ImagePullSecretArgs:
 class ImagePullSecret(pulumi.ComponentResource):
     """A Secret of type `kubernetes.io/dockerconfigjson`, in place before the first pod asks for an image.
 
-    Raises: nothing of its own; settings/loading.py validates the content.
+    Raises: nothing of its own; settings/ validates the content.
     Replaces: other credentials make another Secret; every pod that names it rolls.
     Survives a destroy: nothing.
     """
