@@ -25,6 +25,7 @@ PROJECT: Final = "airflow"
 """Name of the Pulumi project, which is the namespace of its config keys."""
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
@@ -37,8 +38,8 @@ class RefusedError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Key(Generic[T]):
-    """The declaration of one config key whose checked value is a T."""
+class Key(Generic[T_co]):
+    """The declaration of one config key whose checked value is a T_co."""
 
     name: str
     """Name without the project, such as `imageTag`."""
@@ -48,9 +49,9 @@ class Key(Generic[T]):
     """Default in Pulumi.yaml, as JSON has it."""
     description: str
     """Description in Pulumi.yaml and docs/configuration.md, without the word that marks a secret."""
-    parse: Callable[[str], T]
+    parse: Callable[[str], T_co]
     """Makes the value from the text that the engine gives. Raises ValueError with what was expected and found."""
-    fallback: T
+    fallback: T_co
     """Stands in for a bad value until all problems are reported."""
     file: str = ""
     """What commands call the file that a value of several lines is read from, or ""."""

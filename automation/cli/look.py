@@ -33,7 +33,7 @@ def verify(call: Call) -> int:
 @verb("say what is wrong with a stack: lock, interrupted operations, release, pods", STACK, *COMMON)
 def status(call: Call) -> int:
     """Print what is wrong with a stack. Raises NotHealthy where something is."""
-    from automation.stacks.workspace import no_such_stack
+    from automation.stacks.place import no_such_stack
 
     with call.opened() as environment:
         result = environment.status()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from components.database import rds_settings
 from components.database.rds_settings import ManagedDatabase
@@ -79,7 +79,7 @@ def _check_alarm_topic(config: Config, aws: AwsChoice | None) -> None:
 
 
 def _check_storage_and_windows(config: Config, managed: ManagedDatabase) -> None:
-    keys = {
+    keys: dict[str, Key[Any]] = {
         "storage_gib": db.STORAGE_GIB,
         "max_storage_gib": db.MAX_STORAGE_GIB,
         "maintenance_window": db.MAINTENANCE_WINDOW,
