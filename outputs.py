@@ -1,6 +1,6 @@
-"""Names of the stack's outputs: shared by the program, `automation` and the tests. No output is a secret.
+"""Names of the stack's outputs, shared by the program, `automation` and the tests. No output is a secret.
 
-The line under each name is its description in docs/configuration.md.
+The text beneath each name is its description in docs/configuration.md.
 """
 
 from typing import Final

@@ -1,26 +1,26 @@
-"""The explicit providers of a stack: it reaches no cluster and no account but those that its config names."""
+"""The explicit providers of a stack, by which it reaches only the cluster and the account in its config."""
 
 from __future__ import annotations
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.airflow_platform import AirflowPlatformArgs
+from components.platform_args import AirflowPlatformArgs
 
 
 def providers(platform: AirflowPlatformArgs) -> list[pulumi.ProviderResource]:
-    """Kubernetes, and AWS where the stack has anything there. The AWS one refuses another account's credentials."""
+    """Return the Kubernetes provider, and an AWS provider if the stack needs one; it refuses other accounts."""
     cluster = k8s.Provider(
         "cluster",
-        # Empty, the provider looks where kubectl does; left out, the SDK would store this machine's path in the state.
+        # Empty, the provider uses kubectl's own. Without a value, the SDK would store this machine's path in the state.
         kubeconfig=platform.kubeconfig or "",
         context=platform.kube_context,
-        # Whatever moves the cluster's address, it is the same cluster: nothing is replaced for that.
+        # Identified by its context, so that another address of the cluster replaces nothing.
         cluster_identifier=platform.kube_context,
     )
     if platform.aws is None:
         return [cluster]
-    # Imported here: a laptop's stack has no use for it, and would wait for it.
+    # Imported here, because only stacks in AWS need it, and it loads slowly.
     import pulumi_aws as aws
 
     account = aws.Provider(

@@ -1,6 +1,6 @@
-"""Every version that the program pins. One constant each; nothing else in the repository repeats a number.
+"""Every version that the program pins: one constant each, repeated nowhere else in the repository.
 
-A pin that a test compares with another file says so. `# renovate:` lines tell Renovate where newer ones are found.
+A pin that a test compares with another file says so. `# renovate:` lines tell Renovate where to find newer versions.
 """
 
 # renovate: datasource=pypi depName=pulumi
@@ -8,14 +8,14 @@ PULUMI_CLI = "3.259.0"
 """Pulumi CLI; equals the SDK pin in requirements.txt (tested). The engine and the SDK speak one protocol version."""
 
 PULUMI_CLI_MINIMUM = "3.221.0"
-"""Oldest CLI that knows resource hooks with the SDK pinned here."""
+"""Oldest CLI that supports resource hooks with the SDK pinned here."""
 
 # renovate: datasource=helm depName=airflow registryUrl=https://airflow.apache.org
 AIRFLOW_CHART = "1.22.0"
 """Official Airflow Helm chart; `chart/` holds its schema and default values (tested)."""
 
 AIRFLOW_CHART_SHA256 = "1f7d1dfe3d58e2c54899950aba907a43625a18c8b6fb3c54760c21592129a5b6"
-"""SHA-256 of the released `airflow-1.22.0.tgz`: the content is pinned, not only the number."""
+"""SHA-256 of the released `airflow-1.22.0.tgz`, which pins the content and not only the number."""
 
 # renovate: datasource=docker depName=apache/airflow
 AIRFLOW = "3.2.2"
@@ -23,33 +23,33 @@ AIRFLOW = "3.2.2"
 
 # renovate: datasource=docker depName=postgres
 POSTGRES_IMAGE_TAG = "17-bookworm"
-"""Official `postgres` image of the container database. A new major version cannot read the old one's files."""
+"""Tag of the official `postgres` image for the container database. A new major version cannot read the old files."""
 
 # renovate: datasource=github-releases depName=kubernetes-sigs/kind
 KIND = "0.31.0"
-"""Kind that `KIND_NODE_IMAGE` was published with."""
+"""Version of Kind with which `KIND_NODE_IMAGE` was published."""
 
 # renovate: datasource=docker depName=kindest/node
 KIND_NODE_IMAGE = "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f"
-"""Kubernetes of the local cluster: the newest minor version that Airflow 3.2.2 is tested on (1.30 to 1.35).
+"""Kubernetes of the local cluster: the newest minor version that Airflow 3.2.2 is tested with (1.30 to 1.35).
 
-The digest is the one of Kind's release notes; a tag of this image may be pushed again for another Kind.
+The digest is from Kind's release notes, because a tag of this image may be pushed again for another Kind.
 """
 
 # renovate: datasource=python-version depName=python
 AIRFLOW_IMAGE_PYTHON = "3.12"
-"""Python of the image in `image/`: of its base, its lock and Airflow's constraints (tested)."""
+"""Python of the image in `image/`, in its base image, its lock file and Airflow's constraints (tested)."""
 
 AIRFLOW_CONSTRAINTS_SHA256 = "dd09ca7bc7da06f209dbc57005c38beccad9464e8d33e55598519d904e798c85"
-"""SHA-256 of `constraints-3.12.txt` of the tag `constraints-3.2.2` of apache/airflow, under which the image is locked.
+"""SHA-256 of `constraints-3.12.txt` at the tag `constraints-3.2.2` of apache/airflow, which the image's lock obeys.
 
-The official image keeps the same file as `/home/airflow/constraints.txt`.
+The official image has the same file as `/home/airflow/constraints.txt`.
 """
 
 # renovate: datasource=pypi depName=uv
 UV = "0.13.0"
-"""uv that makes the lock, and that the image is built with (tested)."""
+"""uv that writes the image's lock file and builds the image (tested)."""
 
 # renovate: datasource=go depName=github.com/rhysd/actionlint
 ACTIONLINT = "1.7.12"
-"""actionlint that CI checks the workflows with."""
+"""actionlint, with which CI checks the workflows."""

@@ -49,7 +49,7 @@ from automation.stacks.stack_config import StackConfig
 from automation.stacks.stack_file import with_value
 from automation.stacks.workspace import Place, open_stack
 from automation.wait import Clock, wait_for
-from settings.reader import PROJECT
+from settings import PROJECT
 
 if TYPE_CHECKING:
     # Loaded when they are used: who only previews needs no client of Kubernetes.

@@ -19,7 +19,7 @@ from automation.stacks.backend import KeyService, Passphrase, PassphraseFile, Se
 from automation.stacks.workspace import Place
 from automation.wait import Clock
 from components.kube.secret import Secret
-from settings.reader import PROJECT
+from settings import PROJECT
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings

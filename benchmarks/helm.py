@@ -15,7 +15,7 @@ from benchmarks.plain_stack import CONTEXT, ROOT
 from benchmarks.results import UnavailableError
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
-from components.release.kubernetes_records import KubernetesRecords
+from components.release.helm_record import KubernetesRecords
 
 _TIMEOUT_SECONDS: Final = 600
 _PODS: Final = f"release={RELEASE_NAME}"

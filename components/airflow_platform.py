@@ -1,12 +1,11 @@
-"""All of Airflow on one cluster: the component that another Pulumi program embeds.
+"""Airflow on one cluster, as one component that another Pulumi program can embed.
 
-Composes the other components in their order: namespace, isolation, keys, database, connections, migration, release.
+It composes the other components in this order: namespace, isolation, keys, database, connections, migration, release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
@@ -16,23 +15,24 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.connection import Database
+from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
-from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
-from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, Escrow, GivenKeys
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
-from components.kube.secret import SecretInput
-from components.network.isolation import Isolation, NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
+from components.network.isolation_args import Isolation
 from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
+from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -40,115 +40,29 @@ from components.release.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.release.autoscaling import WorkerAutoscaling, WorkerScaler, WorkerScalerArgs
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.size_preset import SizePreset
+from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.task_logs.remote import LOG_ROLES, RemoteLogs
-from components.task_logs.volume import TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
+from components.task_logs.store import TaskLogStore
+from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContainerDatabase:
-    """A PostgreSQL container in the namespace. storage_gib: size of its volume."""
-
-    storage_gib: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExternalDatabase:
-    """A database that exists. cidrs: where it is; only with network isolation."""
-
-    database: Database
-    cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GitCredentials:
-    """ssh_private_key and known_hosts: for an SSH repository. username and token: for a private HTTPS one."""
-
-    ssh_private_key: SecretInput | None = None
-    known_hosts: str | None = None
-    username: str | None = None
-    token: SecretInput | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class IsolationArgs:
-    """mode: whether policies are made, and whether verification insists. The others: see `IsolationRules`."""
-
-    mode: Isolation
-    egress_except: tuple[str, ...] = ()
-    ui_namespaces: tuple[str, ...] = ()
-    ui_cidrs: tuple[str, ...] = ()
-    metrics_namespaces: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AirflowPlatformArgs:
-    """Arguments of `AirflowPlatform`; `settings` makes them of a stack's config.
-
-    kubeconfig, kube_context: the cluster of the provider that the component is given.
-    namespace: to make, and to own whole.
-    protect: refuse to delete or replace what holds data or keys.
-    chart: path of the chart's archive, relative to the program.
-    aws: where in AWS the stack is; only with a managed database, task logs in S3, or an escrow.
-    key_escrow: name of the secret in AWS Secrets Manager that gets a copy of all keys, or None.
-    registry_credentials: a Docker config.json for the registries that images come from.
-    task_logs_retention_days, pod_identity: with task logs in S3.
-    The others are documented at their types.
-    """
-
-    kubeconfig: str | None
-    kube_context: str
-    namespace: str
-    protect: bool
-    chart: str
-    executor: Executor
-    dags: Dags
-    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
-    task_logs: TaskLogs
-    isolation: IsolationArgs
-    images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
-    registry_credentials: SecretInput | None = None
-    airflow_version: str = versions.AIRFLOW
-    git: GitCredentials = field(default_factory=GitCredentials)
-    keys: GivenKeys = field(default_factory=GivenKeys)
-    aws: AwsPlacement | None = None
-    key_escrow: str | None = None
-    admin_username: str = "admin"
-    admin_email: str = "admin@example.com"
-    pgbouncer: PgBouncer | None = None
-    migration_timeout_seconds: int = 600
-    release_timeout_seconds: int = 900
-    task_logs_retention_days: int = 90
-    pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
-    size: SizePreset = SizePreset.NONE
-    scale: Scale = field(default_factory=Scale)
-    autoscaling: WorkerAutoscaling | None = None
-    worker_grace_seconds: int = 600
-    metadata_retention_days: int = 0
-    ingress: Ingress | None = None
-    load_examples: bool = False
-    helm_values: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AirflowPlatform(pulumi.ComponentResource):
     """A namespace with Airflow in it.
 
-    Needs an explicit Kubernetes provider in `opts`, and an AWS one beside it where `aws` is given. Raises ValueError
-    for known_hosts that do not fit the repository.
+    Needs an explicit Kubernetes provider in `opts`, and an AWS provider if `aws` is given.
+    Raises: ValueError for known_hosts that do not fit the repository.
     Replaces: nothing by itself; each part says what replaces it.
-    Survives a destroy: the escrow of the keys; of the rest nothing, unless `protect` is set: then the destroy itself is
+    Survives a destroy: the escrow of the keys. Nothing else does, unless `protect` is set: then the destroy itself is
     refused.
     """
 
     exports: dict[str, pulumi.Input[Any]]
-    """The stack's outputs by name (see outputs.py). None is a secret."""
+    """The stack's outputs by name (see outputs.py); none is a secret."""
 
     def __init__(self, name: str, args: AirflowPlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -222,7 +136,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                # The Job itself, not its component: a component stands for the children known so far.
+                # The Job itself, because a component stands only for the children that exist so far.
                 after=(migration.migration, *around, *log_access),
                 protect=args.protect,
             ),
@@ -260,7 +174,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:
-        """The images with the stack's own pull Secret, if it has credentials."""
+        """Return the images with the stack's own pull Secret, if there are credentials."""
         credentials = self._args.registry_credentials
         if credentials is None:
             return images
@@ -276,7 +190,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
     def _database(self, keys: AirflowKeys) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        """The database, and what must be there before anything connects."""
+        """Return the database, and the resources that must exist before anything connects."""
         args = self._args
         if isinstance(args.database, ExternalDatabase):
             return args.database.database, keys.stored
@@ -299,7 +213,7 @@ class AirflowPlatform(pulumi.ComponentResource):
     def _managed_database(
         self, managed: ManagedDatabase, keys: AirflowKeys
     ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
+        # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
         from components.database.rds import ManagedPostgres, ManagedPostgresArgs
         from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
         from components.database.rds_instance_class import instance_memory_gib, max_connections
@@ -318,7 +232,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 client_security_group_id=aws.cluster.security_group_id,
                 ca_certificates=aws.database_ca_certificates,
                 protect=self._args.protect,
-                # A stack that may not store its keys, because another's are there, must not make a database either.
+                # A stack that cannot store its keys, because another's are there, must not create a database either.
                 after=keys.stored,
                 tags=aws.tags,
             ),
@@ -344,7 +258,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return postgres.database, postgres.ready
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
-        """Task logs in S3, and what must be there before a pod reads or writes one."""
+        """Return task logs in S3, and the resources that must exist before a pod reads or writes one."""
         args = self._args
         if args.task_logs.store is not TaskLogStore.S3:
             return None, ()
@@ -504,12 +418,12 @@ class AirflowPlatform(pulumi.ComponentResource):
 
 
 def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
-    """Raises ValueError: what `argument` asks for is in AWS, and nobody said where."""
+    """Return `aws`. Raises ValueError if it is None, because `argument` needs it."""
     if aws is None:
-        raise ValueError(f"{argument}: expected aws beside it, because it is in AWS, found none")
+        raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
     return aws
 
 
 def _pod_security() -> dict[str, str]:
-    """Namespace labels: Kubernetes admits only pods that pass the Pod Security Standard `restricted`."""
+    """Return the labels by which the namespace admits only pods of the Pod Security Standard `restricted`."""
     return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}

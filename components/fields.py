@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from components.aws.region import REGION
+
 _SHOWN_LENGTH = 60
 _FERNET_KEY_BYTES = 32
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -119,6 +121,13 @@ def cidr(text: str) -> str:
     return str(network)
 
 
+def network(text: str) -> str:
+    """A CIDR with its prefix length. An address alone would be a network of one address, which is rarely meant."""
+    if "/" not in text:
+        refuse(f"expected networks with a prefix length, such as 10.0.0.0/16, found {shown(text)}")
+    return cidr(text)
+
+
 def host(text: str) -> str:
     """A DNS name or an IP address."""
     try:
@@ -142,7 +151,7 @@ def eks_cluster(text: str) -> str:
 
 def aws_region(text: str) -> str:
     """An AWS region."""
-    return _matching(text, r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]", "an AWS region such as eu-central-1")
+    return _matching(text, REGION, "an AWS region such as eu-central-1")
 
 
 def aws_account_id(text: str) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.release.chart_defaults import chart_values
-from components.release.merge import merged
+from components.release.chart_defaults import chart_values, merged
 from policy.model import UNKNOWN, Resource
 from policy.paths import get
 

@@ -1,28 +1,29 @@
-"""What the program must know of AWS before it registers anything, and what must not be so: one look, one error.
+"""Looks up in AWS what the program must know before it registers anything. It only reads.
 
-Asked with the credentials in use, by reading alone. After it the cluster is known, with the networks of the database,
-an instance that exists is fit for what is asked of it, and keys that are in the escrow are at hand.
+Afterwards the cluster and the networks of the database are known, an instance that exists fits what is asked of it, and
+keys in the escrow are at hand.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from components.airflow_platform import AirflowPlatformArgs
 from components.aws.eks_cluster import EksCluster, Subnet, find_cluster, find_subnets
 from components.aws.placement import AwsPlacement
 from components.database.rds_certificates import rds_certificates
 from components.database.rds_lookup import check_existing_instance
 from components.database.rds_settings import ManagedDatabase, subnet_problem
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import read_escrowed_keys
+from components.keys.given_keys import GivenKeys
+from components.platform_args import AirflowPlatformArgs
+from settings.errors import SettingsError, problem_text
 from settings.model import Settings
-from settings.reader import PROJECT, SettingsError
+from settings.sections.database import CA_CERTIFICATE, SUBNET_IDS
 from settings.sections.keys import KeySource
 
 
 def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
-    """The platform's arguments with all that AWS told. Raises SettingsError, AwsError."""
+    """Return the platform's arguments with everything that AWS tells. Raises SettingsError, AwsError."""
     assert settings.aws is not None
     choice, platform = settings.aws, settings.platform
     cluster = find_cluster(choice.cluster, choice.region, choice.account_id)
@@ -40,7 +41,7 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
         kubeconfig=cluster.kubeconfig,
         kube_context=cluster.context,
         keys=keys,
-        # The keys are there; what the stack would make is what it has just read.
+        # With keys from the escrow there is nothing to store: the stack has just read them there.
         key_escrow=platform.key_escrow if settings.key_source is KeySource.GENERATE else None,
         aws=AwsPlacement(
             cluster=cluster,
@@ -53,16 +54,17 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
 
 
 def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tuple[Subnet, ...]:
-    asked = settings.database.subnet_ids
-    subnets = find_subnets(asked, cluster) if asked else cluster.private_subnets
+    ids = settings.database.subnet_ids
+    subnets = find_subnets(ids, cluster) if ids else cluster.private_subnets
     problem = subnet_problem([subnet.availability_zone for subnet in subnets])
     public = [subnet.id for subnet in subnets if not subnet.private]
     if problem is None and public:
         problem = f"expected private subnets, found {', '.join(public)} with a route from the internet"
     if problem is not None:
-        whose = "of airflow:databaseSubnetIds" if asked else f"that the EKS cluster {cluster.name} has as private ones"
-        mend = f"pulumi config set --stack {stack} --path '{PROJECT}:databaseSubnetIds[0]' SUBNET, and so on with [1]"
-        raise SettingsError(stack, [f"{PROJECT}:databaseSubnetIds: {problem} ({whose}). Fix: {mend}"])
+        key = SUBNET_IDS.full
+        whose = f"of {key}" if ids else f"that the EKS cluster {cluster.name} has as private ones"
+        fix = f"pulumi config set --path '{key}[0]' SUBNET, and so on with [1]"
+        raise SettingsError(stack, [problem_text(stack, key, f"{problem} ({whose})", fix)])
     return subnets
 
 
@@ -70,16 +72,16 @@ def _rds_certificates(region: str, stack: str) -> str:
     try:
         return rds_certificates(region)
     except ValueError as error:
-        raise SettingsError(stack, [f"{PROJECT}:databaseCaCertificate: {error}"]) from None
+        raise SettingsError(stack, [f"{CA_CERTIFICATE.full}: {error}"]) from None
 
 
 def _escrowed(name: str, region: str, *, managed: bool) -> GivenKeys:
-    found = read_escrowed_keys(name, region)
+    keys = read_escrowed_keys(name, region)
     return GivenKeys(
-        fernet_key=found.fernet_key,
-        api_secret_key=found.api_secret_key,
-        jwt_secret=found.jwt_secret,
-        redis_password=found.redis_password,
-        admin_password=found.admin_password,
-        database_password=found.database_password if managed else None,
+        fernet_key=keys.fernet_key,
+        api_secret_key=keys.api_secret_key,
+        jwt_secret=keys.jwt_secret,
+        redis_password=keys.redis_password,
+        admin_password=keys.admin_password,
+        database_password=keys.database_password if managed else None,
     )

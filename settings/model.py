@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.airflow_platform import AirflowPlatformArgs
-from settings.sections.aws import AwsChoice
-from settings.sections.database import DatabaseChoice
+from components.platform_args import AirflowPlatformArgs
+from settings.sections.cluster import AwsChoice
+from settings.sections.database_kind import DatabaseChoice
 from settings.sections.keys import KeySource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A valid config.
-
-    platform: arguments of the component that is the whole deployment, but for the path of the chart and what only AWS
-        can tell; with an EKS cluster it has no kube_context yet.
-    chart_path: the chart's archive where it is not to be downloaded, or "".
-    aws: the EKS cluster that is to be looked up, or None.
-    key_source: where keys come from. database: what the config says of it beyond the platform's arguments.
-    """
+    """A valid config."""
 
     platform: AirflowPlatformArgs
+    """Arguments of the component that is the whole deployment. `load` adds the chart's path and what AWS tells."""
     chart_path: str
+    """Path of the chart's archive where it is not to be downloaded, or ""."""
     aws: AwsChoice | None
+    """Where in AWS the stack is, or None for a cluster that a kubeconfig names."""
     key_source: KeySource
+    """Where keys come from."""
     database: DatabaseChoice
+    """What the config says about the database beyond the platform's arguments."""

@@ -24,7 +24,7 @@ from automation.plan.recorder import (
     SecretValue,
 )
 from automation.plan.recorder import complete as _complete
-from settings.reader import PROJECT
+from settings import PROJECT
 from tests.skipped import pytest_terminal_summary
 
 __all__ = [

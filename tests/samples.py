@@ -30,13 +30,13 @@ from components.database.pgbouncer import PgBouncer
 from components.keys.escrow_reader import EscrowedKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, Scale
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.task_logs.remote import RemoteLogs
-from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from settings import aws_lookup
 
 ROOT: Final = Path(__file__).parent.parent

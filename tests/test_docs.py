@@ -23,7 +23,7 @@ from components.release.chart_defaults import chart_schema, chart_values, schema
 from components.release.executor import Executor
 from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
 from components.release.user_values import problems
-from docs import generate_configuration
+from settings.generate import described_outputs
 from tests.conftest import Recorder
 from tests.samples import ROOT, ssh_private_key
 
@@ -72,40 +72,16 @@ def test_the_documents_are_found() -> None:
 # docs/configuration.md
 
 
-def test_the_configuration_page_is_current() -> None:
-    assert generate_configuration.main(["--check"]) == 0, "python docs/generate_configuration.py"
-
-
-def test_a_page_that_is_not_current_is_noticed_and_mended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("Pulumi.yaml", "outputs.py"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    monkeypatch.setattr(generate_configuration, "ROOT", tmp_path)
-    monkeypatch.setattr(generate_configuration, "TARGET", tmp_path / "configuration.md")
-    assert generate_configuration.main(["--check"]) == 1
-    assert "not current" in capsys.readouterr().err
-    assert generate_configuration.main([]) == 0
-    assert generate_configuration.main(["--check"]) == 0
-    with (tmp_path / "Pulumi.yaml").open("a") as file:
-        file.write("  newKey:\n    type: string\n    default: a|b\n    description: New.\n")
-    assert generate_configuration.main(["--check"]) == 1
-    assert generate_configuration.main([]) == 0
-    assert "| `airflow:newKey` | string | `a\\|b` | New. |\n" in (tmp_path / "configuration.md").read_text()
-
-
 def test_every_key_has_a_row_and_secrets_are_marked() -> None:
-    page = generate_configuration.TARGET.read_text()
+    page = (ROOT / "docs" / "configuration.md").read_text()
     rows = dict(re.findall(r"^\| `airflow:(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
     assert set(rows) == set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
     assert {key for key, kind in rows.items() if "**secret**" in kind} == settings.SECRET_KEYS
 
 
 def test_every_output_is_described() -> None:
-    described = dict(generate_configuration.described((ROOT / "outputs.py").read_text()))
+    described = dict(described_outputs((ROOT / "outputs.py").read_text()))
     assert set(described) == {value for name, value in vars(outputs).items() if name.isupper()}
-    with pytest.raises(ValueError, match="below output new"):
-        list(generate_configuration.described('NEW: Final = "new"\nOTHER: Final = "other"\n"""Text."""\n'))
 
 
 # Links and commands

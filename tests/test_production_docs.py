@@ -23,8 +23,8 @@ from components.database.rds_alarms import AlarmSpec, Capacity, alarm_specs
 from components.database.rds_instance_class import instance_memory_gib, max_connections
 from components.keys.escrow_reader import refuse_second_keys
 from components.release.connection_budget import ConnectionLoad, budget, budget_problem
+from components.release.scale import Scale
 from components.release.size_preset import SizePreset, size_values
-from components.release.values import Scale
 from settings import loading
 from tests import samples
 from tests.chart.rendering import containers, needs_chart, objects, pod_templates

@@ -13,6 +13,7 @@ import settings
 from components.release.chart_defaults import schema_problems
 from settings import loading
 from tests import samples
+from tests.cases import each
 from tests.samples import StackConfig, dev, external, prod, sentinels
 
 if TYPE_CHECKING:
@@ -66,20 +67,16 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
 }
 
 _RECORDED: dict[str, Recorder] = {}
-
-
-@pytest.fixture(params=PROGRAMS)
-def name(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+every_program = each("name", PROGRAMS)
 
 
 @pytest.fixture
-def program(name: str, run: Callable[..., Recorder]) -> Recorder:
-    """What the program registers, run once for all tests that only look."""
-    if name not in _RECORDED:
-        _RECORDED[name] = run(PROGRAMS[name]())
-    return _RECORDED[name]
+def programs(run: Callable[..., Recorder]) -> Mapping[str, Recorder]:
+    """What each program registers, run once for all tests that only look."""
+    for name, config in PROGRAMS.items():
+        if name not in _RECORDED:
+            _RECORDED[name] = run(config())
+    return _RECORDED
 
 
 @pytest.fixture
@@ -102,7 +99,9 @@ def kubernetes(program: Recorder) -> list[Registration]:
 # The tree
 
 
-def test_every_resource_is_under_the_platform(program: Recorder) -> None:
+@every_program
+def test_every_resource_is_under_the_platform(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     components = {found.urn for found in program.every() if found.is_component}
     platform = program.one("airflow:index:AirflowPlatform")
     for resource in program.every():
@@ -112,7 +111,9 @@ def test_every_resource_is_under_the_platform(program: Recorder) -> None:
             assert resource.request.parent in components, resource
 
 
-def test_every_resource_uses_the_one_explicit_provider_of_its_kind(program: Recorder) -> None:
+@every_program
+def test_every_resource_uses_the_one_explicit_provider_of_its_kind(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     assert kubernetes(program)
     for resource in program.every():
         for prefix, type_ in (("kubernetes:", PROVIDER), ("aws:", AWS_PROVIDER)):
@@ -120,7 +121,9 @@ def test_every_resource_uses_the_one_explicit_provider_of_its_kind(program: Reco
                 assert resource.request.provider.startswith(f"{program.one(type_).urn}::"), resource
 
 
-def test_aws_is_where_the_config_says_and_nowhere_without_it(name: str, program: Recorder) -> None:
+@every_program
+def test_aws_is_where_the_config_says_and_nowhere_without_it(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     if not name.startswith("prod"):
         assert [resource for resource in program.every() if "aws" in resource.type] == []
         return
@@ -130,7 +133,9 @@ def test_aws_is_where_the_config_says_and_nowhere_without_it(name: str, program:
     assert json.loads(inputs["defaultTags"])["tags"] == {"application": "airflow", "stack": "prod"}
 
 
-def test_provider_names_its_cluster(name: str, program: Recorder) -> None:
+@every_program
+def test_provider_names_its_cluster(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     inputs = program.one(PROVIDER).inputs
     if name.startswith("prod"):
         cluster = samples.eks_cluster()
@@ -152,7 +157,9 @@ def test_provider_does_not_record_where_this_machine_keeps_its_kubeconfig(
     assert run(PROGRAMS["dev"]()).one(PROVIDER).inputs["kubeconfig"] == ""
 
 
-def test_every_component_registered_its_outputs(program: Recorder) -> None:
+@every_program
+def test_every_component_registered_its_outputs(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     components = [found for found in program.every() if found.is_component]
     assert len(components) >= 6
     for component in components:
@@ -162,13 +169,17 @@ def test_every_component_registered_its_outputs(program: Recorder) -> None:
         )
 
 
-def test_no_component_has_recorded_inputs(program: Recorder) -> None:
+@every_program
+def test_no_component_has_recorded_inputs(name: str, programs: Mapping[str, Recorder]) -> None:
     """They would stand in the state as they are, a secret among them too."""
+    program = programs[name]
     for component in (found for found in program.every() if found.is_component):
         assert component.inputs == {}, component
 
 
-def test_all_is_in_the_namespace(program: Recorder) -> None:
+@every_program
+def test_all_is_in_the_namespace(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     for resource in kubernetes(program):
         if resource.type == "kubernetes:core/v1:Namespace":
             assert resource.inputs["metadata"]["name"] == "airflow"
@@ -178,8 +189,10 @@ def test_all_is_in_the_namespace(program: Recorder) -> None:
             assert resource.inputs["metadata"]["namespace"] == "airflow", resource
 
 
-def test_logical_names_are_short_of_the_stack(name: str, program: Recorder) -> None:
+@every_program
+def test_logical_names_are_short_of_the_stack(name: str, programs: Mapping[str, Recorder]) -> None:
     """The URN has it already; a stack's name in them would replace everything when it changes."""
+    program = programs[name]
     for resource in program.every():
         assert not {"dev", "prod", "stack"} & set(resource.name.split("-")), resource
         assert len(resource.name) + len("-12345678") <= 63
@@ -187,12 +200,16 @@ def test_logical_names_are_short_of_the_stack(name: str, program: Recorder) -> N
         assert resource.name == resource.name.lower()
 
 
-def test_only_the_namespace_and_the_release_have_fixed_names(program: Recorder) -> None:
+@every_program
+def test_only_the_namespace_and_the_release_have_fixed_names(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     fixed = {resource.type for resource in kubernetes(program) if resource.inputs.get("metadata", {}).get("name")}
     assert fixed == {"kubernetes:core/v1:Namespace"}
 
 
-def test_nothing_is_retained_aliased_or_imported_by_chance(program: Recorder) -> None:
+@every_program
+def test_nothing_is_retained_aliased_or_imported_by_chance(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     for resource in program.every():
         request = resource.request
         assert not request.importId
@@ -230,7 +247,11 @@ def generated(program: Recorder) -> set[str]:
     return found
 
 
-def test_secrets_are_in_plain_text_nowhere(name: str, program: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+@every_program
+def test_secrets_are_in_plain_text_nowhere(
+    name: str, programs: Mapping[str, Recorder], caplog: pytest.LogCaptureFixture
+) -> None:
+    program = programs[name]
     config = PROGRAMS[name]()
     given = {key.removeprefix("airflow:"): config.values[key] for key in config.secret_keys}
     traces = {trace for key, value in given.items() for trace in samples.traces(key, value)} | generated(program)
@@ -245,8 +266,10 @@ def test_secrets_are_in_plain_text_nowhere(name: str, program: Recorder, caplog:
         assert trace not in caplog.text
 
 
-def test_given_secrets_reach_their_kubernetes_secrets(name: str, program: Recorder) -> None:
+@every_program
+def test_given_secrets_reach_their_kubernetes_secrets(name: str, programs: Mapping[str, Recorder]) -> None:
     """The test above could pass because nothing arrives."""
+    program = programs[name]
     config = PROGRAMS[name]()
     data = [program.secret_data(secret.name) for secret in program.every("kubernetes:core/v1:Secret")]
     revealed = json.dumps(data, ensure_ascii=False)
@@ -261,7 +284,9 @@ def test_given_secrets_reach_their_kubernetes_secrets(name: str, program: Record
                 assert json.dumps(trace, ensure_ascii=False)[1:-1] in revealed, key
 
 
-def test_no_output_is_secret_or_holds_one(name: str, program: Recorder) -> None:
+@every_program
+def test_no_output_is_secret_or_holds_one(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     config = PROGRAMS[name]()
     traces = {
         trace
@@ -273,13 +298,17 @@ def test_no_output_is_secret_or_holds_one(name: str, program: Recorder) -> None:
         assert not any(trace in text for trace in traces | generated(program) for text in texts(registered)), urn
 
 
-def test_kubernetes_secrets_are_immutable_and_secret_whole(program: Recorder) -> None:
+@every_program
+def test_kubernetes_secrets_are_immutable_and_secret_whole(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     for secret in program.every("kubernetes:core/v1:Secret"):
         assert secret.inputs["immutable"] is True
         assert program.secret_data(secret.name), secret
 
 
-def test_stack_exports_what_the_platform_does(program: Recorder) -> None:
+@every_program
+def test_stack_exports_what_the_platform_does(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     platform = program.one("airflow:index:AirflowPlatform")
     assert program.exports() == program.outputs[platform.urn]
     assert set(program.exports()) == {
@@ -290,7 +319,11 @@ def test_stack_exports_what_the_platform_does(program: Recorder) -> None:
 # What differs
 
 
-def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(name: str, program: Recorder) -> None:
+@every_program
+def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(
+    name: str, programs: Mapping[str, Recorder]
+) -> None:
+    program = programs[name]
     stateful = {
         "kubernetes:core/v1:Namespace",
         "kubernetes:core/v1:PersistentVolumeClaim",
@@ -308,11 +341,15 @@ def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(name: s
         assert resource.protected is expected, resource
 
 
-def test_values_pass_the_chart_s_schema(program: Recorder) -> None:
+@every_program
+def test_values_pass_the_chart_s_schema(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     assert schema_problems(program.one(RELEASE).inputs["values"]) == []
 
 
-def test_hooks_of_the_release_are_registered(program: Recorder) -> None:
+@every_program
+def test_hooks_of_the_release_are_registered(name: str, programs: Mapping[str, Recorder]) -> None:
+    program = programs[name]
     hooks = program.one(RELEASE).request.hooks
     named = {*hooks.before_create, *hooks.before_update, *hooks.on_error}
     assert named == {hook for hook in program.hooks if "escrow" not in hook}
@@ -323,9 +360,9 @@ def test_hooks_of_the_release_are_registered(program: Recorder) -> None:
 # Keys and their escrow
 
 
-def test_nothing_uses_a_key_before_it_is_in_the_escrow(run: Callable[..., Recorder]) -> None:
+def test_nothing_uses_a_key_before_it_is_in_the_escrow(programs: Mapping[str, Recorder]) -> None:
     """A stack that lost its state stops at the escrow, and has made neither Secret nor database with a second key."""
-    program = run(PROGRAMS["prod"]())
+    program = programs["prod"]
     stored = program.one("aws:secretsmanager/secretVersion:SecretVersion").urn
     users = [found for found in program.every("kubernetes:core/v1:Secret") if found.name.startswith("airflow-keys-")]
     for resource in (*users, program.one("aws:rds/instance:Instance")):
@@ -333,18 +370,20 @@ def test_nothing_uses_a_key_before_it_is_in_the_escrow(run: Callable[..., Record
     assert len(users) == 5
 
 
-def test_migration_waits_for_the_database_and_for_the_way_in(run: Callable[..., Recorder]) -> None:
-    program = run(PROGRAMS["prod"]())
+def test_migration_waits_for_the_database_and_for_the_way_in(programs: Mapping[str, Recorder]) -> None:
+    program = programs["prod"]
     waits_for = program.one("kubernetes:batch/v1:Job", "airflow-database-migrate").request.dependencies
     for type_ in ("aws:rds/instance:Instance", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
         assert program.one(type_).urn in waits_for
 
 
-def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, program: Recorder) -> None:
+@every_program
+def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, programs: Mapping[str, Recorder]) -> None:
     """A destroy begins with what nothing depends on; in a protected stack it stops at the release, and leaves all that
 
     the release depends on. Policies that went first would leave pods running without isolation.
     """
+    program = programs[name]
     before: dict[str, set[str]] = {found.urn: set(found.request.dependencies) for found in program.every()}
     reached: set[str] = set()
     waiting = [program.one(RELEASE).urn]
@@ -379,8 +418,8 @@ def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, program: Re
     }
 
 
-def test_escrow_holds_every_key_that_is_in_use(run: Callable[..., Recorder]) -> None:
-    program = run(PROGRAMS["prod"]())
+def test_escrow_holds_every_key_that_is_in_use(programs: Mapping[str, Recorder]) -> None:
+    program = programs["prod"]
     stored = json.loads(program.one("aws:secretsmanager/secretVersion:SecretVersion").revealed["secretString"])
     for role, data_key in samples.KEY_DATA.items():
         secret = f"airflow-keys-{role.replace('_', '-')}"
@@ -389,8 +428,8 @@ def test_escrow_holds_every_key_that_is_in_use(run: Callable[..., Recorder]) -> 
     assert stored == {}
 
 
-def test_stack_that_lost_its_state_goes_on_with_the_keys_of_the_escrow(run: Callable[..., Recorder]) -> None:
-    program = run(PROGRAMS["prod with the keys of its escrow"]())
+def test_stack_that_lost_its_state_goes_on_with_the_keys_of_the_escrow(programs: Mapping[str, Recorder]) -> None:
+    program = programs["prod with the keys of its escrow"]
     assert program.every("airflow:index:KeyEscrow") == [], "what it would write is what it has just read"
     for role, data_key in samples.KEY_DATA.items():
         data = program.secret_data(f"airflow-keys-{role.replace('_', '-')}")
@@ -402,10 +441,10 @@ def test_stack_that_lost_its_state_goes_on_with_the_keys_of_the_escrow(run: Call
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_preview_registers_the_same(stack: str, run: Callable[..., Recorder]) -> None:
+def test_preview_registers_the_same(stack: str, run: Callable[..., Recorder], programs: Mapping[str, Recorder]) -> None:
     """Of a stack that is not there yet: nothing generated is known, and nothing may hang on it."""
     config = PROGRAMS[stack]()
-    previewed, updated = run(config, preview=True), run(config)
+    previewed, updated = run(config, preview=True), programs[stack]
     assert previewed.registrations.keys() == updated.registrations.keys()
     assert previewed.outputs.keys() == updated.outputs.keys()
     for resource in previewed.every():
@@ -414,15 +453,17 @@ def test_preview_registers_the_same(stack: str, run: Callable[..., Recorder]) ->
         assert set(resource.request.dependencies) == set(other.request.dependencies)
 
 
-def test_same_config_registers_the_same_twice(run: Callable[..., Recorder]) -> None:
-    first, second = run(PROGRAMS["prod"]()), run(PROGRAMS["prod"]())
+def test_same_config_registers_the_same_twice(run: Callable[..., Recorder], programs: Mapping[str, Recorder]) -> None:
+    first, second = programs["prod"], run(PROGRAMS["prod"]())
     assert {urn: found.inputs for urn, found in first.registrations.items()} == {
         urn: found.inputs for urn, found in second.registrations.items()
     }
 
 
-def test_routine_deployment_touches_the_migration_and_the_release_alone(run: Callable[..., Recorder]) -> None:
-    before, after = run(PROGRAMS["prod"]()), run(PROGRAMS["prod"]().with_({"imageTag": "another"}))
+def test_routine_deployment_touches_the_migration_and_the_release_alone(
+    run: Callable[..., Recorder], programs: Mapping[str, Recorder]
+) -> None:
+    before, after = programs["prod"], run(PROGRAMS["prod"]().with_({"imageTag": "another"}))
     assert before.registrations.keys() == after.registrations.keys()
     touched = {
         urn.rpartition("::")[2]
@@ -435,14 +476,16 @@ def test_routine_deployment_touches_the_migration_and_the_release_alone(run: Cal
 
 
 @pytest.mark.parametrize("key", ["fernetKey", "apiSecretKey", "jwtSecret"])
-def test_another_key_moves_its_own_secret_and_what_refers_to_it(key: str, run: Callable[..., Recorder]) -> None:
+def test_another_key_moves_its_own_secret_and_what_refers_to_it(
+    key: str, run: Callable[..., Recorder], programs: Mapping[str, Recorder]
+) -> None:
     config = PROGRAMS["prod"]()
     other = {
         "fernetKey": "YW5vdGhlci1mZXJuZXQta2V5LW9mLTMyLWJ5dGVzISE=",
         "apiSecretKey": "another" * 10,
         "jwtSecret": "another" * 10,
     }
-    before, after = run(config), run(config.with_(secrets={key: other[key]}))
+    before, after = programs["prod"], run(config.with_(secrets={key: other[key]}))
     touched = {
         resource.name for resource in after.every() if resource.inputs != before.registrations[resource.urn].inputs
     }

@@ -10,7 +10,7 @@ from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.taken_over import Found
 from automation.helm_template import object_key
 from components.kube.secret import Secret
-from settings.reader import PROJECT
+from settings import PROJECT
 
 _CHART: Final = "airflow"
 _DEPLOYED: Final = "deployed"

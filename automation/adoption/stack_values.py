@@ -15,7 +15,7 @@ from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from automation.stacks.config import as_config
 from components.kube.secret import Secret
-from settings.reader import PROJECT, SECRET_KEYS
+from settings import PROJECT, SECRET_KEYS
 
 _PREFIX = f"{PROJECT}:"
 

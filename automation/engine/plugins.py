@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from settings.reader import PROJECT
+from settings import PROJECT
 
 PLUGINS: Final = ("kubernetes", "random")
 """What every stack uses."""

@@ -22,7 +22,7 @@ from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from settings.reader import PROJECT
+from settings import PROJECT
 
 _T = TypeVar("_T")
 

@@ -21,8 +21,7 @@ from automation.plan.policies import plan_results
 from automation.plan.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
 from policy.context import DecisionsInvalid, decided_in
-from settings import loading
-from settings.reader import SettingsError
+from settings import SettingsError, loading
 
 _PROGRAM = "__main__.py"
 

@@ -21,10 +21,10 @@ from automation.helm_template import KUBERNETES
 from automation.plan.model import Placeholder, Why
 from components.aws.eks_cluster import EksCluster, Subnet
 from components.dags.ssh_private_key import normalise_private_key
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import EscrowedKeys
+from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret
-from settings.reader import PROJECT, SECRET_KEYS, SettingsError
+from settings import PROJECT, SECRET_KEYS, SettingsError
 
 _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 

@@ -17,7 +17,7 @@ import settings
 from automation.errors import SettingsInvalid
 from automation.stacks.backend import read_yaml
 from components.kube.secret import Secret
-from settings.reader import PROJECT, SECRET_KEYS
+from settings import PROJECT, SECRET_KEYS
 
 PROJECT_DIR: Final = Path(settings.__file__).resolve().parents[1]
 _ENGINE_KEYS: Final = {"pulumi:disable-default-providers": ["kubernetes", "aws"]}

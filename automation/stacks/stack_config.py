@@ -8,7 +8,7 @@ from pathlib import Path
 
 from automation.errors import ClusterUnreachable, from_text
 from automation.folder import write_file
-from settings.reader import PROJECT
+from settings import PROJECT
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from automation.stacks.backend import (
     read_yaml,
 )
 from automation.yaml_text import as_yaml
-from settings.reader import PROJECT
+from settings import PROJECT
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings

@@ -1,7 +1,6 @@
-"""How the program asks AWS something while it runs, and the one error where AWS, or the way to it, refuses.
+"""Read-only calls to AWS while the program runs, and the one error for everything that can go wrong in them.
 
-Only reads: what the stack has in AWS is made by the provider. A message says what mends it, names the IAM action where
-one is missing, and never holds a credential.
+A message says how to fix the problem, names a missing IAM action, and never contains a credential.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "Unauthoriz
 
 
 class AwsError(pulumi.RunError):
-    """AWS did not give what the stack needs. A RunError: the engine shows its text alone, without a traceback.
+    """AWS did not give what the stack needs. As a RunError, the engine shows its text without a traceback."""
 
-    code: AWS's own name for the refusal, or "" where AWS did not answer.
-    """
+    code: str
+    """AWS's own code of the refusal, or "" if AWS did not answer."""
 
     def __init__(self, message: str, code: str = "") -> None:
         self.code = code
@@ -52,14 +51,14 @@ class AwsError(pulumi.RunError):
 
 
 def aws_clients(region: str) -> Callable[[str], Any]:
-    """Gives boto3 clients by service name, in one region. To be called within `aws_call`: the first may already fail.
+    """Return a function that gives boto3 clients in one region by service name. Call it within `aws_call`: it can fail.
 
-    All share one session, so that credentials are looked for once; nothing is kept beyond what is returned here.
+    All clients share one session, so that credentials are looked up once.
     """
 
     @functools.cache
     def session() -> Any:
-        # Imported here: a laptop's stack has no use for it, and would wait for it.
+        # Imported here, because only stacks in AWS need it.
         import boto3
 
         return boto3.session.Session(region_name=region)
@@ -79,9 +78,9 @@ def aws_clients(region: str) -> Callable[[str], Any]:
 
 
 def aws_call(action: str, call: Callable[[], _T]) -> _T:
-    """What `call` returns; what boto3 raises in it becomes an AwsError.
+    """Return what `call` returns; an error of boto3 becomes an AwsError.
 
-    action: what `call` asks for, as IAM names it: `eks:DescribeCluster`.
+    `action` is the IAM action that `call` needs, such as `eks:DescribeCluster`.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -92,13 +91,13 @@ def aws_call(action: str, call: Callable[[], _T]) -> _T:
         problem = refusal(action, str(answer.get("Code", "")), str(answer.get("Message", "")))
     except BotoCoreError as error:
         problem = _no_answer(action, error)
-    raise problem  # here, and not above: a chained error of boto3 could show what this one leaves out
+    raise problem  # outside of the except clause: a chained error of boto3 could show what this one leaves out
 
 
 def refusal(action: str, code: str, message: str) -> AwsError:
-    """The error for an answer of AWS that refuses. code, message: as AWS gave them."""
+    """Return the error for a refusal by AWS, from AWS's own code and message."""
     if code in _BAD_CREDENTIALS:
-        # AWS's message is left out: it can quote the signed request, session token and all.
+        # AWS's message is left out, because it can quote the signed request with the session token.
         return AwsError(
             f"{action}: expected valid AWS credentials, found expired or foreign ones ({code}). Fix: {_SIGN_IN}; "
             "or enable the region in the account, if it is one that must be",
@@ -119,15 +118,15 @@ def _no_answer(action: str, error: Exception) -> AwsError:
     from botocore import exceptions as botocore
 
     kind = type(error).__name__
-    if isinstance(error, botocore.NoCredentialsError | botocore.NoAuthTokenError):
-        return AwsError(f"{action}: expected AWS credentials, found none. Fix: {_SIGN_IN}")
-    if isinstance(error, botocore.ProfileNotFound | botocore.ConfigParseError | botocore.ConfigNotFound):
-        return AwsError(
-            f"{action}: expected the profile of AWS_PROFILE in AWS's config file, found none to read ({kind}). "
-            "Fix: set AWS_PROFILE to one of `aws configure list-profiles`"
-        )
-    if isinstance(
-        error,
+    # The errors' own texts are left out, because they can be the output of a program that prints credentials.
+    messages = {
+        botocore.NoCredentialsError | botocore.NoAuthTokenError: (
+            f"expected AWS credentials, found none. Fix: {_SIGN_IN}"
+        ),
+        botocore.ProfileNotFound | botocore.ConfigParseError | botocore.ConfigNotFound: (
+            f"expected the profile of AWS_PROFILE in AWS's config file, found none to read ({kind}). Fix: set "
+            "AWS_PROFILE to one of `aws configure list-profiles`"
+        ),
         botocore.CredentialRetrievalError
         | botocore.InvalidConfigError
         | botocore.LoginError
@@ -135,33 +134,30 @@ def _no_answer(action: str, error: Exception) -> AwsError:
         | botocore.PartialCredentialsError
         | botocore.RefreshWithMFAUnsupportedError
         | botocore.SSOError
-        | botocore.TokenRetrievalError,
-    ):
-        # What they say is left out: it can be the output of a program that gives credentials.
-        return AwsError(
-            f"{action}: expected valid AWS credentials, found some that have expired or cannot be read ({kind}). "
-            f"Fix: {_SIGN_IN}"
-        )
-    if isinstance(error, botocore.HTTPClientError | botocore.ConnectionError):
-        return AwsError(
-            f"{action}: expected an answer of AWS, found none ({kind}). Fix: look at airflow:awsRegion, at this "
-            "machine's network, and at its proxy (HTTPS_PROXY, NO_PROXY)"
-        )
-    return AwsError(f"{action}: {kind}: {_shown(str(error))}")
+        | botocore.TokenRetrievalError: (
+            f"expected valid AWS credentials, found some that have expired or cannot be read ({kind}). Fix: {_SIGN_IN}"
+        ),
+        botocore.HTTPClientError | botocore.ConnectionError: (
+            f"expected an answer from AWS, found none ({kind}). Fix: check airflow:awsRegion, this machine's network, "
+            "and its proxy (HTTPS_PROXY, NO_PROXY)"
+        ),
+    }
+    message = next((text for types, text in messages.items() if isinstance(error, types)), None)
+    return AwsError(f"{action}: {message or f'{kind}: {_shown(str(error))}'}")
 
 
 def _who_misses_what(message: str) -> tuple[str, str, str]:
-    """Identity, IAM action and " on RESOURCE" in AWS's message; each is "" where it is not named."""
+    """Return identity, IAM action and " on RESOURCE" from AWS's message; each is "" if the message lacks it."""
     said = r"User: (arn:\S+) is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)( on resource: (arn:\S+))?"
     found = re.search(said, message)
     if not found:
-        # Secrets Manager, of a key that it was to use for the caller.
+        # Secrets Manager says this of the KMS key that it uses for the caller.
         return "", "kms:Decrypt" if "Access to KMS is not allowed" in message else "", ""
     return found[1], found[2], f" on {found[4]}" if found[4] else ""
 
 
 def _shown(message: str) -> str:
-    """A message on one line, shortened, without whatever could be a key or a token."""
+    """Return a message on one line, shortened, without anything that could be a key or a token."""
     line = " ".join(message.split())
     line = re.sub(r"A[KS]IA[A-Z0-9]{12,}|[A-Za-z0-9+/=_-]{40,}", "[…]", line)
     return line if len(line) <= _SHOWN_LENGTH else f"{line[:_SHOWN_LENGTH]}…"

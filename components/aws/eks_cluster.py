@@ -1,7 +1,7 @@
-"""The EKS cluster that a stack deploys to: found by its name in AWS, and reached by a kubeconfig of ours.
+"""The EKS cluster that a stack deploys to: its lookup in AWS by name, and a kubeconfig for it.
 
-The kubeconfig holds no credential: it has the AWS CLI make a token for whoever runs the program. The cluster is looked
-up before anything is planned, so that a wrong account, region or name is one line instead of a failed update.
+The kubeconfig contains no credential: the AWS CLI makes a token for the person or CI job that runs the program. The
+lookup runs before anything is registered, so that a wrong account, region or name is one line, not a failed update.
 """
 
 from __future__ import annotations
@@ -25,53 +25,58 @@ _SHOWN_CLUSTERS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
-    """A subnet of the cluster. id, cidr, availability_zone: as EC2 names them.
-
-    private: no default route leads from it to an internet gateway.
-    """
+    """A subnet of the cluster's VPC."""
 
     id: str
+    """Its ID in EC2."""
     cidr: str
+    """Its IPv4 network."""
     availability_zone: str
+    """Its availability zone."""
     private: bool
+    """Whether it has no default route to an internet gateway."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EksCluster:
-    """An existing EKS cluster.
-
-    name, region, account_id, arn, endpoint, version: as EKS gives them.
-    certificate_authority: PEM of what signs the endpoint's certificate, as base64.
-    vpc_id, subnets: where it is; the subnets are those of the control plane, ordered by zone.
-    security_group_id: the group that EKS itself puts on the cluster's nodes and pods.
-    oidc_issuer: URL of the cluster's OIDC issuer, or None.
-    """
+    """An existing EKS cluster."""
 
     name: str
+    """Its name."""
     region: str
+    """Its AWS region."""
     account_id: str
+    """Its AWS account, 12 digits."""
     arn: str
+    """Its ARN."""
     endpoint: str
+    """URL of its Kubernetes API."""
     certificate_authority: str
+    """PEM of the CA of its endpoint, as base64."""
     vpc_id: str
+    """Its VPC."""
     security_group_id: str
+    """Security group that EKS puts on the cluster's nodes and pods."""
     subnets: tuple[Subnet, ...]
+    """Subnets of the control plane, ordered by zone."""
     oidc_issuer: str | None
+    """URL of its OIDC issuer, or None."""
     version: str
+    """Its Kubernetes version, such as 1.35."""
 
     @property
     def context(self) -> str:
-        """Name of the kubeconfig's context: the ARN, as `aws eks update-kubeconfig` names it too."""
+        """Name of the kubeconfig's context: the ARN, as `aws eks update-kubeconfig` names it."""
         return self.arn
 
     @property
     def private_subnets(self) -> tuple[Subnet, ...]:
-        """Those that the internet does not reach."""
+        """Subnets that the internet cannot reach."""
         return tuple(subnet for subnet in self.subnets if subnet.private)
 
     @property
     def kubeconfig(self) -> str:
-        """A kubeconfig as JSON, the same on every machine. It holds no credential."""
+        """A kubeconfig as JSON, the same on every machine, without any credential."""
         get_token = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": _AWS_CLI,
@@ -95,10 +100,7 @@ class EksCluster:
 
 
 def find_cluster(name: str, region: str, account_id: str) -> EksCluster:
-    """The cluster `name` in `region`, read from AWS with the credentials in use, which must be of `account_id`.
-
-    Raises AwsError.
-    """
+    """Return the cluster `name` in `region`. The current credentials must belong to `account_id`. Raises AwsError."""
     require_aws_cli()
     client = aws_clients(region)
     identity = aws_call("sts:GetCallerIdentity", lambda: client("sts").get_caller_identity())
@@ -122,12 +124,12 @@ def find_cluster(name: str, region: str, account_id: str) -> EksCluster:
 
 
 def find_subnets(ids: Sequence[str], cluster: EksCluster) -> tuple[Subnet, ...]:
-    """Other subnets of the cluster's VPC, by their ids. Raises AwsError, for one of another VPC too."""
+    """Return other subnets of the cluster's VPC by their IDs. Raises AwsError, also for a subnet of another VPC."""
     return _subnets(aws_clients(cluster.region), ids, cluster.vpc_id)
 
 
 def require_aws_cli() -> None:
-    """Raises AwsError where the command that the kubeconfig calls is not on PATH."""
+    """Raise AwsError if the command that the kubeconfig calls is not on PATH."""
     if shutil.which(_AWS_CLI) is None:
         raise AwsError(
             f"airflow:eksCluster: expected the command {_AWS_CLI} on PATH, which gives the tokens for an EKS cluster, "
@@ -136,17 +138,17 @@ def require_aws_cli() -> None:
 
 
 def require_account(found: str, expected: str) -> None:
-    """Raises AwsError where the credentials in use are of another account than the config's."""
+    """Raise AwsError if the current credentials belong to another account than the config's."""
     if found != expected:
         raise AwsError(
-            f"airflow:awsAccountId: expected credentials of account {expected}, found some of account {found}. Mend "
-            f"it: sign in to {expected} (AWS_PROFILE, `aws sso login`), or `pulumi config set --stack STACK "
+            f"airflow:awsAccountId: expected credentials of account {expected}, found some of account {found}. Fix: "
+            f"sign in to {expected} (AWS_PROFILE, `aws sso login`), or `pulumi config set --stack STACK "
             f"airflow:awsAccountId {found}` if the stack belongs there"
         )
 
 
 def require_active(cluster: Mapping[str, Any], region: str) -> None:
-    """Raises AwsError where EKS is making, changing or deleting the cluster. cluster: as DescribeCluster gives it."""
+    """Raise AwsError while EKS creates, changes or deletes the cluster, given as DescribeCluster returns it."""
     if cluster["status"] != _ACTIVE:
         name = cluster["name"]
         raise AwsError(
@@ -156,7 +158,7 @@ def require_active(cluster: Mapping[str, Any], region: str) -> None:
 
 
 def read_subnets(subnets: Iterable[Mapping[str, Any]], route_tables: Iterable[Mapping[str, Any]]) -> tuple[Subnet, ...]:
-    """EC2's descriptions of subnets, with those of their VPC's route tables, as Subnets ordered by zone and id."""
+    """Return Subnets ordered by zone and ID, from EC2's descriptions of subnets and of their VPC's route tables."""
     tables = list(route_tables)
     found = (
         Subnet(
@@ -171,9 +173,9 @@ def read_subnets(subnets: Iterable[Mapping[str, Any]], route_tables: Iterable[Ma
 
 
 def is_public(subnet_id: str, route_tables: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the subnet's own route table, or else the VPC's main one, has a default route to an internet gateway.
+    """Return whether the subnet's route table, or else the VPC's main one, has a default route to an internet gateway.
 
-    A NAT gateway does not make a subnet public, nor does an egress-only internet gateway.
+    Neither a NAT gateway nor an egress-only internet gateway makes a subnet public.
     """
     own = main = None
     for table in route_tables:
@@ -228,7 +230,7 @@ def _described(client: Callable[[str], Any], name: str, region: str) -> dict[str
 
 
 def _others(client: Callable[[str], Any]) -> str:
-    """The clusters that are there, for a message; asking may be forbidden, and is not worth an error of its own."""
+    """Return the existing clusters for a message. That listing them is forbidden is no error of its own."""
     try:
         names: list[str] = sorted(
             aws_call(

@@ -1,25 +1,19 @@
-"""The policy of a KMS key of ours that one AWS service uses: for a secret, for objects, for a database."""
+"""Policy of a KMS key that one AWS service uses: for a secret, for a bucket, or for a database. Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-_PLACES: Final = {
-    # beginning of the region: partition, domain
-    "cn-": ("aws-cn", "amazonaws.com.cn"),
-    "eusc-": ("aws-eusc", "amazonaws.eu"),
-    "us-gov-": ("aws-us-gov", "amazonaws.com"),
-}
-_COMMERCIAL: Final = ("aws", "amazonaws.com")
+from components.aws.region import domain, partition
 
 
 def key_policy(account_id: str, region: str, service: str) -> dict[str, Any]:
-    """Whom IAM in the account allows it may administer the key, and may use it through `service`; nobody else may.
+    """Return a policy by which the account's IAM policies decide who administers the key, and who uses it by `service`.
 
-    service: as in its endpoint's name, `s3`. It must use a key with the permissions of whoever calls it, as these do
-    (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
+    `service` is the name in the service's endpoint, such as `s3`. It must use a key with the permissions of its caller,
+    as these do (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
     docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html). The account's root stands for its IAM
-    policies; without it the key would be out of reach for good.
+    policies; without it, nobody could ever administer the key.
     """
     account = {"AWS": f"arn:{partition(region)}:iam::{account_id}:root"}
     return {
@@ -55,16 +49,7 @@ def key_policy(account_id: str, region: str, service: str) -> dict[str, Any]:
                 "Principal": account,
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
                 "Resource": "*",
-                "Condition": {"StringEquals": {"kms:ViaService": f"{service}.{region}.{_place(region)[1]}"}},
+                "Condition": {"StringEquals": {"kms:ViaService": f"{service}.{region}.{domain(region)}"}},
             },
         ],
     }
-
-
-def partition(region: str) -> str:
-    """The part of AWS that a region is in, which every ARN begins with: `aws`, but for China and governments."""
-    return _place(region)[0]
-
-
-def _place(region: str) -> tuple[str, str]:
-    return next((place for beginning, place in _PLACES.items() if region.startswith(beginning)), _COMMERCIAL)

@@ -1,4 +1,4 @@
-"""Where in AWS a deployment is: what its AWS resources are made of, besides their own settings."""
+"""Where in AWS a deployment is, which all of its AWS resources need to know."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from components.aws.eks_cluster import EksCluster, Subnet
 
 @dataclass(frozen=True, kw_only=True)
 class AwsPlacement:
-    """cluster: that everything runs on. tags: on all that is made in AWS; the provider sets them.
-
-    database_subnets: of a managed database. subnets_shared: the cluster's nodes are in them too.
-    database_ca_certificates: PEM of the authorities that a managed database's certificate is verified against.
-    """
+    """The place of a deployment in AWS."""
 
     cluster: EksCluster
+    """Cluster that everything runs on."""
     database_subnets: tuple[Subnet, ...] = ()
+    """Subnets of a managed database."""
     subnets_shared: bool = False
+    """Whether the cluster's nodes are in the database's subnets too."""
     database_ca_certificates: str = ""
+    """PEM of the CAs that the certificate of a managed database is verified against."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags that the provider sets on everything it creates in AWS."""

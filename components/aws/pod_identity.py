@@ -1,4 +1,4 @@
-"""How pods of the EKS cluster come by an IAM role, and whom such a role trusts."""
+"""How pods of an EKS cluster get an IAM role, and the trust policy of such a role."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from enum import StrEnum, unique
 from typing import Any
 
 from components.aws.eks_cluster import EksCluster
-from components.aws.kms_policy import partition
+from components.aws.region import partition
 
 
 @unique
 class PodIdentity(StrEnum):
-    """`eks-pod-identity`: EKS gives the role to service accounts that it is associated with. Needs the agent's add-on.
-
-    `irsa`: the pods show IAM a token that the cluster signed. Needs the cluster's OIDC provider in IAM.
-    """
+    """How pods get an IAM role."""
 
     EKS_POD_IDENTITY = "eks-pod-identity"
+    """EKS associates the role with service accounts; this needs the add-on of the Pod Identity agent."""
     IRSA = "irsa"
+    """Pods present a token that the cluster signed; this needs the cluster's OIDC provider in IAM."""
 
 
 def trust_policy(
     identity: PodIdentity, cluster: EksCluster, namespace: str, service_accounts: Iterable[str]
 ) -> dict[str, Any]:
-    """Of a role that exactly these service accounts of one namespace in one cluster may assume.
+    """Return the trust policy of a role that only these service accounts in one namespace of one cluster may assume.
 
-    Raises ValueError for irsa with a cluster that has no OIDC issuer.
+    Raises ValueError for irsa if the cluster has no OIDC issuer.
     """
     accounts = sorted(service_accounts)
     statement = (
@@ -38,9 +37,10 @@ def trust_policy(
 
 
 def _pod_identity(cluster: EksCluster, namespace: str, accounts: list[str]) -> dict[str, Any]:
-    """The principal alone stands for every cluster of the account: hence the conditions.
+    """Return the statement for EKS Pod Identity.
 
-    The tags are those that EKS sends with each session (docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html).
+    Its principal alone would stand for every cluster of the account, so conditions restrict it. EKS sends these tags
+    with each session (docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html).
     """
     return {
         "Sid": "LetTheServiceAccountsInByPodIdentity",

@@ -1,4 +1,4 @@
-"""Where DAGs come from and how they reach the pods: typed, without Pulumi resources."""
+"""Where DAGs come from and how they reach the pods. Value types without Pulumi resources."""
 
 from __future__ import annotations
 
@@ -7,36 +7,49 @@ from enum import StrEnum, unique
 from typing import Final
 
 from components.dags.git_repository import GitRepository
+from components.kube.secret import SecretInput
 
 DAGS_FOLDER: Final = "/opt/airflow/dags/repo"
-"""git-sync's link in every pod that has DAGs; the chart sets it."""
+"""git-sync's link in every pod that has DAGs, as the chart sets it."""
 
 
 @unique
 class DagsDelivery(StrEnum):
-    """`git-sync`: a container in every pod keeps one working tree up to date, for all runs.
-
-    `git-bundle`: Airflow's own GitDagBundle fetches, and a run stays on the commit on which it began.
-    """
+    """How DAGs reach the pods."""
 
     GIT_SYNC = "git-sync"
+    """A container in every pod keeps one working tree up to date, for all runs."""
     GIT_BUNDLE = "git-bundle"
+    """Airflow's own GitDagBundle fetches, and a run stays on the commit on which it began."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dags:
-    """A Git repository of DAGs.
-
-    ref: branch, tag or commit.
-    sub_path: folder in the repository, "" for its root.
-    delivery: who fetches.
-    sync_period_seconds: time between two fetches.
-    depth: commits of history to fetch, 0 for all.
-    """
+    """A Git repository of DAGs."""
 
     repository: GitRepository
+    """Its address."""
     ref: str
+    """Branch, tag or commit."""
     sub_path: str
+    """Folder in the repository, "" for its root."""
     delivery: DagsDelivery
+    """How the DAGs reach the pods."""
     sync_period_seconds: int
+    """Time between two fetches."""
     depth: int
+    """Commits of history to fetch, 0 for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitCredentials:
+    """Credentials of a private repository."""
+
+    ssh_private_key: SecretInput | None = None
+    """OpenSSH private key of an SSH repository, without passphrase."""
+    known_hosts: str | None = None
+    """Host keys of an SSH repository, in known_hosts format. None takes the published ones of a well-known host."""
+    username: str | None = None
+    """User name for a private HTTPS repository."""
+    token: SecretInput | None = None
+    """Token for a private HTTPS repository."""

@@ -1,6 +1,7 @@
-"""DAG delivery by Airflow's own GitDagBundle: its connection, and what its pods need.
+"""DAG delivery by Airflow's own GitDagBundle: its connection, and what the pods need.
 
-A run stays on the commit on which it began. The image must hold `apache-airflow-providers-git`; the official one does.
+A run stays on the commit on which it began. The image must contain `apache-airflow-providers-git`, as the official one
+does.
 """
 
 from __future__ import annotations
@@ -27,23 +28,22 @@ _VOLUME = "git-ssh-key"
 
 @dataclass(frozen=True, kw_only=True)
 class GitBundleArgs:
-    """Arguments of `GitBundle`.
-
-    namespace: of the Secret.
-    dags: the repository.
-    ssh_key_secret: Secret of a `GitSshKey`, for an SSH repository.
-    username, token: for a private HTTPS repository.
-    """
+    """Arguments of `GitBundle`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secret."""
     dags: Dags
+    """Repository of the DAGs."""
     ssh_key_secret: pulumi.Input[str] | None = None
+    """Name of the Secret of a `GitSshKey`, for an SSH repository."""
     username: str | None = None
+    """User name for a private HTTPS repository."""
     token: SecretInput | None = None
+    """Token for a private HTTPS repository."""
 
 
 class GitBundle(pulumi.ComponentResource):
-    """The Airflow connection of a GitDagBundle, as a variable from a Secret.
+    """The Airflow connection of a GitDagBundle, as an environment variable from a Secret.
 
     Raises: nothing of its own.
     Replaces: another token or repository makes another Secret; DAG processor, triggerer and workers roll.
@@ -57,7 +57,7 @@ class GitBundle(pulumi.ComponentResource):
     volumes: list[dict[str, Any]]
     """Volumes of the pods that load DAGs: the SSH key and the host keys, if any."""
     volume_mounts: list[dict[str, Any]]
-    """Their mounts."""
+    """Mounts of these volumes."""
 
     def __init__(self, name: str, args: GitBundleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -83,14 +83,14 @@ class GitBundle(pulumi.ComponentResource):
         ]
         self.volumes, self.volume_mounts = [], []
         if args.ssh_key_secret is not None:
-            # 0440: readable for the pod's group. ssh objects to that only where the file is the reader's own.
+            # 0440: readable by the pod's group. ssh refuses that only for a file that its own user owns.
             self.volumes = [{"name": _VOLUME, "secret": {"secretName": args.ssh_key_secret, "defaultMode": 0o440}}]
             self.volume_mounts = [{"name": _VOLUME, "mountPath": _MOUNT_PATH, "readOnly": True}]
         self.register_outputs({"secret": secret_name(secret)})
 
 
 def connection_json(dags: Dags, *, ssh: bool, username: str | None, token: str | None) -> str:
-    """The connection as Airflow reads it from the environment (JSON, keys of the `git` connection type)."""
+    """Return the connection as Airflow reads it from the environment (JSON, fields of the `git` connection type)."""
     connection: dict[str, Any] = {"conn_type": "git", "host": dags.repository.url}
     if username is not None and token is not None:
         connection |= {"login": username, "password": token}

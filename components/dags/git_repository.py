@@ -1,6 +1,6 @@
-"""Addresses of Git repositories, refs and folders in them: checked before git-sync or Airflow meets them.
+"""Validate addresses of Git repositories, refs, and folders in repositories, before git-sync or Airflow uses them.
 
-Errors never repeat what was given: an address may hold a password or a token in an unexpected place.
+Errors never repeat the given text: an address may contain a password or a token in an unexpected place.
 """
 
 from __future__ import annotations
@@ -31,46 +31,44 @@ _WHY_NOT: Final = {
 
 @dataclass(frozen=True)
 class GitRepository:
-    """A repository that git-sync v4 and Airflow's GitDagBundle can fetch. Holds no credentials.
-
-    url: normalised: scheme and host in lower case, no default port, no slash at the end.
-    scheme: how it is fetched; the scp-like form counts as ssh.
-    host: DNS name or address, lower case, an IPv6 address without brackets.
-    port: TCP port, 22 or 443 unless given.
-    user: login name for ssh, None for https.
-    """
+    """A repository that git-sync v4 and Airflow's GitDagBundle can fetch. It contains no credentials."""
 
     url: str
+    """Normalised address: scheme and host in lower case, no default port, no slash at the end."""
     scheme: _Scheme
+    """How it is fetched; the scp-like form counts as ssh."""
     host: str
+    """DNS name or address in lower case; an IPv6 address without brackets."""
     port: int
+    """TCP port; by default 22 or 443."""
     user: str | None
+    """Login name for ssh, None for https."""
 
 
 def parse_git_repository(url: str) -> GitRepository:
-    """Accepts ssh://USER@HOST[:PORT]/PATH, USER@HOST:PATH and https://HOST[:PORT]/PATH.
+    """Parse ssh://USER@HOST[:PORT]/PATH, USER@HOST:PATH or https://HOST[:PORT]/PATH.
 
-    The scp-like form keeps its form: its path is relative to the user's home, that of an ssh:// URL is absolute.
+    The scp-like form is kept, because its path is relative to the user's home; the path of an ssh:// URL is absolute.
     Raises ValueError for anything else.
     """
     if not url:
         raise _refusal("nothing")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise _refusal("white space or a control character in it")
-    scheme, is_url, rest = url.partition("://")
-    if not is_url:
+    if "://" not in url:
         return _parse_scp_like(url)
-    match scheme.lower():
-        case "ssh":
-            return _parse_ssh(rest)
-        case "https":
-            return _parse_https(rest)
+    match url.partition("://")[0].lower():
+        case "ssh" | "https" as scheme:
+            return _parse_url(url, scheme)
         case other:
             raise _refusal(_WHY_NOT.get(other, "another scheme"))
 
 
 def validate_git_ref(ref: str) -> str:
-    """A branch, a tag or a whole commit hash, unchanged. Rules: git-check-ref-format(1), git-fetch(1) for the `+`."""
+    """Validate a branch, a tag or a whole commit hash, and return it unchanged. Raises ValueError.
+
+    The rules: git-check-ref-format(1), and git-fetch(1) for the `+`.
+    """
     problem = None
     if not ref:
         problem = "nothing"
@@ -90,9 +88,10 @@ def validate_git_ref(ref: str) -> str:
 
 
 def validate_sub_path(path: str) -> str:
-    """A folder in the repository, without a slash at the end. The empty string is the repository's root.
+    """Validate a folder in the repository, and return it without a slash at the end. Raises ValueError.
 
-    `$` and `%` are refused because Airflow expands them in `[core] dags_folder`, which ends with this path.
+    The empty string is the repository's root. `$` and `%` are refused because Airflow expands them in
+    `[core] dags_folder`, which ends with this path.
     """
     problem = None
     parts = path.split("/")
@@ -124,49 +123,30 @@ def _parse_scp_like(text: str) -> GitRepository:
     )
 
 
-def _parse_ssh(rest: str) -> GitRepository:
-    authority, path = _split_path(rest)
-    userinfo, at, address = authority.rpartition("@")
-    user = _ssh_user(userinfo if at else None)
-    host, port = _host_and_port(address, "ssh")
-    _check_path(path)
-    return GitRepository(
-        url=f"ssh://{user}@{_in_url(host)}{_port_in_url(port, 'ssh')}{path}",
-        scheme="ssh",
-        host=host,
-        port=port,
-        user=user,
-    )
-
-
-def _parse_https(rest: str) -> GitRepository:
-    # Anywhere: a password with a / in it moves its @ into the path.
-    if "@" in rest:
+def _parse_url(url: str, scheme: _Scheme) -> GitRepository:
+    if scheme == "https" and "@" in url:
+        # Anywhere: a password with a / in it moves its @ into the path.
         raise _refusal(
             "an https URL with an @: put the user name and the token into dagsUsername and dagsToken instead"
             " (an @ of the path itself is written %40)"
         )
-    authority, path = _split_path(rest)
-    host, port = _host_and_port(authority, "https")
+    # Not urlsplit().hostname, .port and .username: they accept "[::1]x", other digits, and an empty port.
+    authority, slash, path = url.partition("://")[2].partition("/")
+    userinfo, at, address = authority.rpartition("@")
+    user = _ssh_user(userinfo if at else None) if scheme == "ssh" else None
+    host, port = _host_and_port(address, scheme)
+    path = (slash + path).rstrip("/")
     _check_path(path)
+    login = f"{user}@" if user else ""
+    given_port = "" if port == _DEFAULT_PORT[scheme] else f":{port}"
     return GitRepository(
-        url=f"https://{_in_url(host)}{_port_in_url(port, 'https')}{path}",
-        scheme="https",
-        host=host,
-        port=port,
-        user=None,
+        url=f"{scheme}://{login}{_in_url(host)}{given_port}{path}", scheme=scheme, host=host, port=port, user=user
     )
-
-
-def _split_path(rest: str) -> tuple[str, str]:
-    """Authority, and path with its first slash and without its last ones. "" is a missing path."""
-    authority, slash, path = rest.partition("/")
-    return authority, (slash + path).rstrip("/")
 
 
 def _ssh_user(user: str | None) -> str:
     if not user:
-        # ssh would log in as the pod's own user, which no Git host knows.
+        # Without a user name, ssh would log in as the pod's user, which no Git host knows.
         raise _refusal("an ssh address without a user name: write git@ before the host")
     if ":" in user:
         raise _refusal("a password in an ssh address: remove it, the deploy key logs in")
@@ -188,7 +168,7 @@ def _host_and_port(address: str, scheme: _Scheme) -> tuple[str, int]:
 
 
 def _host(text: str) -> str:
-    """The host in lower case. Strict, because ssh takes a host that starts with `-` for an option."""
+    """Return the host in lower case. Strict, because ssh reads a host that starts with `-` as an option."""
     if text.startswith("["):
         return _ipv6(text[1:-1])
     host = text.lower()
@@ -200,10 +180,10 @@ def _host(text: str) -> str:
 
 
 def _ipv6(text: str) -> str:
-    """The address as it was written, in lower case: so ssh looks it up in known_hosts."""
+    """Return the address as written, in lower case, because ssh looks it up so in known_hosts."""
     try:
         IPv6Address(text)
-        valid = "%" not in text  # A zone (`%eth0`) names an interface of one machine.
+        valid = "%" not in text  # a zone (`%eth0`) names an interface of one machine
     except AddressValueError:
         valid = False
     if not valid:
@@ -224,10 +204,6 @@ def _check_path(path: str) -> None:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _port_in_url(port: int, scheme: _Scheme) -> str:
-    return "" if port == _DEFAULT_PORT[scheme] else f":{port}"
 
 
 def _refusal(found: str) -> ValueError:

@@ -1,6 +1,6 @@
-"""The SSH key that fetches DAGs, and the host keys that it may be shown to.
+"""The SSH key with which DAGs are fetched, and the host keys that are trusted, in one Secret.
 
-Owns one Secret. Without known_hosts the chart switches host key checking off; here there is no way to leave them out.
+Without known_hosts the chart would switch host key checking off; this component cannot be used without them.
 """
 
 from __future__ import annotations
@@ -11,38 +11,36 @@ from typing import Final
 import pulumi
 
 from components.dags.git_repository import GitRepository
-from components.dags.known_hosts import check_known_hosts, published_known_hosts
+from components.dags.known_hosts import pinned_known_hosts
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:GitSshKey"
 
 PRIVATE_KEY: Final = "gitSshKey"
-"""Data key that the chart reads."""
+"""Data key of the SSH key, as the chart reads it."""
 KNOWN_HOSTS: Final = "known_hosts"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitSshKeyArgs:
-    """Arguments of `GitSshKey`.
-
-    namespace: of the Secret.
-    repository: an SSH repository.
-    private_key: OpenSSH private key without a passphrase (see `ssh_private_key.normalise_private_key`).
-    known_hosts: lines in known_hosts format; None for the published keys of a well-known host.
-    """
+    """Arguments of `GitSshKey`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secret."""
     repository: GitRepository
+    """An SSH repository."""
     private_key: SecretInput
+    """OpenSSH private key without a passphrase; see `ssh_private_key.normalise_private_key`."""
     known_hosts: str | None
+    """Lines in known_hosts format, or None for the published keys of a well-known host."""
 
 
 class GitSshKey(pulumi.ComponentResource):
     """The deploy key of an SSH repository, with its pinned host keys.
 
-    Raises: ValueError where known_hosts does not hold the repository's host, or holds a key for a well-known host
-    that the host has not published.
+    Raises: ValueError if known_hosts lacks the repository's host, or has a key for a well-known host that the host has
+    not published.
     Replaces: another key makes another Secret; the pods that fetch DAGs roll.
     Survives a destroy: nothing.
     """
@@ -67,15 +65,3 @@ class GitSshKey(pulumi.ComponentResource):
             )
         )
         self.register_outputs({"secret": self.secret, "known_hosts": self.known_hosts})
-
-
-def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
-    """The lines to pin for `repository`: those given, checked, or the published ones. Raises ValueError."""
-    lines = given or published_known_hosts(repository.host)
-    if not lines:
-        raise ValueError(
-            f"expected known_hosts lines for {repository.host}, got none: its keys are not built in. "
-            f"`ssh-keyscan -p {repository.port} {repository.host}` prints them; compare the fingerprints with those "
-            "that the host publishes"
-        )
-    return check_known_hosts(lines, repository.host, repository.port)

@@ -1,4 +1,4 @@
-"""The user name and token that fetch DAGs from a private HTTPS repository."""
+"""The user name and token with which git-sync fetches DAGs from a private HTTPS repository."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ TYPE: Final = "airflow:index:GitToken"
 
 @dataclass(frozen=True, kw_only=True)
 class GitTokenArgs:
-    """namespace: of the Secret. username, token: HTTPS basic authentication, as the Git host takes it."""
+    """Arguments of `GitToken`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secret."""
     username: str
+    """User name for HTTPS basic authentication."""
     token: SecretInput
+    """Token that the Git host accepts as the password."""
 
 
 class GitToken(pulumi.ComponentResource):
@@ -31,7 +34,7 @@ class GitToken(pulumi.ComponentResource):
     """
 
     secret: pulumi.Output[str]
-    """Name of the Secret with the four keys that the chart's `dags.gitSync.credentialsSecret` must have."""
+    """Name of the Secret with the four keys that the chart's `dags.gitSync.credentialsSecret` requires."""
 
     def __init__(self, name: str, args: GitTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -41,7 +44,7 @@ class GitToken(pulumi.ComponentResource):
                 name,
                 args.namespace,
                 {
-                    # Both spellings: the chart refers to those of git-sync 3 and 4, and a missing one stops the pod.
+                    # The chart refers to the names of git-sync 3 and 4, and a pod does not start if one is missing.
                     "GIT_SYNC_USERNAME": username,
                     "GITSYNC_USERNAME": username,
                     "GIT_SYNC_PASSWORD": token,

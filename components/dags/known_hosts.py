@@ -1,8 +1,8 @@
-"""known_hosts: which SSH host keys a pod may trust. The format is that of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+"""Validate known_hosts: the SSH host keys that a pod may trust (format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 
-Stricter than ssh in what it reads: ssh skips a line that it does not understand, here it is an error, because a host
-key that silently does not count is found only when pods fail, or never. Host keys are public: errors may show
-fingerprints. They show nothing else of a line, which may be a private key pasted by mistake.
+The validation is stricter than ssh, which skips a line that it does not understand. Here such a line is an error,
+because an ignored host key is noticed only when pods fail, or never. Errors may show fingerprints, which are public,
+but nothing else of a line, which may be a private key pasted by mistake.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from components.dags.git_repository import GitRepository
 
 _SSH_PORT: Final = 22
 _HTTPS_PORT: Final = 443
@@ -63,13 +65,25 @@ _KEY_TYPES: Final = (
 _DSA: Final = "ssh-dss"
 
 
+def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
+    """The lines to pin for `repository`: those given, checked, or the published ones. Raises ValueError."""
+    lines = given or published_known_hosts(repository.host)
+    if not lines:
+        raise ValueError(
+            f"expected known_hosts lines for {repository.host}, got none: its keys are not built in. "
+            f"`ssh-keyscan -p {repository.port} {repository.host}` prints them; compare the fingerprints with those "
+            "that the host publishes"
+        )
+    return check_known_hosts(lines, repository.host, repository.port)
+
+
 def fingerprint(key_blob: bytes) -> str:
-    """`SHA256:...` of a public key's binary form, as `ssh-keygen -l` and Git hosts show it."""
+    """Return `SHA256:...` of a public key's binary form, as `ssh-keygen -l` and Git hosts show it."""
     return "SHA256:" + b64encode(hashlib.sha256(key_blob).digest()).decode().rstrip("=")
 
 
 def read_string(data: bytes) -> tuple[bytes, bytes]:
-    """The first string of SSH's binary encoding (RFC 4251, section 5), and what follows it.
+    """Return the first string of SSH's binary encoding (RFC 4251, section 5), and the rest of the data.
 
     Raises ValueError if the data ends before the string does.
     """
@@ -80,7 +94,7 @@ def read_string(data: bytes) -> tuple[bytes, bytes]:
 
 
 def published_known_hosts(host: str) -> str | None:
-    """The published lines of github.com, gitlab.com, bitbucket.org, or of their service on port 443; else None."""
+    """Return the published lines of github.com, gitlab.com, bitbucket.org or of their hosts on port 443; else None."""
     service = _SERVICES.get(host.lower())
     if service is None:
         return None
@@ -89,13 +103,18 @@ def published_known_hosts(host: str) -> str | None:
 
 
 def check_known_hosts(text: str, host: str, port: int) -> str:
-    """The lines without comments and blank ones, when they are safe and name a key of the host; else ValueError.
+    """Return the lines without comments and blank lines, if they are safe and name a key of the host.
 
-    text: known_hosts lines: plain, hashed or `[host]:port` names, patterns, `@revoked` and `@cert-authority`.
-    host, port: where the repository is fetched from; an IPv6 address without brackets.
+    For github.com, gitlab.com and bitbucket.org only published keys are accepted, even if the repository is elsewhere,
+    because it may have submodules there.
 
-    For github.com, gitlab.com and bitbucket.org only published keys are accepted, whatever the repository's host:
-    a repository may have submodules there.
+    Args:
+        text: known_hosts lines: plain, hashed or `[host]:port` names, patterns, `@revoked` and `@cert-authority`.
+        host: Host of the repository; an IPv6 address without brackets.
+        port: TCP port of the repository.
+
+    Raises:
+        ValueError: For a line that is not understood, not safe or not published, or without a key of the host.
     """
     how = f"get lines with: ssh-keyscan -p {port} {host}, and compare their fingerprints with those the host publishes"
     if host.lower() in _SERVICES:
@@ -110,7 +129,7 @@ def check_known_hosts(text: str, host: str, port: int) -> str:
                 f" {_WITHDRAWN[line.fingerprint]}; delete the line"
             )
     for service_host, service in _SERVICES.items():
-        # ssh falls back to the name without a port when it finds none with it.
+        # ssh falls back to the name without a port if it finds none with it.
         for service_port in (_SSH_PORT, _HTTPS_PORT, port):
             _check_published(lines, _lookup_name(service_host, service_port), service)
     _check_usable(lines, _lookup_name(host, port), how)
@@ -130,7 +149,7 @@ class _Line:
         return fingerprint(self.blob)
 
     def matches(self, name: str) -> bool:
-        """Whether ssh would read this line for the host `name`. Like match_pattern_list() of OpenSSH's match.c."""
+        """Return whether ssh would use this line for the host `name` (match_pattern_list() of OpenSSH's match.c)."""
         if self.hosts.startswith("|"):
             salt, digest = _split_hash(self.hosts)
             return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
@@ -143,7 +162,7 @@ class _Line:
 
 
 def _parse(text: str, how: str) -> Iterator[_Line]:
-    # Not splitlines(): it knows more line ends than ssh does.
+    # Not splitlines(), which splits at more characters than ssh does.
     contents = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, content in enumerate(contents, start=1):
         line = content.strip(" \t")
@@ -157,7 +176,7 @@ def _parse(text: str, how: str) -> Iterator[_Line]:
 
 
 class _LineError(Exception):
-    """What was found instead of a known_hosts line."""
+    """Its text says what was found instead of a known_hosts line."""
 
 
 def _parse_line(number: int, content: str) -> _Line:
@@ -176,7 +195,7 @@ def _parse_line(number: int, content: str) -> _Line:
     blob = _decode_key(key_type, key)
     if marker != _REVOKED:
         _check_strength(key_type, blob)
-    # Not a hash: its Base64 is case-sensitive.
+    # A hash stays as it is, because its Base64 is case-sensitive.
     return _Line(number, marker, hosts if hosts.startswith("|") else hosts.lower(), key_type, blob)
 
 
@@ -193,7 +212,7 @@ def _check_hosts(hosts: str) -> None:
 
 
 def _split_hash(hosts: str) -> tuple[bytes, bytes]:
-    """Salt and hash of `|1|SALT|HASH`, where 1 is HMAC-SHA1, the only scheme there is. Raises ValueError."""
+    """Return salt and hash of `|1|SALT|HASH`, where 1 is HMAC-SHA1, the only scheme. Raises ValueError."""
     _, scheme, salt, digest = hosts.split("|")
     if scheme != "1":
         raise ValueError("expected hash scheme 1, got another one")
@@ -201,7 +220,7 @@ def _split_hash(hosts: str) -> tuple[bytes, bytes]:
 
 
 def _decode_key(key_type: str, key: str) -> bytes:
-    """The key's binary form. Raises _LineError unless it is a whole key of the type that stands before it."""
+    """Return the key's binary form. Raises _LineError unless it is a whole key of the type given before it."""
     if key_type.isdigit():
         raise _LineError("a key of SSH protocol 1, which no current ssh reads")
     if "-cert-v0" in key_type:
@@ -225,7 +244,7 @@ def _decode_key(key_type: str, key: str) -> bytes:
 
 
 def _is_whole(key_type: str, body: bytes) -> bool:
-    """Whether the rest of a key's binary form has its type's fields and no more. ValueError where it ends early."""
+    """Return whether the rest of a key's binary form has exactly its type's fields. Raises ValueError if cut off."""
     match key_type:
         case "ssh-rsa":
             exponent, body = read_string(body)
@@ -237,7 +256,7 @@ def _is_whole(key_type: str, body: bytes) -> bool:
             return not body
     if "ecdsa" in key_type:
         curve, body = read_string(body)
-        # The type's name has no @ but in the sk- form, where it ends with the vendor.
+        # Only the sk- form of a type's name has an @, before the vendor.
         if curve.decode("ascii", "replace") != key_type.partition("@")[0].rpartition("-")[2]:
             return False
         size = _CURVE_POINT_BYTES[curve]
@@ -298,17 +317,17 @@ def _revoked(lines: list[_Line], name: str) -> set[bytes]:
 
 
 def _matches_pattern(name: str, pattern: str) -> bool:
-    # Only * and ? are special to ssh; brackets stand around the host of a [host]:port.
+    # Only * and ? are special to ssh; brackets are literal, as in [host]:port.
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def _lookup_name(host: str, port: int) -> str:
-    """The name under which ssh looks a host up: put_host_port() of OpenSSH's misc.c."""
+    """Return the name by which ssh looks a host up, like put_host_port() of OpenSSH's misc.c."""
     return host.lower() if port == _SSH_PORT else f"[{host.lower()}]:{port}"
 
 
 @cache
 def _published_keys(service: str) -> tuple[str, ...]:
-    """`KEY-TYPE KEY` of each published key."""
+    """Return `KEY-TYPE KEY` of each published key."""
     lines = _PUBLISHED_HOST_KEYS.read_text(encoding="ascii").splitlines()
     return tuple(line.removeprefix(f"{service} ") for line in lines if line.startswith(f"{service} "))

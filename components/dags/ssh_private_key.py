@@ -1,6 +1,6 @@
-"""Deploy keys: what is safe to mend in a pasted SSH private key is mended, the rest is refused.
+"""Normalise a pasted SSH private key: repair what is safe to repair, and refuse everything else.
 
-No error holds any part of the key, nor is an error of the parser chained to one.
+No error contains any part of the key, and no error of the parser is chained to one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")  # the curves of OpenSS
 _OPENSSH: Final = "OPENSSH PRIVATE KEY"
 _OPENSSH_MAGIC: Final = b"openssh-key-v1\0"
 _LINE_WIDTH: Final = {_OPENSSH: 70, "RSA PRIVATE KEY": 64, "EC PRIVATE KEY": 64, "PRIVATE KEY": 64}
-"""Characters in a line of each format that is accepted, as ssh-keygen and openssl write it."""
+"""Accepted formats, with the line length that ssh-keygen and openssl write."""
 
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _PUBLIC_KEY: Final = re.compile(r"(^|\s)((sk-)?ssh-\S+|(sk-)?ecdsa-\S+)\s+AAAA|BEGIN (\w+ )?PUBLIC KEY")
@@ -36,19 +36,19 @@ _WHOLE_FILE: Final = "give the whole file, from its BEGIN line to its END line"
 
 
 def normalise_private_key(text: str) -> str:
-    """The key as OpenSSH reads it: LF line ends, no white space around or in its lines, one newline at the end.
+    """Return the key as OpenSSH reads it: LF line ends, no white space around or in its lines, one newline at the end.
 
-    Accepts what OpenSSH does: its own format (Ed25519, ECDSA, RSA), PEM and PKCS#8 (ECDSA, RSA). Mended, because the
-    result is proved to be a key: line ends, blank lines, indentation, quotes around it, a literal `\\n` or a space
-    where a newline was, a missing last newline. Equal keys give equal text, however they were pasted.
+    Accepted formats are OpenSSH's own (Ed25519, ECDSA, RSA), PEM and PKCS#8 (ECDSA, RSA). Repaired are line ends, blank
+    lines, indentation, surrounding quotes, a literal `\\n` or a space in place of a newline, and a missing last
+    newline; this is safe, because the result must parse as a key. Equal keys give equal text, however they were pasted.
 
-    Raises ValueError that says what was found instead and how to mend it.
+    Raises ValueError that says what was found instead, and how to fix it.
     """
     return _load(text)[0]
 
 
 def public_key_fingerprint(text: str) -> str:
-    """`SHA256:...` of the key's public half, as Git hosts show it beside a deploy key. Not a secret.
+    """Return `SHA256:...` of the key's public half, as Git hosts show it for a deploy key. It is not secret.
 
     Raises ValueError like normalise_private_key().
     """
@@ -56,25 +56,25 @@ def public_key_fingerprint(text: str) -> str:
 
 
 def _load(text: str) -> tuple[str, bytes]:
-    """The key's text, and its public half in SSH's binary form."""
+    """Return the key's text, and its public half in SSH's binary form."""
     label, data, normal = _read_block(_unpaste(text))
     written = _written_public_key(data) if label == _OPENSSH else None
     public = _public_key(label, normal)
-    # cryptography does not notice a damaged Ed25519 seed: it is the seed of another key.
+    # cryptography does not notice a damaged Ed25519 seed, because it is the seed of another key.
     if written not in (None, public):
         raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
     return normal, public
 
 
 def _unpaste(text: str) -> str:
-    """Undoes what environment variables, YAML, JSON and editors do to the line ends of a key."""
+    """Undo what environment variables, YAML, JSON and editors do to the line ends of a key."""
     for newline in ("\\r\\n", "\\n", "\r\n", "\r"):
         text = text.replace(newline, "\n")
     return text.strip("\ufeff \t\n\"'")
 
 
 def _read_block(text: str) -> tuple[str, bytes, str]:
-    """Label, decoded content and normal text of the only private key in the text."""
+    """Return label, decoded content and normal text of the only private key in the text."""
     if "PRIVATE KEY-----" not in text:
         raise _refusal(*_recognise(text))
     if _ENCRYPTED.search(text):
@@ -100,7 +100,7 @@ def _read_block(text: str) -> tuple[str, bytes, str]:
 
 
 def _recognise(text: str) -> tuple[str, str]:
-    """What a text without a private key's BEGIN or END line is, and how to mend it."""
+    """Return what a text without the BEGIN or END line of a private key is, and how to fix it."""
     if not text:
         return "nothing", _NEW_KEY
     if text.startswith("PuTTY-User-Key-File-"):
@@ -124,9 +124,9 @@ def _recognise(text: str) -> tuple[str, str]:
 
 
 def _written_public_key(data: bytes) -> bytes:
-    """The public half that a file in OpenSSH's format holds in clear. The format: PROTOCOL.key of openssh-portable.
+    """Return the public half, which OpenSSH's format stores in clear (PROTOCOL.key of openssh-portable).
 
-    Raises ValueError for a key with a passphrase, or of a type that no pod can use: the parser would call them damaged.
+    Raises ValueError for a key with a passphrase or of a type that no pod can use; the parser would call both damaged.
     """
     try:
         cipher, rest = read_string(data.removeprefix(_OPENSSH_MAGIC))
@@ -146,7 +146,7 @@ def _written_public_key(data: bytes) -> bytes:
 
 
 def _public_key(label: str, normal: str) -> bytes:
-    # Imported here: stacks whose repository is HTTPS need not pay for it.
+    # Imported here, because stacks with an HTTPS repository do not need it.
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -167,13 +167,13 @@ def _public_key(label: str, normal: str) -> bytes:
 
 
 def _parse(label: str, data: bytes) -> PrivateKeyTypes | None:
-    """None if it is no valid key. Its own function, so that no error of the parser is in flight when one is raised."""
+    """Return the parsed key, or None. A separate function, so that no error of the parser is chained to ours."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
     load = load_ssh_private_key if label == _OPENSSH else load_pem_private_key
     try:
         return load(data, password=None)
-    except Exception:  # It raises more kinds than it documents, and each may quote the key.
+    except Exception:  # it raises more types than it documents, and each may quote the key
         return None
 
 
@@ -184,5 +184,5 @@ def _decode(body: str) -> bytes | None:
         return None
 
 
-def _refusal(found: str, mend: str) -> ValueError:
-    return ValueError(f"expected an OpenSSH private key without a passphrase, got {found}; {mend}")
+def _refusal(found: str, fix: str) -> ValueError:
+    return ValueError(f"expected an OpenSSH private key without a passphrase, got {found}; {fix}")

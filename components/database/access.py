@@ -1,12 +1,12 @@
-"""How Airflow reaches its database and its broker: connection Secrets, and PgBouncer's whole configuration.
+"""Connection Secrets for the database and the broker, and PgBouncer's configuration.
 
-All of it comes from one typed `Database`; nothing is written by hand, and no connection string is a Helm value.
+Everything is derived from one typed `Database`. No connection string is a Helm value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -22,6 +22,7 @@ from components.database.connection import (
 )
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
 from components.keys.generated_password import generated_password
+from components.kube.env import from_secret
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -29,7 +30,7 @@ from components.kube.secret import secret_output
 TYPE: Final = "airflow:index:DatabaseAccess"
 
 CONNECTION_KEY: Final = "connection"
-"""Data key of a connection string: the chart's name for it."""
+"""Data key of a connection string, as the chart names it."""
 ASYNC_CONNECTION_KEY: Final = "connection-async"
 
 _BROKER_DATABASE = 0
@@ -39,36 +40,34 @@ _STATS_PASSWORD_LENGTH = 40
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseAccessArgs:
-    """Arguments of `DatabaseAccess`.
-
-    namespace: of the Secrets.
-    release_name: Helm release; the names of the chart's Services begin with it.
-    database: where the metadata database is.
-    pgbouncer: the pooler in front of it, or None for direct connections.
-    redis_password: of the chart's Redis, or None without Celery.
-    """
+    """Arguments of `DatabaseAccess`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secrets."""
     release_name: str
+    """Name of the Helm release; the names of the chart's Services begin with it."""
     database: Database
+    """The metadata database."""
     pgbouncer: PgBouncer | None
+    """The pooler in front of the database, or None for direct connections."""
     redis_password: pulumi.Output[str] | None
+    """Password of the chart's Redis, or None without Celery."""
 
 
 class DatabaseAccess(pulumi.ComponentResource):
-    """The Secrets that name the database, the broker and the result backend.
+    """Secrets with the connection strings of the database, the broker and the result backend.
 
-    Results go to Redis, not to the database: a worker then needs no way to the database at all.
+    Celery's results go to Redis, so that a worker needs no access to the database.
     Raises: ValueError for a password with line ends, which PgBouncer's file cannot hold.
-    Replaces: a changed address or password makes new Secrets, other certificates a new ConfigMap; the pods that refer
-    to them roll.
+    Replaces: a changed address or password makes new Secrets, changed certificates a new ConfigMap; the pods that use
+    them roll.
     Survives a destroy: nothing.
     """
 
     metadata_secret: pulumi.Output[str]
-    """Name of the Secret with the URIs that Airflow's pods use (through PgBouncer where there is one)."""
+    """Name of the Secret with the URIs that Airflow's pods use, through PgBouncer if there is one."""
     migration_secret: pulumi.Output[str]
-    """Name of the Secret with the URIs straight to the database: a migration holds session locks."""
+    """Name of the Secret with the URIs that bypass PgBouncer, because a migration holds session locks."""
     broker_secret: pulumi.Output[str] | None
     """Name of the Secret with Celery's broker URL; None without Celery."""
     result_backend_secret: pulumi.Output[str] | None
@@ -78,8 +77,7 @@ class DatabaseAccess(pulumi.ComponentResource):
     pgbouncer_stats_secret: pulumi.Output[str] | None
     """Name of the Secret with the metrics exporter's connection; None without PgBouncer."""
     ca_config_map: pulumi.Output[str] | None
-    """Name of the ConfigMap with the authorities that the database's certificate is verified against (`ca.crt`), for
-    whatever connects to the database itself; None where nothing is verified."""
+    """Name of the ConfigMap with the CA certificates of the database (key `ca.crt`); None if nothing is verified."""
 
     def __init__(self, name: str, args: DatabaseAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -107,7 +105,7 @@ class DatabaseAccess(pulumi.ComponentResource):
             self.metadata_secret = secret("metadata", direct)
         else:
             host = f"{args.release_name}-pgbouncer"
-            # Between pod and pooler there is no TLS; PgBouncer itself speaks it to the database.
+            # Pods connect to the pooler without TLS; PgBouncer uses TLS towards the database.
             self.metadata_secret = secret("metadata", _uris(database, host, PORT, METADATA_POOL, SslMode.PREFER))
             stats_password = generated_password(f"{name}-pgbouncer-stats", _STATS_PASSWORD_LENGTH, child)
             self.pgbouncer_config_secret = secret(
@@ -176,7 +174,7 @@ class DatabaseAccess(pulumi.ComponentResource):
 def _uris(
     database: Database, host: pulumi.Input[str], port: int, name: str, ssl_mode: SslMode
 ) -> dict[str, pulumi.Output[str]]:
-    """The synchronous and the asynchronous URI of one way to the database."""
+    """Return the synchronous and the asynchronous URI of the database at `host`."""
     parts = pulumi.Output.all(secret_output(database.password), host)
     return {
         CONNECTION_KEY: parts.apply(lambda p: metadata_uri(database.user, p[0], p[1], port, name, ssl_mode)),
@@ -184,3 +182,11 @@ def _uris(
             lambda p: metadata_async_uri(database.user, p[0], p[1], port, name, ssl_mode)
         ),
     }
+
+
+def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
+    """What a component that talks to the metadata database needs. A worker never gets these."""
+    return [
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secret, CONNECTION_KEY),
+        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),
+    ]

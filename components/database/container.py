@@ -1,7 +1,7 @@
-"""A PostgreSQL for a laptop: one container with a volume. Not for data that anyone would miss.
+"""PostgreSQL for a laptop: one container with a volume, for data that may be lost.
 
-Not the chart's sub-chart: the migration must run before the release, the sub-chart's image comes from an archive, and
-with this one `dev` takes the same path to its database as `prod`.
+The chart's sub-chart is not used: the migration must run before the release, the sub-chart's image comes from an
+archive, and with this component `dev` and `prod` reach their databases in the same way.
 """
 
 from __future__ import annotations
@@ -28,36 +28,35 @@ _READY_TIMEOUT = "5m"
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresContainerArgs:
-    """Arguments of `PostgresContainer`.
-
-    namespace: of all its objects.
-    image: reference of an official `postgres` image (or its mirror).
-    pull_policy, pull_secrets: as in `Images`.
-    storage_gib: size of the volume.
-    protect: refuse to delete the password and the volume.
-    """
+    """Arguments of `PostgresContainer`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of all objects."""
     image: str
+    """Reference of an official `postgres` image, or of its mirror."""
     pull_policy: str
+    """Kubernetes `imagePullPolicy`."""
     pull_secrets: tuple[pulumi.Input[str], ...]
+    """Names of Secrets with registry credentials."""
     storage_gib: int
+    """Size of the volume in GiB."""
     protect: bool
+    """Whether to refuse to delete the password and the volume."""
 
 
 class PostgresContainer(pulumi.ComponentResource):
     """One PostgreSQL server and the volume that holds its data.
 
-    Raises: nothing of its own. The update fails when the server is not ready within five minutes.
-    Replaces: nothing while it lives; another image or size of memory restarts the container on the same volume.
-    A new major version cannot read the old one's files: dump and restore, or start with a new stack.
-    Survives a destroy: nothing, unless `protect` is set; the volume goes with its claim.
+    Raises: nothing of its own. The update fails if the server is not ready within five minutes.
+    Replaces: nothing. Another image or memory size restarts the container on the same volume. A new major version
+    cannot read the old version's files: dump and restore the data, or start with a new stack.
+    Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
     """
 
     database: Database
-    """How to connect; its password is secret."""
+    """How to connect; the password is secret."""
     server: k8s.apps.v1.StatefulSet
-    """Ready to answer."""
+    """The server; Pulumi waits until it is ready."""
 
     def __init__(self, name: str, args: PostgresContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -67,10 +66,10 @@ class PostgresContainer(pulumi.ComponentResource):
         password = generated_password(f"{name}-password", _PASSWORD_LENGTH, kept)
         secret = immutable_secret(name, args.namespace, {"password": password}, child)
 
-        # A claim of its own, not the StatefulSet's: whatever becomes of the StatefulSet, the data stays where it is.
+        # The claim is separate from the StatefulSet, so that the data survives a replacement of the StatefulSet.
         claim = k8s.core.v1.PersistentVolumeClaim(
             f"{name}-data",
-            # Bound only when the pod is scheduled, with the storage class of Kind: waiting here would never end.
+            # Kind's storage class binds the claim only when the pod is scheduled: waiting here would never end.
             metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
             spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
                 access_modes=["ReadWriteOnce"],
@@ -80,7 +79,7 @@ class PostgresContainer(pulumi.ComponentResource):
         )
         service = k8s.core.v1.Service(
             name,
-            # A Service is waited for until a pod serves it; the pod comes after it, and is waited for itself.
+            # Pulumi would wait for a pod behind the Service, but the pod is created after it.
             metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
             spec=k8s.core.v1.ServiceSpecArgs(
                 selector=POD_LABELS,
@@ -114,12 +113,12 @@ class PostgresContainer(pulumi.ComponentResource):
 def _server(
     args: PostgresContainerArgs, service: pulumi.Input[str], secret: pulumi.Input[str], claim: pulumi.Input[str]
 ) -> Any:
-    """The StatefulSet's spec."""
+    """Return the spec of the StatefulSet."""
     probe = {"exec": {"command": ["pg_isready", "--username", "airflow", "--host", "127.0.0.1"]}}
     return {
         "replicas": 1,
         "serviceName": service,
-        # A pod on a broken image is replaced at once; the default waits for it to become ready first.
+        # A pod with a broken image is replaced at once; by default Kubernetes waits until it is ready.
         "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": POD_LABELS},
         "template": {

@@ -1,8 +1,8 @@
-"""The two commands that a deployment runs once: migrate the database, and make the admin user.
+"""Two Jobs of a deployment: migrate the database, and create the admin user.
 
-Jobs of the program, not of the chart. With Helm hooks, a release that waits never becomes ready: its pods wait for a
-migration that would run after the wait. Without hooks, the chart's Job has a fixed name and an immutable template, and
-the next image tag fails. A Job with a generated name has neither fault, and a failed migration stops everything that
+The chart's own Jobs are not used. With Helm hooks, a release that waits is never ready: its pods wait for a migration
+that runs only after the wait. Without hooks, the chart's Job has a fixed name and an immutable template, so that the
+next image tag fails. A Job with a generated name has neither problem, and a failed migration stops everything that
 depends on it while the old pods still run.
 """
 
@@ -14,9 +14,9 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.database.access import database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
-from components.database.fernet_check import FERNET_CHECK
-from components.kube.env import AUTH_MANAGER, database_variables, from_secret, variable
+from components.kube.env import AUTH_MANAGER, from_secret, variable
 from components.kube.images import Images
 from components.kube.metadata import LABELS, object_metadata
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
@@ -28,7 +28,7 @@ ADMIN_USER_LABELS: Final = {"tier": "airflow", "component": "admin-user"}
 _BACKOFF_LIMIT = 2
 _MIGRATION_SCRIPT = 'set -e; python -c "$1"; exec airflow db migrate'
 _ADMIN_USER_DEADLINE_SECONDS = 600
-# An existing user keeps its old password with `create`, which succeeds all the same.
+# `create` succeeds for an existing user, but does not change the password.
 _ADMIN_USER_SCRIPT = """\
 set -euo pipefail
 created=$(airflow users create --role Admin --username "$ADMIN_USERNAME" --email "$ADMIN_EMAIL" \\
@@ -38,48 +38,92 @@ case $created in
 esac
 """
 
+FERNET_CHECK: Final = """\
+import os, sys
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
+
+COLUMNS = (("connection", "password", "is_encrypted"), ("connection", "extra", "is_extra_encrypted"),
+           ("variable", "val", "is_encrypted"))
+keys = os.environ["AIRFLOW__CORE__FERNET_KEY"].split(",")
+fernet = MultiFernet([Fernet(key) for key in keys])
+read = unread = 0
+try:
+    with create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).connect() as database:
+        tables = inspect(database).get_table_names()
+        for table, column, encrypted in COLUMNS:
+            if table not in tables:
+                continue
+            rows = database.execute(text(
+                f"SELECT {column} FROM {table} WHERE {encrypted} AND {column} IS NOT NULL AND {column} != '' LIMIT 50"))
+            for (value,) in rows:
+                try:
+                    fernet.decrypt(value.encode())
+                    read += 1
+                except InvalidToken:
+                    unread += 1
+except OperationalError as error:
+    sys.exit(f"the database could not be asked: {str(error.orig).strip()}")
+if unread and not read:
+    sys.exit("the database holds values that another Fernet key encrypted, and this stack's key reads none of "
+             f"{unread} of them. Fix: give the stack that key, by airflow:keySource escrow or by "
+             "pulumi config set --stack STACK --secret airflow:fernetKey")
+print(f"Fernet key: reads {read} of {read + unread} encrypted values")
+"""
+"""Python script that checks, before anything changes, whether the Fernet key decrypts what the database holds.
+
+A stack that has lost its keys, or a database restored under another stack, would otherwise get a second Fernet key, and
+no connection or variable in that database could be read from then on.
+
+The script runs in Airflow's image, which has SQLAlchemy and cryptography, with the URI and the key in its environment.
+It fails only if there are encrypted values and the key decrypts none of them: a single broken row must not stop a
+migration. It changes nothing, and no message contains a value, a key or a password.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseMigrationArgs:
-    """Arguments of `DatabaseMigration`.
-
-    namespace: of the Jobs.
-    images: the Airflow image that both Jobs run.
-    migration_secret: Secret with the URIs straight to the database.
-    fernet_key_secret: Secret with the Fernet key.
-    ca_config_map: ConfigMap with the authorities that the database's certificate is verified against, or None.
-    admin_username, admin_email: of the admin user.
-    admin_password_secret: Secret with the admin password.
-    timeout_seconds: the migration is stopped and fails after this.
-    after: what must be ready before anything connects to the database.
-    """
+    """Arguments of `DatabaseMigration`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Jobs."""
     images: Images
+    """The Airflow image that both Jobs run."""
     migration_secret: pulumi.Input[str]
+    """Name of the Secret with the URIs that bypass PgBouncer."""
     fernet_key_secret: pulumi.Input[str]
+    """Name of the Secret with the Fernet key."""
     admin_username: str
+    """User name of the admin."""
     admin_email: str
+    """E-mail address of the admin."""
     admin_password_secret: pulumi.Input[str]
+    """Name of the Secret with the admin password."""
     timeout_seconds: int
+    """Time after which the migration is stopped and fails, in seconds."""
     ca_config_map: pulumi.Input[str] | None = None
+    """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
     after: tuple[pulumi.Resource, ...] = ()
+    """Resources that must be ready before anything connects to the database."""
 
 
 class DatabaseMigration(pulumi.ComponentResource):
-    """`airflow db migrate`, then the admin user, each as a Job that is kept until another replaces it.
+    """A Job that runs `airflow db migrate`, and a Job that creates the admin user.
 
-    The migration first looks whether the Fernet key reads what the database holds (`fernet_check`).
+    Each Job is kept until another replaces it. The migration first checks that the Fernet key decrypts what the
+    database holds (`FERNET_CHECK`).
 
-    Raises: nothing of its own. The update fails when a Job does, with the last lines of its log.
+    Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
     Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address and
     the password, never the image.
-    Survives a destroy: the database and its user; the Jobs go.
+    Survives a destroy: the database and its user; the Jobs are deleted.
     """
 
     migration: k8s.batch.v1.Job
-    """What must have succeeded before any pod of a new image starts."""
+    """The migration; it must succeed before any pod with a new image starts."""
     admin_user: k8s.batch.v1.Job
+    """The Job that creates the admin user or resets its password."""
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -88,7 +132,7 @@ class DatabaseMigration(pulumi.ComponentResource):
             from_secret("AIRFLOW__CORE__FERNET_KEY", args.fernet_key_secret, "fernet-key"),
             variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
             variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
-            # libpq and asyncpg both read it; a URI would have to name the file in a way of its own for each.
+            # libpq and asyncpg both read this variable; their URI parameters for the file differ.
             *([variable("PGSSLROOTCERT", CA_FILE)] if args.ca_config_map is not None else []),
         ]
         migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", FERNET_CHECK]
@@ -134,7 +178,7 @@ def _job(
     environment: list[dict[str, Any]],
     deadline_seconds: int,
 ) -> Any:
-    """A Job's spec. No time to live: a refresh would find it gone and the next update would run it again."""
+    """Return a Job's spec, without a TTL: a refresh would find the Job gone, and the next update would run it again."""
     ca: dict[str, Any] = {}
     ca_mount: dict[str, Any] = {}
     if args.ca_config_map is not None:
@@ -156,11 +200,11 @@ def _job(
                         "name": "airflow",
                         "image": args.images.airflow,
                         "imagePullPolicy": args.images.pull_policy,
-                        # As arguments: the image's entry point adds the user and the paths.
+                        # Arguments, not a command: the image's entry point sets up the user and the paths.
                         "args": command,
                         "env": environment,
                         "securityContext": CONTAINER,
-                        # The reason of a failure then stands in the pod's status, where the update can show it.
+                        # The update can then show the reason of a failure from the pod's status.
                         "terminationMessagePolicy": "FallbackToLogsOnError",
                         "resources": {
                             "requests": {"cpu": "100m", "memory": "512Mi"},

@@ -1,6 +1,6 @@
-"""PgBouncer's configuration files, from typed values. Nothing here is written by hand in a deployment.
+"""PgBouncer's configuration files, rendered from typed values.
 
-The chart makes these files only from a password in its values; with a Secret of one's own, it wants both ready-made.
+The chart renders these files only from a password in its values. With a Secret of your own, it expects both files.
 """
 
 from __future__ import annotations
@@ -12,44 +12,45 @@ from components.database.connection import CA_FILE, SslMode
 PORT = 6543
 """The chart's `ports.pgbouncer`."""
 METADATA_POOL = "airflow-metadata"
-"""Name that clients give as their database. The chart's own configuration calls it so for a release `airflow`."""
+"""Database name that clients use; the chart's own configuration uses it for a release `airflow`."""
 STATS_USER = "pgbouncer_stats"
 _MAX_PREPARED_STATEMENTS = 200
 """asyncpg prepares statements; in transaction pooling PgBouncer must track them (pgbouncer.org/config, from 1.21)."""
 
 _FAILOVER = (
-    # By default a host that vanished without a word is missed after two hours where a connection idles, and after a
-    # quarter of an hour where it waits for an acknowledgement (tcp(7): tcp_keepalive_time, tcp_retries2).
+    # By default a vanished host is noticed after two hours on an idle connection, and after 15 minutes on one that
+    # waits for an acknowledgement (tcp(7): tcp_keepalive_time, tcp_retries2).
     "tcp_keepidle = 10",
     "tcp_keepintvl = 5",
     "tcp_keepcnt = 3",
     "tcp_user_timeout = 25000",
-    # 15 each by default, on top of what the failover itself takes. RDS' names live for 5 seconds.
+    # Both are 15 by default, on top of the failover itself. RDS's DNS names have a TTL of 5 seconds.
     "server_login_retry = 3",
     "dns_max_ttl = 5",
 )
-"""What makes PgBouncer follow a database to another host, in seconds, the time-out in milliseconds. As AWS advises:
-docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html."""
+"""Settings with which PgBouncer follows a database to another host: seconds, but tcp_user_timeout in milliseconds.
+
+Recommended by AWS:
+docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.BestPractices.FastFailover.html
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PgBouncer:
-    """Connection pooler between Airflow and the database.
-
-    replicas: pods, each with its own pool.
-    pool_size: connections of one pod to the database.
-    max_client_connections: connections that one pod accepts.
-    """
+    """Connection pooler between Airflow and the database."""
 
     replicas: int = 1
+    """Number of pods, each with its own pool."""
     pool_size: int = 10
+    """Connections that one pod opens to the database for each database user."""
     max_client_connections: int = 300
+    """Connections that one pod accepts."""
 
 
 def render_ini(
     *, host: str, port: int, name: str, pool_size: int, max_client_connections: int, ssl_mode: SslMode
 ) -> str:
-    """`pgbouncer.ini` (pgbouncer.org/config.html)."""
+    """Return the content of `pgbouncer.ini` (pgbouncer.org/config.html)."""
     database = f"host={_quoted(host)} port={port} dbname={_quoted(name)} pool_size={pool_size}"
     return "\n".join(
         [
@@ -77,9 +78,9 @@ def render_ini(
 
 
 def render_users(passwords: dict[str, str]) -> str:
-    """`users.txt`: a line `"user" "password"` each; a quote within is doubled (pgbouncer.org/config.html, auth_file).
+    """Return the content of `users.txt`: a line `"user" "password"` for each user, with quotes doubled.
 
-    Raises ValueError for a character that the format cannot hold (a line end or NUL).
+    The format: pgbouncer.org/config.html, auth_file. Raises ValueError for a line end or NUL, which it cannot hold.
     """
     for user, password in passwords.items():
         if any(character in user + password for character in "\n\r\0"):
@@ -92,5 +93,5 @@ def _doubled(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A value of a [databases] line; quotes double inside single quotes."""
+    """Return a value of a [databases] line, in single quotes and with single quotes doubled."""
     return "'" + text.replace("'", "''") + "'"

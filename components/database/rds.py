@@ -1,11 +1,12 @@
-"""The database of a production stack: RDS for PostgreSQL, with all that belongs to it alone.
+"""The database of a production stack: RDS for PostgreSQL.
 
-Owns the instance, its KMS key, subnet group, parameter group, security group, log groups and the role of its enhanced
-monitoring. Not the network, not the password, not the alarms (rds_alarms.py), no roles within the database.
+The component owns the instance, its KMS key, subnet group, parameter group, security group, log groups, and the role of
+its enhanced monitoring. It does not own the network, the password, the alarms (rds_alarms.py) or roles within the
+database.
 
-What an operator must know: the instance is never replaced by an update in which `protect` is set. The key outlives the
-stack in any case, because without it no snapshot can be read. `engine_version` 17 stands for any 17.N: the provider
-takes the version that is there for the one that is wanted. The same goes for `storage_gib` where RDS has grown it.
+For operators: while `protect` is set, no update replaces the instance. The key always outlives the stack, because no
+snapshot can be read without it. `engine_version` 17 stands for any 17.N: the provider keeps the version that exists. It
+also keeps the present storage where RDS has grown it beyond `storage_gib`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.database.connection import Database, SslMode
+from components.database.rds_existing import RESTORED_FROM_TAG, restored_from
 from components.database.rds_policies import (
     LOG_EXPORTS,
     database_key_policy,
@@ -27,26 +29,19 @@ from components.database.rds_policies import (
     monitoring_policy_arn,
     monitoring_trust,
 )
-from components.database.rds_settings import (
-    ENGINE,
-    ENGINE_MAJOR,
-    RESTORED_FROM_TAG,
-    ManagedDatabase,
-    problems,
-    restored_from,
-)
+from components.database.rds_settings import ENGINE, ENGINE_MAJOR, ManagedDatabase, problems
 from components.kube.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:ManagedPostgres"
 
-# The group's parameters: (name, value, how a change is applied). The logs go to CloudWatch.
+# Parameters of the group: (name, value, how a change is applied). The logs go to CloudWatch.
 PARAMETERS: Final = (
-    # As RDS's own default from 15 on, but said. AWS reports a value that is the default as pending-reboot, so any other
-    # method would be a change at each update.
+    # RDS's own default since version 15, made explicit. AWS reports a default value as pending-reboot, so any other
+    # method would show a change at each update.
     ("rds.force_ssl", "1", "pending-reboot"),
     ("log_statement", "ddl", "immediate"),
     ("log_min_duration_statement", "1000", "immediate"),  # milliseconds
-    # Who comes and goes. PgBouncer keeps its connections, so there are few.
+    # These log few lines, because PgBouncer keeps its connections.
     ("log_connections", "1", "immediate"),
     ("log_disconnections", "1", "immediate"),
     ("log_lock_waits", "1", "immediate"),
@@ -55,70 +50,69 @@ PARAMETERS: Final = (
 _KEY_DELETION_DAYS = 30  # the longest that KMS waits
 _LOG_RETENTION_DAYS = 365
 _MONITORING_SECONDS = 60
-# A standby is made from a snapshot of the first instance, and a large one takes its time to restore.
+# A standby is restored from a snapshot of the first instance, which takes long if the instance is large.
 _TIMEOUTS: Final = pulumi.CustomTimeouts(create="90m", update="90m", delete="90m")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedPostgresArgs:
-    """Arguments of `ManagedPostgres`.
-
-    managed: the instance's settings.
-    password: of the master user: 8 to 128 printable ASCII characters but / " @ and space.
-    account_id, region: where the provider works; policies name both.
-    vpc_id: network of the subnets.
-    subnet_ids: private, in at least two availability zones.
-    client_security_group_id: whose members may connect; nobody else may.
-    ca_certificates: PEM of RDS's authorities in the region, which clients verify the server against.
-    protect: refuse to delete the instance and its key, in Pulumi and in RDS.
-    after: what must be there before the instance.
-    tags: of all that can have some; copied to snapshots.
-    """
+    """Arguments of `ManagedPostgres`."""
 
     managed: ManagedDatabase
+    """Settings of the instance."""
     password: SecretInput
+    """Password of the master user: 8 to 128 printable ASCII characters except / " @ and space."""
     account_id: str
+    """Account of the provider, named in policies."""
     region: str
+    """Region of the provider, named in policies."""
     vpc_id: pulumi.Input[str]
+    """Network of the subnets."""
     subnet_ids: tuple[pulumi.Input[str], ...]
+    """Private subnets in at least two availability zones."""
     client_security_group_id: pulumi.Input[str]
+    """Security group whose members, and no others, may connect."""
     ca_certificates: str
+    """PEM of RDS's CAs in the region, which clients verify the server against."""
     protect: bool
+    """Whether to refuse to delete the instance and its key, in Pulumi and in RDS."""
     after: tuple[pulumi.Resource, ...]
+    """Resources that must exist before the instance."""
     tags: Mapping[str, str]
+    """Tags of all resources that can have tags; copied to snapshots."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for settings that RDS would refuse after half of the rest is made."""
+        """Raise ValueError for settings that RDS would refuse after half of the resources are created."""
         found = problems(self.managed)
         if found:
             raise ValueError("; ".join(f"managed.{field}: {problem}" for field, problem in found.items()))
 
 
 class ManagedPostgres(pulumi.ComponentResource):
-    """An RDS for PostgreSQL instance that only one security group reaches, and only over TLS.
+    """An RDS for PostgreSQL instance that only one security group can reach, and only over TLS.
 
-    Raises: nothing of its own; its arguments do.
-    Replaces: another identifier, user name, database name or key means another, empty instance; `protect` refuses it,
-    and `replacement_problems` says so before the preview. A snapshot is read only when an instance is made: taking
-    `snapshot_identifier` out later changes nothing. All else changes in place, some of it with a restart.
-    Survives a destroy: the KMS key, always, and with it what it encrypts: a final snapshot and the automated backups.
-    With `protect` the destroy itself is refused, by Pulumi and by RDS: it takes an update without `protect` first.
+    Raises: nothing of its own; its arguments raise ValueError.
+    Replaces: another identifier, user name, database name or key means another, empty instance. `protect` refuses that,
+    and `replacement_problems` reports it before the preview. A snapshot is read only when an instance is created:
+    removing `snapshot_identifier` later changes nothing. Everything else changes in place, partly with a restart.
+    Survives a destroy: the KMS key, always, and what it encrypts: a final snapshot and the automated backups. With
+    `protect`, Pulumi and RDS refuse the destroy until an update without `protect`.
     """
 
     database: Database
-    """How to connect; its password is secret."""
+    """How to connect; the password is secret."""
     instance: aws.rds.Instance
-    """Available: the provider waits for it."""
+    """The instance; the provider waits until it is available."""
     ready: tuple[pulumi.Resource, ...]
-    """What must be there before anything connects."""
+    """Resources that must exist before anything connects."""
     key_arn: pulumi.Output[str]
-    """The key that encrypts storage, backups, logs and Performance Insights."""
+    """ARN of the key that encrypts storage, backups, logs and Performance Insights."""
 
     def __init__(self, name: str, args: ManagedPostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         managed, tags = args.managed, dict(args.tags)
         child = pulumi.ResourceOptions(parent=self)
-        # In descriptions that EC2 takes too: it has no apostrophes.
+        # EC2 refuses apostrophes in descriptions.
         of_airflow = f"Database {managed.identifier} of Airflow"
 
         key = aws.kms.Key(
@@ -128,7 +122,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             deletion_window_in_days=_KEY_DELETION_DAYS,
             policy=json.dumps(database_key_policy(args.account_id, args.region, managed.identifier)),
             tags=tags,
-            # Whoever deletes the key deletes every snapshot and backup.
+            # Without the key, every snapshot and backup is lost.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
         )
         aws.kms.Alias(f"{name}-key", name=f"alias/{managed.identifier}", target_key_id=key.key_id, opts=child)
@@ -159,7 +153,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        # Its generated name lets another family's group be made before the instance leaves this one.
+        # With a generated name, the group of another family can exist before the instance leaves this one.
         parameters = aws.rds.ParameterGroup(
             name,
             description=of_airflow,
@@ -172,7 +166,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             opts=child,
         )
 
-        # Made before RDS does: its own keep what is logged for ever, and statements hold data.
+        # Created before the instance: log groups that RDS creates never expire, and logged statements contain data.
         logs = [
             aws.cloudwatch.LogGroup(
                 f"{name}-{kind}",
@@ -198,7 +192,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             opts=child,
         )
 
-        # Generated once: RDS refuses a final snapshot under a name that is taken, by that of an earlier stack too.
+        # Generated, because RDS refuses a final snapshot whose name is taken, even by an earlier stack's.
         final_snapshot = random.RandomUuid(f"{name}-final-snapshot", opts=child)
         snapshot = managed.snapshot_identifier
         snapshot_tag = {} if snapshot is None else {RESTORED_FROM_TAG: restored_from(snapshot)}
@@ -253,9 +247,9 @@ class ManagedPostgres(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 depends_on=[monitoring_policy, *logs, *args.after],
-                # A snapshot is where an instance comes from, not what it is: with the key taken out it stays.
+                # The snapshot matters only at creation: removing the setting must not replace the instance.
                 ignore_changes=["snapshotIdentifier"],
-                # RDS would rename it in place, `protect` or not: whoever names another means another instance.
+                # RDS would rename the instance in place, even with `protect`, but another identifier means another one.
                 replace_on_changes=["identifier"],
                 custom_timeouts=_TIMEOUTS,
             ),

@@ -1,8 +1,8 @@
-"""CloudWatch alarms on an RDS for PostgreSQL instance: what shows that Airflow is about to lose its database.
+"""CloudWatch alarms on an RDS for PostgreSQL instance, which warn before Airflow loses its database.
 
-Owns the alarms alone: the SNS topic is somebody else's. Its policy must let cloudwatch.amazonaws.com publish, and if it
-is encrypted, so must that of its key. Not watched: ReplicaLag, which only read replicas have (the standby of a
-Multi-AZ instance is synchronous and reports nothing), and BurstBalance, which only gp2 storage has.
+Only the alarms are created here; the SNS topic must exist. Its policy, and the policy of its key if it is encrypted,
+must let cloudwatch.amazonaws.com publish. Two metrics are not watched: ReplicaLag exists only for read replicas (the
+standby of a Multi-AZ instance is synchronous and reports nothing), and BurstBalance only for gp2 storage.
 
 Metrics and many thresholds: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring, "Recommended alarms", RDS.
 """
@@ -35,70 +35,72 @@ _CPU_CREDITS = 20
 
 @unique
 class Missing(StrEnum):
-    """What an alarm makes of a time without data.
-
-    BREACHING: silence is the trouble itself. NOT_BREACHING: no data is no trouble, some instances never have any.
-    KEEP: the alarm stays as it is; another one tells of the silence.
-    """
+    """How an alarm treats missing data."""
 
     BREACHING = "breaching"
+    """Missing data is itself the problem."""
     NOT_BREACHING = "notBreaching"
+    """Missing data is normal, because some instances never report this metric."""
     KEEP = "ignore"
+    """The alarm keeps its state; another alarm reports that data is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What thresholds are parts of.
-
-    storage_gib: allocated at first. memory_gib: of the instance class. max_connections: that the instance allows.
-    burstable: whether the class is of the t families, which live on CPU credits.
-    """
+    """Capacity of the instance; thresholds are fractions of it."""
 
     storage_gib: int
+    """Storage allocated at creation, in GiB."""
     memory_gib: float
+    """Memory of the instance class, in GiB."""
     max_connections: int
+    """Connections that the instance allows."""
     burstable: bool
+    """Whether the class belongs to the t families, which use CPU credits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmSpec:
-    """One alarm.
-
-    role: in its name. metric: of AWS/RDS. above: whether it rings above the threshold, or below.
-    threshold: in the metric's unit. minutes: how long it must last. statistic: of one period.
-    period_seconds: what one data point sums up. missing: what no data means. advice: what to do when it rings.
-    """
+    """One alarm."""
 
     role: str
+    """Last part of the alarm's name."""
     metric: str
+    """Metric of the namespace AWS/RDS."""
     above: bool
+    """Whether the alarm rings above the threshold, or else below it."""
     threshold: float
+    """Threshold in the unit of the metric."""
     minutes: int
+    """How long the threshold must be crossed before the alarm rings."""
     missing: Missing
+    """How missing data is treated."""
     advice: str
+    """What to do when the alarm rings."""
     statistic: str = "Average"
+    """Statistic over one period."""
     period_seconds: int = 60
+    """Time that one data point covers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseAlarmsArgs:
-    """Arguments of `DatabaseAlarms`.
-
-    identifier: of the instance; alarms are named after it.
-    instance: the same, as an output of the instance: an alarm without one would ring.
-    topic_arn: where they ring, and where they say that all is well again.
-    capacity: of the instance. tags: of the alarms.
-    """
+    """Arguments of `DatabaseAlarms`."""
 
     identifier: str
+    """Identifier of the instance; the names of the alarms contain it."""
     instance: pulumi.Input[str]
+    """The same identifier as an output of the instance, because an alarm without its instance would ring."""
     topic_arn: str
+    """SNS topic that is told when an alarm rings and when it stops."""
     capacity: Capacity
+    """Capacity of the instance."""
     tags: Mapping[str, str]
+    """Tags of the alarms."""
 
 
 class DatabaseAlarms(pulumi.ComponentResource):
-    """Alarms that say what to do, on one topic.
+    """CloudWatch alarms on one SNS topic; the description of each says what to do.
 
     Raises: nothing of its own.
     Replaces: another identifier makes other alarms; all else changes in place.
@@ -112,7 +114,7 @@ class DatabaseAlarms(pulumi.ComponentResource):
         for spec in alarm_specs(args.capacity):
             alarm = aws.cloudwatch.MetricAlarm(
                 f"{name}-{spec.role}",
-                # Whoever it wakes reads the name first.
+                # The person on call reads the name first.
                 name=f"rds-{args.identifier}-{spec.role}",
                 alarm_description=spec.advice,
                 namespace="AWS/RDS",
@@ -136,7 +138,7 @@ class DatabaseAlarms(pulumi.ComponentResource):
 
 
 def alarm_specs(capacity: Capacity) -> tuple[AlarmSpec, ...]:
-    """The alarms for an instance of this capacity."""
+    """Return the alarms for an instance of this capacity."""
     specs = [
         AlarmSpec(
             role="cpu-utilization",
@@ -144,7 +146,7 @@ def alarm_specs(capacity: Capacity) -> tuple[AlarmSpec, ...]:
             above=True,
             threshold=_CPU_PERCENT,
             minutes=15,
-            # The one metric that every instance has at every minute.
+            # The only metric that every instance reports every minute.
             missing=Missing.BREACHING,
             advice=f"CPU above {_CPU_PERCENT} % for 15 minutes, or the instance reports nothing. Look at its status "
             "and its events in RDS, then at the top SQL in Performance Insights. If the load lasts: a larger "
@@ -214,7 +216,7 @@ def alarm_specs(capacity: Capacity) -> tuple[AlarmSpec, ...]:
                 above=False,
                 threshold=_BALANCE_PERCENT,
                 minutes=15,
-                # Only classes that exceed their baseline for a while have it.
+                # Only classes that can burst above their baseline report it.
                 missing=Missing.NOT_BREACHING,
                 advice=f"The instance has used up most of its burst of disk {meaning}: it falls back to what its class "
                 "has for good. Spread the load, or take a larger airflow:databaseInstanceClass",
@@ -242,7 +244,7 @@ def alarm_specs(capacity: Capacity) -> tuple[AlarmSpec, ...]:
                 threshold=_CPU_CREDITS,
                 minutes=15,
                 missing=Missing.KEEP,
-                # AWS has it every five minutes.
+                # AWS reports it every five minutes.
                 period_seconds=300,
                 advice=f"Fewer than {_CPU_CREDITS} CPU credits are left: from none on, each further one is paid for. A "
                 "production database is better off with a class that does not burst (airflow:databaseInstanceClass)",

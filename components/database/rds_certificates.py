@@ -1,8 +1,8 @@
-"""The authorities that sign the server certificates of RDS instances, and what a CA bundle from a config must be.
+"""CA certificates of RDS by region, and the validation of a CA bundle from a config.
 
-Owns certificates/rds-global-bundle.pem, whose README says where it comes from. Only root certificates are kept, as AWS
-advises: RDS exchanges server and intermediate certificates by itself. A connection is verified against those of the
-database's region alone. As a command it makes that file, or a region's part of it, of what AWS publishes.
+This module reads certificates/rds-global-bundle.pem, whose README says where it comes from. The file holds only root
+certificates, as AWS recommends: RDS replaces server and intermediate certificates by itself. A connection is verified
+only against the CAs of the database's region. Run as a command, the module makes the file from AWS's published bundle.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from components.aws.region import REGION
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 FAMILIES: Final = ("RSA2048", "RSA4096", "ECC384")
-"""Key types of a region's authorities, for an instance's `ca_cert_identifier` rds-ca-rsa2048-g1 and its siblings."""
+"""Key types of a region's CAs: one for each `ca_cert_identifier`, such as rds-ca-rsa2048-g1."""
 
 _BUNDLE: Final = Path(__file__).parents[2] / "certificates" / "rds-global-bundle.pem"
 
@@ -30,41 +32,40 @@ _TRUST_STORES: Final = {
     "": "https://truststore.pki.rds.amazonaws.com",
 }
 
-_REGION: Final = r"[a-z]{2}(?:-[a-z]+)+-[0-9]+"
-# "Amazon RDS Preview us-east-2 Root CA ..." and "Beta" are authorities of AWS's own trials.
-_COMMON_NAME: Final = re.compile(rf"Amazon RDS ({_REGION}) Root CA ({'|'.join(FAMILIES)}) G[0-9]+")
+# This excludes "Amazon RDS Preview us-east-2 Root CA ..." and "Beta", the CAs of AWS's trial environments.
+_COMMON_NAME: Final = re.compile(rf"Amazon RDS ({REGION}) Root CA ({'|'.join(FAMILIES)}) G[0-9]+")
 _LABELLED: Final = re.compile(r"^# (.+)\n(-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n)", re.MULTILINE)
 
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _BLOCK: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _SHOWN_LENGTH: Final = 60
 _TYPING_ERROR: Final = 0.9
-"""Likeness of a mistyped region to the right one. Less would offer il-central-1 the authorities of me-central-1."""
+"""Least similarity of a mistyped region to a suggestion; with less, il-central-1 would suggest me-central-1."""
 
 _GIVE_PEM: Final = "give the file that begins with -----BEGIN CERTIFICATE-----"
 _GIVE_AUTHORITY: Final = "give the certificate of the authority that signed it"
 
 
 def rds_certificates(region: str) -> str:
-    """PEM of every root CA of the region and of no other, in the order of FAMILIES.
+    """Return the PEM of the region's root CAs, in the order of FAMILIES.
 
-    Raises ValueError for a region that the file lacks, with the ways to mend that.
+    Raises ValueError for a region that the file lacks; the message says how to add it.
     """
     known = _known()
     if region not in known:
         close = difflib.get_close_matches(region, known, n=3, cutoff=_TYPING_ERROR)
         near = f" (close to it: {', '.join(close)})" if close else ""
-        raise ValueError(f"expected a region whose RDS certificates are known, found {region!r}{near}. {_mend(region)}")
+        raise ValueError(f"expected a region whose RDS certificates are known, found {region!r}{near}. {_fix(region)}")
     return known[region]
 
 
 def bundle(text: str, now: datetime) -> str:
-    """The root CAs of RDS in the text that are valid at `now`, each below its name, in one order whatever the text's.
+    """Return RDS's root CAs in the text that are valid at `now`, each below its name, in a fixed order.
 
-    This is the form of the committed file. Left out: retired ones, intermediates, and what is no CA of a region.
+    This is the form of the committed file. Expired certificates, intermediates and CAs of no region are left out.
 
-    Raises ValueError for a text without any, where a region lacks one of FAMILIES (the text is cut off), and where one
-    name has two certificates.
+    Raises ValueError if there is no root CA, if a region lacks one of FAMILIES (the text is cut off), or if one name
+    has two certificates.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -91,14 +92,14 @@ def bundle(text: str, now: datetime) -> str:
 
 
 def certificate_problems(pem: str, *, now: datetime) -> list[str]:
-    """What is wrong with a bundle of CA certificates that somebody gives; nothing: an empty list.
+    """Return what is wrong with a bundle of CA certificates from a config; an empty list if nothing is.
 
-    now: with a time zone. A message shows a certificate's number and name, and nothing else of the text, which may be
-    a private key pasted by mistake.
+    A message shows a certificate's number and name, and nothing else of the text, which may be a private key pasted by
+    mistake. `now` must have a time zone.
     """
     if "PRIVATE KEY-----" in pem:
         return [
-            "expected CA certificates alone, found a private key among them; what stood in a config is known: renew it"
+            "expected CA certificates alone, found a private key among them; it has been in a config: replace the key"
         ]
     blocks = _BLOCK.findall(pem)
     if not blocks and _BEGIN not in pem:
@@ -136,19 +137,19 @@ def _is_authority(certificate: Certificate) -> bool:
 
 
 def _parse(block: str) -> Certificate | None:
-    # Imported here: stacks without a bundle of their own need not pay for it.
+    # Imported here, because only stacks with a bundle of their own need it.
     from cryptography.x509 import load_pem_x509_certificate
 
     try:
         certificate = load_pem_x509_certificate(block.encode())
-        _ = certificate.subject, certificate.extensions  # read when first asked for
-    except Exception:  # It raises more kinds than it documents.
+        _ = certificate.subject, certificate.extensions  # parsed on first access
+    except Exception:  # it raises more types than it documents
         return None
     return certificate
 
 
 def _name(certificate: Certificate) -> str:
-    """The subject's common name, or "" without one."""
+    """Return the subject's common name, or ""."""
     from cryptography.x509.oid import NameOID
 
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -163,7 +164,7 @@ def _shown(certificate: Certificate) -> str:
 
 @functools.cache
 def _known() -> dict[str, str]:
-    """PEM by region. The names are read from the file's lines, so that no stack pays for a parser of certificates."""
+    """Return the PEM by region. Names come from the file's comment lines, so that no certificate has to be parsed."""
     found: dict[str, str] = {}
     for name, pem in _LABELLED.findall(_BUNDLE.read_text()):
         matched = _COMMON_NAME.fullmatch(name)
@@ -172,8 +173,8 @@ def _known() -> dict[str, str]:
     return found
 
 
-def _mend(region: str) -> str:
-    if not re.fullmatch(_REGION, region):
+def _fix(region: str) -> str:
+    if not re.fullmatch(REGION, region):
         return "Give a region's name, such as eu-central-1"
     store = next(url for prefix, url in _TRUST_STORES.items() if region.startswith(prefix))
     return (

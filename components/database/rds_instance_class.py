@@ -1,7 +1,7 @@
-"""RDS instance classes that run PostgreSQL 17: their memory, and how many connections RDS allows with it.
+"""Memory of the RDS instance classes for PostgreSQL 17, and the connections that RDS allows on them.
 
-The sizes follow rules, so that each family is one line. Whether a region offers a class, only RDS knows: it says so
-when it makes the instance.
+Sizes follow rules, so each family is one line. Whether a region offers a class is known only to RDS, when it creates
+the instance.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SHOWN_LENGTH: Final = 60
 
 
 def _vcpus(size: str) -> int:
-    """Of a size from `large` on: 2, 4, and four times the number before `xlarge`."""
+    """Return the vCPUs of a size from `large` on: 2, 4, then four times the number before `xlarge`."""
     return 2 if size == "large" else 4 * int(size.removesuffix("xlarge") or 1)
 
 
@@ -54,13 +54,13 @@ MEMORY_GIB: Final[Mapping[str, int]] = {
         for size in sizes
     },
 }
-"""Memory that AWS names for each class, in GiB."""
+"""Memory of each class in GiB, as AWS publishes it."""
 
 
 def instance_memory_gib(instance_class: str) -> int:
-    """The memory that AWS names for the class, in GiB; what PostgreSQL gets is less.
+    """Return the published memory of the class in GiB. PostgreSQL gets less.
 
-    Raises ValueError for a class that is not in MEMORY_GIB, with the names that are like it.
+    Raises ValueError for a class that is not in MEMORY_GIB, with similar names.
     """
     if instance_class not in MEMORY_GIB:
         raise ValueError(
@@ -71,15 +71,19 @@ def instance_memory_gib(instance_class: str) -> int:
 
 
 def max_connections(instance_class: str) -> int:
-    """Connections that RDS allows at least on the class, by its default `LEAST({DBInstanceClassMemory/9531392}, 5000)`.
+    """Return a lower bound of the connections that RDS allows on the class.
 
-    DBInstanceClassMemory is the memory without what the system and RDS's own processes take
-    (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ParamValuesRef.html), a share that AWS does not publish. Read
-    from instances were 181 with 2 GiB (db.t4g.small: github.com/kirill-markin/flashcards-open-source-app/pull/1657),
-    832 with 8 and 5000 with 64 GiB (db.m7g.large, db.r7g.2xlarge: github.com/mitodl/ol-infrastructure/pull/5427), and
-    on older classes 198, 413, 856 and 1660 with 2, 4, 8 and 15.25 GiB
-    (gist.github.com/guizmaii/1cacffef793c2ba9645083c3e18b3d8c): up to 20 percent of 2 GiB are withheld, up to 9 of
-    more. Here it is a tenth and 300 MiB, which stays below all of them: 169, 372, 778, 1589 with 2, 4, 8, 16 GiB.
+    RDS's default is `LEAST({DBInstanceClassMemory/9531392}, 5000)`. DBInstanceClassMemory excludes the memory of the
+    system and of RDS's own processes (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ParamValuesRef.html); AWS
+    does not publish how much that is. Values seen on instances:
+
+    - 181 with 2 GiB (db.t4g.small: github.com/kirill-markin/flashcards-open-source-app/pull/1657)
+    - 832 with 8 and 5000 with 64 GiB (db.m7g.large, db.r7g.2xlarge: github.com/mitodl/ol-infrastructure/pull/5427)
+    - 198, 413, 856 and 1660 with 2, 4, 8 and 15.25 GiB on older classes
+      (gist.github.com/guizmaii/1cacffef793c2ba9645083c3e18b3d8c)
+
+    So RDS withholds up to 20 percent of 2 GiB, and up to 9 percent of more. This function assumes 10 percent and
+    300 MiB, which stays below all of these: 169, 372, 778 and 1589 with 2, 4, 8 and 16 GiB.
 
     Raises ValueError like instance_memory_gib().
     """
@@ -89,7 +93,7 @@ def max_connections(instance_class: str) -> int:
 
 
 def _near(found: str) -> str:
-    """Names like the one found; of its own family where that exists."""
+    """Return names similar to the one found, of its own family if that exists."""
     named = re.fullmatch(r"(?:db\.)?([a-z0-9]+)\.?.*", found[:_SHOWN_LENGTH].lower())
     family = [name for name in MEMORY_GIB if named and name.startswith(f"db.{named[1]}.")]
     close = difflib.get_close_matches(f"db.{found.lower().removeprefix('db.')}", family or MEMORY_GIB, n=4)

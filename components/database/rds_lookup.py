@@ -1,6 +1,6 @@
-"""The RDS instance as it is now, asked of AWS before anything is planned.
+"""Look up the RDS instance in AWS before the program registers anything. Read-only.
 
-Only reads. What follows from the answer is in rds_settings.py.
+The rules for what the lookup finds are in rds_existing.py.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any, Final
 import pulumi
 
 from components.aws.client import AwsError, aws_call, aws_clients
-from components.database.rds_settings import (
+from components.database.rds_existing import (
     RESTORED_FROM_TAG,
     ExistingInstance,
-    ManagedDatabase,
     replacement_problems,
     status_problem,
 )
+from components.database.rds_settings import ManagedDatabase
 
 _ACTION: Final = "rds:DescribeDBInstances"
 _NO_SUCH_INSTANCE: Final = "DBInstanceNotFound"
 
 
 class InstanceError(pulumi.RunError):
-    """The instance is not to be updated as it is, or not to what is wanted. The program ends before it plans."""
+    """The existing instance cannot be updated to the wanted settings. Raised before anything is registered."""
 
 
 def read_existing_instance(identifier: str, region: str) -> ExistingInstance | None:
-    """The instance of this identifier in the account of the credentials in use; None where there is none.
+    """Return the instance with this identifier in the account of the current credentials, or None.
 
-    Raises AwsError, which holds no credentials.
+    Raises AwsError, which never contains credentials.
     """
     client = aws_clients(region)
     try:
@@ -43,9 +43,9 @@ def read_existing_instance(identifier: str, region: str) -> ExistingInstance | N
 
 
 def check_existing_instance(wanted: ManagedDatabase, region: str) -> ExistingInstance | None:
-    """The instance of these settings, fit to be updated to them; None where there is none yet.
+    """Return the existing instance if it can be updated to `wanted`, or None if there is none yet.
 
-    Raises InstanceError that lists all: a status in which nothing may be updated, and changes that would replace the
+    Raises InstanceError with all problems: a status in which nothing may be updated, and changes that would replace the
     instance. Raises AwsError.
     """
     existing = read_existing_instance(wanted.identifier, region)

@@ -1,20 +1,21 @@
-"""Policies around an RDS instance: who uses its key, and who takes the role of its enhanced monitoring.
+"""AWS policy documents around an RDS instance: for its KMS key, and for the role of its enhanced monitoring. Pure.
 
-Pure: AWS's policy documents. Nobody is named by "*", and a service only for this account's instance.
+No principal is "*", and a service is allowed only for this account's instance.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from components.aws.kms_policy import key_policy, partition
+from components.aws.kms_policy import key_policy
+from components.aws.region import partition
 
 LOG_EXPORTS: Final = ("postgresql", "upgrade")
-"""Kinds of logs that the instance exports to CloudWatch."""
+"""Logs that the instance exports to CloudWatch."""
 
 
 def log_group_name(identifier: str, kind: str) -> str:
-    """Where RDS exports a kind of log to.
+    """Return the log group to which RDS exports a kind of log.
 
     docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html
     """
@@ -22,16 +23,16 @@ def log_group_name(identifier: str, kind: str) -> str:
 
 
 def monitoring_policy_arn(region: str) -> str:
-    """AWS's own policy for the role of enhanced monitoring."""
+    """Return the ARN of AWS's own policy for the role of enhanced monitoring."""
     return f"arn:{partition(region)}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
 
 def database_key_policy(account_id: str, region: str, identifier: str) -> dict[str, Any]:
-    """Of the instance's key: used through RDS, and by the log groups of the instance.
+    """Return the policy of the instance's key, which RDS and the log groups of the instance use.
 
-    RDS and Performance Insights act with the permissions of whoever calls them, and keep a grant
+    RDS and Performance Insights act with the permissions of their caller, and keep a grant
     (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html,
-    USER_PerfInsights.access-control.cmk-policy.html). CloudWatch Logs acts by itself
+    USER_PerfInsights.access-control.cmk-policy.html). CloudWatch Logs acts on its own
     (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
     """
     policy = key_policy(account_id, region, "rds")
@@ -45,7 +46,7 @@ def database_key_policy(account_id: str, region: str, identifier: str) -> dict[s
         "Resource": "*",
         "Condition": {**used["Condition"], "Bool": {"kms:GrantIsForAWSResource": "true"}},
     }
-    # A snapshot is copied to another key by ReEncrypt.
+    # Copying a snapshot to another key needs ReEncrypt.
     copied = {**used, "Sid": "CopiedThroughRds", "Action": ["kms:Encrypt", "kms:ReEncrypt*"]}
     logged = {
         "Sid": "UsedByTheLogGroups",
@@ -65,7 +66,7 @@ def database_key_policy(account_id: str, region: str, identifier: str) -> dict[s
 
 
 def monitoring_trust(account_id: str, region: str, identifier: str) -> dict[str, Any]:
-    """Who may take the role of enhanced monitoring: RDS, on behalf of this account's instance alone.
+    """Return the trust policy of the monitoring role: only RDS, and only for this account's instance.
 
     docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html
     """

@@ -1,14 +1,14 @@
 """The keys of an Airflow deployment: generated once, or given, and kept in immutable Secrets.
 
-Owns the Fernet key, the API secret key, the JWT secret, the Redis password, the admin password, and the password of a
-database that the stack makes. Does not rotate any of them: a rotation is a deliberate change of config, and
+The component owns the Fernet key, the API secret key, the JWT secret, the Redis password, the admin password, and the
+password of a database that the stack creates. It never rotates them: a rotation is a deliberate change of config, and
 docs/architecture.md says what it costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -16,73 +16,42 @@ import pulumi_kubernetes as k8s
 
 from components.keys.fernet_key import FernetKey
 from components.keys.generated_password import generated_password
+from components.keys.given_keys import Escrow, GivenKeys
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:AirflowKeys"
 
 _API_SECRET_KEY_LENGTH = 64
-_JWT_SECRET_LENGTH = 96  # HS512 wants at least 64 bytes (RFC 7518, section 3.2); each character here is one byte
+_JWT_SECRET_LENGTH = 96  # HS512 requires at least 64 bytes (RFC 7518, section 3.2); each character here is one byte
 _REDIS_PASSWORD_LENGTH = 40
 _ADMIN_PASSWORD_LENGTH = 24
-_DATABASE_PASSWORD_LENGTH = 40  # RDS takes 8 to 128 characters, but for / " @ and space: letters and digits are safe
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenKeys:
-    """Values that are used as they are. None: the generated one is used.
-
-    fernet_key: 32 bytes as URL-safe base64, or several with commas (the first encrypts, any decrypts).
-    api_secret_key, jwt_secret, redis_password, admin_password: printable text.
-    database_password: of a database that the stack makes.
-    """
-
-    fernet_key: SecretInput | None = None
-    api_secret_key: SecretInput | None = None
-    jwt_secret: SecretInput | None = None
-    redis_password: SecretInput | None = None
-    admin_password: SecretInput | None = None
-    database_password: SecretInput | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Escrow:
-    """Where the keys are kept beside the stack. name: of the secret in AWS Secrets Manager.
-
-    region, account_id: of AWS. tags: on what the escrow consists of.
-    """
-
-    name: str
-    region: str
-    account_id: str
-    tags: Mapping[str, str] = field(default_factory=dict)
+_DATABASE_PASSWORD_LENGTH = 40  # RDS accepts 8 to 128 characters, except / " @ and space
 
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowKeysArgs:
-    """Arguments of `AirflowKeys`.
-
-    namespace: of the Secrets.
-    given: values in use elsewhere.
-    protect: refuse to delete a generated value.
-    with_database_password: the stack makes a database, which needs one.
-    escrow: where all values are stored before anything uses them, or None.
-    """
+    """Arguments of `AirflowKeys`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secrets."""
     given: GivenKeys
+    """Keys that are used instead of generated ones."""
     protect: bool
+    """Whether to refuse to delete a generated value."""
     with_database_password: bool = False
+    """Whether the stack creates a database, which needs a password."""
     escrow: Escrow | None = None
+    """Where all values are stored before anything uses them, or None."""
 
 
 class AirflowKeys(pulumi.ComponentResource):
     """Every key of the deployment, each in a Secret of its own.
 
-    Raises: nothing of its own; settings/loading.py validates given values.
-    Replaces: another value means another Secret under another name; exactly the pods that refer to it roll.
+    Raises: nothing of its own; the settings validate given values.
+    Replaces: another value makes another Secret under another name; exactly the pods that refer to it roll.
     A generated value never changes by itself: every argument of its resource is fixed, and there are no keepers.
-    Survives a destroy: the escrow; of the rest nothing, unless `protect` is set: then the destroy itself is refused.
+    Survives a destroy: the escrow. Nothing else does, unless `protect` is set: then the destroy itself is refused.
     """
 
     fernet_key_secret: pulumi.Output[str]
@@ -96,11 +65,11 @@ class AirflowKeys(pulumi.ComponentResource):
     admin_password_secret: pulumi.Output[str]
     """Name of the Secret with key `password`."""
     redis_password: pulumi.Output[str]
-    """The password itself, secret: connection strings are made of it."""
+    """The Redis password, secret, for connection strings."""
     database_password: pulumi.Output[str] | None
-    """The password of a database that the stack makes, secret; None without one."""
+    """The password of a database that the stack creates, secret; or None."""
     stored: tuple[pulumi.Resource, ...]
-    """What says that the values are in the escrow; whatever begins to use one depends on it. Empty without escrow."""
+    """The stored copy in the escrow, on which every user of a key depends; empty without an escrow."""
 
     def __init__(self, name: str, args: AirflowKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -108,8 +77,8 @@ class AirflowKeys(pulumi.ComponentResource):
         given = args.given
 
         def given_or(own: SecretInput | None, generated: pulumi.Output[str]) -> pulumi.Output[str]:
-            # Generated all the same: `protect` would refuse to delete it once a value is given, and when that value
-            # is taken away again the old one is back.
+            # A value is generated even if one is given: `protect` would refuse to delete it, and once the given value
+            # is removed, the generated one is used again.
             return secret_output(own) if own is not None else generated
 
         def password(role: str, length: int) -> pulumi.Output[str]:
@@ -137,7 +106,7 @@ class AirflowKeys(pulumi.ComponentResource):
             self.database_password = given_or(given.database_password, generated)
             values["database_password"] = self.database_password
         self.stored = () if args.escrow is None else (_stored(name, args.escrow, values, self),)
-        # After the escrow: a stack that may not store its keys, because another's are there, has used none of them.
+        # After the escrow: a stack that cannot store its keys, because another's are there, has then used none of them.
         child = pulumi.ResourceOptions(parent=self, depends_on=self.stored)
 
         def secret(role: str, key: str, content: pulumi.Output[str]) -> k8s.core.v1.Secret:
@@ -162,7 +131,7 @@ class AirflowKeys(pulumi.ComponentResource):
 def _stored(
     name: str, escrow: Escrow, values: Mapping[str, pulumi.Output[str]], parent: pulumi.Resource
 ) -> pulumi.Resource:
-    # Imported here: a laptop's stack has no use for the AWS SDK, and would wait for it.
+    # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
     from components.keys.escrow import KeyEscrow, KeyEscrowArgs
 
     escrow_args = KeyEscrowArgs(

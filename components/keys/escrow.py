@@ -1,8 +1,8 @@
 """A copy of an Airflow deployment's keys in AWS Secrets Manager, which outlives the stack and its state.
 
-Owns the secret, its content, and the KMS key that encrypts it. Does not read it: `escrow_reader` does, for a stack that
-lost its state. Does not rotate it: its content follows the keys, and a key that AWS changed would lock Airflow out of
-its own database.
+The component owns the secret, its content, and the KMS key that encrypts it. It does not read the secret; for a stack
+that lost its state, `escrow_reader` does. AWS does not rotate it: a key that AWS changed would lock Airflow out of its
+own database.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ _KMS_DELETION_WINDOW_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class KeyEscrowArgs:
-    """Arguments of `KeyEscrow`.
-
-    secret_name: fixed and known beforehand, so that a stack that lost its state finds it: `airflow/prod/keys`.
-    values: the keys by role (see `EscrowedKeys`).
-    region, account_id: of the provider.
-    recovery_window_days: that a deleted secret can be restored in, 7 to 30 (API reference, DeleteSecret).
-    tags: on the secret and its KMS key.
-    """
+    """Arguments of `KeyEscrow`."""
 
     secret_name: str
+    """Fixed name, such as `airflow/prod/keys`, by which a stack that lost its state finds the secret."""
     values: Mapping[str, pulumi.Output[str]]
+    """The keys by their field in `EscrowedKeys`."""
     region: str
+    """AWS region of the provider."""
     account_id: str
+    """AWS account of the provider."""
     recovery_window_days: int = 30
+    """Days in which a deleted secret can be restored, 7 to 30 (API reference, DeleteSecret)."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the secret and of its KMS key."""
 
     def __post_init__(self) -> None:
         escrow_name(self.secret_name)
@@ -52,18 +51,18 @@ class KeyEscrowArgs:
 
 
 class KeyEscrow(pulumi.ComponentResource):
-    """The keys, as one JSON object in a secret of AWS Secrets Manager, encrypted with a KMS key of their own.
+    """The keys, as one JSON object in a secret of AWS Secrets Manager, encrypted with its own KMS key.
 
-    Raises: ValueError for arguments that AWS would refuse. A preview and an update both fail, with AwsError, where the
-    secret is about to be made and is there already: it has the keys of a deployment whose state was lost.
+    Raises: ValueError for arguments that AWS would refuse. A preview and an update both fail with AwsError if the
+    secret is about to be created but exists: it holds the keys of a deployment whose state was lost.
     Replaces: another name makes another secret; the old one stays. Other keys make another version of the content.
-    Survives a destroy: all of it. Everything is retained, and nothing is protected: a stack that changes to
-    airflow:keySource escrow drops these resources from its program, which `protect` would refuse and a plain deletion
-    would make useless. Once dropped, they belong to nobody's state; the keys are in them.
+    Survives a destroy: everything. All resources are retained and none is protected, because a stack that changes to
+    airflow:keySource escrow drops them from its program: `protect` would refuse that, and a deletion would lose the
+    keys. Once dropped, they are in no stack's state.
     """
 
     stored: aws.secretsmanager.SecretVersion
-    """The content, stored. Whatever begins to use a key depends on it: no key is in use that is in the state alone."""
+    """The stored content; every user of a key depends on it, so that no key in use is only in the state."""
 
     def __init__(self, name: str, args: KeyEscrowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -71,17 +70,17 @@ class KeyEscrow(pulumi.ComponentResource):
         def before_create(hook: pulumi.ResourceHookArgs) -> None:
             refuse_second_keys(args.secret_name, args.region)
 
-        # In a preview too: what it would refuse must be known before anybody says yes to the update.
+        # It runs in a preview too, so that its refusal is seen before the update is confirmed.
         guard = pulumi.ResourceHook(
             f"{name}-no-second-keys", before_create, pulumi.ResourceHookOptions(on_dry_run=True)
         )
-        # Not protected even where a parent is: see above.
+        # Not protected even if the parent is; see above.
         retained = pulumi.ResourceOptions(parent=self, retain_on_delete=True, protect=False)
         guarded = pulumi.ResourceOptions.merge(
             retained, pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[guard]))
         )
 
-        # Guarded as the secret is: made first, it would else be left behind where the secret is refused.
+        # Guarded like the secret: the key is created first, and would be left behind if the secret were refused.
         key = aws.kms.Key(
             name,
             description=f"Encrypts the secret {args.secret_name}: the keys of an Airflow deployment",
@@ -108,7 +107,7 @@ class KeyEscrow(pulumi.ComponentResource):
 
 
 def content(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-    """The secret's text: a JSON object, ordered, so that the same keys never make another version."""
+    """Return the secret's text: a JSON object with sorted fields, so that the same keys never make another version."""
 
     def as_json(revealed: Mapping[str, Any]) -> str:
         return json.dumps(revealed, sort_keys=True)
@@ -117,5 +116,5 @@ def content(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
 
 
 def alias(secret_name: str) -> str:
-    """The KMS key's alias, made of the secret's name. It has fewer characters, and `alias/aws/` is AWS's own."""
+    """Return the KMS key's alias, made from the secret's name. Aliases allow fewer characters, and not `alias/aws/`."""
     return f"alias/escrow/{re.sub('[^A-Za-z0-9/_-]', '-', secret_name)}"

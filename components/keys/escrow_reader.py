@@ -1,40 +1,30 @@
-"""Keys that another run of the program put into AWS Secrets Manager: read back, checked, and not written over.
+"""Read and validate the keys that `escrow` stored in AWS Secrets Manager, and refuse to overwrite them.
 
-For a stack that lost its state, or a cluster that is built anew: the keys must be those that its database was written
-with. `escrow` is what puts them there.
+A stack that lost its state, or a rebuilt cluster, needs the keys with which its database was written.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
 from components import fields as checks
 from components.aws.client import AwsError, aws_call, aws_clients
+from components.keys.given_keys import KEY_CHECKS
 from components.kube.secret import Secret
-
-KEY_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
-    "fernet_key": checks.fernet_key,
-    "api_secret_key": checks.long_secret(32),
-    "jwt_secret": checks.long_secret(64),  # HS512 refuses a shorter key (RFC 7518, section 3.2)
-    "redis_password": checks.long_secret(8),
-    "admin_password": checks.secret_line,
-    "database_password": checks.secret_line,
-}
-"""What each key must be, by its role: its field in the secret."""
 
 _NAME = r"[A-Za-z0-9/_+=.@-]{1,200}"
 _NOT_FOUND = "ResourceNotFoundException"
-# Secrets Manager has no one name for it; the API reference gives the first.
+# Secrets Manager uses several codes for this; its API reference names only the first.
 _KEY_FAILURES: Final = frozenset({"DecryptionFailure", "DecryptionFailureException", "KMSInvalidStateException"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EscrowedKeys:
-    """Every key of a deployment (see `AirflowKeys`). database_password: only with a database that the stack makes."""
+    """Every key of a deployment; see `GivenKeys` for what each is."""
 
     fernet_key: Secret
     api_secret_key: Secret
@@ -42,6 +32,7 @@ class EscrowedKeys:
     redis_password: Secret
     admin_password: Secret
     database_password: Secret | None = None
+    """Only with a database that the stack creates."""
 
 
 ROLES: Final = frozenset(field.name for field in fields(EscrowedKeys))
@@ -50,7 +41,7 @@ _REQUIRED: Final = frozenset(field.name for field in fields(EscrowedKeys) if fie
 
 
 def escrow_name(text: str) -> str:
-    """The name of a secret in AWS Secrets Manager (API reference, CreateSecret; here at most 200 characters).
+    """Validate the name of a secret in AWS Secrets Manager (API reference, CreateSecret; here at most 200 characters).
 
     Raises ValueError.
     """
@@ -63,7 +54,7 @@ def escrow_name(text: str) -> str:
 
 
 def read_escrowed_keys(name: str, region: str) -> EscrowedKeys:
-    """The keys in secret `name` of AWS Secrets Manager. Raises AwsError, which never shows a value."""
+    """Return the keys in secret `name` of AWS Secrets Manager. Raises AwsError, which never shows a value."""
     client = aws_clients(region)
     try:
         answer = aws_call(
@@ -77,7 +68,7 @@ def read_escrowed_keys(name: str, region: str) -> EscrowedKeys:
 
 
 def parse_escrowed_keys(content: str | None, name: str, region: str) -> EscrowedKeys:
-    """The keys in the secret's text. Raises AwsError with everything that is wrong with it, and no value."""
+    """Return the keys in the secret's text. Raises AwsError with all problems, without any value."""
     problems = []
     values: dict[str, Any] = {}
     try:
@@ -87,16 +78,16 @@ def parse_escrowed_keys(content: str | None, name: str, region: str) -> Escrowed
         problems = [str(error)]
     if problems:
         raise AwsError(
-            f"airflow:keyEscrow: secret {name}: {'; '.join(problems)}. Fix: bring back a sound version of it, see "
+            f"airflow:keyEscrow: secret {name}: {'; '.join(problems)}. Fix: restore a valid version of it, see "
             f"`aws secretsmanager list-secret-version-ids --region {region} --secret-id {name}`"
         )
     return EscrowedKeys(**{role: Secret(value) for role, value in values.items()})
 
 
 def refuse_second_keys(name: str, region: str) -> None:
-    """Raises AwsError where Secrets Manager has a secret `name`. To be called before one is made.
+    """Raise AwsError if Secrets Manager has a secret `name`. Call this before one is created.
 
-    A stack whose state lacks the secret has none of its keys either, and has just generated others.
+    A stack whose state lacks the secret lacks its keys too, and has just generated others.
     """
     client = aws_clients(region)
     try:
@@ -135,7 +126,7 @@ def _in_the_way(found: Mapping[str, Any], name: str, region: str) -> str:
 
 
 def _unread(error: AwsError, name: str, region: str) -> AwsError:
-    """The same refusal, said for the escrow where that says more."""
+    """Return the same refusal, with a more helpful message where the escrow has one."""
     text = str(error)
     command = f"--region {region} --secret-id {name}"
     if error.code == _NOT_FOUND and "staging label" in text:
@@ -178,7 +169,7 @@ def _json_object(content: str | None) -> dict[str, Any]:
 
 
 def _faults(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the keys, a sentence each. Unknown fields are counted only: a secret could stand there."""
+    """Return what is wrong with the keys, a sentence each. Unknown fields are only counted: they could be secrets."""
     faults = [f"{role}: expected a value, found none" for role in sorted(_REQUIRED - values.keys())]
     unknown = len(values.keys() - ROLES)
     if unknown:

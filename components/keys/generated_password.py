@@ -9,11 +9,11 @@ from components.kube.secret import secret_output
 
 
 def generated_password(name: str, length: int, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """`length` letters and digits, generated once and kept in the stack's state, as a secret Output.
+    """Generate `length` letters and digits once, kept in the stack's state, and return them as a secret Output.
 
-    Every argument is explicit, because a changed default of the provider would replace, that is, rotate the value
-    (github.com/pulumi/pulumi-random/issues/258); and there are no keepers. Letters and digits survive every format
-    that a password passes through: URIs, ini files, shells.
+    Every argument is explicit, because a changed default of the provider would replace the resource and so rotate the
+    value (github.com/pulumi/pulumi-random/issues/258). There are no keepers. Letters and digits are safe in every
+    format that a password passes through: URIs, ini files, shells.
     """
     return secret_output(
         random.RandomPassword(

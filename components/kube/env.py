@@ -1,4 +1,4 @@
-"""Environment variables of Airflow containers, as the Kubernetes API and the chart write them."""
+"""Environment variables of Airflow containers, in the form of the Kubernetes API and the chart."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ from typing import Any
 
 import pulumi
 
-from components.database.access import ASYNC_CONNECTION_KEY, CONNECTION_KEY
-
 AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-"""The chart's default; the migration needs it too, because it brings tables of its own."""
+"""The chart's default; the migration needs it too, because it has tables of its own."""
 
 
 def variable(name: str, value: str) -> dict[str, Any]:
-    """A plain variable."""
+    """Return a variable with a plain value."""
     return {"name": name, "value": value}
 
 
 def from_secret(name: str, secret: pulumi.Input[str], key: str) -> dict[str, Any]:
-    """A variable whose value is a key of a Secret."""
+    """Return a variable whose value is a key of a Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-
-
-def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
-    """What a component that talks to the metadata database needs. A worker never gets these."""
-    return [
-        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secret, CONNECTION_KEY),
-        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),
-    ]

@@ -1,4 +1,4 @@
-"""Credentials for private registries, as the Secret that pods name in `imagePullSecrets`."""
+"""The Secret with credentials for private registries, which pods name in `imagePullSecrets`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ TYPE: Final = "airflow:index:ImagePullSecret"
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePullSecretArgs:
-    """namespace: of the Secret. docker_config: a Docker config.json with `auths`."""
+    """Arguments of `ImagePullSecret`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Secret."""
     docker_config: SecretInput
+    """A Docker config.json with `auths`."""
 
 
 class ImagePullSecret(pulumi.ComponentResource):
-    """A Secret of type `kubernetes.io/dockerconfigjson`, in place before the first pod asks for an image.
+    """A Secret of type `kubernetes.io/dockerconfigjson`, created before the first pod pulls an image.
 
-    Raises: nothing of its own; settings/loading.py validates the content.
+    Raises: nothing of its own; the settings validate the content.
     Replaces: other credentials make another Secret; every pod that names it rolls.
     Survives a destroy: nothing.
     """

@@ -1,4 +1,4 @@
-"""Image references: the Airflow image by tag or digest, and every image of the chart from a registry of one's own."""
+"""Image references: the Airflow image by tag or digest, and a mirror registry for every image of the chart."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ CHART_IMAGES: Final = {
     "gitSync": "registry.k8s.io/git-sync/git-sync",
     "otelCollector": "otel/opentelemetry-collector-contrib",
 }
-"""`images.<key>.repository` of the chart's values.yaml (tested against it), all but those of Airflow itself."""
+"""`images.<key>.repository` of the chart's values.yaml (tested), except for Airflow's own image."""
 
 POSTGRES_REPOSITORY: Final = "postgres"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Where images come from.
-
-    repository: Airflow image without tag. A name without a registry host follows `registry`.
-    tag: its tag; a routine deployment moves this and nothing else.
-    digest: `sha256:` and 64 hex digits, or None. Wins over the tag, in task pods too.
-    pull_policy: Kubernetes `imagePullPolicy` of every container.
-    pull_secrets: names of Secrets of type `kubernetes.io/dockerconfigjson` in the namespace.
-    registry: host, port and path prefix that mirrors every image, or None for each image's own.
-    """
+    """Where images come from."""
 
     repository: str = "apache/airflow"
+    """Airflow image without tag; a name without a registry host is pulled from `registry`."""
     tag: str
+    """Tag of the Airflow image; a routine deployment changes only this."""
     digest: str | None = None
+    """`sha256:` and 64 hex digits, or None; it overrides the tag, in task pods too."""
     pull_policy: str = "IfNotPresent"
+    """Kubernetes `imagePullPolicy` of every container."""
     pull_secrets: tuple[pulumi.Input[str], ...] = ()
+    """Names of Secrets of type `kubernetes.io/dockerconfigjson` in the namespace."""
     registry: str | None = None
+    """Host, port and path prefix of a registry that mirrors every image, or None."""
 
     @property
     def airflow_repository(self) -> str:
+        """The Airflow image without tag, from the mirror if there is one."""
         return self.mirrored(self.repository)
 
     @property
@@ -49,15 +48,15 @@ class Images:
         return f"{self.airflow_repository}@{self.digest}" if self.digest else f"{self.airflow_repository}:{self.tag}"
 
     def mirrored(self, repository: str) -> str:
-        """`repository` in `registry`; as it is where no registry is set or the Airflow image names its own."""
+        """Return `repository` in `registry`, or unchanged if there is no mirror or the Airflow image names a host."""
         if self.registry is None or (repository == self.repository and registry_host(repository)):
             return repository
         path = repository.removeprefix(f"{registry_host(repository)}/") if registry_host(repository) else repository
-        # Docker Hub's official images live under library/, which the short name leaves out.
+        # Docker Hub's official images are under library/, which the short name omits.
         return f"{self.registry}/{path if '/' in path else f'library/{path}'}"
 
     def chart_values(self) -> dict[str, Any]:
-        """The chart's `images` and the defaults that its other templates fall back to."""
+        """Return the chart's `images`, and the defaults that its other templates fall back to."""
         task_pod = {"repository": self.airflow_repository, "tag": self.tag, "pullPolicy": self.pull_policy}
         if self.digest:
             # The chart prints REPOSITORY:TAG for task pods and ignores a digest; this prints REPOSITORY@sha256:HEX.
@@ -89,10 +88,10 @@ class Images:
 
 
 def registry_host(repository: str) -> str:
-    """The registry host that a repository names, or "" for Docker Hub's short form.
+    """Return the registry host that a repository names, or "" for Docker Hub's short form.
 
-    The first path component is a host where it has a dot or a port or is `localhost`: the rule of Docker's reference
-    grammar (github.com/distribution/reference).
+    The first path component is a host if it has a dot or a port or is `localhost`, as in Docker's reference grammar
+    (github.com/distribution/reference).
     """
     first, separator, _ = repository.partition("/")
     return first if separator and ("." in first or ":" in first or first == "localhost") else ""

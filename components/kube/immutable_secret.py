@@ -1,4 +1,4 @@
-"""The one way in which this program makes a Kubernetes Secret: immutable, with a generated name."""
+"""Kubernetes Secrets as this program creates them: immutable, with a generated name."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def immutable_secret(
     *,
     type_: str = "Opaque",
 ) -> k8s.core.v1.Secret:
-    """A Secret named `name-<hex>`. Other data makes another Secret under another name.
+    """Create a Secret named `name-<hex>`. Other data makes another Secret under another name.
 
-    So the pods that refer to it roll, the old one stays until they have, and no kubelet serves a stale copy: a Secret
-    made again under one name may be served from the cache (github.com/kubernetes/kubernetes/issues/131589).
+    The pods that refer to it then roll, and the old Secret stays until they have. No kubelet serves a stale copy, which
+    can happen to a Secret that is recreated under its name (github.com/kubernetes/kubernetes/issues/131589).
     """
     return k8s.core.v1.Secret(
         name,
@@ -35,5 +35,5 @@ def immutable_secret(
 
 
 def secret_name(secret: k8s.core.v1.Secret) -> pulumi.Output[str]:
-    """The generated name, in plain: a Secret's secret data must not make the name one."""
+    """Return the generated name, which is not secret although the Secret's data is."""
     return pulumi.Output.unsecret(secret.metadata.name)

@@ -1,4 +1,4 @@
-"""Labels and annotations of the objects that the program owns outside the Helm release."""
+"""Labels and annotations of the program's own Kubernetes objects, outside of the Helm release."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LABELS: Final = {"app.kubernetes.io/part-of": "airflow", "app.kubernetes.io/mana
 def object_metadata(
     namespace: pulumi.Input[str], labels: Mapping[str, str] | None = None, *, skip_await: bool = False
 ) -> k8s.meta.v1.ObjectMetaArgs:
-    """Metadata without a name: the provider generates one, so that a replacement can stand beside what it replaces.
+    """Return metadata without a name: the provider generates one, so that a replacement can exist beside the old one.
 
-    skip_await: the provider registers the object without waiting until it is ready.
+    With `skip_await`, the provider does not wait until the object is ready.
     """
     return k8s.meta.v1.ObjectMetaArgs(
         namespace=namespace,

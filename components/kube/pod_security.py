@@ -19,12 +19,12 @@ CONTAINER: Final[dict[str, Any]] = {
 }
 
 READ_ONLY: Final[dict[str, Any]] = {"securityContexts": {"container": {"readOnlyRootFilesystem": True}}}
-"""For a container of the chart that writes to its volumes alone. Airflow's own write where a provider, a plugin or a
-task wants to."""
+"""For a container of the chart that writes only to its volumes. Airflow's own containers write wherever a provider, a
+plugin or a task does."""
 
 
 def pod_security_context(uid: int, *, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
-    """A pod's `securityContext` for user `uid`, optionally with a primary group and a group that owns its volumes."""
+    """Return a pod's `securityContext`: its user, and optionally its primary group and the group of its volumes."""
     context: dict[str, Any] = {"runAsNonRoot": True, "runAsUser": uid, "seccompProfile": {"type": "RuntimeDefault"}}
     if gid is not None:
         context["runAsGroup"] = gid

@@ -1,4 +1,4 @@
-"""A plain value that must not be printed, and its way into a Pulumi program."""
+"""A value that must not be printed, and its conversion to a secret Pulumi output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pulumi
 
 @final
 class Secret:
-    """Holds a secret read from config. `repr`, `str` and f-strings show `[secret]`; `reveal()` gives the value."""
+    """A secret read from config. `repr`, `str` and f-strings show `[secret]`; `reveal()` returns the value."""
 
     __slots__ = ("_value",)
 
@@ -17,7 +17,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself. For validation, and for `secret_output`; never for a message or a log."""
+        """Return the value, for validation and for `secret_output`, never for a message or a log."""
         return self._value
 
     def __repr__(self) -> str:
@@ -31,9 +31,9 @@ class Secret:
 
 
 SecretInput = Secret | pulumi.Output[str]
-"""What a component takes as a secret: a value from config, or another resource's secret output."""
+"""A secret argument of a component: a value from config, or another resource's secret output."""
 
 
 def secret_output(value: SecretInput) -> pulumi.Output[str]:
-    """`value` as an Output that Pulumi encrypts in the state and masks on the screen, whatever it was before."""
+    """Return `value` as an Output that Pulumi encrypts in the state and masks on the screen."""
     return pulumi.Output.secret(value.reveal() if isinstance(value, Secret) else value)

@@ -1,11 +1,12 @@
-"""The NetworkPolicies of a deployment. The whole set, because policies only ever add: with the chart's own beside it,
-which admit workers to PgBouncer, nothing here could take that back.
+"""The NetworkPolicies of a deployment.
+
+The component owns the complete set. Policies only add permissions, and the chart's own policies admit workers to
+PgBouncer: with them, no policy here could take that back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
 import pulumi
@@ -17,36 +18,26 @@ from components.network.policies import IsolationRules, network_policies
 TYPE: Final = "airflow:index:NetworkIsolation"
 
 
-@unique
-class Isolation(StrEnum):
-    """`required`: a cluster that does not enforce NetworkPolicies fails verification. `wanted`: it is a warning.
-
-    `off`: no policies at all.
-    """
-
-    REQUIRED = "required"
-    WANTED = "wanted"
-    OFF = "off"
-
-
 @dataclass(frozen=True, kw_only=True)
 class NetworkIsolationArgs:
-    """namespace: to isolate; everything in it is denied unless a rule allows it. rules: what decides the set."""
+    """Arguments of `NetworkIsolation`."""
 
     namespace: pulumi.Input[str]
+    """Namespace to isolate; all traffic in it is denied unless a rule allows it."""
     rules: IsolationRules
+    """What decides which policies exist."""
 
 
 class NetworkIsolation(pulumi.ComponentResource):
-    """Default deny, then what each component needs.
+    """A default-deny policy, and a policy for each component with what it needs.
 
-    Workers reach the API server, Redis, DNS and the outside; never the database or PgBouncer. Whether a policy is
-    enforced is the cluster's affair (its CNI): `automation/verification/verify.py` probes it.
+    Workers reach the API server, Redis, DNS and the outside, but never the database or PgBouncer. Whether policies are
+    enforced depends on the cluster's CNI; `automation/verification/verify.py` tests it.
     Raises: nothing of its own. Replaces: nothing; rules change in place. Survives a destroy: nothing.
     """
 
     policies: tuple[k8s.networking.v1.NetworkPolicy, ...]
-    """All of them: what runs in the namespace comes after, and goes before."""
+    """All policies; whatever runs in the namespace is created after them and deleted before them."""
 
     def __init__(self, name: str, args: NetworkIsolationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)

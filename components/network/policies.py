@@ -1,7 +1,7 @@
-"""The complete set of NetworkPolicy specs of a deployment: pure, so that all of it can be tested and read.
+"""The complete set of NetworkPolicy specs of a deployment. Pure.
 
-Everything is denied in both directions; each rule below then names one thing that a component needs. Traffic between a
-node and its own pods (kubelet probes, port-forward) is never subject to a NetworkPolicy.
+All traffic is denied in both directions; each rule below then allows one thing that a component needs. Traffic between
+a node and its own pods (kubelet probes, port-forward) is never subject to a NetworkPolicy.
 """
 
 from __future__ import annotations
@@ -22,75 +22,74 @@ REDIS_PORT: Final = 6379
 STATSD_PORT: Final = 9125
 STATSD_METRICS_PORT: Final = 9102
 PGBOUNCER_METRICS_PORT: Final = 9127
-"""`ports` of the chart's values.yaml (tested against it)."""
+"""These ports are `ports` of the chart's values.yaml (tested)."""
 
 DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
-"""Components that read and write the metadata database. Workers are not among them."""
+"""Components that use the metadata database; workers do not."""
 CLEANUP: Final = "database-cleanup"
-"""The chart's label of the pods that delete old rows: one more client, while there is such a job."""
+"""The chart's label of the pods that delete old rows, which use the database too."""
 LOG_CLIENTS: Final = ("api-server", "triggerer", "worker")
-"""Components that reach task logs outside of the cluster, and so need the cloud's credentials."""
+"""Components that read or write task logs outside of the cluster, and so need the cloud's credentials."""
 KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
-"""Labels of KEDA's operator: its Helm chart sets both, its plain manifests the second."""
+"""Labels of KEDA's operator: its Helm chart sets both, its plain manifests only the second."""
 _NODE_LOCAL_DNS = "169.254.20.10/32"  # kubernetes.io/docs/tasks/administer-cluster/nodelocaldns
-_POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: pod identity agent, on each node
+_POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
 _POD_IDENTITY_PORT = 80
 _LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabasePods:
-    """A database in the same namespace: its pods' labels and port."""
+    """A database in the same namespace."""
 
     labels: dict[str, str]
+    """Labels of its pods."""
     port: int
+    """Its TCP port."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseCidrs:
-    """A database outside the cluster: where it may be (IPv4 or IPv6 CIDRs) and its port.
-
-    shared: other things live in these networks too, such as the cluster's own endpoints in the private subnets of a
-    VPC. Then the port alone is closed to whoever is no client; else the networks are.
-    """
+    """A database outside the cluster."""
 
     cidrs: tuple[str, ...]
+    """IPv4 or IPv6 networks that it may be in."""
     port: int
+    """Its TCP port."""
     shared: bool = False
+    """Whether other services, such as the cluster's endpoints, are in these networks: then only the port is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IsolationRules:
-    """What decides the set.
-
-    release_name: the chart's label `release`.
-    executor: brings Redis, standing workers, or access to the Kubernetes API.
-    database: where the metadata database is.
-    pgbouncer: a pooler stands in front of it.
-    egress_except: CIDRs that "the outside" never includes.
-    ui_namespaces: namespaces (of an ingress controller) whose pods may call the API server.
-    metrics_namespaces: namespaces (of Prometheus) whose pods may scrape.
-    ui_cidrs: networks (of a load balancer's subnets) that may call the API server.
-    keda_namespace: of the operator that asks PgBouncer how many workers are needed, or None.
-    database_cleanup: the chart's job that deletes old rows runs.
-    pod_identity: pods have the cloud's credentials from the EKS Pod Identity agent.
-    """
+    """What decides which policies exist, and what they allow."""
 
     release_name: str
+    """Value of the chart's label `release`."""
     executor: Executor
+    """Executors, which need Redis, standing workers, or access to the Kubernetes API."""
     database: DatabasePods | DatabaseCidrs
+    """Where the metadata database is."""
     pgbouncer: bool
+    """Whether there is a pooler in front of the database."""
     egress_except: tuple[str, ...]
+    """CIDRs that "the outside" never includes."""
     ui_namespaces: tuple[str, ...]
+    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
     metrics_namespaces: tuple[str, ...]
+    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
     ui_cidrs: tuple[str, ...] = ()
+    """Networks, such as a load balancer's subnets, that may call the API server."""
     keda_namespace: str | None = None
+    """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
     database_cleanup: bool = False
+    """Whether the chart's job that deletes old rows runs."""
     pod_identity: bool = False
+    """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
 
 
 def network_policies(rules: IsolationRules) -> dict[str, Any]:
-    """Specs by name, in a fixed order."""
+    """Return the specs by name, in a fixed order."""
     return _Policies(rules).specs()
 
 
@@ -197,7 +196,7 @@ class _Policies:
                 self.to_statsd(),
                 self.allow("to", [self.peer("worker")], WORKER_LOG_PORT),
                 self.allow("to", [self.peer("triggerer")], TRIGGERER_LOG_PORT),
-                # Single sign-on, remote logs; with KubernetesExecutor also the Kubernetes API, for a running pod's log.
+                # For single sign-on and remote logs; with KubernetesExecutor also the Kubernetes API, to read pod logs.
                 *self.to_outside(443, 6443),
                 *self.to_pod_identity(),
             ],
@@ -245,7 +244,7 @@ class _Policies:
         return self.allow("to", [self.peer("statsd")], STATSD_PORT, protocol="UDP")
 
     def to_outside(self, *ports: int) -> list[dict[str, Any]]:
-        """All ports, or some of TCP; beside a database, all but its own."""
+        """Allow all ports, or some TCP ports; in networks shared with a database, all ports except the database's."""
         outside: dict[str, Any] = {"to": self.outside}
         if ports:
             outside["ports"] = _tcp(ports)
@@ -256,7 +255,7 @@ class _Policies:
         return [outside, {"to": self.beside_database, "ports": beside}] if beside else [outside]
 
     def to_pod_identity(self) -> list[dict[str, Any]]:
-        """`egress_except` may cover the agent's address, and the API server reaches few ports of the outside."""
+        """Allow the agent's address: `egress_except` may cover it, and the API server may use few outside ports."""
         if not self.rules.pod_identity:
             return []
         peers = [{"ipBlock": {"cidr": cidr}} for cidr in _POD_IDENTITY]
@@ -307,7 +306,7 @@ def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:
 
 
 def _all_but(port: int) -> list[dict[str, Any]]:
-    """Every port of TCP but one, and all of UDP."""
+    """Return every TCP port except one, and all of UDP."""
     ranges = [(1, port - 1), (port + 1, _LAST_PORT)]
     tcp = [{"protocol": "TCP", "port": first, "endPort": last} for first, last in ranges if first <= last]
     return [*tcp, {"protocol": "UDP"}]
@@ -318,7 +317,7 @@ def _within(cidrs: tuple[str, ...], outer: str) -> list[str]:
 
 
 def _covered(cidr: str, outers: tuple[str, ...]) -> bool:
-    """Whether all of `cidr` is in one of `outers`."""
+    """Return whether all of `cidr` is in one of `outers`."""
     inner = ipaddress.ip_network(cidr)
     return any(
         inner.network_address in outer and inner.prefixlen >= outer.prefixlen

@@ -1,7 +1,7 @@
-"""The official Helm release of Airflow.
+"""The Helm release of the official Airflow chart.
 
-`helm.v3.Release`, not `helm.v4.Chart`: Helm keeps its history, and the update waits until every pod is ready. What a
-release must not be interrupted in, it may be: before each create and update, what an interrupted one left is mended.
+It is a `helm.v3.Release`, not a `helm.v4.Chart`: Helm keeps its history, and the update waits until every pod is ready.
+An update can be killed in the middle of Helm's work. Hooks before each create and update repair what it left behind.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import pulumi_kubernetes as k8s
 
 from components.kube.client import KubeApi
 from components.kube.unready_pods import why_unready
-from components.release.helm_record import repair_before_create, repair_before_update
-from components.release.kubernetes_records import KubernetesRecords
+from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
 
 TYPE: Final = "airflow:index:AirflowRelease"
 
 RELEASE_NAME: Final = "airflow"
-"""Fixed: the names of all Services and service accounts begin with it, and a generated one would move them."""
+"""Fixed, because the names of all Services and service accounts begin with it."""
 API_SERVER_SERVICE: Final = f"{RELEASE_NAME}-api-server"
 SCHEDULER_SERVICE_ACCOUNT: Final = f"{RELEASE_NAME}-scheduler"
 _MAX_HISTORY = 10
@@ -31,41 +30,40 @@ _MAX_HISTORY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowReleaseArgs:
-    """Arguments of `AirflowRelease`.
-
-    namespace: of the release.
-    chart: path of the chart's archive, relative to the program.
-    inputs: what decides the values.
-    helm_values: the user's own values, checked by `user_values.problems`.
-    timeout_seconds: for all pods to become ready; longer than a worker's warm shutdown (600 s).
-    kubeconfig, kube_context: the cluster of the provider, for the repair of Helm's record.
-    protect: refuse to delete the release, and with it whatever it depends on.
-    after: what must be there, or have succeeded, before any pod changes.
-    """
+    """Arguments of `AirflowRelease`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the release."""
     chart: str
+    """Path of the chart's archive, relative to the program."""
     inputs: ReleaseInputs
+    """What decides the values."""
     helm_values: Mapping[str, Any]
+    """The user's own values, checked by `user_values.problems`."""
     timeout_seconds: int
+    """Time for all pods to become ready, in seconds; longer than a worker's warm shutdown (600 s)."""
     kubeconfig: str | None
+    """Kubeconfig of the provider, for the repair of Helm's records."""
     kube_context: str
+    """Context of the provider, for the repair of Helm's records."""
     protect: bool = False
+    """Whether to refuse to delete the release, and so everything it depends on."""
     after: tuple[pulumi.Resource, ...] = ()
+    """Resources that must exist, or Jobs that must have succeeded, before any pod changes."""
 
 
 class AirflowRelease(pulumi.ComponentResource):
-    """Helm release `airflow` of the official chart, waited for until every pod is ready.
+    """Helm release `airflow` of the official chart. The update waits until every pod is ready.
 
-    Raises: nothing of its own. The update fails when a pod is not ready in time, and names it; and when a release of
-    this name is there that another stack or person installed.
+    Raises: nothing of its own. The update fails if a pod is not ready in time, and names it. It also fails if another
+    stack or person installed a release of this name.
     Replaces: nothing; the release is upgraded in place, and each object rolls as its kind does.
-    Survives a destroy: with `protect`, everything, because the destroy stops here; else the volumes of Redis and of
-    workers that keep their own logs, until the namespace goes.
+    Survives a destroy: with `protect`, everything, because the destroy stops here. Otherwise the volumes of Redis and
+    of workers that keep their own logs, until the namespace is deleted.
     """
 
     release: k8s.helm.v3.Release
-    """The release, ready."""
+    """The release; Pulumi waits until it is ready."""
 
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -89,10 +87,10 @@ class AirflowRelease(pulumi.ComponentResource):
                     "v1", "Pod", namespace, labels={"release": RELEASE_NAME}
                 )
                 sentences = [unready.sentence for pod in pods if (unready := why_unready(pod)) is not None]
-            except Exception as error:  # the failure itself is the engine's to tell; this only adds to it
+            except Exception as error:  # the engine reports the failure itself; this only adds details
                 sentences = [f"the cluster did not say which pods are not ready ({type(error).__name__})"]
             _tell(sentences, self)
-            return False  # the engine is not to try again
+            return False  # no retry
 
         self.release = k8s.helm.v3.Release(
             name,
@@ -102,13 +100,13 @@ class AirflowRelease(pulumi.ComponentResource):
             values=with_helm_values(airflow_values(args.inputs), args.helm_values),
             timeout=args.timeout_seconds,
             skip_await=False,
-            # Left in place, what failed can be looked at, and the next update mends it; rolled back, it would be gone.
+            # A failed release is kept, so that it can be inspected; the next update repairs it.
             atomic=False,
             cleanup_on_fail=False,
             max_history=_MAX_HISTORY,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A destroy deletes what nothing depends on first: it must stop here, and not when all pods are gone.
+                # A destroy deletes first what nothing depends on: it must stop here, before all pods are gone.
                 protect=args.protect,
                 depends_on=args.after,
                 custom_timeouts=pulumi.CustomTimeouts(
@@ -125,7 +123,7 @@ class AirflowRelease(pulumi.ComponentResource):
 
 
 def own_secrets(values: Mapping[str, Any]) -> list[str]:
-    """Names in the values that only this stack can have given: those of its key Secrets."""
+    """Return the names in the values that only this stack can have given: those of its key Secrets."""
     return [str(values[key]) for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")]
 
 

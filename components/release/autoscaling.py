@@ -1,7 +1,7 @@
-"""More Celery workers while tasks wait, by KEDA: the ScaledObject, and how KEDA reads the number of tasks.
+"""Autoscaling of Celery workers by KEDA: the ScaledObject, and the query by which KEDA counts tasks.
 
-Not the chart's own: that one takes the database's URI from the environment of a worker, which then must hold it. KEDA
-itself (keda.sh, its CRDs and its operator) is the cluster's affair.
+The chart's own autoscaling is not used, because it reads the database's URI from a worker's environment, where it must
+not be. KEDA itself (keda.sh, its CRDs and its operator) must be installed in the cluster.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 from components.release.executor import Executor
+from components.release.scale import WorkerAutoscaling
 
 TYPE: Final = "airflow:index:WorkerScaler"
 API_VERSION: Final = "keda.sh/v1alpha1"
 
-DEFAULT_NAMESPACE: Final = "keda"
-"""Where KEDA's own documentation installs it."""
 _DEFAULT_QUEUE = "default"  # `[operators] default_queue`, which the chart's workers listen on
 _POLLING_SECONDS = 10
 _SCALE_DOWN_PERIOD_SECONDS = 60
@@ -32,46 +31,32 @@ _SCALE_DOWN_PERCENT = 25
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerAutoscaling:
-    """max_workers: at most so many; at least `Scale.worker`.
-
-    stabilization_seconds: 0 to 3600; workers go only when they were too many for so long.
-    keda_namespace: of KEDA's operator.
-    """
-
-    max_workers: int
-    stabilization_seconds: int = 300
-    keda_namespace: str = DEFAULT_NAMESPACE
-
-
-@dataclass(frozen=True, kw_only=True)
 class WorkerScalerArgs:
-    """Arguments of `WorkerScaler`.
-
-    namespace, release_name: of the Helm release.
-    database: who logs in at PgBouncer. Where the database itself is does not matter.
-    executor: decides which tasks wait for a Celery worker.
-    autoscaling: bounds and pace.
-    min_workers: the release's own number of workers.
-    worker_concurrency: tasks that one worker runs at a time.
-    worker_grace_seconds: that a worker has to end its tasks.
-    stateful: the workers are a StatefulSet, because each keeps its own logs.
-    after: what must be there first: the release.
-    """
+    """Arguments of `WorkerScaler`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the Helm release."""
     release_name: str
+    """Name of the Helm release."""
     database: Database
+    """User and password for PgBouncer; the database's address is not used."""
     executor: Executor
+    """Executors, which decide which tasks wait for a Celery worker."""
     autoscaling: WorkerAutoscaling
+    """Bounds and pace."""
     min_workers: int
+    """The release's own number of workers."""
     worker_concurrency: int
+    """Tasks that one worker runs at a time."""
     worker_grace_seconds: int
+    """Time that a stopping worker has to finish its tasks, in seconds."""
     stateful: bool
+    """Whether the workers are a StatefulSet, because each keeps its own logs."""
     after: tuple[pulumi.Resource, ...] = ()
+    """Resources that must exist first, such as the release."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what KEDA would refuse, or never do."""
+        """Raise ValueError for what KEDA would refuse, or would never do."""
         if not self.executor.celery:
             raise ValueError(f"executor: expected one with Celery workers, found {self.executor}")
         if self.autoscaling.max_workers < self.min_workers:
@@ -81,24 +66,24 @@ class WorkerScalerArgs:
 
 
 class WorkerScaler(pulumi.ComponentResource):
-    """As many Celery workers as the queued and running tasks need, through PgBouncer, which must be there.
+    """As many Celery workers as the queued and running tasks need. It requires PgBouncer, through which KEDA asks.
 
     Each upgrade of the Helm release sets the number back to the minimum, and KEDA raises it within seconds; the workers
-    that go end their tasks in their grace period.
+    that stop finish their tasks in their grace period.
     Raises: ValueError from its arguments. Without KEDA's CRDs the engine's error is `no matches for kind`.
     Replaces: another password makes another Secret; the rest changes in place.
-    Survives a destroy: nothing, but KEDA's operator has to be there still: it takes its finalizer off the ScaledObject.
+    Survives a destroy: nothing. KEDA's operator must still run, to remove its finalizer from the ScaledObject.
     """
 
     scaled_object: k8s.apiextensions.CustomResource
-    """KEDA's ScaledObject; it makes and owns a HorizontalPodAutoscaler."""
+    """KEDA's ScaledObject, which creates and owns a HorizontalPodAutoscaler."""
 
     def __init__(self, name: str, args: WorkerScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         database, scaling = args.database, args.autoscaling
 
-        # KEDA asks from its own namespace, where the short name means another Service.
+        # KEDA connects from its own namespace, where the short name would mean another Service.
         host = pulumi.Output.concat(args.release_name, "-pgbouncer.", args.namespace, ".svc")
         uri = pulumi.Output.all(secret_output(database.password), host).apply(
             lambda parts: connection_uri(
@@ -108,7 +93,7 @@ class WorkerScaler(pulumi.ComponentResource):
                 host=parts[1],
                 port=PORT,
                 name=METADATA_POOL,
-                query={"sslmode": SslMode.DISABLE.value},  # PgBouncer speaks no TLS to its clients
+                query={"sslmode": SslMode.DISABLE.value},  # PgBouncer has no TLS for its clients
             )
         )
         secret = secret_name(immutable_secret(f"{name}-connection", args.namespace, {CONNECTION_KEY: uri}, child))
@@ -133,7 +118,7 @@ class WorkerScaler(pulumi.ComponentResource):
                     "name": f"{args.release_name}-worker",
                 },
                 "pollingInterval": _POLLING_SECONDS,
-                # KEDA waits so long before it goes to zero: never while a worker may still be ending its tasks.
+                # KEDA's wait before it scales to zero: never while a worker may still be finishing its tasks.
                 "cooldownPeriod": max(scaling.stabilization_seconds, args.worker_grace_seconds + _POLLING_SECONDS),
                 "minReplicaCount": args.min_workers,
                 "maxReplicaCount": scaling.max_workers,
@@ -144,8 +129,8 @@ class WorkerScaler(pulumi.ComponentResource):
                         "metadata": {
                             "query": needed_workers_query(args.executor, args.worker_concurrency),
                             "targetQueryValue": "1",
-                            # The URI says these too, but KEDA tells its pools of connections apart by them alone:
-                            # without them, two stacks of a cluster would count the tasks of one (keda:
+                            # The URI contains these too, but KEDA identifies its connection pools only by them:
+                            # without them, two stacks of a cluster would count the tasks of one of them (keda:
                             # pkg/scalers/postgresql_scaler.go, getConnection).
                             "host": host,
                             "userName": database.user,
@@ -161,9 +146,9 @@ class WorkerScaler(pulumi.ComponentResource):
 
 
 def needed_workers_query(executor: Executor, worker_concurrency: int) -> str:
-    """How many workers the tasks of now need (after `workers.keda.query` of the chart's values.yaml).
+    """Return the query for the number of workers that the present tasks need (after the chart's `workers.keda.query`).
 
-    A task names its executor by a short name or by a class path, or leaves it to the first one.
+    A task names its executor by a short name or a class path, or has none and uses the first executor.
     """
     conditions = ["state IN ('queued', 'running')", f"queue = '{_DEFAULT_QUEUE}'"]
     if executor is Executor.CELERY_AND_KUBERNETES:
@@ -175,12 +160,12 @@ def needed_workers_query(executor: Executor, worker_concurrency: int) -> str:
 
 
 def _object_name(resource: k8s.apiextensions.CustomResource) -> pulumi.Output[str]:
-    """The generated name. The SDK gives no metadata of a custom resource; its id is NAMESPACE/NAME."""
+    """Return the generated name. The SDK gives no metadata of a custom resource, but its ID is NAMESPACE/NAME."""
     return resource.id.apply(lambda identity: identity.rpartition("/")[2])
 
 
 def _behaviour(scaling: WorkerAutoscaling) -> dict[str, Any]:
-    """Up at once; down slowly, because a worker that goes takes no tasks while it ends its own."""
+    """Scale up at once, and down slowly, because a stopping worker takes no new tasks."""
     policy = {"type": "Percent", "value": _SCALE_DOWN_PERCENT, "periodSeconds": _SCALE_DOWN_PERIOD_SECONDS}
     return {
         "scaleUp": {"stabilizationWindowSeconds": 0},

@@ -1,7 +1,7 @@
-"""The chart's archive: found or downloaded once, and used only if its content is the pinned one.
+"""Find the chart's archive or download it once, and use it only if its content is the pinned one.
 
-The program installs from this file, not from the chart repository: a preview works while the repository is down, an
-archive that moved (only the newest chart stays where index.yaml points) is found, and nobody can exchange its content.
+The program installs from this file, not from the chart repository. So a preview works while the repository is down, an
+archive that moved is found (only the newest chart stays where index.yaml points), and its content cannot be exchanged.
 """
 
 from __future__ import annotations
@@ -24,21 +24,25 @@ SOURCES: Final = (
     f"https://downloads.apache.org/airflow/helm-chart/{versions.AIRFLOW_CHART}/{ARCHIVE}",
     f"https://archive.apache.org/dist/airflow/helm-chart/{versions.AIRFLOW_CHART}/{ARCHIVE}",
 )
-"""The current release's place, and where it goes when a newer one is out."""
+"""Where the current release is, and where it moves when a newer one is published."""
 _DOWNLOAD_TIMEOUT_SECONDS = 60
-_MODE: Final = 0o644  # a temporary file is its maker's alone
+_MODE: Final = 0o644  # a temporary file is readable only by its owner
 
 
 class ChartError(pulumi.RunError):
-    """The pinned chart is not to be had, or a file with its name has other content."""
+    """The pinned chart cannot be obtained, or a file with its name has other content."""
 
 
 def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | None = None) -> str:
-    """Path of the verified archive, relative to `project`: the same on every machine, so that no diff comes of it.
+    """Return the path of the verified archive, relative to `project`, so that it is the same on every machine.
 
-    given: a file to use instead of looking (config key `chartPath`), or "".
-    project: the program's folder; the archive is kept in `.charts/` there, and in the user's cache for other clones.
-    Raises ChartError where nothing with the pinned digest is found.
+    Args:
+        given: A file to use (config key `chartPath`), or "" to look for one.
+        project: Folder of the program. The archive is kept in its `.charts/`, and in the user's cache for other clones.
+        download: Returns the content of a URL; for tests.
+
+    Raises:
+        ChartError: If nothing with the pinned digest is found.
     """
     kept = project / ".charts" / ARCHIVE
     if given:
@@ -49,13 +53,13 @@ def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | 
 
 
 def user_cache() -> Path:
-    """Folder shared by all clones (`$XDG_CACHE_HOME/airflow-on-kubernetes`, else under `~/.cache`)."""
+    """Return the folder that all clones share: `$XDG_CACHE_HOME/airflow-on-kubernetes`, or else under `~/.cache`."""
     root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(root).expanduser() / "airflow-on-kubernetes"
 
 
 def _cached(download: Callable[[str], bytes]) -> bytes:
-    """The archive from the user's cache, into which it is downloaded where it is not there."""
+    """Return the archive from the user's cache; download it into the cache first if it is missing."""
     cached = user_cache() / ARCHIVE
     content = _pinned(cached)
     if content is None:
@@ -65,7 +69,7 @@ def _cached(download: Callable[[str], bytes]) -> bytes:
 
 
 def _pinned(path: Path) -> bytes | None:
-    """Content of a file, where it is the pinned one."""
+    """Return the content of a file if it is the pinned one, else None."""
     content = path.read_bytes() if path.is_file() else b""
     return content if _digest(content) == versions.AIRFLOW_CHART_SHA256 else None
 
@@ -95,7 +99,7 @@ def _verified(content: bytes) -> bytes:
 
 
 def _keep(content: bytes, path: Path) -> None:
-    """Replaces a file as a whole: two first runs in one folder never read half of what the other one writes."""
+    """Replace a file atomically, so that two first runs in one folder never read a half-written file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

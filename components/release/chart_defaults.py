@@ -1,4 +1,4 @@
-"""The chart's own values and schema, as released: what a user's `helmValues` are checked against."""
+"""The chart's own values and schema as released, and the way in which Helm merges values."""
 
 from __future__ import annotations
 
@@ -15,23 +15,32 @@ _MESSAGE_LENGTH = 200
 
 @functools.cache
 def chart_values() -> dict[str, Any]:
-    """values.yaml of the pinned chart."""
+    """Return values.yaml of the pinned chart."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast
     values: dict[str, Any] = yaml.load((FOLDER / "values.yaml").read_text(), Loader=loader)  # noqa: S506 - safe loaders
     return values
 
 
 @functools.cache
 def chart_schema() -> dict[str, Any]:
-    """values.schema.json of the pinned chart."""
+    """Return values.schema.json of the pinned chart."""
     schema: dict[str, Any] = json.loads((FOLDER / "values.schema.json").read_text())
     return schema
 
 
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` on top, as Helm merges: maps key by key; everything else, lists too, is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
 def schema_problems(values: Mapping[str, Any]) -> list[str]:
-    """Where `values` break the chart's schema, a sentence each. The engine would find it at `up` only."""
+    """Return where `values` violate the chart's schema, a sentence each. The engine would notice only during `up`."""
     import jsonschema
 
     validator = jsonschema.validators.validator_for(chart_schema())(chart_schema())
@@ -43,5 +52,5 @@ def schema_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def _short(message: str) -> str:
-    """The message quotes the value, however long that is: its end says what is wrong with it."""
+    """Shorten a message to its end, which says what is wrong; its beginning quotes the value, however long."""
     return message if len(message) <= _MESSAGE_LENGTH else f"…{message[-_MESSAGE_LENGTH:]}"

@@ -1,8 +1,7 @@
-"""How many connections a deployment opens at its peak, what PgBouncer must allow, and what the database can bear.
+"""How many connections a deployment opens at its peak, and what PgBouncer and the database must allow. Pure.
 
-Pure arithmetic over plain numbers; settings/loading.py asks it and tells a person what does not fit. At the peak
-everything rolls at once, every SQLAlchemy pool is full, a migration runs, and a password is being rotated. Tasks open
-none: Celery's results go to Redis, and a task talks to the API server alone.
+At the peak everything rolls at once, every SQLAlchemy pool is full, a migration runs, and a password is being rotated.
+Tasks open no connections: Celery's results go to Redis, and a task talks only to the API server.
 """
 
 from __future__ import annotations
@@ -11,32 +10,32 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.database.pgbouncer import PgBouncer
-from components.release.values import Scale
+from components.release.scale import Scale
 
 _API_SERVER_ENGINES: Final = 2
-"""SQLAlchemy engines of one process that connect: the asynchronous one is used by the API server alone.
+"""SQLAlchemy engines that connect in one process; only the API server uses the asynchronous one.
 
-airflow/settings.py of 3.2.2 makes both in every process, with the same limits; one connects when it is first used.
+airflow/settings.py of 3.2.2 creates both in every process, with the same limits; an engine connects on first use.
 """
 _PROBE_CLIENTS: Final = 1
-"""`airflow jobs check`, the chart's probe of scheduler, DAG processor and triggerer, is a process of its own."""
+"""`airflow jobs check`, the chart's probe of scheduler, DAG processor and triggerer, is a separate process."""
 _OTHER_CLIENTS: Final = 10
-"""Commands that people run in a pod, the clean-up of old metadata, PgBouncer's own exporter."""
+"""Commands that people run in a pod, the clean-up of old metadata, and PgBouncer's exporter."""
 _KEDA_CLIENTS: Final = 2
-"""KEDA's operator may ask for its own loop and for the autoscaler at the same time."""
+"""KEDA's operator may query for its own loop and for the autoscaler at the same time."""
 
 _MIGRATION_CONNECTIONS: Final = 3
 _ADMIN_USER_CONNECTIONS: Final = 2
 _MONITORING_CONNECTIONS: Final = 2
 _DIRECT_CONNECTIONS: Final = _MIGRATION_CONNECTIONS + _ADMIN_USER_CONNECTIONS + _MONITORING_CONNECTIONS
-"""Connections that never go through PgBouncer: the two Jobs, and whoever looks into the database."""
+"""Connections that never go through PgBouncer: the two Jobs, and people or tools that inspect the database."""
 
 _PGBOUNCER_SURGE: Final = 1
 """`maxSurge` in the chart's templates/pgbouncer/pgbouncer-deployment.yaml; `maxUnavailable` is 0 there."""
 _CLIENTS_PER_CONNECTION: Final = 10
-"""As in the chart's defaults, maxClientConn 100 and metadataPoolSize 10: most clients wait for people or for tasks."""
+"""As in the chart's defaults, maxClientConn 100 and metadataPoolSize 10: most clients are idle most of the time."""
 _MIN_POOL_SIZE: Final = 5
-"""Fewer, and a scheduler's long transaction keeps everything else waiting."""
+"""With fewer connections, a scheduler's long transaction would keep everything else waiting."""
 
 _RESERVED: Final = 5
 """superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, RDS's defaults.
@@ -47,30 +46,28 @@ aws.amazon.com/premiumsupport/knowledge-center/rds-postgresql-error-connection-s
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLoad:
-    """What opens connections.
-
-    scale: pods of each component; with an autoscaler the largest numbers that it may set.
-    api_workers: processes of one API server, `[api] workers`; 1 by default since github.com/apache/airflow/pull/55707.
-    sqlalchemy_pool_size: connections that an engine keeps, at least 1; SQLAlchemy's 0 is no limit at all.
-    sqlalchemy_max_overflow: connections that an engine opens beyond them, at least 0; SQLAlchemy's -1 is no limit.
-    keda: whether KEDA asks the database how many workers are needed.
-    """
+    """What opens connections."""
 
     scale: Scale
+    """Pods of each component; with autoscaling, the largest numbers."""
     api_workers: int = 1
+    """Processes of one API server, `[api] workers`; 1 by default since github.com/apache/airflow/pull/55707."""
     sqlalchemy_pool_size: int = 5
+    """Connections that an engine keeps, at least 1; SQLAlchemy's 0 would mean no limit."""
     sqlalchemy_max_overflow: int = 10
+    """Further connections that an engine opens, at least 0; SQLAlchemy's -1 would mean no limit."""
     keda: bool = False
+    """Whether KEDA asks the database how many workers are needed."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError: without a limit there is nothing to count."""
+        """Raise ValueError for a number that means no limit, because connections could not be counted."""
         for field, least in (("api_workers", 1), ("sqlalchemy_pool_size", 1), ("sqlalchemy_max_overflow", 0)):
             if getattr(self, field) < least:
                 raise ValueError(f"{field}: expected at least {least}, found {getattr(self, field)}")
 
     @property
     def clients(self) -> int:
-        """Connections that Airflow's pods and people's commands open at the peak, a roll's extra pods among them."""
+        """Connections that Airflow's pods and people's commands open at the peak, with the extra pods of a roll."""
         engine = self.sqlalchemy_pool_size + self.sqlalchemy_max_overflow
         scale = self.scale
         api_servers = scale.api_server + 1  # the chart's template: maxSurge 1
@@ -88,27 +85,24 @@ class ConnectionLoad:
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionBudget:
-    """Numbers of connections at the peak.
-
-    pgbouncer: the pooler as it is to be configured; None where pods connect to the database themselves.
-    clients: opened by Airflow's pods, people's commands and KEDA.
-    direct_connections: at the database, of the Jobs and of monitoring, which never go through PgBouncer.
-    server_connections: at the database, all of them.
-    wanted_connections: the same if PgBouncer's pool were as large as its rule wants, whatever the database allows.
-    max_connections: of the database; None where that is not known.
-    limit: how many of them may be in use; None where max_connections is. A fifth stays free for connections that the
-        server has not yet noticed to be gone, and for pods that are ending while others start.
-    database_users: roles that PgBouncer logs in with at a time; it keeps a pool for each.
-    """
+    """Numbers of connections at the peak."""
 
     pgbouncer: PgBouncer | None
+    """The pooler to configure, or None if pods connect to the database directly."""
     clients: int
+    """Connections that Airflow's pods, people's commands and KEDA open."""
     direct_connections: int
+    """Connections of the Jobs and of monitoring, which never go through PgBouncer."""
     server_connections: int
+    """All connections to the database."""
     wanted_connections: int
+    """The same if PgBouncer's pool were as large as its rule wants, even if the database does not allow it."""
     max_connections: int | None
+    """Connections that the database allows, or None if unknown."""
     limit: int | None
+    """Connections that may be in use, or None if unknown; a fifth stays free for lost connections and stopping pods."""
     database_users: int
+    """Roles that PgBouncer logs in with at a time; it keeps a pool for each."""
 
 
 def budget(
@@ -120,15 +114,17 @@ def budget(
     max_client_connections: int = 0,
     database_users: int = 2,
 ) -> ConnectionBudget:
-    """The budget of a deployment; PgBouncer's numbers are chosen where none are given.
+    """Return the budget of a deployment, and choose the numbers of PgBouncer that are given as 0.
 
-    max_connections: of the database, None where it is not known: nothing is then too much.
-    pgbouncer_replicas: pods of PgBouncer, 0 without it.
-    pool_size: of one PgBouncer pod; 0: a connection for ten clients, at least 5, at most what the database allows.
-        Each pod has that for all clients, because they may all be its own while another pod is away.
-    max_client_connections: of one PgBouncer pod; 0: all clients and a quarter more, for pods that end while others
-        start.
-    database_users: 2 while a password is rotated by way of a second role.
+    Args:
+        load: What opens connections.
+        max_connections: Connections that the database allows, or None if unknown: then nothing is too much.
+        pgbouncer_replicas: Pods of PgBouncer, 0 without PgBouncer.
+        pool_size: Pool of one PgBouncer pod. 0 means one connection for ten clients, at least 5, at most what the
+            database allows. Each pod has a pool for all clients, because it serves them all while another pod is away.
+        max_client_connections: Clients of one PgBouncer pod. 0 means all clients and a quarter more, for pods that stop
+            while others start.
+        database_users: Roles that log in; 2 while a password is rotated by means of a second role.
     """
     limit = None if max_connections is None else max(0, max_connections * 4 // 5 - _RESERVED)
     clients = load.clients
@@ -159,7 +155,7 @@ def budget(
 
 
 def budget_problem(found: ConnectionBudget) -> str | None:
-    """One sentence, with the numbers, about a deployment that could use up its database or its pooler; else None."""
+    """Return one sentence, with numbers, if a deployment could exhaust its database or its pooler; else None."""
     pooler = found.pgbouncer
     if found.limit is not None and found.server_connections > found.limit:
         expected = (

@@ -1,4 +1,4 @@
-"""The weekly job that deletes old rows of the metadata database: the chart's, as values. Pure."""
+"""Values of the chart's weekly job that deletes old rows of the metadata database. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any, Final
 
 import pulumi
 
+from components.database.access import database_variables
 from components.database.connection import CA_KEY
-from components.kube.env import database_variables, variable
+from components.kube.env import variable
 from components.release.chart_defaults import chart_values
 
 _SCHEDULE: Final = "0 4 * * 0"
-"""Not at midnight, when the daily and weekly runs begin."""
+"""Sundays at 04:00, not at midnight, when daily and weekly DAG runs begin."""
 _BATCH_ROWS: Final = 10_000
-"""Rows of one transaction: a table that was never cleaned is not locked for hours."""
+"""Rows in one transaction, so that a table that was never cleaned is not locked for hours."""
 _CERTIFICATES: Final = "DATABASE_CA_CERTIFICATES"
 _CERTIFICATES_FILE: Final = "/tmp/database-ca.crt"  # noqa: S108 - one process in a container of its own
 
@@ -21,19 +22,20 @@ _CERTIFICATES_FILE: Final = "/tmp/database-ca.crt"  # noqa: S108 - one process i
 def cleanup_values(
     retention_days: int, metadata_secret: pulumi.Input[str], database_ca: pulumi.Input[str] | None
 ) -> dict[str, Any]:
-    """`databaseCleanup` of the chart: `airflow db clean`, weekly; nothing where rows are kept for ever.
+    """Return the chart's `databaseCleanup`, which runs `airflow db clean` weekly; nothing if rows are kept for ever.
 
-    retention_days: rows that are older go; 0 keeps all.
-    metadata_secret: Secret with the URIs of the metadata database.
-    database_ca: ConfigMap with the authorities, where the job connects to the database itself and verifies it. At most
-    128 KiB, which is all that Linux passes in one variable (MAX_ARG_STRLEN).
+    Args:
+        retention_days: Age in days at which rows are deleted, 0 for never.
+        metadata_secret: Name of the Secret with the URIs of the metadata database.
+        database_ca: Name of the ConfigMap with the CA certificates, if the job connects to the database directly and
+            verifies it. At most 128 KiB, the most that Linux passes in one variable (MAX_ARG_STRLEN).
     """
     if retention_days == 0:
         return {}
     env, script = database_variables(metadata_secret), _script()
     if database_ca is not None:
-        # The chart can mount a volume here only by mounting it everywhere, in workers too. So the certificates come as
-        # a variable and become a file; the image's own look for the database, which is before that, is skipped.
+        # The chart can mount a volume here only by mounting it everywhere, even in workers. So the certificates come in
+        # a variable and the script writes a file. The image's own check of the database, which runs before, is skipped.
         env += [
             {"name": _CERTIFICATES, "valueFrom": {"configMapKeyRef": {"name": database_ca, "key": CA_KEY}}},
             variable("PGSSLROOTCERT", _CERTIFICATES_FILE),
@@ -45,7 +47,7 @@ def cleanup_values(
             "enabled": True,
             "schedule": _SCHEDULE,
             "retentionDays": retention_days,
-            # An archive is tables in the same database that nobody drops: it would grow all the same.
+            # Archived rows stay in tables of the same database that nobody drops, so it would still grow.
             "skipArchive": True,
             "batchSize": _BATCH_ROWS,
             "args": ["bash", "-c", script],
@@ -56,7 +58,7 @@ def cleanup_values(
 
 
 def _script() -> str:
-    """The chart's own, a template of the values beside it, and an end that lets the Job fail where a table stays as it
-    was: without it only the log says so."""
+    """Return the chart's own script, which is a template, with an option that makes the Job fail if a table cannot be
+    cleaned: without it, only the log says so."""
     script: str = chart_values()["databaseCleanup"]["args"][2]
     return f"{script} --error-on-cleanup-failure"

@@ -1,4 +1,4 @@
-"""Which executors a deployment runs: what the rest of the program asks of the chart's `executor` value."""
+"""The executors of a deployment, and what the rest of the program needs to know about them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 
 @unique
 class Executor(StrEnum):
-    """Values of the chart's `executor`. With two, the first is the default and a task may name the other."""
+    """Values of the chart's `executor`. With two executors, the first is the default and a task may name the other."""
 
     CELERY = "CeleryExecutor"
     KUBERNETES = "KubernetesExecutor"
@@ -16,10 +16,10 @@ class Executor(StrEnum):
 
     @property
     def celery(self) -> bool:
-        """Standing workers, a broker and a result backend exist."""
+        """Whether there are standing workers, a broker and a result backend."""
         return "CeleryExecutor" in self.value
 
     @property
     def kubernetes(self) -> bool:
-        """The scheduler starts a pod for each task."""
+        """Whether the scheduler starts a pod for each task."""
         return "KubernetesExecutor" in self.value

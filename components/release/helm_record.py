@@ -1,13 +1,16 @@
-"""Helm's own record of a release, and its repair after an update that was interrupted.
+"""Helm's release records, and their repair after an interrupted update.
 
-Helm keeps a record per revision in a Secret `sh.helm.release.v1.NAME.vN`. When the process that installs or upgrades
-is stopped, the record stays `pending-…`, and every later attempt is refused: "cannot re-use a name that is still in
-use", "another operation is in progress". What the interrupted update left in the cluster is sound all the same; only
-the record must give way. Before a create, the records of an unfinished install are removed: Helm then takes over each
-object that carries its label and the release's name. Before an update, the record is made one that Helm starts from:
-no longer pending, and with everything that the unfinished revisions may have changed. No other object is touched.
+Helm keeps a record of each revision in a Secret `sh.helm.release.v1.NAME.vN`. If the process that installs or upgrades
+is killed, the record stays `pending-…`, and Helm refuses every later attempt: "cannot re-use a name that is still in
+use", "another operation is in progress". The objects in the cluster are sound; only the record is in the way.
 
-A record is repaired only if it is this stack's: the values that it holds name one of the stack's own Secrets.
+- Before a create, the records of an unfinished install are deleted. Helm then takes over each object that has its label
+  and the release's name.
+- Before an update, the newest record is changed so that Helm can start from it: no longer pending, and with everything
+  that the unfinished revisions may have changed.
+
+No other object is changed. A record is repaired only if it belongs to this stack: its values name one of the stack's
+own Secrets.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from components.kube.client import KubeApi
 from components.release.manifest_union import manifest_union
 
 _PENDING: Final = "pending-"
@@ -29,49 +33,94 @@ _SUPERSEDED: Final = "superseded"
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """One record: the Secret's name, the revision's number and status, and the user's values."""
+    """The record of one revision."""
 
     secret: str
+    """Name of the Secret that holds it."""
     number: int
+    """Number of the revision."""
     status: str
+    """Helm's status, such as deployed or pending-upgrade."""
     values: Mapping[str, Any]
+    """The values given to Helm."""
     content: Mapping[str, Any]
+    """The decoded record."""
 
 
 class Records(Protocol):
-    """Where the records of one release are kept."""
+    """The records of one release."""
 
     def list(self) -> list[Revision]:
-        """All revisions of the release."""
+        """Return all revisions of the release."""
 
     def delete(self, revision: Revision) -> None:
-        """Removes one record."""
+        """Delete one record."""
 
     def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
-        """Replaces the content and the status of one record."""
+        """Replace the content and the status of one record."""
+
+
+class KubernetesRecords:
+    """The records of one release in a cluster."""
+
+    def __init__(self, api: KubeApi, namespace: str, release: str) -> None:
+        self._api, self._namespace, self._release = api, namespace, release
+
+    def list(self) -> list[Revision]:
+        labels = {"owner": "helm", "name": self._release}
+        secrets = self._api.items("v1", "Secret", self._namespace, labels=labels, fields="type=helm.sh/release.v1")
+        revisions = []
+        for secret in secrets:
+            content = decode(secret["data"]["release"])
+            revisions.append(
+                Revision(
+                    secret=secret["metadata"]["name"],
+                    number=int(content["version"]),
+                    status=str(content["info"]["status"]),
+                    values=content.get("config") or {},
+                    content=content,
+                )
+            )
+        return revisions
+
+    def delete(self, revision: Revision) -> None:
+        self._api.delete("v1", "Secret", self._namespace, revision.secret)
+
+    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        # Helm looks for a release's status by the label, then in the content.
+        changes = {"metadata": {"labels": {"status": status}}, "data": {"release": encode(content)}}
+        self._api.merge("v1", "Secret", self._namespace, revision.secret, changes)
 
 
 class ForeignReleaseError(Exception):
-    """A release of this name was installed by somebody else."""
+    """The namespace has a release of this name that another stack or person installed."""
 
 
 def decode(data: str) -> dict[str, Any]:
-    """The `release` of a record's Secret, as the Kubernetes API gives it: base64 of base64 of gzipped JSON."""
+    """Decode the `release` field of a record's Secret in the Kubernetes API: base64 of base64 of gzipped JSON."""
     content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
     return content
 
 
 def encode(content: Mapping[str, Any]) -> str:
-    """The inverse of `decode`."""
+    """Encode a record; the inverse of `decode`."""
     packed = gzip.compress(json.dumps(content).encode(), mtime=0)
     return base64.b64encode(base64.b64encode(packed)).decode()
 
 
 def repair_before_create(records: Records, own_secrets: Iterable[str], release: str) -> list[str]:
-    """Frees the release's name where an earlier create of this stack did not come to its end.
+    """Free the release's name if an earlier create of this stack was interrupted.
 
-    own_secrets: names of the stack's Secrets; the record's values must name one of them.
-    Returns what was done, a sentence each. Raises ForeignReleaseError for a release of somebody else.
+    Args:
+        records: Records of the release.
+        own_secrets: Names of the stack's Secrets; the record's values must name one of them.
+        release: Name of the release.
+
+    Returns:
+        What was done, a sentence each.
+
+    Raises:
+        ForeignReleaseError: If another stack or person installed the release.
     """
     revisions = records.list()
     if not revisions:
@@ -94,9 +143,10 @@ def repair_before_create(records: Records, own_secrets: Iterable[str], release: 
 
 
 def repair_before_update(records: Records, release: str) -> list[str]:
-    """Lets Helm upgrade a release whose newest revision did not come to its end. Returns what was done, in sentences.
+    """Let Helm upgrade a release whose newest revision was interrupted. Return what was done, a sentence each.
 
-    Helm then starts from what every revision since the last deployed one may have changed (see `manifest_union`).
+    Helm then starts from everything that any revision since the last deployed one may have changed; see
+    `manifest_union`.
     """
     revisions = sorted(records.list(), key=lambda revision: revision.number)
     if not revisions or revisions[-1].status == _DEPLOYED:
@@ -104,7 +154,7 @@ def repair_before_update(records: Records, release: str) -> list[str]:
     newest = revisions[-1]
     deployed = next((revision for revision in reversed(revisions) if revision.status == _DEPLOYED), None)
     if deployed is None:
-        # The first install: Helm starts from the newest revision, once it is not pending.
+        # An interrupted install: Helm starts from the newest revision, once it is not pending.
         if newest.status.startswith(_PENDING):
             records.write(newest, _as(newest.content, _FAILED), _FAILED)
     else:
@@ -119,7 +169,7 @@ def repair_before_update(records: Records, release: str) -> list[str]:
 
 
 def _as(content: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """A record's content with another status."""
+    """Return a record's content with another status."""
     description = "did not come to its end; repaired by the next update" if status != _SUPERSEDED else "superseded"
     return {**content, "info": {**content["info"], "status": status, "description": description}}
 

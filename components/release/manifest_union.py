@@ -1,8 +1,8 @@
 """The union of Helm manifests: everything that any of them may have put into the cluster.
 
-Helm upgrades by a three-way merge of the last deployed manifest, the new one and what is live. A field or an object
-that only a failed revision brought is in neither of the two manifests, so that Helm leaves it where it is: a request
-for 50 CPUs would stay on the scheduler for ever. With the union as the last deployed manifest, it goes.
+Helm upgrades by a three-way merge of the last deployed manifest, the new manifest and the live objects. A field or an
+object that only a failed revision brought is in neither manifest, so Helm keeps it: a request for 50 CPUs would stay on
+the scheduler for ever. With the union as the last deployed manifest, Helm removes it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _MERGE_KEYS: Final = ("name", "mountPath", "containerPort", "port", "key", "ip", "topologyKey")
-"""What tells the elements of a list apart (patchMergeKey of the Kubernetes API), the first that they have."""
+"""Keys that identify the elements of a list (patchMergeKey of the Kubernetes API); the first that all have is used."""
 _ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-"""What JSON may hold as it is and YAML may not, or takes for a line end (yaml.org/spec/1.1, section 5)."""
+"""Characters that JSON allows and YAML forbids or reads as a line end (yaml.org/spec/1.1, section 5)."""
 
 
 def manifest_union(manifests: Iterable[str]) -> str:
-    """One manifest with every object of `manifests` (YAML streams), and every field; a later value wins."""
+    """Return one manifest with every object and every field of `manifests` (YAML streams). A later value wins."""
     objects: dict[tuple[str, ...], Any] = {}
     for manifest in manifests:
         for item in _objects(manifest):
@@ -30,7 +30,7 @@ def manifest_union(manifests: Iterable[str]) -> str:
 
 
 def _written(item: Any) -> str:
-    """JSON that is YAML too, which JSON's own escape of a character beyond U+FFFF (two halves) is not."""
+    """Return JSON that is also YAML. JSON's escape of a character beyond U+FFFF, as two halves, is not."""
     text = json.dumps(item, ensure_ascii=False)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -38,8 +38,8 @@ def _written(item: Any) -> str:
 def _objects(manifest: str) -> list[dict[str, Any]]:
     import yaml
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the one in C is faster
-        """Without timestamps: Kubernetes knows none, and a text that looks like one stays a text."""
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the C loader is faster
+        """A loader without timestamps: Kubernetes has none, and text that looks like one must stay text."""
 
     Loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]

@@ -1,9 +1,8 @@
-"""How much of a node every container asks for and may use at most, by the size of a deployment. Pure.
+"""Resource requests and limits of every container, by the size of a deployment. Pure.
 
-Memory is limited, the CPU is not. A process over a CPU limit is stopped for the rest of each period, however idle its
-node is, and so misses probes and heartbeats; the requests already share out the CPU when it is short. Without a limit
-the chart cannot work out `[celery] sync_parallelism`, and 0 there means a process for every CPU of the node: the
-program sets it.
+Memory is limited, CPU is not. A process over a CPU limit is stopped for the rest of each period, even on an idle node,
+and so misses probes and heartbeats; requests already divide scarce CPU. Without a CPU limit the chart cannot compute
+`[celery] sync_parallelism`, and its 0 means a process for every CPU of the node, so the program sets it.
 """
 
 from __future__ import annotations
@@ -14,34 +13,37 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from components.release.merge import merged
+from components.release.chart_defaults import merged
 
 
 @unique
 class SizePreset(StrEnum):
-    """`none`: no requests and no limits, for a laptop.
-
-    `small`: tens of DAGs. `medium`: hundreds. `large`: thousands, or tasks that compute in their own process.
-    """
+    """Size of a deployment."""
 
     NONE = "none"
+    """No requests and no limits, for a laptop."""
     SMALL = "small"
+    """Tens of DAGs."""
     MEDIUM = "medium"
+    """Hundreds of DAGs."""
     LARGE = "large"
+    """Thousands of DAGs, or tasks that compute in their own process."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Container:
-    """cpu: millicores to ask for. memory, memory_limit: MiB to ask for, and at most.
-
-    disk, disk_limit: MiB of the node's own disk (image layer, logs, emptyDir); no limit where it is None.
-    """
+    """Resources of one container."""
 
     cpu: int
+    """Requested CPU in millicores."""
     memory: int
+    """Requested memory in MiB."""
     memory_limit: int
+    """Most memory in MiB."""
     disk: int = 64
+    """Requested MiB on the node's disk, for image layer, logs and emptyDir volumes."""
     disk_limit: int | None = 1024
+    """Most MiB on the node's disk, or None for no limit."""
 
     def resources(self) -> dict[str, Any]:
         requests = {"cpu": f"{self.cpu}m", "memory": f"{self.memory}Mi", "ephemeral-storage": f"{self.disk}Mi"}
@@ -53,37 +55,38 @@ class _Container:
 
 @dataclass(frozen=True, kw_only=True)
 class _Size:
-    """Containers by the chart's key; the Celery worker apart, whose size follows the number of its tasks.
-
-    task_cpu, task_memory, task_memory_limit: of one task of a Celery worker, in millicores and MiB.
-    """
+    """Resources of all containers; those of the Celery worker follow the number of its tasks."""
 
     containers: Mapping[str, _Container]
+    """Containers by the chart's key, except the Celery worker."""
     task_cpu: int
+    """Requested CPU of one Celery task, in millicores."""
     task_memory: int
+    """Requested memory of one Celery task, in MiB."""
     task_memory_limit: int
+    """Most memory of one Celery task, in MiB."""
 
 
 _WORKER_MEMORY: Final = 512
 _WORKER_MEMORY_LIMIT: Final = 1024
-"""MiB of a Celery worker beside its tasks: Celery itself, and the server of its logs."""
+"""MiB of a Celery worker in addition to its tasks, for Celery itself and its log server."""
 
 _LOGS: Final = 10 * 1024
-"""MiB. Where no volume keeps them, logs are on the node's disk until a sidecar grooms them; DAG files are there too."""
+"""MiB for logs on the node's disk, where a sidecar deletes old ones if no volume keeps them, and for DAG files."""
 
 
 def _task(cpu: int, memory: int, memory_limit: int) -> _Container:
-    """A container in a pod that runs tasks: what they write is not limited.
+    """Return a container in a pod that runs tasks, without a disk limit.
 
-    The kubelet adds up the limits of a pod's containers and evicts the pod, with every task in it, when all that it
-    wrote is more; a container without a limit adds nothing. So none in such a pod may have one, git-sync included,
-    which is in other pods too (kubernetes: pkg/kubelet/eviction, podEphemeralStorageLimitEviction).
+    The kubelet adds up the disk limits of a pod's containers, and evicts the pod with all its tasks when the pod has
+    written more; a container without a limit adds nothing. So no container of such a pod may have a limit, not even
+    git-sync, which is in other pods too (kubernetes: pkg/kubelet/eviction, podEphemeralStorageLimitEviction).
     """
     return _Container(cpu=cpu, memory=memory, memory_limit=memory_limit, disk=256, disk_limit=None)
 
 
 def _airflow(cpu: int, memory: int, memory_limit: int) -> _Container:
-    """The main container of a component that keeps logs: it writes them to the node's disk."""
+    """Return the main container of a component that writes its logs to the node's disk."""
     return _Container(cpu=cpu, memory=memory, memory_limit=memory_limit, disk=1024, disk_limit=_LOGS)
 
 
@@ -95,9 +98,9 @@ _GROOMER: Final = _small_tool(10, 64, 128)
 _TASK_GROOMER: Final = _task(10, 64, 128)
 _EXPORTER: Final = _small_tool(10, 64, 128)
 
-# Measured of the official image 3.2.2, idle, in MiB: API server 340, scheduler 360 (its probe is a process of its own),
-# DAG processor and triggerer 380, Celery worker 800 with 16 processes, all others 10 and less. A task that imports one
-# operator is a process of 130. The rest is for DAGs, requests and whatever tasks import.
+# Measured with the official image 3.2.2, idle, in MiB: API server 340, scheduler 360 (its probe is a separate process),
+# DAG processor and triggerer 380, Celery worker 800 with 16 processes, all others at most 10. A task that imports one
+# operator is a process of 130. The rest is for DAGs, requests and what tasks import.
 _SIZES: Final[Mapping[SizePreset, _Size]] = {
     SizePreset.SMALL: _Size(
         containers={
@@ -159,13 +162,13 @@ _SIDECARS: Final[Mapping[str, _Container]] = {
     "workers.celery.logGroomerSidecar": _TASK_GROOMER,
     "pgbouncer.metricsExporterSidecar": _EXPORTER,
 }
-"""The same in every size: none does more where Airflow does."""
+"""Sidecars, which need the same in every size."""
 
 
 def size_values(preset: SizePreset, worker_concurrency: int) -> dict[str, Any]:
-    """The chart's `resources` of every container; none with `none`.
+    """Return the chart's `resources` of every container, or nothing for size `none`.
 
-    worker_concurrency: tasks that one Celery worker runs at a time.
+    `worker_concurrency` is the number of tasks that one Celery worker runs at a time.
     """
     if preset is SizePreset.NONE:
         return {}
@@ -185,9 +188,9 @@ def size_values(preset: SizePreset, worker_concurrency: int) -> dict[str, Any]:
 
 
 def sync_parallelism(preset: SizePreset) -> int | None:
-    """Processes with which a scheduler asks Celery for the state of tasks: as many as it asks CPUs for.
+    """Return the number of processes with which a scheduler asks Celery for task states: one for each requested CPU.
 
-    None with `none`: the chart's own value stays.
+    None for size `none`, which keeps the chart's value.
     """
     if preset is SizePreset.NONE:
         return None

@@ -1,7 +1,7 @@
-"""What KubernetesExecutor may do with the Kubernetes API: the scheduler starts task pods; nobody else does.
+"""Rights of KubernetesExecutor in the Kubernetes API: only the scheduler may start task pods.
 
-The chart's own role (`allowPodLaunching`) would also let workers and the triggerer, that is, every DAG author, create
-pods and so read every Secret of the namespace.
+The chart's own role (`allowPodLaunching`) would also let workers and the triggerer, and so every DAG author, create
+pods and read every Secret of the namespace.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ RULES: Final[Any] = [
 
 @dataclass(frozen=True, kw_only=True)
 class TaskPodAccessArgs:
-    """namespace: where task pods run. scheduler_service_account: the chart's name for it."""
+    """Arguments of `TaskPodAccess`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the task pods."""
     scheduler_service_account: str
+    """The chart's name of the scheduler's service account."""
 
 
 class TaskPodAccess(pulumi.ComponentResource):
@@ -38,7 +40,7 @@ class TaskPodAccess(pulumi.ComponentResource):
     """
 
     binding: k8s.rbac.v1.RoleBinding
-    """What gives the right."""
+    """The binding, which gives the right."""
 
     def __init__(self, name: str, args: TaskPodAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)

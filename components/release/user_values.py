@@ -1,7 +1,7 @@
-"""The `helmValues` escape hatch: any other value of the chart, merged last, but none that the program owns.
+"""The user's `helmValues`: any value of the chart that the program does not own, merged last.
 
-Checked when the program runs. The engine's preview does not look at Helm values, and the chart ignores an unknown key
-at its root and in a few sections, so that a misspelt one would go unnoticed.
+They are validated when the program runs. The engine's preview ignores Helm values, and the chart ignores unknown keys
+at its root and in a few sections, so a misspelt key would go unnoticed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.release.merge import merged
+from components.release.chart_defaults import merged
 from components.task_logs.remote import CONNECTION_VARIABLE
 
 OWNED: Final[Mapping[str, str]] = {
@@ -98,10 +98,10 @@ OWNED: Final[Mapping[str, str]] = {
     "workers.kubernetes.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
     "workers.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
 }
-"""Paths that the program sets itself, and the config key that does it instead."""
+"""Paths that the program sets itself, each with the config key to use instead."""
 
 FREE: Final = ("dags.gitSync.resources",)
-"""Paths below an owned one that are the user's all the same."""
+"""Paths below an owned one that users may set."""
 
 APPENDED: Final = (
     "env",
@@ -127,13 +127,13 @@ APPENDED: Final = (
     "workers.kubernetes.extraVolumes",
     "workers.kubernetes.extraVolumeMounts",
 )
-"""Lists that the program fills too: a user's entries come after its own, instead of in their place."""
+"""Lists that the program fills too: a user's entries are appended to the program's."""
 
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
-"""Components with a disruption budget, which a user may set otherwise."""
+"""Components with a disruption budget, which users may change."""
 
 SELECTED_LABELS: Final = ("tier", "release", "component")
-"""Pod labels by which network policies tell pods apart; the chart sets them."""
+"""Pod labels that network policies select by; the chart sets them."""
 
 MANAGED_VARIABLES: Final = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
@@ -148,16 +148,16 @@ MANAGED_VARIABLES: Final = (
     "AIRFLOW__LOGGING__REMOTE_",
     CONNECTION_VARIABLE,
 )
-"""Beginnings of variables that the program sets, or keeps from a container on purpose."""
+"""Prefixes of variables that the program sets, or deliberately withholds from a container."""
 
 
 def problems(
     helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], chart_schema: Mapping[str, Any]
 ) -> list[str]:
-    """What is wrong with `helm_values`, a sentence each; none where it is good.
+    """Return what is wrong with `helm_values`, a sentence each.
 
-    chart_values, chart_schema: the chart's own values.yaml and values.schema.json. A key that neither knows is an error
-    where values.yaml lists keys at all; it leaves some out that have no default.
+    `chart_values` and `chart_schema` are the chart's values.yaml and values.schema.json. A key that is in neither is an
+    error wherever values.yaml lists keys; the schema also has keys without a default.
     """
     found = []
     for path in _paths(helm_values):
@@ -173,7 +173,7 @@ def problems(
 
 
 def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with the user's on top; lists in `APPENDED` grow, other lists are replaced. Assumes no `problems`."""
+    """Return `values` with the user's on top. Lists in `APPENDED` grow, others are replaced. Assumes no `problems`."""
     result = _with_one_budget(merged(values, helm_values), helm_values)
     for path in APPENDED:
         own, users = _get(values, path), _get(helm_values, path)
@@ -183,15 +183,15 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
 
 
 def _with_one_budget(values: dict[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Takes away what would give a pod two budgets, or a budget two limits: Kubernetes accepts neither."""
+    """Remove what would give a pod two budgets, or a budget two limits: Kubernetes accepts neither."""
     for component in BUDGETED:
         config = _get(helm_values, f"{component}.podDisruptionBudget.config")
         if isinstance(config, Mapping) and config.get("minAvailable") is not None:
-            # Null, not left out: the chart's own default comes back otherwise.
+            # Null, because the chart's default would apply to a missing key.
             values = merged(values, _nested(f"{component}.podDisruptionBudget.config.maxUnavailable", None))
     users = _get(helm_values, "workers.celery.podDisruptionBudget.enabled")
     if _get(values, "workers.celery.sets") and users is None and _get(values, "workers.celery.podDisruptionBudget"):
-        # The budget of the default workers is for the pods of all sets too, and each set would get its own beside it.
+        # The budget of the default workers also selects the pods of all sets, and each set would get its own budget.
         values = merged(values, _nested("workers.celery.podDisruptionBudget.enabled", False))
     return values
 
@@ -217,7 +217,7 @@ def _holds_own(path: str) -> bool:
 
 
 def _paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted paths of all leaves, a list or an empty map being one."""
+    """Yield the dotted paths of all leaves; a list or an empty map is a leaf."""
     for key, value in values.items():
         path = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
@@ -233,7 +233,7 @@ def _unknown(
     for key, value in values.items():
         path = f"{prefix}{key}"
         if key not in known and key not in properties:
-            # airflow.cfg has more sections and options than the chart's defaults name.
+            # airflow.cfg has more sections and options than the chart's defaults.
             if not path.startswith("config."):
                 yield path
         elif isinstance(value, Mapping) and isinstance(known.get(key), Mapping) and known[key]:
@@ -241,7 +241,7 @@ def _unknown(
 
 
 def _managed_variables(helm_values: Mapping[str, Any]) -> list[str]:
-    """Managed variables in lists of variables, in templates, and as options of airflow.cfg."""
+    """Return managed variables in lists of variables, in templates, and as options of airflow.cfg."""
     set_at = [*_variables(helm_values), *_options(helm_values)]
     for path in ("extraEnv", "extraEnvFrom", "podTemplate"):
         text = str(helm_values.get(path) or "")
@@ -251,7 +251,7 @@ def _managed_variables(helm_values: Mapping[str, Any]) -> list[str]:
 
 
 def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Path and variable of each option of airflow.cfg."""
+    """Yield path and variable of each option of airflow.cfg."""
     config = helm_values.get("config")
     for section, options in (config if isinstance(config, Mapping) else {}).items():
         for option in options if isinstance(options, Mapping) else ():
@@ -259,7 +259,7 @@ def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _variables(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Path and name of each list entry that has a name, at any depth: every variable is one."""
+    """Yield path and name of each list entry with a name, at any depth; every variable is such an entry."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _variables(item, f"{path}.{key}" if path else key)

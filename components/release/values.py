@@ -1,6 +1,6 @@
-"""Helm values of chart 1.22.0, from typed input. Pure: no Pulumi resource is made here, Outputs only pass through.
+"""Helm values of chart 1.22.0, from typed input. Pure: Outputs pass through, and no Pulumi resource is created.
 
-No value is a secret; each one that stands for a secret is the name of a Kubernetes Secret.
+No value is a secret; where the chart needs one, the value is the name of a Kubernetes Secret.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Final
 import pulumi
 
 from components.dags.delivery import Dags, DagsDelivery
-from components.database.access import CONNECTION_KEY
+from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
-from components.kube.env import database_variables, variable
+from components.kube.env import variable
 from components.kube.images import Images
 from components.kube.pod_security import (
     AIRFLOW_UID,
@@ -25,7 +25,6 @@ from components.kube.pod_security import (
     REDIS_UID,
     pod_security_context,
 )
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.availability import (
     API_SERVER_HOOKS,
     PGBOUNCER_HOOKS,
@@ -34,41 +33,31 @@ from components.release.availability import (
     disruption_budget,
     spread,
 )
+from components.release.chart_defaults import merged
 from components.release.database_cleanup import cleanup_values
 from components.release.executor import Executor
 from components.release.ingress import Ingress, ingress_values, ingress_variables
-from components.release.merge import merged
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
 from components.task_logs.remote import RemoteLogs, remote_log_values, remote_log_variables
-from components.task_logs.volume import TaskLogs, TaskLogStore
+from components.task_logs.store import TaskLogs, TaskLogStore
 
 _START_UP_FAILURES: Final = 30
-"""Times ten seconds until a start counts as failed. The chart's 6 restarts a component on a busy laptop for ever."""
+"""Failed probes, ten seconds apart, until a start counts as failed. With the chart's 6, a component on a busy laptop
+restarts for ever."""
 _STALE_WORKTREE_SECONDS: Final = 600
-"""git-sync keeps a replaced tree this long: a task that is importing from it does not lose its files."""
+"""git-sync keeps a replaced tree this long, so that a task that imports from it does not lose its files."""
 _API_RETRIES: Final = 12
-"""Attempts of a task's every request to the API server, so that it outlives a failover of the database (60 to 120 s).
+"""Attempts of each request of a task to the API server, so that the task survives a database failover (60 to 120 s).
 
-The waits between them are random, up to 2, 4, 8 … 64, then 90 s (task-sdk 1.2.2, sdk/api/client.py): 250 s on average.
-The default of 5 ends after 10 to 30 s: seen on a cluster, a task that began while the database was away failed.
+The waits between attempts are random, up to 2, 4, 8 … 64, then 90 s (task-sdk 1.2.2, sdk/api/client.py): 250 s on
+average. The default of 5 gives up after 10 to 30 s: on a cluster, a task that began during a failover failed.
 """
 _MAX_FAILED_HEARTBEATS: Final = 2
-"""A heartbeat is such a request: one that fails has lasted so long. The scheduler gives a task up after 300 s without
-one (`task_instance_heartbeat_timeout`), and a worker that is cut off must not go on with it for long after that."""
+"""A failed heartbeat has taken all these attempts. The scheduler gives up a task after 300 s without a heartbeat
+(`task_instance_heartbeat_timeout`), and a worker that is cut off must not continue for much longer."""
 _OLD_REVISIONS: Final = 3
-"""Old ReplicaSets that are kept to look at; Helm makes its own for a rollback."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """Pods of each component, and tasks that one Celery worker runs at a time."""
-
-    api_server: int = 1
-    scheduler: int = 1
-    dag_processor: int = 1
-    triggerer: int = 1
-    worker: int = 1
-    worker_concurrency: int = 16
+"""Old ReplicaSets that are kept for inspection; Helm does not need them for a rollback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +65,13 @@ class KeySecrets:
     """Names of the Secrets with the keys."""
 
     fernet_key: pulumi.Input[str]
+    """Secret with the Fernet key."""
     api_secret_key: pulumi.Input[str]
+    """Secret with the API secret key."""
     jwt_secret: pulumi.Input[str]
+    """Secret with the JWT secret."""
     redis_password: pulumi.Input[str]
+    """Secret with the Redis password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,78 +87,87 @@ class ConnectionSecrets:
 
 @dataclass(frozen=True, kw_only=True)
 class DagAccess:
-    """How pods fetch DAGs.
-
-    ssh_key_secret, known_hosts: for git-sync over SSH. credentials_secret: for git-sync over HTTPS with a token.
-    bundle_config, env, volumes, volume_mounts: for GitDagBundle.
-    """
+    """How pods fetch DAGs; empty for git-sync from a public repository."""
 
     ssh_key_secret: pulumi.Input[str] | None = None
+    """Secret with the SSH key, for git-sync over SSH."""
     known_hosts: str | None = None
+    """Trusted host keys, for git-sync over SSH."""
     credentials_secret: pulumi.Input[str] | None = None
+    """Secret with user name and token, for git-sync over HTTPS."""
     bundle_config: tuple[dict[str, Any], ...] = ()
+    """The chart's `dagBundleConfigList`, for GitDagBundle."""
     env: tuple[dict[str, Any], ...] = ()
+    """Variables of pods that load DAGs, for GitDagBundle."""
     volumes: tuple[dict[str, Any], ...] = ()
+    """Volumes of pods that load DAGs, for GitDagBundle."""
     volume_mounts: tuple[dict[str, Any], ...] = ()
+    """Mounts of these volumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseInputs:
-    """Everything that decides the values.
-
-    task_log_claim: name of the shared log volume's claim, or None where each worker keeps its own, or S3 does.
-    release_name: the chart's label `release` on every pod.
-    size: resources of the containers; with any but `none` also what only a deployment of several nodes needs.
-    worker_grace_seconds: that a worker or a task pod has to end its tasks before it is killed.
-    autoscaling: bounds of the number of workers, where KEDA moves it.
-    metadata_retention_days: older rows of finished runs are deleted weekly; 0 keeps them for ever.
-    remote_logs: with task logs in S3, and only then.
-    ingress: the way to the UI from outside the cluster, or None.
-    database_ca: name of the ConfigMap with `ca.crt`, against which whatever connects to the database itself verifies
-    the certificate; None where nothing is verified. Its size: see `database_cleanup.py`.
-    """
+    """Everything that decides the values."""
 
     executor: Executor
+    """Executors that run the tasks."""
     airflow_version: str
+    """Version of Airflow in the image."""
     images: Images
+    """Where images come from."""
     keys: KeySecrets
+    """Secrets with the keys."""
     connections: ConnectionSecrets
+    """Secrets with the connections."""
     pgbouncer: PgBouncer | None
+    """The connection pooler, or None."""
     dags: Dags
+    """Repository of the DAGs."""
     dag_access: DagAccess
+    """How pods fetch the DAGs."""
     task_logs: TaskLogs
+    """Where task logs are stored."""
     task_log_claim: pulumi.Input[str] | None
+    """Claim of the shared log volume, or None if each worker keeps its own logs, or S3 does."""
     scale: Scale
+    """Number of pods of each component."""
     load_examples: bool
+    """Whether to load Airflow's example DAGs."""
     release_name: str = "airflow"
+    """Value of the chart's label `release` on every pod."""
     size: SizePreset = SizePreset.NONE
+    """Resources of the containers; any size except `none` also adds what a deployment of several nodes needs."""
     worker_grace_seconds: int = 600
+    """Time that a stopping worker or task pod has to finish its tasks, in seconds."""
     autoscaling: WorkerAutoscaling | None = None
+    """Bounds of the number of workers if KEDA scales them, or None."""
     metadata_retention_days: int = 0
+    """Age in days at which rows of finished runs are deleted, 0 for never."""
     remote_logs: RemoteLogs | None = None
+    """Where in S3 task logs are; required with task logs in S3, and only then."""
     ingress: Ingress | None = None
+    """Access to the UI from outside the cluster, or None."""
     database_ca: pulumi.Input[str] | None = None
+    """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for task logs in S3 without a bucket, and the reverse."""
+        """Raise ValueError for task logs in S3 without a bucket, and for a bucket with other task logs."""
         if (self.task_logs.store is TaskLogStore.S3) != (self.remote_logs is not None):
-            raise ValueError(
-                f"remote_logs: expected them with task logs s3 and only then, found {self.task_logs.store}"
-            )
+            raise ValueError(f"remote_logs: must be set with task logs s3 and only then, found {self.task_logs.store}")
 
     @property
     def most_workers(self) -> int:
-        """Celery workers that there may be at a time."""
+        """The largest number of Celery workers."""
         return max(self.scale.worker, self.autoscaling.max_workers if self.autoscaling else 0)
 
     @property
     def direct_ca(self) -> pulumi.Input[str] | None:
-        """The ConfigMap for Airflow's own pods: with PgBouncer none of them connects to the database itself."""
+        """The ConfigMap for Airflow's own pods; None with PgBouncer, which then connects to the database for them."""
         return None if self.pgbouncer else self.database_ca
 
 
 def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
-    """The values, each part from a function of its own below."""
+    """Return the chart's values. Each of the functions below makes one part."""
     values: dict[str, Any] = {}
     for part in (
         _general,
@@ -200,7 +202,7 @@ def _general(inputs: ReleaseInputs) -> dict[str, Any]:
         "enableServiceLinks": False,
         "airflowVersion": inputs.airflow_version,
         "executor": inputs.executor.value,
-        # The program owns all of these; see its components.
+        # The program's own components do all of these.
         "postgresql": {"enabled": False},
         "migrateDatabaseJob": {"enabled": False},
         "createUserJob": {"enabled": False},
@@ -222,7 +224,7 @@ def _secrets(inputs: ReleaseInputs) -> dict[str, Any]:
         "apiSecretKeySecretName": inputs.keys.api_secret_key,
         "jwtSecretName": inputs.keys.jwt_secret,
         "data": {key: name for key, name in data.items() if name is not None},
-        # Off for all pods, and given back below to the components that talk to the database: never to a worker.
+        # Off for all pods; below, only the components that use the database get it, never a worker.
         "enableBuiltInSecretEnvVars": {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
             "AIRFLOW_CONN_AIRFLOW_DB": False,
@@ -238,7 +240,7 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_ca_mount(inputs.direct_ca)}
     ca = _ca_mount(inputs.direct_ca) or {"extraVolumes": [], "extraVolumeMounts": []}
     no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
-    # Only these two ask the Kubernetes API anything: to start task pods, and to read the log of a running one.
+    # Only these two use the Kubernetes API: to start task pods, and to read the log of a running one.
     token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
     loads_dags = {
         "env": [*database_env, *access.env],
@@ -267,7 +269,7 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
         "triggerer": {
             "replicas": scale.triggerer,
             "safeToEvict": False,
-            # As a StatefulSet it would wait for ever for a pod on a broken image; the chart has no key to change that.
+            # A StatefulSet would wait for ever for a pod with a broken image, and the chart has no key to change that.
             "persistence": {"enabled": False},
             **database,
             **loads_dags,
@@ -279,7 +281,7 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
 
 
 def _ca_variables(inputs: ReleaseInputs) -> list[dict[str, Any]]:
-    """libpq and asyncpg both read it; a URI would have to name the file in a way of its own for each."""
+    """Return the variable that both libpq and asyncpg read; their URI parameters for the file differ."""
     return [] if inputs.direct_ca is None else [variable("PGSSLROOTCERT", CA_FILE)]
 
 
@@ -306,7 +308,7 @@ def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
         "workers": {
             "celery": {
                 "replicas": inputs.scale.worker,
-                "podManagementPolicy": "Parallel",  # a pod on a broken image is replaced without waiting for it
+                "podManagementPolicy": "Parallel",  # a pod with a broken image is replaced without waiting for it
                 "persistence": {"enabled": own_volume, "size": f"{inputs.task_logs.storage_gib}Gi"},
                 "waitForMigrations": {"enabled": False},
                 "serviceAccount": no_token,
@@ -354,7 +356,7 @@ def _pgbouncer_volumes(inputs: ReleaseInputs) -> dict[str, list[Any]]:
     mounts = _ca_mount(inputs.database_ca)
     if inputs.size is SizePreset.NONE:
         return mounts
-    # Its root is read-only then, and it makes its Unix socket here.
+    # PgBouncer's root file system is read-only then, and it creates its Unix socket here.
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": "16Mi"}}
     return {
         "extraVolumes": [*mounts.get("extraVolumes", []), scratch],
@@ -375,7 +377,7 @@ def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
         "subPath": dags.sub_path,
         "depth": dags.depth,
         "period": f"{dags.sync_period_seconds}s",
-        # Never give up: while the Git host is away, every pod goes on with the tree that it has.
+        # Never give up: while the Git host is down, every pod keeps its present tree.
         "maxFailures": -1,
         "recommendedProbeSetting": True,
         "startupProbe": {"enabled": True, "failureThreshold": 60},
@@ -396,7 +398,7 @@ def _logs(inputs: ReleaseInputs) -> dict[str, Any]:
 
 
 def _security(inputs: ReleaseInputs) -> dict[str, Any]:
-    """Every pod passes the Pod Security Standard `restricted`."""
+    """Return security contexts with which every pod passes the Pod Security Standard `restricted`."""
 
     def contexts(uid: int, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:
         return {
@@ -409,7 +411,7 @@ def _security(inputs: ReleaseInputs) -> dict[str, Any]:
     return {
         "uid": AIRFLOW_UID,
         "gid": 0,
-        # Airflow's files belong to group 0; git-sync's tree to its own group, which the pod shares.
+        # Airflow's files belong to group 0. git-sync's tree belongs to git-sync's group, which the pod shares.
         "securityContexts": {
             "pod": pod_security_context(AIRFLOW_UID, gid=0, fs_group=GIT_SYNC_UID),
             "containers": CONTAINER,
@@ -437,7 +439,7 @@ def _read_only(inputs: ReleaseInputs) -> dict[str, Any]:
 def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
     config: dict[str, Any] = {
         "core": {"load_examples": str(inputs.load_examples)},
-        # A new DAG file is looked for this often; the default is five minutes after git-sync brought it.
+        # How often Airflow looks for new DAG files; the default of five minutes would delay what git-sync brings.
         "dag_processor": {"refresh_interval": str(inputs.dags.sync_period_seconds)},
     }
     if inputs.executor.celery:
@@ -454,7 +456,7 @@ def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
 
 
 def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
-    """Disruption budgets and spread of every component that has several pods."""
+    """Return disruption budgets and spread of every component that has several pods."""
     scale = inputs.scale
 
     def labels(component: str) -> dict[str, str]:
@@ -473,14 +475,14 @@ def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
     stateful = inputs.task_logs.store is TaskLogStore.WORKER
     celery = spread(workers, labels("worker"), "controller-revision-hash" if stateful else "pod-template-hash")
     if not inputs.executor.kubernetes:
-        # The budget would be for task pods too, which bear the same labels. They have no controller that says how many
-        # there should be, and then Kubernetes lets none of all these pods go, for ever.
+        # A budget would select task pods too, which have the same labels. They have no controller that says how many
+        # there should be, so Kubernetes would never evict any of these pods.
         celery |= disruption_budget(workers, WORKERS_AT_ONCE)
     return merged(values, {"workers": {"celery": celery}})
 
 
 def _rolls(inputs: ReleaseInputs) -> dict[str, Any]:
-    """How pods are replaced, where there is room for a second one beside the first."""
+    """Return how pods are replaced, if there is room for a second one beside the first."""
     if inputs.size is SizePreset.NONE:
         return {}
     return {

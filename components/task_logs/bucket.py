@@ -1,7 +1,7 @@
 """Task logs in S3: the bucket, the KMS key that encrypts it, and the IAM role by which pods reach it.
 
-Does not make what the role's way needs in the cluster or the account: the add-on of EKS Pod Identity, or the OIDC
-provider of the cluster. Access is not logged to another bucket: CloudTrail's data events do that for a whole account.
+The role's prerequisites must exist: the add-on of EKS Pod Identity in the cluster, or the cluster's OIDC provider in
+IAM. Access is not logged to another bucket: CloudTrail's data events do that for a whole account.
 """
 
 from __future__ import annotations
@@ -21,32 +21,31 @@ from components.aws.pod_identity import PodIdentity, trust_policy
 TYPE: Final = "airflow:index:TaskLogBucket"
 
 FOLDER: Final = "logs"
-"""Prefix of every log in the bucket; all that the role can reach."""
+"""Prefix of every log in the bucket; the role can reach nothing else."""
 
-_NONCURRENT_DAYS = 30  # a log that was written over can be had back for so long
+_NONCURRENT_DAYS = 30  # an overwritten log can be restored in this time
 _UNFINISHED_UPLOAD_DAYS = 7
 _KMS_DELETION_WINDOW_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLogBucketArgs:
-    """Arguments of `TaskLogBucket`.
-
-    cluster: whose pods write and read logs.
-    namespace, service_accounts: of those pods; no others may.
-    retention_days: that a log is kept, 1 or more.
-    protect: refuse to delete the bucket and its key.
-    identity: how the pods come by the role.
-    tags: on all that can have some.
-    """
+    """Arguments of `TaskLogBucket`."""
 
     cluster: EksCluster
+    """Cluster whose pods write and read logs."""
     namespace: pulumi.Input[str]
+    """Namespace of those pods."""
     service_accounts: tuple[str, ...]
+    """Service accounts of those pods, at least one; no others get access."""
     retention_days: int
+    """Days that a log is kept, 1 or more."""
     protect: bool
+    """Whether to refuse to delete the bucket and its key."""
     identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
+    """How the pods get the role."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of all resources that can have tags."""
 
     def __post_init__(self) -> None:
         if not self.service_accounts:
@@ -58,23 +57,23 @@ class TaskLogBucketArgs:
 
 
 class TaskLogBucket(pulumi.ComponentResource):
-    """A private, versioned bucket, encrypted with a KMS key of its own, and the role that may use its logs.
+    """A private, versioned bucket, encrypted with its own KMS key, and the role that may use its logs.
 
     Raises: ValueError for arguments that AWS would refuse, and for irsa with a cluster that has no OIDC issuer.
-    Replaces: neither bucket nor key nor role; another namespace makes other associations, and changes whom the role
-    trusts, as other service accounts and the other identity do.
-    Survives a destroy: a bucket with logs in it: AWS refuses to delete one that is not empty, and the destroy stops
-    there. With `protect` set, bucket and key refuse it before that. The key can be had back for 30 days.
+    Replaces: neither bucket nor key nor role. Another namespace, other service accounts and the other identity make
+    other associations and change whom the role trusts.
+    Survives a destroy: a bucket with logs in it, because AWS refuses to delete it and the destroy stops
+    there. With `protect` set, Pulumi refuses to delete bucket and key. A deleted key can be restored for 30 days.
     """
 
     bucket: pulumi.Output[str]
-    """Name of the bucket: generated, because no two in all of AWS may have one name."""
+    """Name of the bucket, generated because bucket names are unique across AWS."""
     role_arn: pulumi.Output[str]
     """ARN of the role that the pods assume."""
     folder: pulumi.Output[str]
     """Where logs are, as Airflow takes it for `remote_base_log_folder`: `s3://BUCKET/logs`."""
     ready: tuple[pulumi.Resource, ...]
-    """What must be there before a pod starts: EKS gives a pod its credentials when it starts, or never."""
+    """Resources that must exist before a pod starts: EKS gives a pod its credentials only at its start."""
 
     def __init__(self, name: str, args: TaskLogBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -91,7 +90,7 @@ class TaskLogBucket(pulumi.ComponentResource):
             tags=tags,
             opts=kept,
         )
-        # After the key: where a destroy stops at a bucket with logs, the key that reads them must still be there.
+        # After the key: if a destroy stops at a bucket with logs, the key that reads them still exists.
         bucket = aws.s3.Bucket(name, force_destroy=False, tags=tags, opts=_after(kept, key))
         configured = _configure(name, bucket, key.arn, args.retention_days, child)
 
@@ -120,7 +119,7 @@ class TaskLogBucket(pulumi.ComponentResource):
                     service_account=service_account,
                     role_arn=role.arn,
                     tags=tags,
-                    # By then IAM has made the role known everywhere, or nearly, and it is good for something.
+                    # After the policy, so that IAM has had time to propagate the role.
                     opts=_after(child, policy),
                 )
                 for service_account in args.service_accounts
@@ -140,7 +139,7 @@ def _configure(
     retention_days: int,
     child: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Resource, ...]:
-    """All that S3 keeps beside the bucket itself; no log is written before it is so."""
+    """Configure the bucket. No log is written before all of this is in place."""
     private = aws.s3.BucketPublicAccessBlock(
         name,
         bucket=bucket.bucket,
@@ -150,7 +149,7 @@ def _configure(
         restrict_public_buckets=True,
         opts=child,
     )
-    # S3 takes one change of a bucket's access at a time, and refuses the other: "conflicting conditional operation".
+    # S3 accepts one change of a bucket's access at a time and refuses others: "conflicting conditional operation".
     owned = aws.s3.BucketOwnershipControls(
         name,
         bucket=bucket.bucket,
@@ -177,13 +176,13 @@ def _configure(
                 "id": "expire",
                 "status": "Enabled",
                 "filter": {"prefix": ""},
-                # S3 removes the delete markers that this makes by itself, once nothing is left behind them.
+                # This leaves delete markers, which S3 removes once no version is left.
                 "expiration": {"days": retention_days},
                 "noncurrent_version_expiration": {"noncurrent_days": _NONCURRENT_DAYS},
                 "abort_incomplete_multipart_upload": {"days_after_initiation": _UNFINISHED_UPLOAD_DAYS},
             }
         ],
-        # A rule for noncurrent versions means something only where there are versions.
+        # A rule for noncurrent versions needs versioning.
         opts=_after(child, versioning),
     )
     encryption = aws.s3.BucketServerSideEncryptionConfiguration(
@@ -192,7 +191,7 @@ def _configure(
         rules=[
             {
                 "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key_arn},
-                # One request to KMS for many logs, and not one each.
+                # One request to KMS for many logs, instead of one for each.
                 "bucket_key_enabled": True,
             }
         ],
@@ -206,10 +205,10 @@ def _after(opts: pulumi.ResourceOptions, resource: pulumi.Resource) -> pulumi.Re
 
 
 def log_policy(bucket_arn: str, key_arn: str) -> dict[str, Any]:
-    """What the pods' role may do: write and read logs. Not delete any: only their age does that.
+    """Return the policy of the pods' role: write and read logs. Only their age deletes logs.
 
-    Listing is what finds the logs of a task. S3 also asks for it before it says that a log is not there yet, which
-    Airflow must hear before it writes one; it then takes the log's whole key for the prefix.
+    Airflow lists the bucket to find the logs of a task. S3 also requires the right to list before it reports that a log
+    does not exist, which Airflow must know before it writes one; the prefix is then the log's whole key.
     """
     return {
         "Version": "2012-10-17",
@@ -238,7 +237,7 @@ def log_policy(bucket_arn: str, key_arn: str) -> dict[str, Any]:
 
 
 def bucket_policy(bucket_arn: str) -> dict[str, Any]:
-    """Nobody reaches the bucket without TLS. Who else may is for IAM to say."""
+    """Return the policy of the bucket, which refuses access without TLS. IAM decides about everything else."""
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,7 +1,7 @@
-"""Task logs in S3: what Airflow and the chart have to be told. The bucket and the role are somebody else's.
+"""Task logs in S3: the values and variables that Airflow and the chart need. Pure; `bucket` creates bucket and role.
 
-Checked against Airflow 3.2.2 and the amazon provider 9.29: S3RemoteLogIO uploads and reads, and its hook takes the
-credentials of the pod, when the connection that it is told to use holds none.
+Checked against Airflow 3.2.2 and the amazon provider 9.29: S3RemoteLogIO uploads and reads, and its hook uses the pod's
+credentials if the connection contains none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pulumi
 from components.kube.env import variable
 
 LOG_ROLES: Final = ("api-server", "triggerer", "worker")
-"""Endings of the names of the service accounts that reach the logs, after the release's. Task pods run as `worker`."""
+"""Service accounts that use the logs, by the part of their names after the release's. Task pods run as `worker`."""
 
 CONNECTION_ID: Final = "aws_task_logs"
 CONNECTION_VARIABLE: Final = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"
@@ -23,21 +23,21 @@ CONNECTION_VARIABLE: Final = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteLogs:
-    """folder: `s3://BUCKET/PREFIX`. region: of the bucket.
-
-    service_account_annotations: by which the pods become a role; none where EKS Pod Identity does it.
-    """
+    """Where in S3 task logs are, and how pods get access."""
 
     folder: pulumi.Input[str]
+    """`s3://BUCKET/PREFIX`."""
     region: str
+    """AWS region of the bucket."""
     service_account_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Annotations that give pods an IAM role; empty with EKS Pod Identity."""
 
 
 def remote_log_variables(logs: RemoteLogs | None) -> list[dict[str, Any]]:
-    """What a pod that writes or reads logs needs in its environment.
+    """Return the variables of a pod that writes or reads logs.
 
     The connection is empty on purpose: without one, Airflow would ask the API server for `aws_default` before every
-    task, and a task would not start while that fails (task-sdk 1.2.2, supervisor.py, _remote_logging_conn).
+    task, and no task would start while that fails (task-sdk 1.2.2, supervisor.py, _remote_logging_conn).
     """
     if logs is None:
         return []
@@ -45,22 +45,22 @@ def remote_log_variables(logs: RemoteLogs | None) -> list[dict[str, Any]]:
 
 
 def remote_log_values(logs: RemoteLogs | None) -> dict[str, Any]:
-    """Values of the chart but for the environment."""
+    """Return the chart's values, except for the environment."""
     if logs is None:
         return {}
     account = {"serviceAccount": {"annotations": dict(logs.service_account_annotations)}}
     return {
         "apiServer": account,
         "triggerer": account,
-        # Task pods run as the Celery workers' account, also without Celery, unless a user gives them their own.
+        # Task pods run as the Celery workers' account, even without Celery, unless a user gives them their own.
         "workers": {"celery": account, "kubernetes": account},
         "config": {
             "logging": {
-                # A text: the chart's notes fail on a boolean with KubernetesExecutor and no volume.
+                # A string, because the chart's notes fail on a boolean with KubernetesExecutor and no volume.
                 "remote_logging": "True",
                 "remote_base_log_folder": logs.folder,
                 "remote_log_conn_id": CONNECTION_ID,
-                # Otherwise the disks of nodes fill up; a log that was not uploaded stays.
+                # Otherwise the nodes' disks fill up. A log that was not uploaded stays.
                 "delete_local_logs": "True",
             }
         },

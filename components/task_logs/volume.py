@@ -1,64 +1,37 @@
-"""Where task logs are while their pods come and go."""
+"""The volume that keeps task logs, while pods come and go."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kube.metadata import object_metadata
+from components.task_logs.store import TaskLogs
 
 TYPE: Final = "airflow:index:TaskLogVolume"
 
 
-@unique
-class TaskLogStore(StrEnum):
-    """`volume`: one volume that every pod mounts; a log is readable when its pod is gone.
-
-    `worker`: a volume for each Celery worker, served by the worker.
-    `s3`: a bucket; a running task's log is served by its pod, and moved there when the task ends.
-    """
-
-    VOLUME = "volume"
-    WORKER = "worker"
-    S3 = "s3"
-
-
-@unique
-class AccessMode(StrEnum):
-    """Of the shared volume. ReadWriteOnce is for a single node: there, many pods may mount it."""
-
-    READ_WRITE_ONCE = "ReadWriteOnce"
-    READ_WRITE_MANY = "ReadWriteMany"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskLogs:
-    """store: where logs are. storage_gib: size of the volume, or of each worker's. access_mode: of the shared one."""
-
-    store: TaskLogStore
-    storage_gib: int
-    access_mode: AccessMode
-
-
 @dataclass(frozen=True, kw_only=True)
 class TaskLogVolumeArgs:
-    """namespace: of the claim. logs: size and access mode. protect: refuse to delete it."""
+    """Arguments of `TaskLogVolume`."""
 
     namespace: pulumi.Input[str]
+    """Namespace of the claim."""
     logs: TaskLogs
+    """Size and access mode of the volume."""
     protect: bool
+    """Whether to refuse to delete the volume."""
 
 
 class TaskLogVolume(pulumi.ComponentResource):
     """The volume on which all components write and read task logs.
 
-    Raises: nothing of its own. A pod stays pending where the storage class lacks the access mode.
-    Replaces: another access mode makes another, empty volume; a larger size grows it where the class allows.
-    Survives a destroy: nothing, unless `protect` is set; the volume goes with its claim.
+    Raises: nothing of its own. Pods stay pending if the storage class lacks the access mode.
+    Replaces: another access mode makes another, empty volume; a larger size grows it if the storage class allows.
+    Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
     """
 
     claim: pulumi.Output[str]

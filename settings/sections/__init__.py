@@ -1,1 +1,1 @@
-"""Reads the parts of a stack's config, one a module: what a value must be, and what fits together."""
+"""The config keys, one module for each subject: their declarations, and the rules about what fits together."""

@@ -3,66 +3,112 @@
 from __future__ import annotations
 
 from components import fields
-from components.airflow_platform import GitCredentials
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import Dags, DagsDelivery, GitCredentials
 from components.dags.git_repository import GitRepository, parse_git_repository, validate_git_ref, validate_sub_path
-from components.dags.git_ssh_key import pinned_known_hosts
+from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import normalise_private_key
-from components.kube.secret import Secret
-from settings.reader import PROJECT, Reader
+from settings.keys import Section
+from settings.reading import Config
+
+SECTION = Section("DAGs")
+
+DAGS_REPOSITORY = SECTION.parsed(
+    "dagsRepository",
+    parse_git_repository,
+    default="https://github.com/apache/airflow.git",
+    description="Git repository of DAGs, as https://HOST/PATH, ssh://git@HOST[:PORT]/PATH or git@HOST:PATH.",
+)
+DAGS_REF = SECTION.text("dagsRef", validate_git_ref, default="main", description="Branch, tag or commit to deliver.")
+DAGS_SUB_PATH = SECTION.optional(
+    "dagsSubPath", validate_sub_path, description="Folder of the DAGs in the repository. Empty is its root."
+)
+DAGS_DELIVERY = SECTION.choice(
+    "dagsDelivery",
+    DagsDelivery,
+    default=DagsDelivery.GIT_SYNC,
+    description="git-sync (one working tree in every pod), or git-bundle (GitDagBundle; a run stays on its commit).",
+)
+DAGS_SYNC_PERIOD_SECONDS = SECTION.integer(
+    "dagsSyncPeriodSeconds",
+    1,
+    86_400,
+    default=30,
+    description="Seconds between two fetches, {least} to {most}.",
+)
+DAGS_DEPTH = SECTION.integer(
+    "dagsDepth",
+    0,
+    1_000_000,
+    default=1,
+    description="Commits of history that git-sync fetches; 0 fetches all.",
+)
+DAGS_USERNAME = SECTION.optional(
+    "dagsUsername",
+    fields.one_line,
+    description="User name for a private HTTPS repository, as the Git host wants it beside a token.",
+)
+DAGS_TOKEN = SECTION.secret("dagsToken", fields.secret_line, description="Token for a private HTTPS repository.")
+GIT_SSH_PRIVATE_KEY = SECTION.secret(
+    "gitSshPrivateKey",
+    normalise_private_key,
+    file="KEY_FILE",
+    description="Private half of the deploy key of an SSH repository, without passphrase.",
+)
+GIT_KNOWN_HOSTS = SECTION.optional(
+    "gitKnownHosts",
+    str,  # checked together with the repository
+    file="KNOWN_HOSTS_FILE",
+    description="Host keys of an SSH repository, in known_hosts format. Empty takes the published ones of github.com, "
+    "gitlab.com and bitbucket.org.",
+)
 
 
-def read_dags(read: Reader) -> tuple[Dags, GitCredentials]:
-    """The keys dags…, gitSshPrivateKey and gitKnownHosts."""
-    repository = read.text("dagsRepository", parse_git_repository)
+def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
+    """Return where DAGs come from, and the credentials for it."""
+    repository = config[DAGS_REPOSITORY]
     dags = Dags(
         repository=repository or GitRepository(url="", scheme="https", host="", port=443, user=None),
-        ref=read.text("dagsRef", validate_git_ref) or "",
-        sub_path=read.text("dagsSubPath", validate_sub_path, empty=True) or "",
-        delivery=read.choice("dagsDelivery", DagsDelivery),
-        sync_period_seconds=read.integer("dagsSyncPeriodSeconds", 1, 86400),
-        depth=read.integer("dagsDepth", 0, 1_000_000),
+        ref=config[DAGS_REF],
+        sub_path=config[DAGS_SUB_PATH] or "",
+        delivery=config[DAGS_DELIVERY],
+        sync_period_seconds=config[DAGS_SYNC_PERIOD_SECONDS],
+        depth=config[DAGS_DEPTH],
     )
-    key = read.secret("gitSshPrivateKey", normalise_private_key)
-    known_hosts = read.text("gitKnownHosts", str, empty=True)
-    username = read.text("dagsUsername", fields.one_line, empty=True)
-    token = read.secret("dagsToken", fields.secret_line)
+    credentials = GitCredentials(
+        ssh_private_key=config[GIT_SSH_PRIVATE_KEY],
+        known_hosts=config[GIT_KNOWN_HOSTS],
+        username=config[DAGS_USERNAME],
+        token=config[DAGS_TOKEN],
+    )
     if repository is not None and repository.scheme == "ssh":
-        _ssh_access(read, repository, key, known_hosts, username, token)
+        _check_ssh_access(config, repository)
     elif repository is not None:
-        if key is not None or known_hosts is not None:
-            used = "gitSshPrivateKey" if key is not None else "gitKnownHosts"
-            read.problem(
-                used,
-                "expected none with an HTTPS repository, found one",
-                f"pulumi config rm {PROJECT}:{used}, or give airflow:dagsRepository as ssh://git@HOST/PATH",
-            )
-        if (username is None) != (token is None):
-            missing = "dagsUsername" if username is None else "dagsToken"
-            read.problem(missing, "expected a value beside the other half of the credentials, found none")
-    return dags, GitCredentials(ssh_private_key=key, known_hosts=known_hosts, username=username, token=token)
+        _check_https_access(config)
+    return dags, credentials
 
 
-def _ssh_access(
-    read: Reader,
-    repository: GitRepository,
-    key: Secret | None,
-    known_hosts: str | None,
-    username: str | None,
-    token: Secret | None,
-) -> None:
-    if key is None:
-        read.problem(
-            "gitSshPrivateKey",
-            "expected a private key, because airflow:dagsRepository is an SSH repository, found none",
-            f"pulumi config set --secret {PROJECT}:gitSshPrivateKey < KEY_FILE",
+def _check_ssh_access(config: Config, repository: GitRepository) -> None:
+    if config[GIT_SSH_PRIVATE_KEY] is None:
+        config.problem(
+            GIT_SSH_PRIVATE_KEY,
+            f"expected a private key, because {DAGS_REPOSITORY.full} is an SSH repository, found none",
         )
     try:
-        pinned_known_hosts(known_hosts, repository)
+        pinned_known_hosts(config[GIT_KNOWN_HOSTS], repository)
     except ValueError as error:
-        read.problem("gitKnownHosts", str(error), f"pulumi config set {PROJECT}:gitKnownHosts < KNOWN_HOSTS_FILE")
-    for unused, value in (("dagsUsername", username), ("dagsToken", token)):
-        if value is not None:
-            read.problem(
-                unused, "expected none with an SSH repository, found one", f"pulumi config rm {PROJECT}:{unused}"
-            )
+        config.problem(GIT_KNOWN_HOSTS, str(error))
+    for key in (DAGS_USERNAME, DAGS_TOKEN):
+        if config[key] is not None:
+            config.must_not_be_set(key, "with an SSH repository")
+
+
+def _check_https_access(config: Config) -> None:
+    unused = GIT_SSH_PRIVATE_KEY if config[GIT_SSH_PRIVATE_KEY] is not None else GIT_KNOWN_HOSTS
+    if config[unused] is not None:
+        config.must_not_be_set(
+            unused, "with an HTTPS repository", instead=f"give {DAGS_REPOSITORY.full} as ssh://git@HOST/PATH"
+        )
+    username, token = config[DAGS_USERNAME], config[DAGS_TOKEN]
+    if (username is None) != (token is None):
+        missing = DAGS_USERNAME if username is None else DAGS_TOKEN
+        config.problem(missing, "expected a value beside the other half of the credentials, found none")

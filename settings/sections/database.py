@@ -1,227 +1,206 @@
-"""The metadata database: a container, one that exists, or an RDS instance that the stack makes."""
+"""The metadata database: a container, one that exists, or an RDS instance that the stack makes; and PgBouncer.
+
+The rules are beside it: `external_database.py`, `managed_database.py` and `pgbouncer.py`.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
 
 from components import fields
-from components.airflow_platform import ContainerDatabase, ExternalDatabase
 from components.database import rds_settings
-from components.database.connection import Database, SslMode
-from components.database.rds_settings import CertificateAuthority, ManagedDatabase
-from components.kube.secret import Secret
-from components.network.isolation import Isolation
-from settings.reader import PROJECT, Reader
-from settings.sections.aws import AwsChoice, needs_aws
+from components.database.connection import SslMode
+from components.database.rds_instance_class import instance_memory_gib
+from components.database.rds_settings import CertificateAuthority
+from components.platform_args import AirflowPlatformArgs
+from settings.keys import Section
 
-AnyDatabase = ContainerDatabase | ExternalDatabase | ManagedDatabase
-
-_INSIGHTS_RETENTION_DAYS: Final = 7  # the free tier's
-_IDENTIFIER: Final = "databaseIdentifier"
-_CONFIG_KEYS: Final = {"storage_gib": "databaseStorageGib", "max_storage_gib": "databaseMaxStorageGib"}
+SECTION = Section("Metadata database")
 
 
-class _Kind(StrEnum):
+class DatabaseKind(StrEnum):
+    """Who makes the database: the stack in its namespace, somebody else, or the stack in RDS."""
+
     CONTAINER = "container"
     EXTERNAL = "external"
     MANAGED = "managed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseChoice:
-    """The database, and of a managed one what AWS decides where the config does not.
-
-    subnet_ids: where it is to be; empty takes the cluster's. ca_certificates: PEM, or None for RDS's own of the region.
-    """
-
-    database: AnyDatabase
-    subnet_ids: tuple[str, ...] = ()
-    ca_certificates: str | None = None
-
-
-def read_database(read: Reader, aws: AwsChoice | None, isolation: Isolation) -> DatabaseChoice:
-    """The keys database….
-
-    What belongs to another kind of database is refused: whoever sets it thinks that it does something.
-    """
-    kind = read.choice("database", _Kind)
-    storage_gib = read.integer("databaseStorageGib", 1, rds_settings.MAX_STORAGE_GIB)
-    # Each kind's own keys are read here, whatever the kind is: a bad value is told, and no key is unknown.
-    certificate = read.text("databaseCaCertificate", _ca_certificates, empty=True)
-    external = _external(read, isolation, certificate, wanted=kind is _Kind.EXTERNAL)
-    managed, subnet_ids = _managed(read, aws, storage_gib, wanted=kind is _Kind.MANAGED)
-    if kind is _Kind.EXTERNAL:
-        return DatabaseChoice(database=external)
-    if kind is _Kind.MANAGED:
-        return DatabaseChoice(database=managed, subnet_ids=subnet_ids, ca_certificates=certificate)
-    if certificate is not None:
-        _belongs_elsewhere(read, "databaseCaCertificate", kind)
-    if read.boolean("protect"):
-        read.problem(
-            "database",
-            "expected external or managed where airflow:protect is true, found container: one pod without backups",
-            f"pulumi config set {PROJECT}:database external",
-        )
-    return DatabaseChoice(database=ContainerDatabase(storage_gib=storage_gib))
-
-
-def _belongs_elsewhere(read: Reader, key: str, kind: _Kind) -> None:
-    if read.bad("database"):
-        return  # nobody knows which kind is meant
-    read.problem(key, f"expected none with {PROJECT}:database {kind}, found one", f"pulumi config rm {PROJECT}:{key}")
-
-
-def _external(read: Reader, isolation: Isolation, certificate: str | None, *, wanted: bool) -> ExternalDatabase:
-    kind = read.choice("database", _Kind)
-    host = read.text("databaseHost", fields.host, empty=not wanted)
-    port = read.integer("databasePort", 1, 65535)
-    name = read.text("databaseName", fields.database_name) or ""
-    user = read.text("databaseUser", fields.database_name) or ""
-    password = read.secret("databasePassword", fields.secret_line)
-    ssl_mode = read.choice("databaseSslMode", SslMode)
-    cidrs = read.networks("databaseCidrs")
-    read.integer("databaseMaxConnections", 0, 100_000)
-    if not wanted:
-        for key, value in (("databaseHost", host), ("databasePassword", password), ("databaseCidrs", cidrs)):
-            if value:
-                _belongs_elsewhere(read, key, kind)
-        nothing = Database(host="", port=port, name=name, user=user, password=Secret(""))
-        return ExternalDatabase(database=nothing, cidrs=())
-    if password is None:
-        read.problem("databasePassword", "expected a value with airflow:database external, found none")
-    if isolation is not Isolation.OFF and not cidrs and not read.bad("networkIsolation"):
-        read.problem(
-            "databaseCidrs",
-            "expected the database's networks, which workers must not reach, found none",
-            f"pulumi config set --path '{PROJECT}:databaseCidrs[0]' 10.0.0.0/24",
-        )
-    if read.boolean("protect") and ssl_mode not in (SslMode.REQUIRE, SslMode.VERIFY_FULL):
-        read.problem(
-            "databaseSslMode",
-            f"expected require or verify-full where airflow:protect is true, found {ssl_mode}",
-            f"pulumi config set {PROJECT}:databaseSslMode verify-full",
-        )
-    if not read.bad("databaseSslMode"):
-        _certificate_fits(read, ssl_mode, certificate)
-    verified = ssl_mode is SslMode.VERIFY_FULL
-    database = Database(
-        host=host or "",
-        port=port,
-        name=name,
-        user=user,
-        password=password or Secret(""),
-        ssl_mode=ssl_mode,
-        ca_certificates=certificate or "" if verified else None,
-    )
-    return ExternalDatabase(database=database, cidrs=cidrs)
-
-
-def _certificate_fits(read: Reader, ssl_mode: SslMode, certificate: str | None) -> None:
-    if ssl_mode is SslMode.VERIFY_FULL and certificate is None:
-        read.problem(
-            "databaseCaCertificate",
-            "expected the authority's certificate with airflow:databaseSslMode verify-full, found none",
-            f"pulumi config set {PROJECT}:databaseCaCertificate < CA_FILE",
-        )
-    if ssl_mode is not SslMode.VERIFY_FULL and certificate is not None:
-        read.problem(
-            "databaseCaCertificate",
-            f"expected none with airflow:databaseSslMode {ssl_mode}, which verifies nothing, found one",
-            f"pulumi config rm {PROJECT}:databaseCaCertificate, or pulumi config set {PROJECT}:databaseSslMode "
-            "verify-full",
-        )
-
-
-def _managed(
-    read: Reader, aws: AwsChoice | None, storage_gib: int, *, wanted: bool
-) -> tuple[ManagedDatabase, tuple[str, ...]]:
-    def text(key: str, check: Callable[[str], str], *, empty: bool = False) -> str:
-        return read.text(key, check, empty=empty) or ""
-
-    managed = ManagedDatabase(
-        identifier=text(_IDENTIFIER, rds_settings.identifier, empty=not wanted),
-        instance_class=text("databaseInstanceClass", _instance_class),
-        engine_version=text("databaseEngineVersion", rds_settings.engine_version),
-        name=_checked(read, "databaseName", rds_settings.database_name, wanted=wanted),
-        username=_checked(read, "databaseUser", rds_settings.username, wanted=wanted),
-        storage_gib=storage_gib,
-        max_storage_gib=read.integer("databaseMaxStorageGib", 1, rds_settings.MAX_STORAGE_GIB),
-        multi_az=read.boolean("databaseMultiAz"),
-        backup_retention_days=read.integer(
-            "databaseBackupRetentionDays",
-            rds_settings.MIN_BACKUP_RETENTION_DAYS,
-            rds_settings.MAX_BACKUP_RETENTION_DAYS,
-        ),
-        backup_window=text("databaseBackupWindow", rds_settings.backup_window),
-        maintenance_window=text("databaseMaintenanceWindow", rds_settings.maintenance_window),
-        ca_identifier=read.choice("databaseCaIdentifier", CertificateAuthority),
-        apply_immediately=read.boolean("databaseApplyImmediately"),
-        snapshot_identifier=read.text("databaseSnapshotIdentifier", rds_settings.snapshot_identifier, empty=True),
-        alarm_topic_arn=read.text("databaseAlarmTopicArn", rds_settings.topic_arn, empty=True),
-        performance_insights_retention_days=_INSIGHTS_RETENTION_DAYS,
-    )
-    subnets = read.texts("databaseSubnetIds", fields.subnet_id)
-    if not wanted:
-        kind = read.choice("database", _Kind)
-        given: dict[str, Any] = {
-            _IDENTIFIER: managed.identifier,
-            "databaseSubnetIds": subnets,
-            "databaseSnapshotIdentifier": managed.snapshot_identifier,
-            "databaseAlarmTopicArn": managed.alarm_topic_arn,
-        }
-        for key, value in given.items():
-            if value:
-                _belongs_elsewhere(read, key, kind)
-        return managed, ()
-    needs_aws(read, aws, "database", "the instance is")
-    if (
-        managed.alarm_topic_arn
-        and aws
-        and aws.region
-        and (problem := rds_settings.topic_region_problem(managed.alarm_topic_arn, aws.region))
-    ):
-        read.problem("databaseAlarmTopicArn", problem)
-    for field, problem in rds_settings.problems(managed).items():
-        # All others were checked one by one above.
-        if field in _CONFIG_KEYS:
-            read.problem(_CONFIG_KEYS[field], problem)
-        elif field == "maintenance_window":
-            read.problem("databaseMaintenanceWindow", problem)
-    if not read.boolean("pgbouncerEnabled"):
-        read.problem(
-            "pgbouncerEnabled",
-            "expected true with airflow:database managed, found false: PgBouncer alone is let to the instance, and it "
-            "verifies the instance's certificate",
-            f"pulumi config set {PROJECT}:pgbouncerEnabled true",
-        )
-    if read.boolean("protect") and not managed.multi_az:
-        read.problem(
-            "databaseMultiAz",
-            "expected true where airflow:protect is true, found false: one availability zone that fails stops Airflow",
-            f"pulumi config set {PROJECT}:databaseMultiAz true",
-        )
-    return managed, subnets
-
-
-def _checked(read: Reader, key: str, check: Callable[[str], str], *, wanted: bool) -> str:
-    """A key that an external database has too, with RDS's own rules."""
-    return read.text(key, check if wanted else str) or ""
-
-
 def _instance_class(text: str) -> str:
-    # Imported here: a stack without a managed database has no use for the table.
-    from components.database.rds_instance_class import instance_memory_gib
-
     instance_memory_gib(rds_settings.instance_class(text))
     return text
 
 
 def _ca_certificates(text: str) -> str:
+    # Imported here, because the parser of certificates is slow to load and most stacks do not need it.
     from components.database.rds_certificates import certificate_problems
 
-    found = certificate_problems(text, now=datetime.datetime.now(datetime.UTC))
-    return fields.refuse(found[0]) if found else text
+    problems = certificate_problems(text, now=datetime.datetime.now(datetime.UTC))
+    return fields.refuse(problems[0]) if problems else text
+
+
+DATABASE = SECTION.choice(
+    "database",
+    DatabaseKind,
+    default=DatabaseKind.EXTERNAL,
+    description="container (PostgreSQL in the namespace, for a laptop), external (a database that exists), or managed "
+    "(an RDS instance that the stack makes; needs eksCluster).",
+)
+HOST = SECTION.optional("databaseHost", fields.host, description="Host name or address of an external database.")
+PORT = SECTION.integer("databasePort", 1, 65_535, default=5432, description="Port of an external database.")
+NAME = SECTION.text(
+    "databaseName", fields.database_name, default="airflow", description="Name of an external or managed database."
+)
+USER = SECTION.text(
+    "databaseUser",
+    fields.database_name,
+    default="airflow",
+    description="Login role at an external database, where it must own the database; master user of a managed one.",
+)
+PASSWORD = SECTION.secret("databasePassword", fields.secret_line, description="Password of databaseUser.")
+SSL_MODE = SECTION.choice(
+    "databaseSslMode",
+    SslMode,
+    default=SslMode.REQUIRE,
+    description="TLS to an external database: disable, prefer, require or verify-full. To a managed one always "
+    "verify-full.",
+)
+CA_CERTIFICATE = SECTION.optional(
+    "databaseCaCertificate",
+    _ca_certificates,
+    file="CA_FILE",
+    description="PEM of the authority that signs an external database's certificate, with databaseSslMode verify-full.",
+)
+MAX_CONNECTIONS = SECTION.integer(
+    "databaseMaxConnections",
+    0,
+    100_000,
+    default=0,
+    description="Connections that an external database accepts. A stack that could need more is refused; 0 checks "
+    "nothing.",
+)
+CIDRS = SECTION.texts(
+    "databaseCidrs",
+    fields.network,
+    description="Networks of an external database. Network isolation opens them to its clients and closes them to "
+    "workers.",
+)
+STORAGE_GIB = SECTION.integer(
+    "databaseStorageGib",
+    1,
+    rds_settings.MAX_STORAGE_GIB,
+    default=10,
+    description="Size of a container database's volume, or of a managed one at first, in GiB.",
+)
+MAX_STORAGE_GIB = SECTION.integer(
+    "databaseMaxStorageGib",
+    1,
+    rds_settings.MAX_STORAGE_GIB,
+    default=1000,
+    description="Size to which a managed database's storage may grow by itself, in GiB.",
+)
+IDENTIFIER = SECTION.optional(
+    "databaseIdentifier", rds_settings.identifier, description="Name of the RDS instance of a managed database."
+)
+INSTANCE_CLASS = SECTION.text(
+    "databaseInstanceClass",
+    _instance_class,
+    default="db.m7g.large",
+    description="Instance class of a managed database. It decides how many connections there are.",
+)
+ENGINE_VERSION = SECTION.text(
+    "databaseEngineVersion",
+    rds_settings.engine_version,
+    default=str(rds_settings.ENGINE_MAJOR),
+    description=f"PostgreSQL of a managed database, {rds_settings.ENGINE_MAJOR} or a minor version such as "
+    f"{rds_settings.ENGINE_MAJOR}.6. Minor versions follow by themselves in the maintenance window.",
+)
+MULTI_AZ = SECTION.boolean(
+    "databaseMultiAz",
+    default=True,
+    description="Keep a standby of a managed database in another availability zone.",
+)
+SUBNET_IDS = SECTION.texts(
+    "databaseSubnetIds",
+    fields.subnet_id,
+    description="Subnets of a managed database, in two availability zones or more. Empty takes the private subnets of "
+    "the EKS cluster.",
+)
+BACKUP_RETENTION_DAYS = SECTION.integer(
+    "databaseBackupRetentionDays",
+    rds_settings.MIN_BACKUP_RETENTION_DAYS,
+    rds_settings.MAX_BACKUP_RETENTION_DAYS,
+    default=14,
+    description="Days that backups of a managed database are kept, {least} to {most}.",
+)
+BACKUP_WINDOW = SECTION.text(
+    "databaseBackupWindow",
+    rds_settings.backup_window,
+    default="02:00-03:00",
+    description="Daily window for backups of a managed database, in UTC.",
+)
+MAINTENANCE_WINDOW = SECTION.text(
+    "databaseMaintenanceWindow",
+    rds_settings.maintenance_window,
+    default="sun:03:30-sun:04:30",
+    description="Weekly window for maintenance of a managed database, in UTC.",
+)
+CA_IDENTIFIER = SECTION.choice(
+    "databaseCaIdentifier",
+    CertificateAuthority,
+    default=CertificateAuthority.RSA_2048,
+    description="Authority of a managed database's certificate ({choices}).",
+)
+APPLY_IMMEDIATELY = SECTION.boolean(
+    "databaseApplyImmediately",
+    default=False,
+    description="Change a managed database at once, and not in its next maintenance window.",
+)
+SNAPSHOT_IDENTIFIER = SECTION.optional(
+    "databaseSnapshotIdentifier",
+    rds_settings.snapshot_identifier,
+    description="Snapshot that a new managed database is restored from.",
+)
+ALARM_TOPIC_ARN = SECTION.optional(
+    "databaseAlarmTopicArn",
+    rds_settings.topic_arn,
+    description="SNS topic that alarms of a managed database go to. Empty makes no alarms.",
+)
+MIGRATION_TIMEOUT_SECONDS = SECTION.integer(
+    "migrationTimeoutSeconds",
+    30,
+    86_400,
+    default=AirflowPlatformArgs.migration_timeout_seconds,
+    description="A database migration fails after this many seconds, {least} to {most}.",
+)
+PGBOUNCER_ENABLED = SECTION.boolean(
+    "pgbouncerEnabled", default=False, description="Put PgBouncer between Airflow and the database."
+)
+PGBOUNCER_REPLICAS = SECTION.integer(
+    "pgbouncerReplicas", 1, 50, default=2, description="Pods of PgBouncer, {least} to {most}."
+)
+PGBOUNCER_POOL_SIZE = SECTION.integer(
+    "pgbouncerPoolSize",
+    0,
+    1000,
+    default=0,
+    description="Connections of one PgBouncer pod to the database, up to {most}. 0 computes them from replicas and "
+    "database.",
+)
+PGBOUNCER_MAX_CLIENT_CONNECTIONS = SECTION.integer(
+    "pgbouncerMaxClientConnections",
+    0,
+    100_000,
+    default=0,
+    description="Connections that one PgBouncer pod accepts, up to {most}. 0 computes them from replicas and "
+    "concurrency.",
+)
+METADATA_RETENTION_DAYS = SECTION.integer(
+    "metadataRetentionDays",
+    0,
+    3650,
+    default=AirflowPlatformArgs.metadata_retention_days,
+    description="Delete runs, logs and other metadata that are older than so many days, once a week; up to {most}. 0 "
+    "keeps all.",
+)

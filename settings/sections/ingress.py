@@ -3,72 +3,25 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from components import fields
+from components.network.isolation_args import Isolation
 from components.release.ingress import Ingress, alb_annotations
-from settings.reader import PROJECT, Reader
+from settings.keys import Section
+from settings.reading import Config
+from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
 
-_ALB = "alb"
+_ALB: Final = "alb"
+
+SECTION = Section("Ingress", "without ingressHost, nothing outside the cluster reaches the API server")
 
 
-class _Scheme(StrEnum):
+class Scheme(StrEnum):
+    """`internal`: the load balancer is reached from its VPC only."""
+
     INTERNAL = "internal"
     INTERNET_FACING = "internet-facing"
-
-
-def read_ingress(read: Reader) -> Ingress | None:
-    """The keys ingress…; None without a host. A way in without TLS is refused: passwords and tokens pass it."""
-    host = read.text("ingressHost", fields.dns_name, empty=True)
-    class_name = read.text("ingressClass", _ingress_class, empty=True)
-    secret = read.text("ingressTlsSecret", fields.dns_subdomain, empty=True)
-    certificate = read.text("ingressCertificateArn", fields.certificate_arn, empty=True)
-    scheme = read.choice("ingressScheme", _Scheme)
-    annotations = read.text_map("ingressAnnotations")
-    if read.bad("ingressHost") or read.bad("ingressClass"):
-        return None
-    if host is None:
-        given = {"ingressClass": class_name, "ingressTlsSecret": secret, "ingressCertificateArn": certificate}
-        for key, value in {**given, "ingressAnnotations": annotations}.items():
-            if value:
-                read.problem(
-                    key,
-                    "expected none without airflow:ingressHost, found one",
-                    f"pulumi config set {PROJECT}:ingressHost HOST, or pulumi config rm {PROJECT}:{key}",
-                )
-        return None
-    if class_name == _ALB and certificate is None:
-        read.problem("ingressCertificateArn", "expected the ARN of an ACM certificate with the class alb, found none")
-    if class_name == _ALB and secret is not None:
-        read.problem(
-            "ingressTlsSecret",
-            "expected none with the class alb, whose certificates are in ACM, found one",
-            f"pulumi config rm {PROJECT}:ingressTlsSecret",
-        )
-    if class_name != _ALB and certificate is not None:
-        read.problem(
-            "ingressCertificateArn",
-            "expected none with a class other than alb, which could not use it, found one",
-            f"pulumi config set {PROJECT}:ingressClass alb, or pulumi config rm {PROJECT}:ingressCertificateArn",
-        )
-    if class_name != _ALB and secret is None:
-        read.problem("ingressTlsSecret", "expected a TLS Secret, because the UI takes passwords, found none")
-    if not read.raw_list("uiNamespaces") and not read.raw_list("uiCidrs"):
-        _nobody_may_enter(read, class_name == _ALB)
-    own = alb_annotations(certificate, internal=scheme is _Scheme.INTERNAL) if certificate else {}
-    return Ingress(host=host, class_name=class_name, tls_secret=secret, annotations={**own, **annotations})
-
-
-def _nobody_may_enter(read: Reader, alb: bool) -> None:
-    if read.raw("networkIsolation") == "off" or read.bad("networkIsolation"):
-        return
-    key, example = ("uiCidrs", "10.0.0.0/20") if alb else ("uiNamespaces", "ingress-nginx")
-    what = "networks of the load balancer" if alb else "namespace of the ingress controller"
-    read.problem(
-        key,
-        f"expected the {what} beside airflow:ingressHost, found none: network isolation would close the API server to "
-        "it",
-        f"pulumi config set --path '{PROJECT}:{key}[0]' {example}",
-    )
 
 
 def _ingress_class(text: str) -> str:
@@ -76,3 +29,74 @@ def _ingress_class(text: str) -> str:
         return fields.dns_subdomain(text)
     except ValueError:
         fields.refuse(f"expected an ingress class such as alb or nginx, in lower case, found {fields.shown(text)}")
+
+
+INGRESS_HOST = SECTION.optional("ingressHost", fields.dns_name, description="Host name of the UI and the API.")
+INGRESS_CLASS = SECTION.optional("ingressClass", _ingress_class, description="Ingress class, such as alb or nginx.")
+INGRESS_TLS_SECRET = SECTION.optional(
+    "ingressTlsSecret",
+    fields.dns_subdomain,
+    description="Name of a TLS Secret in the namespace, for an ingress class that ends TLS with one.",
+)
+INGRESS_CERTIFICATE_ARN = SECTION.optional(
+    "ingressCertificateArn", fields.certificate_arn, description="ARN of an ACM certificate, for the class alb."
+)
+INGRESS_SCHEME = SECTION.choice(
+    "ingressScheme", Scheme, default=Scheme.INTERNAL, description="{choices}, for the class alb."
+)
+INGRESS_ANNOTATIONS = SECTION.text_map("ingressAnnotations", description="Other annotations of the Ingress.")
+
+
+def read_ingress(config: Config) -> Ingress | None:
+    """Return the Ingress, or None without a host. An Ingress without TLS is refused, because it carries passwords."""
+    host, class_name, secret = config[INGRESS_HOST], config[INGRESS_CLASS], config[INGRESS_TLS_SECRET]
+    certificate, annotations = config[INGRESS_CERTIFICATE_ARN], config[INGRESS_ANNOTATIONS]
+    internal = config[INGRESS_SCHEME] is Scheme.INTERNAL
+    if config.bad(INGRESS_HOST, INGRESS_CLASS):
+        return None
+    if host is None:
+        for key in (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS):
+            if config[key]:
+                config.must_not_be_set(
+                    key, f"without {INGRESS_HOST.full}", instead=f"pulumi config set {INGRESS_HOST.full} HOST"
+                )
+        return None
+    _check_tls(config, class_name)
+    _check_that_callers_may_enter(config, class_name)
+    own = alb_annotations(certificate, internal=internal) if certificate else {}
+    return Ingress(host=host, class_name=class_name, tls_secret=secret, annotations={**own, **annotations})
+
+
+def _check_tls(config: Config, class_name: str | None) -> None:
+    secret, certificate = config[INGRESS_TLS_SECRET], config[INGRESS_CERTIFICATE_ARN]
+    if class_name == _ALB:
+        if certificate is None:
+            text = "expected the ARN of an ACM certificate with the class alb, found none"
+            config.problem(INGRESS_CERTIFICATE_ARN, text)
+        if secret is not None:
+            config.must_not_be_set(INGRESS_TLS_SECRET, "with the class alb, whose certificates are in ACM")
+        return
+    if certificate is not None:
+        config.must_not_be_set(
+            INGRESS_CERTIFICATE_ARN,
+            "with a class other than alb, which could not use it",
+            instead=f"pulumi config set {INGRESS_CLASS.full} alb",
+        )
+    if secret is None:
+        config.problem(INGRESS_TLS_SECRET, "expected a TLS Secret, because the UI takes passwords, found none")
+
+
+def _check_that_callers_may_enter(config: Config, class_name: str | None) -> None:
+    if config[UI_NAMESPACES] or config[UI_CIDRS] or config.bad(UI_NAMESPACES, UI_CIDRS, NETWORK_ISOLATION):
+        return
+    if config[NETWORK_ISOLATION] is Isolation.OFF:
+        return
+    key, what, example = UI_NAMESPACES, "namespace of the ingress controller", "ingress-nginx"
+    if class_name == _ALB:
+        key, what, example = UI_CIDRS, "networks of the load balancer", "10.0.0.0/20"
+    config.problem(
+        key,
+        f"expected the {what} beside {INGRESS_HOST.full}, found none: network isolation would close the API server to "
+        "it",
+        f"pulumi config set --path '{key.full}[0]' {example}",
+    )

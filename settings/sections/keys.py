@@ -1,26 +1,24 @@
-"""Keys that are in use elsewhere, and where a stack keeps its own."""
+"""Keys that are already in use elsewhere, and where a stack keeps its own."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 
-from components import fields as checks
-from components.keys.airflow_keys import GivenKeys
+from components import fields
 from components.keys.escrow_reader import escrow_name
-from settings.reader import PROJECT, Reader
-from settings.sections.aws import AwsChoice, needs_aws
+from components.keys.given_keys import (
+    API_SECRET_KEY_MIN_BYTES,
+    JWT_SECRET_MIN_BYTES,
+    KEY_CHECKS,
+    REDIS_PASSWORD_MIN_BYTES,
+    GivenKeys,
+)
+from components.platform_args import AirflowPlatformArgs
+from settings.keys import Section
+from settings.reading import Config
+from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
 
-_JWT_SECRET_MIN_BYTES = 64  # HS512 refuses a shorter key (RFC 7518, section 3.2)
-_API_SECRET_KEY_MIN_LENGTH = 32
-_PASSWORD_MIN_LENGTH = 8
-_CONFIG_KEYS = {
-    "fernet_key": "fernetKey",
-    "api_secret_key": "apiSecretKey",
-    "jwt_secret": "jwtSecret",
-    "redis_password": "redisPassword",
-    "admin_password": "adminPassword",
-}
+SECTION = Section("Keys", "each is generated once, unless a value in use elsewhere is given")
 
 
 class KeySource(StrEnum):
@@ -30,33 +28,85 @@ class KeySource(StrEnum):
     ESCROW = "escrow"
 
 
-def read_given_keys(read: Reader) -> GivenKeys:
-    """The keys fernetKey, apiSecretKey, jwtSecret, redisPassword and adminPassword."""
-    return GivenKeys(
-        fernet_key=read.secret("fernetKey", checks.fernet_key),
-        api_secret_key=read.secret("apiSecretKey", checks.long_secret(_API_SECRET_KEY_MIN_LENGTH)),
-        jwt_secret=read.secret("jwtSecret", checks.long_secret(_JWT_SECRET_MIN_BYTES)),
-        redis_password=read.secret("redisPassword", checks.long_secret(_PASSWORD_MIN_LENGTH)),
-        # On a laptop a known password in plain text does no harm; the UI is reached by port-forward only.
-        admin_password=read.secret("adminPassword", checks.secret_line, plain_allowed=not read.boolean("protect")),
+KEY_SOURCE = SECTION.choice(
+    "keySource",
+    KeySource,
+    default=KeySource.GENERATE,
+    description="generate (once, then kept in the state), or escrow (read from keyEscrow, for a stack that lost its "
+    "state).",
+)
+KEY_ESCROW = SECTION.optional(
+    "keyEscrow",
+    escrow_name,
+    description="Name of the secret in AWS Secrets Manager that holds a copy of all keys. Empty keeps none. Needs "
+    "eksCluster.",
+)
+FERNET_KEY = SECTION.secret(
+    "fernetKey",
+    KEY_CHECKS["fernet_key"],
+    description="Fernet key to use instead of a generated one; several with commas, the newest first.",
+)
+API_SECRET_KEY = SECTION.secret(
+    "apiSecretKey",
+    KEY_CHECKS["api_secret_key"],
+    description=f"API secret key to use instead of a generated one, at least {API_SECRET_KEY_MIN_BYTES} bytes.",
+)
+JWT_SECRET = SECTION.secret(
+    "jwtSecret",
+    KEY_CHECKS["jwt_secret"],
+    description=f"JWT secret to use instead of a generated one, at least {JWT_SECRET_MIN_BYTES} bytes.",
+)
+REDIS_PASSWORD = SECTION.secret(
+    "redisPassword",
+    KEY_CHECKS["redis_password"],
+    description=f"Redis password to use instead of a generated one, at least {REDIS_PASSWORD_MIN_BYTES} bytes.",
+)
+# On a laptop a known password in plain text does no harm, because the UI is reached by port-forward only.
+ADMIN_PASSWORD = SECTION.secret(
+    "adminPassword",
+    KEY_CHECKS["admin_password"],
+    plain_unless=PROTECT,
+    description="Admin password instead of a generated one.",
+)
+ADMIN_USERNAME = SECTION.text(
+    "adminUsername",
+    fields.username,
+    default=AirflowPlatformArgs.admin_username,
+    description="User name of the admin.",
+)
+ADMIN_EMAIL = SECTION.text(
+    "adminEmail",
+    fields.email,
+    default=AirflowPlatformArgs.admin_email,
+    description="E-mail address of the admin.",
+)
+
+
+def read_given_keys(config: Config) -> GivenKeys:
+    """Return the keys that the config gives."""
+    given = GivenKeys(
+        fernet_key=config[FERNET_KEY],
+        api_secret_key=config[API_SECRET_KEY],
+        jwt_secret=config[JWT_SECRET],
+        redis_password=config[REDIS_PASSWORD],
+        admin_password=config[ADMIN_PASSWORD],
     )
-
-
-def read_key_source(read: Reader, aws: AwsChoice | None, given: GivenKeys) -> tuple[KeySource, str | None]:
-    """The keys keySource and keyEscrow: the source, and the name of the escrow or None."""
-    source = read.choice("keySource", KeySource)
-    escrow = read.text("keyEscrow", escrow_name, empty=True)
-    if escrow is not None:
-        needs_aws(read, aws, "keyEscrow", "the escrow is")
-    if source is KeySource.ESCROW:
-        if escrow is None:
-            read.problem("keyEscrow", "expected the name of the escrow with airflow:keySource escrow, found none")
-        for field in fields(GivenKeys):
-            if getattr(given, field.name) is not None:
-                key = _CONFIG_KEYS[field.name]
-                read.problem(
+    if config[KEY_SOURCE] is KeySource.ESCROW:
+        for key in (FERNET_KEY, API_SECRET_KEY, JWT_SECRET, REDIS_PASSWORD, ADMIN_PASSWORD):
+            if config[key] is not None:
+                config.must_not_be_set(
                     key,
-                    "expected none with airflow:keySource escrow, which holds it, found one",
-                    f"pulumi config rm {PROJECT}:{key}, or pulumi config set {PROJECT}:keySource generate",
+                    f"with {KEY_SOURCE.full} escrow, which holds it",
+                    instead=f"pulumi config set {KEY_SOURCE.full} generate",
                 )
+    return given
+
+
+def read_key_source(config: Config, aws: AwsChoice | None) -> tuple[KeySource, str | None]:
+    """Return where keys come from, and the name of the escrow or None."""
+    source, escrow = config[KEY_SOURCE], config[KEY_ESCROW]
+    if escrow is not None:
+        needs_aws(config, aws, KEY_ESCROW, "the escrow is")
+    elif source is KeySource.ESCROW:
+        config.problem(KEY_ESCROW, f"expected the name of the escrow with {KEY_SOURCE.full} escrow, found none")
     return source, escrow

@@ -2,66 +2,78 @@
 
 from __future__ import annotations
 
-from components.airflow_platform import ExternalDatabase
+from typing import Any, Final
+
+from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
+from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import ManagedDatabase
 from components.release.connection_budget import ConnectionLoad, budget, budget_problem
-from components.release.values import Scale
-from settings.reader import PROJECT, Reader
-from settings.sections.database import AnyDatabase
+from components.release.scale import Scale
+from settings.errors import remove_command
+from settings.keys import Key
+from settings.reading import Config
+from settings.sections.database import (
+    INSTANCE_CLASS,
+    MAX_CONNECTIONS,
+    PGBOUNCER_ENABLED,
+    PGBOUNCER_MAX_CLIENT_CONNECTIONS,
+    PGBOUNCER_POOL_SIZE,
+    PGBOUNCER_REPLICAS,
+)
 
-_LEAST_CLIENTS = 10
+AnyDatabase = ContainerDatabase | ExternalDatabase | ManagedDatabase
+
+_LEAST_CLIENTS: Final = 10
 
 
-def read_pgbouncer(read: Reader, database: AnyDatabase, scale: Scale, *, keda: bool) -> PgBouncer | None:
-    """The keys pgbouncer…; what is not given is computed. None where pods connect to the database themselves."""
-    enabled = read.boolean("pgbouncerEnabled")
-    replicas = read.integer("pgbouncerReplicas", 1, 50)
-    pool_size = read.integer("pgbouncerPoolSize", 0, 1000)
-    clients = read.integer("pgbouncerMaxClientConnections", 0, 100_000)
+def read_pgbouncer(config: Config, database: AnyDatabase, scale: Scale, *, keda: bool) -> PgBouncer | None:
+    """Return PgBouncer, or None where pods connect to the database themselves. Numbers that are 0 are computed.
+
+    Must be the last reader: it adds up what the others read, and is silent where one of them found a problem.
+    """
+    enabled, replicas, clients = (
+        config[PGBOUNCER_ENABLED],
+        config[PGBOUNCER_REPLICAS],
+        config[PGBOUNCER_MAX_CLIENT_CONNECTIONS],
+    )
     if 0 < clients < _LEAST_CLIENTS:
-        read.problem("pgbouncerMaxClientConnections", f"expected 0, or {_LEAST_CLIENTS} to 100000, found {clients}")
-    if read.problems:
-        # Numbers that are wrong themselves add up to nothing worth telling.
+        config.problem(PGBOUNCER_MAX_CLIENT_CONNECTIONS, f"expected 0, or {_LEAST_CLIENTS} to 100000, found {clients}")
+    if config.problems:
         return PgBouncer(replicas=replicas) if enabled else None
     found = budget(
         ConnectionLoad(scale=scale, keda=keda),
-        max_connections=_max_connections(read, database),
+        max_connections=_max_connections(config, database),
         pgbouncer_replicas=replicas if enabled else 0,
-        pool_size=pool_size,
+        pool_size=config[PGBOUNCER_POOL_SIZE],
         max_client_connections=clients,
     )
     problem = budget_problem(found)
     if problem is not None:
-        key, mend = _to_blame(enabled, found.pgbouncer, pool_size, clients, found.clients, database)
-        read.problem(key, problem, mend)
+        key, fix = _key_to_change(config, found.clients, database)
+        config.problem(key, problem, fix)
     return found.pgbouncer
 
 
-def _max_connections(read: Reader, database: AnyDatabase) -> int | None:
-    """None where nobody knows: an external database that says nothing, or a laptop's container."""
+def _max_connections(config: Config, database: AnyDatabase) -> int | None:
+    """Return how many connections the database accepts, or None where that is not known."""
     if isinstance(database, ManagedDatabase):
-        from components.database.rds_instance_class import max_connections
-
         return max_connections(database.instance_class)
     if isinstance(database, ExternalDatabase):
-        return read.integer("databaseMaxConnections", 0, 100_000) or None
+        return config[MAX_CONNECTIONS] or None
     return None
 
 
-def _to_blame(
-    enabled: bool, pooler: PgBouncer | None, pool_size: int, clients: int, peak: int, database: AnyDatabase
-) -> tuple[str, str]:
-    """The key that a person would change, and how."""
-    if not enabled:
-        return "pgbouncerEnabled", f"pulumi config set {PROJECT}:pgbouncerEnabled true"
+def _key_to_change(config: Config, peak: int, database: AnyDatabase) -> tuple[Key[Any], str]:
+    """Return the key that a person would change, and how. peak: client connections of one pod at the peak."""
+    clients = config[PGBOUNCER_MAX_CLIENT_CONNECTIONS]
+    if not config[PGBOUNCER_ENABLED]:
+        return PGBOUNCER_ENABLED, f"pulumi config set {PGBOUNCER_ENABLED.full} true"
     if clients and clients < peak:
-        return "pgbouncerMaxClientConnections", f"pulumi config rm {PROJECT}:pgbouncerMaxClientConnections"
-    if pool_size:
-        return "pgbouncerPoolSize", f"pulumi config rm {PROJECT}:pgbouncerPoolSize"
+        return PGBOUNCER_MAX_CLIENT_CONNECTIONS, remove_command(PGBOUNCER_MAX_CLIENT_CONNECTIONS)
+    if config[PGBOUNCER_POOL_SIZE]:
+        return PGBOUNCER_POOL_SIZE, remove_command(PGBOUNCER_POOL_SIZE)
     if isinstance(database, ManagedDatabase):
-        return "databaseInstanceClass", f"pulumi config set {PROJECT}:databaseInstanceClass LARGER_CLASS"
-    return (
-        "databaseMaxConnections",
-        f"let the database accept more and say so with pulumi config set {PROJECT}:databaseMaxConnections NUMBER",
-    )
+        return INSTANCE_CLASS, f"pulumi config set {INSTANCE_CLASS.full} LARGER_CLASS"
+    set_limit = f"pulumi config set {MAX_CONNECTIONS.full} NUMBER"
+    return MAX_CONNECTIONS, f"let the database accept more and say so with {set_limit}"

@@ -22,7 +22,7 @@ from automation.helmsman.names import MARK
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.plan.recorder import Recorder, complete
-from components.release.merge import merged
+from components.release.chart_defaults import merged
 from tests import samples
 from tests.automation.fakes import FakeEngine, FakeStack, run_verb
 from tests.chart import rendering

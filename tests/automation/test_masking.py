@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from automation.masking import CHANGED, SHOWN, Masker, learned, masks, without_digests
 from components.dags.git_repository import parse_git_repository
-from components.dags.git_ssh_key import pinned_known_hosts
+from components.dags.known_hosts import pinned_known_hosts
 from tests import samples
 
 KEY = b"a key"

@@ -45,7 +45,7 @@ from automation.folder import Folder
 from automation.recovery.steps import Doing
 from automation.stacks.stream import Running
 from automation.stacks.workspace import Place, open_stack
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi
 

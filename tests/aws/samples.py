@@ -10,7 +10,8 @@ import pulumi
 
 from components.database.rds import ManagedPostgres, ManagedPostgresArgs
 from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
-from components.database.rds_settings import CertificateAuthority, ExistingInstance, ManagedDatabase
+from components.database.rds_existing import ExistingInstance
+from components.database.rds_settings import CertificateAuthority, ManagedDatabase
 from components.kube.secret import Secret
 
 ACCOUNT: Final = "123456789012"

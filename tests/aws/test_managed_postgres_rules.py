@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import pytest
 
+from components.database.rds_existing import replacement_problems
 from components.database.rds_lookup import check_existing_instance
-from components.database.rds_settings import replacement_problems
 from tests.aws import botocore_calls
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import REGION, TOPIC, Network, managed, postgres
 from tests.aws.terraform import Finding
 from tests.aws.weakened import WEAKENED
+from tests.cases import each
 
 Resources = Callable[..., list[AwsResource]]
 Judged = Mapping[str, Sequence[Finding]]
@@ -37,13 +38,13 @@ RULES: Final = {
 }
 
 
-@pytest.mark.parametrize("resource", RULES)
+@each("resource", RULES)
 def test_rules_apply_and_pass(judged: Judged, resource: str) -> None:
     passed = {found.rule for found in judged["database"] if found.resource == resource and found.passed}
     assert passed >= RULES[resource]
 
 
-@pytest.mark.parametrize("rule", WEAKENED)
+@each("rule", WEAKENED)
 def test_rule_sees_what_it_is_for(judged: Judged, rule: str) -> None:
     failed = {found.rule for found in judged[rule] if not found.passed}
     assert rule in failed

@@ -19,6 +19,7 @@ from tests.aws.botocore_calls import CALLS, PROSE, PROVIDER_ONLY, play, problems
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import ACCOUNT, REGION, postgres
 from tests.aws.terraform import TYPES, Finding, Waiver, needless, terraform, unwaived, waivers
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -122,7 +123,7 @@ def pulumi_class(type_: str) -> Any:
     return getattr(getattr(aws, module), name.partition(":")[2])
 
 
-@pytest.mark.parametrize("type_", TYPES)
+@each("type_", TYPES)
 def test_type_is_one_of_pulumi_s(type_: str) -> None:
     assert pulumi_class(type_).pulumi_type == type_
 
@@ -131,7 +132,7 @@ def test_both_scoreboards_know_the_same_types() -> None:
     assert set(CALLS) == set(TYPES)
 
 
-@pytest.mark.parametrize("type_", CALLS)
+@each("type_", CALLS)
 def test_table_names_inputs_and_parameters_that_there_are(type_: str) -> None:
     """A misspelt input would never be asked for; a misspelt parameter raises KeyError here."""
     known = {name.replace("_", "").lower() for name in inspect.signature(pulumi_class(type_)._internal_init).parameters}

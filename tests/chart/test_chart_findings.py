@@ -9,17 +9,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 
 from components.database.pgbouncer import PgBouncer
 from components.network.policies import DatabaseCidrs, IsolationRules, network_policies
 from components.release.executor import Executor
 from components.release.ingress import Ingress, alb_annotations
+from components.release.scale import Scale
 from components.release.size_preset import SizePreset
-from components.release.values import Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each
 from tests.chart import rendering
 
 pytestmark = rendering.needs_chart
@@ -116,7 +117,7 @@ def test_kube_score_finds_less_than_in_the_chart_s_defaults() -> None:
     assert set(ours) == set(WAIVERS["kube-score"])
 
 
-@pytest.mark.parametrize("scanner", WAIVERS)
+@each("scanner", WAIVERS)
 def test_every_waiver_says_why(scanner: str) -> None:
     for rule, reason in WAIVERS[scanner].items():
         assert len(reason.split()) >= 2, rule

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-import pytest
-
 from components.kube.pod_security import CONTAINER, pod_security_context
+from tests.cases import each
 from tests.chart.pod_security_standard import violations
 
 GOOD: Final[dict[str, Any]] = {
@@ -54,7 +53,7 @@ def test_good_pod_passes() -> None:
     assert violations(GOOD) == []
 
 
-@pytest.mark.parametrize("problem", BAD)
+@each("problem", BAD)
 def test_each_forbidden_thing_is_seen(problem: str) -> None:
     path, value = BAD[problem]
     pod = copy.deepcopy(GOOD)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -16,15 +15,16 @@ import pytest
 from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.executor import Executor
 from components.release.ingress import Ingress, alb_annotations
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.user_values import with_helm_values
-from components.release.values import ReleaseInputs, Scale, airflow_values
+from components.release.values import ReleaseInputs, airflow_values
 from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES
-from components.task_logs.volume import TaskLogStore
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each, pairwise
 from tests.chart import rendering
 from tests.chart.pod_security_standard import violations
 
@@ -47,19 +47,18 @@ def deployment(size: SizePreset, executor: Executor, pooler: PgBouncer | None, s
     return samples.release_inputs(size=size, executor=executor, pgbouncer=pooler, store=store, **options)
 
 
-def combinations() -> Iterator[tuple[SizePreset, Executor, PgBouncer | None, TaskLogStore]]:
-    """All, but that sizes differ in numbers alone: with the rest of them, every executor and one of the others."""
-    poolers = (PgBouncer(replicas=2), None)
-    yield from itertools.product((SizePreset.NONE, SizePreset.MEDIUM), Executor, poolers, TaskLogStore)
-    yield from itertools.product((SizePreset.SMALL, SizePreset.LARGE), Executor, poolers[:1], [TaskLogStore.S3])
-
-
 MATRIX: Final[dict[str, ReleaseInputs]] = {
     f"{size} {executor.value} {'pooled' if pooler else 'direct'} {store}": deployment(size, executor, pooler, store)
-    for size, executor, pooler, store in combinations()
-    if not (executor.kubernetes and store is TaskLogStore.WORKER)  # refused by the settings
+    for size, executor, pooler, store in pairwise(
+        SizePreset,
+        Executor,
+        (PgBouncer(replicas=2), None),
+        TaskLogStore,
+        # The settings refuse task pods whose logs would go with them.
+        allowed=lambda _, executor, __, store: not (executor.kubernetes and store is TaskLogStore.WORKER),
+    )
 }
-every_deployment = pytest.mark.parametrize("inputs", MATRIX.values(), ids=MATRIX.keys())
+every_deployment = each("inputs", MATRIX.values(), ids=MATRIX.keys())
 
 DATABASE: Final = re.compile(r"SQL_ALCHEMY_CONN|AIRFLOW_CONN_AIRFLOW_DB|KEDA_DB_CONN|metadata-1|PGSSL|database-ca-1")
 
@@ -106,7 +105,7 @@ def test_chart_s_own_pods_do_not_pass_it() -> None:
     assert len(failing) >= 9
 
 
-@pytest.mark.parametrize("executor", Executor)
+@each("executor", Executor)
 def test_two_renders_are_one(executor: Executor) -> None:
     """A key that the chart made anew each time would roll every pod at every update."""
     inputs = deployment(SizePreset.MEDIUM, executor, PgBouncer(replicas=2), TaskLogStore.S3)
@@ -220,10 +219,8 @@ def test_spread_counts_the_pods_of_its_own_component(inputs: ReleaseInputs) -> N
             }, name
 
 
-@pytest.mark.parametrize(
-    "component", ["apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery"]
-)
-@pytest.mark.parametrize("scale", [TWO_OF_EACH, Scale()], ids=["two", "one"])
+@each("component", ["apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery"])
+@each("scale", [TWO_OF_EACH, Scale()], ids=["two", "one"])
 def test_user_s_minimum_is_the_only_limit(component: str, scale: Scale) -> None:
     inputs = samples.release_inputs(scale=scale, pgbouncer=PgBouncer(replicas=scale.scheduler))
     users: dict[str, Any] = {"podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}}

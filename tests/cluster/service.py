@@ -13,7 +13,7 @@ import yaml
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from automation.errors import AutomationError, StackUnknown
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests.cluster.harness import ROOT, SHIPPED, Repository
 
 PASSPHRASE: Final = "sentinel-passphrase-of-this-test"

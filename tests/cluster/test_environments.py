@@ -18,7 +18,7 @@ import pytest
 from automation import Environments, EnvironmentSettings, Event, Secret
 from automation.errors import StackLocked
 from automation.results import Result
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 from tests.cluster import service
 from tests.cluster.harness import ROOT, Repository

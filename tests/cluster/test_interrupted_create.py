@@ -46,7 +46,7 @@ def test_the_next_up_takes_over(stack: Stack, api: Any, sent: signal.Signals) ->
 
 def test_a_release_of_somebody_else_is_left_alone(stack: Stack, api: Any) -> None:
     """The records that the stack would have to remove are not its own."""
-    from components.release.kubernetes_records import KubernetesRecords
+    from components.release.helm_record import KubernetesRecords
 
     interrupted = stack.interrupted_up(signal.SIGINT, lambda log: release_has_begun(log) and bool(records(api)))
     assert interrupted.code != 0

@@ -11,22 +11,16 @@ import pulumi
 import pytest
 
 import outputs
-from components.airflow_platform import (
-    AirflowPlatform,
-    AirflowPlatformArgs,
-    ContainerDatabase,
-    ExternalDatabase,
-    GitCredentials,
-    IsolationArgs,
-)
-from components.dags.delivery import DagsDelivery
-from components.database.connection import Database, SslMode
+from components.airflow_platform import AirflowPlatform
+from components.dags.delivery import DagsDelivery, GitCredentials
+from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
 from components.kube.secret import Secret
-from components.network.isolation import Isolation
+from components.network.isolation_args import Isolation, IsolationArgs
+from components.platform_args import AirflowPlatformArgs
 from components.release.executor import Executor
-from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components import fields
+from tests.cases import each
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
@@ -77,12 +78,12 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
+@each(("check", "text"), [(check, text) for check, texts in ACCEPTED for text in texts])
 def test_good_text_is_returned_as_it_is(check: Callable[[str], str], text: str) -> None:
     assert check(text) == text
 
 
-@pytest.mark.parametrize(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
+@each(("check", "text"), [(check, text) for check, texts in REFUSED for text in texts])
 def test_bad_text_is_refused_with_what_was_expected_and_found(check: Callable[[str], str], text: str) -> None:
     with pytest.raises(ValueError, match=r"^expected .*, found ") as error:
         check(text)

@@ -13,11 +13,11 @@ import pytest
 from moto import mock_aws
 
 import settings
-from components.airflow_platform import AirflowPlatformArgs
 from components.aws.client import AwsError
 from components.database.rds_certificates import rds_certificates
 from components.database.rds_lookup import InstanceError
 from components.kube.secret import Secret
+from components.platform_args import AirflowPlatformArgs
 from settings.aws_lookup import look_up
 from tests import samples
 from tests.samples import prod

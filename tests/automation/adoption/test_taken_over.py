@@ -12,7 +12,7 @@ from automation.adoption.taken_over import Found, taken_over
 from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import METADATA_POOL, render_ini
 from components.kube.secret import Secret
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests.automation.adoption.releases import (
     FERNET_KEY,
     SECRETS,

@@ -11,7 +11,7 @@ import settings
 from automation.plan import stand_ins
 from automation.plan.model import Placeholder, Why
 from components.dags.ssh_private_key import public_key_fingerprint
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 
 

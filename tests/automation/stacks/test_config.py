@@ -18,7 +18,7 @@ from automation.stacks import workspace
 from automation.stacks.config import EnvironmentSettings
 from automation.stacks.workspace import Place
 from components.kube.secret import Secret
-from settings.reader import SECRET_KEYS
+from settings import SECRET_KEYS
 from tests import samples
 
 DEV: dict[str, Any] = {

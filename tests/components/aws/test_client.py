@@ -17,6 +17,7 @@ from moto import mock_aws
 
 from components.aws import client as aws_error
 from components.aws.client import AwsError, aws_call, aws_clients, refusal
+from tests.cases import each
 
 REGION: Final = "eu-central-1"
 ACTION: Final = "sts:GetCallerIdentity"
@@ -103,8 +104,8 @@ def test_no_way_to_aws(no_credentials: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(aws_error, "_ATTEMPTS", 1)
     text = str(problem())
-    assert "expected an answer of AWS, found none (EndpointConnectionError)" in text
-    assert "look at airflow:awsRegion" in text
+    assert "expected an answer from AWS, found none (EndpointConnectionError)" in text
+    assert "check airflow:awsRegion" in text
     assert "sentinel" not in text
 
 
@@ -142,7 +143,7 @@ def test_error_of_boto3_is_not_chained() -> None:
     assert error.__context__ is None
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"])
+@each("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"])
 def test_bad_credentials_are_refused_without_the_message_that_may_quote_them(code: str) -> None:
     error = refusal(ACTION, code, "The Canonical String should have been x-amz-security-token:sentinel")
     assert f"expected valid AWS credentials, found expired or foreign ones ({code})" in str(error)

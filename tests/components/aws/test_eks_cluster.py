@@ -35,6 +35,7 @@ from components.aws.eks_cluster import (
     require_active,
 )
 from components.kube.kubeconfig import api_client, is_content
+from tests.cases import each
 
 REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
@@ -220,7 +221,7 @@ def test_internet_gateway_for_a_part_of_the_internet_is_no_default_route() -> No
     assert not is_public("subnet-1", [table])
 
 
-@pytest.mark.parametrize(
+@each(
     ("route", "public"),
     [
         ({"DestinationIpv6CidrBlock": "::/0", "GatewayId": "igw-1"}, True),
@@ -321,7 +322,7 @@ def test_who_may_not_list_clusters_still_hears_that_this_one_is_not_there(
     assert "expected an EKS cluster prod in eu-central-1, found no such cluster there" in problem()
 
 
-@pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING", "FAILED"])
+@each("status", ["CREATING", "UPDATING", "DELETING", "FAILED"])
 def test_cluster_that_is_not_active_is_refused(status: str) -> None:
     with pytest.raises(AwsError, match=f"expected the EKS cluster prod to be ACTIVE, found {status}") as error:
         require_active({"name": "prod", "status": status}, REGION)

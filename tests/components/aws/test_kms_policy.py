@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import botocore
-import pytest
 
 from components.aws.kms_policy import key_policy, partition
+from tests.cases import each
 
 ACCOUNT = "123456789012"
 
@@ -39,7 +39,7 @@ def test_administrators_can_change_the_policy_again() -> None:
     assert any("kms:PutKeyPolicy" in found["Action"] and "Condition" not in found for found in statements())
 
 
-@pytest.mark.parametrize("name", ["aws", "aws-cn", "aws-us-gov", "aws-eusc"])
+@each("name", ["aws", "aws-cn", "aws-us-gov", "aws-eusc"])
 def test_every_region_is_in_its_part_of_aws(name: str) -> None:
     data = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())
     described = next(found for found in data["partitions"] if found["id"] == name)

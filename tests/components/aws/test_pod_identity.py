@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.aws.pod_identity import PodIdentity, trust_policy
+from tests.cases import each
 from tests.components.aws.test_eks_cluster import ACCOUNT, ARN, CLUSTER
 
 ISSUER = "oidc.eks.eu-central-1.amazonaws.test/id/ABC"
@@ -69,7 +70,7 @@ def test_order_of_the_accounts_changes_no_role(identity: PodIdentity, accounts: 
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("identity", PodIdentity)
+@each("identity", PodIdentity)
 def test_other_part_of_aws_has_other_arns(identity: PodIdentity) -> None:
     arn = ARN.replace("arn:aws:", "arn:aws-us-gov:").replace("eu-central-1", "us-gov-west-1")
     cluster = replace(CLUSTER, region="us-gov-west-1", arn=arn)
@@ -78,7 +79,7 @@ def test_other_part_of_aws_has_other_arns(identity: PodIdentity) -> None:
     assert "arn:aws:" not in text
 
 
-@pytest.mark.parametrize("identity", PodIdentity)
+@each("identity", PodIdentity)
 def test_policy_is_within_the_limit_of_iam(identity: PodIdentity) -> None:
     """2048 characters (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
     cluster = replace(CLUSTER, arn=ARN.replace("prod", "c" * 100))

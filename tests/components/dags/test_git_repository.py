@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.dags.git_repository import GitRepository, parse_git_repository, validate_git_ref, validate_sub_path
+from tests.cases import each
 
 GIT = shutil.which("git")
 needs_git = pytest.mark.skipif(GIT is None, reason="git is not on PATH")
@@ -127,7 +128,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("url", "found"), REFUSED.values(), ids=REFUSED.keys())
+@each(("url", "found"), REFUSED.values(), ids=REFUSED.keys())
 def test_refused_repository_is_named_by_kind_and_never_repeated(url: str, found: str) -> None:
     with pytest.raises(ValueError, match=r"\Aexpected a Git repository as ssh://") as caught:
         parse_git_repository(url)
@@ -183,7 +184,7 @@ def test_any_text_is_accepted_or_refused_with_one_line(url: str) -> None:
 
 
 @needs_git
-@pytest.mark.parametrize("url", [row[0] for row in ACCEPTED if row[2] == "ssh"])
+@each("url", [row[0] for row in ACCEPTED if row[2] == "ssh"])
 def test_git_itself_reads_the_normalised_address_in_the_same_way(url: str) -> None:
     repository = parse_git_repository(url)
     run = subprocess.run(
@@ -196,7 +197,7 @@ def test_git_itself_reads_the_normalised_address_in_the_same_way(url: str) -> No
     assert read["port"] == ("NONE" if repository.port == 22 else str(repository.port))
 
 
-@pytest.mark.parametrize(
+@each(
     "ref",
     ["main", "release/3.2", "v1.2.0", "HEAD", "refs/tags/v1", "0" * 40, "feature/a-b_c", "dépôt", "a@b", "x.lock.y"],
 )
@@ -232,7 +233,7 @@ REFUSED_REFS = {
 }
 
 
-@pytest.mark.parametrize(("ref", "found"), REFUSED_REFS.values(), ids=REFUSED_REFS.keys())
+@each(("ref", "found"), REFUSED_REFS.values(), ids=REFUSED_REFS.keys())
 def test_refused_ref_is_named_by_kind(ref: str, found: str) -> None:
     with pytest.raises(ValueError, match=r"\Aexpected a branch, a tag or a commit hash") as caught:
         validate_git_ref(ref)
@@ -258,7 +259,7 @@ def test_refs_are_accepted_as_git_accepts_them(ref: str) -> None:
     assert accepted == (git and not ref.startswith(("-", "+")))
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "expected"),
     [
         ("", ""),
@@ -291,7 +292,7 @@ REFUSED_SUB_PATHS = {
 }
 
 
-@pytest.mark.parametrize(("path", "found"), REFUSED_SUB_PATHS.values(), ids=REFUSED_SUB_PATHS.keys())
+@each(("path", "found"), REFUSED_SUB_PATHS.values(), ids=REFUSED_SUB_PATHS.keys())
 def test_refused_sub_path_is_named_by_kind(path: str, found: str) -> None:
     with pytest.raises(ValueError, match=r"\Aexpected a folder in the repository") as caught:
         validate_sub_path(path)

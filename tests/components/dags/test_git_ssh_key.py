@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.dags.git_repository import parse_git_repository
-from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs, pinned_known_hosts
-from components.dags.known_hosts import published_known_hosts
+from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
+from components.dags.known_hosts import pinned_known_hosts, published_known_hosts
 from components.kube.secret import Secret
 from tests import samples
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -53,8 +54,8 @@ def test_no_repository_comes_without_host_keys(record: Record) -> None:
     assert "ssh-keyscan -p 2222 git.test" in str(error.value)
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-@pytest.mark.parametrize("host", ["github.com", "gitlab.com", "bitbucket.org"])
+@each("nothing", [None, ""])
+@each("host", ["github.com", "gitlab.com", "bitbucket.org"])
 def test_well_known_host_has_its_published_keys(host: str, nothing: str | None) -> None:
     published = published_known_hosts(host)
     assert published

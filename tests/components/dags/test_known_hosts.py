@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.dags.known_hosts import check_known_hosts, fingerprint, published_known_hosts, read_string
+from tests.cases import each
 
 SSH_KEYGEN = shutil.which("ssh-keygen")
 needs_ssh_keygen = pytest.mark.skipif(SSH_KEYGEN is None, reason="ssh-keygen is not on PATH")
@@ -155,7 +156,7 @@ ACCEPTED: dict[str, tuple[str, str, int]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "host", "port"), ACCEPTED.values(), ids=ACCEPTED.keys())
+@each(("text", "host", "port"), ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_accepted_lines_are_normalised_and_stay_accepted(text: str, host: str, port: int) -> None:
     normal = check_known_hosts(text, host, port)
     assert check_known_hosts(normal, host, port) == normal
@@ -278,7 +279,7 @@ REFUSED: dict[str, tuple[str, str, int, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "host", "port", "says"), REFUSED.values(), ids=REFUSED.keys())
+@each(("text", "host", "port", "says"), REFUSED.values(), ids=REFUSED.keys())
 def test_refusal_says_what_was_found_in_one_line(text: str, host: str, port: int, says: list[str]) -> None:
     with pytest.raises(ValueError, match=r"\Aexpected ") as caught:
         check_known_hosts(text, host, port)
@@ -295,7 +296,7 @@ def test_refusal_tells_how_to_get_a_line_and_to_compare_it() -> None:
         check_known_hosts("", "gitlab.com", 22)
 
 
-@pytest.mark.parametrize(
+@each(
     "secret",
     [
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----\n",
@@ -357,7 +358,7 @@ FOREIGN_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", FOREIGN_NAMES)
+@each("name", FOREIGN_NAMES)
 def test_foreign_key_for_a_large_host_is_refused_whatever_the_repository(name: str) -> None:
     text = lines(f"git.test {RSA}", f"{name} {ED}")
     with pytest.raises(ValueError, match="expected a published host key of ") as caught:
@@ -368,7 +369,7 @@ def test_foreign_key_for_a_large_host_is_refused_whatever_the_repository(name: s
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("name", FOREIGN_NAMES)
+@each("name", FOREIGN_NAMES)
 def test_authority_for_a_large_host_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"got a @cert-authority on line 2, but (git\w+\.com|bitbucket\.org) has none"):
         check_known_hosts(lines(f"git.test {RSA}", f"@cert-authority {name} {ED}"), "git.test", 22)

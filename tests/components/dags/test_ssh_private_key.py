@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.dags.ssh_private_key import normalise_private_key, public_key_fingerprint
+from tests.cases import each
 
 SSH_KEYGEN = shutil.which("ssh-keygen")
 needs_ssh_keygen = pytest.mark.skipif(SSH_KEYGEN is None, reason="ssh-keygen is not on PATH")
@@ -113,8 +114,8 @@ def chained(error: BaseException | None) -> list[BaseException]:
 def assert_says_nothing_of(secret: str, error: BaseException) -> None:
     """No eight characters in a row of the secret, its BEGIN and END lines apart, stand in the error."""
     content = re.sub(r"-----.*?-----|----.*?----", " ", secret)
-    for each in chained(error):
-        said = f"{each} {each!r}"
+    for link in chained(error):
+        said = f"{link} {link!r}"
         assert not [said[at : at + 8] for at in range(len(said) - 7) if said[at : at + 8] in content]
 
 
@@ -124,7 +125,7 @@ def refusal_of(text: str) -> ValueError:
     return caught.value
 
 
-@pytest.mark.parametrize("kind", ACCEPTED)
+@each("kind", ACCEPTED)
 def test_key_is_accepted_and_normal_form_is_idempotent(keys: Keys, kind: str) -> None:
     normal = normalise_private_key(keys[kind])
     assert normalise_private_key(normal) == normal
@@ -171,8 +172,8 @@ MENDED: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("mangle", MENDED.values(), ids=MENDED.keys())
-@pytest.mark.parametrize("kind", ["ed25519", "rsa PEM", "ecdsa PKCS#8"])
+@each("mangle", MENDED.values(), ids=MENDED.keys())
+@each("kind", ["ed25519", "rsa PEM", "ecdsa PKCS#8"])
 def test_paste_faults_are_mended(keys: Keys, kind: str, mangle: Callable[[str], str]) -> None:
     assert normalise_private_key(mangle(keys[kind])) == normalise_private_key(keys[kind])
 
@@ -354,7 +355,7 @@ REFUSED: dict[str, tuple[Callable[[Keys], str], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "found", "mend"), REFUSED.values(), ids=REFUSED.keys())
+@each(("make", "found", "mend"), REFUSED.values(), ids=REFUSED.keys())
 def test_refusal_names_the_fault_and_the_remedy_and_nothing_of_the_key(
     keys: Keys, make: Callable[[Keys], str], found: str, mend: str
 ) -> None:

@@ -20,6 +20,7 @@ from components.database.connection import (
     redis_uri,
 )
 from components.kube.secret import Secret
+from tests.cases import each
 
 PRINTABLE: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
 ALL_ASCII: Final = string.punctuation + " " + string.ascii_letters + string.digits
@@ -98,7 +99,7 @@ def test_port_of_redis_is_the_usual_one() -> None:
     assert redis_uri("p", "airflow-redis", 1) == "redis://:p@airflow-redis:6379/1"
 
 
-@pytest.mark.parametrize(
+@each(
     ("mode", "query", "async_query"),
     [
         (SslMode.PREFER, "", ""),
@@ -122,7 +123,7 @@ def test_address_of_ipv6_is_in_brackets() -> None:
 )
 def test_authorities_are_given_where_they_are_asked_and_nowhere_else(mode: SslMode, certificates: str | None) -> None:
     """With verify-full and without them libpq looks in the home of a user; with `require` it would ignore them."""
-    with pytest.raises(ValueError, match="ca_certificates: expected them with verify-full and only then"):
+    with pytest.raises(ValueError, match="ca_certificates: must be set with verify-full and only then"):
         Database(
             host="h", port=1, name="n", user="u", password=Secret("p"), ssl_mode=mode, ca_certificates=certificates
         )

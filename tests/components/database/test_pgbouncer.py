@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.database.connection import CA_FILE, SslMode
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, render_ini, render_users
+from tests.cases import each
 
 PRINTABLE: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
 ALL_ASCII: Final = string.punctuation + " " + string.ascii_letters + string.digits
@@ -100,7 +101,7 @@ def test_pool_leads_to_the_database(host: str, name: str) -> None:
     assert read_connection(found[METADATA_POOL]) == {"host": host, "port": "5433", "dbname": name, "pool_size": "7"}
 
 
-@pytest.mark.parametrize("mode", SslMode)
+@each("mode", SslMode)
 def test_tls_is_between_the_pooler_and_the_database(mode: SslMode) -> None:
     found = ini(mode=mode)["pgbouncer"]
     assert found["server_tls_sslmode"] == mode.value

@@ -15,8 +15,8 @@ import pytest
 
 from components.database.connection import Database, SslMode
 from components.database.rds import PARAMETERS
+from components.database.rds_existing import RESTORED_FROM_TAG
 from components.database.rds_policies import LOG_EXPORTS
-from components.database.rds_settings import RESTORED_FROM_TAG
 from components.kube.secret import Secret
 from tests.aws.samples import PASSWORD, TAGS, managed, postgres
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.database.rds_alarms import AlarmSpec, Capacity, DatabaseAlarms, DatabaseAlarmsArgs, Missing, alarm_specs
 from tests.aws.samples import CAPACITY, TAGS, TOPIC, alarms
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -37,7 +38,7 @@ def by_metric(capacity: Capacity) -> dict[str, AlarmSpec]:
     return found
 
 
-@pytest.mark.parametrize(
+@each(
     "metric",
     [
         "CPUUtilization",
@@ -97,7 +98,7 @@ def test_silence_rings_once() -> None:
     assert silent == ["CPUUtilization"]
 
 
-@pytest.mark.parametrize("spec", alarm_specs(replace(CAPACITY, burstable=True)), ids=lambda spec: spec.role)
+@each("spec", alarm_specs(replace(CAPACITY, burstable=True)), ids=lambda spec: spec.role)
 def test_alarm_says_what_to_do(spec: AlarmSpec) -> None:
     assert len(spec.advice.split(". ")) >= 2, "what is, and what to do"
     assert len(spec.advice) <= 1024, "CloudWatch takes no more"

@@ -22,14 +22,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.database.rds_certificates import FAMILIES, bundle, certificate_problems, rds_certificates
+from tests.cases import each
 
 ROOT: Final = Path(__file__).parents[3]
 FILE: Final = ROOT / "certificates" / "rds-global-bundle.pem"
 TEXT: Final = FILE.read_text()
 LABELLED: Final = re.findall(r"^# (.+)\n(-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n)", TEXT, re.M)
 REGIONS: Final = sorted({name.split(" ")[2] for name, _ in LABELLED})
-every_certificate = pytest.mark.parametrize(("name", "pem"), LABELLED, ids=[name for name, _ in LABELLED])
-every_region = pytest.mark.parametrize("region", REGIONS)
+every_certificate = each(("name", "pem"), LABELLED, ids=[name for name, _ in LABELLED])
+every_region = each("region", REGIONS)
 
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
 KEY: Final = ec.generate_private_key(ec.SECP256R1())
@@ -157,7 +158,7 @@ def test_mistyped_region_is_refused_with_the_right_one_and_never_with_a_neighbou
         rds_certificates("xx-central-1")
 
 
-@pytest.mark.parametrize("text", ["", "Frankfurt", "eu-central-1\n", "eu-central-1; rm -rf /", "EU-CENTRAL-1"])
+@each("text", ["", "Frankfurt", "eu-central-1\n", "eu-central-1; rm -rf /", "EU-CENTRAL-1"])
 def test_what_cannot_be_a_region_is_in_no_command(text: str) -> None:
     with pytest.raises(ValueError, match="Give a region's name, such as eu-central-1") as error:
         rds_certificates(text)
@@ -252,7 +253,7 @@ def problems(pem: str) -> list[str]:
     return certificate_problems(pem, now=NOW)
 
 
-@pytest.mark.parametrize(
+@each(
     "pem",
     [
         certificate(),
@@ -317,7 +318,7 @@ def test_other_text_is_refused_and_not_shown(text: str) -> None:
     assert text not in message
 
 
-@pytest.mark.parametrize(
+@each(
     "pem",
     [
         certificate()[:-30],

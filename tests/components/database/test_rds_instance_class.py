@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from components.database.rds_instance_class import MEMORY_GIB, instance_memory_gib, max_connections
+from tests.cases import each
 
 CLASSES: Final = sorted(MEMORY_GIB)
 FAMILIES: Final = sorted({name.split(".")[1] for name in CLASSES})
@@ -43,13 +44,13 @@ def offered() -> set[str]:
     }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@each("family", FAMILIES)
 def test_sizes_of_a_family_are_those_that_rds_offers(family: str) -> None:
     known = {name for name in CLASSES if name.startswith(f"db.{family}.")}
     assert known == {name for name in offered() if name.startswith(f"db.{family}.")}
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_memory_is_that_of_the_ec2_instance(name: str) -> None:
     _, family, size = name.split(".")
     ec2 = INSTANCE_TYPES[f"{ON_EC2.get(family, family)}.{size}"]
@@ -66,12 +67,12 @@ def test_every_class_that_pulumi_names_in_a_known_family_is_known() -> None:
     assert ours <= set(CLASSES)
 
 
-@pytest.mark.parametrize("name", READ_FROM_INSTANCES)
+@each("name", READ_FROM_INSTANCES)
 def test_never_more_connections_than_an_instance_had_nor_far_fewer(name: str) -> None:
     assert READ_FROM_INSTANCES[name] * 0.85 < max_connections(name) <= READ_FROM_INSTANCES[name]
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("name", CLASSES)
 def test_connections_stay_below_the_formula_over_the_whole_memory(name: str) -> None:
     whole = MEMORY_GIB[name] * 2**30 // 9531392
     assert 60 <= max_connections(name) <= 5000
@@ -83,7 +84,7 @@ def test_more_memory_never_gives_fewer_connections() -> None:
     assert by_memory == sorted(by_memory)
 
 
-@pytest.mark.parametrize(
+@each(
     ("found", "near"),
     [
         ("m7g.large", "db.m7g.large"),

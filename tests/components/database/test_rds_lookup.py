@@ -13,8 +13,9 @@ from moto import mock_aws
 
 from components.aws.client import AwsError
 from components.database import rds_lookup
+from components.database.rds_existing import RESTORED_FROM_TAG
 from components.database.rds_lookup import InstanceError, check_existing_instance, read_existing_instance
-from components.database.rds_settings import RESTORED_FROM_TAG, ManagedDatabase
+from components.database.rds_settings import ManagedDatabase
 from tests.aws.samples import managed
 
 REGION: Final = "eu-central-1"

@@ -15,6 +15,7 @@ from components.database.rds_policies import (
     monitoring_policy_arn,
     monitoring_trust,
 )
+from tests.cases import each
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "eu-central-1"
@@ -51,7 +52,7 @@ def test_key_stays_manageable() -> None:
         assert allows(action, administration), action
 
 
-@pytest.mark.parametrize("action", USE)
+@each("action", USE)
 def test_key_is_used_through_rds_and_by_the_logs_alone(action: str) -> None:
     """IAM permissions on all keys (kms:Decrypt on *) are common: they must not open a stolen snapshot."""
     using = [found for found in key_statements() if allows(action, found)]

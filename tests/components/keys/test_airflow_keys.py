@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 import pytest
 
-from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs, GivenKeys
+from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret, secret_output
 
 if TYPE_CHECKING:

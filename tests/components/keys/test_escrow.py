@@ -18,6 +18,7 @@ from components.aws.client import AwsError
 from components.keys.escrow import KeyEscrow, KeyEscrowArgs, alias
 from components.keys.escrow_reader import parse_escrowed_keys
 from components.kube.secret import Secret, secret_output
+from tests.cases import each
 from tests.components.keys.test_escrow_reader import KEYS
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def test_alias_has_only_characters_that_kms_takes(secret_name: str, expected: st
     assert alias(secret_name) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "message"),
     [
         ({"secret_name": "two words"}, "expected the name of a secret"),

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from components.aws.client import AwsError
-from components.keys.airflow_keys import GivenKeys
 from components.keys.escrow_reader import (
-    KEY_CHECKS,
     ROLES,
     EscrowedKeys,
     escrow_name,
@@ -27,7 +25,9 @@ from components.keys.escrow_reader import (
     read_escrowed_keys,
     refuse_second_keys,
 )
+from components.keys.given_keys import KEY_CHECKS, GivenKeys
 from components.kube.secret import Secret
+from tests.cases import each
 from tests.samples import sentinels
 
 REGION: Final = "eu-central-1"
@@ -168,7 +168,7 @@ def test_other_refusal_is_told_as_it_is(escrow: Any, monkeypatch: pytest.MonkeyP
 # Content
 
 
-@pytest.mark.parametrize("content", [None, "", "sentinel", '["sentinel"]', '"sentinel"', "{", "null"])
+@each("content", [None, "", "sentinel", '["sentinel"]', '"sentinel"', "{", "null"])
 def test_content_is_an_object(content: str | None) -> None:
     assert "expected a JSON object of keys by their role, found something else" in fault(content)
 
@@ -178,7 +178,7 @@ def test_binary_content_is_none(escrow: Any) -> None:
     assert "expected a JSON object" in unread()
 
 
-@pytest.mark.parametrize("role", sorted(ROLES - {"database_password"}))
+@each("role", sorted(ROLES - {"database_password"}))
 def test_missing_key_is_named(role: str) -> None:
     assert f"{role}: expected a value, found none" in fault(json.dumps(without(role)))
 
@@ -188,13 +188,13 @@ def test_unknown_field_is_refused_and_not_shown() -> None:
     assert "found 1 more" in fault(json.dumps({**KEYS, "sentinel": ""}))
 
 
-@pytest.mark.parametrize(("value", "found"), [(7, "int"), (None, "NoneType"), (["x"], "list"), ("", "an empty one")])
-@pytest.mark.parametrize("role", sorted(ROLES))
+@each(("value", "found"), [(7, "int"), (None, "NoneType"), (["x"], "list"), ("", "an empty one")])
+@each("role", sorted(ROLES))
 def test_key_is_a_text(role: str, value: object, found: str) -> None:
     assert f"{role}: expected a text, found {found}" in fault(json.dumps({**KEYS, role: value}))
 
 
-@pytest.mark.parametrize(
+@each(
     ("role", "value", "expected"),
     [
         ("fernet_key", "sentinel", "expected a Fernet key"),
@@ -284,7 +284,7 @@ def test_name_is_one_that_aws_takes(escrow: Any, name: str) -> None:
     assert escrow.create_secret(Name=name)["Name"] == name
 
 
-@pytest.mark.parametrize("name", ["", " ", "airflow keys", "airflow:keys", "é", "x" * 201, "a\n"])
+@each("name", ["", " ", "airflow keys", "airflow:keys", "é", "x" * 201, "a\n"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="expected the name of a secret, such as airflow/prod/keys"):
         escrow_name(name)

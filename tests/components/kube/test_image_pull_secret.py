@@ -11,6 +11,7 @@ import pytest
 from components import fields
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.secret import Secret
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -31,7 +32,7 @@ def test_credentials_are_a_secret_of_the_kind_that_the_kubelet_reads(record: Rec
     assert "c2VudGluZWw6cGFzcw==" not in secret.plain_text
 
 
-@pytest.mark.parametrize("text", ["", "sentinel", "[]", "{}", '{"auths": {}}', '{"auths": {"r": "sentinel"}}', '"x"'])
+@each("text", ["", "sentinel", "[]", "{}", '{"auths": {}}', '{"auths": {"r": "sentinel"}}', '"x"'])
 def test_other_content_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected a Docker config\.json") as caught:
         fields.docker_config(text)

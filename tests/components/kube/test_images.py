@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from components.kube.images import CHART_IMAGES, POSTGRES_REPOSITORY, Images, registry_host
 from tests import samples
+from tests.cases import each
 
 MIRROR: Final = "mirror.test:5000/all"
 
@@ -26,7 +27,7 @@ HOSTS: Final = {
 }
 
 
-@pytest.mark.parametrize("repository", HOSTS)
+@each("repository", HOSTS)
 def test_registry_host_is_told_from_a_path_as_docker_does(repository: str) -> None:
     assert registry_host(repository) == HOSTS[repository]
 
@@ -41,7 +42,7 @@ MIRRORED: Final = {
 }
 
 
-@pytest.mark.parametrize("repository", MIRRORED)
+@each("repository", MIRRORED)
 def test_mirror_holds_every_image_under_its_own_path(repository: str) -> None:
     assert Images(tag="x", registry=MIRROR).mirrored(repository) == MIRRORED[repository]
 
@@ -82,8 +83,8 @@ def test_digest_wins_over_the_tag() -> None:
     assert Images(tag="3.2.2", digest=samples.DIGEST).airflow == f"apache/airflow@{samples.DIGEST}"
 
 
-@pytest.mark.parametrize("digest", [None, samples.DIGEST])
-@pytest.mark.parametrize("registry", [None, MIRROR])
+@each("digest", [None, samples.DIGEST])
+@each("registry", [None, MIRROR])
 def test_task_pods_run_the_image_of_all_others(digest: str | None, registry: str | None) -> None:
     """The chart prints REPOSITORY:TAG for them, from two places, and knows no digest there."""
     images = Images(tag="3.2.2", digest=digest, registry=registry)

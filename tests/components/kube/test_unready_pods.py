@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from components.kube.unready_pods import Unready, why_unready
+from tests.cases import each
 
 
 def pod(name: str = "airflow-scheduler-1", **status: Any) -> dict[str, Any]:
@@ -120,12 +119,12 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
 }
 
 
-@pytest.mark.parametrize("case", SILENT)
+@each("case", SILENT)
 def test_nothing_is_said_of(case: str) -> None:
     assert why_unready(SILENT[case]) is None
 
 
-@pytest.mark.parametrize("case", SAID)
+@each("case", SAID)
 def test_reason_is_said_of(case: str) -> None:
     unready_pod, expected = SAID[case]
     assert why_unready(unready_pod) == expected

@@ -16,6 +16,7 @@ from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network import policies as np
 from components.network.policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
 from components.release.executor import Executor
+from tests.cases import each
 
 # The evaluator (kubernetes.io/docs/concepts/services-networking/network-policies)
 
@@ -190,9 +191,9 @@ def database_of(database: DatabasePods | DatabaseCidrs) -> tuple[Pod, ...]:
     return (POSTGRES,) if isinstance(database, DatabasePods) else (EXTERNAL_DATABASE, EXTERNAL_DATABASE6)
 
 
-every_executor = pytest.mark.parametrize("executor", Executor)
-every_database = pytest.mark.parametrize("database", [IN_NAMESPACE, OUTSIDE], ids=["inside", "outside"])
-pooled_or_not = pytest.mark.parametrize("pooled", [False, True], ids=["direct", "pooled"])
+every_executor = each("executor", Executor)
+every_database = each("database", [IN_NAMESPACE, OUTSIDE], ids=["inside", "outside"])
+pooled_or_not = each("pooled", [False, True], ids=["direct", "pooled"])
 
 
 @every_executor
@@ -467,7 +468,7 @@ def test_operator_of_keda_reaches_the_pooler_alone(namespace: str) -> None:
 
 
 @every_executor
-@pytest.mark.parametrize("excepted", [("169.254.169.254/32",), ("169.254.0.0/16", "fd00:ec2::/32")])
+@each("excepted", [("169.254.169.254/32",), ("169.254.0.0/16", "fd00:ec2::/32")])
 def test_pod_identity_is_for_who_reaches_task_logs(executor: Executor, excepted: tuple[str, ...]) -> None:
     specs = policies(executor, egress_except=excepted, pod_identity=True)
     for agent in POD_IDENTITY:
@@ -482,7 +483,7 @@ def test_pod_identity_is_for_who_reaches_task_logs(executor: Executor, excepted:
 # The set
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "more"),
     [
         ({}, {"redis", "postgres"}),

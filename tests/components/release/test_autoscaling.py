@@ -13,14 +13,10 @@ import pytest
 from components.database.connection import Database, SslMode
 from components.database.pgbouncer import METADATA_POOL
 from components.kube.secret import Secret
-from components.release.autoscaling import (
-    WorkerAutoscaling,
-    WorkerScaler,
-    WorkerScalerArgs,
-    needed_workers_query,
-)
+from components.release.autoscaling import WorkerScaler, WorkerScalerArgs, needed_workers_query
 from components.release.executor import Executor
-from components.release.values import Scale
+from components.release.scale import Scale, WorkerAutoscaling
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
 PASSWORD: Final = "sentinel p@ss:w/rd%41?#'\"\\$~é"
 SCALED: Final = "kubernetes:keda.sh/v1alpha1:ScaledObject"
 AUTHENTICATION: Final = "kubernetes:keda.sh/v1alpha1:TriggerAuthentication"
-with_celery = pytest.mark.parametrize("executor", [executor for executor in Executor if executor.celery])
+with_celery = each("executor", [executor for executor in Executor if executor.celery])
 
 
 def arguments(**changes: Any) -> WorkerScalerArgs:
@@ -162,7 +158,7 @@ def needed(executor: Executor, tasks: list[tuple[str, str, str | None]], concurr
         return float(connection.execute(query).fetchone()[0])
 
 
-@pytest.mark.parametrize(("waiting", "workers"), [(0, 0), (1, 1), (16, 1), (17, 2), (160, 10)])
+@each(("waiting", "workers"), [(0, 0), (1, 1), (16, 1), (17, 2), (160, 10)])
 @with_celery
 def test_as_many_workers_as_the_tasks_need(executor: Executor, waiting: int, workers: int) -> None:
     celery = None if executor is not Executor.KUBERNETES_AND_CELERY else "CeleryExecutor"
@@ -182,7 +178,7 @@ def test_task_pods_need_no_worker(name: str) -> None:
         assert needed(executor, [("running", "default", name)], 1) == 0
 
 
-@pytest.mark.parametrize("name", ["CeleryExecutor", "a.b.c.CeleryExecutor"])
+@each("name", ["CeleryExecutor", "a.b.c.CeleryExecutor"])
 @with_celery
 def test_task_that_names_celery_needs_one(executor: Executor, name: str) -> None:
     assert needed(executor, [("running", "default", name)], 1) == 1

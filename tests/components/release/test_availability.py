@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.database.pgbouncer import PgBouncer
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.availability import SEVERAL
-from components.release.chart_defaults import chart_values, schema_problems
+from components.release.chart_defaults import chart_values, merged, schema_problems
 from components.release.executor import Executor
-from components.release.merge import merged
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each
 
 COMPONENTS: Final = {
     "apiServer": "api-server",
@@ -80,7 +79,7 @@ def test_drain_always_gets_on_and_leaves_somebody_to_serve(
         assert budget["config"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", "a broken pod must not stop a drain"
 
 
-@pytest.mark.parametrize("executor", [executor for executor in Executor if executor.kubernetes])
+@each("executor", [executor for executor in Executor if executor.kubernetes])
 def test_task_pods_are_under_no_budget(executor: Executor) -> None:
     """They are pods without a controller and bear a worker's labels: Kubernetes then refuses every eviction."""
     scale = Scale(worker=50)
@@ -135,7 +134,7 @@ def test_workers_that_may_become_several_are_treated_as_such() -> None:
     assert more["replicas"] == 1, "the smallest number; KEDA raises it"
 
 
-@pytest.mark.parametrize("size", [size for size in SizePreset if size is not SizePreset.NONE])
+@each("size", [size for size in SizePreset if size is not SizePreset.NONE])
 def test_roll_takes_nothing_away_before_its_successor_is_there(size: SizePreset) -> None:
     values = airflow_values(samples.release_inputs(size=size, pgbouncer=PgBouncer(replicas=2)))
     for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from components.database.rds_instance_class import MEMORY_GIB, max_connections
 from components.release.connection_budget import ConnectionBudget, ConnectionLoad, budget, budget_problem
-from components.release.values import Scale
+from components.release.scale import Scale
 
 ROOT: Final = Path(__file__).parents[3]
 CHART: Final[dict[str, Any]] = yaml.safe_load((ROOT / "chart" / "values.yaml").read_text())

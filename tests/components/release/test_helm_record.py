@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from components.release.helm_record import (
     ForeignReleaseError,
+    KubernetesRecords,
     Revision,
     decode,
     encode,
     repair_before_create,
     repair_before_update,
 )
-from components.release.kubernetes_records import KubernetesRecords
+from tests.cases import each
 
 if TYPE_CHECKING:
     from components.kube.client import KubeApi
@@ -115,7 +116,7 @@ def test_nothing_is_done_where_no_release_is() -> None:
     assert records.deleted == []
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@each("status", STATUSES)
 def test_own_release_gives_way_to_a_create_whatever_became_of_it(status: str) -> None:
     records = FakeRecords(revision(1, status))
     done = repair_before_create(records, OWN, "airflow")
@@ -133,7 +134,7 @@ def test_all_revisions_of_an_own_release_give_way_oldest_first() -> None:
     assert [secret[-2:] for secret in records.deleted] == ["v1", "v2", "v3"]
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@each("status", STATUSES)
 def test_release_of_somebody_else_is_left_alone(status: str) -> None:
     records = FakeRecords(revision(1, status, own=False))
     with pytest.raises(
@@ -157,7 +158,7 @@ def test_release_without_values_is_somebody_else_s() -> None:
         repair_before_create(FakeRecords(bare), OWN, "airflow")
 
 
-@pytest.mark.parametrize(
+@each(
     "values",
     [
         {"a": OWN[1]},
@@ -190,7 +191,7 @@ def test_deployed_release_is_left_as_it_is() -> None:
     assert (records.written, records.deleted) == ([], [])
 
 
-@pytest.mark.parametrize("status", [status for status in STATUSES if status != "deployed"])
+@each("status", [status for status in STATUSES if status != "deployed"])
 def test_helm_starts_from_all_that_the_unfinished_revisions_may_have_changed(status: str) -> None:
     found = [revision(3, "failed"), revision(1, "superseded"), revision(2, "deployed"), revision(4, status)]
     records = FakeRecords(*found)
@@ -209,7 +210,7 @@ def test_helm_starts_from_all_that_the_unfinished_revisions_may_have_changed(sta
     assert f"revision 4 did not come to its end ({status})" in done[0]
 
 
-@pytest.mark.parametrize("status", [status for status in STATUSES if status != "deployed"])
+@each("status", [status for status in STATUSES if status != "deployed"])
 def test_first_install_is_started_from_once_it_is_not_pending(status: str) -> None:
     records = FakeRecords(revision(1, "failed"), revision(2, status))
     assert len(repair_before_update(records, "airflow")) == 1

@@ -6,12 +6,12 @@ import json
 import re
 from typing import Any, Final
 
-import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.release.manifest_union import manifest_union
+from tests.cases import each
 
 SCALARS: Final = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just("2020-01-01"))
 TREES: Final = st.recursive(
@@ -122,7 +122,7 @@ def test_list_without_a_merge_key_holds_each_element_once() -> None:
     assert found["spec"]["template"]["spec"]["args"] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("text", ["2020-01-01", "2020-01-01T10:00:00Z", "1e3x", "0x1g", "v1.2"])
+@each("text", ["2020-01-01", "2020-01-01T10:00:00Z", "1e3x", "0x1g", "v1.2"])
 def test_text_stays_a_text(text: str) -> None:
     manifest = f"apiVersion: v1\nkind: A\nmetadata:\n  name: x\n  annotations:\n    a: {text}\n"
     assert read(manifest_union([manifest]))[0]["metadata"]["annotations"]["a"] == text

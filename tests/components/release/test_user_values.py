@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.chart_defaults import chart_schema, chart_values, merged, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
-from components.release.merge import merged
+from components.release.scale import Scale
 from components.release.size_preset import SizePreset
 from components.release.user_values import APPENDED, FREE, MANAGED_VARIABLES, OWNED, problems, with_helm_values
-from components.release.values import DagAccess, ReleaseInputs, Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each
 
 COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 TUNABLE: Final = {
@@ -97,7 +98,7 @@ def under(path: str, roots: Any) -> bool:
 # What the program owns
 
 
-@pytest.mark.parametrize("path", OWNED)
+@each("path", OWNED)
 def test_owned_value_is_refused_in_whatever_shape(path: str) -> None:
     for value in ("x", None, True, 7, [], {}, ["x"], {"child": "x"}, {"child": {"grandchild": None}}):
         refused = found(nested(path, value))
@@ -107,7 +108,7 @@ def test_owned_value_is_refused_in_whatever_shape(path: str) -> None:
         )
 
 
-@pytest.mark.parametrize("path", [path for path in OWNED if "." in path])
+@each("path", [path for path in OWNED if "." in path])
 def test_owned_value_is_refused_among_its_neighbours(path: str) -> None:
     parent, _, key = path.rpartition(".")
     default = at(chart_values(), parent) if not parent.startswith("config") else {}
@@ -115,14 +116,14 @@ def test_owned_value_is_refused_among_its_neighbours(path: str) -> None:
     assert any(problem.startswith(path) for problem in refused), refused
 
 
-@pytest.mark.parametrize("path", sorted({path.rpartition(".")[0] for path in (*OWNED, *APPENDED) if "." in path}))
-@pytest.mark.parametrize("value", [None, "x", 7, []])
+@each("path", sorted({path.rpartition(".")[0] for path in (*OWNED, *APPENDED) if "." in path}))
+@each("value", [None, "x", 7, []])
 def test_parent_of_an_owned_value_cannot_be_taken_away(path: str, value: Any) -> None:
     """Merged as it is, it would take the program's own values with it."""
     assert found(nested(path, value)) == [f"{path} holds values that the program sets; give a map of the others"]
 
 
-@pytest.mark.parametrize("path", sorted({path.rpartition(".")[0] for path in OWNED if "." in path}))
+@each("path", sorted({path.rpartition(".")[0] for path in OWNED if "." in path}))
 def test_empty_parent_changes_nothing(path: str) -> None:
     assert found(nested(path, {})) == []
     values = airflow_values(samples.release_inputs())
@@ -198,7 +199,7 @@ PLACES: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@each("place", PLACES)
 def test_managed_variable_is_refused_wherever_variables_are_set(place: str) -> None:
     for name in (*MANAGED_VARIABLES, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"):
         refused = found(PLACES[place](name))
@@ -206,8 +207,8 @@ def test_managed_variable_is_refused_wherever_variables_are_set(place: str) -> N
         assert f"may not set {name.removesuffix('_CMD')}" in refused[0]
 
 
-@pytest.mark.parametrize("name", [name for name in MANAGED_VARIABLES if name.startswith("AIRFLOW__")])
-@pytest.mark.parametrize("suffix", ["", "_cmd", "_secret"])
+@each("name", [name for name in MANAGED_VARIABLES if name.startswith("AIRFLOW__")])
+@each("suffix", ["", "_cmd", "_secret"])
 def test_managed_variable_is_refused_as_an_option_of_airflow_too(name: str, suffix: str) -> None:
     section, option = name.removeprefix("AIRFLOW__").lower().split("__")
     refused = found({"config": {section: {option + suffix: "x"}}})
@@ -232,8 +233,8 @@ def test_other_variables_are_the_user_s() -> None:
     assert found({"config": {"core": {"parallelism": "64"}, "api": {"base_url": "https://airflow.test"}}}) == []
 
 
-@pytest.mark.parametrize("label", ["tier", "release", "component"])
-@pytest.mark.parametrize("parent", ["labels", "workers.celery.labels", "workers.kubernetes.labels", "scheduler.labels"])
+@each("label", ["tier", "release", "component"])
+@each("parent", ["labels", "workers.celery.labels", "workers.kubernetes.labels", "scheduler.labels"])
 def test_labels_by_which_network_policies_tell_pods_apart_are_refused(parent: str, label: str) -> None:
     """A worker that called itself an API server would be let into the database."""
     refused = found(nested(parent, {label: "api-server", "team": "data"}))
@@ -243,7 +244,7 @@ def test_labels_by_which_network_policies_tell_pods_apart_are_refused(parent: st
 # Keys that nobody knows
 
 
-@pytest.mark.parametrize(
+@each(
     "helm_values",
     [
         {"schedular": {"replicas": 2}},
@@ -261,7 +262,7 @@ def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: di
     assert path.startswith(refused[0].removesuffix(" is not a value of the chart"))
 
 
-@pytest.mark.parametrize(
+@each(
     "helm_values",
     [
         {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}},
@@ -307,7 +308,7 @@ def appendable(path: str) -> dict[str, Any]:
     return airflow_values(inputs)
 
 
-@pytest.mark.parametrize("path", APPENDED)
+@each("path", APPENDED)
 def test_list_of_the_program_grows(path: str) -> None:
     values = appendable(path)
     own = copy.deepcopy(at(values, path))
@@ -317,7 +318,7 @@ def test_list_of_the_program_grows(path: str) -> None:
     assert at(values, path) == own, "the input stays as it is"
 
 
-@pytest.mark.parametrize("path", APPENDED)
+@each("path", APPENDED)
 def test_list_of_the_program_cannot_be_taken_away(path: str) -> None:
     values = appendable(path)
     nothings: tuple[Any, ...] = (None, [])
@@ -355,8 +356,8 @@ SEVERAL: Final = samples.release_inputs(
 )
 
 
-@pytest.mark.parametrize("inputs", [SEVERAL, samples.release_inputs()], ids=["several", "single"])
-@pytest.mark.parametrize("component", COMPONENTS)
+@each("inputs", [SEVERAL, samples.release_inputs()], ids=["several", "single"])
+@each("component", COMPONENTS)
 def test_user_s_minimum_takes_the_place_of_the_maximum(component: str, inputs: ReleaseInputs) -> None:
     """The chart's default has the other one too, which only a null takes away; Kubernetes refuses both."""
     users = nested(f"{component}.podDisruptionBudget", {"enabled": True, "config": {"minAvailable": 1}})
@@ -366,14 +367,14 @@ def test_user_s_minimum_takes_the_place_of_the_maximum(component: str, inputs: R
     assert config["maxUnavailable"] is None
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@each("component", COMPONENTS)
 def test_user_s_maximum_takes_the_place_of_the_program_s(component: str) -> None:
     users = nested(f"{component}.podDisruptionBudget.config", {"maxUnavailable": "50%"})
     config = at(with_helm_values(airflow_values(SEVERAL), users), f"{component}.podDisruptionBudget.config")
     assert config == {"maxUnavailable": "50%", "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@each("component", COMPONENTS)
 def test_minimum_and_maximum_at_once_are_refused(component: str) -> None:
     path = f"{component}.podDisruptionBudget.config"
     assert found(nested(path, {"minAvailable": 1, "maxUnavailable": 1})) == [

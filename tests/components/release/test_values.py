@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,14 +16,15 @@ from components.database.access import ASYNC_CONNECTION_KEY, CONNECTION_KEY
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
-from components.release.autoscaling import WorkerAutoscaling
 from components.release.chart_defaults import FOLDER, chart_schema, chart_values, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import DagAccess, ReleaseInputs, Scale, airflow_values
-from components.task_logs.volume import TaskLogStore
+from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each, pairwise
 
 SSH: Final = DagAccess(ssh_key_secret="git-ssh-1", known_hosts="git.test ssh-ed25519 AAAA")
 TOKEN: Final = DagAccess(credentials_secret="git-token-1")
@@ -51,24 +51,28 @@ FULL: Final[dict[str, Any]] = {
     "database_ca": "database-ca-1",
 }
 """All that a production deployment has, against `{}`, a laptop's."""
-MATRIX: Final[dict[str, ReleaseInputs]] = {
-    f"{executor.value} {delivery} {store} {'pooled' if pgbouncer else 'direct'} {'full' if options else 'plain'}": (
-        samples.release_inputs(
-            executor=executor,
-            pgbouncer=pgbouncer,
-            dags_=samples.dags(delivery=DELIVERIES[delivery][0]),
-            dag_access=DELIVERIES[delivery][1],
-            store=store,
-            **options,
-        )
-    )
-    for executor, (delivery, store), (pgbouncer, options) in itertools.product(
-        Executor,
-        itertools.product(DELIVERIES, TaskLogStore),
-        ((None, {}), (PgBouncer(replicas=2), FULL), (None, FULL)),
-    )
+MODES: Final[dict[str, tuple[PgBouncer | None, dict[str, Any]]]] = {
+    "direct plain": (None, {}),
+    "pooled full": (PgBouncer(replicas=2), FULL),
+    "direct full": (None, FULL),
 }
-every_combination = pytest.mark.parametrize("inputs", MATRIX.values(), ids=MATRIX.keys())
+
+
+def combination(executor: Executor, delivery: str, store: TaskLogStore, mode: str) -> ReleaseInputs:
+    method, access = DELIVERIES[delivery]
+    pgbouncer, options = MODES[mode]
+    return samples.release_inputs(
+        executor=executor,
+        pgbouncer=pgbouncer,
+        dags_=samples.dags(delivery=method),
+        dag_access=access,
+        store=store,
+        **options,
+    )
+
+
+MATRIX: Final = {" ".join(row): combination(*row) for row in pairwise(Executor, DELIVERIES, TaskLogStore, MODES)}
+every_combination = each("inputs", MATRIX.values(), ids=MATRIX.keys())
 
 
 def leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -250,7 +254,7 @@ def test_kubernetes_executor_alone_has_no_broker() -> None:
     assert "celery" not in values["config"]
 
 
-@pytest.mark.parametrize("executor", Executor)
+@each("executor", Executor)
 def test_executor_is_given_by_its_own_key(executor: Executor) -> None:
     values = airflow_values(samples.release_inputs(executor=executor))
     assert values["executor"] == executor.value
@@ -505,7 +509,7 @@ def test_pods_without_a_database_to_verify_have_no_certificates() -> None:
 # A deployment of several nodes
 
 
-@pytest.mark.parametrize("size", SizePreset)
+@each("size", SizePreset)
 def test_task_outlives_a_failover_of_the_database(size: SizePreset) -> None:
     """A failover takes up to 120 s, and after 300 s without a heartbeat the scheduler gives the task up.
 
@@ -522,7 +526,7 @@ def test_task_outlives_a_failover_of_the_database(size: SizePreset) -> None:
         assert int(workers["max_failed_heartbeats"]) <= 2
 
 
-@pytest.mark.parametrize("executor", Executor)
+@each("executor", Executor)
 def test_scheduler_does_not_fork_for_every_cpu_of_its_node(executor: Executor) -> None:
     """Without a CPU limit the chart writes 0, which means that."""
     celery = airflow_values(samples.release_inputs(executor=executor, size=SizePreset.LARGE))["config"].get("celery")

@@ -13,12 +13,13 @@ from components.release.chart_defaults import schema_problems
 from components.release.executor import Executor
 from components.release.values import airflow_values
 from components.task_logs.remote import CONNECTION_ID, CONNECTION_VARIABLE, LOG_ROLES, RemoteLogs, remote_log_values
-from components.task_logs.volume import TaskLogStore
+from components.task_logs.store import TaskLogStore
 from tests import samples
+from tests.cases import each
 
 CLIENTS: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernetes")
 OTHERS: Final = ("scheduler", "dagProcessor", "redis", "statsd", "pgbouncer")
-every_executor = pytest.mark.parametrize("executor", Executor)
+every_executor = each("executor", Executor)
 
 
 def values(executor: Executor = Executor.CELERY, store: TaskLogStore = TaskLogStore.S3) -> dict[str, Any]:
@@ -86,11 +87,11 @@ def test_without_it_nothing_is_said_of_a_bucket(store: TaskLogStore) -> None:
         assert trace not in json.dumps(found)
 
 
-@pytest.mark.parametrize("store", TaskLogStore)
+@each("store", TaskLogStore)
 def test_bucket_without_the_store_and_the_reverse_are_refused(store: TaskLogStore) -> None:
     inputs = samples.release_inputs(store=store)
     other = None if store is TaskLogStore.S3 else RemoteLogs(folder="s3://x/y", region="eu-central-1")
-    with pytest.raises(ValueError, match=f"remote_logs: expected them with task logs s3 and only then, found {store}"):
+    with pytest.raises(ValueError, match=f"remote_logs: must be set with task logs s3 and only then, found {store}"):
         dataclasses.replace(inputs, remote_logs=other)
 
 

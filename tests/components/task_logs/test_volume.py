@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.task_logs.volume import AccessMode, TaskLogs, TaskLogStore, TaskLogVolume, TaskLogVolumeArgs
+from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from cryptography.fernet import Fernet
 
-from components.database.fernet_check import FERNET_CHECK
+from components.database.migration import FERNET_CHECK
 
 OURS: Final = Fernet.generate_key().decode()
 THEIRS: Final = Fernet.generate_key().decode()

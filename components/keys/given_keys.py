@@ -1,0 +1,57 @@
+"""Keys that are given instead of generated, what each of them must be, and where a copy is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from components import fields
+from components.kube.secret import SecretInput
+
+API_SECRET_KEY_MIN_BYTES: Final = 32
+JWT_SECRET_MIN_BYTES: Final = 64
+"""HS512 refuses a shorter key (RFC 7518, section 3.2)."""
+REDIS_PASSWORD_MIN_BYTES: Final = 8
+
+KEY_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
+    "fernet_key": fields.fernet_key,
+    "api_secret_key": fields.long_secret(API_SECRET_KEY_MIN_BYTES),
+    "jwt_secret": fields.long_secret(JWT_SECRET_MIN_BYTES),
+    "redis_password": fields.long_secret(REDIS_PASSWORD_MIN_BYTES),
+    "admin_password": fields.secret_line,
+    "database_password": fields.secret_line,
+}
+"""What each key must be, by its field in `GivenKeys` and in the escrow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenKeys:
+    """Keys that are used as they are. The program generates each one that is None."""
+
+    fernet_key: SecretInput | None = None
+    """32 bytes as URL-safe base64, or several with commas: the first encrypts, any decrypts."""
+    api_secret_key: SecretInput | None = None
+    """API secret key, printable text of at least 32 bytes."""
+    jwt_secret: SecretInput | None = None
+    """JWT secret, printable text of at least 64 bytes."""
+    redis_password: SecretInput | None = None
+    """Redis password, printable text of at least 8 bytes."""
+    admin_password: SecretInput | None = None
+    """Password of the admin, printable text."""
+    database_password: SecretInput | None = None
+    """Password of a database that the stack makes, printable text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escrow:
+    """The copy of the keys in AWS Secrets Manager."""
+
+    name: str
+    """Name of the secret."""
+    region: str
+    """AWS region of the secret."""
+    account_id: str
+    """AWS account of the secret, 12 digits."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags on what the escrow consists of."""

@@ -1,0 +1,97 @@
+"""The arguments of `AirflowPlatform`, apart from it: reading them out of a config needs no Pulumi provider SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import versions
+from components.aws.placement import AwsPlacement
+from components.aws.pod_identity import PodIdentity
+from components.dags.delivery import Dags, GitCredentials
+from components.database.connection import ContainerDatabase, ExternalDatabase
+from components.database.pgbouncer import PgBouncer
+from components.database.rds_settings import ManagedDatabase
+from components.keys.given_keys import GivenKeys
+from components.kube.images import Images
+from components.kube.secret import SecretInput
+from components.network.isolation_args import IsolationArgs
+from components.release.executor import Executor
+from components.release.ingress import Ingress
+from components.release.scale import Scale, WorkerAutoscaling
+from components.release.size_preset import SizePreset
+from components.task_logs.store import TaskLogs
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirflowPlatformArgs:
+    """Arguments of `AirflowPlatform`. `settings` makes them from a stack's config.
+
+    A default here is also the default of the config key.
+    """
+
+    kubeconfig: str | None
+    """Kubeconfig of the provider that the component is given: its path or its text. None takes kubectl's own."""
+    kube_context: str
+    """Context of the provider that the component is given."""
+    namespace: str
+    """Namespace to create. The component owns everything in it."""
+    protect: bool
+    """Refuse to delete or replace what holds data or keys."""
+    chart: str
+    """Path of the chart's archive, relative to the program."""
+    executor: Executor
+    """Which executors run."""
+    dags: Dags
+    """The Git repository of the DAGs, and how it reaches the pods."""
+    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
+    """The metadata database."""
+    task_logs: TaskLogs
+    """Where task logs are kept."""
+    isolation: IsolationArgs
+    """Network isolation of the namespace."""
+    images: Images = field(default_factory=lambda: Images(tag=versions.AIRFLOW))
+    """Which images run, and where they are pulled from."""
+    registry_credentials: SecretInput | None = None
+    """A Docker config.json for the registries that images are pulled from."""
+    airflow_version: str = versions.AIRFLOW
+    """Airflow in the image. The chart decides by it what to deploy."""
+    git: GitCredentials = field(default_factory=GitCredentials)
+    """Credentials of a private repository."""
+    keys: GivenKeys = field(default_factory=GivenKeys)
+    """Keys that are already in use elsewhere. The others are generated."""
+    aws: AwsPlacement | None = None
+    """Where in AWS the stack is. Needed for a managed database, task logs in S3, or an escrow."""
+    key_escrow: str | None = None
+    """Name of the secret in AWS Secrets Manager that gets a copy of all keys. None keeps no copy."""
+    admin_username: str = "admin"
+    """User name of the admin."""
+    admin_email: str = "admin@example.com"
+    """E-mail address of the admin."""
+    pgbouncer: PgBouncer | None = None
+    """The connection pooler. None connects the pods to the database directly."""
+    migration_timeout_seconds: int = 600
+    """Seconds after which a database migration fails."""
+    release_timeout_seconds: int = 900
+    """Seconds after which an update fails if a pod is not ready."""
+    task_logs_retention_days: int = 90
+    """Days that task logs are kept in S3."""
+    pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
+    """How pods get the AWS role for task logs in S3."""
+    size: SizePreset = SizePreset.NONE
+    """CPU and memory of each component."""
+    scale: Scale = field(default_factory=Scale)
+    """Pods of each component."""
+    autoscaling: WorkerAutoscaling | None = None
+    """Autoscaling of Celery workers. None keeps their number fixed."""
+    worker_grace_seconds: int = 600
+    """Seconds that a stopping worker gives its tasks to end."""
+    metadata_retention_days: int = 0
+    """Days after which metadata is deleted, once a week. 0 keeps everything."""
+    ingress: Ingress | None = None
+    """How the API server is reached from outside the cluster. None keeps it inside."""
+    load_examples: bool = False
+    """Load the example DAGs of the Airflow image."""
+    helm_values: Mapping[str, Any] = field(default_factory=dict)
+    """Other values of the chart, merged last."""

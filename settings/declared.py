@@ -1,0 +1,20 @@
+"""Every section and every config key, in the order of Pulumi.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from settings.keys import Key, Section
+from settings.sections import cluster, dags, database, executor, images, ingress, isolation, keys, release, task_logs
+
+SECTIONS: Final[tuple[Section, ...]] = tuple(
+    module.SECTION
+    for module in (cluster, executor, images, dags, keys, database, task_logs, ingress, isolation, release)
+)
+
+KEYS: Final[Mapping[str, Key[Any]]] = {key.name: key for section in SECTIONS for key in section.keys}
+"""The keys by name."""
+
+SECRET_KEYS: Final = frozenset(key.name for key in KEYS.values() if key.secret)
+"""Names of the keys whose value must be stored encrypted, and is never shown."""

@@ -1,0 +1,238 @@
+"""What the declaration of a config key says: its type, default, bounds, description and secrecy.
+
+A section declares the keys of one subject (see `settings/sections/`):
+
+    SECTION = Section("Images")
+    IMAGE_TAG = SECTION.text("imageTag", fields.image_tag, default="3.2.2", description="Tag of the Airflow image.")
+
+`config[IMAGE_TAG]` is then the checked value (see `reading.py`). The schema in Pulumi.yaml and docs/configuration.md
+are generated from the declarations (see `generate.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from components import fields
+from components.kube.secret import Secret
+
+PROJECT: Final = "airflow"
+"""Name of the Pulumi project, which is the namespace of its config keys."""
+
+T = TypeVar("T")
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+class RefusedError(ValueError):
+    """Problems of a value that has several parts, each with its own fix."""
+
+    def __init__(self, *problems: tuple[str, str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(text for text, _ in problems))
+
+
+@dataclass(frozen=True, eq=False)
+class Key(Generic[T]):
+    """The declaration of one config key whose checked value is a T."""
+
+    name: str
+    """Name without the project, such as `imageTag`."""
+    type: str
+    """Type in Pulumi.yaml: string, integer, boolean, array or object."""
+    default: Any
+    """Default in Pulumi.yaml, as JSON has it."""
+    description: str
+    """Description in Pulumi.yaml and docs/configuration.md, without the word that marks a secret."""
+    parse: Callable[[str], T]
+    """Makes the value from the text that the engine gives. Raises ValueError with what was expected and found."""
+    fallback: T
+    """Stands in for a bad value until all problems are reported."""
+    file: str = ""
+    """What commands call the file that a value of several lines is read from, or ""."""
+    secret: bool = False
+    """Whether the value must be stored encrypted and is never shown."""
+    plain_unless: Key[bool] | None = None
+    """For a secret: plain text is accepted while this key is false."""
+
+    @property
+    def full(self) -> str:
+        """Name with the project, such as `airflow:imageTag`."""
+        return f"{PROJECT}:{self.name}"
+
+    @property
+    def full_description(self) -> str:
+        """The description, with the word that marks a secret."""
+        if not self.secret:
+            return self.description
+        exception = f", but plain text is accepted where {self.plain_unless.name} is false" if self.plain_unless else ""
+        return f"Secret{exception}. {self.description}"
+
+
+class Section:
+    """The config keys of one subject, in their order in Pulumi.yaml. Each method declares one key."""
+
+    def __init__(self, title: str, note: str = "") -> None:
+        self.title, self.note = title, note
+        self.keys: list[Key[Any]] = []
+
+    def text(
+        self, name: str, check: Callable[[str], str], *, default: str, description: str, file: str = ""
+    ) -> Key[str]:
+        """A text that `check` accepts. It must not be empty."""
+        return self._add(name, "string", default, description, _required(check), "", file=file)
+
+    def parsed(self, name: str, check: Callable[[str], T], *, default: str, description: str) -> Key[T | None]:
+        """A text that `check` makes a T of. It must not be empty. The value is None only while it is bad."""
+        return self._add(name, "string", default, description, _required(check), None)
+
+    def optional(
+        self, name: str, check: Callable[[str], str], *, description: str, default: str = "", file: str = ""
+    ) -> Key[str | None]:
+        """A text that `check` accepts, or None where the key is empty."""
+
+        def parse(text: str) -> str | None:
+            return check(text) if text else None
+
+        return self._add(name, "string", default, description, parse, None, file=file)
+
+    def secret(
+        self,
+        name: str,
+        check: Callable[[str], str],
+        *,
+        description: str,
+        file: str = "",
+        plain_unless: Key[bool] | None = None,
+    ) -> Key[Secret | None]:
+        """A secret that `check` accepts, or None where the key is empty. Messages of `check` must not show it."""
+
+        def parse(text: str) -> Secret | None:
+            return Secret(check(text)) if text else None
+
+        return self._add(
+            name, "string", "", description, parse, None, file=file, secret=True, plain_unless=plain_unless
+        )
+
+    def integer(self, name: str, least: int, most: int, *, default: int, description: str) -> Key[int]:
+        """A whole number from `least` to `most`. The description may name the bounds as {least} and {most}."""
+
+        def parse(text: str) -> int:
+            if not re.fullmatch(r"-?[0-9]{1,18}", text) or not least <= int(text) <= most:
+                fields.refuse(f"expected a whole number from {least} to {most}, found {fields.shown(text)}")
+            return int(text)
+
+        description = description.format(least=least, most=most)
+        return self._add(name, "integer", default, description, parse, least)
+
+    def boolean(self, name: str, *, default: bool, description: str) -> Key[bool]:
+        """True or false."""
+
+        def parse(text: str) -> bool:
+            if text not in ("true", "false"):
+                fields.refuse(f"expected true or false, found {fields.shown(text)}")
+            return text == "true"
+
+        return self._add(name, "boolean", default, description, parse, False)
+
+    def choice(self, name: str, kind: type[_Enum], *, default: _Enum, description: str) -> Key[_Enum]:
+        """One of the values of `kind`. The description may list them as {choices}."""
+
+        def parse(text: str) -> _Enum:
+            try:
+                return kind(text)
+            except ValueError:
+                # In quotes, because one of them may have a comma in it.
+                fields.refuse(f"expected one of {', '.join(map(json.dumps, kind))}, found {fields.shown(text)}")
+
+        *others, last = kind
+        description = description.format(choices=f"{', '.join(others)} or {last}")
+        return self._add(name, "string", default.value, description, parse, next(iter(kind)))
+
+    def texts(
+        self, name: str, check: Callable[[str], str], *, description: str, default: Sequence[str] = ()
+    ) -> Key[tuple[str, ...]]:
+        """A list of texts, each of which `check` accepts."""
+
+        def parse(text: str) -> tuple[str, ...]:
+            values, problems = [], []
+            for index, item in enumerate(_json(text, list, "a list of texts")):
+                try:
+                    if not isinstance(item, str):
+                        fields.refuse(f"expected texts, found {fields.shown(item)}")
+                    values.append(check(item))
+                except ValueError as error:
+                    problems.append((str(error), f"pulumi config set --path '{PROJECT}:{name}[{index}]' VALUE"))
+            if problems:
+                raise RefusedError(*problems)
+            return tuple(values)
+
+        return self._add(name, "array", [*default], description, parse, ())
+
+    def mapping(self, name: str, *, description: str) -> Key[Mapping[str, Any]]:
+        """A map of anything."""
+
+        def parse(text: str) -> Mapping[str, Any]:
+            return _json(text, dict, "a map")
+
+        return self._add(name, "object", {}, description, parse, {})
+
+    def text_map(self, name: str, *, description: str) -> Key[Mapping[str, str]]:
+        """A map of texts."""
+
+        def parse(text: str) -> Mapping[str, str]:
+            found = _json(text, dict, "a map")
+            problems = [
+                (
+                    f"expected texts, found {fields.shown({entry: value})}",
+                    f"pulumi config set --path '{PROJECT}:{name}[\"{entry}\"]' --type string VALUE",
+                )
+                for entry, value in found.items()
+                if not isinstance(value, str)
+            ]
+            if problems:
+                raise RefusedError(*problems)
+            return found
+
+        return self._add(name, "object", {}, description, parse, {})
+
+    def _add(
+        self,
+        name: str,
+        kind: str,
+        default: Any,
+        description: str,
+        parse: Callable[[str], T],
+        fallback: T,
+        *,
+        file: str = "",
+        secret: bool = False,
+        plain_unless: Key[bool] | None = None,
+    ) -> Key[T]:
+        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless)
+        self.keys.append(key)
+        return key
+
+
+def _required(check: Callable[[str], T]) -> Callable[[str], T]:
+    def parse(text: str) -> T:
+        return check(text) if text else fields.refuse("expected a value, found none")
+
+    return parse
+
+
+def _json(text: str, kind: type[T], expected: str) -> T:
+    shown = fields.shown(text)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    except RecursionError:
+        found, shown = None, "too many levels"
+    if not isinstance(found, kind):
+        raise RefusedError((f"expected {expected}, found {shown}", f"write it in Pulumi.STACK.yaml as {expected}"))
+    return found

@@ -1,0 +1,109 @@
+"""Makes typed settings from a stack's config, without an engine and without asking AWS.
+
+Every value is checked by its key's declaration, then what must fit together. All problems come in one error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from components.platform_args import AirflowPlatformArgs
+from settings.declared import KEYS
+from settings.errors import SettingsError
+from settings.files import examine_files
+from settings.model import Settings
+from settings.reading import Config
+from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
+from settings.sections.dags import read_dags
+from settings.sections.database import METADATA_RETENTION_DAYS, MIGRATION_TIMEOUT_SECONDS
+from settings.sections.database_kind import read_database
+from settings.sections.executor import EXECUTOR, SIZE, WORKER_GRACE_SECONDS, read_autoscaling, read_scale
+from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, read_images
+from settings.sections.ingress import read_ingress
+from settings.sections.isolation import read_isolation
+from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, read_given_keys, read_key_source
+from settings.sections.pgbouncer import read_pgbouncer
+from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, read_helm_values, read_release_timeout
+from settings.sections.task_logs import read_task_logs
+
+
+def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> Settings:
+    """Return the settings in a config as the engine gives it. Raises SettingsError.
+
+    Args:
+        config: Text of each value, by full key.
+        secret_keys: Full keys that are stored encrypted. Their values are plain here.
+        stack: Name of the stack, for messages.
+    """
+    return _settings(Config(config, secret_keys, stack), stack)
+
+
+def check(project: Path, stack: str) -> None:
+    """Check the committed files of a stack without an engine. Raises SettingsError.
+
+    An encrypted value cannot be read here. It counts as given, and is checked when the program runs.
+    """
+    texts, secret_keys, known = examine_files(project, stack)
+    _settings(Config(texts, secret_keys, stack, unread=secret_keys, known=known), stack)
+
+
+def _settings(config: Config, stack: str) -> Settings:
+    config.read_all(KEYS.values())
+    settings = _read(config)
+    config.refuse_unknown(KEYS)
+    if config.problems:
+        raise SettingsError(stack, config.problems)
+    return settings
+
+
+def _read(config: Config) -> Settings:
+    aws = read_aws(config)
+    kubeconfig, context = read_cluster(config)
+    dags, git = read_dags(config)
+    keys = read_given_keys(config)
+    key_source, escrow = read_key_source(config, aws)
+    scale = read_scale(config)
+    autoscaling = read_autoscaling(config)
+    task_logs = read_task_logs(config, aws)
+    database = read_database(config, aws)
+    platform = AirflowPlatformArgs(
+        kubeconfig=kubeconfig,
+        kube_context=context,
+        namespace=config[NAMESPACE],
+        protect=config[PROTECT],
+        chart="",  # found when the program runs; see `loading.py`
+        executor=config[EXECUTOR],
+        images=read_images(config),
+        registry_credentials=config[REGISTRY_CREDENTIALS],
+        airflow_version=config[AIRFLOW_VERSION],
+        dags=dags,
+        git=git,
+        keys=keys,
+        key_escrow=escrow,
+        admin_username=config[ADMIN_USERNAME],
+        admin_email=config[ADMIN_EMAIL],
+        database=database.database,
+        migration_timeout_seconds=config[MIGRATION_TIMEOUT_SECONDS],
+        release_timeout_seconds=read_release_timeout(config),
+        task_logs=task_logs.logs,
+        task_logs_retention_days=task_logs.retention_days,
+        pod_identity=task_logs.identity,
+        size=config[SIZE],
+        scale=scale,
+        autoscaling=autoscaling,
+        worker_grace_seconds=config[WORKER_GRACE_SECONDS],
+        metadata_retention_days=config[METADATA_RETENTION_DAYS],
+        ingress=read_ingress(config),
+        isolation=read_isolation(config),
+        load_examples=config[LOAD_EXAMPLES],
+        helm_values=read_helm_values(config),
+        pgbouncer=read_pgbouncer(config, database.database, scale, keda=autoscaling is not None),
+    )
+    return Settings(
+        platform=platform,
+        chart_path=config[CHART_PATH] or "",
+        aws=aws,
+        key_source=key_source,
+        database=database,
+    )

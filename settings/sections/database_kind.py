@@ -1,0 +1,118 @@
+"""Which kind of metadata database a stack has, and that no key of another kind is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
+from components.database.rds_settings import ManagedDatabase
+from components.kube.secret import Secret
+from components.network.isolation_args import Isolation
+from settings.keys import Key
+from settings.reading import Config
+from settings.sections import database as db
+from settings.sections.cluster import PROTECT, AwsChoice
+from settings.sections.database import DatabaseKind
+from settings.sections.isolation import NETWORK_ISOLATION
+from settings.sections.managed_database import check_managed, read_managed
+
+_OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
+    DatabaseKind.CONTAINER: (),
+    DatabaseKind.EXTERNAL: (db.HOST, db.PASSWORD, db.CIDRS),
+    DatabaseKind.MANAGED: (db.IDENTIFIER, db.SUBNET_IDS, db.SNAPSHOT_IDENTIFIER, db.ALARM_TOPIC_ARN),
+}
+"""Keys that say something about one kind only, and are empty by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseChoice:
+    """The database, and for a managed one what AWS decides where the config does not."""
+
+    database: ContainerDatabase | ExternalDatabase | ManagedDatabase
+    """The database as the platform takes it."""
+    subnet_ids: tuple[str, ...] = ()
+    """Subnets of a managed database. Empty takes the cluster's."""
+    ca_certificates: str | None = None
+    """PEM for a managed database, or None for RDS's own of the region."""
+
+
+def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
+    """Return the database. A key of another kind is refused, because it would have no effect."""
+    kind = config[db.DATABASE]
+    certificate = config[db.CA_CERTIFICATE]
+    for other, keys in _OWN_KEYS.items():
+        if other is not kind:
+            _refuse(config, keys)
+    if kind is DatabaseKind.EXTERNAL:
+        return DatabaseChoice(database=_external(config))
+    if kind is DatabaseKind.MANAGED:
+        managed = read_managed(config)
+        check_managed(config, managed, aws)
+        return DatabaseChoice(database=managed, subnet_ids=config[db.SUBNET_IDS], ca_certificates=certificate)
+    _refuse(config, [db.CA_CERTIFICATE])
+    if config[PROTECT]:
+        config.problem(
+            db.DATABASE,
+            f"expected external or managed where {PROTECT.full} is true, found container: one pod without backups",
+            f"pulumi config set {db.DATABASE.full} external",
+        )
+    return DatabaseChoice(database=ContainerDatabase(storage_gib=config[db.STORAGE_GIB]))
+
+
+def _refuse(config: Config, keys: Iterable[Key[Any]]) -> None:
+    if config.bad(db.DATABASE):
+        return  # which kind is meant is not known
+    for key in keys:
+        if config[key]:
+            config.must_not_be_set(key, f"with {db.DATABASE.full} {config[db.DATABASE]}")
+
+
+def _external(config: Config) -> ExternalDatabase:
+    ssl_mode, cidrs, certificate = config[db.SSL_MODE], config[db.CIDRS], config[db.CA_CERTIFICATE]
+    if config[db.HOST] is None:
+        config.problem(db.HOST, "expected a value, found none")
+    if config[db.PASSWORD] is None:
+        config.problem(db.PASSWORD, f"expected a value with {db.DATABASE.full} external, found none")
+    if config[NETWORK_ISOLATION] is not Isolation.OFF and not cidrs and not config.bad(NETWORK_ISOLATION):
+        config.problem(
+            db.CIDRS,
+            "expected the database's networks, which workers must not reach, found none",
+            f"pulumi config set --path '{db.CIDRS.full}[0]' 10.0.0.0/24",
+        )
+    if config[PROTECT] and ssl_mode not in (SslMode.REQUIRE, SslMode.VERIFY_FULL):
+        config.problem(
+            db.SSL_MODE,
+            f"expected require or verify-full where {PROTECT.full} is true, found {ssl_mode}",
+            f"pulumi config set {db.SSL_MODE.full} verify-full",
+        )
+    if not config.bad(db.SSL_MODE):
+        _check_certificate(config)
+    return ExternalDatabase(
+        database=Database(
+            host=config[db.HOST] or "",
+            port=config[db.PORT],
+            name=config[db.NAME],
+            user=config[db.USER],
+            password=config[db.PASSWORD] or Secret(""),
+            ssl_mode=ssl_mode,
+            ca_certificates=(certificate or "") if ssl_mode is SslMode.VERIFY_FULL else None,
+        ),
+        cidrs=cidrs,
+    )
+
+
+def _check_certificate(config: Config) -> None:
+    ssl_mode, certificate = config[db.SSL_MODE], config[db.CA_CERTIFICATE]
+    if ssl_mode is SslMode.VERIFY_FULL and certificate is None:
+        config.problem(
+            db.CA_CERTIFICATE,
+            f"expected the authority's certificate with {db.SSL_MODE.full} verify-full, found none",
+        )
+    if ssl_mode is not SslMode.VERIFY_FULL and certificate is not None:
+        config.must_not_be_set(
+            db.CA_CERTIFICATE,
+            f"with {db.SSL_MODE.full} {ssl_mode}, which verifies nothing",
+            instead=f"pulumi config set {db.SSL_MODE.full} verify-full",
+        )

@@ -1,0 +1,137 @@
+"""The executor, how many pods each component has and how large they are, and how workers come and go."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from components import fields
+from components.platform_args import AirflowPlatformArgs
+from components.release.executor import Executor
+from components.release.scale import Scale, WorkerAutoscaling
+from components.release.size_preset import SizePreset
+from settings.keys import Section
+from settings.reading import Config
+from settings.sections.database import PGBOUNCER_ENABLED
+
+_MOST_PODS = 50
+_MOST_WORKERS = 1000
+
+SECTION = Section("Executor and size")
+
+
+class WorkerScaling(StrEnum):
+    """`fixed`: the number of workers is workerReplicas. `keda`: KEDA adds workers while tasks wait."""
+
+    FIXED = "fixed"
+    KEDA = "keda"
+
+
+SIZE = SECTION.choice(
+    "size",
+    SizePreset,
+    default=AirflowPlatformArgs.size,
+    description="CPU and memory of each component: none (nothing is requested, for a laptop), small, medium or large.",
+)
+EXECUTOR = SECTION.choice(
+    "executor",
+    Executor,
+    default=Executor.CELERY,
+    description="CeleryExecutor, KubernetesExecutor, or both with a comma (the first is the default of a task).",
+)
+API_SERVER_REPLICAS = SECTION.integer(
+    "apiServerReplicas",
+    1,
+    _MOST_PODS,
+    default=Scale.api_server,
+    description="Pods of the API server, {least} to {most}.",
+)
+SCHEDULER_REPLICAS = SECTION.integer(
+    "schedulerReplicas", 1, _MOST_PODS, default=Scale.scheduler, description="Pods of the scheduler, {least} to {most}."
+)
+DAG_PROCESSOR_REPLICAS = SECTION.integer(
+    "dagProcessorReplicas",
+    1,
+    _MOST_PODS,
+    default=Scale.dag_processor,
+    description="Pods of the DAG processor, {least} to {most}.",
+)
+TRIGGERER_REPLICAS = SECTION.integer(
+    "triggererReplicas", 1, _MOST_PODS, default=Scale.triggerer, description="Pods of the triggerer, {least} to {most}."
+)
+WORKER_REPLICAS = SECTION.integer(
+    "workerReplicas",
+    1,
+    _MOST_WORKERS,
+    default=Scale.worker,
+    description="Celery workers, {least} to {most}. With workerScaling keda the smallest number.",
+)
+WORKER_CONCURRENCY = SECTION.integer(
+    "workerConcurrency",
+    1,
+    1000,
+    default=Scale.worker_concurrency,
+    description="Tasks that one Celery worker runs at a time, {least} to {most}.",
+)
+WORKER_SCALING = SECTION.choice(
+    "workerScaling",
+    WorkerScaling,
+    default=WorkerScaling.FIXED,
+    description="fixed (workerReplicas workers), or keda (more while tasks wait; KEDA must be in the cluster).",
+)
+WORKER_MAX_REPLICAS = SECTION.integer(
+    "workerMaxReplicas",
+    1,
+    _MOST_WORKERS,
+    default=10,
+    description="The largest number of workers with workerScaling keda, {least} to {most}.",
+)
+KEDA_NAMESPACE = SECTION.text(
+    "kedaNamespace",
+    fields.dns_label,
+    default=WorkerAutoscaling.keda_namespace,
+    description="Namespace of KEDA's operator, with workerScaling keda.",
+)
+WORKER_GRACE_SECONDS = SECTION.integer(
+    "workerGraceSeconds",
+    30,
+    86_400,
+    default=AirflowPlatformArgs.worker_grace_seconds,
+    description="Seconds that a worker which stops gives its tasks to end, {least} to {most}.",
+)
+
+
+def read_scale(config: Config) -> Scale:
+    """Return the number of pods of each component."""
+    return Scale(
+        api_server=config[API_SERVER_REPLICAS],
+        scheduler=config[SCHEDULER_REPLICAS],
+        dag_processor=config[DAG_PROCESSOR_REPLICAS],
+        triggerer=config[TRIGGERER_REPLICAS],
+        worker=config[WORKER_REPLICAS],
+        worker_concurrency=config[WORKER_CONCURRENCY],
+    )
+
+
+def read_autoscaling(config: Config) -> WorkerAutoscaling | None:
+    """Return the bounds of autoscaling, or None for a fixed number of workers."""
+    executor, workers, most = config[EXECUTOR], config[WORKER_REPLICAS], config[WORKER_MAX_REPLICAS]
+    namespace = config[KEDA_NAMESPACE]
+    if config[WORKER_SCALING] is not WorkerScaling.KEDA:
+        return None
+    fixed = f"pulumi config set {WORKER_SCALING.full} fixed"
+    if not executor.celery:
+        config.problem(
+            WORKER_SCALING,
+            f"expected fixed with {EXECUTOR.full} {executor}, which has no standing workers, found keda",
+            fixed,
+        )
+    if not config[PGBOUNCER_ENABLED] and not config.bad(PGBOUNCER_ENABLED):
+        config.problem(
+            WORKER_SCALING,
+            f"expected {PGBOUNCER_ENABLED.full} true with keda, found false: KEDA asks the database every few seconds, "
+            "and it does so through PgBouncer, the only way to the database that is open to another namespace",
+            f"pulumi config set {PGBOUNCER_ENABLED.full} true, or {fixed}",
+        )
+    if most < workers:
+        config.problem(WORKER_MAX_REPLICAS, f"expected at least {WORKER_REPLICAS.full}, {workers}, found {most}")
+    return WorkerAutoscaling(max_workers=max(most, workers), keda_namespace=namespace)

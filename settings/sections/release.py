@@ -1,0 +1,84 @@
+"""The Helm release: its chart, other values, and how long it may take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import versions
+from components import fields
+from components.platform_args import AirflowPlatformArgs
+from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.user_values import problems as value_problems
+from components.task_logs.store import TaskLogStore
+from settings.keys import Section
+from settings.reading import Config
+from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
+from settings.sections.task_logs import TASK_LOGS
+
+SECTION = Section("Release")
+
+LOAD_EXAMPLES = SECTION.boolean(
+    "loadExamples",
+    default=AirflowPlatformArgs.load_examples,
+    description="Load the example DAGs of the Airflow image.",
+)
+HELM_VALUES = SECTION.mapping(
+    "helmValues",
+    description=f"Other values of chart {versions.AIRFLOW_CHART}, merged last. What the program sets itself is "
+    "refused.",
+)
+RELEASE_TIMEOUT_SECONDS = SECTION.integer(
+    "releaseTimeoutSeconds",
+    60,
+    7200,
+    default=AirflowPlatformArgs.release_timeout_seconds,
+    description="The update fails when a pod is not ready after this many seconds, {least} to {most}.",
+)
+CHART_PATH = SECTION.optional(
+    "chartPath",
+    fields.path,
+    description=f"Archive of chart {versions.AIRFLOW_CHART} where it cannot be downloaded. Its content must be the "
+    "released one.",
+)
+
+
+def read_release_timeout(config: Config) -> int:
+    """Return the seconds after which an update fails.
+
+    A worker with a volume of its own is replaced only after it has gone, and it goes after its tasks have ended.
+    """
+    seconds, grace = config[RELEASE_TIMEOUT_SECONDS], config[WORKER_GRACE_SECONDS]
+    celery = config[EXECUTOR].celery and not config.bad(EXECUTOR)
+    if celery and config[TASK_LOGS] is TaskLogStore.WORKER and seconds <= grace:
+        config.problem(
+            RELEASE_TIMEOUT_SECONDS,
+            f"expected more than {WORKER_GRACE_SECONDS.full}, {grace}, with {TASK_LOGS.full} worker, found {seconds}: "
+            "a worker may take so long to end its tasks",
+        )
+    return seconds
+
+
+def read_helm_values(config: Config) -> Mapping[str, Any]:
+    """Return the other values of the chart. Each problem of them is noted."""
+    values = config[HELM_VALUES]
+    if values:
+        try:
+            found = value_problems(values, chart_values(), chart_schema())
+            found += _new_problems(schema_problems(values), found)
+        except RecursionError:
+            found = ["expected a map, found too many levels"]
+        for text in found:
+            config.problem(HELM_VALUES, text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
+    return values
+
+
+def _new_problems(schema_problems: list[str], found: list[str]) -> list[str]:
+    """Return the problems of the chart's schema, without those of a value, or of its map, that is refused already."""
+    refused = [re.split("[ :]", text, maxsplit=1)[0] for text in found]
+    return [
+        text
+        for text in schema_problems
+        if not any(f"{path}.".startswith(f"{text.partition(': ')[0]}.") for path in refused)
+    ]

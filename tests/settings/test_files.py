@@ -1,0 +1,235 @@
+"""The committed files of a stack are checked without an engine."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import settings
+from components.database.connection import ContainerDatabase
+from components.network.isolation_args import Isolation
+from components.release.executor import Executor
+from tests import samples
+from tests.samples import ROOT, dev
+
+
+def test_dev_is_valid_as_shipped(tmp_path: Path) -> None:
+    settings.check(samples.ship(tmp_path), "dev")
+    platform = dev().parse().platform
+    assert platform.kube_context == "kind-airflow"
+    assert platform.protect is False
+    assert isinstance(platform.database, ContainerDatabase)
+    assert platform.isolation.mode is Isolation.WANTED
+    assert platform.dags.repository.url == "https://github.com/apache/airflow.git"
+    assert (platform.dags.ref, platform.dags.sub_path) == ("main", "airflow-core/src/airflow/example_dags")
+    assert (platform.dags.sync_period_seconds, platform.dags.depth) == (30, 1)
+    assert platform.executor is Executor.CELERY
+    assert platform.pgbouncer is None
+    assert platform.load_examples is False
+
+
+def test_prod_lacks_its_deploy_key_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(samples.ship(tmp_path), "prod")
+    assert [problem.split(":")[1] for problem in error.value.problems] == ["gitSshPrivateKey"]
+    assert "pulumi config set --stack prod --secret" in error.value.problems[0]
+
+
+def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the project's files in `folder`, one stack changed."""
+    samples.ship(folder)
+    content = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text())
+    change(content["config"])
+    (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
+def test_encrypted_values_count_as_given_where_they_cannot_be_read(tmp_path: Path) -> None:
+    def encrypt(config: dict[str, Any]) -> None:
+        config["airflow:gitSshPrivateKey"] = {"secure": "v1:abc:def"}
+
+    settings.check(committed(tmp_path, "prod", encrypt), "prod")
+
+
+def test_encrypted_value_that_does_not_belong_is_found_without_reading_it(tmp_path: Path) -> None:
+    def encrypt(config: dict[str, Any]) -> None:
+        config["airflow:databasePassword"] = {"secure": "v1:abc:def"}
+
+    with pytest.raises(settings.SettingsError, match="airflow:databasePassword: must not be set"):
+        settings.check(committed(tmp_path, "dev", encrypt), "dev")
+
+
+def check_text(folder: Path, content: str | bytes) -> tuple[str, ...]:
+    """Return what a check says of a stack `qa` whose file has this content."""
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    (folder / "Pulumi.qa.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(folder, "qa")
+    assert "sentinel" not in "".join(traceback.format_exception(error.value)) + repr(error.value)
+    return error.value.problems
+
+
+def test_missing_stack_file_is_one_clear_error(tmp_path: Path) -> None:
+    shutil.copy(samples.ROOT / "Pulumi.yaml", tmp_path)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    assert error.value.problems == ("expected a file Pulumi.qa.yaml, found none. Fix: pulumi stack init qa",)
+
+
+def test_broken_stack_file_is_one_error_that_does_not_quote_it(tmp_path: Path) -> None:
+    [problem] = check_text(tmp_path, "config:\n  airflow:adminPassword: 'sentinel\n  x: [\n")
+    assert "expected YAML in Pulumi.qa.yaml, line " in problem
+
+
+def test_stack_file_of_another_shape_is_a_clear_error(tmp_path: Path) -> None:
+    for content in ("- a\n- b\n", "text", "config: []", "config: text", ""):
+        assert check_text(tmp_path, content), content
+
+
+def problems_of(folder: Path, config: str) -> tuple[str, ...]:
+    """Return what a check says of a stack's file with these lines in `config`, beside the least that a laptop needs."""
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    needed = {"kubeContext": "kind-airflow", "protect": "false", "database": "container", "networkIsolation": "wanted"}
+    given = yaml.load(config, Loader=yaml.BaseLoader)  # noqa: S506 - makes texts of all
+    lines = [*config.splitlines(), *(f"{key}: {value}" for key, value in needed.items() if key not in given)]
+    (folder / "Pulumi.dev.yaml").write_text("\n  ".join(["config:", *lines]))
+    try:
+        settings.check(folder, "dev")
+    except settings.SettingsError as error:
+        return error.problems
+    return ()
+
+
+def test_key_without_a_value_is_refused_and_is_no_text(tmp_path: Path) -> None:
+    keys = ("namespace", "imageTag", "kubeContext", "protect", "workerReplicas", "uiCidrs", "dagsToken")
+    for key, nothing in zip(keys, ("", " ~", " null") * 3, strict=False):
+        [problem] = problems_of(tmp_path, f"{key}:{nothing}")
+        assert problem.startswith(f'airflow:{key}: expected a value, found none (an empty text is "")')
+        assert ". Fix: pulumi config set --stack dev " in problem
+    for nothing in ("", " ~", " null"):
+        assert len(problems_of(tmp_path, f"namespace:{nothing}")) == 1, nothing
+
+
+def test_key_of_the_engine_without_a_value_is_set_under_its_own_name(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "pulumi:template:")
+    assert problem.endswith(". Fix: pulumi config set --stack dev pulumi:template VALUE")
+
+
+def test_empty_text_is_a_value(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, 'chartPath: ""') == ()
+
+
+def test_text_without_the_quotes_that_it_needs_is_refused_as_it_stands(tmp_path: Path) -> None:
+    cases = {
+        "imageTag: 3.10": ("a number", '"3.10"'),
+        "imageTag: 0123456": ("a number", '"0123456"'),
+        "imageTag: 1e5": ("a number", '"1e5"'),  # to the engine, not to PyYAML
+        "imageTag: 0899999": ("a number", '"0899999"'),
+        "imageTag: 0o17": ("a number", '"0o17"'),
+        "databaseEngineVersion: 17.10 # why": ("a number", '"17.10"'),
+        "awsAccountId: 012345670123": ("a number", '"012345670123"'),
+        "networkIsolation: off": ("a boolean", '"off"'),
+        "imageTag: 2026-01-15": ("a date", '"2026-01-15"'),
+        "imageTag: 2026-1-5": ("a date", '"2026-1-5"'),
+        "imageTag: 2026-01-15 10:00:00": ("a date", '"2026-01-15 10:00:00"'),
+    }
+    for line, (kind, fix) in cases.items():
+        key = line.partition(":")[0]
+        expected = f"airflow:{key}: expected text, found {kind}. Fix: write it in quotes in Pulumi.dev.yaml: {fix}"
+        assert problems_of(tmp_path, line) == (expected,), line
+
+
+def test_text_in_quotes_or_without_need_of_them_is_accepted(tmp_path: Path) -> None:
+    for value in ("'3.10'", '"1e5"', "3.2.2", "1a2b3c4", "3.2.2-7"):
+        assert problems_of(tmp_path, f"imageTag: {value}") == (), value
+    for value in ("'3.10'", '"1e5"', "3.2.2"):
+        assert problems_of(tmp_path, f"airflow:imageTag: {value}") == (), value
+
+
+def test_secret_without_quotes_is_refused_and_not_shown(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "adminPassword: 31415926")
+    assert problem.startswith("airflow:adminPassword: expected text, found a number. Fix: write it in quotes")
+    assert "31415926" not in problem
+
+
+def test_date_where_json_has_none_is_refused(tmp_path: Path) -> None:
+    for line in ("workerReplicas: 2026-01-15", "helmValues: {labels: {since: 2026-01-15}}", "colour: 2026-01-15"):
+        [problem] = problems_of(tmp_path, line)
+        key = line.partition(":")[0]
+        assert problem.startswith(f"airflow:{key}: expected texts, numbers, booleans, lists or maps, found ")
+
+
+def test_all_that_is_wrong_in_a_file_comes_at_once_with_all_else(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "imageTag: 3.10\nnamespace:\nworkerReplicas: 0\nairfow:size: large")
+    named = sorted(problem.partition(": ")[0] for problem in problems)
+    assert named == ["airflow:imageTag", "airflow:namespace", "airflow:workerReplicas", "airfow:size"]
+    with pytest.raises(settings.SettingsError, match="3 problems"):
+        settings.read_files(tmp_path, "dev")
+
+
+def test_default_does_not_stand_in_for_a_bad_value(tmp_path: Path) -> None:
+    """What would follow from a default that was not meant is not reported."""
+    for lines in (
+        "database: 5",
+        "database:\ndatabaseCaCertificate: ''",
+        "eksCluster:",
+        "dagsRepository: 5\ngitKnownHosts: git.test ssh-ed25519 AAAA",
+        "protect:\nadminPassword: admin",
+        "workerGraceSeconds:\ntaskLogs: worker\nreleaseTimeoutSeconds: 100",
+    ):
+        key = lines.partition(":")[0]
+        assert [problem.partition(": ")[0] for problem in problems_of(tmp_path, lines)] == [f"airflow:{key}"], lines
+
+
+def test_key_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    for line, says in (
+        ("airfow:networkIsolation: off", "begins with airflow: or pulumi:, found another"),
+        ("airfow:networkIsolation: required", "did you mean airflow:networkIsolation?"),
+        ("Airflow:size: large", "did you mean airflow:size?"),
+        ("aws:region: eu-central-1", "has no effect: the program tells the provider aws itself"),
+        ("kubernetes:context: x", "has no effect: the program tells the provider kubernetes itself"),
+    ):
+        [problem] = problems_of(tmp_path, line)
+        key = line.partition(": ")[0]
+        assert problem.startswith(f"{key}: ")
+        assert says in problem
+        assert problem.endswith(f". Fix: pulumi config rm --stack dev {key}")
+
+
+def test_file_whose_map_has_another_name_says_what_is_there(tmp_path: Path) -> None:
+    for content in ("Config:\n  airflow:size: small\n", "airflow:size: small\nencryptionsalt: x\n"):
+        top = ", ".join(yaml.safe_load(content))
+        expected = f"expected a map config in Pulumi.qa.yaml, found at its top: {top}. Fix: edit it"
+        assert check_text(tmp_path, content) == (expected,)
+
+
+def test_file_that_says_nothing_yet_lacks_what_the_settings_lack(tmp_path: Path) -> None:
+    for content in ("", "encryptionsalt: v1:x\n", "config:\nsecretsprovider: awskms://x\n"):
+        problems = check_text(tmp_path, content)
+        assert any("airflow:kubeContext: expected a value, or airflow:eksCluster" in text for text in problems), content
+
+
+def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
+    cases: dict[bytes, str] = {
+        b"config:\n  airflow:size: \xe9\n": "expected UTF-8 in Pulumi.qa.yaml",
+        b"config: " + b"[" * 1000: "found too many levels",
+        b"config:\n  airflow:imageTag: 2026-13-45\n": "found a date or a number that cannot be",
+        b"config:\n  airflow:imageTag: " + b"9" * 5000: "found a date or a number that cannot be",
+    }
+    found = {says: check_text(tmp_path, content) for content, says in cases.items()}
+    (tmp_path / "Pulumi.qa.yaml").unlink()
+    (tmp_path / "Pulumi.qa.yaml").mkdir()
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    found["expected a file Pulumi.qa.yaml that can be read, found none (Is a directory)"] = error.value.problems
+    for says, problems in found.items():
+        assert len(problems) == 1, says
+        assert says in problems[0]
+        assert "Fix" in problems[0]
+        assert str(tmp_path) not in problems[0]

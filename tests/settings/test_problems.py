@@ -1,0 +1,641 @@
+"""A bad config is refused whole: one problem for each bad key, with what is expected and how to fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+
+import settings
+from components.database.rds_certificates import rds_certificates
+from tests import samples
+from tests.samples import StackConfig, all_secrets, dev, external, prod, schema, sentinels, ssh_private_key
+
+SSH: Final = {"dagsRepository": samples.SSH_REPOSITORY}
+DEV: Final = "dev"
+PROD: Final = "prod"
+EXTERNAL: Final = "external"
+"""`prod` without AWS; see `samples.external`."""
+STACKS: Final[Mapping[str, Callable[[], StackConfig]]] = {DEV: dev, PROD: prod, EXTERNAL: external}
+NO_EXTERNAL: Final = {"databaseHost": "", "databaseCidrs": [], "databasePassword": ""}
+
+# name: (stack, plain changes, secret changes, key that is named, what the message says)
+BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
+    "no context": (DEV, {"kubeContext": ""}, {}, "kubeContext", "or airflow:eksCluster in its place, found none"),
+    "context with a space at its end": (DEV, {"kubeContext": "kind "}, {}, "kubeContext", "white space"),
+    "context on two lines": (DEV, {"kubeContext": "a\nb"}, {}, "kubeContext", "one line"),
+    "kubeconfig on two lines": (DEV, {"kubeconfig": "a\nb"}, {}, "kubeconfig", "path"),
+    "namespace with a capital": (DEV, {"namespace": "Airflow"}, {}, "namespace", "a-z"),
+    "namespace too long": (DEV, {"namespace": "a" * 64}, {}, "namespace", "63"),
+    "namespace of the cluster": (DEV, {"namespace": "kube-system"}, {}, "namespace", "of its own"),
+    "default namespace": (DEV, {"namespace": "default"}, {}, "namespace", "of its own"),
+    "no namespace": (DEV, {"namespace": ""}, {}, "namespace", "found none"),
+    "protect in words": (DEV, {"protect": "yes"}, {}, "protect", "true or false"),
+    "loadExamples as Python": (DEV, {"loadExamples": "True"}, {}, "loadExamples", "true or false"),
+    "executor of Airflow 2": (DEV, {"executor": "LocalExecutor"}, {}, "executor", "CeleryExecutor"),
+    "executors with a space": (DEV, {"executor": "CeleryExecutor, KubernetesExecutor"}, {}, "executor", "one of"),
+    "no API server": (DEV, {"apiServerReplicas": 0}, {}, "apiServerReplicas", "from 1 to 50"),
+    "too many schedulers": (DEV, {"schedulerReplicas": 51}, {}, "schedulerReplicas", "from 1 to 50"),
+    "half a DAG processor": (DEV, {"dagProcessorReplicas": 1.5}, {}, "dagProcessorReplicas", "whole number"),
+    "triggerers in words": (DEV, {"triggererReplicas": "two"}, {}, "triggererReplicas", "whole number"),
+    "too many workers": (DEV, {"workerReplicas": 1001}, {}, "workerReplicas", "from 1 to 1000"),
+    "number too long": (DEV, {"workerReplicas": "9" * 5000}, {}, "workerReplicas", "whole number"),
+    "number in other digits": (DEV, {"workerReplicas": "٣"}, {}, "workerReplicas", "whole number"),
+    "no concurrency": (DEV, {"workerConcurrency": 0}, {}, "workerConcurrency", "from 1 to 1000"),
+    "image with a tag": (DEV, {"imageRepository": "apache/airflow:3"}, {}, "imageRepository", "without tag"),
+    "image with capitals": (DEV, {"imageRepository": "Apache/Airflow"}, {}, "imageRepository", "an image"),
+    "no image": (DEV, {"imageRepository": ""}, {}, "imageRepository", "found none"),
+    "moving tag": (DEV, {"imageTag": "latest"}, {}, "imageTag", "stays on one image"),
+    "tag with a space": (DEV, {"imageTag": "3 2"}, {}, "imageTag", "image tag"),
+    "no tag": (DEV, {"imageTag": ""}, {}, "imageTag", "found none"),
+    "short digest": (DEV, {"imageDigest": "sha256:abc"}, {}, "imageDigest", "64 hexadecimal"),
+    "digest in capitals": (DEV, {"imageDigest": samples.DIGEST.upper()}, {}, "imageDigest", "64 hexadecimal"),
+    "pull policy": (DEV, {"imagePullPolicy": "Sometimes"}, {}, "imagePullPolicy", "IfNotPresent"),
+    "pull Secrets as text": (DEV, {"imagePullSecrets": "registry"}, {}, "imagePullSecrets", "a list of texts"),
+    "pull Secrets as numbers": (DEV, {"imagePullSecrets": [7]}, {}, "imagePullSecrets", "expected texts"),
+    "name of a pull Secret": (DEV, {"imagePullSecrets": ["My_Secret"]}, {}, "imagePullSecrets", "name of a Secret"),
+    "registry credentials in plain text": (
+        DEV,
+        {"registryCredentials": sentinels()["registryCredentials"]},
+        {},
+        "registryCredentials",
+        "disclosed",
+    ),
+    "registry credentials of another kind": (
+        DEV,
+        {},
+        {"registryCredentials": '{"credsStore": "desktop"}'},
+        "registryCredentials",
+        "Docker config.json",
+    ),
+    "registry as URL": (DEV, {"imageRegistry": "https://mirror.test"}, {}, "imageRegistry", "without https://"),
+    "registry with a slash": (DEV, {"imageRegistry": "mirror.test/"}, {}, "imageRegistry", "slash"),
+    "Airflow 2": (DEV, {"airflowVersion": "2.10.5"}, {}, "airflowVersion", "Airflow version"),
+    "repository without TLS": (DEV, {"dagsRepository": "http://git.test/d.git"}, {}, "dagsRepository", "expected"),
+    "no repository": (DEV, {"dagsRepository": ""}, {}, "dagsRepository", "found none"),
+    "ref that Git refuses": (DEV, {"dagsRef": "a..b"}, {}, "dagsRef", "expected"),
+    "no ref": (DEV, {"dagsRef": ""}, {}, "dagsRef", "found none"),
+    "folder outside": (DEV, {"dagsSubPath": "../other"}, {}, "dagsSubPath", "expected"),
+    "delivery": (DEV, {"dagsDelivery": "rsync"}, {}, "dagsDelivery", '"git-sync", "git-bundle"'),
+    "no period": (DEV, {"dagsSyncPeriodSeconds": 0}, {}, "dagsSyncPeriodSeconds", "from 1 to 86400"),
+    "negative depth": (DEV, {"dagsDepth": -1}, {}, "dagsDepth", "from 0"),
+    "user name without token": (DEV, {"dagsUsername": "robot"}, {}, "dagsToken", "other half"),
+    "token without user name": (DEV, {}, all_secrets(but=sentinels().keys() - {"dagsToken"}), "dagsUsername", "half"),
+    "token on two lines": (DEV, {"dagsUsername": "robot"}, {"dagsToken": "tok\nen"}, "dagsToken", "on one line"),
+    "token in plain text": (DEV, {"dagsUsername": "robot", "dagsToken": "plain"}, {}, "dagsToken", "disclosed"),
+    "SSH key for HTTPS": (DEV, {}, {"gitSshPrivateKey": ssh_private_key()}, "gitSshPrivateKey", "HTTPS repository"),
+    "host keys for HTTPS": (DEV, {"gitKnownHosts": "git.test ssh-ed25519 AAAA"}, {}, "gitKnownHosts", "HTTPS"),
+    "SSH without a key": (DEV, SSH, {}, "gitSshPrivateKey", "SSH repository"),
+    "SSH with a public key": (DEV, SSH, {"gitSshPrivateKey": "ssh-ed25519 AAAA me"}, "gitSshPrivateKey", "private key"),
+    "SSH key in plain text": (DEV, {**SSH, "gitSshPrivateKey": ssh_private_key()}, {}, "gitSshPrivateKey", "disclosed"),
+    "SSH to an unknown host": (
+        DEV,
+        {"dagsRepository": "ssh://git@git.test:2222/dags.git"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "gitKnownHosts",
+        "ssh-keyscan -p 2222 git.test",
+    ),
+    "host keys of another host": (
+        DEV,
+        {**SSH, "gitKnownHosts": "git.test ssh-ed25519 AAAA"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "gitKnownHosts",
+        "known_hosts",
+    ),
+    "SSH with a user name": (
+        DEV,
+        {**SSH, "dagsUsername": "robot"},
+        {"gitSshPrivateKey": ssh_private_key()},
+        "dagsUsername",
+        "SSH repository",
+    ),
+    "SSH with a token": (
+        DEV,
+        SSH,
+        {"gitSshPrivateKey": ssh_private_key(), "dagsToken": "token"},
+        "dagsToken",
+        "SSH repository",
+    ),
+    "short Fernet key": (DEV, {}, {"fernetKey": "c2hvcnQ="}, "fernetKey", "Fernet key"),
+    "Fernet key with a line end": (DEV, {}, {"fernetKey": sentinels()["fernetKey"] + "\n"}, "fernetKey", "URL-safe"),
+    "one bad Fernet key of two": (
+        DEV,
+        {},
+        {"fernetKey": f"{sentinels()['fernetKey']},"},
+        "fernetKey",
+        "several with commas",
+    ),
+    "Fernet key in plain text": (DEV, {"fernetKey": sentinels()["fernetKey"]}, {}, "fernetKey", "disclosed"),
+    "short API secret key": (DEV, {}, {"apiSecretKey": "k" * 31}, "apiSecretKey", "at least 32 bytes, found 31"),
+    "short JWT secret": (DEV, {}, {"jwtSecret": "k" * 63}, "jwtSecret", "at least 64 bytes, found 63"),
+    "JWT secret that Airflow expands": (DEV, {}, {"jwtSecret": "k$HOME" * 20}, "jwtSecret", "no $"),
+    "API secret key that is a home": (DEV, {}, {"apiSecretKey": "~" + "k" * 40}, "apiSecretKey", "no ~"),
+    "short Redis password": (DEV, {}, {"redisPassword": "1234567"}, "redisPassword", "at least 8 bytes"),
+    "Redis password in plain text": (DEV, {"redisPassword": "12345678"}, {}, "redisPassword", "encrypted"),
+    "admin password on two lines": (DEV, {"adminPassword": "a\nb"}, {}, "adminPassword", "on one line"),
+    "admin password in plain text": (EXTERNAL, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
+    "user name with a space": (DEV, {"adminUsername": "the admin"}, {}, "adminUsername", "user name"),
+    "no address": (DEV, {"adminEmail": "admin"}, {}, "adminEmail", "e-mail address"),
+    "kind of database": (DEV, {"database": "rds"}, {}, "database", '"container", "external"'),
+    "host with a container": (
+        DEV,
+        {"databaseHost": "db.test"},
+        {},
+        "databaseHost",
+        "must not be set with airflow:database container",
+    ),
+    "password with a container": (
+        DEV,
+        {},
+        {"databasePassword": "secret"},
+        "databasePassword",
+        "must not be set with airflow:database container",
+    ),
+    "networks with a container": (
+        DEV,
+        {"databaseCidrs": ["10.0.0.0/8"]},
+        {},
+        "databaseCidrs",
+        "must not be set with airflow:database container",
+    ),
+    "no host": (EXTERNAL, {"databaseHost": ""}, {}, "databaseHost", "found none"),
+    "host with a port": (EXTERNAL, {"databaseHost": "db.test:5432"}, {}, "databaseHost", "without port"),
+    "port": (DEV, {"databasePort": 65536}, {}, "databasePort", "from 1 to 65535"),
+    "database name": (DEV, {"databaseName": "air flow"}, {}, "databaseName", "PostgreSQL name"),
+    "database user": (DEV, {"databaseUser": "-airflow"}, {}, "databaseUser", "PostgreSQL name"),
+    "no database password": (EXTERNAL, {"databasePassword": None}, {}, "databasePassword", "found none"),
+    "database password in plain text": (EXTERNAL, {"databasePassword": "x"}, {}, "databasePassword", "disclosed"),
+    "database password on two lines": (EXTERNAL, {}, {"databasePassword": "a\r\nb"}, "databasePassword", "one line"),
+    "TLS mode": (EXTERNAL, {"databaseSslMode": "allow"}, {}, "databaseSslMode", '"disable", "prefer", "require"'),
+    "no TLS in production": (EXTERNAL, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
+    "networks with host bits": (EXTERNAL, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
+    "no networks": (EXTERNAL, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
+    "container in production": (
+        EXTERNAL,
+        {"database": "container", "databaseHost": "", "databaseCidrs": [], "databasePassword": ""},
+        {},
+        "database",
+        "without backups",
+    ),
+    "no room": (DEV, {"databaseStorageGib": 0}, {}, "databaseStorageGib", "from 1"),
+    "hasty migration": (DEV, {"migrationTimeoutSeconds": 29}, {}, "migrationTimeoutSeconds", "from 30"),
+    "PgBouncer as a number": (DEV, {"pgbouncerEnabled": 1}, {}, "pgbouncerEnabled", "true or false"),
+    "no PgBouncer": (DEV, {"pgbouncerReplicas": 0}, {}, "pgbouncerReplicas", "from 1 to 50"),
+    "pool too large": (DEV, {"pgbouncerPoolSize": 1001}, {}, "pgbouncerPoolSize", "from 0 to 1000"),
+    "few clients": (DEV, {"pgbouncerMaxClientConnections": 9}, {}, "pgbouncerMaxClientConnections", "10 to 100000"),
+    "place of logs": (DEV, {"taskLogs": "gcs"}, {}, "taskLogs", '"volume", "worker", "s3"'),
+    "no room for logs": (DEV, {"taskLogsStorageGib": 0}, {}, "taskLogsStorageGib", "from 1"),
+    "access mode": (DEV, {"taskLogsAccessMode": "RWX"}, {}, "taskLogsAccessMode", "ReadWriteMany"),
+    "logs that go with their pods": (
+        DEV,
+        {"executor": "KubernetesExecutor", "taskLogs": "worker"},
+        {},
+        "taskLogs",
+        "would go with its pod",
+    ),
+    "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", '"required", "wanted", "off"'),
+    "exception that is no network": (DEV, {"egressExceptCidrs": ["metadata"]}, {}, "egressExceptCidrs", "networks"),
+    "exceptions as a map": (DEV, {"egressExceptCidrs": {"a": "b"}}, {}, "egressExceptCidrs", "a list of texts"),
+    "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
+    "namespace of metrics": (DEV, {"metricsNamespaces": [""]}, {}, "metricsNamespaces", "name of a namespace"),
+    "Helm values as a list": (DEV, {"helmValues": ["a"]}, {}, "helmValues", "a map"),
+    "Helm values that are no JSON": (DEV, {"helmValues": "{"}, {}, "helmValues", "a map"),
+    "Helm value of the program": (DEV, {"helmValues": {"executor": "x"}}, {}, "helmValues", "use airflow:executor"),
+    "misspelt Helm value": (DEV, {"helmValues": {"schedular": {}}}, {}, "helmValues", "not a value of the chart"),
+    "Helm value of a wrong type": (
+        DEV,
+        {"helmValues": {"scheduler": {"terminationGracePeriodSeconds": "ten"}}},
+        {},
+        "helmValues",
+        "terminationGracePeriodSeconds",
+    ),
+    "hasty release": (DEV, {"releaseTimeoutSeconds": 59}, {}, "releaseTimeoutSeconds", "from 60 to 7200"),
+    "release that does not wait for a worker's tasks": (
+        DEV,
+        {"releaseTimeoutSeconds": 600, "taskLogs": "worker"},
+        {},
+        "releaseTimeoutSeconds",
+        "more than airflow:workerGraceSeconds, 600,",
+    ),
+    "chart on two lines": (DEV, {"chartPath": "a\nb"}, {}, "chartPath", "path"),
+    "unknown key": (DEV, {"colour": "blue"}, {}, "colour", "not a key of this project"),
+    "misspelt key": (DEV, {"imageTags": "3.2.2"}, {}, "imageTags", "did you mean airflow:imageTag?"),
+    "unknown secret": (DEV, {}, {"fernetkeys": "a-secret-of-nobody"}, "fernetkeys", "did you mean airflow:fernetKey?"),
+    "no default": (DEV, {"imageTag": None}, {}, "imageTag", "Pulumi.yaml of this project holds the defaults"),
+    # Size and scaling
+    "size": (DEV, {"size": "huge"}, {}, "size", '"none", "small", "medium", "large"'),
+    "scaling": (DEV, {"workerScaling": "auto"}, {}, "workerScaling", '"fixed", "keda"'),
+    "KEDA without PgBouncer": (
+        EXTERNAL,
+        {"workerScaling": "keda", "pgbouncerEnabled": False},
+        {},
+        "workerScaling",
+        "through PgBouncer",
+    ),
+    "KEDA without Celery": (
+        EXTERNAL,
+        {"workerScaling": "keda", "executor": "KubernetesExecutor"},
+        {},
+        "workerScaling",
+        "no standing workers",
+    ),
+    "fewer workers at most than at least": (
+        EXTERNAL,
+        {"workerScaling": "keda", "workerReplicas": 5, "workerMaxReplicas": 4},
+        {},
+        "workerMaxReplicas",
+        "expected at least airflow:workerReplicas, 5, found 4",
+    ),
+    "no worker at most": (DEV, {"workerMaxReplicas": 0}, {}, "workerMaxReplicas", "from 1 to 1000"),
+    "namespace of KEDA": (DEV, {"kedaNamespace": "KEDA"}, {}, "kedaNamespace", "name of a namespace"),
+    "hasty worker": (DEV, {"workerGraceSeconds": 29}, {}, "workerGraceSeconds", "from 30 to 86400"),
+    "metadata for ever and a day": (
+        DEV,
+        {"metadataRetentionDays": 3651},
+        {},
+        "metadataRetentionDays",
+        "from 0 to 3650",
+    ),
+    # Where in AWS
+    "cluster with a space": (PROD, {"eksCluster": "my cluster"}, {}, "eksCluster", "an EKS cluster"),
+    "no region": (PROD, {"awsRegion": ""}, {}, "awsRegion", "beside airflow:eksCluster"),
+    "region as a zone": (PROD, {"awsRegion": "eu-central-1a"}, {}, "awsRegion", "an AWS region"),
+    "no account": (PROD, {"awsAccountId": ""}, {}, "awsAccountId", "beside airflow:eksCluster"),
+    "short account": (PROD, {"awsAccountId": "12345678901"}, {}, "awsAccountId", "12 digits"),
+    "tags as a list": (PROD, {"awsTags": ["a"]}, {}, "awsTags", "a map"),
+    "tag as a number": (PROD, {"awsTags": {"team": 7}}, {}, "awsTags", "expected texts"),
+    "region without a cluster": (DEV, {"awsRegion": "eu-central-1"}, {}, "awsRegion", "without airflow:eksCluster"),
+    "account without a cluster": (DEV, {"awsAccountId": "123456789012"}, {}, "awsAccountId", "without"),
+    "tags without a cluster": (DEV, {"awsTags": {"a": "b"}}, {}, "awsTags", "without airflow:eksCluster"),
+    "context beside an EKS cluster": (
+        PROD,
+        {"kubeContext": "x"},
+        {},
+        "kubeContext",
+        "must not be set together with airflow:eksCluster",
+    ),
+    "kubeconfig beside an EKS cluster": (
+        PROD,
+        {"kubeconfig": "/x"},
+        {},
+        "kubeconfig",
+        "must not be set together with airflow:eksCluster",
+    ),
+    # Keys
+    "source of keys": (DEV, {"keySource": "vault"}, {}, "keySource", '"generate", "escrow"'),
+    "escrow without a name": (
+        PROD,
+        {"keySource": "escrow", "keyEscrow": ""},
+        {},
+        "keyEscrow",
+        "the name of the escrow",
+    ),
+    "escrow with a space": (PROD, {"keyEscrow": "my keys"}, {}, "keyEscrow", "name of a secret"),
+    "escrow outside of AWS": (EXTERNAL, {"keyEscrow": "airflow/keys"}, {}, "keyEscrow", "the escrow is in AWS"),
+    "Fernet key beside the escrow": (
+        PROD,
+        {"keySource": "escrow"},
+        {"fernetKey": sentinels()["fernetKey"]},
+        "fernetKey",
+        "with airflow:keySource escrow, which holds it",
+    ),
+    # A managed database
+    "managed without AWS": (
+        EXTERNAL,
+        {**NO_EXTERNAL, "database": "managed", "databaseIdentifier": "airflow"},
+        {},
+        "database",
+        "expected airflow:eksCluster beside it",
+    ),
+    "managed without a name": (PROD, {"databaseIdentifier": ""}, {}, "databaseIdentifier", "found none"),
+    "managed with two hyphens": (PROD, {"databaseIdentifier": "a--b"}, {}, "databaseIdentifier", "RDS identifier"),
+    "unknown class": (PROD, {"databaseInstanceClass": "db.m7g.huge"}, {}, "databaseInstanceClass", "close to it"),
+    "class of EC2": (PROD, {"databaseInstanceClass": "m7g.large"}, {}, "databaseInstanceClass", "such as db.m7g.large"),
+    "class too small for its pods": (
+        PROD,
+        {"databaseInstanceClass": "db.t4g.micro", "pgbouncerReplicas": 4},
+        {},
+        "databaseInstanceClass",
+        "connections to the database at the peak",
+    ),
+    "pool too large for its class": (
+        PROD,
+        {"pgbouncerPoolSize": 200},
+        {},
+        "pgbouncerPoolSize",
+        "expected at most 617 connections",
+    ),
+    "clients too few for its pods": (
+        PROD,
+        {"pgbouncerMaxClientConnections": 100},
+        {},
+        "pgbouncerMaxClientConnections",
+        "client connections for each pod",
+    ),
+    "version of a major one": (PROD, {"databaseEngineVersion": "18"}, {}, "databaseEngineVersion", "17.N"),
+    "no retention": (PROD, {"databaseBackupRetentionDays": 0}, {}, "databaseBackupRetentionDays", "from 7 to 35"),
+    "retention of two months": (
+        PROD,
+        {"databaseBackupRetentionDays": 60},
+        {},
+        "databaseBackupRetentionDays",
+        "7 to 35",
+    ),
+    "window in words": (PROD, {"databaseBackupWindow": "at night"}, {}, "databaseBackupWindow", "02:00-03:00"),
+    "window of a quarter": (PROD, {"databaseBackupWindow": "02:00-02:15"}, {}, "databaseBackupWindow", "30 minutes"),
+    "maintenance without a day": (
+        PROD,
+        {"databaseMaintenanceWindow": "02:00-03:00"},
+        {},
+        "databaseMaintenanceWindow",
+        "weekly",
+    ),
+    "windows that meet": (
+        PROD,
+        {"databaseMaintenanceWindow": "sun:02:30-sun:03:30"},
+        {},
+        "databaseMaintenanceWindow",
+        "apart from the daily backups",
+    ),
+    "too little to begin with": (PROD, {"databaseStorageGib": 19}, {}, "databaseStorageGib", "20 to 65536"),
+    "no room to grow": (PROD, {"databaseMaxStorageGib": 100}, {}, "databaseMaxStorageGib", "110 % of 100"),
+    "more than RDS has": (PROD, {"databaseMaxStorageGib": 65537}, {}, "databaseMaxStorageGib", "to 65536"),
+    "authority": (PROD, {"databaseCaIdentifier": "rds-ca-2019"}, {}, "databaseCaIdentifier", "rds-ca-rsa2048-g1"),
+    "one zone": (PROD, {"databaseMultiAz": False}, {}, "databaseMultiAz", "availability zone that fails"),
+    "zones in words": (PROD, {"databaseMultiAz": "yes"}, {}, "databaseMultiAz", "true or false"),
+    "hurry in words": (PROD, {"databaseApplyImmediately": "now"}, {}, "databaseApplyImmediately", "true or false"),
+    "subnet by its network": (PROD, {"databaseSubnetIds": ["10.0.0.0/24"]}, {}, "databaseSubnetIds", "IDs of subnets"),
+    "snapshot with a space": (
+        PROD,
+        {"databaseSnapshotIdentifier": "a b"},
+        {},
+        "databaseSnapshotIdentifier",
+        "a snapshot",
+    ),
+    "topic by its name": (
+        PROD,
+        {"databaseAlarmTopicArn": "alarms"},
+        {},
+        "databaseAlarmTopicArn",
+        "ARN of a standard SNS",
+    ),
+    "topic in another region": (
+        PROD,
+        {"databaseAlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms"},
+        {},
+        "databaseAlarmTopicArn",
+        "expected a topic in eu-central-1",
+    ),
+    "managed without PgBouncer": (PROD, {"pgbouncerEnabled": False}, {}, "pgbouncerEnabled", "verifies the instance's"),
+    "managed user of RDS": (PROD, {"databaseUser": "rdsadmin"}, {}, "databaseUser", "keeps for itself"),
+    "managed database of RDS": (PROD, {"databaseName": "rdsadmin"}, {}, "databaseName", "RDS makes itself"),
+    "host with a managed one": (PROD, {"databaseHost": "db.test"}, {}, "databaseHost", "with airflow:database managed"),
+    "password of a managed one": (
+        PROD,
+        {},
+        {"databasePassword": "x" * 12},
+        "databasePassword",
+        "must not be set with airflow:database managed",
+    ),
+    "identifier of an external one": (EXTERNAL, {"databaseIdentifier": "a"}, {}, "databaseIdentifier", "external"),
+    "container with the stack's keys in AWS": (
+        PROD,
+        {"database": "container", "databaseIdentifier": "", "databaseAlarmTopicArn": ""},
+        {},
+        "database",
+        "without backups",
+    ),
+    # TLS to an external database
+    "nothing to verify with": (
+        EXTERNAL,
+        {"databaseSslMode": "verify-full"},
+        {},
+        "databaseCaCertificate",
+        "authority's certificate with airflow:databaseSslMode verify-full",
+    ),
+    "authority that nobody asks": (
+        EXTERNAL,
+        {"databaseCaCertificate": rds_certificates("eu-central-1")},
+        {},
+        "databaseCaCertificate",
+        "which verifies nothing",
+    ),
+    "authority that is none": (
+        EXTERNAL,
+        {"databaseSslMode": "verify-full", "databaseCaCertificate": "my CA"},
+        {},
+        "databaseCaCertificate",
+        "CA certificates in PEM",
+    ),
+    "authority with a container": (
+        DEV,
+        {"databaseCaCertificate": rds_certificates("eu-central-1")},
+        {},
+        "databaseCaCertificate",
+        "with airflow:database container",
+    ),
+    "small external database": (
+        EXTERNAL,
+        {"databaseMaxConnections": 40},
+        {},
+        "databaseMaxConnections",
+        "connections to the database at the peak",
+    ),
+    "connections in words": (
+        EXTERNAL,
+        {"databaseMaxConnections": "many"},
+        {},
+        "databaseMaxConnections",
+        "whole number",
+    ),
+    "small external database without PgBouncer": (
+        EXTERNAL,
+        {"databaseMaxConnections": 200, "pgbouncerEnabled": False},
+        {},
+        "pgbouncerEnabled",
+        "put PgBouncer between them",
+    ),
+    # Task logs in S3
+    "S3 outside of AWS": (EXTERNAL, {"taskLogs": "s3"}, {}, "taskLogs", "the bucket is in AWS"),
+    "logs of no day": (PROD, {"taskLogsRetentionDays": 0}, {}, "taskLogsRetentionDays", "from 1 to 3650"),
+    "identity": (PROD, {"podIdentity": "keys"}, {}, "podIdentity", '"eks-pod-identity", "irsa"'),
+    # Ingress
+    "host as a URL": (PROD, {"ingressHost": "https://airflow.test"}, {}, "ingressHost", "a host name"),
+    "host of one label": (PROD, {"ingressHost": "airflow"}, {}, "ingressHost", "a host name"),
+    "class with a capital": (
+        PROD,
+        {"ingressClass": "ALB"},
+        {},
+        "ingressClass",
+        "an ingress class such as alb or nginx, in lower case",
+    ),
+    "ALB without a certificate": (
+        PROD,
+        {"ingressCertificateArn": ""},
+        {},
+        "ingressCertificateArn",
+        "with the class alb",
+    ),
+    "certificate by its name": (PROD, {"ingressCertificateArn": "mine"}, {}, "ingressCertificateArn", "ARN of an ACM"),
+    "ALB with a Secret": (PROD, {"ingressTlsSecret": "tls"}, {}, "ingressTlsSecret", "whose certificates are in ACM"),
+    "scheme": (PROD, {"ingressScheme": "public"}, {}, "ingressScheme", '"internal", "internet-facing"'),
+    "annotations as a list": (PROD, {"ingressAnnotations": ["a"]}, {}, "ingressAnnotations", "a map"),
+    "nginx with a certificate of ACM": (
+        PROD,
+        {"ingressClass": "nginx", "ingressTlsSecret": "tls"},
+        {},
+        "ingressCertificateArn",
+        "a class other than alb",
+    ),
+    "nginx without TLS": (
+        EXTERNAL,
+        {"ingressHost": "airflow.test.example", "ingressClass": "nginx", "uiNamespaces": ["ingress-nginx"]},
+        {},
+        "ingressTlsSecret",
+        "takes passwords",
+    ),
+    "load balancer that may not enter": (PROD, {"uiCidrs": []}, {}, "uiCidrs", "networks of the load balancer"),
+    "controller that may not enter": (
+        EXTERNAL,
+        {"ingressHost": "airflow.test.example", "ingressClass": "nginx", "ingressTlsSecret": "tls"},
+        {},
+        "uiNamespaces",
+        "namespace of the ingress controller",
+    ),
+    "network of the UI": (PROD, {"uiCidrs": ["anywhere"]}, {}, "uiCidrs", "networks"),
+    "class without a host": (DEV, {"ingressClass": "nginx"}, {}, "ingressClass", "without airflow:ingressHost"),
+    "Secret without a host": (DEV, {"ingressTlsSecret": "tls"}, {}, "ingressTlsSecret", "without airflow:ingressHost"),
+}
+
+
+def test_every_bad_config_is_one_problem_that_names_the_key_what_is_expected_and_the_fix() -> None:
+    wrong = {}
+    for case, (stack, changes, secrets, key, says) in BAD.items():
+        config = STACKS[stack]().with_(changes, secrets)
+        problems = config.problems()
+        if len(problems) != 1 or not _is_clear(problems[0], key, says, config.stack):
+            wrong[case] = problems
+    assert not wrong
+
+
+def _is_clear(problem: str, key: str, says: str, stack: str) -> bool:
+    text, _, fix = problem.rpartition(". Fix: ")
+    commands = ("pulumi config set", "pulumi config rm")
+    return (
+        problem.startswith(f"airflow:{key}: ")
+        and says in problem
+        and text != ""
+        and "\n" not in problem
+        and len(problem) < 700
+        and (f"airflow:{key}" in fix or key in ("database", "helmValues") or f"Pulumi.{stack}.yaml" in fix)
+        # A command must not change another stack, nor set a secret in plain text.
+        and all(fix.count(command) == fix.count(f"{command} --stack {stack} ") for command in commands)
+        and not (key in settings.SECRET_KEYS and fix.startswith(commands[0]) and "--secret" not in fix)
+    )
+
+
+def test_there_are_enough_bad_cases() -> None:
+    assert len(BAD) >= 150
+    assert {case[3] for case in BAD.values()} >= set(schema()), "each key has a case"
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    config = dev().with_({"namespace": "A", "executor": "B", "workerReplicas": "C", "unheardOf": "D", "imageTag": ""})
+    problems = config.problems()
+    named = [problem.split(":")[1] for problem in problems]
+    assert sorted(named) == ["executor", "imageTag", "namespace", "unheardOf", "workerReplicas"]
+    with pytest.raises(settings.SettingsError, match="config of stack dev: 5 problems") as error:
+        config.parse()
+    assert str(error.value).count("\n") == 5
+
+
+def test_every_bad_network_of_a_list_is_named() -> None:
+    problems = external().with_({"databaseCidrs": ["10.0.0.1/8", "10.0.0.0/8", "x"]}).problems()
+    assert len([problem for problem in problems if "databaseCidrs" in problem]) == 2
+
+
+def test_every_entry_of_a_map_that_is_no_text_is_named() -> None:
+    problems = prod().with_({"awsTags": {"team": 7, "stage": "x", "cost": None}}).problems()
+    assert [problem.partition(": ")[0] for problem in problems] == ["airflow:awsTags"] * 2
+
+
+def test_fix_of_a_bad_entry_is_of_that_entry() -> None:
+    problems = external().with_({"databaseCidrs": ["10.0.0.0/8", "x", 5]}).problems()
+    for index, problem in zip((1, 2), problems, strict=True):
+        assert f"--path 'airflow:databaseCidrs[{index}]'" in problem
+
+
+def test_address_without_a_prefix_length_is_no_network() -> None:
+    for key in ("uiCidrs", "egressExceptCidrs", "databaseCidrs"):
+        [problem] = external().with_({key: ["10.0.16.0"]}).problems()
+        assert problem.startswith(f"airflow:{key}: expected networks with a prefix length, such as 10.0.0.0/16, found")
+
+
+def test_list_that_is_bad_is_not_taken_for_an_empty_one() -> None:
+    """An ingress controller that may enter from a misspelt network is not told to enter from a namespace too."""
+    ingress = {"ingressHost": "airflow.test.example", "ingressClass": "nginx", "ingressTlsSecret": "tls"}
+    [problem] = external().with_({**ingress, "uiCidrs": ["anywhere"]}).problems()
+    assert problem.startswith("airflow:uiCidrs: ")
+
+
+def test_misspelt_choice_is_not_taken_for_another_one() -> None:
+    """What would follow from a choice that is not known is not reported."""
+    certificate = {"databaseCaCertificate": rds_certificates("eu-central-1")}
+    cases: list[tuple[str, dict[str, Any]]] = [
+        (PROD, {"database": "manged"}),
+        (EXTERNAL, {"database": "externl", **certificate}),
+        (DEV, {"database": "conainer"}),
+        (EXTERNAL, {"databaseSslMode": "verifyfull", **certificate}),
+        (EXTERNAL, {"networkIsolation": "of", "databaseCidrs": []}),
+        (PROD, {"networkIsolation": "of", "uiCidrs": []}),
+        (EXTERNAL, {"pgbouncerEnabled": "yes", "workerScaling": "keda"}),
+        (DEV, {"executor": "Kubernetes", "taskLogs": "worker", "releaseTimeoutSeconds": 600}),
+        (DEV, {"protect": "no"}),
+        (PROD, {"keySource": "escro", "keyEscrow": ""}),
+    ]
+    for stack, changes in cases:
+        problems = STACKS[stack]().with_(changes).problems()
+        assert [problem.split(": ")[0] for problem in problems] == [f"airflow:{next(iter(changes))}"], problems
+
+
+def test_choice_with_a_comma_in_it_can_be_told_from_two() -> None:
+    [problem] = dev().with_({"executor": "Celery"}).problems()
+    assert 'expected one of "CeleryExecutor", "KubernetesExecutor", "CeleryExecutor,KubernetesExecutor", ' in problem
+
+
+def test_value_of_several_lines_is_set_from_a_file() -> None:
+    """The command asks for one line where nothing is redirected into it."""
+    cases: list[tuple[dict[str, Any], dict[str, str], str]] = [
+        (SSH, {"gitSshPrivateKey": "x"}, "--secret airflow:gitSshPrivateKey < KEY_FILE"),
+        ({}, {"registryCredentials": "x"}, "--secret airflow:registryCredentials < CONFIG_FILE"),
+        (
+            {"databaseSslMode": "verify-full", "databaseCaCertificate": "x"},
+            {},
+            "airflow:databaseCaCertificate < CA_FILE",
+        ),
+        ({}, {"databaseCaCertificate": "x"}, "--plaintext airflow:databaseCaCertificate < CA_FILE"),
+        ({}, {"dagsToken": "a\nb"}, "--secret airflow:dagsToken"),
+    ]
+    for changes, secrets, fix in cases:
+        problems = external().with_(changes, secrets).problems()
+        assert any(problem.endswith(f". Fix: pulumi config set --stack prod {fix}") for problem in problems), problems
+
+
+def test_every_kind_of_problem_in_helm_values_comes_at_once() -> None:
+    given = {"executor": "x", "schedular": {}, "scheduler": {"terminationGracePeriodSeconds": "ten", "resource": {}}}
+    problems = dev().with_({"helmValues": given}).problems()
+    for path in (
+        "executor is set",
+        "schedular is not",
+        "scheduler.resource is not",
+        "scheduler.terminationGracePeriod",
+    ):
+        assert len([problem for problem in problems if f"airflow:helmValues: {path}" in problem]) == 1, path
+    assert len(problems) == 4
+
+
+def test_keys_of_other_programs_are_ignored() -> None:
+    config = dev()
+    values = {**config.values, "aws:region": "eu-central-1", "kubernetes:context": "x"}
+    settings.parse(values, config.secret_keys, "dev")

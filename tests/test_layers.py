@@ -1,0 +1,234 @@
+"""Which part of the repository may import which, and what no file of a part may do."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import versions
+from tests.samples import ROOT
+
+COMPONENTS: Final = ("aws", "dags", "database", "keys", "kube", "network", "release", "task_logs")
+MAY_IMPORT: Final[dict[str, str]] = {
+    # a file or folder: what it may import besides itself. Low layers come first; each may only name lines above it.
+    "versions": "",
+    "outputs": "",
+    "components/kube": "",
+    "components/aws": "",
+    "components/fields": "components/aws",
+    "components/keys": "components/kube components/aws components/fields",
+    "components/dags": "components/kube",
+    "components/database": "components/kube components/aws components/fields components/keys",
+    "components/task_logs": "components/kube components/aws",
+    "components/release/executor": "",
+    "components/network": "components/kube components/database components/release/executor",
+    "components/release": "versions components/release/executor "
+    "components/kube components/dags components/database components/task_logs",
+    "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
+    "settings": "versions components",
+    "providers": "components",
+    "policy": "versions components settings",
+    "automation": "versions outputs components settings policy",
+    "benchmarks": "versions outputs components settings policy automation",
+    "__main__": "components settings providers",
+}
+"""Naming a folder also allows what is in it."""
+
+PROVIDER_SDKS: Final = ("pulumi_aws", "pulumi_kubernetes", "pulumi_random")
+LATE: Final = ("boto3", "botocore", "cryptography", "jsonschema", "kubernetes", "pulumi_aws")
+"""Loaded only where a stack uses them: the AWS SDK on AWS, the client by an update, the schema with helmValues."""
+
+SOURCES: Final = sorted(
+    [
+        *ROOT.glob("*.py"),
+        *(path for part in MAY_IMPORT if (ROOT / part).is_dir() for path in (ROOT / part).rglob("*.py")),
+    ]
+)
+COMPONENT_FILES: Final = sorted((ROOT / "components").rglob("*.py"))
+CONFIG_READERS: Final = ("settings", "automation", "benchmarks")
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` of an expression of names and attributes, else ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
+
+
+def name(path: Path) -> str:
+    """`components/kube/env`, `settings`: a module's name with slashes."""
+    return str(path.relative_to(ROOT).with_suffix("")).removesuffix("/__init__")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules of this repository that a file imports, anywhere in it, with slashes."""
+    for node in ast.walk(tree(path)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: expected absolute imports"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for full in names:
+            module = full.replace(".", "/")
+            while module and not ((ROOT / f"{module}.py").is_file() or (ROOT / module).is_dir()):
+                module = module.rpartition("/")[0]
+            if module:
+                yield module
+
+
+def part(module: str) -> str:
+    """The line of the table that a module belongs to: the longest that fits."""
+    return max((line for line in MAY_IMPORT if f"{module}/".startswith(f"{line}/")), key=len)
+
+
+def loaded(program: str, *names: str) -> list[str]:
+    """Which of the packages a new interpreter has loaded after `program`."""
+    code = f"import sys\n{program}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}} & set({names!r})))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_table_goes_from_low_to_high_layers() -> None:
+    above = set[str]()
+    for line, allowed in MAY_IMPORT.items():
+        assert set(allowed.split()) <= above, line
+        above.add(line)
+
+
+def test_no_file_imports_from_a_higher_layer() -> None:
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in SOURCES
+        for module in imported(path)
+        for own in [part(name(path))]
+        if module.split("/")[0] != "tests"
+        if part(module) != own and not any(f"{module}/".startswith(f"{may}/") for may in MAY_IMPORT[own].split())
+    ]
+    assert wrong == []
+
+
+def test_nothing_outside_of_the_tests_imports_from_them() -> None:
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in SOURCES
+        for module in imported(path)
+        if module.split("/")[0] == "tests"
+    ]
+    assert wrong == []
+
+
+def test_modules_of_a_part_do_not_import_each_other_in_a_circle() -> None:
+    known = {name(path): path for path in SOURCES}
+    done, running = set[str](), list[str]()
+
+    def visit(module: str) -> None:
+        assert module not in running, f"a circle: {' -> '.join([*running[running.index(module) :], module])}"
+        if module in done or module not in known:
+            return
+        running.append(module)
+        for other in imported(known[module]):
+            if other != module:
+                visit(other)
+        running.pop()
+        done.add(module)
+
+    for module in known:
+        visit(module)
+
+
+def test_reading_a_config_loads_no_provider_sdk() -> None:
+    assert loaded("import settings.loading", *PROVIDER_SDKS) == []
+
+
+def test_program_of_a_laptop_loads_nothing_that_it_does_not_use() -> None:
+    assert loaded("import settings.loading, components.airflow_platform", *LATE) == []
+
+
+def test_program_is_wiring_alone() -> None:
+    """A branch or a function in it would be covered by no test of a part."""
+    path = ROOT / "__main__.py"
+    assert len(path.read_text().splitlines()) <= 40
+    for node in ast.walk(tree(path)):
+        assert not isinstance(node, ast.If | ast.IfExp | ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.Try)
+
+
+def test_only_the_settings_read_the_config() -> None:
+    for path in SOURCES:
+        if name(path).startswith(CONFIG_READERS):
+            continue
+        for node in ast.walk(tree(path)):
+            forbidden = ("pulumi.Config", "pulumi.runtime.config", "pulumi.runtime.get_config_env")
+            assert dotted(node) not in forbidden, path
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pulumi"):
+                assert not {"Config", "config"} & {alias.name for alias in node.names}, path
+
+
+def test_no_component_reads_the_environment_or_the_name_of_the_stack() -> None:
+    """What differs between stacks is an argument."""
+    for path in COMPONENT_FILES:
+        asked = {"pulumi.get_stack", "pulumi.get_project", "os.environ", "os.getenv"}
+        found = {dotted(node) for node in ast.walk(tree(path))} & asked
+        assert found <= ({"os.environ"} if path.name == "chart_archive.py" else set()), path
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    for path in SOURCES:
+        assert ast.get_docstring(tree(path)), path
+
+
+def test_every_component_says_what_it_does_to_what_exists() -> None:
+    for path in SOURCES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef) and "pulumi.ComponentResource" in map(dotted, node.bases):
+                for word in ("Raises", "Replaces", "Survives a destroy"):
+                    assert word in (ast.get_docstring(node) or ""), f"{node.name} does not say: {word}"
+
+
+def test_every_component_module_has_its_test() -> None:
+    """In a file of its name, or by an import in another test of the components."""
+    tests = ROOT / "tests" / "components"
+    used = {module for path in tests.rglob("test_*.py") for module in imported(path)}
+    used |= {module for path in COMPONENT_FILES if name(path) in used for module in imported(path)}
+    for path in COMPONENT_FILES:
+        beside = tests / path.relative_to(ROOT / "components").with_name(f"test_{path.name}")
+        assert beside.is_file() or name(path) in used, f"expected a test of {name(path)}"
+
+
+def test_every_test_is_in_a_file_that_pytest_collects() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        if not path.name.startswith("test_") and path.name != "conftest.py":
+            names = [node.name for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            assert not [found for found in names if found.startswith(("test_", "Test"))], path
+
+
+def constants(path: Path) -> Iterator[str]:
+    """Texts in the code, except docstrings and the texts below a constant that describe it."""
+    described = {id(node.value) for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+            yield node.value
+
+
+def test_every_pin_is_in_one_place() -> None:
+    pins = {
+        pin: getattr(versions, pin)
+        for pin in (
+            *("PULUMI_CLI", "AIRFLOW_CHART", "AIRFLOW_CHART_SHA256", "POSTGRES_IMAGE_TAG"),
+            *("KIND", "KIND_NODE_IMAGE"),
+        )
+    }
+    for path in SOURCES:
+        if path.name != "versions.py" and "benchmarks" not in path.parts:
+            for text in constants(path):
+                assert not [pin for pin, value in pins.items() if value in text], f"{path} repeats a pin: {text}"
