@@ -61,7 +61,7 @@ class Records(Protocol):
 
 
 class KubernetesRecords:
-    """The records of one release, which Helm keeps in Secrets."""
+    """The records of one release in a cluster."""
 
     def __init__(self, api: KubeApi, namespace: str, release: str) -> None:
         self._api, self._namespace, self._release = api, namespace, release
