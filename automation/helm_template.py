@@ -1,4 +1,4 @@
-"""What Helm would install of the chart, by the `helm` command, without a cluster."""
+"""Render the chart by the `helm` command, without a cluster."""
 
 from __future__ import annotations
 
@@ -14,23 +14,30 @@ from typing import Any, Final
 import yaml
 
 KUBERNETES: Final = "1.35"
-"""Of a cluster that nobody asks: the newest that this Airflow is tested on (see versions.KIND_NODE_IMAGE)."""
+"""Kubernetes version to render for: the newest that this Airflow is tested on (see versions.KIND_NODE_IMAGE)."""
 
 _HELM: Final = "helm"
 _SECONDS: Final = 120
 
 
 class RenderingError(Exception):
-    """Nothing is rendered; the text says why, in one clause."""
+    """Nothing is rendered; the text says why in one clause."""
 
 
 def rendered(
     chart: Path, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str = KUBERNETES
 ) -> tuple[dict[str, Any], ...]:
-    """The manifests, ordered by kind and name. kubernetes: version of the cluster. Raises RenderingError."""
+    """Return the manifests, ordered by kind and name.
+
+    Args:
+        kubernetes: Version of the cluster.
+
+    Raises:
+        RenderingError: Helm is not on PATH, or refuses the chart.
+    """
     if shutil.which(_HELM) is None:
         raise RenderingError(f"the command {_HELM} is not on PATH")
-    # By default Helm renders for the Kubernetes that it was built with: the result would differ from Helm to Helm.
+    # By default Helm renders for the Kubernetes that it was built with, and two versions of Helm would differ.
     options = ["--namespace", namespace, "--kube-version", kubernetes, "--skip-tests", "--values", "-"]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -51,14 +58,14 @@ def rendered(
 
 
 def manifests(text: str) -> tuple[dict[str, Any], ...]:
-    """The objects of a YAML stream, ordered by kind and name."""
+    """Return the objects of a YAML stream, ordered by kind and name."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
     found = [_plain(document) for document in yaml.load_all(text, Loader=loader) if document]
     return tuple(sorted(found, key=object_key))
 
 
 def object_key(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """By which an object is the same in two renderings: kind, namespace, name, API version."""
+    """Return what identifies an object in two renderings: kind, namespace, name, API version."""
     metadata = manifest.get("metadata") or {}
     return (
         str(manifest.get("kind")),
@@ -69,13 +76,13 @@ def object_key(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Without what a person has set for Helm, and without its plugins, repositories and registries."""
+    """Return variables without a person's settings for Helm, its plugins, repositories and registries."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
     return kept | {f"HELM_{kind}_HOME": folder for kind in ("CACHE", "CONFIG", "DATA")}
 
 
 def _plain(value: Any) -> Any:
-    """As JSON could hold it: YAML reads dates out of texts that have no quotes."""
+    """Return a value that JSON can hold: YAML reads dates out of texts without quotes."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,1 +1,1 @@
-"""What the program costs against doing without it. `python -m benchmarks [NAME …]` measures and writes README.md."""
+"""Measure what the program costs against doing without it: `python -m benchmarks [NAME …]` writes README.md."""

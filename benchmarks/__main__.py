@@ -1,6 +1,6 @@
-"""`python -m benchmarks [--runs N] [NAME …]`: measures, and puts the results into benchmarks/README.md.
+"""`python -m benchmarks [--runs N] [NAME …]`: measure, and put the results into benchmarks/README.md.
 
-A benchmark whose tools are not here is skipped with the reason, and its earlier results stay. Exit codes: 0 measured or
+A benchmark whose tools are missing is skipped with the reason, and its earlier results stay. Exit codes: 0 measured or
 skipped, also where an aim is missed; 2 usage.
 """
 
@@ -27,11 +27,11 @@ BENCHMARKS: Final = MappingProxyType[str, Callable[[int], Results]](
     }
 )
 RUNS: Final = MappingProxyType({"imports": 9, "plan": 5, "preview": 7, "previews": 5, "up": 3, "roll": 3})
-"""How often each is measured; an odd number has a median that was seen."""
+"""Runs of each; the median of an odd number is one of the measurements."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is named, or everything. Raises SystemExit(2) for a wrong command line."""
+    """Measure the named benchmarks, or all. Raises SystemExit(2) for a wrong command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all, if none is given")
     parser.add_argument("--runs", type=int, help="how often each is measured")

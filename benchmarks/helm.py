@@ -1,4 +1,4 @@
-"""The same release by Helm's own command: what the program is compared with."""
+"""The same release by Helm's own command, with which the program is compared."""
 
 from __future__ import annotations
 
@@ -11,59 +11,62 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.plain_stack import CONTEXT, ROOT
 from benchmarks.results import UnavailableError
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
 from components.release.kubernetes_records import KubernetesRecords
-from tests.cluster.harness import CONTEXT, ROOT
 
 _TIMEOUT_SECONDS: Final = 600
 _PODS: Final = f"release={RELEASE_NAME}"
 
 
 def need_helm() -> None:
-    """Raises UnavailableError without Helm's command."""
+    """Raise UnavailableError where Helm's command is missing."""
     if shutil.which("helm") is None:
         raise UnavailableError("helm is not on PATH; see https://helm.sh/docs/intro/install/")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Helm:
-    """One release. api: client of the cluster. folder: for values files."""
+    """One release."""
 
     api: Any
+    """Client of the cluster."""
     namespace: str
     folder: Path
+    """Where values files are written."""
 
     def deployed_values(self) -> Mapping[str, Any]:
-        """The values that the newest revision was deployed with, of Helm's own record."""
+        """Return the newest revision's values by Helm's own record."""
         revisions = KubernetesRecords(self.api, self.namespace, RELEASE_NAME).list()
         return max(revisions, key=lambda revision: revision.number).values
 
     def upgrade(self, values: Mapping[str, Any]) -> None:
-        """Installs or upgrades with the chart that the program uses, and waits until every pod is ready."""
+        """Install or upgrade with the program's chart, and wait until every pod is ready."""
         file = self.folder / "values.json"
         file.write_text(json.dumps(values))
         chart = str(ROOT / chart_archive("", ROOT))
         self._run("upgrade", "--install", RELEASE_NAME, chart, "--values", str(file), "--wait")
 
     def uninstall(self) -> None:
-        """Leaves nothing of the release, its volumes included; what the program made beside it stays."""
+        """Remove the release and its volumes; what the program made beside it stays."""
         self._run("uninstall", RELEASE_NAME, "--wait")
         self.api.delete_collection_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS)
         self._until(lambda: not self._pods() and not self._claims(), "gone")
 
     def settle(self) -> None:
-        """Waits until no pod of an earlier revision is left: it would take time from what is measured next."""
+        """Wait until no pod of an earlier revision is left: it would disturb the next measurement."""
         self._until(lambda: all(pod.metadata.deletion_timestamp is None for pod in self._pods()), "settled")
 
     def _pods(self) -> list[Any]:
-        found: list[Any] = self.api.list_namespaced_pod(self.namespace, label_selector=_PODS).items
-        return found
+        pods: list[Any] = self.api.list_namespaced_pod(self.namespace, label_selector=_PODS).items
+        return pods
 
     def _claims(self) -> list[Any]:
-        found: list[Any] = self.api.list_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS).items
-        return found
+        api = self.api
+        claims: list[Any] = api.list_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS).items
+        return claims
 
     def _until(self, good: Callable[[], bool], state: str) -> None:
         end = time.monotonic() + _TIMEOUT_SECONDS

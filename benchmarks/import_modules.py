@@ -1,4 +1,4 @@
-"""Import of the program's modules on `dev`, against that of the SDKs alone."""
+"""Measure the import of the program's modules on `dev`, against the SDKs alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 import sys
 from typing import Any, Final
 
+from benchmarks.plain_stack import ROOT
 from benchmarks.results import Fact, Ratio, Results, Series
-from tests.cluster.harness import ROOT
 
 _SDKS: Final = "import pulumi, pulumi_kubernetes, pulumi_random"
 _UNWANTED: Final = "pulumi_aws"
@@ -23,7 +23,7 @@ print(json.dumps({"seconds": elapsed, "modules": sorted(sys.modules)}))
 
 
 def measure(runs: int) -> Results:
-    """Alternates the two, each in an interpreter of its own."""
+    """Alternate the two, each in an interpreter of its own."""
     program = import_statements((ROOT / "__main__.py").read_text())
     imported = _run(program), _run(_SDKS)  # not counted: bytecode and disk caches
     times: tuple[list[float], list[float]] = ([], [])
@@ -40,9 +40,9 @@ def measure(runs: int) -> Results:
 
 
 def import_statements(source: str) -> str:
-    """The import statements at the top of a program."""
-    found = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return "\n".join(map(ast.unparse, found))
+    """Return the import statements at the top of a program."""
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(map(ast.unparse, imports))
 
 
 def _run(statements: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where it was measured: what a reader needs to compare, and nothing that names the machine."""
+"""Describe where it was measured, without naming the machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import shutil
 import subprocess
 
 import versions
-from tests.cluster.harness import CONTEXT, pulumi
+from benchmarks.plain_stack import CONTEXT, pulumi
 
 
 def describe() -> str:
-    """One line: date, cores, memory, kernel, versions."""
+    """Return date, cores, memory, kernel and versions as one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     kernel = re.match(r"[0-9.]*[0-9]", platform.release())
     parts = [
@@ -34,7 +34,7 @@ def describe() -> str:
 
 
 def _kubernetes() -> str | None:
-    """Version of the cluster, or None where none answers."""
+    """Return the cluster's version, or None where no cluster answers."""
     from kubernetes import client, config
 
     try:
@@ -45,7 +45,7 @@ def _kubernetes() -> str | None:
 
 
 def _output(command: list[str]) -> str | None:
-    """What a command prints, or None where it is not here."""
+    """Return what a command prints, or None where it is missing."""
     if shutil.which(command[0]) is None:
         return None
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().removeprefix("v")

@@ -1,4 +1,4 @@
-"""`plan` of both committed stacks, against Helm's rendering of the chart, which each of them contains."""
+"""Measure `plan` of both committed stacks, against Helm's rendering of the chart, which each plan contains."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import partial
 from typing import Final
 
 from benchmarks.helm import need_helm
+from benchmarks.plain_stack import ROOT
 from benchmarks.results import Fact, Ratio, Results, Series
 from benchmarks.stopwatch import processor_seconds
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
-from tests.cluster.harness import ROOT
 
 _STACKS: Final = ("dev", "prod")
 _LONGEST_SECONDS: Final = 5.0
 
 
 def measure(runs: int) -> Results:
-    """Alternates them; one of each before is not counted. Raises UnavailableError without Helm."""
+    """Alternate the commands; the first of each is not counted. Raises UnavailableError without Helm."""
     need_helm()
     render = ["helm", "template", RELEASE_NAME, str(ROOT / chart_archive("", ROOT))]
     commands = {

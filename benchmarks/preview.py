@@ -1,7 +1,6 @@
-"""`pulumi preview` of `dev` from nothing, against an empty program with the same providers.
+"""Measure `pulumi preview` of `dev` from nothing, against an empty program with the same providers.
 
-A third program, of one release of the chart, says how much of the difference is the Helm provider's: it renders the
-chart in every preview.
+A third program, one release of the chart, shows the Helm provider's part: it renders the chart in every preview.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
+from benchmarks.plain_stack import ROOT, Stack
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster, undeployed
 from benchmarks.stopwatch import peak_memory, processor_seconds, seconds
-from tests.cluster.harness import ROOT, Stack
 
 AIM: Final = 1.25
 _NAMESPACE: Final = "airflow-bench-preview"  # is never made
@@ -26,7 +25,7 @@ _PROGRAMS: Final = MappingProxyType({"program": ROOT, "empty": _FOLDER / "empty"
 
 
 def measure(runs: int) -> Results:
-    """Alternates the programs; memory is sampled in the runs that are timed."""
+    """Alternate the programs; memory is sampled in the runs that are timed."""
     need_cluster()
     found: dict[str, list[Preview]] = {name: [] for name in _PROGRAMS}
     with ExitStack() as opened:
@@ -43,11 +42,14 @@ def measure(runs: int) -> Results:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """seconds: wall time. processor_seconds: of all processes. mebibytes: peak memory, None where it is not sampled."""
+    """One preview, measured."""
 
     seconds: float
+    """Wall time."""
     processor_seconds: float
+    """Time of all processes on all cores."""
     mebibytes: float | None
+    """Peak memory, or None where it is not sampled."""
 
 
 def _preview(stack: Stack) -> Preview:
@@ -62,7 +64,7 @@ def _preview(stack: Stack) -> Preview:
 
 
 def results(found: Mapping[str, Sequence[Preview]]) -> Results:
-    """Of the previews of each program, by its key."""
+    """Return the results of each program's previews, by the program's key."""
     series: list[Series] = []
     ratios: list[Ratio] = []
     for what, unit, aim, of in (

@@ -1,4 +1,4 @@
-"""Previews of many stacks in one process, and what `automation.preview` costs beside plain `pulumi preview`."""
+"""Measure previews of many stacks in one process, and `automation.preview` against plain `pulumi preview`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from automation import Environment
+import yaml
+
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from automation.engine.plugins import ENVIRONMENT
+from benchmarks.plain_stack import ROOT, SHIPPED, pulumi
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster
 from benchmarks.stopwatch import peak_memory, resident_bytes, seconds
 from components.release.chart_archive import chart_archive
-from tests.cluster import service
-from tests.cluster.harness import ROOT, Repository, pulumi
 
 AIM: Final = 1.05
 COUNTS: Final = (1, 5, 20)
@@ -27,7 +28,7 @@ _MIB: Final = 2**20
 
 
 def measure(runs: int) -> Results:
-    """Stacks like `dev` that nothing is deployed of. Each is previewed once before; that is not counted."""
+    """Preview stacks like `dev` that are not deployed. The first preview of each is not counted."""
     need_cluster()
     found: dict[str, list[float]] = {}
 
@@ -68,7 +69,7 @@ def _own(count: int) -> str:
 
 
 def results(found: Mapping[str, Sequence[float]]) -> Results:
-    """Of what was measured, by its name. Without memory where there is none to see."""
+    """Return the results of the measurements by name; without memory where it was not sampled."""
     series = {
         name: Series(name=name, unit="MiB" if "memory" in name else "s", values=tuple(values))
         for name, values in found.items()
@@ -86,15 +87,26 @@ def results(found: Mapping[str, Sequence[float]]) -> Results:
 
 
 def _stacks(folder: Path, count: int) -> list[Environment]:
-    environments = service.environments(folder)
-    chart = str(ROOT / chart_archive("", ROOT))
-    return [
-        environments.open(
-            f"s{number}",
-            service.settings(f"s{number}", f"airflow-bench-previews-{number}", Repository(), chartPath=chart),
-        )
-        for number in range(count)
-    ]
+    environments = Environments(
+        ROOT,
+        backend=(folder / "state").as_uri(),
+        secrets_provider=Passphrase(Secret("only for this benchmark")),
+        work_dir=folder / "work",
+    )
+    committed = yaml.safe_load((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
+    values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
+    values |= {
+        "adminPassword": Secret(values["adminPassword"]),
+        "chartPath": str(ROOT / chart_archive("", ROOT)),
+        "releaseTimeoutSeconds": 600,
+    }
+
+    def stack(number: int) -> Environment:
+        name = f"s{number}"
+        own = {**values, "namespace": f"airflow-bench-previews-{number}"}
+        return environments.open(name, EnvironmentSettings.of(name, own))
+
+    return list(map(stack, range(count)))
 
 
 def _previews(stacks: Sequence[Environment]) -> None:
@@ -104,7 +116,7 @@ def _previews(stacks: Sequence[Environment]) -> None:
 
 
 def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
-    """Wall time of their previews, and the peak memory of all engines."""
+    """Return the wall time of the stacks' previews, and the peak memory of all engines."""
     times: list[float] = []
 
     def previews() -> None:
@@ -115,7 +127,7 @@ def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
 
 
 def _plain(stack: Environment) -> Callable[[], object]:
-    """The command that a person would give, with the same variables."""
+    """Return the plain command, with the same variables."""
     variables = {**os.environ, **ENVIRONMENT, "PULUMI_SKIP_UPDATE_CHECK": "true", **stack.engine_variables()}
     command = [str(pulumi()), "preview", "--stack", stack.name, "--non-interactive"]
     return partial(subprocess.run, command, cwd=stack.work_dir, env=variables, capture_output=True, check=True)

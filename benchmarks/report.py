@@ -1,4 +1,4 @@
-"""Results as Markdown, and their place in a document. Pure."""
+"""Write results as Markdown, and put them into their place in a document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VERDICT: Final = {True: "met", False: "missed", None: ""}
 
 
 def section(results: Results, machine: str) -> str:
-    """Tables of one benchmark. machine: a line that says where it was measured."""
+    """Return the tables of one benchmark. machine: where it was measured, as one line."""
     lines = [machine, "", "| Measured | Unit | Runs | Median |", "| --- | --- | --- | --- |"]
     for series in results.series:
         runs = ", ".join(_number(value) for value in series.values)
@@ -26,7 +26,7 @@ def section(results: Results, machine: str) -> str:
 
 
 def replaced(document: str, name: str, content: str) -> str:
-    """The document with other content between the marks of `name`. Raises ValueError without such marks."""
+    """Replace the content between the marks of `name` in a document. Raises ValueError without such marks."""
     begin, end = f"<!-- results of {name} -->", f"<!-- end of {name} -->"
     pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
     if len(pattern.findall(document)) != 1:
@@ -35,6 +35,6 @@ def replaced(document: str, name: str, content: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Three significant digits, without an exponent, and no digit before the point lost."""
+    """Return three significant digits, without an exponent and with every digit before the point."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{digits}f}"

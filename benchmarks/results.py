@@ -1,4 +1,4 @@
-"""What a benchmark found: series of numbers, ratios of their medians, and whether aims are met."""
+"""The results of a benchmark: series of numbers, ratios of their medians, and whether aims are met."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 
 class UnavailableError(Exception):
-    """What a benchmark needs is not here; the text says what."""
+    """A tool of a benchmark is missing; the text says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """What was measured, in order. name: what; unit: of the values, as `s` or `MiB`."""
+    """Measurements of one thing."""
 
     name: str
+    """What was measured."""
     unit: str
+    """The values' unit, such as `s` or `MiB`."""
     values: tuple[float, ...]
+    """In the order of the runs."""
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -29,12 +32,13 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Median of `of` to that of `to`. aim: the most that is wanted, or None where the ratio only explains."""
+    """The median of one series divided by that of another."""
 
     name: str
     of: Series
     to: Series
     aim: float | None = None
+    """The largest ratio wanted, or None where the ratio only explains."""
 
     def __post_init__(self) -> None:
         if self.of.unit != self.to.unit:
@@ -46,13 +50,13 @@ class Ratio:
 
     @property
     def met(self) -> bool | None:
-        """Judged on what is shown, two decimals. None without an aim."""
+        """Whether the ratio, rounded to two decimals as shown, meets its aim; None without an aim."""
         return None if self.aim is None else round(self.value, 2) <= self.aim
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """Something that is so or is not."""
+    """A statement that is true or not."""
 
     name: str
     met: bool
@@ -60,7 +64,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Of one benchmark, each in the order of the report."""
+    """The results of one benchmark, in the order of the report."""
 
     series: tuple[Series, ...]
     ratios: tuple[Ratio, ...]

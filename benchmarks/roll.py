@@ -1,4 +1,4 @@
-"""A new image tag: `pulumi up` against `helm upgrade --wait` between the same two sets of values."""
+"""Measure a new image tag: `pulumi up` against `helm upgrade --wait` between the same two sets of values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.helm import Helm, need_helm
+from benchmarks.plain_stack import Stack
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import deployable, need_cluster
-from benchmarks.step_times import MIGRATION, RELEASE, Update, timed
+from benchmarks.step_times import MIGRATION, RELEASE, Update, rest_series, step_series, timed
 from benchmarks.stopwatch import seconds
-from tests.cluster.harness import Stack
 
 AIM: Final = 1.10
 TAGS: Final = ("3.2.2", "3.2.2-python3.12")
@@ -19,7 +19,7 @@ _NAMESPACE: Final = "airflow-bench-roll"
 
 
 def measure(runs: int) -> Results:
-    """The program rolls forth; Helm back and forth, which leaves what the program's state says; the program back; …"""
+    """Roll by the program, then by Helm back and forth, so that the program's state stays true; and again."""
     need_helm()
     api = need_cluster()
     updates: list[Update] = []
@@ -51,18 +51,12 @@ def _roll(stack: Stack, helm: Helm, tag: str) -> Update:
 
 
 def results(updates: list[Update], upgrades: list[float]) -> Results:
-    """How the program's time divides, and its ratios to Helm's."""
-
-    def series(name: str, values: list[float]) -> Series:
-        return Series(name=name, unit="s", values=tuple(values))
-
-    whole = series("program, whole", [update.seconds for update in updates])
-    migration = series("of it, migration", [update.steps[MIGRATION].seconds for update in updates])
-    release = series("of it, release until ready", [update.steps[RELEASE].seconds for update in updates])
-    comparable = series(
-        "program without migration", [update.seconds - update.steps[MIGRATION].seconds for update in updates]
-    )
-    helm = series("Helm, release until ready", upgrades)
+    """Return how the program's time divides, and its ratios to Helm's."""
+    whole = Series(name="program, whole", unit="s", values=tuple(update.seconds for update in updates))
+    migration = step_series("of it, migration", updates, MIGRATION)
+    release = step_series("of it, release until ready", updates, RELEASE)
+    comparable = rest_series("program without migration", updates, MIGRATION)
+    helm = Series(name="Helm, release until ready", unit="s", values=tuple(upgrades))
     return Results(
         series=(whole, migration, release, comparable, helm),
         ratios=(

@@ -1,4 +1,4 @@
-"""Stacks to measure, each in a namespace of its own that is gone afterwards."""
+"""Stacks to measure, each in a namespace of its own that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 import yaml
 
 from automation.engine.plugins import ENVIRONMENT, PLUGINS
+from benchmarks.plain_stack import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 from benchmarks.results import UnavailableError
 from components.kube.client import core_api
 from components.release.chart_archive import chart_archive
-from tests.cluster.harness import CONTEXT, ROOT, Stack, dag_repository, destroyed, make_stack, pulumi
 
 
 def need_cluster() -> Any:
-    """Client of the cluster, and an engine that is ready. Raises UnavailableError where one of them is missing."""
+    """Return a client of the cluster, and make the engine ready. Raises UnavailableError where either is missing."""
     _need_engine()
     try:
         api = core_api(None, CONTEXT)
@@ -35,7 +35,7 @@ def need_cluster() -> Any:
 
 @contextmanager
 def undeployed(namespace: str, *, program: Path = ROOT) -> Iterator[Stack]:
-    """A stack with the config of `dev` that nothing is deployed of. program: the folder of its `__main__.py`."""
+    """Yield a stack with the config of `dev` that is not deployed. program: the folder of its `__main__.py`."""
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), namespace)
         stack.create({"chartPath": str(ROOT / chart_archive("", ROOT))}, {})
@@ -46,9 +46,9 @@ def undeployed(namespace: str, *, program: Path = ROOT) -> Iterator[Stack]:
 
 @contextmanager
 def deployable(api: Any, namespace: str) -> Iterator[Stack]:
-    """A stack of the program to deploy. Afterwards its namespace is gone, whatever happened in between."""
+    """Yield a stack to deploy. Afterwards its namespace is removed, whatever happened in between."""
     if namespace in _namespaces(api):
-        raise UnavailableError(f"namespace {namespace} is there already: kubectl delete namespace {namespace}")
+        raise UnavailableError(f"namespace {namespace} exists. Fix: kubectl delete namespace {namespace}")
     with tempfile.TemporaryDirectory() as folder:
         stack = make_stack(Path(folder), namespace, dag_repository())
         try:
@@ -59,10 +59,10 @@ def deployable(api: Any, namespace: str) -> Iterator[Stack]:
 
 
 def _need_engine() -> None:
-    """Has the plugins here that `dev` uses, and no other fetched.
+    """Install the plugins that `dev` uses, and keep the engine from fetching others.
 
-    Before every operation the engine looks for the plugin of each SDK in the virtual environment, that of AWS too, and
-    fetches what is missing: once where it succeeds, at every run where it does not. Neither is to be measured.
+    At every run the engine looks for the plugin of each SDK in the virtual environment, the one of AWS too, and fetches
+    what is missing. That is not to be measured.
     """
     command = pulumi()
     if command is None:

@@ -1,6 +1,6 @@
-"""When each step of an update begins and ends, to a twentieth of a second.
+"""Measure when each step of an update begins and ends, to a twentieth of a second.
 
-The engine's event log has whole seconds only; so it is read while it grows.
+The engine's event log has whole seconds only, so it is read while it grows.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from benchmarks.results import Series
 
 _INTERVAL_SECONDS: Final = 0.05
 _CREATING: Final = frozenset({"create", "create-replacement", "update"})
@@ -23,7 +25,7 @@ DATABASE: Final = "kubernetes:apps/v1:StatefulSet::airflow-postgres"
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Seconds since the update began."""
+    """When a step began and ended, in seconds since the update began."""
 
     begin: float
     end: float
@@ -35,14 +37,27 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """An update that was timed. seconds: the whole. steps: by `type::name`, what was made or changed."""
+    """An update that was timed."""
 
     seconds: float
+    """The whole update."""
     steps: Mapping[str, Span]
+    """Creations and changes by `type::name`."""
+
+
+def step_series(name: str, updates: Iterable[Update], step: str) -> Series:
+    """Return the seconds of one step of each update."""
+    return Series(name=name, unit="s", values=tuple(update.steps[step].seconds for update in updates))
+
+
+def rest_series(name: str, updates: Iterable[Update], *steps: str) -> Series:
+    """Return the seconds of each update without some of its steps."""
+    rest = (update.seconds - sum(update.steps[step].seconds for step in steps) for update in updates)
+    return Series(name=name, unit="s", values=tuple(rest))
 
 
 def timed(action: Callable[[], object], folder: Path) -> Update:
-    """Runs an update that writes its event log as `events-*.json` into a folder, and times it."""
+    """Run an update that writes its event log as `events-*.json` into a folder, and time it."""
     before = set(folder.glob("events-*.json"))
     ended = threading.Event()
     seen: list[tuple[float, str]] = []
@@ -59,9 +74,9 @@ def timed(action: Callable[[], object], folder: Path) -> Update:
 
 
 def spans(seen: list[tuple[float, str]]) -> dict[str, Span]:
-    """Steps of the lines of an event log, each with the time at which it was seen."""
+    """Return the steps by the lines of an event log, each with the time at which it was seen."""
     begun: dict[str, float] = {}
-    found: dict[str, Span] = {}
+    ended: dict[str, Span] = {}
     for at, line in seen:
         event: dict[str, Any] = json.loads(line)
         for kind in ("resourcePreEvent", "resOutputsEvent"):
@@ -72,14 +87,14 @@ def spans(seen: list[tuple[float, str]]) -> dict[str, Span]:
             if kind == "resourcePreEvent":
                 begun[key] = at
             elif key in begun:
-                found[key] = Span(begin=begun[key], end=at)
-    return found
+                ended[key] = Span(begin=begun[key], end=at)
+    return ended
 
 
 def _follow(
     folder: Path, before: set[Path], begin: float, ended: threading.Event, seen: list[tuple[float, str]]
 ) -> None:
-    """Reads the lines of the new log as they come, the last of them after the end."""
+    """Read the lines of the new log as they come, the last of them after the end."""
     rest, position = "", 0
     last = False
     while not last:

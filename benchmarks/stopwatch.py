@@ -1,4 +1,4 @@
-"""Wall time, processor time and peak memory of what a function starts."""
+"""Measure wall time, processor time and peak memory of what a function starts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MIB = 2**20
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Wall time of an action."""
+    """Return the wall time of an action."""
     begin = time.perf_counter()
     action()
     return time.perf_counter() - begin
 
 
 def processor_seconds(action: Callable[[], object]) -> float:
-    """Time on all cores of the processes that an action started and that have ended; hardly depends on other work."""
+    """Return the time on all cores of the processes that an action started and that have ended."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     action()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -28,9 +28,9 @@ def processor_seconds(action: Callable[[], object]) -> float:
 
 
 def peak_memory(action: Callable[[], object]) -> float | None:
-    """Most memory, in MiB, that all processes held together that an action started; None where there is no /proc.
+    """Return the peak memory, in MiB, of all processes that an action starts; None where there is no /proc.
 
-    The resident set sizes are summed, every 50 ms. Pages that processes share are counted in each.
+    The resident set sizes are summed every 50 ms. Pages that processes share are counted in each.
     """
     if not os.path.isdir("/proc/self/task"):
         action()
@@ -53,12 +53,12 @@ def peak_memory(action: Callable[[], object]) -> float | None:
 
 
 def resident_bytes_below(pid: int) -> int:
-    """Resident set sizes of all processes that a process started, directly or not."""
+    """Return the resident set sizes of all processes that a process started, directly or not."""
     return sum(map(resident_bytes, _descendants(pid)))
 
 
 def _descendants(pid: int) -> Iterator[int]:
-    """Children of a process, theirs, and so on. A process that ends meanwhile has none."""
+    """Yield the children of a process, theirs, and so on. A process that ends meanwhile has none."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
@@ -70,13 +70,13 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident set size of a process, 0 where it has ended or there is no /proc."""
+    """Return the resident set size of a process, 0 where it has ended or there is no /proc."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
 def _read(path: str) -> str:
-    """Content of a file of /proc, or "" where its process has ended."""
+    """Return the content of a file of /proc, or "" where its process has ended."""
     try:
         with open(path) as file:
             return file.read()

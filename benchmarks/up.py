@@ -1,6 +1,6 @@
-"""`pulumi up` from nothing until ready, against `helm upgrade --install --wait` of the same chart and values.
+"""Measure `pulumi up` from nothing until ready, against `helm upgrade --install --wait` of the same chart and values.
 
-Helm begins where all is made that the program makes itself first: namespace, policies, keys, database, migration.
+Helm begins after what the program makes first: namespace, policies, keys, database, migration.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.helm import Helm, need_helm
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import deployable, need_cluster
-from benchmarks.step_times import DATABASE, MIGRATION, RELEASE, Update, timed
+from benchmarks.step_times import DATABASE, MIGRATION, RELEASE, Update, rest_series, step_series, timed
 from benchmarks.stopwatch import seconds
 
 AIM: Final = 1.10
@@ -19,7 +19,7 @@ _NAMESPACE: Final = "airflow-bench-up"
 
 
 def measure(runs: int) -> Results:
-    """Alternates: all from nothing by the program; the release alone, by Helm, into what the program left."""
+    """Alternate: everything from nothing by the program, then the release alone by Helm into what the program left."""
     need_helm()
     api = need_cluster()
     updates: list[Update] = []
@@ -38,27 +38,18 @@ def measure(runs: int) -> Results:
 
 
 def results(updates: list[Update], installs: list[float]) -> Results:
-    """How the program's time divides, and its ratios to Helm's."""
-
-    def series(name: str, values: list[float]) -> Series:
-        return Series(name=name, unit="s", values=tuple(values))
-
-    whole = series("program, whole", [update.seconds for update in updates])
-    database = series("of it, database until ready", [update.steps[DATABASE].seconds for update in updates])
-    migration = series("of it, migration", [update.steps[MIGRATION].seconds for update in updates])
-    release = series("of it, release until ready", [update.steps[RELEASE].seconds for update in updates])
-    rest = series(
+    """Return how the program's time divides, and its ratios to Helm's."""
+    whole = Series(name="program, whole", unit="s", values=tuple(update.seconds for update in updates))
+    database = step_series("of it, database until ready", updates, DATABASE)
+    migration = step_series("of it, migration", updates, MIGRATION)
+    release = step_series("of it, release until ready", updates, RELEASE)
+    rest = rest_series(
         "of it, the rest: engine, program, rendering of the chart, Secrets, policies",
-        [
-            update.seconds - sum(update.steps[step].seconds for step in (DATABASE, MIGRATION, RELEASE))
-            for update in updates
-        ],
+        updates,
+        *(DATABASE, MIGRATION, RELEASE),
     )
-    comparable = series(
-        "program without database and migration",
-        [update.seconds - update.steps[DATABASE].seconds - update.steps[MIGRATION].seconds for update in updates],
-    )
-    helm = series("Helm, release until ready", installs)
+    comparable = rest_series("program without database and migration", updates, DATABASE, MIGRATION)
+    helm = Series(name="Helm, release until ready", unit="s", values=tuple(installs))
     return Results(
         series=(whole, database, migration, release, rest, comparable, helm),
         ratios=(

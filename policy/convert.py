@@ -10,7 +10,7 @@ from typing import Any, Final
 from policy.model import UNKNOWN, RenderedObject, Resource, Step, get, mapping
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
-_UNKNOWN_TEXTS: Final = {
+UNKNOWN_TEXTS: Final = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
     "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
@@ -38,7 +38,7 @@ def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
             return known(value["value"], refusals) if "value" in value else UNKNOWN
         return {str(key): _item(value, key, refusals) for key in value}
     if isinstance(value, str):
-        return UNKNOWN if value in _UNKNOWN_TEXTS or value == _MASK else value
+        return UNKNOWN if value in UNKNOWN_TEXTS or value == _MASK else value
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_item(value, index, refusals) for index in range(len(value))]
     return int(value) if isinstance(value, float) and value.is_integer() else value

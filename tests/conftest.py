@@ -25,6 +25,7 @@ from automation.plan.recorder import (
 )
 from automation.plan.recorder import complete as _complete
 from settings.reader import PROJECT
+from tests.skipped import pytest_terminal_summary
 
 __all__ = [
     "AWS_ACCOUNT",
@@ -36,6 +37,7 @@ __all__ = [
     "Registration",
     "SecretValue",
     "_complete",
+    "pytest_terminal_summary",
 ]
 
 # Property tests must not fail because the machine is busy.

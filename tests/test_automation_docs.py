@@ -1,4 +1,4 @@
-"""docs/automation.md: settings that are valid, errors that are all there, stacks that are named."""
+"""docs/automation.md agrees with the library: its settings are valid, all errors have a row, commands name a stack."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ MODULES: Final = (
     "automation.change_report.checkout",
     "automation.cli.report",
 )
-"""Where errors are, beside `automation.errors`."""
+"""Modules with errors, apart from `automation.errors`."""
 
 
 def kinds(root: type[AutomationError]) -> set[str]:
-    """Names of a class's subclasses, to any depth."""
+    """Return the names of a class's subclasses, to any depth."""
     return {name for found in root.__subclasses__() for name in (found.__name__, *kinds(found))}
 
 
-def test_what_the_example_service_is_asked_for_is_valid() -> None:
+def test_the_request_to_the_example_service_is_valid() -> None:
     bodies = [json.loads(body) for body in re.findall(r"-d '(\{.*?\})'\n", PAGE, re.DOTALL)]
     assert bodies
     for body in bodies:
@@ -46,20 +46,21 @@ def test_every_error_has_a_row() -> None:
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     assert named == {name for name in kinds(AutomationError) if not name.startswith("_")}
-    also = re.search(r"([^.;]*) are `UpdateFailed` too", table)
+    also = re.search(r"([^.;]*) are\s`UpdateFailed` too", table)
     assert also
     assert set(re.findall(r"`(\w+)`", also[1])) == kinds(UpdateFailed)
 
 
-def test_modules_that_a_service_must_not_have_are_there() -> None:
-    named = re.search(r"stand at its top \((.*?), …\)", PAGE)
+def test_modules_whose_names_a_service_must_not_use_exist() -> None:
+    named = re.search(r"are at its top \((.*?), …\)", PAGE)
     assert named
-    assert [name for name in re.findall(r"`(\w+)`", named[1]) if not (ROOT / f"{name}.py").is_file()] == []
+    names = re.findall(r"`(\w+)`", named[1])
+    assert [name for name in names if not (ROOT / f"{name}.py").is_file() and not (ROOT / name).is_dir()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_of_the_engine_names_its_stack(document: Path) -> None:
-    """`automation env` exports PULUMI_STACK: without a name, what is meant for one stack goes into another."""
+    """`automation env` exports PULUMI_STACK. A command without `--stack` could change the wrong stack."""
     commands = r"pulumi (?:config (?:set|rm)|state \w+|import|refresh|stack (?:export|import|output)) [^`\n]+"
     assert [found for found in re.findall(commands, document.read_text()) if "--stack " not in found] == []
 

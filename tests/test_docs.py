@@ -1,10 +1,11 @@
-"""The documents say what is there: links, commands, config keys, code, components, policies."""
+"""The pages agree with the program: links, commands, config keys, code, components, policies."""
 
 from __future__ import annotations
 
 import re
 import runpy
 import subprocess
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -30,6 +31,8 @@ _BLOCK: Final = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.D
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ADR_LINES: Final = 40
+_README_LINES: Final = 200
+_RUNBOOK: Final = ["When", "Steps", "Expected", "When it fails"]
 
 
 def _documents() -> list[Path]:
@@ -46,7 +49,7 @@ def _blocks(document: Path, language: str) -> list[str]:
 
 
 def _code(document: Path) -> str:
-    """All that is set as code, in blocks and in lines."""
+    """Return everything that is set as code, in blocks and in lines."""
     text = document.read_text()
     return "\n".join([*(body for _, body in _BLOCK.findall(text)), *_SPAN.findall(_BLOCK.sub("", text))])
 
@@ -56,7 +59,7 @@ def _every(language: str) -> list[tuple[Path, str]]:
 
 
 def _anchors(document: Path) -> set[str]:
-    """Anchors that GitHub makes of headings: lower case, spaces as hyphens, without punctuation."""
+    """Return the anchors that GitHub makes of headings: lower case, spaces as hyphens, without punctuation."""
     headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", document.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -108,6 +111,29 @@ def test_every_output_is_described() -> None:
 # Links and commands
 
 
+def _linked(document: Path) -> set[Path]:
+    targets = (target.partition("#")[0] for target in _LINK.findall(_BLOCK.sub("", document.read_text())))
+    return {
+        (document.parent / target).resolve() for target in targets if target.endswith(".md") and "://" not in target
+    }
+
+
+def test_every_page_is_reached_from_the_readme_by_links() -> None:
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        document = waiting.pop()
+        if document not in reached:
+            reached.add(document)
+            waiting.extend(_linked(document))
+    pages = {path for path in DOCUMENTS if not path.is_relative_to(ROOT / "tests")}
+    assert pages - reached == {ROOT / "docs" / "adr" / "template.md"} - reached
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= _README_LINES
+
+
 @each_document
 def test_links_lead_somewhere(document: Path) -> None:
     for target in _LINK.findall(_BLOCK.sub("", document.read_text())):
@@ -152,7 +178,7 @@ def test_config_keys_and_outputs_exist(document: Path) -> None:
 
 @pytest.mark.parametrize(("document", "code"), _every("python"))
 def test_python_compiles(document: Path, code: str) -> None:
-    compile(code, str(document), "exec")
+    compile(textwrap.dedent(code), str(document), "exec")
 
 
 @pytest.mark.parametrize(("document", "commands"), _every("sh"))
@@ -197,6 +223,14 @@ def test_every_component_is_described() -> None:
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     assert set(table) & components == components
     assert len(components) > 10
+
+
+def test_every_folder_is_described() -> None:
+    layout = (ROOT / "docs" / "architecture.md").read_text().partition("## Layout")[2].partition("\n## ")[0]
+    for parent in ("components", "automation"):
+        folders = {path.parent.name for path in (ROOT / parent).glob("*/__init__.py")}
+        folders |= {path.parent.name for path in (ROOT / parent).glob("*/*.py")}
+        assert [folder for folder in sorted(folders) if f"`{folder}/`" not in layout] == []
 
 
 def test_every_network_policy_is_described() -> None:
@@ -257,8 +291,26 @@ def test_the_runbook_quotes_what_an_interrupted_update_says() -> None:
     assert mended
     with pytest.raises(ForeignReleaseError) as error:
         repair_before_create(_Records([_revision(1, "deployed")]), ["another"], "airflow")
-    heading = re.findall(r"^## `(expected .*)`$", runbook, re.MULTILINE)[0]
+    heading = re.findall(r"^#+ `(expected .*)`$", runbook, re.MULTILINE)[0]
     assert all(part in str(error.value) for part in heading.split(" … "))
+
+
+RUNBOOKS: Final = sorted({*(ROOT / "docs" / "runbooks").glob("*.md")} - {ROOT / "docs" / "runbooks" / "README.md"})
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
+def test_a_runbook_says_when_to_use_it_the_steps_what_to_expect_and_what_to_do_when_it_fails(runbook: Path) -> None:
+    headings = re.findall(r"^## (.+)$", _BLOCK.sub("", runbook.read_text()), re.MULTILINE)
+    assert [heading for heading in headings if heading in _RUNBOOK] == _RUNBOOK
+    assert f"]({runbook.name})" in (runbook.parent / "README.md").read_text()
+
+
+def test_the_runbook_quotes_why_a_recovery_is_refused() -> None:
+    text = (ROOT / "docs" / "runbooks" / "interrupted-update.md").read_text()
+    quoted = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    sources = "".join(path.read_text() for path in (ROOT / "automation").rglob("*.py"))
+    assert quoted
+    assert [words for words in quoted if words not in sources] == []
 
 
 # docs/adr

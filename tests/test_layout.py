@@ -16,6 +16,7 @@ from tests.samples import ROOT
 
 HELPERS: Final = {
     "samples.py",
+    "skipped.py",
     "automation/adoption/releases.py",
     "automation/checkouts.py",
     "automation/fakes.py",

@@ -1,4 +1,4 @@
-"""The documents about production: numbers that the code computes, sentences that it says, commands that AWS knows."""
+"""The pages about production agree with the code: numbers, quoted messages, names of resources, commands of AWS."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def registered(
     stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Recorder]:
-    """What a program registers."""
+    """Return a function that records what a named program registers."""
     monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
     samples.fake_aws(monkeypatch)
 
@@ -68,7 +68,7 @@ def section(document: Path, heading: str) -> str:
 
 
 def rows(text: str) -> dict[str, list[str]]:
-    """Rows of all tables in a text, by their first cell."""
+    """Return the rows of all tables in a text, by their first cell."""
     lines = (line.strip("|").split("|") for line in text.splitlines() if line.startswith("| "))
     return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
 
@@ -80,7 +80,7 @@ SCALES: Final = {
     SizePreset.MEDIUM: Scale(api_server=2, scheduler=2, dag_processor=2, triggerer=2, worker=4),
     SizePreset.LARGE: Scale(api_server=3, scheduler=3, dag_processor=3, triggerer=3, worker=10),
 }
-"""Numbers of pods in the table."""
+"""The numbers of pods in the table."""
 POOLERS: Final = 2
 NODE_CPU: Final = 3.6
 NODE_GIB: Final = 13.5
@@ -96,9 +96,9 @@ PODS: Final[Mapping[str, Sequence[str]]] = {
     "redis": ("redis",),
     "statsd": ("statsd",),
 }
-"""Containers of each pod, by where the chart has their resources; task logs in S3, DAGs by git-sync."""
+"""The containers of each pod, by the place of their resources in the values; task logs in S3, DAGs by git-sync."""
 ROLLING: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
-"""What another image rolls."""
+"""The pods that another image rolls."""
 
 
 def numbers(scale: Scale) -> dict[str, int]:
@@ -107,7 +107,7 @@ def numbers(scale: Scale) -> dict[str, int]:
 
 
 def requested(preset: SizePreset, scale: Scale, pods: Mapping[str, int]) -> tuple[float, float]:
-    """vCPU and GiB of so many pods."""
+    """Return vCPU and GiB of these numbers of pods."""
     values = size_values(preset, scale.worker_concurrency)
     cpu = memory = 0
     for name, count in pods.items():
@@ -122,7 +122,7 @@ def requested(preset: SizePreset, scale: Scale, pods: Mapping[str, int]) -> tupl
 
 
 def column(preset: SizePreset, instance_class: str) -> dict[str, str]:
-    """The table's column for a size, as the code has it."""
+    """Return the table's column for a size, computed from the code."""
     scale = SCALES[preset]
     pods = numbers(scale)
     rolling = {name: count + (math.ceil(count / 4) if name in ROLLING else 0) for name, count in pods.items()}
@@ -144,7 +144,7 @@ def column(preset: SizePreset, instance_class: str) -> dict[str, str]:
     }
 
 
-def test_quantities_are_those_that_the_code_computes() -> None:
+def test_quantities_equal_those_of_the_code() -> None:
     text = section(PRODUCTION, "What it costs")
     table = rows(text)
     presets = [SizePreset(name.strip("`")) for name in table["`airflow:size`"]]
@@ -167,7 +167,7 @@ def test_medium_is_the_shipped_production_stack() -> None:
 
 
 @needs_chart
-def test_pods_have_the_containers_that_are_counted(registered: Callable[[str], Recorder]) -> None:
+def test_the_containers_of_each_pod_are_counted(registered: Callable[[str], Recorder]) -> None:
     values = registered("prod").one("kubernetes:helm.sh/v3:Release").inputs["values"]
     counted = {name: requested(SizePreset.MEDIUM, SCALES[SizePreset.MEDIUM], {name: 1}) for name in PODS}
     rendered = {}
@@ -180,12 +180,12 @@ def test_pods_have_the_containers_that_are_counted(registered: Callable[[str], R
         cpu = sum(int(requests["cpu"].removesuffix("m")) for requests in asked)
         memory = sum(int(requests["memory"].removesuffix("Mi")) for requests in asked)
         rendered[name.removeprefix("airflow-")] = cpu / 1000, memory / 1024
-    # What comes and goes is not in the table.
+    # Pods that come and go are not in the table.
     assert {name: found for name, found in rendered.items() if name in PODS} == counted
     assert set(rendered) - set(PODS) <= {"database-cleanup", "task pod"}
 
 
-def test_what_the_stack_has_in_aws_is_counted(registered: Callable[[str], Recorder]) -> None:
+def test_the_stack_s_resources_in_aws_are_counted(registered: Callable[[str], Recorder]) -> None:
     recorder = registered("prod")
     table = rows(section(PRODUCTION, "What it costs"))
     keys = recorder.every("aws:kms/key:Key")
@@ -202,8 +202,8 @@ def test_what_the_stack_has_in_aws_is_counted(registered: Callable[[str], Record
 # Alarms
 
 
-def told(spec: AlarmSpec, capacity: Capacity) -> str:
-    """The threshold as the table has it."""
+def threshold_text(spec: AlarmSpec, capacity: Capacity) -> str:
+    """Return an alarm's threshold as the table writes it."""
     parts = {
         "FreeStorageSpace": capacity.storage_gib * 2**30,
         "FreeableMemory": capacity.memory_gib * 2**30,
@@ -227,7 +227,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
     assert explained.keys() == specs.keys()
     for role, spec in specs.items():
         words = explained[role].replace("1000000000", "1e+09")
-        assert told(spec, capacity) in words, role
+        assert threshold_text(spec, capacity) in words, role
         assert f"{spec.minutes} min" in words, role
 
 
@@ -241,10 +241,10 @@ def test_every_key_of_the_shipped_stack_is_on_the_page() -> None:
     assert [key for key in config if key.startswith("airflow:") and key not in pods and f"`{key}`" not in text] == []
 
 
-# What the program says, and what it calls its resources
+# Messages of the program, and names of its resources
 
 
-def test_runbook_quotes_what_a_stack_without_its_state_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runbook_quotes_the_refusal_of_a_stack_without_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "made-up")
     with mock_aws():
@@ -258,7 +258,7 @@ def test_runbook_quotes_what_a_stack_without_its_state_is_told(monkeypatch: pyte
     assert quoted.removesuffix(".") in str(error.value)
 
 
-def test_resources_that_the_documents_name_are_there(registered: Callable[[str], Recorder]) -> None:
+def test_resources_that_the_pages_name_exist(registered: Callable[[str], Recorder]) -> None:
     resources = registered("prod").every()
     kinds = {f"{resource.type.rpartition(':')[2]} {resource.name}" for resource in resources}
     for document in DOCUMENTS:
@@ -270,25 +270,25 @@ def test_resources_that_the_documents_name_are_there(registered: Callable[[str],
 
 
 def imported() -> dict[str, str]:
-    """The ids of the runbook, by type and name."""
+    """Return the ids of the runbook, by type and name."""
     block = LOST_STATE.read_text().partition("IDS = {")[2].partition("\n   }")[0]
     return dict(re.findall(r'"([\w/]+:\w+ [\w-]+)": f?"([^"]+)"', block))
 
 
-def of_aws(recorder: Recorder) -> Iterator[tuple[str, Registration]]:
+def aws_resources(recorder: Recorder) -> Iterator[tuple[str, Registration]]:
     for resource in recorder.every():
         if resource.type.startswith("aws:"):
             yield f"{resource.type.removeprefix('aws:')} {resource.name}", resource
 
 
-def test_import_names_what_cannot_be_made_a_second_time(registered: Callable[[str], Recorder]) -> None:
-    found = dict(of_aws(registered("prod with the keys of its escrow")))
+def test_the_import_names_every_resource_with_a_fixed_name(registered: Callable[[str], Recorder]) -> None:
+    found = dict(aws_resources(registered("prod with the keys of its escrow")))
     ids = imported()
     assert ids.keys() <= found.keys()
     fixed = {
         what: str(resource.inputs.get("identifier") or resource.inputs["name"])
         for what, resource in found.items()
-        # An alarm of the same name is written over.
+        # An alarm of the same name is overwritten.
         if not what.startswith("cloudwatch/metricAlarm") and resource.inputs.keys() & {"identifier", "name"}
     }
     assert len(fixed) == 4
@@ -311,7 +311,7 @@ SERVICES: Final = {"s3api": "s3"}
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Every command of AWS in the documents, in words."""
+    """Yield every `aws` command of the pages, as words."""
     for document in DOCUMENTS:
         text = document.read_text()
         blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
@@ -325,7 +325,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def cli_problems(words: Sequence[str]) -> list[str]:
-    """What the service's model says against a command."""
+    """Return what is wrong with a command, by the service's model."""
     _, service, *rest = words
     if not rest or (service, rest[0]) in OF_THE_CLI_ALONE:
         return []
@@ -344,7 +344,7 @@ def cli_problems(words: Sequence[str]) -> list[str]:
     return [f"{rest[0]} has no option {option}" for option in sorted(options - known - GLOBAL_OPTIONS)]
 
 
-def test_commands_of_aws_are_known_to_aws() -> None:
+def test_aws_commands_exist_with_their_options() -> None:
     found = list(commands())
     assert len(found) > 30
     problems = [(document, problem) for document, words in found for problem in cli_problems(words)]
@@ -352,11 +352,11 @@ def test_commands_of_aws_are_known_to_aws() -> None:
 
 
 @pytest.mark.parametrize("text", ["aws rds make-db-instance", "aws kms describe-key --key KEY", "aws rds wait db-gone"])
-def test_commands_that_aws_does_not_know_are_noticed(text: str) -> None:
+def test_an_unknown_aws_command_is_a_problem(text: str) -> None:
     assert cli_problems(text.split())
 
 
-def test_queries_are_such() -> None:
+def test_queries_are_valid_jmespath() -> None:
     queries = [words[words.index("--query") + 1] for _, words in commands() if "--query" in words]
     assert len(queries) > 5
     jmespath = importlib.import_module("jmespath")  # botocore's; it has no types
@@ -364,10 +364,10 @@ def test_queries_are_such() -> None:
         jmespath.compile(query)
 
 
-def test_deployment_of_python_in_the_runbook_compiles_and_keeps_what_is_named(
+def test_the_runbook_s_script_keeps_the_named_resources_and_the_components(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The script that turns what the engine would create into what it is to import."""
+    """The script turns the engine's list of resources to create into a list to import."""
     script = LOST_STATE.read_text().partition("python3 - <<'EOF'\n")[2].partition("   EOF\n")[0]
     entries: list[dict[str, Any]] = [
         {"type": "pulumi:providers:aws", "name": "aws"},

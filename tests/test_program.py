@@ -157,7 +157,9 @@ def test_every_component_registered_its_outputs(program: Recorder) -> None:
     assert len(components) >= 6
     for component in components:
         assert component.urn in program.outputs, component
-        assert program.outputs[component.urn] or component.type.endswith(("NetworkIsolation", "FernetKey"))
+        assert program.outputs[component.urn] or component.type.endswith(
+            ("NetworkIsolation", "FernetKey", "EarlierFernetKeyRemoval")
+        )
 
 
 def test_no_component_has_recorded_inputs(program: Recorder) -> None:
@@ -197,8 +199,8 @@ def test_nothing_is_retained_aliased_or_imported_by_chance(program: Recorder) ->
         # What can read a database's snapshots and a lost stack's keys outlives the stack.
         retained = resource.name == "airflow-keys-escrow" or (resource.type, resource.name) == DATABASE_KEY
         assert request.retainOnDelete is (retained and not resource.is_component), resource
-        # The Fernet key's takes the place of a resource that earlier versions made.
-        assert not (resource.is_component and request.aliases) or resource.type == "airflow:index:FernetKey"
+        # It takes the place of a resource that earlier versions made.
+        assert not (resource.is_component and request.aliases) or "EarlierFernetKeyRemoval" in resource.type
         # Another name of a database is another database; RDS would rename the one that is there.
         renamed = resource.type == "aws:rds/instance:Instance"
         assert list(request.replaceOnChanges) == (["identifier"] if renamed else [])

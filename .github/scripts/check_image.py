@@ -1,6 +1,6 @@
-"""`check_image.py IMAGE`: whether an image holds exactly uv.lock, runs as Airflow's user and has nothing of its build.
+"""`check_image.py IMAGE`: check that an image holds exactly uv.lock, runs as Airflow's user and has no build files.
 
-It is asked in containers without a network that are thrown away: Airflow writes files when it is asked its version.
+The probe runs in containers without a network that are thrown away: `airflow version` writes files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = frozenset({"pip", "setuptools", "uv", "wheel"})
-"""What the official image's environment has beside a lock, and uv leaves there."""
+"""Packages of the official image's environment that are in no lock and that uv leaves there."""
 
 PROBE: Final = """
 import importlib.metadata, json, os, pathlib, re, sys
@@ -47,16 +47,16 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         print(f"error: {args.image} could not be asked: {error}", file=sys.stderr)
         return 1
     project, lock = (tomllib.loads((root / "image" / name).read_text()) for name in ("pyproject.toml", "uv.lock"))
-    found = list(problems(facts, project, lock))
-    for problem in found:
+    wrong = list(problems(facts, project, lock))
+    for problem in wrong:
         print(f"error: {args.image}: {problem}", file=sys.stderr)
-    if not found:
+    if not wrong:
         print(f"{args.image}: Airflow {facts['airflow']}, Python {facts['python']}, {len(facts['packages'])} packages")
-    return 1 if found else 0
+    return 1 if wrong else 0
 
 
 def problems(facts: Mapping[str, Any], project: Mapping[str, Any], lock: Mapping[str, Any]) -> Iterator[str]:
-    """What of the image is not as its files say. facts: what the probe saw, and `airflow`: what it calls itself."""
+    """Yield where the image differs from its files. facts: what the probe saw, with Airflow's version as `airflow`."""
     expected = project["tool"]["airflow-constraints"]
     if facts["airflow"] != expected["airflow"]:
         yield f"expected Airflow {expected['airflow']}, found {facts['airflow']}"

@@ -1,7 +1,7 @@
-"""The one comment of a pull request: found by a hidden mark and brought up to date, else made.
+"""`comment.py FOLDER`: write the one comment of a pull request, or bring it up to date.
 
-`comment.py FOLDER` puts `plan.md`, then each `preview-STACK.md` of the folder, into it. It runs from the base branch,
-never from the pull request's own code.
+It holds `plan.md`, then each `preview-STACK.md` of the folder. A hidden mark finds it again. The script runs from the
+base branch, never from the pull request's own code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rest import Api, RestError
 
 MARK: Final = "<!-- airflow-preview: this comment is brought up to date by .github/scripts/comment.py -->"
 AUTHOR: Final = "github-actions[bot]"
-"""A mark alone proves nothing: anybody can write one."""
+"""The author of our comment. The mark alone proves nothing: anybody can write it."""
 
 LIMIT: Final = 65536
 """Characters of a comment (GitHub: "Body is too long (maximum is 65536 characters)"). Counted here in bytes: fewer."""
@@ -41,27 +41,27 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 
 
 def parts(folder: Path) -> list[str]:
-    """Markdown of the report and of each preview, in this order."""
+    """Return the Markdown of the report and of each preview, in this order."""
     plan = folder / "plan.md"
     files = sorted(folder.glob("preview-*.md"))
     return [_read(plan) if plan.is_file() else MISSING, *map(_read, files)]
 
 
 def run_link(environ: Mapping[str, str]) -> str:
-    """Where the run keeps the whole report."""
+    """Return the address at which the run keeps the whole report."""
     server, repository, run = (environ[f"GITHUB_{name}"] for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return f"{server}/{repository}/actions/runs/{run}#artifacts"
 
 
 def body(markdown: Sequence[str], link: str) -> str:
-    """The comment: mark, report, where the whole of it is."""
+    """Return the comment: mark, report, and where the whole report is."""
     end = f"\n\n<sub>[Whole report and log]({link})</sub>\n"
     text = "\n\n".join(part.strip() for part in markdown if part.strip())
     return f"{MARK}\n{shortened(text, LIMIT - len(f'{MARK}{end}'.encode()) - 1)}{end}"
 
 
 def shortened(text: str, limit: int) -> str:
-    """The text, cut after a line where it has more bytes than this; what the cut leaves open is closed."""
+    """Return the text, cut after a line where it has more bytes than `limit`; what the cut leaves open is closed."""
     if len(text.encode()) <= limit:
         return text
     end = "\n\n**Shortened: GitHub takes no longer comment.**"
@@ -77,7 +77,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def _closing(lines: Sequence[str]) -> str:
-    """What ends an open code block, and `<details>` that are open around it."""
+    """Return what closes an open code block and the `<details>` around it."""
     fence, details = "", 0
     for line in lines:
         found = re.match(r" {0,3}(`{3,}|~{3,})", line)
@@ -91,7 +91,7 @@ def _closing(lines: Sequence[str]) -> str:
 
 
 def upsert(api: Api, number: int, text: str) -> str:
-    """Brings the comment up to date, or makes it; its address. Raises RestError."""
+    """Bring the comment up to date, or make it, and return its address. Raises RestError."""
     own = own_comment(api, number)
     if own is None:
         made = api.call("POST", f"/issues/{number}/comments", {"body": text})
@@ -101,7 +101,7 @@ def upsert(api: Api, number: int, text: str) -> str:
 
 
 def own_comment(api: Api, number: int) -> int | None:
-    """Id of the first comment that has the mark and is ours."""
+    """Return the ID of the first comment that has the mark and is ours, or None."""
     for found in api.pages(f"/issues/{number}/comments"):
         if (found.get("user") or {}).get("login") == AUTHOR and str(found.get("body")).startswith(MARK):
             return int(found["id"])
@@ -109,7 +109,7 @@ def own_comment(api: Api, number: int) -> int | None:
 
 
 def fenced(text: str) -> str:
-    """Text that Markdown shows as it is, whatever it holds: no link, no mention, no picture.
+    """Return a text that Markdown shows as it is: no link, no mention, no picture.
 
     The fence is longer than any run of backticks inside. Control characters are left out.
     """

@@ -1,9 +1,9 @@
-"""`engine_preview.py STACK FOLDER`: what the engine would do: to the log, FOLDER/preview-STACK.md, the run's summary.
+"""`engine_preview.py STACK FOLDER`: write the engine's preview to the log, FOLDER/preview-STACK.md, the run's summary.
 
-In both there is the change report of the preview, which is FOLDER/report-STACK.md by itself, with the log folded up
-below it; the log alone where there is no report. What failed comes first.
-With --plan the engine also writes down what it may do, as FOLDER/STACK.plan: `up` then does that and nothing else. The
-step's output `changes` says whether there is something to do.
+The file and the summary hold the change report of the preview with the log folded up below it, or the log alone where
+there is no report. The report alone is FOLDER/report-STACK.md. A failure is shown unfolded.
+With --plan the engine also saves its update plan as FOLDER/STACK.plan: `up` then does that and nothing else. The
+output `changes` of the workflow's step says whether there is something to do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     parser.add_argument("--plan", action="store_true", help="also write FOLDER/STACK.plan")
     args = parser.parse_args(arguments)
     args.folder.mkdir(parents=True, exist_ok=True)
-    # As a whole path: the engine runs in another folder.
+    # An absolute path: the engine runs in another folder.
     plan = ["--save-plan", str(args.folder.resolve() / f"{args.stack}.plan")] if args.plan else []
     report = args.folder.resolve() / f"report-{args.stack}.md"
     report.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 
 
 def section(stack: str, output: str, code: int, report: str) -> str:
-    """A part of the comment. report: Markdown, "" where there is none. A failure is shown opened."""
+    """Return a part of the comment. report: Markdown, "" where there is none. A failure is shown unfolded."""
     log = fenced(output.strip() or "the engine wrote nothing")
     if code == 0:
         return _details(f"Preview of <code>{stack}</code>: no change", log)

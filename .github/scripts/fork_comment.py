@@ -1,7 +1,7 @@
-"""Posts the plan of a fork's pull request. Runs after it, on the base branch, with a token that may write.
+"""Post the plan of a fork's pull request. Runs after it, on the base branch, with a token that may write.
 
-The fork's code wrote the artifact, so nothing in it is believed: which pull request it is comes from GitHub's API, the
-size is limited, and the text is shown as text. No program of the fork runs here.
+The fork's code wrote the artifact, so nothing in it is trusted: GitHub's API says which pull request it is, the size is
+limited, and the text is shown as text. No code of the fork runs here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def pull_requests(api: Api, run: Mapping[str, Any]) -> list[int]:
-    """Open ones whose head is the run's commit. The event itself names none for a fork. Raises RestError."""
+    """Return the open ones whose head is the run's commit: the event names none for a fork. Raises RestError."""
     repository = run["head_repository"]
     head = quote(f"{repository['owner']['login']}:{run['head_branch']}", safe="")
     return [
@@ -66,7 +66,7 @@ def pull_requests(api: Api, run: Mapping[str, Any]) -> list[int]:
 
 
 def plan(api: Api, run_id: int) -> str | None:
-    """Text of the run's newest plan, if it has one. Raises RestError where it is not what the plan's job uploads."""
+    """Return the text of the run's newest plan, or None. Raises RestError where it is not what our job uploads."""
     found = api.call("GET", f"/actions/runs/{int(run_id)}/artifacts?name={ARTIFACT}&per_page=100")["artifacts"]
     usable = [item for item in found if item["name"] == ARTIFACT and not item["expired"]]
     if not usable:

@@ -1,4 +1,4 @@
-"""`image_pull_request.py STACK TAG`: a pull request with what `move_image_tag.py` changed, and with nothing else.
+"""`image_pull_request.py STACK TAG`: open a pull request with what `move_image_tag.py` changed, and with nothing else.
 
 One branch and one pull request for each stack: a newer image takes the place of one that was not merged yet. The commit
 is made through the API, so no credential of Git is on the runner and GitHub signs it.
@@ -64,7 +64,7 @@ def text(stack: str, tag: str) -> str:
 
 
 def make_commit(api: Api, *, parent: str, path: str, content: str, message: str) -> str:
-    """A commit on the parent with another content of one file; its SHA. No branch has it yet. Raises RestError."""
+    """Make a commit that changes one file, on no branch yet, and return its SHA. Raises RestError."""
     tree = api.call("GET", f"/git/commits/{parent}")["tree"]["sha"]
     entry = {"path": path, "mode": "100644", "type": "blob", "content": content}
     made = api.call("POST", "/git/trees", {"base_tree": tree, "tree": [entry]})["sha"]
@@ -73,7 +73,7 @@ def make_commit(api: Api, *, parent: str, path: str, content: str, message: str)
 
 
 def point_branch(api: Api, branch: str, commit: str) -> None:
-    """Makes the branch, or moves it. Raises RestError."""
+    """Make the branch, or move it. Raises RestError."""
     try:
         api.call("POST", "/git/refs", {"ref": f"refs/heads/{branch}", "sha": commit})
     except RestError as error:
@@ -83,7 +83,7 @@ def point_branch(api: Api, branch: str, commit: str) -> None:
 
 
 def open_or_update(api: Api, branch: str, heading: str, body: str) -> str:
-    """The branch's pull request; its address. Raises RestError."""
+    """Open or update the pull request of a branch, and return its address. Raises RestError."""
     owner = api.repository.partition("/")[0]
     content: dict[str, Any] = {"title": heading, "body": body}
     for found in api.pages(f"/pulls?state=open&base={BASE}&head={quote(f'{owner}:{branch}', safe='')}"):

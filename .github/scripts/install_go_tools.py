@@ -1,4 +1,4 @@
-"""`install_go_tools.py NAME...`: builds tools in the versions of versions.py and puts them on the job's PATH.
+"""`install_go_tools.py NAME...`: build tools in the versions of versions.py and put them on the job's PATH.
 
 Go checks what it downloads against its public checksum database, so a number is enough of a pin.
 """

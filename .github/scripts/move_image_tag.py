@@ -1,7 +1,7 @@
-"""`move_image_tag.py STACK TAG`: sets `airflow:imageTag` of a stack, and changes no other byte of its file.
+"""`move_image_tag.py STACK TAG`: set `airflow:imageTag` of a stack, and change no other byte of its file.
 
-The value alone is replaced where it stands, so comments, order and layout stay. It is written in quotes: a commit such
-as 1234567e89 would else be read as a number.
+Only the value is replaced, so comments, order and layout stay. It is written in quotes: a commit such as 1234567e89
+would otherwise be read as a number.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 """github.com/opencontainers/distribution-spec: a tag."""
 
 
-class CannotMove(Exception):  # noqa: N818 - says what is the matter
-    """The file is not one in which this script may move the tag; the text says how to mend it."""
+class CannotMove(Exception):  # noqa: N818 - says what is wrong
+    """The script must not move the tag in this file; the text says what to fix."""
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def moved(text: str, tag: str) -> str:
-    """The file's text with another tag. Raises CannotMove."""
+    """Return the file's text with another tag. Raises CannotMove."""
     if not _TAG.fullmatch(tag) or tag == "latest":
         raise CannotMove(f"expected a tag that stays on one image, found {tag!r}")
     values = _config(text)
@@ -61,7 +61,7 @@ def moved(text: str, tag: str) -> str:
         return text
     start, end = _place(text)
     result = f'{text[:start]}"{tag}"{text[end:]}'
-    # Whatever the layout was: nothing but this value may be another one, and nothing but its line may differ.
+    # Whatever the layout is, only this value and its line may differ.
     try:
         same = _config(result) == {**values, KEY: tag} and _others(result) == _others(text)
     except CannotMove:
@@ -72,7 +72,7 @@ def moved(text: str, tag: str) -> str:
 
 
 def _place(text: str) -> tuple[int, int]:
-    """Where the value begins and ends."""
+    """Return where the value begins and ends."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert root is not None
     config = next(value for key, value in root.value if key.value == "config")

@@ -1,6 +1,6 @@
-"""`push_image.py IMAGE`: pushes an image whose tag is new. A tag stays on the image that it was given first.
+"""`push_image.py IMAGE`: push an image whose tag is new. A tag stays on the image that it was given first.
 
-For a repository of AWS ECR the login is made from the job's AWS credentials; another registry is logged in to before.
+The job's AWS credentials log in to AWS ECR; for another registry the login comes before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     match = _ECR.fullmatch(repository)
     if match and _pushed(match, tag):
-        print(f"{args.image} is there already")
+        print(f"{args.image} exists")
         return 0
     if match and not _login(match):
         return 1
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pushed(match: re.Match[str], tag: str) -> bool:
-    """The repository has the tag: another run of the same commit pushed it."""
+    """Return whether the repository has the tag, because another run of the same commit pushed it."""
     client = _client(match)
     try:
         client.describe_images(registryId=match["account"], repositoryName=match["name"], imageIds=[{"imageTag": tag}])
@@ -46,7 +46,7 @@ def _pushed(match: re.Match[str], tag: str) -> bool:
 
 
 def _login(match: re.Match[str]) -> bool:
-    """Logs Docker in for twelve hours. The password goes through a pipe, not through an argument."""
+    """Log Docker in for twelve hours. The password goes through a pipe, not through an argument."""
     data = _client(match).get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     command = ["docker", "login", "--username", user, "--password-stdin", match["host"]]

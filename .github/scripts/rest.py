@@ -1,6 +1,6 @@
-"""GitHub's REST API with the job's token: only what the scripts beside this file need, and the standard library alone.
+"""GitHub's REST API with the job's token, for the scripts beside this file.
 
-A job that may write runs no code but these scripts, so nothing is installed for it.
+Standard library only: a job that may write runs no code but these scripts, so nothing is installed for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_ANSWER_BYTES: Final = 16 << 20
 
 
 class RestError(Exception):
-    """GitHub refused a request, or answered something else than was asked for. `status` is 0 where none was read."""
+    """GitHub refused a request, or its answer is not usable. `status` is 0 where there was none."""
 
     def __init__(self, text: str, status: int = 0) -> None:
         self.status = status
@@ -28,15 +28,18 @@ class RestError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """url: of the API, without a slash at the end. repository: `owner/name`. token: shown nowhere."""
+    """The API of one repository."""
 
     url: str
+    """The API's address, without a slash at the end."""
     repository: str
+    """`owner/name`."""
     token: str = field(repr=False)
+    """Shown nowhere."""
 
     @staticmethod
     def of(environ: Mapping[str, str] = os.environ) -> Api:
-        """The one of this job. Raises RestError where the job's step does not hand its token over."""
+        """Return the API for this job. Raises RestError where the workflow's step does not pass the token."""
         if not environ.get("GITHUB_TOKEN"):
             raise RestError("expected the job's token in GITHUB_TOKEN, found none")
         return Api(
@@ -46,12 +49,12 @@ class Api:
         )
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The answer to a request; path: below the repository. Raises RestError."""
+        """Return the answer to a request. path: below the repository. Raises RestError."""
         content = self._answer(self._request(method, path, body), _MAX_ANSWER_BYTES)
         return json.loads(content) if content else None
 
     def pages(self, path: str) -> Iterator[Any]:
-        """Every item of a list. Raises RestError."""
+        """Yield every item of a list. Raises RestError."""
         separator = "&" if "?" in path else "?"
         page = 1
         while True:
@@ -62,7 +65,7 @@ class Api:
             page += 1
 
     def download(self, path: str, limit: int) -> bytes:
-        """A file of at most so many bytes. Raises RestError."""
+        """Return a file of at most `limit` bytes. Raises RestError."""
         return self._answer(self._request("GET", path, None), limit)
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> urllib.request.Request:

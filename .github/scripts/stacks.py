@@ -1,6 +1,6 @@
-"""Writes the stacks of the committed `Pulumi.STACK.yaml` as outputs of the step, for a job's matrix.
+"""Write the stacks of the committed `Pulumi.STACK.yaml` as outputs of the workflow's step, for a job's matrix.
 
-all: every one. deployable: those on a cluster that a runner reaches (`airflow:eksCluster`); `dev` is a laptop's.
+all: every stack. deployable: stacks on a cluster that a runner reaches (`airflow:eksCluster`); `dev` is a laptop's.
 report: `all` with commas.
 """
 
@@ -36,14 +36,14 @@ def main(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def stacks(root: Path) -> dict[str, bool]:
-    """Whether each stack is deployable. Raises ValueError for a name that is none: it becomes an argument elsewhere."""
-    found = {}
+    """Return whether each stack is deployable. Raises ValueError for a bad name: it becomes an argument elsewhere."""
+    deployable = {}
     for path in root.glob("Pulumi.?*.yaml"):
         name = path.name[len("Pulumi.") : -len(".yaml")]
         if not _NAME.fullmatch(name):
             raise ValueError(f"{path.name!r}: expected Pulumi.STACK.yaml with letters, digits, dots and hyphens")
-        found[name] = bool(_CLUSTER.search(path.read_text(encoding="utf-8")))
-    return found
+        deployable[name] = bool(_CLUSTER.search(path.read_text(encoding="utf-8")))
+    return deployable
 
 
 if __name__ == "__main__":

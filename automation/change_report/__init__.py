@@ -1,4 +1,4 @@
-"""What a change would do to each stack, for reviewers: Markdown for a pull request, and JSON.
+"""What a change does to each stack, for reviewers: Markdown for a pull request, and JSON.
 
-Two plans are compared, or the engine's preview is read; both give the same report.
+Two plans are compared (`compare`), or the engine's preview is read (`engine_steps`): the same report (`model`).
 """

@@ -1,4 +1,4 @@
-"""A checkout of one side of a comparison: a folder that is there, or a commit in a temporary worktree."""
+"""One side of a comparison: a folder, or a commit in a temporary worktree."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ _SECONDS: Final = 120
 
 
 class RevisionUnknown(AutomationError):  # noqa: N818 - as its siblings in `errors`
-    """There is no such folder, and no such commit here."""
+    """There is no such folder and no such commit."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """folder: of the program. label: what it is, for people."""
+    """The program at one side of a comparison."""
 
     folder: Path
+    """The program's folder."""
     label: str
+    """What it is, in words."""
 
 
 @contextmanager
 def checkout(given: str, project_dir: Path) -> Iterator[Checkout]:
-    """The program at `given`, a folder or a revision of the repository of `project_dir`. Raises RevisionUnknown."""
+    """Yield the program at `given`: a folder, or a revision of `project_dir`'s repository. Raises RevisionUnknown."""
     folder = Path(given)
     if given and (folder / "Pulumi.yaml").is_file():
         yield Checkout(folder.resolve(), folder.resolve().name)
@@ -39,19 +41,10 @@ def checkout(given: str, project_dir: Path) -> Iterator[Checkout]:
     inside = _git(project_dir, "rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="airflow-change-report-") as temporary:
         tree = Path(temporary).resolve() / "tree"
-        # Without hooks: one of this machine's might do anything after a checkout.
         try:
-            _git(
-                project_dir,
-                "-c",
-                "core.hooksPath=/dev/null",
-                "worktree",
-                "add",
-                "--detach",
-                "--quiet",
-                str(tree),
-                commit,
-            )
+            # Without this machine's hooks, which might do anything after a checkout.
+            add = ["worktree", "add", "--detach", "--quiet", str(tree), commit]
+            _git(project_dir, "-c", "core.hooksPath=/dev/null", *add)
         except (OSError, subprocess.SubprocessError) as error:
             said = str(getattr(error, "stderr", "") or type(error).__name__).strip().splitlines()
             raise RevisionUnknown(

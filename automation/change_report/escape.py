@@ -1,4 +1,4 @@
-"""Foreign text in Markdown: it shows as it is, and makes nothing of its own: no link, no mention, no table, no HTML."""
+"""Foreign text in Markdown. It shows as it is and makes no link, mention, table or HTML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST: Final = 300
 
 
 def visible(text: str) -> str:
-    """One line, in which characters that cannot be seen or that turn the text around are written out."""
+    """Return a text as one line, with characters that cannot be seen or that turn the text around written out."""
     return "".join(
         f"\\u{ord(character):04x}" if unicodedata.category(character) in _UNSEEN else character
         for character in text.replace("\n", "\\n").replace("\t", " ")
@@ -21,12 +21,12 @@ def visible(text: str) -> str:
 
 
 def short(text: str, longest: int = _LONGEST) -> str:
-    """A text, cut where it is long."""
+    """Return a text, cut where it is long."""
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def code(text: str) -> str:
-    """A code span: in it nothing has a meaning. A bar would end a cell of a table, wherever it stands."""
+    """Return a code span, in which nothing has a meaning. A bar is escaped: it would end a table's cell."""
     text = short(visible(text))
     if not text.strip():
         return f"`{text or ' '}`" if text else "``(empty)``"
@@ -34,16 +34,13 @@ def code(text: str) -> str:
 
 
 def html_code(text: str) -> str:
-    """The same as HTML, for where Markdown is not read; every character that could mean anything is a reference."""
-    written = "".join(
-        character if character.isalnum() or character in " -" else f"&#{ord(character)};"
-        for character in short(visible(text))
-    )
-    return f"<code>{written}</code>"
+    """Return the same as HTML, for places where Markdown is not read; special characters are references."""
+    characters = (item if item.isalnum() or item in " -" else f"&#{ord(item)};" for item in short(visible(text)))
+    return f"<code>{''.join(characters)}</code>"
 
 
 def fenced(lines: Iterable[str], language: str = "") -> str:
-    """A block of code. Its fence is longer than any in it."""
+    """Return a block of code whose fence is longer than any in it."""
     written = [short(visible(line), 2 * _LONGEST) for line in lines]
     longest = max((len(run) for line in written for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -51,5 +48,5 @@ def fenced(lines: Iterable[str], language: str = "") -> str:
 
 
 def sentence(text: str, names: Sequence[str]) -> str:
-    """A sentence of ours with names of others in it."""
+    """Return a sentence of ours with foreign names in it."""
     return text.format(*map(code, names))

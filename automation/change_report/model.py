@@ -12,26 +12,30 @@ from automation.plan.model import Failure, PolicyResult
 
 @unique
 class Kind(StrEnum):
-    """What is done to a resource or an object; in the order in which reports tell of it."""
+    """What is done to a resource or an object, in the order of a report."""
 
     DELETE = "delete"
     REPLACE = "replace"
+    """In a report of two plans: the update may replace it."""
     UPDATE = "update"
     CREATE = "create"
 
 
 @unique
 class Severity(StrEnum):
-    """`danger`: data or keys are lost, or the update is refused. `warning`: somebody notices. `note`: good to know."""
+    """How grave a warning is."""
 
     DANGER = "danger"
+    """Data or keys are lost, or the update is refused."""
     WARNING = "warning"
+    """Something is interrupted, or less safe than before."""
     NOTE = "note"
+    """Good to know."""
 
 
 @unique
 class Category(StrEnum):
-    """What a warning is about; in the order in which reports tell of it."""
+    """What a warning is about, in the order of a report."""
 
     FAILED = "failed"
     REFUSED = "refused"
@@ -49,91 +53,111 @@ class Category(StrEnum):
 
 @unique
 class Source(StrEnum):
-    """Where a report comes from: two plans, or the engine's preview against what is deployed."""
+    """What a report is made from."""
 
     PLAN = "plan"
+    """Two plans. A plan cannot tell that a resource is replaced, only that it may be."""
     PREVIEW = "preview"
+    """The engine's preview against what is deployed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PropertyChange:
-    """One input that changes.
-
-    path: such as `spec.template.spec.containers[scheduler].image`; an item of a list that has a name is named.
-    before, after: None where there is none. secret: its value is hidden; that it changes is known.
-    replaces: the provider cannot change it in place.
-    """
+    """One input that changes."""
 
     path: str
+    """Such as `spec.template.spec.containers[scheduler].image`; a list's item is named where it has a name."""
     before: Any = None
+    """None where the input is new."""
     after: Any = None
+    """None where the input goes."""
     secret: bool = False
+    """The value is hidden; that it changes is known."""
     replaces: bool = False
+    """The provider replaces the resource for this; in a report of two plans, it may."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is done to one resource.
-
-    component: it is only a group of others. protected: what is there must not be deleted or replaced.
-    kept: what is there is left alone when it is deleted. changes: ordered by path; of an update or a replacement.
-    """
+    """What is done to one resource."""
 
     kind: Kind
     urn: str
     type: str
     name: str
     component: bool = False
+    """It only groups other resources."""
     protected: bool = False
+    """The resource as it is there must not be deleted or replaced (Pulumi's option `protect`)."""
     kept: bool = False
+    """Deleting it leaves the real thing as it is (Pulumi's option `retain_on_delete`)."""
     changes: tuple[PropertyChange, ...] = ()
+    """Ordered by path; none of a deletion."""
 
     @property
     def label(self) -> str:
         """How a person calls it: `Release airflow`."""
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
-    def change(self, path: str) -> PropertyChange | None:
-        """The change of an input, or None."""
-        return next((found for found in self.changes if found.path == path), None)
+    def changes_input(self, path: str) -> bool:
+        """Return whether the input at exactly this path changes."""
+        return any(change.path == path for change in self.changes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectChange:
-    """What is done to one rendered Kubernetes object.
-
-    label: kind and name. changes: ordered by path. refused: fields that change, and that Kubernetes lets nobody change.
-    """
+    """What is done to one rendered Kubernetes object."""
 
     kind: Kind
     label: str
+    """Kind and name: `Deployment airflow-scheduler`."""
     changes: tuple[PropertyChange, ...] = ()
+    """Ordered by path."""
     refused: tuple[str, ...] = ()
+    """Fields that change although Kubernetes refuses it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Roll:
-    """A workload whose pods are replaced.
-
-    component: the part of Airflow, or the workload's own name. kind, replicas: of the workload, as it shall be.
-    interrupts: for a moment no pod of it serves. grace_seconds: that an old pod may take to end.
-    """
+    """A workload whose pods are replaced."""
 
     component: str
+    """The part of Airflow, or the workload's own name."""
     kind: str
+    """The workload's kind, such as `Deployment`."""
     replicas: int
+    """Pods after the change."""
     interrupts: bool
+    """For a moment none of its pods serves."""
     grace_seconds: int
+    """How long an old pod may take to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A sentence for a reviewer. text: with `{0}`, `{1}`, … for the names in `names`, which may hold anything."""
+    """A sentence for a reviewer."""
 
     severity: Severity
     category: Category
     text: str
+    """The sentence, with `{0}`, `{1}`, … in place of the names."""
     names: tuple[str, ...] = ()
+    """Foreign texts in the sentence; they may hold anything."""
+
+    @classmethod
+    def danger(cls, category: Category, text: str, *names: str) -> Alert:
+        """Return a warning that data or keys are lost, or that the update is refused."""
+        return cls(severity=Severity.DANGER, category=category, text=text, names=names)
+
+    @classmethod
+    def warning(cls, category: Category, text: str, *names: str) -> Alert:
+        """Return a warning that something is interrupted, or less safe than before."""
+        return cls(severity=Severity.WARNING, category=category, text=text, names=names)
+
+    @classmethod
+    def note(cls, category: Category, text: str, *names: str) -> Alert:
+        """Return what is good to know."""
+        return cls(severity=Severity.NOTE, category=category, text=text, names=names)
 
     def __str__(self) -> str:
         return self.text.format(*self.names)
@@ -141,65 +165,74 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChange:
-    """A policy's result for what shall be.
-
-    new: it is not so in what there is now. decided: it is meant, as the list of decisions says; then it is advisory.
-    """
+    """What a policy says about the stack after the change."""
 
     result: PolicyResult
     new: bool
+    """The base does not have it."""
     decided: bool = False
+    """The list of decisions says that it is meant; the result is then advisory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackReport:
-    """What a change does to one stack.
-
-    source: see `Source`. base_failure, head_failure: why one of the plans is missing; there are then no steps.
-    unchanged: number of resources that stay as they are. steps: ordered by kind, type and name.
-    objects: of the chart, or None where they were not rendered; no_objects then says why.
-    rolls: workloads whose pods are replaced, as far as is known. warnings: the gravest first.
-    decided: names and URNs of resources that may be replaced or deleted, because somebody decided so.
-    placeholders, stand_ins: what was not known, and is stood in for, as clauses. messages: what the program logged.
-    """
+    """What a change does to one stack."""
 
     stack: str
     source: Source = Source.PLAN
     base_failure: Failure | None = None
+    """Why there is no plan of the base; there are then no steps."""
     head_failure: Failure | None = None
+    """Why there is no plan of the head; there are then no steps."""
     unchanged: int = 0
+    """Number of resources that stay as they are."""
     steps: tuple[Step, ...] = ()
+    """Ordered by kind, type and name."""
     objects: tuple[ObjectChange, ...] | None = None
+    """Changes of the chart's objects, or None where they were not rendered."""
     no_objects: str = ""
+    """Why the chart's objects were not rendered."""
     rolls: tuple[Roll, ...] = ()
+    """Workloads whose pods are replaced, as far as is known."""
     warnings: tuple[Alert, ...] = ()
+    """The gravest first."""
     policies: tuple[PolicyChange, ...] = ()
     decided: tuple[str, ...] = ()
+    """Names and URNs of resources that may be replaced or deleted, by the list of decisions."""
     placeholders: tuple[str, ...] = ()
+    """Secrets that were stood in for, one clause each."""
     stand_ins: tuple[str, ...] = ()
+    """What else was stood in for, one clause each."""
     messages: tuple[str, ...] = ()
+    """What the program or the engine logged."""
+
+    def of(self, *kinds: Kind, type_: str | None = None) -> list[Step]:
+        """Return the steps of some kinds on resources, all or those of a type, without components."""
+        return [step for step in self.steps if step.kind in kinds and not step.component and type_ in (None, step.type)]
 
     @property
     def counts(self) -> Mapping[Kind, int]:
-        """Resources by what is done to them; components are not counted."""
-        return {kind: sum(step.kind is kind and not step.component for step in self.steps) for kind in Kind}
+        """Number of resources by what is done to them, without components."""
+        return {kind: len(self.of(kind)) for kind in Kind}
 
     @property
     def changes_anything(self) -> bool:
-        """Something is done, or nobody can tell."""
+        """Something is done, or nothing is known about it."""
         return bool(self.steps or self.objects or self.head_failure or self.base_failure)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeReport:
-    """What a change does to all stacks. base, head: what is compared, for people."""
+    """What a change does to all stacks."""
 
     base: str
+    """What is there, in words."""
     head: str
+    """What shall be, in words."""
     stacks: tuple[StackReport, ...] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`: all fields, the counts of each stack, and each warning as a sentence."""
+        """Return all fields for `json.dumps`, with each stack's counts and each warning as a sentence."""
         document = asdict(self)
         for stack, written in zip(self.stacks, document["stacks"], strict=True):
             written["counts"] = {kind.value: count for kind, count in stack.counts.items()}

@@ -1,15 +1,15 @@
-"""What changes between two values, path by path, and how a change reads line by line."""
+"""The differences between two values, path by path, and how one reads line by line."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from automation.change_report.model import PropertyChange
-from automation.change_report.replacement import replaces
+from automation.change_report.replacement import may_replace
 from automation.yaml_text import as_yaml
 from components.secrets.masker import masks, without_digests
 
@@ -21,27 +21,35 @@ _CONTEXT_LINES: Final = 3
 def property_changes(
     type_: str, before: Mapping[str, Any], after: Mapping[str, Any], ignored: Sequence[str] = ()
 ) -> tuple[PropertyChange, ...]:
-    """Changes of a resource's inputs, ordered by path. ignored: paths of Pulumi's option `ignore_changes`."""
+    """Return the changes of a resource's inputs, ordered by path.
+
+    Args:
+        ignored: Paths of Pulumi's option `ignore_changes`.
+    """
     for path in ignored:
         before, after = without(before, path), without(after, path)
-    found = [change_of(type_, path, old, new) for path, old, new in _differences("", before, after)]
-    return tuple(sorted(found, key=lambda change: change.path))
+    return in_order(change_of(type_, path, old, new) for path, old, new in _differences("", before, after))
+
+
+def in_order(changes: Iterable[PropertyChange]) -> tuple[PropertyChange, ...]:
+    """Return changes ordered by path."""
+    return tuple(sorted(changes, key=lambda change: change.path))
 
 
 def change_of(type_: str, path: str, before: Any, after: Any) -> PropertyChange:
-    """One change as it may be shown."""
+    """Return one change as it may be shown."""
     old, new = masks(before), masks(after)
     return PropertyChange(
         path=path,
         before=without_digests(before),
         after=without_digests(after, old if before is not None else None),
         secret=bool(old | new) and old != new,
-        replaces=replaces(type_, path),
+        replaces=may_replace(type_, path),
     )
 
 
 def at(value: Any, path: str) -> Any:
-    """What stands at a path as Pulumi writes it; None where there is nothing."""
+    """Return what stands at a path as Pulumi writes it, or None."""
     for name, index, word in _SEGMENT.findall(path):
         if index and isinstance(value, Sequence) and not isinstance(value, str):
             value = value[int(index)] if int(index) < len(value) else None
@@ -53,7 +61,7 @@ def at(value: Any, path: str) -> Any:
 
 
 def without(value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A value without what stands at a path."""
+    """Return a value without what stands at a path."""
     segments = [name or index or word for name, index, word in _SEGMENT.findall(path)]
     result: dict[str, Any] = _cut(value, segments)
     return result
@@ -71,24 +79,24 @@ def _cut(value: Any, segments: Sequence[str]) -> Any:
 
 
 def diff_lines(before: str, after: str) -> list[str]:
-    """Two texts line by line, as a unified diff without its head and without the places of its hunks."""
+    """Return the unified diff of two texts, without its head and the places of its hunks."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=_CONTEXT_LINES, lineterm="")
     # Where two hunks meet, something is left out.
     return ["…" if line.startswith("@@") else line for line in list(lines)[3:]]
 
 
 def additions(value: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
-    """All that a new thing brings, a change each field."""
+    """Return one change for each field of something new."""
     return tuple(change_of("", key, None, item) for key, item in sorted(value.items()))
 
 
 def yaml_lines(value: Any, sign: str) -> list[str]:
-    """A value as lines of YAML, each with a sign before it."""
+    """Return a value as lines of YAML, each with a sign before it."""
     return [f"{sign}{line}" for line in as_yaml(value).splitlines()]
 
 
 def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    """(path, before, after) of each difference; None where there is nothing."""
+    """Yield path, before and after of each difference; None stands for nothing."""
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
@@ -102,15 +110,14 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any,
             yield from _differences(f"{path}{segment}", old.get(key), new.get(key))
         return
     documents = _document(before), _document(after)
-    if None not in documents:
-        # AWS policies are texts in which there is JSON.
+    if None not in documents:  # an AWS policy is a text of JSON
         yield from _differences(path, *documents)
         return
     yield path, before, after
 
 
 def _items(before: list[Any], after: list[Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """Items by the name that each has, where each has one of its own; else by their places."""
+    """Return both lists' items by name where every item has its own, else by place."""
     sides = [{item["name"]: item for item in items if _named(item)} for items in (before, after)]
     if all(len(named) == len(items) for named, items in zip(sides, (before, after), strict=True)):
         return sides[0], sides[1]
@@ -122,14 +129,14 @@ def _named(item: Any) -> bool:
 
 
 def _document(value: Any) -> Any:
-    """The map or list that a text holds as JSON, or None."""
+    """Return the map or list that a text holds as JSON, or None."""
     if not isinstance(value, str) or not value.startswith(("{", "[")):
         return None
     try:
-        found = json.loads(value)
+        document = json.loads(value)
     except ValueError:
         return None
-    return found if isinstance(found, dict | list) else None
+    return document if isinstance(document, dict | list) else None
 
 
 def _joined(path: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Which pods are replaced, and whether for a moment none serves. From manifests, as Kubernetes reads them."""
+"""Which pods are replaced, and whether none serves for a moment. Read from manifests as Kubernetes does."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ _DEFAULT_ROLL: Final = "25%"  # of a Deployment: kubernetes.io/docs/reference/ku
 
 
 def rolls_between(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> tuple[Roll, ...]:
-    """Workloads that are in both and whose pods differ, ordered by component."""
-    there = {object_key(found): found for found in before if found.get("kind") in _KINDS}
-    shall_be = {object_key(found): found for found in after if found.get("kind") in _KINDS}
-    changed = [key for key in there.keys() & shall_be.keys() if _pods(there[key]) != _pods(shall_be[key])]
-    return tuple(sorted((_roll(shall_be[key]) for key in changed), key=lambda roll: (roll.component, roll.kind)))
+    """Return the workloads in both whose pods differ, ordered by component."""
+    olds, news = (
+        {object_key(manifest): manifest for manifest in side if manifest.get("kind") in _KINDS}
+        for side in (before, after)
+    )
+    changed = [key for key in olds.keys() & news.keys() if _pods(olds[key]) != _pods(news[key])]
+    return tuple(sorted((_roll(news[key]) for key in changed), key=lambda roll: (roll.component, roll.kind)))
 
 
 def _pods(workload: Mapping[str, Any]) -> Any:
@@ -42,7 +44,7 @@ def _roll(workload: Mapping[str, Any]) -> Roll:
 
 
 def _interrupts(workload: Mapping[str, Any], replicas: int) -> bool:
-    """No pod is ready for a moment: the last one goes before another is there."""
+    """Return whether the last pod goes before another is ready."""
     if workload["kind"] != "Deployment":
         return replicas == 1  # a StatefulSet's pod goes before its successor comes, because both have one name
     strategy = (workload.get("spec") or {}).get("strategy") or {}
@@ -52,7 +54,7 @@ def _interrupts(workload: Mapping[str, Any], replicas: int) -> bool:
     surge = _pods_of(rolling.get("maxSurge", _DEFAULT_ROLL), replicas, math.ceil)
     away = _pods_of(rolling.get("maxUnavailable", _DEFAULT_ROLL), replicas, math.floor)
     if surge == 0 and away == 0:
-        away = 1  # as Kubernetes has it: else nothing would ever roll
+        away = 1  # as Kubernetes does: else nothing would ever roll
     return 0 < replicas <= away
 
 

@@ -104,7 +104,7 @@ def read_events(path: Path) -> list[Mapping[str, Any]]:
     what stack it is.
     """
     # Imported here: two plans need no engine's SDK.
-    from automation.change_report.engine_steps import fault
+    from automation.change_report.engine_events import fault
 
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,7 +1,6 @@
-"""`python -m automation.plan` in a checkout: plans what it reads on standard input, and writes the plan as JSON.
+"""`python -m automation.plan` in a checkout: read a request on standard input, write the plan as JSON.
 
-For `process`, which runs it; people use `python -m automation plan`. Whatever the program itself prints is no part of
-the result.
+`process` runs it; people use `python -m automation plan`. What the program itself prints is no part of the result.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from components.secrets.masker import Masker
 
 
 def main() -> int:
-    """Exit code 0, also where the program cannot be planned: that is a result."""
-    # A short process keeps what it makes; looking for garbage takes a third of the time that the SDKs take to load.
+    """Return exit code 0, also where the program cannot be planned: that is a result."""
+    # A short process may keep its garbage: looking for it takes a third of the time that the SDKs take to load.
     gc.disable()
     request = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as results:
@@ -31,7 +30,7 @@ def main() -> int:
 
 def _plan(project: Path, request: dict[str, Any]) -> Plan:
     try:
-        # Imported here: they import the program's modules, and one of those may be what is wrong.
+        # Imported here: this imports the program's modules, and one of them may be wrong.
         from automation.plan.run import Request, plan
 
         return plan(project, Request(**request))

@@ -1,6 +1,6 @@
 """Why a program could not be planned, as one text that is the same on every machine and shows no secret.
 
-Needs nothing of the program: what is wrong may be in any of its files.
+Imports no module of the program: any of them may be what is wrong.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _OURS: Final = ("automation/plan/",)
 
 
 def failure_of(error: BaseException, project: Path, masker: Masker) -> Failure:
-    """What an exception of the program says, and where it was raised; of one that is for people, only its text."""
-    kind, text = _told(error, project)
+    """Return what an exception says and where it was raised; an error that is written for people is its text alone."""
+    kind, text = _described(error, project)
     text = masker.text(text.replace(f"{project}/", ""))
     return Failure(kind=kind, text=text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…")
 
 
-def _told(error: BaseException, project: Path) -> tuple[FailureKind, str]:
+def _described(error: BaseException, project: Path) -> tuple[FailureKind, str]:
     if isinstance(error, SyntaxError):
-        # Not the line itself, which may hold anything: whoever has the change has it too.
+        # Not the line itself: it may hold anything.
         return FailureKind.SYNTAX, f"{_relative(error.filename or '', project)}:{error.lineno or 0}: {error.msg}"
-    # By name: the classes are the program's.
+    # By name: the classes are the program's own.
     names = {base.__name__ for base in type(error).__mro__}
     if "RunError" in names:
         return FailureKind.SETTINGS if "SettingsError" in names else FailureKind.PROGRAM, str(error)

@@ -1,4 +1,4 @@
-"""A plan as data. All of it is masked, and survives JSON."""
+"""A plan as data: masked, and the same after JSON."""
 
 from __future__ import annotations
 
@@ -12,107 +12,122 @@ RELEASE_TYPE: Final = "kubernetes:helm.sh/v3:Release"
 
 @unique
 class Why(StrEnum):
-    """Why a secret config value is stood in for: it is encrypted, or it is needed and not in the stack's file."""
+    """Why a placeholder stands for a secret config value."""
 
     ENCRYPTED = "encrypted"
     MISSING = "missing"
+    """The stack needs it, and its file does not have it."""
 
 
 @unique
 class FailureKind(StrEnum):
-    """What stopped a plan: no file of the stack, its config, an error of syntax, another one, or no plan at all."""
+    """What stopped a plan."""
 
     NO_STACK = "no stack"
+    """The stack has no file."""
     SETTINGS = "settings"
+    """Its config is wrong."""
     SYNTAX = "syntax"
     PROGRAM = "program"
+    """The program raised another error."""
     PROCESS = "process"
+    """The process that plans gave no plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """kind, and what was said; masked."""
+    """Why there is no plan."""
 
     kind: FailureKind
     text: str
+    """The error's text, masked."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placeholder:
-    """key: a secret config key, short. why: see `Why`."""
+    """A made-up value in place of a secret config value."""
 
     key: str
+    """The short config key."""
     why: Why
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyResult:
-    """What a policy says. rule: its id. level: `mandatory` or `advisory`. subject: what it is about."""
+    """What a policy says."""
 
     rule: str
+    """The rule's id."""
     level: str
+    """`mandatory` or `advisory`."""
     subject: str
+    """What it is about, in words."""
     message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedResource:
-    """What the program registers.
-
-    urn, type, name: Pulumi's. component: it is only a group of others. inputs: masked.
-    protect, retain_on_delete, ignore_changes: Pulumi's options.
-    made_of: by input, the URNs of resources whose outputs are in it.
-    """
+    """A resource that the program registers."""
 
     urn: str
     type: str
+    """Pulumi's type token."""
     name: str
+    """Pulumi's logical name."""
     component: bool
+    """It only groups other resources."""
     inputs: Mapping[str, Any]
+    """Masked."""
     protect: bool = False
+    """Pulumi's option."""
     retain_on_delete: bool = False
+    """Pulumi's option."""
     ignore_changes: tuple[str, ...] = ()
+    """Pulumi's option: paths of inputs."""
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """URNs of the resources whose outputs an input is made of, by input."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that the program registers for a stack.
-
-    resources: ordered by URN. outputs: of the stack.
-    objects: what Helm would install, as manifests; None where they are not rendered, and then no_objects says why.
-    policies: what they say of all of it. decided: names and URNs of what an update may replace or delete, because the
-    program's list of decisions says so.
-    placeholders, stand_ins: what was not known, and is stood in for. messages: what the program logged.
-    failure: why there is no plan; all else is then empty.
-    """
+    """Everything that the program registers for a stack."""
 
     stack: str
     resources: tuple[PlannedResource, ...] = ()
+    """Ordered by URN."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's outputs."""
     objects: tuple[Mapping[str, Any], ...] | None = None
+    """What Helm would install, as manifests; None where they are not rendered."""
     no_objects: str = ""
+    """Why the objects are not rendered."""
     policies: tuple[PolicyResult, ...] = ()
     decided: tuple[str, ...] = ()
+    """Names and URNs of what an update may replace or delete, by the program's list of decisions."""
     placeholders: tuple[Placeholder, ...] = ()
+    """Secret config values that were not known."""
     stand_ins: tuple[str, ...] = ()
+    """What else was not known, one clause each."""
     messages: tuple[str, ...] = ()
+    """What the program logged."""
     failure: Failure | None = None
+    """Why there is no plan; everything else is then empty."""
 
     @property
     def release(self) -> PlannedResource | None:
         """The Helm release."""
-        return next((found for found in self.resources if found.type == RELEASE_TYPE), None)
+        return next((resource for resource in self.resources if resource.type == RELEASE_TYPE), None)
 
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`."""
+        """Return the plan for `json.dumps`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Plan:
-        """What `to_json` gave, of this or another version of the program: unknown fields are left out.
+        """Read what `to_json` of this or another version of the program gave; unknown fields are left out.
 
-        Raises ValueError, KeyError or TypeError for anything else.
+        Raises:
+            ValueError, KeyError, TypeError: The document is no plan.
         """
         given = _known(cls, document)
         failure = given.get("failure")

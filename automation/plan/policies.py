@@ -1,10 +1,10 @@
-"""Where plans and change reports meet the policies: what they say of resources, rendered objects and steps."""
+"""What the policies say about the resources, rendered objects and steps of plans and change reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from automation.plan.model import PlannedResource, PolicyResult
 from automation.plan.recorder import Registration, SecretValue
@@ -16,7 +16,7 @@ from policy.model import UNKNOWN, Resource, Step, Violation
 from policy.rules.stateful import lost_with
 
 _HIDDEN: Final = "hidden"
-"""What rules read in place of a secret: a text like any other, so that they see that there is one, and where."""
+"""The text that rules read in place of a secret: they see that there is one, and where."""
 
 
 def plan_results(
@@ -24,32 +24,34 @@ def plan_results(
     manifests: Sequence[Mapping[str, Any]] | None,
     secrets: Iterable[str] = (),
 ) -> tuple[PolicyResult, ...]:
-    """What is wrong with what a program registers, and with what Helm would make of it.
+    """Return what the policies say about what a program registers, and about what Helm would make of it.
 
-    Asked where the values are in clear: a key that stands where it must not is then seen as one. Of what the program
-    marks as secret, rules read all but the secrets themselves: whether a connection is encrypted stands in a text that
-    also holds a password. secrets: given and generated ones.
+    The values are not masked yet, so that a key in the wrong place is seen. In what the program marks as secret, rules
+    read everything but the secrets: whether a connection is encrypted stands in a text that also holds a password.
+
+    Args:
+        secrets: Given and generated secrets.
     """
     hidden = _hiding(secrets)
     resources = [
         Resource(
-            type=found.type,
-            name=found.name,
-            urn=found.urn,
-            inputs=known(_without_secrets(found.inputs, hidden)),
-            protect=found.protected,
-            retain_on_delete=bool(found.request.retainOnDelete),
-            parent=found.request.parent,
+            type=item.type,
+            name=item.name,
+            urn=item.urn,
+            inputs=known(_without_secrets(item.inputs, hidden)),
+            protect=item.protected,
+            retain_on_delete=bool(item.request.retainOnDelete),
+            parent=item.request.parent,
         )
-        for found in registrations
+        for item in registrations
     ]
     context = context_of(resources)
     return _results([*evaluate_resources(resources, context), *evaluate_objects(objects_of(manifests or ()), context)])
 
 
 def resource_results(resources: Iterable[PlannedResource]) -> tuple[PolicyResult, ...]:
-    """What is wrong with resources whose secrets are masked: a key in clear, if it was masked, is not seen."""
-    found = [
+    """Return what the policies say about masked resources. A key that was masked is not seen."""
+    judged = [
         Resource(
             type=resource.type,
             name=resource.name,
@@ -60,7 +62,7 @@ def resource_results(resources: Iterable[PlannedResource]) -> tuple[PolicyResult
         )
         for resource in resources
     ]
-    return _results(evaluate_resources(found))
+    return _results(evaluate_resources(judged))
 
 
 def step_results(
@@ -68,55 +70,68 @@ def step_results(
     resources: Iterable[PlannedResource],
     decided: Iterable[str] = (),
 ) -> tuple[PolicyResult, ...]:
-    """What is wrong with steps.
+    """Return what the policies say about steps.
 
-    steps: the engine's word, and the resource as it is there, or shall be. resources: all that is there.
-    decided: names and URNs of resources of which it is meant.
+    Args:
+        steps: The engine's word, and the resource as it is there, or shall be.
+        resources: All resources that are there.
+        decided: Names and URNs of resources that may be replaced or deleted.
     """
-    asked = [_step(operation, found) for operation, found in steps]
-    stack = [Resource(type=found.type, name=found.name, urn=found.urn, protect=found.protect) for found in resources]
-    return _results(evaluate_steps(asked, context_of(stack, decided=decided)))
+    judged = [_step(operation, resource) for operation, resource in steps]
+    stack = [Resource(type=item.type, name=item.name, urn=item.urn, protect=item.protect) for item in resources]
+    return _results(evaluate_steps(judged, context_of(stack, decided=decided)))
 
 
-def loss(resource: PlannedResource) -> str | None:
-    """What is lost with a resource that is deleted or replaced, or None."""
-    return lost_with(_step("delete", resource))
+class _Named(Protocol):
+    """A resource, or a step on one."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def urn(self) -> str: ...
 
 
-def _step(operation: str, found: PlannedResource) -> Step:
+def loss(subject: _Named) -> str | None:
+    """Return what is lost with a resource that is deleted or replaced, or None."""
+    return lost_with(Step(operation="delete", type=subject.type, name=subject.name, urn=subject.urn))
+
+
+def _step(operation: str, resource: PlannedResource) -> Step:
     return Step(
         operation=operation,
-        type=found.type,
-        name=found.name,
-        urn=found.urn,
-        protect=found.protect,
-        retain_on_delete=found.retain_on_delete,
+        type=resource.type,
+        name=resource.name,
+        urn=resource.urn,
+        protect=resource.protect,
+        retain_on_delete=resource.retain_on_delete,
     )
 
 
 def _results(violations: Iterable[Violation]) -> tuple[PolicyResult, ...]:
-    found = {
+    results = {
         PolicyResult(rule=item.rule, level=item.level.value, subject=item.subject, message=item.message)
         for item in violations
     }
     key = attrgetter("rule", "subject", "message")
-    return tuple(sorted(found, key=lambda result: (result.level != "mandatory", key(result))))
+    return tuple(sorted(results, key=lambda result: (result.level != "mandatory", key(result))))
 
 
 def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Takes secrets out of a text that is marked as secret because it holds some, and what looks like one."""
+    """Return a function that takes secrets, and what looks like one, out of a text."""
     whole = frozenset(secrets)
     masker = Masker(secrets=whole)
 
     def hidden(text: str) -> str:
-        # A short one is found nowhere else: it could be any word.
+        # A short secret is hidden only as a whole text: it could be any word.
         return (SHOWN if text in whole else masker.text(text)).replace(SHOWN, _HIDDEN)
 
     return hidden
 
 
 def _without_secrets(value: Any, hidden: Callable[[str], str], *, marked: bool = False) -> Any:
-    """marked: the value is part of what is marked as secret; there a number or a truth is not known."""
+    """Return a value without secrets. In what is `marked` as secret, a number or a boolean is unknown."""
     if isinstance(value, SecretValue):
         return _without_secrets(value.value, hidden, marked=True)
     if isinstance(value, Mapping):

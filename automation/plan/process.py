@@ -1,7 +1,7 @@
-"""Plans a checkout in a fresh process of that checkout's own Python.
+"""Plan a checkout in a fresh process of that checkout's own Python.
 
-So two commits can be planned side by side, and what one of them breaks is a result. The process gets nothing of this
-one's environment that could be a credential.
+Two commits can be planned side by side, and an error of either is a result. The process gets no variable of this
+process's environment that could be a credential.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SET: Final = {
 
 
 def new_key() -> bytes:
-    """A key for the digests in masks; plans that are compared share one."""
+    """Return a key for the digests in masks. Plans that are compared share one."""
     return secrets.token_bytes(32)
 
 
@@ -49,10 +49,12 @@ def plan_checkout(
     known_secrets: Mapping[str, str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Plan:
-    """The plan of a stack of the program in `project_dir`; a failure is one of its fields.
+    """Return the plan of a stack of the program in `project_dir`. A failure is one of its fields.
 
-    key: see `new_key`; without one the plan is not to be compared, and its masks hold no digests.
-    known_secrets: values of secret config keys, by short key; without them stand-ins are used.
+    Args:
+        render: Let Helm render the chart.
+        key: See `new_key`; without one the masks hold no digests, and the plan cannot be compared.
+        known_secrets: Values of secret config keys, by short key; the others are stood in for.
     """
     if key is None:
         plan = plan_checkout(
@@ -89,7 +91,7 @@ def _failed(stack: str, text: str) -> Plan:
 
 
 def _python(project_dir: Path) -> str:
-    """The checkout's own, else this one: a worktree of another commit has no environment of its own."""
+    """Return the checkout's own Python, or this one: a worktree of another commit has none."""
     own = project_dir / ".venv" / "bin" / "python"
     return str(own) if own.exists() else sys.executable
 
@@ -101,7 +103,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _last_words(stderr: str, project_dir: Path) -> str:
-    """The end of a traceback: where, and the exception."""
+    """Return the end of a traceback: the place and the exception."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     places = [match for match in map(re.compile(r'File "(.+)", line (\d+)').match, lines) if match]
     place = f"{places[-1][1].removeprefix(f'{project_dir}/')}:{places[-1][2]}: " if places else ""

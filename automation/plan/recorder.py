@@ -1,7 +1,7 @@
-"""What a program registers, without an engine: for tests, and for `plan`.
+"""Record what a program registers, without an engine: for plans and for tests.
 
-Pulumi's own mocks show inputs only, without options and without secretness, and accept two resources of one name.
-The recorder stands where the engine does, keeps each request as it came, and answers as the providers would.
+Pulumi's own mocks show inputs only, without options and secretness, and accept two resources of one name. The recorder
+takes the engine's place, keeps each request as it came, and answers as the providers would.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ STACK_TYPE: Final = "pulumi:pulumi:Stack"
 AWS_REGION: Final = "eu-central-1"
 AWS_ACCOUNT: Final = "123456789012"
 UNKNOWN: Final = rpc.UNKNOWN
-"""How a value that is not known in a preview stands in a request."""
+"""Stands in a request for a value that is not known in a preview."""
 
 
 class RecordingError(AssertionError):
-    """The program asked for what no engine would do, or for what a recorder cannot."""
+    """The program asked for something that no engine would do, or that the recorder cannot do."""
 
 
 @dataclass(frozen=True)
 class SecretValue:
-    """A value that the program marked as secret, as the recorder shows it."""
+    """A value that the program marked as secret."""
 
     value: Any
 
@@ -76,17 +76,17 @@ class Registration:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """Inputs with each secret as a `SecretValue`."""
+        """The inputs, each secret as a `SecretValue`."""
         return _decoded(self.request.object, SecretValue)
 
     @property
     def revealed(self) -> dict[str, Any]:
-        """Inputs with each secret as its value."""
+        """The inputs, each secret as its value."""
         return _decoded(self.request.object, lambda value: value)
 
     @property
     def plain_text(self) -> str:
-        """All that is not secret in the inputs, as JSON: where a leaked secret would be seen."""
+        """The inputs that are not secret as JSON, where a leaked secret would show."""
         return json.dumps(_decoded(self.request.object, lambda _: "[secret]"), ensure_ascii=False)
 
     def __repr__(self) -> str:
@@ -94,11 +94,13 @@ class Registration:
 
 
 class Recorder(mocks.MockMonitor):
-    """The engine's part: runs a program, keeps what it registers, and answers with computed outputs.
+    """Run a program in the engine's place, keep what it registers, and answer with computed outputs.
 
-    logger: gets what the program logs; None is Python's root logger. seed: goes into all that is made up, so that
-    nobody can tell by a generated name whether he has guessed a secret. region, account: of what AWS would name.
-    state: outputs of the resources that the stack's last update left, as `{URN: {"outputs": {…}}}`.
+    Args:
+        logger: Gets what the program logs; None is Python's root logger.
+        seed: Goes into everything that is made up, so that a generated name does not confirm a guessed secret.
+        region, account: Where AWS would have made the resources.
+        state: Outputs of the resources that the stack's last update left, as `{URN: {"outputs": {…}}}`.
     """
 
     def __init__(
@@ -113,19 +115,19 @@ class Recorder(mocks.MockMonitor):
         super().__init__(self._answers)
         self.registrations: dict[str, Registration] = {}
         self.outputs: dict[str, dict[str, Any]] = {}
-        """Registered outputs by URN of a component; each secret is a `SecretValue`."""
+        """Registered outputs by the URN of their component; each secret is a `SecretValue`."""
         self.hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook] = {}
-        """What a resource's request names as its hooks: a test calls them itself."""
+        """Hooks by name. A test calls them itself."""
         self.generated: list[str] = []
-        """Secrets that were made up as pulumi-random would."""
+        """Secrets that were made up in place of pulumi-random and Stash."""
         self.preview, self.stack = False, ""
         self._logger, self._seed, self._region, self._account = logger, seed, region, account
         self._lock = threading.Lock()
 
-    # What a test asks
+    # For plans and tests
 
     def run(self, program: Callable[[], _T], *, preview: bool = False, stack: str = "dev") -> _T:
-        """Runs `program` whole, as the language host does, and returns its value when all is registered."""
+        """Run a program as the language host does, and return its value when everything is registered."""
         if self.registrations:
             raise RecordingError("expected a recorder for each program, got a second program")
         self.preview, self.stack = preview, stack
@@ -136,37 +138,37 @@ class Recorder(mocks.MockMonitor):
         runtime_settings.set_root_resource(cast(pulumi.Resource, None))
         runtime_settings.SETTINGS.callbacks = _Callbacks(self.hooks)
 
-        async def whole() -> None:
+        async def run_all() -> None:
             await run_in_stack(lambda: result.append(program()))
 
-        asyncio.get_event_loop().run_until_complete(whole())
+        asyncio.get_event_loop().run_until_complete(run_all())
         return result[0]
 
     def every(self, type_: str | None = None) -> list[Registration]:
-        """All resources but the stack, or those of a type, ordered by URN."""
-        return [found for _, found in sorted(self.registrations.items()) if type_ is None or found.type == type_]
+        """Return the resources, all but the stack or those of a type, ordered by URN."""
+        return [item for _, item in sorted(self.registrations.items()) if type_ is None or item.type == type_]
 
     def one(self, type_: str, name: str | None = None) -> Registration:
-        """The only resource of a type, or of a type and a name."""
-        found = [resource for resource in self.every(type_) if name is None or resource.name == name]
-        assert len(found) == 1, f"expected one {type_} {name or ''}, got {found} of {self.every()}"
-        return found[0]
+        """Return the only resource of a type, or of a type and a name."""
+        matches = [resource for resource in self.every(type_) if name is None or resource.name == name]
+        assert len(matches) == 1, f"expected one {type_} {name or ''}, got {matches} of {self.every()}"
+        return matches[0]
 
     def secret_data(self, name: str) -> dict[str, Any]:
-        """Content of a Kubernetes Secret by logical name; asserts that all of it is marked as secret."""
+        """Return a Kubernetes Secret's content by its logical name. Asserts that all of it is marked as secret."""
         data = self.one("kubernetes:core/v1:Secret", name).inputs["stringData"]
         content = data.value if isinstance(data, SecretValue) else data
         assert all(isinstance(data, SecretValue) or isinstance(value, SecretValue) for value in content.values())
         return {key: value.value if isinstance(value, SecretValue) else value for key, value in content.items()}
 
     def exports(self) -> dict[str, Any]:
-        """The stack's outputs; each secret is a `SecretValue`."""
+        """Return the stack's outputs; each secret is a `SecretValue`."""
         return next(outputs for urn, outputs in self.outputs.items() if f"::{STACK_TYPE}::" in urn)
 
-    # What the SDK asks
+    # For the SDK
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """As the engine does; the SDK's own looks for the stack in a context that threads do not always have."""
+        """Make a URN as the engine does. The SDK's own way needs a context that threads do not always have."""
         parents = f"{parent.split('::')[2]}$" if parent and STACK_TYPE not in parent else ""
         return f"urn:pulumi:{self.stack}::{PROJECT}::{parents}{type_}::{name}"
 
@@ -203,7 +205,7 @@ class Recorder(mocks.MockMonitor):
 
 
 class _NoMocks(mocks.Mocks):
-    """The recorder answers registrations itself; this program calls no provider function but reads its own state."""
+    """Answers for the stack's own state. The recorder answers registrations; no other function may be called."""
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         self._state = state
@@ -220,7 +222,7 @@ class _NoMocks(mocks.Mocks):
 
 
 class _Callbacks:
-    """Takes the SDK's hooks without a server."""
+    """Take the SDK's hooks without a server."""
 
     def __init__(self, hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook]) -> None:
         self._hooks = hooks
@@ -235,12 +237,11 @@ class _Callbacks:
 def complete(
     request: Any, state: dict[str, Any], seed: str = "", region: str = AWS_REGION, account: str = AWS_ACCOUNT
 ) -> str:
-    """Adds what the provider computes to `state`, and returns the resource's id.
+    """Add what the provider computes to `state`, and return the resource's ID.
 
-    The SDK asks for the secretness of a generated value (`additionalSecretOutputs`); the caller sees to it.
+    The caller marks generated values as secret where the SDK asks for it (`additionalSecretOutputs`).
     """
-    # As with the real provider, an object keeps its generated name until it is replaced: other content does that to
-    # an immutable Secret and to a Job.
+    # An object keeps its generated name until it is replaced. Other content replaces an immutable Secret and a Job.
     content = json.dumps(state, sort_keys=True) if request.type in _REPLACED_BY_CONTENT else ""
     suffix = hashlib.sha256(f"{seed}{request.name} {content}".encode()).hexdigest()[:8]
     if request.type == _PASSWORD:
@@ -264,7 +265,7 @@ def complete(
 
 
 def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str, account: str) -> str:
-    """As `complete`, for AWS: a name where none is given, and the ARN that is made of it."""
+    """Complete a resource of AWS: a name where none is given, and the ARN that is made of it."""
     service, _, kind = type_.removeprefix("aws:").partition("/")
     name = str(next((state[key] for key in ("bucket", "name", "identifier") if state.get(key)), generated))
     # An S3 ARN names neither region nor account; an IAM one no region.
@@ -283,7 +284,7 @@ def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str
 
 
 def _opened(value: dict[str, Any]) -> dict[str, Any]:
-    """A map itself, also where all of it is marked as secret because a part is."""
+    """Return a map that may be marked as secret as a whole."""
     opened: dict[str, Any] = value["value"] if value.get(rpc._special_sig_key) == rpc._special_secret_sig else value
     return opened
 
@@ -293,7 +294,7 @@ def _secret(value: Any) -> dict[str, Any]:
 
 
 def _decoded(struct: Any, secret: Callable[[Any], Any]) -> dict[str, Any]:
-    """A request's properties as plain Python: whole numbers as int, each secret through `secret`."""
+    """Return a request's properties as plain Python: whole numbers as int, each secret through `secret`."""
 
     def decode(value: Any) -> Any:
         if isinstance(value, dict):
@@ -304,5 +305,5 @@ def _decoded(struct: Any, secret: Callable[[Any], Any]) -> dict[str, Any]:
             return [decode(item) for item in value]
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    found: dict[str, Any] = decode(json_format.MessageToDict(struct))
-    return found
+    properties: dict[str, Any] = decode(json_format.MessageToDict(struct))
+    return properties

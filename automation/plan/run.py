@@ -1,4 +1,4 @@
-"""Runs the program of this checkout under the recorder, in this process, and tells what it registers."""
+"""Run the program of this checkout under the recorder, in this process, and plan what it registers."""
 
 from __future__ import annotations
 
@@ -29,25 +29,19 @@ _PROGRAM = "__main__.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be planned.
-
-    stack: its name. render: find the chart and let Helm render it.
-    key: of the digests in masks, as hexadecimal digits; one for plans that are compared.
-    secrets: values of secret config keys that are known, by short key; the others are stood in for.
-    """
+    """What to plan."""
 
     stack: str
     render: bool = True
+    """Find the chart and let Helm render it."""
     key: str = ""
+    """Key of the digests in masks, in hexadecimal digits; plans that are compared share one."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`. It holds secrets."""
-        return asdict(self)
+    """Known values of secret config keys, by short key; the others are stood in for."""
 
 
 def plan(project: Path, request: Request) -> Plan:
-    """The plan of a stack of the program in `project`. Whatever goes wrong in it is the plan's failure."""
+    """Return the plan of a stack of the program in `project`. Any error of the program is the plan's failure."""
     masker = Masker(bytes.fromhex(request.key), request.secrets.values())
     if not (project / f"Pulumi.{request.stack}.yaml").is_file():
         text = f"there is no Pulumi.{request.stack}.yaml"
@@ -74,9 +68,9 @@ class _Run:
         self._no_chart = "not asked for"
 
     def plan(self) -> Plan:
-        """The whole plan."""
+        """Return the whole plan."""
         request, messages = self._request, _Messages()
-        # Where secrets are known, a name that is made of one must not let anybody guess it.
+        # A generated name is made of its content: where secrets are known, nobody may guess them by it.
         recorder = Recorder(
             messages.logger,
             seed=request.key if request.secrets else "",
@@ -121,7 +115,7 @@ class _Run:
         recorder.run(lambda: runpy.run_path(str(self._project / _PROGRAM)), stack=self._request.stack)
 
     def _found_chart(self, given: str, project: Path) -> str:
-        """In place of `chart_archive`: a chart that cannot be had is no error, there is then nothing to render."""
+        """Stand in for `chart_archive`: without a chart there is no error, but nothing to render."""
         if self._request.render:
             try:
                 found = chart_archive(given, project)
@@ -139,8 +133,8 @@ class _Run:
                 self._masker.learn_wrapped(value)
 
     def _manifests(self, recorder: Recorder) -> tuple[tuple[dict[str, Any], ...] | None, str]:
-        """What Helm would install, in clear; or why there is nothing."""
-        release = next((found for found in recorder.every() if found.type == RELEASE_TYPE), None)
+        """Return what Helm would install, unmasked, or None and why there is nothing."""
+        release = next(iter(recorder.every(RELEASE_TYPE)), None)
         if release is None:
             return None, "the program has no release of the chart"
         if self._chart is None:
@@ -171,7 +165,7 @@ class _Run:
         )
 
     def _masked(self, value: Any) -> Any:
-        """A value with a mask for what Pulumi calls secret."""
+        """Return a value with a mask for each secret."""
         if isinstance(value, SecretValue):
             return self._masker.secret(value.value)
         if isinstance(value, Mapping):
@@ -180,7 +174,7 @@ class _Run:
 
 
 class _Messages(logging.Handler):
-    """Keeps what the program logs."""
+    """Keep what the program logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -193,7 +187,7 @@ class _Messages(logging.Handler):
 
 
 def _secret_values(value: Any) -> list[Any]:
-    """The values in a resource's inputs that are marked as secret."""
+    """Return the values in a resource's inputs that are marked as secret."""
     if isinstance(value, SecretValue):
         return [value.value]
     if isinstance(value, Mapping):

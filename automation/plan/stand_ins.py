@@ -1,6 +1,6 @@
-"""What a plan cannot know, stood in for: encrypted config, secrets that a fork does not have, and what AWS would tell.
+"""Stand-ins for what a plan cannot know: encrypted config, secrets that a fork does not have, answers of AWS.
 
-Nothing here is random: the same files give the same plan, and another encrypted value gives another stand-in.
+Nothing is random: the same files give the same plan, and another encrypted value gives another stand-in.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 
 @dataclass(frozen=True, kw_only=True)
 class PlanConfig:
-    """Config as the engine would give it: texts by full key. secret_keys: the encrypted ones, full.
-
-    placeholders: which of the values are made up.
-    """
+    """Config as the engine would give it."""
 
     values: Mapping[str, str]
+    """Texts by full key."""
     secret_keys: frozenset[str]
+    """Full keys of the secret values."""
     placeholders: tuple[Placeholder, ...]
+    """The values that are made up."""
 
     def text(self, key: str) -> str:
-        """The value of a short key."""
+        """Return the value of a short key, or ""."""
         return self.values.get(f"{PROJECT}:{key}", "")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values that nobody may see."""
+        """The secret values."""
         return tuple(self.values[key] for key in sorted(self.secret_keys) if self.values.get(key))
 
 
 def plan_config(project: Path, stack: str, secrets: Mapping[str, str]) -> PlanConfig:
-    """The config of a stack's files. secrets: values that are known, by short key. Raises SettingsError."""
+    """Return the config of a stack's files. secrets: known values, by short key. Raises SettingsError."""
     values, secret_keys = settings.read_files(project, stack)
     encrypted = _encrypted(project / f"Pulumi.{stack}.yaml")
     placeholders = []
@@ -71,19 +71,19 @@ def plan_config(project: Path, stack: str, secrets: Mapping[str, str]) -> PlanCo
     return PlanConfig(
         values=values,
         secret_keys=frozenset(secret_keys),
-        placeholders=tuple(sorted(placeholders, key=lambda found: found.key)),
+        placeholders=tuple(sorted(placeholders, key=lambda item: item.key)),
     )
 
 
 def placeholder(key: str, seed: str) -> str:
-    """A value that passes for the secret config value `key`; another seed gives another one."""
+    """Return a value that passes for a secret config value. Another seed gives another one."""
     digest = hashlib.sha256(f"{key}\0{seed}".encode()).digest()
-    made: Callable[[bytes], str] = _MADE.get(key, _token)
-    return made(digest)
+    make: Callable[[bytes], str] = _MAKERS.get(key, _token)
+    return make(digest)
 
 
 def stand_in_for_aws() -> None:
-    """Lets `aws_lookup` ask nobody. For the rest of this process."""
+    """Let `aws_lookup` answer without AWS, for the rest of this process."""
     from settings import aws_lookup
 
     vars(aws_lookup).update(
@@ -95,22 +95,22 @@ def stand_in_for_aws() -> None:
 
 
 def aws_stand_ins(config: PlanConfig) -> tuple[str, ...]:
-    """What is stood in for of AWS, a clause each; empty where nothing of the stack is there."""
+    """Return the stand-ins for AWS, one clause each; none where the stack has nothing in AWS."""
     if not config.text("eksCluster"):
         return ()
-    found = ["facts of the EKS cluster: VPC, subnets and their networks, security group, endpoint, OIDC issuer"]
+    clauses = ["facts of the EKS cluster: VPC, subnets and their networks, security group, endpoint, OIDC issuer"]
     if config.text("database") == "managed":
-        found.append("the RDS instance, taken for one that is as the program wants it")
+        clauses.append("the RDS instance, taken for one that is as the program wants it")
     if config.text("keySource") == "escrow":
-        found.append("the keys in the escrow")
-    return tuple(found)
+        clauses.append("the keys in the escrow")
+    return tuple(clauses)
 
 
 # Config
 
 
 def _encrypted(path: Path) -> dict[str, Any]:
-    """What is encrypted in a stack's file, by full key: a map `secure` itself, or something that holds such maps."""
+    """Return the values in a stack's file that are, or hold, a map `secure`, by full key."""
     config = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
     return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if _holds_secure(item)}
 
@@ -128,7 +128,7 @@ def _holds_secure(value: Any) -> bool:
 
 
 def _filled(full: str, content: Any) -> str:
-    """The text of a config value with a stand-in for each encrypted part."""
+    """Return the text of a config value, with a stand-in for each encrypted part."""
 
     def fill(value: Any, key: str) -> Any:
         if _is_secure(value):
@@ -144,7 +144,7 @@ def _filled(full: str, content: Any) -> str:
 
 
 def _missing(values: Mapping[str, str], secret_keys: set[str], stack: str) -> list[str]:
-    """Secret keys that the settings miss. They say so themselves: what is needed when is told nowhere else."""
+    """Return the secret keys that the settings miss. Only the settings know which are needed when."""
     try:
         settings.parse(values, secret_keys, stack)
     except SettingsError as error:
@@ -174,9 +174,9 @@ def _docker_config(digest: bytes) -> str:
 
 
 def _ssh_private_key(digest: bytes) -> str:
-    """An Ed25519 key in OpenSSH's format (PROTOCOL.key of openssh-portable).
+    """Return an Ed25519 key in OpenSSH's format (PROTOCOL.key of openssh-portable).
 
-    Written here, because libraries put four random bytes into it.
+    No library writes it: they put four random bytes into it.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -194,13 +194,13 @@ def _ssh_private_key(digest: bytes) -> str:
     return normalise_private_key(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
 
 
-_MADE: Final[Mapping[str, Callable[[bytes], str]]] = {
+_MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "fernetKey": _fernet_key,
     "jwtSecret": _long,
     "gitSshPrivateKey": _ssh_private_key,
     "registryCredentials": _docker_config,
 }
-"""How to make a value of a key that is more than a line of text."""
+"""Makers of values that have a format, by config key."""
 
 # AWS
 

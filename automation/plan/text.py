@@ -1,4 +1,4 @@
-"""A plan as text for people: what is stood in for, what policies say, resources, Helm values, rendered objects."""
+"""A plan as text for people: stand-ins, results of policies, resources, Helm values, rendered objects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from policy.model import Level
 
 
 def plan_text(plan: Plan) -> str:
-    """The whole plan; the same for the same plan."""
+    """Return the whole plan; the same for the same plan."""
     return "\n".join(_lines(plan)) + "\n"
 
 
 def placeholder_text(placeholder: Placeholder) -> str:
-    """`airflow:KEY (why)`."""
+    """Return `airflow:KEY (why)`."""
     whys = {Why.ENCRYPTED: "encrypted in the stack's file", Why.MISSING: "not in the stack's file"}
     return f"airflow:{placeholder.key} ({whys[placeholder.why]})"
 
@@ -27,7 +27,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield _indented(plan.failure.text)
         yield from plan.messages
         return
-    custom = [found for found in plan.resources if not found.component]
+    custom = [resource for resource in plan.resources if not resource.component]
     yield f"plan of {plan.stack}: {len(custom)} resources in {len(plan.resources) - len(custom)} components"
     for clause in plan.stand_ins:
         yield f"stand-in: {clause}"
@@ -36,10 +36,12 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield from plan.messages
     for result in sorted(plan.policies, key=lambda result: result.level != Level.MANDATORY):
         yield f"policy: {result.subject}: {result.message} [{result.rule}, {result.level}]"
-    for found in plan.resources:
+    for resource in plan.resources:
         yield ""
-        yield _heading(found)
-        inputs = {key: item for key, item in found.inputs.items() if (found.type, key) != (RELEASE_TYPE, "values")}
+        yield _heading(resource)
+        inputs = {
+            key: item for key, item in resource.inputs.items() if (resource.type, key) != (RELEASE_TYPE, "values")
+        }
         if inputs:
             yield _indented(as_yaml(inputs))
     if plan.release is not None:
@@ -55,14 +57,14 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield _indented(as_yaml(plan.outputs))
 
 
-def _heading(found: PlannedResource) -> str:
+def _heading(resource: PlannedResource) -> str:
     options = {
-        "component": found.component,
-        "protected": found.protect,
-        "kept when deleted": found.retain_on_delete,
+        "component": resource.component,
+        "protected": resource.protect,
+        "kept when deleted": resource.retain_on_delete,
     }
     given = ", ".join(option for option, on in options.items() if on)
-    return f"{found.type} {found.name}" + (f" ({given})" if given else "")
+    return f"{resource.type} {resource.name}" + (f" ({given})" if given else "")
 
 
 def _indented(text: str) -> str:

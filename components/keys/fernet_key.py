@@ -18,6 +18,7 @@ from components.keys.generated_password import generated_password
 from components.kube.secret import secret_output
 
 TYPE: Final = "airflow:index:FernetKey"
+REMOVAL_TYPE: Final = "airflow:index:EarlierFernetKeyRemoval"
 
 _SEED_LENGTH = 64  # letters and digits: 381 bits, more than the 256 of the digest
 _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
@@ -26,22 +27,18 @@ _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
 class FernetKey(pulumi.ComponentResource):
     """One Fernet key: 32 bytes as URL-safe base64, generated once.
 
-    A stack of an earlier version of this program has its key in a RandomBytes of this name. This component takes that
-    resource's place, keeps its value, and so removes it from the state in one update: the engine replaces a resource
-    whose alias becomes a component, and checks `protect` of the new one only.
+    A stack of an earlier version of this program has its key in a RandomBytes of this name. The key keeps that value.
 
     Raises: nothing.
-    Replaces: nothing. The value that was stashed first stays, whatever the seed or the arguments become.
-    Survives a destroy: nothing, unless `protect` is set on the children: then the destroy itself is refused.
+    Replaces: nothing. The value that was stored first stays, whatever the seed or the arguments become.
+    Survives a destroy: nothing, unless `protect` is set: then the destroy itself is refused.
     """
 
     value: pulumi.Output[str]
     """The key, secret."""
 
     def __init__(self, name: str, *, protect: bool, opts: pulumi.ResourceOptions) -> None:
-        # Not protected itself: what it replaces may be.
-        own = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=_RANDOM_BYTES)], protect=False)
-        super().__init__(TYPE, name, None, pulumi.ResourceOptions.merge(opts, own))
+        super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self, protect=protect)
         urn = pulumi.create_urn(name, _RANDOM_BYTES, parent=opts.parent)
         # Without its dependencies: a child that waits for its parent, which waits for its children, is a circle.
@@ -49,11 +46,31 @@ class FernetKey(pulumi.ComponentResource):
         generated = generated_password(name, _SEED_LENGTH, child).apply(key_of)
         stash = pulumi.Stash(
             name,
-            input=secret_output(_recorded_key(earlier).apply(lambda found: found or generated)),
-            # The value that was stored first is the key: what another run would store is not looked at.
+            input=secret_output(_recorded_key(earlier).apply(lambda recorded: recorded or generated)),
+            # The value that was stored first is the key. Inputs of later runs are ignored.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["input"])),
         )
         self.value = secret_output(stash.output)
+        # After the Stash: the state must hold the key elsewhere before the engine lets the earlier resource go.
+        _EarlierKeyRemoval(name, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[stash])))
+        self.register_outputs({})
+
+
+class _EarlierKeyRemoval(pulumi.ComponentResource):
+    """Removes the RandomBytes of an earlier version from the state. Holds nothing itself.
+
+    The engine refuses to delete a protected resource that left the program. It replaces one whose alias is now a
+    component, and then looks at the component's own `protect` alone.
+
+    Raises: nothing.
+    Replaces: the earlier RandomBytes, once.
+    Survives a destroy: nothing.
+    """
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        aliases = [pulumi.Alias(type_=_RANDOM_BYTES)]
+        unprotected = pulumi.ResourceOptions(aliases=aliases, protect=False)
+        super().__init__(REMOVAL_TYPE, name, None, pulumi.ResourceOptions.merge(opts, unprotected))
         self.register_outputs({})
 
 

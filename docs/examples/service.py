@@ -1,7 +1,7 @@
-"""A small service that gives teams an Airflow each: FastAPI in front of `automation`.
+"""A small service that gives each team an Airflow: FastAPI in front of `automation`.
 
 Run it with `uvicorn --factory docs.examples.service:from_environment` in the checkout. It keeps its operations in
-memory; a real one keeps them in a database, and asks who is calling.
+memory. A real service keeps them in a database, and authenticates its callers.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _STATUS = {SettingsInvalid: 422, StackUnknown: 404, StackLocked: 409, RecoveryRe
 
 
 class Wanted(BaseModel):
-    """What a team asks for: config by key, and what of it is secret."""
+    """The request of a team: config by key, plain and secret."""
 
     values: dict[str, Any] = Field(default_factory=dict)
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
 
     def settings(self, name: str, project_dir: Path) -> EnvironmentSettings:
-        """Raises SettingsInvalid."""
+        """Return the settings of a stack. Raises SettingsInvalid."""
         secrets = {key: Secret(value.get_secret_value()) for key, value in self.secrets.items()}
         return EnvironmentSettings.of(name, {**self.values, **secrets}, project_dir)
 
 
 @dataclass
 class Operation:
-    """What was begun, what it has told so far, and how it ended."""
+    """A call that was started, its events so far, and how it ended."""
 
     environment: Environment
     events: list[Event] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Operation:
 
 
 def create_app(environments: Environments, project_dir: Path = PROJECT_DIR) -> FastAPI:
-    """The service. Requests answer at once; what takes minutes is an operation that is asked for later."""
+    """Return the service. A request that takes minutes answers at once with an operation, whose state you ask for."""
     app = FastAPI(title="Airflow environments")
     operations: dict[str, Operation] = {}
 
@@ -73,7 +73,7 @@ def create_app(environments: Environments, project_dir: Path = PROJECT_DIR) -> F
 
     def begin(environment: Environment, method: Callable[..., Result]) -> dict[str, str]:
         operation, loop = Operation(environment), asyncio.get_running_loop()
-        # Events come on the operation's own thread.
+        # Events arrive on the thread of the call.
         tell: OnEvent = lambda event: loop.call_soon_threadsafe(operation.events.append, event)  # noqa: E731
 
         async def run() -> None:
@@ -82,7 +82,7 @@ def create_app(environments: Environments, project_dir: Path = PROJECT_DIR) -> F
             except AutomationError as error:
                 operation.error = error
             except Exception as error:
-                # Where it was raised, and not its text: nobody has taken secrets out of that.
+                # Log where the error was raised, but not its text, which may hold secrets.
                 kind, places = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
                 _LOG.error("an operation of %s ended with %s\n%s", environment.name, kind, places)
                 operation.error = AutomationError(f"it ended with {kind}", "the service's log says where")
@@ -133,7 +133,7 @@ def create_app(environments: Environments, project_dir: Path = PROJECT_DIR) -> F
 
 
 def from_environment() -> FastAPI:
-    """State and passphrase as the environment names them."""
+    """Return the service with the state and the passphrase that the environment variables name."""
     passphrase = PassphraseFile(Path(os.environ["SERVICE_PASSPHRASE_FILE"]))
     work_dir = Path(os.environ.get("SERVICE_WORK_DIR", "/var/lib/airflow-environments"))
     return create_app(Environments(PROJECT_DIR, os.environ["SERVICE_BACKEND"], passphrase, work_dir=work_dir))

@@ -20,6 +20,8 @@ from automation.__main__ import parse
 from automation.cli import verbs as commands
 from automation.cli.console import Console
 from automation.helmsman import FILES, FolderRefused, NotExportable, Source
+from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
+from automation.helmsman.names import MARK
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.plan.recorder import Recorder, complete
@@ -162,7 +164,7 @@ def test_the_two_values_files_are_together_the_values(stack: str, deployed: Call
     made = helmsman.files(source_of(deployment))
     rest, image = (yaml.safe_load(made[name]) for name in ("values.yaml", "values.image.yaml"))
     assert merged(rest, image) == without_nulls(values), "Pulumi gives Helm no null"
-    assert leaves(image) <= {*helmsman._REPOSITORY_KEYS, *helmsman._TAG_KEYS}, "repository and tag, nothing else"
+    assert leaves(image) <= {*REPOSITORY_KEYS, *TAG_KEYS}, "repository and tag, nothing else"
     assert not leaves(image) & leaves(rest)
 
 
@@ -374,7 +376,7 @@ def test_a_stack_that_is_deployed_is_written_from_its_state(
     assert "of its plan" in run("dev", "--output", str(tmp_path / "out"), "--planned")
 
 
-MADE: Final = {"values.yaml": f"{helmsman._MARK} new\n"}
+MADE: Final = {"values.yaml": f"{MARK} new\n"}
 
 
 @pytest.mark.parametrize(
@@ -384,7 +386,7 @@ def test_a_folder_with_somebody_s_file_is_left_alone(name: str, text: str, tmp_p
     helmsman.write_folder(tmp_path / "out", MADE)
     (tmp_path / "out" / name).write_text(text)
     with pytest.raises(FolderRefused, match=re.escape(name)):
-        helmsman.write_folder(tmp_path / "out", {"values.yaml": f"{helmsman._MARK} newer\n"})
+        helmsman.write_folder(tmp_path / "out", {"values.yaml": f"{MARK} newer\n"})
     assert (tmp_path / "out" / name).read_text() == text
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -400,7 +402,7 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "rename", fail_once)
     with pytest.raises(OSError, match="full"):
-        helmsman.write_folder(tmp_path / "out", {"values.yaml": f"{helmsman._MARK} newer\n"})
+        helmsman.write_folder(tmp_path / "out", {"values.yaml": f"{MARK} newer\n"})
     assert (tmp_path / "out" / "values.yaml").read_text() == MADE["values.yaml"]
 
 
@@ -417,6 +419,4 @@ def test_the_document_names_every_file_and_its_commands_are_right() -> None:
     for words in commands:
         assert parse(words.split()).verb == "export_helmsman"
     assert [name for name in FILES if f"`{name}`" not in document] == []
-    assert [
-        ".".join(path) for path in (*helmsman._REPOSITORY_KEYS, *helmsman._TAG_KEYS) if path[-1] not in document
-    ] == []
+    assert [".".join(path) for path in (*REPOSITORY_KEYS, *TAG_KEYS) if path[-1] not in document] == []

@@ -67,7 +67,14 @@ def parts(recorder: Recorder) -> set[str]:
     return components - {"AirflowPlatform"}
 
 
-ALWAYS: Final = {"AirflowKeys", "FernetKey", "DatabaseAccess", "DatabaseMigration", "AirflowRelease"}
+ALWAYS: Final = {
+    "AirflowKeys",
+    "FernetKey",
+    "EarlierFernetKeyRemoval",
+    "DatabaseAccess",
+    "DatabaseMigration",
+    "AirflowRelease",
+}
 
 
 @pytest.mark.parametrize(

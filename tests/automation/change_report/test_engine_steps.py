@@ -9,7 +9,8 @@ from typing import Any, Final
 import pytest
 from pulumi.automation import EngineEvent
 
-from automation.change_report.engine_steps import UNKNOWN, preview_report
+from automation.change_report.engine_events import UNKNOWN
+from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import Category, ChangeReport, Kind, Severity, Source
 from automation.cli.report import read_events
@@ -189,6 +190,14 @@ def test_objects_of_a_chart_that_is_not_at_hand_are_not_compared() -> None:
     report = preview_report("dev", PREVIEW)
     assert report.objects is None
     assert report.no_objects == "the chart is not at hand"
+
+
+def test_a_preview_says_what_is_lost_for_certain() -> None:
+    type_ = "aws:rds/instance:Instance"
+    old, new = (state(type_, "database", {"dbName": name}) for name in "ab")
+    report = preview_report("dev", [step("replace", old, new, replaceReasons=["dbName"], diffReasons=["dbName"])])
+    lost = "Instance database is replaced, because dbName changes, and the metadata database is lost"
+    assert lost in map(str, report.warnings)
 
 
 def test_policies_judge_the_engine_s_steps() -> None:

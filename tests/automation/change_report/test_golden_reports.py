@@ -230,7 +230,7 @@ def test_syntax_error_is_a_result(base: Path, checkouts: Checkouts) -> None:
     report = _report("syntax-error", base, checkouts)
     assert report.head_failure is not None
     assert report.head_failure.kind is FailureKind.SYNTAX
-    assert re.match(r"components/values\.py:\d+: ", report.head_failure.text)
+    assert re.match(r"components/release/values\.py:\d+: ", report.head_failure.text)
     assert report.steps == ()
 
 

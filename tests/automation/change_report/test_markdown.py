@@ -119,6 +119,24 @@ def test_a_preview_is_not_taken_for_a_plan() -> None:
     assert "From the engine's preview" in text
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            Source.PLAN,
+            ("1 may be replaced", "| may replace |", "**May be replaced:", "@@ p @@ may force a replacement"),
+        ),
+        (Source.PREVIEW, ("1 replaced", "| replace |", "**Replaced:", "@@ p @@ forces the replacement")),
+    ],
+)
+def test_only_the_engine_says_that_something_is_replaced(source: Source, expected: tuple[str, ...]) -> None:
+    change = PropertyChange(path="p", before="1", after="2", replaces=True)
+    text = markdown(
+        report(StackReport(stack="dev", source=source, steps=(step(kind=Kind.REPLACE, changes=(change,)),)))
+    )
+    assert [part for part in expected if part not in text] == []
+
+
 def test_objects_to_which_the_same_is_done_are_told_together() -> None:
     change = PropertyChange(path="metadata.labels.chart", before="1", after="2")
     objects = tuple(ObjectChange(kind=Kind.UPDATE, label=f"Service {name}", changes=(change,)) for name in "abc")

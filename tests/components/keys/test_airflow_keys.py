@@ -104,7 +104,7 @@ def test_every_child_is_the_component_s(record: Record) -> None:
     component = recorder.one("airflow:index:AirflowKeys")
     fernet_key = recorder.one("airflow:index:FernetKey")
     children = [found for found in recorder.every() if found is not component]
-    assert len(children) == 12
+    assert len(children) == 13
     assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 

@@ -72,9 +72,11 @@ def test_key_of_an_earlier_version_is_kept_and_its_resource_goes(runtime: None) 
     content = b"\xfb\xff" * 16
     recorder = with_state(runtime, recorded(content))
     assert exported(recorder) == base64.urlsafe_b64encode(content).decode()
-    component = recorder.one("airflow:index:FernetKey")
-    assert [alias.spec.type for alias in component.request.aliases] == [BYTES]
-    assert not component.protected, "the engine would refuse to replace a protected resource by a protected one"
+    removal = recorder.one("airflow:index:EarlierFernetKeyRemoval")
+    assert [alias.spec.type for alias in removal.request.aliases] == [BYTES]
+    assert not removal.protected, "the engine would refuse to replace a protected resource by a protected one"
+    stash = recorder.one(STASH)
+    assert stash.urn in removal.request.dependencies, "the key is stored before the state loses the earlier one"
 
 
 def test_preview_of_an_earlier_version_s_stack_knows_the_key(runtime: None) -> None:

@@ -115,7 +115,7 @@ def test_next_update_keeps_the_key_and_removes_what_showed_it(project: Project) 
     assert standard in json.dumps(project.resources()), "the fault that is mended: the key is an ID"
 
     program.write_text(PRESENT)
-    assert project.changes("preview") == {"create": 2, "replace": 1}, "and nothing that uses the key"
+    assert project.changes("preview") == {"create": 3, "replace": 1}, "and nothing that uses the key"
     project.run("up", "--yes", "--skip-preview")
     assert key_in_use(project) == key
     assert project.run("stack", "output", "user") == user
@@ -129,6 +129,33 @@ def test_next_update_keeps_the_key_and_removes_what_showed_it(project: Project) 
     project.run("refresh", "--yes", "--skip-preview")
     assert project.changes("preview") == {}
     assert key_in_use(project) == key
+
+
+@pytest.mark.parametrize("moment", ["before the earlier resource is replaced", "before it is deleted"])
+def test_update_that_was_killed_is_finished_by_the_next_one(project: Project, moment: str) -> None:
+    program = project.folder / "__main__.py"
+    program.write_text(EARLIER)
+    project.run("up", "--yes", "--skip-preview")
+    (earlier,) = named(project.resources("--show-secrets"), "random:index/randomBytes:RandomBytes")
+    program.write_text(PRESENT)
+    project.run("up", "--yes", "--skip-preview")
+    key = key_in_use(project)
+    state = json.loads(project.run("stack", "export", "--show-secrets"))
+    resources = state["deployment"]["resources"]
+    (seed,) = named(resources, "random:index/randomPassword:RandomPassword")
+    if moment == "before it is deleted":
+        resources.append({**earlier, "provider": seed["provider"], "delete": True})
+    else:
+        removal = named(resources, "airflow:index:EarlierFernetKeyRemoval")
+        resources[:] = [resource for resource in resources if resource not in removal]
+        resources.append({**earlier, "provider": seed["provider"]})
+    (project.folder / "state.json").write_text(json.dumps(state))
+    project.run("stack", "import", "--file", "state.json")
+    project.run("up", "--yes", "--skip-preview")
+    assert key_in_use(project) == key
+    assert not named(project.resources(), "random:index/randomBytes:RandomBytes")
+    assert_in_no_form(key, project)
+    assert project.changes("preview") == {}
 
 
 def test_new_stack_has_a_key_that_no_id_shows(project: Project) -> None:

@@ -1,0 +1,139 @@
+"""What a comment folds up: the steps, changes, objects, policies and messages of one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from automation.change_report.escape import code, fenced, html_code
+from automation.change_report.model import Kind, ObjectChange, PolicyChange, PropertyChange, Source, StackReport, Step
+from automation.change_report.properties import diff_lines, yaml_lines
+from automation.plan.model import PolicyResult
+
+_DONE: Final = {Kind.DELETE: "deleted", Kind.REPLACE: "replaced", Kind.UPDATE: "updated", Kind.CREATE: "created"}
+_PATHS: Final = 4
+BLOCK_LINES: Final = 150
+_CHECKSUM: Final = 12
+
+
+def name_of(stack: StackReport, written: Callable[[str], str] = code) -> str:
+    """Return a stack's name, marked where the report is of a preview and not of plans."""
+    return f"{written(stack.stack)}{', as it is deployed' if stack.source is Source.PREVIEW else ''}"
+
+
+def policy_text(result: PolicyResult, more: str = "") -> str:
+    """Return what a policy says, as Markdown."""
+    return f"{code(result.subject)}: {code(result.message)}{more} ({code(result.rule)}, {code(result.level)})"
+
+
+def summary(stack: StackReport) -> str:
+    """Return the line that stays visible, as HTML."""
+    counts = [f"{count} {_done(stack, kind)}" for kind, count in stack.counts.items() if count]
+    return f"{name_of(stack, html_code)}: {', '.join([*counts, f'{stack.unchanged} unchanged'])}"
+
+
+def _done(stack: StackReport, kind: Kind) -> str:
+    """Return what is done; only the engine knows that something is replaced."""
+    return "may be replaced" if kind is Kind.REPLACE and stack.source is Source.PLAN else _DONE[kind]
+
+
+def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | None) -> Iterator[str]:
+    """Yield the parts of a stack's section.
+
+    Args:
+        folded: New results of policies that are not shown above.
+        longest: Lines that a block has at most; None does not cut.
+    """
+    if stack.steps:
+        yield _steps_table(stack)
+    for step in stack.steps:
+        if step.changes and not step.component:
+            yield f"**{_done(stack, step.kind).capitalize()}: {code(step.label)}**\n\n{_changes(step, stack, longest)}"
+    if stack.objects:
+        yield f"**Objects of the chart that change: {len(stack.objects)}**"
+        yield from (_objects(alike, stack, longest) for alike in _alike(stack.objects))
+    elif stack.objects is None and stack.head_failure is None:
+        yield f"Objects of the chart are not compared: {code(stack.no_objects)}"
+    known = [change for change in stack.policies if not change.new]
+    for heading, results in (("of this change, further ones", folded), ("not of this change, but so", known)):
+        if results:
+            yield "\n".join(
+                [f"**Policies: {heading}**", "", *(f"- {policy_text(change.result)}" for change in results)]
+            )
+    if stack.messages:
+        lines = [line for message in stack.messages for line in message.splitlines()]
+        yield f"**The program says**\n\n{block(lines, 'text', longest)}"
+    if stack.changes_anything and stack.head_failure is None:
+        yield _how(stack)
+
+
+def _steps_table(stack: StackReport) -> str:
+    rows = ["| | Type | Name | Changes |", "| --- | --- | --- | --- |"]
+    for step in stack.steps:
+        paths = [] if step.kind is Kind.CREATE else [code(change.path) for change in step.changes]
+        more = f" and {len(paths) - _PATHS} more" if len(paths) > _PATHS else ""
+        kind = "may replace" if step.kind is Kind.REPLACE and stack.source is Source.PLAN else step.kind.value
+        if step.component:
+            kind += " component"
+        rows.append(f"| {kind} | {code(step.type)} | {code(step.name)} | {', '.join(paths[:_PATHS])}{more} |")
+    return "\n".join(rows)
+
+
+def _changes(of: Step | ObjectChange, stack: StackReport, longest: int | None) -> str:
+    """Return the changes as a block; something new is shown whole."""
+    forces = " forces the replacement" if stack.source is Source.PREVIEW else " may force a replacement"
+    if of.kind is Kind.CREATE:
+        lines = yaml_lines({change.path: change.after for change in of.changes}, "+")
+    else:
+        lines = [line for change in of.changes for line in _change_lines(change, forces)]
+    return block(lines, "diff", longest)
+
+
+def _change_lines(change: PropertyChange, forces: str) -> Iterator[str]:
+    yield f"@@ {change.path} @@{forces if change.replaces else ''}"
+    before, after = change.before, change.after
+    if "checksum/" in change.path:
+        before, after = (f"{str(value)[:_CHECKSUM]}…" for value in (before, after))
+    if isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after):
+        yield from diff_lines(before, after)
+        return
+    if before is not None:
+        yield from _value_lines(before, "-")
+    if after is not None:
+        yield from _value_lines(after, "+")
+
+
+def _value_lines(value: Any, sign: str) -> list[str]:
+    if isinstance(value, str):
+        return [f"{sign}{line}" for line in value.splitlines() or [""]]
+    return yaml_lines(value, sign)
+
+
+def _alike(objects: Iterable[ObjectChange]) -> list[list[ObjectChange]]:
+    """Group objects to which the same is done: another chart changes a label of every one."""
+    groups: dict[str, list[ObjectChange]] = {}
+    for change in objects:
+        groups.setdefault(repr((change.kind, change.changes)), []).append(change)
+    return list(groups.values())
+
+
+def _objects(alike: Sequence[ObjectChange], stack: StackReport, longest: int | None) -> str:
+    heading = f"{_DONE[alike[0].kind].capitalize()}: {', '.join(code(change.label) for change in alike)}"
+    return f"{heading}\n\n{_changes(alike[0], stack, longest)}" if alike[0].changes else heading
+
+
+def block(lines: Sequence[str], language: str, longest: int | None = BLOCK_LINES) -> str:
+    """Return lines as a block of code, cut where it is long."""
+    kept = list(lines[:longest])
+    block = fenced(kept, language)
+    more = len(lines) - len(kept)
+    return f"{block}\n\n{more} more lines are only in the whole report." if more else block
+
+
+def _how(stack: StackReport) -> str:
+    if stack.source is Source.PREVIEW:
+        return "From the engine's preview: compared with what is deployed."
+    lines = ["From two plans: compared with what the base would deploy, not with what is deployed. Stood in for:"]
+    lines += [f"- {code(text)}" for text in (*stack.stand_ins, *stack.placeholders)]
+    lines.append("- what providers make up: generated values, identifiers, endings of names")
+    return "\n".join([lines[0], "", *lines[1:]])

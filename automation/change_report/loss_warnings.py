@@ -1,0 +1,131 @@
+"""Warnings about what is lost or refused: immutable fields, protection, deletions, replacements, another place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from automation.change_report.model import Alert, Category, Kind, Source, StackReport, Step
+from automation.change_report.naming import listed
+from automation.plan import policies
+from automation.plan.model import PlannedResource
+
+_CLAIM: Final = "PersistentVolumeClaim"
+_NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+_SECRET: Final = "kubernetes:core/v1:Secret"
+_AWS_PROVIDER: Final = "pulumi:providers:aws"
+_CLUSTER_PROVIDER: Final = "pulumi:providers:kubernetes"
+_REPLACED_BY_DESIGN: Final = frozenset(
+    {
+        "kubernetes:batch/v1:Job",
+        "kubernetes:core/v1:ConfigMap",
+        "aws:secretsmanager/secretVersion:SecretVersion",
+    }
+)
+"""The new one has a name of its own, and the old one stays until nothing uses it."""
+
+
+def refusals(report: StackReport) -> Iterator[Alert]:
+    """Yield the chart's objects that Helm cannot patch: the update would fail in the middle, without a warning."""
+    for change in report.objects or ():
+        if not change.refused:
+            continue
+        kind, _, name = change.label.partition(" ")
+        text = "{0}: Kubernetes lets nobody change {1}, and the update fails after the database is migrated. Undo it"
+        if kind == _CLAIM:
+            text += ": to delete the claim first deletes what is in it"
+        else:
+            text += ", or right before the update, in the stack's namespace: {2}"
+        command = f"kubectl delete {kind.lower()} {name}"
+        if kind == "StatefulSet" and "spec.selector" not in change.refused:
+            command += " --cascade=orphan"
+            text += "; its pods go on. Volumes that are there stay as they are"
+        yield Alert.danger(Category.REFUSED, text, change.label, ", ".join(change.refused), command)
+
+
+def protection(
+    report: StackReport, before: Mapping[str, PlannedResource], after: Mapping[str, PlannedResource]
+) -> Iterator[Alert]:
+    """Yield protected resources that would go, and protection that goes. before, after: resources by URN."""
+    refused = [step.label for step in report.of(Kind.DELETE, Kind.REPLACE) if step.protected]
+    if refused:
+        verb = "is" if len(refused) == 1 else "are"
+        text, names = listed(
+            f"{{}} {verb} protected: an update that deletes or replaces it is refused, unless somebody takes the "
+            "protection away first",
+            refused,
+        )
+        yield Alert.danger(Category.PROTECTED, text, *names)
+    unprotected = [
+        f"{resource.type.rpartition(':')[2]} {resource.name}"
+        for urn, resource in sorted(before.items())
+        if urn in after and resource.protect and not after[urn].protect and not resource.component
+    ]
+    if unprotected:
+        text, names = listed("no longer protected, so that a later update may delete or replace it: {}", unprotected)
+        yield Alert.warning(Category.PROTECTED, text, *names)
+
+
+def deletions(report: StackReport) -> Iterator[Alert]:
+    """Yield what is deleted: components as one, what is lost, what is kept, and the rest together."""
+    deleted = report.of(Kind.DELETE)
+    components = [step for step in report.steps if step.component and step.kind is Kind.DELETE]
+    for component in components:
+        owned = sum(_owns(component, step) for step in deleted)
+        text = f"component {{0}} is deleted, with all that it owns: resources: {owned}"
+        yield Alert.warning(Category.DELETE, text, component.label)
+    harmless = []
+    for step in deleted:
+        lost = policies.loss(step)
+        if step.kept:
+            text = "{0} leaves the stack; what is there is left as it is, and belongs to nobody"
+            yield Alert.note(Category.DELETE, text, step.label)
+        elif lost is not None:
+            yield Alert.danger(Category.DELETE, f"{{0}} is deleted, and {lost} is lost", step.label)
+        elif step.type != _NETWORK_POLICY and not any(_owns(component, step) for component in components):
+            harmless.append(step.label)
+    if harmless:
+        text, names = listed("deleted: {}", harmless)
+        yield Alert.warning(Category.DELETE, text, *names)
+    objects = [change.label for change in report.objects or () if change.kind is Kind.DELETE]
+    if objects:
+        text, names = listed("objects of the chart that are deleted: {}", objects)
+        yield Alert.warning(Category.DELETE, text, *names)
+
+
+def _owns(component: Step, step: Step) -> bool:
+    """Return whether a component owns a resource.
+
+    The resource's URN names the types of all its parents, and its name begins with the component's.
+    """
+    parents = component.urn.rpartition("::")[0]
+    return step.urn.startswith(f"{parents}$") and step.name.startswith(component.name)
+
+
+def replacements(report: StackReport) -> Iterator[Alert]:
+    """Yield what is replaced, but for what another warning covers, or what is replaced by design."""
+    certain = report.source is Source.PREVIEW
+    replaced, then = ("is replaced", "and") if certain else ("may be replaced", "and then")
+    for step in report.of(Kind.REPLACE):
+        if step.type == _SECRET:
+            continue  # what another key costs is told with the keys
+        lost = policies.loss(step)
+        cause = ", ".join(change.path for change in step.changes if change.replaces) or "a reason that is not told"
+        if lost is not None:
+            text = f"{{0}} {replaced}, because {{1}} changes, {then} {lost} is lost"
+            yield Alert.danger(Category.REPLACE, text, step.label, cause)
+        elif step.type not in _REPLACED_BY_DESIGN and not step.changes_input("provider"):
+            yield Alert.warning(Category.REPLACE, f"{{0}} {replaced}, because {{1}} changes", step.label, cause)
+
+
+def places(report: StackReport) -> Iterator[Alert]:
+    """Yield another cluster, region or account."""
+    for step in report.of(Kind.UPDATE, Kind.REPLACE):
+        if step.type == _CLUSTER_PROVIDER and step.changes_input("clusterIdentifier"):
+            yield Alert.danger(Category.REPLACE, "another cluster: all objects are made anew there, with empty volumes")
+        elif step.type == _AWS_PROVIDER and any(
+            change.path.startswith(("region", "allowedAccountIds")) for change in step.changes
+        ):
+            yield Alert.danger(
+                Category.REPLACE, "another AWS region or account: what the stack has in the old one is out of its reach"
+            )

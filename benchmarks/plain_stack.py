@@ -1,0 +1,225 @@
+"""A stack of the program that is thrown away: the real engine, plain `pulumi` commands, state and namespace of its own.
+
+For benchmarks, and for the tests that need an engine or a cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+CONTEXT: Final = "kind-airflow"
+ROOT: Final = Path(__file__).parents[1]
+SHIPPED: Final = ROOT / "tests" / "shipped"
+UNCHANGED: Final = frozenset({"same", "read", "refresh"})
+_COMMAND_SECONDS: Final = 1500
+
+
+def pulumi() -> str | None:
+    """Return the path of the engine's command: on PATH, or where its installer or `make dev` puts it."""
+    places = [Path.home() / ".pulumi" / "bin" / "pulumi", ROOT / ".dev" / "pulumi" / "bin" / "pulumi"]
+    return shutil.which("pulumi") or next((str(place) for place in places if place.is_file()), None)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    """The exit code."""
+    output: str
+    """All that it wrote."""
+    steps: tuple[str, ...] = ()
+    """`operation type::name` of each resource that changed."""
+
+    def touched(self) -> set[str]:
+        """Return `type::name` of the resources that changed, without the stack and components."""
+        return {step.split(" ", 1)[1] for step in self.steps}
+
+
+@dataclass
+class Stack:
+    """One stack."""
+
+    folder: Path
+    """Holds its Pulumi.yaml, its config and its state."""
+    namespace: str
+    """Its own namespace."""
+    name: str = "it"
+    _runs: int = field(default=0, init=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DEBUG_COMMANDS": "1",  # knows --event-log
+        }
+
+    def create(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        """Initialise the stack with the dev stack's config and `config` on top."""
+        (self.folder / "state").mkdir(parents=True)
+        project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+        project["main"] = str(ROOT)
+        project["runtime"]["options"]["virtualenv"] = sys.prefix
+        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+        shutil.copyfile(SHIPPED / "Pulumi.dev.yaml", self.folder / f"Pulumi.{self.name}.yaml")
+        self.command("stack", "init", self.name)
+        self.set(namespace=self.namespace, **config)
+        for key, value in secrets.items():
+            self.command("config", "set", "--secret", f"airflow:{key}", given=value)
+
+    def set(self, **config: Any) -> None:
+        """Set plain config keys; None removes one."""
+        path = self.folder / f"Pulumi.{self.name}.yaml"
+        content = yaml.safe_load(path.read_text())
+        for key, value in config.items():
+            content["config"].pop(f"airflow:{key}", None)
+            if value is not None:
+                content["config"][f"airflow:{key}"] = value
+        path.write_text(yaml.safe_dump(content))
+
+    def command(self, *words: str, given: str | None = None, check: bool = True) -> Result:
+        """Run any command of the engine. With `check`, it must succeed."""
+        done = subprocess.run(
+            [str(pulumi()), *words, "--non-interactive", "--color", "never"],
+            cwd=self.folder,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout + done.stderr)
+        assert not check or done.returncode == 0, result.output[-6000:]
+        return result
+
+    def up(self, *, check: bool = True) -> Result:
+        """Run `pulumi up`. With `check`, it must succeed."""
+        log = self._event_log()
+        result = self.command("up", "--yes", "--skip-preview", "--event-log", str(log), check=check)
+        return Result(result.code, result.output, steps(log))
+
+    def preview(self) -> Result:
+        log = self._event_log()
+        result = self.command("preview", "--diff", "--event-log", str(log))
+        return Result(result.code, result.output, steps(log))
+
+    def refresh(self) -> Result:
+        log = self._event_log()
+        result = self.command("refresh", "--yes", "--skip-preview", "--event-log", str(log))
+        return Result(result.code, result.output, steps(log))
+
+    def interrupted_up(self, send: signal.Signals, when: Callable[[Path], bool]) -> Result:
+        """Run `pulumi up`, and send it a signal as soon as `when` says so about its event log."""
+        log, output = self._event_log(), self.folder / "interrupted.txt"
+        with output.open("w") as stream:
+            process = subprocess.Popen(
+                [str(pulumi()), "up", "--yes", "--skip-preview", "--event-log", str(log), "--non-interactive"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            while process.poll() is None and not when(log):
+                time.sleep(0.2)
+            assert process.poll() is None, f"ended before the signal: {output.read_text()[-3000:]}"
+            process.send_signal(send)
+            process.wait(timeout=_COMMAND_SECONDS)
+        return Result(process.returncode, output.read_text(), steps(log))
+
+    def outputs(self) -> dict[str, Any]:
+        outputs: dict[str, Any] = json.loads(self.command("stack", "output", "--json").output)
+        return outputs
+
+    def export(self) -> str:
+        """Return the state as it is stored, with encrypted secrets."""
+        return self.command("stack", "export").output
+
+    def _event_log(self) -> Path:
+        self._runs += 1
+        return self.folder / f"events-{self._runs}.json"
+
+
+def events(log: Path) -> Iterator[dict[str, Any]]:
+    """Yield the engine's events so far, without a last line that is half written."""
+    for line in log.read_text().splitlines() if log.exists() else ():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def steps(log: Path) -> tuple[str, ...]:
+    """Return `operation type::name` of every resource that an update changed or would change."""
+    changed = []
+    for event in events(log):
+        metadata = (event.get("resourcePreEvent") or {}).get("metadata")
+        if metadata and metadata["op"] not in UNCHANGED and not metadata["type"].startswith(("airflow:", "pulumi:")):
+            changed.append(f"{metadata['op']} {metadata['type']}::{metadata['urn'].rsplit('::', 1)[1]}")
+    return tuple(changed)
+
+
+def release_has_begun(log: Path) -> bool:
+    """Return whether the engine is at work on the Helm release."""
+    return any("helm.sh/v3:Release" in step for step in steps(log))
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Config of the DAG repository."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Secret config by key; no output of a failed test shows it."""
+
+
+def dag_repository(**config: Any) -> Repository:
+    """Return the DAG repository of `dev`, or the one that the environment names, with `config` beside it.
+
+    tests/cluster/conftest.py describes the environment's variables.
+    """
+    url = os.environ.get("AIRFLOW_TEST_GIT_REPOSITORY")
+    if not url:
+        return Repository()
+    return Repository(
+        config={
+            "dagsRepository": url,
+            "dagsSubPath": os.environ.get("AIRFLOW_TEST_GIT_SUB_PATH", "dags"),
+            "gitKnownHosts": Path(os.environ["AIRFLOW_TEST_GIT_KNOWN_HOSTS"]).read_text(),
+            **config,
+        },
+        secrets={"gitSshPrivateKey": Path(os.environ["AIRFLOW_TEST_GIT_SSH_KEY"]).read_text()},
+    )
+
+
+def make_stack(folder: Path, namespace: str, repository: Repository, **secrets: str) -> Stack:
+    """Return a stack that is not deployed yet."""
+    stack = Stack(folder, namespace)
+    config = {"adminPassword": None, "releaseTimeoutSeconds": 600, **repository.config}
+    stack.create(config, {**repository.secrets, **secrets})
+    return stack
+
+
+def destroyed(stack: Stack) -> Iterator[Stack]:
+    """Yield the stack, and leave nothing of it in the cluster."""
+    try:
+        yield stack
+    finally:
+        stack.command("cancel", "--yes", check=False)
+        stack.command("destroy", "--yes", "--skip-preview")
