@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import outputs
 import versions
-from automation.helmsman.secrets import texts
 from automation.helmsman.source import SECRET_TYPE, NotExportable, Source, is_beside_release, source_of
 from automation.plan.model import Plan
+from components.secrets.encodings import texts
 
 _ENDING: Final = "-[0-9a-f]{8}"
 """What the recorder and Pulumi put behind a generated name."""

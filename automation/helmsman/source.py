@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from automation.errors import AutomationError
-from automation.helmsman.secrets import NamedSecret, named_secret, secret_path, texts
+from automation.helmsman.secrets import NamedSecret, named_secret, secret_path
 from automation.plan.model import RELEASE_TYPE, PlannedResource
+from components.secrets.encodings import texts
 
 SECRET_TYPE: Final = "kubernetes:core/v1:Secret"
 _NAMESPACE: Final = "kubernetes:core/v1:Namespace"
