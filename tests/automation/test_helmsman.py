@@ -360,7 +360,7 @@ def test_a_stack_that_is_deployed_is_written_from_its_state(
     deployment = deployed(samples.dev())
     monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
     monkeypatch.setattr("automation.environments.find_engine", lambda *_: FakeEngine())
-    monkeypatch.setattr("automation.environment.open_stack", lambda place, name, *_, **options: FakeStack(name))
+    monkeypatch.setattr("automation.stacks.session.open_stack", lambda place, name, *_, **options: FakeStack(name))
     monkeypatch.setattr("automation.engine.operations.deployment", lambda on: deployment)
     said = run("dev", "--output", str(tmp_path / "out"))
     assert "of its state" in said

@@ -388,8 +388,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "expected a topic in eu-central-1",
     ),
     "managed without PgBouncer": (PROD, {"pgbouncerEnabled": False}, {}, "pgbouncerEnabled", "verifies the instance's"),
-    "managed user of RDS": (PROD, {"databaseUser": "rdsadmin"}, {}, "databaseUser", "keeps for itself"),
-    "managed database of RDS": (PROD, {"databaseName": "rdsadmin"}, {}, "databaseName", "RDS makes itself"),
+    "managed user of RDS": (PROD, {"databaseUser": "rdsadmin"}, {}, "databaseUser", "PostgreSQL or RDS reserves"),
+    "managed database of RDS": (PROD, {"databaseName": "rdsadmin"}, {}, "databaseName", "RDS creates itself"),
     "host with a managed one": (PROD, {"databaseHost": "db.test"}, {}, "databaseHost", "with airflow:database managed"),
     "password of a managed one": (
         PROD,

@@ -193,7 +193,7 @@ def test_notes_tell_of_volumes_versions_and_the_namespace(program: dict[str, Any
     notes = " | ".join(prepared(FakeCluster(contents=contents)).plan.notes)
     assert "a destroy deletes it" in notes
     assert "from Airflow 3.1.0 to 3.2.2, and not back" in notes
-    assert "StatefulSet airflow-worker goes and its volumes stay" in notes
+    assert "StatefulSet airflow-worker is deleted and its volumes stay" in notes
 
 
 def test_settings_of_a_release_refuse_another_key() -> None:

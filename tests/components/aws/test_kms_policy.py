@@ -8,7 +8,8 @@ from typing import Any
 
 import botocore
 
-from components.aws.kms_policy import key_policy, partition
+from components.aws.kms_policy import key_policy
+from components.aws.region import partition
 from tests.cases import each
 
 ACCOUNT = "123456789012"
