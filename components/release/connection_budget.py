@@ -1,6 +1,6 @@
 """How many connections a deployment opens at its peak, what PgBouncer must allow, and what the database can bear.
 
-Pure arithmetic over plain numbers; settings/sections/pgbouncer.py asks it and tells a person what does not fit. At the peak
+Pure arithmetic over plain numbers. settings/sections/pgbouncer.py asks it and reports what does not fit. At the peak
 everything rolls at once, every SQLAlchemy pool is full, a migration runs, and a password is being rotated. Tasks open
 none: Celery's results go to Redis, and a task talks to the API server alone.
 """
