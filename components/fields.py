@@ -1,6 +1,6 @@
-"""What a text in the config must be: one function a kind, each returns the text or raises ValueError.
+"""Checks of texts, one function for each kind. Each returns the text or raises ValueError.
 
-The message begins with what was expected and ends with what was found; where the text is a secret, without it.
+The message says what was expected and what was found. It never shows a text that is a secret.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _RESERVED_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-no
 
 
 def refuse(text: str) -> NoReturn:
-    """Raises ValueError: for use in an expression."""
+    """Raise ValueError. For use in an expression."""
     raise ValueError(text)
 
 
 def shown(value: Any) -> str:
-    """A value for a message: as JSON, shortened. Never call it with a secret."""
+    """Return a value for a message: as JSON, shortened. Never call it with a secret."""
     text = json.dumps(value)
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
@@ -44,7 +44,7 @@ def path(text: str) -> str:
 
 
 def namespace(text: str) -> str:
-    """A Kubernetes namespace that is nobody else's (RFC 1123 label, not one of the cluster's own)."""
+    """A Kubernetes namespace that the stack can own: an RFC 1123 label, and none of the cluster's own."""
     _matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
     if text in _RESERVED_NAMESPACES:
         refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
@@ -111,7 +111,7 @@ def image_registry(text: str) -> str:
 
 
 def cidr(text: str) -> str:
-    """An IPv4 or IPv6 network that is a part of all: a policy's exceptions must be."""
+    """An IPv4 or IPv6 network, but not all addresses: a policy cannot except those."""
     try:
         network = ipaddress.ip_network(text)
     except ValueError:
@@ -138,14 +138,14 @@ def host(text: str) -> str:
 
 
 def dns_name(text: str) -> str:
-    """A host name of at least two labels, in lower case: what an Ingress takes (RFC 1123)."""
+    """A host name of at least two labels, in lower case, as an Ingress takes it (RFC 1123)."""
     if len(text) > 253:
         refuse("expected a host name of at most 253 characters, found more")
     return _matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})+", "a host name such as airflow.example.com, in lower case")
 
 
 def eks_cluster(text: str) -> str:
-    """Name of an EKS cluster (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+    """The name of an EKS cluster (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
     return _matching(text, r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "an EKS cluster: at most 100 of A-Z, a-z, 0-9, _ and -")
 
 
@@ -165,7 +165,7 @@ def subnet_id(text: str) -> str:
 
 
 def certificate_arn(text: str) -> str:
-    """ARN of a certificate in AWS Certificate Manager."""
+    """The ARN of a certificate in AWS Certificate Manager."""
     return _matching(
         text,
         r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}",
@@ -174,21 +174,21 @@ def certificate_arn(text: str) -> str:
 
 
 def database_name(text: str) -> str:
-    """Name of a database or role that exists: at most 63 bytes (PostgreSQL: NAMEDATALEN)."""
+    """The name of a database or role that exists: at most 63 bytes (PostgreSQL: NAMEDATALEN)."""
     return _matching(
         text, r"[A-Za-z0-9_][A-Za-z0-9_.@$-]{0,62}", "a PostgreSQL name: at most 63 letters, digits and _ . @ $ -"
     )
 
 
 def secret_line(text: str) -> str:
-    """A secret on one line: it goes into files that hold one a line."""
+    """A secret on one line, because it goes into files that hold one on each line."""
     if re.search(r"[\x00-\x1f\x7f]", text):
         refuse("expected a value on one line, found control characters or line ends in it")
     return text
 
 
 def long_secret(least: int) -> Callable[[str], str]:
-    """A check for a secret of at least `least` bytes that Airflow reads as it stands."""
+    """Return a check for a secret of at least `least` bytes that Airflow reads as it is."""
 
     def check(text: str) -> str:
         secret_line(text)
