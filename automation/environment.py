@@ -14,6 +14,7 @@ from automation.engine.events import OnEvent, ignore
 from automation.folder import short_name
 from automation.results import HelmsmanExport, History, Outputs, Preview, Update
 from automation.stacks import cluster_tag, updates
+from automation.stacks.backend import shown_url
 from automation.stacks.config import EnvironmentSettings, StackConfig
 from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits, Session
@@ -51,8 +52,8 @@ class Environment:
 
     @property
     def backend(self) -> str:
-        """URL of the state."""
-        return self._session.place.url
+        """URL of the state, without a login."""
+        return shown_url(self._session.place.url)
 
     @property
     def work_dir(self) -> Path:

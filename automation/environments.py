@@ -9,12 +9,22 @@ import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from automation.engine.command import Engine, find_engine
 from automation.environment import LOCK_SECONDS, Environment, Limits
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
-from automation.stacks.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider, backend_url, read_yaml
+from automation.stacks.backend import (
+    KeyService,
+    Passphrase,
+    PassphraseFile,
+    SecretsProvider,
+    backend_url,
+    read_yaml,
+    shown_url,
+    url_secrets,
+)
 from automation.stacks.place import Place
 from automation.wait import Clock
 from components.kube.secret import Secret
@@ -83,8 +93,8 @@ class Environments:
 
     @property
     def backend(self) -> str:
-        """URL of the state."""
-        return self._place.backend or backend_url(self._project_dir, self._place.environ)
+        """URL of the state, without a login."""
+        return shown_url(self._place.backend or backend_url(self._project_dir, self._place.environ))
 
     def open(self, name: str, settings: EnvironmentSettings | None = None) -> Environment:
         """Return a stack, whether it exists or not. Asks neither engine nor backend.
@@ -107,7 +117,9 @@ class Environments:
         provider = self._place.provider
         secrets = list(settings.secrets.values()) if settings is not None else []
         secrets += [provider.value] if isinstance(provider, Passphrase) else []
-        masker = Masker(secrets=[secret.reveal() for secret in secrets])
+        url = self._place.backend or backend_url(self._project_dir, self._place.environ)
+        login = [unquote(part) for text in url_secrets(url) for part in {text, text.partition(":")[2]} if part]
+        masker = Masker(secrets=[*(secret.reveal() for secret in secrets), *login])
         place = Place(
             project_dir=self._place.project_dir,
             folder=self._place.folder,

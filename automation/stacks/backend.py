@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ import yaml
 from automation.errors import FileInvalid, PassphraseMissing
 from automation.folder import Folder, short_name, write_new_file
 from components.kube.secret import Secret
+from components.secrets.masker import SHOWN
 
 BACKEND: Final = "PULUMI_BACKEND_URL"
 PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
 PASSPHRASE_FILE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
 ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
 """The keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
+_SECRET_PARAMETER: Final = re.compile("key|pass|secret|sas|sig|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,24 @@ def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> s
     return str(named or Folder(project_dir.resolve()).state.as_uri())
 
 
+def shown_url(url: str) -> str:
+    """Return a backend's URL as messages may show it: without a login, and without secret parameters."""
+    for secret in url_secrets(url):
+        url = url.replace(secret, SHOWN)
+    return url
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Return what is secret in a backend's URL: its login, and parameters that are secret by their names."""
+    if url.startswith("file:"):
+        return ()
+    # A password may contain any character, also "/" and "@": the login ends at the last "@" before the parameters.
+    login = re.match(r"[\w+.-]+://([^?#]*)@", url)
+    parameters = re.findall(r"[?&]([^=&#]*)=([^&#]*)", url)
+    secret = [value for name, value in parameters if value and _SECRET_PARAMETER.search(name)]
+    return (*([login[1]] if login and login[1] else []), *secret)
+
+
 def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether the state is in this checkout's own folder."""
     return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
@@ -96,7 +117,7 @@ def prepare_backend(
         provider: What encrypts the secrets, in place of what the environment and the stack's file say.
 
     Raises:
-        PassphraseMissing: Nothing says what encrypts the secrets in a shared backend.
+        PassphraseMissing: Nothing says what encrypts the secrets in a shared backend, or the passphrase is empty.
     """
     env = {} if url is None and environ.get(BACKEND) else {BACKEND: url or backend_url(project_dir, environ)}
     url = url or backend_url(project_dir, environ)
@@ -105,7 +126,9 @@ def prepare_backend(
         local_path(url).mkdir(parents=True, exist_ok=True)
     if provider is not None:
         return Backend(url=url, env={**env, **_provided(provider)})
-    if PASSPHRASE in environ or PASSPHRASE_FILE in environ:
+    # On a laptop an empty passphrase may be meant. In a shared backend it encrypts nothing.
+    given = [environ[name] for name in (PASSPHRASE, PASSPHRASE_FILE) if name in environ]
+    if any(given) or (local and given):
         return Backend(url=url, env=env)
     if local:
         return Backend(url=url, env={**env, PASSPHRASE_FILE: str(passphrase_file(project_dir))})

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from automation.errors import StackUnknown
 from automation.folder import Folder
-from automation.stacks.backend import Backend, SecretsProvider, backend_url, may_have_stacks, prepare_backend
+from automation.stacks.backend import (
+    Backend,
+    SecretsProvider,
+    backend_url,
+    may_have_stacks,
+    prepare_backend,
+    shown_url,
+)
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings
@@ -60,7 +67,7 @@ class Place:
 def no_such_stack(stack: str, url: str) -> StackUnknown:
     """Return the error for a backend without the stack. It may be the wrong backend."""
     return StackUnknown(
-        f"there is no stack {stack} in {url}",
+        f"there is no stack {stack} in {shown_url(url)}",
         "if it is deployed, set PULUMI_BACKEND_URL to where its state is; else make it: "
         f"python -m automation up {stack}",
     )

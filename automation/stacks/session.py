@@ -18,6 +18,7 @@ from automation.engine.locks import Lock, read_locks
 from automation.engine.operations import OpenedStack
 from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
 from automation.folder import alone_in, short_name
+from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import StackConfig, check_files, read_stack_config
 from automation.stacks.place import Place
@@ -171,7 +172,7 @@ class Session:
         except Exception as error:
             # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
             raise UpdateFailed(
-                f"the locks in {url} cannot be read ({type(error).__name__})", "look at its credentials"
+                f"the locks in {shown_url(url)} cannot be read ({type(error).__name__})", "look at its credentials"
             ) from None
 
     def retry_while_locked(self, opened: OpenedStack, attempt: Callable[[], _T]) -> _T:

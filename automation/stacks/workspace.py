@@ -15,7 +15,7 @@ from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.errors import Interrupted
 from automation.folder import short_name
-from automation.stacks.backend import KeyService, read_yaml
+from automation.stacks.backend import KeyService, read_yaml, shown_url
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
 from settings import PROJECT
@@ -76,9 +76,10 @@ def open_stack(
     except StackNotFoundError:
         raise no_such_stack(stack, backend.url) from None
     except CommandError as error:
+        action = f"opening stack {stack} in {shown_url(backend.url)}"
         if engine.interrupted:
-            raise Interrupted(f"opening stack {stack} in {backend.url} was interrupted", "run it again") from None
-        raise engine_error(error, f"opening stack {stack} in {backend.url}", stack=stack) from None
+            raise Interrupted(f"{action} was interrupted", "run it again") from None
+        raise engine_error(error, action, stack=stack) from None
 
 
 def _lacks_secret(work_dir: Path, stack: str, settings: EnvironmentSettings) -> bool:
