@@ -18,11 +18,12 @@ from pulumi.automation import CommandError, LocalWorkspace
 ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-import settings  # noqa: E402 - not found before the line above
-import versions  # noqa: E402
+import versions  # noqa: E402 - not found before the line above
 from automation.engine.command import install_engine  # noqa: E402
 from automation.engine.plugins import ENVIRONMENT, install_plugins, plugins_of  # noqa: E402
 from automation.errors import EngineMissing  # noqa: E402
+from settings import SettingsError  # noqa: E402
+from settings.files import examine_files  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
@@ -34,10 +35,10 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         if str(engine.version) != versions.PULUMI_CLI:
             print(f"error: expected Pulumi {versions.PULUMI_CLI}, found {engine.version}", file=sys.stderr)
             return 1
-        config, _ = settings.read_files(root, args.stack)
+        config, _, _ = examine_files(root, args.stack)  # what is wrong in it, the preview says
         workspace = LocalWorkspace(work_dir=str(root), env_vars=dict(ENVIRONMENT), pulumi_command=engine)
         install_plugins(workspace, plugins_of(config), print)
-    except (EngineMissing, CommandError) as error:
+    except (EngineMissing, CommandError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     with Path(environ["GITHUB_PATH"]).open("a", encoding="utf-8") as path:
