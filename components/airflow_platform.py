@@ -137,7 +137,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
                 # The Job itself, because a component stands only for the children that exist so far.
-                after=(migration.migration, *around, *log_access),
+                after=(migration.migration, *around, *log_access, *_kept_by_release(migration, args.protect)),
                 protect=args.protect,
             ),
             self._child,
@@ -238,8 +238,9 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
+        alarms: tuple[pulumi.Resource, ...] = ()
         if managed.alarm_topic_arn is not None:
-            DatabaseAlarms(
+            alarms = DatabaseAlarms(
                 f"{self._name}-alarms",
                 DatabaseAlarmsArgs(
                     identifier=managed.identifier,
@@ -254,8 +255,9 @@ class AirflowPlatform(pulumi.ComponentResource):
                     tags=aws.tags,
                 ),
                 self._child,
-            )
-        return postgres.database, postgres.ready
+            ).alarms
+        # A destroy stops at the protected release. It must not have deleted the alarms by then.
+        return postgres.database, (*postgres.ready, *alarms)
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
         """Return task logs in S3, and the resources that must exist before a pod reads or writes one."""
@@ -427,3 +429,11 @@ def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
 def _pod_security() -> dict[str, str]:
     """Return the labels by which the namespace admits only pods of the Pod Security Standard `restricted`."""
     return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+
+
+def _kept_by_release(migration: DatabaseMigration, protect: bool) -> tuple[pulumi.Resource, ...]:
+    """Return what a destroy deletes only after a protected release, at which it stops.
+
+    Without `protect`, the Job of the admin user and the release run at the same time, which is faster.
+    """
+    return (migration.admin_user,) if protect else ()

@@ -67,7 +67,7 @@ except OperationalError as error:
     sys.exit(f"the database could not be asked: {str(error.orig).strip()}")
 if unread and not read:
     sys.exit("the database holds values that another Fernet key encrypted, and this stack's key reads none of "
-             f"{unread} of them. Fix: give the stack that key, by airflow:keySource escrow or by "
+             f"{unread} of them. Mend it: give the stack that key, by airflow:keySource escrow or by "
              "pulumi config set --stack STACK --secret airflow:fernetKey")
 print(f"Fernet key: reads {read} of {read + unread} encrypted values")
 """
@@ -79,6 +79,8 @@ no connection or variable in that database could be read from then on.
 The script runs in Airflow's image, which has SQLAlchemy and cryptography, with the URI and the key in its environment.
 It fails only if there are encrypted values and the key decrypts none of them: a single broken row must not stop a
 migration. It changes nothing, and no message contains a value, a key or a password.
+
+Its text is part of the Job: another text makes another Job, which migrates again.
 """
 
 

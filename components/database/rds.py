@@ -125,7 +125,9 @@ class ManagedPostgres(pulumi.ComponentResource):
             # Without the key, every snapshot and backup is lost.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
         )
-        aws.kms.Alias(f"{name}-key", name=f"alias/{managed.identifier}", target_key_id=key.key_id, opts=child)
+        key_alias = aws.kms.Alias(
+            f"{name}-key", name=f"alias/{managed.identifier}", target_key_id=key.key_id, opts=child
+        )
         self.key_arn = key.arn
 
         group = aws.ec2.SecurityGroup(
@@ -246,7 +248,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                depends_on=[monitoring_policy, *logs, *args.after],
+                depends_on=[monitoring_policy, key_alias, *logs, *args.after],
                 # The snapshot matters only at creation: removing the setting must not replace the instance.
                 ignore_changes=["snapshotIdentifier"],
                 # RDS would rename the instance in place, even with `protect`, but another identifier means another one.

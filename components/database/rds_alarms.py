@@ -107,10 +107,13 @@ class DatabaseAlarms(pulumi.ComponentResource):
     Survives a destroy: nothing.
     """
 
+    alarms: tuple[pulumi.Resource, ...]
+    """The alarms. What depends on them is deleted before them."""
+
     def __init__(self, name: str, args: DatabaseAlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        names = []
+        alarms = []
         for spec in alarm_specs(args.capacity):
             alarm = aws.cloudwatch.MetricAlarm(
                 f"{name}-{spec.role}",
@@ -133,8 +136,9 @@ class DatabaseAlarms(pulumi.ComponentResource):
                 tags=dict(args.tags),
                 opts=child,
             )
-            names.append(alarm.name)
-        self.register_outputs({"alarms": names})
+            alarms.append(alarm)
+        self.alarms = tuple(alarms)
+        self.register_outputs({"alarms": [alarm.name for alarm in alarms]})
 
 
 def alarm_specs(capacity: Capacity) -> tuple[AlarmSpec, ...]:

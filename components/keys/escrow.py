@@ -90,7 +90,7 @@ class KeyEscrow(pulumi.ComponentResource):
             tags=dict(args.tags),
             opts=guarded,
         )
-        aws.kms.Alias(name, name=alias(args.secret_name), target_key_id=key.key_id, opts=retained)
+        key_alias = aws.kms.Alias(name, name=alias(args.secret_name), target_key_id=key.key_id, opts=retained)
         secret = aws.secretsmanager.Secret(
             name,
             name=args.secret_name,
@@ -98,7 +98,9 @@ class KeyEscrow(pulumi.ComponentResource):
             kms_key_id=key.arn,
             recovery_window_in_days=args.recovery_window_days,
             tags=dict(args.tags),
-            opts=guarded,
+            # A destroy that stops at a protected resource must not have dropped the retained alias from the state: the
+            # next update would create it again, which AWS refuses.
+            opts=pulumi.ResourceOptions.merge(guarded, pulumi.ResourceOptions(depends_on=[key_alias])),
         )
         self.stored = aws.secretsmanager.SecretVersion(
             name, secret_id=secret.id, secret_string=content(args.values), opts=retained

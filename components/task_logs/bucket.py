@@ -26,6 +26,7 @@ FOLDER: Final = "logs"
 _NONCURRENT_DAYS = 30  # an overwritten log can be restored in this time
 _UNFINISHED_UPLOAD_DAYS = 7
 _KMS_DELETION_WINDOW_DAYS = 30
+_POLICY_NAME: Final = "task-logs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +106,12 @@ class TaskLogBucket(pulumi.ComponentResource):
         )
         policy = aws.iam.RolePolicy(
             name,
+            # Fixed, so that a stack which lost its state overwrites the policy instead of adding one beside it. A
+            # policy that an earlier version created keeps its generated name: another one would replace it.
+            name=_POLICY_NAME,
             role=role.name,
             policy=pulumi.Output.all(bucket.arn, key.arn).apply(lambda arns: json.dumps(log_policy(*arns))),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["name"])),
         )
         associations: list[pulumi.Resource] = []
         if args.identity is PodIdentity.EKS_POD_IDENTITY:

@@ -233,6 +233,13 @@ def test_what_waits_for_it_has_credentials_that_are_good_for_something(
     assert sorted(found.type for found in waited_for) == sorted(types)
 
 
+def test_policy_has_a_fixed_name_and_one_that_exists_keeps_its_own(record: Record) -> None:
+    """A stack that lost its state would otherwise leave the old policy beside a new one, owned by nobody."""
+    policy = record(logs()).one(ROLE_POLICY)
+    assert policy.inputs["name"] == "task-logs"
+    assert list(policy.request.ignoreChanges) == ["name"]
+
+
 def test_every_child_is_the_component_s(record: Record) -> None:
     recorder = record(logs())
     component = recorder.one("airflow:index:TaskLogBucket")
