@@ -3,6 +3,10 @@ STACK  ?= dev
 PYTHON ?= python3
 RUN    := .venv/bin/python
 IMAGE  ?= airflow:$(shell git rev-parse HEAD)
+# A source distribution would fetch what builds it without any hash. WHEELS= allows one, where a package has no wheel for
+# this machine (cryptography on a Mac with an Intel processor).
+WHEELS ?= --only-binary :all:
+INSTALL = -m pip install -q --require-hashes $(WHEELS)
 
 .PHONY: dev up preview verify down ui test lint bench image lock
 
@@ -26,14 +30,14 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
-	$(PYTHON) -m venv .venv && $(RUN) -m pip install -q -r requirements.txt && touch $@
+	$(PYTHON) -m venv .venv && $(RUN) $(INSTALL) -r requirements.txt && touch $@
 .venv/test: .venv/run requirements-dev.txt .venv/checkov
-	$(RUN) -m pip install -q -r requirements-dev.txt && touch $@
+	$(RUN) $(INSTALL) -r requirements-dev.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt
-	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
+	$(PYTHON) -m venv $@ && $@/bin/python $(INSTALL) -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
 
 .PHONY: policy
 policy: .venv/policy            ## what the policy pack runs in; with it, the pack judges `preview` and `up`
 # An incomplete one must not stay: previews would use it.
 .venv/policy: .venv/run policy/requirements.txt
-	$(PYTHON) -m venv $@ && $@/bin/python -m pip install -q -r policy/requirements.txt && touch $@ || { rm -rf $@; exit 1; }
+	$(PYTHON) -m venv $@ && $@/bin/python $(INSTALL) -r policy/requirements.txt && touch $@ || { rm -rf $@; exit 1; }

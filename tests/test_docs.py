@@ -299,3 +299,15 @@ def test_a_decision_follows_the_template_and_is_listed(record: Path) -> None:
     assert lines[0].startswith(f"# {int(record.name[:4])}. ")
     assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Consequences"]
     assert f"]({record.name})" in (record.parent / "README.md").read_text()
+
+
+# SECURITY.md
+
+
+def test_every_promise_of_the_security_page_names_a_test_that_exists() -> None:
+    promises = (ROOT / "SECURITY.md").read_text().partition("\n## What is promised\n")[2].partition("\n## ")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("|")][2:]
+    assert len(rows) >= 15
+    for row in rows:
+        ((path, name),) = re.findall(r"\| `(tests/[\w/]+\.py)::(test_\w+)` \|$", row)
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE), row

@@ -25,6 +25,10 @@ LIMIT: Final = 65536
 """Characters of a comment (GitHub: "Body is too long (maximum is 65536 characters)"). Counted here in bytes: fewer."""
 
 MISSING: Final = "The plan was not made: see the run for the reason.\n"
+NO_PREVIEW: Final = (
+    "**No preview from the engine yet.** It is made when a reviewer approves this commit in the environment `preview`; "
+    "a bot's pull request gets none. docs/pull-requests.md says why.\n"
+)
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -44,7 +48,7 @@ def parts(folder: Path) -> list[str]:
     """Return the Markdown of the report and of each preview, in this order."""
     plan = folder / "plan.md"
     files = sorted(folder.glob("preview-*.md"))
-    return [_read(plan) if plan.is_file() else MISSING, *map(_read, files)]
+    return [_read(plan) if plan.is_file() else MISSING, *(map(_read, files) if files else [NO_PREVIEW])]
 
 
 def run_link(environ: Mapping[str, str]) -> str:

@@ -169,6 +169,15 @@ def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line:
         return Engine(root)
     except (InvalidVersionError, OSError, subprocess.SubprocessError):
         pass
+    return install_engine(project_dir, on_line)
+
+
+def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line: None) -> Engine:
+    """Install the pinned engine in the project's `.dev/pulumi`, whatever is on PATH, after a line to `on_line`.
+
+    Raises EngineMissing.
+    """
+    root = str(Folder(project_dir).engine)
     on_line(f"installing Pulumi {versions.PULUMI_CLI} in {root}")
     try:
         PulumiCommand.install(root=root, version=VersionInfo.parse(versions.PULUMI_CLI))

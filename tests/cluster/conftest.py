@@ -16,7 +16,8 @@ import pytest
 
 import versions
 from automation.engine.plugins import PLUGINS
-from tests.cluster.harness import CONTEXT, ROOT, Repository, core_api, dag_repository, pulumi
+from tests.cluster.harness import CONTEXT, Repository, core_api, dag_repository, pulumi
+from tests.requirements import pins
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def engine() -> None:
     listed = subprocess.run([command, "plugin", "ls", "--json"], capture_output=True, text=True, check=True).stdout
     found = {(plugin["name"], plugin["version"]) for plugin in json.loads(listed)}
     for name in PLUGINS:
-        wanted = _pinned(f"pulumi-{name}")
+        wanted = pins("requirements.txt")[f"pulumi-{name}"]
         if (name, wanted) not in found:
             install = [command, "plugin", "install", "resource", name, f"v{wanted}"]
             if subprocess.run(install, capture_output=True, check=False).returncode:
@@ -50,8 +51,3 @@ def api() -> Any:
 def repository() -> Repository:
     """The DAG repository of the tests' stacks."""
     return dag_repository(dagsSyncPeriodSeconds=5)
-
-
-def _pinned(package: str) -> str:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return str(next(line.split("==")[1].split()[0] for line in lines if line.startswith(f"{package}==")))

@@ -12,6 +12,7 @@ import versions
 from policy.context import allowed_registries
 from policy.rule import Rule
 from policy.rules import ALL_RULES
+from tests.requirements import pins
 from tests.samples import ROOT
 
 PAGE: Final = (ROOT / "docs" / "policy.md").read_text()
@@ -70,15 +71,14 @@ def test_page_names_the_registries_that_are_shipped() -> None:
 
 
 def test_every_requirement_of_the_pack_is_pinned_and_its_sdk_is_the_program_s() -> None:
-    lines = (PACK / "requirements.txt").read_text().splitlines()
-    pins = dict(line.partition(" ")[0].split("==") for line in lines)
-    assert pins["pulumi"] == versions.PULUMI_CLI
-    assert {"pulumi-policy", "pyyaml", "protobuf"} <= set(pins)
+    found = pins("policy/requirements.txt")
+    assert found["pulumi"] == versions.PULUMI_CLI
+    assert {"pulumi-policy", "pyyaml", "protobuf"} <= set(found)
     assert f"pulumi=={versions.PULUMI_CLI}\n" in (PACK / "requirements.in").read_text()
     for line in (PACK / "requirements.in").read_text().splitlines():
         name, _, version = line.partition("==")
         if version and not line.startswith("#"):
-            assert pins[name] == version
+            assert found[name] == version
 
 
 def test_pack_runs_in_the_environment_that_the_makefile_makes() -> None:

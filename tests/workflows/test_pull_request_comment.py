@@ -68,6 +68,13 @@ def test_without_a_plan_the_comment_says_so_instead_of_staying_old(github: GitHu
     assert script.MISSING.strip() in github.bodies(7)[0]
 
 
+def test_comment_says_that_the_preview_is_still_to_be_approved(github: GitHub, tmp_path: Path) -> None:
+    run(github, tmp_path, plan="the plan")
+    assert script.NO_PREVIEW.strip() in github.bodies(7)[0]
+    run(github, tmp_path, plan="the plan", preview_prod="the preview")
+    assert script.NO_PREVIEW.strip() not in github.bodies(7)[0]
+
+
 def test_refusal_of_github_is_one_line_without_the_token(
     github: GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

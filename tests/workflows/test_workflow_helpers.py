@@ -216,3 +216,14 @@ def test_renovate_finds_every_pin_that_says_where_newer_ones_are() -> None:
 def test_renovate_leaves_the_image_s_lock_to_make_lock() -> None:
     rules = json.loads((ROOT / ".github" / "renovate.json").read_text())["packageRules"]
     assert [rule["enabled"] for rule in rules if "image/pyproject.toml" in rule.get("matchFileNames", ())] == [False]
+
+
+def test_renovate_waits_for_a_week_and_pins_by_digest() -> None:
+    """A stolen release is usually found and withdrawn within days."""
+    config = json.loads((ROOT / ".github" / "renovate.json").read_text())
+    assert config["minimumReleaseAge"] == "7 days"
+    assert config["internalChecksFilter"] == "strict", "otherwise the pull request comes at once, with a pending check"
+    assert not [rule for rule in config["packageRules"] if "minimumReleaseAge" in rule]
+    (rule,) = [rule for rule in config["packageRules"] if rule.get("pinDigests")]
+    assert set(rule["matchManagers"]) == {"dockerfile", "github-actions"}
+    assert "helpers:pinGitHubActionDigestsToSemver" in config["extends"]

@@ -100,6 +100,7 @@ def test_these_jobs_may_write_and_no_others() -> None:
         "image.build": {"id-token"},
         "image.move": {"contents", "pull-requests"},
         "preview.comment": {"pull-requests"},
+        "preview.comment-preview": {"pull-requests"},
         "preview.preview": {"id-token"},
     }
 
@@ -151,14 +152,21 @@ def test_plan_of_every_pull_request_has_no_credential() -> None:
     assert not re.search(r"secrets\.|vars\.|github\.token", yaml.safe_dump(job))
 
 
-def test_job_that_writes_the_comment_has_no_code_of_the_pull_request() -> None:
-    job = jobs("preview")["comment"]
+@pytest.mark.parametrize("name", ["comment", "comment-preview"])
+def test_job_that_writes_the_comment_has_no_code_of_the_pull_request(name: str) -> None:
+    job = jobs("preview")[name]
     (checkout,) = steps(job, using="actions/checkout")
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
     assert checkout["with"]["sparse-checkout"] == ".github/scripts"
     assert commands(job) == ["python3 .github/scripts/comment.py report"]
     (download,) = steps(job, using="actions/download-artifact")
     assert download["with"]["path"] == "report"
+
+
+def test_plan_is_posted_before_anyone_has_to_approve_the_preview() -> None:
+    """A reviewer reads it to decide."""
+    assert jobs("preview")["comment"]["needs"] == "plan"
+    assert jobs("preview")["comment-preview"]["needs"] == ["comment", "preview"]
 
 
 def test_job_that_runs_the_pull_request_s_code_may_not_write_to_github() -> None:

@@ -15,7 +15,7 @@ from semver import VersionInfo
 
 import versions
 from automation.cli.interrupt import interruptible
-from automation.engine.command import Engine, find_engine
+from automation.engine.command import Engine, find_engine, install_engine
 from automation.errors import EngineMissing
 
 MINIMUM = versions.PULUMI_CLI_MINIMUM
@@ -103,6 +103,15 @@ def test_engine_on_path_that_is_of_no_use_is_said_to_be(
     lines: list[str] = []
     find_engine(tmp_path, lines.append)
     assert TOO_OLD in lines[0]
+
+
+def test_pinned_engine_is_installed_beside_a_newer_one_on_path_if_asked_for(
+    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]]
+) -> None:
+    fake_pulumi(on_path, "3.999.0")
+    engine = install_engine(tmp_path)
+    assert str(engine.version) == versions.PULUMI_CLI
+    assert engine.command == str(tmp_path / ".dev" / "pulumi" / "bin" / "pulumi")
 
 
 @pytest.mark.parametrize(
