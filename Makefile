@@ -17,7 +17,7 @@ up preview verify ui: .venv/run ## the same verbs of `python -m automation`
 down: .venv/run                 ## remove what `make dev` made, and nothing else
 	$(RUN) -m automation down
 test: .venv/test                ## all tests; those that need an engine or a cluster run if one is found
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadgroup # the tests of the cluster run one after the other
 lint: .venv/test
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
 	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy skips hidden folders
