@@ -149,4 +149,7 @@ def _unknown(
             if not path.startswith("config."):
                 yield path
         elif isinstance(value, Mapping) and isinstance(known.get(key), Mapping) and known[key]:
-            yield from _unknown(value, known[key], properties.get(key, {}), f"{path}.")
+            below = properties.get(key, {})
+            # An object of Kubernetes, such as a strategy, of which values.yaml has one example.
+            if "type" not in below or "properties" in below:
+                yield from _unknown(value, known[key], below, f"{path}.")
