@@ -51,7 +51,8 @@ def problems(
         *isolation_problems(helm_values, log_role=surroundings.log_role),
         *unsupported_problems(helm_values, surroundings),
     ):
-        found.setdefault(path, problem)
+        if not _refused(path, found):
+            found[path] = problem
     # Several variables of one list may be wrong, each with a problem of its own.
     variables = [problem for path, problem in managed_variable_problems(helm_values) if not _refused(path, found)]
     return [*found.values(), *variables, *_contradictory_budgets(helm_values)]

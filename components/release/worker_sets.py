@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.release.chart_defaults import schema_problems
 from components.release.owned_values import APPENDED, OWNED
-from components.release.value_paths import at
+from components.release.value_paths import at, nested, without_nulls
 
 SETS: Final = "workers.celery.sets"
 _CELERY: Final = "workers.celery."
@@ -46,6 +47,14 @@ def set_problems(helm_values: Mapping[str, Any], schema: Mapping[str, Any]) -> I
                 yield f"{path}.{key}", f"{path}.{key} is set by the program; use {_OWNED[key]}"
             elif key in _LISTS and not isinstance(value, list | None):
                 yield f"{path}.{key}", f"{path}.{key}: expected a list"
+
+
+def set_schema_problems(helm_values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a set violates the schema of `workers.celery`: the chart's own schema leaves sets open."""
+    for path, element in elements(helm_values):
+        values = {key: value for key, value in element.items() if key not in (*_NO_KEYS, "name")}
+        for problem in schema_problems(nested(_CELERY.rstrip("."), without_nulls(values))):
+            yield problem.replace(_CELERY.rstrip("."), path, 1)
 
 
 def elements(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ from components.release.chart_defaults import chart_schema, chart_values, schema
 from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems as value_problems
 from components.release.value_paths import without_nulls
+from components.release.worker_sets import set_schema_problems
 from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
@@ -74,7 +75,8 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     if values:
         try:
             found = value_problems(values, chart_values(), chart_schema(), _surroundings(config))
-            found += _new_problems(schema_problems(without_nulls(values)), found)
+            schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
+            found += _new_problems(schema, found)
         except RecursionError:
             found = ["expected a map, found too many levels"]
         for text in found:
