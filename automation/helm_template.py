@@ -24,6 +24,10 @@ class RenderingError(Exception):
     """Nothing is rendered; the text says why in one clause."""
 
 
+class ChartRefusedError(RenderingError):
+    """Helm read the chart, and cannot render it with these values: an update would fail too."""
+
+
 def rendered(
     chart: Path, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str = KUBERNETES
 ) -> tuple[dict[str, Any], ...]:
@@ -33,7 +37,8 @@ def rendered(
         kubernetes: Version of the cluster.
 
     Raises:
-        RenderingError: Helm is not on PATH, or refuses the chart.
+        ChartRefusedError: Helm cannot render the chart with these values.
+        RenderingError: Helm is not on PATH, or did not end in time.
     """
     if shutil.which(_HELM) is None:
         raise RenderingError(f"the command {_HELM} is not on PATH")
@@ -53,7 +58,7 @@ def rendered(
         except (OSError, subprocess.TimeoutExpired) as error:
             raise RenderingError(f"{_HELM} template did not end ({type(error).__name__})") from None
     if done.returncode != 0:
-        raise RenderingError(f"{_HELM} template failed: {' '.join(done.stderr.split())}")
+        raise ChartRefusedError(f"{_HELM} template failed: {' '.join(done.stderr.split())}")
     return manifests(done.stdout)
 
 

@@ -11,6 +11,7 @@ import pytest
 import outputs
 import settings
 from components.release.chart_defaults import schema_problems
+from components.release.pod_isolation import OWN_SECRET
 from settings import loading
 from tests import samples
 from tests.cases import each
@@ -245,6 +246,15 @@ def generated(program: Recorder) -> set[str]:
     for secret in program.every("kubernetes:core/v1:Secret"):
         found |= {text for text in texts(program.secret_data(secret.name)) if "Gen" in text and "/" not in text}
     return found
+
+
+@every_program
+def test_helm_values_know_every_secret_of_the_stack(name: str, programs: Mapping[str, Recorder]) -> None:
+    """A value that names one of them is refused, whatever digits the engine puts behind the name."""
+    found = programs[name].every("kubernetes:core/v1:Secret")
+    assert found
+    for secret in found:
+        assert OWN_SECRET.match(f"{secret.name}-1a2b3c4d"), secret.name
 
 
 @every_program

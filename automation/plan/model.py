@@ -30,6 +30,8 @@ class FailureKind(StrEnum):
     SYNTAX = "syntax"
     PROGRAM = "program"
     """The program raised another error."""
+    CHART = "chart"
+    """Helm cannot render the chart with the program's values."""
     PROCESS = "process"
     """The process that plans gave no plan."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pulumi
 
-from automation.helm_template import RenderingError, rendered
+from automation.helm_template import ChartRefusedError, RenderingError, rendered
 from automation.plan import stand_ins
 from automation.plan.failures import failure_of
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
@@ -87,7 +87,11 @@ class _Run:
         told = tuple(self._masker.text(text) for text in sorted(messages.texts))
         if failure is not None:
             return Plan(stack=request.stack, messages=told, failure=failure_of(failure, self._project, self._masker))
-        manifests, no_objects = self._manifests(recorder)
+        try:
+            manifests, no_objects = self._manifests(recorder)
+        except ChartRefusedError as error:
+            failed = Failure(kind=FailureKind.CHART, text=self._masker.text(str(error)))
+            return Plan(stack=request.stack, messages=told, failure=failed)
         policies = plan_results(recorder.every(), manifests, (*self._config.secrets, *recorder.generated))
         stack = next(
             (found for urn, found in sorted(recorder.outputs.items()) if urn.endswith(f"-{request.stack}")), {}
@@ -132,7 +136,7 @@ class _Run:
                 self._masker.learn_wrapped(value)
 
     def _manifests(self, recorder: Recorder) -> tuple[tuple[dict[str, Any], ...] | None, str]:
-        """Return what Helm would install, unmasked, or None and why there is nothing."""
+        """Return what Helm would install, unmasked, or None and why there is nothing. Raises ChartRefusedError."""
         release = next(iter(recorder.every(RELEASE_TYPE)), None)
         if release is None:
             return None, "the program has no release of the chart"
@@ -142,6 +146,8 @@ class _Run:
         try:
             values = inputs.get("values") or {}
             return rendered(self._chart, inputs["name"], inputs["namespace"], values), ""
+        except ChartRefusedError:
+            raise
         except RenderingError as error:
             return None, self._masker.text(str(error))
 

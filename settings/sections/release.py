@@ -8,13 +8,22 @@ from typing import Any
 
 import versions
 from components import fields
+from components.dags.delivery import DagsDelivery
+from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems as value_problems
+from components.release.value_paths import without_nulls
+from components.release.worker_sets import set_schema_problems
 from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
+from settings.sections.dags import DAGS_DELIVERY
+from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED
 from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
+from settings.sections.ingress import INGRESS_HOST
+from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
 from settings.sections.task_logs import TASK_LOGS
 
 SECTION = Section("Release")
@@ -65,13 +74,49 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     values = config[HELM_VALUES]
     if values:
         try:
-            found = value_problems(values, chart_values(), chart_schema())
-            found += _new_problems(schema_problems(values), found)
+            found = value_problems(values, chart_values(), chart_schema(), _surroundings(config))
+            schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
+            found += _new_problems(schema, found)
         except RecursionError:
             found = ["expected a map, found too many levels"]
         for text in found:
             config.problem(HELM_VALUES, text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
     return values
+
+
+def _surroundings(config: Config) -> Surroundings:
+    return Surroundings(
+        isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
+        ui_reachable=bool(config[UI_CIDRS] or config[UI_NAMESPACES]),
+        log_role=config[TASK_LOGS] is TaskLogStore.S3,
+        switched_off=_switched_off(config),
+    )
+
+
+def _switched_off(config: Config) -> dict[str, str]:
+    """Return the chart's paths of what this stack does not deploy, each with the setting that would."""
+    if config.bad(EXECUTOR, PGBOUNCER_ENABLED, METADATA_RETENTION_DAYS, INGRESS_HOST, DAGS_DELIVERY):
+        return {}
+    executor = config[EXECUTOR]
+    off: dict[str, str] = {}
+    if not executor.celery:
+        # Not workers.celery.serviceAccount: task pods run as the workers' account.
+        celery = chart_schema()["properties"]["workers"]["properties"]["celery"]["properties"]
+        paths = ["redis", "flower", *(f"workers.celery.{key}" for key in celery if key != "serviceAccount")]
+        off |= dict.fromkeys(paths, f"{EXECUTOR.full} with CeleryExecutor")
+    if not executor.kubernetes:
+        off |= dict.fromkeys(
+            ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"
+        )
+    if not config[PGBOUNCER_ENABLED]:
+        off["pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
+    if not config[METADATA_RETENTION_DAYS]:
+        off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
+    if not config[INGRESS_HOST]:
+        off["ingress.apiServer"] = INGRESS_HOST.full
+    if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:
+        off["dags.gitSync"] = f"{DAGS_DELIVERY.full} git-sync"
+    return off
 
 
 def _new_problems(schema_problems: list[str], found: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.helm_template import RenderingError, manifests, object_key, rendered
+from automation.helm_template import ChartRefusedError, RenderingError, manifests, object_key, rendered
 
 
 @pytest.fixture
@@ -51,11 +51,12 @@ def test_helm_is_asked_without_what_a_person_has_set_for_it(helm: Path, monkeypa
 
 def test_a_refusal_is_one_clause(helm: Path) -> None:
     helm.write_text("#!/bin/sh\ncat >/dev/null\necho 'Error: values do not\n  fit' >&2\nexit 1\n")
-    with pytest.raises(RenderingError, match=r"^helm template failed: Error: values do not fit$"):
+    with pytest.raises(ChartRefusedError, match=r"^helm template failed: Error: values do not fit$"):
         rendered(Path("chart.tgz"), "airflow", "ns", {})
 
 
 def test_without_helm_the_reason_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RenderingError, match="not on PATH"):
+    with pytest.raises(RenderingError, match="not on PATH") as missing:
         rendered(Path("chart.tgz"), "airflow", "ns", {})
+    assert not isinstance(missing.value, ChartRefusedError), "the values may be right"

@@ -56,16 +56,20 @@ needs_checkov = pytest.mark.skipif(CHECKOV is None, reason="needs Checkov (requi
 needs_kube_score = pytest.mark.skipif(KUBE_SCORE is None, reason="needs the command kube-score")
 
 
-def manifest(values: Mapping[str, Any]) -> str:
-    """What Helm would install, as YAML. Raises AssertionError with Helm's own words where the chart refuses."""
-    return _manifest(json.dumps(values))
+def manifest(values: Mapping[str, Any], *, validate: bool = True) -> str:
+    """What Helm would install, as YAML. Raises AssertionError with Helm's own words where the chart refuses.
+
+    validate: whether Helm compares the values with the chart's schema.
+    """
+    return _manifest(json.dumps(values), validate)
 
 
 @cache
-def _manifest(values: str) -> str:
+def _manifest(values: str, validate: bool = True) -> str:
     assert HELM is not None
     assert CHART is not None
     command = [HELM, "template", RELEASE_NAME, str(CHART), "--namespace", NAMESPACE, "--kube-version", KUBERNETES]
+    command += [] if validate else ["--skip-schema-validation"]
     done = subprocess.run([*command, "--values", "-"], input=values, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -90,6 +94,11 @@ def _objects(values: str) -> list[dict[str, Any]]:
 def _documents(text: str) -> list[dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
     return [found for found in yaml.load_all(text, Loader=loader) if found]
+
+
+def objects_in(text: str) -> list[dict[str, Any]]:
+    """The objects of a manifest."""
+    return _documents(text)
 
 
 def of_kind(rendered: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -635,6 +635,58 @@ def test_every_kind_of_problem_in_helm_values_comes_at_once() -> None:
     assert len(problems) == 4
 
 
+HELM_VALUES: Final[dict[str, tuple[Any, dict[str, Any], dict[str, Any]]]] = {
+    "flower.enabled": (external, {"flower": {"enabled": True}}, {"networkIsolation": "off"}),
+    "apiServer.service.type": (
+        external,
+        {"apiServer": {"service": {"type": "LoadBalancer"}}},
+        {"uiCidrs": ["10.1.0.0/16"]},
+    ),
+    "workers.kubernetes": (
+        external,
+        {"workers": {"kubernetes": {"nodeSelector": {"a": "b"}}}},
+        {"executor": "CeleryExecutor,KubernetesExecutor"},
+    ),
+    "pgbouncer": (
+        lambda: external().with_({"pgbouncerEnabled": False}),
+        {"pgbouncer": {"nodeSelector": {"a": "b"}}},
+        {"pgbouncerEnabled": True},
+    ),
+    "dags.gitSync.env": (
+        lambda: external().with_({"dagsDelivery": "git-bundle"}),
+        {"dags": {"gitSync": {"env": [{"name": "HTTPS_PROXY", "value": "http://a:3128"}]}}},
+        {"dagsDelivery": "git-sync"},
+    ),
+    "workers.celery.serviceAccount.annotations": (
+        prod,
+        {"workers": {"celery": {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:x"}}}}},
+        {"taskLogs": "volume"},
+    ),
+}
+"""What is refused in a stack, and the setting with which it is accepted."""
+
+
+def test_helm_value_that_a_setting_is_against_is_accepted_with_another_setting() -> None:
+    for path, (stack, users, way) in HELM_VALUES.items():
+        problems = stack().with_({"helmValues": users}).problems()
+        assert len(problems) == 1, (path, problems)
+        assert f"airflow:helmValues: {path}" in problems[0]
+        assert stack().with_({**way, "helmValues": users}).problems() == (), path
+
+
+def test_sets_are_compared_with_the_schema_of_workers() -> None:
+    wrong = {"name": "gpu", "tolerations": "all", "livenessProbe": {"periodSeconds": "often"}}
+    problems = external().with_({"helmValues": {"workers": {"celery": {"sets": [wrong]}}}}).problems()
+    assert len(problems) == 2, problems
+    for path in ("tolerations", "livenessProbe.periodSeconds"):
+        assert any(f"workers.celery.sets[0].{path}: " in problem for problem in problems), problems
+
+
+def test_nulls_are_no_problem_of_the_schema() -> None:
+    users = {"config": {"logging": {"colored_console_log": None}}, "securityContexts": None}
+    assert external().with_({"helmValues": users}).problems() == ()
+
+
 def test_keys_of_other_programs_are_ignored() -> None:
     config = dev()
     values = {**config.values, "aws:region": "eu-central-1", "kubernetes:context": "x"}

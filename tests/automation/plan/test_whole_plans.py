@@ -69,6 +69,25 @@ def test_plan_without_the_chart_leaves_the_objects_out_with_the_reason(base: Pat
     assert plan.resources
 
 
+@needs_chart
+def test_chart_that_helm_cannot_render_is_a_failure(checkouts: Checkouts) -> None:
+    """An update would fail too: `{{ ti.dag_id }}` is Airflow's, and Helm takes it for its own."""
+    template = "dag_id={{ ti.dag_id }}/run_id={{ ti.run_id }}.log"
+    users = json.dumps({"config": {"logging": {"log_filename_template": template}}})
+
+    def with_template(folder: Path) -> None:
+        edit(folder / "Pulumi.dev.yaml", "config:\n", f"config:\n  airflow:helmValues: {users}\n")
+
+    folder = checkouts.make("unrenderable", with_template)
+    code, text = run(folder, "dev", "--json")
+    assert code == 1
+    failure = Plan.from_json(json.loads(text)).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.CHART
+    assert failure.text.startswith("helm template failed: ")
+    assert run(folder, "dev", "--no-render")[0] == 0
+
+
 def test_unknown_stack_is_a_result(base: Path) -> None:
     code, text = run(base, "nobody")
     assert code == 1

@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
 from components.release.chart_defaults import chart_schema, chart_values, merged, schema_problems
+from components.release.dead_values import DEAD
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.managed_variables import MANAGED_VARIABLES
+from components.release.owned_values import APPENDED, FREE, OWNED
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset
-from components.release.user_values import APPENDED, FREE, MANAGED_VARIABLES, OWNED, problems, with_helm_values
+from components.release.user_values import problems, with_helm_values
+from components.release.value_paths import without_nulls
 from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.task_logs.remote import CONNECTION_VARIABLE, RemoteLogs, remote_log_values
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
@@ -39,11 +44,9 @@ TUNABLE: Final = {
     "databaseCleanup.schedule",
     "databaseCleanup.skipArchive",
     "enableServiceLinks",
-    "gid",
     "ingress.apiServer.annotations",
     "redis.terminationGracePeriodSeconds",
     "revisionHistoryLimit",
-    "uid",
     "workers.celery.podManagementPolicy",
 }
 """What the program sets, and a user may set otherwise."""
@@ -62,7 +65,7 @@ TUNABLE_PARTS: Final = (
 
 def tunable(path: str) -> bool:
     if under(path, OWNED):
-        return under(path, FREE)
+        return under(path, FREE) and path not in APPENDED
     return under(path, TUNABLE) or any(part in path.split(".") for part in TUNABLE_PARTS)
 
 
@@ -116,7 +119,7 @@ def test_owned_value_is_refused_among_its_neighbours(path: str) -> None:
     assert any(problem.startswith(path) for problem in refused), refused
 
 
-@each("path", sorted({path.rpartition(".")[0] for path in (*OWNED, *APPENDED) if "." in path}))
+@each("path", sorted({path.rpartition(".")[0] for path in (*OWNED, *APPENDED) if "." in path} - set(OWNED)))
 @each("value", [None, "x", 7, []])
 def test_parent_of_an_owned_value_cannot_be_taken_away(path: str, value: Any) -> None:
     """Merged as it is, it would take the program's own values with it."""
@@ -135,14 +138,14 @@ def test_all_problems_come_at_once() -> None:
     assert refused == [
         "executor is set by the program; use airflow:executor",
         "schedular is not a value of the chart",
-        "env may not set AIRFLOW__CORE__EXECUTOR: the program does",
+        "env may not set AIRFLOW__CORE__EXECUTOR: the program does; use airflow:executor",
     ]
 
 
 def test_every_value_of_the_program_is_owned_appended_or_free_on_purpose() -> None:
-    """A new value has to be put in one of the three; `TUNABLE` above is the third."""
+    """A new value has to be put in one of the four; `TUNABLE` above is the third."""
     for path in {path for values in whole() for path in leaves(values)}:
-        kinds = [under(path, OWNED) and not under(path, FREE), path in APPENDED, tunable(path)]
+        kinds = [under(path, OWNED) and not under(path, FREE), path in APPENDED, tunable(path), under(path, DEAD)]
         assert kinds.count(True) == 1, path
 
 
@@ -188,8 +191,6 @@ PLACES: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
     "env of the triggerer": lambda name: {"triggerer": {"env": [{"name": name, "value": "x"}]}},
     "env of Celery workers": lambda name: {"workers": {"celery": {"env": [{"name": name, "value": "x"}]}}},
     "env of task pods": lambda name: {"workers": {"kubernetes": {"env": [{"name": name, "value": "x"}]}}},
-    # Deprecated, and read all the same where the newer list is empty.
-    "env of both": lambda name: {"workers": {"env": [{"name": name, "value": "x"}]}},
     "env of a set": lambda name: {"workers": {"celery": {"sets": [{"name": "big", "env": [{"name": name}]}]}}},
     "env of a container": lambda name: {"scheduler": {"extraContainers": [{"name": "x", "env": [{"name": name}]}]}},
     "secret": lambda name: {"secret": [{"envName": name, "secretName": "x", "secretKey": "y"}]},
@@ -204,7 +205,7 @@ def test_managed_variable_is_refused_wherever_variables_are_set(place: str) -> N
     for name in (*MANAGED_VARIABLES, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"):
         refused = found(PLACES[place](name))
         assert len(refused) == 1, (name, refused)
-        assert f"may not set {name.removesuffix('_CMD')}" in refused[0]
+        assert f"may not set {name}: the program does; use airflow:" in refused[0] or "the keys airflow:" in refused[0]
 
 
 @each("name", [name for name in MANAGED_VARIABLES if name.startswith("AIRFLOW__")])
@@ -221,8 +222,10 @@ def test_every_secret_variable_of_the_chart_is_managed() -> None:
     of_the_chart = {name for name in chart_values()["enableBuiltInSecretEnvVars"] if "SEARCH" not in name}
     of_the_chart -= {"AIRFLOW__WEBSERVER__SECRET_KEY"}  # of Airflow 2
     of_the_program = {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES"}
-    of_remote_logs = {"AIRFLOW__LOGGING__REMOTE_", "AIRFLOW_CONN_AWS_TASK_LOGS"}
-    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program | of_remote_logs
+    of_the_program |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
+    options = remote_log_values(RemoteLogs(folder="s3://a/b", region="x"))["config"]["logging"]
+    of_remote_logs = {f"AIRFLOW__LOGGING__{name}".upper() for name in options if name.startswith("remote_")}
+    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program | of_remote_logs | {CONNECTION_VARIABLE}
 
 
 def test_other_variables_are_the_user_s() -> None:
@@ -238,7 +241,8 @@ def test_other_variables_are_the_user_s() -> None:
 def test_labels_by_which_network_policies_tell_pods_apart_are_refused(parent: str, label: str) -> None:
     """A worker that called itself an API server would be let into the database."""
     refused = found(nested(parent, {label: "api-server", "team": "data"}))
-    assert refused == [f"{parent}.{label} is set by the chart, and network policies tell pods apart by it"]
+    why = "is set by the chart, and network policies tell pods apart by it; use a label of another name"
+    assert refused == [f"{parent}.{label} {why}"]
 
 
 # Keys that nobody knows
@@ -283,13 +287,6 @@ def test_what_a_team_needs_is_accepted(helm_values: dict[str, Any]) -> None:
     values = with_helm_values(airflow_values(samples.release_inputs()), helm_values)
     assert schema_problems(without_nulls(values)) == []
     assert merged(values, helm_values) == values, "all of it has arrived"
-
-
-def without_nulls(values: Any) -> Any:
-    """Helm takes a key away whose value is null, the chart's own default too, before it looks at the schema."""
-    if not isinstance(values, dict):
-        return values
-    return {key: without_nulls(value) for key, value in values.items() if value is not None}
 
 
 def test_defaults_of_the_chart_are_known_but_for_what_is_owned() -> None:

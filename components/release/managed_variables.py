@@ -1,0 +1,106 @@
+"""Variables, and options of airflow.cfg, that the program sets or deliberately withholds from a container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components.task_logs.remote import CONNECTION_VARIABLE
+
+MANAGED_VARIABLES: Final = (
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+    "AIRFLOW_CONN_AIRFLOW_DB",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CELERY__BROKER_URL",
+    "AIRFLOW__CELERY__RESULT_BACKEND",
+    "AIRFLOW__CORE__EXECUTOR",
+    "AIRFLOW__CORE__LOAD_EXAMPLES",
+    "AIRFLOW__LOGGING__REMOTE_LOGGING",
+    "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER",
+    "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID",
+    CONNECTION_VARIABLE,
+)
+"""Names that users may not set, nor with the endings by which Airflow reads an option from a command or a secrets
+backend (airflow/configuration.py, `_get_env_var_option`)."""
+
+_ENDINGS: Final = ("", "_CMD", "_SECRET")
+_INSTEAD: Final[Mapping[str, str]] = {
+    "AIRFLOW__CORE__FERNET_KEY": "airflow:fernetKey",
+    "AIRFLOW__API__SECRET_KEY": "airflow:apiSecretKey",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "airflow:jwtSecret",
+    "AIRFLOW__CELERY__BROKER_URL": "airflow:redisPassword",
+    "AIRFLOW__CORE__EXECUTOR": "airflow:executor",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "airflow:loadExamples",
+    "AIRFLOW__LOGGING__REMOTE_LOGGING": "airflow:taskLogs",
+    "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "airflow:taskLogs",
+    "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "airflow:taskLogs",
+    CONNECTION_VARIABLE: "airflow:taskLogs",
+}
+_DATABASE: Final = "the keys airflow:database…"
+
+_TEXTS: Final = ("extraEnv", "extraEnvFrom", "podTemplate")
+"""Values that are YAML in a text."""
+# As the chart's own template of a task pod does, and as its examples do.
+_TASK_POD_EXECUTOR: Final = re.compile(
+    r"""name:\s*["']?AIRFLOW__CORE__EXECUTOR["']?\s*\n\s*value:\s*["']?(LocalExecutor\b|\{\{-?\s*\.Values\.executor\b)"""
+)
+
+GIT_SYNC_PATH: Final = "dags.gitSync.env"
+_GIT_SYNC: Final = (
+    *("ADD_USER", "BRANCH", "DEPTH", "DEST", "HTTP_BIND", "LINK", "MAX_FAILURES", "MAX_SYNC_FAILURES", "ONE_TIME"),
+    *("PASSWORD", "PASSWORD_FILE", "PERIOD", "REF", "REPO", "REV", "ROOT", "SSH", "SSH_KEY_FILE", "SSH_KNOWN_HOSTS"),
+    *("SSH_KNOWN_HOSTS_FILE", "STALE_WORKTREE_TIMEOUT", "USERNAME", "WAIT"),
+)
+GIT_SYNC_VARIABLES: Final = frozenset(
+    {f"{prefix}_{name}" for prefix in ("GITSYNC", "GIT_SYNC") for name in _GIT_SYNC}
+    | {"GIT_KNOWN_HOSTS", "GIT_SSH_KEY_FILE", "GIT_SSH_KNOWN_HOSTS_FILE"}
+)
+"""Variables of git-sync that the chart sets from airflow:dags… (templates/_helpers.yaml, `git_sync_container`)."""
+
+
+def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each managed variable: in a list of variables, in a text, or as an option."""
+    found = [(path, name) for path, name, _ in listed_variables(helm_values)]
+    found += _options(helm_values)
+    for path in _TEXTS:
+        text = str(helm_values.get(path) or "")
+        if path == "podTemplate":
+            text = _TASK_POD_EXECUTOR.sub("", text)
+        found += [(path, name) for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", text)]
+    for path, name in dict.fromkeys(found):
+        managed = managed_name(name)
+        if managed is not None:
+            yield path, f"{path} may not set {name}: the program does; use {_INSTEAD.get(managed, _DATABASE)}"
+        elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
+            yield path, f"{path} may not set {name}: the program does; use the keys airflow:dags…"
+
+
+def managed_name(name: str) -> str | None:
+    """Return the managed variable that a name sets, or None."""
+    return next((own for own in MANAGED_VARIABLES for ending in _ENDINGS if name == own + ending), None)
+
+
+def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield path and variable of each option of airflow.cfg."""
+    config = helm_values.get("config")
+    for section, options in (config if isinstance(config, Mapping) else {}).items():
+        for option in options if isinstance(options, Mapping) else ():
+            yield f"config.{section}.{option}", f"AIRFLOW__{section}__{option}".upper()
+
+
+def listed_variables(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield path, name and value of each list entry with a name, at any depth; every variable is such an entry."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from listed_variables(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, Mapping):
+                for field in ("name", "envName"):
+                    if field in item:
+                        yield path, str(item[field]), item.get("value")
+            yield from listed_variables(item, f"{path}[{number}]")

@@ -1,0 +1,145 @@
+"""What the program sets itself in the chart's values, and the lists to which a user's entries are added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from components.release.value_paths import under
+
+OWNED: Final[Mapping[str, str]] = {
+    "airflowVersion": "airflow:airflowVersion",
+    "allowJobLaunching": "nothing: workers must not create Jobs, whose pods could read every Secret",
+    "allowPodLaunching": "nothing: workers must not create pods",
+    "apiSecretKeySecretName": "airflow:apiSecretKey",
+    "apiServer.replicas": "airflow:apiServerReplicas",
+    "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
+    "apiServer.waitForMigrations": "nothing: the program migrates before the release",
+    "config.celery.worker_concurrency": "airflow:workerConcurrency",
+    "config.core.executor": "airflow:executor",
+    "config.core.load_examples": "airflow:loadExamples",
+    "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery",
+    "config.kubernetes_executor.worker_container_repository": "airflow:imageRepository",
+    "config.kubernetes_executor.worker_container_tag": "airflow:imageTag",
+    "config.logging.remote_base_log_folder": "airflow:taskLogs",
+    "config.logging.remote_log_conn_id": "airflow:taskLogs",
+    "config.logging.remote_logging": "airflow:taskLogs",
+    "createUserJob": "airflow:adminUsername and airflow:adminPassword",
+    "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery",
+    "dagProcessor.replicas": "airflow:dagProcessorReplicas",
+    "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
+    "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",
+    "dags.gitSync": "the keys airflow:dags…",
+    "data": "the keys airflow:database…",
+    "databaseCleanup.enabled": "airflow:metadataRetentionDays",
+    "databaseCleanup.retentionDays": "airflow:metadataRetentionDays",
+    "defaultAirflowDigest": "airflow:imageDigest",
+    "defaultAirflowRepository": "airflow:imageRepository",
+    "defaultAirflowTag": "airflow:imageTag",
+    "enableBuiltInSecretEnvVars": "nothing: workers must not learn the database's address",
+    "executor": "airflow:executor",
+    "fernetKey": "airflow:fernetKey",
+    "fernetKeySecretName": "airflow:fernetKey",
+    "fullnameOverride": "nothing: the names of the Services are fixed",
+    "imagePullSecrets": "airflow:imagePullSecrets",
+    "images": "airflow:imageTag and the other keys airflow:image…",
+    "ingress.apiServer.enabled": "airflow:ingressHost",
+    "ingress.apiServer.host": "airflow:ingressHost",
+    "ingress.apiServer.hosts": "airflow:ingressHost",
+    "ingress.apiServer.ingressClassName": "airflow:ingressHost",
+    "ingress.apiServer.path": "airflow:ingressHost",
+    "ingress.apiServer.pathType": "airflow:ingressHost",
+    "ingress.apiServer.tls": "airflow:ingressHost",
+    "ingress.enabled": "airflow:ingressHost",
+    "jwtSecret": "airflow:jwtSecret",
+    "jwtSecretName": "airflow:jwtSecret",
+    "apiSecretKey": "airflow:apiSecretKey",
+    "logs.persistence": "airflow:taskLogs",
+    "migrateDatabaseJob": "nothing: the program migrates before the release",
+    "multiNamespaceMode": "nothing: the stack owns one namespace and asks for no rights in others",
+    "nameOverride": "nothing: the names of the Services are fixed",
+    "networkPolicies": "airflow:networkIsolation",
+    "pgbouncer.configSecretName": "airflow:pgbouncerEnabled",
+    "pgbouncer.enabled": "airflow:pgbouncerEnabled",
+    "pgbouncer.metricsExporterSidecar.statsSecretKey": "airflow:pgbouncerEnabled",
+    "pgbouncer.metricsExporterSidecar.statsSecretName": "airflow:pgbouncerEnabled",
+    "pgbouncer.replicas": "airflow:pgbouncerReplicas",
+    "ports": "nothing: the ports are fixed, and the network policies are made for them",
+    "postgresql": "airflow:database",
+    "redis.enabled": "airflow:executor",
+    "redis.password": "airflow:redisPassword",
+    "redis.passwordSecretName": "airflow:redisPassword",
+    "redis.safeToEvict": "nothing: an eviction must not lose the queue",
+    "scheduler.replicas": "airflow:schedulerReplicas",
+    "scheduler.safeToEvict": "nothing: an eviction must not stop it",
+    "scheduler.waitForMigrations": "nothing: the program migrates before the release",
+    "triggerer.persistence": "nothing: as a StatefulSet it could not leave a broken image",
+    "triggerer.replicas": "airflow:triggererReplicas",
+    "triggerer.safeToEvict": "nothing: an eviction must not stop it",
+    "triggerer.waitForMigrations": "nothing: the program migrates before the release",
+    "triggerer.keda": "airflow:triggererReplicas: KEDA would ask by a variable that no pod has",
+    "useStandardNaming": "nothing: the names of the Services are fixed",
+    "webserverSecretKey": "airflow:apiSecretKey",
+    "webserverSecretKeySecretName": "airflow:apiSecretKey",
+    "workers.celery.hpa": "airflow:workerScaling",
+    "workers.celery.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
+    "workers.celery.persistence": "airflow:taskLogs",
+    "workers.celery.replicas": "airflow:workerReplicas",
+    "workers.celery.safeToEvict": "nothing: an eviction must not kill a task",
+    "workers.celery.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
+    "workers.celery.waitForMigrations": "nothing: the program migrates before the release",
+    "workers.kubernetes.safeToEvict": "nothing: an eviction must not kill a task",
+    "workers.kubernetes.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
+}
+"""Paths that the program sets itself, each with the config key to use instead."""
+
+FREE: Final = (
+    "dags.gitSync.resources",
+    "dags.gitSync.env",
+    "dags.gitSync.extraVolumeMounts",
+    "images.gitSync.tag",
+    "images.otelCollector.tag",
+    "images.pgbouncer.tag",
+    "images.pgbouncerExporter.tag",
+    "images.redis.tag",
+    "images.statsd.tag",
+)
+"""Paths below an owned one that users may set. The other images are Airflow's, and theirs is airflow:imageTag."""
+
+APPENDED: Final = (
+    "env",
+    "dags.gitSync.env",
+    "apiServer.env",
+    "scheduler.env",
+    "dagProcessor.env",
+    "triggerer.env",
+    "workers.celery.env",
+    "workers.kubernetes.env",
+    "databaseCleanup.env",
+    "apiServer.extraVolumes",
+    "apiServer.extraVolumeMounts",
+    "scheduler.extraVolumes",
+    "scheduler.extraVolumeMounts",
+    "pgbouncer.extraVolumes",
+    "pgbouncer.extraVolumeMounts",
+    "dagProcessor.extraVolumes",
+    "dagProcessor.extraVolumeMounts",
+    "triggerer.extraVolumes",
+    "triggerer.extraVolumeMounts",
+    "workers.celery.extraVolumes",
+    "workers.celery.extraVolumeMounts",
+    "workers.kubernetes.extraVolumes",
+    "workers.kubernetes.extraVolumeMounts",
+)
+"""Lists that the program fills too: a user's entries are appended to the program's."""
+
+
+def owner(path: str) -> str | None:
+    """Return what to use instead of a value that the program sets, or None for a user's value."""
+    root = under(path, OWNED)
+    return None if root is None or under(path, FREE) else OWNED[root]
+
+
+def holds_own(path: str) -> bool:
+    """Whether values of the program are below a path, so that it cannot be replaced as a whole."""
+    return any(own.startswith(f"{path}.") for own in (*OWNED, *APPENDED))

@@ -1,0 +1,164 @@
+"""What a user's Helm values must not take from a pod's isolation, wherever in the values it is said.
+
+Pods that run DAG code (workers, task pods, DAG processor, triggerer) hold no Secret of the stack that they do not need,
+no token for the Kubernetes API, and the label by which network policies know them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from components.release.value_paths import leaves, without_numbers
+
+SELECTED_LABELS: Final = ("tier", "release", "component")
+"""Pod labels that network policies select by; the chart sets them."""
+
+RUN_DAGS: Final = ("workers.celery", "workers.kubernetes", "dagProcessor", "triggerer")
+"""Components whose pods run code of DAGs."""
+
+LOG_ROLE: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernetes")
+"""Components whose service accounts have the role of the log bucket (see `components.task_logs.remote.LOG_ROLES`)."""
+
+ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+
+OWN_SECRET: Final = re.compile(
+    r"\bairflow-(?:keys|database|postgres|worker-scaler|git-ssh-key|git-bundle|git-token|image-pull-secret)\b"
+)
+"""Names of the stack's own Secrets; a test compares them with those that the program registers."""
+
+# How a template of the chart finds the same names.
+_OWN_SECRET_IN_TEMPLATE: Final = re.compile(
+    r"\.Values\.(?:\w+\.)*(?:\w+SecretName|sshKeySecret|credentialsSecret|data)\b"
+    r"""|\b(?:include|template)\s+["'](?:\w*_secret|git_sync_ssh_key)["']"""
+    r"""|\blookup\s+["']v1["']\s+["']Secret["']"""
+)
+
+_TRUE_ON_RESTRICTED: Final = ("privileged", "allowPrivilegeEscalation", "hostNetwork", "hostPID", "hostIPC", "hostPort")
+_NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
+
+
+def isolation_problems(helm_values: Mapping[str, Any], *, log_role: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value that would undo the isolation of a pod.
+
+    Args:
+        log_role: Whether pods that handle task logs have a role in AWS.
+    """
+    for path, value in leaves(helm_values):
+        for check in (_label, _own_secret, _beyond_restricted, _token, _account):
+            problem = check(path, value)
+            if problem is not None:
+                yield path, problem
+        if log_role and path.endswith(f"serviceAccount.annotations.{ROLE_ANNOTATION}"):
+            plain = without_numbers(path)
+            if plain.removesuffix(f".serviceAccount.annotations.{ROLE_ANNOTATION}") in LOG_ROLE:
+                yield path, _role_problem(path)
+    text = helm_values.get("podTemplate")
+    if isinstance(text, str):
+        yield from (("podTemplate", problem) for problem in _template_problems(text))
+
+
+def _role_problem(path: str) -> str:
+    return (
+        f"{path} would take the role of the log bucket from these pods; attach the policies of your tasks to that "
+        "role in AWS, or let tasks assume another role by an Airflow connection"
+    )
+
+
+def _label(path: str, _: Any) -> str | None:
+    if path.endswith(tuple(f"abels.{label}" for label in SELECTED_LABELS)) and re.search(r"(^|\.)labels\.\w+$", path):
+        return f"{path} is set by the chart, and network policies tell pods apart by it; use a label of another name"
+    return None
+
+
+def _own_secret(path: str, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if OWN_SECRET.search(value) or _OWN_SECRET_IN_TEMPLATE.search(value):
+        return f"{path} refers to a Secret of the stack itself; use a Secret of your own"
+    return None
+
+
+def _beyond_restricted(path: str, value: Any) -> str | None:
+    key = path.rpartition(".")[2]
+    refused = (
+        (key in _TRUE_ON_RESTRICTED and value not in (False, None, 0))
+        or (key == "runAsNonRoot" and value is False)
+        or (key == "runAsUser" and value in (0, "0") and value is not False)
+        or (re.search(r"\]\.hostPath(\.|$)", path) is not None and value is not None)
+    )
+    if not refused:
+        return None
+    return (
+        f"{path}: the namespace admits pods of the Pod Security Standard restricted only; leave it out, and use an "
+        "emptyDir or a claim instead of a hostPath"
+    )
+
+
+def _runs_dags(path: str) -> bool:
+    return path.startswith(tuple(f"{component}." for component in RUN_DAGS))
+
+
+def _token(path: str, value: Any) -> str | None:
+    if not _runs_dags(path):
+        return None
+    if path.endswith("automountServiceAccountToken") and value not in (False, None):
+        return f"{path} is set by the program; use {_NO_TOKEN}"
+    return None
+
+
+def _account(path: str, value: Any) -> str | None:
+    plain = without_numbers(path)
+    if plain.endswith(".serviceAccount.name") and value not in (None, ""):
+        return (
+            f"{path}: rights are bound to the chart's own service accounts; leave it out, and use "
+            f"{plain.removesuffix('.name')}.annotations"
+        )
+    if plain.endswith(".serviceAccount.create") and (value is not True or plain.startswith("workers.kubernetes.")):
+        return (
+            f"{path}: rights are bound to the chart's own service accounts; leave it out, and use "
+            f"{plain.removesuffix('.create')}.annotations"
+        )
+    return None
+
+
+_TEMPLATE_RULES: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
+    (
+        lambda text: any(name != "worker" for name in _values_of("component", text)),
+        "has the label of another component; use component: worker",
+    ),
+    (
+        lambda text: any(name != "airflow" for name in _values_of("tier", text)),
+        "has a label tier that no network policy knows; use tier: airflow",
+    ),
+    (
+        lambda text: (
+            any("true" in found.lower() for key in _TRUE_ON_RESTRICTED for found in _values_of(key, text))
+            or re.search(r"\bhostPath:", text) is not None
+        ),
+        "asks for more than the Pod Security Standard restricted, which the namespace demands; use an emptyDir or a "
+        "claim, and leave privileges out",
+    ),
+    (
+        lambda text: any("true" in found.lower() for found in _values_of("automountServiceAccountToken", text)),
+        "mounts a token for the Kubernetes API; use automountServiceAccountToken: false",
+    ),
+    (
+        lambda text: any(
+            found != "airflow-worker" and "worker.serviceAccountName" not in found
+            for found in _values_of("serviceAccountName", text)
+        ),
+        "names a foreign service account; use serviceAccountName: airflow-worker",
+    ),
+)
+
+
+def _values_of(key: str, text: str) -> list[str]:
+    return [found.strip().strip("\"'") for found in re.findall(rf"\b{key}:[ \t]*([^\n,}}#]*(?:\}}\}})?)", text)]
+
+
+def _template_problems(text: str) -> Iterator[str]:
+    for broken, problem in _TEMPLATE_RULES:
+        if broken(text):
+            yield f"podTemplate {problem}"

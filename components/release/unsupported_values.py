@@ -1,0 +1,104 @@
+"""Values that work in the chart, and cannot work in this deployment: what the typed settings say is against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from components.release.managed_variables import listed_variables
+from components.release.owned_values import owner
+from components.release.value_paths import at, leaf_paths, under
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What typed settings say, as far as Helm values depend on it."""
+
+    isolated: bool = False
+    """Whether network policies are applied."""
+    ui_reachable: bool = True
+    """Whether anybody but Airflow's own pods may call the API server."""
+    log_role: bool = False
+    """Whether pods that handle task logs have a role in AWS."""
+    switched_off: Mapping[str, str] = field(default_factory=dict)
+    """Paths of what is not deployed, each with the setting that switches it on."""
+
+
+FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+_OPEN: Final = "or set airflow:networkIsolation to off"
+_NOT_OFF: Final = "is refused while airflow:networkIsolation is not off"
+
+_SWITCHES: Final[Mapping[str, str]] = {
+    "flower.enabled": "Flower would have no network policy and no login; use Airflow's UI, which shows queues",
+    "otelCollector.tracesEnabled": "the collector has no network policy, and its pod no restricted security context; "
+    "use statsd's metrics",
+    "otelCollector.metricsEnabled": "the collector has no network policy, and its pod no restricted security context; "
+    "use statsd's metrics",
+    "cleanup.enabled": "its pods have no network policy; leave it out: Airflow deletes "
+    "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
+}
+_HOSTS: Final[Mapping[str, str]] = {
+    "config.metrics.statsd_host": "airflow-statsd",
+    "config.metrics.otel_host": "",
+    "config.traces.otel_host": "",
+}
+_LOCAL: Final = ("localhost", "127.0.0.1")
+_SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
+
+
+def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value that cannot work here."""
+    yield from _auth_manager(helm_values)
+    yield from _switched_off(helm_values, surroundings.switched_off)
+    if not surroundings.isolated:
+        return
+    for path, why in _SWITCHES.items():
+        if at(helm_values, path):
+            yield path, f"{path} {_NOT_OFF}: {why}, {_OPEN}"
+    for path, own in _HOSTS.items():
+        host = at(helm_values, path)
+        if isinstance(host, str) and host and not _is_own(host, own):
+            yield (
+                path,
+                f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; leave it out, and let the other "
+                f"system scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces, {_OPEN}",
+            )
+    path = "apiServer.service.type"
+    if at(helm_values, path) in _SERVICE_TYPES and not surroundings.ui_reachable:
+        yield (
+            path,
+            f"{path} {_NOT_OFF}: nobody may call the API server from outside; use airflow:uiCidrs or "
+            "airflow:uiNamespaces to say who may",
+        )
+
+
+def _is_own(host: str, own: str) -> bool:
+    name = host.partition(".")[0]
+    return host in _LOCAL or (own != "" and (name == own or f'"%s-{own.removeprefix("airflow-")}"' in host))
+
+
+def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    chosen = [("config.core.auth_manager", at(helm_values, "config.core.auth_manager"))]
+    chosen += [(path, value) for path, name, value in listed_variables(helm_values) if name == _AUTH_MANAGER]
+    for path, value in chosen:
+        if value is not None and value != FAB:
+            yield (
+                path,
+                f"{path} may not set another auth manager: the Jobs create a user of the FAB auth manager; use "
+                "apiServer.apiServerConfig for OAuth, OpenID Connect or LDAP with it",
+            )
+
+
+_AUTH_MANAGER: Final = "AIRFLOW__CORE__AUTH_MANAGER"
+
+
+def _switched_off(helm_values: Mapping[str, Any], off: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if not off:
+        return
+    told = set()
+    for path in leaf_paths(helm_values):
+        root = under(path, off)
+        if root is not None and owner(path) is None and root not in told:
+            told.add(root)
+            yield path, f"{path} has no effect, because {root} is not deployed; use {off[root]}, or leave it out"

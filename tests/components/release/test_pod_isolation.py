@@ -1,0 +1,231 @@
+"""What Helm values may not take from a pod's isolation, wherever they say it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.release.chart_defaults import chart_schema, chart_values
+from components.release.pod_isolation import OWN_SECRET, ROLE_ANNOTATION
+from components.release.unsupported_values import Surroundings
+from components.release.user_values import problems
+from components.release.value_paths import nested
+from tests.cases import each
+
+DAG_CODE: Final = ("workers.celery", "workers.kubernetes", "dagProcessor", "triggerer")
+
+
+def found(helm_values: dict[str, Any], **surroundings: Any) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), Surroundings(**surroundings))
+
+
+def in_set(**values: Any) -> dict[str, Any]:
+    return {"workers": {"celery": {"sets": [{"name": "gpu", **values}]}}}
+
+
+# Secrets of the stack
+
+OWN: Final = ("airflow-keys-fernet-key-1a2b3c4d", "airflow-database-metadata-0f0f0f0f", "airflow-git-token-12345678")
+
+
+@each("name", OWN)
+def test_reference_to_an_own_secret_is_refused_wherever_it_is(name: str) -> None:
+    key = {"secretKeyRef": {"name": name, "key": "connection"}}
+    places: list[dict[str, Any]] = [
+        {"secret": [{"envName": "A", "secretName": name, "secretKey": "b"}]},
+        {"extraEnv": f"- name: A\n  valueFrom:\n    secretKeyRef: {{name: {name}, key: b}}\n"},
+        {"extraEnvFrom": f"- secretRef: {{name: '{name}'}}\n"},
+        {"volumes": [{"name": "a", "secret": {"secretName": name}}]},
+        {"podTemplate": f"spec:\n  volumes:\n  - secret: {{secretName: {name}}}\n"},
+        in_set(env=[{"name": "A", "valueFrom": key}]),
+        in_set(extraVolumes=[{"name": "a", "secret": {"secretName": name}}]),
+    ]
+    for component in (*DAG_CODE, "scheduler"):
+        places += [
+            nested(f"{component}.env", [{"name": "A", "valueFrom": key}]),
+            nested(f"{component}.extraVolumes", [{"name": "a", "secret": {"secretName": name}}]),
+            nested(
+                f"{component}.extraVolumes", [{"name": "a", "projected": {"sources": [{"secret": {"name": name}}]}}]
+            ),
+            nested(f"{component}.extraContainers", [{"name": "a", "envFrom": [{"secretRef": {"name": name}}]}]),
+        ]
+    for place in places:
+        refused = found(place)
+        assert len(refused) == 1, (place, refused)
+        assert "refers to a Secret of the stack itself; use a Secret of your own" in refused[0]
+
+
+@each(
+    "text",
+    [
+        "{{ .Values.data.metadataSecretName }}",
+        "{{ .Values.fernetKeySecretName }}",
+        '{{ include "airflow_metadata_secret" . }}',
+        '{{ template "fernet_key_secret" . }}',
+        '{{ (lookup "v1" "Secret" .Release.Namespace "x").data }}',
+        "{{ .Values.pgbouncer.configSecretName }}",
+    ],
+)
+def test_template_that_finds_an_own_secret_is_refused(text: str) -> None:
+    for place in (
+        {"extraEnv": text},
+        {"workers": {"celery": {"extraVolumes": [{"name": text}]}}},
+        {"podTemplate": text},
+    ):
+        assert any("Secret of the stack itself" in problem for problem in found(place)), place
+
+
+def test_own_secret_of_a_team_is_the_way() -> None:
+    key = {"secretKeyRef": {"name": "team-warehouse", "key": "password"}}
+    for place in (
+        {"secret": [{"envName": "A", "secretName": "airflow-team", "secretKey": "b"}]},
+        {"extraEnvFrom": "- secretRef: {name: airflow-proxy}\n"},
+        {"workers": {"celery": {"env": [{"name": "A", "valueFrom": key}]}}},
+        in_set(env=[{"name": "A", "valueFrom": key}], extraVolumes=[{"name": "a", "secret": {"secretName": "b"}}]),
+    ):
+        assert found(place) == []
+
+
+def test_names_are_told_from_a_team_s() -> None:
+    assert not any(OWN_SECRET.search(name) for name in ("airflow-team", "my-database", "airflow-databases", "airflow"))
+
+
+# Labels
+
+
+@each("label", ["tier", "release", "component"])
+def test_label_of_a_set_that_policies_select_is_refused(label: str) -> None:
+    [refused] = found(in_set(labels={label: "scheduler", "team": "data"}))
+    assert refused.startswith(f"workers.celery.sets[0].labels.{label} is set by the chart")
+    assert found(in_set(labels={"team": "data", f"my-{label}": "x"})) == [], "the way"
+
+
+def test_selectors_of_a_team_are_accepted() -> None:
+    term = {"labelSelector": {"matchLabels": {"component": "worker"}}, "topologyKey": "zone"}
+    spread = [{**term, "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}]
+    assert found({"workers": {"celery": {"topologySpreadConstraints": spread}}}) == []
+
+
+# What the Pod Security Standard does not admit
+
+
+@each(
+    "value",
+    [
+        {"securityContexts": {"container": {"privileged": True}}},
+        {"securityContexts": {"container": {"allowPrivilegeEscalation": True}}},
+        {"securityContexts": {"pod": {"runAsUser": 0}}},
+        {"securityContexts": {"pod": {"runAsNonRoot": False}}},
+        {"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]},
+        {"extraContainers": [{"name": "a", "securityContext": {"privileged": True}}]},
+        {"extraContainers": [{"name": "a", "ports": [{"hostPort": 80, "containerPort": 80}]}]},
+    ],
+)
+def test_more_than_restricted_is_refused(value: dict[str, Any]) -> None:
+    for place in (*(nested(component, value) for component in DAG_CODE), in_set(**value)):
+        refused = found(place)
+        assert len(refused) == 1, (place, refused)
+        assert "Pod Security Standard restricted only" in refused[0]
+
+
+def test_less_is_accepted() -> None:
+    context = {"container": {"allowPrivilegeEscalation": False, "privileged": False}, "pod": {"runAsUser": 1000}}
+    for component in DAG_CODE:
+        volumes = [{"name": "a", "emptyDir": {}}, {"name": "b", "persistentVolumeClaim": {"claimName": "b"}}]
+        assert found(nested(component, {"securityContexts": context, "extraVolumes": volumes})) == []
+
+
+# Service accounts
+
+
+@each("component", DAG_CODE)
+def test_token_is_refused_where_code_of_dags_runs(component: str) -> None:
+    path = f"{component}.serviceAccount.automountServiceAccountToken"
+    [refused] = found(nested(path, True))
+    assert refused.startswith(f"{path} is set by the program")
+    assert found(nested(path, False)) == []
+
+
+@each("component", [*DAG_CODE, "scheduler", "apiServer", "redis", "statsd", "pgbouncer", "databaseCleanup"])
+def test_foreign_account_is_refused_and_the_chart_s_own_is_annotated(component: str) -> None:
+    for key, value in (("name", "own"), ("create", False)):
+        path = f"{component}.serviceAccount.{key}"
+        [refused] = found(nested(path, value))
+        assert refused.startswith(f"{path}: rights are bound to the chart's own service accounts")
+        assert refused.endswith(f"use {component}.serviceAccount.annotations")
+    assert found(nested(f"{component}.serviceAccount", {"annotations": {"a.b/c": "d"}})) == []
+    if component != "workers.kubernetes":
+        assert found(nested(f"{component}.serviceAccount.create", True)) == [], "as the chart does by itself"
+
+
+@each("component", ["apiServer", "triggerer", "workers.celery", "workers.kubernetes"])
+def test_other_role_is_refused_where_the_log_role_is(component: str) -> None:
+    users = nested(f"{component}.serviceAccount.annotations", {ROLE_ANNOTATION: "arn:aws:iam::1:role/x"})
+    [refused] = found(users, log_role=True)
+    assert "would take the role of the log bucket" in refused
+    assert "attach the policies of your tasks to that role" in refused
+    assert found(users) == [], "without logs in S3 it is the user's"
+
+
+def test_other_role_of_other_components_is_the_user_s() -> None:
+    for component in ("scheduler", "dagProcessor"):
+        users = nested(f"{component}.serviceAccount.annotations", {ROLE_ANNOTATION: "arn:aws:iam::1:role/x"})
+        assert found(users, log_role=True) == []
+
+
+# Templates of task pods
+
+TEMPLATE: Final = """apiVersion: v1
+kind: Pod
+metadata:
+  labels:
+    tier: airflow
+    component: worker
+    release: {{ .Release.Name }}
+spec:
+  serviceAccountName: {{ include "worker.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  containers:
+    - name: base
+      env:
+        - name: AIRFLOW__CORE__EXECUTOR
+          value: LocalExecutor
+        {{- include "standard_airflow_environment" . | indent 8 }}
+      securityContext: {allowPrivilegeEscalation: false}
+"""
+
+
+@each(
+    "old,new",
+    [
+        ("value: LocalExecutor", "value: {{ .Values.executor | quote }}"),
+        ("value: LocalExecutor", 'value: "LocalExecutor"'),
+        ("    component: worker\n", ""),
+        ('{{ include "worker.serviceAccountName" . }}', "airflow-worker"),
+    ],
+)
+def test_template_like_the_chart_s_is_accepted(old: str, new: str) -> None:
+    assert found({"podTemplate": TEMPLATE}) == []
+    assert old in TEMPLATE
+    assert found({"podTemplate": TEMPLATE.replace(old, new)}) == []
+
+
+@each(
+    "old,new,problem",
+    [
+        ("component: worker", "component: scheduler", "label of another component; use component: worker"),
+        ("component: worker", 'component: "api-server"', "label of another component"),
+        ("tier: airflow", "tier: web", "use tier: airflow"),
+        ("Token: false", "Token: true", "use automountServiceAccountToken: false"),
+        ("Escalation: false", "Escalation: true", "Pod Security Standard restricted"),
+        ("  containers:", "  hostNetwork: true\n  containers:", "Pod Security Standard restricted"),
+        ("  containers:", "  volumes: [{name: a, hostPath: {path: /}}]\n  containers:", "use an emptyDir"),
+        ('{{ include "worker.serviceAccountName" . }}', "airflow-scheduler", "use serviceAccountName: airflow-worker"),
+        ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__FERNET_KEY", "may not set AIRFLOW__CORE__FERNET_KEY"),
+        ("value: LocalExecutor", "value: CeleryExecutor", "may not set AIRFLOW__CORE__EXECUTOR"),
+    ],
+)
+def test_template_that_undoes_isolation_is_refused(old: str, new: str, problem: str) -> None:
+    assert old in TEMPLATE
+    refused = found({"podTemplate": TEMPLATE.replace(old, new)})
+    assert len(refused) == 1, refused
+    assert problem in refused[0]

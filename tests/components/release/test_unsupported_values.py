@@ -1,0 +1,246 @@
+"""What works in the chart and not in this deployment, and how numbers and variables are read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.release.chart_defaults import chart_schema, chart_values
+from components.release.executor import Executor
+from components.release.managed_variables import GIT_SYNC_VARIABLES, MANAGED_VARIABLES, managed_name
+from components.release.unsupported_values import FAB, Surroundings
+from components.release.user_values import problems, with_helm_values
+from components.release.value_paths import at, nested
+from components.release.values import airflow_values
+from tests import samples
+from tests.cases import each
+from tests.chart import rendering
+
+ISOLATED: Final = Surroundings(isolated=True, ui_reachable=False)
+
+
+def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), surroundings)
+
+
+# Isolation
+
+
+@each("path", ["flower.enabled", "otelCollector.tracesEnabled", "otelCollector.metricsEnabled", "cleanup.enabled"])
+def test_component_without_policies_is_refused_while_pods_are_isolated(path: str) -> None:
+    [refused] = found(nested(path, True), ISOLATED)
+    assert refused.startswith(f"{path} is refused while airflow:networkIsolation is not off: ")
+    assert refused.endswith("or set airflow:networkIsolation to off")
+    assert found(nested(path, True)) == [], "the way"
+    assert found(nested(path, False), ISOLATED) == []
+
+
+@each(
+    "path,host",
+    [
+        ("config.metrics.statsd_host", "datadog-agent.monitoring.svc"),
+        ("config.metrics.statsd_host", "10.0.0.7"),
+        ("config.metrics.statsd_host", "telegraf"),
+        ("config.metrics.otel_host", "otel-collector.observability"),
+        ("config.traces.otel_host", "tempo.example.com"),
+    ],
+)
+def test_metrics_leave_no_isolated_namespace(path: str, host: str) -> None:
+    [refused] = found(nested(path, host), ISOLATED)
+    assert "airflow:metricsNamespaces" in refused
+    assert found(nested(path, host)) == []
+
+
+@each(
+    "host", ["airflow-statsd", "airflow-statsd.airflow.svc", '{{ printf "%s-statsd" (include "airflow.fullname" .) }}']
+)
+def test_chart_s_own_statsd_is_accepted(host: str) -> None:
+    assert found(nested("config.metrics.statsd_host", host), ISOLATED) == []
+
+
+@each("type_", ["LoadBalancer", "NodePort"])
+def test_service_that_nobody_may_call_is_refused(type_: str) -> None:
+    users = nested("apiServer.service", {"type": type_, "loadBalancerSourceRanges": ["10.0.0.0/8"]})
+    [refused] = found(users, ISOLATED)
+    assert "use airflow:uiCidrs or airflow:uiNamespaces" in refused
+    assert found(users, Surroundings(isolated=True, ui_reachable=True)) == [], "the way"
+    assert found(nested("apiServer.service.type", "ClusterIP"), ISOLATED) == []
+
+
+# The auth manager
+
+
+@each(
+    "users",
+    [
+        {"config": {"core": {"auth_manager": "airflow.api_fastapi.auth.managers.simple.SimpleAuthManager"}}},
+        {"config": {"core": {"auth_manager": "airflow.providers.keycloak.auth_manager.KeycloakAuthManager"}}},
+        {"apiServer": {"env": [{"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": "own.Manager"}]}},
+        {"env": [{"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": ""}]},
+    ],
+)
+def test_another_auth_manager_is_refused(users: dict[str, Any]) -> None:
+    [refused] = found(users)
+    assert "the Jobs create a user of the FAB auth manager; use apiServer.apiServerConfig" in refused
+
+
+def test_fab_and_its_configuration_are_accepted() -> None:
+    assert found({"config": {"core": {"auth_manager": FAB}}, "apiServer": {"apiServerConfig": "AUTH_TYPE = 4"}}) == []
+    assert chart_values()["config"]["core"]["auth_manager"] == FAB
+
+
+# What is not deployed
+
+
+OFF: Final = Surroundings(switched_off={"pgbouncer": "airflow:pgbouncerEnabled true", "workers.kubernetes": "x"})
+
+
+def test_value_of_what_is_not_deployed_is_refused_once() -> None:
+    users = {"pgbouncer": {"resources": {}, "nodeSelector": {"a": "b"}}, "scheduler": {"nodeSelector": {"a": "b"}}}
+    assert found(users, OFF) == [
+        "pgbouncer.resources has no effect, because pgbouncer is not deployed; use airflow:pgbouncerEnabled true, or "
+        "leave it out"
+    ]
+    assert found(users) == []
+
+
+def test_refusal_names_no_place_of_what_is_not_deployed() -> None:
+    assert found({"workers": {"env": []}}, OFF) == ["workers.env is deprecated in the chart; use workers.celery.env"]
+
+
+# Variables
+
+
+@each("ending", ["", "_CMD", "_SECRET"])
+def test_names_are_compared_whole(ending: str) -> None:
+    for name in MANAGED_VARIABLES:
+        assert managed_name(name + ending) == name
+    for other in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS", "AIRFLOW__LOGGING__REMOTE_TASK_HANDLER_KWARGS"):
+        assert managed_name(other + ending) is None
+
+
+@each(
+    "users",
+    [
+        {"config": {"database": {"sql_alchemy_connect_args": "airflow_local_settings.keepalive"}}},
+        {"config": {"logging": {"remote_task_handler_kwargs": "{}", "encrypt_s3_logs": "True"}}},
+        {"config": {"celery": {"broker_url_options": "x"}, "core": {"executor_config": "x"}}},
+        {"extraEnv": "- name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS\n  value: x\n"},
+        {"env": [{"name": "AIRFLOW__CORE__LOAD_EXAMPLES_FROM", "value": "x"}]},
+    ],
+)
+def test_longer_names_are_the_user_s(users: dict[str, Any]) -> None:
+    assert found(users) == []
+
+
+# git-sync
+
+
+@each("name", ["GITSYNC_REPO", "GIT_SYNC_REV", "GITSYNC_ROOT", "GITSYNC_STALE_WORKTREE_TIMEOUT", "GITSYNC_PASSWORD"])
+def test_variable_that_the_program_sets_for_git_sync_is_refused(name: str) -> None:
+    [refused] = found({"dags": {"gitSync": {"env": [{"name": name, "value": "x"}]}}})
+    assert refused == f"dags.gitSync.env may not set {name}: the program does; use the keys airflow:dags…"
+    assert found({"scheduler": {"env": [{"name": name, "value": "x"}]}}) == [], "it is of git-sync alone"
+
+
+def test_proxy_and_ca_of_git_sync_are_appended() -> None:
+    env = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}, {"name": "GIT_SSL_CAINFO", "value": "/etc/ca/ca.crt"}]
+    mounts = [{"name": "ca", "mountPath": "/etc/ca"}]
+    users = {"dags": {"gitSync": {"env": env, "extraVolumeMounts": mounts}}}
+    assert found(users) == []
+    values = with_helm_values(airflow_values(samples.release_inputs()), users)
+    own = {"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": "600s"}
+    assert at(values, "dags.gitSync.env") == [own, *env]
+    assert at(values, "dags.gitSync.extraVolumeMounts") == mounts
+
+
+@rendering.needs_chart
+def test_every_variable_that_the_chart_gives_git_sync_is_refused() -> None:
+    from components.release.values import DagAccess
+
+    names: set[str] = set()
+    accesses = (DagAccess(ssh_key_secret="k", known_hosts="h"), DagAccess(credentials_secret="c"), DagAccess())
+    for access in accesses:
+        for _, pod in rendering.pod_templates(
+            rendering.objects(airflow_values(samples.release_inputs(dag_access=access)))
+        ):
+            for container in rendering.containers(pod):
+                if container["name"].startswith("git-sync"):
+                    names |= {variable["name"] for variable in container["env"]}
+    assert len(names) > 20
+    assert names <= GIT_SYNC_VARIABLES
+
+
+# Images
+
+
+@each("image", ["redis", "statsd", "pgbouncer", "pgbouncerExporter", "gitSync", "otelCollector"])
+def test_tag_of_another_component_is_the_user_s(image: str) -> None:
+    users = nested(f"images.{image}.tag", "7.4-bookworm")
+    assert found(users) == []
+    assert (
+        at(with_helm_values(airflow_values(samples.release_inputs()), users), f"images.{image}.tag") == "7.4-bookworm"
+    )
+    [refused] = found(nested(f"images.{image}.repository", "x"))
+    assert "is set by the program" in refused
+
+
+@each("image", ["airflow", "pod_template", "flower"])
+def test_tag_of_airflow_is_the_program_s(image: str) -> None:
+    [refused] = found(nested(f"images.{image}.tag", "x"))
+    assert "use airflow:imageTag" in refused
+
+
+# Numbers and nulls
+
+
+@each(
+    "given,text",
+    [(40960000, "40960000"), (1209600, "1209600"), (4.096e7, "40960000"), (0, "0"), (-1, "-1"), (2.0, "2")],
+)
+def test_whole_number_of_airflow_cfg_goes_out_as_text(given: float, text: str) -> None:
+    users = {"config": {"core": {"max_templated_field_length": given}}}
+    values = with_helm_values(airflow_values(samples.release_inputs()), users)
+    assert values["config"]["core"]["max_templated_field_length"] == text
+    assert users["config"]["core"]["max_templated_field_length"] == given, "the input stays as it is"
+
+
+@each("given", [0.5, True, False, "1e6", None])
+def test_other_options_stay_as_they_are(given: Any) -> None:
+    values = with_helm_values(airflow_values(samples.release_inputs()), {"config": {"core": {"x": given}}})
+    assert values["config"]["core"]["x"] is given
+
+
+@rendering.needs_chart
+def test_rendered_airflow_cfg_has_whole_numbers_and_no_deleted_defaults() -> None:
+    users = {
+        "config": {
+            "core": {"max_templated_field_length": 40960000},
+            "celery_broker_transport_options": {"visibility_timeout": 1209600},
+            "logging": {"colored_console_log": None},
+        },
+    }
+    assert found(users) == []
+    values = with_helm_values(airflow_values(samples.release_inputs(executor=Executor.CELERY)), users)
+    cfg = rendering.airflow_cfg(rendering.objects(values))
+    assert "max_templated_field_length = 40960000\n" in cfg
+    assert "visibility_timeout = 1209600\n" in cfg
+    assert "colored_console_log" not in cfg
+
+
+@each(
+    "users",
+    [
+        {"securityContexts": None},
+        {"config": {"logging": {"colored_console_log": None}}},
+        {"scheduler": {"logGroomerSidecar": None}},
+        {"statsd": {"resources": None}},
+    ],
+)
+def test_null_deletes_a_default(users: dict[str, Any]) -> None:
+    assert found(users) == []
+
+
+@each("path", ["executor", "workers.celery.replicas", "data.metadataSecretName", "fernetKeySecretName"])
+def test_null_deletes_nothing_of_the_program(path: str) -> None:
+    [refused] = found(nested(path, None))
+    assert "is set by the program" in refused
