@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components import fields
+from components.aws.tags import tag_problems
 from settings.errors import remove_command
 from settings.keys import Key, Section
 from settings.reading import Config
@@ -39,7 +40,7 @@ AWS_ACCOUNT_ID = SECTION.optional(
     fields.aws_account_id,
     description="AWS account of the EKS cluster, 12 digits. Credentials of another one are refused.",
 )
-AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.")
+AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.", problems_of=tag_problems)
 NAMESPACE = SECTION.text(
     "namespace",
     fields.namespace,

@@ -19,6 +19,14 @@ from settings.sections.task_logs import TASK_LOGS
 
 SECTION = Section("Release")
 
+
+def _chart_path(text: str) -> str:
+    if "://" in text:
+        # Not shown: it may hold a login.
+        fields.refuse("expected the path of a file, found a URL: download the archive and give its path")
+    return fields.path(text)
+
+
 LOAD_EXAMPLES = SECTION.boolean(
     "loadExamples",
     default=AirflowPlatformArgs.load_examples,
@@ -38,7 +46,7 @@ RELEASE_TIMEOUT_SECONDS = SECTION.integer(
 )
 CHART_PATH = SECTION.optional(
     "chartPath",
-    fields.path,
+    _chart_path,
     description=f"Archive of chart {versions.AIRFLOW_CHART} where it cannot be downloaded. Its content must be the "
     "released one.",
 )

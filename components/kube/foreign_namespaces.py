@@ -1,0 +1,72 @@
+"""Namespaces that are the cluster's own, or into which common add-ons install themselves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_NAMES: Final = frozenset(
+    (
+        "amazon-cloudwatch",
+        "amazon-guardduty",
+        "aws-observability",
+        "argo",
+        "argo-rollouts",
+        "argo-workflows",
+        "argocd",
+        "calico-apiserver",
+        "calico-system",
+        "cattle-system",
+        "cert-manager",
+        "cilium",
+        "cnpg-system",
+        "crossplane-system",
+        "datadog",
+        "default",
+        "elastic-system",
+        "external-dns",
+        "external-secrets",
+        "flux-system",
+        "gatekeeper-system",
+        "gke-system",
+        "gmp-system",
+        "grafana",
+        "harbor",
+        "ingress-nginx",
+        "istio-ingress",
+        "istio-system",
+        "kafka",
+        "karpenter",
+        "keda",
+        "knative-serving",
+        "kong",
+        "kyverno",
+        "linkerd",
+        "local-path-storage",
+        "logging",
+        "loki",
+        "longhorn-system",
+        "metallb-system",
+        "monitoring",
+        "nginx-gateway",
+        "nginx-ingress",
+        "observability",
+        "opentelemetry-operator-system",
+        "postgres-operator",
+        "projectcontour",
+        "prometheus",
+        "rook-ceph",
+        "sealed-secrets",
+        "tekton-pipelines",
+        "tigera-operator",
+        "traefik",
+        "vault",
+        "velero",
+    )
+)
+_PREFIXES: Final = ("kube-", "openshift-", "gke-managed-", "cattle-")
+"""Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces)."""
+
+
+def is_foreign(namespace: str) -> bool:
+    """Return whether a namespace is not for a stack to own."""
+    return namespace in _NAMES or namespace.startswith(_PREFIXES)
