@@ -173,15 +173,6 @@ def not_everybody(networks: Sequence[str]) -> None:
             refuse(f"expected some networks, found all of IPv{version}, put together from its parts")
 
 
-def host(text: str) -> str:
-    """A DNS name or an IP address."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-        return _matching(text, rf"{label}(\.{label})*", "a host name or an IP address, without port")
-
-
 def dns_name(text: str) -> str:
     """A host name of at least two labels, in lower case, as an Ingress takes it (RFC 1123)."""
     if len(text) > 253:

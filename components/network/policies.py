@@ -37,7 +37,10 @@ _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com
 _POD_IDENTITY_PORT = 80
 _LAST_PORT = 65535
 _METADATA = {"169.254.169.254/32": "fd00:ec2::254/128"}
-"""AWS's instance metadata by IPv4, and by IPv6 (docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)."""
+"""AWS's instance metadata by IPv4, and by IPv6.
+
+Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,8 @@ class TaskLogVolume(pulumi.ComponentResource):
     """The volume on which all components write and read task logs.
 
     Raises: nothing of its own. Pods stay pending if the storage class lacks the access mode.
-    Replaces: another access mode or storage class makes another, empty volume; a larger size grows it if the storage class allows.
+    Replaces: another access mode or storage class makes another, empty volume; a larger size grows it if the storage
+    class allows.
     Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
     """
 

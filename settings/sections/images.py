@@ -110,6 +110,8 @@ def _check_version_of_tag(config: Config) -> None:
         return
     found = match["version"]
     foreign = found.split(".")[0] not in _AIRFLOW_MAJORS and not _OFFICIAL.fullmatch(config[IMAGE_REPOSITORY])
+    if found.count(".") == 1 and found not in versions.AIRFLOW_MINORS:
+        return  # 3.10 may be Python's
     if foreign or airflow == found or airflow.startswith(f"{found}."):
         return
     other = found.split(".")[:2]

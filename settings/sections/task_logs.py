@@ -16,6 +16,22 @@ from settings.sections.executor import EXECUTOR, SIZE
 
 SECTION = Section("Task logs")
 
+
+def _storage_class(text: str) -> str:
+    return _object_name(text, "a storage class")
+
+
+def _claim(text: str) -> str:
+    return _object_name(text, "a claim")
+
+
+def _object_name(text: str, what: str) -> str:
+    try:
+        return fields.dns_subdomain(text)
+    except ValueError:
+        fields.refuse(f"expected the name of {what}: a-z, 0-9, - and ., found {fields.shown(text)}")
+
+
 TASK_LOGS = SECTION.choice(
     "taskLogs",
     TaskLogStore,
@@ -52,13 +68,13 @@ TASK_LOGS_ACCESS_MODE = SECTION.choice(
 )
 TASK_LOGS_STORAGE_CLASS = SECTION.optional(
     "taskLogsStorageClass",
-    fields.dns_subdomain,
+    _storage_class,
     description="Storage class of the shared log volume, such as efs-sc. Empty takes the cluster's default, which is "
     "seldom ReadWriteMany.",
 )
 TASK_LOGS_CLAIM = SECTION.optional(
     "taskLogsClaim",
-    fields.dns_subdomain,
+    _claim,
     description="Name of a PersistentVolumeClaim that something else puts into the namespace, to keep task logs on in "
     "place of a new one.",
 )

@@ -36,7 +36,7 @@ def access(
             user="robot",
             password=password or Secret(PASSWORD),
             ssl_mode=mode,
-            ca_certificates="the PEM" if mode is SslMode.VERIFY_FULL else None,
+            ca_certificates="the PEM" if mode in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL) else None,
         )
         args = DatabaseAccessArgs(
             namespace="ns",
