@@ -25,13 +25,11 @@ _LOGIN: Final = re.compile(
 """A URI, a mail address, USER:PASSWORD or `password: …`: what stands in the wrong key may be a login."""
 _PUBLIC: Final = re.compile(r"\"(arn:aws[^@/]*|sha256:[^@/]*|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)\"$")
 """ARNs, digests, IPv6 addresses and networks, which have colons too."""
-_NOT_INTERNET: Final = {
-    4: (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.168.0.0/16", "224.0.0.0/3"),
-    ),
-    6: ("::/3", "4000::/2", "8000::/1"),
-}
+_NOT_INTERNET: Final = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "224.0.0.0/3"),
+    *("::/3", "4000::/2", "8000::/1"),
+)
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _MOVING_TAGS: Final = (
     "latest|stable|current|newest|main|master|trunk|head|default|edge|nightly|daily|weekly|snapshot|canary|unstable|"
@@ -166,11 +164,12 @@ def not_everybody(networks: Sequence[str]) -> None:
     Networks that are not of the internet may be missing: without multicast, private and reserved networks it is the
     same (iana.org/assignments/iana-ipv4-special-registry, and 2000::/3 for IPv6).
     """
-    given = [ipaddress.ip_network(text) for text in networks]
-    for version, special in _NOT_INTERNET.items():
-        all_of = [each for each in given if each.version == version] + [ipaddress.ip_network(each) for each in special]
-        if any(each.prefixlen == 0 for each in ipaddress.collapse_addresses(all_of)):
-            refuse(f"expected some networks, found all of IPv{version}, put together from its parts")
+    all_of = [ipaddress.ip_network(text) for text in (*networks, *_NOT_INTERNET)]
+    ipv4 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv4Network))
+    ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))
+    for whole in (*ipv4, *ipv6):
+        if whole.prefixlen == 0:
+            refuse(f"expected some networks, found all of IPv{whole.version}, put together from its parts")
 
 
 def dns_name(text: str) -> str:
