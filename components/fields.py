@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from components.aws.region import REGION
-from components.kube.foreign_namespaces import is_foreign
 
 _SHOWN_LENGTH = 60
 _FERNET_KEY_BYTES = 32
@@ -67,13 +66,13 @@ def path(text: str) -> str:
 
 
 def namespace(text: str) -> str:
-    """A Kubernetes namespace that the stack can own: an RFC 1123 label, none of the cluster's and none of an add-on."""
+    """A Kubernetes namespace that the stack can own: an RFC 1123 label, and none of the cluster's own.
+
+    Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces).
+    """
     _matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
-    if is_foreign(text):
-        refuse(
-            "expected a namespace of its own such as airflow, because the stack owns all that is in it, found "
-            f"{shown(text)}, which is the cluster's or an add-on's"
-        )
+    if text == "default" or text.startswith("kube-"):
+        refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
     return text
 
 

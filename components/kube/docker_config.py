@@ -14,8 +14,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from components.fields import refuse
-
 _MOST_BYTES: Final = 1024 * 1024
 """What a Secret holds (kubernetes.io/docs/concepts/configuration/secret)."""
 _HELPERS: Final = ("credsStore", "credHelpers")
@@ -30,24 +28,26 @@ _HOW: Final = (
 def docker_config(text: str) -> str:
     """Return a config.json with credentials for each registry that it lists. Raises ValueError."""
     if len(text.encode()) > _MOST_BYTES:
-        refuse(
+        raise ValueError(
             f"expected a Docker config.json of at most {_MOST_BYTES} bytes, which a Secret holds, found more: {_HOW}"
         )
     config = _read(text)
     for helper in _HELPERS:
         if config.get(helper):
-            refuse(
+            raise ValueError(
                 f"expected a Docker config.json that holds its credentials, found {helper}, which names a program on "
                 f"another machine: {_HOW}"
             )
     auths = config.get("auths")
     if not isinstance(auths, dict) or not auths or not all(isinstance(entry, dict) for entry in auths.values()):
-        refuse(f'expected a Docker config.json with a map "auths" of registries, found something else: {_HOW}')
+        raise ValueError(
+            f'expected a Docker config.json with a map "auths" of registries, found something else: {_HOW}'
+        )
     for number, (registry, entry) in enumerate(auths.items(), start=1):
         problem = _entry_problem(registry, entry)
         if problem:
             name = registry if _REGISTRY.fullmatch(registry) else f"entry {number}"
-            refuse(f"expected credentials for each registry, found for {name} {problem}: {_HOW}")
+            raise ValueError(f"expected credentials for each registry, found for {name} {problem}: {_HOW}")
     return text
 
 

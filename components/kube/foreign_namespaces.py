@@ -1,4 +1,4 @@
-"""Namespaces that are the cluster's own, or into which common add-ons install themselves."""
+"""Namespaces into which distributions of Kubernetes and common add-ons install themselves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ _NAMES: Final = frozenset(
         "cnpg-system",
         "crossplane-system",
         "datadog",
-        "default",
         "elastic-system",
         "external-dns",
         "external-secrets",
@@ -63,10 +62,9 @@ _NAMES: Final = frozenset(
         "velero",
     )
 )
-_PREFIXES: Final = ("kube-", "openshift-", "gke-managed-", "cattle-")
-"""Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces)."""
+_PREFIXES: Final = ("openshift-", "gke-managed-", "cattle-")
 
 
 def is_foreign(namespace: str) -> bool:
-    """Return whether a namespace is not for a stack to own."""
+    """Return whether a namespace is an add-on's, and so not for a stack to own."""
     return namespace in _NAMES or namespace.startswith(_PREFIXES)

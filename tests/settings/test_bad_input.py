@@ -64,7 +64,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         {},
         {"registryCredentials": '{"auths":' + "[" * 100_000},
         "registryCredentials",
-        "something else",
+        "with a map",
     ),
     "large credentials": (DEV, {}, {"registryCredentials": "x" * 2_000_000}, "registryCredentials", "1048576 bytes"),
     # Repositories
@@ -134,7 +134,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "tag without a name": (PROD, {"awsTags": {"": "x"}}, {}, "awsTags", "1 to 128"),
     "escrow with a suffix": (PROD, {"keyEscrow": "airflow/prod-AbCdEf"}, {}, "keyEscrow", "write airflow/prod,"),
     "escrow with a suffix of digits": (PROD, {"keyEscrow": "keys-123456"}, {}, "keyEscrow", "adds to an ARN itself"),
-    "namespace of a network": (DEV, {"namespace": "kube-flannel"}, {}, "namespace", "an add-on's"),
+    "namespace of a network": (DEV, {"namespace": "kube-flannel"}, {}, "namespace", "of its own"),
     "namespace of KEDA": (DEV, {"namespace": "keda"}, {}, "namespace", "an add-on's"),
     "namespace of monitoring": (PROD, {"namespace": "monitoring"}, {}, "namespace", "such as airflow"),
     # Networks
