@@ -24,8 +24,8 @@ from components.kube.secret import Secret
 PROJECT: Final = "airflow"
 """Name of the Pulumi project, which is the namespace of its config keys."""
 
-_LONG: Final = 200
-"""A name of an entry from this length on is in no command."""
+_QUOTABLE: Final = re.compile(r"[\w .:/=+@-]{1,200}")
+"""Names of entries that a command may hold in quotes."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -212,10 +212,15 @@ class Section:
                 if not isinstance(value, str)
             ]
             if not problems:
-                for entry, problem in problems_of(found).items():
-                    where = f"--path '{PROJECT}:{name}[\"{entry}\"]'" if entry.isprintable() else f"{PROJECT}:{name}"
-                    fix = f"edit {PROJECT}:{name} in Pulumi.STACK.yaml"
-                    problems.append((problem, f"pulumi config rm {where}" if 0 < len(entry) < _LONG else fix))
+                problems = [
+                    (
+                        problem,
+                        f"pulumi config rm --path '{PROJECT}:{name}[\"{entry}\"]'"
+                        if _QUOTABLE.fullmatch(entry)
+                        else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
+                    )
+                    for entry, problem in problems_of(found).items()
+                ]
             if problems:
                 raise RefusedError(*problems)
             return found

@@ -21,9 +21,9 @@ SECTION = Section("Release")
 
 
 def _chart_path(text: str) -> str:
-    if "://" in text:
+    if "://" in text or re.search(r":[^/]*@", text):
         # Not shown: it may hold a login.
-        fields.refuse("expected the path of a file, found a URL: download the archive and give its path")
+        fields.refuse("expected the path of a file, found a URL or a login: download the archive and give its path")
     return fields.path(text)
 
 

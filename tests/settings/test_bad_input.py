@@ -324,6 +324,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "login in a URL of a registry": (DEV, {"imageRegistry": "https://u:hunter2@r.test"}, {}, "imageRegistry", "shown"),
     "login in an image": (DEV, {"imageRepository": "u:hunter2@r.test/a"}, {}, "imageRepository", "not shown"),
     "login in a chart": (DEV, {"chartPath": "https://u:hunter2@r.test/c.tgz"}, {}, "chartPath", "found a URL"),
+    "login in a path of a chart": (DEV, {"chartPath": "u:hunter2@r.test/c.tgz"}, {}, "chartPath", "a login"),
+    "annotation that ends a quotation": (PROD, annotated({"a'; rm x": "x"}), {}, "ingressAnnotations", "a DNS name"),
     "login in a tag": (DEV, {"imageTag": "u:hunter2"}, {}, "imageTag", "not shown"),
     "login in a version": (DEV, {"airflowVersion": "u:hunter2"}, {}, "airflowVersion", "not shown"),
     "login in a name of a user": (DEV, {"adminUsername": "admin:hunter2"}, {}, "adminUsername", "not shown"),
