@@ -90,7 +90,7 @@ def traces(key: str, value: str) -> tuple[str, ...]:
     """Texts by which a secret is known wherever it stands: of a file, the part that matters."""
     if key == "gitSshPrivateKey":
         return (value.splitlines()[2],)
-    return (REGISTRY_AUTH, "sentinel-registry-password") if key == "registryCredentials" else (value,)
+    return (REGISTRY_AUTH,) if key == "registryCredentials" else (value,)
 
 
 @dataclass(frozen=True)
