@@ -372,10 +372,12 @@ class AirflowPlatform(pulumi.ComponentResource):
             database_ca=access.ca_config_map,
         )
 
-    def _task_log_claim(self) -> pulumi.Output[str] | None:
+    def _task_log_claim(self) -> pulumi.Input[str] | None:
         args = self._args
         if args.task_logs.store is not TaskLogStore.VOLUME:
             return None
+        if args.task_logs.claim is not None:
+            return args.task_logs.claim
         volume_args = TaskLogVolumeArgs(namespace=self._namespace, logs=args.task_logs, protect=args.protect)
         return TaskLogVolume(f"{self._name}-task-logs", volume_args, self._child).claim
 

@@ -10,15 +10,32 @@ import binascii
 import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from components.aws.region import REGION
 
 _SHOWN_LENGTH = 60
 _FERNET_KEY_BYTES = 32
+_LOGIN: Final = re.compile(
+    r"@|://|[^\s/\"':,]:(?![0-9]{1,5}([/\"\s]|$))[^\s/\",\]}]|(password|passwd|token|secret)[\\\"']*\s*[:=]",
+    re.IGNORECASE,
+)
+"""A URI, a mail address, USER:PASSWORD or `password: …`: what stands in the wrong key may be a login."""
+_PUBLIC: Final = re.compile(r"\"(arn:aws[^@/]*|sha256:[^@/]*|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)\"$")
+"""ARNs, digests, IPv6 addresses and networks, which have colons too."""
+_NOT_INTERNET: Final = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "224.0.0.0/3"),
+    *("::/3", "4000::/2", "8000::/1"),
+)
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_RESERVED_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_MOVING_TAGS: Final = (
+    "latest|stable|current|newest|main|master|trunk|head|default|edge|nightly|daily|weekly|snapshot|canary|unstable|"
+    "dev|devel|develop|development|staging|stage|prod|production|release|test|testing|next|lts|rolling"
+)
+_MOVING_TAG: Final = re.compile(rf"(slim-)?({_MOVING_TAGS})(-slim)?(-python[0-9.]+)?", re.IGNORECASE)
+"""Tags that are pushed again, alone or as apache/airflow and python combine them."""
 
 
 def refuse(text: str) -> NoReturn:
@@ -27,8 +44,13 @@ def refuse(text: str) -> NoReturn:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message: as JSON, shortened. Never call it with a secret."""
+    """Return a value for a message: as JSON, shortened; of one that may hold a login, say only that.
+
+    Never call it with a secret.
+    """
     text = json.dumps(value)
+    if _LOGIN.search(text) and not _PUBLIC.match(text):
+        return "a text that may hold a login, which is not shown"
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
 
@@ -44,9 +66,12 @@ def path(text: str) -> str:
 
 
 def namespace(text: str) -> str:
-    """A Kubernetes namespace that the stack can own: an RFC 1123 label, and none of the cluster's own."""
+    """A Kubernetes namespace that the stack can own: an RFC 1123 label, and none of the cluster's own.
+
+    Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces).
+    """
     _matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
-    if text in _RESERVED_NAMESPACES:
+    if text == "default" or text.startswith("kube-"):
         refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
     return text
 
@@ -74,8 +99,11 @@ def username(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """An address with one @."""
-    return _matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
+    """An address with one @. Kubernetes would expand a `$(NAME)` in it, and reads `$$` as `$`."""
+    _matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
+    if "$(" in text or "$$" in text:
+        refuse("expected an e-mail address without $( and $$, which Kubernetes would expand, found one of them")
+    return text
 
 
 def image_repository(text: str) -> str:
@@ -89,9 +117,10 @@ def image_repository(text: str) -> str:
 def image_tag(text: str) -> str:
     """A tag that names one image for good."""
     _matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
-    if text == "latest":
+    if _MOVING_TAG.fullmatch(text):
         refuse(
-            'expected a tag that stays on one image, such as a commit, found "latest": no update would see a new one'
+            f"expected a tag that stays on one image, such as a commit or 3.2.2-4, found {shown(text)}: no update "
+            "would see a new one"
         )
     return text
 
@@ -128,13 +157,18 @@ def network(text: str) -> str:
     return cidr(text)
 
 
-def host(text: str) -> str:
-    """A DNS name or an IP address."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-        return _matching(text, rf"{label}(\.{label})*", "a host name or an IP address, without port")
+def not_everybody(networks: Sequence[str]) -> None:
+    """Refuse networks that together are all of the internet, IPv4's or IPv6's. Raises ValueError.
+
+    Networks that are not of the internet may be missing: without multicast, private and reserved networks it is the
+    same (iana.org/assignments/iana-ipv4-special-registry, and 2000::/3 for IPv6).
+    """
+    all_of = [ipaddress.ip_network(text) for text in (*networks, *_NOT_INTERNET)]
+    ipv4 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv4Network))
+    ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))
+    for whole in (*ipv4, *ipv6):
+        if whole.prefixlen == 0:
+            refuse(f"expected some networks, found all of IPv{whole.version}, put together from its parts")
 
 
 def dns_name(text: str) -> str:
@@ -175,9 +209,11 @@ def certificate_arn(text: str) -> str:
 
 def database_name(text: str) -> str:
     """The name of a database or role that exists: at most 63 bytes (PostgreSQL: NAMEDATALEN)."""
-    return _matching(
-        text, r"[A-Za-z0-9_][A-Za-z0-9_.@$-]{0,62}", "a PostgreSQL name: at most 63 letters, digits and _ . @ $ -"
-    )
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@$-]{0,62}", text):
+        # Not shown: it may be USER:PASSWORD, or the database's URI.
+        more = " (its password has a key of its own)" if ":" in text else ""
+        refuse(f"expected a PostgreSQL name: at most 63 letters, digits and _ . @ $ -{more}, found something else")
+    return text
 
 
 def secret_line(text: str) -> str:
@@ -214,17 +250,6 @@ def fernet_key(text: str) -> str:
                 "expected a Fernet key (URL-safe base64 of 32 bytes; several with commas, the newest first), found "
                 "something else"
             )
-    return text
-
-
-def docker_config(text: str) -> str:
-    """A Docker config.json with credentials (kubernetes.io/docs/concepts/containers/images, "config.json")."""
-    try:
-        auths = json.loads(text).get("auths")
-    except (ValueError, AttributeError):
-        auths = None
-    if not isinstance(auths, dict) or not auths or not all(isinstance(entry, dict) for entry in auths.values()):
-        refuse('expected a Docker config.json with a map "auths" of registries, found something else')
     return text
 
 

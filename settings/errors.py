@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
 from settings.keys import PROJECT, Key
+
+_MOST_LISTED: Final = 200
+"""Problems that the text of an error lists."""
 
 
 class SettingsError(pulumi.RunError):
@@ -21,8 +24,11 @@ class SettingsError(pulumi.RunError):
 
     def __init__(self, stack: str, problems: list[str]) -> None:
         self.stack, self.problems = stack, tuple(problems)
+        listed, more = problems[:_MOST_LISTED], len(problems) - _MOST_LISTED
+        if more > 0:
+            listed = [*listed, f"and {more} more, which are listed when these are solved"]
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"config of stack {stack}: {count}", *(f"  {text}" for text in problems)]))
+        super().__init__("\n".join([f"config of stack {stack}: {count}", *(f"  {text}" for text in listed)]))
 
 
 def problem_text(stack: str, full: str, text: str, fix: str) -> str:

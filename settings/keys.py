@@ -24,6 +24,9 @@ from components.kube.secret import Secret
 PROJECT: Final = "airflow"
 """Name of the Pulumi project, which is the namespace of its config keys."""
 
+_QUOTABLE: Final = re.compile(r"[\w .:/=+@-]{1,200}")
+"""Names of entries that a command may hold in quotes."""
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -155,9 +158,15 @@ class Section:
         return self._add(name, "string", default.value, description, parse, next(iter(kind)))
 
     def texts(
-        self, name: str, check: Callable[[str], str], *, description: str, default: Sequence[str] = ()
+        self,
+        name: str,
+        check: Callable[[str], str],
+        *,
+        description: str,
+        default: Sequence[str] = (),
+        check_all: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> Key[tuple[str, ...]]:
-        """A list of texts, each of which `check` accepts."""
+        """A list of texts, each of which `check` accepts, and `check_all` all of them."""
 
         def parse(text: str) -> tuple[str, ...]:
             values, problems = [], []
@@ -170,6 +179,7 @@ class Section:
                     problems.append((str(error), f"pulumi config set --path '{PROJECT}:{name}[{index}]' VALUE"))
             if problems:
                 raise RefusedError(*problems)
+            check_all(values)
             return tuple(values)
 
         return self._add(name, "array", [*default], description, parse, ())
@@ -182,8 +192,14 @@ class Section:
 
         return self._add(name, "object", {}, description, parse, {})
 
-    def text_map(self, name: str, *, description: str) -> Key[Mapping[str, str]]:
-        """A map of texts."""
+    def text_map(
+        self,
+        name: str,
+        *,
+        description: str,
+        problems_of: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
+    ) -> Key[Mapping[str, str]]:
+        """A map of texts. `problems_of` returns what is wrong with each entry, or by "" with all of them."""
 
         def parse(text: str) -> Mapping[str, str]:
             found = _json(text, dict, "a map")
@@ -195,6 +211,16 @@ class Section:
                 for entry, value in found.items()
                 if not isinstance(value, str)
             ]
+            if not problems:
+                problems = [
+                    (
+                        problem,
+                        f"pulumi config rm --path '{PROJECT}:{name}[\"{entry}\"]'"
+                        if _QUOTABLE.fullmatch(entry)
+                        else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
+                    )
+                    for entry, problem in problems_of(found).items()
+                ]
             if problems:
                 raise RefusedError(*problems)
             return found

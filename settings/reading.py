@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from components.kube.secret import Secret
 from settings.errors import problem_text, remove_command, set_command
 from settings.keys import PROJECT, Key, RefusedError, T
+
+_MOST_UNKNOWN: Final = 20
+"""Unknown keys that one error lists: a search for the name that was meant takes its time for each."""
+_MOST_NAME: Final = 100
 
 
 class Config:
@@ -84,12 +88,18 @@ class Config:
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Note a problem for every key whose name is not in `known`."""
         known = list(known)
-        for name in sorted(self._texts.keys() - set(known)):
-            close = difflib.get_close_matches(name, known, n=1)
+        unknown = sorted(self._texts.keys() - set(known))
+        for name in unknown[:_MOST_UNKNOWN]:
+            close = difflib.get_close_matches(name[:_MOST_NAME], known, n=1)
             hint = f"; did you mean {PROJECT}:{close[0]}?" if close else ""
-            full = f"{PROJECT}:{name}"
+            full = f"{PROJECT}:{name}" if len(name) <= _MOST_NAME else f"{PROJECT}:{name[:_MOST_NAME]}…"
             text = f"is not a key of this project{hint}"
             self.problems.append(problem_text(self._stack, full, text, f"pulumi config rm {full}"))
+        more = len(unknown) - _MOST_UNKNOWN
+        if more > 0:
+            text = f"is not a key of this project, as are {more} others that are not listed"
+            full = f"{PROJECT}:{unknown[_MOST_UNKNOWN][:_MOST_NAME]}"
+            self.problems.append(problem_text(self._stack, full, text, "take them out of Pulumi.STACK.yaml"))
 
     def _value(self, key: Key[T]) -> T:
         if key.name not in self._values:

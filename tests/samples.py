@@ -48,6 +48,7 @@ CHART: Final = "./.charts/chart-of-the-tests.tgz"
 """Path that the program is told the chart is at; nothing reads it."""
 
 SSH_REPOSITORY: Final = "git@github.com:example/dags.git"
+REGISTRY_AUTH: Final = base64.b64encode(b"robot:sentinel-registry-password").decode()
 DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -69,7 +70,7 @@ def sentinels() -> Mapping[str, str]:
         "adminPassword": "sentinel-admin'\"$`\\password",
         "gitSshPrivateKey": ssh_private_key(),
         "dagsToken": "sentinel-dags-token@:/",
-        "registryCredentials": '{"auths": {"registry.example.com": {"auth": "sentinel-registry-auth"}}}',
+        "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }
 
@@ -89,7 +90,7 @@ def traces(key: str, value: str) -> tuple[str, ...]:
     """Texts by which a secret is known wherever it stands: of a file, the part that matters."""
     if key == "gitSshPrivateKey":
         return (value.splitlines()[2],)
-    return ("sentinel-registry-auth",) if key == "registryCredentials" else (value,)
+    return (REGISTRY_AUTH,) if key == "registryCredentials" else (value,)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import re
 import tarfile
+from typing import Final
 
 import pytest
 import yaml
@@ -90,9 +91,17 @@ def test_local_cluster_has_a_kubernetes_that_airflow_is_tested_on() -> None:
     assert (1, 30) <= number(tag.removeprefix("v").partition("@")[0])[:2] <= (1, 35)
 
 
+def test_pinned_airflow_is_among_the_versions_that_a_config_may_name() -> None:
+    assert ".".join(versions.AIRFLOW.split(".")[:2]) in versions.AIRFLOW_MINORS
+
+
+NO_PINS: Final = ("PULUMI_CLI_MINIMUM", "AIRFLOW_MINORS")
+"""Bounds, which no tool moves."""
+
+
 @pytest.mark.parametrize(
     "name",
-    [name for name in vars(versions) if name.isupper() and name != "PULUMI_CLI_MINIMUM" and "SHA256" not in name],
+    [name for name in vars(versions) if name.isupper() and name not in NO_PINS and "SHA256" not in name],
 )
 def test_every_pin_is_found_by_renovate_or_follows_from_another(name: str) -> None:
     source = (samples.ROOT / "versions.py").read_text()

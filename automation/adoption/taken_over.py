@@ -170,7 +170,7 @@ def _database(reading: _Reading) -> None:
     reading.take("databaseUser", parts.user, source, must_stay=True)
     reading.take("databasePassword", Secret(parts.password), source, must_stay=True)
     mode = parts.parameter("sslmode")
-    if mode in list(SslMode) and mode != SslMode.VERIFY_FULL and not pooled:
+    if mode in list(SslMode) and not SslMode(mode).verifies and not pooled:
         reading.take("databaseSslMode", mode, source)
 
 

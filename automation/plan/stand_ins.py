@@ -174,24 +174,11 @@ def _docker_config(digest: bytes) -> str:
 
 
 def _ssh_private_key(digest: bytes) -> str:
-    """Return an Ed25519 key in OpenSSH's format (PROTOCOL.key of openssh-portable).
-
-    No library writes it: they put four random bytes into it.
-    """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    def field(content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + content
-
-    public = Ed25519PrivateKey.from_private_bytes(digest).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    half = field(b"ssh-ed25519") + field(public)
-    check = hashlib.sha256(digest).digest()[:4]
-    secret = check + check + half + field(digest + public) + field(b"stand-in")
-    secret += bytes(range(1, -len(secret) % 8 + 1))
-    head = b"openssh-key-v1\0" + field(b"none") + field(b"none") + field(b"")
-    body = base64.b64encode(head + (1).to_bytes(4, "big") + field(half) + field(secret)).decode()
-    return normalise_private_key(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
+    key = Ed25519PrivateKey.from_private_bytes(digest)
+    return normalise_private_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
 _MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {

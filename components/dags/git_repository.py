@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, Literal
 
+from components.dags.browser_address import clone_address
+
 _Scheme = Literal["ssh", "https"]
 _DEFAULT_PORT: Final[dict[_Scheme, int]] = {"ssh": 22, "https": 443}
 _MAX_PORT: Final = 65535
@@ -21,6 +23,18 @@ _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", re.ASCII)
 _PATH: Final = re.compile(r"[\w.~%+:@,=/-]+")
 # user@host:path, where the host may be an address in brackets
 _SCP: Final = re.compile(r"(?:(?P<user>[^@/]*)@)?(?P<host>\[[^\]/]*\]|[^\[\]@:/]*):(?P<path>.*)")
+
+_PORT_IN_PATH: Final = re.compile(r"(?P<port>[0-9]{1,5})(?P<path>/.+)")
+_NUMERIC_OWNERS: Final = ("github.com", "bitbucket.org")
+"""Hosts without other SSH ports, where OWNER/REPOSITORY is the whole path and an owner may be a number."""
+_PLAIN_PATH: Final = re.compile(r"[\w.~/-]+")
+"""A path that can hold no login, so that a message may show it."""
+
+_ABBREVIATED: Final = re.compile(r"[0-9a-fA-F]{7,39}")
+_DATE: Final = re.compile(r"(19|20)([0-9]{6}|[0-9]{8}|[0-9]{10}|[0-9]{12})")
+"""A tag such as 20261129 or 202611291530, which is no abbreviated commit."""
+_LOCAL_PREFIX: Final = re.compile(r"(refs/)?(remotes/)?(origin|upstream)/|refs/remotes/|(refs/)?heads/")
+"""The prefixes of a branch in a clone, which the repository does not have."""
 
 _WHY_NOT: Final = {
     "http": "http://, which proves neither the server nor the content: use https://",
@@ -67,7 +81,8 @@ def parse_git_repository(url: str) -> GitRepository:
 def validate_git_ref(ref: str) -> str:
     """Validate a branch, a tag or a whole commit hash, and return it unchanged. Raises ValueError.
 
-    The rules: git-check-ref-format(1), and git-fetch(1) for the `+`.
+    The rules: git-check-ref-format(1), and git-fetch(1) for the `+`. In a container's variables Kubernetes expands
+    `$(NAME)` and `$$` (kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables).
     """
     problem = None
     if not ref:
@@ -82,6 +97,12 @@ def validate_git_ref(ref: str) -> str:
         problem = "a / at either end, a double /, or a dot at the end"
     elif any(part.startswith(".") or part.endswith(".lock") for part in ref.split("/")):
         problem = "a part that starts with a dot or ends with .lock"
+    elif "$(" in ref or "$$" in ref:
+        problem = "$( or $$ in it, which Kubernetes would expand"
+    elif prefix := _LOCAL_PREFIX.match(ref):
+        problem = f"the name that a clone has for a branch ({prefix[0]}…): write {ref[prefix.end() :] or 'main'}"
+    elif _ABBREVIATED.fullmatch(ref) and not _DATE.fullmatch(ref):
+        problem = "an abbreviated commit, which cannot be fetched: write all 40 digits (git rev-parse prints them)"
     if problem:
         raise ValueError(f"expected a branch, a tag or a commit hash, such as main or v1.2.0, got {problem}")
     return ref
@@ -118,6 +139,7 @@ def _parse_scp_like(text: str) -> GitRepository:
     _check_path(path)
     if path.startswith(("-", ":")):
         raise _refusal("a path that starts with - or :")
+    _check_port_in_path(user, host, path)
     return GitRepository(
         url=f"{user}@{_in_url(host)}:{path}", scheme="ssh", host=host, port=_DEFAULT_PORT["ssh"], user=user
     )
@@ -137,10 +159,29 @@ def _parse_url(url: str, scheme: _Scheme) -> GitRepository:
     host, port = _host_and_port(address, scheme)
     path = (slash + path).rstrip("/")
     _check_path(path)
+    if scheme == "https" and (browser := clone_address(host, path)):
+        shown = _PLAIN_PATH.fullmatch(path)
+        raise _refusal(f"the address of a page in a browser: {browser.advice(address) if shown else browser.kind}")
     login = f"{user}@" if user else ""
     given_port = "" if port == _DEFAULT_PORT[scheme] else f":{port}"
     return GitRepository(
         url=f"{scheme}://{login}{_in_url(host)}{given_port}{path}", scheme=scheme, host=host, port=port, user=user
+    )
+
+
+def _check_port_in_path(user: str, host: str, path: str) -> None:
+    """Refuse a port after the colon: ssh takes it for the first folder of the path, and asks port 22."""
+    match = _PORT_IN_PATH.fullmatch(path)
+    if match is None or not 1 <= int(match["port"]) <= _MAX_PORT:
+        return
+    if host in _NUMERIC_OWNERS and path.count("/") == 1:
+        return
+    login = user if user == "git" else "USER"
+    rest = match["path"] if _PLAIN_PATH.fullmatch(match["path"]) else "/PATH"
+    address = f"ssh://{login}@{_in_url(host)}"
+    raise _refusal(
+        f"a port after the colon, where ssh reads a folder: write {address}:{match['port']}{rest}"
+        f" (or, if {match['port']} is a folder, {address}/{match['port']}{rest})"
     )
 
 

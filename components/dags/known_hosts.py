@@ -63,6 +63,10 @@ _KEY_TYPES: Final = (
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
 _DSA: Final = "ssh-dss"
+_RSA_SIGNATURES: Final = ("rsa-sha2-256", "rsa-sha2-512")
+"""Names of signatures with an ssh-rsa key (RFC 8332, section 3), which some tools write in place of the key's type."""
+_MOST_BYTES: Final = 1024 * 1024 - 64 * 1024
+"""A Secret holds 1 MiB (kubernetes.io/docs/concepts/configuration/secret), and the private key is in it too."""
 
 
 def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
@@ -119,6 +123,12 @@ def check_known_hosts(text: str, host: str, port: int) -> str:
     how = f"get lines with: ssh-keyscan -p {port} {host}, and compare their fingerprints with those the host publishes"
     if host.lower() in _SERVICES:
         how += f" at {_PUBLISHED_AT[_SERVICES[host.lower()]]}"
+    size = len(text.encode())
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"expected known_hosts lines of the repository's host, at most {_MOST_BYTES} bytes, got {size}: keep its "
+            f"own lines; ssh-keygen -F {_lookup_name(host, port)} -f KNOWN_HOSTS_FILE prints them"
+        )
     if re.search(r"BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File", text):
         raise ValueError(f"expected known_hosts lines, got a private key; {how}")
     lines = list(_parse(text, how))
@@ -186,11 +196,13 @@ def _parse_line(number: int, content: str) -> _Line:
         raise _LineError(f"a marker other than {_REVOKED} and {_CERT_AUTHORITY}")
     if any(re.fullmatch(r"(SHA256|MD5):\S+", field) for field in fields):
         raise _LineError("a fingerprint, from which no key can be made")
-    if fields and fields[0] in (*_KEY_TYPES, _DSA):
+    if fields and fields[0] in (*_KEY_TYPES, _DSA, *_RSA_SIGNATURES):
         raise _LineError("a key without its host: write the host before it")
     if len(fields) < 3:
         raise _LineError("fewer than three fields")
     hosts, key_type, key = fields[:3]
+    if key_type in _RSA_SIGNATURES:
+        key_type = "ssh-rsa"  # what every ssh reads
     _check_hosts(hosts)
     blob = _decode_key(key_type, key)
     if marker != _REVOKED:

@@ -5,6 +5,7 @@ No error contains any part of the key, and no error of the parser is chained to 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import textwrap
 from base64 import b64decode, b64encode
@@ -20,7 +21,9 @@ _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")  # the curves of OpenSS
 
 _OPENSSH: Final = "OPENSSH PRIVATE KEY"
 _OPENSSH_MAGIC: Final = b"openssh-key-v1\0"
-_LINE_WIDTH: Final = {_OPENSSH: 70, "RSA PRIVATE KEY": 64, "EC PRIVATE KEY": 64, "PRIVATE KEY": 64}
+_PKCS8: Final = "PRIVATE KEY"
+_ED25519: Final = b"ssh-ed25519"
+_LINE_WIDTH: Final = {_OPENSSH: 70, "RSA PRIVATE KEY": 64, "EC PRIVATE KEY": 64, _PKCS8: 64}
 """Accepted formats, with the line length that ssh-keygen and openssl write."""
 
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
@@ -30,7 +33,6 @@ _FILE_NAME: Final = re.compile(r"(~|\.{0,2}/)[\w./~-]{0,200}|[\w.-]*id_(rsa|dsa|
 
 _UNLOCK: Final = "remove the passphrase of a copy with: ssh-keygen -p -f KEY -N ''"
 _NEW_KEY: Final = "make a new one with: ssh-keygen -t ed25519 -N '' -f KEY"
-_CONVERT: Final = "convert a copy to OpenSSH's format with: ssh-keygen -p -f KEY -N ''"
 _PRIVATE_HALF: Final = "give the private half, the file without .pub"
 _WHOLE_FILE: Final = "give the whole file, from its BEGIN line to its END line"
 
@@ -38,7 +40,8 @@ _WHOLE_FILE: Final = "give the whole file, from its BEGIN line to its END line"
 def normalise_private_key(text: str) -> str:
     """Return the key as OpenSSH reads it: LF line ends, no white space around or in its lines, one newline at the end.
 
-    Accepted formats are OpenSSH's own (Ed25519, ECDSA, RSA), PEM and PKCS#8 (ECDSA, RSA). Repaired are line ends, blank
+    Accepted formats are OpenSSH's own (Ed25519, ECDSA, RSA), PEM (ECDSA, RSA) and PKCS#8 (all three). An Ed25519 key in
+    PKCS#8 is converted to OpenSSH's format, because OpenSSH reads PKCS#8 since 9.6 only. Repaired are line ends, blank
     lines, indentation, surrounding quotes, a literal `\\n` or a space in place of a newline, and a missing last
     newline; this is safe, because the result must parse as a key. Equal keys give equal text, however they were pasted.
 
@@ -60,6 +63,8 @@ def _load(text: str) -> tuple[str, bytes]:
     label, data, normal = _read_block(_unpaste(text))
     written = _written_public_key(data) if label == _OPENSSH else None
     public = _public_key(label, normal)
+    if label == _PKCS8 and read_string(public)[0] == _ED25519:
+        return _as_openssh(normal, public), public
     # cryptography does not notice a damaged Ed25519 seed, because it is the seed of another key.
     if written not in (None, public):
         raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
@@ -94,9 +99,7 @@ def _read_block(text: str) -> tuple[str, bytes, str]:
     data = _decode(body)
     if data is None:
         raise _refusal("a key that is cut off or damaged", _WHOLE_FILE)
-    content = textwrap.wrap(b64encode(data).decode(), _LINE_WIDTH[label])
-    lines = [f"-----BEGIN {label}-----", *content, f"-----END {label}-----"]
-    return label, data, "\n".join(lines) + "\n"
+    return label, data, _pem(label, data)
 
 
 def _recognise(text: str) -> tuple[str, str]:
@@ -156,14 +159,40 @@ def _public_key(label: str, normal: str) -> bytes:
     if isinstance(key, rsa.RSAPrivateKey):
         if key.key_size < _MIN_RSA_BITS:
             raise _refusal(f"an RSA key of {key.key_size} bits, fewer than {_MIN_RSA_BITS}", _NEW_KEY)
-    elif isinstance(key, ed25519.Ed25519PrivateKey):
-        if label != _OPENSSH:
-            # OpenSSH reads it since 9.6; git-sync's image has an older one.
-            raise _refusal("an Ed25519 key in PKCS#8 format, which OpenSSH before 9.6 does not read", _CONVERT)
-    elif not (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES):
+    elif not isinstance(key, ed25519.Ed25519PrivateKey) and not (
+        isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES
+    ):
         raise _refusal("a key of a type that OpenSSH does not have", _NEW_KEY)
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return b64decode(line.split(b" ")[1])
+
+
+def _as_openssh(normal: str, public: bytes) -> str:
+    """Return an Ed25519 key in OpenSSH's format (PROTOCOL.key of openssh-portable).
+
+    Not by cryptography, which puts a random number into the key: every update would make another Secret.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = _parse(_PKCS8, normal.encode())
+    assert key is not None
+    seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    raw = read_string(read_string(public)[1])[0]
+    check = hashlib.sha256(public).digest()[:4]
+    private = check * 2 + _string(_ED25519) + _string(raw) + _string(seed + raw) + _string(b"")
+    private += bytes(range(1, -len(private) % 8 + 1))
+    data = _OPENSSH_MAGIC + _string(b"none") * 2 + _string(b"") + b"\0\0\0\1" + _string(public) + _string(private)
+    return _pem(_OPENSSH, data)
+
+
+def _string(data: bytes) -> bytes:
+    """Return data as a string of SSH's binary encoding (RFC 4251, section 5)."""
+    return len(data).to_bytes(4, "big") + data
+
+
+def _pem(label: str, data: bytes) -> str:
+    content = textwrap.wrap(b64encode(data).decode(), _LINE_WIDTH[label])
+    return "\n".join([f"-----BEGIN {label}-----", *content, f"-----END {label}-----"]) + "\n"
 
 
 def _parse(label: str, data: bytes) -> PrivateKeyTypes | None:

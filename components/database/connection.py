@@ -27,8 +27,15 @@ class SslMode(StrEnum):
     """Encryption if the server supports it."""
     REQUIRE = "require"
     """Encryption, without verifying the server."""
+    VERIFY_CA = "verify-ca"
+    """Encryption, and the server's certificate is verified, but not the name in it, as Cloud SQL needs it."""
     VERIFY_FULL = "verify-full"
     """Encryption, and the server's certificate and the name in it are verified."""
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the server's certificate is verified, so that its authority's is needed."""
+        return self in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +55,14 @@ class Database:
     ssl_mode: SslMode = SslMode.PREFER
     """TLS of direct connections; with PgBouncer, of its connections."""
     ca_certificates: str | None = None
-    """PEM of the CAs that `verify-full` trusts; None with any other mode."""
+    """PEM of the CAs that `verify-ca` and `verify-full` trust; None with any other mode."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless `ca_certificates` is given with verify-full, and only then."""
-        if (self.ssl_mode is SslMode.VERIFY_FULL) != (self.ca_certificates is not None):
-            raise ValueError(f"ca_certificates: must be set with verify-full and only then, found {self.ssl_mode}")
+        """Raise ValueError unless `ca_certificates` is given with a mode that verifies, and only then."""
+        if self.ssl_mode.verifies != (self.ca_certificates is not None):
+            raise ValueError(
+                f"ca_certificates: must be set with verify-ca or verify-full and only then, found {self.ssl_mode}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def render_ini(
             f"max_client_conn = {max_client_connections}",
             f"max_prepared_statements = {_MAX_PREPARED_STATEMENTS}",
             f"server_tls_sslmode = {ssl_mode.value}",
-            *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode is SslMode.VERIFY_FULL else []),
+            *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode.verifies else []),
             *_FAILOVER,
             "log_disconnections = 0",
             "log_connections = 0",

@@ -36,6 +36,11 @@ _NODE_LOCAL_DNS = "169.254.20.10/32"  # kubernetes.io/docs/tasks/administer-clus
 _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
 _POD_IDENTITY_PORT = 80
 _LAST_PORT = 65535
+_METADATA = {"169.254.169.254/32": "fd00:ec2::254/128"}
+"""AWS's instance metadata by IPv4, and by IPv6.
+
+Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,12 @@ class IsolationRules:
     """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
 
 
+def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return networks that pods do not reach, with the IPv6 address of what is among them by its IPv4 address."""
+    twins = [twin for address, twin in _METADATA.items() if _covered(address, cidrs) and not _covered(twin, cidrs)]
+    return (*cidrs, *twins)
+
+
 def network_policies(rules: IsolationRules) -> dict[str, Any]:
     """Return the specs by name, in a fixed order."""
     return _Policies(rules).specs()
@@ -97,14 +108,16 @@ class _Policies:
     def __init__(self, rules: IsolationRules) -> None:
         self.rules = rules
         database = rules.database
-        excluded = rules.egress_except + (database.cidrs if isinstance(database, DatabaseCidrs) else ())
+        excluded = with_metadata_of_ipv6(rules.egress_except) + (
+            database.cidrs if isinstance(database, DatabaseCidrs) else ()
+        )
         self.outside = [
             {"ipBlock": _block("0.0.0.0/0", [cidr for cidr in excluded if ":" not in cidr])},
             {"ipBlock": _block("::/0", [cidr for cidr in excluded if ":" in cidr])},
         ]
         shared = database.cidrs if isinstance(database, DatabaseCidrs) and database.shared else ()
         self.beside_database = [
-            {"ipBlock": _block(cidr, _within(rules.egress_except, cidr))}
+            {"ipBlock": _block(cidr, _within(with_metadata_of_ipv6(rules.egress_except), cidr))}
             for cidr in shared
             if not _covered(cidr, rules.egress_except)
         ]
@@ -320,6 +333,6 @@ def _covered(cidr: str, outers: tuple[str, ...]) -> bool:
     """Return whether all of `cidr` is in one of `outers`."""
     inner = ipaddress.ip_network(cidr)
     return any(
-        inner.network_address in outer and inner.prefixlen >= outer.prefixlen
+        inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
         for outer in map(ipaddress.ip_network, outers)
     )

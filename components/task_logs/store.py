@@ -37,3 +37,7 @@ class TaskLogs:
     """Size of the shared volume, or of each worker's, in GiB."""
     access_mode: AccessMode
     """Access mode of the shared volume."""
+    storage_class: str | None = None
+    """Storage class of the shared volume, or None for the cluster's default."""
+    claim: str | None = None
+    """An existing claim that is the shared volume, or None to make one."""

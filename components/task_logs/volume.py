@@ -21,7 +21,7 @@ class TaskLogVolumeArgs:
     namespace: pulumi.Input[str]
     """Namespace of the claim."""
     logs: TaskLogs
-    """Size and access mode of the volume."""
+    """Size, access mode and storage class of the volume."""
     protect: bool
     """Whether to refuse to delete the volume."""
 
@@ -30,7 +30,8 @@ class TaskLogVolume(pulumi.ComponentResource):
     """The volume on which all components write and read task logs.
 
     Raises: nothing of its own. Pods stay pending if the storage class lacks the access mode.
-    Replaces: another access mode makes another, empty volume; a larger size grows it if the storage class allows.
+    Replaces: another access mode or storage class makes another, empty volume; a larger size grows it if the storage
+    class allows.
     Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
     """
 
@@ -47,6 +48,7 @@ class TaskLogVolume(pulumi.ComponentResource):
             spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
                 access_modes=[args.logs.access_mode.value],
                 resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests=size),
+                storage_class_name=args.logs.storage_class,
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

@@ -7,11 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components import fields
+from components.aws.tags import tag_problems
+from components.kube.foreign_namespaces import is_foreign
 from settings.errors import remove_command
 from settings.keys import Key, Section
 from settings.reading import Config
 
 SECTION = Section("Cluster")
+
+
+def _namespace(text: str) -> str:
+    if is_foreign(fields.namespace(text)):
+        fields.refuse(
+            "expected a namespace of its own such as airflow, because the stack owns all that is in it, found "
+            f"{fields.shown(text)}, which is an add-on's"
+        )
+    return text
+
 
 KUBE_CONTEXT = SECTION.optional(
     "kubeContext",
@@ -39,10 +51,10 @@ AWS_ACCOUNT_ID = SECTION.optional(
     fields.aws_account_id,
     description="AWS account of the EKS cluster, 12 digits. Credentials of another one are refused.",
 )
-AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.")
+AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.", problems_of=tag_problems)
 NAMESPACE = SECTION.text(
     "namespace",
-    fields.namespace,
+    _namespace,
     default="airflow",
     description="Namespace that the stack makes and owns, with all that is in it.",
 )

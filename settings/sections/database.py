@@ -11,6 +11,7 @@ from enum import StrEnum
 from components import fields
 from components.database import rds_settings
 from components.database.connection import SslMode
+from components.database.host import database_host
 from components.database.rds_instance_class import instance_memory_gib
 from components.database.rds_settings import CertificateAuthority
 from components.platform_args import AirflowPlatformArgs
@@ -47,7 +48,7 @@ DATABASE = SECTION.choice(
     description="container (PostgreSQL in the namespace, for a laptop), external (a database that exists), or managed "
     "(an RDS instance that the stack makes; needs eksCluster).",
 )
-HOST = SECTION.optional("databaseHost", fields.host, description="Host name or address of an external database.")
+HOST = SECTION.optional("databaseHost", database_host, description="Host name or address of an external database.")
 PORT = SECTION.integer("databasePort", 1, 65_535, default=5432, description="Port of an external database.")
 NAME = SECTION.text(
     "databaseName", fields.database_name, default="airflow", description="Name of an external or managed database."
@@ -63,14 +64,16 @@ SSL_MODE = SECTION.choice(
     "databaseSslMode",
     SslMode,
     default=SslMode.REQUIRE,
-    description="TLS to an external database: disable, prefer, require or verify-full. To a managed one always "
+    description="TLS to an external database: disable, prefer, require, verify-ca (the authority, where the "
+    "certificate does not name the host) or verify-full. To a managed one always "
     "verify-full.",
 )
 CA_CERTIFICATE = SECTION.optional(
     "databaseCaCertificate",
     _ca_certificates,
     file="CA_FILE",
-    description="PEM of the authority that signs an external database's certificate, with databaseSslMode verify-full.",
+    description="PEM of the authority that signs an external database's certificate, with databaseSslMode verify-ca or "
+    "verify-full.",
 )
 MAX_CONNECTIONS = SECTION.integer(
     "databaseMaxConnections",
@@ -83,6 +86,7 @@ MAX_CONNECTIONS = SECTION.integer(
 CIDRS = SECTION.texts(
     "databaseCidrs",
     fields.network,
+    check_all=fields.not_everybody,
     description="Networks of an external database. Network isolation opens them to its clients and closes them to "
     "workers.",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
+from components.database.host import outside_networks
 from components.database.rds_settings import ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
@@ -81,14 +82,22 @@ def _external(config: Config) -> ExternalDatabase:
             "expected the database's networks, which workers must not reach, found none",
             f"pulumi config set --path '{db.CIDRS.full}[0]' 10.0.0.0/24",
         )
-    if config[PROTECT] and ssl_mode not in (SslMode.REQUIRE, SslMode.VERIFY_FULL):
+    if config[PROTECT] and ssl_mode in (SslMode.DISABLE, SslMode.PREFER):
         config.problem(
             db.SSL_MODE,
-            f"expected require or verify-full where {PROTECT.full} is true, found {ssl_mode}",
+            f"expected require, verify-ca or verify-full where {PROTECT.full} is true, found {ssl_mode}",
             f"pulumi config set {db.SSL_MODE.full} verify-full",
         )
     if not config.bad(db.SSL_MODE):
         _check_certificate(config)
+    if config[db.HOST] and cidrs and not config.bad(db.HOST, db.CIDRS):
+        outside = outside_networks(config[db.HOST] or "", cidrs)
+        if outside is not None:
+            config.problem(
+                db.CIDRS,
+                f"{outside}: network isolation would close the database to its clients and leave it open to workers",
+                f"pulumi config set --path '{db.CIDRS.full}[{len(cidrs)}]' NETWORK",
+            )
     return ExternalDatabase(
         database=Database(
             host=config[db.HOST] or "",
@@ -97,7 +106,7 @@ def _external(config: Config) -> ExternalDatabase:
             user=config[db.USER],
             password=config[db.PASSWORD] or Secret(""),
             ssl_mode=ssl_mode,
-            ca_certificates=(certificate or "") if ssl_mode is SslMode.VERIFY_FULL else None,
+            ca_certificates=(certificate or "") if ssl_mode.verifies else None,
         ),
         cidrs=cidrs,
     )
@@ -105,12 +114,12 @@ def _external(config: Config) -> ExternalDatabase:
 
 def _check_certificate(config: Config) -> None:
     ssl_mode, certificate = config[db.SSL_MODE], config[db.CA_CERTIFICATE]
-    if ssl_mode is SslMode.VERIFY_FULL and certificate is None:
+    if ssl_mode.verifies and certificate is None:
         config.problem(
             db.CA_CERTIFICATE,
-            f"expected the authority's certificate with {db.SSL_MODE.full} verify-full, found none",
+            f"expected the authority's certificate with {db.SSL_MODE.full} {ssl_mode}, found none",
         )
-    if ssl_mode is not SslMode.VERIFY_FULL and certificate is not None:
+    if not ssl_mode.verifies and certificate is not None:
         config.must_not_be_set(
             db.CA_CERTIFICATE,
             f"with {db.SSL_MODE.full} {ssl_mode}, which verifies nothing",

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Final
 
 import versions
 from components import fields
+from components.kube.docker_config import docker_config
 from components.kube.images import Images
 from settings.keys import Section
 from settings.reading import Config
 
 SECTION = Section("Images")
+
+_VERSION: Final = re.compile(r"(?:slim-)?v?(?P<version>[0-9]+\.[0-9]+(?:\.[0-9]+(?:(?:a|b|rc)[0-9]+)?)?)(?:[-_.+].*)?")
+"""A tag that begins with a version, as all of apache/airflow do."""
+_AIRFLOW_MAJORS: Final = ("2", "3")
+_OFFICIAL: Final = re.compile(r"(.*/)?apache/airflow")
+
+
+def _airflow_version(text: str) -> str:
+    fields.version(text)
+    if ".".join(text.split(".")[:2]) not in versions.AIRFLOW_MINORS:
+        fields.refuse(
+            f"expected a released Airflow, {', '.join(f'{minor}.x' for minor in versions.AIRFLOW_MINORS)}, found "
+            f"{fields.shown(text)}"
+        )
+    return text
 
 
 class PullPolicy(StrEnum):
@@ -51,7 +69,7 @@ IMAGE_PULL_SECRETS = SECTION.texts(
 )
 REGISTRY_CREDENTIALS = SECTION.secret(
     "registryCredentials",
-    fields.docker_config,
+    docker_config,
     file="CONFIG_FILE",
     description="A Docker config.json with credentials for private registries; the stack makes the Secret of it.",
 )
@@ -62,14 +80,15 @@ IMAGE_REGISTRY = SECTION.optional(
 )
 AIRFLOW_VERSION = SECTION.text(
     "airflowVersion",
-    fields.version,
+    _airflow_version,
     default=versions.AIRFLOW,
     description="Airflow in the image. The chart decides by it what to deploy.",
 )
 
 
 def read_images(config: Config) -> Images:
-    """Return the images of the deployment."""
+    """Return the images of the deployment. A tag with another Airflow than airflowVersion is refused."""
+    _check_version_of_tag(config)
     return Images(
         repository=config[IMAGE_REPOSITORY],
         tag=config[IMAGE_TAG],
@@ -77,4 +96,30 @@ def read_images(config: Config) -> Images:
         pull_policy=config[IMAGE_PULL_POLICY].value,
         pull_secrets=config[IMAGE_PULL_SECRETS],
         registry=config[IMAGE_REGISTRY],
+    )
+
+
+def _check_version_of_tag(config: Config) -> None:
+    """Note a tag that begins with another version than airflowVersion, by which the chart decides what to deploy.
+
+    A team's own image may have versions of its own: those that cannot be Airflow's are left alone.
+    """
+    tag, airflow = config[IMAGE_TAG], config[AIRFLOW_VERSION]
+    match = _VERSION.fullmatch(tag)
+    if match is None or config.bad(IMAGE_TAG, IMAGE_REPOSITORY, AIRFLOW_VERSION):
+        return
+    found = match["version"]
+    foreign = found.split(".")[0] not in _AIRFLOW_MAJORS and not _OFFICIAL.fullmatch(config[IMAGE_REPOSITORY])
+    if found.count(".") == 1 and found not in versions.AIRFLOW_MINORS:
+        return  # 3.10 may be Python's
+    if foreign or airflow == found or airflow.startswith(f"{found}."):
+        return
+    other = found.split(".")[:2]
+    change = f", or pulumi config set {AIRFLOW_VERSION.full} {found}"
+    config.problem(
+        IMAGE_TAG,
+        f"expected a tag of {AIRFLOW_VERSION.full}, {airflow}, found {fields.shown(tag)}, which begins with another "
+        "version (let a version of your own begin with a letter other than v)",
+        f"pulumi config set {IMAGE_TAG.full} {airflow}"
+        f"{change if '.'.join(other) in versions.AIRFLOW_MINORS and found.count('.') > 1 else ''}",
     )

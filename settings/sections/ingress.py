@@ -8,8 +8,10 @@ from typing import Final
 from components import fields
 from components.network.isolation_args import Isolation
 from components.release.ingress import Ingress, alb_annotations
+from components.release.ingress_annotations import name_problems, tls_problems
 from settings.keys import Section
 from settings.reading import Config
+from settings.sections.cluster import AWS_REGION, PROTECT
 from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
 
 _ALB: Final = "alb"
@@ -44,7 +46,11 @@ INGRESS_CERTIFICATE_ARN = SECTION.optional(
 INGRESS_SCHEME = SECTION.choice(
     "ingressScheme", Scheme, default=Scheme.INTERNAL, description="{choices}, for the class alb."
 )
-INGRESS_ANNOTATIONS = SECTION.text_map("ingressAnnotations", description="Other annotations of the Ingress.")
+INGRESS_ANNOTATIONS = SECTION.text_map(
+    "ingressAnnotations",
+    description="Other annotations of the Ingress. Where protect is true, one that undoes TLS is refused.",
+    problems_of=name_problems,
+)
 
 
 def read_ingress(config: Config) -> Ingress | None:
@@ -62,6 +68,8 @@ def read_ingress(config: Config) -> Ingress | None:
                 )
         return None
     _check_tls(config, class_name)
+    _check_region(config)
+    _check_annotations(config)
     _check_that_callers_may_enter(config, class_name)
     own = alb_annotations(certificate, internal=internal) if certificate else {}
     return Ingress(host=host, class_name=class_name, tls_secret=secret, annotations={**own, **annotations})
@@ -84,6 +92,32 @@ def _check_tls(config: Config, class_name: str | None) -> None:
         )
     if secret is None:
         config.problem(INGRESS_TLS_SECRET, "expected a TLS Secret, because the UI takes passwords, found none")
+
+
+def _check_region(config: Config) -> None:
+    """Note a certificate of another region, which no load balancer of the cluster's region can use
+    (docs.aws.amazon.com/acm/latest/userguide/acm-regions.html)."""
+    certificate, region = config[INGRESS_CERTIFICATE_ARN], config[AWS_REGION]
+    found = certificate.split(":")[3] if certificate else ""
+    if certificate and region and found != region:
+        config.problem(
+            INGRESS_CERTIFICATE_ARN,
+            f"expected a certificate in {region}, where the cluster is, found one in {found}: request it there too",
+        )
+
+
+def _check_annotations(config: Config) -> None:
+    """Note annotations that undo TLS where the stack is protected."""
+    annotations = config[INGRESS_ANNOTATIONS]
+    if not config[PROTECT] or config.bad(INGRESS_ANNOTATIONS):
+        return
+    for name, problem in tls_problems(annotations).items():
+        config.problem(
+            INGRESS_ANNOTATIONS,
+            f"{name}: {problem}",
+            f"pulumi config rm --path '{INGRESS_ANNOTATIONS.full}[\"{name}\"]'",
+            one_of_many=True,
+        )
 
 
 def _check_that_callers_may_enter(config: Config, class_name: str | None) -> None:

@@ -19,7 +19,8 @@ EGRESS_EXCEPT_CIDRS = SECTION.texts(
     "egressExceptCidrs",
     fields.network,
     default=["169.254.169.254/32"],
-    description="Networks that no pod reaches as a part of the outside. By default the cloud's instance metadata.",
+    description="Networks that no pod reaches as a part of the outside. By default the cloud's instance metadata, "
+    "which is closed at its IPv6 address too.",
 )
 UI_NAMESPACES = SECTION.texts(
     "uiNamespaces",
@@ -29,6 +30,7 @@ UI_NAMESPACES = SECTION.texts(
 UI_CIDRS = SECTION.texts(
     "uiCidrs",
     fields.network,
+    check_all=fields.not_everybody,
     description="Networks, such as a load balancer's subnets, that may call the API server.",
 )
 METRICS_NAMESPACES = SECTION.texts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from components import fields
@@ -13,8 +14,11 @@ from components.keys.given_keys import (
     REDIS_PASSWORD_MIN_BYTES,
     GivenKeys,
 )
+from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
-from settings.keys import Section
+from components.secrets.weak import fernet_weakness, weakness
+from settings.errors import remove_command, set_command
+from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
 
@@ -28,6 +32,23 @@ class KeySource(StrEnum):
     ESCROW = "escrow"
 
 
+def _escrow_name(text: str) -> str:
+    """Secrets Manager adds such a suffix to the ARN, and takes a name with one for it
+    (docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html)."""
+    if re.search(r"-[A-Za-z0-9]{6}$", escrow_name(text)):
+        fields.refuse(
+            "expected a name that does not end with a hyphen and six letters or digits, which Secrets Manager adds to "
+            f"an ARN itself, found {fields.shown(text)}: write {text[:-7]}, or a / in place of the hyphen"
+        )
+    return text
+
+
+def _admin_password(text: str) -> str:
+    if KEY_CHECKS["admin_password"](text).startswith("-"):
+        fields.refuse("expected a password that does not begin with -, which the command would take for an option")
+    return text
+
+
 KEY_SOURCE = SECTION.choice(
     "keySource",
     KeySource,
@@ -37,7 +58,7 @@ KEY_SOURCE = SECTION.choice(
 )
 KEY_ESCROW = SECTION.optional(
     "keyEscrow",
-    escrow_name,
+    _escrow_name,
     description="Name of the secret in AWS Secrets Manager that holds a copy of all keys. Empty keeps none. Needs "
     "eksCluster.",
 )
@@ -64,7 +85,7 @@ REDIS_PASSWORD = SECTION.secret(
 # On a laptop a known password in plain text does no harm, because the UI is reached by port-forward only.
 ADMIN_PASSWORD = SECTION.secret(
     "adminPassword",
-    KEY_CHECKS["admin_password"],
+    _admin_password,
     plain_unless=PROTECT,
     description="Admin password instead of a generated one.",
 )
@@ -99,7 +120,30 @@ def read_given_keys(config: Config) -> GivenKeys:
                     f"with {KEY_SOURCE.full} escrow, which holds it",
                     instead=f"pulumi config set {KEY_SOURCE.full} generate",
                 )
+    elif config[PROTECT]:
+        _refuse_weak(config)
     return given
+
+
+def _refuse_weak(config: Config) -> None:
+    """Note secrets that anybody guesses. A value that is not known here is an empty Secret."""
+    secrets = {
+        key: value.reveal()
+        for key in (FERNET_KEY, API_SECRET_KEY, JWT_SECRET, REDIS_PASSWORD, ADMIN_PASSWORD)
+        if (value := config[key]) is not None and value.reveal()
+    }
+    for key, secret in secrets.items():
+        found = fernet_weakness(secret) if key is FERNET_KEY else weakness(secret)
+        if found is not None:
+            _refuse_secret(config, key, f"a value that is hard to guess where {PROTECT.full} is true, found {found}")
+        same = [other.full for other in secrets if other is not key and secrets[other] == secret]
+        if same and key is not API_SECRET_KEY:
+            _refuse_secret(config, key, f"a value of its own where {PROTECT.full} is true, found that of {same[0]}")
+
+
+def _refuse_secret(config: Config, key: Key[Secret | None], text: str) -> None:
+    generate = f"{remove_command(key)}, which lets the program generate it"
+    config.problem(key, f"expected {text}", f"{set_command(key.full, key)}, or {generate}")
 
 
 def read_key_source(config: Config, aws: AwsChoice | None) -> tuple[KeySource, str | None]:

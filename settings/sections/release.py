@@ -28,6 +28,14 @@ from settings.sections.task_logs import TASK_LOGS
 
 SECTION = Section("Release")
 
+
+def _chart_path(text: str) -> str:
+    if "://" in text or re.search(r":[^/]*@", text):
+        # Not shown: it may hold a login.
+        fields.refuse("expected the path of a file, found a URL or a login: download the archive and give its path")
+    return fields.path(text)
+
+
 LOAD_EXAMPLES = SECTION.boolean(
     "loadExamples",
     default=AirflowPlatformArgs.load_examples,
@@ -47,7 +55,7 @@ RELEASE_TIMEOUT_SECONDS = SECTION.integer(
 )
 CHART_PATH = SECTION.optional(
     "chartPath",
-    fields.path,
+    _chart_path,
     description=f"Archive of chart {versions.AIRFLOW_CHART} where it cannot be downloaded. Its content must be the "
     "released one.",
 )

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components import fields
 from components.aws.pod_identity import PodIdentity
 from components.platform_args import AirflowPlatformArgs
+from components.release.size_preset import SizePreset
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
-from settings.sections.executor import EXECUTOR
+from settings.sections.executor import EXECUTOR, SIZE
 
 SECTION = Section("Task logs")
+
+
+def _storage_class(text: str) -> str:
+    return _object_name(text, "a storage class")
+
+
+def _claim(text: str) -> str:
+    return _object_name(text, "a claim")
+
+
+def _object_name(text: str, what: str) -> str:
+    try:
+        return fields.dns_subdomain(text)
+    except ValueError:
+        fields.refuse(f"expected the name of {what}: a-z, 0-9, - and ., found {fields.shown(text)}")
+
 
 TASK_LOGS = SECTION.choice(
     "taskLogs",
@@ -48,6 +66,18 @@ TASK_LOGS_ACCESS_MODE = SECTION.choice(
     default=AccessMode.READ_WRITE_MANY,
     description="Of the shared log volume. ReadWriteOnce is for a cluster of one node.",
 )
+TASK_LOGS_STORAGE_CLASS = SECTION.optional(
+    "taskLogsStorageClass",
+    _storage_class,
+    description="Storage class of the shared log volume, such as efs-sc. Empty takes the cluster's default, which is "
+    "seldom ReadWriteMany.",
+)
+TASK_LOGS_CLAIM = SECTION.optional(
+    "taskLogsClaim",
+    _claim,
+    description="Name of a PersistentVolumeClaim that something else puts into the namespace, to keep task logs on in "
+    "place of a new one.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +103,43 @@ def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
         )
     if store is TaskLogStore.S3:
         needs_aws(config, aws, TASK_LOGS, "the bucket is")
+    _check_volume(config, store)
     return TaskLogChoice(
         logs=TaskLogs(
-            store=store, storage_gib=config[TASK_LOGS_STORAGE_GIB], access_mode=config[TASK_LOGS_ACCESS_MODE]
+            store=store,
+            storage_gib=config[TASK_LOGS_STORAGE_GIB],
+            access_mode=config[TASK_LOGS_ACCESS_MODE],
+            storage_class=config[TASK_LOGS_STORAGE_CLASS],
+            claim=config[TASK_LOGS_CLAIM],
         ),
         retention_days=config[TASK_LOGS_RETENTION_DAYS],
         identity=config[POD_IDENTITY],
     )
+
+
+def _check_volume(config: Config, store: TaskLogStore) -> None:
+    """Note what does not fit the shared volume. A given claim has a size, a class and an access mode of its own."""
+    if config.bad(TASK_LOGS):
+        return
+    if store is not TaskLogStore.VOLUME:
+        for key in (TASK_LOGS_STORAGE_CLASS, TASK_LOGS_CLAIM):
+            if config[key] is not None:
+                config.must_not_be_set(
+                    key, f"with {TASK_LOGS.full} {store}", instead=f"pulumi config set {TASK_LOGS.full} volume"
+                )
+        return
+    if config[TASK_LOGS_CLAIM] is not None:
+        if config[TASK_LOGS_STORAGE_CLASS] is not None:
+            config.must_not_be_set(
+                TASK_LOGS_STORAGE_CLASS, f"together with {TASK_LOGS_CLAIM.full}, which has a class of its own"
+            )
+        return
+    one_node = config[TASK_LOGS_ACCESS_MODE] is AccessMode.READ_WRITE_ONCE
+    if one_node and config[SIZE] is not SizePreset.NONE and not config.bad(TASK_LOGS_ACCESS_MODE, SIZE):
+        config.problem(
+            TASK_LOGS_ACCESS_MODE,
+            f"expected ReadWriteMany with {SIZE.full} {config[SIZE]}, found ReadWriteOnce: one node mounts such a "
+            "volume, and the pods are on several",
+            f"pulumi config set {TASK_LOGS_ACCESS_MODE.full} ReadWriteMany, with a class for it in "
+            f"{TASK_LOGS_STORAGE_CLASS.full}; or pulumi config set {TASK_LOGS_CLAIM.full} CLAIM",
+        )

@@ -244,6 +244,14 @@ def test_release_names_the_secrets_that_were_made(record: Record) -> None:
     assert values["pgbouncer"]["metricsExporterSidecar"]["statsSecretName"] == access["pgbouncer_stats_secret"]
 
 
+@pytest.mark.parametrize("claim", ["team-logs", "logs.of.all"])
+def test_existing_claim_is_mounted_and_none_is_made(record: Record, claim: str) -> None:
+    recorder = record(platform(task_logs=replace(ARGS.task_logs, claim=claim)))
+    assert "TaskLogVolume" not in parts(recorder)
+    values = recorder.one(RELEASE).inputs["values"]
+    assert values["logs"]["persistence"] == {"enabled": True, "existingClaim": claim}
+
+
 def test_kubernetes_executor_alone_has_no_broker(record: Record) -> None:
     recorder = record(platform(executor=Executor.KUBERNETES))
     access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]

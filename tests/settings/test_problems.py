@@ -187,6 +187,14 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "place of logs": (DEV, {"taskLogs": "gcs"}, {}, "taskLogs", '"volume", "worker", "s3"'),
     "no room for logs": (DEV, {"taskLogsStorageGib": 0}, {}, "taskLogsStorageGib", "from 1"),
     "access mode": (DEV, {"taskLogsAccessMode": "RWX"}, {}, "taskLogsAccessMode", "ReadWriteMany"),
+    "storage class with a capital": (
+        EXTERNAL,
+        {"taskLogsStorageClass": "EFS"},
+        {},
+        "taskLogsStorageClass",
+        "a storage class",
+    ),
+    "claim with a capital": (EXTERNAL, {"taskLogsClaim": "My_Logs"}, {}, "taskLogsClaim", "a claim"),
     "logs that go with their pods": (
         DEV,
         {"executor": "KubernetesExecutor", "taskLogs": "worker"},
@@ -514,12 +522,12 @@ def test_every_bad_config_is_one_problem_that_names_the_key_what_is_expected_and
     for case, (stack, changes, secrets, key, says) in BAD.items():
         config = STACKS[stack]().with_(changes, secrets)
         problems = config.problems()
-        if len(problems) != 1 or not _is_clear(problems[0], key, says, config.stack):
+        if len(problems) != 1 or not is_clear(problems[0], key, says, config.stack):
             wrong[case] = problems
     assert not wrong
 
 
-def _is_clear(problem: str, key: str, says: str, stack: str) -> bool:
+def is_clear(problem: str, key: str, says: str, stack: str) -> bool:
     text, _, fix = problem.rpartition(". Fix: ")
     commands = ("pulumi config set", "pulumi config rm")
     return (

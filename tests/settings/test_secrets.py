@@ -76,7 +76,9 @@ def test_known_password_is_for_a_stack_that_may_be_thrown_away() -> None:
     assert dev().with_({"adminPassword": "admin"}).problems() == ()
     refused = prod().with_({"adminPassword": "admin"}).problems()
     assert [problem.split(":")[1] for problem in refused] == ["adminPassword"]
-    assert prod().with_(secrets={"adminPassword": "admin"}).problems() == ()
+    [guessable] = prod().with_(secrets={"adminPassword": "admin"}).problems()
+    assert "hard to guess" in guessable
+    assert prod().with_(secrets={"adminPassword": "a password of ours"}).problems() == ()
 
 
 def test_only_the_admin_password_may_be_plain() -> None:

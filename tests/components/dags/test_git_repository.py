@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from components.dags.git_repository import GitRepository, parse_git_repository, validate_git_ref, validate_sub_path
@@ -125,6 +126,54 @@ REFUSED = {
     "relative folder": ("../dags", "neither a URL nor USER@HOST:PATH"),
     "folder with a colon": ("./a:b", "neither a URL nor USER@HOST:PATH"),
     "a name": ("hunter2", "neither a URL nor USER@HOST:PATH"),
+    "scp-like port": ("git@git.test:2222/group/dags.git", "write ssh://git@git.test:2222/group/dags.git"),
+    "scp-like port of another user": ("hunter2@git.test:22/dags.git", "write ssh://USER@git.test:22/dags.git"),
+    "scp-like port of an address": ("git@[::1]:7999/dags.git", "write ssh://git@[::1]:7999/dags.git"),
+    "scp-like port of GitHub": ("git@github.com:443/org/dags.git", "write ssh://git@github.com:443/org/dags.git"),
+    "scp-like port, doubtful path": ("git@git.test:22/a:hunter2@b", "write ssh://git@git.test:22/PATH"),
+    "scp-like folder that is a number": ("git@git.test:1234/dags.git", "ssh://git@git.test/1234/dags.git"),
+    "page of GitHub": (
+        "https://github.com/org/repo/tree/main/dags/team",
+        "set dagsRepository https://github.com/org/repo.git, dagsRef main, dagsSubPath dags/team",
+    ),
+    "page of a branch": (
+        "https://github.com/org/repo/tree/v1.2/",
+        "set dagsRepository https://github.com/org/repo.git, dagsRef v1.2",
+    ),
+    "page of a file": (
+        "https://git.test:8443/org/repo/blob/main/dags/etl.py",
+        "set dagsRepository https://git.test:8443/org/repo.git, dagsRef main, dagsSubPath dags",
+    ),
+    "page of GitLab": (
+        "https://gitlab.com/group/sub/project/-/tree/main/dags",
+        "set dagsRepository https://gitlab.com/group/sub/project.git, dagsRef main, dagsSubPath dags",
+    ),
+    "file of GitLab": (
+        "https://gitlab.test/a/b/-/blob/main/etl.py",
+        "set dagsRepository https://gitlab.test/a/b.git, dagsRef main",
+    ),
+    "other page of GitLab": (
+        "https://gitlab.test/a/b/-/merge_requests/7",
+        "dagsRepository https://gitlab.test/a/b.git",
+    ),
+    "page of Gitea": (
+        "https://gitea.test/a/b/src/branch/main/dags",
+        "set dagsRepository https://gitea.test/a/b.git, dagsRef main, dagsSubPath dags",
+    ),
+    "commit of Forgejo": ("https://codeberg.org/a/b/src/commit/4f2a", "https://codeberg.org/a/b.git, dagsRef 4f2a"),
+    "page of Bitbucket": (
+        "https://bitbucket.org/team/repo/src/main/dags",
+        "set dagsRepository https://bitbucket.org/team/repo.git, dagsRef main, dagsSubPath dags",
+    ),
+    "page of Bitbucket's server": (
+        "https://bitbucket.test/projects/DATA/repos/dags/browse/etl",
+        "set dagsRepository https://bitbucket.test/scm/data/dags.git, dagsSubPath etl",
+    ),
+    "page with a pull request": (
+        "https://github.com/org/repo/pull/7",
+        "dagsRepository https://github.com/org/repo.git",
+    ),
+    "page with odd signs": ("https://github.com/org/repo/tree/main/a:hunter2", "dagsSubPath for the folder"),
 }
 
 
@@ -159,9 +208,27 @@ def addresses(draw: st.DrawFn) -> tuple[str, str, int]:
     return f"{form}://{login}{authority}/{path}", host.strip("[]"), port or (22 if form == "ssh" else 443)
 
 
+@each(
+    "url",
+    [
+        "https://gitlab.com/group/tree/dags.git",
+        "https://git.test/org/src.git",
+        "https://git.test/tree/main/dags.git",
+        "https://git.test/group/team/actions",
+        "git@git.test:team/2222/dags.git",
+        "git@git.test:70000/dags.git",
+        "git@git.test:2222.git",
+        "ssh://git@git.test/2222/dags.git",
+    ],
+)
+def test_address_that_only_resembles_a_page_or_a_port_is_accepted(url: str) -> None:
+    assert parse_git_repository(url).url == url
+
+
 @given(addresses())
 def test_normalising_keeps_host_and_port_and_is_idempotent(address: tuple[str, str, int]) -> None:
     url, host, port = address
+    assume("://" in url or not re.search(r":[0-9]{1,5}/", url))  # a port after the colon is refused
     repository = parse_git_repository(url)
     assert (repository.host, repository.port) == (host, port)
     assert parse_git_repository(repository.url) == repository
@@ -199,7 +266,26 @@ def test_git_itself_reads_the_normalised_address_in_the_same_way(url: str) -> No
 
 @each(
     "ref",
-    ["main", "release/3.2", "v1.2.0", "HEAD", "refs/tags/v1", "0" * 40, "feature/a-b_c", "dépôt", "a@b", "x.lock.y"],
+    [
+        "main",
+        "release/3.2",
+        "v1.2.0",
+        "HEAD",
+        "refs/tags/v1",
+        "0" * 40,
+        "feature/a-b_c",
+        "dépôt",
+        "a@b",
+        "x.lock.y",
+        "20261129",
+        "202611291530",
+        "cafe",
+        "0" * 41,
+        "v1234567",
+        "original/main",
+        "heads-up",
+        "a$b",
+    ],
 )
 def test_ref_is_returned_unchanged(ref: str) -> None:
     assert validate_git_ref(ref) == ref
@@ -230,6 +316,18 @@ REFUSED_REFS = {
     "dot first in a part": ("a/.b", "starts with a dot"),
     "lock": ("main.lock", "ends with .lock"),
     "lock in a part": ("a.lock/b", "ends with .lock"),
+    "abbreviated commit": ("4f2a9c1", "git rev-parse"),
+    "abbreviated commit in capitals": ("4F2A9C1D", "abbreviated commit"),
+    "abbreviated commit of digits": ("1234567", "abbreviated commit"),
+    "commit with a digit too few": ("a" * 39, "all 40 digits"),
+    "branch of a clone": ("origin/main", "write main"),
+    "branch of another remote": ("upstream/release/3.2", "write release/3.2"),
+    "branch in full": ("refs/heads/main", "write main"),
+    "remote branch in full": ("refs/remotes/origin/main", "write main"),
+    "branch in half": ("heads/main", "write main"),
+    "remote branch in half": ("remotes/origin/dags", "write dags"),
+    "variable": ("main-$(POD_IP)", "Kubernetes would expand"),
+    "doubled dollar": ("a$$b", "Kubernetes would expand"),
 }
 
 

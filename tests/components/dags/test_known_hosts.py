@@ -164,6 +164,28 @@ def test_accepted_lines_are_normalised_and_stay_accepted(text: str, host: str, p
     assert not re.search(r"\r|\t|#|\n\n|^ | $|  ", normal, re.MULTILINE)
 
 
+@pytest.mark.parametrize("kind", ["rsa-sha2-256", "rsa-sha2-512"])
+@pytest.mark.parametrize("host", ["git.test", "[git.test]:2222,10.0.0.7", "@cert-authority git.test,[git.test]:2222"])
+def test_name_of_an_rsa_signature_stands_for_an_rsa_key(kind: str, host: str) -> None:
+    blob = RSA.split(" ")[1]
+    port = 22 if host == "git.test" else 2222
+    assert check_known_hosts(f"{host} {kind} {blob} comment\n", "git.test", port) == f"{host} ssh-rsa {blob}\n"
+
+
+def test_name_of_an_rsa_signature_before_another_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="a key of another type than ssh-rsa"):
+        check_known_hosts(f"git.test rsa-sha2-512 {ED.split(' ')[1]}", "git.test", 22)
+
+
+@pytest.mark.parametrize("text", ["# x\n" * 300_000, f"git.test {ED}\n" * 15_000, "x" * 1_000_000])
+def test_file_that_no_secret_can_hold_is_refused_with_how_to_shorten_it(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"at most 983040 bytes, got \d+: .*ssh-keygen -F \[git.test\]:2222 -f"
+    ) as error:
+        check_known_hosts(text, "git.test", 2222)
+    assert len(str(error.value)) < 400
+
+
 def test_comments_and_blank_lines_are_dropped_and_the_order_kept() -> None:
     text = f"# mine\n\n@cert-authority *.Test {RSA} ca@test\n[Git.Test]:2222 {ED} root@git\n"
     assert check_known_hosts(text, "git.test", 2222) == f"@cert-authority *.test {RSA}\n[git.test]:2222 {ED}\n"

@@ -36,7 +36,7 @@ def access(
             user="robot",
             password=password or Secret(PASSWORD),
             ssl_mode=mode,
-            ca_certificates="the PEM" if mode is SslMode.VERIFY_FULL else None,
+            ca_certificates="the PEM" if mode in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL) else None,
         )
         args = DatabaseAccessArgs(
             namespace="ns",
@@ -188,14 +188,17 @@ def test_without_verification_there_is_none(record: Record) -> None:
     assert recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn].get("ca_config_map") is None
 
 
+@pytest.mark.parametrize("mode", [SslMode.VERIFY_CA, SslMode.VERIFY_FULL])
 @pytest.mark.parametrize("pgbouncer", [None, PgBouncer()])
-def test_every_way_to_the_database_itself_is_verified(record: Record, pgbouncer: PgBouncer | None) -> None:
-    recorder = record(access(mode=SslMode.VERIFY_FULL, pgbouncer=pgbouncer))
+def test_every_way_to_the_database_itself_is_verified(
+    record: Record, pgbouncer: PgBouncer | None, mode: SslMode
+) -> None:
+    recorder = record(access(mode=mode, pgbouncer=pgbouncer))
     for role in ("migration",) if pgbouncer else ("migration", "metadata"):
         data = recorder.secret_data(f"db-{role}")
-        assert uri(data[CONNECTION_KEY])[-1] == {"sslmode": ["verify-full"]}
-        assert uri(data[ASYNC_CONNECTION_KEY])[-1] == {"ssl": ["verify-full"]}
+        assert uri(data[CONNECTION_KEY])[-1] == {"sslmode": [mode.value]}
+        assert uri(data[ASYNC_CONNECTION_KEY])[-1] == {"ssl": [mode.value]}
     if pgbouncer:
         assert uri(recorder.secret_data("db-metadata")[CONNECTION_KEY])[-1] == {}, "the pooler itself speaks no TLS"
         ini = read_ini(recorder.secret_data("db-pgbouncer-config")["pgbouncer.ini"])["pgbouncer"]
-        assert (ini["server_tls_sslmode"], ini["server_tls_ca_file"]) == ("verify-full", CA_FILE)
+        assert (ini["server_tls_sslmode"], ini["server_tls_ca_file"]) == (mode.value, CA_FILE)

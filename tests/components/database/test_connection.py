@@ -119,11 +119,12 @@ def test_address_of_ipv6_is_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "certificates"), [(SslMode.VERIFY_FULL, None), (SslMode.REQUIRE, "PEM"), (SslMode.PREFER, "PEM")]
+    ("mode", "certificates"),
+    [(SslMode.VERIFY_FULL, None), (SslMode.VERIFY_CA, None), (SslMode.REQUIRE, "PEM"), (SslMode.PREFER, "PEM")],
 )
 def test_authorities_are_given_where_they_are_asked_and_nowhere_else(mode: SslMode, certificates: str | None) -> None:
     """With verify-full and without them libpq looks in the home of a user; with `require` it would ignore them."""
-    with pytest.raises(ValueError, match="ca_certificates: must be set with verify-full and only then"):
+    with pytest.raises(ValueError, match="ca_certificates: must be set with verify-ca or verify-full and only then"):
         Database(
             host="h", port=1, name="n", user="u", password=Secret("p"), ssl_mode=mode, ca_certificates=certificates
         )

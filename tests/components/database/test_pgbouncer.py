@@ -106,7 +106,7 @@ def test_tls_is_between_the_pooler_and_the_database(mode: SslMode) -> None:
     found = ini(mode=mode)["pgbouncer"]
     assert found["server_tls_sslmode"] == mode.value
     # Without the file PgBouncer does not start with verify-full; with it, and another mode, it would not look at it.
-    assert found.get("server_tls_ca_file") == (CA_FILE if mode is SslMode.VERIFY_FULL else None)
+    assert found.get("server_tls_ca_file") == (CA_FILE if mode in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL) else None)
     assert not any(key.startswith("client_tls") for key in found), "pods speak to it without TLS"
 
 

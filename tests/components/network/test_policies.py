@@ -127,6 +127,7 @@ NODE_LOCAL_DNS = Pod(namespace=None, address="169.254.20.10")
 INTERNET = Pod(namespace=None, address="140.82.112.3")
 INTERNET6 = Pod(namespace=None, address="2606:50c0::153")
 METADATA_SERVICE = Pod(namespace=None, address="169.254.169.254")
+METADATA_SERVICE6 = Pod(namespace=None, address="fd00:ec2::254")
 KUBERNETES_API = Pod(namespace=None, address="10.96.0.1")
 INGRESS, PROMETHEUS = Pod({}, "ingress-nginx"), Pod({}, "monitoring")
 KEDA = Pod({"app": "keda-operator", "app.kubernetes.io/name": "keda-operator"}, "keda")
@@ -406,8 +407,36 @@ def test_who_runs_or_reads_dags_reaches_the_outside(
 def test_nobody_reaches_the_instance_metadata(executor: Executor) -> None:
     specs = policies(executor)
     for pod in PODS.values():
-        assert not any(reaches(specs, pod, METADATA_SERVICE, port) for port in (53, 80, 443))
-    assert reaches(policies(executor, egress_except=()), WORKER, METADATA_SERVICE, 80), "it is there when allowed"
+        for service in (METADATA_SERVICE, METADATA_SERVICE6):
+            assert not any(reaches(specs, pod, service, port) for port in (53, 80, 443))
+    for service in (METADATA_SERVICE, METADATA_SERVICE6):
+        assert reaches(policies(executor, egress_except=()), WORKER, service, 80), "it is there when allowed"
+
+
+@each(
+    "excepted",
+    [
+        ("169.254.169.254/32",),
+        ("169.254.0.0/16", "10.0.0.0/8"),
+        ("169.254.169.254/32", "fd00:ec2::/32"),
+        ("169.254.169.254/32", "fd00:ec2::254/128"),
+        ("2001:db8::/32", "169.254.169.0/24"),
+    ],
+)
+def test_metadata_by_ipv6_is_closed_wherever_it_is_by_ipv4(excepted: tuple[str, ...]) -> None:
+    specs = policies(egress_except=excepted, pod_identity=True)
+    assert not reaches(specs, WORKER, METADATA_SERVICE6, 80)
+    assert reaches(specs, WORKER, POD_IDENTITY[1], 80)
+    assert reaches(specs, WORKER, INTERNET6, 443)
+    blocks = [peer["ipBlock"] for rule in specs["worker"]["egress"] for peer in rule["to"] if "ipBlock" in peer]
+    assert all(len(set(block.get("except", []))) == len(block.get("except", [])) for block in blocks)
+
+
+def test_metadata_by_ipv6_stays_closed_beside_a_database() -> None:
+    around = DatabaseCidrs(cidrs=("fd00:ec2::/64", "10.0.0.0/24"), port=5432, shared=True)
+    specs = policies(database=around)
+    assert not reaches(specs, WORKER, METADATA_SERVICE6, 80)
+    assert reaches(specs, WORKER, Pod(namespace=None, address="fd00:ec2::7"), 80)
 
 
 def test_exceptions_are_for_both_families() -> None:

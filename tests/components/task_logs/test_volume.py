@@ -31,6 +31,20 @@ def test_claim_has_its_size_mode_and_protection(record: Record, mode: AccessMode
     assert recorder.outputs[recorder.one("airflow:index:TaskLogVolume").urn]["claim"].startswith("logs-")
 
 
+@pytest.mark.parametrize("storage_class", ["efs-sc", "nfs.csi", None])
+def test_claim_has_its_storage_class_or_none(record: Record, storage_class: str | None) -> None:
+    logs = TaskLogs(
+        store=TaskLogStore.VOLUME,
+        storage_gib=7,
+        access_mode=AccessMode.READ_WRITE_MANY,
+        storage_class=storage_class,
+    )
+    recorder = record(lambda: TaskLogVolume("logs", TaskLogVolumeArgs(namespace="ns", logs=logs, protect=False)))
+    assert (
+        recorder.one("kubernetes:core/v1:PersistentVolumeClaim").inputs["spec"].get("storageClassName") == storage_class
+    )
+
+
 def test_claim_is_not_waited_for(record: Record) -> None:
     """With Kind's storage class it is bound when a pod mounts it, and the first pod comes after it."""
     logs = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=7, access_mode=AccessMode.READ_WRITE_ONCE)
