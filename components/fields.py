@@ -166,7 +166,8 @@ def not_everybody(networks: Sequence[str]) -> None:
     all_of = [ipaddress.ip_network(text) for text in (*networks, *_NOT_INTERNET)]
     ipv4 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv4Network))
     ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))
-    for whole in (*ipv4, *ipv6):
+    collapsed: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [*ipv4, *ipv6]
+    for whole in collapsed:
         if whole.prefixlen == 0:
             refuse(f"expected some networks, found all of IPv{whole.version}, put together from its parts")
 
