@@ -45,7 +45,11 @@ def isolation_problems(helm_values: Mapping[str, Any], *, log_role: bool = False
     Args:
         log_role: Whether pods that handle task logs have a role in AWS.
     """
-    for path, value in leaves(helm_values):
+    found = dict(leaves(helm_values))
+    for path, value in found.items():
+        token = _runs_dags(path) and path.endswith("].serviceAccountToken.path")
+        if token and f"{path.removesuffix('path')}audience" not in found:
+            yield path, f"{path} is a token for the Kubernetes API; use an audience of another service"
         for check in (_label, _own_secret, _beyond_restricted, _token, _account):
             problem = check(path, value)
             if problem is not None:
@@ -125,11 +129,11 @@ def _account(path: str, value: Any) -> str | None:
 
 _TEMPLATE_RULES: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (
-        lambda text: any(name != "worker" for name in _values_of("component", text)),
+        lambda text: any(name != "worker" for name in _values_of("component", _labels_in(text))),
         "has the label of another component; use component: worker",
     ),
     (
-        lambda text: any(name != "airflow" for name in _values_of("tier", text)),
+        lambda text: any(name != "airflow" for name in _values_of("tier", _labels_in(text))),
         "has a label tier that no network policy knows; use tier: airflow",
     ),
     (
@@ -155,7 +159,24 @@ _TEMPLATE_RULES: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
 
 
 def _values_of(key: str, text: str) -> list[str]:
-    return [found.strip().strip("\"'") for found in re.findall(rf"\b{key}:[ \t]*([^\n,}}#]*(?:\}}\}})?)", text)]
+    return [
+        found.strip().strip("\"'") for found in re.findall(rf"(?<![\w./-]){key}:[ \t]*([^\n,}}#]*(?:\}}\}})?)", text)
+    ]
+
+
+def _labels_in(text: str) -> str:
+    """Return the lines below each `labels:` of a template, and what follows it on its line."""
+    found, depth = [], -1
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if depth >= 0 and indent <= depth and line.strip():
+            depth = -1
+        if line.lstrip().startswith("labels:"):
+            depth = indent
+            found.append(line.lstrip().removeprefix("labels:"))
+        elif depth >= 0:
+            found.append(line)
+    return "\n".join(found)
 
 
 def _template_problems(text: str) -> Iterator[str]:

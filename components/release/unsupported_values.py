@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -56,14 +57,15 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
     for path, why in _SWITCHES.items():
         if at(helm_values, path):
             yield path, f"{path} {_NOT_OFF}: {why}, {_OPEN}"
-    for path, own in _HOSTS.items():
-        host = at(helm_values, path)
-        if isinstance(host, str) and host and not _is_own(host, own):
-            yield (
-                path,
-                f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; leave it out, and let the other "
-                f"system scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces, {_OPEN}",
-            )
+    for option, own in _HOSTS.items():
+        for path, host in _option(helm_values, option):
+            if isinstance(host, str) and host and not _is_own(host, own):
+                yield (
+                    path,
+                    f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; leave it out, and let the "
+                    "other system scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces, "
+                    f"{_OPEN}",
+                )
     path = "apiServer.service.type"
     if at(helm_values, path) in _SERVICE_TYPES and not surroundings.ui_reachable:
         yield (
@@ -78,19 +80,32 @@ def _is_own(host: str, own: str) -> bool:
     return host in _LOCAL or (own != "" and (name == own or f'"%s-{own.removeprefix("airflow-")}"' in host))
 
 
+def _option(helm_values: Mapping[str, Any], option: str) -> Iterator[tuple[str, Any]]:
+    """Yield path and value of each place that sets an option of airflow.cfg: the option itself, and variables."""
+    value = at(helm_values, option)
+    if value is not None:
+        yield option, value
+    _, section, key = option.split(".")
+    variable = f"AIRFLOW__{section}__{key}".upper()
+    yield from ((path, value) for path, name, value in listed_variables(helm_values) if name == variable)
+    text = helm_values.get("extraEnv")
+    found = (
+        re.search(rf"\b{variable}\b[\"']?\s*\n?\s*(?:,\s*)?value:\s*([^\n}}]*)", text)
+        if isinstance(text, str)
+        else None
+    )
+    if found is not None:
+        yield "extraEnv", found[1].strip().strip("\"'")
+
+
 def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    chosen = [("config.core.auth_manager", at(helm_values, "config.core.auth_manager"))]
-    chosen += [(path, value) for path, name, value in listed_variables(helm_values) if name == _AUTH_MANAGER]
-    for path, value in chosen:
-        if value is not None and value != FAB:
+    for path, value in _option(helm_values, "config.core.auth_manager"):
+        if value != FAB:
             yield (
                 path,
                 f"{path} may not set another auth manager: the Jobs create a user of the FAB auth manager; use "
                 "apiServer.apiServerConfig for OAuth, OpenID Connect or LDAP with it",
             )
-
-
-_AUTH_MANAGER: Final = "AIRFLOW__CORE__AUTH_MANAGER"
 
 
 def _switched_off(helm_values: Mapping[str, Any], off: Mapping[str, str]) -> Iterator[tuple[str, str]]:

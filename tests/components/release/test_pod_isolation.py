@@ -145,6 +145,17 @@ def test_token_is_refused_where_code_of_dags_runs(component: str) -> None:
     assert found(nested(path, False)) == []
 
 
+@each("component", DAG_CODE)
+def test_mounted_token_is_refused_unless_it_is_for_another_service(component: str) -> None:
+    def volume(**token: Any) -> dict[str, Any]:
+        sources = [{"serviceAccountToken": {"path": "token", **token}}]
+        return nested(f"{component}.extraVolumes", [{"name": "a", "projected": {"sources": sources}}])
+
+    [refused] = found(volume())
+    assert refused.endswith("is a token for the Kubernetes API; use an audience of another service")
+    assert found(volume(audience="vault")) == []
+
+
 @each("component", [*DAG_CODE, "scheduler", "apiServer", "redis", "statsd", "pgbouncer", "databaseCleanup"])
 def test_foreign_account_is_refused_and_the_chart_s_own_is_annotated(component: str) -> None:
     for key, value in (("name", "own"), ("create", False)):
@@ -200,6 +211,8 @@ spec:
         ("value: LocalExecutor", "value: {{ .Values.executor | quote }}"),
         ("value: LocalExecutor", 'value: "LocalExecutor"'),
         ("    component: worker\n", ""),
+        ("    component: worker\n", "    component: worker\n    my-component: web\n"),
+        ("spec:\n", "spec:\n  affinity:\n    podAntiAffinity:\n      x: {matchLabels: {component: scheduler}}\n"),
         ('{{ include "worker.serviceAccountName" . }}', "airflow-worker"),
     ],
 )
@@ -214,6 +227,7 @@ def test_template_like_the_chart_s_is_accepted(old: str, new: str) -> None:
     [
         ("component: worker", "component: scheduler", "label of another component; use component: worker"),
         ("component: worker", 'component: "api-server"', "label of another component"),
+        ("labels:", "labels: {component: api-server}", "label of another component"),
         ("tier: airflow", "tier: web", "use tier: airflow"),
         ("Token: false", "Token: true", "use automountServiceAccountToken: false"),
         ("Escalation: false", "Escalation: true", "Pod Security Standard restricted"),

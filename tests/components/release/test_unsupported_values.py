@@ -76,6 +76,7 @@ def test_service_that_nobody_may_call_is_refused(type_: str) -> None:
         {"config": {"core": {"auth_manager": "airflow.providers.keycloak.auth_manager.KeycloakAuthManager"}}},
         {"apiServer": {"env": [{"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": "own.Manager"}]}},
         {"env": [{"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": ""}]},
+        {"extraEnv": "- name: AIRFLOW__CORE__AUTH_MANAGER\n  value: own.Manager\n"},
     ],
 )
 def test_another_auth_manager_is_refused(users: dict[str, Any]) -> None:
