@@ -166,10 +166,9 @@ def not_everybody(networks: Sequence[str]) -> None:
     all_of = [ipaddress.ip_network(text) for text in (*networks, *_NOT_INTERNET)]
     ipv4 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv4Network))
     ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))
-    collapsed: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [*ipv4, *ipv6]
-    for whole in collapsed:
-        if whole.prefixlen == 0:
-            refuse(f"expected some networks, found all of IPv{whole.version}, put together from its parts")
+    for version, lengths in ((4, [each.prefixlen for each in ipv4]), (6, [each.prefixlen for each in ipv6])):
+        if 0 in lengths:
+            refuse(f"expected some networks, found all of IPv{version}, put together from its parts")
 
 
 def dns_name(text: str) -> str:
