@@ -31,7 +31,7 @@ from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
-from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules
+from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules, overlap
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
@@ -41,6 +41,7 @@ from components.release.airflow_release import (
     AirflowReleaseArgs,
 )
 from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.job_pods import job_pod
 from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
@@ -116,6 +117,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 admin_password_secret=keys.admin_password_secret,
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
+                pod=job_pod(args.helm_values),
                 after=ready,
             ),
             self._child,
@@ -327,7 +329,11 @@ class AirflowPlatform(pulumi.ComponentResource):
     def _database_place(self) -> DatabaseCidrs | DatabasePods:
         database = self._args.database
         if isinstance(database, ExternalDatabase):
-            return DatabaseCidrs(cidrs=database.cidrs, port=database.database.port)
+            cluster = self._args.aws.cluster if self._args.aws else None
+            subnets = [subnet.cidr for subnet in cluster.subnets] if cluster else []
+            return DatabaseCidrs(
+                cidrs=database.cidrs, port=database.database.port, shared=overlap(database.cidrs, subnets)
+            )
         if isinstance(database, ManagedDatabase):
             aws = _placed(self._args.aws, "database")
             cidrs = tuple(subnet.cidr for subnet in aws.database_subnets)

@@ -427,6 +427,29 @@ def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, programs: M
     }
 
 
+def test_external_database_in_the_cluster_s_subnets_closes_its_port_and_not_the_network(
+    run: Callable[..., Recorder],
+) -> None:
+    """The cluster's endpoints and other services are in these subnets too."""
+    subnet = samples.eks_cluster().subnets[0].cidr
+    of_managed = ("databaseIdentifier", "databaseStorageGib", "databaseAlarmTopicArn")
+    config = prod().with_(
+        {
+            **{key: samples.schema()[key]["default"] for key in of_managed},
+            "database": "external",
+            "databaseHost": "db.abc.eu-central-1.rds.amazonaws.com",
+            "databaseSslMode": "require",
+            "databaseCidrs": [subnet],
+        },
+        {"databasePassword": "a password of nobody"},
+    )
+    policies = run(config).every("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    (worker,) = [policy.inputs["spec"] for policy in policies if policy.name.endswith("worker")]
+    beside = [rule for rule in worker["egress"] if {"ipBlock": {"cidr": subnet}} in rule.get("to", [])]
+    ports = [(port.get("port"), port.get("endPort")) for rule in beside for port in rule["ports"]]
+    assert {(1, 5431), (5433, 65535)} <= set(ports)
+
+
 def test_escrow_holds_every_key_that_is_in_use(programs: Mapping[str, Recorder]) -> None:
     program = programs["prod"]
     stored = json.loads(program.one("aws:secretsmanager/secretVersion:SecretVersion").revealed["secretString"])

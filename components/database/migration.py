@@ -8,7 +8,7 @@ depends on it while the old pods still run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -18,6 +18,7 @@ from components.database.access import database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.kube.env import AUTH_MANAGER, from_secret, variable
 from components.kube.images import Images
+from components.kube.job_pod import JobPod
 from components.kube.metadata import LABELS, object_metadata
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
 
@@ -106,6 +107,8 @@ class DatabaseMigrationArgs:
     """Time after which the migration is stopped and fails, in seconds."""
     ca_config_map: pulumi.Input[str] | None = None
     """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
+    pod: JobPod = field(default_factory=JobPod)
+    """What a team says of the pods of both Jobs."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must be ready before anything connects to the database."""
 
@@ -137,6 +140,8 @@ class DatabaseMigration(pulumi.ComponentResource):
             # libpq and asyncpg both read this variable; their URI parameters for the file differ.
             *([variable("PGSSLROOTCERT", CA_FILE)] if args.ca_config_map is not None else []),
         ]
+        own = {entry["name"] for entry in environment}
+        environment += [dict(entry) for entry in args.pod.env if entry["name"] not in own]
         migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", FERNET_CHECK]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
@@ -181,16 +186,17 @@ def _job(
     deadline_seconds: int,
 ) -> Any:
     """Return a Job's spec, without a TTL: a refresh would find the Job gone, and the next update would run it again."""
-    ca: dict[str, Any] = {}
-    ca_mount: dict[str, Any] = {}
+    pod = args.pod
+    volumes, mounts = [*map(dict, pod.volumes)], [*map(dict, pod.volume_mounts)]
     if args.ca_config_map is not None:
-        ca = {"volumes": [{"name": "database-ca", "configMap": {"name": args.ca_config_map}}]}
-        ca_mount = {"volumeMounts": [{"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True}]}
+        volumes.append({"name": "database-ca", "configMap": {"name": args.ca_config_map}})
+        mounts.append({"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True})
+    annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
     return {
         "backoffLimit": _BACKOFF_LIMIT,
         "activeDeadlineSeconds": deadline_seconds,
         "template": {
-            "metadata": {"labels": {**LABELS, **labels}},
+            "metadata": {"labels": {**pod.labels, **LABELS, **labels}, **annotations},
             "spec": {
                 "restartPolicy": "Never",
                 "automountServiceAccountToken": False,
@@ -212,10 +218,11 @@ def _job(
                             "requests": {"cpu": "100m", "memory": "512Mi"},
                             "limits": {"memory": "2Gi"},
                         },
-                        **ca_mount,
+                        **({"volumeMounts": mounts} if mounts else {}),
                     }
                 ],
-                **ca,
+                **({"volumes": volumes} if volumes else {}),
+                **pod.placement,
             },
         },
     }

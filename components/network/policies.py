@@ -65,6 +65,16 @@ class DatabaseCidrs:
     """Whether other services, such as the cluster's endpoints, are in these networks: then only the port is closed."""
 
 
+def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
+    """Return whether two lists of IPv4 or IPv6 networks have an address in common."""
+    parsed = [ipaddress.ip_network(other) for other in others]
+    return any(
+        network.version == other.version and network.overlaps(other)
+        for network in map(ipaddress.ip_network, networks)
+        for other in parsed
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class IsolationRules:
     """What decides which policies exist, and what they allow."""

@@ -54,7 +54,7 @@ OWNED: Final[Mapping[str, str]] = {
     "jwtSecret": "airflow:jwtSecret",
     "jwtSecretName": "airflow:jwtSecret",
     "apiSecretKey": "airflow:apiSecretKey",
-    "logs.persistence": "airflow:taskLogs",
+    "logs.persistence": "airflow:taskLogs and the keys that begin with it, such as airflow:taskLogsStorageClass",
     "migrateDatabaseJob": "nothing: the program migrates before the release",
     "multiNamespaceMode": "nothing: the stack owns one namespace and asks for no rights in others",
     "nameOverride": "nothing: the names of the Services are fixed",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.database import container, pgbouncer
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network import policies as np
-from components.network.policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
+from components.network.policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies, overlap
 from components.release.executor import Executor
 from tests.cases import each
 
@@ -643,3 +643,19 @@ def test_whatever_else_is_outside_stays_within_reach(
     for worker in WORKERS:
         reached = reaches(specs, worker, Pod(namespace=None, address=str(address)), port, protocol)
         assert reached is (node_dns or not (excepted or database_s))
+
+
+@pytest.mark.parametrize(
+    ("networks", "others", "expected"),
+    [
+        (["10.0.64.0/20"], ["10.0.64.0/20"], True),
+        (["10.0.0.0/16"], ["10.0.64.0/20"], True),
+        (["10.1.2.3/32"], ["10.1.0.0/16", "10.2.0.0/16"], True),
+        (["10.1.0.0/16"], ["10.2.0.0/16"], False),
+        (["fd00::/8"], ["10.0.0.0/8", "fd00:1::/32"], True),
+        (["fd00::/8"], ["10.0.0.0/8"], False),
+        ([], ["10.0.0.0/8"], False),
+    ],
+)
+def test_networks_overlap_if_they_share_an_address(networks: list[str], others: list[str], expected: bool) -> None:
+    assert overlap(networks, others) is expected
