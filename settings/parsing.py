@@ -67,6 +67,7 @@ def _read(config: Config) -> Settings:
     autoscaling = read_autoscaling(config)
     task_logs = read_task_logs(config, aws)
     database = read_database(config, aws)
+    helm_values = read_helm_values(config)
     platform = AirflowPlatformArgs(
         kubeconfig=kubeconfig,
         kube_context=context,
@@ -97,8 +98,9 @@ def _read(config: Config) -> Settings:
         ingress=read_ingress(config),
         isolation=read_isolation(config),
         load_examples=config[LOAD_EXAMPLES],
-        helm_values=read_helm_values(config),
-        pgbouncer=read_pgbouncer(config, database.database, scale, keda=autoscaling is not None),
+        helm_values=helm_values,
+        # Last: it adds up what the others read.
+        pgbouncer=read_pgbouncer(config, database.database, scale, helm_values, keda=autoscaling is not None),
     )
     return Settings(
         platform=platform,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import ManagedDatabase
-from components.release.connection_budget import ConnectionLoad, budget, budget_problem
+from components.release.connection_budget import budget, budget_problem
+from components.release.connection_load import connection_load
 from components.release.scale import Scale
 from settings.errors import remove_command
 from settings.keys import Key
@@ -21,13 +23,16 @@ from settings.sections.database import (
     PGBOUNCER_POOL_SIZE,
     PGBOUNCER_REPLICAS,
 )
+from settings.sections.release import HELM_VALUES
 
 AnyDatabase = ContainerDatabase | ExternalDatabase | ManagedDatabase
 
 _LEAST_CLIENTS: Final = 10
 
 
-def read_pgbouncer(config: Config, database: AnyDatabase, scale: Scale, *, keda: bool) -> PgBouncer | None:
+def read_pgbouncer(
+    config: Config, database: AnyDatabase, scale: Scale, helm_values: Mapping[str, Any], *, keda: bool
+) -> PgBouncer | None:
     """Return PgBouncer, or None where pods connect to the database themselves. Numbers that are 0 are computed.
 
     Must be the last reader: it adds up what the others read, and is silent where one of them found a problem.
@@ -41,8 +46,13 @@ def read_pgbouncer(config: Config, database: AnyDatabase, scale: Scale, *, keda:
         config.problem(PGBOUNCER_MAX_CLIENT_CONNECTIONS, f"expected 0, or {_LEAST_CLIENTS} to 100000, found {clients}")
     if config.problems:
         return PgBouncer(replicas=replicas) if enabled else None
+    try:
+        load = connection_load(scale, helm_values, keda=keda)
+    except ValueError as error:
+        config.problem(HELM_VALUES, str(error), "edit it in Pulumi.STACK.yaml")
+        return PgBouncer(replicas=replicas) if enabled else None
     found = budget(
-        ConnectionLoad(scale=scale, keda=keda),
+        load,
         max_connections=_max_connections(config, database),
         pgbouncer_replicas=replicas if enabled else 0,
         pool_size=config[PGBOUNCER_POOL_SIZE],
