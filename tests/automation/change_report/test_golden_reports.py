@@ -46,7 +46,7 @@ def _decided(folder: Path) -> None:
 
 def _fork(folder: Path) -> None:
     """What comes from a fork may hold anything, and there are no secrets to plan it with."""
-    edit(folder / "Pulumi.yaml", "default: 3.2.2\n    description: Tag", "default: 3.2.3\n    description: Tag")
+    edit(folder / "Pulumi.yaml", "default: 3.2.2\n    description: Tag", "default: 3.2.2-build-2\n    description: Tag")
     annotations = json.dumps({"scheduler": {"podAnnotations": {INJECTION: INJECTION}}})
     edit(folder / "Pulumi.prod.yaml", "config:\n", f"config:\n  airflow:helmValues: {annotations}\n")
 
@@ -55,7 +55,9 @@ CASES: Final[Mapping[str, tuple[str, Callable[[Path], None]]]] = {
     "image-tag": (
         "prod",
         lambda folder: edit(
-            folder / "Pulumi.yaml", "default: 3.2.2\n    description: Tag", "default: 3.2.3\n    description: Tag"
+            folder / "Pulumi.yaml",
+            "default: 3.2.2\n    description: Tag",
+            "default: 3.2.2-build-2\n    description: Tag",
         ),
     ),
     "chart-version": ("prod", another_chart),
