@@ -20,7 +20,6 @@ from automation.stacks.backend import (
     Passphrase,
     PassphraseFile,
     SecretsProvider,
-    backend_url,
     read_yaml,
     shown_url,
     url_secrets,
@@ -94,7 +93,7 @@ class Environments:
     @property
     def backend(self) -> str:
         """URL of the state, without a login."""
-        return shown_url(self._place.backend or backend_url(self._project_dir, self._place.environ))
+        return shown_url(self._place.url)
 
     def open(self, name: str, settings: EnvironmentSettings | None = None) -> Environment:
         """Return a stack, whether it exists or not. Asks neither engine nor backend.
@@ -117,8 +116,9 @@ class Environments:
         provider = self._place.provider
         secrets = list(settings.secrets.values()) if settings is not None else []
         secrets += [provider.value] if isinstance(provider, Passphrase) else []
-        url = self._place.backend or backend_url(self._project_dir, self._place.environ)
-        login = [unquote(part) for text in url_secrets(url) for part in {text, text.partition(":")[2]} if part]
+        login = [
+            unquote(part) for text in url_secrets(self._place.url) for part in {text, text.partition(":")[2]} if part
+        ]
         masker = Masker(secrets=[*(secret.reveal() for secret in secrets), *login])
         place = Place(
             project_dir=self._place.project_dir,

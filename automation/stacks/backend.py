@@ -79,8 +79,8 @@ def url_secrets(url: str) -> tuple[str, ...]:
     """Return what is secret in a backend's URL: its login, and parameters that are secret by their names."""
     if url.startswith("file:"):
         return ()
-    # A password may contain any character, also "/" and "@": the login ends at the last "@" before the parameters.
-    login = re.match(r"[\w+.-]+://([^?#]*)@", url)
+    # A password may contain any character, also "/", "?" and "@": the login ends at the last "@".
+    login = re.match(r"[\w+.-]+://(.*)@", url, re.DOTALL)
     parameters = re.findall(r"[?&]([^=&#]*)=([^&#]*)", url)
     secret = [value for name, value in parameters if value and _SECRET_PARAMETER.search(name)]
     return (*([login[1]] if login and login[1] else []), *secret)

@@ -19,6 +19,7 @@ WITH_LOGIN: Final = (
     f"postgres://user:{SECRET}@db.test:5432/state?sslmode=require",
     f"postgres://user:{SECRET}/with@odd:characters@db.test/state",
     f"postgres://:{SECRET}@db.test/state",
+    f"postgres://user:odd?{SECRET}#more@db.test/state",
     f"https://{SECRET}@pulumi.test",
     f"s3://bucket?region=eu-central-1&secret_access_key={SECRET}",
     f"azblob://container?sas_token={SECRET}",
