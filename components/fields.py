@@ -57,12 +57,12 @@ def shown(value: Any) -> str:
 def one_line(text: str) -> str:
     """Printable text without white space at its ends."""
     end = r"[^\s\x00-\x1f\x7f]"
-    return _matching(text, rf"{end}([^\x00-\x1f\x7f]*{end})?", "one line of text without white space at its ends")
+    return matching(text, rf"{end}([^\x00-\x1f\x7f]*{end})?", "one line of text without white space at its ends")
 
 
 def path(text: str) -> str:
     """A file's path."""
-    return _matching(text, r"[^\x00-\x1f\x7f]+", "a path on one line")
+    return matching(text, r"[^\x00-\x1f\x7f]+", "a path on one line")
 
 
 def namespace(text: str) -> str:
@@ -70,7 +70,7 @@ def namespace(text: str) -> str:
 
     Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces).
     """
-    _matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+    matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
     if text == "default" or text.startswith("kube-"):
         refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
     return text
@@ -78,29 +78,29 @@ def namespace(text: str) -> str:
 
 def dns_label(text: str) -> str:
     """RFC 1123 label: the name of a namespace."""
-    return _matching(text, _DNS_LABEL, "the name of a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+    return matching(text, _DNS_LABEL, "the name of a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
 
 
 def dns_subdomain(text: str) -> str:
     """RFC 1123 subdomain: the name of a Secret."""
     if len(text) > 253:
         refuse("expected the name of a Secret, at most 253 characters, found more")
-    return _matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "the name of a Secret: a-z, 0-9, - and .")
+    return matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "the name of a Secret: a-z, 0-9, - and .")
 
 
 def version(text: str) -> str:
     """An Airflow 3 version."""
-    return _matching(text, r"3\.[0-9]+\.[0-9]+([a-z]+[0-9]+)?", "an Airflow version such as 3.2.2")
+    return matching(text, r"3\.[0-9]+\.[0-9]+([a-z]+[0-9]+)?", "an Airflow version such as 3.2.2")
 
 
 def username(text: str) -> str:
     """A user name of Airflow's FAB auth manager."""
-    return _matching(text, r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "a user name: at most 64 of A-Z, a-z, 0-9 and ._@+-")
+    return matching(text, r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "a user name: at most 64 of A-Z, a-z, 0-9 and ._@+-")
 
 
 def email(text: str) -> str:
     """An address with one @. Kubernetes would expand a `$(NAME)` in it, and reads `$$` as `$`."""
-    _matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
+    matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
     if "$(" in text or "$$" in text:
         refuse("expected an e-mail address without $( and $$, which Kubernetes would expand, found one of them")
     return text
@@ -111,12 +111,12 @@ def image_repository(text: str) -> str:
     component = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
     # A first part is a host only with a dot or a port in it; see `images.registry_host`.
     host = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|localhost)(:[0-9]+)?/"
-    return _matching(text, rf"({host})?{component}(/{component})*", "an image without tag, such as apache/airflow")
+    return matching(text, rf"({host})?{component}(/{component})*", "an image without tag, such as apache/airflow")
 
 
 def image_tag(text: str) -> str:
     """A tag that names one image for good."""
-    _matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
+    matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
     if _MOVING_TAG.fullmatch(text):
         refuse(
             f"expected a tag that stays on one image, such as a commit or 3.2.2-4, found {shown(text)}: no update "
@@ -127,12 +127,12 @@ def image_tag(text: str) -> str:
 
 def image_digest(text: str) -> str:
     """A SHA-256 digest."""
-    return _matching(text, r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
+    return matching(text, r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
 
 
 def image_registry(text: str) -> str:
     """Host, optional port, optional path; no scheme, no slash at the end."""
-    return _matching(
+    return matching(
         text,
         r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*",
         "a registry such as registry.example.com/mirror, without https:// and without a slash at the end",
@@ -175,32 +175,32 @@ def dns_name(text: str) -> str:
     """A host name of at least two labels, in lower case, as an Ingress takes it (RFC 1123)."""
     if len(text) > 253:
         refuse("expected a host name of at most 253 characters, found more")
-    return _matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})+", "a host name such as airflow.example.com, in lower case")
+    return matching(text, rf"{_DNS_LABEL}(\.{_DNS_LABEL})+", "a host name such as airflow.example.com, in lower case")
 
 
 def eks_cluster(text: str) -> str:
     """The name of an EKS cluster (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
-    return _matching(text, r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "an EKS cluster: at most 100 of A-Z, a-z, 0-9, _ and -")
+    return matching(text, r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "an EKS cluster: at most 100 of A-Z, a-z, 0-9, _ and -")
 
 
 def aws_region(text: str) -> str:
     """An AWS region."""
-    return _matching(text, REGION, "an AWS region such as eu-central-1")
+    return matching(text, REGION, "an AWS region such as eu-central-1")
 
 
 def aws_account_id(text: str) -> str:
     """An AWS account."""
-    return _matching(text, r"[0-9]{12}", "an AWS account: 12 digits")
+    return matching(text, r"[0-9]{12}", "an AWS account: 12 digits")
 
 
 def subnet_id(text: str) -> str:
     """A subnet of a VPC."""
-    return _matching(text, r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "IDs of subnets such as subnet-0123456789abcdef0")
+    return matching(text, r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "IDs of subnets such as subnet-0123456789abcdef0")
 
 
 def certificate_arn(text: str) -> str:
     """The ARN of a certificate in AWS Certificate Manager."""
-    return _matching(
+    return matching(
         text,
         r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}",
         "the ARN of an ACM certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID",
@@ -253,7 +253,8 @@ def fernet_key(text: str) -> str:
     return text
 
 
-def _matching(text: str, pattern: str, expected: str) -> str:
+def matching(text: str, pattern: str, expected: str) -> str:
+    """Return a text that matches a whole pattern. Raises ValueError with what was expected and found."""
     if not re.fullmatch(pattern, text):
         refuse(f"expected {expected}, found {shown(text)}")
     return text

@@ -13,7 +13,7 @@ from enum import StrEnum, unique
 from typing import Any, Final
 
 from components.aws.region import REGION
-from components.fields import refuse, shown
+from components.fields import matching, refuse, shown
 
 ENGINE: Final = "postgres"
 ENGINE_MAJOR: Final = 17
@@ -96,7 +96,7 @@ class ManagedDatabase:
 
 def identifier(text: str) -> str:
     """Validate an instance's identifier. RDS stores it in lower case, so upper case is refused."""
-    return _matching(
+    return matching(
         text,
         r"(?=.{1,63}$)[a-z](?:-?[a-z0-9])*",
         "an RDS identifier: at most 63 of a-z, 0-9 and -, a letter first, no -- and no - at its end",
@@ -105,19 +105,19 @@ def identifier(text: str) -> str:
 
 def instance_class(text: str) -> str:
     """Validate an instance class."""
-    return _matching(text, r"db\.[a-z0-9-]+\.[a-z0-9]+", "an instance class such as db.m7g.large")
+    return matching(text, r"db\.[a-z0-9-]+\.[a-z0-9]+", "an instance class such as db.m7g.large")
 
 
 def engine_version(text: str) -> str:
     """Validate an engine version: 17 or 17.N. Another major version is a migration of its own, not a setting."""
-    return _matching(
+    return matching(
         text, rf"{ENGINE_MAJOR}(\.[1-9][0-9]?)?", f"{ENGINE_MAJOR}, or {ENGINE_MAJOR}.N for one minor version"
     )
 
 
 def database_name(text: str) -> str:
     """Validate a database name. It is lower case, because any other would need quotes everywhere."""
-    _matching(text, r"[a-z][a-z0-9_]{0,62}", "a database name: at most 63 of a-z, 0-9 and _, a letter first")
+    matching(text, r"[a-z][a-z0-9_]{0,62}", "a database name: at most 63 of a-z, 0-9 and _, a letter first")
     if text in _RESERVED_DATABASES:
         refuse(f"expected a database name of your own, found {shown(text)}, which RDS creates itself")
     return text
@@ -125,7 +125,7 @@ def database_name(text: str) -> str:
 
 def username(text: str) -> str:
     """Validate the master user's name."""
-    _matching(text, r"[a-z][a-z0-9_]{0,15}", "a user name: at most 16 of a-z, 0-9 and _, a letter first")
+    matching(text, r"[a-z][a-z0-9_]{0,15}", "a user name: at most 16 of a-z, 0-9 and _, a letter first")
     if text in _RESERVED_USERS or text.startswith(("pg_", "rds_")):
         refuse(f"expected a user name of your own, found {shown(text)}, which PostgreSQL or RDS reserves")
     return text
@@ -166,7 +166,7 @@ def performance_insights_retention(days: int) -> int:
 
 def snapshot_identifier(text: str) -> str:
     """Validate a snapshot: the name of a manual one, of an automated one (rds:…), or the ARN of either."""
-    return _matching(
+    return matching(
         text,
         rf"(?:{_ARN}:rds:{REGION}:[0-9]{{12}}:snapshot:)?(?:(?:rds|awsbackup):)?(?=.{{1,255}}$){_NAME}",
         "a snapshot: its name, rds: and the name of an automated one, or the ARN of either",
@@ -176,7 +176,7 @@ def snapshot_identifier(text: str) -> str:
 def kms_key_arn(text: str) -> str:
     """Validate the ARN of a key. An alias is refused: RDS reports the key, and the two would always differ."""
     key = r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    return _matching(text, rf"{_ARN}:kms:{REGION}:[0-9]{{12}}:key/{key}", "the ARN of a KMS key (arn:aws:kms:…:key/…)")
+    return matching(text, rf"{_ARN}:kms:{REGION}:[0-9]{{12}}:key/{key}", "the ARN of a KMS key (arn:aws:kms:…:key/…)")
 
 
 def topic_arn(text: str) -> str:
@@ -184,7 +184,7 @@ def topic_arn(text: str) -> str:
 
     docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """
-    return _matching(
+    return matching(
         text,
         rf"{_ARN}:sns:{REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
         "the ARN of a standard SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)",
@@ -318,9 +318,3 @@ def _maintenance_span(text: str) -> tuple[int, int]:
 
 def _minutes(hours: str, minutes: str) -> int:
     return int(hours) * 60 + int(minutes)
-
-
-def _matching(text: str, pattern: str, expected: str) -> str:
-    if not re.fullmatch(pattern, text):
-        refuse(f"expected {expected}, found {shown(text)}")
-    return text
