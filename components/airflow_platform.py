@@ -29,9 +29,12 @@ from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
+from components.network.addresses import overlap
+from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
-from components.network.policies import API_SERVER_PORT, DatabaseCidrs, DatabasePods, IsolationRules, overlap
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
@@ -319,6 +322,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             ui_namespaces=args.isolation.ui_namespaces,
             ui_cidrs=args.isolation.ui_cidrs,
             metrics_namespaces=args.isolation.metrics_namespaces,
+            dns=args.isolation.dns,
+            extra_egress=args.isolation.extra_egress,
             keda_namespace=args.autoscaling.keda_namespace if args.autoscaling else None,
             database_cleanup=args.metadata_retention_days > 0,
             pod_identity=(
@@ -331,8 +336,11 @@ class AirflowPlatform(pulumi.ComponentResource):
         if isinstance(database, ExternalDatabase):
             cluster = self._args.aws.cluster if self._args.aws else None
             subnets = [subnet.cidr for subnet in cluster.subnets] if cluster else []
-            return DatabaseCidrs(
-                cidrs=database.cidrs, port=database.database.port, shared=overlap(database.cidrs, subnets)
+            return database_cidrs(
+                str(database.database.host),
+                database.cidrs,
+                database.database.port,
+                shared=overlap(database.cidrs, subnets),
             )
         if isinstance(database, ManagedDatabase):
             aws = _placed(self._args.aws, "database")

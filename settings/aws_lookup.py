@@ -15,10 +15,14 @@ from components.database.rds_lookup import check_existing_instance
 from components.database.rds_settings import ManagedDatabase, subnet_problem
 from components.keys.escrow_reader import read_escrowed_keys
 from components.keys.given_keys import GivenKeys
+from components.network.database_place import DatabaseCidrs
+from components.network.extra_egress import extra_egress_rules
 from components.platform_args import AirflowPlatformArgs
 from settings.errors import SettingsError, problem_text
 from settings.model import Settings
 from settings.sections.database import CA_CERTIFICATE, SUBNET_IDS
+from settings.sections.extra_egress import DATABASE_ALONE
+from settings.sections.isolation import EXTRA_EGRESS
 from settings.sections.keys import KeySource
 
 
@@ -32,6 +36,7 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
     if isinstance(platform.database, ManagedDatabase):
         check_existing_instance(platform.database, choice.region)
         subnets = _database_subnets(settings, cluster, stack)
+        _check_extra_egress(platform, subnets, stack)
         certificates = settings.database.ca_certificates or _rds_certificates(choice.region, stack)
     keys = platform.keys
     if settings.key_source is KeySource.ESCROW:
@@ -66,6 +71,25 @@ def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tu
         fix = f"pulumi config set --path '{key}[0]' SUBNET, and so on with [1]"
         raise SettingsError(stack, [problem_text(stack, key, f"{problem} ({whose})", fix)])
     return subnets
+
+
+def _check_extra_egress(platform: AirflowPlatformArgs, subnets: tuple[Subnet, ...], stack: str) -> None:
+    """Raise SettingsError for entries that name nothing but the port of the managed database."""
+    assert isinstance(platform.database, ManagedDatabase)
+    database = DatabaseCidrs(cidrs=tuple(subnet.cidr for subnet in subnets), port=platform.database.port)
+    isolation = platform.isolation
+    problems = [
+        problem_text(
+            stack,
+            EXTRA_EGRESS.full,
+            f"entry {number}: {DATABASE_ALONE}",
+            f"edit {EXTRA_EGRESS.full} in Pulumi.STACK.yaml",
+        )
+        for number, entry in enumerate(isolation.extra_egress)
+        if not extra_egress_rules(entry, isolation.egress_except, database)
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
 
 
 def _rds_certificates(region: str, stack: str) -> str:

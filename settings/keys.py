@@ -184,6 +184,24 @@ class Section:
 
         return self._add(name, "array", [*default], description, parse, ())
 
+    def entries(self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str) -> Key[tuple[T, ...]]:
+        """A list of maps, of each of which `check` makes a T."""
+
+        def parse(text: str) -> tuple[T, ...]:
+            values, problems = [], []
+            for index, item in enumerate(_json(text, list, "a list of maps")):
+                try:
+                    if not isinstance(item, dict):
+                        fields.refuse(f"expected a map, found {fields.shown(item)}")
+                    values.append(check(item))
+                except ValueError as error:
+                    problems.append((f"entry {index}: {error}", f"edit {PROJECT}:{name} in Pulumi.STACK.yaml"))
+            if problems:
+                raise RefusedError(*problems)
+            return tuple(values)
+
+        return self._add(name, "array", [], description, parse, ())
+
     def mapping(self, name: str, *, description: str) -> Key[Mapping[str, Any]]:
         """A map of anything."""
 

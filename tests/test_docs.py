@@ -18,7 +18,9 @@ import yaml
 import outputs
 import settings
 from automation.__main__ import main as command_line
-from components.network.policies import DatabaseCidrs, DatabasePods, IsolationRules, network_policies
+from components.network.database_place import DatabaseCidrs, DatabasePods
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import network_policies
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
 from components.release.executor import Executor
 from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update

@@ -13,7 +13,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kube.metadata import object_metadata
-from components.network.policies import IsolationRules, network_policies
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import network_policies
 
 TYPE: Final = "airflow:index:NetworkIsolation"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from components.network.dns import DEFAULT_DNS, DnsServer
+from components.network.extra_egress import ExtraEgress
+
 
 @unique
 class Isolation(StrEnum):
@@ -32,3 +35,7 @@ class IsolationArgs:
     """CIDRs, such as a load balancer's subnets, that may call the API server."""
     metrics_namespaces: tuple[str, ...] = ()
     """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
+    dns: tuple[DnsServer, ...] = DEFAULT_DNS
+    """Who answers the DNS queries of every pod."""
+    extra_egress: tuple[ExtraEgress, ...] = ()
+    """What components may reach beside what every deployment needs."""

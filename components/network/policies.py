@@ -6,14 +6,16 @@ a node and its own pods (kubelet probes, port-forward) is never subject to a Net
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from components.database import pgbouncer
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
-from components.release.executor import Executor
+from components.network.addresses import block, covered, with_metadata_of_ipv6, within
+from components.network.database_place import DatabaseCidrs, DatabasePods
+from components.network.dns import DnsServer
+from components.network.extra_egress import LAST_PORT, extra_egress_rules
+from components.network.isolation_rules import IsolationRules
 
 API_SERVER_PORT: Final = 8080
 WORKER_LOG_PORT: Final = 8793
@@ -32,81 +34,8 @@ LOG_CLIENTS: Final = ("api-server", "triggerer", "worker")
 """Components that read or write task logs outside of the cluster, and so need the cloud's credentials."""
 KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
 """Labels of KEDA's operator: its Helm chart sets both, its plain manifests only the second."""
-_NODE_LOCAL_DNS = "169.254.20.10/32"  # kubernetes.io/docs/tasks/administer-cluster/nodelocaldns
 _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
 _POD_IDENTITY_PORT = 80
-_LAST_PORT = 65535
-_METADATA = {"169.254.169.254/32": "fd00:ec2::254/128"}
-"""AWS's instance metadata by IPv4, and by IPv6.
-
-Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html.
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatabasePods:
-    """A database in the same namespace."""
-
-    labels: dict[str, str]
-    """Labels of its pods."""
-    port: int
-    """Its TCP port."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatabaseCidrs:
-    """A database outside the cluster."""
-
-    cidrs: tuple[str, ...]
-    """IPv4 or IPv6 networks that it may be in."""
-    port: int
-    """Its TCP port."""
-    shared: bool = False
-    """Whether other services, such as the cluster's endpoints, are in these networks: then only the port is closed."""
-
-
-def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
-    """Return whether two lists of IPv4 or IPv6 networks have an address in common."""
-    parsed = [ipaddress.ip_network(other) for other in others]
-    return any(
-        network.version == other.version and network.overlaps(other)
-        for network in map(ipaddress.ip_network, networks)
-        for other in parsed
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class IsolationRules:
-    """What decides which policies exist, and what they allow."""
-
-    release_name: str
-    """Value of the chart's label `release`."""
-    executor: Executor
-    """Executors, which need Redis, standing workers, or access to the Kubernetes API."""
-    database: DatabasePods | DatabaseCidrs
-    """Where the metadata database is."""
-    pgbouncer: bool
-    """Whether there is a pooler in front of the database."""
-    egress_except: tuple[str, ...]
-    """CIDRs that "the outside" never includes."""
-    ui_namespaces: tuple[str, ...]
-    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
-    metrics_namespaces: tuple[str, ...]
-    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
-    ui_cidrs: tuple[str, ...] = ()
-    """Networks, such as a load balancer's subnets, that may call the API server."""
-    keda_namespace: str | None = None
-    """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
-    database_cleanup: bool = False
-    """Whether the chart's job that deletes old rows runs."""
-    pod_identity: bool = False
-    """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
-
-
-def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return networks that pods do not reach, with the IPv6 address of what is among them by its IPv4 address."""
-    twins = [twin for address, twin in _METADATA.items() if _covered(address, cidrs) and not _covered(twin, cidrs)]
-    return (*cidrs, *twins)
 
 
 def network_policies(rules: IsolationRules) -> dict[str, Any]:
@@ -118,18 +47,15 @@ class _Policies:
     def __init__(self, rules: IsolationRules) -> None:
         self.rules = rules
         database = rules.database
-        excluded = with_metadata_of_ipv6(rules.egress_except) + (
-            database.cidrs if isinstance(database, DatabaseCidrs) else ()
-        )
+        self.excepted = with_metadata_of_ipv6(rules.egress_except)
+        excluded = self.excepted + (database.cidrs if isinstance(database, DatabaseCidrs) else ())
         self.outside = [
-            {"ipBlock": _block("0.0.0.0/0", [cidr for cidr in excluded if ":" not in cidr])},
-            {"ipBlock": _block("::/0", [cidr for cidr in excluded if ":" in cidr])},
+            block("0.0.0.0/0", [cidr for cidr in excluded if ":" not in cidr]),
+            block("::/0", [cidr for cidr in excluded if ":" in cidr]),
         ]
         shared = database.cidrs if isinstance(database, DatabaseCidrs) and database.shared else ()
         self.beside_database = [
-            {"ipBlock": _block(cidr, _within(with_metadata_of_ipv6(rules.egress_except), cidr))}
-            for cidr in shared
-            if not _covered(cidr, rules.egress_except)
+            block(cidr, within(self.excepted, cidr)) for cidr in shared if not covered(cidr, rules.egress_except)
         ]
         self.database_peers: list[dict[str, Any]] = (
             [{"podSelector": {"matchLabels": database.labels}}]
@@ -198,15 +124,19 @@ class _Policies:
             )
         if isinstance(rules.database, DatabasePods):
             specs["postgres"] = self.postgres(rules.database)
+        for entry in rules.extra_egress:
+            database = rules.database if isinstance(rules.database, DatabaseCidrs) else None
+            for component in entry.components:
+                specs[component]["egress"] += extra_egress_rules(entry, self.excepted, database)
         return specs
 
     def dns(self) -> dict[str, Any]:
-        peers = [
-            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
-            {"ipBlock": {"cidr": _NODE_LOCAL_DNS}},
-        ]
-        ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-        return self.policy({}, egress=[{"to": peers, "ports": ports}])
+        egress = []
+        for number in dict.fromkeys(server.port for server in self.rules.dns):
+            servers = [server for server in self.rules.dns if server.port == number]
+            ports = [{"protocol": protocol, "port": number} for protocol in ("UDP", "TCP")]
+            egress.append({"to": [_dns_peer(server) for server in servers], "ports": ports})
+        return self.policy({}, egress=egress)
 
     def api_server(self) -> dict[str, Any]:
         callers = [self.airflow(), *map(_namespace, self.rules.ui_namespaces)]
@@ -320,8 +250,8 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
-def _block(cidr: str, excluded: list[str]) -> dict[str, Any]:
-    return {"cidr": cidr, "except": excluded} if excluded else {"cidr": cidr}
+def _dns_peer(server: DnsServer) -> dict[str, Any]:
+    return block(server.cidr, []) if server.cidr is not None else _namespace(server.namespace or "")
 
 
 def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:
@@ -330,19 +260,6 @@ def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:
 
 def _all_but(port: int) -> list[dict[str, Any]]:
     """Return every TCP port except one, and all of UDP."""
-    ranges = [(1, port - 1), (port + 1, _LAST_PORT)]
+    ranges = [(1, port - 1), (port + 1, LAST_PORT)]
     tcp = [{"protocol": "TCP", "port": first, "endPort": last} for first, last in ranges if first <= last]
     return [*tcp, {"protocol": "UDP"}]
-
-
-def _within(cidrs: tuple[str, ...], outer: str) -> list[str]:
-    return [cidr for cidr in cidrs if _covered(cidr, (outer,))]
-
-
-def _covered(cidr: str, outers: tuple[str, ...]) -> bool:
-    """Return whether all of `cidr` is in one of `outers`."""
-    inner = ipaddress.ip_network(cidr)
-    return any(
-        inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
-        for outer in map(ipaddress.ip_network, outers)
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ class Surroundings:
     """Whether pods that handle task logs have a role in AWS."""
     switched_off: Mapping[str, str] = field(default_factory=dict)
     """Paths of what is not deployed, each with the setting that switches it on."""
+    may_send: Callable[[str, int], bool] = lambda _, __: False
+    """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""
 
 
 FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
@@ -39,11 +41,12 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "cleanup.enabled": "its pods have no network policy; leave it out: Airflow deletes "
     "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
 }
-_HOSTS: Final[Mapping[str, str]] = {
-    "config.metrics.statsd_host": "airflow-statsd",
-    "config.metrics.otel_host": "",
-    "config.traces.otel_host": "",
+_HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
+    "config.metrics.statsd": ("airflow-statsd", "UDP", 9125),
+    "config.metrics.otel": ("", "TCP", 4318),
+    "config.traces.otel": ("", "TCP", 4318),
 }
+"""Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
 _LOCAL: Final = ("localhost", "127.0.0.1")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
@@ -57,14 +60,15 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
     for path, why in _SWITCHES.items():
         if at(helm_values, path):
             yield path, f"{path} {_NOT_OFF}: {why}, {_OPEN}"
-    for option, own in _HOSTS.items():
-        for path, host in _option(helm_values, option):
-            if isinstance(host, str) and host and not _is_own(host, own):
+    for option, (own, protocol, port) in _HOSTS.items():
+        for path, host in _option(helm_values, f"{option}_host"):
+            ports = [value for _, value in _option(helm_values, f"{option}_port")] or [port]
+            if isinstance(host, str) and host and not _is_own(host, own) and not _opened(surroundings, protocol, ports):
                 yield (
                     path,
-                    f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; leave it out, and let the "
-                    "other system scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces, "
-                    f"{_OPEN}",
+                    f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; open {protocol} port "
+                    f"{ports[0]} of the other system to all components in airflow:extraEgress, or let that system "
+                    "scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces",
                 )
     path = "apiServer.service.type"
     if at(helm_values, path) in _SERVICE_TYPES and not surroundings.ui_reachable:
@@ -73,6 +77,10 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
             f"{path} {_NOT_OFF}: nobody may call the API server from outside; use airflow:uiCidrs or "
             "airflow:uiNamespaces to say who may",
         )
+
+
+def _opened(surroundings: Surroundings, protocol: str, ports: list[Any]) -> bool:
+    return all(str(port).isdecimal() and surroundings.may_send(protocol, int(port)) for port in ports)
 
 
 def _is_own(host: str, own: str) -> bool:

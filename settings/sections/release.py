@@ -9,6 +9,7 @@ from typing import Any
 import versions
 from components import fields
 from components.dags.delivery import DagsDelivery
+from components.network.extra_egress import COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
@@ -23,7 +24,7 @@ from settings.sections.dags import DAGS_DELIVERY
 from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED
 from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
 from settings.sections.ingress import INGRESS_HOST
-from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
+from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
 from settings.sections.task_logs import TASK_LOGS
 
 SECTION = Section("Release")
@@ -98,6 +99,10 @@ def _surroundings(config: Config) -> Surroundings:
         ui_reachable=bool(config[UI_CIDRS] or config[UI_NAMESPACES]),
         log_role=config[TASK_LOGS] is TaskLogStore.S3,
         switched_off=_switched_off(config),
+        may_send=lambda protocol, port: all(
+            any(entry.opens(component, Protocol(protocol), port) for entry in config[EXTRA_EGRESS])
+            for component in COMPONENTS
+        ),
     )
 
 

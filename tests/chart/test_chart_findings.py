@@ -12,7 +12,9 @@ from typing import Any, Final
 import yaml
 
 from components.database.pgbouncer import PgBouncer
-from components.network.policies import DatabaseCidrs, IsolationRules, network_policies
+from components.network.database_place import DatabaseCidrs
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import network_policies
 from components.release.executor import Executor
 from components.release.ingress import Ingress, alb_annotations
 from components.release.scale import Scale

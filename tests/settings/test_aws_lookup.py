@@ -197,6 +197,13 @@ def instance(in_vpc: World) -> World:
     return in_vpc
 
 
+def test_extra_egress_to_a_managed_database_s_port_alone_is_refused(in_vpc: World) -> None:
+    entry = {"components": ["worker"], "cidrs": ["10.0.0.0/24"], "ports": [5432]}
+    with pytest.raises(settings.SettingsError, match=r"airflow:extraEgress: entry 0: .* port, which stays closed"):
+        in_vpc.look_up({"extraEgress": [entry]})
+    in_vpc.look_up({"extraEgress": [{**entry, "ports": [5432, 22]}]})
+
+
 def test_database_that_fits_is_updated(instance: World) -> None:
     assert instance.look_up().aws is not None
 

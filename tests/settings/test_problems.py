@@ -205,6 +205,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", '"required", "wanted", "off"'),
     "exception that is no network": (DEV, {"egressExceptCidrs": ["metadata"]}, {}, "egressExceptCidrs", "networks"),
     "exceptions as a map": (DEV, {"egressExceptCidrs": {"a": "b"}}, {}, "egressExceptCidrs", "a list of texts"),
+    "DNS that is none": (DEV, {"clusterDns": ["8.8.8.8/8"]}, {}, "clusterDns", "expected a namespace or an address"),
+    "egress to nothing": (DEV, {"extraEgress": [{"components": ["all"]}]}, {}, "extraEgress", "found neither"),
     "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
     "namespace of metrics": (DEV, {"metricsNamespaces": [""]}, {}, "metricsNamespaces", "name of a namespace"),
     "Helm values as a list": (DEV, {"helmValues": ["a"]}, {}, "helmValues", "a map"),

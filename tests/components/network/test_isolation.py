@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from components.database import container
+from components.network.database_place import DatabasePods
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
-from components.network.policies import DatabasePods, IsolationRules, network_policies
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import network_policies
 from components.release.executor import Executor
 
 if TYPE_CHECKING:

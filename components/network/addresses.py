@@ -1,0 +1,48 @@
+"""Arithmetic of IPv4 and IPv6 networks for NetworkPolicies. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any, Final
+
+METADATA: Final = {"169.254.169.254/32": "fd00:ec2::254/128"}
+"""The instance metadata of AWS, Google Cloud and Azure by IPv4, and of AWS by IPv6.
+
+Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html.
+"""
+
+
+def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
+    """Return whether two lists of IPv4 or IPv6 networks have an address in common."""
+    parsed = [ipaddress.ip_network(other) for other in others]
+    return any(
+        network.version == other.version and network.overlaps(other)
+        for network in map(ipaddress.ip_network, networks)
+        for other in parsed
+    )
+
+
+def covered(cidr: str, outers: Iterable[str]) -> bool:
+    """Return whether all of `cidr` is in one of `outers`."""
+    inner = ipaddress.ip_network(cidr)
+    return any(
+        inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
+        for outer in map(ipaddress.ip_network, outers)
+    )
+
+
+def within(cidrs: Iterable[str], outer: str) -> list[str]:
+    """Return those of `cidrs` that are a part of `outer`, or all of it."""
+    return [cidr for cidr in cidrs if covered(cidr, (outer,))]
+
+
+def block(cidr: str, excluded: list[str]) -> dict[str, Any]:
+    """Return a peer of a rule: a network without some of its parts."""
+    return {"ipBlock": {"cidr": cidr, "except": excluded} if excluded else {"cidr": cidr}}
+
+
+def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return networks that pods do not reach, with the IPv6 address of what is among them by its IPv4 address."""
+    twins = [twin for address, twin in METADATA.items() if covered(address, cidrs) and not covered(twin, cidrs)]
+    return (*cidrs, *twins)

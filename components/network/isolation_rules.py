@@ -1,0 +1,42 @@
+"""What decides which NetworkPolicies a deployment has. Value types without Pulumi resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.network.database_place import DatabaseCidrs, DatabasePods
+from components.network.dns import DEFAULT_DNS, DnsServer
+from components.network.extra_egress import ExtraEgress
+from components.release.executor import Executor
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsolationRules:
+    """What decides which policies exist, and what they allow."""
+
+    release_name: str
+    """Value of the chart's label `release`."""
+    executor: Executor
+    """Executors, which need Redis, standing workers, or access to the Kubernetes API."""
+    database: DatabasePods | DatabaseCidrs
+    """Where the metadata database is."""
+    pgbouncer: bool
+    """Whether there is a pooler in front of the database."""
+    egress_except: tuple[str, ...]
+    """CIDRs that "the outside" never includes."""
+    ui_namespaces: tuple[str, ...]
+    """Namespaces, such as an ingress controller's, whose pods may call the API server."""
+    metrics_namespaces: tuple[str, ...]
+    """Namespaces, such as Prometheus's, whose pods may scrape metrics."""
+    ui_cidrs: tuple[str, ...] = ()
+    """Networks, such as a load balancer's subnets, that may call the API server."""
+    keda_namespace: str | None = None
+    """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
+    database_cleanup: bool = False
+    """Whether the chart's job that deletes old rows runs."""
+    pod_identity: bool = False
+    """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
+    dns: tuple[DnsServer, ...] = DEFAULT_DNS
+    """Who answers the DNS queries of every pod."""
+    extra_egress: tuple[ExtraEgress, ...] = ()
+    """What components may reach beside what every deployment needs."""
