@@ -29,6 +29,8 @@ from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
+from components.login.oidc import server_config
+from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
@@ -47,7 +49,7 @@ from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
 from components.release.job_pods import job_pod
 from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.task_logs.remote import LOG_ROLES, RemoteLogs
 from components.task_logs.store import TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
@@ -383,8 +385,17 @@ class AirflowPlatform(pulumi.ComponentResource):
             metadata_retention_days=args.metadata_retention_days,
             remote_logs=remote_logs,
             ingress=args.ingress,
+            login=self._login(),
             database_ca=access.ca_config_map,
         )
+
+    def _login(self) -> Login | None:
+        oidc = self._args.oidc
+        if oidc is None:
+            return None
+        client_args = OidcClientArgs(namespace=self._namespace, client_secret=oidc.client_secret)
+        client = OidcClient(f"{self._name}-oidc-client", client_args, self._child)
+        return Login(server_config=server_config(oidc, self._args.admin_username), client_secret=client.secret)
 
     def _task_log_claim(self) -> pulumi.Input[str] | None:
         args = self._args

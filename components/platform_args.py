@@ -16,6 +16,7 @@ from components.database.rds_settings import ManagedDatabase
 from components.keys.given_keys import GivenKeys
 from components.kube.images import Images
 from components.kube.secret import SecretInput
+from components.login.oidc import Oidc
 from components.network.isolation_args import IsolationArgs
 from components.release.executor import Executor
 from components.release.ingress import Ingress
@@ -91,6 +92,8 @@ class AirflowPlatformArgs:
     """Days after which metadata is deleted, once a week. 0 keeps everything."""
     ingress: Ingress | None = None
     """How the API server is reached from outside the cluster. None keeps it inside."""
+    oidc: Oidc | None = None
+    """How people log in to the UI. None asks for user name and password."""
     load_examples: bool = False
     """Load the example DAGs of the Airflow image."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)

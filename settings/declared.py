@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from settings.keys import Key, Section
-from settings.sections import cluster, dags, database, executor, images, ingress, isolation, keys, release, task_logs
+from settings.sections import (
+    cluster,
+    dags,
+    database,
+    executor,
+    images,
+    ingress,
+    isolation,
+    keys,
+    login,
+    release,
+    task_logs,
+)
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(
     module.SECTION
-    for module in (cluster, executor, images, dags, keys, database, task_logs, ingress, isolation, release)
+    for module in (cluster, executor, images, dags, keys, database, task_logs, ingress, login, isolation, release)
 )
 
 KEYS: Final[Mapping[str, Key[Any]]] = {key.name: key for section in SECTIONS for key in section.keys}

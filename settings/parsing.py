@@ -23,6 +23,7 @@ from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, read
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
 from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, read_given_keys, read_key_source
+from settings.sections.login import read_oidc
 from settings.sections.pgbouncer import read_pgbouncer
 from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, read_helm_values, read_release_timeout
 from settings.sections.task_logs import read_task_logs
@@ -96,6 +97,7 @@ def _read(config: Config) -> Settings:
         worker_grace_seconds=config[WORKER_GRACE_SECONDS],
         metadata_retention_days=config[METADATA_RETENTION_DAYS],
         ingress=read_ingress(config),
+        oidc=read_oidc(config),
         isolation=read_isolation(config),
         load_examples=config[LOAD_EXAMPLES],
         helm_values=helm_values,

@@ -48,6 +48,12 @@ CHART: Final = "./.charts/chart-of-the-tests.tgz"
 """Path that the program is told the chart is at; nothing reads it."""
 
 SSH_REPOSITORY: Final = "git@github.com:example/dags.git"
+OIDC: Final[dict[str, Any]] = {
+    "oidcIssuer": "https://login.example.com",
+    "oidcClientId": "airflow",
+    "oidcRoles": {"engineers": "Op"},
+}
+"""What the secret of the OpenID Connect client needs beside it."""
 REGISTRY_AUTH: Final = base64.b64encode(b"robot:sentinel-registry-password").decode()
 DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
 
@@ -70,6 +76,7 @@ def sentinels() -> Mapping[str, str]:
         "adminPassword": "sentinel-admin'\"$`\\password",
         "gitSshPrivateKey": ssh_private_key(),
         "dagsToken": "sentinel-dags-token@:/",
+        "oidcClientSecret": "sentinel-oidc-client-secret$(X)",
         "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }

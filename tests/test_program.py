@@ -32,7 +32,7 @@ RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 COMMON_SECRETS: Final = samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "dev": dev,
-    "prod": lambda: prod().with_(secrets=COMMON_SECRETS),
+    "prod": lambda: prod().with_(samples.OIDC, COMMON_SECRETS),
     "prod by IRSA and KEDA": lambda: prod().with_(
         {
             "podIdentity": "irsa",
@@ -43,10 +43,10 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
         }
     ),
     "prod with the keys of its escrow": lambda: prod().with_({"keySource": "escrow"}),
-    "external": lambda: external().with_(secrets=COMMON_SECRETS),
+    "external": lambda: external().with_(samples.OIDC, COMMON_SECRETS),
     "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
     "dev with a private repository": lambda: dev().with_(
-        {"dagsUsername": "robot"}, {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]}
+        {**samples.OIDC, "dagsUsername": "robot"}, {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]}
     ),
     "dev with bundles": lambda: dev().with_(
         {"dagsDelivery": "git-bundle", "dagsUsername": "robot"}, {"dagsToken": sentinels()["dagsToken"]}

@@ -22,6 +22,8 @@ class Surroundings:
     """Whether anybody but Airflow's own pods may call the API server."""
     log_role: bool = False
     """Whether pods that handle task logs have a role in AWS."""
+    oidc: bool = False
+    """Whether people log in by OpenID Connect."""
     switched_off: Mapping[str, str] = field(default_factory=dict)
     """Paths of what is not deployed, each with the setting that switches it on."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
@@ -47,6 +49,7 @@ _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
     "config.traces.otel": ("", "TCP", 4318),
 }
 """Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
+_SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
 _LOCAL: Final = ("localhost", "127.0.0.1")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
@@ -55,6 +58,13 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
     """Yield path and problem of each value that cannot work here."""
     yield from _auth_manager(helm_values)
     yield from _switched_off(helm_values, surroundings.switched_off)
+    if surroundings.oidc:
+        for path in _SERVER_CONFIG:
+            if at(helm_values, path):
+                yield (
+                    path,
+                    f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
+                )
     if not surroundings.isolated:
         return
     for path, why in _SWITCHES.items():
@@ -112,7 +122,7 @@ def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield (
                 path,
                 f"{path} may not set another auth manager: the Jobs create a user of the FAB auth manager; use "
-                "apiServer.apiServerConfig for OAuth, OpenID Connect or LDAP with it",
+                "airflow:oidcIssuer for OpenID Connect, or apiServer.apiServerConfig for OAuth or LDAP, with it",
             )
 
 

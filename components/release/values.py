@@ -14,7 +14,7 @@ from components.dags.delivery import Dags, DagsDelivery
 from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
-from components.kube.env import variable
+from components.kube.env import from_secret, variable
 from components.kube.images import Images
 from components.kube.pod_security import (
     AIRFLOW_UID,
@@ -25,6 +25,8 @@ from components.kube.pod_security import (
     REDIS_UID,
     pod_security_context,
 )
+from components.login.oidc import CLIENT_SECRET_VARIABLE
+from components.login.oidc_client import CLIENT_SECRET
 from components.release.availability import (
     API_SERVER_HOOKS,
     PGBOUNCER_HOOKS,
@@ -106,6 +108,16 @@ class DagAccess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Login:
+    """How people log in to the UI, where it is not by password."""
+
+    server_config: str
+    """The API server's `webserver_config.py`, as a template of the chart."""
+    client_secret: pulumi.Input[str]
+    """Secret with the secret of the OpenID Connect client."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReleaseInputs:
     """Everything that decides the values."""
 
@@ -147,6 +159,8 @@ class ReleaseInputs:
     """Where in S3 task logs are; required with task logs in S3, and only then."""
     ingress: Ingress | None = None
     """Access to the UI from outside the cluster, or None."""
+    login: Login | None = None
+    """How people log in to the UI, or None for a password."""
     database_ca: pulumi.Input[str] | None = None
     """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
@@ -253,7 +267,13 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
             "replicas": scale.api_server,
             "allowPodLogReading": kubernetes,
             **database,
-            "env": [*database_env, *log_variables, *ingress_variables(inputs.ingress)],
+            "env": [
+                *database_env,
+                *log_variables,
+                *ingress_variables(inputs.ingress),
+                *_login_variables(inputs.login),
+            ],
+            **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
             **token,
             **start_up,
         },
@@ -278,6 +298,10 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
         },
         "statsd": no_token,
     }
+
+
+def _login_variables(login: Login | None) -> list[dict[str, Any]]:
+    return [] if login is None else [from_secret(CLIENT_SECRET_VARIABLE, login.client_secret, CLIENT_SECRET)]
 
 
 def _ca_variables(inputs: ReleaseInputs) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLE
 from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
 from settings.sections.ingress import INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
+from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
 
 SECTION = Section("Release")
@@ -98,6 +99,7 @@ def _surroundings(config: Config) -> Surroundings:
         isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
         ui_reachable=bool(config[UI_CIDRS] or config[UI_NAMESPACES]),
         log_role=config[TASK_LOGS] is TaskLogStore.S3,
+        oidc=config[OIDC_ISSUER] is not None,
         switched_off=_switched_off(config),
         may_send=lambda protocol, port: all(
             any(entry.opens(component, Protocol(protocol), port) for entry in config[EXTRA_EGRESS])

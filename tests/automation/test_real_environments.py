@@ -89,6 +89,7 @@ SECRETS = {
 }
 OTHERS: dict[str, dict[str, Any]] = {
     "SSH": {"dagsRepository": samples.SSH_REPOSITORY, "gitSshPrivateKey": SENTINELS["gitSshPrivateKey"]},
+    "login": {**samples.OIDC, "oidcClientSecret": SENTINELS["oidcClientSecret"]},
     "HTTPS and a database": {
         "dagsUsername": "robot",
         "dagsToken": SENTINELS["dagsToken"],

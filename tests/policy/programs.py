@@ -28,7 +28,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
         {"podIdentity": "irsa", "workerScaling": "keda", "executor": "CeleryExecutor,KubernetesExecutor"}
     ),
     "prod with given keys": lambda: samples.prod().with_(
-        secrets=samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
+        samples.OIDC, samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
     ),
     "prod with the keys of its escrow": lambda: samples.prod().with_({"keySource": "escrow"}),
     "prod with bundles": lambda: samples.prod().with_({"dagsDelivery": "git-bundle"}),

@@ -16,7 +16,7 @@ from settings.declared import KEYS, SECTIONS
 from settings.keys import Section
 from settings.reading import Config
 from tests import samples
-from tests.samples import ROOT, StackConfig, dev, external, prod, schema
+from tests.samples import OIDC, ROOT, StackConfig, dev, external, prod, schema
 
 
 def test_generated_files_are_current() -> None:
@@ -93,7 +93,11 @@ def test_every_declared_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "ingressTlsSecret": "tls",
         "uiNamespaces": ["ingress"],
     }
-    for config in (dev(), prod(), external().with_({**ingress, "databaseMaxConnections": 5000})):
+    for config in (
+        dev(),
+        prod(),
+        external().with_({**ingress, **OIDC, "databaseMaxConnections": 5000}, {"oidcClientSecret": "s"}),
+    ):
         config.parse()
     assert used == set(KEYS)
 

@@ -18,6 +18,7 @@ PROD: Final = "prod"
 EXTERNAL: Final = "external"
 """`prod` without AWS; see `samples.external`."""
 STACKS: Final[Mapping[str, Callable[[], StackConfig]]] = {DEV: dev, PROD: prod, EXTERNAL: external}
+OIDC: Final = {"oidcClientSecret": sentinels()["oidcClientSecret"]}
 NO_EXTERNAL: Final = {"databaseHost": "", "databaseCidrs": [], "databasePassword": ""}
 
 # name: (stack, plain changes, secret changes, key that is named, what the message says)
@@ -84,6 +85,44 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "token without user name": (DEV, {}, all_secrets(but=sentinels().keys() - {"dagsToken"}), "dagsUsername", "half"),
     "token on two lines": (DEV, {"dagsUsername": "robot"}, {"dagsToken": "tok\nen"}, "dagsToken", "on one line"),
     "token in plain text": (DEV, {"dagsUsername": "robot", "dagsToken": "plain"}, {}, "dagsToken", "disclosed"),
+    "issuer without TLS": (DEV, {**samples.OIDC, "oidcIssuer": "http://x.test"}, OIDC, "oidcIssuer", "the HTTPS URL"),
+    "issuer without a scheme": (DEV, {**samples.OIDC, "oidcIssuer": "x.test"}, OIDC, "oidcIssuer", "the HTTPS URL"),
+    "issuer with a query": (
+        DEV,
+        {**samples.OIDC, "oidcIssuer": "https://x.test/?t=1"},
+        OIDC,
+        "oidcIssuer",
+        "HTTPS URL",
+    ),
+    "issuer with a bad port": (
+        DEV,
+        {**samples.OIDC, "oidcIssuer": "https://x.test:y"},
+        OIDC,
+        "oidcIssuer",
+        "HTTPS URL",
+    ),
+    "issuer's metadata": (
+        DEV,
+        {**samples.OIDC, "oidcIssuer": "https://x.test/.well-known/openid-configuration"},
+        OIDC,
+        "oidcIssuer",
+        "leave out /.well-known",
+    ),
+    "issuer without a client": (DEV, {**samples.OIDC, "oidcClientId": ""}, OIDC, "oidcClientId", "found none"),
+    "client without an issuer": (DEV, {"oidcClientId": "x"}, {}, "oidcClientId", "without airflow:oidcIssuer"),
+    "client without its secret": (DEV, samples.OIDC, {}, "oidcClientSecret", "found none"),
+    "login for nobody": (DEV, {**samples.OIDC, "oidcRoles": {}}, OIDC, "oidcRoles", "nobody could log in"),
+    "group without a role": (DEV, {**samples.OIDC, "oidcRoles": {"x": ""}}, OIDC, "oidcRoles", "a role of Airflow"),
+    "group with several roles": (DEV, {**samples.OIDC, "oidcRoles": {"x": ["Op"]}}, OIDC, "oidcRoles", "texts"),
+    "scopes without openid": (DEV, {**samples.OIDC, "oidcScopes": "profile"}, OIDC, "oidcScopes", "openid among them"),
+    "empty claim of groups": (DEV, {**samples.OIDC, "oidcGroupsClaim": ""}, OIDC, "oidcGroupsClaim", "found none"),
+    "default role on two lines": (
+        DEV,
+        {**samples.OIDC, "oidcDefaultRole": "a\nb"},
+        OIDC,
+        "oidcDefaultRole",
+        "one line",
+    ),
     "SSH key for HTTPS": (DEV, {}, {"gitSshPrivateKey": ssh_private_key()}, "gitSshPrivateKey", "HTTPS repository"),
     "host keys for HTTPS": (DEV, {"gitKnownHosts": "git.test ssh-ed25519 AAAA"}, {}, "gitKnownHosts", "HTTPS"),
     "SSH without a key": (DEV, SSH, {}, "gitSshPrivateKey", "SSH repository"),

@@ -58,7 +58,7 @@ def test_no_error_shows_a_value_that_is_encrypted_without_need() -> None:
 
 def test_good_settings_hold_the_secrets_and_do_not_show_them() -> None:
     secrets = all_secrets(but=["dagsToken"])
-    loaded = external().with_(secrets=secrets).parse()
+    loaded = external().with_(samples.OIDC, secrets).parse()
     assert_silent(repr(loaded) + str(loaded) + f"{loaded}", secrets)
     keys, database = loaded.platform.keys, loaded.platform.database
     assert isinstance(database, ExternalDatabase)

@@ -177,7 +177,7 @@ def _planted(folder: Path, *, https: bool) -> None:
     """A stack that takes every secret there is, and a program that spills them all."""
     path = folder / "Pulumi.prod.yaml"
     external = samples.external().with_(
-        {"dagsUsername": "robot", "dagsRepository": "https://git.test/x.git"} if https else {}
+        {**samples.OIDC, **({"dagsUsername": "robot", "dagsRepository": "https://git.test/x.git"} if https else {})}
     )
     secret = {key.removeprefix("airflow:") for key in external.secret_keys}
     config: dict[str, Any] = {key: value for key, value in external.values.items() if key not in external.secret_keys}

@@ -81,7 +81,7 @@ def test_service_that_nobody_may_call_is_refused(type_: str) -> None:
 )
 def test_another_auth_manager_is_refused(users: dict[str, Any]) -> None:
     [refused] = found(users)
-    assert "the Jobs create a user of the FAB auth manager; use apiServer.apiServerConfig" in refused
+    assert "the Jobs create a user of the FAB auth manager; use airflow:oidcIssuer for OpenID Connect" in refused
 
 
 def test_fab_and_its_configuration_are_accepted() -> None:
