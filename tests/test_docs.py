@@ -262,13 +262,14 @@ def _revision(number: int, status: str) -> Revision:
 
 def test_the_runbook_quotes_what_an_interrupted_update_says() -> None:
     runbook = (ROOT / "docs" / "runbooks" / "interrupted-update.md").read_text()
-    taken_over = repair_before_create(_Records([_revision(1, "pending-install")]), ["own"], "airflow")
-    mended = repair_before_update(_Records([_revision(3, "deployed"), _revision(4, "pending-upgrade")]), "airflow")
+    taken_over = repair_before_create(_Records([_revision(1, "pending-install")]), ["own"], "airflow", 900)
+    unfinished = _Records([_revision(3, "deployed"), _revision(4, "pending-upgrade")])
+    mended = repair_before_update(unfinished, ["own"], "airflow", 900)
     assert [sentence for sentence in [*taken_over, *mended] if f"`{sentence}`" not in runbook] == []
     assert taken_over
     assert mended
     with pytest.raises(ForeignReleaseError) as error:
-        repair_before_create(_Records([_revision(1, "deployed")]), ["another"], "airflow")
+        repair_before_create(_Records([_revision(1, "deployed")]), ["another"], "airflow", 900)
     heading = re.findall(r"^#+ `(expected .*)`$", runbook, re.MULTILINE)[0]
     assert all(part in str(error.value) for part in heading.split(" … "))
 

@@ -18,6 +18,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 import versions
+from automation.engine import started_engines
 from automation.errors import EngineMissing
 from automation.folder import Folder
 
@@ -98,6 +99,9 @@ class Engine(PulumiCommand):
             self._commands += 1
         try:
             process = self._start(args, cwd, additional_env, given is not None)
+            locks = started_engines.takes_lock(args)
+            if locks:
+                started_engines.note(Path(cwd), process.pid)
             try:
                 result = _result(process, on_output, on_error, given)
             except BaseException:
@@ -113,6 +117,8 @@ class Engine(PulumiCommand):
                 self._commands -= 1
         if result.code != 0:
             raise create_command_error(result)
+        if locks:
+            started_engines.forget(Path(cwd), process.pid)
         return result
 
     def _start(

@@ -11,7 +11,7 @@ import json
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
@@ -19,13 +19,23 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from automation.engine import processes
+from automation.engine.machine import is_local, moment_of, this_machine
+from automation.engine.started_engines import StartedEngine
 from automation.results import Result
 from automation.stacks.backend import local_path
 
-_HELD: Final = re.compile(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)")
+_HELD: Final = re.compile(r"created by (\S+)@(\S+) \(pid (-?\d+)\) at (\S+)")
 _LOCKS: Final = ".pulumi/locks"
+_NAME: Final = re.compile(r"[\w.+$\\-]{1,253}")
+"""What a user or a host may be called. Anything else could be text for a terminal."""
+_MOST_PID: Final = 2**22
+"""The largest process id of Linux (proc_sys_kernel(5), pid_max); those of macOS are smaller."""
+_MOST_SINCE: Final = 40
+"""No ISO 8601 time with nanoseconds is longer."""
+_ODD: Final = "?"
+"""Stands for a name that is none."""
 _CLOCK_SECONDS: Final = 5.0
-"""How far the times of a process and of its lock may differ on one machine."""
+"""How far the times of a process and of its lock may differ."""
 
 
 @unique
@@ -42,50 +52,75 @@ class Holder(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lock(Result):
-    """The backend's lock on a stack."""
+    """The backend's lock on a stack. Who may write into the backend may have written anything into it."""
 
     user: str
-    """The holder's user."""
+    """The holder's user, "?" if that is no name."""
     host: str
-    """The holder's machine."""
+    """The holder's machine, "?" if that is no name."""
     pid: int
-    """The holder's process id."""
+    """The holder's process id, 0 if that is none."""
     since: str
-    """ISO 8601."""
+    """ISO 8601, "?" if that is no time."""
+    holder: Holder = field(default=Holder.UNKNOWN, compare=False)
+    """Whether the holder runs, as it was seen when the lock was read."""
 
-    SHOWN = ("holder",)
+    @staticmethod
+    def of(user: object, host: object, pid: object, since: object) -> Lock:
+        """Return a lock of which no part is more than what it should be."""
+        number = pid if type(pid) is int and 0 < pid <= _MOST_PID else 0
+        when = since if isinstance(since, str) and len(since) <= _MOST_SINCE and seconds_of(since) > 0 else _ODD
+        return Lock(user=_name(user), host=_name(host), pid=number, since=when)
 
     @property
     def started(self) -> float:
         """`since` in seconds since 1970; 0 if it cannot be read."""
         return seconds_of(self.since)
 
-    @property
-    def holder(self) -> Holder:
-        """Whether the holder runs, as this machine sees it now.
-
-        A process with the holder's id that is older than the lock is the holder. But the lock may come from a container
-        with this machine's name, and a lock does not tell of containers. So a process that is not named as an engine
-        counts as unknown, and so does an engine that is seen inside a container. A process in a container cannot see
-        another container with the same name (as with Docker's `--network=host`), and takes an engine there for gone.
-        """
+    def engine(self, engines: Iterable[StartedEngine]) -> StartedEngine | None:
+        """Return the engine that took this lock, if it is one of those that were started here."""
         if self.host != socket.gethostname():
+            return None
+        return next((item for item in engines if item.made(self.pid, self.started)), None)
+
+    def seen(self, engines: Iterable[StartedEngine], *, shared: bool) -> Lock:
+        """Return the lock with whether its holder runs.
+
+        An engine of this package is known by the note about its start. Of another one only id, host and time are
+        known. On this machine a process with that id may be a later one, and a clock that was set makes any of them
+        look older or younger: so an engine with the id is never gone. Where the backend is shared, another machine may
+        have this one's name, and nothing is known.
+
+        Args:
+            engines: The engines that were started here.
+            shared: Whether other machines or containers may use the backend.
+        """
+        return replace(self, holder=self._holder(engines, shared))
+
+    def _holder(self, engines: Iterable[StartedEngine], shared: bool) -> Holder:
+        if not self.pid or self.host != socket.gethostname():
             return Holder.UNKNOWN
+        engine = self.engine(engines)
+        if engine is not None:
+            return {True: Holder.ALIVE, False: Holder.GONE, None: Holder.UNKNOWN}[engine.runs]
         everything = processes.processes()
         process = next((item for item in everything if item.pid == self.pid), None)
         if process is None and processes.exists(self.pid):
             return Holder.ALIVE  # but this user may not look at it
-        if process is not None and self._may_be_of(process):
-            return Holder.ALIVE if process.is_engine else Holder.UNKNOWN
-        inside = any(item.inner_pid == self.pid and self._may_be_of(item) for item in everything)
-        return Holder.UNKNOWN if inside else Holder.GONE
-
-    def _may_be_of(self, process: processes.Process) -> bool:
-        """Return whether the process did not begin after the lock."""
-        return not self.started or process.started <= self.started + _CLOCK_SECONDS
+        if process is not None:
+            older = process.started <= moment_of(self.started) + _CLOCK_SECONDS
+            return Holder.ALIVE if process.is_engine and older else Holder.UNKNOWN
+        # A lock does not tell of containers; one of this machine may have its name.
+        inside = any(item.inner_pid == self.pid for item in everything)
+        return Holder.UNKNOWN if shared or inside else Holder.GONE
 
     def __str__(self) -> str:
-        return f"held by {self.user}@{self.host}, process {self.pid}, since {self.since}"
+        return f"held by {self.user}@{self.host}, process {self.pid or _ODD}, since {self.since}"
+
+
+def is_shared(url: str) -> bool:
+    """Return whether other machines or containers may use a backend."""
+    return not url.startswith("file:") or this_machine().is_contained or not is_local(local_path(url))
 
 
 def seconds_of(text: str) -> float:
@@ -93,15 +128,13 @@ def seconds_of(text: str) -> float:
     try:
         # Go writes nanoseconds; Python reads microseconds.
         return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
 def parse_locks(text: str) -> tuple[Lock, ...]:
     """Return the locks that an error of the engine names."""
-    return tuple(
-        Lock(user=user, host=host, pid=int(pid), since=since) for user, host, pid, since in _HELD.findall(text)
-    )
+    return tuple(Lock.of(user, host, int(pid[:20]), since) for user, host, pid, since in _HELD.findall(text))
 
 
 def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -> tuple[Lock, ...] | None:
@@ -124,29 +157,28 @@ def read_locks(url: str, project: str, stack: str, environ: Mapping[str, str]) -
         texts = _s3_objects(url, folders, environ)
     else:
         return None
-    locks = [_lock(text) for text in texts]
-    return tuple(sorted((lock for lock in locks if lock is not None), key=lambda lock: lock.since))
+    return tuple(sorted(map(_lock, texts), key=lambda lock: lock.since))
 
 
-def _lock(text: str) -> Lock | None:
-    """Return the lock in a file, None if its engine has not finished writing it."""
+def _lock(text: str) -> Lock:
+    """Return the lock in a file. What cannot be read is a lock all the same: it stops the engine."""
     try:
         content: Any = json.loads(text)
-        return Lock(
-            user=str(content["username"]),
-            host=str(content["hostname"]),
-            pid=int(content["pid"]),
-            since=str(content["timestamp"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
+    except (ValueError, RecursionError):
+        content = None
+    said = content if isinstance(content, dict) else {}
+    return Lock.of(said.get("username"), said.get("hostname"), said.get("pid"), said.get("timestamp"))
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else _ODD
 
 
 def _files(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
     for folder in folders:
         for path in (root / folder).glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was released after it was listed
-                yield path.read_text(encoding="utf-8")
+                yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Processes of this machine: whether one lives, and what a killed engine left running."""
+"""Processes of this machine: whether one lives, and what a killed engine left running.
+
+Starts are measured from the start of the machine, so that they stay the same when the wall clock is set.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,8 @@ _ENDED: Final = frozenset({"zombie", "dead"})
 """psutil's states of a process that has ended and whose parent has not collected it yet."""
 _END_SECONDS: Final = 10.0
 _INTERVAL_SECONDS: Final = 0.2
-_SAME_SECONDS: Final = 2.0
-"""Two start times of one process differ by less: the system's clock may be corrected between two looks."""
-_LOCK_SECONDS: Final = 60.0
-"""An engine takes its lock within this time after its start."""
+_EARLIER_SECONDS: Final = 1.0
+"""The start of an engine is noted just after it. What it starts may seem this much older."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Process:
     name: str
     """The name of its program, without the folder."""
     started: float
-    """Seconds since 1970."""
+    """On the scale of `machine.now`: seconds since the start of the machine where the system tells them."""
     session: int = 0
     """The id of its session, 0 where the system does not say."""
     inner_pid: int = 0
@@ -56,19 +57,43 @@ def processes() -> tuple[Process, ...]:
     """Return the processes that this user may see, without those that have ended."""
     import psutil
 
-    listed = psutil.process_iter(["pid", "ppid", "name", "status", "create_time"])
+    listed = psutil.process_iter(["pid", "ppid", "name", "status"])
     return tuple(
         Process(
             pid=info["pid"],
             parent=info["ppid"] or 0,
             name=info["name"],
-            started=info["create_time"],
+            started=started,
             session=_session(info["pid"]),
             inner_pid=_inner_pid(info["pid"]) if info["name"] in _ENGINES else 0,
         )
         for info in (process.info for process in listed)
-        if info["name"] and info["create_time"] and info["status"] not in _ENDED
+        if info["name"] and info["status"] not in _ENDED
+        if (started := began(info["pid"])) is not None
     )
+
+
+def began(pid: int) -> float | None:
+    """Return when a process began, on the scale of `machine.now`; None if there is no such process.
+
+    psutil adds the wall clock's idea of when the machine was started (psutil: _pslinux.py, create_time), which changes
+    when the clock is set. The 22nd field of /proc/PID/stat does not (proc_pid_stat(5)).
+    """
+    import psutil
+
+    try:
+        if not _PROC.is_dir():
+            return psutil.Process(pid).create_time()
+        # The second field is the name in brackets, and may hold anything.
+        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError, psutil.Error):
+        return None
+
+
+def runs(pid: int, started: float) -> bool:
+    """Return whether the process runs that has this id and began at this moment, and not a later one with its id."""
+    return began(pid) == started and exists(pid)
 
 
 def exists(pid: int) -> bool:
@@ -80,7 +105,7 @@ def exists(pid: int) -> bool:
 
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
@@ -93,7 +118,7 @@ def exists(pid: int) -> bool:
 
 
 def left_behind(engine: int, running: Iterable[Process], since: float, seconds: float) -> tuple[Process, ...]:
-    """Return what a dead engine left running: what was started with it, until `seconds` after it took its lock.
+    """Return what a dead engine left running: what was started with it, until `seconds` after its start.
 
     An engine that this package starts leads a session of its own, and all that it starts stays in that session. After
     a restart of the machine another process may have the engine's id. So nothing is returned while a process with that
@@ -102,7 +127,7 @@ def left_behind(engine: int, running: Iterable[Process], since: float, seconds: 
     Args:
         engine: The engine's process id.
         running: The processes of this machine.
-        since: When the engine took its lock, in seconds since 1970.
+        since: When the engine began, on the scale of `machine.now`.
         seconds: How long after that its processes may have been started.
     """
     by_pid = {process.pid: process for process in running}
@@ -116,20 +141,22 @@ def left_behind(engine: int, running: Iterable[Process], since: float, seconds: 
         process
         for process in by_pid.values()
         if process.session == engine
-        and since - _LOCK_SECONDS <= process.started <= since + seconds
+        and since - _EARLIER_SECONDS <= process.started <= since + seconds
         and process.pid not in spared
     )
 
 
-def orphaned_plugins(running: Iterable[Process], since: float, seconds: float, session: int = 0) -> tuple[Process, ...]:
-    """Return plugins without a living engine that were started in the `seconds` after `since`.
+def orphaned_plugins(
+    running: Iterable[Process], since: float = 0.0, seconds: float = math.inf, session: int = 0
+) -> tuple[Process, ...]:
+    """Return plugins without a living engine that were started in the `seconds` after `since`, by default all.
 
     An engine starts its plugins as it begins. They notice its death within five minutes (pulumi:
     sdk/go/pulumi/provider/main.go), and finish until then what they have begun.
 
     Args:
         running: The processes of this machine.
-        since: When the engine took its lock, in seconds since 1970.
+        since: When the engine began, on the scale of `machine.now`.
         seconds: How long after that a plugin may have been started.
         session: The session of an engine of this package, 0 for none. Its plugins count however late they started.
     """
@@ -142,7 +169,7 @@ def orphaned_plugins(running: Iterable[Process], since: float, seconds: float, s
 
     def in_time(process: Process) -> bool:
         latest = math.inf if session and process.session == session else since + seconds
-        return since - 1 <= process.started <= latest
+        return since - _EARLIER_SECONDS <= process.started <= latest
 
     return tuple(
         process for process in everything if _PLUGIN.match(process.name) and in_time(process) and orphaned(process)
@@ -181,8 +208,7 @@ def _living(process: Process) -> psutil.Process | None:
 
     try:
         living = psutil.Process(process.pid)
-        same = abs(living.create_time() - process.started) < _SAME_SECONDS
-        return living if same and living.status() not in _ENDED else None
+        return living if began(process.pid) == process.started and living.status() not in _ENDED else None
     except psutil.Error:
         return None
 

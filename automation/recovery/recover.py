@@ -8,7 +8,7 @@ from typing import Final
 from automation.cluster import client, objects
 from automation.cluster.client import KubeClient
 from automation.cluster.objects import ClusterObjects
-from automation.engine import operations, processes
+from automation.engine import operations, processes, started_engines
 from automation.engine.events import OnEvent
 from automation.engine.locks import Holder, Lock
 from automation.engine.operations import OpenedStack
@@ -112,12 +112,13 @@ def _steps(
     session: Session, opened: OpenedStack, decisions: Decisions | None, locks: tuple[Lock, ...] | None
 ) -> RecoverySteps:
     decisions = decisions or Decisions()
-    steps = lock_steps(session.name, locks, processes.processes(), decisions)
+    engines = started_engines.noted(session.work_dir)
+    steps = lock_steps(session.name, locks, processes.processes(), decisions, engines)
     config = session.reached_config()
     require_known(session.name, config, cluster_identity(config), read_tag(opened))
     state = StackState.of(operations.deployment(opened))
     cluster = _objects(config)
-    steps += pending_steps(session.name, state, cluster, locks or (), decisions)
+    steps += pending_steps(session.name, state, cluster, decisions)
     steps += pod_steps(_cluster_status(config, state).stuck_pods, cluster, config.namespace)
     return RecoverySteps(stack=session.name, steps=(*steps, update_step(session.name)))
 
@@ -135,7 +136,9 @@ def _end_processes(session: Session, plan: RecoverySteps) -> None:
     if left:
         pids = " ".join(str(process.pid) for process in left)
         raise RecoveryRefused(
-            f"what a killed engine left still runs: process {pids}", f"if it is of this stack: kill {pids}"
+            f"what a killed engine left still runs: process {pids}",
+            f"if it is of this stack: kill {pids}; if it is not: "
+            f"python -m automation recover {session.name} --lock-is-stale",
         )
     session.cancellation.raise_if_cancelled()
 
@@ -149,6 +152,7 @@ def _unlock(session: Session, opened: OpenedStack, planned: tuple[Lock, ...]) ->
         if lock not in planned or lock.holder is Holder.ALIVE:
             raise StackLocked(f"stack {session.name} is {lock}, which has just begun", "wait for it")
     operations.cancel(opened)
+    started_engines.forget_all(session.work_dir)
 
 
 def _settle_state(session: Session, opened: OpenedStack, plan: RecoverySteps) -> None:

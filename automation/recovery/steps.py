@@ -20,6 +20,7 @@ from automation.cluster.objects import Found, Objects
 from automation.engine.locks import Holder, Lock, seconds_of
 from automation.engine.processes import Process, left_behind, orphaned_plugins
 from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
+from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
 from automation.recovery.status import StackStatus, StuckPod
 from automation.results import Result, Update
@@ -117,7 +118,11 @@ class Decisions:
 
 
 def lock_steps(
-    stack: str, locks: Sequence[Lock] | None, running: Iterable[Process], decisions: Decisions
+    stack: str,
+    locks: Sequence[Lock] | None,
+    running: Iterable[Process],
+    decisions: Decisions,
+    engines: Sequence[StartedEngine] = (),
 ) -> list[RecoveryStep]:
     """Return the steps that must end before anything else is touched.
 
@@ -126,6 +131,7 @@ def lock_steps(
         locks: None if the backend does not tell who holds one.
         running: The processes of this machine.
         decisions: What a person has decided.
+        engines: The engines that were started here for the stack.
 
     Raises:
         RecoveryRefused: An update may be alive.
@@ -141,56 +147,67 @@ def lock_steps(
     everything = tuple(running)
     steps: list[RecoveryStep] = []
     for lock in locks:
-        holder = lock.holder
-        if holder is Holder.ALIVE:
+        if lock.holder is Holder.ALIVE:
             raise RecoveryRefused(
                 f"stack {stack} is {lock}, and that process runs",
                 f"wait for it; or let it stop as soon as it can: kill -INT {lock.pid}",
             )
-        if holder is Holder.UNKNOWN and not decisions.lock_is_stale:
+        if lock.holder is Holder.UNKNOWN and not decisions.lock_is_stale:
             raise RecoveryRefused(
                 f"stack {stack} is {lock}: whether that process runs cannot be seen from here",
-                f"look there; if it does not: python -m automation recover {stack} --lock-is-stale",
+                f"{_where_to_look(lock)}; if no update of {stack} runs there, or the machine is gone: "
+                f"python -m automation recover {stack} --lock-is-stale",
             )
-        if holder is Holder.GONE:
-            steps += _process_steps(lock, everything)
+        if lock.holder is Holder.GONE:
+            steps += _process_steps(lock.engine(engines), everything, decisions)
         steps.append(RecoveryStep(doing=Doing.UNLOCK, text=f"remove the lock that is {lock}"))
     return steps
 
 
-def _process_steps(lock: Lock, running: Sequence[Process]) -> list[RecoveryStep]:
-    """Return what happens to the processes of a killed engine: a provider could overwrite Helm's next record."""
-    own = left_behind(lock.pid, running, lock.started, _START_SECONDS)
-    steps = [
+def _where_to_look(lock: Lock) -> str:
+    """Return the command that shows the holder. A lock that names none needs a look at every machine."""
+    if not lock.pid:
+        return "look at each machine and CI job that may update it"
+    return f"look on {lock.host}, also in its containers: ps -o pid,lstart,args -p {lock.pid}"
+
+
+def _process_steps(
+    engine: StartedEngine | None, running: Sequence[Process], decisions: Decisions
+) -> list[RecoveryStep]:
+    """Return what happens to the processes of a killed engine: a provider could overwrite Helm's next record.
+
+    Only what an engine of this package has left is ended: a lock alone does not prove whose a process is.
+    """
+    if engine is None:
+        return [] if decisions.lock_is_stale else [_wait(item) for item in orphaned_plugins(running)]
+    own = left_behind(engine.pid, running, engine.began, _START_SECONDS)
+    mine = {process.pid for process in own}
+    ends = [
         RecoveryStep(
             doing=Doing.END,
-            text=f"end process {process.pid} ({process.name}), which the killed engine {lock.pid} left",
+            text=f"end process {process.pid} ({process.name}), which the killed engine {engine.pid} left",
             pid=process.pid,
         )
         for process in own
     ]
-    mine = {process.pid for process in own}
-    return steps + [
-        RecoveryStep(
-            doing=Doing.WAIT,
-            text=f"wait until process {process.pid} ({process.name}) has noticed that its engine is gone, "
-            "at most five minutes",
-            pid=process.pid,
-        )
-        for process in orphaned_plugins(running, lock.started, _START_SECONDS, lock.pid)
-        if process.pid not in mine
-    ]
+    orphans = orphaned_plugins(running, engine.began, _START_SECONDS, engine.pid)
+    return ends + [_wait(process) for process in orphans if process.pid not in mine]
 
 
-def pending_steps(
-    stack: str, state: StackState, objects: Objects, locks: Sequence[Lock], decisions: Decisions
-) -> list[RecoveryStep]:
+def _wait(process: Process) -> RecoveryStep:
+    text = (
+        f"wait until process {process.pid} ({process.name}) has noticed that its engine is gone, at most five minutes"
+    )
+    return RecoveryStep(doing=Doing.WAIT, text=text, pid=process.pid)
+
+
+def pending_steps(stack: str, state: StackState, objects: Objects, decisions: Decisions) -> list[RecoveryStep]:
     """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide."""
     steps, open_questions = [], []
     decided: set[str] = set()
     # The newest first: of two interrupted creates of one resource, one at most can be adopted.
     for pending in reversed(state.pending):
-        step = _pending_step(pending, state, objects, locks, decisions, adopted=pending.urn in decided)
+        step = _pending_step(pending, state, objects, decisions, adopted=pending.urn in decided)
         if step is None:
             open_questions.append(pending)
             continue
@@ -211,7 +228,6 @@ def _pending_step(
     pending: Pending,
     state: StackState,
     objects: Objects,
-    locks: Sequence[Lock],
     decisions: Decisions,
     *,
     adopted: bool,
@@ -236,29 +252,25 @@ def _pending_step(
     current = state.current(pending.urn)
     if current is not None and current.id == found.id:
         return _forget(pending, f"the state has {found}")
-    if not _is_own(pending, found, locks, state):
+    if not _is_own(pending, found, state):
         return None
     if adopted or (current is not None and _is_newer(current.id, pending, found, objects)):
         return _orphan(pending, found, objects)
     return _adopt(pending, found.id, f"{found} is there")
 
 
-def _is_own(pending: Pending, found: Found, locks: Sequence[Lock], state: StackState) -> bool:
+def _is_own(pending: Pending, found: Found, state: StackState) -> bool:
     """Return whether the object can only be that of the interrupted update.
 
-    A generated name is unique. But the namespace has the name that the config says, so it must have been made while the
-    interrupted update ran. Without a lock, the state says when that was: it is written before and after each step, and
-    making a namespace takes no time. A time that cannot be read proves nothing.
+    A generated name is unique. But the namespace has the name that the config says, so it must have been made when the
+    state was last written: that happens before and after each step, and making a namespace takes no time. A lock also
+    says when the update began, but anybody may have written it. A time that cannot be read proves nothing.
     """
     if not found.is_own:
         return False
     if pending.type != NAMESPACE:
         return True
-    created = seconds_of(found.created)
-    if locks:
-        started = min(lock.started for lock in locks)
-        return bool(started) and created >= started - _SKEW_SECONDS
-    written = seconds_of(state.written)
+    created, written = seconds_of(found.created), seconds_of(state.written)
     return bool(written) and abs(created - written) <= _SKEW_SECONDS
 
 

@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 
 from pulumi.automation import Stack
 
+from automation.engine import started_engines
 from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
-from automation.engine.locks import Lock, read_locks
+from automation.engine.locks import Lock, is_shared, read_locks
 from automation.engine.operations import OpenedStack
 from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
 from automation.folder import alone_in, short_name
@@ -168,12 +169,16 @@ class Session:
         """Return the stack's locks, None if the backend does not tell. Raises UpdateFailed if it does not answer."""
         url = self.place.url
         try:
-            return read_locks(url, PROJECT, short_name(self.name), self.place.environ)
+            locks = read_locks(url, PROJECT, short_name(self.name), self.place.environ)
         except Exception as error:
             # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
             raise UpdateFailed(
                 f"the locks in {shown_url(url)} cannot be read ({type(error).__name__})", "look at its credentials"
             ) from None
+        if not locks:
+            return locks
+        engines, shared = started_engines.noted(self.work_dir), is_shared(url)
+        return tuple(lock.seen(engines, shared=shared) for lock in locks)
 
     def retry_while_locked(self, opened: OpenedStack, attempt: Callable[[], _T]) -> _T:
         """Try until no other update has the lock, with growing pauses. Raises StackLocked when the time is up."""

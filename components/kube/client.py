@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -90,6 +91,12 @@ class KubeApi:
             self._configuration.retries = retries
         self._client = self._new_client()
         self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._now: float | None = None
+
+    @property
+    def now(self) -> float | None:
+        """The cluster's time of its last answer, in seconds since 1970; None if it has not told one."""
+        return self._now
 
     def get(
         self, api_version: str, kind: str, namespace: str, name: str, *, metadata_only: bool = False
@@ -276,6 +283,7 @@ class KubeApi:
             )
             answer = self._client.call_api(*request, _request_timeout=self._seconds)
             text = answer.read()
+        self._now = _time(answer.getheader("Date")) or self._now
         try:
             content = json.loads(text)
         except ValueError:
@@ -320,6 +328,14 @@ def exit_code(status: str) -> int | None:
     except (ValueError, KeyError, IndexError, TypeError):
         pass
     return None
+
+
+def _time(header: str | None) -> float | None:
+    """Return the time in a `Date` header, in seconds since 1970; None if there is none."""
+    try:
+        return parsedate_to_datetime(header or "").timestamp()
+    except ValueError:
+        return None
 
 
 def _message(status: str) -> str:

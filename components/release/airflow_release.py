@@ -75,10 +75,12 @@ class AirflowRelease(pulumi.ComponentResource):
         def before_create(hook: pulumi.ResourceHookArgs) -> None:
             inputs = hook.new_inputs or {}
             own = own_secrets(inputs["values"])
-            _tell(repair_before_create(records(inputs), own, RELEASE_NAME), self)
+            _tell(repair_before_create(records(inputs), own, RELEASE_NAME, args.timeout_seconds), self)
 
         def before_update(hook: pulumi.ResourceHookArgs) -> None:
-            _tell(repair_before_update(records(hook.new_inputs or {}), RELEASE_NAME), self)
+            inputs = hook.new_inputs or {}
+            own = [*own_secrets(inputs["values"]), *own_secrets((hook.old_inputs or {}).get("values") or {})]
+            _tell(repair_before_update(records(inputs), own, RELEASE_NAME, args.timeout_seconds), self)
 
         def on_error(hook: pulumi.ErrorHookArgs) -> bool:
             try:
@@ -124,7 +126,8 @@ class AirflowRelease(pulumi.ComponentResource):
 
 def own_secrets(values: Mapping[str, Any]) -> list[str]:
     """Return the names in the values that only this stack can have given: those of its key Secrets."""
-    return [str(values[key]) for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")]
+    keys = ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")
+    return [str(values[key]) for key in keys if values.get(key)]
 
 
 def _tell(sentences: list[str], resource: pulumi.Resource) -> None:

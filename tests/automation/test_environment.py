@@ -18,7 +18,7 @@ from automation import Environment, Environments, EnvironmentSettings, Passphras
 from automation.engine import operations
 from automation.engine import processes as processes_module
 from automation.engine.events import Event, EventKind
-from automation.engine.locks import Lock
+from automation.engine.locks import Holder, Lock
 from automation.engine.operations import EngineResult
 from automation.engine.processes import Process
 from automation.errors import (
@@ -677,17 +677,15 @@ def test_recovery_refuses_while_another_update_may_be_alive(rig: Rig) -> None:
 
 def test_lock_that_came_after_the_plan_is_left_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.locks = (held(),)
-    monkeypatch.setattr(Lock, "holder", property(lambda self: next(holders)))
-    from automation.engine.locks import Holder
-
     holders = iter([Holder.GONE, Holder.ALIVE])
+    monkeypatch.setattr(Lock, "_holder", lambda self, engines, shared: next(holders))
     with pytest.raises(StackLocked, match="has just begun"):
         rig.open().recover()
     assert "cancel" not in rig.calls
 
 
-NOBODY = 4_194_305
-"""More than any process id of Linux."""
+NOBODY = 2**22 - 3
+"""An id that no process has here: ids are given in their order."""
 
 
 @pytest.mark.parametrize("planned", [held(), Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="")])
@@ -706,7 +704,7 @@ def test_lock_of_another_machine_that_came_after_the_plan_is_left_alone(rig: Rig
 
 def test_recovery_that_waits_for_a_plugin_can_be_cancelled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.locks = (Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00+00:00"),)
-    plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=rig.locks[0].started + 1)
+    plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=1.0)
     monkeypatch.setattr(processes_module, "processes", lambda: (plugin,))
     monkeypatch.setattr(processes_module, "_living", lambda process: process)
     env = rig.open()

@@ -327,7 +327,11 @@ def child(project: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_killed_update_is_recovered_with_the_same_keys(
-    make: Callable[..., Environment], project: Path, tmp_path: Path, child: subprocess.Popen[str]
+    make: Callable[..., Environment],
+    project: Path,
+    tmp_path: Path,
+    child: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     started = tmp_path / "started"
     waits_for(project, started, tmp_path / "never")
@@ -336,7 +340,11 @@ def test_killed_update_is_recovered_with_the_same_keys(
         assert child.poll() is None
         assert time.monotonic() - child_started < 60
         time.sleep(0.05)
-    (lock,) = make().status().locks or ()
+    real = time.time
+    for hours in (-1, 1, 0):
+        monkeypatch.setattr(time, "time", lambda hours=hours: real() + hours * 3600)
+        (lock,) = make().status().locks or ()
+        assert lock.holder == "alive"
     os.kill(lock.pid, signal.SIGKILL)
     child.kill()
     child.wait()

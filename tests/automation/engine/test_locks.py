@@ -7,19 +7,30 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import moto
+import psutil
 import pytest
 from botocore.client import BaseClient
 
-from automation.engine.locks import Holder, Lock, parse_locks, read_locks
+from automation.engine import processes, started_engines
+from automation.engine.locks import Holder, Lock, is_shared, parse_locks, read_locks
+from automation.engine.machine import INITIAL_NAMESPACE as INITIAL
+from automation.engine.machine import Machine, this_machine
 from automation.engine.processes import Process, until_gone
+from automation.engine.started_engines import StartedEngine
+from tests.cases import each
+
+NOBODY = 2**22 - 3
+"""An id that no process has here: ids are given in their order."""
 
 CONTENT = {"pid": 7322, "username": "root", "hostname": "another", "timestamp": "2026-11-25T02:44:31.581029124Z"}
 LOCK = Lock(user="root", host="another", pid=7322, since="2026-11-25T02:44:31.581029124Z")
@@ -59,10 +70,32 @@ def test_folder_from_before_projects_is_read_too(tmp_path: Path) -> None:
     assert read_locks(tmp_path.as_uri(), "airflow", "dev", {}) == (LOCK,)
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"pid": "many"}'])
-def test_lock_that_is_half_written_is_none(tmp_path: Path, text: str) -> None:
+@each("text", ["", "{", "{}", "[]", "[" * 100_000, '{"pid": "many"}', json.dumps({**CONTENT, "pid": True})])
+def test_lock_that_cannot_be_read_is_a_lock_of_an_unknown_holder(tmp_path: Path, text: str) -> None:
+    """It stops the engine all the same, and only a recovery removes it."""
     write(tmp_path, "a.json", text)
-    assert read_locks(tmp_path.as_uri(), "airflow", "dev", {}) == ()
+    (lock,) = read_locks(tmp_path.as_uri(), "airflow", "dev", {}) or ()
+    assert (lock.pid, lock.seen((), shared=False).holder) == (0, Holder.UNKNOWN)
+
+
+@each("pid", [-1, 0, 2**22 + 1, 2**40, 10**400, 1.5, None, "7"])
+def test_lock_with_an_id_that_no_process_has_names_none(pid: Any) -> None:
+    """`kill -INT -1` would reach every process of the user."""
+    lock = Lock.of("root", socket.gethostname(), pid, CONTENT["timestamp"]).seen((), shared=False)
+    assert (lock.pid, lock.holder) == (0, Holder.UNKNOWN)
+    assert "process ?" in str(lock)
+    assert [item.pid for item in parse_locks(ERROR.replace("7322", str(pid)))] in ([0], []) or pid == "7"
+
+
+@each("odd", ["", "a b", "x\x1b[2J", "a\nb", "x" * 254, "$(reboot)", 7, None, ["root"]])
+def test_names_of_a_lock_are_names(odd: Any) -> None:
+    lock = Lock.of(odd, odd, 7, odd)
+    assert (lock.user, lock.host, lock.since, lock.started) == ("?", "?", "?", 0.0)
+
+
+@each("since", ["2026-01-01T00:00:00." + "1" * 1000, "0001-01-01T00:00:00+23:59", "9" * 30, "now"])
+def test_time_of_a_lock_is_a_time_or_none(since: str) -> None:
+    assert (Lock.of("a", "b", 7, since).since, Lock.of("a", "b", 7, since).started) == ("?", 0.0)
 
 
 def test_folder_without_locks_has_none(tmp_path: Path) -> None:
@@ -121,10 +154,6 @@ def test_lock_of_a_bucket_that_was_released_while_it_was_read_is_none(
 # The holder
 
 
-def held_by(pid: int, since: datetime, host: str | None = None) -> Lock:
-    return Lock(user="me", host=host or socket.gethostname(), pid=pid, since=since.isoformat())
-
-
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is called `pulumi`, and began just now."""
@@ -135,51 +164,136 @@ def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_holder_that_runs_is_alive_until_it_is_killed(engine: subprocess.Popen[bytes]) -> None:
-    lock = held_by(engine.pid, datetime.now(UTC))
-    found = [lock.holder]
+HERE = Machine(machine="m", boot="b", namespace=INITIAL)
+NOW = datetime.now(UTC)
+
+
+def held_by(pid: int, since: datetime = NOW, host: str | None = None) -> Lock:
+    return Lock(user="me", host=host or socket.gethostname(), pid=pid, since=since.isoformat())
+
+
+def holder(lock: Lock, engines: tuple[StartedEngine, ...] = (), *, shared: bool = False) -> Holder:
+    return lock.seen(engines, shared=shared).holder
+
+
+def noted_in(folder: Path, pid: int) -> tuple[StartedEngine, ...]:
+    started_engines.note(folder, pid)
+    return started_engines.noted(folder)
+
+
+def test_noted_engine_is_alive_until_it_is_killed(engine: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    engines, lock = noted_in(tmp_path, engine.pid), held_by(engine.pid)
+    (started,) = [item.started for item in processes.processes() if item.pid == engine.pid]
+    found = [holder(lock, engines, shared=True)]
     engine.kill()
-    until_gone([Process(pid=engine.pid, parent=0, name="pulumi", started=lock.started)], 5)
-    found.append(lock.holder)  # also before its parent has looked
+    until_gone([Process(pid=engine.pid, parent=0, name="pulumi", started=started)], 5)
+    found.append(holder(lock, engines, shared=True))  # also before its parent has looked
     engine.wait()
-    assert [*found, lock.holder] == [Holder.ALIVE, Holder.GONE, Holder.GONE]
+    assert [*found, holder(lock, engines, shared=True)] == [Holder.ALIVE, Holder.GONE, Holder.GONE]
 
 
-def test_process_that_began_after_the_lock_is_another_one(engine: subprocess.Popen[bytes]) -> None:
-    assert held_by(engine.pid, datetime.now(UTC) - timedelta(hours=1)).holder is Holder.GONE
+@each("hours", [-24, -1, 1, 24])
+def test_clock_that_was_set_changes_no_answer(
+    engine: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """By hours, while the engine runs; and psutil's idea of when the machine was started moves with it."""
+    engines, lock = noted_in(tmp_path, engine.pid), held_by(engine.pid)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + hours * 3600)
+    monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
+    assert holder(lock, engines, shared=True) is Holder.ALIVE
+    assert holder(lock) is not Holder.GONE, "not noted: an engine with the id is there"
+    monkeypatch.undo()
 
 
-def test_holder_by_another_name_is_not_taken_for_gone() -> None:
-    """What has the id and is older than the lock was there when it was made."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert held_by(process.pid, datetime.now(UTC)).holder is Holder.UNKNOWN
-        assert held_by(process.pid, datetime.now(UTC) - timedelta(hours=1)).holder is Holder.GONE
+def test_later_process_with_the_id_of_a_noted_engine_is_another_one(
+    engine: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    (noted,) = noted_in(tmp_path, engine.pid)
+    earlier = replace(noted, began=noted.began - 0.01)
+    assert holder(held_by(engine.pid), (earlier,)) is Holder.GONE
 
 
-@pytest.mark.parametrize(
-    ("process", "holder"),
+@each(
+    "there, here, expected",
+    [
+        (HERE, HERE, Holder.GONE),
+        (HERE, replace(HERE, boot="c"), Holder.GONE),  # the machine was started anew
+        (HERE, replace(HERE, boot="c", machine="n"), Holder.UNKNOWN),  # another machine with this name
+        (HERE, replace(HERE, namespace="pid:[7]"), Holder.UNKNOWN),  # seen from a container with this name
+        (replace(HERE, namespace="pid:[7]"), HERE, Holder.UNKNOWN),
+        (replace(HERE, namespace="pid:[7]"), replace(HERE, namespace="pid:[8]"), Holder.UNKNOWN),
+        # The image of a container gives its id to each of them:
+        (replace(HERE, namespace="pid:[7]"), replace(HERE, namespace="pid:[7]", boot="c"), Holder.UNKNOWN),
+        (replace(HERE, machine=""), replace(HERE, machine="", boot="c"), Holder.UNKNOWN),
+        (replace(HERE, boot=""), replace(HERE, boot=""), Holder.UNKNOWN),
+    ],
+)
+def test_noted_engine_is_gone_only_where_it_would_be_seen(
+    there: Machine, here: Machine, expected: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automation.engine.machine.this_machine", lambda: here)
+    noted = StartedEngine(pid=NOBODY, began=1.0, written=NOW.timestamp(), where=there)
+    assert holder(held_by(NOBODY), (noted,)) is expected
+
+
+def test_note_is_not_that_of_a_lock_from_another_time_or_host() -> None:
+    """Another machine of the same name may have given its engine the same id."""
+    noted = StartedEngine(pid=NOBODY, began=1.0, written=NOW.timestamp(), where=this_machine())
+    for lock in (held_by(NOBODY, NOW + timedelta(hours=1)), held_by(NOBODY, host="elsewhere"), held_by(NOBODY - 1)):
+        assert lock.engine((noted,)) is None
+        assert holder(lock, (noted,), shared=True) is Holder.UNKNOWN
+    assert held_by(NOBODY, NOW + timedelta(seconds=9)).engine((noted,)) is noted
+
+
+def test_equal_host_names_prove_nothing_where_a_backend_is_shared(engine: subprocess.Popen[bytes]) -> None:
+    assert holder(held_by(NOBODY), shared=True) is Holder.UNKNOWN
+    assert holder(held_by(NOBODY)) is Holder.GONE
+    assert holder(held_by(NOBODY, host="elsewhere")) is Holder.UNKNOWN
+    assert holder(held_by(engine.pid, host="elsewhere")) is Holder.UNKNOWN
+
+
+@each(
+    "process, expected",
     [
         (Process(pid=20, parent=1, name=".pulumi-wrapped", started=0), Holder.ALIVE),
-        # Of a lock that a container made, which has this machine's name:
+        (Process(pid=20, parent=1, name="pulumi", started=2**32), Holder.UNKNOWN),  # or the clock was set
         (Process(pid=20, parent=2, name="kworker", started=0), Holder.UNKNOWN),
+        (Process(pid=20, parent=2, name="bash", started=2**32), Holder.UNKNOWN),
+        # Of a lock that a container made, which has this machine's name:
         (Process(pid=9020, parent=1, name="pulumi", started=0, inner_pid=20), Holder.UNKNOWN),
-        (Process(pid=9020, parent=1, name="pulumi", started=2**32, inner_pid=20), Holder.GONE),
+        (Process(pid=9020, parent=1, name="pulumi", started=2**32, inner_pid=20), Holder.UNKNOWN),
         (Process(pid=9020, parent=1, name="pulumi", started=0, inner_pid=21), Holder.GONE),
     ],
 )
-def test_holder_is_told_by_its_id_and_age(process: Process, holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_that_is_not_noted_is_never_gone_while_its_id_is_taken(
+    process: Process, expected: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("automation.engine.processes.processes", lambda: (process,))
     monkeypatch.setattr("automation.engine.processes.exists", lambda pid: pid == process.pid)
-    assert held_by(20, datetime(2026, 1, 1, tzinfo=UTC)).holder is holder
-
-
-def test_process_of_another_machine_cannot_be_seen(engine: subprocess.Popen[bytes]) -> None:
-    assert held_by(engine.pid, datetime.now(UTC), host="elsewhere").holder is Holder.UNKNOWN
+    assert holder(held_by(20)) is expected
 
 
 def test_process_that_may_not_be_looked_at_may_be_the_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automation.engine.processes.processes", tuple[Process, ...])
-    assert held_by(os.getpid(), datetime.now(UTC)).holder is Holder.ALIVE
+    assert holder(held_by(os.getpid())) is Holder.ALIVE
+
+
+def test_folder_is_shared_in_a_container_and_on_what_may_be_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts: list[Any] = [SimpleNamespace(mountpoint="/", fstype="ext4")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts)
+    monkeypatch.setattr("automation.engine.locks.this_machine", lambda: HERE)
+    assert not is_shared(tmp_path.as_uri())
+    assert is_shared("s3://bucket")
+    for kind in ("nfs4", "cifs", "9p", "fuse.sshfs", "unknown"):
+        mounts[1:] = [SimpleNamespace(mountpoint=str(tmp_path), fstype=kind)]
+        assert is_shared(tmp_path.as_uri())
+        assert is_shared((tmp_path / "of" / "later").as_uri())
+    mounts[1:] = []
+    monkeypatch.setattr("automation.engine.locks.this_machine", lambda: replace(HERE, namespace="pid:[7]"))
+    assert is_shared(tmp_path.as_uri())
 
 
 def test_lock_as_json_says_whether_its_holder_lives() -> None:

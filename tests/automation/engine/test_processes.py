@@ -16,13 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
+from automation.engine.machine import now
 from automation.engine.processes import (
     Process,
+    began,
     end,
     exists,
     left_behind,
     orphaned_plugins,
     processes,
+    runs,
     until_gone,
 )
 from tests.automation.fakes import FakeTime
@@ -83,7 +86,9 @@ def test_session_whose_leader_lives_is_that_leaders(name: str) -> None:
     assert left_behind(ENGINE, [leader, mate(7, parent=ENGINE, started=LOCKED + 31), mate(8)], LOCKED, 60) == ()
 
 
-@pytest.mark.parametrize(("after", "left"), [(-3600, []), (-5, [7]), (0, [7]), (59, [7]), (61, []), (86400, [])])
+@pytest.mark.parametrize(
+    ("after", "left"), [(-3600, []), (-5, []), (-0.5, [7]), (0, [7]), (59, [7]), (61, []), (86400, [])]
+)
 def test_what_was_started_at_another_time_is_not_of_the_dead_engine(after: float, left: list[int]) -> None:
     """A daemon stays in the session of a leader that has ended, also where that one had the engine's id."""
     assert [item.pid for item in left_behind(ENGINE, [mate(7, started=LOCKED + after)], LOCKED, 60)] == left
@@ -123,7 +128,22 @@ def test_this_process_is_seen_as_it_is() -> None:
     (me,) = (item for item in processes() if item.pid == os.getpid())
     assert me.parent == os.getppid()
     assert me.session == os.getsid(0)
-    assert time.time() - 3600 < me.started <= time.time() + 1
+    assert 0 < me.started <= now()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_start_of_a_process_stays_the_same_when_the_clock_is_set(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = began(os.getpid())
+    real = time.time()
+    monkeypatch.setattr(time, "time", lambda: real + hours * 3600)
+    monkeypatch.setattr(psutil, "boot_time", lambda: real)
+    assert began(os.getpid()) == before is not None
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**40])
+def test_id_that_no_process_has_is_of_none(pid: int) -> None:
+    assert began(pid) is None
+    assert not runs(pid, 0.0)
 
 
 def plugin(pid: int, parent: int, started: float = 100.0) -> Process:
@@ -159,6 +179,7 @@ def test_engine_in_a_container_has_another_id_there(
     with subprocess.Popen([str(engine), "60"], start_new_session=True) as process:
         try:
             (tmp_path / str(process.pid)).mkdir()
+            (tmp_path / str(process.pid) / "stat").write_text(Path(f"/proc/{process.pid}/stat").read_text())
             (tmp_path / str(process.pid) / "status").write_text(f"Pid:\t77\n{status}")
             (found,) = (item for item in processes() if item.pid == process.pid)
         finally:

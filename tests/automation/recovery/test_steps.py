@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from automation.engine import processes
-from automation.engine.locks import Lock
+from automation.engine.locks import Holder, Lock
+from automation.engine.machine import Machine
 from automation.engine.processes import Process
 from automation.engine.stack_state import StackState
+from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
 from automation.recovery.status import StuckPod
 from automation.recovery.steps import (
@@ -32,12 +32,12 @@ CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
 BUCKET = "aws:s3/bucket:Bucket"
-STARTED = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+STARTED = 50_000.0
 ENGINE = 4242
 
 
-def lock(*, host: str | None = None, pid: int = ENGINE, since: str = "2026-01-01T00:00:00.5Z") -> Lock:
-    return Lock(user="me", host=host or socket.gethostname(), pid=pid, since=since)
+def lock(holder: Holder = Holder.GONE, *, host: str = "laptop", pid: int = ENGINE) -> Lock:
+    return Lock(user="me", host=host, pid=pid, since="2026-01-01T00:00:00.5Z", holder=holder)
 
 
 def process(pid: int, name: str, *, parent: int = 1, session: int = 0, after: float = 2.0) -> Process:
@@ -45,12 +45,9 @@ def process(pid: int, name: str, *, parent: int = 1, session: int = 0, after: fl
 
 
 @pytest.fixture(autouse=True)
-def machine(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
-    """The processes of this machine: none."""
-    found: list[Process] = []
-    monkeypatch.setattr(processes, "processes", lambda: tuple(found))
-    monkeypatch.setattr(processes, "exists", lambda pid: any(item.pid == pid for item in found))
-    return found
+def host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is the locks' one."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "laptop")
 
 
 def steps(
@@ -58,12 +55,11 @@ def steps(
     objects: FakeObjects,
     *,
     resources: list[dict[str, Any]] | None = None,
-    held: tuple[Lock, ...] = (),
     decisions: Decisions | None = None,
     written: str = "",
 ) -> list[RecoveryStep]:
     state = StackState.of({"manifest": {"time": written}, "resources": resources or [], "pending_operations": pending})
-    return pending_steps("dev", state, objects, held, decisions or Decisions())
+    return pending_steps("dev", state, objects, decisions or Decisions())
 
 
 def doing(found: list[RecoveryStep]) -> list[Doing]:
@@ -72,37 +68,33 @@ def doing(found: list[RecoveryStep]) -> list[Doing]:
 
 # The lock
 
+NOTED = StartedEngine(
+    pid=ENGINE, began=STARTED, written=1_767_225_600.0, where=Machine(machine="", boot="", namespace="")
+)
+"""The engine of the lock, as it was noted when it was started."""
 
-def test_lock_of_an_engine_that_runs_is_refused_with_what_stops_it(machine: list[Process]) -> None:
-    machine.append(process(ENGINE, "pulumi", after=-1))
+
+def test_lock_of_an_engine_that_runs_is_refused_with_what_stops_it() -> None:
     with pytest.raises(RecoveryRefused, match=rf"that process runs.*kill -INT {ENGINE}"):
-        lock_steps("dev", [lock()], machine, Decisions(lock_is_stale=True))
+        lock_steps("dev", [lock(Holder.ALIVE)], [], Decisions(lock_is_stale=True))
 
 
-def test_lock_of_another_machine_is_a_persons_decision() -> None:
-    with pytest.raises(RecoveryRefused, match=r"cannot be seen from here.*recover dev --lock-is-stale"):
-        lock_steps("dev", [lock(host="elsewhere")], [], Decisions())
-    assert doing(lock_steps("dev", [lock(host="elsewhere")], [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+def test_lock_whose_holder_cannot_be_seen_is_a_persons_decision_after_a_look_that_is_named() -> None:
+    unknown = [lock(Holder.UNKNOWN, host="elsewhere")]
+    look = (
+        rf"cannot be seen from here.*look on elsewhere.*ps -o pid,lstart,args -p {ENGINE}.*recover dev --lock-is-stale"
+    )
+    with pytest.raises(RecoveryRefused, match=look):
+        lock_steps("dev", unknown, [], Decisions())
+    with pytest.raises(RecoveryRefused, match="look at each machine and CI job that may update it"):
+        lock_steps("dev", [lock(Holder.UNKNOWN, pid=0)], [], Decisions())
+    assert doing(lock_steps("dev", unknown, [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
 
 
 def test_lock_of_a_process_that_is_gone_is_removed() -> None:
     (step,) = lock_steps("dev", [lock()], [], Decisions())
     assert step.doing is Doing.UNLOCK
     assert f"process {ENGINE}" in step.text
-
-
-@pytest.mark.parametrize("name", ["bash", "pulumi"])
-def test_later_process_with_the_same_id_is_not_the_holder(name: str, machine: list[Process]) -> None:
-    machine.append(process(ENGINE, name, after=3600.0))
-    assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
-
-
-def test_older_process_with_the_same_id_and_another_name_is_a_persons_decision(machine: list[Process]) -> None:
-    """An engine by another name, or the lock of a container that bears this machine's name."""
-    machine.append(process(ENGINE, "bash", after=-1.0))
-    with pytest.raises(RecoveryRefused, match=r"cannot be seen from here.*recover dev --lock-is-stale"):
-        lock_steps("dev", [lock()], machine, Decisions())
-    assert doing(lock_steps("dev", [lock()], machine, Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
 
 
 def test_backend_that_tells_of_no_lock_is_a_persons_decision() -> None:
@@ -116,30 +108,37 @@ def test_what_the_killed_engine_left_ends_before_its_lock_is_removed() -> None:
     own = process(7, "pulumi-resource-kubernetes", session=ENGINE)
     other = process(8, "pulumi-resource-kubernetes", session=99, parent=77)
     engine_of_other = process(77, "pulumi")
-    found = lock_steps("dev", [lock()], [own, other, engine_of_other], Decisions())
+    found = lock_steps("dev", [lock()], [own, other, engine_of_other], Decisions(), [NOTED])
     assert [(step.doing, step.pid) for step in found] == [(Doing.END, 7), (Doing.UNLOCK, 0)]
 
 
+def test_no_process_is_ended_because_of_what_a_lock_says() -> None:
+    """Who may write into the backend could name the session of your shell."""
+    shell = process(7, "bash", session=ENGINE)
+    assert doing(lock_steps("dev", [lock()], [shell], Decisions())) == [Doing.UNLOCK]
+
+
 def test_plugin_of_a_plain_pulumi_that_was_killed_is_waited_for() -> None:
-    """Which stack it is of cannot be seen; but it was started when that engine was, and has none any more."""
-    found = lock_steps("dev", [lock()], [process(9, "pulumi-resource-kubernetes")], Decisions())
-    assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 9), (Doing.UNLOCK, 0)]
-    later = process(9, "pulumi-resource-kubernetes", after=1000)
-    assert doing(lock_steps("dev", [lock()], [later], Decisions())) == [Doing.UNLOCK]
+    """Which stack it is of cannot be seen, nor when the engine began; but it has none any more."""
+    for after in (-7200, 2, 7200):
+        left = process(9, "pulumi-resource-kubernetes", after=after)
+        found = lock_steps("dev", [lock()], [left], Decisions())
+        assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 9), (Doing.UNLOCK, 0)]
+        assert doing(lock_steps("dev", [lock()], [left], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
 
 
 def test_late_plugin_of_the_killed_engine_is_waited_for_and_a_later_session_is_left_alone() -> None:
     late = process(7, "pulumi-resource-kubernetes", session=ENGINE, after=1000)
     daemon = process(8, "nginx", session=ENGINE, after=1000)
-    found = lock_steps("dev", [lock()], [late, daemon], Decisions())
+    found = lock_steps("dev", [lock()], [late, daemon], Decisions(), [NOTED])
     assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 7), (Doing.UNLOCK, 0)]
 
 
-def test_nothing_of_a_living_process_with_the_engines_id_is_ended(machine: list[Process]) -> None:
+def test_nothing_of_a_living_process_with_the_engines_id_is_ended() -> None:
     """The id was given away: to another stack's engine, which has plugins of its own."""
     another = process(ENGINE, "pulumi", session=ENGINE, after=30)
-    machine += [another, process(7, "pulumi-resource-kubernetes", parent=ENGINE, session=ENGINE, after=31)]
-    assert doing(lock_steps("dev", [lock()], machine, Decisions())) == [Doing.UNLOCK]
+    plugin = process(7, "pulumi-resource-kubernetes", parent=ENGINE, session=ENGINE, after=31)
+    assert doing(lock_steps("dev", [lock()], [another, plugin], Decisions(), [NOTED])) == [Doing.UNLOCK]
 
 
 # Interrupted operations
@@ -193,28 +192,24 @@ def test_all_questions_are_asked_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("created", "held", "written", "adopted"),
+    ("created", "written", "adopted"),
     [
-        ("2026-01-01T00:00:03Z", (lock(),), "", True),
-        ("2025-12-31T00:00:00Z", (lock(),), "", False),  # somebody's, before the interrupted update began
-        ("2026-01-01T00:00:03Z", (), "2026-01-01T00:00:04.123456789Z", True),  # the lock was removed already
-        ("2026-01-01T00:00:03Z", (), "2026-01-01T01:00:00Z", False),
-        ("2026-01-01T00:00:03Z", (), "", False),  # nobody knows when that was
-        ("2026-01-01T00:00:03Z", (lock(since="unreadable"),), "", False),
-        ("unreadable", (), "", False),
+        ("2026-01-01T00:00:03Z", "2026-01-01T00:00:04.123456789Z", True),
+        ("2025-12-31T00:00:00Z", "2026-01-01T00:00:04Z", False),  # somebody's, before the interrupted update began
+        ("2026-01-01T00:00:03Z", "2026-01-01T01:00:00Z", False),
+        ("2026-01-01T00:00:03Z", "", False),  # nobody knows when that was
+        ("unreadable", "2026-01-01T00:00:04Z", False),
     ],
 )
-def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(
-    created: str, held: tuple[Lock, ...], written: str, adopted: bool
-) -> None:
+def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(created: str, written: str, adopted: bool) -> None:
     """Its name is no generated one: another stack of the program may own it, with the same labels."""
     objects = FakeObjects([found_object("Namespace", "airflow", namespace="", created=created)])
     item = pending_create(NAMESPACE, "space", object_name="airflow", namespace="")
     if adopted:
-        assert doing(steps([item], objects, held=held, written=written)) == [Doing.ADOPT]
+        assert doing(steps([item], objects, written=written)) == [Doing.ADOPT]
     else:
         with pytest.raises(RecoveryRefused, match="creating Namespace space"):
-            steps([item], objects, held=held, written=written)
+            steps([item], objects, written=written)
 
 
 def after_a_later_update(kind: str, type_: str, api_version: str = "v1") -> Mapping[str, Any]:
@@ -306,10 +301,3 @@ def test_plan_that_only_keeps_has_something_to_mend() -> None:
     plan = RecoverySteps(stack="dev", steps=(*steps(**given), update_step("dev")))
     assert [step.doing for step in plan.steps] == [Doing.KEEP, Doing.UPDATE]
     assert plan.interrupted
-
-
-def test_this_process_is_never_taken_for_gone(monkeypatch: pytest.MonkeyPatch, machine: list[Process]) -> None:
-    """Where another user's process cannot be looked at, it may be the holder."""
-    monkeypatch.setattr(processes, "exists", lambda pid: True)
-    with pytest.raises(RecoveryRefused, match="that process runs"):
-        lock_steps("dev", [lock(pid=os.getpid())], machine, Decisions())

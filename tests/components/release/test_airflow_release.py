@@ -108,7 +108,9 @@ def test_update_in_place_never_replaces_or_recreates(record: Record) -> None:
 
 
 class FakeApi:
-    """A cluster with records of a release, and pods."""
+    """A cluster with records of a release that the engine's Helm has made, and pods."""
+
+    now = 0.0
 
     def __init__(self, records: dict[str, tuple[str, str]], pods: list[dict[str, Any]] | None = None) -> None:
         self.records = {
@@ -131,7 +133,10 @@ class FakeApi:
             assert (namespace, selectors) == ("ns", {"labels": {"release": "airflow"}})
             return self.pods
         self.asked.append(namespace)
-        return [{"metadata": {"name": name}, "data": {"release": data}} for name, data in self.records.items()]
+        engine = {"managedFields": [{"manager": "pulumi-kubernetes"}]}
+        return [
+            {"metadata": {"name": name, **engine}, "data": {"release": data}} for name, data in self.records.items()
+        ]
 
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         assert namespace == "ns"

@@ -7,6 +7,7 @@ import copy
 import gzip
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 from components.release.helm_record import (
     ForeignReleaseError,
     KubernetesRecords,
+    Records,
+    ReleaseBusyError,
     Revision,
     decode,
     encode,
@@ -74,7 +77,22 @@ def manifest(*names: str) -> str:
     )
 
 
-def revision(number: int, status: str, *, own: bool = True) -> Revision:
+ENGINE: Final = frozenset({"pulumi-kubernetes"})
+SECONDS: Final = 900.0
+
+
+def create(records: Records) -> list[str]:
+    return repair_before_create(records, OWN, "airflow", SECONDS)
+
+
+def update(records: Records) -> list[str]:
+    return repair_before_update(records, OWN, "airflow", SECONDS)
+
+
+def revision(
+    number: int, status: str, *, own: bool = True, writers: frozenset[str] = ENGINE, age: float = 1.0
+) -> Revision:
+    """A record as the engine's Helm has just made it."""
     values = {"fernetKeySecretName": OWN[0] if own else "somebody-s", "redis": {"list": ["x", {"deep": "y"}]}}
     content = {
         "name": "airflow",
@@ -84,7 +102,13 @@ def revision(number: int, status: str, *, own: bool = True) -> Revision:
         "manifest": manifest("common", f"of-{number}"),
     }
     return Revision(
-        secret=f"sh.helm.release.v1.airflow.v{number}", number=number, status=status, values=values, content=content
+        secret=f"sh.helm.release.v1.airflow.v{number}",
+        number=number,
+        status=status,
+        values=values,
+        content=content,
+        writers=writers,
+        age_seconds=age,
     )
 
 
@@ -112,14 +136,14 @@ def test_same_content_is_written_the_same_way() -> None:
 
 def test_nothing_is_done_where_no_release_is() -> None:
     records = FakeRecords()
-    assert repair_before_create(records, OWN, "airflow") == []
+    assert create(records) == []
     assert records.deleted == []
 
 
 @each("status", STATUSES)
 def test_own_release_gives_way_to_a_create_whatever_became_of_it(status: str) -> None:
     records = FakeRecords(revision(1, status))
-    done = repair_before_create(records, OWN, "airflow")
+    done = create(records)
     assert records.deleted == ["sh.helm.release.v1.airflow.v1"]
     assert records.written == []
     assert len(done) == 1
@@ -130,7 +154,7 @@ def test_own_release_gives_way_to_a_create_whatever_became_of_it(status: str) ->
 def test_all_revisions_of_an_own_release_give_way_oldest_first() -> None:
     """Helm looks at the newest: were that gone first, an interruption in between would show it a deployed release."""
     records = FakeRecords(revision(3, "pending-upgrade"), revision(1, "superseded"), revision(2, "deployed"))
-    assert len(repair_before_create(records, OWN, "airflow")) == 3
+    assert len(create(records)) == 3
     assert [secret[-2:] for secret in records.deleted] == ["v1", "v2", "v3"]
 
 
@@ -140,22 +164,22 @@ def test_release_of_somebody_else_is_left_alone(status: str) -> None:
     with pytest.raises(
         ForeignReleaseError, match=r"expected no Helm release airflow .*helm uninstall airflow .* --stack STACK"
     ):
-        repair_before_create(records, OWN, "airflow")
+        create(records)
     assert records.deleted == []
 
 
 def test_newest_revision_says_whose_a_release_is() -> None:
     records = FakeRecords(revision(1, "superseded"), revision(2, "deployed", own=False))
     with pytest.raises(ForeignReleaseError, match="revision 2, deployed"):
-        repair_before_create(records, OWN, "airflow")
+        create(records)
     records = FakeRecords(revision(10, "failed"), revision(9, "superseded", own=False))
-    assert len(repair_before_create(records, OWN, "airflow")) == 2
+    assert len(create(records)) == 2
 
 
 def test_release_without_values_is_somebody_else_s() -> None:
     bare = Revision(secret="s", number=1, status="deployed", values={}, content={})
     with pytest.raises(ForeignReleaseError):
-        repair_before_create(FakeRecords(bare), OWN, "airflow")
+        create(FakeRecords(bare))
 
 
 @each(
@@ -169,13 +193,13 @@ def test_release_without_values_is_somebody_else_s() -> None:
 )
 def test_own_secret_is_found_wherever_it_is_named(values: dict[str, Any]) -> None:
     own = Revision(secret="s", number=1, status="pending-install", values=values, content={})
-    assert len(repair_before_create(FakeRecords(own), OWN, "airflow")) == 1
+    assert len(create(FakeRecords(own))) == 1
 
 
 def test_part_of_a_name_is_no_name() -> None:
     near = Revision(secret="s", number=1, status="failed", values={"a": f"{OWN[0]}0", OWN[0]: "x"}, content={})
     with pytest.raises(ForeignReleaseError):
-        repair_before_create(FakeRecords(near), OWN, "airflow")
+        create(FakeRecords(near))
 
 
 # Before an update
@@ -187,7 +211,7 @@ def names_in(found: Mapping[str, Any]) -> list[str]:
 
 def test_deployed_release_is_left_as_it_is() -> None:
     records = FakeRecords(revision(1, "superseded"), revision(2, "failed"), revision(3, "deployed"))
-    assert repair_before_update(records, "airflow") == []
+    assert update(records) == []
     assert (records.written, records.deleted) == ([], [])
 
 
@@ -196,7 +220,7 @@ def test_helm_starts_from_all_that_the_unfinished_revisions_may_have_changed(sta
     found = [revision(3, "failed"), revision(1, "superseded"), revision(2, "deployed"), revision(4, status)]
     records = FakeRecords(*found)
     before = copy.deepcopy(records.revisions)
-    done = repair_before_update(records, "airflow")
+    done = update(records)
     assert records.revisions == before, "what was read is not changed"
     assert records.deleted == []
     (newest, newest_status, content), (older, older_status, old_content) = records.written
@@ -213,7 +237,7 @@ def test_helm_starts_from_all_that_the_unfinished_revisions_may_have_changed(sta
 @each("status", [status for status in STATUSES if status != "deployed"])
 def test_first_install_is_started_from_once_it_is_not_pending(status: str) -> None:
     records = FakeRecords(revision(1, "failed"), revision(2, status))
-    assert len(repair_before_update(records, "airflow")) == 1
+    assert len(update(records)) == 1
     if status.startswith("pending-"):
         [(secret, written, content)] = records.written
         assert (secret[-2:], written, content["info"]["status"]) == ("v2", "failed", "failed")
@@ -223,7 +247,40 @@ def test_first_install_is_started_from_once_it_is_not_pending(status: str) -> No
 
 
 def test_update_of_a_release_that_is_gone_is_helm_s_affair() -> None:
-    assert repair_before_update(FakeRecords(), "airflow") == []
+    assert update(FakeRecords()) == []
+
+
+def test_update_repairs_no_release_that_is_not_the_stacks() -> None:
+    records = FakeRecords(revision(1, "deployed", own=False), revision(2, "failed", own=False))
+    with pytest.raises(ForeignReleaseError, match="revision 2, failed"):
+        update(records)
+    assert records.written == []
+
+
+def test_update_repairs_its_release_whatever_values_the_unfinished_revision_had() -> None:
+    assert len(update(FakeRecords(revision(1, "deployed"), revision(2, "failed", own=False)))) == 1
+
+
+# A Helm that is alive
+
+
+@each("status", [*(status for status in STATUSES if status.startswith("pending-")), "uninstalling"])
+def test_record_of_a_helm_that_may_be_alive_is_left_until_its_time_is_out(status: str) -> None:
+    """A person's Helm knows nothing of the stack's lock. That of the engine cannot be alive: this update has it."""
+    for repair in (create, update):
+        for writers in (frozenset({"Helm"}), frozenset({"Helm", *ENGINE}), frozenset[str]()):
+            records = FakeRecords(revision(1, "deployed"), revision(2, status, writers=writers, age=SECONDS - 1))
+            with pytest.raises(ReleaseBusyError, match=rf"revision 2 {status}, begun by .* 899 s ago.*900 s after"):
+                repair(records)
+            assert (records.written, records.deleted) == ([], [])
+            records = FakeRecords(revision(1, "deployed"), revision(2, status, writers=writers, age=SECONDS))
+            assert repair(records) != []
+        assert repair(FakeRecords(revision(1, "deployed"), revision(2, status, age=0.0))) != []
+
+
+def test_record_that_no_helm_works_on_is_repaired_at_once() -> None:
+    found = revision(2, "failed", writers=frozenset({"Helm"}), age=0.0)
+    assert len(update(FakeRecords(revision(1, "deployed"), found))) == 1
 
 
 # In the cluster
@@ -234,13 +291,15 @@ class FakeApi:
 
     def __init__(self, secrets: dict[str, dict[str, Any]]) -> None:
         self.secrets = secrets
+        self.now: float | None = datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC).timestamp()
         self.asked: list[dict[str, Any]] = []
 
     def items(
         self, api_version: str, kind: str, namespace: str, *, labels: dict[str, str], fields: str
     ) -> list[dict[str, Any]]:
         self.asked.append({"namespace": namespace, "labels": labels, "fields": fields})
-        return [{"metadata": {"name": name}, **secret} for name, secret in self.secrets.items()]
+        made = {"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"manager": "pulumi-kubernetes"}]}
+        return [{"metadata": {"name": name, **made}, **secret} for name, secret in self.secrets.items()]
 
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         assert namespace == "ns"
@@ -270,6 +329,13 @@ def test_records_of_the_cluster_are_those_of_the_release() -> None:
     ]
 
 
+def test_record_has_no_age_if_the_cluster_does_not_tell_the_time() -> None:
+    """The clock of this machine may be wrong by hours."""
+    api = in_cluster("pending-upgrade")
+    api.now = None
+    assert [found.age_seconds for found in KubernetesRecords(cast("KubeApi", api), "ns", "airflow").list()] == [0.0]
+
+
 def test_release_installed_without_values_has_none() -> None:
     api = in_cluster("deployed")
     content = {key: value for key, value in revision(1, "deployed").content.items() if key != "config"}
@@ -280,14 +346,14 @@ def test_release_installed_without_values_has_none() -> None:
 def test_repaired_record_is_deployed_in_the_cluster_by_label_and_content() -> None:
     api = in_cluster("deployed", "pending-upgrade")
     records = KubernetesRecords(cast("KubeApi", api), "ns", "airflow")
-    repair_before_update(records, "airflow")
+    update(records)
     assert [found.status for found in records.list()] == ["superseded", "deployed"]
     assert api.secrets["sh.helm.release.v1.airflow.v1"]["labels"] == {"status": "superseded"}
     assert api.secrets["sh.helm.release.v1.airflow.v2"]["labels"] == {"status": "deployed"}
-    assert repair_before_update(records, "airflow") == [], "once is enough"
+    assert update(records) == [], "once is enough"
 
 
 def test_records_of_an_unfinished_install_are_gone_afterwards() -> None:
     api = in_cluster("pending-install")
-    repair_before_create(KubernetesRecords(cast("KubeApi", api), "ns", "airflow"), OWN, "airflow")
+    create(KubernetesRecords(cast("KubeApi", api), "ns", "airflow"))
     assert api.secrets == {}
