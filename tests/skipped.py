@@ -12,6 +12,7 @@ REMEDIES: Final = (
     (r"environment of the policy pack", "make policy, then make test"),
     (r"no engine", "make dev, or install Pulumi on PATH, then make test"),
     (r"command helm and an SSH repository|AIRFLOW_TEST_GIT", "set the variables that tests/cluster/conftest.py names"),
+    (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
     (r"command helm", "install Helm (https://helm.sh/docs/intro/install)"),
     (r"airflow-[\d.]+\.tgz|chart's archive", "make preview once: it downloads the chart's archive"),
     (r"Checkov", "make .venv/checkov"),
