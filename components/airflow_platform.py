@@ -15,6 +15,7 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
+from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
@@ -386,6 +387,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             remote_logs=remote_logs,
             ingress=args.ingress,
             login=self._login(),
+            connection_variables=self._connection_variables(),
             database_ca=access.ca_config_map,
         )
 
@@ -396,6 +398,13 @@ class AirflowPlatform(pulumi.ComponentResource):
         client_args = OidcClientArgs(namespace=self._namespace, client_secret=oidc.client_secret)
         client = OidcClient(f"{self._name}-oidc-client", client_args, self._child)
         return Login(server_config=server_config(oidc, self._args.admin_username), client_secret=client.secret)
+
+    def _connection_variables(self) -> tuple[dict[str, Any], ...]:
+        given = self._args.connections
+        if not given.environment():
+            return ()
+        connections_args = AirflowConnectionsArgs(namespace=self._namespace, given=given)
+        return tuple(AirflowConnections(f"{self._name}-connections", connections_args, self._child).variables)
 
     def _task_log_claim(self) -> pulumi.Input[str] | None:
         args = self._args

@@ -9,6 +9,7 @@ from typing import Any
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
+from components.connections.given import GivenConnections
 from components.dags.delivery import Dags, GitCredentials
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
@@ -94,6 +95,8 @@ class AirflowPlatformArgs:
     """How the API server is reached from outside the cluster. None keeps it inside."""
     oidc: Oidc | None = None
     """How people log in to the UI. None asks for user name and password."""
+    connections: GivenConnections = field(default_factory=GivenConnections)
+    """Connections and variables for the server components."""
     load_examples: bool = False
     """Load the example DAGs of the Airflow image."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)

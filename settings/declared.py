@@ -8,6 +8,7 @@ from typing import Any, Final
 from settings.keys import Key, Section
 from settings.sections import (
     cluster,
+    connections,
     dags,
     database,
     executor,
@@ -22,7 +23,20 @@ from settings.sections import (
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(
     module.SECTION
-    for module in (cluster, executor, images, dags, keys, database, task_logs, ingress, login, isolation, release)
+    for module in (
+        cluster,
+        executor,
+        images,
+        dags,
+        keys,
+        database,
+        task_logs,
+        ingress,
+        login,
+        connections,
+        isolation,
+        release,
+    )
 )
 
 KEYS: Final[Mapping[str, Key[Any]]] = {key.name: key for section in SECTIONS for key in section.keys}

@@ -64,7 +64,7 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
         elif value is None:
             what = 'expected a value, found none (an empty text is "")'
             problems[full] = problem_text(stack, full, what, set_command(full, key))
-        elif isinstance(value, Mapping) and "secure" in value:
+        elif holds_secure(value):
             secret_keys.add(full)
             config[full] = ""
         elif changed := _changed_on_the_way(full, value, text, key):
@@ -75,6 +75,13 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
         else:
             config[full] = _as_config(value)
     return config, secret_keys, problems
+
+
+def holds_secure(value: Any) -> bool:
+    """Return whether a value of a stack's file is encrypted, or holds an encrypted one."""
+    if isinstance(value, Mapping):
+        return "secure" in value or any(holds_secure(item) for item in value.values())
+    return isinstance(value, list) and any(holds_secure(item) for item in value)
 
 
 def _why_unread(namespace: str, short: str) -> str:

@@ -62,6 +62,8 @@ class Key(Generic[T_co]):
     """Whether the value must be stored encrypted and is never shown."""
     plain_unless: Key[bool] | None = None
     """For a secret: plain text is accepted while this key is false."""
+    unread: Any = None
+    """For a secret: stands in for an encrypted value where nobody can read it."""
 
     @property
     def full(self) -> str:
@@ -119,8 +121,55 @@ class Section:
             return Secret(check(text)) if text else None
 
         return self._add(
-            name, "string", "", description, parse, None, file=file, secret=True, plain_unless=plain_unless
+            name,
+            "string",
+            "",
+            description,
+            parse,
+            None,
+            file=file,
+            secret=True,
+            plain_unless=plain_unless,
+            unread=Secret(""),
         )
+
+    def secret_map(
+        self,
+        name: str,
+        check: Callable[[str, Any], Secret],
+        problems_of: Callable[[Mapping[str, Any]], Mapping[str, str]],
+        *,
+        description: str,
+    ) -> Key[Mapping[str, Secret]]:
+        """A map of secrets. `check` makes each of them from its name and value, and `problems_of` judges the names.
+
+        Messages of `check` must not show a value.
+        """
+
+        def parse(text: str) -> Mapping[str, Secret]:
+            found = _json(text, dict, "a map", hidden=True)
+            wrong = dict(problems_of(found))
+            values = {}
+            for entry, value in found.items():
+                try:
+                    values[entry] = check(entry, value)
+                except ValueError as error:
+                    wrong.setdefault(entry, str(error))
+            if wrong:
+                raise RefusedError(
+                    *(
+                        (
+                            f"{entry if _QUOTABLE.fullmatch(entry) else 'an entry'}: {problem}",
+                            f"pulumi config set --secret --path '{PROJECT}:{name}[\"{entry}\"]'"
+                            if _QUOTABLE.fullmatch(entry)
+                            else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
+                        )
+                        for entry, problem in wrong.items()
+                    )
+                )
+            return values
+
+        return self._add(name, "object", {}, description, parse, {}, secret=True, unread={})
 
     def integer(self, name: str, least: int, most: int, *, default: int, description: str) -> Key[int]:
         """A whole number from `least` to `most`. The description may name the bounds as {least} and {most}."""
@@ -257,8 +306,9 @@ class Section:
         file: str = "",
         secret: bool = False,
         plain_unless: Key[bool] | None = None,
+        unread: Any = None,
     ) -> Key[T]:
-        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless)
+        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread)
         self.keys.append(key)
         return key
 
@@ -270,8 +320,8 @@ def _required(check: Callable[[str], T]) -> Callable[[str], T]:
     return parse
 
 
-def _json(text: str, kind: type[T], expected: str) -> T:
-    shown = fields.shown(text)
+def _json(text: str, kind: type[T], expected: str, *, hidden: bool = False) -> T:
+    shown = "another value" if hidden else fields.shown(text)
     try:
         found = json.loads(text)
     except ValueError:

@@ -15,6 +15,7 @@ from settings.files import examine_files
 from settings.model import Settings
 from settings.reading import Config
 from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
+from settings.sections.connections import read_connections
 from settings.sections.dags import read_dags
 from settings.sections.database import METADATA_RETENTION_DAYS, MIGRATION_TIMEOUT_SECONDS
 from settings.sections.database_kind import read_database
@@ -98,6 +99,7 @@ def _read(config: Config) -> Settings:
         metadata_retention_days=config[METADATA_RETENTION_DAYS],
         ingress=read_ingress(config),
         oidc=read_oidc(config),
+        connections=read_connections(config),
         isolation=read_isolation(config),
         load_examples=config[LOAD_EXAMPLES],
         helm_values=helm_values,

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from components.kube.secret import Secret
 from settings.errors import problem_text, remove_command, set_command
 from settings.keys import PROJECT, Key, RefusedError, T
 
@@ -108,7 +107,7 @@ class Config:
 
     def _read(self, key: Key[T]) -> T:
         if key.name in self._unread and key.secret:
-            return cast(T, Secret(""))
+            return cast(T, key.unread)
         if key.name not in self._texts:
             self.problem(key, "expected a value, found none: Pulumi.yaml of this project holds the defaults")
         elif key.name in self._encrypted and not key.secret:
@@ -133,4 +132,4 @@ class Config:
     def _may_hold_secret(self, key: Key[Any]) -> bool:
         """Whether the value of a secret key is encrypted, empty, or allowed as plain text."""
         plain_allowed = key.plain_unless is not None and not self._value(key.plain_unless)
-        return key.name in self._encrypted or not self._texts[key.name] or plain_allowed
+        return key.name in self._encrypted or self._texts[key.name] in ("", "{}") or plain_allowed

@@ -77,6 +77,8 @@ def sentinels() -> Mapping[str, str]:
         "gitSshPrivateKey": ssh_private_key(),
         "dagsToken": "sentinel-dags-token@:/",
         "oidcClientSecret": "sentinel-oidc-client-secret$(X)",
+        "connections": json.dumps({"sentinel_db": "postgres://me:sentinel-connection-password@db.test/x"}),
+        "variables": json.dumps({"sentinel_variable": "sentinel-variable-value"}),
         "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }
@@ -97,6 +99,10 @@ def traces(key: str, value: str) -> tuple[str, ...]:
     """Texts by which a secret is known wherever it stands: of a file, the part that matters."""
     if key == "gitSshPrivateKey":
         return (value.splitlines()[2],)
+    if key == "connections":
+        return ("sentinel-connection-password",)
+    if key == "variables":
+        return ("sentinel-variable-value",)
     return (REGISTRY_AUTH,) if key == "registryCredentials" else (value,)
 
 

@@ -25,6 +25,7 @@ from components.keys.escrow_reader import EscrowedKeys
 from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS, SettingsError
+from settings.files import holds_secure
 
 _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 
@@ -78,7 +79,8 @@ def plan_config(project: Path, stack: str, secrets: Mapping[str, str]) -> PlanCo
 def placeholder(key: str, seed: str) -> str:
     """Return a value that passes for a secret config value. Another seed gives another one."""
     digest = hashlib.sha256(f"{key}\0{seed}".encode()).digest()
-    make: Callable[[bytes], str] = _MAKERS.get(key, _token)
+    name, _, entry = key.partition(".")
+    make: Callable[[bytes], str] = (_ENTRY_MAKERS if entry else _MAKERS).get(name, _token)
     return make(digest)
 
 
@@ -112,19 +114,11 @@ def aws_stand_ins(config: PlanConfig) -> tuple[str, ...]:
 def _encrypted(path: Path) -> dict[str, Any]:
     """Return the values in a stack's file that are, or hold, a map `secure`, by full key."""
     config = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
-    return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if _holds_secure(item)}
+    return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if holds_secure(item)}
 
 
 def _is_secure(value: Any) -> bool:
     return isinstance(value, Mapping) and set(value) == {"secure"}
-
-
-def _holds_secure(value: Any) -> bool:
-    if _is_secure(value):
-        return True
-    if isinstance(value, Mapping):
-        return any(_holds_secure(item) for item in value.values())
-    return isinstance(value, list) and any(_holds_secure(item) for item in value)
 
 
 def _filled(full: str, content: Any) -> str:
@@ -168,6 +162,14 @@ def _long(digest: bytes) -> str:
     return hashlib.sha512(digest).hexdigest()
 
 
+def _map(digest: bytes) -> str:
+    return json.dumps({f"stand_in_{digest.hex()[:8]}": _connection(digest)})
+
+
+def _connection(digest: bytes) -> str:
+    return f"generic://stand-in:{digest.hex()}@stand-in.example.com"
+
+
 def _docker_config(digest: bytes) -> str:
     auth = base64.b64encode(f"stand-in:{digest.hex()}".encode()).decode()
     return json.dumps({"auths": {"registry.example.com": {"auth": auth}}})
@@ -186,8 +188,12 @@ _MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "jwtSecret": _long,
     "gitSshPrivateKey": _ssh_private_key,
     "registryCredentials": _docker_config,
+    "connections": _map,
+    "variables": _map,
 }
 """Makers of values that have a format, by config key."""
+_ENTRY_MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {"connections": _connection}
+"""The same for the entries of a map, by the map's config key."""
 
 # AWS
 

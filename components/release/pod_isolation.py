@@ -24,7 +24,7 @@ LOG_ROLE: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernet
 ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
 
 OWN_SECRET: Final = re.compile(
-    r"\bairflow-(?:keys|database|postgres|worker-scaler|git-ssh-key|git-bundle|git-token|image-pull-secret|oidc-client)\b"
+    r"\bairflow-(?:keys|database|postgres|worker-scaler|git-ssh-key|git-bundle|git-token|image-pull-secret|oidc-client|connections)\b"
 )
 """Names of the stack's own Secrets; a test compares them with those that the program registers."""
 

@@ -161,6 +161,8 @@ class ReleaseInputs:
     """Access to the UI from outside the cluster, or None."""
     login: Login | None = None
     """How people log in to the UI, or None for a password."""
+    connection_variables: tuple[dict[str, Any], ...] = ()
+    """Variables with connections and variables of Airflow, for the server components."""
     database_ca: pulumi.Input[str] | None = None
     """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
@@ -250,7 +252,11 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     scale, kubernetes = inputs.scale, inputs.executor.kubernetes
     start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
     access, log_variables = inputs.dag_access, remote_log_variables(inputs.remote_logs)
-    database_env = [*database_variables(inputs.connections.metadata), *_ca_variables(inputs)]
+    database_env = [
+        *database_variables(inputs.connections.metadata),
+        *_ca_variables(inputs),
+        *inputs.connection_variables,
+    ]
     database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_ca_mount(inputs.direct_ca)}
     ca = _ca_mount(inputs.direct_ca) or {"extraVolumes": [], "extraVolumeMounts": []}
     no_token = {"serviceAccount": {"automountServiceAccountToken": False}}

@@ -24,6 +24,8 @@ _ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _VERIFIED: Final = ("verify-ca", "verify-full")
 _IN_CLUSTER: Final = re.compile(r"[^.:]+|.+\.svc(\.cluster\.local)?|127\.[0-9.]+|::1|localhost")
 """Hosts that are reached without leaving the cluster: a short name is one of the namespace's Services."""
+_CONNECTION: Final = "AIRFLOW_CONN_"
+"""Begins the data key of a team's own connection, whose server may have no TLS."""
 _KNOWN_HOSTS_VARIABLES: Final = ("GITSYNC_SSH_KNOWN_HOSTS", "GIT_KNOWN_HOSTS")
 _SSH_KEY: Final = "gitSshKey"
 _OFF: Final = ("false", "no", "off", "0")
@@ -33,8 +35,13 @@ _OFF: Final = ("false", "no", "off", "0")
 
 
 def database_modes(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (data key, sslmode) of each PostgreSQL connection that leaves the cluster; "" if it has no sslmode."""
+    """Yield (data key, sslmode) of each PostgreSQL connection that leaves the cluster; "" if it has no sslmode.
+
+    These are the stack's own connections, to the metadata database.
+    """
     for key, text in data.items():
+        if key.startswith(_CONNECTION):
+            continue
         for line in text.splitlines():
             mode = _mode_of_uri(line.strip())
             if mode is not None:

@@ -85,7 +85,16 @@ SENTINELS = {
 }
 SECRETS = {
     key: SENTINELS[key]
-    for key in ("fernetKey", "apiSecretKey", "jwtSecret", "redisPassword", "adminPassword", "registryCredentials")
+    for key in (
+        "fernetKey",
+        "apiSecretKey",
+        "jwtSecret",
+        "redisPassword",
+        "adminPassword",
+        "registryCredentials",
+        "connections",
+        "variables",
+    )
 }
 OTHERS: dict[str, dict[str, Any]] = {
     "SSH": {"dagsRepository": samples.SSH_REPOSITORY, "gitSshPrivateKey": SENTINELS["gitSshPrivateKey"]},

@@ -18,7 +18,7 @@ from tests import samples
 @pytest.mark.parametrize("key", sorted(SECRET_KEYS))
 def test_placeholder_passes_for_its_key(key: str) -> None:
     config = {"dagsToken": samples.dev(), "gitSshPrivateKey": samples.prod(), "databasePassword": samples.external()}
-    changes = {"dagsUsername": "robot"} if key == "dagsToken" else {}
+    changes = {"dagsToken": {"dagsUsername": "robot"}, "oidcClientSecret": samples.OIDC}.get(key, {})
     found = config.get(key, samples.dev()).with_(changes, {key: stand_ins.placeholder(key, "seed")})
     assert found.problems() == ()
 

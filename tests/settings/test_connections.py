@@ -1,0 +1,59 @@
+"""The config keys `connections` and `variables`: secret maps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import settings
+from components.kube.secret import Secret
+from tests import samples
+from tests.samples import dev
+
+SENTINEL = "sentinel-password"
+
+
+def test_each_entry_is_a_secret() -> None:
+    given: dict[str, Any] = {
+        "my_db": f"postgres://me:{SENTINEL}@db/x",
+        "my_http": {"conn_type": "http", "password": SENTINEL},
+    }
+    parsed = dev().with_(secrets={"connections": json.dumps(given), "variables": '{"limit": 7}'}).parse()
+    found = parsed.platform.connections
+    assert found.connections["my_db"] == Secret(given["my_db"])
+    assert json.loads(found.connections["my_http"].reveal()) == given["my_http"]
+    assert found.variables == {"limit": Secret("7")}
+    assert SENTINEL not in repr(parsed)
+
+
+def test_each_bad_entry_is_named_with_its_command_and_without_its_value() -> None:
+    given = {"my_db": SENTINEL, "good": "http://x", "GOOD": "http://y", "aws_task_logs": "aws://", "a b": SENTINEL}
+    problems = dev().with_(secrets={"connections": json.dumps(given)}).problems()
+    assert all(SENTINEL not in problem and "Fix: " in problem for problem in problems)
+    for says in ("my_db: expected a connection", "GOOD: expected names that differ", "a b: expected a name"):
+        assert any(says in problem for problem in problems), (says, problems)
+    managed = dev().with_(secrets={"connections": '{"aws_task_logs": "aws://"}'}).problems()
+    assert [("is set by the program" in problem) for problem in managed] == [True]
+
+
+def test_plain_text_is_refused_and_no_map_too() -> None:
+    for config, says in (
+        (dev().with_({"connections": {"my_db": f"http://{SENTINEL}"}}), "expected an encrypted value"),
+        (dev().with_({"variables": {"a": SENTINEL}}), "expected an encrypted value"),
+        (dev().with_(secrets={"connections": f'"{SENTINEL}"'}), "expected a map"),
+    ):
+        (problem,) = config.problems()
+        assert says in problem
+        assert SENTINEL not in problem
+
+
+def test_encrypted_entries_of_a_committed_file_count_as_given(tmp_path: Path) -> None:
+    samples.ship(tmp_path)
+    path = tmp_path / "Pulumi.dev.yaml"
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    content["config"]["airflow:connections"] = {"my_db": {"secure": "v1:abc:def"}}
+    path.write_text(yaml.safe_dump(content))
+    settings.check(tmp_path, "dev")
