@@ -47,12 +47,13 @@ from components.release.airflow_release import (
     AirflowReleaseArgs,
 )
 from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
 from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
-from components.task_logs.remote import LOG_ROLES, RemoteLogs
-from components.task_logs.store import TaskLogStore
+from components.task_logs.remote import LOG_ROLES, RemoteLogs, remote_logs
+from components.task_logs.store import TaskLogs, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
@@ -133,13 +134,13 @@ class AirflowPlatform(pulumi.ComponentResource):
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
             )
             around.append(TaskPodAccess(f"{name}-task-pods", access_args, self._child).binding)
-        remote_logs, log_access = self._remote_logs()
+        logs, log_access = self._remote_logs()
         release = AirflowRelease(
             name,
             AirflowReleaseArgs(
                 namespace=self._namespace,
                 chart=args.chart,
-                inputs=self._release_inputs(keys, access, remote_logs),
+                inputs=self._release_inputs(keys, access, logs),
                 helm_values=args.helm_values,
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
@@ -176,8 +177,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.DAGS_SYNC_PERIOD_SECONDS: args.dags.sync_period_seconds,
             outputs.ISOLATION: args.isolation.mode.value,
             outputs.LOAD_EXAMPLES: args.load_examples,
-            outputs.TASK_LOGS: remote_logs.folder if remote_logs else "",
-            outputs.UI_URL: f"https://{args.ingress.host}" if args.ingress else "",
+            outputs.TASK_LOGS: logs.folder if logs else "",
+            outputs.UI_URL: args.ingress.url if args.ingress else "",
         }
         self.register_outputs(self.exports)
 
@@ -268,8 +269,10 @@ class AirflowPlatform(pulumi.ComponentResource):
         return postgres.database, (*postgres.ready, *alarms)
 
     def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
-        """Return task logs in S3, and the resources that must exist before a pod reads or writes one."""
+        """Return task logs outside the cluster, and the resources that must exist before a pod reads or writes one."""
         args = self._args
+        if args.task_logs.place is not None:
+            return remote_logs(args.task_logs.place, args.aws.cluster.region if args.aws else None), ()
         if args.task_logs.store is not TaskLogStore.S3:
             return None, ()
         from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs
@@ -324,13 +327,16 @@ class AirflowPlatform(pulumi.ComponentResource):
             egress_except=args.isolation.egress_except,
             ui_namespaces=args.isolation.ui_namespaces,
             ui_cidrs=args.isolation.ui_cidrs,
+            ui_closed_port=CLOSED_PORT if args.ingress else None,
             metrics_namespaces=args.isolation.metrics_namespaces,
             dns=args.isolation.dns,
             extra_egress=args.isolation.extra_egress,
             keda_namespace=args.autoscaling.keda_namespace if args.autoscaling else None,
             database_cleanup=args.metadata_retention_days > 0,
             pod_identity=(
-                args.task_logs.store is TaskLogStore.S3 and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
+                args.aws is not None
+                and (args.task_logs.store is TaskLogStore.S3 or _in_s3(args.task_logs))
+                and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
             ),
         )
 
@@ -351,9 +357,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             return DatabaseCidrs(cidrs=cidrs, port=database.port, shared=aws.subnets_shared)
         return DatabasePods(labels=POD_LABELS, port=PORT)
 
-    def _release_inputs(
-        self, keys: AirflowKeys, access: DatabaseAccess, remote_logs: RemoteLogs | None
-    ) -> ReleaseInputs:
+    def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, logs: RemoteLogs | None) -> ReleaseInputs:
         args = self._args
         return ReleaseInputs(
             executor=args.executor,
@@ -384,7 +388,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             worker_grace_seconds=args.worker_grace_seconds,
             autoscaling=args.autoscaling,
             metadata_retention_days=args.metadata_retention_days,
-            remote_logs=remote_logs,
+            remote_logs=logs,
             ingress=args.ingress,
             login=self._login(),
             connection_variables=self._connection_variables(),
@@ -460,6 +464,11 @@ def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
     if aws is None:
         raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
     return aws
+
+
+def _in_s3(logs: TaskLogs) -> bool:
+    """Return whether logs are in a bucket that exists, and pods have an identity for it in place of a connection."""
+    return logs.place is not None and logs.place.connection_secret is None and logs.place.url.startswith("s3:")
 
 
 def _pod_security() -> dict[str, str]:

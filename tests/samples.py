@@ -35,8 +35,8 @@ from components.release.ingress import Ingress
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
-from components.task_logs.remote import RemoteLogs
-from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.remote import RemoteLogs, remote_logs
+from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings import aws_lookup
 
 ROOT: Final = Path(__file__).parent.parent
@@ -298,7 +298,12 @@ def release_inputs(
 ) -> ReleaseInputs:
     """Whole input of the values, with a plain text for the name of each Secret, and a bucket where logs go to one."""
     role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/airflow-logs"}
-    logs = RemoteLogs(folder="s3://logs-1/airflow", region="eu-central-1", service_account_annotations=role)
+    logs = {
+        TaskLogStore.S3: RemoteLogs(
+            folder="s3://logs-1/airflow", region="eu-central-1", service_account_annotations=role
+        ),
+        TaskLogStore.REMOTE: remote_logs(LogPlace(url="gs://logs-1/airflow", connection_secret="log-store-1"), None),
+    }
     return ReleaseInputs(
         executor=executor,
         airflow_version="3.2.2",
@@ -324,7 +329,7 @@ def release_inputs(
         worker_grace_seconds=worker_grace_seconds,
         autoscaling=autoscaling,
         metadata_retention_days=metadata_retention_days,
-        remote_logs=logs if store is TaskLogStore.S3 else None,
+        remote_logs=logs.get(store),
         ingress=ingress,
         database_ca=database_ca,
     )

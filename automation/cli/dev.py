@@ -122,7 +122,9 @@ def _forward(deployment: Deployment, config: StackConfig, console: Console) -> N
             assert process.stderr is not None
             for line in process.stdout:
                 if line.startswith("Forwarding from 127.0.0.1"):
-                    console.result(f"Airflow: http://localhost:{UI_PORT}  user: {deployment.admin_username}")
+                    console.result(
+                        f"Airflow: http://localhost:{UI_PORT}{deployment.ui_path}  user: {deployment.admin_username}"
+                    )
                     console.result(f"password: {_password_command(deployment, config)}")
                     console.result("Ctrl-C ends this.")
             errors = process.stderr.read().strip().splitlines()
@@ -180,7 +182,7 @@ def _forget(environment: Environment, config: StackConfig, console: Console) -> 
 
 def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> None:
     console.result("")
-    console.result(f"Airflow runs. Address, after `make ui`: http://localhost:{UI_PORT}")
+    console.result(f"Airflow runs. Address, after `make ui`: http://localhost:{UI_PORT}{deployment.ui_path}")
     console.result(f"user:     {deployment.admin_username}")
     console.result(f"password: {_password_command(deployment, config)}")
     console.result("next:     make ui       forward the port, until Ctrl-C")

@@ -101,10 +101,11 @@ class AirflowApi:
         username: str,
         password: Callable[[], str],
         *,
+        root: str = "",
         clock: Clock | None = None,
     ) -> None:
-        """Make a client. `password` is called at each login, and its answer is not kept."""
-        self._connect, self._username, self._password = connect, username, password
+        """Make a client. `password` is called at each login, and its answer is not kept. root: path of the server."""
+        self._connect, self._username, self._password, self._root = connect, username, password, root
         self._clock = clock or Clock()
         self._token: str | None = None
 
@@ -235,7 +236,7 @@ class AirflowApi:
             try:
                 connection = self._connect()
                 try:
-                    connection.request(method, path, payload, headers)
+                    connection.request(method, f"{self._root}{path}", payload, headers)
                     response = connection.getresponse()
                     status, text = response.status, response.read()
                 finally:

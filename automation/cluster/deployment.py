@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import outputs
 from automation.errors import StackUnknown
@@ -25,6 +26,8 @@ class Deployment:
     """Whether the executor starts a pod for each task."""
     api_server_service: str
     api_server_port: int
+    ui_path: str = ""
+    """Path of the API server, such as `/airflow`; "" where it has its host for itself."""
     admin_username: str
     admin_password_secret: str
     database_host: str
@@ -48,6 +51,7 @@ class Deployment:
                 kubernetes="KubernetesExecutor" in executor,
                 api_server_service=str(plain[outputs.API_SERVER_SERVICE]),
                 api_server_port=int(plain[outputs.API_SERVER_PORT]),
+                ui_path=urlsplit(str(plain.get(outputs.UI_URL) or "")).path.rstrip("/"),
                 admin_username=str(plain[outputs.ADMIN_USERNAME]),
                 admin_password_secret=str(plain[outputs.ADMIN_PASSWORD_SECRET]),
                 database_host=str(plain[outputs.DATABASE_HOST]),

@@ -78,7 +78,7 @@ def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
     def password() -> str:
         return kube.secret(deployment.admin_password_secret)[_ADMIN_PASSWORD_KEY]
 
-    return AirflowApi(connect, deployment.admin_username, password)
+    return AirflowApi(connect, deployment.admin_username, password, root=deployment.ui_path)
 
 
 def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verification:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -18,6 +19,8 @@ CHART_IMAGES: Final = {
 """`images.<key>.repository` of the chart's values.yaml (tested), except for Airflow's own image."""
 
 POSTGRES_REPOSITORY: Final = "postgres"
+DOCKER_HUB: Final = "docker.io"
+"""Registry of an image that names no host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,9 @@ class Images:
     """Names of Secrets of type `kubernetes.io/dockerconfigjson` in the namespace."""
     registry: str | None = None
     """Host, port and path prefix of a registry that mirrors every image, or None."""
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """Host, port and path prefix of a mirror for each registry host that has one of its own. It wins over `registry`,
+    for an Airflow image that names its host too."""
 
     @property
     def airflow_repository(self) -> str:
@@ -47,13 +53,26 @@ class Images:
         """Reference of the Airflow image, as the chart writes it for its own pods."""
         return f"{self.airflow_repository}@{self.digest}" if self.digest else f"{self.airflow_repository}:{self.tag}"
 
+    @property
+    def registries(self) -> frozenset[str]:
+        """Hosts of the registries that the images come from where nothing mirrors them."""
+        return frozenset(map(_upstream, (self.repository, POSTGRES_REPOSITORY, *CHART_IMAGES.values())))
+
     def mirrored(self, repository: str) -> str:
-        """Return `repository` in `registry`, or unchanged if there is no mirror or the Airflow image names a host."""
-        if self.registry is None or (repository == self.repository and registry_host(repository)):
+        """Return `repository` in its mirror, or unchanged where it has none.
+
+        With `registry` alone, an Airflow image that names a host stays there.
+        """
+        host = registry_host(repository)
+        mirror = self.mirrors.get(_upstream(repository))
+        if mirror is None and not (repository == self.repository and host):
+            mirror = self.registry
+        if mirror is None:
             return repository
-        path = repository.removeprefix(f"{registry_host(repository)}/") if registry_host(repository) else repository
+        path = repository.removeprefix(f"{host}/") if host else repository
         # Docker Hub's official images are under library/, which the short name omits.
-        return f"{self.registry}/{path if '/' in path else f'library/{path}'}"
+        library = "" if "/" in path or _upstream(repository) != DOCKER_HUB else "library/"
+        return f"{mirror}/{library}{path}"
 
     def chart_values(self) -> dict[str, Any]:
         """Return the chart's `images`, and the defaults that its other templates fall back to."""
@@ -85,6 +104,11 @@ class Images:
                 }
             },
         }
+
+
+def _upstream(repository: str) -> str:
+    """Return the host of the registry that a repository is in."""
+    return registry_host(repository) or DOCKER_HUB
 
 
 def registry_host(repository: str) -> str:

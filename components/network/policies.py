@@ -139,11 +139,14 @@ class _Policies:
         return self.policy({}, egress=egress)
 
     def api_server(self) -> dict[str, Any]:
-        callers = [self.airflow(), *map(_namespace, self.rules.ui_namespaces)]
-        callers += [{"ipBlock": {"cidr": cidr}} for cidr in self.rules.ui_cidrs]
+        proxies: list[dict[str, Any]] = [*map(_namespace, self.rules.ui_namespaces)]
+        proxies += [{"ipBlock": {"cidr": cidr}} for cidr in self.rules.ui_cidrs]
+        ingress = [self.allow("from", [self.airflow(), *proxies], API_SERVER_PORT)]
+        if proxies and self.rules.ui_closed_port is not None:
+            ingress.append(self.allow("from", proxies, self.rules.ui_closed_port))
         return self.policy(
             self.component("api-server"),
-            ingress=[self.allow("from", callers, API_SERVER_PORT)],
+            ingress=ingress,
             egress=[
                 *self.to_database(),
                 self.to_statsd(),

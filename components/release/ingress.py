@@ -17,6 +17,17 @@ from components.kube.env import variable
 HEALTH_PATH: Final = "/api/v2/monitor/health"
 """A path that needs no login; the chart's probes use it too."""
 
+EXECUTION_PATH: Final = "/execution"
+"""The API of workers and task pods. They call it inside the cluster, so that nobody needs it from outside."""
+CLOSED_PORT: Final = 8081
+"""Port of the API server's pods on which nothing listens: whatever an Ingress routes to it is refused at once."""
+
+PRIVATE_NETWORKS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""Where pods of a cluster are (RFC 1918, RFC 6598, RFC 4193)."""
+
+_SERVICE: Final = "airflow-api-server"
+_CLOSED: Final = "not-published"
+_ALB_CLASS: Final = "alb"
 _ALB: Final = "alb.ingress.kubernetes.io"
 _TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """TLS 1.3 and 1.2; the controller's default also accepts 1.0."""
@@ -28,12 +39,26 @@ class Ingress:
 
     host: str
     """DNS name of the UI."""
+    path: str = "/"
+    """Path of the UI on that host, without a slash at its end."""
     class_name: str | None = None
     """IngressClass, or None for the cluster's default."""
     tls_secret: pulumi.Input[str] | None = None
     """Name of the Secret with the certificate, or None if the controller has it from elsewhere."""
     annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Annotations for the controller."""
+    trusted_proxies: tuple[str, ...] = PRIVATE_NETWORKS
+    """IPv4 and IPv6 networks of the proxies whose `X-Forwarded-` headers are believed."""
+
+    @property
+    def url(self) -> str:
+        """Address of the UI, without a slash at its end."""
+        return f"https://{self.host}{self.path.rstrip('/')}"
+
+    @property
+    def closed_path(self) -> str:
+        """The path on the host that is not published."""
+        return f"{self.path.rstrip('/')}{EXECUTION_PATH}"
 
 
 def alb_annotations(certificate_arn: pulumi.Input[str], *, internal: bool) -> dict[str, pulumi.Input[str]]:
@@ -55,9 +80,12 @@ def alb_annotations(certificate_arn: pulumi.Input[str], *, internal: bool) -> di
 
 
 def ingress_variables(ingress: Ingress | None) -> list[dict[str, Any]]:
-    """Return variables by which the API server trusts any proxy: its address is not known beforehand, and the network
-    policies decide who may call."""
-    return [] if ingress is None else [variable("FORWARDED_ALLOW_IPS", "*")]
+    """Return the variable by which the API server believes the proxies in front of it, and nobody else.
+
+    With `*` it would take the first address of `X-Forwarded-For` for the caller's, which the caller itself can write
+    (uvicorn, middleware/proxy_headers.py).
+    """
+    return [] if ingress is None else [variable("FORWARDED_ALLOW_IPS", ",".join(ingress.trusted_proxies))]
 
 
 def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
@@ -67,18 +95,39 @@ def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
     host: dict[str, Any] = {"name": ingress.host}
     if ingress.tls_secret is not None:
         host["tls"] = {"enabled": True, "secretName": ingress.tls_secret}
+    closed, port, annotations = _closed(ingress)
     api_server: dict[str, Any] = {
         "enabled": True,
         "hosts": [host],
-        "path": "/",
+        "path": ingress.path,
         "pathType": "Prefix",
-        "annotations": dict(ingress.annotations),
+        "precedingPaths": [closed],
+        "annotations": {**annotations, **ingress.annotations},
     }
     if ingress.class_name is not None:
         api_server["ingressClassName"] = ingress.class_name
     return {
         "ingress": {"apiServer": api_server},
         # Otherwise the API server takes every request for plain HTTP, and its redirects leave TLS.
-        "apiServer": {"args": ["bash", "-c", "exec airflow api-server --proxy-headers"]},
-        "config": {"api": {"base_url": f"https://{ingress.host}"}},
+        "apiServer": {"args": ["bash", "-c", "exec airflow api-server --proxy-headers"], **port},
+        "config": {"api": {"base_url": ingress.url}},
     }
+
+
+def _closed(ingress: Ingress) -> tuple[dict[str, str], dict[str, Any], dict[str, str]]:
+    """Return the path that is not published, the Service's ports that it takes, and annotations.
+
+    The chart sends every path to the API server's Service. An ALB answers by itself, because it would count targets
+    that never answer as unhealthy. Other controllers have no such answer in common: they get a port without a listener.
+    """
+    path = {"path": ingress.closed_path, "pathType": "Prefix"}
+    if ingress.class_name == _ALB_CLASS:
+        response = {"contentType": "text/plain", "statusCode": "404", "messageBody": "not published"}
+        action = json.dumps({"type": "fixed-response", "fixedResponseConfig": response})
+        # The action is found by the name of the Service.
+        return {**path, "servicePort": "use-annotation"}, {}, {f"{_ALB}/actions.{_SERVICE}": action}
+    ports = [
+        {"name": "api-server", "port": "{{ .Values.ports.apiServer }}"},
+        {"name": _CLOSED, "port": str(CLOSED_PORT)},
+    ]
+    return {**path, "servicePort": _CLOSED}, {"service": {"ports": ports}}, {}

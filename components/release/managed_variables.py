@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.task_logs.remote import CONNECTION_VARIABLE
+from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
 MANAGED_VARIABLES: Final = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
@@ -22,7 +22,9 @@ MANAGED_VARIABLES: Final = (
     "AIRFLOW__LOGGING__REMOTE_LOGGING",
     "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER",
     "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID",
+    "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER",
     CONNECTION_VARIABLE,
+    REMOTE_CONNECTION_VARIABLE,
 )
 """Names that users may not set, nor with the endings by which Airflow reads an option from a command or a secrets
 backend (airflow/configuration.py, `_get_env_var_option`)."""
@@ -36,9 +38,11 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "AIRFLOW__CORE__EXECUTOR": "airflow:executor",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "airflow:loadExamples",
     "AIRFLOW__LOGGING__REMOTE_LOGGING": "airflow:taskLogs",
-    "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "airflow:taskLogs",
-    "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "airflow:taskLogs",
+    "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "airflow:taskLogs and airflow:taskLogsUrl",
+    "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "airflow:taskLogs and airflow:taskLogsConnectionSecret",
+    "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER": "airflow:taskLogsUrl",
     CONNECTION_VARIABLE: "airflow:taskLogs",
+    REMOTE_CONNECTION_VARIABLE: "airflow:taskLogs and airflow:taskLogsConnectionSecret",
 }
 _DATABASE: Final = "the keys airflow:database…"
 

@@ -19,7 +19,11 @@ class Surroundings:
     isolated: bool = False
     """Whether network policies are applied."""
     ui_reachable: bool = True
-    """Whether anybody but Airflow's own pods may call the API server."""
+    """Whether networks outside the cluster may call the API server."""
+    protected: bool = False
+    """Whether the stack holds what must not be lost, and so passwords that must not be read."""
+    ingress: bool = False
+    """Whether the stack has an Ingress."""
     log_role: bool = False
     """Whether pods that handle task logs have a role in AWS."""
     oidc: bool = False
@@ -51,6 +55,10 @@ _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
 """Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
 _LOCAL: Final = ("localhost", "127.0.0.1")
+_ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
+_TRUST: Final = "FORWARDED_ALLOW_IPS"
+_TLS: Final = re.compile("ssl|tls|cert")
+"""What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
 
@@ -65,6 +73,9 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     path,
                     f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
                 )
+    yield from _service_type(helm_values, surroundings)
+    if surroundings.ingress:
+        yield from _behind_ingress(helm_values)
     if not surroundings.isolated:
         return
     for path, why in _SWITCHES.items():
@@ -80,13 +91,38 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{ports[0]} of the other system to all components in airflow:extraEgress, or let that system "
                     "scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces",
                 )
+
+
+def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     path = "apiServer.service.type"
-    if at(helm_values, path) in _SERVICE_TYPES and not surroundings.ui_reachable:
-        yield (
-            path,
-            f"{path} {_NOT_OFF}: nobody may call the API server from outside; use airflow:uiCidrs or "
-            "airflow:uiNamespaces to say who may",
-        )
+    kind = at(helm_values, path)
+    annotations = at(helm_values, "apiServer.service.annotations") or {}
+    closed = surroundings.isolated and not surroundings.ui_reachable
+    plain = surroundings.protected and not any(_TLS.search(name) for name in annotations)
+    if kind not in _SERVICE_TYPES or not (closed or plain):
+        return
+    why = ["nobody may call the API server from outside"] if closed else []
+    why += ["passwords would go over plain HTTP"] if plain else []
+    beside = ["airflow:uiCidrs"] if closed else []
+    beside += ["the annotation by which the load balancer ends TLS"] if plain else []
+    yield (
+        path,
+        f"{path} {kind} is refused: {', and '.join(why)}; use airflow:ingressHost, or {' and '.join(beside)} beside it",
+    )
+
+
+def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what would contradict the Ingress of the stack."""
+    for path, _ in _option(helm_values, "config.api.base_url"):
+        yield path, f"{path} sets the address of the UI, which the Ingress has; use {_ADDRESS}"
+    for path, kind in _option(helm_values, "config.api.server_type"):
+        if kind == "gunicorn":
+            yield path, f"{path} gunicorn believes the forwarded headers of everybody; leave it out, or set uvicorn"
+    for path, name, _ in listed_variables(helm_values):
+        if name == _TRUST:
+            yield path, f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
+    if at(helm_values, "apiServer.args") is not None:
+        yield "apiServer.args", "apiServer.args is set by the program where there is an Ingress; use apiServer.env"
 
 
 def _opened(surroundings: Surroundings, protocol: str, ports: list[Any]) -> bool:

@@ -156,7 +156,7 @@ class ReleaseInputs:
     metadata_retention_days: int = 0
     """Age in days at which rows of finished runs are deleted, 0 for never."""
     remote_logs: RemoteLogs | None = None
-    """Where in S3 task logs are; required with task logs in S3, and only then."""
+    """Where task logs are outside the cluster; required with task logs s3 or remote, and only then."""
     ingress: Ingress | None = None
     """Access to the UI from outside the cluster, or None."""
     login: Login | None = None
@@ -167,9 +167,12 @@ class ReleaseInputs:
     """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for task logs in S3 without a bucket, and for a bucket with other task logs."""
-        if (self.task_logs.store is TaskLogStore.S3) != (self.remote_logs is not None):
-            raise ValueError(f"remote_logs: must be set with task logs s3 and only then, found {self.task_logs.store}")
+        """Raise ValueError for task logs outside the cluster without a place, and for a place with other task logs."""
+        outside = self.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
+        if outside != (self.remote_logs is not None):
+            raise ValueError(
+                f"remote_logs: must be set with task logs s3 or remote and only then, found {self.task_logs.store}"
+            )
 
     @property
     def most_workers(self) -> int:

@@ -12,11 +12,13 @@ class TaskLogStore(StrEnum):
 
     `worker`: a volume for each Celery worker, served by the worker.
     `s3`: a bucket; a running task's log is served by its pod, and moved there when the task ends.
+    `remote`: the same, in a place that exists: a bucket of S3 or of what speaks its API, of Google, or Azure's blobs.
     """
 
     VOLUME = "volume"
     WORKER = "worker"
     S3 = "s3"
+    REMOTE = "remote"
 
 
 @unique
@@ -25,6 +27,16 @@ class AccessMode(StrEnum):
 
     READ_WRITE_ONCE = "ReadWriteOnce"
     READ_WRITE_MANY = "ReadWriteMany"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPlace:
+    """A place for task logs that something else made."""
+
+    url: str
+    """`s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER` or `wasb://CONTAINER/FOLDER`."""
+    connection_secret: str | None = None
+    """Secret with an Airflow connection to it under the key `connection`, or None where pods have an identity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +53,5 @@ class TaskLogs:
     """Storage class of the shared volume, or None for the cluster's default."""
     claim: str | None = None
     """An existing claim that is the shared volume, or None to make one."""
+    place: LogPlace | None = None
+    """Where remote logs are; with the store `remote`, and only then."""

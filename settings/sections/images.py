@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -29,6 +30,19 @@ def _airflow_version(text: str) -> str:
             f"{fields.shown(text)}"
         )
     return text
+
+
+def _mirror_problems(mirrors: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for host, mirror in mirrors.items():
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", host):
+            problems[host] = f"expected hosts of registries such as docker.io, found {fields.shown(host)}"
+            continue
+        try:
+            fields.image_registry(mirror)
+        except ValueError as error:
+            problems[host] = f"{host}: {error}"
+    return problems
 
 
 class PullPolicy(StrEnum):
@@ -78,6 +92,12 @@ IMAGE_REGISTRY = SECTION.optional(
     fields.image_registry,
     description="Registry, with optional port and path, that mirrors every image. Empty takes each image from its own.",
 )
+IMAGE_MIRRORS = SECTION.text_map(
+    "imageMirrors",
+    description="Mirror of each upstream registry that has one of its own, such as a pull-through cache: docker.io, "
+    "quay.io, registry.k8s.io, each with a registry as in imageRegistry. The others follow imageRegistry.",
+    problems_of=_mirror_problems,
+)
 AIRFLOW_VERSION = SECTION.text(
     "airflowVersion",
     _airflow_version,
@@ -89,14 +109,30 @@ AIRFLOW_VERSION = SECTION.text(
 def read_images(config: Config) -> Images:
     """Return the images of the deployment. A tag with another Airflow than airflowVersion is refused."""
     _check_version_of_tag(config)
-    return Images(
+    images = Images(
         repository=config[IMAGE_REPOSITORY],
         tag=config[IMAGE_TAG],
         digest=config[IMAGE_DIGEST],
         pull_policy=config[IMAGE_PULL_POLICY].value,
         pull_secrets=config[IMAGE_PULL_SECRETS],
         registry=config[IMAGE_REGISTRY],
+        mirrors=config[IMAGE_MIRRORS],
     )
+    _check_mirrors(config, images)
+    return images
+
+
+def _check_mirrors(config: Config, images: Images) -> None:
+    """Note mirrors of registries that no image comes from."""
+    if config.bad(IMAGE_MIRRORS, IMAGE_REPOSITORY):
+        return
+    for host in images.mirrors.keys() - images.registries:
+        config.problem(
+            IMAGE_MIRRORS,
+            f"expected registries that images come from, {', '.join(sorted(images.registries))}, found {host}",
+            f"pulumi config rm --path '{IMAGE_MIRRORS.full}[\"{host}\"]'",
+            one_of_many=True,
+        )
 
 
 def _check_version_of_tag(config: Config) -> None:

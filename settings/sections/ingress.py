@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from components import fields
 from components.network.isolation_args import Isolation
-from components.release.ingress import Ingress, alb_annotations
+from components.release.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingress, alb_annotations
 from components.release.ingress_annotations import name_problems, tls_problems
-from settings.keys import Section
+from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.cluster import AWS_REGION, PROTECT
 from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
@@ -26,6 +26,14 @@ class Scheme(StrEnum):
     INTERNET_FACING = "internet-facing"
 
 
+def _path(text: str) -> str:
+    part = r"/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,62}"
+    fields.matching(text, rf"/|({part}){{1,8}}", "a path such as /airflow, without a slash at its end")
+    if HEALTH_PATH.startswith(f"{text}/"):
+        fields.refuse(f"expected a path that the probes' {HEALTH_PATH} does not begin with, found {text}")
+    return text
+
+
 def _ingress_class(text: str) -> str:
     try:
         return fields.dns_subdomain(text)
@@ -34,11 +42,22 @@ def _ingress_class(text: str) -> str:
 
 
 INGRESS_HOST = SECTION.optional("ingressHost", fields.dns_name, description="Host name of the UI and the API.")
+INGRESS_PATH = SECTION.text(
+    "ingressPath",
+    _path,
+    default=Ingress.path,
+    description="Path of the UI on a host that it shares, such as /airflow. The controller must not strip it.",
+)
 INGRESS_CLASS = SECTION.optional("ingressClass", _ingress_class, description="Ingress class, such as alb or nginx.")
 INGRESS_TLS_SECRET = SECTION.optional(
     "ingressTlsSecret",
     fields.dns_subdomain,
     description="Name of a TLS Secret in the namespace, for an ingress class that ends TLS with one.",
+)
+INGRESS_TLS_ELSEWHERE = SECTION.boolean(
+    "ingressTlsElsewhere",
+    default=False,
+    description="TLS ends before the Ingress, or with a certificate of the controller's own: it needs no TLS Secret.",
 )
 INGRESS_CERTIFICATE_ARN = SECTION.optional(
     "ingressCertificateArn", fields.certificate_arn, description="ARN of an ACM certificate, for the class alb."
@@ -51,6 +70,24 @@ INGRESS_ANNOTATIONS = SECTION.text_map(
     description="Other annotations of the Ingress. Where protect is true, one that undoes TLS is refused.",
     problems_of=name_problems,
 )
+TRUSTED_PROXY_CIDRS = SECTION.texts(
+    "trustedProxyCidrs",
+    fields.network,
+    check_all=fields.not_everybody,
+    description="Networks of the proxies whose forwarded headers the API server believes. Empty takes uiCidrs; with "
+    "uiNamespaces, whose addresses are not known beforehand, also the private networks.",
+)
+
+
+_NEED_HOST: Final[tuple[Key[Any], ...]] = (
+    INGRESS_PATH,
+    INGRESS_CLASS,
+    INGRESS_TLS_SECRET,
+    INGRESS_TLS_ELSEWHERE,
+    INGRESS_CERTIFICATE_ARN,
+    INGRESS_ANNOTATIONS,
+    TRUSTED_PROXY_CIDRS,
+)
 
 
 def read_ingress(config: Config) -> Ingress | None:
@@ -61,8 +98,8 @@ def read_ingress(config: Config) -> Ingress | None:
     if config.bad(INGRESS_HOST, INGRESS_CLASS):
         return None
     if host is None:
-        for key in (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS):
-            if config[key]:
+        for key in _NEED_HOST:
+            if config[key] and config[key] != key.default:
                 config.must_not_be_set(
                     key, f"without {INGRESS_HOST.full}", instead=f"pulumi config set {INGRESS_HOST.full} HOST"
                 )
@@ -72,17 +109,32 @@ def read_ingress(config: Config) -> Ingress | None:
     _check_annotations(config)
     _check_that_callers_may_enter(config, class_name)
     own = alb_annotations(certificate, internal=internal) if certificate else {}
-    return Ingress(host=host, class_name=class_name, tls_secret=secret, annotations={**own, **annotations})
+    return Ingress(
+        host=host,
+        path=config[INGRESS_PATH],
+        class_name=class_name,
+        tls_secret=secret,
+        annotations={**own, **annotations},
+        trusted_proxies=_trusted_proxies(config),
+    )
+
+
+def _trusted_proxies(config: Config) -> tuple[str, ...]:
+    given, cidrs = config[TRUSTED_PROXY_CIDRS], config[UI_CIDRS]
+    return given or (*cidrs, *(PRIVATE_NETWORKS if config[UI_NAMESPACES] or not cidrs else ()))
 
 
 def _check_tls(config: Config, class_name: str | None) -> None:
     secret, certificate = config[INGRESS_TLS_SECRET], config[INGRESS_CERTIFICATE_ARN]
+    elsewhere = config[INGRESS_TLS_ELSEWHERE]
     if class_name == _ALB:
         if certificate is None:
             text = "expected the ARN of an ACM certificate with the class alb, found none"
             config.problem(INGRESS_CERTIFICATE_ARN, text)
         if secret is not None:
             config.must_not_be_set(INGRESS_TLS_SECRET, "with the class alb, whose certificates are in ACM")
+        if elsewhere:
+            config.must_not_be_set(INGRESS_TLS_ELSEWHERE, "with the class alb, which ends TLS")
         return
     if certificate is not None:
         config.must_not_be_set(
@@ -90,8 +142,15 @@ def _check_tls(config: Config, class_name: str | None) -> None:
             "with a class other than alb, which could not use it",
             instead=f"pulumi config set {INGRESS_CLASS.full} alb",
         )
-    if secret is None:
-        config.problem(INGRESS_TLS_SECRET, "expected a TLS Secret, because the UI takes passwords, found none")
+    if secret is None and not elsewhere:
+        config.problem(
+            INGRESS_TLS_SECRET,
+            "expected a TLS Secret, because the UI takes passwords, found none",
+            f"pulumi config set {INGRESS_TLS_SECRET.full} SECRET; or, where TLS ends elsewhere, pulumi config set "
+            f"{INGRESS_TLS_ELSEWHERE.full} true",
+        )
+    elif elsewhere and secret is not None:
+        config.must_not_be_set(INGRESS_TLS_SECRET, f"together with {INGRESS_TLS_ELSEWHERE.full}")
 
 
 def _check_region(config: Config) -> None:

@@ -20,11 +20,12 @@ from components.release.worker_sets import set_schema_problems
 from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
+from settings.sections.cluster import PROTECT
 from settings.sections.dags import DAGS_DELIVERY
 from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED
 from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
 from settings.sections.ingress import INGRESS_HOST
-from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
+from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
 
@@ -97,7 +98,9 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
 def _surroundings(config: Config) -> Surroundings:
     return Surroundings(
         isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
-        ui_reachable=bool(config[UI_CIDRS] or config[UI_NAMESPACES]),
+        ui_reachable=bool(config[UI_CIDRS]),
+        protected=config[PROTECT],
+        ingress=config[INGRESS_HOST] is not None,
         log_role=config[TASK_LOGS] is TaskLogStore.S3,
         oidc=config[OIDC_ISSUER] is not None,
         switched_off=_switched_off(config),

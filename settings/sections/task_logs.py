@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from components import fields
 from components.aws.pod_identity import PodIdentity
 from components.platform_args import AirflowPlatformArgs
+from components.release.pod_isolation import OWN_SECRET
 from components.release.size_preset import SizePreset
-from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
+from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
 from settings.sections.executor import EXECUTOR, SIZE
 
 SECTION = Section("Task logs")
+
+_URL: Final = re.compile(r"(s3|gs|wasb)://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[A-Za-z0-9!_.=-]+)+")
+"""Names of buckets and containers as S3, Google and Azure have them in common, and a folder."""
 
 
 def _storage_class(text: str) -> str:
@@ -23,6 +29,23 @@ def _storage_class(text: str) -> str:
 
 def _claim(text: str) -> str:
     return _object_name(text, "a claim")
+
+
+def _secret_name(text: str) -> str:
+    fields.dns_subdomain(text)
+    if OWN_SECRET.search(text):
+        fields.refuse("expected a Secret of your own, found one of the stack's, whose name changes")
+    return text
+
+
+def _url(text: str) -> str:
+    match = _URL.fullmatch(text)
+    if match is None:
+        fields.refuse(
+            "expected s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or wasb://CONTAINER/FOLDER, without a slash at its end, "
+            f"found {fields.shown(text)}"
+        )
+    return text
 
 
 def _object_name(text: str, what: str) -> str:
@@ -36,8 +59,20 @@ TASK_LOGS = SECTION.choice(
     "taskLogs",
     TaskLogStore,
     default=TaskLogStore.VOLUME,
-    description="volume (one for all pods; a log outlives its pod), worker (one for each Celery worker), or s3 (a "
-    "bucket that the stack makes; needs eksCluster).",
+    description="volume (one for all pods; a log outlives its pod), worker (one for each Celery worker), s3 (a bucket "
+    "that the stack makes; needs eksCluster), or remote (a place that exists; needs taskLogsUrl).",
+)
+TASK_LOGS_URL = SECTION.optional(
+    "taskLogsUrl",
+    _url,
+    description="Where remote task logs are: s3://BUCKET/FOLDER (of S3 or what speaks its API), gs://BUCKET/FOLDER or "
+    "wasb://CONTAINER/FOLDER.",
+)
+TASK_LOGS_CONNECTION_SECRET = SECTION.optional(
+    "taskLogsConnectionSecret",
+    _secret_name,
+    description="Name of a Secret that something else puts into the namespace; its key connection is an Airflow "
+    "connection to taskLogsUrl. Empty where pods have an identity.",
 )
 TASK_LOGS_RETENTION_DAYS = SECTION.integer(
     "taskLogsRetentionDays",
@@ -98,12 +133,13 @@ def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
     if config[EXECUTOR].kubernetes and store is TaskLogStore.WORKER:
         config.problem(
             TASK_LOGS,
-            "expected volume or s3 with KubernetesExecutor, found worker: a task's log would go with its pod",
+            "expected volume, s3 or remote with KubernetesExecutor, found worker: a task's log would go with its pod",
             f"pulumi config set {TASK_LOGS.full} volume",
         )
     if store is TaskLogStore.S3:
         needs_aws(config, aws, TASK_LOGS, "the bucket is")
     _check_volume(config, store)
+    place = _place(config, store)
     return TaskLogChoice(
         logs=TaskLogs(
             store=store,
@@ -111,10 +147,38 @@ def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
             access_mode=config[TASK_LOGS_ACCESS_MODE],
             storage_class=config[TASK_LOGS_STORAGE_CLASS],
             claim=config[TASK_LOGS_CLAIM],
+            place=place,
         ),
         retention_days=config[TASK_LOGS_RETENTION_DAYS],
         identity=config[POD_IDENTITY],
     )
+
+
+def _place(config: Config, store: TaskLogStore) -> LogPlace | None:
+    """Return where remote logs are, and note keys that do not fit."""
+    url, secret = config[TASK_LOGS_URL], config[TASK_LOGS_CONNECTION_SECRET]
+    if config.bad(TASK_LOGS, TASK_LOGS_URL):
+        return None
+    if store is not TaskLogStore.REMOTE:
+        for key in (TASK_LOGS_URL, TASK_LOGS_CONNECTION_SECRET):
+            if config[key] is not None:
+                config.must_not_be_set(
+                    key, f"with {TASK_LOGS.full} {store}", instead=f"pulumi config set {TASK_LOGS.full} remote"
+                )
+        return None
+    if url is None:
+        config.problem(
+            TASK_LOGS_URL,
+            f"expected the place with {TASK_LOGS.full} remote, found none",
+            f"pulumi config set {TASK_LOGS_URL.full} s3://BUCKET/FOLDER",
+        )
+        return None
+    if url.startswith("wasb:") and secret is None and not config.bad(TASK_LOGS_CONNECTION_SECRET):
+        config.problem(
+            TASK_LOGS_CONNECTION_SECRET,
+            "expected a Secret with a connection, which names the storage account, found none",
+        )
+    return LogPlace(url=url, connection_secret=secret)
 
 
 def _check_volume(config: Config, store: TaskLogStore) -> None:

@@ -16,12 +16,12 @@ from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
 from components.release.executor import Executor
-from components.release.ingress import Ingress, alb_annotations
+from components.release.ingress import CLOSED_PORT, Ingress, alb_annotations
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
-from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES
+from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES, REMOTE_CONNECTION_VARIABLE
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise
@@ -269,13 +269,14 @@ def test_role_of_the_logs_is_with_the_accounts_that_the_program_names(inputs: Re
     objects, remote = rendered(inputs), inputs.remote_logs is not None
     accounts = {found["metadata"]["name"]: found for found in rendering.of_kind(objects, "ServiceAccount")}
     with_role = {name for name, found in accounts.items() if found["metadata"].get("annotations")}
-    assert with_role == ({f"airflow-{role}" for role in LOG_ROLES} if remote else set())
+    clients = {f"airflow-{role}" for role in LOG_ROLES}
+    assert with_role == (clients if inputs.task_logs.store is TaskLogStore.S3 else set())
     with_connection = {
         template["spec"]["serviceAccountName"]
         for template in templates(inputs).values()
-        if CONNECTION_VARIABLE in json.dumps(template)
+        if re.search(f"{CONNECTION_VARIABLE}|{REMOTE_CONNECTION_VARIABLE}", json.dumps(template))
     }
-    assert with_connection == with_role
+    assert with_connection == (clients if remote else set())
 
 
 @every_deployment
@@ -305,16 +306,35 @@ def test_ingress_is_there_when_wanted_and_the_service_stays_inside(inputs: Relea
         assert ingresses == []
         return
     (found,) = ingresses
-    assert found["metadata"]["annotations"] == {"a.b/c": "d"}
+    assert found["metadata"]["annotations"]["a.b/c"] == "d"
     assert found["spec"]["ingressClassName"] == "alb"
     (rule,) = found["spec"]["rules"]
     assert rule["host"] == "airflow.example.com"
-    (path,) = rule["http"]["paths"]
+    closed, path = rule["http"]["paths"]
+    assert closed["path"] == "/execution"
+    assert closed["backend"]["service"] == {"name": "airflow-api-server", "port": {"name": "use-annotation"}}
+    assert "alb.ingress.kubernetes.io/actions.airflow-api-server" in found["metadata"]["annotations"]
     assert (path["path"], path["pathType"]) == ("/", "Prefix")
     assert path["backend"]["service"] == {"name": "airflow-api-server", "port": {"name": "api-server"}}
     assert "base_url = https://airflow.example.com" in rendering.airflow_cfg(objects)
     # Tasks call it by its Service, not through the load balancer.
     assert "execution_api_server_url = http://airflow-api-server:8080/execution/" in rendering.airflow_cfg(objects)
+
+
+@each("path", ["/airflow", "/tools/airflow", "/"])
+def test_path_on_a_shared_host_is_everybody_s_who_needs_it(path: str) -> None:
+    ingress = Ingress(host="tools.example.com", path=path, class_name="nginx", tls_secret="tls")
+    objects = rendered(samples.release_inputs(ingress=ingress, executor=Executor.CELERY_AND_KUBERNETES))
+    (rule,) = rendering.of_kind(objects, "Ingress")[0]["spec"]["rules"]
+    closed, open_ = rule["http"]["paths"]
+    root = path.rstrip("/")
+    assert (closed["path"], open_["path"]) == (f"{root}/execution", path)
+    services = {found["metadata"]["name"]: found["spec"] for found in rendering.of_kind(objects, "Service")}
+    ports = {port["name"]: port["port"] for port in services["airflow-api-server"]["ports"]}
+    assert ports == {"api-server": 8080, closed["backend"]["service"]["port"]["name"]: CLOSED_PORT}
+    configuration = rendering.airflow_cfg(objects)
+    assert f"base_url = https://tools.example.com{root}\n" in configuration
+    assert f"execution_api_server_url = http://airflow-api-server:8080{root}/execution/" in configuration
 
 
 @pytest.mark.parametrize("secret", ["airflow-tls", None])

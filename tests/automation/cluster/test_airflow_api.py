@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 
 import pytest
 
 from automation.cluster.airflow_api import AirflowApi, Dag, TaskInstance
+from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
-from tests.automation.fakes import LOG, PASSWORD, World, dag_json
+from automation.verification.verify import airflow_api
+from tests.automation.fakes import LOG, OUTPUTS, PASSWORD, World, dag_json
 
 
 def test_dags_come_from_all_pages(world: World) -> None:
@@ -71,6 +74,14 @@ def test_names_are_quoted_in_addresses(world: World) -> None:
         world.running().api.dag("a/b ä")
     assert raised.value.status == 404
     assert world.airflow.requests[-1] == "GET /api/v2/dags/a%2Fb%20%C3%A4"
+
+
+@pytest.mark.parametrize(("url", "root"), [("https://h/airflow", "/airflow"), ("https://h", ""), ("", "")])
+def test_path_of_the_ui_is_the_server_s(world: World, url: str, root: str) -> None:
+    api = airflow_api(Deployment.of({**OUTPUTS, "ui_url": url}), world.kube)
+    with contextlib.suppress(AirflowRequestFailed):  # the fake serves no path
+        api.health()
+    assert world.airflow.requests[0] == f"GET {root}/api/v2/monitor/health"
 
 
 @pytest.mark.parametrize("broken", [[0, 0], [503, 502, 500], [0, 503]])

@@ -63,6 +63,49 @@ def test_airflow_image_that_names_its_registry_stays_there(repository: str) -> N
     assert images.mirrored("redis") == f"{MIRROR}/library/redis"
 
 
+CACHE: Final = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+CACHES: Final = {"docker.io": f"{CACHE}/hub", "quay.io": f"{CACHE}/quay", "registry.k8s.io": f"{CACHE}/kubernetes"}
+
+
+@each(
+    ("repository", "cached"),
+    [
+        ("apache/airflow", f"{CACHE}/hub/apache/airflow"),
+        ("docker.io/apache/airflow", f"{CACHE}/hub/apache/airflow"),
+        ("redis", f"{CACHE}/hub/library/redis"),
+        ("postgres", f"{CACHE}/hub/library/postgres"),
+        ("quay.io/prometheus/statsd-exporter", f"{CACHE}/quay/prometheus/statsd-exporter"),
+        ("registry.k8s.io/git-sync/git-sync", f"{CACHE}/kubernetes/git-sync/git-sync"),
+    ],
+)
+def test_each_registry_has_a_cache_of_its_own(repository: str, cached: str) -> None:
+    assert Images(tag="x", mirrors=CACHES).mirrored(repository) == cached
+
+
+def test_registry_without_a_mirror_of_its_own_follows_the_common_one() -> None:
+    images = Images(tag="x", registry=MIRROR, mirrors={"quay.io": f"{CACHE}/quay"})
+    assert images.mirrored("redis") == f"{MIRROR}/library/redis"
+    assert images.mirrored("quay.io/prometheus/statsd-exporter") == f"{CACHE}/quay/prometheus/statsd-exporter"
+    assert Images(tag="x", mirrors={"quay.io": CACHE}).mirrored("redis") == "redis"
+
+
+def test_airflow_image_follows_the_mirror_of_the_host_it_names() -> None:
+    images = Images(repository="ghcr.io/airflow", tag="x", registry=MIRROR, mirrors={"ghcr.io": f"{CACHE}/github"})
+    assert images.airflow == f"{CACHE}/github/airflow:x"
+    assert images.registries == {"docker.io", "quay.io", "registry.k8s.io", "ghcr.io"}
+
+
+@pytest.mark.parametrize("digest", [None, samples.DIGEST])
+def test_no_image_of_the_chart_comes_past_the_caches(digest: str | None) -> None:
+    values = Images(tag="x", digest=digest, mirrors=CACHES).chart_values()
+    found = [image["repository"] for image in values["images"].values()]
+    found += [
+        values["defaultAirflowRepository"],
+        values["config"]["kubernetes_executor"]["worker_container_repository"],
+    ]
+    assert [repository for repository in found if not repository.startswith(f"{CACHE}/")] == []
+
+
 @given(
     st.from_regex(r"[a-z0-9]{1,8}\.test(:[0-9]{2,4})?(/[a-z0-9]{1,5}){0,2}", fullmatch=True),
     st.sampled_from(sorted(MIRRORED)),

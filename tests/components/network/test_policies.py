@@ -354,6 +354,17 @@ def test_ingress_controller_reaches_the_api_server_alone() -> None:
         assert not any(reaches(specs, INGRESS, pod, port) for port in (5432, 6379, 6543, 8793, 9102, 9127))
 
 
+def test_what_an_ingress_does_not_publish_is_refused_at_once() -> None:
+    """The port has no listener: it is open to the proxies, so that they get an answer and do not wait."""
+    specs = policies(ui_namespaces=("ingress-nginx",), ui_cidrs=("10.0.64.0/20",), ui_closed_port=8081)
+    for proxy in (INGRESS, Pod(namespace=None, address="10.0.64.7")):
+        assert reaches(specs, proxy, API_SERVER, 8081)
+        assert reaches(specs, proxy, API_SERVER, 8080)
+    for other in (WORKER, PROMETHEUS, STRANGER):
+        assert not reaches(specs, other, API_SERVER, 8081)
+    assert not reaches(policies(ui_namespaces=("ingress-nginx",)), INGRESS, API_SERVER, 8081)
+
+
 def test_prometheus_reaches_the_metrics_alone() -> None:
     specs = policies(metrics_namespaces=("monitoring",), pgbouncer=True)
     assert reaches(specs, PROMETHEUS, STATSD, 9102)

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import pytest
 
-from components.release.chart_defaults import schema_problems
-from components.release.ingress import Ingress, alb_annotations
+from components.release.airflow_release import API_SERVER_SERVICE
+from components.release.chart_defaults import chart_values, schema_problems
+from components.release.ingress import CLOSED_PORT, Ingress, alb_annotations
 from components.release.values import airflow_values
 from tests import samples
+from tests.cases import each
 
 HOST: Final = "airflow.example.com"
 ARN: Final = "arn:aws:acm:eu-central-1:123456789012:certificate/1a2b"
@@ -42,6 +44,7 @@ def test_host_leads_to_the_whole_of_the_ui() -> None:
             "hosts": [{"name": HOST}],
             "path": "/",
             "pathType": "Prefix",
+            "precedingPaths": [{"path": "/execution", "pathType": "Prefix", "servicePort": "not-published"}],
             "annotations": {"a.b/c": "d"},
             "ingressClassName": "nginx",
         }
@@ -62,8 +65,40 @@ def test_airflow_knows_its_address_and_believes_its_proxy() -> None:
     found = values(Ingress(host=HOST))
     assert found["config"]["api"]["base_url"] == f"https://{HOST}"
     assert "--proxy-headers" in found["apiServer"]["args"][-1]
-    assert variables(found)["FORWARDED_ALLOW_IPS"] == "*"
+    assert variables(found)["FORWARDED_ALLOW_IPS"] == "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
     assert len(variables(found)) == len(found["apiServer"]["env"])
+
+
+@each("trusted", [("10.0.64.0/20",), ("10.0.64.0/20", "fd00:2::/64"), ("192.0.2.7/32",)])
+def test_only_the_proxies_are_believed(trusted: tuple[str, ...]) -> None:
+    found = variables(values(Ingress(host=HOST, trusted_proxies=trusted)))
+    assert found["FORWARDED_ALLOW_IPS"] == ",".join(trusted)
+
+
+@each(("path", "closed"), [("/", "/execution"), ("/airflow", "/airflow/execution"), ("/a/b", "/a/b/execution")])
+def test_a_path_on_a_shared_host_is_the_ingress_s_and_airflow_s(path: str, closed: str) -> None:
+    found = values(Ingress(host=HOST, class_name="nginx", path=path))
+    assert found["ingress"]["apiServer"]["path"] == path
+    assert found["ingress"]["apiServer"]["precedingPaths"][0]["path"] == closed
+    assert found["config"]["api"]["base_url"] == f"https://{HOST}{path.rstrip('/')}"
+
+
+def test_the_workers_api_goes_to_a_port_without_a_listener() -> None:
+    found = values(Ingress(host=HOST, class_name="nginx"))
+    ports = {port["name"]: port["port"] for port in found["apiServer"]["service"]["ports"]}
+    assert ports == {"api-server": "{{ .Values.ports.apiServer }}", "not-published": str(CLOSED_PORT)}
+    assert ports["api-server"] == chart_values()["apiServer"]["service"]["ports"][0]["port"]
+    assert CLOSED_PORT not in chart_values()["ports"].values()
+
+
+def test_an_alb_answers_for_the_workers_api_itself() -> None:
+    found = values(Ingress(host=HOST, class_name="alb", annotations={"a.b/c": "d"}))
+    (closed,) = found["ingress"]["apiServer"]["precedingPaths"]
+    assert closed["servicePort"] == "use-annotation"
+    action = found["ingress"]["apiServer"]["annotations"][f"alb.ingress.kubernetes.io/actions.{API_SERVER_SERVICE}"]
+    assert json.loads(action)["fixedResponseConfig"]["statusCode"] == "404"
+    assert found["ingress"]["apiServer"]["annotations"]["a.b/c"] == "d"
+    assert "service" not in found["apiServer"]
 
 
 @pytest.mark.parametrize(("internal", "scheme"), [(True, "internal"), (False, "internet-facing")])

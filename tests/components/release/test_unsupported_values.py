@@ -58,12 +58,39 @@ def test_chart_s_own_statsd_is_accepted(host: str) -> None:
 
 
 @each("type_", ["LoadBalancer", "NodePort"])
-def test_service_that_nobody_may_call_is_refused(type_: str) -> None:
+def test_service_that_nobody_may_call_or_that_has_no_tls_is_refused(type_: str) -> None:
     users = nested("apiServer.service", {"type": type_, "loadBalancerSourceRanges": ["10.0.0.0/8"]})
-    [refused] = found(users, ISOLATED)
-    assert "use airflow:uiCidrs or airflow:uiNamespaces" in refused
+    [closed] = found(users, ISOLATED)
+    assert "nobody may call the API server from outside; use airflow:ingressHost, or airflow:uiCidrs" in closed
+    [open_] = found(users, Surroundings(isolated=True, ui_reachable=True, protected=True))
+    assert "passwords would go over plain HTTP; use airflow:ingressHost" in open_
+    [both] = found(users, Surroundings(isolated=True, ui_reachable=False, protected=True))
+    assert "nobody may call" in both
+    assert "plain HTTP" in both
+    certificate = {"annotations": {"service.beta.kubernetes.io/aws-load-balancer-ssl-cert": "arn"}}
+    with_tls = {"apiServer": {"service": {**users["apiServer"]["service"], **certificate}}}
+    assert found(with_tls, Surroundings(isolated=True, ui_reachable=True, protected=True)) == [], "the way"
     assert found(users, Surroundings(isolated=True, ui_reachable=True)) == [], "the way"
     assert found(nested("apiServer.service.type", "ClusterIP"), ISOLATED) == []
+
+
+# The Ingress
+
+
+@each(
+    ("users", "instead"),
+    [
+        ({"config": {"api": {"base_url": "https://other.example.com"}}}, "airflow:ingressHost and airflow:ingressPath"),
+        ({"env": [{"name": "AIRFLOW__API__BASE_URL", "value": "https://x"}]}, "airflow:ingressPath"),
+        ({"config": {"api": {"server_type": "gunicorn"}}}, "set uvicorn"),
+        ({"apiServer": {"env": [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}]}}, "airflow:trustedProxyCidrs"),
+        ({"apiServer": {"args": ["bash", "-c", "exec airflow api-server"]}}, "apiServer.env"),
+    ],
+)
+def test_what_contradicts_the_ingress_is_refused(users: dict[str, Any], instead: str) -> None:
+    [refused] = found(users, Surroundings(ingress=True))
+    assert instead in refused
+    assert found(users) == [], "without one it is the user's"
 
 
 # The auth manager

@@ -24,7 +24,7 @@ from components.release.size_preset import SizePreset
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import without_nulls
 from components.release.values import DagAccess, ReleaseInputs, airflow_values
-from components.task_logs.remote import CONNECTION_VARIABLE, RemoteLogs, remote_log_values
+from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE, RemoteLogs, remote_log_values
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each
@@ -224,8 +224,12 @@ def test_every_secret_variable_of_the_chart_is_managed() -> None:
     of_the_program = {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES"}
     of_the_program |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
     options = remote_log_values(RemoteLogs(folder="s3://a/b", region="x"))["config"]["logging"]
-    of_remote_logs = {f"AIRFLOW__LOGGING__{name}".upper() for name in options if name.startswith("remote_")}
-    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program | of_remote_logs | {CONNECTION_VARIABLE}
+    of_remote_logs = {"AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER"}
+    of_remote_logs |= {f"AIRFLOW__LOGGING__{name}".upper() for name in options if name.startswith("remote_")}
+    assert set(MANAGED_VARIABLES) == of_the_chart | of_the_program | of_remote_logs | {
+        CONNECTION_VARIABLE,
+        REMOTE_CONNECTION_VARIABLE,
+    }
 
 
 def test_other_variables_are_the_user_s() -> None:
@@ -273,7 +277,7 @@ def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: di
         {"scheduler": {"podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}}},
         {"workers": {"celery": {"podManagementPolicy": "OrderedReady", "queue": "default,large"}}},
         {"workers": {"kubernetes": {"nodeSelector": {"pool": "tasks"}, "tolerations": [{"key": "tasks"}]}}},
-        {"ingress": {"apiServer": {"annotations": {"a.b/c": "d"}, "precedingPaths": []}, "flower": {"enabled": False}}},
+        {"ingress": {"apiServer": {"annotations": {"a.b/c": "d"}, "succeedingPaths": []}, "flower": {"enabled": False}}},
         {"config": {"smtp": {"smtp_host": "mail.test"}}},
         {"dags": {"gitSync": {"resources": {"limits": {"memory": "1Gi"}}}}},
         {"labels": {"team": "data"}, "airflowPodAnnotations": {"a.b/c": "d"}},

@@ -12,8 +12,17 @@ import pytest
 from components.release.chart_defaults import schema_problems
 from components.release.executor import Executor
 from components.release.values import airflow_values
-from components.task_logs.remote import CONNECTION_ID, CONNECTION_VARIABLE, LOG_ROLES, RemoteLogs, remote_log_values
-from components.task_logs.store import TaskLogStore
+from components.task_logs.remote import (
+    CONNECTION_ID,
+    CONNECTION_VARIABLE,
+    LOG_ROLES,
+    REMOTE_CONNECTION_VARIABLE,
+    RemoteLogs,
+    remote_log_values,
+    remote_log_variables,
+    remote_logs,
+)
+from components.task_logs.store import LogPlace, TaskLogStore
 from tests import samples
 from tests.cases import each
 
@@ -90,8 +99,8 @@ def test_without_it_nothing_is_said_of_a_bucket(store: TaskLogStore) -> None:
 @each("store", TaskLogStore)
 def test_bucket_without_the_store_and_the_reverse_are_refused(store: TaskLogStore) -> None:
     inputs = samples.release_inputs(store=store)
-    other = None if store is TaskLogStore.S3 else RemoteLogs(folder="s3://x/y", region="eu-central-1")
-    with pytest.raises(ValueError, match=f"remote_logs: must be set with task logs s3 and only then, found {store}"):
+    other = None if inputs.remote_logs else RemoteLogs(folder="s3://x/y", region="eu-central-1")
+    with pytest.raises(ValueError, match=f"must be set with task logs s3 or remote and only then, found {store}"):
         dataclasses.replace(inputs, remote_logs=other)
 
 
@@ -106,3 +115,41 @@ def test_names_that_are_not_known_yet_pass_through(runtime: None) -> None:
     found = remote_log_values(logs)
     assert at(found, "config.logging.remote_base_log_folder") is folder
     assert at(found, "triggerer.serviceAccount.annotations")["role"] is role
+
+
+# A place that exists
+
+
+@each(
+    ("url", "folder", "container", "connection"),
+    [
+        ("s3://logs/airflow", "s3://logs/airflow", None, "aws://"),
+        ("gs://logs/airflow/prod", "gs://logs/airflow/prod", None, "google-cloud-platform://"),
+        ("wasb://logs/airflow/prod", "wasb://airflow/prod", "logs", "wasb://"),
+    ],
+)
+def test_airflow_is_told_of_a_place_that_exists(url: str, folder: str, container: str | None, connection: str) -> None:
+    logs = remote_logs(LogPlace(url=url), None)
+    found = remote_log_values(logs)
+    assert found["config"]["logging"]["remote_base_log_folder"] == folder
+    assert found["config"].get("azure_remote_logging", {}).get("remote_wasb_log_container") == container
+    assert remote_log_variables(logs) == [{"name": REMOTE_CONNECTION_VARIABLE, "value": connection}]
+    assert schema_problems(found) == []
+
+
+@every_executor
+def test_connection_comes_from_a_secret_to_who_needs_it(executor: Executor) -> None:
+    found = values(executor, TaskLogStore.REMOTE)
+    reference = {"secretKeyRef": {"name": "log-store-1", "key": "connection"}}
+    for component in CLIENTS:
+        variables = {entry["name"]: entry.get("valueFrom") for entry in at(found, component)["env"]}
+        assert variables[REMOTE_CONNECTION_VARIABLE] == reference
+    for component in OTHERS:
+        assert "log-store-1" not in json.dumps(found[component]), component
+    assert schema_problems(found) == []
+
+
+def test_a_bucket_in_the_cluster_s_cloud_has_its_region() -> None:
+    variables = remote_log_variables(remote_logs(LogPlace(url="s3://a-b/c"), "eu-central-1"))
+    assert {"name": "AWS_DEFAULT_REGION", "value": "eu-central-1"} in variables
+    assert len(remote_log_variables(remote_logs(LogPlace(url="gs://a-b/c"), "eu-central-1"))) == 1
