@@ -1,0 +1,148 @@
+"""A UI on a path behind a proxy, and a port that is opened to one component."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+import versions
+from automation.cluster.client import KubeClient
+from automation.verification.verify import verify
+from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
+
+pytestmark = [pytest.mark.engine, pytest.mark.cluster]
+
+NAMESPACE: Final = "airflow-places"
+OUTSIDE: Final = f"{NAMESPACE}-outside"
+PORT: Final = 9636
+CLOSED: Final = 9637
+_CONNECT: Final = """\
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()
+    print("open")
+except ConnectionRefusedError:
+    print("refused")
+except OSError:
+    print("closed")
+"""
+_REQUEST: Final = """\
+import http.client, json, sys
+connection = http.client.HTTPConnection(sys.argv[1], 8080, timeout=30)
+connection.request("GET", sys.argv[2], headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1",
+                                                "Host": "tools.example.com"})
+answer = connection.getresponse()
+print(json.dumps([answer.status, answer.getheader("Location"), answer.read().decode()[:2000]]))
+"""
+
+
+@dataclass
+class Outside:
+    """A pod in another namespace: the ingress controller, and a server that listens on two ports."""
+
+    address: str
+    kube: KubeClient
+
+    def python(self, script: str, *words: str) -> str:
+        return _output(self.kube.run("outside", "outside", ["python", "-c", script, *words], seconds=60))
+
+
+@pytest.fixture(scope="module")
+def outside(api: Any) -> Iterator[Outside]:
+    listen = f"python -m http.server {PORT} & exec python -m http.server {CLOSED}"
+    container = {
+        "name": "outside",
+        "image": f"apache/airflow:{versions.AIRFLOW}",
+        "command": ["bash", "-c", listen],
+    }
+    api.create_namespace({"metadata": {"name": OUTSIDE}})
+    try:
+        api.create_namespaced_pod(OUTSIDE, {"metadata": {"name": "outside"}, "spec": {"containers": [container]}})
+        for _ in range(120):
+            pod = api.read_namespaced_pod("outside", OUTSIDE)
+            if pod.status.phase == "Running":
+                break
+            time.sleep(1)
+        yield Outside(pod.status.pod_ip, KubeClient(CONTEXT, OUTSIDE))
+    finally:
+        api.delete_namespace(OUTSIDE)
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None, outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = make_stack(tmp_path_factory.mktemp("places"), NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5))
+    stack.set(
+        networkIsolation="required",
+        ingressHost="tools.example.com",
+        ingressPath="/airflow",
+        ingressClass="nginx",
+        ingressTlsElsewhere=True,
+        uiNamespaces=[OUTSIDE],
+        trustedProxyCidrs=[f"{outside.address}/32"],
+        extraEgress=[{"components": ["scheduler"], "namespaces": [OUTSIDE], "ports": [PORT]}],
+    )
+    for made in destroyed(stack):
+        made.up()
+        yield made
+
+
+@pytest.fixture
+def kube(stack: Stack) -> KubeClient:
+    return KubeClient(CONTEXT, NAMESPACE)
+
+
+def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack) -> None:
+    assert stack.outputs()["ui_url"] == "https://tools.example.com/airflow"
+    result = verify(stack.outputs(), kube_context=CONTEXT)
+    assert result.ok, [(check.name, check.detail) for check in result.checks if str(check.status) == "failed"]
+
+
+def test_the_ui_is_under_the_path_alone(stack: Stack, outside: Outside) -> None:
+    status, _, page = _answer(outside.python(_REQUEST, _service(), "/airflow/"))
+    assert status == 200
+    assert '<base href="https://tools.example.com/airflow/"' in page or '<base href="/airflow/"' in page, page
+    assert _answer(outside.python(_REQUEST, _service(), "/airflow/api/v2/version"))[0] == 200
+    assert _answer(outside.python(_REQUEST, _service(), "/airflow/auth/login/"))[0] in (200, 302, 307)
+    assert _answer(outside.python(_REQUEST, _service(), "/auth/token"))[0] == 404
+
+
+def test_only_the_proxy_s_headers_are_believed(stack: Stack, outside: Outside, kube: KubeClient) -> None:
+    path = "/airflow/api/v2/version/"  # redirected to the path without the slash, by the scheme of the request
+    assert str(_answer(outside.python(_REQUEST, _service(), path))[1]).startswith("https://")
+    of_the_scheduler = _answer(_in(kube, "scheduler", _REQUEST, _service(), path))
+    assert str(of_the_scheduler[1]).startswith("http://"), of_the_scheduler
+
+
+def test_what_the_ingress_does_not_publish_is_refused_at_once(stack: Stack, outside: Outside) -> None:
+    assert outside.python(_CONNECT, _service(), "8080") == "open"
+    assert outside.python(_CONNECT, _service(), "8081") == "refused"
+
+
+def test_a_port_is_open_to_one_component(stack: Stack, outside: Outside, kube: KubeClient) -> None:
+    assert _in(kube, "scheduler", _CONNECT, outside.address, str(PORT)) == "open"
+    assert _in(kube, "scheduler", _CONNECT, outside.address, str(CLOSED)) == "closed"
+    assert _in(kube, "api-server", _CONNECT, outside.address, str(PORT)) == "closed"
+
+
+def _service() -> str:
+    return f"airflow-api-server.{NAMESPACE}.svc.cluster.local"
+
+
+def _in(kube: KubeClient, component: str, script: str, *words: str) -> str:
+    (pod,) = kube.pods({"release": "airflow", "component": component})
+    return _output(kube.run(pod.name, component, ["python", "-c", script, *words], seconds=60))
+
+
+def _output(result: Any) -> str:
+    assert result.exit_code == 0, result
+    return str(result.stdout).strip()
+
+
+def _answer(text: str) -> list[Any]:
+    found: list[Any] = json.loads(text)
+    return found
