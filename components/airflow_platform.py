@@ -47,6 +47,7 @@ from components.release.airflow_release import (
     AirflowReleaseArgs,
 )
 from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
 from components.release.scale import WorkerAutoscaling
@@ -151,6 +152,15 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
+        if args.ingress is not None and args.ingress.gateway is not None:
+            route_args = GatewayRouteArgs(
+                namespace=self._namespace,
+                ingress=args.ingress,
+                service=API_SERVER_SERVICE,
+                port=API_SERVER_PORT,
+                after=(release.release,),
+            )
+            GatewayRoute(f"{name}-route", route_args, self._child)
         if args.autoscaling is not None:
             self._scale_workers(args.autoscaling, database, release)
 
@@ -327,7 +337,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             egress_except=args.isolation.egress_except,
             ui_namespaces=args.isolation.ui_namespaces,
             ui_cidrs=args.isolation.ui_cidrs,
-            ui_closed_port=CLOSED_PORT if args.ingress else None,
+            ui_closed_port=CLOSED_PORT if args.ingress and not args.ingress.gateway else None,
             metrics_namespaces=args.isolation.metrics_namespaces,
             dns=args.isolation.dns,
             extra_egress=args.isolation.extra_egress,

@@ -64,6 +64,19 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "kubeconfig": "/etc/kubeconfig",
         }
     ),
+    "external with places of its own": lambda: external().with_(
+        {
+            "ingressHost": "tools.example.com",
+            "ingressPath": "/airflow",
+            "ingressGateway": "gateways/public",
+            "uiNamespaces": ["gateways"],
+            "taskLogs": "remote",
+            "taskLogsUrl": "gs://logs/airflow",
+            "taskLogsConnectionSecret": "log-store",
+            "imageMirrors": {"docker.io": "mirror.test/hub", "quay.io": "mirror.test/quay"},
+            "extraEgress": [{"components": ["all"], "cidrs": ["192.0.2.0/28"], "ports": [636]}],
+        }
+    ),
     "external without isolation": lambda: external().with_({"networkIsolation": "off", "taskLogs": "worker"}),
 }
 
@@ -413,6 +426,7 @@ def test_what_a_running_airflow_needs_is_deleted_after_it(name: str, programs: M
     allowed = {
         "kubernetes:keda.sh/v1alpha1:ScaledObject",
         "kubernetes:keda.sh/v1alpha1:TriggerAuthentication",
+        "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute",
         "kubernetes:core/v1:Secret",  # of these three; made again of what the state has
         PROVIDER,
         AWS_PROVIDER,

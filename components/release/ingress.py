@@ -41,6 +41,8 @@ class Ingress:
     """DNS name of the UI."""
     path: str = "/"
     """Path of the UI on that host, without a slash at its end."""
+    gateway: str | None = None
+    """NAMESPACE/NAME of a Gateway that leads to the UI in place of an Ingress, or None."""
     class_name: str | None = None
     """IngressClass, or None for the cluster's default."""
     tls_secret: pulumi.Input[str] | None = None
@@ -95,6 +97,13 @@ def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
     host: dict[str, Any] = {"name": ingress.host}
     if ingress.tls_secret is not None:
         host["tls"] = {"enabled": True, "secretName": ingress.tls_secret}
+    values: dict[str, Any] = {
+        # Otherwise the API server takes every request for plain HTTP, and its redirects leave TLS.
+        "apiServer": {"args": ["bash", "-c", "exec airflow api-server --proxy-headers"]},
+        "config": {"api": {"base_url": ingress.url}},
+    }
+    if ingress.gateway is not None:
+        return values
     closed, port, annotations = _closed(ingress)
     api_server: dict[str, Any] = {
         "enabled": True,
@@ -106,12 +115,7 @@ def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
     }
     if ingress.class_name is not None:
         api_server["ingressClassName"] = ingress.class_name
-    return {
-        "ingress": {"apiServer": api_server},
-        # Otherwise the API server takes every request for plain HTTP, and its redirects leave TLS.
-        "apiServer": {"args": ["bash", "-c", "exec airflow api-server --proxy-headers"], **port},
-        "config": {"api": {"base_url": ingress.url}},
-    }
+    return {**values, "ingress": {"apiServer": api_server}, "apiServer": {**values["apiServer"], **port}}
 
 
 def _closed(ingress: Ingress) -> tuple[dict[str, str], dict[str, Any], dict[str, str]]:

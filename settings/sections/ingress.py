@@ -34,6 +34,11 @@ def _path(text: str) -> str:
     return text
 
 
+def _gateway(text: str) -> str:
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    return fields.matching(text, rf"{label}/{label}(\.{label})*", "a Gateway as NAMESPACE/NAME")
+
+
 def _ingress_class(text: str) -> str:
     try:
         return fields.dns_subdomain(text)
@@ -49,6 +54,11 @@ INGRESS_PATH = SECTION.text(
     description="Path of the UI on a host that it shares, such as /airflow. The controller must not strip it.",
 )
 INGRESS_CLASS = SECTION.optional("ingressClass", _ingress_class, description="Ingress class, such as alb or nginx.")
+INGRESS_GATEWAY = SECTION.optional(
+    "ingressGateway",
+    _gateway,
+    description="NAMESPACE/NAME of a Gateway (Gateway API) that leads to the UI in place of an Ingress, and ends TLS.",
+)
 INGRESS_TLS_SECRET = SECTION.optional(
     "ingressTlsSecret",
     fields.dns_subdomain,
@@ -82,6 +92,7 @@ TRUSTED_PROXY_CIDRS = SECTION.texts(
 _NEED_HOST: Final[tuple[Key[Any], ...]] = (
     INGRESS_PATH,
     INGRESS_CLASS,
+    INGRESS_GATEWAY,
     INGRESS_TLS_SECRET,
     INGRESS_TLS_ELSEWHERE,
     INGRESS_CERTIFICATE_ARN,
@@ -104,7 +115,11 @@ def read_ingress(config: Config) -> Ingress | None:
                     key, f"without {INGRESS_HOST.full}", instead=f"pulumi config set {INGRESS_HOST.full} HOST"
                 )
         return None
-    _check_tls(config, class_name)
+    gateway = config[INGRESS_GATEWAY]
+    if gateway is None:
+        _check_tls(config, class_name)
+    else:
+        _check_gateway(config)
     _check_region(config)
     _check_annotations(config)
     _check_that_callers_may_enter(config, class_name)
@@ -112,6 +127,7 @@ def read_ingress(config: Config) -> Ingress | None:
     return Ingress(
         host=host,
         path=config[INGRESS_PATH],
+        gateway=gateway,
         class_name=class_name,
         tls_secret=secret,
         annotations={**own, **annotations},
@@ -122,6 +138,14 @@ def read_ingress(config: Config) -> Ingress | None:
 def _trusted_proxies(config: Config) -> tuple[str, ...]:
     given, cidrs = config[TRUSTED_PROXY_CIDRS], config[UI_CIDRS]
     return given or (*cidrs, *(PRIVATE_NETWORKS if config[UI_NAMESPACES] or not cidrs else ()))
+
+
+def _check_gateway(config: Config) -> None:
+    """Note what an Ingress has, and an HTTPRoute has not."""
+    keys: tuple[Key[Any], ...] = (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS)
+    for key in (*keys, INGRESS_TLS_ELSEWHERE):
+        if config[key]:
+            config.must_not_be_set(key, f"together with {INGRESS_GATEWAY.full}, which ends TLS")
 
 
 def _check_tls(config: Config, class_name: str | None) -> None:

@@ -24,7 +24,7 @@ from settings.sections.cluster import PROTECT
 from settings.sections.dags import DAGS_DELIVERY
 from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED
 from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
-from settings.sections.ingress import INGRESS_HOST
+from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
@@ -130,7 +130,7 @@ def _switched_off(config: Config) -> dict[str, str]:
         off["pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
     if not config[METADATA_RETENTION_DAYS]:
         off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
-    if not config[INGRESS_HOST]:
+    if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
         off["ingress.apiServer"] = INGRESS_HOST.full
     if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:
         off["dags.gitSync"] = f"{DAGS_DELIVERY.full} git-sync"

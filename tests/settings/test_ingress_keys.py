@@ -65,6 +65,49 @@ def test_tls_ends_in_one_place() -> None:
     assert "airflow:ingressTlsElsewhere: must not be set with the class alb" in "\n".join(alb)
 
 
+# A Gateway
+
+GATEWAY: Final[dict[str, Any]] = {
+    "ingressHost": "tools.example.com",
+    "ingressGateway": "gateways/public",
+    "uiNamespaces": ["gateways"],
+}
+
+
+def test_a_gateway_takes_the_place_of_an_ingress() -> None:
+    found = ingress({**GATEWAY, "ingressPath": "/airflow"})
+    assert (found.gateway, found.class_name, found.url) == (
+        "gateways/public",
+        None,
+        "https://tools.example.com/airflow",
+    )
+
+
+@each("gateway", ["public", "gateways/", "/public", "a/b/c", "Gateways/public", "gateways/public/https"])
+def test_what_is_no_gateway_is_refused(gateway: str) -> None:
+    assert "airflow:ingressGateway: expected a Gateway as" in problems({**GATEWAY, "ingressGateway": gateway})
+
+
+@each(
+    "key,value",
+    [
+        ("ingressClass", "nginx"),
+        ("ingressTlsSecret", "tls"),
+        ("ingressAnnotations", {"a": "b"}),
+        ("ingressTlsElsewhere", True),
+    ],
+)
+def test_what_an_ingress_has_is_the_gateway_s(key: str, value: Any) -> None:
+    assert f"airflow:{key}: must not be set together with airflow:ingressGateway" in problems({**GATEWAY, key: value})
+
+
+def test_a_gateway_needs_a_way_in_and_a_host() -> None:
+    assert "airflow:uiNamespaces: expected" in problems({**GATEWAY, "uiNamespaces": []})
+    assert "airflow:ingressGateway: must not be set without airflow:ingressHost" in problems({"ingressGateway": "a/b"})
+    values = {"ingress": {"apiServer": {"annotations": {"a": "b"}}}}
+    assert "ingress.apiServer is not deployed" in problems({**GATEWAY, "helmValues": values})
+
+
 # Forwarded headers
 
 

@@ -309,6 +309,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "taskLogsConnectionSecret",
         "a Secret of your own",
     ),
+    "Gateway without a namespace": (EXTERNAL, {"ingressGateway": "public"}, {}, "ingressGateway", "NAMESPACE/NAME"),
     "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
     "namespace of metrics": (DEV, {"metricsNamespaces": [""]}, {}, "metricsNamespaces", "name of a namespace"),
     "Helm values as a list": (DEV, {"helmValues": ["a"]}, {}, "helmValues", "a map"),
