@@ -375,6 +375,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             images=self._images,
             keys=KeySecrets(
                 fernet_key=keys.fernet_key_secret,
+                worker_key=keys.worker_key_secret,
                 api_secret_key=keys.api_secret_key_secret,
                 jwt_secret=keys.jwt_secret,
                 redis_password=keys.redis_password_secret,

@@ -40,7 +40,10 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
         certificates = settings.database.ca_certificates or _rds_certificates(choice.region, stack)
     keys = platform.keys
     if settings.key_source is KeySource.ESCROW:
-        keys = _escrowed(platform.key_escrow or "", choice.region, managed=bool(subnets))
+        keys = replace(
+            _escrowed(platform.key_escrow or "", choice.region, managed=bool(subnets)),
+            redis_server_password=platform.keys.redis_server_password,
+        )
     return replace(
         platform,
         kubeconfig=cluster.kubeconfig,

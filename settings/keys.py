@@ -97,11 +97,11 @@ class Section:
         return self._add(name, "string", default, description, _required(check), None)
 
     def optional(
-        self, name: str, check: Callable[[str], str], *, description: str, default: str = "", file: str = ""
-    ) -> Key[str | None]:
-        """A text that `check` accepts, or None where the key is empty."""
+        self, name: str, check: Callable[[str], T], *, description: str, default: str = "", file: str = ""
+    ) -> Key[T | None]:
+        """A text that `check` makes a T of, or None where the key is empty."""
 
-        def parse(text: str) -> str | None:
+        def parse(text: str) -> T | None:
             return check(text) if text else None
 
         return self._add(name, "string", default, description, parse, None, file=file)

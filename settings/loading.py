@@ -24,6 +24,8 @@ def load() -> Settings:
     config = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     secret_keys = {key for key in config if pulumi.runtime.is_config_secret(key)}
     settings = parse(config, secret_keys, pulumi.get_stack())
+    if settings.rotation is not None:
+        pulumi.log.warn(settings.rotation.told(pulumi.get_stack()))
     if settings.aws is not None:
         # Imported here, because a laptop's stack has nothing to ask AWS.
         from settings.aws_lookup import look_up

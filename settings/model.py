@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.platform_args import AirflowPlatformArgs
+from settings.rotation import Mark
 from settings.sections.cluster import AwsChoice
 from settings.sections.database_kind import DatabaseChoice
 from settings.sections.keys import KeySource
@@ -22,5 +23,7 @@ class Settings:
     """Where in AWS the stack is, or None for a cluster that a kubeconfig names."""
     key_source: KeySource
     """Where keys come from."""
+    rotation: Mark | None
+    """The rotation of a key that is under way."""
     database: DatabaseChoice
     """What the config says about the database beyond the platform's arguments."""

@@ -23,7 +23,7 @@ from settings.sections.executor import EXECUTOR, SIZE, WORKER_GRACE_SECONDS, rea
 from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, read_images
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
-from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, read_given_keys, read_key_source
+from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
 from settings.sections.login import read_oidc
 from settings.sections.pgbouncer import read_pgbouncer
 from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, read_helm_values, read_release_timeout
@@ -111,5 +111,6 @@ def _read(config: Config) -> Settings:
         chart_path=config[CHART_PATH] or "",
         aws=aws,
         key_source=key_source,
+        rotation=config[ROTATION],
         database=database,
     )

@@ -74,6 +74,7 @@ def sentinels() -> Mapping[str, str]:
         "jwtSecret": "sentinel-jwt-secret-" + "0123456789abcdef" * 4,
         "redisPassword": "sentinel redis:p@ss/word",
         "adminPassword": "sentinel-admin'\"$`\\password",
+        "rotationSecret": "sentinel-value-beside-a-new-one",
         "gitSshPrivateKey": ssh_private_key(),
         "dagsToken": "sentinel-dags-token@:/",
         "oidcClientSecret": "sentinel-oidc-client-secret$(X)",
@@ -309,7 +310,11 @@ def release_inputs(
         airflow_version="3.2.2",
         images=images or Images(tag="3.2.2"),
         keys=KeySecrets(
-            fernet_key="fernet-1", api_secret_key="api-secret-1", jwt_secret="jwt-1", redis_password="redis-1"
+            fernet_key="fernet-1",
+            worker_key="worker-1",
+            api_secret_key="api-secret-1",
+            jwt_secret="jwt-1",
+            redis_password="redis-1",
         ),
         connections=ConnectionSecrets(
             metadata="metadata-1",

@@ -192,7 +192,9 @@ def test_no_component_reads_the_environment_or_the_name_of_the_stack() -> None:
     for path in COMPONENT_FILES:
         asked = {"pulumi.get_stack", "pulumi.get_project", "os.environ", "os.getenv"}
         found = {dotted(node) for node in ast.walk(tree(path))} & asked
-        assert found <= ({"os.environ"} if path.name == "chart_archive.py" else set()), path
+        # A script that runs in a container has no other arguments.
+        may = path.name == "chart_archive.py" or path.parent.name == "in_image"
+        assert found <= ({"os.environ"} if may else set()), path
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -390,7 +390,7 @@ def test_nothing_uses_a_key_before_it_is_in_the_escrow(programs: Mapping[str, Re
     users = [found for found in program.every("kubernetes:core/v1:Secret") if found.name.startswith("airflow-keys-")]
     for resource in (*users, program.one("aws:rds/instance:Instance")):
         assert stored in resource.request.dependencies, resource
-    assert len(users) == 5
+    assert len(users) == 6
 
 
 def test_migration_waits_for_the_database_and_for_the_way_in(programs: Mapping[str, Recorder]) -> None:

@@ -16,7 +16,8 @@ import pulumi_kubernetes as k8s
 
 from components.database.access import database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
-from components.kube.env import AUTH_MANAGER, from_secret, variable
+from components.database.encrypted_values import command as encrypted_values
+from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.metadata import LABELS, object_metadata
@@ -27,7 +28,9 @@ TYPE: Final = "airflow:index:DatabaseMigration"
 MIGRATION_LABELS: Final = {"tier": "airflow", "component": "database-migration"}
 ADMIN_USER_LABELS: Final = {"tier": "airflow", "component": "admin-user"}
 _BACKOFF_LIMIT = 2
-_MIGRATION_SCRIPT = 'set -e; python -c "$1"; exec airflow db migrate'
+# The check comes first: a stack that lost its keys, a database restored under another stack, or a key that was dropped
+# too early would otherwise leave connections and variables that nobody can read from then on.
+_MIGRATION_SCRIPT = 'set -e; "$@"; exec airflow db migrate'
 _ADMIN_USER_DEADLINE_SECONDS = 600
 # `create` succeeds for an existing user, but does not change the password.
 _ADMIN_USER_SCRIPT = """\
@@ -37,51 +40,6 @@ created=$(airflow users create --role Admin --username "$ADMIN_USERNAME" --email
 case $created in
   *"already exist"*) airflow users reset-password --username "$ADMIN_USERNAME" --password "$ADMIN_PASSWORD" ;;
 esac
-"""
-
-FERNET_CHECK: Final = """\
-import os, sys
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import OperationalError
-
-COLUMNS = (("connection", "password", "is_encrypted"), ("connection", "extra", "is_extra_encrypted"),
-           ("variable", "val", "is_encrypted"))
-keys = os.environ["AIRFLOW__CORE__FERNET_KEY"].split(",")
-fernet = MultiFernet([Fernet(key) for key in keys])
-read = unread = 0
-try:
-    with create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).connect() as database:
-        tables = inspect(database).get_table_names()
-        for table, column, encrypted in COLUMNS:
-            if table not in tables:
-                continue
-            rows = database.execute(text(
-                f"SELECT {column} FROM {table} WHERE {encrypted} AND {column} IS NOT NULL AND {column} != '' LIMIT 50"))
-            for (value,) in rows:
-                try:
-                    fernet.decrypt(value.encode())
-                    read += 1
-                except InvalidToken:
-                    unread += 1
-except OperationalError as error:
-    sys.exit(f"the database could not be asked: {str(error.orig).strip()}")
-if unread and not read:
-    sys.exit("the database holds values that another Fernet key encrypted, and this stack's key reads none of "
-             f"{unread} of them. Mend it: give the stack that key, by airflow:keySource escrow or by "
-             "pulumi config set --stack STACK --secret airflow:fernetKey")
-print(f"Fernet key: reads {read} of {read + unread} encrypted values")
-"""
-"""Python script that checks, before anything changes, whether the Fernet key decrypts what the database holds.
-
-A stack that has lost its keys, or a database restored under another stack, would otherwise get a second Fernet key, and
-no connection or variable in that database could be read from then on.
-
-The script runs in Airflow's image, which has SQLAlchemy and cryptography, with the URI and the key in its environment.
-It fails only if there are encrypted values and the key decrypts none of them: a single broken row must not stop a
-migration. It changes nothing, and no message contains a value, a key or a password.
-
-Its text is part of the Job: another text makes another Job, which migrates again.
 """
 
 
@@ -117,7 +75,7 @@ class DatabaseMigration(pulumi.ComponentResource):
     """A Job that runs `airflow db migrate`, and a Job that creates the admin user.
 
     Each Job is kept until another replaces it. The migration first checks that the Fernet key decrypts what the
-    database holds (`FERNET_CHECK`).
+    database holds (`encrypted_values`).
 
     Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
     Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address and
@@ -134,7 +92,7 @@ class DatabaseMigration(pulumi.ComponentResource):
         super().__init__(TYPE, name, None, opts)
         environment = [
             *database_variables(args.migration_secret),
-            from_secret("AIRFLOW__CORE__FERNET_KEY", args.fernet_key_secret, "fernet-key"),
+            fernet_key(args.fernet_key_secret),
             variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
             variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
             # libpq and asyncpg both read this variable; their URI parameters for the file differ.
@@ -142,7 +100,7 @@ class DatabaseMigration(pulumi.ComponentResource):
         ]
         own = {entry["name"] for entry in environment}
         environment += [dict(entry) for entry in args.pod.env if entry["name"] not in own]
-        migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", FERNET_CHECK]
+        migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", *encrypted_values("check")]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
             metadata=object_metadata(args.namespace, MIGRATION_LABELS),

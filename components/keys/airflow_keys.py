@@ -1,8 +1,8 @@
 """The keys of an Airflow deployment: generated once, or given, and kept in immutable Secrets.
 
-The component owns the Fernet key, the API secret key, the JWT secret, the Redis password, the admin password, and the
-password of a database that the stack creates. It never rotates them: a rotation is a deliberate change of config, and
-docs/architecture.md says what it costs.
+The component owns the Fernet keys of the database and of workers, the API secret key, the JWT secret, the Redis
+password, the admin password, and the password of a database that the stack creates. It never rotates them: a rotation
+is a deliberate change of config (`automation/rotation/`), and docs/day-2.md says what it costs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.keys.fernet_key import FernetKey
+from components.keys.fernet_key import SEED_LENGTH, FernetKey, key_of
 from components.keys.generated_password import generated_password
 from components.keys.given_keys import Escrow, GivenKeys
 from components.kube.immutable_secret import immutable_secret, secret_name
@@ -56,6 +56,8 @@ class AirflowKeys(pulumi.ComponentResource):
 
     fernet_key_secret: pulumi.Output[str]
     """Name of the Secret with key `fernet-key`."""
+    worker_key_secret: pulumi.Output[str]
+    """Name of the Secret with key `fernet-key` for workers and task pods, which reads nothing of the database."""
     api_secret_key_secret: pulumi.Output[str]
     """Name of the Secret with key `api-secret-key`."""
     jwt_secret: pulumi.Output[str]
@@ -65,7 +67,7 @@ class AirflowKeys(pulumi.ComponentResource):
     admin_password_secret: pulumi.Output[str]
     """Name of the Secret with key `password`."""
     redis_password: pulumi.Output[str]
-    """The Redis password, secret, for connection strings."""
+    """The Redis password of Redis' clients, secret, for connection strings."""
     database_password: pulumi.Output[str] | None
     """The password of a database that the stack creates, secret; or None."""
     stored: tuple[pulumi.Resource, ...]
@@ -93,6 +95,9 @@ class AirflowKeys(pulumi.ComponentResource):
         self.redis_password = given_or(given.redis_password, password("redis-password", _REDIS_PASSWORD_LENGTH))
         admin_password = given_or(given.admin_password, password("admin-password", _ADMIN_PASSWORD_LENGTH))
 
+        # In no escrow: what it encrypts, a task of the same run reads.
+        worker_key = password("worker-key", SEED_LENGTH).apply(key_of)
+
         values = {
             "fernet_key": fernet_key,
             "api_secret_key": api_secret_key,
@@ -113,13 +118,17 @@ class AirflowKeys(pulumi.ComponentResource):
             return immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child)
 
         self.fernet_key_secret = secret_name(secret("fernet-key", "fernet-key", fernet_key))
+        self.worker_key_secret = secret_name(secret("worker-key", "fernet-key", worker_key))
         self.api_secret_key_secret = secret_name(secret("api-secret-key", "api-secret-key", api_secret_key))
         self.jwt_secret = secret_name(secret("jwt-secret", "jwt-secret", jwt_secret))
-        self.redis_password_secret = secret_name(secret("redis-password", "password", self.redis_password))
+        # Beside its clients' only in a rotation.
+        server_password = given_or(given.redis_server_password, self.redis_password)
+        self.redis_password_secret = secret_name(secret("redis-password", "password", server_password))
         self.admin_password_secret = secret_name(secret("admin-password", "password", admin_password))
         self.register_outputs(
             {
                 "fernet_key_secret": self.fernet_key_secret,
+                "worker_key_secret": self.worker_key_secret,
                 "api_secret_key_secret": self.api_secret_key_secret,
                 "jwt_secret": self.jwt_secret,
                 "redis_password_secret": self.redis_password_secret,

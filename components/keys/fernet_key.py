@@ -20,7 +20,8 @@ from components.kube.secret import secret_output
 TYPE: Final = "airflow:index:FernetKey"
 REMOVAL_TYPE: Final = "airflow:index:EarlierFernetKeyRemoval"
 
-_SEED_LENGTH = 64  # letters and digits: 381 bits, more than the 256 of the digest
+SEED_LENGTH: Final = 64
+"""Letters and digits: 381 bits, more than the 256 of the digest."""
 _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
 
 
@@ -43,7 +44,7 @@ class FernetKey(pulumi.ComponentResource):
         urn = pulumi.create_urn(name, _RANDOM_BYTES, parent=opts.parent)
         # Without its dependencies: a child that waits for its parent, which waits for its children, is a circle.
         earlier: pulumi.Output[str] = pulumi.Output.from_input(cast(Any, urn.future()))
-        generated = generated_password(name, _SEED_LENGTH, child).apply(key_of)
+        generated = generated_password(name, SEED_LENGTH, child).apply(key_of)
         stash = pulumi.Stash(
             name,
             input=secret_output(_recorded_key(earlier).apply(lambda recorded: recorded or generated)),

@@ -37,6 +37,8 @@ class GivenKeys:
     """JWT secret, printable text of at least 64 bytes."""
     redis_password: SecretInput | None = None
     """Redis password, printable text of at least 8 bytes."""
+    redis_server_password: SecretInput | None = None
+    """What Redis itself keeps while its clients change to `redis_password`; None for the same."""
     admin_password: SecretInput | None = None
     """Password of the admin, printable text."""
     database_password: SecretInput | None = None

@@ -178,8 +178,13 @@ class KubeApi:
         if path:
             self._request("DELETE", path, body=body)
 
-    def run(self, namespace: str, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
-        """Run a command in a container, and wait at most this long for its end."""
+    def run(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = ""
+    ) -> ExecResult:
+        """Run a command in a container, and wait at most this long for its end.
+
+        `line` is written to its input, which stays open: others may see the command, and the cluster's audit log does.
+        """
         from kubernetes import client, stream
 
         action = f"run a command in {pod}"
@@ -193,11 +198,13 @@ class KubeApi:
                 command=list(command),
                 stdout=True,
                 stderr=True,
-                stdin=False,
+                stdin=bool(line),
                 tty=False,
                 _preload_content=False,
             )
             try:
+                if line:
+                    process.write_stdin(f"{line}\n")
                 process.run_forever(timeout=seconds)
                 ended = not process.is_open()
                 out, err, status = (process.read_channel(channel) for channel in (1, 2, 3))

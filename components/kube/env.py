@@ -18,3 +18,8 @@ def variable(name: str, value: str) -> dict[str, Any]:
 def from_secret(name: str, secret: pulumi.Input[str], key: str) -> dict[str, Any]:
     """Return a variable whose value is a key of a Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def fernet_key(secret: pulumi.Input[str]) -> dict[str, Any]:
+    """Return the variable by which Airflow learns its Fernet keys, from a Secret with key `fernet-key`."""
+    return from_secret("AIRFLOW__CORE__FERNET_KEY", secret, "fernet-key")

@@ -8,7 +8,7 @@ import pulumi
 
 from components.database.access import database_variables
 from components.database.connection import CA_KEY
-from components.kube.env import variable
+from components.kube.env import fernet_key, variable
 from components.release.chart_defaults import chart_values
 
 _SCHEDULE: Final = "0 4 * * 0"
@@ -20,19 +20,23 @@ _CERTIFICATES_FILE: Final = "/tmp/database-ca.crt"  # noqa: S108 - one process i
 
 
 def cleanup_values(
-    retention_days: int, metadata_secret: pulumi.Input[str], database_ca: pulumi.Input[str] | None
+    retention_days: int,
+    metadata_secret: pulumi.Input[str],
+    fernet_key_secret: pulumi.Input[str],
+    database_ca: pulumi.Input[str] | None,
 ) -> dict[str, Any]:
     """Return the chart's `databaseCleanup`, which runs `airflow db clean` weekly; nothing if rows are kept for ever.
 
     Args:
         retention_days: Age in days at which rows are deleted, 0 for never.
         metadata_secret: Name of the Secret with the URIs of the metadata database.
+        fernet_key_secret: Name of the Secret with the Fernet key.
         database_ca: Name of the ConfigMap with the CA certificates, if the job connects to the database directly and
             verifies it. At most 128 KiB, the most that Linux passes in one variable (MAX_ARG_STRLEN).
     """
     if retention_days == 0:
         return {}
-    env, script = database_variables(metadata_secret), _script()
+    env, script = [fernet_key(fernet_key_secret), *database_variables(metadata_secret)], _script()
     if database_ca is not None:
         # The chart can mount a volume here only by mounting it everywhere, even in workers. So the certificates come in
         # a variable and the script writes a file. The image's own check of the database, which runs before, is skipped.

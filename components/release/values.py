@@ -14,7 +14,7 @@ from components.dags.delivery import Dags, DagsDelivery
 from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
-from components.kube.env import from_secret, variable
+from components.kube.env import fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.pod_security import (
     AIRFLOW_UID,
@@ -67,7 +67,9 @@ class KeySecrets:
     """Names of the Secrets with the keys."""
 
     fernet_key: pulumi.Input[str]
-    """Secret with the Fernet key."""
+    """Secret with the Fernet key of the database."""
+    worker_key: pulumi.Input[str]
+    """Secret with the Fernet key of workers and task pods."""
     api_secret_key: pulumi.Input[str]
     """Secret with the API secret key."""
     jwt_secret: pulumi.Input[str]
@@ -243,8 +245,9 @@ def _secrets(inputs: ReleaseInputs) -> dict[str, Any]:
         "apiSecretKeySecretName": inputs.keys.api_secret_key,
         "jwtSecretName": inputs.keys.jwt_secret,
         "data": {key: name for key, name in data.items() if name is not None},
-        # Off for all pods; below, only the components that use the database get it, never a worker.
+        # Off for all pods; below, only the components that use the database get these, never a worker.
         "enableBuiltInSecretEnvVars": {
+            "AIRFLOW__CORE__FERNET_KEY": False,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
             "AIRFLOW_CONN_AIRFLOW_DB": False,
         },
@@ -256,6 +259,7 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
     access, log_variables = inputs.dag_access, remote_log_variables(inputs.remote_logs)
     database_env = [
+        fernet_key(inputs.keys.fernet_key),
         *database_variables(inputs.connections.metadata),
         *_ca_variables(inputs),
         *inputs.connection_variables,
@@ -330,7 +334,12 @@ def _ca_mount(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
 def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
     own_volume = inputs.task_logs.store is TaskLogStore.WORKER
     loads_dags = {
-        "env": [*inputs.dag_access.env, *remote_log_variables(inputs.remote_logs)],
+        # A key of their own: with it, tasks encrypt options of tables that they pass on, and nothing of the database.
+        "env": [
+            fernet_key(inputs.keys.worker_key),
+            *inputs.dag_access.env,
+            *remote_log_variables(inputs.remote_logs),
+        ],
         "extraVolumes": list(inputs.dag_access.volumes),
         "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
         "safeToEvict": False,
@@ -530,4 +539,6 @@ def _rolls(inputs: ReleaseInputs) -> dict[str, Any]:
 
 
 def _cleanup(inputs: ReleaseInputs) -> dict[str, Any]:
-    return cleanup_values(inputs.metadata_retention_days, inputs.connections.metadata, inputs.direct_ca)
+    return cleanup_values(
+        inputs.metadata_retention_days, inputs.connections.metadata, inputs.keys.fernet_key, inputs.direct_ca
+    )

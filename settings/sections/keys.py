@@ -20,6 +20,7 @@ from components.secrets.weak import fernet_weakness, weakness
 from settings.errors import remove_command, set_command
 from settings.keys import Key, Section
 from settings.reading import Config
+from settings.rotation import Mark
 from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
 
 SECTION = Section("Keys", "each is generated once, unless a value in use elsewhere is given")
@@ -103,6 +104,19 @@ ADMIN_EMAIL = SECTION.text(
 )
 
 
+ROTATION = SECTION.optional(
+    "rotation",
+    Mark.of,
+    description="The rotation of a key that is under way. python -m automation rotate writes and removes it.",
+)
+
+ROTATION_SECRET = SECTION.secret(
+    "rotationSecret",
+    fields.secret_line,
+    description="The value that stays beside the new one during a rotation: the password that Redis itself still has.",
+)
+
+
 def read_given_keys(config: Config) -> GivenKeys:
     """Return the keys that the config gives."""
     given = GivenKeys(
@@ -110,6 +124,7 @@ def read_given_keys(config: Config) -> GivenKeys:
         api_secret_key=config[API_SECRET_KEY],
         jwt_secret=config[JWT_SECRET],
         redis_password=config[REDIS_PASSWORD],
+        redis_server_password=_beside(config, "redis-password"),
         admin_password=config[ADMIN_PASSWORD],
     )
     if config[KEY_SOURCE] is KeySource.ESCROW:
@@ -123,6 +138,12 @@ def read_given_keys(config: Config) -> GivenKeys:
     elif config[PROTECT]:
         _refuse_weak(config)
     return given
+
+
+def _beside(config: Config, rotated: str) -> Secret | None:
+    """Return the value that a rotation keeps beside the new one, if it is this key that is rotated."""
+    mark, beside = config[ROTATION], config[ROTATION_SECRET]
+    return beside if mark is not None and mark.key == rotated else None
 
 
 def _refuse_weak(config: Config) -> None:

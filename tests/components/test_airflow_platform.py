@@ -143,6 +143,7 @@ def test_what_holds_data_or_keys_is_protected(record: Record, protect: bool) -> 
         {
             "airflow-namespace",
             "airflow-keys-fernet-key",
+            "airflow-keys-worker-key",
             "airflow-keys-api-secret-key",
             "airflow-keys-jwt-secret",
             "airflow-keys-redis-password",

@@ -375,6 +375,7 @@ KEPT: Final = {
     "airflow-keys-fernet-key",
     "airflow-keys-jwt-secret",
     "airflow-keys-redis-password",
+    "airflow-keys-worker-key",
     "airflow-namespace",
     "airflow-postgres",
     "airflow-postgres-key",

@@ -175,6 +175,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "API secret key that is a home": (DEV, {}, {"apiSecretKey": "~" + "k" * 40}, "apiSecretKey", "no ~"),
     "short Redis password": (DEV, {}, {"redisPassword": "1234567"}, "redisPassword", "at least 8 bytes"),
     "Redis password in plain text": (DEV, {"redisPassword": "12345678"}, {}, "redisPassword", "encrypted"),
+    "rotation that nobody began": (DEV, {"rotation": "fernet"}, {}, "rotation", "python -m automation rotate"),
+    "value of a rotation in plain text": (DEV, {"rotationSecret": "12345678"}, {}, "rotationSecret", "encrypted"),
     "admin password on two lines": (DEV, {"adminPassword": "a\nb"}, {}, "adminPassword", "on one line"),
     "admin password in plain text": (EXTERNAL, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),
     "user name with a space": (DEV, {"adminUsername": "the admin"}, {}, "adminUsername", "user name"),

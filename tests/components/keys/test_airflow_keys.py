@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ KEYS: Final = {
     "redis_password": ("keys-redis-password", "password", 32),
     "admin_password": ("keys-admin-password", "password", 16),
 }
+WORKER_KEY: Final = "keys-worker-key"
 SECRET: Final = "kubernetes:core/v1:Secret"
 PASSWORD: Final = "random:index/randomPassword:RandomPassword"
 STASH: Final = "pulumi:index:Stash"
@@ -42,7 +44,7 @@ def given_all() -> GivenKeys:
 
 def test_the_table_above_is_every_key() -> None:
     """The password of a database of the stack's own is in no Secret of this component: the URIs hold it."""
-    assert {*KEYS, "database_password"} == {field.name for field in fields(GivenKeys)}
+    assert {*KEYS, "database_password", "redis_server_password"} == {field.name for field in fields(GivenKeys)}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -61,7 +63,15 @@ def test_given_value_is_used_as_it_is_and_the_generated_one_is_kept(record: Reco
     recorder = record(keys(GivenKeys(**{key: Secret(value)})))
     assert recorder.secret_data(name)[data_key] == value
     generated = {found.name for type_ in (PASSWORD, STASH) for found in recorder.every(type_)}
-    assert generated == {other for other, _, _ in KEYS.values()}
+    assert generated == {WORKER_KEY, *(other for other, _, _ in KEYS.values())}
+
+
+def test_workers_have_a_fernet_key_that_no_given_one_replaces(record: Record) -> None:
+    for given in (GivenKeys(), given_all()):
+        recorder = record(keys(given))
+        own = recorder.secret_data(WORKER_KEY)["fernet-key"]
+        assert len(base64.urlsafe_b64decode(own)) == 32
+        assert own != recorder.secret_data("keys-fernet-key")["fernet-key"]
 
 
 def test_output_of_another_resource_may_be_given(record: Record) -> None:
@@ -84,6 +94,7 @@ def test_generated_values_are_these_to_the_letter(record: Record) -> None:
     recorder = record(keys())
     assert {found.name: found.inputs["length"] for found in recorder.every(PASSWORD)} == {
         "keys-fernet-key": 64,
+        "keys-worker-key": 64,
         "keys-api-secret-key": 64,
         "keys-jwt-secret": 96,
         "keys-redis-password": 40,
@@ -105,7 +116,7 @@ def test_every_child_is_the_component_s(record: Record) -> None:
     component = recorder.one("airflow:index:AirflowKeys")
     fernet_key = recorder.one("airflow:index:FernetKey")
     children = [found for found in recorder.every() if found is not component]
-    assert len(children) == 13
+    assert len(children) == 15
     assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 
@@ -122,6 +133,7 @@ def test_outputs_are_names_in_plain_text(record: Record) -> None:
     outputs = recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
     assert set(outputs) == {
         "fernet_key_secret",
+        "worker_key_secret",
         "api_secret_key_secret",
         "jwt_secret",
         "redis_password_secret",
@@ -137,12 +149,33 @@ def test_attributes_are_the_registered_outputs(record: Record) -> None:
 
     def program() -> None:
         component = keys()()
-        names = ("fernet_key_secret", "api_secret_key_secret", "jwt_secret", "redis_password_secret")
+        names = (
+            "fernet_key_secret",
+            "worker_key_secret",
+            "api_secret_key_secret",
+            "jwt_secret",
+            "redis_password_secret",
+        )
         pulumi.Output.all(**{name: getattr(component, name) for name in names}).apply(made.append)
 
     recorder = record(program)
     outputs = recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
     assert made == [{key: value for key, value in outputs.items() if key != "admin_password_secret"}]
+
+
+@pytest.mark.parametrize("clients", [None, "new"])
+@pytest.mark.parametrize("server", [None, "old"])
+def test_redis_may_keep_its_own_password_while_its_clients_change(
+    record: Record, clients: str | None, server: str | None
+) -> None:
+    seen: list[str] = []
+    given = GivenKeys(
+        redis_password=None if clients is None else Secret(clients),
+        redis_server_password=None if server is None else Secret(server),
+    )
+    recorder = record(lambda: keys(given)().redis_password.apply(seen.append))
+    assert recorder.secret_data("keys-redis-password")["password"] == (server or seen[0])
+    assert clients in (None, seen[0])
 
 
 def test_redis_password_is_given_on_as_a_secret(record: Record) -> None:
@@ -160,7 +193,7 @@ def test_another_value_makes_another_secret_and_leaves_the_others(record: Record
 
 
 def test_preview_knows_no_generated_value_and_works(record: Record) -> None:
-    assert len(record(keys(), preview=True).every(SECRET)) == 5
+    assert len(record(keys(), preview=True).every(SECRET)) == 6
 
 
 # The password of a database that the stack makes

@@ -42,6 +42,7 @@ def test_old_rows_are_deleted_weekly_and_for_good() -> None:
 def test_cleanup_goes_through_the_pooler_where_there_is_one() -> None:
     found = cleanup(pgbouncer=PgBouncer(), database_ca="database-ca-1")
     assert [variable["name"] for variable in found["env"]] == [
+        "AIRFLOW__CORE__FERNET_KEY",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
     ]

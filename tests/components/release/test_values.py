@@ -203,6 +203,7 @@ def test_workers_do_not_learn_where_the_database_is(inputs: ReleaseInputs) -> No
     assert "database-ca-1" not in json.dumps({**common, "volumes": values.get("volumes")})
     assert not {"volumes", "volumeMounts"} & set(values), "they would be everywhere"
     assert values["enableBuiltInSecretEnvVars"] == {
+        "AIRFLOW__CORE__FERNET_KEY": False,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False,
         "AIRFLOW_CONN_AIRFLOW_DB": False,
     }
@@ -221,6 +222,20 @@ def test_every_client_of_the_database_learns_where_it_is(inputs: ReleaseInputs) 
             assert reference == {"name": "metadata-1", "key": key}
     # Init containers do not get `env`; the migration has run before the release.
     assert all(values[component]["waitForMigrations"] == {"enabled": False} for component in DATABASE_CLIENTS)
+
+
+@every_combination
+def test_fernet_key_of_the_database_is_only_where_the_database_is(inputs: ReleaseInputs) -> None:
+    """A worker cannot decrypt it, and a rotation rolls no worker."""
+    values = airflow_values(inputs)
+    cleanup = ["databaseCleanup"] if "databaseCleanup" in values else []
+    servers = {component: values[component] for component in (*DATABASE_CLIENTS, *cleanup)}
+    workers = {f"workers.{kind}": values["workers"][kind] for kind in ("celery", "kubernetes")}
+    for components, secret in ((servers, "fernet-1"), (workers, "worker-1")):
+        for name, component in components.items():
+            [found] = [item for item in component["env"] if item["name"] == "AIRFLOW__CORE__FERNET_KEY"]
+            assert found["valueFrom"]["secretKeyRef"] == {"name": secret, "key": "fernet-key"}, name
+    assert "fernet-1" not in json.dumps(values["workers"])
 
 
 @every_combination

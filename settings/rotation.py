@@ -1,0 +1,56 @@
+"""The mark of a rotation that is under way, as it stands in a stack's config."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from components import fields
+
+ROTATED: Final = {
+    # what `rotate` calls the key: the config key with its values
+    "fernet": "fernetKey",
+    "api-secret-key": "apiSecretKey",
+    "admin-password": "adminPassword",
+    "redis-password": "redisPassword",
+}
+BEGINNING: Final = "the rotation of"
+"""How a sentence about a rotation that is under way begins."""
+_FORM: Final = re.compile(r"([a-z-]+) ([1-9])/([1-9]) ([0-9a-f]{12})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What is rotated, how far it is, and to which value. It holds no secret."""
+
+    key: str
+    """One of `ROTATED`."""
+    stage: int
+    """The stage that was begun last, from 1."""
+    stages: int
+    """How many there are."""
+    fingerprint: str
+    """Of the new value; see `fingerprint`."""
+
+    @staticmethod
+    def of(text: str) -> Mark:
+        """Read a mark. Raises ValueError."""
+        found = _FORM.fullmatch(text)
+        if found is None or found[1] not in ROTATED or int(found[2]) > int(found[3]):
+            fields.refuse(f"expected what `python -m automation rotate` wrote, found {fields.shown(text)}")
+        return Mark(key=found[1], stage=int(found[2]), stages=int(found[3]), fingerprint=found[4])
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.stage}/{self.stages} {self.fingerprint}"
+
+    def told(self, stack: str) -> str:
+        """Return how far it is, and what continues it."""
+        how_far = f"{BEGINNING} {self.key} is in stage {self.stage} of {self.stages}"
+        return f"{how_far}; python -m automation rotate {self.key} {stack} continues it"
+
+
+def fingerprint(value: str) -> str:
+    """Return 12 hexadecimal digits by which a generated value is known again; they do not help to guess it."""
+    return hashlib.sha256(value.encode()).hexdigest()[:12]

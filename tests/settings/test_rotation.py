@@ -1,0 +1,48 @@
+"""The mark of a rotation in the config."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from components.kube.secret import Secret
+from settings.declared import SECRET_KEYS
+from settings.rotation import ROTATED, Mark, fingerprint
+from tests.samples import dev
+
+MARK = Mark(key="fernet", stage=2, stages=4, fingerprint=fingerprint("a new key"))
+
+
+def test_mark_is_read_as_it_was_written_and_tells_how_to_go_on() -> None:
+    assert Mark.of(str(MARK)) == MARK
+    assert MARK.told("prod") == (
+        "the rotation of fernet is in stage 2 of 4; python -m automation rotate fernet prod continues it"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fernet", "other 1/1 0123456789ab", "fernet 5/4 0123456789ab", "fernet 1/4 0123", "fernet 1/4 secret-text-"],
+)
+def test_what_rotate_did_not_write_is_refused(text: str) -> None:
+    [problem] = dev().with_({"rotation": text}).problems()
+    assert problem.startswith("airflow:rotation: expected what `python -m automation rotate` wrote, found")
+
+
+def test_mark_is_part_of_a_valid_config_and_changes_nothing_else() -> None:
+    assert dev().with_({"rotation": str(MARK)}).parse().rotation == MARK
+    assert dev().with_({"rotation": str(MARK)}).parse().platform == dev().parse().platform
+
+
+def test_value_beside_the_new_one_is_that_of_the_key_that_is_rotated() -> None:
+    beside = {"rotationSecret": "the old password"}
+    for key, expected in (("redis-password", "the old password"), ("fernet", None)):
+        config = dev().with_({"rotation": str(replace(MARK, key=key))}, beside)
+        found = config.parse().platform.keys.redis_server_password
+        assert (found.reveal() if isinstance(found, Secret) else found) == expected
+    assert dev().with_(secrets=beside).parse().platform.keys.redis_server_password is None
+
+
+def test_what_can_be_rotated_are_secret_config_keys() -> None:
+    assert set(ROTATED.values()) <= SECRET_KEYS
