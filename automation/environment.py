@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from automation.plan.model import Plan
     from automation.recovery.status import StackStatus
     from automation.recovery.steps import Decisions, Recovery, RecoverySteps
+    from automation.rotation.result import Rotation, RotationPlan
     from automation.verification.result import Verification
 
 __all__ = ["HEALTHY_SECONDS", "LOCK_SECONDS", "Environment", "Limits"]
@@ -62,7 +63,7 @@ class Environment:
 
     @property
     def settings(self) -> EnvironmentSettings | None:
-        """The given config, with what `roll_image` and `adopt` have changed; None for a committed file."""
+        """The given config, with what `roll_image`, `adopt` and `rotate` have changed; None for a committed file."""
         return self._session.place.settings
 
     # Asking
@@ -243,6 +244,45 @@ class Environment:
 
         with self.busy():
             return adopt(self._session, timeout_seconds, on_event)
+
+    def rotation(self, key: str) -> RotationPlan:
+        """Return what `rotate` would do. Changes nothing. Raises what `rotate` raises, but for refusals.
+
+        Refusals are in the result.
+        """
+        from automation.rotation.rotate import rotation_plan
+
+        return rotation_plan(self._session, key)
+
+    def rotate(
+        self,
+        key: str,
+        *,
+        keep: Callable[[EnvironmentSettings], object] = lambda settings: None,
+        timeout_seconds: float = HEALTHY_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Rotation:
+        """Give a key another value, in stages, each of which is an update, a wait and a proof. See docs/day-2.md.
+
+        A rotation that was interrupted is continued. The new value is in the committed file, or in `settings`.
+
+        Args:
+            key: A key of `automation.rotation.keys.KEYS`, such as `fernet`.
+            keep: Stores changed settings; called before each stage that uses them. Without it, a process that ends
+                early takes the new value with it.
+            timeout_seconds: How long each stage may wait after its update.
+            on_event: Receives the events.
+
+        Raises:
+            RotationRefused: With every reason.
+            NotHealthy: A stage did not come to hold in time.
+            AutomationError: What `up` raises.
+        """
+        from automation.rotation.rotate import rotate
+
+        with self.busy():
+            self.check()
+            return rotate(self._session, key, timeout_seconds, keep, on_event)
 
     # Cancelling
 

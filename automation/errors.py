@@ -133,19 +133,35 @@ class RecoveryRefused(AutomationError):
     """Recovery would have to guess: another update may be alive, or only a person can say what became of something."""
 
 
-class AdoptionRefused(AutomationError):
-    """A release cannot be taken over as it is. Each of its `refusals` has its own remedy."""
+class _Refused(AutomationError):
+    """A procedure cannot begin as things are. Each of its `refusals` has its own remedy."""
 
-    def __init__(self, stack: str, refusals: tuple[str, ...]) -> None:
-        self.stack, self.refusals = stack, refusals
+    def __init__(self, what: str, refusals: tuple[str, ...]) -> None:
+        self.refusals = refusals
         count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
-        super().__init__(f"the release cannot be taken over by stack {stack}: {count}", "each reason says how")
+        super().__init__(f"{what}: {count}", "each reason says how")
 
     def __str__(self) -> str:
         return "\n".join([self.what, *(f"  {text}" for text in self.refusals)])
 
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "refusals": list(self.refusals)}
+
+
+class AdoptionRefused(_Refused):
+    """A release cannot be taken over as it is."""
+
+    def __init__(self, stack: str, refusals: tuple[str, ...]) -> None:
+        self.stack = stack
+        super().__init__(f"the release cannot be taken over by stack {stack}", refusals)
+
+
+class RotationRefused(_Refused):
+    """A key cannot be rotated as things are."""
+
+    def __init__(self, stack: str, key: str, refusals: tuple[str, ...]) -> None:
+        self.stack = stack
+        super().__init__(f"{key} of stack {stack} cannot be rotated", refusals)
 
 
 @contextmanager

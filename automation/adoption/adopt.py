@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 from automation.adoption import prepare as preparation
 from automation.adoption.installed import InstalledRelease
 from automation.adoption.plan import Adoption, AdoptionPlan
 from automation.adoption.prepare import Prepared
-from automation.adoption.stack_values import file_values, write_to_file
 from automation.adoption.state import faults, with_release
 from automation.cluster import objects
 from automation.engine import operations
@@ -24,6 +20,7 @@ from automation.recovery.recover import wait_until_healthy
 from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_to_store
 from automation.stacks.session import Session
+from automation.stacks.stack_values import change_config, config_values
 from automation.stacks.work_directory import looks_like
 from settings import PROJECT
 
@@ -71,14 +68,10 @@ def _prepare(session: Session, opened: OpenedStack) -> Prepared:
                 f"recover {name}; else take another stack",
             ),
         )
-    if place.settings is not None:
-        values: Mapping[str, Any] = {**place.settings.values, **place.settings.secrets}
-    else:
-        values = file_values(opened, place.project_dir)
     config = session.reached_config()
     return preparation.prepare(
         name,
-        values,
+        config_values(session, opened),
         objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig),
         lambda settings: looks_like(place.project_dir, name, settings),
         place.project_dir,
@@ -90,12 +83,7 @@ def _complete_config(session: Session, opened: OpenedStack, prepared: Prepared) 
     """Add what the release decides to the config. From now on no output may show its keys."""
     assert prepared.settings is not None
     session.masker = session.masker.knowing(secret.reveal() for secret in prepared.settings.secrets.values())
-    if session.place.settings is not None:
-        session.place = replace(session.place, settings=prepared.settings)
-        session.forget_opened()
-    else:
-        write_to_file(opened, session.place.project_dir, prepared.added)
-        session.check_config()
+    change_config(session, opened, prepared.added)
 
 
 def _write_state(session: Session, opened: OpenedStack, release: InstalledRelease) -> None:

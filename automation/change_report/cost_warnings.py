@@ -8,6 +8,7 @@ from typing import Any, Final
 from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport
 from automation.change_report.naming import listed
 from automation.plan.model import PlannedResource
+from settings.rotation import BEGINNING
 
 _KEYS: Final = "airflow:index:AirflowKeys"
 _INSTANCE: Final = "aws:rds/instance:Instance"
@@ -20,8 +21,7 @@ _KEY_COSTS: Final[Mapping[str, tuple[Severity, str, str]]] = {
     "-fernet-key": (
         Severity.DANGER,
         "fernetKey",
-        "what the old one encrypted cannot be read, unless the new value still holds it: see "
-        "docs/runbooks/rotate-keys.md",
+        "what the old one encrypted cannot be read, unless the new value still holds it: see docs/day-2.md",
     ),
     "-jwt-secret": (Severity.WARNING, "jwtSecret", "every token ends: people are logged out, and tasks that run fail"),
     "-api-secret-key": (
@@ -36,6 +36,8 @@ _KEY_COSTS: Final[Mapping[str, tuple[Severity, str, str]]] = {
     ),
     "-admin-password": (Severity.NOTE, "adminPassword", "a Job sets it in Airflow; nothing rolls"),
 }
+
+_STAGES: Final = "until then no stage loses what a key encrypted, see docs/day-2.md"
 
 _INTERRUPTED: Final[Mapping[str, str]] = {
     # Label `component` of the pods: what nobody can do while none is ready.
@@ -117,6 +119,14 @@ def keys(report: StackReport) -> Iterator[Alert]:
                 maybe = " (its encrypted text does; whether its value does, only decryption tells)" if encrypted else ""
                 text = f"{{0}} changes{maybe}: {cost}"
                 yield Alert(severity=severity, category=Category.KEYS, text=text, names=(step.name,))
+
+
+def rotations(report: StackReport) -> Iterator[Alert]:
+    """Yield a rotation that is under way. The program warns of it."""
+    for message in report.messages:
+        level, _, text = message.partition(": ")
+        if level == "warning" and text.startswith(BEGINNING):
+            yield Alert.note(Category.KEYS, f"{{0}}; {_STAGES}", " ".join(text.split()))
 
 
 def downtime(report: StackReport) -> Iterator[Alert]:

@@ -21,6 +21,7 @@ __all__ = [
     "Kube",
     "KubeClient",
     "Pod",
+    "SecretUse",
     "Workload",
     "cluster_errors",
     "cluster_identity",
@@ -77,6 +78,20 @@ class Workload:
     """Whether it is a StatefulSet that waits for a pod to become ready before it replaces it, even by a better one."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SecretUse:
+    """A variable of a pod's container that a Secret gives."""
+
+    pod: str
+    """Name of the pod."""
+    component: str
+    """Its label `component`."""
+    secret: str
+    """Name of the Secret."""
+    ending: bool
+    """Whether the pod is being deleted; its processes may still run."""
+
+
 class Kube(Protocol):
     """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
@@ -86,8 +101,11 @@ class Kube(Protocol):
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         """Return the Deployments and StatefulSets with all these labels."""
 
-    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
-        """Run a command in a container, and wait for its end."""
+    def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
+        """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
+
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+        """Run a command in a container with a line as its input, and wait for its end."""
 
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
         """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
@@ -149,8 +167,12 @@ class KubeClient:
         )
 
     @cluster_errors()
-    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
-        return self._api.run(self._namespace, pod, container, command, seconds=seconds)
+    def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
+        return tuple(secret_uses(self._api.items("v1", "Pod", self._namespace), variable, containers))
+
+    @cluster_errors()
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+        return self._api.run(self._namespace, pod, container, command, seconds=seconds, line=line)
 
     @cluster_errors()
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
@@ -220,6 +242,24 @@ def pod_of(pod: Mapping[str, Any]) -> Pod:
         ip=(pod.get("status") or {}).get("podIP") or "",
         config_maps=tuple(name for name in mounted if name),
     )
+
+
+def secret_uses(pods: Sequence[Mapping[str, Any]], variable: str, containers: Sequence[str]) -> Iterator[SecretUse]:
+    """Yield which Secrets give a variable to containers of these names, of pods of the Kubernetes API."""
+    for pod in pods:
+        metadata = pod["metadata"]
+        if (pod.get("status") or {}).get("phase") in _ENDED:
+            continue
+        for container in pod["spec"]["containers"]:
+            for entry in container.get("env") or () if container["name"] in containers else ():
+                reference = (entry.get("valueFrom") or {}).get("secretKeyRef")
+                if entry["name"] == variable and reference:
+                    yield SecretUse(
+                        pod=metadata["name"],
+                        component=(metadata.get("labels") or {}).get("component", ""),
+                        secret=reference["name"],
+                        ending=bool(metadata.get("deletionTimestamp")),
+                    )
 
 
 def workload_of(kind: str, item: Mapping[str, Any]) -> Workload:

@@ -22,7 +22,6 @@ from automation.plan.model import Placeholder, Why
 from components.aws.eks_cluster import EksCluster, Subnet
 from components.dags.ssh_private_key import normalise_private_key
 from components.keys.escrow_reader import EscrowedKeys
-from components.keys.given_keys import GivenKeys
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS, SettingsError
 from settings.files import holds_secure
@@ -241,6 +240,6 @@ def _escrowed(name: str, region: str) -> EscrowedKeys:
     config_keys = {"fernet_key": "fernetKey", "jwt_secret": "jwtSecret"}
     made = {
         found.name: Secret(placeholder(config_keys.get(found.name, found.name), f"escrow {name} {found.name}"))
-        for found in fields(GivenKeys)
+        for found in fields(EscrowedKeys)
     }
     return EscrowedKeys(**made)

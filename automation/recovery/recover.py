@@ -14,6 +14,7 @@ from automation.engine.locks import Holder, Lock
 from automation.engine.operations import OpenedStack
 from automation.engine.stack_state import StackState, with_created
 from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown
+from automation.folder import short_name
 from automation.recovery import status as status_module
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.recovery.steps import (
@@ -32,6 +33,7 @@ from automation.stacks.cluster_tag import cluster_identity, read_tag, require_kn
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
+from settings.rotation import Mark
 
 _HEALTH_INTERVAL_SECONDS: Final = 3.0
 
@@ -74,7 +76,12 @@ def stack_status(session: Session) -> StackStatus:
     except StackUnknown:
         return StackStatus(stack=session.name, exists=False, locks=locks)
     status = StackStatus(
-        stack=session.name, exists=True, deployed=bool(state.resources), locks=locks, pending=state.pending
+        stack=session.name,
+        exists=True,
+        deployed=bool(state.resources),
+        locks=locks,
+        pending=state.pending,
+        rotation=_rotation(session),
     )
     if not state.resources and not state.pending:
         return status
@@ -84,6 +91,15 @@ def stack_status(session: Session) -> StackStatus:
         return replace(status, cluster=_cluster_status(config, state))
     except AutomationError as error:
         return replace(status, cluster_error=error.what)
+
+
+def _rotation(session: Session) -> str:
+    """Return what status says of a rotation that was not finished; "" if there is none, or the config is not valid."""
+    try:
+        text = session.config().rotation
+    except AutomationError:
+        return ""
+    return Mark.of(text).told(short_name(session.name)) if text else ""
 
 
 def wait_until_healthy(session: Session, timeout_seconds: float) -> StackStatus:

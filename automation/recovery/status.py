@@ -93,19 +93,23 @@ class StackStatus(Result):
     """None if nothing is deployed, or if the cluster could not be looked at."""
     cluster_error: str = ""
     """Why the cluster could not be looked at."""
+    rotation: str = ""
+    """How far a rotation is that was not finished, and what continues it; "" if there is none."""
 
     SHOWN = ("healthy", "problems")
 
     @property
     def healthy(self) -> bool:
-        """All runs, and nothing is half done. An object that is left over does no harm."""
+        """All runs, and no update is half done. An object that is left over does no harm, nor does a rotation."""
         return not self._unhealthy()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
-        return (*self._unhealthy(), *(f"{leftover} is left over: the state does not know it" for leftover in left))
+        rotation = [self.rotation] if self.rotation else []
+        leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
+        return (*self._unhealthy(), *rotation, *leftovers)
 
     def _unhealthy(self) -> list[str]:
         problems = [] if self.exists else [f"there is no stack {self.stack}"]

@@ -139,6 +139,10 @@ class StackConfig:
     """The namespace that the stack owns."""
     image_digest: str = ""
     """The digest of the Airflow image, "" if only a tag is set."""
+    rotation: str = ""
+    """The mark of a rotation that is under way, "" if none is."""
+    worker_grace_seconds: float = 0
+    """Seconds that a worker which stops gives its tasks to end."""
 
     @staticmethod
     def of(values: Mapping[str, str]) -> StackConfig:
@@ -154,6 +158,8 @@ class StackConfig:
             eks=(eks, text("awsRegion"), text("awsAccountId")) if (eks := text("eksCluster")) else None,
             namespace=text("namespace"),
             image_digest=text("imageDigest"),
+            rotation=text("rotation"),
+            worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )
 
     def reached(self, work_dir: Path) -> StackConfig:

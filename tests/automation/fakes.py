@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import ExecResult, Pod, Workload
+from automation.cluster.client import ExecResult, Pod, SecretUse, Workload
 from automation.cluster.deployment import Deployment
 from automation.cluster.objects import FailedJob, Found, ReleaseRecord
 from automation.errors import ClusterRequestFailed
@@ -160,7 +160,10 @@ class FakeKube:
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         return tuple(item for item in self.found_workloads if labels.items() <= dict(item.labels).items())
 
-    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float) -> ExecResult:
+    def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
+        return ()
+
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         found = next((item for item in self.found_pods if item.name == pod), None)
         if found is None or container not in found.containers:
             raise ClusterRequestFailed(f"cannot run a command in {pod}: no container {container}", "look")

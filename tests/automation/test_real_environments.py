@@ -21,7 +21,6 @@ import pytest
 from pulumi.automation import EngineEvent
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, PassphraseFile, Secret
-from automation.adoption.stack_values import file_values, write_to_file
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
@@ -45,6 +44,7 @@ from automation.folder import Folder
 from automation.recovery.steps import Doing
 from automation.stacks.concurrency import Running
 from automation.stacks.place import Place
+from automation.stacks.stack_values import file_values, write_to_file
 from automation.stacks.workspace import open_stack
 from settings import SECRET_KEYS
 from tests import samples
@@ -581,3 +581,15 @@ def test_config_is_completed_as_a_person_would_with_pulumi(project: Path, tmp_pa
     }
     plain = {key: str(found[key]).lower() for key in added if not isinstance(added[key], Secret)}
     assert plain == {key: str(added[key]).lower() for key in plain}
+    # A rotation changes a value again and again, and takes its mark out at the end.
+    mark, both = (
+        "fernet 1/4 0123456789ab",
+        Secret(f"{SENTINELS['fernetKey'].reveal()},{SENTINELS['fernetKey'].reveal()}"),
+    )
+    write_to_file(on, project, {"rotation": mark, "fernetKey": both})
+    on = OpenedStack(open_stack(place, "file", engine), engine)
+    assert (file_values(on, project)["rotation"], file_values(on, project)["fernetKey"]) == (mark, both)
+    write_to_file(on, project, {"rotation": None, "rotationSecret": None})
+    assert "airflow:rotation" not in path.read_text()
+    on = OpenedStack(open_stack(place, "file", engine), engine)
+    assert file_values(on, project)["fernetKey"] == both

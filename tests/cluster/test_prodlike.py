@@ -21,6 +21,7 @@ from automation.errors import AirflowRequestFailed
 from automation.verification.verify import airflow_api, verify
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, dag_repository, destroyed, make_stack
+from tests.cluster.modest_values import modest_values
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -87,37 +88,13 @@ def stack(engine: None, database: TlsDatabase, tmp_path_factory: pytest.TempPath
         pgbouncerEnabled=True,
         metadataRetentionDays=30,
         # As many as there are on a laptop, on two processors: what they ask for is not what is tested here.
-        helmValues=_modest(),
+        helmValues=modest_values(),
     )
     for step in destroyed(stack):
         yield step
         # A protected stack refuses; to say so is the last test.
         stack.set(protect=False)
         stack.up(check=False)
-
-
-def _modest() -> dict[str, Any]:
-    """Requests of two processors' worth; the limits stay. Probes that start a Python each come seldom: on two
-    processors, thirteen pods that ask themselves every few seconds have time for nothing else.
-    """
-
-    def little(**more: Any) -> dict[str, Any]:
-        return {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}, **more}
-
-    def seldom() -> dict[str, Any]:
-        return {"livenessProbe": {"periodSeconds": 240, "timeoutSeconds": 120}}
-
-    start = {"startupProbe": {"periodSeconds": 30, "timeoutSeconds": 60}}
-    return {
-        "apiServer": little(),
-        "scheduler": little(**seldom(), **start),
-        "dagProcessor": little(**seldom()),
-        "triggerer": little(**seldom()),
-        "statsd": little(),
-        "redis": little(),
-        "pgbouncer": little(metricsExporterSidecar=little()),
-        "workers": {"celery": little(**seldom())},
-    }
 
 
 @pytest.fixture

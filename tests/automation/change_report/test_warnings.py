@@ -11,6 +11,7 @@ from automation.change_report.compare import compare_plans
 from automation.change_report.model import Category, Severity, StackReport
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
 from components.secrets.masker import Masker
+from settings.rotation import Mark
 
 PARENTS = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys$"
 SECRET = "kubernetes:core/v1:Secret"
@@ -40,6 +41,17 @@ def report(
 
 def told(found: StackReport, category: Category, severity: Severity | None = None) -> list[str]:
     return [str(item) for item in found.warnings if item.category is category and severity in (None, item.severity)]
+
+
+# Rotations
+
+
+def test_rotation_that_is_under_way_is_told_with_its_stage() -> None:
+    """The program warns of it, in a plan and in a preview."""
+    mark = Mark(key="fernet", stage=2, stages=4, fingerprint="0123456789ab")
+    found = report([], [], messages=(f"warning: {mark.told('prod')}", "warning: another", "info: the rotation of it"))
+    [sentence] = told(found, Category.KEYS, Severity.NOTE)
+    assert sentence.startswith("the rotation of fernet is in stage 2 of 4; python -m automation rotate fernet prod")
 
 
 # Refused by Kubernetes

@@ -64,6 +64,28 @@ def test_pods_are_those_of_the_context_namespace_and_labels_that_live(server: Ku
     )
 
 
+def test_uses_of_secrets_are_those_of_the_containers_in_pods_that_may_still_run(
+    server: KubeServer, client: KubeClient
+) -> None:
+    """A pod that is being deleted counts, one that has ended does not; nor does another container or variable."""
+    key = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys-1", "key": "key"}}}
+    items = [
+        pod_json("a"),
+        pod_json("done", status={"phase": "Succeeded"}),
+        pod_json("going", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z", "labels": {"component": "triggerer"}}),
+    ]
+    for item in items:
+        item["spec"]["containers"] = [
+            {"name": "worker", "env": [{"name": "KEY2", "value": "x"}, key]},
+            {"name": "git-sync", "env": [key]},
+            {"name": "plain"},
+        ]
+    server.put(PODS, {"items": items})
+    found = [(use.pod, use.component, use.secret, use.ending) for use in client.secret_uses("KEY", ("worker", "plain"))]
+    assert found == [("a", "worker", "keys-1", False), ("going", "triggerer", "keys-1", True)]
+    assert client.secret_uses("KEY2", ("worker",)) == ()
+
+
 def test_pod_that_is_not_ready_says_why(server: KubeServer, client: KubeClient) -> None:
     waiting = {"name": "worker", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     server.put(PODS, {"items": [pod_json("a", status={"conditions": [], "containerStatuses": [waiting]})]})

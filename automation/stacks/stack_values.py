@@ -1,9 +1,10 @@
-"""Reads the values in a stack's committed file, and adds to them."""
+"""Reads and changes the values of a stack's config, in its committed file or in its settings."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,37 @@ from automation.engine.operations import OpenedStack
 from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from automation.stacks.config import as_config
+from automation.stacks.session import Session
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
 
 _PREFIX = f"{PROJECT}:"
+
+
+def config_values(session: Session, opened: OpenedStack) -> Mapping[str, Any]:
+    """Return the stack's config by short key, secret values as `Secret`. Raises UpdateFailed."""
+    settings = session.place.settings
+    if settings is not None:
+        return {**settings.values, **settings.secrets}
+    return file_values(opened, session.place.project_dir)
+
+
+def change_config(session: Session, opened: OpenedStack, changed: Mapping[str, Any]) -> None:
+    """Change values by short key, in the given order; None takes one out. From now on no output shows new secrets.
+
+    Raises:
+        SettingsInvalid: The config is not valid with them.
+        UpdateFailed: The engine could not write.
+    """
+    secrets = (value.reveal() for value in changed.values() if isinstance(value, Secret))
+    session.masker = session.masker.knowing(secrets)
+    settings = session.place.settings
+    if settings is not None:
+        session.place = replace(session.place, settings=settings.changed(**changed))
+        session.forget_opened()
+    else:
+        write_to_file(opened, session.place.project_dir, changed)
+        session.check_config()
 
 
 def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
@@ -36,14 +64,17 @@ def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
     return values
 
 
-def write_to_file(on: OpenedStack, project_dir: Path, added: Mapping[str, Any]) -> None:
-    """Add values to a stack's committed file with `pulumi config set`, which encrypts secret ones.
+def write_to_file(on: OpenedStack, project_dir: Path, changed: Mapping[str, Any]) -> None:
+    """Change values in a stack's committed file with `pulumi config`, which encrypts secret ones; None takes one out.
 
     Raises UpdateFailed.
     """
     env = on.stack.workspace.env_vars
     try:
-        for key, value in sorted(added.items()):
+        for key, value in changed.items():
+            if value is None:
+                on.engine.run(["config", "rm", f"{_PREFIX}{key}", "--stack", on.stack.name], str(project_dir), env)
+                continue
             kind, text = (
                 ("--secret", value.reveal()) if isinstance(value, Secret) else ("--plaintext", as_config(value))
             )

@@ -1,0 +1,50 @@
+"""The verb `rotate`: gives a key of a stack another value, in stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automation.cli.declare import COMMON, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
+from automation.cli.report_text import Table
+from automation.errors import RotationRefused
+from settings.rotation import ROTATED
+
+if TYPE_CHECKING:
+    from automation.rotation.result import RotationPlan
+
+
+@verb(
+    "give a key another value, in stages that nothing notices; run again, it continues",
+    argument("key", metavar="KEY", choices=tuple(ROTATED), help=f"one of {', '.join(ROTATED)}"),
+    STACK,
+    *COMMON,
+    DRY_RUN,
+    TIMEOUT,
+)
+def rotate(call: Call) -> int:
+    """Rotate a key. Raises RotationRefused where that is not possible."""
+    key = call.args.key
+    with call.opened() as environment:
+        if not call.args.dry_run:
+            result = environment.rotate(key, timeout_seconds=call.args.timeout, on_event=call.console.event)
+            call.show(result, f"{key} of {result.plan.stack} is rotated ({result.seconds:.0f} s); commit what changed")
+            return call.exit_code(changed=True)
+        plan = environment.rotation(key)
+    call.show(plan, *(() if call.args.json else _lines(plan)))
+    if plan.refusals:
+        raise RotationRefused(plan.stack, key, plan.refusals)
+    return call.exit_code(changed=True)
+
+
+def _lines(plan: RotationPlan) -> list[str | Table]:
+    rows = tuple(
+        (
+            str(number),
+            stage.text,
+            ", ".join(stage.rolls) or "nothing",
+            "done" if stage.done else f"{stage.seconds:.0f} s" if stage.seconds is not None else "unknown",
+        )
+        for number, stage in enumerate(plan.stages, 1)
+    )
+    begun = ["was begun before, and would be continued"] if plan.resumed else []
+    return [*begun, Table(("stage", "when it is done", "rolls", "about"), rows), *plan.notes]

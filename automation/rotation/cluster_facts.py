@@ -1,0 +1,105 @@
+"""The facts about a key in a deployment: its Secret, the pods that have it, and what the database holds under it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from automation.cluster.client import Kube
+from automation.cluster.deployment import Deployment
+from automation.errors import AirflowRequestFailed, ClusterRequestFailed
+from automation.rotation import redis
+from automation.rotation.keys import Key
+from automation.rotation.stages import Encrypted, PodKey
+from automation.verification.verify import airflow_api
+from components.database import encrypted_values
+
+_SCHEDULER: Final = "scheduler"
+_READ_SECONDS: Final = 600.0
+"""Long enough for some hundred thousand encrypted values."""
+
+
+class ClusterFacts:
+    """The `Facts` of a deployment, each looked up once: make another one to look again.
+
+    Every fact may raise ClusterUnreachable or ClusterRequestFailed.
+    """
+
+    def __init__(
+        self, key: Key, outputs: Mapping[str, Any], kube: Kube, secret: Callable[[str], Mapping[str, str]], new: str
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            key: The key that is rotated.
+            outputs: The stack's outputs.
+            kube: The deployment's namespace.
+            secret: Returns a Secret's data, {} if it does not exist.
+            new: The new value; "" while there is none.
+        """
+        self._key, self._outputs, self._kube, self._secret, self._new = key, outputs, kube, secret, new
+
+    @cached_property
+    def deployed(self) -> str | None:
+        return self._secret(str(self._outputs[self._key.output])).get(self._key.data_key)
+
+    @cached_property
+    def pods(self) -> tuple[PodKey, ...]:
+        found = []
+        for use in self._key.uses:
+            pods = self._kube.secret_uses(use.variable, use.containers)
+            values = {name: use.read(self._secret(name)) for name in {pod.secret for pod in pods}}
+            found += [
+                PodKey(name=pod.pod, component=pod.component, value=values[pod.secret], ending=pod.ending)
+                for pod in pods
+            ]
+        return tuple(found)
+
+    @cached_property
+    def encrypted(self) -> Encrypted:
+        return self._on_database("count")
+
+    @cached_property
+    def accepted(self) -> bool:
+        if self._key.name == "redis-password":
+            return redis.accepts(self._kube, self._new)
+        try:
+            airflow_api(Deployment.of(self._outputs), self._kube).import_failures()
+        except AirflowRequestFailed as error:
+            if error.status:
+                return False
+            raise
+        return True
+
+    def admit(self) -> None:
+        """Let Redis accept the new password too. Raises ClusterRequestFailed; it can then be run again."""
+        redis.admit(self._kube, self._new)
+
+    def renew(self) -> None:
+        """Encrypt again what the new key did not encrypt. Raises ClusterRequestFailed; it can then be run again."""
+        self.__dict__["encrypted"] = self._on_database("renew")
+
+    def _on_database(self, mode: str) -> Encrypted:
+        """Run the script in a scheduler, which has the database's address and the keys."""
+        ready = {pod.name for pod in self._kube.pods({"component": _SCHEDULER}) if pod.ready}
+        pod = next((pod for pod in self.pods if pod.name in ready and pod.value is not None), None)
+        if pod is None or pod.value is None:
+            raise ClusterRequestFailed(
+                "no scheduler is ready, in which the encrypted values could be read", "python -m automation status"
+            )
+        done = self._kube.run(pod.name, _SCHEDULER, encrypted_values.command(mode), seconds=_READ_SECONDS)
+        try:
+            found = json.loads(done.stdout.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            raise ClusterRequestFailed(
+                f"the encrypted values could not be read in {pod.name} (exit code {done.exit_code})",
+                f"kubectl logs {pod.name}; then run it again",
+            ) from None
+        keys = self._key.values(pod.value)
+        return Encrypted(
+            read=dict(zip(keys, found["read"], strict=True)),
+            unread=tuple(found["unread"]),
+            broken=tuple(found["broken"]),
+        )

@@ -1,0 +1,95 @@
+"""Where a stack keeps the value of a key that it was given: in its config, or in the escrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from automation.engine.operations import OpenedStack
+from automation.errors import ClusterRequestFailed, from_text
+from automation.rotation.keys import Key
+from automation.rotation.stages import Stage
+from automation.stacks.session import Session
+from automation.stacks.stack_values import change_config, config_values
+from components.kube.secret import Secret
+from settings.rotation import Mark
+
+_MARK = "rotation"
+_BESIDE = "rotationSecret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept about a key."""
+
+    value: str | None = field(repr=False)
+    """The value that the config or the escrow gives; None where the program generates it."""
+    mark: Mark | None
+    """The rotation that is under way, of this or of another key."""
+    beside: str = field(default="", repr=False)
+    """What is kept beside the value during a rotation."""
+    escrow: tuple[str, str] | None = None
+    """Name and region of the escrow from which the stack reads its keys."""
+
+
+def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
+    """Return what is kept. Raises UpdateFailed, ClusterRequestFailed."""
+    values = config_values(session, opened)
+    mark = Mark.of(str(values[_MARK])) if values.get(_MARK) else None
+    beside = _revealed(values, _BESIDE)
+    if values.get("keySource") == "escrow":
+        escrow = (str(values.get("keyEscrow")), str(values.get("awsRegion")))
+        return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow)
+    return Kept(value=_revealed(values, key.config_key) or None, mark=mark, beside=beside)
+
+
+def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:
+    """Write what a stage needs: the mark, what is kept beside, and then the value.
+
+    Raises UpdateFailed, ClusterRequestFailed.
+    """
+    value = stage.value
+    changed: dict[str, Any] = {_MARK: str(mark)} if mark != kept.mark else {}
+    if stage.beside is not None and stage.beside != kept.beside:
+        changed[_BESIDE] = Secret(stage.beside) if stage.beside else None
+    another = bool(value) and value != kept.value
+    if another and kept.escrow is None:
+        changed[key.config_key] = Secret(value)
+    if changed:
+        change_config(session, opened, changed)
+    if another and kept.escrow is not None:
+        session.masker = session.masker.knowing([value])
+        _write_escrowed(key, *kept.escrow, value)
+
+
+def remove_mark(session: Session, opened: OpenedStack) -> None:
+    """Take the mark out of the config: the rotation is done."""
+    change_config(session, opened, {_MARK: None})
+
+
+def _revealed(values: Mapping[str, Any], key: str) -> str:
+    found = values.get(key)
+    return found.reveal() if isinstance(found, Secret) else ""
+
+
+def _escrowed(key: Key, name: str, region: str) -> str:
+    # Imported here: a stack of a laptop has nothing to ask AWS.
+    from components.aws.client import AwsError
+    from components.keys.escrow_reader import read_escrowed_keys
+
+    try:
+        found: Secret = getattr(read_escrowed_keys(name, region), key.role)
+    except AwsError as error:
+        raise from_text(ClusterRequestFailed, str(error)) from None
+    return found.reveal()
+
+
+def _write_escrowed(key: Key, name: str, region: str, value: str) -> None:
+    from components.aws.client import AwsError
+    from components.keys.escrow_writer import write_escrowed_key
+
+    try:
+        write_escrowed_key(name, region, key.role, value)
+    except AwsError as error:
+        raise from_text(ClusterRequestFailed, str(error)) from None

@@ -1,0 +1,137 @@
+"""The keys that can be rotated: where each is kept, which pods get it, and how another value is made."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import outputs
+from automation.rotation.stages import REDIS, Stage, fernet_stages, login_stages, redis_stages, replacement_stages
+from settings.rotation import ROTATED
+
+SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
+"""Names of the containers that use the database."""
+CELERY_WORKER: Final = "worker"
+"""Name of a Celery worker's container. That of a task pod has another one: such a pod ends with its task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """A variable by which containers get a key."""
+
+    variable: str
+    """Its name."""
+    containers: tuple[str, ...]
+    """Names of the containers that use it."""
+    read: Callable[[Mapping[str, str]], str | None]
+    """Returns the key in the data of the Secret that gives the variable; None if it is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key that can be rotated."""
+
+    name: str
+    """What the verb calls it."""
+    role: str
+    """Its field in the escrow."""
+    output: str
+    """The stack's output with the name of its Secret."""
+    data_key: str
+    """Its key in that Secret."""
+    make: Callable[[], str]
+    """Makes another value."""
+    stages: Callable[[Sequence[str], str], tuple[Stage, ...]]
+    """Returns the stages from the values in use to a new one."""
+    uses: tuple[Use, ...] = ()
+    """The variables by which pods get it."""
+    several: bool = False
+    """Whether a value may be several keys with commas."""
+
+    @property
+    def config_key(self) -> str:
+        """Its config key, short."""
+        return ROTATED[self.name]
+
+    @property
+    def resource(self) -> str:
+        """The logical name of its Secret in the stack."""
+        return f"airflow-keys-{self.role.replace('_', '-')}"
+
+    def values(self, text: str) -> tuple[str, ...]:
+        """Return the single values in a text of the config or of a Secret."""
+        return tuple(text.split(",")) if self.several else (text,)
+
+
+def _data(key: str) -> Callable[[Mapping[str, str]], str | None]:
+    return lambda data: data.get(key)
+
+
+def _password(uri: str) -> str | None:
+    found = urlsplit(uri).password
+    return None if found is None else unquote(found)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+KEYS: Final[Mapping[str, Key]] = {
+    key.name: key
+    for key in (
+        Key(
+            name="fernet",
+            role="fernet_key",
+            output=outputs.FERNET_KEY_SECRET,
+            data_key="fernet-key",
+            make=_fernet_key,
+            stages=fernet_stages,
+            uses=(Use(variable="AIRFLOW__CORE__FERNET_KEY", containers=SERVERS, read=_data("fernet-key")),),
+            several=True,
+        ),
+        Key(
+            name="api-secret-key",
+            role="api_secret_key",
+            output=outputs.API_SECRET_KEY_SECRET,
+            data_key="api-secret-key",
+            make=lambda: secrets.token_hex(32),
+            stages=replacement_stages,
+            uses=(
+                Use(
+                    variable="AIRFLOW__API__SECRET_KEY",
+                    containers=(*SERVERS, CELERY_WORKER),
+                    read=_data("api-secret-key"),
+                ),
+            ),
+        ),
+        Key(
+            name="admin-password",
+            role="admin_password",
+            output=outputs.ADMIN_PASSWORD_SECRET,
+            data_key="password",
+            make=lambda: secrets.token_hex(12),
+            stages=login_stages,
+        ),
+        Key(
+            name="redis-password",
+            role="redis_password",
+            output=outputs.REDIS_PASSWORD_SECRET,
+            data_key="password",
+            make=lambda: secrets.token_hex(20),
+            stages=redis_stages,
+            uses=(
+                Use(
+                    variable="AIRFLOW__CELERY__BROKER_URL",
+                    containers=("scheduler", CELERY_WORKER),
+                    read=lambda data: _password(data.get("connection", "")),
+                ),
+                Use(variable="REDIS_PASSWORD", containers=(REDIS,), read=_data("password")),
+            ),
+        ),
+    )
+}
+"""By what the verb calls them."""

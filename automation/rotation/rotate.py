@@ -1,0 +1,248 @@
+"""Rotation of a key: the next stage is found, done and proved, until none lacks anything.
+
+A rotation that was killed is resumed by beginning it again: the mark in the config names its new value, and the facts
+say how far it is.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from automation.cluster import client, objects
+from automation.engine import operations
+from automation.engine.events import EventKind, OnEvent, ignore
+from automation.engine.locks import Holder
+from automation.engine.operations import OpenedStack
+from automation.errors import NotHealthy, RotationRefused
+from automation.folder import short_name
+from automation.recovery.recover import recover, stack_status, wait_until_healthy
+from automation.results import Changes, HistoryEntry, Update
+from automation.rotation import decisions, kept_values
+from automation.rotation.cluster_facts import ClusterFacts
+from automation.rotation.kept_values import Kept
+from automation.rotation.keys import KEYS, Key
+from automation.rotation.result import DoneStage, PlannedStage, Rotation, RotationPlan
+from automation.rotation.stages import Doing, Stage, next_stage
+from automation.stacks import updates
+from automation.stacks.config import EnvironmentSettings
+from automation.stacks.session import Session
+from automation.wait import wait_for
+from settings.rotation import Mark, fingerprint
+
+VERB: Final = "rotate"
+_INTERVAL_SECONDS: Final = 3.0
+_UPDATES: Final = 5
+"""How many of the last updates an estimate is made of."""
+
+Keep = Callable[[EnvironmentSettings], object]
+"""Stores changed settings. The stage that needs them begins when it has returned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """What a rotation is to bring about."""
+
+    new: str = field(repr=False)
+    old: tuple[str, ...] = field(repr=False)
+    stages: tuple[Stage, ...]
+    resumed: bool
+
+
+def rotation_plan(session: Session, name: str) -> RotationPlan:
+    """See `Environment.rotation`."""
+    with session.busy():
+        return _plan(session, KEYS[name])[0]
+
+
+def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_event: OnEvent) -> Rotation:
+    """See `Environment.rotate`."""
+    key, started = KEYS[name], time.monotonic()
+    teller = session.events(VERB, on_event)
+    plan, target = _plan(session, key)
+    if plan.refusals:
+        raise RotationRefused(plan.stack, name, plan.refusals)
+    for note in plan.notes:
+        teller.note(note)
+    session.masker = session.masker.knowing([target.new, *target.old])
+    done: list[DoneStage] = []
+    while (found := next_stage(target.stages, _facts(session, key, target.new))) is not None:
+        number, stage = found
+        if done and number <= done[-1].number:
+            raise NotHealthy(f"stage {number} was done, and does not hold any more", _again(session, name))
+        teller.note(f"stage {number} of {len(target.stages)}: {stage.text}")
+        begun = time.monotonic()
+        changes = _do(session, key, target, number, timeout_seconds, keep, on_event)
+        seconds = round(time.monotonic() - begun, 1)
+        done.append(DoneStage(number=number, text=stage.text, seconds=seconds, changes=changes))
+        teller.note(f"stage {number} of {len(target.stages)} is done and proved ({seconds:.0f} s)")
+        session.cancellation.record(f"stage {number} of the rotation", _again(session, name))
+        session.cancellation.raise_if_cancelled()
+    with session.open_for_update(VERB, on_event) as opened:
+        kept_values.remove_mark(session, opened)
+        _keep(session, keep)
+    return Rotation(plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1))
+
+
+def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
+    """Raises StackUnknown, and what cluster and engine raise."""
+    stack = short_name(session.name)
+    with session.open_for_update(VERB, ignore, create=False) as opened:
+        kept = kept_values.read(session, opened, key)
+        history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
+    target = _target(key, kept, _facts(session, key, "").deployed)
+    facts = _facts(session, key, target.new)
+    refusals = tuple(_refusals(stack, key, kept, facts, resumed=target.resumed))
+    rolls = tuple(sorted({pod.component for pod in facts.pods if not pod.ending}))
+    seconds = _update_seconds(history)
+    nxt = None if refusals else next_stage(target.stages, facts)
+    first = nxt[0] if nxt else len(target.stages) + 1
+    stages = tuple(
+        PlannedStage(
+            text=stage.text,
+            rolls=(rolls if stage.rolls is None else stage.rolls) if stage.doing is Doing.UPDATE else (),
+            seconds=seconds if stage.doing is Doing.UPDATE else None,
+            done=target.resumed and not refusals and number < first,
+        )
+        for number, stage in enumerate(target.stages, 1)
+    )
+    notes = () if refusals or key.name != "fernet" or target.resumed else tuple(_notes(facts))
+    plan = RotationPlan(
+        stack=stack, key=key.name, resumed=target.resumed, stages=stages, notes=notes, refusals=refusals
+    )
+    return plan, target
+
+
+def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
+    """Return the rotation that is under way, or a new one. A new value that was never written is forgotten."""
+    present = kept.value or deployed or ""
+    values = key.values(present)
+    if kept.mark is not None and kept.mark.key == key.name:
+        new = next((value for value in values if fingerprint(value) == kept.mark.fingerprint), None)
+        if new is not None:
+            old = tuple(value for value in values if value != new)
+            return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True)
+    new = key.make()
+    return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False)
+
+
+def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: bool) -> list[str]:
+    if kept.mark is not None and kept.mark.key != key.name:
+        return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
+    if resumed:
+        return []
+    if facts.deployed is None or (kept.value is not None and kept.value != facts.deployed):
+        return [
+            f"airflow:{key.config_key}: expected the value that is deployed, found another one. "
+            f"Fix: python -m automation up {stack}"
+        ]
+    if key.name == "redis-password" and not facts.pods:
+        return [f"redis-password: expected a stack that has Redis, found none; rotate another key of {stack}"]
+    if key.name != "fernet":
+        return []
+    return [
+        f"{name}: another Fernet key encrypted it, and the rotation would lose it. Fix: give the stack that key too, "
+        f"pulumi config set --stack {stack} --secret airflow:fernetKey KEY,OTHER_KEY; or set the value anew, or delete "
+        "it, in Airflow"
+        for name in facts.encrypted.unread
+    ]
+
+
+def _notes(facts: ClusterFacts) -> list[str]:
+    return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]
+
+
+def _do(
+    session: Session, key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep, on_event: OnEvent
+) -> Changes:
+    """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
+    stage = target.stages[number - 1]
+    mark = Mark(key=key.name, stage=number, stages=len(target.stages), fingerprint=fingerprint(target.new))
+    with session.open_for_update(VERB, on_event) as opened:
+        _write(session, opened, key, mark, stage, keep)
+    changes = Changes({})
+    if stage.doing is Doing.UPDATE:
+        changes = _update(session, timeout_seconds, on_event).changes
+    elif stage.doing is Doing.RENEW:
+        _facts(session, key, target.new).renew()
+    else:
+        _facts(session, key, target.new).admit()
+    teller, look = session.events(VERB, on_event), _looking(session, key, target.new)
+
+    def lacks() -> str:
+        session.cancellation.raise_if_cancelled()
+        lacking = stage.lacks(look())
+        if lacking:
+            teller.tell(EventKind.WAITING, f"waiting: {lacking}")
+        return lacking
+
+    # A worker that is ending may take so long for its tasks.
+    seconds = timeout_seconds + session.config().worker_grace_seconds
+    clock = session.cancellation.clock()
+    lacking = wait_for(lacks, lambda text: not text, seconds=seconds, interval=_INTERVAL_SECONDS, clock=clock)
+    if lacking:
+        raise NotHealthy(f"stage {number} of the rotation is not done: {lacking}", _again(session, key.name))
+    wait_until_healthy(session, timeout_seconds)
+    return changes
+
+
+def _write(session: Session, opened: OpenedStack, key: Key, mark: Mark, stage: Stage, keep: Keep) -> None:
+    """Write down what the stage needs, before anything uses it."""
+    if session.place.settings is None and session.config().protect:
+        decisions.decide(session.place.project_dir, short_name(session.name), key.resource, f"rotate {key.name}")
+    kept = kept_values.read(session, opened, key)
+    kept_values.write(session, opened, key, kept, mark, stage)
+    _keep(session, keep)
+    session.cancellation.record("the config was changed", _again(session, key.name))
+
+
+def _keep(session: Session, keep: Keep) -> None:
+    if session.place.settings is not None:
+        keep(session.place.settings)
+
+
+def _update(session: Session, timeout_seconds: float, on_event: OnEvent) -> Update:
+    """Run `up`, or `recover` if an earlier run was killed in an update."""
+    status = stack_status(session)
+    stale = any(lock.holder is Holder.GONE for lock in status.locks or ())
+    if stale or status.pending:
+        return recover(session, None, timeout_seconds, on_event).update
+    return updates.up(session, VERB, on_event)
+
+
+def _facts(session: Session, key: Key, new: str) -> ClusterFacts:
+    """Return the facts as they are now."""
+    return _looking(session, key, new)()
+
+
+def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]:
+    """Return what looks at the facts again and again, until another update."""
+    config = session.reached_config()
+    with session.open_for_reading(VERB) as opened:
+        outputs = operations.stack_outputs(opened)
+    reach = {"kubeconfig_path": config.kubeconfig}
+    kube = client.KubeClient(config.kube_context, config.namespace, **reach)
+    stored = objects.ClusterObjects(config.kube_context, config.namespace, **reach)
+    return lambda: ClusterFacts(key, outputs, kube, stored.secret, new)
+
+
+def _update_seconds(history: list[HistoryEntry]) -> float | None:
+    """Return the median duration of those updates that changed something."""
+    seconds = [
+        (datetime.fromisoformat(entry.ended) - datetime.fromisoformat(entry.started)).total_seconds()
+        for entry in history
+        if entry.kind == "update"
+        and entry.result == "succeeded"
+        and entry.changes.any
+        and entry.started
+        and entry.ended
+    ]
+    return round(statistics.median(seconds), 0) if seconds else None
+
+
+def _again(session: Session, name: str) -> str:
+    return f"python -m automation rotate {name} {session.name} continues it"

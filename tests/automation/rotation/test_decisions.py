@@ -1,0 +1,34 @@
+"""A rotation in the list of decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from automation.rotation.decisions import decide
+from automation.rotation.keys import KEYS
+from policy.context import DECIDED, decided_in
+from tests.samples import ship
+
+
+def test_decision_is_written_once_below_what_is_there(tmp_path: Path) -> None:
+    ship(tmp_path)
+    before = (tmp_path / DECIDED).read_text()
+    for _ in range(2):
+        decide(tmp_path, "prod", "airflow-keys-fernet-key", "rotate fernet")
+    assert (tmp_path / DECIDED).read_text() == f"{before}prod airflow-keys-fernet-key  # rotate fernet\n"
+    assert decided_in(tmp_path, "prod") == {"airflow-keys-fernet-key"}
+    assert decided_in(tmp_path, "dev") == frozenset()
+
+
+def test_list_is_made_if_there_is_none(tmp_path: Path) -> None:
+    decide(tmp_path, "prod", "airflow-keys-fernet-key", "rotate fernet")
+    assert decided_in(tmp_path, "prod") == {"airflow-keys-fernet-key"}
+
+
+def test_resources_are_those_of_the_program() -> None:
+    assert {key.resource for key in KEYS.values()} == {
+        "airflow-keys-fernet-key",
+        "airflow-keys-api-secret-key",
+        "airflow-keys-admin-password",
+        "airflow-keys-redis-password",
+    }

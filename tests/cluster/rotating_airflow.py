@@ -1,0 +1,383 @@
+"""An Airflow with work in it that a rotation must not disturb: `python -m tests.cluster.rotating_airflow KEY`.
+
+A task that runs from before the rotation until after it and reads a connection all the while, a run of short tasks
+every few seconds, a deferred task, an asset watcher, and somebody who changes a password all the time. The rotation
+runs in a process of its own, which may be killed with its engine at chosen moments; it is then begun again. Needs the
+engine, the cluster, and AIRFLOW_TEST_GIT_PUSH; see conftest.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from automation import Environment, EnvironmentSettings, Secret
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
+from automation.cluster.deployment import Deployment
+from automation.engine.events import Event
+from automation.errors import AirflowRequestFailed, AutomationError
+from automation.verification.verify import airflow_api
+from settings import SECRET_KEYS
+from tests.cluster import kill_up, service
+from tests.cluster.git_push import push_dag
+from tests.cluster.harness import CONTEXT, ROOT, core_api, dag_repository
+from tests.cluster.modest_values import modest_values
+
+NAMESPACE: Final = "airflow-rotate"
+STACK: Final = "rotate"
+DAGS: Final = ("rotation_long", "rotation_short", "rotation_deferred", "rotation_watched")
+PASSWORD: Final = "sentinel-of-the-connection"
+DEFERRED_FILE: Final = "/tmp/rotation-deferred"
+WATCHED_FILE: Final = "/tmp/rotation-watched"
+DAG_FILE: Final = f'''\
+"""Work that a rotation of a key must not disturb."""
+
+import time
+from datetime import datetime, timedelta
+
+from airflow.providers.standard.triggers.file import FileDeleteTrigger, FileTrigger
+from airflow.sdk import Asset, AssetWatcher, BaseOperator, Connection, Variable, dag, task
+
+ARGUMENTS = dict(start_date=datetime(2026, 1, 1), catchup=False, default_args=dict(retries=0))
+
+
+def read():
+    assert Connection.get("rotation_fixed").password == "{PASSWORD}"
+    assert Connection.get("rotation_changed").password.startswith("changed-")
+    assert Variable.get("rotation_secret") == "{PASSWORD}"
+
+
+class Deferred(BaseOperator):
+    def execute(self, context):
+        self.defer(trigger=FileTrigger(filepath="{DEFERRED_FILE}", poke_interval=2), method_name="resumed")
+
+    def resumed(self, context, event=None):
+        read()
+
+
+@dag(schedule=None, **ARGUMENTS)
+def rotation_long():
+    @task
+    def work():
+        while Variable.get("rotation_end", default="no") != "yes":
+            read()
+            time.sleep(3)
+
+    work()
+
+
+@dag(schedule=timedelta(seconds=30), max_active_runs=2, **ARGUMENTS)
+def rotation_short():
+    @task
+    def work():
+        read()
+
+    work() >> work()
+
+
+@dag(schedule=None, **ARGUMENTS)
+def rotation_deferred():
+    Deferred(task_id="work")
+
+
+trigger = FileDeleteTrigger(filepath="{WATCHED_FILE}", poke_interval=2)
+
+
+@dag(schedule=[Asset("rotation", watchers=[AssetWatcher(name="file", trigger=trigger)])], **ARGUMENTS)
+def rotation_watched():
+    @task
+    def work():
+        read()
+
+    work()
+
+
+rotation_long()
+rotation_short()
+rotation_deferred()
+rotation_watched()
+'''
+_GOOD: Final = ("success", "running", "queued", "scheduled", None)
+"""A short run may have begun just now."""
+_CHILD_SECONDS: Final = 1200
+_WAIT_SECONDS: Final = 400
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A moment at which the rotation is killed: so many seconds after it told a line that has a text."""
+
+    text: str
+    seconds: float
+
+
+@dataclass
+class Work:
+    """What runs in the stack, and what became of it."""
+
+    environment: Environment
+    api: AirflowApi = field(init=False)
+    kube: KubeClient = field(init=False)
+    problems: list[str] = field(default_factory=list)
+    changed: int = 0
+
+    def __post_init__(self) -> None:
+        deployment = Deployment.of(self.environment.outputs().values)
+        self.kube = KubeClient(CONTEXT, NAMESPACE)
+        self.api = airflow_api(deployment, self.kube)
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self.api._request(method, f"/api/v2/{path}", body)
+
+    def begin(self) -> None:
+        """Store what tasks read, and let all of it run."""
+        for name in ("rotation_fixed", "rotation_changed"):
+            password = PASSWORD if name == "rotation_fixed" else "changed-0"
+            body = {"connection_id": name, "conn_type": "generic", "password": password, "extra": '{"a": "b"}'}
+            self.send("POST", "connections", body)
+        self.send("POST", "variables", {"key": "rotation_secret", "value": PASSWORD})
+        wait(lambda: {dag.dag_id for dag in self.api.dags()} >= set(DAGS), "the DAGs")
+        for dag_id in DAGS:
+            self.api.set_paused(dag_id, False)
+        for dag_id in ("rotation_long", "rotation_deferred"):
+            self.api.trigger(dag_id, "the-run", "")
+        wait(lambda: self.states("rotation_long") == {"running"}, "the long task")
+        wait(lambda: self.states("rotation_deferred") == {"deferred"}, "the deferred task")
+
+    def states(self, dag_id: str) -> set[str]:
+        return {str(task.state) for task in self.api.task_instances(dag_id, "the-run")}
+
+    @contextmanager
+    def somebody_who_changes_a_password(self) -> Iterator[None]:
+        """Meanwhile, every few seconds. What was accepted last must be what the tasks read at the end."""
+        stop = threading.Event()
+
+        def change() -> None:
+            while not stop.wait(4):
+                try:
+                    body = {"connection_id": "rotation_changed", "conn_type": "generic"}
+                    password = f"changed-{self.changed + 1}"
+                    self.send(
+                        "PATCH", "connections/rotation_changed?update_mask=password", {**body, "password": password}
+                    )
+                    self.changed += 1
+                except AirflowRequestFailed as error:
+                    if error.status:  # else no API server answered while it rolled
+                        self.problems.append(f"the password was not changed: {error.what}")
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    @contextmanager
+    def logs(self, folder: Path) -> Iterator[None]:
+        """Keep what every container writes meanwhile, those of pods that come and go too."""
+        api, stop, seen = core_api(), threading.Event(), set[tuple[str, str]]()
+        folder.mkdir()
+
+        def follow(pod: str, container: str) -> None:
+            with (folder / f"{pod}.{container}.log").open("wb") as file:
+                try:
+                    stream = api.read_namespaced_pod_log(
+                        pod, NAMESPACE, container=container, follow=True, _preload_content=False
+                    )
+                    for chunk in stream.stream():
+                        file.write(chunk)
+                        file.flush()
+                except Exception as error:
+                    file.write(f"not followed to its end: {type(error).__name__}".encode())
+
+        def look() -> None:
+            while not stop.is_set():
+                for pod in api.list_namespaced_pod(NAMESPACE).items:
+                    for status in (pod.status.container_statuses or []) if pod.status else []:
+                        key = (pod.metadata.name, status.name)
+                        if key not in seen and (status.state.running or status.state.terminated):
+                            seen.add(key)
+                            threading.Thread(target=follow, args=key, daemon=True).start()
+                stop.wait(2)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def end(self, folder: Path) -> list[str]:
+        """Let all work come to its end; what went wrong with it."""
+        self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
+        [triggerer] = [pod for pod in self.kube.pods({"component": "triggerer"}) if pod.ready]
+        for path in (DEFERRED_FILE, WATCHED_FILE):
+            self.kube.run(triggerer.name, "triggerer", ("touch", path), seconds=30)
+        for dag_id in ("rotation_long", "rotation_deferred"):
+            wait(lambda dag_id=dag_id: self.api.run_state(dag_id, "the-run") in ("success", "failed"), dag_id)
+        wait(lambda: bool(self.ended("rotation_watched")), "the watcher's run")
+        for dag_id in DAGS:
+            self.problems += [
+                f"{dag_id} {run['dag_run_id']}: {task.task_id} {task.state} at try {task.try_number}"
+                for run in self.runs(dag_id)
+                for task in self.api.task_instances(dag_id, str(run["dag_run_id"]))
+                if task.state not in _GOOD or task.try_number > 1
+            ]
+        self.problems += [
+            f"InvalidToken in the log of {path.stem}"
+            for path in folder.glob("*.log")
+            if b"InvalidToken" in path.read_bytes()
+        ]
+        scheduler = next(pod for pod in self.kube.pods({"component": "scheduler"}) if pod.ready)
+        found = self.kube.run(
+            scheduler.name,
+            "scheduler",
+            ("grep", "-rlE", "InvalidToken|Invalid auth token", "/opt/airflow/logs"),
+            seconds=60,
+        )
+        self.problems += [f"in a task's log: {line}" for line in found.stdout.splitlines()]
+        return self.problems
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.send("GET", f"dags/{dag_id}/dagRuns?limit=200")["dag_runs"]
+        return found
+
+    def ended(self, dag_id: str) -> list[dict[str, Any]]:
+        return [run for run in self.runs(dag_id) if run["state"] in ("success", "failed")]
+
+
+def wait(good: Any, what: str) -> None:
+    """Until it is so, or fail."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            if good():
+                return
+        except AirflowRequestFailed:
+            pass
+        assert time.monotonic() < end, f"{what}: not in {_WAIT_SECONDS} s"
+        time.sleep(2)
+
+
+def rotate(folder: Path, key: str, kills: Sequence[Kill] = ()) -> list[str]:
+    """Rotate in another process, which is killed at each of these moments and begun again. Return what it told."""
+    told: list[str] = []
+    for number in range(len(kills) + 1):
+        kill = kills[number] if number < len(kills) else None
+        log = folder / f"rotate-{key}-{number}.txt"
+        with log.open("w") as output:
+            words = [sys.executable, "-m", "tests.cluster.rotating_airflow", key, "--child", str(folder)]
+            process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        if kill is not None:
+            end = time.monotonic() + _CHILD_SECONDS
+            while kill.text not in log.read_text():
+                assert process.poll() is None, f"ended before {kill}: {log.read_text()[-3000:]}"
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            time.sleep(kill.seconds)
+            assert process.poll() is None, f"ended before {kill}: {log.read_text()[-3000:]}"
+            kill_up.kill(process.pid, whole=number % 2 == 0)
+            process.wait()
+        else:
+            assert process.wait(_CHILD_SECONDS) == 0, log.read_text()[-4000:]
+        told += [f"--- {kill or 'to the end'}", *log.read_text().splitlines()]
+    return told
+
+
+def store(folder: Path, settings: EnvironmentSettings) -> None:
+    """Keep the settings as a service would."""
+    secrets = {key: secret.reveal() for key, secret in settings.secrets.items()}
+    (folder / "settings.new").write_text(json.dumps({**settings.values, **secrets}))
+    (folder / "settings.new").replace(folder / "settings.json")
+
+
+def environment(folder: Path) -> Environment:
+    """The stack with the settings that were kept last."""
+    values = json.loads((folder / "settings.json").read_text())
+    given = {key: Secret(value) if key in SECRET_KEYS else value for key, value in values.items()}
+    return service.environments(folder, lock_seconds=60).open(STACK, EnvironmentSettings.of(STACK, given))
+
+
+@contextmanager
+def deployed(folder: Path, **changed: Any) -> Iterator[Work]:
+    """An Airflow with the work in it. Nothing of it is left afterwards."""
+    assert push_dag(folder / "clone", "rotation_for_the_tests.py", DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
+    # Without PgBouncer the chart has no use for its values.
+    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"}
+    store(
+        folder,
+        service.settings(STACK, NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
+    )
+    with service.removed(environment(folder), core_api(), NAMESPACE) as made:
+        made.up()
+        work = Work(made)
+        work.begin()
+        yield work
+
+
+def _child(folder: Path, key: str) -> int:
+    """What is killed, and what continues."""
+
+    def tell(event: Event) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {event.text.splitlines()[0]}", flush=True)
+
+    try:
+        found = environment(folder)
+        done = found.rotate(key, keep=lambda settings: store(folder, settings), on_event=tell)
+        print(json.dumps(done.to_json(), indent=2), flush=True)
+    except AutomationError as error:
+        print(f"{error.kind}: {error}", flush=True)
+        return 1
+    return 0
+
+
+FERNET_KILLS: Final = (
+    Kill("stage 1 of 4: ", 1),
+    Kill("creating Job airflow-database-migrate", 2),
+    Kill("stage 1 of 4 is done", 0),
+    Kill("updating Release airflow", 8),
+    Kill("stage 2 of 4 is done", 0),
+    Kill("stage 3 of 4: ", 4),
+    Kill("stage 3 of 4 is done", 0),
+    Kill("updating Release airflow", 15),
+    Kill("stage 4 of 4 is done", 0),
+)
+"""After and inside each stage."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rotate keys one after the other while the work runs; tell each stage's duration and what went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.rotating_airflow", description=__doc__)
+    parser.add_argument("keys", nargs="+")
+    parser.add_argument("--kill", action="store_true", help="kill that of fernet after and inside each stage")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all that is told there")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.child:
+        return _child(given.child, given.keys[0])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.keep or Path(temporary)
+        with deployed(folder) as work, work.logs(folder / "logs"), work.somebody_who_changes_a_password():
+            for key in given.keys:
+                for line in rotate(folder, key, FERNET_KILLS if given.kill and key == "fernet" else ()):
+                    print(line, flush=True)
+            problems = work.end(folder / "logs")
+        print(f"{work.changed} changes of a password; problems: {problems or 'none'}", flush=True)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Keys are rotated while tasks run: all succeed at their first try, wherever a rotation is killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import service
+from tests.cluster.harness import core_api
+from tests.cluster.rotating_airflow import FERNET_KILLS, NAMESPACE, Work, deployed, environment, rotate
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.cluster,
+    pytest.mark.skipif("AIRFLOW_TEST_GIT_PUSH" not in os.environ, reason="no AIRFLOW_TEST_GIT_PUSH, to push DAGs to"),
+]
+
+
+@pytest.fixture
+def work(engine: None, api: object, tmp_path: Path) -> Iterator[Work]:
+    with deployed(tmp_path) as found:
+        yield found
+
+
+def test_fernet_rotation_that_is_killed_in_and_after_each_stage(work: Work, tmp_path: Path) -> None:
+    workers = {pod.name for pod in work.kube.pods({"component": "worker"})}
+    with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
+        told = rotate(tmp_path, "fernet", FERNET_KILLS)
+        problems = work.end(tmp_path / "logs")
+    assert problems == [], told
+    assert work.changed > 0
+    assert {pod.name for pod in work.kube.pods({"component": "worker"})} == workers, "no worker rolls"
+    found = environment(tmp_path)
+    assert found.status().problems == ()
+    assert not found.preview().changes.any
+    key = found.settings.secrets["fernetKey"].reveal() if found.settings else ""
+    [deployed_key] = [
+        data["fernet-key"]
+        for name, data in service.own_secrets(core_api(), NAMESPACE).items()
+        if name.startswith("airflow-keys-fernet-key")
+    ]
+    assert deployed_key == key
+    assert "," not in key
+
+
+def test_other_keys_one_after_the_other(work: Work, tmp_path: Path) -> None:
+    with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
+        told = [
+            line for key in ("admin-password", "api-secret-key", "redis-password") for line in rotate(tmp_path, key)
+        ]
+        problems = work.end(tmp_path / "logs")
+    assert problems == [], told
+    assert environment(tmp_path).status().problems == ()
