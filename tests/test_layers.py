@@ -23,6 +23,7 @@ COMPONENTS: Final = (
     "login",
     "network",
     "release",
+    "secrets",
     "task_logs",
 )
 MAY_IMPORT: Final[dict[str, str]] = {
@@ -30,6 +31,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "versions": "",
     "outputs": "",
     "components/kube": "",
+    "components/secrets": "",
     "components/aws": "",
     "components/fields": "components/aws",
     "components/keys": "components/kube components/aws components/fields",
@@ -41,7 +43,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/release/executor": "",
     "components/network": "components/kube components/database components/release/executor",
     "components/release": "versions components/release/executor "
-    "components/kube components/dags components/login components/database components/task_logs",
+    "components/kube components/secrets components/dags components/login components/database components/task_logs",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions components",
     "providers": "components",

@@ -26,6 +26,7 @@ _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8
 _PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
     "v1": {
         "ConfigMap": "configmaps",
+        "Event": "events",
         "Namespace": "namespaces",
         "PersistentVolumeClaim": "persistentvolumeclaims",
         "Pod": "pods",
@@ -178,6 +179,13 @@ class KubeApi:
         if path:
             self._request("DELETE", path, body=body)
 
+    def log(self, namespace: str, pod: str, container: str, *, lines: int) -> str:
+        """Return the last lines of a container's log: of its present run, else of the last one that ended."""
+        path = f"{self._known_path('v1', 'Pod', namespace, pod)}/log"
+        status, text = self._text("GET", path, accept="*/*", query={"container": container, "tailLines": str(lines)})
+        self._raise_for(status, f"GET {path}")
+        return text
+
     def run(
         self, namespace: str, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = ""
     ) -> ExecResult:
@@ -279,6 +287,24 @@ class KubeApi:
         body: Mapping[str, Any] | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of an answer, whatever it is."""
+        status, text = self._text(method, path, accept=accept, content_type=content_type, query=query, body=body)
+        try:
+            content = json.loads(text)
+        except ValueError:
+            content = None  # a proxy in between may answer with a page of its own
+        return status, content if isinstance(content, dict) else {}
+
+    def _text(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = _JSON,
+        content_type: str = _JSON,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> tuple[int, str]:
+        """Return status and text of an answer, whatever it is."""
         with self._translated(f"{method} {path}"):
             request = self._client.param_serialize(
                 method,
@@ -291,11 +317,7 @@ class KubeApi:
             answer = self._client.call_api(*request, _request_timeout=self._seconds)
             text = answer.read()
         self._now = _time(answer.getheader("Date")) or self._now
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = None  # a proxy in between may answer with a page of its own
-        return int(answer.status), content if isinstance(content, dict) else {}
+        return int(answer.status), text.decode(errors="replace") if isinstance(text, bytes) else str(text or "")
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:

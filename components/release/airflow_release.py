@@ -1,7 +1,8 @@
 """The Helm release of the official Airflow chart.
 
 It is a `helm.v3.Release`, not a `helm.v4.Chart`: Helm keeps its history, and the update waits until every pod is ready.
-An update can be killed in the middle of Helm's work. Hooks before each create and update repair what it left behind.
+An update can be killed in the middle of Helm's work. Hooks before each create and update repair what it left behind,
+and then watch the pods: Helm waits for them without a word.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kube.client import KubeApi
-from components.kube.unready_pods import why_unready
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
+from components.release.ready_watch import ReadyWatch
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
 
@@ -68,6 +69,8 @@ class AirflowRelease(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
 
+        watch = ReadyWatch(lambda: KubeApi(args.kube_context, args.kubeconfig), RELEASE_NAME, self)
+
         def records(inputs: Mapping[str, Any]) -> KubernetesRecords:
             api = KubeApi(args.kube_context, args.kubeconfig)
             return KubernetesRecords(api, str(inputs["namespace"]), RELEASE_NAME)
@@ -76,22 +79,16 @@ class AirflowRelease(pulumi.ComponentResource):
             inputs = hook.new_inputs or {}
             own = own_secrets(inputs["values"])
             _tell(repair_before_create(records(inputs), own, RELEASE_NAME, args.timeout_seconds), self)
+            watch.start(str(inputs["namespace"]))
 
         def before_update(hook: pulumi.ResourceHookArgs) -> None:
             inputs = hook.new_inputs or {}
             own = [*own_secrets(inputs["values"]), *own_secrets((hook.old_inputs or {}).get("values") or {})]
             _tell(repair_before_update(records(inputs), own, RELEASE_NAME, args.timeout_seconds), self)
+            watch.start(str(inputs["namespace"]))
 
         def on_error(hook: pulumi.ErrorHookArgs) -> bool:
-            try:
-                namespace = str((hook.new_inputs or {})["namespace"])
-                pods = KubeApi(args.kube_context, args.kubeconfig).items(
-                    "v1", "Pod", namespace, labels={"release": RELEASE_NAME}
-                )
-                sentences = [unready.sentence for pod in pods if (unready := why_unready(pod)) is not None]
-            except Exception as error:  # the engine reports the failure itself; this only adds details
-                sentences = [f"the cluster did not say which pods are not ready ({type(error).__name__})"]
-            _tell(sentences, self)
+            watch.failed(str((hook.new_inputs or {})["namespace"]))
             return False  # no retry
 
         self.release = k8s.helm.v3.Release(
@@ -121,6 +118,7 @@ class AirflowRelease(pulumi.ComponentResource):
                 ),
             ),
         )
+        self.release.status.apply(lambda _: watch.stop())
         self.register_outputs({"name": RELEASE_NAME, "status": self.release.status.status})
 
 

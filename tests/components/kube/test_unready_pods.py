@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.kube.unready_pods import Unready, why_unready
+from components.kube.unready_pods import Cause, KubeEvent, why_unready
 from tests.cases import each
 
 
@@ -26,12 +26,13 @@ SILENT = {
     "a pod that goes": {"metadata": {"name": "x", "deletionTimestamp": "2026-01-01"}, "status": {"phase": "Running"}},
 }
 
-SAID: dict[str, tuple[dict[str, Any], Unready]] = {
+SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
     "an image that is not there": (
         pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "not\n found"})]),
-        Unready(
+        (
             "scheduler: ImagePullBackOff",
             "pod airflow-scheduler-1 is not ready: scheduler ImagePullBackOff: not found",
+            Cause.IMAGE,
         ),
     ),
     "a crash": (
@@ -40,23 +41,26 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
                 container(waiting={"reason": "CrashLoopBackOff", "message": "back-off"}, before={"exitCode": 137})
             ]
         ),
-        Unready(
-            "scheduler: CrashLoopBackOff",
+        (
+            "scheduler: CrashLoopBackOff, exit code 137",
             "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff: back-off, last exit code 137",
+            Cause.CRASH,
         ),
     ),
     "a missing Secret": (
         pod(containerStatuses=[container(waiting={"reason": "CreateContainerConfigError"})]),
-        Unready(
+        (
             "scheduler: CreateContainerConfigError",
             "pod airflow-scheduler-1 is not ready: scheduler CreateContainerConfigError: no message",
+            Cause.CONFIG,
         ),
     ),
     "a probe without an answer": (
         pod(conditions=[UNREADY], containerStatuses=[container(running={"startedAt": "x"})]),
-        Unready(
+        (
             "scheduler: not ready",
             "pod airflow-scheduler-1 is not ready: scheduler runs, and does not answer its probe",
+            Cause.PROBE,
         ),
     ),
     "no node": (
@@ -71,20 +75,21 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
                 }
             ],
         ),
-        Unready("SchedulerError", "pod airflow-scheduler-1 is not scheduled: Insufficient cpu"),
+        ("SchedulerError", "pod airflow-scheduler-1 is not scheduled: Insufficient cpu", Cause.SCHEDULING),
     ),
     "no node and no reason": (
         pod(phase="Pending", conditions=[{"type": "PodScheduled", "status": "False"}]),
-        Unready("Unschedulable", "pod airflow-scheduler-1 is not scheduled: no message"),
+        ("Unschedulable", "pod airflow-scheduler-1 is not scheduled: no message", Cause.SCHEDULING),
     ),
     "an init container, and another that waits for it": (
         pod(
             initContainerStatuses=[container("git-sync-init", waiting={"reason": "CrashLoopBackOff", "message": "m"})],
             containerStatuses=[container(waiting={"reason": "PodInitializing"})],
         ),
-        Unready(
+        (
             "git-sync-init: CrashLoopBackOff",
             "pod airflow-scheduler-1 is not ready: git-sync-init CrashLoopBackOff: m",
+            Cause.CRASH,
         ),
     ),
     "an init container that has not ended yet": (
@@ -92,7 +97,7 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
             initContainerStatuses=[container("git-sync-init", running={})],
             containerStatuses=[container(waiting={"reason": "PodInitializing"})],
         ),
-        Unready("scheduler: not ready", "pod airflow-scheduler-1 is not ready: git-sync-init still runs"),
+        ("git-sync-init: runs", "pod airflow-scheduler-1 is not ready: git-sync-init still runs", Cause.INIT),
     ),
     "one of two containers": (
         pod(
@@ -101,21 +106,23 @@ SAID: dict[str, tuple[dict[str, Any], Unready]] = {
                 container(terminated={"reason": "Error", "exitCode": 1}),
             ]
         ),
-        Unready(
+        (
             "scheduler: exit code 1",
             "pod airflow-scheduler-1 is not ready: scheduler ended: Error, last exit code 1",
+            Cause.CRASH,
         ),
     ),
     "two containers": (
         pod(containerStatuses=[container("a", running={}), container("b", running={})]),
-        Unready(
+        (
             "a, b: not ready",
             "pod airflow-scheduler-1 is not ready: a runs, and does not answer its probe; "
             "b runs, and does not answer its probe",
+            Cause.PROBE,
         ),
     ),
-    "nothing at all": ({"metadata": {"name": "x"}}, Unready("unknown", "pod x is not ready: unknown")),
-    "nothing yet": (pod(phase="Pending"), Unready("Pending", "pod airflow-scheduler-1 is not ready: Pending")),
+    "nothing at all": ({"metadata": {"name": "x"}}, ("unknown", "pod x is not ready: unknown", Cause.STARTING)),
+    "nothing yet": (pod(phase="Pending"), ("Pending", "pod airflow-scheduler-1 is not ready: Pending", Cause.STARTING)),
 }
 
 
@@ -127,10 +134,58 @@ def test_nothing_is_said_of(case: str) -> None:
 @each("case", SAID)
 def test_reason_is_said_of(case: str) -> None:
     unready_pod, expected = SAID[case]
-    assert why_unready(unready_pod) == expected
+    found = why_unready(unready_pod)
+    assert found is not None
+    assert (found.reason, found.sentence, found.cause) == expected
+
+
+def event(reason: str, message: str, last: str) -> KubeEvent:
+    return KubeEvent(uid="u", kind="Pod", name="p", reason=reason, message=message, last=last, sign=f"{reason}:{last}")
+
+
+def test_newest_event_says_what_a_pod_without_containers_waits_for() -> None:
+    creating = pod(phase="Pending", containerStatuses=[container(waiting={"reason": "ContainerCreating"})])
+    pulling = event("Pulling", 'Pulling image "a/b:c"', "2026-01-01T00:00:01Z")
+    mount = event("FailedMount", 'secret "x" not found', "2026-01-01T00:00:02Z")
+    for events, cause, reason, detail in (
+        ((), Cause.STARTING, "starts", ""),
+        ((pulling,), Cause.PULLING, "pulls its image", 'Pulling image "a/b:c"'),
+        ((mount, pulling), Cause.VOLUME, "FailedMount", 'secret "x" not found'),
+    ):
+        found = why_unready(creating, events)
+        assert found is not None
+        assert (found.cause, found.reason, found.detail) == (cause, reason, detail)
+
+
+def test_crashes_are_counted_with_the_one_that_is_not_restarted_yet() -> None:
+    crashed = {**container(waiting={"reason": "CrashLoopBackOff"}, before={"exitCode": 1}), "restartCount": 4}
+    found = why_unready(pod(containerStatuses=[crashed]))
+    assert found is not None
+    assert (found.tries, found.container) == (5, "scheduler")
+
+
+def test_log_of_the_blamed_container_is_its_detail() -> None:
+    found = why_unready(pod(initContainerStatuses=[container("git-sync-init", running={})]))
+    assert found is not None
+    assert found.with_log("\n") == found, "an empty log says nothing"
+    said = found.with_log("Syncing\nfatal: no such branch\n")
+    assert said.short == "git-sync-init: fatal: no such branch"
+    assert said.sentence.endswith("git-sync-init still runs; its log: fatal: no such branch")
 
 
 def test_long_message_is_cut() -> None:
     unready = why_unready(pod(containerStatuses=[container(waiting={"reason": "R", "message": "m" * 5000})]))
     assert unready is not None
     assert len(unready.sentence) < 400
+
+
+def test_pull_that_failed_is_said_without_what_led_to_it() -> None:
+    reference = "docker.io/apache/airflow:nope"
+    steps = f'failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
+    back_off = f'Back-off pulling image "apache/airflow:nope": ErrImagePull: {steps}{reference}: not found'
+    rpc = f"rpc error: code = NotFound desc = {steps}{reference}: not found"
+    for message in (back_off, rpc, f"{steps}{reference}: not found"):
+        waiting = {**container(waiting={"reason": "ErrImagePull", "message": message}), "image": "apache/airflow:nope"}
+        found = why_unready(pod(containerStatuses=[waiting]))
+        assert found is not None
+        assert found.detail == f"apache/airflow:nope: {reference}: not found"

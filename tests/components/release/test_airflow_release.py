@@ -14,6 +14,7 @@ import pytest
 from components.release import airflow_release
 from components.release.airflow_release import AirflowRelease, AirflowReleaseArgs, own_secrets
 from components.release.helm_record import ForeignReleaseError, encode
+from components.release.ready_watch import ReadyWatch
 from components.release.values import airflow_values
 from tests import samples
 
@@ -125,13 +126,14 @@ class FakeApi:
             for number, (name, (status, fernet_key)) in enumerate(records.items(), 1)
         }
         self.pods = pods or []
+        self.deployments: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.written: dict[str, str] = {}
 
     def items(self, api_version: str, kind: str, namespace: str, **selectors: Any) -> list[dict[str, Any]]:
-        if kind == "Pod":
-            assert (namespace, selectors) == ("ns", {"labels": {"release": "airflow"}})
-            return self.pods
+        if kind != "Secret":
+            assert (namespace, selectors) == ("ns", {})
+            return {"Pod": self.pods, "Deployment": self.deployments}.get(kind, [])
         self.asked.append(namespace)
         engine = {"managedFields": [{"manager": "pulumi-kubernetes"}]}
         return [
@@ -155,6 +157,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sentences
 
 
+@pytest.fixture(autouse=True)
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The namespaces in which a watch was started, instead of a thread."""
+    namespaces: list[str] = []
+    monkeypatch.setattr(ReadyWatch, "start", lambda _, namespace: namespaces.append(namespace))
+    return namespaces
+
+
 def cluster(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> list[tuple[str | None, str]]:
     """Puts `api` behind every way to the cluster; returns the ways that were asked for."""
     ways: list[tuple[str | None, str]] = []
@@ -172,17 +182,16 @@ def call(recorder: Recorder, name: str) -> Any:
     resource = made(recorder)
     hook = recorder.hooks[name]
     common: dict[str, Any] = {"urn": resource.urn, "id": "ns/airflow", "name": resource.name, "type": resource.type}
-    if isinstance(hook, pulumi.ErrorHook):
-        answer: Any = hook(pulumi.ErrorHookArgs(**common, new_inputs=resource.inputs, failed_operation="update"))
-    else:
-        answer = hook(pulumi.ResourceHookArgs(**common, new_inputs=resource.inputs))
-    if inspect.isawaitable(answer):
 
-        async def awaited() -> Any:
-            return await answer
+    async def called() -> Any:
+        # The engine's calls come in the program's event loop.
+        if isinstance(hook, pulumi.ErrorHook):
+            answer: Any = hook(pulumi.ErrorHookArgs(**common, new_inputs=resource.inputs, failed_operation="update"))
+        else:
+            answer = hook(pulumi.ResourceHookArgs(**common, new_inputs=resource.inputs))
+        return await answer if inspect.isawaitable(answer) else answer
 
-        return asyncio.get_event_loop().run_until_complete(awaited())
-    return answer
+    return asyncio.get_event_loop().run_until_complete(called())
 
 
 def test_hooks_are_bound_to_their_steps_and_no_other(record: Record) -> None:
@@ -232,10 +241,19 @@ def test_create_refuses_the_release_of_somebody_else(
     assert told == []
 
 
-def test_first_create_finds_nothing_to_do(record: Record, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+def test_first_create_finds_nothing_to_do(
+    record: Record, monkeypatch: pytest.MonkeyPatch, told: list[str], watched: list[str]
+) -> None:
     cluster(monkeypatch, FakeApi({}))
     call(record(release()), "rel-take-over")
     assert told == []
+    assert watched == ["ns"]
+
+
+def test_pods_are_watched_while_helm_waits(record: Record, monkeypatch: pytest.MonkeyPatch, watched: list[str]) -> None:
+    cluster(monkeypatch, FakeApi({}))
+    call(record(release()), "rel-unlock")
+    assert watched == ["ns"]
 
 
 def test_update_unlocks_a_release_that_an_interrupted_one_left_pending(
@@ -261,14 +279,20 @@ def test_failure_names_the_pods_that_are_not_ready_and_is_not_tried_again(
     record: Record, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
-    pods = [
-        {
-            "metadata": {"name": "airflow-scheduler-1"},
-            "status": {"containerStatuses": [{"name": "scheduler", "ready": False, "state": {"waiting": waiting}}]},
-        },
-        {"metadata": {"name": "airflow-redis-0"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+    owner = {"kind": "ReplicaSet", "name": "airflow-scheduler-5d9c"}
+    metadata = {"name": "airflow-scheduler-1", "labels": {"pod-template-hash": "5d9c"}, "ownerReferences": [owner]}
+    status = {"containerStatuses": [{"name": "scheduler", "ready": False, "state": {"waiting": waiting}}]}
+    api = FakeApi({}, [{"metadata": metadata, "status": status}])
+    api.deployments = [
+        {"metadata": {"name": f"airflow-{name}", "labels": labels}, "spec": {}, "status": {"readyReplicas": ready}}
+        for name, labels, ready in (
+            ("scheduler", {"release": "airflow"}, 0),
+            ("triggerer", {"release": "airflow"}, 1),
+            ("of-somebody-else", {}, 0),
+        )
     ]
-    cluster(monkeypatch, FakeApi({}, pods))
+    api.deployments[1]["status"] |= {"replicas": 1, "updatedReplicas": 1}
+    cluster(monkeypatch, api)
     assert call(record(release()), "rel-unready-pods") is False
     assert len(told) == 1
     assert "airflow-scheduler-1" in told[0]

@@ -1,0 +1,279 @@
+"""The workloads of a namespace as a person looks at them: how many pods are ready, and why the worst one is not.
+
+Pure functions on what the Kubernetes API returns. Everything that says why something is not ready goes through them:
+the progress of an update, the hook of a failed release, `status`, and the checks of `verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from components.kube.unready_pods import Cause, KubeEvent, Unready, short, why_unready
+
+DEPLOYMENT: Final = "Deployment"
+STATEFUL_SET: Final = "StatefulSet"
+JOB: Final = "Job"
+CLAIM: Final = "PersistentVolumeClaim"
+
+_WORST: Final = (
+    *(Cause.DENIED, Cause.CONFIG, Cause.IMAGE, Cause.CRASH, Cause.SCHEDULING, Cause.VOLUME, Cause.INIT),
+    *(Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING),
+)
+"""The worst comes first: what does not pass by itself."""
+_VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH, Cause.PULLING, Cause.STARTING})
+"""The texts of these change with every attempt, without saying anything new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadState:
+    """A workload, a Job or a volume, and why it is not ready."""
+
+    kind: str
+    """`Deployment`, `StatefulSet`, `Job` or `PersistentVolumeClaim`."""
+    name: str
+    """Name of the object."""
+    ready: int
+    """Number of ready pods; of a Job, those that have succeeded; of a volume, whether it is bound."""
+    wanted: int
+    """Number that it should have."""
+    unready: Unready | None = None
+    """Why the worst of its pods is not ready; None if all is well, or nothing is known."""
+    current: bool = True
+    """Whether its controller has seen the newest template, and every pod is made from it."""
+    failed: str = ""
+    """Of a Job that Kubernetes does not try again: why, in a word; else ""."""
+    release: str = ""
+    """The Helm release that it belongs to; "" if it belongs to none."""
+
+    @property
+    def well(self) -> bool:
+        """It has all that it should have, and a Job has succeeded."""
+        return self.ready >= self.wanted and self.current and not self.failed
+
+    def is_of(self, type_: str) -> bool:
+        """Return whether a resource of this Pulumi type made it: the release, or the program itself."""
+        kind = type_.rpartition(":")[2]
+        return bool(self.release) if kind == "Release" else not self.release and self.kind == kind
+
+    @property
+    def says(self) -> str:
+        """The state on one line: `airflow-scheduler 0/1 ready: git-sync-init: couldn't find remote ref main`."""
+        count = f"{self.name} {self.ready}/{self.wanted} {'done' if self.kind == JOB else 'ready'}"
+        why = self.failed and f"failed ({self.failed})"
+        if self.unready is not None and not (self.well and self.unready.cause is Cause.STARTING):
+            why = f"{why}, {self.unready.short}" if why else self.unready.short
+        elif not why and self.ready >= self.wanted and not self.current:
+            why = "old pods are replaced"
+        return f"{count}: {why}" if why else count
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong with it, with names and messages; for one that is not well."""
+        done = "has not ended" if self.kind == JOB else f"has {self.ready} of {self.wanted} pods ready"
+        done = f"has failed ({self.failed})" if self.failed else "is not bound" if self.kind == CLAIM else done
+        if self.ready >= self.wanted and not self.failed:
+            done = "has old pods that are not replaced yet"
+        return f"{self.kind} {self.name} {done}" + (f": {self.unready.sentence}" if self.unready else "")
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What must differ for a new line to say something new."""
+        found = self.unready
+        why = found and (found.cause, found.container, "" if found.cause in _VOLATILE else found.detail)
+        return (self.ready, self.wanted, self.current, self.failed, why)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Namespace:
+    """What was read of a namespace, as the Kubernetes API returns it."""
+
+    pods: Sequence[Mapping[str, Any]] = ()
+    deployments: Sequence[Mapping[str, Any]] = ()
+    stateful_sets: Sequence[Mapping[str, Any]] = ()
+    jobs: Sequence[Mapping[str, Any]] = ()
+    claims: Sequence[Mapping[str, Any]] = ()
+    events: Sequence[KubeEvent] = ()
+
+
+def kube_event(item: Mapping[str, Any]) -> KubeEvent:
+    """Return an event of the Kubernetes API as a `KubeEvent`."""
+    about, metadata = item.get("involvedObject") or {}, item["metadata"]
+    return KubeEvent(
+        uid=str(about.get("uid") or ""),
+        kind=str(about.get("kind") or ""),
+        name=str(about.get("name") or ""),
+        reason=str(item.get("reason") or ""),
+        message=" ".join(str(item.get("message") or "").split()),
+        last=str(item.get("lastTimestamp") or item.get("eventTime") or metadata.get("creationTimestamp") or ""),
+        sign=f"{metadata.get('uid')}:{metadata.get('resourceVersion')}",
+    )
+
+
+def workload_states(found: Namespace, log: Callable[[Unready], str] = lambda unready: "") -> tuple[WorkloadState, ...]:
+    """Return the workloads by kind and name.
+
+    Args:
+        found: What was read.
+        log: Returns the end of the log of the container that is to blame. It is asked once for each workload.
+    """
+    about: dict[str, list[KubeEvent]] = {}
+    for event in found.events:
+        about.setdefault(event.uid, []).append(event)
+    pods: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for pod in found.pods:
+        pods.setdefault(owner(pod), []).append(pod)
+
+    def worst(kind: str, name: str) -> Unready | None:
+        reasons = [
+            reason
+            for pod in pods.get((kind, name), ())
+            if (reason := why_unready(pod, about.get(str(pod["metadata"].get("uid")), ()))) is not None
+        ]
+        return min(reasons, key=lambda reason: (_WORST.index(reason.cause), reason.pod), default=None)
+
+    states = [
+        *(_replicated(DEPLOYMENT, item, worst, found.events) for item in found.deployments),
+        *(_replicated(STATEFUL_SET, item, worst, found.events) for item in found.stateful_sets),
+        # The Jobs of a CronJob come and go by themselves.
+        *(_job(item, worst, pods, found.events) for item in found.jobs if not item["metadata"].get("ownerReferences")),
+        *(_claim(item, found.events) for item in found.claims),
+    ]
+    return tuple(_with_log(state, log) for state in sorted(states, key=lambda state: (state.kind, state.name)))
+
+
+def owner(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Return kind and name of the workload that a pod belongs to; empty texts for one that belongs to none."""
+    metadata = pod["metadata"]
+    reference = next(iter(metadata.get("ownerReferences") or ()), {})
+    kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
+    if kind == "ReplicaSet":
+        return DEPLOYMENT, name.removesuffix(f"-{(metadata.get('labels') or {}).get('pod-template-hash')}")
+    return kind, name
+
+
+def _replicated(
+    kind: str, item: Mapping[str, Any], worst: Callable[[str, str], Unready | None], events: Sequence[KubeEvent]
+) -> WorkloadState:
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    wanted = 1 if spec.get("replicas") is None else int(spec["replicas"])
+    replicas, ready = int(status.get("replicas") or 0), int(status.get("readyReplicas") or 0)
+    updated = int(status.get("updatedReplicas") or 0)
+    if kind == STATEFUL_SET and status.get("currentRevision") == status.get("updateRevision"):
+        updated = replicas  # after a roll the controller may leave updatedReplicas out
+    seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+    current = seen and updated >= wanted and replicas == wanted
+    name = str(metadata["name"])
+    unready = worst(kind, name)
+    lacks = ready < wanted or not current
+    if lacks and (replicas < wanted or updated < wanted):
+        unready = _denied(kind, name, events) or _refused(item) or unready
+    return WorkloadState(
+        kind=kind,
+        name=name,
+        ready=ready,
+        wanted=wanted,
+        unready=unready if lacks else None,
+        current=current,
+        release=str((metadata.get("labels") or {}).get("release") or ""),
+    )
+
+
+def _job(
+    item: Mapping[str, Any],
+    worst: Callable[[str, str], Unready | None],
+    pods: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
+    events: Sequence[KubeEvent],
+) -> WorkloadState:
+    metadata, status = item["metadata"], item.get("status") or {}
+    name = str(metadata["name"])
+    wanted = int((item.get("spec") or {}).get("completions") or 1)
+    done = int(status.get("succeeded") or 0)
+    conditions = [entry for entry in status.get("conditions") or () if entry.get("status") == "True"]
+    failed = next((str(entry.get("reason") or "Failed") for entry in conditions if entry.get("type") == "Failed"), "")
+    running = [pod for pod in pods.get((JOB, name), ()) if (pod.get("status") or {}).get("phase") == "Running"]
+    unready = worst(JOB, name)
+    if not pods.get((JOB, name)):
+        unready = _denied(JOB, name, events) or unready
+    if running and (unready is None or unready.cause in (Cause.STARTING, Cause.PROBE)):
+        own = running[0]["metadata"]
+        unready = Unready(
+            "runs",
+            f"pod {own['name']} runs",
+            cause=Cause.RUNNING,
+            container=str(running[0]["spec"]["containers"][0]["name"]),
+            pod=str(own["name"]),
+            sign=str(own.get("uid") or ""),
+        )
+    return WorkloadState(
+        kind=JOB,
+        name=name,
+        ready=done,
+        wanted=wanted,
+        unready=None if done >= wanted else unready,
+        failed="" if done >= wanted else failed,
+    )
+
+
+def _claim(item: Mapping[str, Any], events: Sequence[KubeEvent]) -> WorkloadState:
+    metadata = item["metadata"]
+    bound = (item.get("status") or {}).get("phase") == "Bound"
+    own = [event for event in events if event.kind == CLAIM and event.name == metadata["name"]]
+    newest = max(own, key=lambda event: event.last, default=None)
+    unready = None
+    if not bound and newest is not None:
+        unready = Unready(
+            newest.reason,
+            f"volume claim {metadata['name']} is not bound: {short(newest.message)}",
+            cause=Cause.VOLUME if newest.reason == "ProvisioningFailed" else Cause.STARTING,
+            detail=short(newest.message),
+            sign=newest.sign,
+        )
+    labels = metadata.get("labels") or {}
+    return WorkloadState(
+        kind=CLAIM,
+        name=str(metadata["name"]),
+        ready=int(bound),
+        wanted=1,
+        unready=unready,
+        release=str(labels.get("release") or ""),
+    )
+
+
+def _denied(kind: str, name: str, events: Sequence[KubeEvent]) -> Unready | None:
+    """Return why no pod may be made for a workload, by its newest event; None if a pod was made after it."""
+    maker = "ReplicaSet" if kind == DEPLOYMENT else kind
+    own = [
+        event
+        for event in events
+        if event.kind == maker and (event.name.rpartition("-")[0] if kind == DEPLOYMENT else event.name) == name
+    ]
+    newest = max(own, key=lambda event: event.last, default=None)
+    if newest is None or newest.reason != "FailedCreate":
+        return None
+    return _no_pod(kind, name, newest.reason, newest.message, newest.sign)
+
+
+def _refused(item: Mapping[str, Any]) -> Unready | None:
+    """Return why no pod may be made for a Deployment, by its condition: its event may be forgotten by now."""
+    for condition in (item.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            reason = str(condition.get("reason") or "FailedCreate")
+            # Without a sign: the condition does not say when the last attempt was.
+            return _no_pod(DEPLOYMENT, str(item["metadata"]["name"]), reason, str(condition.get("message") or ""), "")
+    return None
+
+
+def _no_pod(kind: str, name: str, reason: str, message: str, sign: str) -> Unready:
+    detail = short(message.removeprefix("Error creating: "))
+    return Unready(
+        reason, f"no pod can be made for {kind} {name}: {detail}", cause=Cause.DENIED, detail=detail, sign=sign
+    )
+
+
+def _with_log(state: WorkloadState, log: Callable[[Unready], str]) -> WorkloadState:
+    found = state.unready
+    if found is None or not found.container or found.cause not in (Cause.INIT, Cause.CRASH):
+        return state
+    return replace(state, unready=found.with_log(log(found)))
