@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -163,13 +164,18 @@ class Environment:
             identity = cluster_tag.cluster_to_store(self._session, opened, may_be_new=new_cluster)
             return updates.run(self._session, "refresh", opened, lambda: operations.refresh(opened), identity)
 
-    def destroy(self, *, remove: bool = False, on_event: OnEvent = ignore) -> Update:
+    def destroy(self, *, remove: bool = False, worker_seconds: float = math.inf, on_event: OnEvent = ignore) -> Update:
         """Delete what the stack owns, and with `remove` also the stack itself with its history.
 
-        Raises Protected before anything is deleted if config or state protects something.
+        The workers are stopped before anything is deleted. Raises Protected if config or state protects something.
+
+        Args:
+            remove: Also remove the stack itself.
+            worker_seconds: How long tasks may take to end. `airflow:workerGraceSeconds` limits it too.
+            on_event: Receives the events.
         """
         with self.busy():
-            done = updates.destroy(self._session, on_event)
+            done = updates.destroy(self._session, on_event, worker_seconds)
             if remove:
                 self.remove_state()
         return done

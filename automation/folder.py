@@ -55,11 +55,16 @@ class Folder:
         """The file that says which cluster this checkout created."""
         return self.root / "cluster"
 
+    @property
+    def times(self) -> Path:
+        """The folder of files that say how long the steps of each stack usually take."""
+        return self.root / "times"
+
     def work(self, stack: str) -> Path:
         """The engine's work directory of a stack. Raises StackUnknown if its name has another use here."""
         name = short_name(stack)
         path = self.root / name
-        if path in (self.engine, self.state, self.passphrase, self.cluster):
+        if path in (self.engine, self.state, self.passphrase, self.cluster, self.times):
             raise StackUnknown(f"{name} cannot name a stack: .dev/{name} has another use", "choose another name")
         return path
 

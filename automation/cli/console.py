@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from automation.cli.live import LiveView
+
 if TYPE_CHECKING:
     from automation.engine.events import Event
 
@@ -18,6 +20,7 @@ _STYLE: Final = {
     "done": "green",
     "failed": "bold red",
     "still": "dim",
+    "workload": "dim",
     "warning": "yellow",
     "error": "bold red",
 }
@@ -34,22 +37,26 @@ class Console:
     """What is being done."""
     documents: list[Any] = field(default_factory=list)
     """The documents that `json` has written."""
+    view: LiveView = field(default_factory=LiveView)
+    """What is under way, on a terminal."""
 
     def line(self, text: str) -> None:
         """Write a line of progress."""
-        print(text, file=self.progress, flush=True)
+        if self.view.open:
+            self.view.print(text, "", self.progress)
+        else:
+            print(text, file=self.progress, flush=True)
 
     def event(self, event: Event) -> None:
-        """Write an event of an update as progress."""
-        style = _STYLE[event.kind]
-        if style and self.progress.isatty():
-            from rich.console import Console as Terminal
-            from rich.text import Text
-
-            # As text, not as markup: it may hold brackets.
-            Terminal(file=self.progress, soft_wrap=True).print(Text(event.text, style))
-        else:
+        """Write an event of an update as progress. A terminal shows what is under way, and prints what is over."""
+        if not self.progress.isatty():
             self.line(event.text)
+        elif not self.view.event(event, self.progress):
+            self.view.print(event.text, _STYLE[event.kind], self.progress)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever is still under way."""
+        self.view.close()
 
     def result(self, text: str) -> None:
         """Write a line of the result."""

@@ -151,4 +151,7 @@ def opened(project_dir: Path, stack_name: str, console: Console, *, lock_seconds
 
     environments = Environments(project_dir, lock_seconds=lock_seconds, on_line=console.line)
     with interruptible(environments, console.line):
-        yield environments.open(stack_name)
+        try:
+            yield environments.open(stack_name)
+        finally:
+            console.close()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from automation.stacks.config import StackConfig
 
 UI_PORT: Final = 8080
+_TASK_SECONDS: Final = 20.0
+"""`down` gives running tasks no more time: their history is removed with the database."""
 _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kubernetes", "pulumi:pulumi:")
 """Types of resources that are only in the cluster, or only in the state."""
 
@@ -152,7 +154,7 @@ def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
         if gone:
             left = _forget(environment, config, console)
         else:
-            update = environment.destroy(on_event=console.event)
+            update = environment.destroy(worker_seconds=_TASK_SECONDS, on_event=console.event)
             console.result(f"down of {environment.name}: {update.changes}")
             left = environment.remove_state()
     except StackUnknown:

@@ -30,7 +30,7 @@ def verify(call: Call) -> int:
     return DONE
 
 
-@verb("say what is wrong with a stack: lock, interrupted operations, release, pods", STACK, *COMMON)
+@verb("say what is wrong with a stack: a running or interrupted update, release, pods, Jobs", STACK, *COMMON)
 def status(call: Call) -> int:
     """Print what is wrong with a stack. Raises NotHealthy where something is."""
     from automation.stacks.place import no_such_stack
@@ -45,6 +45,8 @@ def status(call: Call) -> int:
     call.show(result, *lines)
     if not result.exists:
         raise no_such_stack(result.stack, environment.backend)
+    if result.running:
+        raise NotHealthy(f"stack {result.stack} is being updated", "wait for its end, and ask again")
     if not result.healthy:
         raise NotHealthy(
             f"stack {result.stack} is not healthy",

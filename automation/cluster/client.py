@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -13,7 +13,10 @@ from typing import Any, Final, Protocol
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from components.kube.client import ExecResult, KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.look import Look, look
 from components.kube.unready_pods import why_unready
+from components.kube.workload_states import owner
+from components.secrets.masker import Masker
 
 __all__ = [
     "REVISION",
@@ -54,6 +57,8 @@ class Pod:
     """Its address; "" before it has one."""
     config_maps: tuple[str, ...] = ()
     """Names of the ConfigMaps that it mounts."""
+    workload: str = ""
+    """Name of the workload or Job that it belongs to; "" for a pod that runs a single task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,9 @@ class Kube(Protocol):
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         """Return the Deployments and StatefulSets with all these labels."""
 
+    def look(self) -> Look:
+        """Return all workloads, Jobs and volumes, each with the reason of its worst pod."""
+
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
         """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
 
@@ -144,9 +152,23 @@ class KubeClient:
     """The `Kube` of a real cluster. Thread-safe."""
 
     @cluster_errors()
-    def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
-        """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used."""
-        self._namespace = namespace
+    def __init__(
+        self,
+        context: str,
+        namespace: str,
+        *,
+        kubeconfig_path: str | None = None,
+        clean: Callable[[str], str] | None = None,
+    ) -> None:
+        """Read the kubeconfig. Raises ClusterUnreachable where it has no such context or cannot be used.
+
+        Args:
+            context: Name of the context.
+            namespace: The namespace.
+            kubeconfig_path: Path of the kubeconfig, None for the one that kubectl uses.
+            clean: Masks secrets in what logs and messages say. None masks what looks like one.
+        """
+        self._namespace, self._clean = namespace, clean or Masker().text
         self._api = KubeApi(context, kubeconfig_file(kubeconfig_path))
 
     @cluster_errors()
@@ -165,6 +187,10 @@ class KubeClient:
             for kind in ("Deployment", "StatefulSet")
             for item in self._api.items("apps/v1", kind, self._namespace, labels=labels)
         )
+
+    @cluster_errors()
+    def look(self) -> Look:
+        return look(self._api, self._namespace, self._clean)
 
     @cluster_errors()
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
@@ -241,6 +267,7 @@ def pod_of(pod: Mapping[str, Any]) -> Pod:
         reason="" if unready is None else unready.reason,
         ip=(pod.get("status") or {}).get("podIP") or "",
         config_maps=tuple(name for name in mounted if name),
+        workload=owner(pod)[1],
     )
 
 

@@ -75,16 +75,6 @@ class ReleaseRecord(Result):
     """`deployed`, `pending-install`, `failed`, `superseded`, …"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedJob(Result):
-    """A Job that gave up."""
-
-    name: str
-    """Name of the Job."""
-    reason: str
-    """Why, in a word of Kubernetes: `BackoffLimitExceeded`."""
-
-
 class Objects(Protocol):
     """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
@@ -97,17 +87,11 @@ class Objects(Protocol):
     def release(self, name: str) -> ReleaseRecord | None:
         """Return the newest revision of a release."""
 
-    def failed_jobs(self) -> tuple[FailedJob, ...]:
-        """Return the Jobs that Kubernetes does not try again."""
-
     def is_bound(self, claim: str) -> bool:
         """Return whether a PersistentVolumeClaim has or had a volume, and so may hold data."""
 
     def delete(self, found: Found) -> None:
         """Delete an object and what it owns, if it is still the same one. One that does not exist is no error."""
-
-    def replica_failure(self, kind: str, name: str) -> str:
-        """Return why a Deployment or StatefulSet cannot make a pod, in Kubernetes' own words; "" where it can."""
 
 
 class ClusterObjects:
@@ -180,20 +164,6 @@ class ClusterObjects:
         return self._api.refusal(manifest, self._namespace)
 
     @cluster_errors()
-    def failed_jobs(self) -> tuple[FailedJob, ...]:
-        failed = [
-            FailedJob(name=job["metadata"]["name"], reason=str(condition.get("reason") or ""))
-            for job in self._api.items("batch/v1", "Job", self._namespace)
-            if (condition := _condition(job, "Failed")) is not None
-        ]
-        return tuple(sorted(failed, key=lambda job: job.name))
-
-    @cluster_errors()
-    def replica_failure(self, kind: str, name: str) -> str:
-        condition = _condition(self._api.get("apps/v1", kind, self._namespace, name) or {}, "ReplicaFailure") or {}
-        return " ".join(str(condition.get("message") or condition.get("reason") or "").split())
-
-    @cluster_errors()
     def is_bound(self, claim: str) -> bool:
         content = self._api.get("v1", "PersistentVolumeClaim", self._namespace, claim)
         if content is None:
@@ -208,14 +178,6 @@ class ClusterObjects:
 def _of_helm(release: str) -> dict[str, str]:
     """Return the labels of the Secrets in which Helm keeps its records of a release."""
     return {"owner": "helm", "name": release}
-
-
-def _condition(content: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    """Return an object's condition of a type where it holds, else None."""
-    for condition in (content.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == kind and condition.get("status") == "True":
-            return dict(condition)
-    return None
 
 
 def _metadata(api_version: str, kind: str, content: Mapping[str, Any]) -> Found:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
+from components.kube.workload_states import WorkloadState
 from components.secrets.masker import Masker
 
 _LOG: Final = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class EventKind(StrEnum):
     """The failure of a step."""
     STILL = "still"
     """A reminder that steps are not over yet."""
+    WORKLOAD = "workload"
+    """A workload, a Job or a volume that a step waits for has changed."""
     WARNING = "warning"
     """What the program or a provider warns of."""
     ERROR = "error"
@@ -56,6 +59,10 @@ class Event:
     """The logical name of the step's resource."""
     seconds: float | None = None
     """How long the step took, None before its end."""
+    usual_seconds: float | None = None
+    """How long the step usually takes on this machine, None if that is not known."""
+    workload: WorkloadState | None = None
+    """What a step waits for: its pods, and why the worst one is not ready. None if the event is about no workload."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a map for `json.dumps`."""

@@ -22,6 +22,8 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.results import Step
+from components.kube.unready_pods import Cause
+from components.kube.workload_states import WorkloadState
 from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
@@ -42,6 +44,18 @@ _PROTECTED: Final = re.compile(r"because it is protected|marked for protection")
 _TOO_LATE: Final = re.compile(r"timed out|deadline exceeded|allocated timeout|fully initialize or become live")
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _JOB: Final = "kubernetes:batch/v1:Job"
+
+
+_CORRECT: Final = {
+    Cause.IMAGE: "correct the image's name, tag or credentials (airflow:image…, airflow:registryCredentials)",
+    Cause.CONFIG: "make the Secret, the ConfigMap or the key that it names, or correct airflow:helmValues",
+    Cause.VOLUME: "make what it names, or correct the storage class or airflow:helmValues",
+    Cause.INIT: "correct airflow:dagsRepository, airflow:dagsRef or the credentials for it",
+    Cause.CRASH: "read its log: kubectl logs --previous; then correct that",
+    Cause.SCHEDULING: "add nodes, or ask for less: airflow:size, airflow:helmValues",
+    Cause.DENIED: "raise the quota or the limit, or correct what is refused",
+}
+"""What to do about each cause of a wait that is hopeless."""
 
 
 def engine_error(
@@ -79,6 +93,22 @@ def engine_error(
     kind, usual = _kind(text, failed, stack)
     pods = "".join(f"; {first_lines(clean(warning))}" for warning in warnings) if kind is NotHealthy else ""
     return kind(f"{action} failed: {reason}{pods}", remedy or usual)
+
+
+def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHealthy:
+    """Return the error of an update that was ended because its pods cannot become ready by waiting."""
+    causes = dict.fromkeys(state.unready.cause for state in states if state.unready is not None)
+    fixes = "; ".join(_CORRECT[cause] for cause in causes if cause in _CORRECT)
+    # The same reason mostly stops several workloads: it is told once, with all their names.
+    by_reason: dict[str, list[str]] = {}
+    for state in states:
+        by_reason.setdefault(state.unready.short if state.unready is not None else "", []).append(state.name)
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+    return NotHealthy(
+        f"{action} was ended, because waiting cannot make this ready: {reasons}",
+        f"{fixes or 'correct that'}; then up again, which goes on from here. "
+        f"python -m automation status {stack} has all messages",
+    )
 
 
 def locked(action: str, text: str, stack: str) -> StackLocked:

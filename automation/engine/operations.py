@@ -15,14 +15,17 @@ from typing import Any, Final
 from pulumi.automation import CommandError, EngineEvent, OpType, Stack
 
 from automation.engine import plugins
+from automation.engine.cluster_watch import cluster_watch
 from automation.engine.command import Engine
 from automation.engine.events import Teller, ignore
-from automation.engine.failures import engine_error
+from automation.engine.failures import engine_error, hopeless
 from automation.engine.policy_pack import JudgedProgress, policy_pack, refused
+from automation.engine.usual_times import UsualTimes
 from automation.errors import Interrupted
 from automation.folder import short_name
 from automation.results import Changes, Step
 from automation.stacks.backend import read_yaml
+from components.kube.look import Look
 from components.secrets.masker import Masker
 
 _REMIND_SECONDS: Final = 5.0
@@ -45,6 +48,10 @@ class OpenedStack:
     """Passes events on."""
     masker: Masker = field(default_factory=Masker)
     """Knows the stack's secrets."""
+    look: Callable[[], Look] | None = None
+    """Looks at the stack's namespace. Raises KubeRequestFailed, KubeUnreachable."""
+    usual: UsualTimes = field(default_factory=UsualTimes)
+    """Knows how long steps usually take."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +242,8 @@ def _run(opened: OpenedStack, *words: str, given: str | None = None) -> str:
 
 @contextmanager
 def _running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
-    progress, ended = JudgedProgress(opened.teller), threading.Event()
+    progress, ended = JudgedProgress(opened.teller, usual=opened.usual), threading.Event()
+    watch = None
 
     def remind() -> None:
         while not ended.wait(_REMIND_SECONDS):
@@ -251,12 +259,17 @@ def _running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
         absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
         if absent:
             plugins.install_plugins(workspace, absent, opened.teller.note)
+        if verb == "up" and opened.look is not None:
+            watch = cluster_watch(opened.look, progress, opened.engine)
+            watch.start()
         yield progress
     except CommandError as error:
         # Not `from error`: its text holds all that the engine wrote.
         raise _typed(opened, error, f"{verb} of stack {opened.stack.name}", progress) from None
     finally:
         ended.set()
+        if watch is not None:
+            watch.stop()
 
 
 def _pass_to_both(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
@@ -279,6 +292,8 @@ def _reading(opened: OpenedStack, action: str) -> Iterator[None]:
 
 
 def _typed(opened: OpenedStack, error: CommandError, action: str, progress: JudgedProgress) -> Exception:
+    if progress.given_up:
+        return hopeless(action, progress.given_up, opened.stack.name)
     if opened.engine.interrupted:
         return Interrupted(
             f"{action} was interrupted; what it had begun is in the state",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.engine.events import EventKind, Teller
+from automation.engine.usual_times import UsualTimes
 from automation.results import Step
 from automation.wait import Clock
+from components.kube.workload_states import WorkloadState
 from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
@@ -32,6 +35,9 @@ _PLANNED: Final = {
 }
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SILENCE_SECONDS: Final = 20.0
+_KNOWN_SECONDS: Final = 60.0
+"""The same where it was said what is waited for: every change of it is told at once."""
+_OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
 
 
 class Progress:
@@ -40,15 +46,24 @@ class Progress:
     Thread-safe: events come on a thread of the Automation API.
     """
 
-    def __init__(self, teller: Teller, clock: Clock | None = None) -> None:
-        self._teller, self._clock = teller, clock or Clock()
+    def __init__(self, teller: Teller, clock: Clock | None = None, usual: UsualTimes | None = None) -> None:
+        self._teller, self._clock, self._usual = teller, clock or Clock(), usual or UsualTimes()
         self._lock = threading.Lock()
         self._started: dict[str, tuple[str, float, dict[str, str]]] = {}
+        self._workloads: dict[tuple[str, str], WorkloadState] = {}
         self._spoke = self._clock.now()
         self._steps: list[Step] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
         self.failed: list[Step] = []
+        self.given_up: tuple[WorkloadState, ...] = ()
+        """The workloads for which waiting was given up."""
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """The types of the resources that are being created or updated."""
+        with self._lock:
+            return frozenset(about["type"] for _, _, about in self._started.values() if about["operation"] != "delete")
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -68,13 +83,30 @@ class Progress:
             elif event.diagnostic_event:
                 self._diagnose(event.diagnostic_event)
 
+    def see(self, states: Iterable[WorkloadState]) -> None:
+        """Receive what is waited for, and tell what has changed."""
+        with self._lock:
+            for state in states:
+                before = self._workloads.get((state.kind, state.name))
+                if before.key == state.key if before else state.well:
+                    continue
+                self._workloads[state.kind, state.name] = state
+                self._say(EventKind.WORKLOAD, state.says, name=state.name, workload=state)
+
     def remind(self) -> None:
         """Say what is under way, if nothing was said for a while."""
         with self._lock:
-            if self._started and self._clock.now() - self._spoke >= _SILENCE_SECONDS:
-                now, under_way = self._clock.now(), self._started.values()
-                text = "; ".join(f"still {doing} ({now - since:.0f} s)" for doing, since, _ in under_way)
-                self._say(EventKind.STILL, text)
+            now, unready = self._clock.now(), [state.says for state in self._workloads.values() if not state.well]
+            if self._started and now - self._spoke >= (_KNOWN_SECONDS if unready else _SILENCE_SECONDS):
+                text = "; ".join(
+                    f"still {doing} ({now - since:.0f} s{self._usually(about)})"
+                    for doing, since, about in self._started.values()
+                )
+                self._say(EventKind.STILL, f"{text}: {'; '.join(unready)}" if unready else text)
+
+    def _usually(self, about: dict[str, str]) -> str:
+        usual = self._usual.of(**about)
+        return "" if usual is None else f", usually {usual:.0f} s"
 
     def _begin(self, step: StepEventMetadata, planning: bool) -> None:
         if not _is_real(step):
@@ -87,13 +119,18 @@ class Progress:
         elif step.op in _DOING:
             doing = f"{_DOING[step.op][0]} {_name(step)}"
             self._started[_key(step)] = (doing, self._clock.now(), about)
-            self._say(EventKind.BEGUN, doing, **about)
+            usual = self._usual.of(**about)
+            text = doing if usual is None else f"{doing} (usually {usual:.0f} s)"
+            self._say(EventKind.BEGUN, text, usual_seconds=usual, **about)
 
     def _end(self, step: StepEventMetadata, *, done: bool) -> None:
         doing, since, about = self._started.pop(_key(step), ("", 0.0, {}))
         if not doing:
             return
         seconds = self._clock.now() - since
+        if done:
+            self._usual.note(seconds, **about)
+        self._workloads = {key: state for key, state in self._workloads.items() if not state.is_of(step.type)}
         (self._steps if done else self.failed).append(_step(step))
         text = f"{_DOING[step.op][1]} {_name(step)}" if done else f"failed {doing}"
         kind = EventKind.DONE if done else EventKind.FAILED
@@ -103,6 +140,8 @@ class Progress:
         if event.ephemeral or event.severity not in ("error", "warning"):
             return
         message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
+        if self.given_up and _OF_A_CANCEL.search(message):
+            return  # what the provider says of the cancel; why it was cancelled is said at the end
         name = (event.urn or "").rpartition("::")[2]
         text = f"{name}: {message}" if name else message
         (self.errors if event.severity == "error" else self.warnings).append(text)

@@ -88,7 +88,7 @@ def stack_status(session: Session) -> StackStatus:
     try:
         config = session.reached_config()
         require_known(session.name, config, cluster_identity(config), known)
-        return replace(status, cluster=_cluster_status(config, state))
+        return replace(status, cluster=_cluster_status(session, config, state))
     except AutomationError as error:
         return replace(status, cluster_error=error.what)
 
@@ -135,7 +135,7 @@ def _steps(
     state = StackState.of(operations.deployment(opened))
     cluster = _objects(config)
     steps += pending_steps(session.name, state, cluster, decisions)
-    steps += pod_steps(_cluster_status(config, state).stuck_pods, cluster, config.namespace)
+    steps += pod_steps(_cluster_status(session, config, state).stuck_pods, cluster, config.namespace)
     return RecoverySteps(stack=session.name, steps=(*steps, update_step(session.name)))
 
 
@@ -203,6 +203,8 @@ def _objects(config: StackConfig) -> ClusterObjects:
     return objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
 
 
-def _cluster_status(config: StackConfig, state: StackState) -> ClusterStatus:
-    kube: KubeClient = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+def _cluster_status(session: Session, config: StackConfig, state: StackState) -> ClusterStatus:
+    kube: KubeClient = client.KubeClient(
+        config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig, clean=session.masker.text
+    )
     return status_module.cluster_status(kube, _objects(config), state)

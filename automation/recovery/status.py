@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from automation.cluster.client import REVISION, Kube, Pod, Workload
-from automation.cluster.objects import FailedJob, Found, Objects, ReleaseRecord
+from automation.cluster.client import REVISION, Kube
+from automation.cluster.objects import Found, Objects, ReleaseRecord
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import RELEASE, Pending, StackState
 from automation.results import Result
+from components.kube.unready_pods import Cause
+from components.kube.workload_states import CLAIM, WorkloadState
 from components.release.airflow_release import RELEASE_NAME
 
 _DEPLOYED = "deployed"
-_POD_NAMES: Final = {"Deployment": r"-[^-]+-[^-]{5}", "StatefulSet": r"-\d+"}
-"""What Kubernetes appends to a workload's name in the names of its pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnhealthyPod(Result):
-    """A pod that is not ready."""
+class UnreadyPod(Result):
+    """A pod of no workload that is not ready, such as one that runs a single task."""
 
     name: str
     reason: str
@@ -46,20 +44,6 @@ class StuckPod(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortWorkload(Result):
-    """A Deployment or StatefulSet that lacks pods, and none of the pods that exist says why."""
-
-    kind: str
-    name: str
-    ready: int
-    """Number of pods."""
-    desired: int
-    """Number of pods."""
-    reason: str
-    """Why, in Kubernetes' own words; "" if it says nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ClusterStatus(Result):
     """What the cluster has of the stack."""
 
@@ -67,11 +51,11 @@ class ClusterStatus(Result):
     """Helm's newest record of the release, None if Helm knows none."""
     release_missing: bool = False
     """The state holds a release of which Helm has no record."""
-    short_workloads: tuple[ShortWorkload, ...] = ()
-    unhealthy_pods: tuple[UnhealthyPod, ...] = ()
-    """Those that are not stuck."""
+    workloads: tuple[WorkloadState, ...] = ()
+    """The workloads, Jobs and volumes that are not ready, each with the reason of its worst pod."""
+    unready_pods: tuple[UnreadyPod, ...] = ()
+    """Those of no workload."""
     stuck_pods: tuple[StuckPod, ...] = ()
-    failed_jobs: tuple[FailedJob, ...] = ()
     leftovers: tuple[Found, ...] = ()
     """Objects with the program's labels that the state does not know."""
 
@@ -96,7 +80,12 @@ class StackStatus(Result):
     rotation: str = ""
     """How far a rotation is that was not finished, and what continues it; "" if there is none."""
 
-    SHOWN = ("healthy", "problems")
+    SHOWN = ("healthy", "running", "problems")
+
+    @property
+    def running(self) -> bool:
+        """An update runs now: a process of this machine that lives holds the lock."""
+        return any(lock.holder is Holder.ALIVE for lock in self.locks or ())
 
     @property
     def healthy(self) -> bool:
@@ -113,8 +102,15 @@ class StackStatus(Result):
 
     def _unhealthy(self) -> list[str]:
         problems = [] if self.exists else [f"there is no stack {self.stack}"]
-        problems += [f"locked: {_held(lock)}" for lock in self.locks or ()]
-        problems += [f"interrupted while {pending}" for pending in self.pending]
+        problems += map(_held, self.locks or ())
+        holders = {lock.holder for lock in self.locks or ()}
+        # The state of a running update looks like that of one that was killed.
+        word = "interrupted while"
+        if Holder.ALIVE in holders:
+            word = "under way:"
+        elif Holder.UNKNOWN in holders:
+            word = "under way, or interrupted while"
+        problems += [f"{word} {pending}" for pending in self.pending]
         if self.cluster_error:
             problems.append(self.cluster_error)
         if self.cluster is not None:
@@ -143,29 +139,19 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
                         reason=pod.reason,
                     )
                 )
-    names = {pod.name for pod in stuck}
+    stuck_sets = {pod.stateful_set for pod in stuck}
     release = objects.release(RELEASE_NAME)
+    seen = kube.look()
     return ClusterStatus(
         release=release,
         release_missing=release is None and _holds_release(state),
-        short_workloads=tuple(
-            ShortWorkload(
-                kind=workload.kind,
-                name=workload.name,
-                ready=workload.ready,
-                desired=workload.desired,
-                reason=objects.replica_failure(workload.kind, workload.name),
-            )
-            for workload in workloads
-            if workload.ready < workload.desired and not _has_unready(workload, pods)
-        ),
-        unhealthy_pods=tuple(
-            UnhealthyPod(name=pod.name, reason=pod.reason)
+        workloads=tuple(item for item in seen.workloads if _is_unready(item) and item.name not in stuck_sets),
+        unready_pods=tuple(
+            UnreadyPod(name=pod.name, reason=pod.reason)
             for pod in sorted(pods, key=lambda pod: pod.name)
-            if not pod.ready and pod.name not in names
+            if not pod.ready and not pod.workload
         ),
         stuck_pods=tuple(stuck),
-        failed_jobs=objects.failed_jobs(),
         leftovers=leftovers(objects.owned(), state),
     )
 
@@ -174,9 +160,11 @@ def _holds_release(state: StackState) -> bool:
     return any(resource.type == RELEASE and not resource.being_replaced for resource in state.resources)
 
 
-def _has_unready(workload: Workload, pods: Sequence[Pod]) -> bool:
-    own = re.compile(re.escape(workload.name) + _POD_NAMES[workload.kind])
-    return any(not pod.ready and own.fullmatch(pod.name) for pod in pods)
+def _is_unready(item: WorkloadState) -> bool:
+    """Return whether something is wrong with a workload. A volume may wait for the first pod that uses it."""
+    if item.kind == CLAIM:
+        return item.unready is not None and item.unready.cause is Cause.VOLUME
+    return not item.well
 
 
 def leftovers(owned: Sequence[Found], state: StackState) -> tuple[Found, ...]:
@@ -195,12 +183,13 @@ def _group(item: Found) -> str:
 
 
 def _held(lock: Lock) -> str:
+    if lock.holder is Holder.ALIVE:
+        return f"an update is running ({lock})"
     known = {
-        Holder.ALIVE: "that process runs",
         Holder.GONE: "that process does not run any more",
         Holder.UNKNOWN: "whether that process runs cannot be seen from here",
     }
-    return f"{lock}; {known[lock.holder]}"
+    return f"locked: {lock}; {known[lock.holder]}"
 
 
 def _cluster_problems(cluster: ClusterStatus) -> list[str]:
@@ -212,16 +201,11 @@ def _cluster_problems(cluster: ClusterStatus) -> list[str]:
         )
     if cluster.release is not None and cluster.release.status != _DEPLOYED:
         problems.append(f"Helm release {RELEASE_NAME}: revision {cluster.release.revision} is {cluster.release.status}")
-    problems += [f"Job {job.name} has failed ({job.reason})" for job in cluster.failed_jobs]
-    problems += [
-        f"{item.kind} {item.name} has {item.ready} of {item.desired} pods ready, and no other to blame"
-        f"{f' ({item.reason})' if item.reason else ''}"
-        for item in cluster.short_workloads
-    ]
+    problems += [item.sentence for item in cluster.workloads]
     problems += [
         f"StatefulSet {pod.stateful_set} is stuck: pod {pod.name} is of revision {pod.revision} "
         f"and not ready ({pod.reason}), the newest is {pod.newest}"
         for pod in cluster.stuck_pods
     ]
-    problems += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unhealthy_pods]
+    problems += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unready_pods]
     return problems

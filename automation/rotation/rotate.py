@@ -224,9 +224,9 @@ def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]
     config = session.reached_config()
     with session.open_for_reading(VERB) as opened:
         outputs = operations.stack_outputs(opened)
-    reach = {"kubeconfig_path": config.kubeconfig}
-    kube = client.KubeClient(config.kube_context, config.namespace, **reach)
-    stored = objects.ClusterObjects(config.kube_context, config.namespace, **reach)
+    path = config.kubeconfig
+    kube = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=path)
+    stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=path)
     return lambda: ClusterFacts(key, outputs, kube, stored.secret, new)
 
 

@@ -17,6 +17,7 @@ from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.engine.locks import Lock, is_shared, read_locks
 from automation.engine.operations import OpenedStack
+from automation.engine.usual_times import UsualTimes
 from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
 from automation.folder import alone_in, short_name
 from automation.stacks.backend import shown_url
@@ -25,6 +26,9 @@ from automation.stacks.config import StackConfig, check_files, read_stack_config
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
 from automation.wait import Clock
+from components.kube.client import KubeApi
+from components.kube.kubeconfig import KubeUnreachable
+from components.kube.look import Look, look
 from components.secrets.masker import Masker
 from settings import PROJECT
 
@@ -68,6 +72,7 @@ class Session:
         self._find_engine, self._limits = find_engine, limits
         self._for_updates: Stack | None = None
         self._for_reading: Stack | None = None
+        self._cluster: tuple[KubeApi, str] | None = None
 
     @property
     def work_dir(self) -> Path:
@@ -134,7 +139,8 @@ class Session:
         self.cancellation.raise_if_cancelled()
         self._for_updates = open_stack(self.place, self.name, engine, create=create, opened=self._for_updates)
         self.cancellation.raise_if_cancelled()
-        return OpenedStack(self._for_updates, engine, teller, self.masker)
+        usual = UsualTimes(self.place.folder.times / f"{short_name(self.name)}.json")
+        return OpenedStack(self._for_updates, engine, teller, self.masker, self.look, usual)
 
     @contextmanager
     def open_for_reading(self, verb: str) -> Iterator[OpenedStack]:
@@ -149,7 +155,7 @@ class Session:
 
     def forget_opened(self) -> None:
         """Open the stack anew the next time: it was removed, or its settings were replaced."""
-        self._for_updates = self._for_reading = None
+        self._for_updates = self._for_reading = self._cluster = None
 
     def events(self, verb: str, on_event: OnEvent) -> Teller:
         """Return what passes the events of one update on."""
@@ -162,6 +168,22 @@ class Session:
             on_event(event)
 
         return Teller(pass_on, self.name, verb, self.masker)
+
+    def cluster(self) -> tuple[KubeApi, str]:
+        """Return the stack's cluster and its namespace. Raises KubeUnreachable."""
+        from automation.cluster.client import kubeconfig_file
+
+        if self._cluster is None:
+            try:
+                config = self.reached_config()
+            except AutomationError as error:
+                raise KubeUnreachable(error.what, error.remedy) from None
+            self._cluster = (KubeApi(config.kube_context, kubeconfig_file(config.kubeconfig)), config.namespace)
+        return self._cluster
+
+    def look(self) -> Look:
+        """Look at the stack's namespace. Raises KubeRequestFailed, KubeUnreachable."""
+        return look(*self.cluster(), self.masker.text)
 
     # Locks
 

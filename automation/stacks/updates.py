@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from automation.cluster.worker_stop import StoppedWorkers, start_workers, stop_workers
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.failures import unprotect
 from automation.engine.operations import EngineResult, OpenedStack
 from automation.engine.stack_state import StackState, protected
-from automation.errors import FileInvalid, Protected
+from automation.errors import FileInvalid, Protected, UpdateFailed
 from automation.results import Changes, HistoryEntry, Update
 from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
 from automation.stacks.session import Session
+from components.kube.client import KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
 from settings import PROJECT
 
 
@@ -37,8 +41,14 @@ def up(session: Session, verb: str, on_event: OnEvent, update_plan: Path | None 
         return run(session, verb, opened, lambda: operations.up(opened, plan=path), identity)
 
 
-def destroy(session: Session, on_event: OnEvent) -> Update:
-    """Delete what the stack owns. Raises Protected before anything is deleted if config or state protects something."""
+def destroy(session: Session, on_event: OnEvent, worker_seconds: float) -> Update:
+    """Delete what the stack owns. Raises Protected before anything is deleted if config or state protects something.
+
+    Args:
+        session: The stack.
+        on_event: Receives the events.
+        worker_seconds: How long the workers' tasks may take to end, before anything else is deleted.
+    """
     if session.config().protect:
         raise Protected(
             f"stack {session.name} is protected: its destroy removes data and keys", unprotect(session.name)
@@ -49,7 +59,38 @@ def destroy(session: Session, on_event: OnEvent) -> Update:
             names = ", ".join(sorted(resource.name for resource in kept))
             raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
         identity = cluster_to_store(session, opened)
-        return run(session, "destroy", opened, lambda: operations.destroy(opened), identity)
+        return run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
+
+
+def _destroy(session: Session, opened: OpenedStack, worker_seconds: float) -> EngineResult:
+    """Stop the workers, and let the engine delete everything. If it does not come to its end, they start again."""
+    if _may_be_locked(session):
+        return operations.destroy(opened)  # says who has the lock; until then, nothing is touched
+    stopped = _stop_workers(session, opened, worker_seconds)
+    try:
+        return operations.destroy(opened)
+    except BaseException:
+        with contextlib.suppress(KubeRequestFailed, KubeUnreachable):
+            start_workers(*session.cluster(), stopped)
+        raise
+
+
+def _may_be_locked(session: Session) -> bool:
+    try:
+        return bool(session.locks())
+    except UpdateFailed:
+        return True  # the backend does not answer; the engine says so too
+
+
+def _stop_workers(session: Session, opened: OpenedStack, seconds: float) -> StoppedWorkers:
+    """Stop the workers. The destroy does without it where that is not possible: it only takes longer."""
+    try:
+        return stop_workers(
+            *session.cluster(), seconds=seconds, on_line=opened.teller.note, clock=session.cancellation.clock()
+        )
+    except (KubeRequestFailed, KubeUnreachable) as error:
+        opened.teller.note(f"the workers were not stopped first ({error.what}): their end may take long")
+        return StoppedWorkers(replicas={})
 
 
 def run(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Pod, Workload
+from automation.cluster.client import Kube, Workload
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
@@ -39,7 +39,7 @@ def components_ready(airflow: RunningAirflow) -> Check:
         clock=airflow.clock,
     )
     if problem:
-        return failed(COMPONENTS_READY, f"{problem}{_reasons(airflow.kube.pods(AIRFLOW))}")
+        return failed(COMPONENTS_READY, f"{problem}{_reasons(airflow.kube)}")
     pods = sum(workload.desired for workload in workloads)
     return passed(COMPONENTS_READY, f"{len(workloads)} workloads, {pods} pods")
 
@@ -54,7 +54,7 @@ def health(airflow: RunningAirflow) -> Check:
         clock=airflow.clock,
     )
     if problem:
-        return failed(HEALTH, f"{problem}{_reasons(airflow.kube.pods(AIRFLOW))}")
+        return failed(HEALTH, f"{problem}{_reasons(airflow.kube)}")
     return passed(HEALTH, ", ".join(name for name, status in statuses.items() if status))
 
 
@@ -96,6 +96,10 @@ def _health(api: AirflowApi) -> tuple[Mapping[str, str | None], str]:
     return statuses, ", ".join(problems)
 
 
-def _reasons(pods: Iterable[Pod]) -> str:
-    reasons = [f"{pod.name}: {pod.reason}" for pod in sorted(pods, key=lambda pod: pod.name) if not pod.ready]
+def _reasons(kube: Kube) -> str:
+    reasons = [
+        f"{item.unready.pod or item.name}: {item.unready.short}"
+        for item in kube.look().workloads
+        if item.release and item.unready is not None and not item.well
+    ]
     return f" ({'; '.join(reasons)})" if reasons else ""

@@ -1,4 +1,4 @@
-"""The rule by which a wait ends before its time is up: a pod that cannot become ready is not waited for (ADR 24).
+"""The rule by which a wait ends before its time is up: a pod that cannot become ready is not waited for (ADR 25).
 
 Each reason is given some patience, in seconds without a pause. None is as long as the time-out: it may pass by itself.
 """

@@ -146,7 +146,7 @@ def workload_states(found: Namespace, log: Callable[[Unready], str] = lambda unr
 def owner(pod: Mapping[str, Any]) -> tuple[str, str]:
     """Return kind and name of the workload that a pod belongs to; empty texts for one that belongs to none."""
     metadata = pod["metadata"]
-    reference = next(iter(metadata.get("ownerReferences") or ()), {})
+    reference: Mapping[str, Any] = next(iter(metadata.get("ownerReferences") or ()), {})
     kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
     if kind == "ReplicaSet":
         return DEPLOYMENT, name.removesuffix(f"-{(metadata.get('labels') or {}).get('pod-template-hash')}")

@@ -16,13 +16,16 @@ from typing import Any
 from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import ExecResult, Pod, SecretUse, Workload
 from automation.cluster.deployment import Deployment
-from automation.cluster.objects import FailedJob, Found, ReleaseRecord
+from automation.cluster.objects import Found, ReleaseRecord
 from automation.errors import ClusterRequestFailed
 from automation.verification.probe import Outcome
 from automation.verification.running_airflow import RunningAirflow
 from automation.wait import Clock
+from components.kube.look import Look
 from components.kube.metadata import LABELS
 from components.kube.secret import Secret
+from components.kube.unready_pods import Cause, Unready
+from components.kube.workload_states import WorkloadState
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
@@ -116,6 +119,7 @@ def pod(component: str, *, name: str = "", ready: bool = True, reason: str = "",
         containers=more.pop("containers", containers),
         ready=ready,
         reason=reason,
+        workload=more.pop("workload", f"airflow-{component}"),
         **more,
     )
 
@@ -141,6 +145,7 @@ class FakeKube:
     airflow_port: int = 0
     found_pods: list[Pod] = field(default_factory=lambda: [pod(component) for component in COMPONENTS])
     found_workloads: list[Workload] = field(default_factory=lambda: [workload(name) for name in COMPONENTS])
+    other_states: list[WorkloadState] = field(default_factory=list)
     commits: dict[str, str] = field(default_factory=dict)
     network: Callable[[str, str], Outcome] = lambda pod, target: Outcome.OPEN
     database_variables: list[str] = field(default_factory=list)
@@ -159,6 +164,25 @@ class FakeKube:
 
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         return tuple(item for item in self.found_workloads if labels.items() <= dict(item.labels).items())
+
+    def look(self) -> Look:
+        def state(item: Workload) -> WorkloadState:
+            component = item.labels.get("component")
+            unready = [pod for pod in self.found_pods if not pod.ready and pod.labels.get("component") == component]
+            reason = None
+            if unready:
+                reason = Unready(
+                    unready[0].reason,
+                    f"pod {unready[0].name} is not ready ({unready[0].reason})",
+                    pod=unready[0].name,
+                    cause=Cause.IMAGE,
+                )
+            ready = min(item.ready, item.desired - 1) if unready else item.ready
+            return WorkloadState(
+                kind=item.kind, name=item.name, ready=ready, wanted=item.desired, unready=reason, release="airflow"
+            )
+
+        return Look(workloads=(*map(state, self.found_workloads), *self.other_states))
 
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
         return ()
@@ -382,14 +406,12 @@ def isolated(pod: str, target: str) -> Outcome:
 
 @dataclass
 class FakeObjects:
-    """`Objects` in memory. found: what is there. reasons: why a workload gets no pod, by kind and name."""
+    """`Objects` in memory. found: what is there."""
 
     found: list[Found] = field(default_factory=list)
     record: ReleaseRecord | None = None
-    jobs: tuple[FailedJob, ...] = ()
     bound: set[str] = field(default_factory=set)
     deleted: list[str] = field(default_factory=list)
-    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
         wanted = (api_version, kind, namespace, name)
@@ -403,17 +425,11 @@ class FakeObjects:
     def release(self, name: str) -> ReleaseRecord | None:
         return self.record
 
-    def failed_jobs(self) -> tuple[FailedJob, ...]:
-        return self.jobs
-
     def is_bound(self, claim: str) -> bool:
         return claim in self.bound
 
     def delete(self, found: Found) -> None:
         self.deleted.append(found.id)
-
-    def replica_failure(self, kind: str, name: str) -> str:
-        return self.reasons.get((kind, name), "")
 
 
 def found_object(

@@ -431,7 +431,9 @@ def test_events_have_colours_on_a_terminal_only() -> None:
 
     for kind in EventKind:
         shown = Terminal()
-        Console(progress=shown).event(Event(kind=kind, text="[red]x[/red]"))
+        console = Console(progress=shown)
+        console.event(Event(kind=kind, text="[red]x[/red]"))
+        console.close()
         assert "[red]x[/red]" in shown.getvalue(), "a text, not markup"
         plain = io.StringIO()
         Console(progress=plain).event(Event(kind=kind, text="[red]x[/red]"))

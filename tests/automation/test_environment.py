@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation.cluster.worker_stop import StoppedWorkers
 from automation.engine import operations
 from automation.engine import processes as processes_module
 from automation.engine.events import Event, EventKind
@@ -35,10 +36,10 @@ from automation.errors import (
     UpdateFailed,
     WrongCluster,
 )
-from automation.recovery.status import ClusterStatus, UnhealthyPod
+from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.recovery.steps import Decisions, Doing
 from automation.results import Changes, Step
-from automation.stacks import session
+from automation.stacks import session, updates
 from automation.stacks.session import Session
 from tests import samples
 from tests.automation.fakes import (
@@ -434,6 +435,34 @@ def test_protected_stack_is_not_destroyed_in_part(rig: Rig) -> None:
     assert "destroy" not in rig.calls
 
 
+def test_workers_end_before_anything_is_deleted_and_start_again_if_the_destroy_fails(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(api: object, namespace: str, *, seconds: float, **_: Any) -> StoppedWorkers:
+        rig.calls.append(f"stop in {namespace} within {seconds} s")
+        return StoppedWorkers(replicas={})
+
+    monkeypatch.setattr(Session, "cluster", lambda self: (None, "ns"))
+    monkeypatch.setattr(updates, "stop_workers", stop)
+    monkeypatch.setattr(updates, "start_workers", lambda *args: rig.calls.append("start"))
+    rig.open().destroy(worker_seconds=20)
+    assert rig.calls == ["open", "stop in ns within 20 s", "destroy"]
+
+    def fails(verb: str) -> None:
+        raise UpdateFailed("no", "look")
+
+    rig.calls.clear()
+    rig.during = fails
+    with pytest.raises(UpdateFailed):
+        rig.open().destroy()
+    assert rig.calls == ["open", "stop in ns within inf s", "destroy", "start"]
+    rig.calls.clear()
+    rig.locks = (Lock(user="me", host="h", pid=1, since=""),)
+    with pytest.raises(UpdateFailed):
+        rig.open().destroy()
+    assert rig.calls == ["open", "destroy"], "another update needs its workers"
+
+
 def test_destroy_leaves_the_stack_unless_it_is_to_go_too(rig: Rig) -> None:
     env = rig.open()
     env.destroy()
@@ -730,7 +759,7 @@ def test_recovery_that_is_cancelled_stops_before_its_next_step_and_says_what_it_
 
 def test_waiting_for_health_can_be_cancelled(rig: Rig) -> None:
     rig.state = {"resources": [resource_state(SECRET_TYPE, "a", id_="airflow/a")]}
-    rig.cluster = ClusterStatus(unhealthy_pods=(UnhealthyPod(name="worker-0", reason="Pending"),))
+    rig.cluster = ClusterStatus(unready_pods=(UnreadyPod(name="worker-0", reason="Pending"),))
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 10 else None
     with pytest.raises(Interrupted, match="after this: the engine did its work"):
@@ -769,7 +798,7 @@ def test_recovery_of_a_stack_that_was_never_made_is_an_update(rig: Rig) -> None:
 
 def test_recovery_that_does_not_end_healthy_says_what_is_wrong(rig: Rig) -> None:
     rig.state = {"resources": [resource_state(SECRET_TYPE, "a", id_="airflow/a")]}
-    rig.cluster = ClusterStatus(unhealthy_pods=(UnhealthyPod(name="worker-0", reason="ImagePullBackOff"),))
+    rig.cluster = ClusterStatus(unready_pods=(UnreadyPod(name="worker-0", reason="ImagePullBackOff"),))
     with pytest.raises(NotHealthy, match=r"pod worker-0 is not ready \(ImagePullBackOff\)"):
         rig.open().recover(timeout_seconds=30)
     assert rig.time.seconds >= 25

@@ -25,7 +25,7 @@ from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
 from automation.cluster.client import Pod, Workload
-from automation.cluster.objects import FailedJob, Found, ReleaseRecord
+from automation.cluster.objects import Found, ReleaseRecord
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event
@@ -46,6 +46,7 @@ from automation.stacks.concurrency import Running
 from automation.stacks.place import Place
 from automation.stacks.stack_values import file_values, write_to_file
 from automation.stacks.workspace import open_stack
+from components.kube.look import Look
 from settings import SECRET_KEYS
 from tests import samples
 from tests.cluster.harness import pulumi
@@ -127,8 +128,8 @@ class NoCluster:
     def release(self, name: str) -> ReleaseRecord | None:
         return None
 
-    def failed_jobs(self) -> tuple[FailedJob, ...]:
-        return ()
+    def look(self) -> Look:
+        return Look()
 
     def pods(self, labels: Any) -> tuple[Pod, ...]:
         return ()

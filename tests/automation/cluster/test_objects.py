@@ -78,39 +78,6 @@ def test_newest_record_of_a_release_is_the_one_with_the_highest_number(
     assert (record.revision, record.status) == (10, "pending-upgrade")
 
 
-def test_jobs_that_gave_up_are_found(server: KubeServer, objects: ClusterObjects) -> None:
-    conditions = {
-        "gave-up": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}],
-        "done": [{"type": "Complete", "status": "True"}],
-        "running": None,
-    }
-    items = [
-        {"metadata": metadata(name), "status": {} if found is None else {"conditions": found}}
-        for name, found in conditions.items()
-    ]
-    server.put(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs", {"items": items})
-    assert [(job.name, job.reason) for job in objects.failed_jobs()] == [("gave-up", "BackoffLimitExceeded")]
-
-
-@pytest.mark.parametrize(
-    ("conditions", "why"),
-    [
-        ([{"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is\n forbidden'}], 'pods "x" is forbidden'),
-        ([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}], "FailedCreate"),
-        ([{"type": "ReplicaFailure", "status": "False", "message": "x"}], ""),
-        ([{"type": "Available", "status": "False", "message": "x"}], ""),
-        (None, ""),
-    ],
-)
-def test_reason_that_no_pod_is_made_is_in_the_workloads_conditions(
-    server: KubeServer, objects: ClusterObjects, conditions: list[dict[str, str]] | None, why: str
-) -> None:
-    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/airflow-scheduler"
-    server.put(path, {"metadata": metadata("airflow-scheduler"), "status": {"conditions": conditions}})
-    assert objects.replica_failure("Deployment", "airflow-scheduler") == why
-    assert objects.replica_failure("StatefulSet", "gone") == ""
-
-
 @pytest.mark.parametrize(
     ("claim", "bound"),
     [

@@ -33,6 +33,8 @@ def test_event_says_what_it_is_of_and_survives_json() -> None:
         "type": "",
         "name": "airflow",
         "seconds": 3.0,
+        "usual_seconds": None,
+        "workload": None,
     }
 
 

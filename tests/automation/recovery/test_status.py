@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from automation.cluster.client import Pod
-from automation.cluster.objects import FailedJob, ReleaseRecord
-from automation.engine.locks import Lock
+from automation.cluster.objects import ReleaseRecord
+from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import StackState
 from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status
+from components.kube.unready_pods import Cause, Unready
+from components.kube.workload_states import WorkloadState
 from tests.automation.fakes import (
     FakeKube,
     FakeObjects,
@@ -60,34 +60,38 @@ def test_release_that_the_state_holds_and_helm_does_not_know_is_gone() -> None:
     )
 
 
-QUOTA = 'pods "x" is forbidden: exceeded quota: pods'
-
-
-@pytest.mark.parametrize(
-    ("kind", "pods", "found"),
-    [
-        ("Deployment", [], True),  # quota, Pod Security, an admission webhook, no ServiceAccount
-        ("StatefulSet", [], True),
-        ("Deployment", [pod("x", name="airflow-scheduler-5d9c-x2v4k", ready=False)], False),
-        ("StatefulSet", [pod("x", name="airflow-scheduler-0", ready=False)], False),
-        ("Deployment", [pod("x", name="airflow-scheduler-5d9c-x2v4k", ready=True)], True),
-        ("Deployment", [pod("x", name="airflow-scheduler-slow-5d9c-x2v4k", ready=False)], True),
-        ("StatefulSet", [pod("x", name="airflow-scheduler-slow-0", ready=False)], True),
-    ],
-)
-@pytest.mark.parametrize("reason", [QUOTA, ""])
-def test_workload_that_lacks_pods_is_named_where_none_of_them_is(
-    kind: str, pods: list[Pod], found: bool, reason: str
-) -> None:
-    item = replace(workload("scheduler", desired=2, ready=1), kind=kind)
-    objects = FakeObjects(reasons={(kind, "airflow-scheduler"): reason})
-    status = StackStatus(
-        stack="dev", exists=True, cluster=look(FakeKube(found_pods=pods, found_workloads=[item]), objects)
+def test_workload_that_is_not_ready_is_named_with_the_reason_of_its_worst_pod() -> None:
+    kube = FakeKube(found_pods=[pod("scheduler"), pod("worker", ready=False, reason="worker: ImagePullBackOff")])
+    found = look(kube)
+    assert problems(found) == (
+        "Deployment airflow-worker has 0 of 1 pods ready: pod airflow-worker-0 is not ready (worker: ImagePullBackOff)",
     )
-    named = [text for text in status.problems if text.startswith(kind)]
-    why = f" ({reason})" if reason else ""
-    assert named == ([f"{kind} airflow-scheduler has 1 of 2 pods ready, and no other to blame{why}"] if found else [])
-    assert not status.healthy
+    assert not StackStatus(stack="dev", exists=True, cluster=found).healthy
+
+
+def test_pod_of_no_workload_is_named_itself() -> None:
+    task = pod("task", name="my-task-1", ready=False, reason="base: ImagePullBackOff", workload="")
+    deployed = pod("scheduler", ready=False, reason="x")
+    found = look(FakeKube(found_pods=[task, deployed], found_workloads=[]))
+    assert problems(found) == ("pod my-task-1 is not ready (base: ImagePullBackOff)",)
+
+
+def state_of(kind: str, cause: Cause, **more: Any) -> WorkloadState:
+    why = Unready("reason", "because", cause=cause)
+    return WorkloadState(kind=kind, name="x", ready=0, wanted=1, unready=why, **more)
+
+
+def test_jobs_and_volumes_count_too() -> None:
+    for state, expected in (
+        (
+            state_of("Job", Cause.CRASH, failed="BackoffLimitExceeded"),
+            ("Job x has failed (BackoffLimitExceeded): because",),
+        ),
+        (state_of("Job", Cause.DENIED), ("Job x has not ended: because",)),
+        (state_of("PersistentVolumeClaim", Cause.VOLUME), ("PersistentVolumeClaim x is not bound: because",)),
+        (state_of("PersistentVolumeClaim", Cause.STARTING), ()),  # it waits for its first pod
+    ):
+        assert problems(look(FakeKube(other_states=[state]))) == expected
 
 
 @pytest.mark.parametrize("desired", [0, 1])
@@ -101,16 +105,6 @@ def test_stack_that_is_not_there_is_not_healthy() -> None:
     status = StackStatus(stack="pord", exists=False)
     assert not status.healthy
     assert status.problems == ("there is no stack pord",)
-
-
-def test_pods_that_are_not_ready_are_named_with_their_reason() -> None:
-    kube = FakeKube(found_pods=[pod("scheduler"), pod("worker", ready=False, reason="worker: ImagePullBackOff")])
-    assert problems(look(kube)) == ("pod airflow-worker-0 is not ready (worker: ImagePullBackOff)",)
-
-
-def test_failed_job_is_named() -> None:
-    objects = FakeObjects(jobs=(FailedJob(name="airflow-database-migrate-1a", reason="BackoffLimitExceeded"),))
-    assert problems(look(objects=objects)) == ("Job airflow-database-migrate-1a has failed (BackoffLimitExceeded)",)
 
 
 def stateful_set(revision: str, newest: str, *, ready: bool = False, ordered: bool = True) -> FakeKube:
@@ -132,7 +126,7 @@ def test_stateful_set_that_waits_for_a_broken_revision_is_stuck() -> None:
             reason="redis: CrashLoopBackOff",
         ),
     )
-    assert found.unhealthy_pods == ()
+    assert found.workloads == ()
     assert problems(found) == (
         "StatefulSet airflow-redis is stuck: pod airflow-redis-0 is of revision old and not ready "
         "(redis: CrashLoopBackOff), the newest is new",
@@ -143,7 +137,7 @@ def test_broken_pod_of_the_newest_revision_is_no_stuck_one() -> None:
     for kube in (stateful_set("new", "new"), stateful_set("old", "new", ordered=False)):
         found = look(kube)
         assert found.stuck_pods == ()
-        assert [item.name for item in found.unhealthy_pods] == ["airflow-redis-0"]
+        assert [item.name for item in found.workloads] == ["airflow-redis"]
     assert look(stateful_set("old", "new", ready=True)).stuck_pods == ()
 
 
@@ -181,10 +175,26 @@ def test_lock_and_interrupted_operations_are_named_first() -> None:
     assert status.problems == (
         "locked: held by me@elsewhere, process 7, since 2026-01-01T00:00:00Z; whether that process runs cannot be seen "
         "from here",
-        "interrupted while creating Secret keys",
+        "under way, or interrupted while creating Secret keys",
         "context x does not answer",
     )
     assert not status.healthy
+
+
+def test_running_update_is_told_from_one_that_was_killed() -> None:
+    state = StackState.of({"pending_operations": [pending_create(SECRET, "keys", object_name="keys-1")]})
+
+    def status(holder: Holder) -> StackStatus:
+        lock = Lock(user="me", host="here", pid=7, since="2026-01-01T00:00:00Z", holder=holder)
+        return StackStatus(stack="dev", exists=True, locks=(lock,), pending=state.pending)
+
+    held = "held by me@here, process 7, since 2026-01-01T00:00:00Z"
+    alive, gone = status(Holder.ALIVE), status(Holder.GONE)
+    assert alive.problems == (f"an update is running ({held})", "under way: creating Secret keys")
+    assert (alive.running, alive.healthy) == (True, False)
+    killed = (f"locked: {held}; that process does not run any more", "interrupted while creating Secret keys")
+    assert gone.problems == killed
+    assert (gone.running, gone.healthy) == (False, False)
 
 
 def test_status_survives_json() -> None:

@@ -67,7 +67,8 @@ def test_worst_pod_of_a_workload_says_why() -> None:
 
 
 def test_old_pods_that_are_ready_do_not_hide_a_roll() -> None:
-    for status in ({"updatedReplicas": 0}, {"observedGeneration": 0}, {"replicas": 2}):
+    changes: list[dict[str, Any]] = [{"updatedReplicas": 0}, {"observedGeneration": 0}, {"replicas": 2}]
+    for status in changes:
         state = only(Namespace(deployments=[deployment(**status)]))
         assert not state.well
         assert state.says == "scheduler 1/1 ready: old pods are replaced"

@@ -1,0 +1,111 @@
+"""The steps that are under way and what they wait for, at the bottom of a terminal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from automation.engine.events import Event
+    from components.kube.workload_states import WorkloadState
+
+_BEGUN: Final = "begun"
+_ENDED: Final = frozenset({"done", "failed"})
+_WORKLOAD: Final = "workload"
+ONLY_LIVE: Final = frozenset({_BEGUN, "still", _WORKLOAD})
+"""Events that a terminal shows for as long as they are true, and then no more."""
+_PER_SECOND: Final = 4
+
+
+@dataclass
+class LiveView:
+    """Shows what events say is under way; anything else is printed above it."""
+
+    steps: dict[tuple[str, str, str], tuple[str, float, float | None]] = field(default_factory=dict)
+    """Text, start and usual seconds of each step under way."""
+    workloads: dict[tuple[str, str], WorkloadState] = field(default_factory=dict)
+    """What they wait for."""
+    _live: Live | None = None
+
+    def event(self, event: Event, file: TextIO) -> bool:
+        """Receive an event of an update. Return whether the view shows it, so that it need not be printed."""
+        key = (event.operation, event.type, event.name)
+        if event.kind == _BEGUN:
+            self.steps[key] = (event.text.partition(" (usually")[0], time.monotonic(), event.usual_seconds)
+            self._start(file)
+        elif event.kind in _ENDED:
+            self.steps.pop(key, None)
+            self.workloads = {item: state for item, state in self.workloads.items() if not state.is_of(event.type)}
+            if not self.steps:
+                self.close()
+        elif event.workload is not None:
+            self.workloads[event.workload.kind, event.workload.name] = event.workload
+        return self._live is not None and event.kind in ONLY_LIVE
+
+    def print(self, text: str, style: str, file: TextIO) -> None:
+        """Print a text above the view, or simply print it where there is no view."""
+        from rich.console import Console as Terminal
+        from rich.text import Text
+
+        terminal = self._live.console if self._live is not None else Terminal(file=file)
+        # As text, not as markup: it may hold brackets.
+        terminal.print(Text(text, style), soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the view from the terminal."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+        self.steps.clear()
+        self.workloads.clear()
+
+    @property
+    def open(self) -> bool:
+        """The view is on the terminal."""
+        return self._live is not None
+
+    def rows(self, now: float) -> list[tuple[str, str, str]]:
+        """Return what is shown: name, number and reason of each step and workload."""
+        found = [
+            (text, f"{now - since:.0f} s", "" if usual is None else f"usually {usual:.0f} s")
+            for text, since, usual in tuple(self.steps.values())
+        ]
+        states = sorted(self.workloads.values(), key=lambda state: (state.kind, state.name))
+        for state in states:
+            if not state.well:
+                found.append((f"  {state.name}", f"{state.ready}/{state.wanted}", state.says.partition(": ")[2]))
+        ready = [state.name for state in states if state.well]
+        return [*found, (f"  ready: {', '.join(ready)}", "", "")] if ready else found
+
+    def _start(self, file: TextIO) -> None:
+        if self._live is not None:
+            return
+        from rich.console import Console as Terminal
+        from rich.live import Live
+
+        self._live = Live(
+            console=Terminal(file=file),
+            get_renderable=self._table,
+            refresh_per_second=_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        for _ in range(3):
+            table.add_column(overflow="fold")
+        for name, number, reason in self.rows(time.monotonic()):
+            is_step = not name.startswith(" ")
+            table.add_row(
+                Text(name, "bold" if is_step else ""), Text(number), Text(reason, "dim" if is_step else "yellow")
+            )
+        return table

@@ -1,0 +1,108 @@
+"""Stops the Celery workers of a deployment before a destroy takes their broker, their policies and their Secrets away.
+
+A worker that is told to stop ends its tasks first. If its Redis is gone by then, it never ends, even without a task: it
+waits for an answer of the broker until Kubernetes kills it, 600 s later by default. Helm deletes all objects of a
+release at once, so the workers must have ended before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from automation.wait import Clock, wait_for
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
+
+_WORKER: Final = {"release": "airflow", "component": "worker"}
+_APPS: Final = "apps/v1"
+_KEDA: Final = "keda.sh/v1alpha1"
+_PAUSED: Final = "autoscaling.keda.sh/paused-replicas"
+_INTERVAL_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppedWorkers:
+    """Worker workloads that were scaled to zero."""
+
+    replicas: Mapping[tuple[str, str], int]
+    """What each had, by kind and name."""
+    scaled_objects: tuple[str, ...] = ()
+    """KEDA's ScaledObjects that were paused."""
+
+
+def stop_workers(
+    api: KubeApi, namespace: str, *, seconds: float, on_line: Callable[[str], object], clock: Clock
+) -> StoppedWorkers:
+    """Scale the workers to zero, and return when their pods are gone.
+
+    Pods that are there after `seconds` are killed: with them ends a task that runs longer.
+    Raises KubeRequestFailed, KubeUnreachable.
+
+    Args:
+        api: The cluster.
+        namespace: The namespace of the release.
+        seconds: How long tasks may take to end.
+        on_line: Is told what is done.
+        clock: Measures the wait.
+    """
+    workloads = {
+        (kind, item["metadata"]["name"]): int(item["spec"].get("replicas") or 0)
+        for kind in ("Deployment", "StatefulSet")
+        for item in api.items(_APPS, kind, namespace, labels=_WORKER)
+    }
+    standing = {key: replicas for key, replicas in workloads.items() if replicas}
+    if not standing:
+        return StoppedWorkers(replicas={})
+    on_line(f"stopping {_names(standing)}: their tasks end before their broker does")
+    names = {name for _, name in standing}
+    scaled = tuple(
+        item["metadata"]["name"]
+        for item in api.items(_KEDA, "ScaledObject", namespace)
+        if ((item.get("spec") or {}).get("scaleTargetRef") or {}).get("name") in names
+    )
+    stopped = StoppedWorkers(replicas=standing, scaled_objects=scaled)
+    try:
+        for name in scaled:
+            # Else KEDA would start them again.
+            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {_PAUSED: "0"}}})
+        for kind, name in standing:
+            api.merge(_APPS, kind, namespace, name, {"spec": {"replicas": 0}})
+        left = wait_for(
+            lambda: _pods(api, namespace),
+            lambda pods: not pods,
+            seconds=seconds,
+            interval=_INTERVAL_SECONDS,
+            clock=clock,
+        )
+    except BaseException:
+        with contextlib.suppress(KubeRequestFailed, KubeUnreachable):
+            start_workers(api, namespace, stopped)
+        raise
+    if left:
+        on_line(f"killing {', '.join(left)}: not ended after {seconds:.0f} s")
+    for pod in left:
+        api.delete("v1", "Pod", namespace, pod, grace_seconds=0)
+    return stopped
+
+
+def start_workers(api: KubeApi, namespace: str, stopped: StoppedWorkers) -> None:
+    """Give stopped workers their replicas again, where they still exist. Raises KubeRequestFailed, KubeUnreachable."""
+    for (kind, name), replicas in stopped.replicas.items():
+        if api.get(_APPS, kind, namespace, name, metadata_only=True) is not None:
+            api.merge(_APPS, kind, namespace, name, {"spec": {"replicas": replicas}})
+    for name in stopped.scaled_objects:
+        if api.get(_KEDA, "ScaledObject", namespace, name, metadata_only=True) is not None:
+            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {_PAUSED: None}}})
+
+
+def _pods(api: KubeApi, namespace: str) -> list[str]:
+    """Return the pods of the workers, and not those that a KubernetesExecutor started for single tasks."""
+    pods: list[dict[str, Any]] = api.items("v1", "Pod", namespace, labels=_WORKER)
+    return [pod["metadata"]["name"] for pod in pods if pod["metadata"].get("ownerReferences")]
+
+
+def _names(workloads: Mapping[tuple[str, str], int]) -> str:
+    return " and ".join(sorted(name for _, name in workloads))

@@ -1,0 +1,80 @@
+"""What a terminal shows while steps are under way."""
+
+from __future__ import annotations
+
+import io
+
+from automation.cli.console import Console
+from automation.cli.live import LiveView
+from automation.engine.events import Event, EventKind
+from components.kube.unready_pods import Unready
+from components.kube.workload_states import WorkloadState
+
+RELEASE = {"operation": "create", "type": "kubernetes:helm.sh/v3:Release", "name": "airflow"}
+BEGUN = Event(kind=EventKind.BEGUN, text="creating Release airflow (usually 90 s)", usual_seconds=90.0, **RELEASE)  # type: ignore[arg-type]
+DONE = Event(kind=EventKind.DONE, text="created Release airflow (95 s)", **RELEASE)  # type: ignore[arg-type]
+
+
+def workload(name: str, ready: int) -> Event:
+    why = None if ready else Unready("git-sync-init: runs", "s", detail="no branch")
+    state = WorkloadState(kind="Deployment", name=name, ready=ready, wanted=1, unready=why, release="airflow")
+    return Event(kind=EventKind.WORKLOAD, text=state.says, name=name, workload=state)
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_steps_are_shown_with_their_time_and_workloads_with_their_reason() -> None:
+    view, file = LiveView(), Terminal()
+    try:
+        assert view.event(BEGUN, file)
+        assert view.event(workload("scheduler", 0), file)
+        assert view.event(workload("redis", 1), file)
+        begun = next(iter(view.steps.values()))[1]
+        assert view.rows(begun + 12) == [
+            ("creating Release airflow", "12 s", "usually 90 s"),
+            ("  scheduler", "0/1", "git-sync-init: runs: no branch"),
+            ("  ready: redis", "", ""),
+        ]
+        assert not view.event(DONE, file), "what is over is printed"
+    finally:
+        view.close()
+    assert not view.open
+    assert view.rows(0) == []
+
+
+def test_workload_is_shown_only_while_its_step_is_under_way() -> None:
+    view, file = LiveView(), Terminal()
+    job = {"operation": "create", "type": "kubernetes:batch/v1:Job", "name": "migrate"}
+    state = WorkloadState(kind="Job", name="migrate-1", ready=0, wanted=1)
+    try:
+        view.event(BEGUN, file)
+        view.event(Event(kind=EventKind.BEGUN, text="creating Job migrate", **job), file)  # type: ignore[arg-type]
+        view.event(Event(kind=EventKind.WORKLOAD, text="x", workload=state), file)
+        assert [row[0] for row in view.rows(0)][2:] == ["  migrate-1"]
+        view.event(Event(kind=EventKind.DONE, text="created", **job), file)  # type: ignore[arg-type]
+        assert [row[0] for row in view.rows(0)] == ["creating Release airflow"]
+    finally:
+        view.close()
+
+
+def test_terminal_keeps_what_is_over_and_a_pipe_every_line() -> None:
+    terminal, pipe = Terminal(), io.StringIO()
+    for file in (terminal, pipe):
+        console = Console(progress=file)
+        for event in (BEGUN, workload("scheduler", 0), DONE):
+            console.event(event)
+        console.line("after all")
+        console.close()
+    assert pipe.getvalue().splitlines() == [
+        BEGUN.text,
+        "scheduler 0/1 ready: git-sync-init: runs: no branch",
+        DONE.text,
+        "after all",
+    ]
+    assert terminal.getvalue().rstrip().splitlines()[-1].endswith("after all")
+    assert DONE.text in terminal.getvalue()
