@@ -113,6 +113,20 @@ class MigrationFailed(UpdateFailed):
     """The Job that migrates the database failed. No pod has changed."""
 
 
+class PreflightFailed(UpdateFailed):
+    """What the release needs is missing; nothing that runs has changed. Each of its `problems` has its own remedy."""
+
+    def __init__(self, what: str, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__(what, "each problem says how")
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(f"  {text}" for text in self.problems)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "problems": list(self.problems)}
+
+
 class ReleaseStuck(UpdateFailed):
     """Helm refuses, because its record says that the last change of the release never ended."""
 

@@ -39,6 +39,7 @@ from components.network.isolation_args import Isolation
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
+from components.platform_checks import PlatformChecks
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -90,6 +91,9 @@ class AirflowPlatform(pulumi.ComponentResource):
         if args.isolation.mode is not Isolation.OFF:
             isolation_args = NetworkIsolationArgs(namespace=self._namespace, rules=self._rules())
             around += NetworkIsolation(f"{name}-isolation", isolation_args, self._child).policies
+        checks = PlatformChecks(name, args, self._images, self._namespace, self._child)
+        cluster_checked = checks.cluster()
+        images_checked = checks.images(cluster_checked)
         keys = AirflowKeys(
             f"{name}-keys",
             AirflowKeysArgs(
@@ -101,7 +105,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
-        database, ready = self._database(keys)
+        database, ready = self._database(keys, (*cluster_checked, *(images_checked if self._own_registry() else ())))
         access = DatabaseAccess(
             f"{name}-database",
             DatabaseAccessArgs(
@@ -112,6 +116,13 @@ class AirflowPlatform(pulumi.ComponentResource):
                 redis_password=keys.redis_password if args.executor.celery else None,
             ),
             self._child,
+        )
+        logs, log_access = self._remote_logs()
+        inputs = self._release_inputs(keys, access, logs)
+        checked = (
+            *images_checked,
+            *checks.git(inputs, (*around, *cluster_checked)),
+            *checks.database(database, access, (*around, *cluster_checked, *ready)),
         )
         migration = DatabaseMigration(
             f"{name}-database",
@@ -126,7 +137,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
                 pod=job_pod(args.helm_values),
-                after=ready,
+                after=(*ready, *checked),
             ),
             self._child,
         )
@@ -135,13 +146,12 @@ class AirflowPlatform(pulumi.ComponentResource):
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
             )
             around.append(TaskPodAccess(f"{name}-task-pods", access_args, self._child).binding)
-        logs, log_access = self._remote_logs()
         release = AirflowRelease(
             name,
             AirflowReleaseArgs(
                 namespace=self._namespace,
                 chart=args.chart,
-                inputs=self._release_inputs(keys, access, logs),
+                inputs=inputs,
                 helm_values=args.helm_values,
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
@@ -201,6 +211,11 @@ class AirflowPlatform(pulumi.ComponentResource):
         secret = ImagePullSecret(f"{self._name}-image-pull-secret", secret_args, self._child).secret
         return replace(images, pull_secrets=(*images.pull_secrets, secret))
 
+    def _own_registry(self) -> bool:
+        """Whether a registry of one's own may lack the image of the database: its server then waits for the check."""
+        images = self._args.images
+        return bool(images.registry or images.mirrors) or self._args.registry_credentials is not None
+
     def _escrow(self) -> Escrow | None:
         name, aws = self._args.key_escrow, self._args.aws
         if name is None:
@@ -208,8 +223,13 @@ class AirflowPlatform(pulumi.ComponentResource):
         cluster = _placed(aws, "key_escrow").cluster
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
-    def _database(self, keys: AirflowKeys) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        """Return the database, and the resources that must exist before anything connects."""
+    def _database(
+        self, keys: AirflowKeys, checked: tuple[pulumi.Resource, ...]
+    ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
+        """Return the database, and the resources that must exist before anything connects.
+
+        checked: The checks that a container is not started without.
+        """
         args = self._args
         if isinstance(args.database, ExternalDatabase):
             return args.database.database, keys.stored
@@ -224,6 +244,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
+                after=checked,
             ),
             self._child,
         )

@@ -19,6 +19,7 @@ from components.kube.images import Images
 from components.kube.secret import SecretInput
 from components.login.oidc import Oidc
 from components.network.isolation_args import IsolationArgs
+from components.preflight.finding import Preflight
 from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.scale import Scale, WorkerAutoscaling
@@ -73,6 +74,8 @@ class AirflowPlatformArgs:
     """E-mail address of the admin."""
     pgbouncer: PgBouncer | None = None
     """The connection pooler. None connects the pods to the database directly."""
+    preflight: Preflight = Preflight.REQUIRED
+    """Whether what the release needs is tried before an update changes anything, and what a failure does."""
     migration_timeout_seconds: int = 600
     """Seconds after which a database migration fails."""
     release_timeout_seconds: int = 900

@@ -26,7 +26,7 @@ from settings.sections.isolation import read_isolation
 from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
 from settings.sections.login import read_oidc
 from settings.sections.pgbouncer import read_pgbouncer
-from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, read_helm_values, read_release_timeout
+from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, PREFLIGHT, read_helm_values, read_release_timeout
 from settings.sections.task_logs import read_task_logs
 
 
@@ -88,6 +88,7 @@ def _read(config: Config) -> Settings:
         admin_email=config[ADMIN_EMAIL],
         database=database.database,
         migration_timeout_seconds=config[MIGRATION_TIMEOUT_SECONDS],
+        preflight=config[PREFLIGHT],
         release_timeout_seconds=read_release_timeout(config),
         task_logs=task_logs.logs,
         task_logs_retention_days=task_logs.retention_days,

@@ -22,6 +22,7 @@ COMPONENTS: Final = (
     "kube",
     "login",
     "network",
+    "preflight",
     "release",
     "secrets",
     "task_logs",
@@ -44,6 +45,8 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/network": "components/kube components/database components/release/executor",
     "components/release": "versions components/release/executor "
     "components/kube components/secrets components/dags components/login components/database components/task_logs",
+    "components/preflight": "versions components/kube components/secrets components/dags components/database "
+    "components/task_logs components/release",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions components",
     "providers": "components",

@@ -28,6 +28,7 @@ PROVIDER: Final = "pulumi:providers:kubernetes"
 DATABASE_KEY: Final = ("aws:kms/key:Key", "airflow-postgres-key")
 AWS_PROVIDER: Final = "pulumi:providers:aws"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 
 COMMON_SECRETS: Final = samples.all_secrets(but=["gitSshPrivateKey", "dagsToken", "databasePassword"])
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
@@ -371,10 +372,13 @@ def test_values_pass_the_chart_s_schema(name: str, programs: Mapping[str, Record
 
 
 @every_program
-def test_hooks_of_the_release_are_registered(name: str, programs: Mapping[str, Recorder]) -> None:
+def test_hooks_are_registered(name: str, programs: Mapping[str, Recorder]) -> None:
     program = programs[name]
-    hooks = program.one(RELEASE).request.hooks
-    named = {*hooks.before_create, *hooks.before_update, *hooks.on_error}
+    checked = [found for found in program.every(CONFIG_MAP) if "-preflight-" in found.name]
+    assert len(checked) >= 3
+    named = set[str]()
+    for hooks in (found.request.hooks for found in (program.one(RELEASE), *checked)):
+        named |= {*hooks.before_create, *hooks.before_update, *hooks.on_error}
     assert named == {hook for hook in program.hooks if "escrow" not in hook}
     escrow = program.every("aws:secretsmanager/secret:Secret")
     assert {hook for found in escrow for hook in found.request.hooks.before_create} == set(program.hooks) - named
@@ -506,7 +510,7 @@ def test_same_config_registers_the_same_twice(run: Callable[..., Recorder], prog
     }
 
 
-def test_routine_deployment_touches_the_migration_and_the_release_alone(
+def test_routine_deployment_touches_the_checks_the_migration_and_the_release_alone(
     run: Callable[..., Recorder], programs: Mapping[str, Recorder]
 ) -> None:
     before, after = programs["prod"], run(PROGRAMS["prod"]().with_({"imageTag": "another"}))
@@ -517,7 +521,9 @@ def test_routine_deployment_touches_the_migration_and_the_release_alone(
         if found.inputs != before.registrations[urn].inputs
     }
     # The admin user's Job ignores its image; see database/test_migration.
-    assert touched == {"airflow-database-migrate", "airflow-database-admin-user", "airflow"}
+    jobs = {"airflow-database-migrate", "airflow-database-admin-user"}
+    checks = {f"airflow-preflight-{kind}" for kind in ("cluster", "images", "database")}
+    assert touched == {*jobs, *checks, "airflow"}
     assert list(after.one("kubernetes:batch/v1:Job", "airflow-database-admin-user").request.ignoreChanges)
 
 

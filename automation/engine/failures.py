@@ -15,6 +15,7 @@ from automation.errors import (
     MigrationFailed,
     NotHealthy,
     PlanViolated,
+    PreflightFailed,
     Protected,
     ReleaseStuck,
     SettingsInvalid,
@@ -24,12 +25,14 @@ from automation.errors import (
 from automation.results import Step
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
+from components.preflight.finding import FOUND
 from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
 _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
 """An error in the text of a CommandError, which puts its name before each stream."""
 _SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
+_PREFLIGHT: Final = re.compile(rf"{re.escape(FOUND)} (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
 _LENGTH: Final = 600
 _FIX: Final = ". Fix: "
 
@@ -88,6 +91,12 @@ def engine_error(
     settings = _SETTINGS.search(text)
     if settings:
         return SettingsInvalid(settings[1], tuple(line.strip() for line in settings[2].splitlines()))
+    # Several checks are made at once, and each fails with an error of its own.
+    found = [line.strip() for match in _PREFLIGHT.finditer(text) for line in match[1].splitlines()]
+    if found:
+        problems = tuple(dict.fromkeys(found))
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        return PreflightFailed(f"{action} ended before anything that runs was changed: {FOUND} {count}", problems)
     reason = first_lines(reasons[0]) if reasons else "no reason given"
     reason, _, remedy = reason.partition(_FIX)
     kind, usual = _kind(text, failed, stack)

@@ -42,6 +42,8 @@ class PostgresContainerArgs:
     """Size of the volume in GiB."""
     protect: bool
     """Whether to refuse to delete the password and the volume."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """Resources that must exist before the server starts."""
 
 
 class PostgresContainer(pulumi.ComponentResource):
@@ -93,6 +95,7 @@ class PostgresContainer(pulumi.ComponentResource):
             spec=_server(args, service.metadata.name, secret_name(secret), claim.metadata.name),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=args.after,
                 # Two servers on one volume would destroy it.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT),

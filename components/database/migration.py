@@ -14,14 +14,12 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.database.access import database_variables
-from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.encrypted_values import command as encrypted_values
+from components.database.job_template import job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
-from components.kube.metadata import LABELS, object_metadata
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
+from components.kube.metadata import object_metadata
 
 TYPE: Final = "airflow:index:DatabaseMigration"
 
@@ -90,16 +88,16 @@ class DatabaseMigration(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        environment = [
-            *database_variables(args.migration_secret),
-            fernet_key(args.fernet_key_secret),
-            variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
-            variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
-            # libpq and asyncpg both read this variable; their URI parameters for the file differ.
-            *([variable("PGSSLROOTCERT", CA_FILE)] if args.ca_config_map is not None else []),
-        ]
-        own = {entry["name"] for entry in environment}
-        environment += [dict(entry) for entry in args.pod.env if entry["name"] not in own]
+        environment = job_environment(
+            args.migration_secret,
+            args.ca_config_map,
+            args.pod,
+            [
+                fernet_key(args.fernet_key_secret),
+                variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
+                variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
+            ],
+        )
         migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", *encrypted_values("check")]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
@@ -144,43 +142,10 @@ def _job(
     deadline_seconds: int,
 ) -> Any:
     """Return a Job's spec, without a TTL: a refresh would find the Job gone, and the next update would run it again."""
-    pod = args.pod
-    volumes, mounts = [*map(dict, pod.volumes)], [*map(dict, pod.volume_mounts)]
-    if args.ca_config_map is not None:
-        volumes.append({"name": "database-ca", "configMap": {"name": args.ca_config_map}})
-        mounts.append({"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True})
-    annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
     return {
         "backoffLimit": _BACKOFF_LIMIT,
         "activeDeadlineSeconds": deadline_seconds,
-        "template": {
-            "metadata": {"labels": {**pod.labels, **LABELS, **labels}, **annotations},
-            "spec": {
-                "restartPolicy": "Never",
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "imagePullSecrets": [{"name": pull_secret} for pull_secret in args.images.pull_secrets],
-                "securityContext": pod_security_context(AIRFLOW_UID, gid=0),
-                "containers": [
-                    {
-                        "name": "airflow",
-                        "image": args.images.airflow,
-                        "imagePullPolicy": args.images.pull_policy,
-                        # Arguments, not a command: the image's entry point sets up the user and the paths.
-                        "args": command,
-                        "env": environment,
-                        "securityContext": CONTAINER,
-                        # The update can then show the reason of a failure from the pod's status.
-                        "terminationMessagePolicy": "FallbackToLogsOnError",
-                        "resources": {
-                            "requests": {"cpu": "100m", "memory": "512Mi"},
-                            "limits": {"memory": "2Gi"},
-                        },
-                        **({"volumeMounts": mounts} if mounts else {}),
-                    }
-                ],
-                **({"volumes": volumes} if volumes else {}),
-                **pod.placement,
-            },
-        },
+        "template": job_template(
+            args.images, labels, command, environment, ca_config_map=args.ca_config_map, pod=args.pod
+        ),
     }

@@ -30,15 +30,19 @@ _PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
         "Namespace": "namespaces",
         "PersistentVolumeClaim": "persistentvolumeclaims",
         "Pod": "pods",
+        "ResourceQuota": "resourcequotas",
         "Secret": "secrets",
         "Service": "services",
     },
     "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
     "batch/v1": {"Job": "jobs"},
-    "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies"},
+    "networking.k8s.io/v1": {"IngressClass": "ingressclasses", "NetworkPolicy": "networkpolicies"},
     "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
+    "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
 }
-"""How the API spells the kinds that the program uses; all but Namespace live in a namespace."""
+"""How the API spells the kinds that the program uses. Only Namespace and the two classes live in no namespace."""
+_NO_RIGHT: Final = "cannot create resource"
+"""What the API server says of a user's missing right; an admission plugin says something else."""
 
 
 class KubeRequestFailed(Exception):  # noqa: N818 - the name says what is wrong
@@ -124,6 +128,14 @@ class KubeApi:
         answer = self._request("GET", path, accept=accept, query=query) if path else None
         return list((answer or {}).get("items") or ())
 
+    def serves(self, api_version: str) -> bool:
+        """Return whether the cluster serves an API, such as `keda.sh/v1alpha1`, now."""
+        status, _ = self._answer("GET", f"/apis/{api_version}")
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
+            return False
+        self._raise_for(status, f"GET /apis/{api_version}")
+        return True
+
     def create(self, manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
         """Create an object in a namespace, and return it as the cluster made it."""
         path = self._known_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace)
@@ -151,6 +163,22 @@ class KubeApi:
         if status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
             return str(answer.get("message") or HTTPStatus(status).phrase)
         self._raise_for(status, f"PUT {path}")
+        return ""
+
+    def creation_refusal(self, manifest: Mapping[str, Any], namespace: str) -> str:
+        """Return why Kubernetes would not admit a new object, such as a quota or a policy; "" where it would.
+
+        This is a dry run: nothing is made. It also returns "" where this user may not make objects of the kind at all:
+        others may. The manifest must hold no secret.
+        """
+        path = self._known_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace)
+        status, answer = self._answer("POST", path, query={"dryRun": "All", "fieldValidation": "Ignore"}, body=manifest)
+        message = str(answer.get("message") or "")
+        if status == HTTPStatus.FORBIDDEN and _NO_RIGHT in message:
+            return ""
+        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY):
+            return message or HTTPStatus(status).phrase
+        self._raise_for(status, f"POST {path}")
         return ""
 
     def delete(

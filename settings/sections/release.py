@@ -12,6 +12,7 @@ from components.dags.delivery import DagsDelivery
 from components.network.extra_egress import COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
+from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
 from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems as value_problems
@@ -55,6 +56,13 @@ RELEASE_TIMEOUT_SECONDS = SECTION.integer(
     7200,
     default=AirflowPlatformArgs.release_timeout_seconds,
     description="The update fails when a pod is not ready after this many seconds, {least} to {most}.",
+)
+PREFLIGHT = SECTION.choice(
+    "preflight",
+    Preflight,
+    default=AirflowPlatformArgs.preflight,
+    description="Before an update changes what runs, try what it needs: the DAG repository, images, an existing "
+    "database, storage classes, quotas. required (a failure ends the update), wanted (it is a warning), or off.",
 )
 CHART_PATH = SECTION.optional(
     "chartPath",

@@ -68,6 +68,7 @@ ALWAYS: Final = {
     "DatabaseAccess",
     "DatabaseMigration",
     "AirflowRelease",
+    "ClusterPreflight",
 }
 
 

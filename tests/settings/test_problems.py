@@ -247,6 +247,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "would go with its pod",
     ),
     "isolation": (DEV, {"networkIsolation": "on"}, {}, "networkIsolation", '"required", "wanted", "off"'),
+    "preflight": (DEV, {"preflight": "on"}, {}, "preflight", '"required", "wanted", "off"'),
     "exception that is no network": (DEV, {"egressExceptCidrs": ["metadata"]}, {}, "egressExceptCidrs", "networks"),
     "exceptions as a map": (DEV, {"egressExceptCidrs": {"a": "b"}}, {}, "egressExceptCidrs", "a list of texts"),
     "DNS that is none": (DEV, {"clusterDns": ["8.8.8.8/8"]}, {}, "clusterDns", "expected a namespace or an address"),

@@ -15,6 +15,7 @@ from automation.errors import (
     MigrationFailed,
     NotHealthy,
     PlanViolated,
+    PreflightFailed,
     Protected,
     ReleaseStuck,
     SettingsInvalid,
@@ -114,3 +115,18 @@ def test_error_of_the_programs_own_keeps_its_text() -> None:
     text = "airflow:eksCluster: expected one, found none. Fix: choose another"
     assert str(from_text(ClusterUnreachable, text)) == text
     assert from_text(ClusterUnreachable, "no answer").remedy
+
+
+def test_problems_of_all_checks_come_in_one_error_with_their_remedies() -> None:
+    found = typed(
+        'airflow-preflight-git: before hook "airflow-preflight-git-check" failed: the preflight found one problem\n'
+        "  airflow:dagsRef: expected a, found b. Fix: c",
+        'airflow-preflight-images: before hook "x" failed: the preflight found 2 problems\n  d. Fix: e\n  f. Fix: g',
+        failed=(MIGRATION,),
+    )
+    assert isinstance(found, PreflightFailed)
+    assert isinstance(found, UpdateFailed)
+    assert found.problems == ("airflow:dagsRef: expected a, found b. Fix: c", "d. Fix: e", "f. Fix: g")
+    assert found.what.endswith("the preflight found 3 problems")
+    assert str(found).splitlines()[1] == "  airflow:dagsRef: expected a, found b. Fix: c"
+    assert found.to_json()["problems"] == list(found.problems)

@@ -277,7 +277,12 @@ def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: di
         {"scheduler": {"podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}}},
         {"workers": {"celery": {"podManagementPolicy": "OrderedReady", "queue": "default,large"}}},
         {"workers": {"kubernetes": {"nodeSelector": {"pool": "tasks"}, "tolerations": [{"key": "tasks"}]}}},
-        {"ingress": {"apiServer": {"annotations": {"a.b/c": "d"}, "succeedingPaths": []}, "flower": {"enabled": False}}},
+        {
+            "ingress": {
+                "apiServer": {"annotations": {"a.b/c": "d"}, "succeedingPaths": []},
+                "flower": {"enabled": False},
+            }
+        },
         {"config": {"smtp": {"smtp_host": "mail.test"}}},
         {"dags": {"gitSync": {"resources": {"limits": {"memory": "1Gi"}}}}},
         {"labels": {"team": "data"}, "airflowPodAnnotations": {"a.b/c": "d"}},

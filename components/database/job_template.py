@@ -1,0 +1,96 @@
+"""The pod of a Job that connects to the database itself: the migration, the admin user's, and the preflight's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.database.access import database_variables
+from components.database.connection import CA_FILE, CA_FOLDER
+from components.kube.env import variable
+from components.kube.images import Images
+from components.kube.job_pod import JobPod
+from components.kube.metadata import LABELS
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
+
+
+def job_environment(
+    migration_secret: pulumi.Input[str],
+    ca_config_map: pulumi.Input[str] | None,
+    pod: JobPod,
+    more: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Return the variables of the container.
+
+    Args:
+        migration_secret: Name of the Secret with the URIs that bypass PgBouncer.
+        ca_config_map: Name of the ConfigMap with the CA certificates of the database, or None.
+        pod: What a team says of the pods of Jobs.
+        more: Further variables of the program, which win over a team's.
+    """
+    environment = [
+        *database_variables(migration_secret),
+        *map(dict, more),
+        # libpq and asyncpg both read this variable; their URI parameters for the file differ.
+        *([variable("PGSSLROOTCERT", CA_FILE)] if ca_config_map is not None else []),
+    ]
+    own = {entry["name"] for entry in environment}
+    return [*environment, *(dict(entry) for entry in pod.env if entry["name"] not in own)]
+
+
+def job_template(
+    images: Images,
+    labels: Mapping[str, str],
+    command: Sequence[str],
+    environment: Sequence[Mapping[str, Any]],
+    *,
+    ca_config_map: pulumi.Input[str] | None,
+    pod: JobPod,
+) -> dict[str, Any]:
+    """Return metadata and spec of the pod.
+
+    Args:
+        images: The Airflow image.
+        labels: The labels by which a network policy selects it.
+        command: Arguments of the image's entry point.
+        environment: See `job_environment`.
+        ca_config_map: Name of the ConfigMap with the CA certificates of the database, or None.
+        pod: What a team says of the pods of Jobs.
+    """
+    volumes, mounts = [*map(dict, pod.volumes)], [*map(dict, pod.volume_mounts)]
+    if ca_config_map is not None:
+        volumes.append({"name": "database-ca", "configMap": {"name": ca_config_map}})
+        mounts.append({"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True})
+    annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
+    return {
+        "metadata": {"labels": {**pod.labels, **LABELS, **labels}, **annotations},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "imagePullSecrets": [{"name": pull_secret} for pull_secret in images.pull_secrets],
+            "securityContext": pod_security_context(AIRFLOW_UID, gid=0),
+            "containers": [
+                {
+                    "name": "airflow",
+                    "image": images.airflow,
+                    "imagePullPolicy": images.pull_policy,
+                    # Arguments, not a command: the image's entry point sets up the user and the paths.
+                    "args": list(command),
+                    "env": list(environment),
+                    "securityContext": CONTAINER,
+                    # The update can then show the reason of a failure from the pod's status.
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    "resources": {
+                        "requests": {"cpu": "100m", "memory": "512Mi"},
+                        "limits": {"memory": "2Gi"},
+                    },
+                    **({"volumeMounts": mounts} if mounts else {}),
+                }
+            ],
+            **({"volumes": volumes} if volumes else {}),
+            **pod.placement,
+        },
+    }

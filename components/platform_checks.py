@@ -1,0 +1,152 @@
+"""Which checks a stack has, made from the arguments of the platform and from the values of its release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.database.access import DatabaseAccess
+from components.database.connection import ContainerDatabase, Database
+from components.kube.images import Images
+from components.kube.secret import Secret
+from components.platform_args import AirflowPlatformArgs
+from components.preflight.checks import Kind, cluster_document, pod_document
+from components.preflight.finding import Preflight
+from components.preflight.git_pod import git_about, git_pod
+from components.preflight.needs import api_needs, release_pods, storage_needs
+from components.preflight.other_pods import database_about, database_pod, images_pod
+from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
+from components.release.airflow_release import RELEASE_NAME
+from components.release.chart_defaults import chart_values, merged
+from components.release.job_pods import job_pod
+from components.release.user_values import with_helm_values
+from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, airflow_values
+from components.task_logs.remote import RemoteLogs
+from components.task_logs.store import TaskLogStore
+
+_Checked = tuple[pulumi.Resource, ...]
+
+
+class PlatformChecks:
+    """Makes the checks of a platform as its children. With `airflow:preflight` off, it makes none."""
+
+    def __init__(
+        self,
+        name: str,
+        args: AirflowPlatformArgs,
+        images: Images,
+        namespace: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Make nothing yet but the component.
+
+        Args:
+            name: Name of the platform.
+            args: Arguments of the platform.
+            images: Its images, with the stack's own pull Secret.
+            namespace: Its namespace.
+            opts: Options of its children.
+        """
+        self._args, self._images = args, images
+        self._values: Mapping[str, Any] = {}
+        self._preflight: ClusterPreflight | None = None
+        if args.preflight is Preflight.OFF:
+            return
+        # No part of these values that a check reads depends on a name that is made up here.
+        self._values = self._complete(_with_names_made_up(args, images))
+        self._preflight = ClusterPreflight(
+            f"{name}-preflight",
+            ClusterPreflightArgs(
+                namespace=namespace,
+                mode=args.preflight,
+                release_name=RELEASE_NAME,
+                kubeconfig=args.kubeconfig,
+                kube_context=args.kube_context,
+                secrets=_secrets(args),
+            ),
+            opts,
+        )
+
+    def cluster(self) -> _Checked:
+        """Look for classes, APIs and room. Nothing but the namespace needs to exist."""
+        args, values = self._args, self._values
+        if self._preflight is None:
+            return ()
+        needs = {
+            "storage": storage_needs(
+                values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)
+            ),
+            "ingress": (args.ingress.class_name or "") if args.ingress else "",
+            "apis": api_needs(values, args.autoscaling),
+            "pods": release_pods(values, self._images, RELEASE_NAME),
+        }
+        return (self._preflight.check(cluster_document(needs)),)
+
+    def images(self, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Pull every image but git-sync's."""
+        if self._preflight is None:
+            return ()
+        pod = images_pod(
+            self._values,
+            self._images,
+            self._args.executor,
+            container_database=isinstance(self._args.database, ContainerDatabase),
+            pgbouncer=self._args.pgbouncer is not None,
+        )
+        return (self._preflight.check(pod_document(Kind.IMAGES, pod, {}), after),)
+
+    def git(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Fetch the DAGs once. inputs: those of the release, by which pods have the key."""
+        if self._preflight is None:
+            return ()
+        dags = self._args.dags
+        pod = git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME)
+        return (self._preflight.check(pod_document(Kind.GIT, pod, git_about(dags)), after),)
+
+    def database(self, database: Database, access: DatabaseAccess, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Log in to a database that is not a container of the stack, which is new or has been migrated."""
+        if self._preflight is None or isinstance(self._args.database, ContainerDatabase):
+            return ()
+        pod = database_pod(
+            self._images,
+            job_pod(self._args.helm_values),
+            migration_secret=access.migration_secret,
+            ca_config_map=access.ca_config_map,
+        )
+        return (self._preflight.check(pod_document(Kind.DATABASE, pod, database_about(database)), after),)
+
+    def _complete(self, inputs: ReleaseInputs) -> dict[str, Any]:
+        """Return the values of the release over the chart's own, as the templates see them."""
+        return merged(chart_values(), with_helm_values(airflow_values(inputs), self._args.helm_values))
+
+
+def _with_names_made_up(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
+    """Return the inputs of the release before the Secrets that they name exist."""
+    outside = args.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
+    return ReleaseInputs(
+        executor=args.executor,
+        airflow_version=args.airflow_version,
+        images=images,
+        keys=KeySecrets(fernet_key="", api_secret_key="", jwt_secret="", redis_password=""),
+        connections=ConnectionSecrets(metadata=""),
+        pgbouncer=args.pgbouncer,
+        dags=args.dags,
+        dag_access=DagAccess(),
+        task_logs=args.task_logs,
+        task_log_claim=None,
+        scale=args.scale,
+        load_examples=args.load_examples,
+        size=args.size,
+        autoscaling=args.autoscaling,
+        remote_logs=RemoteLogs(folder="") if outside else None,
+        ingress=args.ingress,
+    )
+
+
+def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:
+    """Return the secrets of the config that a pod of a check has."""
+    database = getattr(args.database, "database", None)
+    given = (args.git.ssh_private_key, args.git.token, database and database.password)
+    return tuple(secret.reveal() for secret in given if isinstance(secret, Secret))

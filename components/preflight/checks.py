@@ -1,0 +1,179 @@
+"""The checks as documents, and the one way to make them: by the hooks of an update, and by `preflight` alone.
+
+A document says all that a check needs. It is stored in a ConfigMap, so that the engine makes the check again when the
+document changes; it names Secrets and holds none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
+from components.preflight import database_reasons, git_reasons
+from components.preflight.finding import Finding, failed, passed, skipped
+from components.preflight.git_pod import FETCH, FOLDER, REACH
+from components.preflight.image_reasons import image_finding, image_key
+from components.preflight.lookups import cluster_findings, refusal_finding
+from components.preflight.other_pods import DATABASE, image_role
+from components.preflight.pod_run import ContainerEnd, Patience, PodEnd, run_pod
+
+DOCUMENT: Final = "check.json"
+"""Data key of the document."""
+_LINE_LENGTH: Final = 300
+_NAMES: Final = 10
+
+
+@unique
+class Kind(StrEnum):
+    """What a document is about."""
+
+    CLUSTER = "cluster"
+    """Classes, APIs, quotas, admission: no pod is needed."""
+    GIT = "git"
+    """The DAG repository and its folder."""
+    IMAGES = "images"
+    """Every image but git-sync's, which the pod of GIT has."""
+    DATABASE = "database"
+    """An existing database."""
+
+
+PATIENCE: Final[Mapping[Kind, Patience]] = {
+    Kind.GIT: Patience(image_seconds=30, run_seconds=20),
+    Kind.IMAGES: Patience(run_seconds=5),
+    # The migration would wait for the same image.
+    Kind.DATABASE: Patience(image_seconds=600),
+}
+
+
+def cluster_document(needs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of look-ups. needs: see `lookups.cluster_findings`."""
+    return {"kind": Kind.CLUSTER.value, "needs": needs}
+
+
+def pod_document(kind: Kind, pod: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a check by a pod. about: what its texts name."""
+    return {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(PATIENCE[kind])}
+
+
+def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    """Make the checks of a document. A cluster that refuses a request is a finding, never an error.
+
+    Args:
+        api: The cluster.
+        namespace: The stack's namespace.
+        text: The document.
+        stack: The stack's name, for commands.
+        clean: Masks secrets in a text.
+    """
+    document = json.loads(text)
+    kind = Kind(document["kind"])
+    try:
+        if kind is Kind.CLUSTER:
+            return cluster_findings(api, namespace, document["needs"], stack)
+        end = run_pod(api, namespace, document["pod"], Patience(**document["patience"]))
+    except (KubeRequestFailed, KubeUnreachable) as error:
+        return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
+    return judged(kind, end, {**document["about"], "stack": stack}, clean)
+
+
+def judged(kind: Kind, end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    """Return what the end of a pod says."""
+    stack = about["stack"]
+    if end.refused:
+        return (refusal_finding(clean(end.refused), f"the pod that checks {_SUBJECTS[kind]}"),)
+    airflow = {DATABASE} if FOLDER in end.containers else {DATABASE, FETCH}
+    missing = tuple(_image(item, airflow, stack, clean) for item in _once(end) if item.not_pulled)
+    if missing:
+        return missing
+    broken = next((item for item in end.containers.values() if item.reason.startswith("Create")), None)
+    if broken is not None:
+        found = _line(clean(broken.message))
+        what = f"airflow:helmValues: expected that container {broken.name} can be made, found: {found}"
+        return (failed(kind.value, what, "correct the volumes and variables that it has"),)
+    return _JUDGES[kind](end, about, clean)
+
+
+def _git(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    for name in (REACH, FETCH):
+        item = end.containers.get(name)
+        if item is not None and item.exit_code:
+            return (git_reasons.git_finding(clean(item.message), about),)
+    fetch, folder = end.containers[FETCH], end.containers.get(FOLDER)
+    if fetch.exit_code is None:
+        return (_late(git_reasons.CHECK, end),)
+    there = passed(git_reasons.CHECK, f"{about['url']} has {about['ref']}")
+    wanted = about["folder"]
+    if not wanted:
+        return (there,)
+    answer = fetch if folder is None else folder
+    if answer.exit_code is None:
+        return (there, _late(git_reasons.FOLDER_CHECK, end))
+    listed, *names = [*answer.message.split("\n"), ""]
+    parent, _, name = wanted.rpartition("/")
+    if listed.strip() == parent and name in names:
+        return (there, passed(git_reasons.FOLDER_CHECK, wanted))
+    place = f"{listed.strip()}/" if listed.strip() else ""
+    shown = [f"{place}{item}" for item in names if item and not item.startswith(".")]
+    return (there, git_reasons.folder_finding(about, shown[:_NAMES]))
+
+
+def _images(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    return tuple(
+        passed(f"image {item.image}", "is on the node") if item.pulled else _late(f"image {item.image}", end)
+        for item in _once(end)
+    )
+
+
+def _database(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    item = end.containers[DATABASE]
+    if item.exit_code is None:
+        return (_late(database_reasons.CHECK, end),)
+    try:
+        return (database_reasons.database_finding(clean(item.message), about),)
+    except (ValueError, KeyError):
+        # The image may be another Airflow, or no Airflow at all. The migration will say so.
+        return (skipped(database_reasons.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
+
+
+_GIT_SYNC: Final = (REACH, FETCH, FOLDER)
+_JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, str], Callable[[str], str]], tuple[Finding, ...]]]] = {
+    Kind.GIT: _git,
+    Kind.IMAGES: _images,
+    Kind.DATABASE: _database,
+}
+_SUBJECTS: Final[Mapping[Kind, str]] = {
+    Kind.GIT: "the DAG repository",
+    Kind.IMAGES: "the images",
+    Kind.DATABASE: "the database",
+}
+
+
+def _once(end: PodEnd) -> tuple[ContainerEnd, ...]:
+    """Return one container of each image: the one whose image is known to be missing, or there."""
+    found: dict[str, ContainerEnd] = {}
+    for item in end.containers.values():
+        if item.image not in found or item.not_pulled or (item.pulled and not found[item.image].not_pulled):
+            found[item.image] = item
+    return tuple(found.values())
+
+
+def _image(item: ContainerEnd, airflow: set[str], stack: str, clean: Callable[[str], str]) -> Finding:
+    """Return why an image was not pulled. airflow: further containers that have Airflow's image."""
+    role = "airflow" if item.name in airflow else "gitSync" if item.name in _GIT_SYNC else image_role(item.name)
+    key, correct = image_key(role)
+    text = clean(f"{item.reason}: {item.message}")
+    return image_finding(item.image, text, key=key, correct=correct.format(stack=stack), stack=stack)
+
+
+def _late(check: str, end: PodEnd) -> Finding:
+    return skipped(check, f"not seen in time: the pod still waited for {end.waits or 'its end'}")
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…"

@@ -1,0 +1,104 @@
+"""What git's usual errors mean for the config of a stack.
+
+The texts are those of git 2.39, OpenSSH 9.2 and libcurl, of GitHub, GitLab and Bitbucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from components.preflight.finding import Finding, failed
+from components.preflight.reasons import Reason, explained
+
+CHECK: Final = "DAG repository"
+FOLDER_CHECK: Final = "DAG folder"
+
+_SET: Final = "pulumi config set --stack {stack}"
+_REASONS: Final = (
+    Reason(
+        r"couldn't find remote ref|remote branch \S+ not found|not our ref|no such ref was fetched",
+        "airflow:dagsRef: expected a branch, a tag or a commit of {url}, found none named {ref}",
+        f"{_SET} airflow:dagsRef BRANCH (git ls-remote {{url}} lists them)",
+    ),
+    Reason(
+        r"host key verification failed|remote host identification has changed|no \S+ host key is known",
+        "airflow:gitKnownHosts: expected a host key of {host}, found that it shows another one",
+        "compare ssh-keyscan -p {port} {host} with the keys that the host publishes, then: "
+        f"{_SET} airflow:gitKnownHosts < KNOWN_HOSTS_FILE",
+    ),
+    Reason(
+        r"permission denied \(|too many authentication failures|load key .*: (error in|invalid format)",
+        "airflow:gitSshPrivateKey: expected a deploy key that {host} accepts, found that it refuses this one",
+        "add the key's public half to the repository's deploy keys (ssh-keygen -y -f KEY_FILE prints it), or: "
+        f"{_SET} --secret airflow:gitSshPrivateKey < KEY_FILE",
+    ),
+    Reason(
+        r"could not resolve (host|proxy)|name or service not known|temporary failure in name resolution"
+        r"|nodename nor servname",
+        "airflow:dagsRepository: expected a host that the cluster's DNS knows, found no address of {host}",
+        f"correct the host: {_SET} airflow:dagsRepository URL; or the DNS of the cluster",
+        outage=True,
+    ),
+    Reason(
+        r"certificate subject name|ssl certificate problem|certificate verif|self.signed certificate"
+        r"|unable to get local issuer|certificate has expired|no alternative certificate",
+        "airflow:dagsRepository: expected a certificate of {host} that git trusts, found: {line}",
+        "if a private authority signed it, give git-sync its certificate by airflow:helmValues "
+        "(dags.gitSync.env GIT_SSL_CAINFO)",
+    ),
+    Reason(
+        r"authentication failed|could not read (username|password)|returned error: 40[13]|access denied"
+        r"|invalid (username|credentials)|terminal prompts disabled|http basic",
+        "airflow:dagsToken: expected a user name and a token that {host} accepts for {url}, found that it refuses them",
+        f"{_SET} airflow:dagsUsername NAME, and: {_SET} --secret airflow:dagsToken TOKEN",
+    ),
+    Reason(
+        r"repository not found|repository '[^']*' not found|does not appear to be a git repository"
+        r"|could not be found|returned error: 404|no such repository|does not exist or you do not have",
+        "airflow:dagsRepository: expected a repository that this stack may read, found that {host} has none at {url}, "
+        "or does not show it to this login",
+        f"{_SET} airflow:dagsRepository URL; or let the deploy key or the token read it",
+    ),
+    Reason(
+        r"timed out|connection refused|couldn't connect|failed to connect|unreachable|no route to host"
+        r"|connection reset|connection closed|kex_exchange|banner exchange|remote end hung up|early eof"
+        r"|returned error: (429|5\d\d)|operation too slow|unexpected disconnect",
+        "airflow:dagsRepository: expected {host} to answer pods at port {port}, found: {line}",
+        f"look at host and port ({_SET} airflow:dagsRepository URL), at firewalls between the cluster and {{host}}, "
+        "and at airflow:egressExceptCidrs",
+        outage=True,
+    ),
+)
+_UNKNOWN: Final = Reason(
+    "", "airflow:dagsRepository: expected that pods fetch {ref} of {url}, found: {line}", "correct that"
+)
+_NO_PROVIDER: Final = Reason(
+    r"no module named '?(airflow\.providers\.git|git)\b|bad git executable|no such file or directory: 'git'",
+    "airflow:imageTag: expected apache-airflow-providers-git and git in the image, which dagsDelivery git-bundle needs,"
+    " found: {line}",
+    f"add them to the image, or: {_SET} airflow:dagsDelivery git-sync",
+)
+
+
+def git_finding(said: str, about: Mapping[str, str]) -> Finding:
+    """Return why a fetch failed.
+
+    Args:
+        said: What git and git-sync wrote, without secrets.
+        about: The names in the texts: stack, url, host, port, ref.
+    """
+    found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), about)
+    assert found is not None
+    return found
+
+
+def folder_finding(about: Mapping[str, str], beside: list[str]) -> Finding:
+    """Return that the folder of DAGs is missing. `beside`: the folders that are there in its place."""
+    has = f"; there are: {', '.join(beside)}" if beside else ""
+    return failed(
+        FOLDER_CHECK,
+        f"airflow:dagsSubPath: expected a folder of {about['url']} at {about['ref']}, found no folder "
+        f"{about['folder']}{has}",
+        f"pulumi config set --stack {about['stack']} airflow:dagsSubPath FOLDER",
+    )

@@ -1,0 +1,100 @@
+"""What the usual errors of a pull mean for a stack's config. The texts are containerd's and those of registries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from components.preflight.finding import Finding
+from components.preflight.reasons import Reason, explained
+
+_SET: Final = "pulumi config set --stack {stack}"
+_REASONS: Final = (
+    Reason(
+        r"unauthorized|40[13] |denied|insufficient_scope|no basic auth|authentication required|forbidden",
+        "airflow:registryCredentials: expected that the registry hands out {image}, found that it refuses it without "
+        "other credentials, or has no such repository",
+        f"{_SET} --secret airflow:registryCredentials < CONFIG_FILE; or correct the name: {{correct}}",
+    ),
+    Reason(
+        r"not found|manifest unknown|name unknown|404|not exist|no match for platform",
+        "{key}: expected an image that exists, found no {image}: {line}",
+        "{correct}",
+    ),
+    Reason(
+        r"invalid reference|couldn't parse image",
+        "{key}: expected the name of an image, found {image}",
+        "{correct}",
+    ),
+    Reason(
+        r"pull policy of never|not present with pull policy",
+        "airflow:imagePullPolicy: expected {image} on the node, because the policy is Never, found none",
+        f"load it into every node, or: {_SET} airflow:imagePullPolicy IfNotPresent",
+    ),
+    Reason(
+        r"x509|certificate",
+        "{key}: expected {image} from a registry whose certificate the nodes trust, found: {line}",
+        "let the nodes' container runtime trust the authority, or take another registry: "
+        f"{_SET} airflow:imageRegistry REGISTRY",
+    ),
+    Reason(
+        r"toomanyrequests|429|rate limit",
+        "{key}: expected that the registry hands out {image}, found that it limits the pulls",
+        f"log in: {_SET} --secret airflow:registryCredentials < CONFIG_FILE; or use a mirror: airflow:imageRegistry",
+        outage=True,
+    ),
+)
+_OTHER: Final = Reason(
+    "",
+    "{key}: expected that the nodes pull {image}, found: {line}",
+    f"look at the registry and at the network of the nodes; a mirror: {_SET} airflow:imageRegistry REGISTRY",
+    outage=True,
+)
+_CHAIN: Final = re.compile(
+    r"^(\w+: )?(Back-off pulling image \"[^\"]*\": )?(ErrImagePull: )?(rpc error: code = \w+ desc = )?"
+    r"(failed to pull and unpack image \"[^\"]*\": )?(failed to resolve reference \"[^\"]*\": )?"
+    r"(failed to do request: )?"
+)
+"""What kubelet and containerd put before the reason."""
+_PERMANENT: Final = _REASONS[:4]
+
+
+def is_permanent(text: str) -> bool:
+    """Whether a failed pull will fail again: what it needs does not exist, or is refused."""
+    return any(re.search(reason.pattern, text, re.IGNORECASE) for reason in _PERMANENT)
+
+
+def image_finding(image: str, text: str, *, key: str, correct: str, stack: str) -> Finding:
+    """Return why an image could not be pulled.
+
+    Args:
+        image: Its reference.
+        text: What Kubernetes says.
+        key: The config key that names the image.
+        correct: How to name another one.
+        stack: The stack's name.
+    """
+    known = {"image": image, "key": key, "correct": correct, "stack": stack}
+    found = explained(f"image {image}", _CHAIN.sub("", text), (*_REASONS, _OTHER), known)
+    assert found is not None
+    return found
+
+
+def image_key(role: str) -> tuple[str, str]:
+    """Return the config key that decides on an image, and how to set it, with `{stack}` still in it.
+
+    Args:
+        role: `airflow`, `postgres`, or a key of the chart's `images`.
+    """
+    roles: Mapping[str, tuple[str, str]] = {
+        "airflow": ("airflow:imageTag", f"{_SET} airflow:imageTag TAG"),
+        "postgres": ("airflow:imageRegistry", f"mirror it, or: {_SET} airflow:imageRegistry REGISTRY"),
+    }
+    return roles.get(
+        role,
+        (
+            f"images.{role}",
+            f"mirror it, or: {_SET} airflow:imageRegistry REGISTRY; its tag is images.{role}.tag of airflow:helmValues",
+        ),
+    )

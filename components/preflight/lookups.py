@@ -1,0 +1,134 @@
+"""Look at the cluster for what a stack needs of it (`needs`). Nothing is made; new pods are only tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.preflight.finding import Finding, failed, passed, skipped
+from components.preflight.quotas import quota_findings
+
+STORAGE: Final = "storage class"
+INGRESS: Final = "ingress class"
+ADMISSION: Final = "admission of pods"
+_DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
+_NAMES: Final = 5
+_QUOTA: Final = re.compile(r"exceeded quota|failed quota")
+_LIMITS: Final = re.compile(r"(maximum|minimum) \w+ usage per|must specify|limit to request ratio")
+
+
+def cluster_findings(api: KubeApi, namespace: str, needs: Mapping[str, Any], stack: str) -> tuple[Finding, ...]:
+    """Return what the cluster has of the needs. What this user may not see counts as not seen. Raises KubeUnreachable.
+
+    Args:
+        api: The cluster.
+        namespace: The stack's namespace, which exists.
+        needs: `storage`, `ingress`, `apis` and `pods`, as `needs` makes them.
+        stack: The stack's name, for commands.
+    """
+    found: list[Finding] = []
+    looks: Mapping[str, Iterator[Finding]] = {
+        STORAGE: _storage(api, needs.get("storage") or (), stack),
+        INGRESS: _ingress(api, str(needs.get("ingress") or ""), stack),
+        "add-ons": _apis(api, needs.get("apis") or (), stack),
+        ADMISSION: _admission(api, namespace, needs.get("pods") or ()),
+    }
+    for check, look in looks.items():
+        try:
+            found += look
+        except KubeRequestFailed as error:
+            found.append(skipped(check, error.what))
+    return tuple(found)
+
+
+def _storage(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> Iterator[Finding]:
+    if not needs:
+        return
+    classes = {str(item["metadata"]["name"]): item for item in api.items("storage.k8s.io/v1", "StorageClass", "")}
+    default = [
+        name for name, item in classes.items() if (item["metadata"].get("annotations") or {}).get(_DEFAULT) == "true"
+    ]
+    there = ", ".join(sorted(classes)[:_NAMES]) or "none"
+    for need in needs:
+        name, what, key = need["class"], need["what"], need["key"]
+        if name and name not in classes:
+            fix = f"pulumi config set --stack {stack} {key} NAME" if " of " not in key else f"correct {key}"
+            yield failed(
+                STORAGE, f"{key}: expected a storage class for {what}, found no {name}; there are: {there}", fix
+            )
+        elif not name and not default:
+            yield failed(
+                STORAGE,
+                f"{key}: expected a default storage class for {what}, found none; there are: {there}",
+                "kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true, or name one",
+            )
+        else:
+            yield passed(STORAGE, f"{what}: {name or default[0]}")
+
+
+def _ingress(api: KubeApi, name: str, stack: str) -> Iterator[Finding]:
+    if not name:
+        return
+    names = [str(item["metadata"]["name"]) for item in api.items("networking.k8s.io/v1", "IngressClass", "")]
+    if name in names:
+        yield passed(INGRESS, name)
+        return
+    there = ", ".join(sorted(names)[:_NAMES]) or "none"
+    yield failed(
+        INGRESS,
+        f"airflow:ingressClass: expected an ingress class of the cluster, found no {name}; there are: {there}",
+        f"install its controller, or: pulumi config set --stack {stack} airflow:ingressClass NAME",
+    )
+
+
+def _apis(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> Iterator[Finding]:
+    for need in needs:
+        if api.serves(need["api"]):
+            yield passed(need["what"], f"{need['api']} is served")
+        else:
+            what = f"{need['key']}: expected {need['what']} in the cluster, found that nothing serves {need['api']}"
+            yield failed(need["what"], what, need["fix"].format(stack=stack))
+
+
+def _admission(api: KubeApi, namespace: str, needs: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    refused = False
+    for need in needs:
+        pod = need["pod"]
+        metadata = {**pod["metadata"], "generateName": "airflow-preflight-"}
+        trial = {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}
+        message = api.creation_refusal(trial, namespace)
+        if message:
+            refused = True
+            yield refusal_finding(message, f"a pod of {need['component']}")
+    if refused or not needs:
+        return
+    quotas = api.items("v1", "ResourceQuota", namespace)
+    if not quotas:
+        yield passed(ADMISSION, f"{len(needs)} kinds of pods are admitted; there is no quota")
+        return
+    yield from quota_findings(quotas, api.items("v1", "Pod", namespace), needs)
+
+
+def refusal_finding(message: str, what: str) -> Finding:
+    """Return what to do about a pod that Kubernetes does not admit. message: what it says."""
+    line = " ".join(message.split())[:400]
+    line = re.sub(r'^pods "[^"]*" is forbidden: |^admission webhook ', "", line)
+    if _QUOTA.search(message):
+        return failed(
+            ADMISSION,
+            f"airflow:size: expected room for {what} in the namespace's quota, found: {line}",
+            "raise the quota, or ask for less: airflow:size, airflow:workerReplicas and the other numbers of pods",
+        )
+    if _LIMITS.search(message):
+        return failed(
+            ADMISSION,
+            f"airflow:helmValues: expected resources of {what} that the namespace's limit range allows, found: {line}",
+            "change the limit range, or the component's resources in airflow:helmValues",
+        )
+    return failed(
+        ADMISSION,
+        f"airflow:namespace: expected that the cluster admits {what}, found: {line}",
+        "let the policy of the cluster admit it, or change the pod by airflow:helmValues",
+    )

@@ -1,0 +1,141 @@
+"""What a stack needs of its cluster and needs no pod to be seen: classes, APIs, and room for its pods. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components.kube.images import Images
+from components.preflight.pods import chart_image, pod_spec
+from components.release.executor import Executor
+from components.release.scale import WorkerAutoscaling
+from components.release.value_paths import at
+from components.task_logs.store import TaskLogs, TaskLogStore
+
+_AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
+_LOADS_DAGS: Final = ("dagProcessor", "triggerer", "workers.celery")
+_LABELS: Final = {
+    "apiServer": "api-server",
+    "dagProcessor": "dag-processor",
+    "workers.celery": "worker",
+}
+"""The chart's label `component`, where it is not the key of the component's values."""
+
+
+def storage_needs(
+    values: Mapping[str, Any], task_logs: TaskLogs, executor: Executor, *, container_database: bool
+) -> list[dict[str, Any]]:
+    """Return the storage class of each volume that will be made: key, class ("" for the default one), purpose."""
+    needs = []
+
+    def need(what: str, key: str, name: str | None) -> None:
+        needs.append({"what": what, "key": key, "class": name or ""})
+
+    if container_database:
+        need("the volume of the database", "airflow:database", None)
+    if task_logs.store is TaskLogStore.VOLUME and task_logs.claim is None:
+        need("the volume of task logs", "airflow:taskLogsStorageClass", task_logs.storage_class)
+    if executor.celery and task_logs.store is TaskLogStore.WORKER:
+        path = "workers.celery.persistence.storageClassName"
+        need("the workers' volumes", "airflow:taskLogs", at(values, path))
+    if executor.celery and at(values, "redis.persistence.enabled"):
+        path = "redis.persistence.storageClassName"
+        need("the volume of Redis", f"{path} of airflow:helmValues", at(values, path))
+    return needs
+
+
+def api_needs(values: Mapping[str, Any], autoscaling: WorkerAutoscaling | None) -> list[dict[str, str]]:
+    """Return the APIs that an add-on of the cluster must serve: group and version, who serves it, who needs it, fix."""
+    needs = []
+    if autoscaling is not None:
+        for api, what in (("keda.sh/v1alpha1", "KEDA"), ("external.metrics.k8s.io/v1beta1", "KEDA's metrics server")):
+            needs.append(
+                {
+                    "api": api,
+                    "what": what,
+                    "key": "airflow:workerScaling",
+                    "fix": "install KEDA (keda.sh/docs/latest/deploy), or: pulumi config set --stack {stack} "
+                    "airflow:workerScaling fixed",
+                }
+            )
+    if at(values, "apiServer.hpa.enabled"):
+        needs.append(
+            {
+                "api": "metrics.k8s.io/v1beta1",
+                "what": "the metrics server",
+                "key": "airflow:helmValues apiServer.hpa",
+                "fix": "install it (github.com/kubernetes-sigs/metrics-server), or switch apiServer.hpa off",
+            }
+        )
+    return needs
+
+
+def release_pods(values: Mapping[str, Any], images: Images, release_name: str) -> list[dict[str, Any]]:
+    """Return a pod of each component with its number, as far as quotas, limit ranges and policies judge pods.
+
+    Args:
+        values: The values of the release, with the chart's own below them.
+        images: The images of the stack.
+        release_name: Value of the chart's label `release`.
+    """
+    return [
+        {
+            "component": path,
+            "pods": int(_value(values, path, "replicas") or 1),
+            "pod": {
+                "metadata": {
+                    "labels": {
+                        **{key: str(label) for key, label in (values.get("labels") or {}).items()},
+                        "tier": "airflow",
+                        "release": release_name,
+                        "component": _LABELS.get(path, path),
+                    }
+                },
+                "spec": {
+                    **pod_spec(values, path, images, _value(values, path, "securityContexts.pod") or _security(values)),
+                    "containers": list(_containers(values, path, images)),
+                },
+            },
+        }
+        for path in _running(values)
+    ]
+
+
+def _running(values: Mapping[str, Any]) -> Iterator[str]:
+    celery = "Celery" in str(values["executor"])
+    yield from (path for path in _AIRFLOW if celery or path != "workers.celery")
+    if celery and at(values, "redis.enabled"):
+        yield "redis"
+    yield from (path for path in ("statsd", "pgbouncer") if at(values, f"{path}.enabled"))
+
+
+def _containers(values: Mapping[str, Any], path: str, images: Images) -> Iterator[dict[str, Any]]:
+    def container(name: str, image: str, place: str, key: str = "") -> dict[str, Any]:
+        context = _value(values, place, f"{key}securityContexts.container")
+        return {
+            "name": name,
+            "image": image,
+            "imagePullPolicy": images.pull_policy,
+            "securityContext": context or at(values, "securityContexts.containers") or {},
+            "resources": _value(values, place, f"{key}resources") or {},
+        }
+
+    yield container("main", images.airflow if path in _AIRFLOW else chart_image(values, path), path)
+    if _value(values, path, "logGroomerSidecar.enabled"):
+        yield container("log-groomer", images.airflow, path, "logGroomerSidecar.")
+    if path == "pgbouncer":
+        yield container("metrics-exporter", chart_image(values, "pgbouncerExporter"), path, "metricsExporterSidecar.")
+    if path in _LOADS_DAGS and at(values, "dags.gitSync.enabled"):
+        yield container("git-sync", chart_image(values, "gitSync"), "dags.gitSync")
+
+
+def _value(values: Mapping[str, Any], component: str, key: str) -> Any:
+    """Return a value of a component as the chart takes it: Celery's workers fall back to `workers`."""
+    found = at(values, f"{component}.{key}")
+    if found in (None, {}, []) and component.startswith("workers."):
+        return at(values, f"workers.{key}")
+    return found
+
+
+def _security(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return at(values, "securityContexts.pod") or {}

@@ -1,0 +1,108 @@
+"""Two more pods: one pulls every image, the other logs in to an existing database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pulumi
+
+import versions
+from components.database.connection import Database
+from components.database.job_template import job_environment, job_template
+from components.database.migration import MIGRATION_LABELS
+from components.kube.images import POSTGRES_REPOSITORY, Images
+from components.kube.job_pod import JobPod
+from components.kube.pod_security import CONTAINER, NOBODY_UID, pod_security_context
+from components.preflight.database_reasons import SCRIPT
+from components.preflight.pods import chart_image, pod_spec
+from components.release.executor import Executor
+
+DATABASE: Final = "airflow"
+"""The only container of the pod that logs in."""
+IMAGE_LABELS: Final = {"tier": "airflow", "component": "preflight-images"}
+"""No network policy admits these pods to anything: nodes pull images, not pods."""
+_CONTAINERS: Final = {
+    "statsd": ("statsd",),
+    "redis": ("redis",),
+    "pgbouncer": ("pgbouncer", "pgbouncerExporter"),
+}
+"""The chart's keys of its other images, by the component that uses them. git-sync's is in the pod that fetches."""
+
+
+def images_pod(
+    values: Mapping[str, Any], images: Images, executor: Executor, *, container_database: bool, pgbouncer: bool
+) -> dict[str, Any]:
+    """Return metadata and spec of a pod with a container for each image, which does nothing.
+
+    Args:
+        values: The values of the release, with the chart's own below them.
+        images: The images of the stack.
+        executor: Whether Redis runs.
+        container_database: Whether PostgreSQL runs in the namespace.
+        pgbouncer: Whether PgBouncer runs.
+    """
+    runs = {"statsd": bool(values["statsd"].get("enabled")), "redis": executor.celery, "pgbouncer": pgbouncer}
+    references = {"airflow": images.airflow}
+    if container_database:
+        references["postgres"] = f"{images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
+    for component, keys in _CONTAINERS.items():
+        references |= {key: chart_image(values, key) for key in keys if runs[component]}
+    return {
+        "metadata": {"labels": dict(IMAGE_LABELS)},
+        "spec": {
+            **pod_spec(values, "", images, pod_security_context(NOBODY_UID)),
+            "containers": [_idle(role, image, images.pull_policy) for role, image in references.items()],
+        },
+    }
+
+
+def _idle(role: str, image: str, pull_policy: str) -> dict[str, Any]:
+    return {
+        # A container's name has small letters; `image_role` finds the key again.
+        "name": role.lower(),
+        "image": image,
+        "imagePullPolicy": pull_policy,
+        # An image without it has been pulled all the same.
+        "command": ["true"],
+        "securityContext": CONTAINER,
+        "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
+    }
+
+
+def image_role(container: str) -> str:
+    """Return the chart's key of an image by the name of its container."""
+    keys = [key for keys in _CONTAINERS.values() for key in keys]
+    return next((key for key in keys if key.lower() == container), container)
+
+
+def database_about(database: Database) -> dict[str, Any]:
+    """Return what the texts about the database name. It holds no secret."""
+    return {
+        "host": database.host,
+        "port": str(database.port),
+        "name": database.name,
+        "user": database.user,
+        "ssl_mode": f"databaseSslMode {database.ssl_mode.value}",
+    }
+
+
+def database_pod(
+    images: Images, pod: JobPod, *, migration_secret: pulumi.Input[str], ca_config_map: pulumi.Input[str] | None
+) -> dict[str, Any]:
+    """Return metadata and spec of a pod that logs in as the migration will.
+
+    Args:
+        images: The images of the stack.
+        pod: What a team says of the pods of Jobs.
+        migration_secret: Secret with the URIs that bypass PgBouncer.
+        ca_config_map: ConfigMap with the CA certificates of the database, or None.
+    """
+    return job_template(
+        images,
+        MIGRATION_LABELS,
+        ["python", "-c", SCRIPT],
+        job_environment(migration_secret, ca_config_map, pod),
+        ca_config_map=ca_config_map,
+        pod=pod,
+    )

@@ -1,0 +1,179 @@
+"""Run a pod once, as a Job, and return what became of each container as soon as it is known.
+
+A Job, because some clusters refuse pods without a controller, and some network plugins do not isolate them. Its answers
+come from the pod's status (`terminationMessagePolicy`), so that nothing needs to read logs. The Job is deleted at the
+end; should this process be killed, Kubernetes deletes it by its time to live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.preflight.image_reasons import is_permanent
+
+LABEL: Final = "airflow-preflight"
+_TIME_TO_LIVE_SECONDS: Final = 60
+_POLL_SECONDS: Final = 0.2
+_OTHERS_SECONDS: Final = 1.0
+"""After a failure, the others of the pod get this long: all that is wrong is then told at once."""
+_PULLS: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a pod. What is not known by then counts as not seen."""
+
+    node_seconds: float = 10.0
+    """For a node with room."""
+    image_seconds: float = 10.0
+    """For images, from the time when the pod has a node."""
+    run_seconds: float = 15.0
+    """For the containers, from the time when all images are there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerEnd:
+    """What became of one container."""
+
+    name: str
+    """Its name."""
+    image: str
+    """The reference of its image, as the pod names it."""
+    pulled: bool = False
+    """Whether its image was on the node at the end."""
+    exit_code: int | None = None
+    """Its exit code; None if it did not end."""
+    reason: str = ""
+    """Kubernetes' word for what it waits for, or how it ended."""
+    message: str = ""
+    """What Kubernetes says about that, or what the container wrote."""
+
+    @property
+    def not_pulled(self) -> bool:
+        """Whether its image could not be pulled."""
+        return self.reason in _PULLS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodEnd:
+    """What became of a pod."""
+
+    containers: Mapping[str, ContainerEnd] = field(default_factory=dict)
+    """By name, in the pod's order, init containers first."""
+    refused: str = ""
+    """Why Kubernetes admits no such pod; "" if it does."""
+    waits: str = ""
+    """What it still waited for when the patience was over; "" if it ended."""
+
+
+def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], patience: Patience) -> PodEnd:
+    """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
+
+    Args:
+        api: The cluster.
+        namespace: Where to run it.
+        pod: `metadata` with labels, and `spec`.
+        patience: How long to wait.
+    """
+    spec = {**pod["spec"], "restartPolicy": "Never"}
+    labels = {**pod["metadata"].get("labels", {}), LABEL: "true"}
+    metadata = {**pod["metadata"], "labels": labels}
+    trial = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "generateName": f"{LABEL}-"}, "spec": spec}
+    refused = api.creation_refusal(trial, namespace)
+    if refused:
+        return PodEnd(refused=refused)
+    longest = patience.node_seconds + patience.image_seconds + patience.run_seconds
+    job = api.create(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"generateName": f"{LABEL}-", "labels": {LABEL: "true"}},
+            "spec": {
+                "backoffLimit": 0,
+                "activeDeadlineSeconds": int(longest) + _TIME_TO_LIVE_SECONDS,
+                "ttlSecondsAfterFinished": _TIME_TO_LIVE_SECONDS,
+                "template": {"metadata": metadata, "spec": spec},
+            },
+        },
+        namespace,
+    )
+    name = str(job["metadata"]["name"])
+    try:
+        return _watch(api, namespace, name, spec, patience)
+    finally:
+        # It ends by itself too.
+        with contextlib.suppress(KubeRequestFailed):
+            api.delete("batch/v1", "Job", namespace, name, grace_seconds=0)
+
+
+def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], patience: Patience) -> PodEnd:
+    started = time.monotonic()
+    placed: float | None = None
+    pulled: float | None = None
+    failed: float | None = None
+    while True:
+        now = time.monotonic()
+        pods = api.items("v1", "Pod", namespace, labels={"batch.kubernetes.io/job-name": job})
+        pod: Mapping[str, Any] = pods[0] if pods else {}
+        status = pod.get("status") or {}
+        ends = _ends(spec, status)
+        if status.get("phase") in ("Succeeded", "Failed"):
+            return PodEnd(containers=ends)
+        placed = placed or (now if (pod.get("spec") or {}).get("nodeName") else None)
+        there = {end.image for end in ends.values() if end.pulled}
+        undecided = any(end.image not in there and not end.not_pulled for end in ends.values())
+        pulled = pulled or (now if placed and not undecided else None)
+        failed = failed or (now if any(map(_is_final, ends.values())) else None)
+        if failed is not None and (not undecided or now - failed >= _OTHERS_SECONDS):
+            return PodEnd(containers=ends)
+        if placed is None and now - started >= patience.node_seconds:
+            return PodEnd(containers=ends, waits=f"a node with room for it ({_unscheduled(status)})")
+        if placed is not None and pulled is None and now - placed >= patience.image_seconds:
+            return PodEnd(containers=ends, waits="its images")
+        if pulled is not None and now - pulled >= patience.run_seconds:
+            return PodEnd(containers=ends, waits="its end")
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_final(end: ContainerEnd) -> bool:
+    """Whether a container will not start, however long one waits."""
+    if end.not_pulled:
+        # A pull that fails for the second time has had its chance.
+        return end.reason == "ImagePullBackOff" or is_permanent(f"{end.reason} {end.message}")
+    return end.reason.startswith("Create")
+
+
+def _ends(spec: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, ContainerEnd]:
+    known = {
+        item["name"]: item for key in ("initContainerStatuses", "containerStatuses") for item in status.get(key) or ()
+    }
+    wanted: Sequence[Mapping[str, Any]] = (*(spec.get("initContainers") or ()), *spec["containers"])
+    return {str(item["name"]): _end(item, known.get(item["name"]) or {}) for item in wanted}
+
+
+def _end(container: Mapping[str, Any], status: Mapping[str, Any]) -> ContainerEnd:
+    state = status.get("state") or {}
+    waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+    reason = str(waiting.get("reason") or ended.get("reason") or "")
+    return ContainerEnd(
+        name=str(container["name"]),
+        image=str(container["image"]),
+        # A container that could not be started has an image all the same.
+        pulled=bool(state) and reason not in (*_PULLS, *_STARTING),
+        exit_code=ended.get("exitCode"),
+        reason="" if reason in _STARTING else reason,
+        message=str(waiting.get("message") or ended.get("message") or ""),
+    )
+
+
+def _unscheduled(status: Mapping[str, Any]) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled":
+            return " ".join(str(condition.get("message") or "").split())[:300] or "pending"
+    return "pending"

@@ -1,0 +1,46 @@
+"""What the pods of the preflight have in common with those of the release, read from the release's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from components.kube.images import Images
+
+_PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations")
+
+
+def pod_spec(values: Mapping[str, Any], component: str, images: Images, security: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those fields of a pod's spec that all checks have.
+
+    Args:
+        values: The values of the release, with the chart's own below them.
+        component: The chart's key of the component on whose nodes the pod should run.
+        images: The images of the stack.
+        security: The pod's security context.
+    """
+    own: Mapping[str, Any] = values.get(component) or {}
+    placed = {field: own.get(field) or values.get(field) for field in _PLACEMENT}
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "imagePullSecrets": [{"name": name} for name in images.pull_secrets],
+        "securityContext": dict(security),
+        "terminationGracePeriodSeconds": 1,
+        **{field: value for field, value in placed.items() if value},
+    }
+
+
+def chart_image(values: Mapping[str, Any], key: str) -> str:
+    """Return the reference of one of the chart's other images, as the chart writes it."""
+    image = values["images"][key]
+    return f"{image['repository']}:{image['tag']}"
+
+
+def extra_volumes(
+    values: Mapping[str, Any], component: str, mounts: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return those of a component's further volumes that one of the mounts names."""
+    wanted = {str(mount["name"]) for mount in mounts}
+    given = [*(values.get("volumes") or ()), *((values.get(component) or {}).get("extraVolumes") or ())]
+    return [volume for volume in given if str(volume["name"]) in wanted]

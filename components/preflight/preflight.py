@@ -1,0 +1,140 @@
+"""The preflight of an update: what the release will need is tried before anything of it exists.
+
+Each check is a document in a ConfigMap. A hook makes the check before the engine creates or updates that ConfigMap, so
+`up` makes it when what it checks has changed, a preview never does, and a check that failed is made again by the next
+`up`, because its ConfigMap was not written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
+from components.kube.metadata import object_metadata
+from components.preflight.checks import DOCUMENT, Kind, made
+from components.preflight.finding import Finding, Preflight, PreflightFailedError, Verdict, softened
+from components.secrets.masker import Masker
+
+TYPE: Final = "airflow:index:ClusterPreflight"
+
+LABELS: Final = {"component": "preflight"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterPreflightArgs:
+    """Arguments of `ClusterPreflight`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace in which pods run for the checks."""
+    mode: Preflight
+    """What a failure does. With `off`, do not make the component."""
+    release_name: str
+    """Name of the Helm release, by which a running stack is known."""
+    kubeconfig: str | None
+    """Kubeconfig of the provider."""
+    kube_context: str
+    """Context of the provider."""
+    secrets: Sequence[str] = ()
+    """Secrets of the config, which no text may show."""
+
+
+class ClusterPreflight(pulumi.ComponentResource):
+    """The checks that are made before an update changes what runs.
+
+    Raises: PreflightFailedError in the update, with every failure of a check: what was expected, what was found, and
+    how to fix it. Where the release runs already, a Git host that does not answer is a warning.
+    Replaces: nothing; another document makes its check again.
+    Survives a destroy: nothing.
+    """
+
+    def __init__(self, name: str, args: ClusterPreflightArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        self._name, self._args = name, args
+        self.register_outputs({"namespace": args.namespace})
+
+    def check(self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = ()) -> k8s.core.v1.ConfigMap:
+        """Return a resource that exists only once the check of a document has been made, and did not fail.
+
+        Args:
+            document: Made by `checks`. It may hold Outputs, and no secret.
+            after: What must exist before the check is made.
+        """
+        kind = Kind(document["kind"])
+
+        async def before(hook: pulumi.ResourceHookArgs) -> None:
+            inputs = hook.new_inputs or {}
+            namespace, text = str(inputs["metadata"]["namespace"]), str(inputs["data"][DOCUMENT])
+            # In a thread: the hook's own loop is that of the program, which registers other resources meanwhile.
+            findings = await asyncio.to_thread(self._findings, namespace, text, _stack(hook.urn))
+            for finding in findings:
+                if finding.verdict is Verdict.WARNING:
+                    pulumi.log.warn(str(finding), self)
+                elif finding.verdict is Verdict.SKIPPED:
+                    pulumi.log.info(f"{finding.check}: {finding.what}", self)
+            problems = [finding for finding in findings if finding.verdict is Verdict.FAILED]
+            if problems:
+                _die_when_interrupted()
+                raise PreflightFailedError(problems)
+
+        name = f"{self._name}-{kind.value}"
+        hook = pulumi.ResourceHook(f"{name}-check", before)
+        return k8s.core.v1.ConfigMap(
+            name,
+            metadata=object_metadata(self._args.namespace, LABELS),
+            data={DOCUMENT: pulumi.Output.json_dumps(document, sort_keys=True)},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=after,
+                hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]),
+            ),
+        )
+
+    def _findings(self, namespace: str, text: str, stack: str) -> tuple[Finding, ...]:
+        api = KubeApi(self._args.kube_context, self._args.kubeconfig)
+        findings = made(api, namespace, text, stack, Masker(secrets=self._args.secrets).text)
+        if self._args.mode is Preflight.WANTED:
+            return softened(findings, all_of_them=True)
+        if any(item.outage for item in findings) and self._worked(api, namespace, json.loads(text)):
+            return softened(findings, all_of_them=False)
+        return findings
+
+    def _worked(self, api: KubeApi, namespace: str, document: Mapping[str, Any]) -> bool:
+        """Whether the release runs with the Git host that a check is about, which then is down, and not wrong."""
+        if Kind(document["kind"]) is not Kind.GIT:
+            return False
+        labels = {"owner": "helm", "name": self._args.release_name, "status": "deployed"}
+        try:
+            if not api.items("v1", "Secret", namespace, labels=labels, metadata_only=True):
+                return False
+            earlier = [
+                json.loads(item["data"][DOCUMENT]) for item in api.items("v1", "ConfigMap", namespace, labels=LABELS)
+            ]
+        except (KubeRequestFailed, KubeUnreachable):
+            return False
+        hosts = {item["about"]["host"] for item in earlier if item["kind"] == Kind.GIT.value}
+        # Without any, an earlier version of the program deployed it.
+        return not hosts or document["about"]["host"] in hosts
+
+
+def _die_when_interrupted() -> None:
+    """Let the engine end this program at once. It interrupts the program of an update that has failed.
+
+    Python's own way takes five seconds and a traceback: it waits for threads that wait for the engine.
+    """
+    with contextlib.suppress(ValueError):  # not in the main thread, as in tests
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _stack(urn: str) -> str:
+    """Return the name of the stack in a URN, for commands. A component may not ask for it otherwise."""
+    return urn.removeprefix("urn:pulumi:").partition("::")[0]

@@ -1,0 +1,133 @@
+"""The pod that fetches the DAGs: as those of the release will, but once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from components.dags.delivery import Dags, DagsDelivery
+from components.kube.images import Images
+from components.network.database_place import DatabasePods
+from components.network.isolation_rules import IsolationRules
+from components.network.policies import network_policies
+from components.preflight.git_pod import BUNDLE_SCRIPT, git_about, git_pod
+from components.release.chart_defaults import chart_values, merged
+from components.release.executor import Executor
+from components.release.user_values import with_helm_values
+from components.release.values import DagAccess, airflow_values
+from tests import samples
+from tests.chart.rendering import needs_chart, objects
+
+SSH: Final = samples.dags(samples.SSH_REPOSITORY)
+IMAGES: Final = Images(tag="3.2.2", pull_secrets=("registry",))
+
+
+def pod(dags: Dags, access: DagAccess | None = None, users: dict[str, Any] | None = None) -> dict[str, Any]:
+    inputs = samples.release_inputs(dags_=dags, dag_access=access, images=IMAGES)
+    values = merged(chart_values(), with_helm_values(airflow_values(inputs), users or {}))
+    return git_pod(dags, values, IMAGES, "airflow")
+
+
+def variables(container: dict[str, Any]) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+
+
+def fetch(found: dict[str, Any]) -> dict[str, Any]:
+    container: dict[str, Any] = found["spec"]["initContainers"][-1]
+    return container
+
+
+def test_key_and_host_keys_come_from_the_stack_s_secret() -> None:
+    found = pod(SSH, DagAccess(ssh_key_secret="git-1", known_hosts="x"))
+    [volume] = [item for item in found["spec"]["volumes"] if "secret" in item]
+    assert volume["secret"]["secretName"] == "git-1"
+    mounts = {item["mountPath"]: item.get("subPath") for item in fetch(found)["volumeMounts"]}
+    assert mounts["/etc/git-secret/ssh"] == "gitSshKey"
+    assert mounts["/etc/git-secret/known_hosts"] == "known_hosts"
+    assert variables(fetch(found))["GITSYNC_SSH_KNOWN_HOSTS"] == "true"
+    assert len(found["spec"]["initContainers"]) == 1, "ssh has a time limit of its own"
+
+
+def test_token_comes_from_the_stack_s_secret() -> None:
+    found = pod(samples.dags(), DagAccess(credentials_secret="token-1"))
+    given = variables(fetch(found))
+    for name in ("GITSYNC_USERNAME", "GITSYNC_PASSWORD"):
+        assert given[name] == {"secretKeyRef": {"name": "token-1", "key": name}}
+
+
+def test_it_gives_up_at_once() -> None:
+    given = variables(fetch(pod(samples.dags())))
+    assert (given["GITSYNC_ONE_TIME"], given["GITSYNC_MAX_FAILURES"], given["GITSYNC_DEPTH"]) == ("true", "0", "1")
+
+
+def test_host_is_reached_first_unless_a_proxy_reaches_it() -> None:
+    names = [item["name"] for item in pod(samples.dags())["spec"]["initContainers"]]
+    assert names == ["reach", "fetch"]
+    proxy = {"dags": {"gitSync": {"env": [{"name": "https_proxy", "value": "http://proxy:3128"}]}}}
+    found = pod(samples.dags(), users=proxy)
+    assert [item["name"] for item in found["spec"]["initContainers"]] == ["fetch"]
+    assert variables(fetch(found))["https_proxy"] == "http://proxy:3128"
+
+
+def test_a_team_s_own_variables_win() -> None:
+    own = {"dags": {"gitSync": {"env": [{"name": "GIT_SSH_COMMAND", "value": "ssh -v"}]}}}
+    entries = [item for item in fetch(pod(SSH, users=own))["env"] if item["name"] == "GIT_SSH_COMMAND"]
+    assert entries == [{"name": "GIT_SSH_COMMAND", "value": "ssh -v"}]
+
+
+def test_network_policy_of_the_dag_processor_holds_for_it_and_no_other() -> None:
+    rules = IsolationRules(
+        release_name="airflow",
+        executor=Executor.CELERY,
+        database=DatabasePods(labels={"component": "postgres"}, port=5432),
+        pgbouncer=True,
+        egress_except=(),
+        ui_namespaces=(),
+        metrics_namespaces=(),
+    )
+    labels = pod(samples.dags())["metadata"]["labels"]
+
+    def selects(selector: dict[str, Any]) -> bool:
+        wanted = selector.get("matchLabels", {}).items() <= labels.items()
+        expressions = selector.get("matchExpressions", ())
+        return wanted and all(labels.get(item["key"]) in item["values"] for item in expressions)
+
+    holding = {name for name, spec in network_policies(rules).items() if selects(spec["podSelector"])}
+    assert holding == {"default-deny", "dns", "dag-processor"}
+
+
+def test_bundle_is_fetched_in_airflow_s_image_without_the_database() -> None:
+    dags = samples.dags(delivery=DagsDelivery.GIT_BUNDLE)
+    connection = {"name": "AIRFLOW_CONN_GIT_DAGS", "valueFrom": {"secretKeyRef": {"name": "c", "key": "connection"}}}
+    [container] = pod(dags, DagAccess(env=(connection,)))["spec"]["containers"]
+    assert container["image"] == "apache/airflow:3.2.2"
+    assert connection in container["env"]
+    assert "SQL_ALCHEMY" not in str(container["env"])
+    assert container["args"][-2:] == ["main", "dags"]
+    compile(BUNDLE_SCRIPT, "script", "exec")
+
+
+def test_texts_name_the_repository_and_no_secret() -> None:
+    assert git_about(SSH)["host"] == "github.com"
+    assert set(git_about(SSH)) == {"url", "host", "port", "ref", "folder"}
+
+
+@needs_chart
+@pytest.mark.parametrize("dags", [SSH, samples.dags()])
+def test_variables_are_those_of_the_chart_s_own_container(dags: Dags) -> None:
+    """Under the same names the chart's container has the same values, but for what makes it try again and again."""
+    access = DagAccess(ssh_key_secret="git-1", known_hosts="x") if dags is SSH else DagAccess()
+    inputs = samples.release_inputs(dags_=dags, dag_access=access, images=IMAGES)
+    rendered = objects(airflow_values(inputs))
+    processor = next(
+        item for item in rendered if (item["kind"], item["metadata"]["name"]) == ("Deployment", "airflow-dag-processor")
+    )
+    spec = processor["spec"]["template"]["spec"]
+    chart = next(item for item in spec["initContainers"] if item["name"] == "git-sync-init")
+    own = fetch(git_pod(dags, merged(chart_values(), airflow_values(inputs)), IMAGES, "airflow"))
+    assert own["image"] == chart["image"]
+    theirs, ours = variables(chart), variables(own)
+    differs = {name for name, value in ours.items() if theirs.get(name) != value}
+    assert differs <= {"GITSYNC_MAX_FAILURES", "GITSYNC_DEPTH", "GIT_SSH_COMMAND"}
+    assert own["securityContext"] == chart["securityContext"]

@@ -1,0 +1,129 @@
+"""The component: what is checked when, and what a hook does with the findings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pulumi
+import pytest
+
+from components.preflight import preflight
+from components.preflight.checks import DOCUMENT, cluster_document
+from components.preflight.finding import Finding, Preflight, PreflightFailedError, failed, passed, skipped
+from components.preflight.other_pods import images_pod
+from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
+from components.release.chart_defaults import chart_values, merged
+from components.release.executor import Executor
+from components.release.values import airflow_values
+from tests import samples
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+    Record = Callable[..., Recorder]
+
+GIT: Final = {"kind": "git", "about": {"host": "git.test", "url": "u"}, "pod": {}, "patience": {}}
+OUTAGE: Final = failed("DAG repository", "airflow:dagsRepository: expected x, found y", "z", outage=True)
+WRONG: Final = failed("DAG repository", "airflow:dagsRef: expected x, found y", "z")
+
+
+def checks(mode: Preflight = Preflight.REQUIRED, document: Mapping[str, Any] = GIT) -> Callable[[], None]:
+    def program() -> None:
+        args = ClusterPreflightArgs(
+            namespace="ns",
+            mode=mode,
+            release_name="airflow",
+            kubeconfig=None,
+            kube_context="c",
+            secrets=("sentinel-token",),
+        )
+        ClusterPreflight("p", args).check(document)
+
+    return program
+
+
+class Api:
+    """A cluster with or without a running release, and with what was checked before."""
+
+    def __init__(self, *, runs: bool, host: str = "") -> None:
+        document = json.dumps({**GIT, "about": {"host": host}})
+        self.found: dict[str, list[Any]] = {
+            "Secret": [{}] if runs else [],
+            "ConfigMap": [{"data": {DOCUMENT: document}}] if host else [],
+        }
+
+    def items(self, api_version: str, kind: str, namespace: str, **selectors: Any) -> list[Any]:
+        return self.found[kind]
+
+
+@pytest.fixture
+def hooked(record: Record, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Runs the hook with given findings, and returns what it warns of."""
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: warned.append(text))
+    monkeypatch.setattr(pulumi.log, "info", lambda *_: None)
+    monkeypatch.setattr(preflight, "_die_when_interrupted", lambda: None)
+
+    def run(
+        *findings: Finding, mode: Preflight = Preflight.REQUIRED, runs: bool = False, earlier_host: str = ""
+    ) -> list[str]:
+        monkeypatch.setattr(preflight, "KubeApi", lambda *_: Api(runs=runs, host=earlier_host))
+        monkeypatch.setattr(preflight, "made", lambda *_: findings)
+        recorder = record(checks(mode))
+        inputs = {"metadata": {"namespace": "ns"}, "data": {DOCUMENT: json.dumps(GIT)}}
+        hook: Any = recorder.hooks["p-git-check"]
+        arguments = SimpleNamespace(new_inputs=inputs, old_inputs=None, urn="urn:pulumi:dev::airflow::t::n")
+        asyncio.get_event_loop().run_until_complete(hook(arguments))
+        return warned
+
+    return run
+
+
+def test_each_document_is_a_config_map_with_a_hook_before_it_is_written(record: Record) -> None:
+    recorder = record(checks(document=cluster_document({"apis": []})))
+    found = recorder.one("kubernetes:core/v1:ConfigMap", "p-cluster")
+    assert json.loads(found.inputs["data"][DOCUMENT]) == {"kind": "cluster", "needs": {"apis": []}}
+    hooks = found.request.hooks
+    assert list(hooks.before_create) == list(hooks.before_update) == ["p-cluster-check"]
+
+
+def test_failure_ends_the_update_and_success_does_not(hooked: Callable[..., list[str]]) -> None:
+    assert hooked(passed("a", "b"), skipped("c", "d")) == []
+    with pytest.raises(PreflightFailedError, match=r"airflow:dagsRef: expected x, found y\. Fix: z"):
+        hooked(WRONG, OUTAGE)
+
+
+def test_git_host_that_is_down_stops_no_running_stack(hooked: Callable[..., list[str]]) -> None:
+    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [str(OUTAGE)]
+    with pytest.raises(PreflightFailedError):
+        hooked(WRONG, runs=True, earlier_host="git.test")
+
+
+def test_git_host_that_never_answered_is_a_mistake(hooked: Callable[..., list[str]]) -> None:
+    with pytest.raises(PreflightFailedError):
+        hooked(OUTAGE, runs=True, earlier_host="another.test")
+    with pytest.raises(PreflightFailedError):
+        hooked(OUTAGE)
+
+
+def test_stack_that_was_deployed_without_checks_is_not_stopped_by_an_outage(hooked: Callable[..., list[str]]) -> None:
+    assert hooked(OUTAGE, runs=True) == [str(OUTAGE)]
+
+
+def test_wanted_checks_only_warn(hooked: Callable[..., list[str]]) -> None:
+    assert hooked(WRONG, mode=Preflight.WANTED) == [str(WRONG)]
+
+
+def test_every_image_is_pulled_once(record: Record) -> None:
+    values = merged(chart_values(), airflow_values(samples.release_inputs()))
+    images = samples.release_inputs().images
+    for executor, container, pooler, names in (
+        (Executor.CELERY, True, True, ["airflow", "postgres", "statsd", "redis", "pgbouncer", "pgbouncerexporter"]),
+        (Executor.KUBERNETES, False, False, ["airflow", "statsd"]),
+    ):
+        pod = images_pod(values, images, executor, container_database=container, pgbouncer=pooler)
+        assert [item["name"] for item in pod["spec"]["containers"]] == names
