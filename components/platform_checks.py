@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pulumi
@@ -129,7 +130,7 @@ def _with_names_made_up(args: AirflowPlatformArgs, images: Images) -> ReleaseInp
         executor=args.executor,
         airflow_version=args.airflow_version,
         images=images,
-        keys=KeySecrets(fernet_key="", api_secret_key="", jwt_secret="", redis_password=""),
+        keys=KeySecrets(**dict.fromkeys((item.name for item in fields(KeySecrets)), "")),
         connections=ConnectionSecrets(metadata=""),
         pgbouncer=args.pgbouncer,
         dags=args.dags,
