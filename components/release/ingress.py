@@ -111,7 +111,7 @@ def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
         "path": ingress.path,
         "pathType": "Prefix",
         "precedingPaths": [closed],
-        "annotations": {**annotations, **ingress.annotations},
+        "annotations": {**ingress.annotations, **annotations},
     }
     if ingress.class_name is not None:
         api_server["ingressClassName"] = ingress.class_name

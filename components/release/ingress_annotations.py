@@ -16,6 +16,8 @@ _REDIRECTS: Final = ("ssl-redirect", "force-ssl-redirect", "redirect-to-https", 
 """Names that every controller for nginx, HAProxy and others uses, each with a prefix of its own."""
 _STRONG_POLICY: Final = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]-(?!Ext)|FS-1-2-|TLS-1-2-(?!Ext))[A-Za-z0-9-]*")
 """TLS 1.2 and later (docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
+_CLOSING: Final = "actions.airflow-api-server"
+"""Action of the path that the Ingress does not publish (see `ingress.py`)."""
 _KEYS: Final = {"certificate-arn": "airflow:ingressCertificateArn", "scheme": "airflow:ingressScheme"}
 """Annotations that a config key sets."""
 
@@ -67,6 +69,8 @@ def _problem(name: str, value: str) -> str | None:
 
 
 def _alb_problem(short: str, value: str) -> str | None:
+    if short == _CLOSING:
+        return "must not be set here: it answers for the workers' API, which is not published"
     if short in _KEYS:
         return f"must not be set here: {_KEYS[short]} sets it"
     if short == "ssl-policy" and not _STRONG_POLICY.fullmatch(value):

@@ -250,6 +250,13 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "ingressAnnotations",
         "TLS 1.2 or later",
     ),
+    "ALB that publishes the workers' API": (
+        PROD,
+        annotated({f"{ALB}/actions.airflow-api-server": "{}"}),
+        {},
+        "ingressAnnotations",
+        "which is not published",
+    ),
     "ALB to HTTPS": (PROD, annotated({f"{ALB}/backend-protocol": "HTTPS"}), {}, "ingressAnnotations", "expected HTTP,"),
     # Weak secrets
     "Redis password of one character": (EXTERNAL, {}, {"redisPassword": "a" * 64}, "redisPassword", "one repeated"),
