@@ -1,8 +1,9 @@
-"""A UI on a path behind a proxy, and a port that is opened to one component."""
+"""A UI on a path behind a proxy, task logs in storage like S3, and ports that are opened to single components."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,11 +40,58 @@ connection.request("GET", sys.argv[2], headers={"X-Forwarded-Proto": "https", "X
 answer = connection.getresponse()
 print(json.dumps([answer.status, answer.getheader("Location"), answer.read().decode()[:2000]]))
 """
+_STORAGE: Final = """\
+import http.server, threading, urllib.parse
+KEPT = {}
+
+class Storage(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body=b""):
+        self.send_response(status)
+        for name, value in (("Content-Length", str(len(body))), ("ETag", "e"), ("Connection", "close"),
+                            ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")):
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def place(self):
+        split = urllib.parse.urlsplit(self.path)
+        return urllib.parse.unquote(split.path).strip("/"), dict(urllib.parse.parse_qsl(split.query))
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if "aws-chunked" in self.headers.get("Content-Encoding", ""):
+            whole, rest = b"", body
+            while rest:
+                size, _, rest = rest.partition(b"\\r\\n")
+                length = int(size.split(b";")[0], 16)
+                if length == 0:
+                    break
+                whole, rest = whole + rest[:length], rest[length + 2:]
+            body = whole
+        KEPT[self.place()[0]] = body
+        self.answer(200)
+
+    def do_GET(self):
+        key, query = self.place()
+        if "/" in key:
+            return self.answer(200, KEPT[key]) if key in KEPT else self.answer(404)
+        prefix = f"{key}/{query.get('prefix', '')}"
+        found = [name.removeprefix(f"{key}/") for name in sorted(KEPT) if name.startswith(prefix)]
+        rows = "".join(f"<Contents><Key>{name}</Key><Size>1</Size></Contents>" for name in found)
+        self.answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode())
+
+    do_HEAD = do_GET
+
+for port in (9636, 9637):
+    threading.Thread(target=http.server.ThreadingHTTPServer(("", port), Storage).serve_forever).start()
+"""
+"""As much of S3's API as Airflow uses for logs, on two ports."""
 
 
 @dataclass
 class Outside:
-    """A pod in another namespace: the ingress controller, and a server that listens on two ports."""
+    """A pod in another namespace: it is the ingress controller, and the storage of logs."""
 
     address: str
     kube: KubeClient
@@ -54,11 +102,10 @@ class Outside:
 
 @pytest.fixture(scope="module")
 def outside(api: Any) -> Iterator[Outside]:
-    listen = f"python -m http.server {PORT} & exec python -m http.server {CLOSED}"
     container = {
         "name": "outside",
         "image": f"apache/airflow:{versions.AIRFLOW}",
-        "command": ["bash", "-c", listen],
+        "command": ["python", "-c", _STORAGE],
     }
     api.create_namespace({"metadata": {"name": OUTSIDE}})
     try:
@@ -74,7 +121,7 @@ def outside(api: Any) -> Iterator[Outside]:
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(engine: None, api: Any, outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = make_stack(tmp_path_factory.mktemp("places"), NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5))
     stack.set(
         networkIsolation="required",
@@ -84,22 +131,36 @@ def stack(engine: None, outside: Outside, tmp_path_factory: pytest.TempPathFacto
         ingressTlsElsewhere=True,
         uiNamespaces=[OUTSIDE],
         trustedProxyCidrs=[f"{outside.address}/32"],
-        extraEgress=[{"components": ["scheduler"], "namespaces": [OUTSIDE], "ports": [PORT]}],
+        extraEgress=[
+            {"components": ["api-server", "triggerer", "worker"], "namespaces": [OUTSIDE], "ports": [PORT]},
+            {"components": ["scheduler"], "namespaces": [OUTSIDE], "ports": [CLOSED]},
+        ],
+        taskLogs="remote",
+        taskLogsUrl="s3://logs/airflow",
+        taskLogsConnectionSecret="log-store",
     )
     for made in destroyed(stack):
+        given = threading.Thread(target=_give_connection, args=(api, outside), daemon=True)
+        given.start()
         made.up()
         yield made
+
+
+def _give_connection(api: Any, outside: Outside) -> None:
+    """Put the connection into the namespace as soon as the stack has made it."""
+    extra = {"endpoint_url": f"http://{outside.address}:{PORT}", "region_name": "us-east-1"}
+    connection = json.dumps({"conn_type": "aws", "login": "key-id", "password": "key", "extra": extra})
+    for _ in range(600):
+        if NAMESPACE in {item.metadata.name for item in api.list_namespace().items}:
+            secret = {"metadata": {"name": "log-store"}, "stringData": {"connection": connection}}
+            api.create_namespaced_secret(NAMESPACE, secret)
+            return
+        time.sleep(1)
 
 
 @pytest.fixture
 def kube(stack: Stack) -> KubeClient:
     return KubeClient(CONTEXT, NAMESPACE)
-
-
-def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack) -> None:
-    assert stack.outputs()["ui_url"] == "https://tools.example.com/airflow"
-    result = verify(stack.outputs(), kube_context=CONTEXT)
-    assert result.ok, [(check.name, check.detail) for check in result.checks if str(check.status) == "failed"]
 
 
 def test_the_ui_is_under_the_path_alone(stack: Stack, outside: Outside) -> None:
@@ -124,9 +185,21 @@ def test_what_the_ingress_does_not_publish_is_refused_at_once(stack: Stack, outs
 
 
 def test_a_port_is_open_to_one_component(stack: Stack, outside: Outside, kube: KubeClient) -> None:
-    assert _in(kube, "scheduler", _CONNECT, outside.address, str(PORT)) == "open"
-    assert _in(kube, "scheduler", _CONNECT, outside.address, str(CLOSED)) == "closed"
-    assert _in(kube, "api-server", _CONNECT, outside.address, str(PORT)) == "closed"
+    assert _in(kube, "scheduler", _CONNECT, outside.address, str(CLOSED)) == "open"
+    assert _in(kube, "scheduler", _CONNECT, outside.address, str(PORT)) == "closed"
+    assert _in(kube, "api-server", _CONNECT, outside.address, str(PORT)) == "open"
+    assert _in(kube, "api-server", _CONNECT, outside.address, str(CLOSED)) == "closed"
+
+
+def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack) -> None:
+    assert stack.outputs()["ui_url"] == "https://tools.example.com/airflow"
+    result = verify(stack.outputs(), kube_context=CONTEXT)
+    assert result.ok, [(check.name, check.detail) for check in result.checks if str(check.status) == "failed"]
+
+
+def test_its_log_is_in_the_storage(stack: Stack, outside: Outside) -> None:
+    listing = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    assert "<Key>airflow/dag_id=" in outside.python(listing, f"http://127.0.0.1:{PORT}/logs")
 
 
 def _service() -> str:
