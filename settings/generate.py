@@ -61,7 +61,7 @@ def project_text(current: str, sections: Iterable[Section]) -> str:
         for key in section.keys:
             lines.append(f"  {key.name}:\n    type: {key.type}\n")
             if key.type == "array":
-                lines.append("    items:\n      type: string\n")
+                lines.append(f"    items:\n      type: {key.items}\n")
             lines.append(f"    default:{_yaml_default(key.default)}\n")
             lines.append(f"    description: {_yaml_text(key.full_description)}\n")
     return "".join(lines)
@@ -119,7 +119,7 @@ def _is_text(text: str) -> bool:
 
 
 def _key_row(key: Key[Any]) -> tuple[str, ...]:
-    kind = "array of strings" if key.type == "array" else key.type
+    kind = f"array of {'maps' if key.items == 'object' else 'strings'}" if key.type == "array" else key.type
     shown = key.default if isinstance(key.default, str) else json.dumps(key.default)
     return (
         f"`{key.full}`",

@@ -64,6 +64,8 @@ class Key(Generic[T_co]):
     """For a secret: plain text is accepted while this key is false."""
     unread: Any = None
     """For a secret: stands in for an encrypted value where nobody can read it."""
+    items: str = "string"
+    """Type of the items of an array in Pulumi.yaml."""
 
     @property
     def full(self) -> str:
@@ -249,7 +251,7 @@ class Section:
                 raise RefusedError(*problems)
             return tuple(values)
 
-        return self._add(name, "array", [], description, parse, ())
+        return self._add(name, "array", [], description, parse, (), items="object")
 
     def mapping(self, name: str, *, description: str) -> Key[Mapping[str, Any]]:
         """A map of anything."""
@@ -307,8 +309,9 @@ class Section:
         secret: bool = False,
         plain_unless: Key[bool] | None = None,
         unread: Any = None,
+        items: str = "string",
     ) -> Key[T]:
-        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread)
+        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread, items)
         self.keys.append(key)
         return key
 

@@ -39,6 +39,12 @@ def test_what_companies_have_can_be_opened(entry: dict[str, Any]) -> None:
     assert problems({"extraEgress": [entry]}) == ""
 
 
+def test_the_engine_is_told_that_entries_are_maps() -> None:
+    """It checks the types of a stack's config itself, before the program runs."""
+    assert samples.schema()["extraEgress"]["items"] == {"type": "object"}
+    assert samples.schema()["clusterDns"]["items"] == {"type": "string"}
+
+
 def test_all_means_every_component() -> None:
     (entry,) = (
         samples.external()
