@@ -10,8 +10,14 @@ from typing import Any, Final
 REMEDIES: Final = (
     (r"no cluster|kind-airflow", "make dev, then make test"),
     (r"environment of the policy pack", "make policy, then make test"),
+    (
+        r"no AWS CLI",
+        "install the AWS CLI (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html)",
+    ),
+    (r"plugin aws", "pulumi plugin install resource aws VERSION, VERSION of pulumi-aws from requirements.txt"),
     (r"no engine", "make dev, or install Pulumi on PATH, then make test"),
     (r"command helm and an SSH repository|AIRFLOW_TEST_GIT", "set the variables that tests/cluster/conftest.py names"),
+    (r"AIRFLOW_TEST_S3_IMAGE_TAG", "set it as docs/testing.md says"),
     (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
     (r"command helm", "install Helm (https://helm.sh/docs/intro/install)"),
     (r"airflow-[\d.]+\.tgz|chart's archive", "make preview once: it downloads the chart's archive"),

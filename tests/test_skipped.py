@@ -12,6 +12,8 @@ from tests.skipped import remedy, summary
     [
         ("no cluster: context kind-airflow does not answer (MaxRetryError)", "make dev"),
         ("no engine: pulumi is not on PATH", "make dev"),
+        ("no engine: its plugin aws 7.51.1 is not here and cannot be downloaded", "pulumi plugin install resource aws"),
+        ("no AWS CLI: the command aws is not on PATH", "install the AWS CLI"),
         ("no environment of the policy pack: make policy", "make policy"),
         ("needs the command helm on PATH", "install Helm"),
         ("needs the command helm and an SSH repository of DAGs (see conftest.py)", "tests/cluster/conftest.py"),

@@ -23,6 +23,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.results import Step
+from components.aws.deploying_role import statements_for
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
 from components.preflight.finding import FOUND
@@ -44,6 +45,8 @@ _STUCK: Final = re.compile(
     r"|has no deployed releases"
 )
 _PROTECTED: Final = re.compile(r"because it is protected|marked for protection")
+_DENIED: Final = re.compile(r'is not authorized to perform: "?([a-z0-9-]+:\w+)"?(?: on resource: "?(arn:[^\s"]+)"?)?')
+"""What AWS says of a right that the caller does not have."""
 _TOO_LATE: Final = re.compile(r"timed out|deadline exceeded|allocated timeout|fully initialize or become live")
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _JOB: Final = "kubernetes:batch/v1:Job"
@@ -143,6 +146,13 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     if "violates plan" in text:
         # A key that is generated in the update cannot be in its plan.
         return PlanViolated, "preview it again, and update with the new plan; the first update of a stack without one"
+    if missing := _DENIED.search(text):
+        action, resource = missing[1], missing[2] or ""
+        given = statements_for(action, resource)
+        return (
+            UpdateFailed,
+            f"allow {action} to the role that deploys{f' ({given})' if given else ''}; then run it again",
+        )
     if any(step.type == _JOB and step.name.endswith("-migrate") for step in failed):
         return MigrationFailed, f"python -m automation status {stack}; the log of the Job's pod says why; then {again}"
     if _TOO_LATE.search(text) and any(step.type.startswith("kubernetes:") for step in failed):

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 
 import pulumi
 
+from components.aws.deploying_role import statements_for
+
 _T = TypeVar("_T")
 
 _CONNECT_TIMEOUT_SECONDS = 5
@@ -106,9 +108,11 @@ def refusal(action: str, code: str, message: str) -> AwsError:
     if code in _DENIED:
         caller, missing, resource = _who_misses_what(message)
         missing = missing or action
+        given = statements_for(missing, resource.removeprefix(" on "))
+        given = f" ({given})" if given else ""
         return AwsError(
             f"{action}: expected {caller or 'the identity in use'} to be allowed {missing}{resource}, found {code}. "
-            f"Fix: allow {missing} in an IAM policy of that identity, or use another one",
+            f"Fix: allow {missing} in an IAM policy of that identity{given}, or use another one",
             code,
         )
     return AwsError(f"{action}: AWS refuses it with {code or 'an error'}: {_shown(message)}", code)

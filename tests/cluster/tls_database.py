@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -18,7 +19,6 @@ from cryptography.x509.oid import NameOID
 import versions
 
 USER: Final = "airflow"
-_LABELS: Final = {"app": "tls-database"}
 _READY_SECONDS: Final = 180
 _HBA: Final = """\
 local all all trust
@@ -46,10 +46,12 @@ class Authority:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def issue(self, host: str) -> dict[str, str]:
-        """A server's certificate and key for one host, as a TLS Secret holds them."""
+        """A server's certificate and key for one host name or IPv4 address, as a TLS Secret holds them."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "database")])
-        names = x509.SubjectAlternativeName([x509.DNSName(host)])
+        address = re.fullmatch(r"[0-9.]+", host)
+        named = x509.IPAddress(ipaddress.ip_address(host)) if address else x509.DNSName(host)
+        names = x509.SubjectAlternativeName([named])
         certificate = (
             _builder(subject, self.certificate.subject, key)
             .add_extension(names, critical=False)
@@ -74,16 +76,19 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
 
 @dataclass
 class TlsDatabase:
-    """The server, in a namespace of its own. password: of `USER`, who owns the database of the same name."""
+    """The server. password: of `owner`, a superuser with a database of the same name."""
 
     api: Any
     namespace: str
     authority: Authority
+    name: str = "database"
+    """Name of its objects, and the first part of its host name."""
+    owner: str = USER
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
     def host(self) -> str:
-        return f"database.{self.namespace}.svc.cluster.local"
+        return f"{self.name}.{self.namespace}.svc.cluster.local"
 
     @property
     def cidr(self) -> str:
@@ -91,15 +96,22 @@ class TlsDatabase:
         return str(ipaddress.ip_network(f"{self._pod().status.pod_ip}/24", strict=False))
 
     def create(self) -> None:
-        """Starts it and waits until it answers."""
+        """Starts it in a namespace of its own and waits until it answers."""
+        self.api.create_namespace({"metadata": {"name": self.namespace}})
+        self.create_in_namespace()
+
+    def create_in_namespace(self) -> None:
+        """Starts it in a namespace that is there, and waits until it answers."""
         core = self.api
-        core.create_namespace({"metadata": {"name": self.namespace}})
         secret = {**self.authority.issue(self.host), "password": self.password}
-        core.create_namespaced_secret(self.namespace, {"metadata": {"name": "tls"}, "stringData": secret})
-        core.create_namespaced_config_map(self.namespace, {"metadata": {"name": "hba"}, "data": {"pg_hba.conf": _HBA}})
+        core.create_namespaced_secret(self.namespace, {"metadata": {"name": f"{self.name}-tls"}, "stringData": secret})
+        hba = {"metadata": {"name": f"{self.name}-hba"}, "data": {"pg_hba.conf": _HBA}}
+        core.create_namespaced_config_map(self.namespace, hba)
         claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-        core.create_namespaced_persistent_volume_claim(self.namespace, {"metadata": {"name": "data"}, "spec": claim})
-        service = {"metadata": {"name": "database"}, "spec": {"selector": _LABELS, "ports": [{"port": 5432}]}}
+        core.create_namespaced_persistent_volume_claim(
+            self.namespace, {"metadata": {"name": f"{self.name}-data"}, "spec": claim}
+        )
+        service = {"metadata": {"name": self.name}, "spec": {"selector": {"app": self.name}, "ports": [{"port": 5432}]}}
         core.create_namespaced_service(self.namespace, service)
         self.start()
 
@@ -113,7 +125,7 @@ class TlsDatabase:
 
     def stop(self) -> None:
         """Stops the server at once, as a failing machine does."""
-        self.api.delete_namespaced_pod("database", self.namespace, grace_period_seconds=0)
+        self.api.delete_namespaced_pod(self.name, self.namespace, grace_period_seconds=0)
 
     def delete(self) -> None:
         self.api.delete_namespace(self.namespace)
@@ -123,10 +135,10 @@ class TlsDatabase:
         return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
 
     def _pod(self) -> Any:
-        return self.api.read_namespaced_pod("database", self.namespace)
+        return self.api.read_namespaced_pod(self.name, self.namespace)
 
     def _manifest(self) -> dict[str, Any]:
-        probe = {"exec": {"command": ["pg_isready", "--username", USER, "--host", "/tmp"]}, "periodSeconds": 2}
+        probe = {"exec": {"command": ["pg_isready", "--username", self.owner, "--host", "/tmp"]}, "periodSeconds": 2}
         settings = {
             "ssl": "on",
             "ssl_cert_file": "/tls/tls.crt",
@@ -135,7 +147,7 @@ class TlsDatabase:
             "unix_socket_directories": "/tmp",
         }
         return {
-            "metadata": {"name": "database", "labels": _LABELS},
+            "metadata": {"name": self.name, "labels": {"app": self.name}},
             "spec": {
                 "terminationGracePeriodSeconds": 5,
                 "securityContext": {"runAsUser": 999, "runAsGroup": 999, "fsGroup": 999},
@@ -145,12 +157,12 @@ class TlsDatabase:
                         "image": f"postgres:{versions.POSTGRES_IMAGE_TAG}",
                         "args": [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
                         "env": [
-                            {"name": "POSTGRES_USER", "value": USER},
-                            {"name": "POSTGRES_DB", "value": USER},
+                            {"name": "POSTGRES_USER", "value": self.owner},
+                            {"name": "POSTGRES_DB", "value": self.owner},
                             {"name": "PGDATA", "value": "/data/pgdata"},
                             {
                                 "name": "POSTGRES_PASSWORD",
-                                "valueFrom": {"secretKeyRef": {"name": "tls", "key": "password"}},
+                                "valueFrom": {"secretKeyRef": {"name": f"{self.name}-tls", "key": "password"}},
                             },
                         ],
                         "readinessProbe": probe,
@@ -162,10 +174,10 @@ class TlsDatabase:
                     }
                 ],
                 "volumes": [
-                    {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+                    {"name": "data", "persistentVolumeClaim": {"claimName": f"{self.name}-data"}},
                     # PostgreSQL refuses a key that others may read; one of root that its group reads is good.
-                    {"name": "tls", "secret": {"secretName": "tls", "defaultMode": 0o440}},
-                    {"name": "hba", "configMap": {"name": "hba"}},
+                    {"name": "tls", "secret": {"secretName": f"{self.name}-tls", "defaultMode": 0o440}},
+                    {"name": "hba", "configMap": {"name": f"{self.name}-hba"}},
                 ],
             },
         }

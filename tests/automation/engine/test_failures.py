@@ -71,6 +71,19 @@ def test_pods_that_were_not_ready_are_named_where_the_release_was_not_healthy_in
     assert "ImagePullBackOff" not in typed("no room", warnings=warnings).what
 
 
+def test_missing_right_is_named_with_the_statement_that_gives_it() -> None:
+    found = typed(
+        "airflow-postgres: creating IAM Role: api error AccessDenied: User: arn:aws:iam::123456789012:user/ci is not "
+        "authorized to perform: iam:CreateRole on resource: "
+        "arn:aws:iam::123456789012:role/airflow-postgres-monitoring-0123abc because no identity-based policy allows it"
+    )
+    assert found.remedy == (
+        "allow iam:CreateRole to the role that deploys (statement Roles of docs/deploying-role.json); then run it again"
+    )
+    other = typed("User: x is not authorized to perform: iam:DeleteUser")
+    assert other.remedy == "allow iam:DeleteUser to the role that deploys; then run it again"
+
+
 def test_programs_own_remedy_is_kept() -> None:
     found = typed("airflow: expected no Helm release airflow, got one. Fix: `helm uninstall airflow`")
     assert found.what == "up of stack dev failed: airflow: expected no Helm release airflow, got one"

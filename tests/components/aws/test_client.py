@@ -158,6 +158,7 @@ def test_missing_right_is_named_with_who_misses_it(code: str) -> None:
     assert "arn:aws:sts::123456789012:assumed-role/ci/run" in text
     assert "on arn:aws:eks:eu-central-1:123456789012:cluster/prod" in text
     assert "Fix: allow eks:DescribeCluster in" in text, "what AWS names, not what was asked for"
+    assert "(statement Cluster of docs/deploying-role.json)" in text
 
 
 def test_missing_right_is_the_one_asked_for_where_aws_names_none() -> None:

@@ -1,0 +1,151 @@
+"""A checkout of its own, in which the committed stack `prod` is deployed by the commands of the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from benchmarks.plain_stack import Result, events, steps
+from tests.prod.account import REGION, STATE_BUCKET, STATE_KEY, Account
+from tests.samples import ROOT, ssh_private_key
+
+COMMAND_SECONDS: Final = 1800
+SHIPPED: Final = ROOT / "tests" / "shipped" / "Pulumi.prod.yaml"
+STATE: Final = f"s3://{STATE_BUCKET}?region={REGION}"
+SECRETS: Final = f"awskms://alias/{STATE_KEY}?region={REGION}"
+
+
+@dataclass
+class Checkout:
+    """A copy of this repository with one stack of it."""
+
+    folder: Path
+    account: Account
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the environment beside those of the account."""
+    stack: str = "prod"
+    path: Sequence[Path] = ()
+    """Folders before this machine's PATH."""
+    _runs: int = field(default=0, init=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([*map(str, self.path), str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
+        return {
+            **self.account.environment(),
+            "PULUMI_BACKEND_URL": STATE,
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DEBUG_COMMANDS": "1",  # knows --event-log
+            "PULUMI_SKIP_CONFIRMATIONS": "true",  # a person answers yes
+            **self.more,
+            "PATH": path,
+        }
+
+    def copy(self) -> None:
+        """Copy what is committed, and the environment by a link."""
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in listed.decode().split("\0"):
+            source = ROOT / name
+            if name and source.is_file():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, self.folder / name)
+        for path in self.folder.glob("requirements*.txt"):
+            os.utime(path, (0, 0))  # older than the environment: make installs nothing
+        (self.folder / ".venv").symlink_to((ROOT / ".venv").resolve())
+        if (ROOT / ".charts").is_dir():
+            shutil.copytree(ROOT / ".charts", self.folder / ".charts")
+        shutil.copy2(SHIPPED, self.file)
+
+    def init(self, deploy_key: str | None = None, **config: Any) -> None:
+        """Make the stack as docs/production.md says, with a deploy key (None makes one up), and `config` on top."""
+        self.pulumi("stack", "init", self.stack, f"--secrets-provider={SECRETS}")
+        self.set(**config)
+        words = ("config", "set", "--stack", self.stack, "--secret", "airflow:gitSshPrivateKey")
+        self.pulumi(*words, given=deploy_key or ssh_private_key())
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def set(self, **config: Any) -> None:
+        """Set plain config keys; None removes one."""
+        content = yaml.safe_load(self.file.read_text())
+        for key, value in config.items():
+            content["config"].pop(f"airflow:{key}", None)
+            if value is not None:
+                content["config"][f"airflow:{key}"] = value
+        self.file.write_text(yaml.safe_dump(content))
+
+    def run(self, command: str | Sequence[str], *, given: str | None = None, check: bool = True) -> Result:
+        """Run a command, or a line of a shell, in the checkout."""
+        shell = ["bash", "-euo", "pipefail", "-c", command] if isinstance(command, str) else list(command)
+        done = subprocess.run(
+            shell,
+            cwd=self.folder,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout + done.stderr)
+        assert not check or done.returncode == 0, f"{command}\n{result.output[-6000:]}"
+        return result
+
+    def pulumi(self, *words: str, given: str | None = None, check: bool = True) -> Result:
+        return self.run(["pulumi", *words, "--non-interactive", "--color", "never"], given=given, check=check)
+
+    def up(self, *words: str, check: bool = True) -> Result:
+        return self._logged("up", "--yes", "--skip-preview", *words, check=check)
+
+    def preview(self, *words: str, check: bool = True) -> Result:
+        return self._logged("preview", "--diff", *words, check=check)
+
+    def refresh(self) -> Result:
+        return self._logged("refresh", "--yes", "--skip-preview")
+
+    def destroy(self, *words: str, check: bool = True) -> Result:
+        return self._logged("destroy", "--yes", "--skip-preview", *words, check=check)
+
+    def _logged(self, *words: str, check: bool = True) -> Result:
+        self._runs += 1
+        log = self.folder / f"events-{self._runs}.json"
+        started = time.monotonic()
+        result = self.pulumi(*words, "--stack", self.stack, "--event-log", str(log), check=check)
+        print(f"{words[0]}: exit {result.code} after {time.monotonic() - started:.0f} s", flush=True)
+        return Result(result.code, result.output, steps(log))
+
+    def outputs(self) -> dict[str, Any]:
+        shown = self.run(["pulumi", "stack", "output", "--stack", self.stack, "--json"])
+        return dict(json.loads(shown.output))
+
+    def export(self) -> dict[str, Any]:
+        """Return the state as it is stored, with encrypted secrets."""
+        return dict(json.loads(self.run(["pulumi", "stack", "export", "--stack", self.stack]).output)["deployment"])
+
+    def resource(self, kind: str, name: str) -> dict[str, Any]:
+        """Return a resource of the state by type and name."""
+        found = [
+            item for item in self.export()["resources"] if item["type"] == kind and item["urn"].endswith(f"::{name}")
+        ]
+        assert len(found) == 1, (kind, name, len(found))
+        return dict(found[0])
+
+    def errors(self) -> Iterator[str]:
+        """Yield the errors of the last update."""
+        for event in events(self.folder / f"events-{self._runs}.json"):
+            said = event.get("diagnosticEvent") or {}
+            if said.get("severity") == "error":
+                yield re.sub(r"<\{%.*?%\}>", "", said["message"])

@@ -1,0 +1,105 @@
+"""The servers behind the instances of the emulated RDS: PostgreSQL in the cluster, each under its instance's name.
+
+Each demands TLS with a certificate for the instance's host name. The master user owns the database and may make roles
+and databases; it is no superuser, as on RDS.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kubernetes.stream import stream
+
+from tests.cluster.tls_database import Authority, TlsDatabase
+from tests.prod.account import Account
+
+SUPERUSER: Final = "rdsadmin"
+_SECONDS: Final = 1.0
+
+
+@dataclass
+class Databases:
+    """Follows what the emulator is asked for. `namespace`: of the servers."""
+
+    api: Any
+    account: Account
+    namespace: str
+    authority: Authority
+    _servers: dict[str, TlsDatabase] = field(default_factory=dict, init=False)
+    _passwords: dict[str, str] = field(default_factory=dict, init=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
+    problems: list[str] = field(default_factory=list, init=False)
+
+    @property
+    def suffix(self) -> str:
+        return f"{self.namespace}.svc.cluster.local"
+
+    def follow(self) -> None:
+        """Make, change and delete servers until `stop`."""
+        while not self._stopped.wait(_SECONDS):
+            try:
+                self._step(self.account.masters())
+            except Exception as error:
+                self.problems.append(f"{type(error).__name__}: {error}")
+                time.sleep(_SECONDS)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def sql(self, identifier: str, text: str, database: str = "postgres") -> str:
+        """Return what the server answers to its superuser."""
+        command = ["psql", "-h", "/tmp", "-U", SUPERUSER, "-d", database, "-v", "ON_ERROR_STOP=1", "-tAc", text]
+        core = type(self.api)(self.api.api_client)
+        return str(
+            stream(
+                core.connect_get_namespaced_pod_exec,
+                identifier,
+                self.namespace,
+                command=command,
+                stderr=True,
+                stdin=False,
+                stdout=True,
+                tty=False,
+            )
+        )
+
+    def _step(self, masters: Mapping[str, Mapping[str, str]]) -> None:
+        for identifier, master in masters.items():
+            password = master["MasterUserPassword"]
+            if identifier not in self._servers:
+                self._create(identifier, master)
+            elif self._passwords[identifier] != password:
+                self.sql(identifier, f"ALTER ROLE {master['MasterUsername']} PASSWORD '{password}'")
+            self._passwords[identifier] = password
+        for identifier in self._servers.keys() - masters.keys():
+            self._servers.pop(identifier).stop()
+        self.account.lead_databases_to(self.suffix, ready=sorted(self._servers))
+
+    def _create(self, identifier: str, master: Mapping[str, str]) -> None:
+        server = TlsDatabase(self.api, self.namespace, self.authority, name=identifier, owner=SUPERUSER)
+        server.create_in_namespace()
+        user, password = master["MasterUsername"], master["MasterUserPassword"]
+        self.sql(identifier, f"CREATE ROLE {user} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'")
+        self.sql(identifier, f"CREATE DATABASE {master['DBName']} OWNER {user}")
+        self._servers[identifier] = server
+
+
+@contextmanager
+def databases(api: Any, account: Account, namespace: str, authority: Authority) -> Iterator[Databases]:
+    """Serve the instances of an account until the end of the block."""
+    found = Databases(api, account, namespace, authority)
+    account.lead_databases_to(found.suffix, ready=[])
+    api.create_namespace({"metadata": {"name": namespace}})
+    thread = threading.Thread(target=found.follow)
+    thread.start()
+    try:
+        yield found
+    finally:
+        found.stop()
+        thread.join()
+        api.delete_namespace(namespace)

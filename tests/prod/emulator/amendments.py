@@ -1,0 +1,134 @@
+"""What moto forgets of a request, or answers otherwise than AWS: each is put right in its answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import boto3
+
+from tests.prod.emulator.operations import Operation
+
+CLUSTER: Final = "cluster.json"
+"""File of the emulator's folder: fields of the EKS cluster beside moto's."""
+DATABASES: Final = "databases.json"
+"""File of the emulator's folder, if real servers are behind the instances of RDS: the `suffix` of their host names, and
+those that are `ready`."""
+MASTERS: Final = "masters.json"
+"""File of the emulator's folder: the master user of each instance, by the names of the API."""
+_INSIGHTS: Final = ("EnablePerformanceInsights", "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod")
+_CHANGED_RULE: Final = "SecurityGroupRule.1.SecurityGroupRuleId"
+
+
+class Amendments:
+    """Remembers what moto forgets. `url`: where the emulator listens."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._folder, self._url = folder, url
+        self._insights: dict[str, dict[str, str]] = {}
+        self._masters: dict[str, dict[str, str]] = {}
+        self._descriptions: dict[str, str] = {}
+
+    def amended(self, operation: Operation, request: bytes, answer: bytes) -> bytes:
+        """Return the answer of a successful operation, put right."""
+        amend: Mapping[str, Callable[[Operation, bytes, str], str]] = {
+            "ec2:AuthorizeSecurityGroupIngress": self._rule,
+            "ec2:DescribeSecurityGroupRules": self._rule,
+            "ec2:ModifySecurityGroupRules": self._rule,
+            "eks:DescribeCluster": self._cluster,
+            "rds:DescribeDBParameters": lambda _, __, text: text.replace(
+                "</ParameterName>", "</ParameterName><Source>user</Source>"
+            ),
+            "s3:CreateBucket": self._bucket,
+        }
+        own = amend.get(f"{operation.service}:{operation.name}")
+        if own is None and operation.service == "rds":
+            own = self._instances
+        return answer if own is None else own(operation, request, answer.decode()).encode()
+
+    def _cluster(self, _: Operation, __: bytes, text: str) -> str:
+        """The network and the address of a real cluster."""
+        path = self._folder / CLUSTER
+        if not path.exists():
+            return text
+        answer, more = json.loads(text), json.loads(path.read_text())
+        network = answer["cluster"]["resourcesVpcConfig"] | more.pop("resourcesVpcConfig", {})
+        answer["cluster"] |= {**more, "resourcesVpcConfig": network}
+        return json.dumps(answer)
+
+    def _rule(self, operation: Operation, _: bytes, text: str) -> str:
+        """The description of a rule that names a group."""
+        said = operation.parameters
+        given = said.get("IpPermissions.1.Groups.1.Description") or said.get(
+            "SecurityGroupRule.1.SecurityGroupRule.Description"
+        )
+        root = ElementTree.fromstring(text)  # noqa: S314 - moto's own answer
+        namespace = root.tag.partition("}")[0].lstrip("{")
+        ElementTree.register_namespace("", namespace)
+        for item in root.iter(f"{{{namespace}}}item"):
+            rule = item.findtext(f"{{{namespace}}}securityGroupRuleId")
+            if rule is None:
+                continue
+            if given and operation.name.startswith("Authorize"):
+                self._descriptions[rule] = str(given)
+            if item.find(f"{{{namespace}}}description") is None and rule in self._descriptions:
+                ElementTree.SubElement(item, f"{{{namespace}}}description").text = self._descriptions[rule]
+        if given and operation.name.startswith("Modify"):
+            self._descriptions[str(said[_CHANGED_RULE])] = str(given)
+        return ElementTree.tostring(root, encoding="unicode")
+
+    def _instances(self, operation: Operation, _: bytes, text: str) -> str:
+        """Performance Insights of RDS instances, and where they are."""
+        said = operation.parameters
+        if identifier := said.get("DBInstanceIdentifier"):
+            new = {key: str(said[key]) for key in _INSIGHTS if key in said}
+            self._insights.setdefault(str(identifier), {}).update(new)
+            self._note_master(operation, str(identifier))
+        databases = self._folder / DATABASES
+        served = json.loads(databases.read_text()) if databases.exists() else None
+
+        def amended(found: re.Match[str]) -> str:
+            content = found[1]
+            named = re.search(r"<DBInstanceIdentifier>([^<]+)<", content)
+            kept = self._insights.get(named[1], {}) if named else {}
+            enabled = f"<PerformanceInsightsEnabled>{kept.get(_INSIGHTS[0], 'false')}</PerformanceInsightsEnabled>"
+            more = "".join(f"<{key}>{kept[key]}</{key}>" for key in _INSIGHTS[1:] if key in kept)
+            if named and served:
+                content = re.sub(r"<Address>[^<]+<", f"<Address>{named[1]}.{served['suffix']}<", content)
+                if named[1] not in served["ready"]:
+                    content = content.replace("<DBInstanceStatus>available<", "<DBInstanceStatus>creating<")
+            return f"<DBInstance>{content}{enabled}{more}</DBInstance>"
+
+        return re.sub(r"<DBInstance>(.*?)</DBInstance>", amended, text, flags=re.DOTALL)
+
+    def _note_master(self, operation: Operation, identifier: str) -> None:
+        said = operation.parameters
+        if operation.name == "DeleteDBInstance":
+            self._masters.pop(identifier, None)
+        elif "MasterUserPassword" in said:
+            new = {key: str(said[key]) for key in ("MasterUsername", "MasterUserPassword", "DBName") if key in said}
+            self._masters.setdefault(identifier, {}).update(new)
+        else:
+            return
+        written = self._folder / f"{MASTERS}.new"
+        written.write_text(json.dumps(self._masters))
+        written.rename(self._folder / MASTERS)
+
+    def _bucket(self, operation: Operation, request: bytes, text: str) -> str:
+        """The tags of a new bucket."""
+        found = re.findall(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>", request.decode())
+        if found:
+            client: Any = boto3.client(
+                "s3",
+                region_name=operation.region,
+                endpoint_url=self._url,
+                aws_access_key_id="made-up",
+                aws_secret_access_key="made-up",
+            )
+            tags = [{"Key": key, "Value": value} for key, value in found]
+            client.put_bucket_tagging(Bucket=operation.parameters["Bucket"], Tagging={"TagSet": tags})
+        return text
