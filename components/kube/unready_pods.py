@@ -169,7 +169,8 @@ def _blamed(found: Unready, container: Mapping[str, Any], *, is_init: bool) -> U
     message = (last.get("message") if cause is Cause.CRASH else waiting.get("message")) or ""
     if cause is Cause.IMAGE:
         message = _PULL_STEPS.sub("", message)
-        message = f"{container.get('image') or 'its image'}: {message}" if message else ""
+        image = str(container.get("image") or "")
+        message = message if not message or image in message else f"{image}: {message}"
     crash = cause is Cause.CRASH and last.get("exitCode") and not ended
     return replace(
         found,

@@ -72,6 +72,7 @@ class ReadyWatch:
             on_look=on_look,
             on_hopeless=on_hopeless,
         )
+        self._watch.step()  # now, and not in the thread: Helm may be faster
         self._watch.start()
 
     def stop(self) -> None:

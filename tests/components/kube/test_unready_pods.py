@@ -188,4 +188,9 @@ def test_pull_that_failed_is_said_without_what_led_to_it() -> None:
         waiting = {**container(waiting={"reason": "ErrImagePull", "message": message}), "image": "apache/airflow:nope"}
         found = why_unready(pod(containerStatuses=[waiting]))
         assert found is not None
-        assert found.detail == f"apache/airflow:nope: {reference}: not found"
+        assert found.detail == f"{reference}: not found"
+    message = f'{steps}failed to do request: Head "https://x/v2": dial tcp: no such host'
+    waiting = {**container(waiting={"reason": "ErrImagePull", "message": message}), "image": "apache/airflow:nope"}
+    found = why_unready(pod(containerStatuses=[waiting]))
+    assert found is not None
+    assert found.detail == "apache/airflow:nope: dial tcp: no such host"

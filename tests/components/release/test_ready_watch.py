@@ -38,7 +38,7 @@ def test_state_is_shown_and_a_hopeless_wait_is_said_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(pulumi.log, "warn", lambda text, _: warned.append(text))
     seen = [Look(), Look(workloads=(BROKEN,))]
     monkeypatch.setattr(ready_watch, "look", lambda *_: seen[0])
-    monkeypatch.setattr("components.kube.watch.Watch.start", lambda self: self.step())
+    monkeypatch.setattr("components.kube.watch.Watch.start", lambda self: None)
     watch = ReadyWatch(lambda: object(), "airflow", resource)  # type: ignore[arg-type, return-value]
 
     async def update() -> None:
