@@ -258,7 +258,9 @@ class Environment:
         """
         from automation.rotation.rotate import rotation_plan
 
-        return rotation_plan(self._session, key)
+        with self.busy():
+            self.check()
+            return rotation_plan(self._session, key)
 
     def rotate(
         self,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from automation.errors import FileInvalid
 from automation.folder import write_file
-from policy.context import DECIDED, decided_in
+from policy.context import DECIDED, DecisionsInvalid, decided_in
 
 
 def decide(project_dir: Path, stack: str, resource: str, why: str) -> None:
-    """Add a line for a resource to the list, unless it has one. Raises DecisionsInvalid."""
-    if resource in decided_in(project_dir, stack):
+    """Add a line for a resource to the list, unless it has one. Raises FileInvalid."""
+    try:
+        decided = decided_in(project_dir, stack)
+    except DecisionsInvalid as error:
+        raise FileInvalid(str(error), f"edit {DECIDED.as_posix()}") from None
+    if resource in decided:
         return
     path = project_dir / DECIDED
     before = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from automation.cluster import client, objects
+from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent, ignore
 from automation.engine.locks import Holder
@@ -55,8 +56,7 @@ class _Target:
 
 def rotation_plan(session: Session, name: str) -> RotationPlan:
     """See `Environment.rotation`."""
-    with session.busy():
-        return _plan(session, KEYS[name])[0]
+    return _plan(session, KEYS[name])[0]
 
 
 def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_event: OnEvent) -> Rotation:
@@ -224,6 +224,7 @@ def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]
     config = session.reached_config()
     with session.open_for_reading(VERB) as opened:
         outputs = operations.stack_outputs(opened)
+    Deployment.of(outputs)  # raises StackUnknown for a stack that was never deployed
     path = config.kubeconfig
     kube = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=path)
     stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=path)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from automation.errors import FileInvalid
 from automation.rotation.decisions import decide
 from automation.rotation.keys import KEYS
 from policy.context import DECIDED, decided_in
@@ -23,6 +26,14 @@ def test_decision_is_written_once_below_what_is_there(tmp_path: Path) -> None:
 def test_list_is_made_if_there_is_none(tmp_path: Path) -> None:
     decide(tmp_path, "prod", "airflow-keys-fernet-key", "rotate fernet")
     assert decided_in(tmp_path, "prod") == {"airflow-keys-fernet-key"}
+
+
+def test_list_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / DECIDED).parent.mkdir()
+    (tmp_path / DECIDED).write_text("prod\n")
+    with pytest.raises(FileInvalid, match=r"decided\.txt:1: expected a stack and the name"):
+        decide(tmp_path, "prod", "airflow-keys-fernet-key", "rotate fernet")
+    assert (tmp_path / DECIDED).read_text() == "prod\n"
 
 
 def test_resources_are_those_of_the_program() -> None:

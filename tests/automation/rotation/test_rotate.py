@@ -15,7 +15,7 @@ from automation.cluster.client import ExecResult, Pod, SecretUse
 from automation.engine import operations
 from automation.engine.events import Event
 from automation.engine.operations import EngineResult
-from automation.errors import NotHealthy, RotationRefused
+from automation.errors import NotHealthy, RotationRefused, StackUnknown
 from automation.recovery.status import ClusterStatus
 from automation.results import Changes
 from automation.rotation.keys import KEYS
@@ -210,6 +210,13 @@ def test_plan_of_a_rotation_that_was_not_finished_tells_what_is_done(world: Worl
     assert [stage.done for stage in plan.stages] == [True, False, False, False]
     [problem] = world.open().status().problems
     assert problem.endswith("in stage 2 of 4; python -m automation rotate fernet team continues it")
+
+
+def test_stack_that_was_never_deployed_has_no_key_to_rotate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "stack_outputs", lambda on: {})
+    with pytest.raises(StackUnknown, match="it has not been deployed yet"):
+        world.rotate()
+    assert world.calls == []
 
 
 def foreign_value(world: World) -> None:
