@@ -15,6 +15,7 @@ ROTATED: Final = {
     "api-secret-key": "apiSecretKey",
     "admin-password": "adminPassword",
     "redis-password": "redisPassword",
+    "git-key": "gitSshPrivateKey",
 }
 BEGINNING: Final = "the rotation of"
 """How a sentence about a rotation that is under way begins."""

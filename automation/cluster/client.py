@@ -85,7 +85,7 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True)
 class SecretUse:
-    """A variable of a pod's container that a Secret gives."""
+    """A variable of a pod's container, or a volume, that a Secret gives."""
 
     pod: str
     """Name of the pod."""
@@ -111,6 +111,9 @@ class Kube(Protocol):
 
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
         """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
+
+    def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        """Return which Secrets are the volume of a name in the pods that have not ended, or are being deleted."""
 
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         """Run a command in a container with a line as its input, and wait for its end."""
@@ -197,6 +200,16 @@ class KubeClient:
         return tuple(secret_uses(self._api.items("v1", "Pod", self._namespace), variable, containers))
 
     @cluster_errors()
+    def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        return tuple(
+            _use(pod, item["secret"]["secretName"])
+            for pod in self._api.items("v1", "Pod", self._namespace)
+            if _may_run(pod)
+            for item in pod["spec"].get("volumes") or ()
+            if item["name"] == volume and item.get("secret")
+        )
+
+    @cluster_errors()
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         return self._api.run(self._namespace, pod, container, command, seconds=seconds, line=line)
 
@@ -273,20 +286,26 @@ def pod_of(pod: Mapping[str, Any]) -> Pod:
 
 def secret_uses(pods: Sequence[Mapping[str, Any]], variable: str, containers: Sequence[str]) -> Iterator[SecretUse]:
     """Yield which Secrets give a variable to containers of these names, of pods of the Kubernetes API."""
-    for pod in pods:
-        metadata = pod["metadata"]
-        if (pod.get("status") or {}).get("phase") in _ENDED:
-            continue
+    for pod in filter(_may_run, pods):
         for container in pod["spec"]["containers"]:
             for entry in container.get("env") or () if container["name"] in containers else ():
                 reference = (entry.get("valueFrom") or {}).get("secretKeyRef")
                 if entry["name"] == variable and reference:
-                    yield SecretUse(
-                        pod=metadata["name"],
-                        component=(metadata.get("labels") or {}).get("component", ""),
-                        secret=reference["name"],
-                        ending=bool(metadata.get("deletionTimestamp")),
-                    )
+                    yield _use(pod, reference["name"])
+
+
+def _may_run(pod: Mapping[str, Any]) -> bool:
+    return (pod.get("status") or {}).get("phase") not in _ENDED
+
+
+def _use(pod: Mapping[str, Any], secret: str) -> SecretUse:
+    metadata = pod["metadata"]
+    return SecretUse(
+        pod=metadata["name"],
+        component=(metadata.get("labels") or {}).get("component", ""),
+        secret=secret,
+        ending=bool(metadata.get("deletionTimestamp")),
+    )
 
 
 def workload_of(kind: str, item: Mapping[str, Any]) -> Workload:

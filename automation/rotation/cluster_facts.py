@@ -10,7 +10,7 @@ from typing import Any, Final
 from automation.cluster.client import Kube
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
-from automation.rotation import redis
+from automation.rotation import git_host, redis
 from automation.rotation.keys import Key
 from automation.rotation.stages import Encrypted, PodKey
 from automation.verification.verify import airflow_api
@@ -43,13 +43,18 @@ class ClusterFacts:
 
     @cached_property
     def deployed(self) -> str | None:
+        if not self._key.output:
+            return next((pod.value for pod in self.pods if not pod.ending), None)
         return self._secret(str(self._outputs[self._key.output])).get(self._key.data_key)
 
     @cached_property
     def pods(self) -> tuple[PodKey, ...]:
         found = []
         for use in self._key.uses:
-            pods = self._kube.secret_uses(use.variable, use.containers)
+            if use.volume:
+                pods = self._kube.secret_volumes(use.volume)
+            else:
+                pods = self._kube.secret_uses(use.variable, use.containers)
             values = {name: use.read(self._secret(name)) for name in {pod.secret for pod in pods}}
             found += [
                 PodKey(name=pod.pod, component=pod.component, value=values[pod.secret], ending=pod.ending)
@@ -65,6 +70,8 @@ class ClusterFacts:
     def accepted(self) -> bool:
         if self._key.name == "redis-password":
             return redis.accepts(self._kube, self._new)
+        if self._key.name == "git-key":
+            return git_host.accepts(self._kube, self._new)
         try:
             airflow_api(Deployment.of(self._outputs), self._kube).import_failures()
         except AirflowRequestFailed as error:

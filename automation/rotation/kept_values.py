@@ -38,7 +38,7 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
     values = config_values(session, opened)
     mark = Mark.of(str(values[_MARK])) if values.get(_MARK) else None
     beside = _revealed(values, _BESIDE)
-    if values.get("keySource") == "escrow":
+    if key.role and values.get("keySource") == "escrow":
         escrow = (str(values.get("keyEscrow")), str(values.get("awsRegion")))
         return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow)
     return Kept(value=_revealed(values, key.config_key) or None, mark=mark, beside=beside)

@@ -10,25 +10,38 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import outputs
-from automation.rotation.stages import REDIS, Stage, fernet_stages, login_stages, redis_stages, replacement_stages
+from automation.rotation.stages import (
+    REDIS,
+    Stage,
+    fernet_stages,
+    git_stages,
+    login_stages,
+    redis_stages,
+    replacement_stages,
+)
+from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
 from settings.rotation import ROTATED
 
 SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Names of the containers that use the database."""
+PRIVATE_KEY: Final = "gitSshKey"
+"""As `components.dags.git_ssh_key` has it (tested). Importing that would load the Kubernetes SDK."""
 CELERY_WORKER: Final = "worker"
 """Name of a Celery worker's container. That of a task pod has another one: such a pod ends with its task."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """A variable by which containers get a key."""
+    """A variable or a volume by which pods get a key."""
 
-    variable: str
-    """Its name."""
-    containers: tuple[str, ...]
-    """Names of the containers that use it."""
     read: Callable[[Mapping[str, str]], str | None]
-    """Returns the key in the data of the Secret that gives the variable; None if it is not there."""
+    """Returns the key in the data of the Secret; None if it is not there."""
+    variable: str = ""
+    """Name of the variable."""
+    containers: tuple[str, ...] = ()
+    """Names of the containers that use the variable."""
+    volume: str = ""
+    """Name of the volume, if it is no variable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +50,10 @@ class Key:
 
     name: str
     """What the verb calls it."""
-    role: str
-    """Its field in the escrow."""
-    output: str
-    """The stack's output with the name of its Secret."""
+    role: str = ""
+    """Its field in the escrow; "" if the escrow does not hold it."""
+    output: str = ""
+    """The stack's output with the name of its Secret; "" if there is none, and the pods tell."""
     data_key: str
     """Its key in that Secret."""
     make: Callable[[], str]
@@ -51,6 +64,12 @@ class Key:
     """The variables by which pods get it."""
     several: bool = False
     """Whether a value may be several keys with commas."""
+    normal: Callable[[str], str] = str
+    """Returns a value of the config as the program deploys it."""
+    told: Callable[[str], str] = lambda new: ""
+    """Returns what a person must be told of a new value, without what is secret in it."""
+    needs: str = ""
+    """What a stack must have that uses it, in words."""
 
     @property
     def config_key(self) -> str:
@@ -59,12 +78,12 @@ class Key:
 
     @property
     def resource(self) -> str:
-        """The logical name of its Secret in the stack."""
-        return f"airflow-keys-{self.role.replace('_', '-')}"
+        """The logical name of its Secret among the stack's keys, whose loss policies judge; "" if it is elsewhere."""
+        return f"airflow-keys-{self.role.replace('_', '-')}" if self.role else ""
 
     def values(self, text: str) -> tuple[str, ...]:
         """Return the single values in a text of the config or of a Secret."""
-        return tuple(text.split(",")) if self.several else (text,)
+        return tuple(text.split(",")) if self.several else (self.normal(text),)
 
 
 def _data(key: str) -> Callable[[Mapping[str, str]], str | None]:
@@ -131,6 +150,17 @@ KEYS: Final[Mapping[str, Key]] = {
                 ),
                 Use(variable="REDIS_PASSWORD", containers=(REDIS,), read=_data("password")),
             ),
+            needs="Redis",
+        ),
+        Key(
+            name="git-key",
+            data_key=PRIVATE_KEY,
+            make=new_private_key,
+            stages=git_stages,
+            uses=(Use(volume="git-sync-ssh-key", read=_data(PRIVATE_KEY)),),
+            normal=normalise_private_key,
+            told=lambda new: f"register this deploy key, for reading only, at the Git host: {public_key(new)}",
+            needs="git-sync with a deploy key",
         ),
     )
 }

@@ -119,10 +119,11 @@ def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
 
 def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
     """Return the rotation that is under way, or a new one. A new value that was never written is forgotten."""
-    present = kept.value or deployed or ""
-    values = key.values(present)
+    present = kept.value or deployed
+    values = key.values(present) if present else ()
     if kept.mark is not None and kept.mark.key == key.name:
-        new = next((value for value in values if fingerprint(value) == kept.mark.fingerprint), None)
+        known = (*values, *([key.normal(kept.beside)] if kept.beside else []))
+        new = next((value for value in known if fingerprint(value) == kept.mark.fingerprint), None)
         if new is not None:
             old = tuple(value for value in values if value != new)
             return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True)
@@ -135,13 +136,13 @@ def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed:
         return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
     if resumed:
         return []
-    if facts.deployed is None or (kept.value is not None and kept.value != facts.deployed):
+    if key.needs and not facts.pods:
+        return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
+    if facts.deployed is None or (kept.value is not None and key.normal(kept.value) != facts.deployed):
         return [
             f"airflow:{key.config_key}: expected the value that is deployed, found another one. "
             f"Fix: python -m automation up {stack}"
         ]
-    if key.name == "redis-password" and not facts.pods:
-        return [f"redis-password: expected a stack that has Redis, found none; rotate another key of {stack}"]
     if key.name != "fernet":
         return []
     return [
@@ -169,6 +170,8 @@ def _do(
         changes = _update(session, timeout_seconds, on_event).changes
     elif stage.doing is Doing.RENEW:
         _facts(session, key, target.new).renew()
+    elif stage.doing is Doing.ASK:
+        session.events(VERB, on_event).note(key.told(target.new))
     else:
         _facts(session, key, target.new).admit()
     teller, look = session.events(VERB, on_event), _looking(session, key, target.new)
@@ -192,7 +195,7 @@ def _do(
 
 def _write(session: Session, opened: OpenedStack, key: Key, mark: Mark, stage: Stage, keep: Keep) -> None:
     """Write down what the stage needs, before anything uses it."""
-    if session.place.settings is None and session.config().protect:
+    if key.resource and session.place.settings is None and session.config().protect:
         decisions.decide(session.place.project_dir, short_name(session.name), key.resource, f"rotate {key.name}")
     kept = kept_values.read(session, opened, key)
     kept_values.write(session, opened, key, kept, mark, stage)

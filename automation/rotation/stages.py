@@ -23,6 +23,8 @@ class Doing(StrEnum):
     """The config gets another value, and an update follows."""
     RENEW = "renew"
     """The values in the database are encrypted again."""
+    ASK = "ask"
+    """A person is told what to do elsewhere."""
     ADMIT = "admit"
     """Redis is told to accept the new password too, until it restarts."""
 
@@ -68,7 +70,7 @@ class Facts(Protocol):
 
     @property
     def accepted(self) -> bool:
-        """Airflow accepts the deployed admin password, or Redis the new one."""
+        """Airflow accepts the deployed admin password, Redis the new one, or the Git host the new key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,24 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             rolls=(REDIS,),
             lacks=lambda facts: others(facts, server=True),
         ),
+    )
+
+
+def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages of a deploy key: no pod gets one that the Git host refuses."""
+
+    def others(facts: Facts) -> str:
+        pods = (pod for pod in facts.pods if not pod.ending)
+        return _listed("pods that fetch with another key", (pod.name for pod in pods if pod.value != new))
+
+    return (
+        Stage(
+            text="the Git host accepts the new key",
+            beside=new,
+            doing=Doing.ASK,
+            lacks=lambda facts: "" if facts.accepted else "the Git host refuses the new key",
+        ),
+        Stage(text="every pod fetches DAGs with the new key", value=new, beside="", lacks=others),
     )
 
 

@@ -50,6 +50,21 @@ def normalise_private_key(text: str) -> str:
     return _load(text)[0]
 
 
+def new_private_key() -> str:
+    """Make an Ed25519 key, as `normalise_private_key` returns it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return normalise_private_key(content.decode())
+
+
+def public_key(text: str) -> str:
+    """Return the public half as a Git host takes it: the type and the key. Raises ValueError."""
+    content = _load(text)[1]
+    return f"{read_string(content)[0].decode()} {b64encode(content).decode()}"
+
+
 def public_key_fingerprint(text: str) -> str:
     """Return `SHA256:...` of the key's public half, as Git hosts show it for a deploy key. It is not secret.
 

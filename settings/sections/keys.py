@@ -112,8 +112,9 @@ ROTATION = SECTION.optional(
 
 ROTATION_SECRET = SECTION.secret(
     "rotationSecret",
-    fields.secret_line,
-    description="The value that stays beside the new one during a rotation: the password that Redis itself still has.",
+    str,
+    description="The value beside the one in use during a rotation: the password that Redis itself still has, or the "
+    "deploy key that the Git host does not know yet.",
 )
 
 

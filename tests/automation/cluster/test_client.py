@@ -86,6 +86,14 @@ def test_uses_of_secrets_are_those_of_the_containers_in_pods_that_may_still_run(
     assert client.secret_uses("KEY2", ("worker",)) == ()
 
 
+def test_secrets_that_are_a_volume_are_those_of_pods_that_may_still_run(server: KubeServer, client: KubeClient) -> None:
+    items = [pod_json("a"), pod_json("done", status={"phase": "Failed"}), pod_json("none")]
+    for item in items[:2]:
+        item["spec"]["volumes"] += [{"name": "ssh", "secret": {"secretName": "key-1"}}, {"name": "ssh", "emptyDir": {}}]
+    server.put(PODS, {"items": items})
+    assert [(use.pod, use.secret) for use in client.secret_volumes("ssh")] == [("a", "key-1")]
+
+
 def test_pod_that_is_not_ready_says_why(server: KubeServer, client: KubeClient) -> None:
     waiting = {"name": "worker", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     server.put(PODS, {"items": [pod_json("a", status={"conditions": [], "containerStatuses": [waiting]})]})
