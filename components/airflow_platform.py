@@ -44,6 +44,7 @@ from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
     SCHEDULER_SERVICE_ACCOUNT,
+    TASK_SERVICE_ACCOUNTS,
     AirflowRelease,
     AirflowReleaseArgs,
 )
@@ -53,6 +54,7 @@ from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
 from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
+from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.task_logs.remote import LOG_ROLES, RemoteLogs, remote_logs
 from components.task_logs.store import TaskLogs, TaskLogStore
@@ -146,6 +148,13 @@ class AirflowPlatform(pulumi.ComponentResource):
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
             )
             around.append(TaskPodAccess(f"{name}-task-pods", access_args, self._child).binding)
+            admission_args = TaskPodAdmissionArgs(
+                namespace=args.namespace,
+                release_name=RELEASE_NAME,
+                scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT,
+                service_accounts=(*TASK_SERVICE_ACCOUNTS, *args.task_service_accounts),
+            )
+            around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
         release = AirflowRelease(
             name,
             AirflowReleaseArgs(

@@ -92,6 +92,8 @@ class AirflowPlatformArgs:
     """Autoscaling of Celery workers. None keeps their number fixed."""
     worker_grace_seconds: int = 600
     """Seconds that a stopping worker gives its tasks to end."""
+    task_service_accounts: tuple[str, ...] = ()
+    """Service accounts that a DAG may choose for the pod of a task, beside that of the workers."""
     metadata_retention_days: int = 0
     """Days after which metadata is deleted, once a week. 0 keeps everything."""
     ingress: Ingress | None = None

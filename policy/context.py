@@ -32,7 +32,7 @@ class DecisionsInvalid(ValueError):  # noqa: N818 - it names what is wrong
 
 
 def decided_in(project: Path, stack: str) -> frozenset[str]:
-    """Return the names and URNs of resources that a program has decided on for a stack, for `context_of`.
+    """Return what a program has decided on for a stack, for `context_of`.
 
     Without a list, nothing is decided. Raises DecisionsInvalid.
     """
@@ -41,8 +41,8 @@ def decided_in(project: Path, stack: str) -> frozenset[str]:
         words = line.split()
         if len(words) != 2:
             raise DecisionsInvalid(
-                f"{DECIDED.as_posix()}:{number}: expected a stack and the name or the URN of a resource, found "
-                f"{len(words)} words"
+                f"{DECIDED.as_posix()}:{number}: expected a stack and the name or the URN of a resource, or a rule's "
+                f"name, found {len(words)} words"
             )
         if words[0] == stack:
             decided.add(words[1])
@@ -66,7 +66,8 @@ class Context:
     registries: tuple[str, ...] = field(default_factory=allowed_registries)
     """The beginnings of the names of images that may run."""
     decided: frozenset[str] = frozenset()
-    """URNs or logical names of resources whose replacement or deletion is decided on and written down."""
+    """What is decided on and written down: URNs or logical names of resources that may be replaced or deleted, and IDs
+    of rules that the stack may break (`Rule.decidable`)."""
 
 
 def context_of(
@@ -81,7 +82,7 @@ def context_of(
     Args:
         resources: All resources of the stack.
         registries: Registries to allow beside the committed ones.
-        decided: URNs or logical names of resources that may be replaced or deleted.
+        decided: Names of resources and IDs of rules, as `Context.decided` has them.
     """
     found = list(resources)
     disposable = (

@@ -26,6 +26,8 @@ SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
 
 _TASK_POD: Final = "pod_template_file.yaml"
 """Key of the chart's ConfigMap with the pod in which KubernetesExecutor runs a task."""
+TASK_POD_NAME: Final = "of a task"
+"""The beginning of the name of such a pod here."""
 
 
 def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
@@ -148,7 +150,7 @@ def _task_pods(config_map: RenderedObject) -> Iterator[RenderedObject]:
         yield RenderedObject(
             kind="Pod",
             api_version="v1",
-            name=f"of a task ({config_map.name})",
+            name=f"{TASK_POD_NAME} ({config_map.name})",
             namespace=config_map.namespace,
             body=pod,
         )

@@ -21,11 +21,11 @@ def evaluate_resources(
     for rule in rules:
         if rule.resource:
             for resource in resources:
-                violations += _of(rule, rule.resource(resource, context), resource.label, resource.urn)
+                violations += _of(rule, context, rule.resource(resource, context), resource.label, resource.urn)
         if rule.objects:
-            violations += _of(rule, rule.objects(objects, context))
+            violations += _of(rule, context, rule.objects(objects, context))
         if rule.stack:
-            violations += _of(rule, rule.stack(resources, context))
+            violations += _of(rule, context, rule.stack(resources, context))
     return violations
 
 
@@ -34,7 +34,9 @@ def evaluate_objects(
 ) -> list[Violation]:
     """Return what is wrong with objects that belong together, such as all that a chart renders."""
     context = context or Context()
-    return [violation for rule in rules if rule.objects for violation in _of(rule, rule.objects(objects, context))]
+    return [
+        violation for rule in rules if rule.objects for violation in _of(rule, context, rule.objects(objects, context))
+    ]
 
 
 def evaluate_steps(
@@ -48,17 +50,20 @@ def evaluate_steps(
         for rule in rules
         if rule.step
         for step in found
-        for violation in _of(rule, rule.step(step, context), step.label, step.urn)
+        for violation in _of(rule, context, rule.step(step, context), step.label, step.urn)
     }
     return list(violations.values())
 
 
-def _of(rule: Rule, findings: Iterable[Finding], label: str = "", urn: str = "") -> Iterator[Violation]:
+def _of(
+    rule: Rule, context: Context, findings: Iterable[Finding], label: str = "", urn: str = ""
+) -> Iterator[Violation]:
+    decided = rule.decidable and rule.id in context.decided
     for finding in findings:
         yield Violation(
             rule=rule.id,
             subject=finding.label or label or "the stack",
             message=finding.message,
-            level=Level.ADVISORY if finding.unknown else rule.level,
+            level=Level.ADVISORY if finding.unknown or decided else rule.level,
             urn=finding.urn or urn,
         )

@@ -6,6 +6,7 @@ Needs the environment of policy/requirements.txt: pulumi-policy and the program 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from pulumi_policy import (
@@ -20,7 +21,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policy.context import Context, allowed_registries, context_of
+from policy.context import Context, allowed_registries, context_of, decided_in
 from policy.convert import known
 from policy.evaluate import evaluate_resources
 from policy.model import Level, Resource
@@ -70,12 +71,20 @@ def _over_stack(rule: Rule) -> Any:
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         resources = [_resource(resource) for resource in args.resources]
-        _report(rule, resources, context_of(resources), report)
+        _report(rule, resources, context_of(resources, decided=_decided(resources)), report)
 
     return validate
 
 
+def _decided(resources: list[Resource]) -> frozenset[str]:
+    """Return what is decided for the stack: only a URN tells its name here."""
+    stacks = {found.urn.split("::")[0].rpartition(":")[2] for found in resources}
+    return frozenset().union(*(decided_in(Path(__file__).parents[1], stack) for stack in stacks))
+
+
 def _report(rule: Rule, resources: list[Resource], context: Context, report: ReportViolation) -> None:
+    if rule.decidable and rule.id in context.decided:
+        return  # CrossGuard has one level for all violations of a policy
     for violation in evaluate_resources(resources, context, [rule]):
         report(f"{violation.subject}: {violation.message}. {rule.remedy}", violation.urn or None)
 

@@ -40,6 +40,8 @@ class Rule:
     """What a violation does to an update."""
     when_unknown: WhenUnknown = WhenUnknown.NOTHING
     """What the rule says about a value that is not known in a preview."""
+    decidable: bool = False
+    """Whether a line with a stack and this rule's ID in policy/decided.txt makes it advisory for that stack."""
     needs_stack: bool = False
     """Whether it must know the whole stack; otherwise each resource is judged before anything is done to it."""
     resource: Check[Resource] | None = None

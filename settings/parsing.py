@@ -19,7 +19,14 @@ from settings.sections.connections import read_connections
 from settings.sections.dags import read_dags
 from settings.sections.database import METADATA_RETENTION_DAYS, MIGRATION_TIMEOUT_SECONDS
 from settings.sections.database_kind import read_database
-from settings.sections.executor import EXECUTOR, SIZE, WORKER_GRACE_SECONDS, read_autoscaling, read_scale
+from settings.sections.executor import (
+    EXECUTOR,
+    SIZE,
+    WORKER_GRACE_SECONDS,
+    read_autoscaling,
+    read_scale,
+    read_task_service_accounts,
+)
 from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, read_images
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
@@ -97,6 +104,7 @@ def _read(config: Config) -> Settings:
         scale=scale,
         autoscaling=autoscaling,
         worker_grace_seconds=config[WORKER_GRACE_SECONDS],
+        task_service_accounts=read_task_service_accounts(config),
         metadata_retention_days=config[METADATA_RETENTION_DAYS],
         ingress=read_ingress(config),
         oidc=read_oidc(config),

@@ -10,8 +10,8 @@ import pytest
 
 import outputs
 import settings
+from components.kube.own_secrets import OWN_SECRET
 from components.release.chart_defaults import schema_problems
-from components.release.pod_isolation import OWN_SECRET
 from settings import loading
 from tests import samples
 from tests.cases import each
@@ -200,6 +200,9 @@ def test_all_is_in_the_namespace(name: str, programs: Mapping[str, Recorder]) ->
             assert resource.inputs["metadata"]["name"] == "airflow"
         elif resource.type == RELEASE:
             assert resource.inputs["namespace"] == "airflow"
+        elif resource.type.startswith("kubernetes:admissionregistration.k8s.io/"):
+            # It belongs to the cluster, and selects the namespace; the binding names the policy.
+            assert "airflow" in str(resource.inputs["spec"])
         else:
             assert resource.inputs["metadata"]["namespace"] == "airflow", resource
 

@@ -32,10 +32,10 @@ def preview_report(
     Args:
         secrets: Values to mask, such as the stack's secret config; what the engine masks is masked anyway.
         chart: The archive of the release's chart; without it the chart's objects are not compared.
-        decided: Names and URNs of resources that may be replaced or deleted (`policy.context.decided_in`).
+        decided: What is decided for the stack (`policy.context.decided_in`).
     """
     masker = Masker(new_key(), secrets)
-    events = list(events)
+    events, decided = list(events), tuple(decided)
     steps = engine_steps(events, masker)
     messages = engine_messages(events, masker)
     before = by_urn(step.old for step in steps if step.old is not None)
@@ -59,7 +59,7 @@ def preview_report(
         after,
         objects,
         results_before=policies.resource_results(before.values()),
-        results_after=policies.resource_results(after.values()),
+        results_after=policies.resource_results(after.values(), decided),
     )
 
 

@@ -198,7 +198,7 @@ class StackReport:
     """The gravest first."""
     policies: tuple[PolicyChange, ...] = ()
     decided: tuple[str, ...] = ()
-    """Names and URNs of resources that may be replaced or deleted, by the list of decisions."""
+    """What the list of decisions says of the stack (`policy.context.decided_in`)."""
     placeholders: tuple[str, ...] = ()
     """Secrets that were stood in for, one clause each."""
     stand_ins: tuple[str, ...] = ()

@@ -92,10 +92,12 @@ def _decisions(report: StackReport) -> Iterator[Alert]:
     if report.head_failure is not None:
         return
     happens = {name for step in report.of(Kind.DELETE, Kind.REPLACE) for name in (step.name, step.urn)}
+    # A decision about a rule holds as long as the stack breaks it.
+    happens |= {change.result.rule for change in report.policies}
     unneeded = [name for name in report.decided if name not in happens]
     if unneeded:
         text, names = listed(
-            f"in {DECIDED.as_posix()}, and neither replaced nor deleted here; take out what is done or misspelt: {{}}",
+            f"in {DECIDED.as_posix()}, and not needed here; take out what is done or misspelt: {{}}",
             unneeded,
         )
         yield Alert.note(Category.POLICY, text, *names)

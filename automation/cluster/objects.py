@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from automation.cluster.client import cluster_errors, decoded, kubeconfig_file
 from automation.results import Result
 from components.kube.client import KubeApi
-from components.kube.metadata import LABELS
+from components.kube.metadata import LABELS, cluster_labels
 from components.release.helm_record import decode
 
 _RESOURCE_POLICY: Final = "helm.sh/resource-policy"
@@ -28,6 +28,11 @@ OWNED_KINDS: Final = (
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 )
 """API version and kind of everything that the program makes itself, with its labels and a generated name."""
+CLUSTER_KINDS: Final = (
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
+)
+"""The same of what belongs to the whole cluster; a label names the namespace of the stack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ class Objects(Protocol):
         """Return the metadata of an object; None where there is none."""
 
     def owned(self) -> tuple[Found, ...]:
-        """Return the objects of `OWNED_KINDS` with the program's labels."""
+        """Return the objects of `OWNED_KINDS` and `CLUSTER_KINDS` with the program's labels."""
 
     def release(self, name: str) -> ReleaseRecord | None:
         """Return the newest revision of a release."""
@@ -110,10 +115,12 @@ class ClusterObjects:
 
     @cluster_errors()
     def owned(self) -> tuple[Found, ...]:
+        places = ((OWNED_KINDS, self._namespace, LABELS), (CLUSTER_KINDS, "", cluster_labels(self._namespace)))
         return tuple(
             _metadata(api_version, kind, item)
-            for api_version, kind in OWNED_KINDS
-            for item in self._api.items(api_version, kind, self._namespace, labels=LABELS, metadata_only=True)
+            for kinds, namespace, labels in places
+            for api_version, kind in kinds
+            for item in self._api.items(api_version, kind, namespace, labels=labels, metadata_only=True)
         )
 
     @cluster_errors()

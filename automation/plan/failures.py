@@ -13,6 +13,8 @@ from automation.plan.model import Failure, FailureKind
 from components.secrets.masker import Masker
 
 _LENGTH: Final = 4000
+_SETTINGS_LENGTH: Final = 40_000
+"""The one error about a config lists everything that is wrong with it, and bounds itself by a number of problems."""
 _OURS: Final = ("automation/plan/",)
 
 
@@ -20,7 +22,8 @@ def failure_of(error: BaseException, project: Path, masker: Masker) -> Failure:
     """Return what an exception says and where it was raised; an error that is written for people is its text alone."""
     kind, text = _described(error, project)
     text = masker.text(text.replace(f"{project}/", ""))
-    return Failure(kind=kind, text=text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…")
+    most = _SETTINGS_LENGTH if kind is FailureKind.SETTINGS else _LENGTH
+    return Failure(kind=kind, text=text if len(text) <= most else f"{text[:most]}…")
 
 
 def _described(error: BaseException, project: Path) -> tuple[FailureKind, str]:

@@ -105,7 +105,7 @@ class Plan:
     """Why the objects are not rendered."""
     policies: tuple[PolicyResult, ...] = ()
     decided: tuple[str, ...] = ()
-    """Names and URNs of what an update may replace or delete, by the program's list of decisions."""
+    """What the program's list of decisions says of the stack (`policy.context.decided_in`)."""
     placeholders: tuple[Placeholder, ...] = ()
     """Secret config values that were not known."""
     stand_ins: tuple[str, ...] = ()

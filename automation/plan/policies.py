@@ -23,6 +23,7 @@ def plan_results(
     registrations: Iterable[Registration],
     manifests: Sequence[Mapping[str, Any]] | None,
     secrets: Iterable[str] = (),
+    decided: Iterable[str] = (),
 ) -> tuple[PolicyResult, ...]:
     """Return what the policies say about what a program registers, and about what Helm would make of it.
 
@@ -31,6 +32,7 @@ def plan_results(
 
     Args:
         secrets: Given and generated secrets.
+        decided: What is decided for the stack (`policy.context.decided_in`).
     """
     hidden = _hiding(secrets)
     resources = [
@@ -45,11 +47,11 @@ def plan_results(
         )
         for item in registrations
     ]
-    context = context_of(resources)
+    context = context_of(resources, decided=decided)
     return _results([*evaluate_resources(resources, context), *evaluate_objects(objects_of(manifests or ()), context)])
 
 
-def resource_results(resources: Iterable[PlannedResource]) -> tuple[PolicyResult, ...]:
+def resource_results(resources: Iterable[PlannedResource], decided: Iterable[str] = ()) -> tuple[PolicyResult, ...]:
     """Return what the policies say about masked resources. A key that was masked is not seen."""
     judged = [
         Resource(
@@ -62,7 +64,7 @@ def resource_results(resources: Iterable[PlannedResource]) -> tuple[PolicyResult
         )
         for resource in resources
     ]
-    return _results(evaluate_resources(judged))
+    return _results(evaluate_resources(judged, context_of(judged, decided=decided)))
 
 
 def step_results(

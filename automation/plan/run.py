@@ -54,15 +54,23 @@ def plan(project: Path, request: Request) -> Plan:
         return Plan(stack=request.stack, failure=Failure(kind=FailureKind.SETTINGS, text=str(error)))
     for secret in config.secrets:
         masker.learn(secret)
-    found = _Run(project, request, config, masker).plan()
+    found = _Run(project, request, config, masker, decided).plan()
     return found if found.failure else replace(found, decided=tuple(sorted(map(masker.text, decided))))
 
 
 class _Run:
     """One run of the program."""
 
-    def __init__(self, project: Path, request: Request, config: stand_ins.PlanConfig, masker: Masker) -> None:
+    def __init__(
+        self,
+        project: Path,
+        request: Request,
+        config: stand_ins.PlanConfig,
+        masker: Masker,
+        decided: frozenset[str],
+    ) -> None:
         self._project, self._request, self._config, self._masker = project, request, config, masker
+        self._decided = decided
         self._chart: Path | None = None
         self._no_chart = "not asked for"
 
@@ -92,7 +100,8 @@ class _Run:
         except ChartRefusedError as error:
             failed = Failure(kind=FailureKind.CHART, text=self._masker.text(str(error)))
             return Plan(stack=request.stack, messages=told, failure=failed)
-        policies = plan_results(recorder.every(), manifests, (*self._config.secrets, *recorder.generated))
+        secrets = (*self._config.secrets, *recorder.generated)
+        policies = plan_results(recorder.every(), manifests, secrets, self._decided)
         stack = next(
             (found for urn, found in sorted(recorder.outputs.items()) if urn.endswith(f"-{request.stack}")), {}
         )

@@ -39,8 +39,13 @@ _PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
     "networking.k8s.io/v1": {"IngressClass": "ingressclasses", "NetworkPolicy": "networkpolicies"},
     "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
     "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    },
 }
-"""How the API spells the kinds that the program uses. Only Namespace and the two classes live in no namespace."""
+"""How the API spells the kinds that the program uses. Only Namespace, the two classes and what is about admission live
+in no namespace."""
 _NO_RIGHT: Final = "cannot create resource"
 """What the API server says of a user's missing right; an admission plugin says something else."""
 

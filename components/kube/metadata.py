@@ -11,6 +11,11 @@ import pulumi_kubernetes as k8s
 LABELS: Final = {"app.kubernetes.io/part-of": "airflow", "app.kubernetes.io/managed-by": "pulumi"}
 
 
+def cluster_labels(namespace: str) -> dict[str, str]:
+    """Return the labels of an object of the whole cluster, by which the stack of a namespace knows its own."""
+    return {**LABELS, "app.kubernetes.io/instance": namespace}
+
+
 def object_metadata(
     namespace: pulumi.Input[str], labels: Mapping[str, str] | None = None, *, skip_await: bool = False
 ) -> k8s.meta.v1.ObjectMetaArgs:

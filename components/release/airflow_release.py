@@ -26,6 +26,8 @@ RELEASE_NAME: Final = "airflow"
 """Fixed, because the names of all Services and service accounts begin with it."""
 API_SERVER_SERVICE: Final = f"{RELEASE_NAME}-api-server"
 SCHEDULER_SERVICE_ACCOUNT: Final = f"{RELEASE_NAME}-scheduler"
+TASK_SERVICE_ACCOUNTS: Final = (f"{RELEASE_NAME}-worker",)
+"""Service accounts of task pods: the chart's template has that of the workers."""
 _MAX_HISTORY = 10
 
 

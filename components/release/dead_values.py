@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.release.owned_values import owner
 from components.release.value_paths import under
 
 _POOL: Final = "airflow:pgbouncerPoolSize"
@@ -79,5 +80,7 @@ def dead_instead(path: str, schema: Mapping[str, Any]) -> str | None:
     if first != "webserver":
         return None
     key = rest.partition(".")[0]
-    in_api_server = key in schema["properties"]["apiServer"]["properties"]
-    return f"apiServer.{rest}: {_NO_WEBSERVER}" if in_api_server else f"apiServer: {_NO_WEBSERVER}"
+    if key not in schema["properties"]["apiServer"]["properties"]:
+        return f"apiServer: {_NO_WEBSERVER}"
+    new = f"apiServer.{rest}".replace(".securityContexts.containers", ".securityContexts.container")
+    return f"{owner(new) or new}: {_NO_WEBSERVER}"

@@ -37,6 +37,8 @@ def _of_workers(parts: list[str], schema: Mapping[str, Any]) -> list[str]:
     rest = parts[1:]
     if key == "securityContext":
         rest = ["securityContexts", "pod", *parts[2:]]
+    elif rest[:2] == ["securityContexts", "containers"]:
+        rest = ["securityContexts", "container", *rest[2:]]
     kinds = [kind for kind in _NEW if rest[0] in workers[kind]["properties"]]
     return [".".join(["workers", kind, *rest]) for kind in kinds]
 

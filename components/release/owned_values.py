@@ -19,6 +19,16 @@ OWNED: Final[Mapping[str, str]] = {
     "config.core.executor": "airflow:executor",
     "config.core.load_examples": "airflow:loadExamples",
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery",
+    **dict.fromkeys(
+        (
+            "config.kubernetes_executor.cluster_context",
+            "config.kubernetes_executor.config_file",
+            "config.kubernetes_executor.in_cluster",
+            "config.kubernetes_executor.multi_namespace_mode",
+            "config.kubernetes_executor.namespace",
+        ),
+        "nothing: the scheduler starts task pods in its own namespace as its own account, which the cluster judges",
+    ),
     "config.kubernetes_executor.worker_container_repository": "airflow:imageRepository",
     "config.kubernetes_executor.worker_container_tag": "airflow:imageTag",
     "config.azure_remote_logging.remote_wasb_log_container": "airflow:taskLogsUrl",
@@ -44,6 +54,8 @@ OWNED: Final[Mapping[str, str]] = {
     "fullnameOverride": "nothing: the names of the Services are fixed",
     "imagePullSecrets": "airflow:imagePullSecrets",
     "images": "airflow:imageTag, airflow:imageRegistry, airflow:imageMirrors and the other keys airflow:image…",
+    "images.migrationsWaitTimeout": "airflow:migrationTimeoutSeconds: the program migrates before the release",
+    "images.useDefaultImageForMigration": "nothing: the program migrates before the release",
     "ingress.apiServer.enabled": "airflow:ingressHost",
     "ingress.apiServer.host": "airflow:ingressHost",
     "ingress.apiServer.hosts": "airflow:ingressHost",
@@ -138,8 +150,8 @@ APPENDED: Final = (
 
 def owner(path: str) -> str | None:
     """Return what to use instead of a value that the program sets, or None for a user's value."""
-    root = under(path, OWNED)
-    return None if root is None or under(path, FREE) else OWNED[root]
+    roots = [root for root in OWNED if f"{path}.".startswith(f"{root}.")]
+    return None if not roots or under(path, FREE) else OWNED[max(roots, key=len)]
 
 
 def holds_own(path: str) -> bool:

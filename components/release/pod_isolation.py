@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from components.kube.own_secrets import OWN_SECRET
 from components.release.value_paths import leaves, without_numbers
 
 SELECTED_LABELS: Final = ("tier", "release", "component")
@@ -23,12 +24,7 @@ LOG_ROLE: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernet
 
 ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
 
-OWN_SECRET: Final = re.compile(
-    r"\bairflow-(?:keys|database|postgres|worker-scaler|git-ssh-key|git-bundle|git-token|image-pull-secret|oidc-client|connections)\b"
-)
-"""Names of the stack's own Secrets; a test compares them with those that the program registers."""
-
-# How a template of the chart finds the same names.
+# How a template of the chart finds the names of the stack's own Secrets.
 _OWN_SECRET_IN_TEMPLATE: Final = re.compile(
     r"\.Values\.(?:\w+\.)*(?:\w+SecretName|sshKeySecret|credentialsSecret|data)\b"
     r"""|\b(?:include|template)\s+["'](?:\w*_secret|git_sync_ssh_key)["']"""

@@ -28,6 +28,8 @@ class Surroundings:
     """Whether pods that handle task logs have a role in AWS."""
     oidc: bool = False
     """Whether people log in by OpenID Connect."""
+    without_budget: frozenset[str] = frozenset()
+    """Components that the program gives no disruption budget, such as one with a single pod."""
     switched_off: Mapping[str, str] = field(default_factory=dict)
     """Paths of what is not deployed, each with the setting that switches it on."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
@@ -54,6 +56,8 @@ _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
 }
 """Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
+_BUDGET: Final = "podDisruptionBudget"
+"""Its switch is the program's, which sets it where a component has several pods."""
 _LOCAL: Final = ("localhost", "127.0.0.1")
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
@@ -162,12 +166,33 @@ def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
+def off_problems(
+    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], without_budget: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value of what a switch `enabled` beside it leaves out: the chart's, or the user's.
+
+    A switch that is not a plain false decides nothing here: the program may set it.
+    """
+    for path in leaf_paths(helm_values):
+        parts = path.split(".")
+        for end in range(1, len(parts)):
+            switch = ".".join([*parts[:end], "enabled"])
+            given, component = at(helm_values, switch), ".".join(parts[: end - 1])
+            by_program = parts[end - 1] == _BUDGET and given is None and component not in without_budget
+            off = (at(chart_values, switch) if given is None else given) is False
+            if off and path != switch and owner(switch) is None and not by_program:
+                yield path, f"{path} has no effect while {switch} is false; set that to true, or leave the value out"
+                break
+
+
 def _switched_off(helm_values: Mapping[str, Any], off: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if not off:
         return
     told = set()
     for path in leaf_paths(helm_values):
         root = under(path, off)
+        if root is not None and path == f"{root}.enabled" and at(helm_values, path) is False:
+            continue  # it says what is so
         if root is not None and owner(path) is None and root not in told:
             told.add(root)
             yield path, f"{path} has no effect, because {root} is not deployed; use {off[root]}, or leave it out"

@@ -7,22 +7,29 @@ owned, deprecated, dead and unsupported values, sets of workers, managed variabl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.release.chart_defaults import merged
-from components.release.dead_values import dead_instead
+from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
 from components.release.managed_variables import managed_variable_problems
-from components.release.owned_values import APPENDED, holds_own, owner
+from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
-from components.release.unsupported_values import Surroundings, unsupported_problems
+from components.release.security_contexts import completed, context_problems
+from components.release.unsupported_values import Surroundings, off_problems, unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
 from components.release.worker_sets import SETS, set_problems, with_own
 
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 """Components with a disruption budget, which users may change."""
 
+_MOST_KEYS: Final = 6
+_A_COPY: Final = 20
+"""So many refused defaults tell of a copy of the chart's whole values.yaml."""
+_COMMON_CONTEXT: Final = ".securityContexts.containers"
+"""A key at the chart's root, which a component calls `container`."""
 _WORKER_ACCOUNT: Final = "airflow-worker"
 """Service account of the default workers, whatever the release is called here (see `airflow_release.RELEASE_NAME`)."""
 
@@ -46,20 +53,35 @@ def problems(
     found: dict[str, str] = {}
     for path, problem in (
         *_placed(helm_values, chart_schema, surroundings.switched_off),
-        *((path, f"{path} is not a value of the chart") for path in _unknown(helm_values, chart_values, chart_schema)),
         *set_problems(helm_values, chart_schema),
         *isolation_problems(helm_values, log_role=surroundings.log_role),
         *unsupported_problems(helm_values, surroundings),
+        *off_problems(helm_values, chart_values, surroundings.without_budget),
     ):
         if not _refused(path, found):
             found[path] = problem
+    for path in _unknown(helm_values, chart_values, chart_schema):
+        refused_below = path.endswith(_COMMON_CONTEXT) and any(other.startswith(f"{path}.") for other in found)
+        if not _refused(path, found) and not refused_below:
+            found[path] = _not_of_the_chart(path)
     # Several variables of one list may be wrong, each with a problem of its own.
-    variables = [problem for path, problem in managed_variable_problems(helm_values) if not _refused(path, found)]
-    return [*found.values(), *variables, *_contradictory_budgets(helm_values)]
+    variables = [item for item in managed_variable_problems(helm_values) if not _refused(item[0], found)]
+    told = [*found, *(path for path, _ in variables)]
+    for path, problem in context_problems(helm_values):
+        if not _refused(path, found) and not any(other.startswith(path) for other in told):
+            found[path] = problem
+    copied = [path for path in found if at(helm_values, path) == at(chart_values, path)]
+    if len(copied) > _A_COPY:
+        found = {path: problem for path, problem in found.items() if path not in copied}
+        copies = [f"{copied[0]} and {len(copied) - 1} more are the chart's own defaults; keep only what you changed"]
+    else:
+        copies = []
+    return [*copies, *_grouped(found), *(problem for _, problem in variables), *_contradictory_budgets(helm_values)]
 
 
 def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with the user's on top. Lists in `APPENDED` grow, others are replaced. Assumes no `problems`."""
+    helm_values = completed(helm_values)
     result = _with_one_budget(merged(values, _with_whole_numbers(helm_values)), helm_values)
     for path in APPENDED:
         own, users = at(values, path), at(helm_values, path)
@@ -85,6 +107,26 @@ def _placed(
             yield path, f"{path} is deprecated in the chart; use {_working(new, schema, off)}"
         elif holds_own(path) and not isinstance(at(helm_values, path), Mapping):
             yield path, f"{path} holds values that the program sets; give a map of the others"
+
+
+def _not_of_the_chart(path: str) -> str:
+    if path.endswith(_COMMON_CONTEXT):
+        return f"{path} is not a value of the chart; use {path.removesuffix('s')}"
+    return f"{path} is not a value of the chart"
+
+
+def _grouped(found: Mapping[str, str]) -> Iterator[str]:
+    """Yield the problems. Those of a map's values that are the same but for the path are one, about the map."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path, problem in found.items():
+        root = under(path, OWNED) or under(path, DEAD) or path
+        groups.setdefault((root, problem.removeprefix(path)), []).append(path)
+    for (root, problem), paths in groups.items():
+        if len(paths) == 1:
+            yield f"{paths[0]}{problem}"
+            continue
+        keys = list(dict.fromkeys(re.split(r"[.\[]", path.removeprefix(f"{root}."), maxsplit=1)[0] for path in paths))
+        yield f"{root} ({', '.join(keys[:_MOST_KEYS])}{', …' if len(keys) > _MOST_KEYS else ''}){problem}"
 
 
 def _working(paths: list[str], schema: Mapping[str, Any], off: Mapping[str, str]) -> str:
@@ -134,7 +176,8 @@ def _contradictory_budgets(helm_values: Mapping[str, Any]) -> list[str]:
     found = []
     for component in BUDGETED:
         config = at(helm_values, f"{component}.podDisruptionBudget.config")
-        if isinstance(config, Mapping) and {"minAvailable", "maxUnavailable"} <= config.keys():
+        given = {key for key, value in config.items() if value is not None} if isinstance(config, Mapping) else set()
+        if {"minAvailable", "maxUnavailable"} <= given:
             found.append(f"{component}.podDisruptionBudget.config: give one of minAvailable and maxUnavailable")
     return found
 
@@ -146,8 +189,8 @@ def _unknown(
     for key, value in values.items():
         path = f"{prefix}{key}"
         if key not in known and key not in properties:
-            # airflow.cfg has more sections and options than the chart's defaults.
-            if not path.startswith("config."):
+            # airflow.cfg has more sections and options than the chart's defaults, and a budget more fields.
+            if not path.startswith("config.") and not prefix.endswith("podDisruptionBudget.config."):
                 yield path
         elif isinstance(value, Mapping) and isinstance(known.get(key), Mapping) and known[key]:
             below = properties.get(key, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from policy.rule import Rule
-from policy.rules import airflow, availability, images, secrets, stateful, tls
+from policy.rules import airflow, availability, images, isolation, secrets, stateful, tls
 
 ALL_RULES: Final[tuple[Rule, ...]] = (
     *stateful.RULES,
@@ -14,4 +14,5 @@ ALL_RULES: Final[tuple[Rule, ...]] = (
     *tls.RULES,
     *availability.RULES,
     *airflow.RULES,
+    *isolation.RULES,
 )

@@ -16,7 +16,15 @@ from settings.sections.database import PGBOUNCER_ENABLED
 _MOST_PODS = 50
 _MOST_WORKERS = 1000
 
+_RELEASE = "airflow-"
+
 SECTION = Section("Executor and size")
+
+
+def _task_account(text: str) -> str:
+    if text.startswith(_RELEASE):
+        fields.refuse(f"expected a service account of your own, found {text}: those of the release have its rights")
+    return fields.dns_subdomain(text)
 
 
 class WorkerScaling(StrEnum):
@@ -98,6 +106,24 @@ WORKER_GRACE_SECONDS = SECTION.integer(
     default=AirflowPlatformArgs.worker_grace_seconds,
     description="Seconds that a worker which stops gives its tasks to end, {least} to {most}.",
 )
+TASK_SERVICE_ACCOUNTS = SECTION.texts(
+    "taskServiceAccounts",
+    _task_account,
+    description="Service accounts that a DAG may choose for the pod of a task, with KubernetesExecutor. You make them "
+    "in the stack's namespace. A task pod may always have the workers' own.",
+)
+
+
+def read_task_service_accounts(config: Config) -> tuple[str, ...]:
+    """Return the accounts that task pods may have beside that of the workers."""
+    accounts = config[TASK_SERVICE_ACCOUNTS]
+    if accounts and not config.bad(EXECUTOR) and not config[EXECUTOR].kubernetes:
+        config.must_not_be_set(
+            TASK_SERVICE_ACCOUNTS,
+            f"with {EXECUTOR.full} {config[EXECUTOR]}, which starts no pods of tasks",
+            instead=f"pulumi config set {EXECUTOR.full} KubernetesExecutor",
+        )
+    return accounts
 
 
 def read_scale(config: Config) -> Scale:

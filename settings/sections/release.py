@@ -23,8 +23,15 @@ from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import PROTECT
 from settings.sections.dags import DAGS_DELIVERY
-from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED
-from settings.sections.executor import EXECUTOR, WORKER_GRACE_SECONDS
+from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED, PGBOUNCER_REPLICAS
+from settings.sections.executor import (
+    API_SERVER_REPLICAS,
+    DAG_PROCESSOR_REPLICAS,
+    EXECUTOR,
+    SCHEDULER_REPLICAS,
+    TRIGGERER_REPLICAS,
+    WORKER_GRACE_SECONDS,
+)
 from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.login import OIDC_ISSUER
@@ -111,12 +118,25 @@ def _surroundings(config: Config) -> Surroundings:
         ingress=config[INGRESS_HOST] is not None,
         log_role=config[TASK_LOGS] is TaskLogStore.S3,
         oidc=config[OIDC_ISSUER] is not None,
+        without_budget=_without_budget(config),
         switched_off=_switched_off(config),
         may_send=lambda protocol, port: all(
             any(entry.opens(component, Protocol(protocol), port) for entry in config[EXTRA_EGRESS])
             for component in COMPONENTS
         ),
     )
+
+
+def _without_budget(config: Config) -> frozenset[str]:
+    """Return the components that the program gives no disruption budget (see `components.release.values`)."""
+    pods = {
+        "apiServer": config[API_SERVER_REPLICAS],
+        "scheduler": config[SCHEDULER_REPLICAS],
+        "dagProcessor": config[DAG_PROCESSOR_REPLICAS],
+        "triggerer": config[TRIGGERER_REPLICAS],
+        "pgbouncer": config[PGBOUNCER_REPLICAS],
+    }
+    return frozenset(component for component, number in pods.items() if number == 1)
 
 
 def _switched_off(config: Config) -> dict[str, str]:

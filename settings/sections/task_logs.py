@@ -8,8 +8,8 @@ from typing import Final
 
 from components import fields
 from components.aws.pod_identity import PodIdentity
+from components.kube.own_secrets import OWN_SECRET
 from components.platform_args import AirflowPlatformArgs
-from components.release.pod_isolation import OWN_SECRET
 from components.release.size_preset import SizePreset
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings.keys import Section

@@ -15,6 +15,7 @@ import pytest
 from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
+from components.kube.pod_security_standard import violations
 from components.release.executor import Executor
 from components.release.ingress import CLOSED_PORT, Ingress, alb_annotations
 from components.release.scale import Scale, WorkerAutoscaling
@@ -26,7 +27,6 @@ from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise
 from tests.chart import rendering
-from tests.chart.pod_security_standard import violations
 
 pytestmark = rendering.needs_chart
 

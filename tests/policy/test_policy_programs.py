@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.kube.pod_security import CONTAINER as CONTAINER_CONTEXT
 from policy.context import Context, context_of
 from policy.convert import objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
@@ -120,11 +121,20 @@ def without(type_: str, ending: str = "") -> Change:
     return lambda resources: [found for found in resources if not (found.type == type_ and found.name.endswith(ending))]
 
 
+def job(path: str, to: Any) -> Change:
+    return lambda resources: changed(resources, JOB, "migrate", lambda found: set_at(found, path, to))
+
+
 KEYS: Final = "airflow:index:AirflowKeys"
 JOB: Final = "kubernetes:batch/v1:Job"
 CONTAINER: Final = "spec.template.spec.containers.0"
 SIZED: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
-SIDECAR: Final = {"name": "x", "resources": SIZED, "livenessProbe": {"exec": {"command": ["true"]}}}
+SIDECAR: Final = {
+    "name": "x",
+    "resources": SIZED,
+    "livenessProbe": {"exec": {"command": ["true"]}},
+    "securityContext": dict(CONTAINER_CONTEXT),
+}
 
 WORSE: Final[dict[str, dict[str, Change]]] = {
     # rule: what breaks it, and it alone
@@ -277,6 +287,15 @@ WORSE: Final[dict[str, dict[str, Change]]] = {
         "the chart's": content("airflow-keys-admin-password", "password", lambda _: "admin"),
         "in capitals": content("airflow-keys-admin-password", "password", lambda _: "Airflow"),
     },
+    "pods-restricted": {
+        "privileges": job(f"{CONTAINER}.securityContext.privileged", True),
+        "the node's network": job("spec.template.spec.hostNetwork", True),
+    },
+    "default-deny": {
+        "no policy": without("kubernetes:networking.k8s.io/v1:NetworkPolicy"),
+        "none for all pods": without("kubernetes:networking.k8s.io/v1:NetworkPolicy", "-default-deny"),
+    },
+    "task-pods-pinned": {"nothing pins them": value("executor", "CeleryExecutor,KubernetesExecutor")},
 }
 WORSE_IDS: Final = [(rule, what) for rule, changes in WORSE.items() for what in changes]
 
@@ -290,7 +309,9 @@ def test_what_is_made_worse_breaks_its_own_rule_alone(recorded: Recorded, rule: 
 
 
 def test_each_rule_over_resources_is_broken_once() -> None:
-    assert set(WORSE) == {rule.id for rule in ALL_RULES if rule.resource or rule.stack or rule.objects}
+    """Only the chart makes pods that run code of DAGs: see test_isolation_programs.py."""
+    elsewhere = {"dag-pods-labelled", "workers-without-database", "keys-where-needed", "dag-pods-without-token"}
+    assert set(WORSE) | elsewhere == {rule.id for rule in ALL_RULES if rule.resource or rule.stack or rule.objects}
 
 
 @pytest.mark.parametrize(

@@ -368,7 +368,7 @@ def test_a_decision_that_nothing_needs_is_told() -> None:
     there = [resource(CLAIM, "data"), resource(CLAIM, "kept")]
     found = report(there, there[1:], decided=("data", "kept", "dta"))
     assert told(found, Category.POLICY, Severity.NOTE) == [
-        "in policy/decided.txt, and neither replaced nor deleted here; take out what is done or misspelt: kept, dta"
+        "in policy/decided.txt, and not needed here; take out what is done or misspelt: kept, dta"
     ]
     assert told(report(there, [], decided=("data", there[1].urn)), Category.POLICY) == []
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from automation.cluster.objects import OWNED_KINDS, ClusterObjects, Found
+from automation.cluster.objects import CLUSTER_KINDS, OWNED_KINDS, ClusterObjects, Found
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from automation.plan.recorder import Recorder
-from components.kube.metadata import LABELS
+from components.kube.metadata import LABELS, cluster_labels
 from components.release.helm_record import encode
 from settings import loading
 from tests import samples
@@ -62,9 +62,14 @@ def test_owned_objects_are_asked_for_by_the_programs_labels(server: KubeServer, 
     assert objects.owned() == ()
     for path in server.paths:
         server.put(path, {"items": [{"metadata": metadata("x")}]})
-    assert [(found.api_version, found.kind) for found in objects.owned()] == list(OWNED_KINDS)
-    selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
-    assert {request.query["labelSelector"] for request in server.asked} == {selector}
+    assert [(found.api_version, found.kind) for found in objects.owned()] == [*OWNED_KINDS, *CLUSTER_KINDS]
+
+    def selector(labels: Mapping[str, str]) -> str:
+        return ",".join(f"{key}={value}" for key, value in labels.items())
+
+    asked = {(f"/{NAMESPACE}/" in request.path, request.query["labelSelector"]) for request in server.asked}
+    # What belongs to the whole cluster may be another stack's.
+    assert asked == {(True, selector(LABELS)), (False, selector(cluster_labels(NAMESPACE)))}
 
 
 def test_newest_record_of_a_release_is_the_one_with_the_highest_number(
@@ -184,5 +189,8 @@ def test_every_kind_that_the_program_makes_is_looked_for(
     for found in (samples.dev(), config):
         stack_config(found.values, found.secret_keys)
         made |= {item.type for item in record(found.program(), stack=found.stack).every() if item.is_kubernetes}
-    known = {f"kubernetes:{'' if '/' in version else 'core/'}{version}:{kind}" for version, kind in OWNED_KINDS}
+    known = {
+        f"kubernetes:{'' if '/' in version else 'core/'}{version}:{kind}"
+        for version, kind in (*OWNED_KINDS, *CLUSTER_KINDS)
+    }
     assert made - known == {"kubernetes:core/v1:Namespace", "kubernetes:helm.sh/v3:Release"}

@@ -207,7 +207,7 @@ def test_dead_value_is_refused_with_what_to_use(path: str) -> None:
         assert any(problem.startswith(path) and DEAD[path] in problem for problem in found), (value, found)
 
 
-@each("key", ["resources", "env", "replicas", "strategy", "labels", "startupProbe"])
+@each("key", ["resources", "env", "strategy", "labels", "startupProbe"])
 def test_value_of_the_webserver_is_refused_with_the_api_server_s(key: str) -> None:
     [problem] = problems({"webserver": {key: "x"}}, chart_values(), chart_schema())
     assert problem == f"webserver.{key} has no effect here; use apiServer.{key}: Airflow 3 has no webserver"

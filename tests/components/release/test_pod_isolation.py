@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from components.kube.own_secrets import OWN_SECRET
 from components.release.chart_defaults import chart_schema, chart_values
-from components.release.pod_isolation import OWN_SECRET, ROLE_ANNOTATION
+from components.release.pod_isolation import ROLE_ANNOTATION
 from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems
 from components.release.value_paths import nested

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.release.chart_defaults import chart_schema, chart_values
+from components.release.chart_defaults import chart_schema, chart_values, merged
 from components.release.executor import Executor
 from components.release.managed_variables import GIT_SYNC_VARIABLES, MANAGED_VARIABLES, managed_name
 from components.release.unsupported_values import FAB, Surroundings
@@ -272,3 +272,20 @@ def test_null_deletes_a_default(users: dict[str, Any]) -> None:
 def test_null_deletes_nothing_of_the_program(path: str) -> None:
     [refused] = found(nested(path, None))
     assert "is set by the program" in refused
+
+
+# Switches
+
+
+def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
+    for path in ("elasticsearch.connection.host", "dags.persistence.size", "kerberos.configPath", "cleanup.schedule"):
+        root = path.split(".")[0] if path != "dags.persistence.size" else "dags.persistence"
+        [refused] = found(nested(path, "x"))
+        assert refused.startswith(f"{path} has no effect while {root}.enabled is false")
+        assert found(merged(nested(path, "x"), nested(f"{root}.enabled", True))) == [], "the way"
+    [refused] = found({"scheduler": {"logGroomerSidecar": {"enabled": False, "retentionDays": 7}}})
+    assert refused.startswith("scheduler.logGroomerSidecar.retentionDays has no effect while")
+    budget = {"scheduler": {"podDisruptionBudget": {"config": {"minAvailable": 1}}}}
+    assert found(budget) == [], "the program's switch"
+    [refused] = found(budget, Surroundings(without_budget=frozenset({"scheduler"})))
+    assert refused.startswith("scheduler.podDisruptionBudget.config.minAvailable has no effect while")

@@ -6,8 +6,8 @@ import copy
 from typing import Any, Final
 
 from components.kube.pod_security import CONTAINER, pod_security_context
+from components.kube.pod_security_standard import violations
 from tests.cases import each
-from tests.chart.pod_security_standard import violations
 
 GOOD: Final[dict[str, Any]] = {
     "securityContext": pod_security_context(50000, gid=0, fs_group=65533),
