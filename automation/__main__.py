@@ -6,6 +6,7 @@ With `--detailed-exitcode` 2 says that something changed, or would; a wrong comm
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import Any, Final, NoReturn
 from automation.cli.console import Console
 from automation.cli.declare import DEV, FAILED, Call, Verb
 from automation.cli.verbs import VERBS
-from automation.errors import AutomationError, from_text
+from automation.errors import AutomationError, FileUnusable, from_text, of_system
 
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 _USAGE: Final = 2
@@ -78,10 +79,17 @@ def _typed(error: Exception, args: argparse.Namespace) -> tuple[str, AutomationE
     if isinstance(error, pulumi.RunError):
         # The program's own: its settings, its chart, or what AWS refuses.
         return str(error), from_text(AutomationError, str(error))
+    if isinstance(error, OSError):
+        typed = of_system(error)
+        return str(typed), typed
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        # Path.home() and Path.expanduser(), where neither HOME nor the system's list of users has one.
+        typed = FileUnusable("this user has no home folder", "export HOME=FOLDER, one that can be written")
+        return str(typed), typed
     if isinstance(error, CommandError):
         # A command of the engine that was not expected to fail; its text is all that the engine wrote.
-        typed = engine_error(error, f"{args.verb} of {getattr(args, 'stack', None) or DEV}")
-        return str(typed), typed
+        failed = engine_error(error, f"{args.verb} of {getattr(args, 'stack', None) or DEV}")
+        return str(failed), failed
     raise error
 
 
@@ -89,8 +97,13 @@ def _failed(text: str, error: AutomationError, args: argparse.Namespace, console
     for line in text.splitlines():
         # A line that continues the one before is indented.
         print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)
-    if getattr(args, "json", False) and not console.documents:
-        console.json({"error": error.to_json()})
+    try:
+        if getattr(args, "json", False) and not console.documents:
+            console.json({"error": error.to_json()})
+        sys.stdout.flush()
+    except OSError:
+        # Nothing can be written there. Python would try it again at its end, and change the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED
 
 

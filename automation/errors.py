@@ -6,11 +6,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 _FIX = ". Fix: "
+_IN_THE_WAY: Final = "a file is where a folder should be, or the other way round; move it away: ls -ld {place}"
+_RIGHTS: Final = "give this user the rights to it: ls -ld {place}"
+_SPACE: Final = "free space on its disk (df -h), and run it again"
+_SYSTEM: Final = {
+    errno.EACCES: _RIGHTS,
+    errno.EDQUOT: _SPACE,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOENT: "it has vanished, or never was; make its folder again, and run it again",
+    errno.ENOSPC: _SPACE,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: "its disk is mounted read-only; run it in a checkout that can be written",
+}
+"""Remedies by the system's number of an error."""
 
 
 class AutomationError(Exception):
@@ -93,8 +110,16 @@ class FileInvalid(AutomationError):
     """A file of the project is not YAML or has the wrong content, or a saved update plan cannot be read."""
 
 
+class FileUnusable(AutomationError):
+    """A file or folder cannot be read or written: a full disk, missing rights, a file in the place of a folder."""
+
+
+class AccessRefused(AutomationError):
+    """AWS does not accept the credentials, or they may not use the state's bucket or the key of its secrets."""
+
+
 class PassphraseMissing(AutomationError):
-    """Nothing says what encrypts the secrets in a shared backend, or the file of the passphrase cannot be read."""
+    """Nothing says what encrypts the secrets in a shared backend, or the passphrase is unreadable or a wrong one."""
 
 
 class StackLocked(AutomationError):
@@ -189,6 +214,31 @@ def without_context() -> Iterator[None]:
     except AutomationError as error:
         error.__context__ = error.__cause__ = None
         raise
+
+
+def of_system(error: OSError, path: str | os.PathLike[str] | None = None) -> FileUnusable:
+    """Return the error for what the system refused.
+
+    Args:
+        error: What the system said.
+        path: The file or folder that was meant, in place of the one that the system names.
+    """
+    named = path or error.filename
+    name = f"{named}: " if named else ""
+    place = named or "FILE"
+    return FileUnusable(
+        f"{name}{error.strerror or type(error).__name__}",
+        _SYSTEM.get(error.errno or 0, "look at it: ls -ld {place}").format(place=place),
+    )
+
+
+@contextmanager
+def files_told(path: str | os.PathLike[str] | None = None) -> Iterator[None]:
+    """Turn what the system refuses into FileUnusable. path: as for `of_system`."""
+    try:
+        yield
+    except OSError as error:
+        raise of_system(error, path) from None
 
 
 def from_text(kind: type[AutomationError], text: str) -> AutomationError:

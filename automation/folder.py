@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from automation.errors import StackUnknown
+from automation.errors import StackUnknown, files_told, of_system
 from automation.wait import Clock
 
 LOCK_NAME: Final = ".lock"
@@ -80,27 +80,42 @@ def short_name(stack: str) -> str:
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file as a whole, so that no reader sees half of it. Its folder is created if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Replace a file as a whole, so that no reader sees half of it. Its folder is created if it is missing.
+
+    Raises FileUnusable.
+    """
+    with files_told(path):
+        make_folder(path.parent)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what happened first is told
+                os.unlink(temporary)
+            raise
 
 
 def write_new_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Create a file, whole from the first moment. A file that exists stays, even if it was created just now."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    """Create a file, whole from the first moment. A file that exists stays, even if it was created just now.
+
+    Raises FileUnusable.
+    """
+    make_folder(path.parent)
+    with files_told(path), tempfile.TemporaryDirectory(dir=path.parent) as folder:
         whole = Path(folder) / path.name
         write_file(whole, text, mode)
         with contextlib.suppress(FileExistsError):
             os.link(whole, path)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, if they are missing. Raises FileUnusable, which names what is in the way."""
+    in_the_way = next((place for place in (path, *path.parents) if os.path.lexists(place) and not place.is_dir()), path)
+    with files_told(in_the_way):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -117,6 +132,9 @@ def alone_in(folder: Path, seconds: float, waiting: Callable[[], None], clock: C
         seconds: How long to wait for the lock.
         waiting: Called before each further try; may raise.
         clock: The clock of the wait.
+
+    Raises:
+        FileUnusable: The folder cannot be made, or no lock can be made in it.
     """
     end = clock.now() + seconds
     while (held := _try_lock(folder)) is None:
@@ -131,15 +149,18 @@ def alone_in(folder: Path, seconds: float, waiting: Callable[[], None], clock: C
 
 def _try_lock(folder: Path) -> IO[str] | None:
     """Return the open file that holds the lock, None if another holder has it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / LOCK_NAME
-    file = path.open("a", encoding="utf-8")
     try:
+        file = path.open("a", encoding="utf-8")
+    except FileNotFoundError:
+        return None  # the holder before has just removed the folder
+    except OSError as error:
+        raise of_system(error, path) from None
+    with contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The holder before may have removed the folder, and another may have created it again.
-        if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+        if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
             return file
-    except OSError:
-        pass
     file.close()
     return None

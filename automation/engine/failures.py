@@ -8,6 +8,7 @@ from typing import Final
 
 from pulumi.automation import CommandError, ConcurrentUpdateError
 
+from automation.engine.causes import cause_of
 from automation.engine.locks import parse_locks
 from automation.errors import (
     AutomationError,
@@ -146,6 +147,9 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     if "violates plan" in text:
         # A key that is generated in the update cannot be in its plan.
         return PlanViolated, "preview it again, and update with the new plan; the first update of a stack without one"
+    outside = cause_of(text, stack)
+    if outside:
+        return outside
     if missing := _DENIED.search(text):
         action, resource = missing[1], missing[2] or ""
         given = statements_for(action, resource)

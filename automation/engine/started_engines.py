@@ -16,6 +16,7 @@ from typing import Final
 
 from automation.engine import machine, processes
 from automation.engine.machine import Machine
+from automation.errors import FileUnusable
 from automation.folder import write_file
 
 _LOCKING: Final = frozenset({"destroy", "refresh", "up"})
@@ -69,7 +70,7 @@ def note(folder: Path, pid: int) -> None:
     if began is None:
         return
     engine = StartedEngine(pid=pid, began=began, written=time.time(), where=machine.this_machine())
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FileUnusable):
         write_file(_path(folder, pid), json.dumps(asdict(engine)), mode=0o600)
         for path in sorted(_paths(folder), key=lambda item: item.stat().st_mtime)[:-_MOST]:
             path.unlink()

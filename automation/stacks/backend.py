@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 import yaml
 
 from automation.errors import FileInvalid, PassphraseMissing
-from automation.folder import Folder, short_name, write_new_file
+from automation.folder import Folder, make_folder, short_name, write_new_file
 from components.kube.secret import Secret
 from components.secrets.masker import SHOWN
 
@@ -123,7 +123,7 @@ def prepare_backend(
     url = url or backend_url(project_dir, environ)
     local = url.startswith("file:")
     if local:
-        local_path(url).mkdir(parents=True, exist_ok=True)
+        make_folder(local_path(url))
     if provider is not None:
         return Backend(url=url, env={**env, **_provided(provider)})
     # On a laptop an empty passphrase may be meant. In a shared backend it encrypts nothing.

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from pulumi.automation import Stack
 
 from automation.engine import started_engines
+from automation.engine.causes import cause_of
 from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.engine.locks import Lock, is_shared, read_locks
@@ -194,9 +195,10 @@ class Session:
             locks = read_locks(url, PROJECT, short_name(self.name), self.place.environ)
         except Exception as error:
             # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
-            raise UpdateFailed(
-                f"the locks in {shown_url(url)} cannot be read ({type(error).__name__})", "look at its credentials"
-            ) from None
+            response = getattr(error, "response", None) or {}
+            reason = " ".join(filter(None, (type(error).__name__, (response.get("Error") or {}).get("Code"))))
+            kind, remedy = cause_of(f"locks: {reason}", self.name) or (UpdateFailed, "look at its credentials")
+            raise kind(f"the locks in {shown_url(url)} cannot be read ({reason})", remedy) from None
         if not locks:
             return locks
         engines, shared = started_engines.noted(self.work_dir), is_shared(url)
