@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation import __main__, folder
+from automation import __main__
 from automation.errors import FileUnusable
 from automation.folder import alone_in, make_folder, write_file, write_new_file
 from automation.wait import Clock
@@ -82,7 +82,7 @@ def test_user_without_a_home_is_told(
     def no_home(*args: Any) -> Any:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(folder.Path, "resolve", no_home)
+    monkeypatch.setattr(Path, "resolve", no_home)
     assert "export HOME=FOLDER" in told("up", capsys)["remedy"]
 
 
@@ -127,7 +127,7 @@ def test_folder_that_is_in_the_way_is_named(tmp_path: Path) -> None:
 def test_folder_that_vanishes_while_its_lock_is_tried_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, vanished = Path.open, []
+    opened, vanished = Path.open, list[Path]()
 
     def open_(path: Path, *args: Any, **kwargs: Any) -> Any:
         if not vanished:
