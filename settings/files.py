@@ -1,15 +1,14 @@
 """Reads config from a project's files as the engine would give it to the program, for a check without an engine.
 
 The engine gives texts: by then `3.10` without quotes is 3.1, and a key without a value is a text too. Here the file
-itself is read, so a value that would arrive as another one is refused.
+itself is read, so a value that would arrive as another one, or that readers of YAML read in different ways, is refused.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import yaml
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, set_command
 from settings.keys import PROJECT, Key
+from settings.scalars import Loader, engine_value, is_plain_number, read_differently
 
 _ENGINE: Final = "pulumi"
 _PROVIDERS: Final = ("aws", "kubernetes", "random")
@@ -26,10 +26,6 @@ _TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptio
 _EDIT: Final = "Fix: edit it"
 _FAST_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """For Pulumi.yaml, which is long and generated. A stack's file is read by PyYAML's own, whose errors are known."""
-
-# PyYAML reads these as texts, the engine's reader (gopkg.in/yaml.v3) does not.
-_NUMBER: Final = re.compile(r"[-+]?(0o[0-7_]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 
 
 def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
@@ -47,15 +43,22 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
     """Do the same, but return the problems of single keys, by full key. Such a key has its default."""
     path = project / f"Pulumi.{stack}.yaml"
     schema = _config(_read(project / "Pulumi.yaml", stack, _FAST_LOADER)[0], "Pulumi.yaml", stack)
-    content, text = _read(path, stack)
+    content, root = _read(path, stack)
     if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
         found = ", ".join(map(str, content))
         raise SettingsError(stack, [f"expected a map config in {path.name}, found at its top: {found}. {_EDIT}"])
     config = {f"{PROJECT}:{key}": _as_config(entry["default"]) for key, entry in schema.items() if "default" in entry}
     secret_keys = set()
-    problems = {}
+    problems: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    nodes = _values(root)
     for name, value in _config(content, path.name, stack).items():
         full = name if isinstance(name, str) and ":" in name else f"{PROJECT}:{name}"
+        if full in seen:
+            what = f"expected one value, found two, under {seen[full]} and under {name}"
+            problems[full] = problem_text(stack, full, what, f"take one of them out of {path.name}")
+            continue
+        seen[full] = str(name)
         namespace, _, short = full.partition(":")
         key = KEYS.get(short) if namespace == PROJECT else None
         if namespace not in (PROJECT, _ENGINE):
@@ -67,13 +70,13 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
         elif holds_secure(value):
             secret_keys.add(full)
             config[full] = ""
-        elif changed := _changed_on_the_way(full, value, text, key):
-            what, source = changed
-            # A secret in plain text is not shown either.
-            shown = f": {json.dumps(source)}" if source and not (key and key.secret) else ""
-            problems[full] = problem_text(stack, full, what, f"write it in quotes in {path.name}{shown}")
+        elif name not in nodes:
+            problems[full] = problem_text(stack, full, "expected a text as the key", f"edit {path.name}")
+        elif changed := _changed_on_the_way(value, nodes[name], key):
+            what, fix = changed
+            problems[full] = problem_text(stack, full, what, fix.format(file=path.name))
         else:
-            config[full] = _as_config(value)
+            config[full] = _as_config(_as_read(value, nodes[name]))
     return config, secret_keys, problems
 
 
@@ -91,47 +94,94 @@ def _why_unread(namespace: str, short: str) -> str:
     return f"expected a key that begins with {PROJECT}: or {_ENGINE}:, found another, which nothing reads{hint}"
 
 
-def _changed_on_the_way(full: str, value: Any, text: str, key: Key[Any] | None) -> tuple[str, str] | None:
-    """Return what is wrong with a value, and how the file has it if that is known; None where it arrives as written.
+def _changed_on_the_way(value: Any, node: yaml.Node, key: Key[Any] | None) -> tuple[str, str] | None:
+    """Return what is wrong with a value and what solves it; None where it arrives as it is written.
 
-    text: of the file. key: its declaration, if there is one.
+    Args:
+        value: What PyYAML made of it.
+        node: How the file has it.
+        key: Its declaration, if there is one.
     """
-    kind = _kind(value)
-    if key is not None and key.type == "string" and kind != "something else":
-        # An explicit type (`!!str`) or quotes make the same a text.
-        doubtful = kind or ("a date" if _DATE.fullmatch(value) else "a number" if _NUMBER.fullmatch(value) else "")
-        source = _unquoted(text).get(full, "") if doubtful else ""
-        if kind or source:
-            return f"expected text, found {doubtful}", source
+    quotes = "write it in quotes in {file}"
+    if isinstance(node, yaml.ScalarNode):
+        if getattr(node, "typed", False) and not isinstance(value, str):
+            return "expected a value without a tag of YAML", "take the tag out of {file}"
+        if node.style is None and not getattr(node, "typed", False):
+            engines = engine_value(node.value)
+            kind = _kind(engines) or _kind(value)
+            if kind and key is not None and key.type == "string":
+                # A secret in plain text is not shown either.
+                shown = "" if key.secret else ": " + json.dumps(node.value).replace("{", "{{").replace("}", "}}")
+                return f"expected text, found {kind}", f"{quotes}{shown}"
+            if _kind(engines) == "a number" and not is_plain_number(node.value):
+                what = "expected a number in plain digits, found one that readers of YAML read in different ways"
+                return what, "write it in plain digits in {file}"
+            if isinstance(engines, datetime.date):
+                return "expected texts, numbers, booleans, lists or maps, found a date", quotes
+    elif places := [*read_differently(node)][:3]:
+        what = "expected values that every reader of YAML reads alike, found others"
+        where = " and ".join(place or "its beginning" for place in places).replace("{", "{{").replace("}", "}}")
+        return f"{what} at {where}", f"{quotes} if it is a text, else in plain digits or as true or false"
     try:
-        json.dumps(value)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "expected text, found half a character", "write the character itself into {file}"
     except (TypeError, ValueError):
-        return f"expected texts, numbers, booleans, lists or maps, found {kind}, such as a date", ""
+        return "expected texts, numbers, booleans, lists or maps, found something else, such as a date", quotes
     return None
 
 
 def _kind(value: Any) -> str:
-    """Return what YAML made of a value, "" for a text."""
-    kinds = {str: "", bool: "a boolean", int: "a number", float: "a number"}
-    return "a date" if isinstance(value, datetime.date) else kinds.get(type(value), "something else")
+    """Return what YAML made of a value, "" for a text or for something that is no scalar."""
+    kinds = {bool: "a boolean", int: "a number", float: "a number"}
+    return "a date" if isinstance(value, datetime.date) else kinds.get(type(value), "")
 
 
-def _unquoted(text: str) -> dict[str, str]:
-    """Return the values of a file's config that have no quotes there, as they are written, by full key."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    nodes = {key.value: node for key, node in root.value} if isinstance(root, yaml.MappingNode) else {}
+def _as_read(value: Any, node: yaml.Node) -> Any:
+    """Return a value as the engine reads it: to it `yes` and `1:30` are texts."""
+    if isinstance(node, yaml.ScalarNode) and node.style is None and isinstance(engine_value(node.value), str):
+        return node.value
+    return value
+
+
+def _values(root: yaml.Node | None) -> dict[str, yaml.Node]:
+    """Return the nodes of the values in a file's config, by their keys."""
+    entries = root.value if isinstance(root, yaml.MappingNode) else ()
+    config = next((value for key, value in entries if key.value == "config"), None)
+    if not isinstance(config, yaml.MappingNode):
+        return {}
     return {
-        key.value if ":" in key.value else f"{PROJECT}:{key.value}": node.value
-        for key, node in nodes["config"].value
-        if isinstance(node, yaml.ScalarNode) and node.style is None
+        key.value: value
+        for key, value in config.value
+        if key.style is not None or isinstance(engine_value(key.value), str)
     }
 
 
-def _read(path: Path, stack: str, loader: Any = yaml.SafeLoader) -> tuple[Any, str]:
-    """Return what is in a file, and its text."""
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """Yield each key that stands twice in one map, with its line. The engine reads no such file."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(str(key.value))
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _repeated(value)
+
+
+def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node | None]:
+    """Return what is in a file, and the nodes of its text."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.load(text, Loader=loader), text  # noqa: S506 - a safe loader
+        reader = loader(path.read_text(encoding="utf-8"))
+        root = reader.get_single_node()
+        if loader is not Loader:
+            return reader.construct_document(root), root
+        repeated = next(_repeated(root), None)
+        if repeated is None:
+            return (None if root is None else reader.construct_document(root)), root
+        problem = f"expected each key once in {path.name}, found one again in line {repeated[1]}. {_EDIT}"
     except FileNotFoundError:
         problem = f"expected a file {path.name}, found none. Fix: pulumi stack init {stack}"
     except OSError as error:

@@ -233,3 +233,43 @@ def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
         assert says in problems[0]
         assert "Fix" in problems[0]
         assert str(tmp_path) not in problems[0]
+
+
+def test_value_that_the_engine_reads_as_a_text_is_no_boolean_and_no_number_here(tmp_path: Path) -> None:
+    for line, expected in {
+        "protect: yes": "expected true or false",
+        "protect: off": "expected true or false",
+        "workerReplicas: 1:30": "expected a whole number",
+    }.items():
+        [problem] = problems_of(tmp_path, line)
+        assert expected in problem, line
+    for line in ("protect: False", "protect: FALSE", "workerReplicas: 2"):
+        assert problems_of(tmp_path, line) == (), line
+
+
+def test_number_that_readers_read_in_different_ways_is_refused(tmp_path: Path) -> None:
+    for text in ("0o3", "2e0", "0888", "003", "0x3", "1_0", "+3", "3.0"):
+        [problem] = problems_of(tmp_path, f"workerReplicas: {text}")
+        assert "airflow:workerReplicas: expected a number in plain digits" in problem, text
+
+
+def test_value_in_a_map_that_readers_read_in_different_ways_is_refused_with_its_place(tmp_path: Path) -> None:
+    for text in ("on", "0o10", "1e3", "0888", "1:30", "2026-1-5", "!!int 3"):
+        [problem] = problems_of(tmp_path, f"helmValues:\n    config: {{core: {{x: [a, {text}]}}}}")
+        assert "at config.core.x[1]. Fix: write it in quotes in Pulumi.dev.yaml if it is a text" in problem, text
+    [problem] = problems_of(tmp_path, "helmValues:\n    config: {core: {on: a}}")
+    assert "at the key config.core.on" in problem
+    assert problems_of(tmp_path, "helmValues:\n    config: {core: {parallelism: 64, x: '0o10', y: true}}") == ()
+
+
+def test_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "namespace: a\nairflow:namespace: b")
+    assert "expected one value, found two, under namespace and under airflow:namespace" in problem
+    for config in ("namespace: a\nnamespace: b", "helmValues: {a: {x: 1, 'x': 2}}", "uiCidrs: [{a: 1, a: 2}]"):
+        [problem] = problems_of(tmp_path, config)
+        assert problem.startswith("expected each key once in Pulumi.dev.yaml, found one again in line "), config
+
+
+def test_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    for key in ("true", "12", "1e3", "2026-01-01"):
+        assert any("expected a text as the key" in problem for problem in problems_of(tmp_path, f"{key}: a")), key

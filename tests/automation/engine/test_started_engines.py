@@ -23,7 +23,11 @@ def engine(folder: Path, script: str) -> Engine:
 
 
 def test_engine_that_takes_a_lock_is_noted_while_it_runs_and_not_when_it_has_ended_well(tmp_path: Path) -> None:
-    found = engine(tmp_path, "ls -A; echo $$").run(["up", "--yes"], str(tmp_path), {}).stdout.splitlines()
+    found = (
+        engine(tmp_path, "until ls -A | grep engine-; do sleep 0.1; done; echo $$")
+        .run(["up", "--yes"], str(tmp_path), {})
+        .stdout.splitlines()
+    )
     assert f".engine-{found[-1]}.json" in found
     assert started_engines.noted(tmp_path) == ()
 

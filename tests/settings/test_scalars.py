@@ -1,0 +1,131 @@
+"""Values without quotes: what the engine makes of them, and which ones readers of YAML read in different ways."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from settings.scalars import Loader, engine_value, is_plain_number, read_differently
+from tests.cases import each
+
+SCALARS: Final = (
+    *"""
+    true True TRUE tRUE false False yes Yes no No on On ON off Off y Y n N null Null NULL ~
+    1 -1 +1 0 -0 +0 00 007 0777 0888 08 018 1_000 1__0 _1 1_ 0x1f 0X1F -0x1f 0x1_f 0xg 0o17 0O17 -0o17 0o8
+    0b11 -0b11 0b12 0b_1 0o_7 0x 0o 0b 1:30 1:30:45 190:20:30.15 60:00 01:30 1,000 12e03 1e3 1E3 1e+3 1e-3
+    1.e3 -1e3 +1e3 1.5e3 1e21 1e400 1e_3 1e3_0 .5 -.5 +.5 5. 5.0 3.10 3.0 0.10 00.5 1_0.5 1.5_0 ._5 .5e3
+    1e 1e+ e3 .e3 . .. -. .iNf inf Infinity nan -.nan 123456789012 012345670123 9223372036854775807
+    9223372036854775808 18446744073709551616 -9223372036854775809 0123456 0899999 1234567890123456789012345
+    2026-01-15 2026-1-5 2026-13-45 2026-01-15T10:00:00Z 2026-01-15t10:00:00z 2026-01-15T10:00:00+01:00
+    2026-01-15T10:00:00 2026-01 20260115 0000-00-00 = << -- ++1 1-2 1.2.3 v1 1a 1/2 10Gi 500m 0.0.0.0/0
+    0.1 0.5 0.00001 0.0000001 12345678.1234567 -1.25 -7 10 0x1p3 1p3 2.11.0
+    """.split(),  # noqa: SIM905 - a list of a hundred lines says no more
+    *("2026-01-15 10:00:00", "2026-01-15 10:00:00.5", "a b", "1 2"),
+)
+"""What readers of YAML are known to differ about, and what is near it."""
+
+
+def generated(count: int) -> list[str]:
+    """Return texts of the characters that numbers, dates and words of YAML consist of."""
+    chance = random.Random(12)
+    found = set[str]()
+    while len(found) < count:
+        text = "".join(chance.choice("0123456789.-+_:eExXobTZnyftrulsNO") for _ in range(chance.randint(1, 7)))
+        try:
+            if isinstance(yaml.compose(f"config:\n  k: {text}\n", Loader=yaml.SafeLoader).value[0][1].value, list):
+                node = yaml.compose(text, Loader=yaml.SafeLoader)
+                if isinstance(node, yaml.ScalarNode) and node.value == text:
+                    found.add(text)
+        except yaml.YAMLError:
+            continue
+    return sorted(found)
+
+
+@pytest.mark.engine
+def test_the_engine_reads_each_value_as_this_program_says(tmp_path: Path) -> None:
+    if not shutil.which("pulumi"):
+        pytest.skip("no engine: pulumi is not on PATH")
+    finite = [text for text in (*SCALARS, *generated(600)) if engine_value(text) == engine_value(text)]
+    texts = [text for text in finite if engine_value(text) not in (float("inf"), float("-inf"))]
+    (tmp_path / "Pulumi.yaml").write_text("name: t\nruntime: python\n")
+    (tmp_path / "state").mkdir()
+    env = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "x",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+    }
+
+    def pulumi(*words: str) -> str:
+        command = ["pulumi", *words, "--non-interactive", "--stack", "qa"]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+
+    subprocess.run(
+        ["pulumi", "stack", "init", "qa", "--non-interactive"], cwd=tmp_path, env=env, capture_output=True, check=True
+    )
+    file = tmp_path / "Pulumi.qa.yaml"
+    salt = file.read_text()
+    lines = [f"  t:k{number}: {text}" for number, text in enumerate(texts)]
+    inner = [f"  t:n{number}:\n    - {text}" for number, text in enumerate(texts)]
+    file.write_text("\n".join([salt, "config:", *lines, *inner]) + "\n")
+    given = json.loads(pulumi("config", "--json"))
+    for number, text in enumerate(texts):
+        mine, engines = engine_value(text), given[f"t:k{number}"]["value"]
+        assert same(mine, engines), (text, mine, engines)
+        if is_plain_number(text) or isinstance(mine, str):
+            assert engines == text
+        # In a list: what is not said to be read differently is the same value to both.
+        node = yaml.compose(f"- {text}", Loader=Loader)
+        if node is not None and not list(read_differently(node)):
+            assert json.loads(given[f"t:n{number}"]["value"]) == plain(yaml.safe_load(f"- {text}")), text
+    print(f"{len(texts)} values, {len(inner)} in lists: the engine read each as this program says")
+
+
+def same(mine: Any, engines: str) -> bool:
+    if mine is None or isinstance(mine, bool):
+        return engines == ("" if mine is None else str(mine).lower())
+    if isinstance(mine, datetime.date):
+        return engines.startswith(f"{mine.isoformat()} ")
+    return engines == mine if isinstance(mine, str) else float(engines) == float(mine)
+
+
+def plain(value: list[Any]) -> list[Any]:
+    return [f"{item.isoformat()} 00:00:00 +0000 UTC" if isinstance(item, datetime.date) else item for item in value]
+
+
+@each("text", ["on", "No", "1:30", "0o10", "1e3", "0888", "010", "1_0.5e3", "2026-1-5", "12345678901234567890", "y"])
+def test_value_that_readers_differ_about_is_found_wherever_it_stands(text: str) -> None:
+    if text == "y":  # a text to both
+        assert not [*read_differently(yaml.compose("[y]", Loader=Loader) or yaml.MappingNode("", []))]
+        return
+    for document, place in (
+        (f"[a, {text}]", "[1]"),
+        (f"a: {{b: [{{c: {text}}}]}}", "a.b[0].c"),
+        (f"a: {{{text}: b}}" if ":" not in text else f"a: {{? {text} : b}}", f"the key a.{text}"),
+    ):
+        node = yaml.compose(document, Loader=Loader)
+        assert node is not None
+        assert place in [*read_differently(node)], document
+
+
+@each("text", ["true", "FALSE", "12", "-7", "0.10", "3.0", ".5", "text", "10Gi", "~", "'on'", '"1e3"', "!!str 010"])
+def test_value_that_all_read_alike_is_let_through(text: str) -> None:
+    node = yaml.compose(f"a: [{text}]", Loader=Loader)
+    assert node is not None
+    assert [*read_differently(node)] == []
+
+
+@each("text", ["!!int 3", "!!bool true", "!!float 1.5", "!x y", "!!binary aGk=", "!!timestamp 2026-01-01"])
+def test_value_with_a_tag_is_not_let_through(text: str) -> None:
+    node = yaml.compose(f"a: [{text}]", Loader=Loader)
+    assert node is not None
+    assert [*read_differently(node)] == ["a[0]"]
