@@ -41,7 +41,7 @@ class Loader(yaml.SafeLoader):
 
     def compose_scalar_node(self, anchor: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        node = super().compose_scalar_node(anchor)
+        node: Any = super().compose_scalar_node(anchor)
         node.typed = event.tag is not None
         return node
 
@@ -64,8 +64,8 @@ def engine_value(text: str) -> Any:
             if -_MOST - 1 <= value <= 2 * _MOST + 1:
                 return value
     if _FLOAT.fullmatch(digits):
-        value = float(digits)
-        return value if math.isfinite(value) else text
+        real = float(digits)
+        return real if math.isfinite(real) else text
     return text
 
 
@@ -99,7 +99,7 @@ def _is_clear(node: yaml.ScalarNode) -> bool:
         return bool(node.tag == "tag:yaml.org,2002:str")
     if node.style is not None:
         return True
-    mine, engines = yaml.SafeLoader("").construct_object(node), engine_value(node.value)  # type: ignore[no-untyped-call]
+    mine, engines = yaml.SafeLoader("").construct_object(node), engine_value(node.value)
     is_number = isinstance(engines, int | float) and not isinstance(engines, bool)
     if is_number and (_LEADING_ZERO.match(node.value) or not -_MOST <= engines <= _MOST):
         return False

@@ -13,7 +13,7 @@ from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.notes import notes
 from automation.adoption.plan import AdoptionPlan
 from automation.adoption.refusals import config_refusals, loss_refusals, release_refusals
-from automation.adoption.secret_values import hidden, secrets_in
+from automation.adoption.secret_values import hidden, object_where_set, secrets_in, where_set
 from automation.adoption.taken_over import ReleaseConfig, taken_over
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import StackReport
@@ -223,11 +223,16 @@ def _as_plan(stack: str, head: Plan, release: InstalledRelease, masker: Masker) 
                 **item.inputs,
                 "chart": release.chart,
                 "version": release.chart_version,
-                "values": hidden(release.given, masker),
+                "values": hidden(where_set(release.given, item.inputs.get("values"), masker), masker),
             }
             there.append(replace(item, inputs=inputs, protect=False, made_of={}))
         elif item.type == NAMESPACE:
             metadata = {"name": release.namespace}
             there.append(replace(item, inputs={**item.inputs, "metadata": metadata}, protect=False, made_of={}))
-    objects = tuple(hidden(item, masker) for item in release.objects)
+    own = {_named(item): item for item in head.objects or ()}
+    objects = tuple(hidden(object_where_set(item, own.get(_named(item)), masker), masker) for item in release.objects)
     return Plan(stack=stack, resources=tuple(there), objects=objects if head.objects is not None else None)
+
+
+def _named(item: Mapping[str, Any]) -> tuple[str, str]:
+    return str(item.get("kind")), str((item.get("metadata") or {}).get("name"))

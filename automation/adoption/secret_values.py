@@ -77,6 +77,53 @@ def hidden(value: Any, masker: Masker) -> Any:
     return masker.value(value)
 
 
+def where_set(value: Any, own: Any, masker: Masker) -> Any:
+    """Return a value of a release with masks for all that stands where the program sets nothing.
+
+    No list of names knows what a team calls its secrets. So a foreign value is shown only at a path that the program's
+    own plan has, beside what the program sets there.
+
+    Args:
+        value: What the release has.
+        own: What the program's plan has in the same place, None for nothing.
+        masker: Makes the masks.
+    """
+    if isinstance(value, Mapping) and isinstance(own, Mapping):
+        return {
+            key: where_set(item, own[key], masker) if key in own else masker.secret(item) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple) and isinstance(own, list | tuple):
+        named = {item["name"]: item for item in own if isinstance(item, Mapping) and isinstance(item.get("name"), str)}
+        return [
+            where_set(item, named.get(item["name"]) if _has_name(item) else _at(own, number), masker)
+            for number, item in enumerate(value)
+        ]
+    if isinstance(value, Mapping | list | tuple) or own is None:
+        # The name of a list's entry tells which one it is; it is no value.
+        name = {"name": value["name"]} if _has_name(value) else {}
+        masked = masker.secret(value)
+        return {**masked, **name} if isinstance(masked, Mapping) else masked
+    return value
+
+
+def object_where_set(value: Mapping[str, Any], own: Mapping[str, Any] | None, masker: Masker) -> dict[str, Any]:
+    """Return a Kubernetes object as `where_set` does, with what names it."""
+    masked: dict[str, Any] = where_set(value, own or {}, masker)
+    metadata = {**_mapping(masked.get("metadata"))}
+    for key in ("name", "namespace"):
+        if key in _mapping(value.get("metadata")):
+            metadata[key] = value["metadata"][key]
+    return {**masked, "apiVersion": value.get("apiVersion"), "kind": value.get("kind"), "metadata": metadata}
+
+
+def _has_name(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("name"), str)
+
+
+def _at(items: Any, number: int) -> Any:
+    return items[number] if number < len(items) else None
+
+
 def _marked(value: Mapping[Any, Any]) -> frozenset[Any]:
     """Return the keys of a map whose values are or may be secret."""
     named = {key for key, item in value.items() if may_hold_secret(str(key)) and is_given(item)}

@@ -84,11 +84,12 @@ class Teller:
 
     def __init__(self, on_event: OnEvent, stack: str, verb: str, masker: Masker | None = None) -> None:
         self._on_event, self._stack, self._verb = on_event, stack, verb
-        self._masker = masker or Masker()
+        self.masker = masker or Masker()
+        """Knows the stack's secrets. It is replaced when more are learned."""
 
     def tell(self, kind: EventKind, text: str, **about: Any) -> None:
         """Pass one event on. `about` gives further fields of `Event`."""
-        event = Event(kind=kind, text=self._masker.text(text), stack=self._stack, verb=self._verb, **about)
+        event = Event(kind=kind, text=self.masker.text(text), stack=self._stack, verb=self._verb, **about)
         try:
             self._on_event(event)
         except Exception as error:

@@ -37,20 +37,21 @@ def named_secret(resource: PlannedResource) -> NamedSecret:
 
 
 def secret_path(value: Any) -> str | None:
-    """Return where a value holds a secret, or what looks like one; None where it holds none."""
-    masker = Masker()
+    """Return where a value holds a secret by name or by shape, or what hides one; None where it holds none."""
+    return _differs(value, Masker().value(value), "")
 
-    def find(value: Any, path: str) -> str | None:
-        if isinstance(value, Mapping):
-            if SIGNATURE in value:
-                return path
-            places = (find(item, f"{path}.{key}" if path else str(key)) for key, item in value.items())
-        elif isinstance(value, list | tuple):
-            places = (find(item, f"{path}[{index}]") for index, item in enumerate(value))
-        elif isinstance(value, str):
-            return path if "[secret" in value or masker.text(value) != value else None
-        else:
-            return None
-        return next((place for place in places if place is not None), None)
 
-    return find(value, "")
+def _differs(value: Any, masked: Any, path: str) -> str | None:
+    """Return the first place where masking changed a value, or that was masked before."""
+    if isinstance(value, Mapping) and isinstance(masked, Mapping):
+        if SIGNATURE in value or value.keys() != masked.keys():
+            return path
+        places = (_differs(item, masked[key], f"{path}.{key}" if path else str(key)) for key, item in value.items())
+    elif isinstance(value, list | tuple) and isinstance(masked, list):
+        places = (
+            _differs(item, shown, f"{path}[{index}]")
+            for index, (item, shown) in enumerate(zip(value, masked, strict=True))
+        )
+    else:
+        return path if value != masked or "[secret" in str(value) else None
+    return next((place for place in places if place is not None), None)

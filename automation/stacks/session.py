@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import Final, TypeVar
@@ -24,6 +24,7 @@ from automation.folder import alone_in, short_name
 from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import StackConfig, check_files, read_stack_config
+from automation.stacks.file_secrets import file_secrets, has_secrets
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
 from automation.wait import Clock
@@ -74,6 +75,7 @@ class Session:
         self._for_updates: Stack | None = None
         self._for_reading: Stack | None = None
         self._cluster: tuple[KubeApi, str] | None = None
+        self._learned = False
 
     @property
     def work_dir(self) -> Path:
@@ -141,7 +143,13 @@ class Session:
         self._for_updates = open_stack(self.place, self.name, engine, create=create, opened=self._for_updates)
         self.cancellation.raise_if_cancelled()
         usual = UsualTimes(self.place.folder.times / f"{short_name(self.name)}.json")
-        return OpenedStack(self._for_updates, engine, teller, self.masker, self.look, usual)
+        opened = OpenedStack(self._for_updates, engine, teller, self.masker, self.look, usual)
+        if self.place.settings is not None or self._learned or not has_secrets(opened):
+            return opened
+        # What a program or a provider writes may quote a secret in a form that the engine does not mask.
+        self.masker = teller.masker = self.masker.knowing(file_secrets(opened).values())
+        self._learned = True
+        return replace(opened, masker=self.masker)
 
     @contextmanager
     def open_for_reading(self, verb: str) -> Iterator[OpenedStack]:

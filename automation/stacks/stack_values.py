@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from automation.engine.operations import OpenedStack
 from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from automation.stacks.config import as_config
+from automation.stacks.file_secrets import file_secrets
 from automation.stacks.session import Session
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
@@ -54,7 +54,7 @@ def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
     config = read_yaml(path).get("config") or {}
     given = {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
     encrypted = {key for key, value in given.items() if isinstance(value, Mapping) and "secure" in value}
-    clear = _decrypted(on) if encrypted else {}
+    clear = file_secrets(on) if encrypted else {}
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key in encrypted:
@@ -83,15 +83,3 @@ def write_to_file(on: OpenedStack, project_dir: Path, changed: Mapping[str, Any]
             on.engine.run(words, str(project_dir), env, given=text)
     except CommandError as error:
         raise engine_error(error, "writing the config", stack=on.stack.name) from None
-
-
-def _decrypted(on: OpenedStack) -> dict[str, str]:
-    workspace = on.stack.workspace
-    words = ["config", "--show-secrets", "--json", "--stack", on.stack.name]
-    try:
-        found = json.loads(on.engine.run(words, workspace.work_dir, workspace.env_vars).stdout)
-    except CommandError as error:
-        raise engine_error(error, "reading the config", stack=on.stack.name) from None
-    return {
-        key.removeprefix(_PREFIX): str(entry.get("value") or "") for key, entry in found.items() if entry.get("secret")
-    }

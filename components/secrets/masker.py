@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from components.secrets.encodings import base64_forms, forms, secret_parts, texts
-from components.secrets.names import secret_keys
+from components.secrets.names import is_given, is_secret_option, secret_keys
 from components.secrets.plan_violation import without_values
 from components.secrets.shapes import hide
 
@@ -121,7 +121,12 @@ class Masker:
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self.value(item) for item in value]
+            # A command's arguments: the password comes after `--password`.
+            after_option = [False, *(isinstance(item, str) and is_secret_option(item) for item in value)]
+            return [
+                self.secret(item) if after and is_given(item) else self.value(item)
+                for after, item in zip(after_option, value, strict=False)
+            ]
         return self.text(value) if isinstance(value, str) else value
 
     def inputs(self, type_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,10 +143,15 @@ class Masker:
 
     def text(self, text: str) -> str:
         """Return a text without what is known to be secret, and without what looks like a secret."""
-        text = without_values(text)
+        # A mask is not looked into: a secret could be a part of its own words.
+        parts = _MASK.split(without_values(text))
+        kept = [*_MASK.findall(without_values(text)), ""]
+        return "".join(f"{self._known_hidden(part)}{mask}" for part, mask in zip(parts, kept, strict=True))
+
+    def _known_hidden(self, text: str) -> str:
         for start, end in reversed(self._known(text)):
             text = f"{text[:start]}{self._mask(text[start:end])}{text[end:]}"
-        return hide(text, lambda secret: secret if _MASK.fullmatch(secret) else self._mask(secret))
+        return hide(text, lambda secret: secret if _MASK.search(secret) else self._mask(secret))
 
     def _known(self, text: str) -> list[tuple[int, int]]:
         """Return where known secrets stand, in order, none touching another."""

@@ -6,16 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_AFTER_SEPARATOR: Final = r"secret|pass|keytab"
+_AFTER_SEPARATOR: Final = r"secret|pass|pwd|keytab|dsn"
 """These end a secret's name after a separator only: `sshKeySecret` names a Secret, and `bypass` is a word."""
 _ANYWHERE: Final = (
-    r"password|passwd|passphrase|token|client_?secret|jwt_?secret|(?:secret|private|access|api|fernet|ssh)_?key|"
-    r"(?:account|shared|auth|signing)_?key|basic_?auth|keytab_?base64_?content"
+    r"passwords?|passwd|passphrase|token|client_?secret|jwt_?secret|(?:secret|private|access|api|fernet|ssh)_?keys?|"
+    r"(?:account|shared|auth|signing)[_-]?key|(?:secret|private|access|api)-keys?|basic_?auth|"
+    r"keytab_?base64_?content"
 )
-SECRET_NAME: Final = rf"(?:(?:[\w.-]*[_.-])?(?:{_AFTER_SEPARATOR})|[\w.-]*(?:{_ANYWHERE}))"
+_NUMBER: Final = r"(?:[_-]?[0-9]{1,3})?"
+"""A second password is PASSWORD_2."""
+SECRET_NAME: Final = rf"(?:(?:[\w.-]*[_.-])?(?:{_AFTER_SEPARATOR})|[\w.-]*(?:{_ANYWHERE})){_NUMBER}"
 """A pattern of a whole name, in any case, whose value is a secret."""
 
-_SECRET: Final = re.compile(rf"(?:^|[_.-])(?:{_AFTER_SEPARATOR})$|(?:{_ANYWHERE})$", re.IGNORECASE)
+_SECRET: Final = re.compile(rf"(?:(?:^|[_.-])(?:{_AFTER_SEPARATOR})|(?:{_ANYWHERE})){_NUMBER}$", re.IGNORECASE)
 _KEYS_OF_SECRETS: Final = ("statsSecretKey",)
 """Values of the Airflow chart that name a key in a Secret."""
 _REFERENCE: Final = re.compile(r"\{\{|\$\(|\$\{|/|(?:true|false)?$", re.IGNORECASE)
@@ -34,6 +37,14 @@ _VARIABLE_MAY_HOLD: Final = re.compile(r"AIRFLOW_CONN_\w+|\w+_CONN(?:_\w+)?|\w*S
 def is_secret_name(name: str) -> bool:
     """Tell whether the value of this name is a secret. A rule may refuse an update for it."""
     return name not in _KEYS_OF_SECRETS and bool(_SECRET.search(name))
+
+
+def is_secret_option(argument: str) -> bool:
+    """Tell whether a command's argument is an option whose value comes after it and is a secret: `--password`.
+
+    After `--secret` comes the name of one, or nothing.
+    """
+    return argument.startswith("--") and argument != "--secret" and "=" not in argument and is_secret_name(argument)
 
 
 def is_reference(text: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from components.secrets.names import SECRET_NAME
+from components.secrets.names import SECRET_NAME, is_reference
 
 LENGTHS: Final = (24, 40, 64, 96)
 """Characters of the generated keys and passwords (tested against components/keys/airflow_keys.py)."""
@@ -37,6 +37,10 @@ _PUBLIC: Final = re.compile(
     re.DOTALL,
 )
 _PLACEHOLDER: Final = re.compile(r"\$|%\(|\{|<|\*+$|x+$|\.\.\.|…", re.IGNORECASE)
+_EXPRESSION: Final = re.compile(
+    r"(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*$|(?:none|null|[0-9]{1,5}|~)$|[a-z]{1,12}[.,:]?$", re.IGNORECASE
+)
+"""An attribute, a number such as a port, or one word of letters, as in a sentence or a command's help."""
 _NO_LOGIN: Final = re.compile(r"://(?:\[[0-9a-f:.]*\]|[^:]*:[0-9]{1,5}[/?#])", re.IGNORECASE)
 """A host, a port and a path, with an @ later on."""
 
@@ -55,6 +59,8 @@ class Shape:
     """Whether a rule takes the match for one, and not for a placeholder."""
     guess: bool = False
     """Public keys and certificates look the same."""
+    group: str = "secret"
+    """The groups that may hold the secret itself, divided by "|"."""
 
     def matches(self, text: str) -> Iterator[re.Match[str]]:
         """Yield each place with this shape."""
@@ -62,16 +68,39 @@ class Shape:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return where the secrets of this shape begin and end."""
-        group = "secret" if "secret" in self.pattern.groupindex else 0
-        found = [match.span(group) for match in self.matches(text)]
+        found = [match.span(_group(match, self.group)) for match in self.matches(text)]
         if found and self.guess:
             public = [match.span() for match in _PUBLIC.finditer(text)]
             found = [at for at in found if not any(start < at[1] and at[0] < end for start, end in public)]
         return found
 
 
+def _group(match: re.Match[str], names: str) -> str | int:
+    """Return the group that holds the secret, 0 where the whole match is one."""
+    return next((name for name in names.split("|") if match.groupdict().get(name) is not None), 0)
+
+
 def _is_real(match: re.Match[str]) -> bool:
     return not _PLACEHOLDER.match(match["secret"])
+
+
+def _is_real_word(match: re.Match[str]) -> bool:
+    return _is_real(match) and not is_reference(match["secret"])
+
+
+def _is_real_group(match: re.Match[str]) -> bool:
+    return not _PLACEHOLDER.match(match[_group(match, "secret|other")])
+
+
+def _is_assigned(match: re.Match[str]) -> bool:
+    """Tell whether what is assigned is a text, and no other name, call, reference, number of few digits or word."""
+    name = _group(match, "double|single|plain|secret")
+    text = match[name]
+    if _PLACEHOLDER.match(text) or is_reference(text):
+        return False
+    if name in ("double", "single"):
+        return True
+    return not _EXPRESSION.match(text)
 
 
 def _is_login(match: re.Match[str]) -> bool:
@@ -149,6 +178,77 @@ SHAPES: Final = (
     Shape(
         name="JSON with a password",
         pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
+        judged=_is_real,
+    ),
+    Shape(
+        name="a password in a dictionary of Python",
+        pattern=re.compile(rf"'{SECRET_NAME}'\s*:\s*[\"'](?P<secret>[^\"'\n]+)", re.IGNORECASE),
+        judged=_is_real,
+    ),
+    Shape(
+        name="an assigned password",  # Python, ini, shell, the query of a URL, a command's argument
+        pattern=re.compile(
+            rf"(?<![\w.-])[-\"]*{SECRET_NAME}[ \t]*=[ \t]*"
+            r"(?:(?:[rbfu]{1,2}(?=[\"']))?(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)')|(?P<plain>[^\s\"'`,;&(){}\[\]<>|]+)(?![\w.]*[(\[]))",
+            re.IGNORECASE,
+        ),
+        holds=_is_assigned,
+        group="double|single|plain",
+    ),
+    Shape(
+        name="a line with a password",  # YAML
+        pattern=re.compile(
+            rf"^[ \t-]*{SECRET_NAME}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+        holds=_is_assigned,
+        group="secret",
+    ),
+    Shape(
+        name="a password among a command's arguments",
+        pattern=re.compile(
+            rf"(?<!\S)--(?!secret[ \t]){SECRET_NAME}[ \t]+[\"']?(?P<secret>[^\s\"'-][^\s\"']*)", re.IGNORECASE
+        ),
+        holds=_is_assigned,
+        group="secret",
+    ),
+    Shape(
+        name="a login among a command's arguments",
+        pattern=re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]*[\"']?[\w.@+-]+:(?P<secret>[^\s\"':/]+)"),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a password among the arguments of a database's client",
+        pattern=re.compile(r"\b(?:mysql|mariadb)\w*\b[^\n;|]*?\s-p(?P<secret>[^\s\"'-][^\s\"']*)"),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a header with a login",
+        pattern=re.compile(
+            r"(?:\bauthorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:bearer|basic|token)|\bbearer)[ \t]+"
+            r"(?P<secret>(?=[^\s\"']*[0-9=])[A-Za-z0-9._~+/=-]{6,})"
+            r"|\b(?:x-api-key|x-auth-token|private-token)[\"']?[ \t]*:[ \t]*[\"']?(?P<other>[^\s\"',]+)",
+            re.IGNORECASE,
+        ),
+        group="secret|other",
+        judged=_is_real_group,
+    ),
+    Shape(
+        name="the URL of a webhook",
+        pattern=re.compile(
+            r"https?://(?:[^\s\"'<>/]*/)(?:services/T\w+/B\w+/|(?:api/)?webhooks?/|webhookb2/|hooks/catch/)"
+            r"(?P<secret>[^\s\"'<>]{6,})",
+            re.IGNORECASE,
+        ),
+        judged=_is_real,
+    ),
+    Shape(
+        name="a URI with a key as its user",  # as Sentry's
+        pattern=re.compile(r"://(?P<secret>(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,})@"),
+    ),
+    Shape(
+        name="a signature in a URL",
+        pattern=re.compile(r"[?&](?:sig|signature|X-Amz-Signature|code|key)=(?P<secret>[^\s&\"'#]{8,})"),
         judged=_is_real,
     ),
     # gitguardian and detect-secrets know tokens by the same beginnings.

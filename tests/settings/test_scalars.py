@@ -41,10 +41,10 @@ def generated(count: int) -> list[str]:
     while len(found) < count:
         text = "".join(chance.choice("0123456789.-+_:eExXobTZnyftrulsNO") for _ in range(chance.randint(1, 7)))
         try:
-            if isinstance(yaml.compose(f"config:\n  k: {text}\n", Loader=yaml.SafeLoader).value[0][1].value, list):
-                node = yaml.compose(text, Loader=yaml.SafeLoader)
-                if isinstance(node, yaml.ScalarNode) and node.value == text:
-                    found.add(text)
+            entry = yaml.compose(f"k: {text}", Loader=yaml.SafeLoader)
+            node = entry.value[0][1] if isinstance(entry, yaml.MappingNode) else None
+            if isinstance(node, yaml.ScalarNode) and node.value == text:
+                found.add(text)
         except yaml.YAMLError:
             continue
     return sorted(found)

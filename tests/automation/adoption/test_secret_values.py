@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation.adoption.secret_values import hidden, secrets_in
+from automation.adoption.secret_values import hidden, object_where_set, secrets_in, where_set
 from components.secrets.masker import Masker
 
 SENTINEL: Final = "sentinel-9f/3b@7c"
@@ -173,3 +173,41 @@ def test_what_is_no_secret_is_shown() -> None:
     for secret in secrets_in(values):
         masker.learn(secret)
     assert hidden(values, masker) == values
+
+
+# Foreign places
+
+
+def test_foreign_value_is_shown_only_where_the_program_sets_the_same_path() -> None:
+    """No list of names knows what a team calls its secrets."""
+    own = {"a": {"b": "mine"}, "list": ["x"], "env": [{"name": "MINE", "value": "1"}], "number": 1}
+    given = {
+        "a": {"b": "shown", "c": "foreign1"},
+        "list": ["shown", "foreign2"],
+        "env": [
+            {"name": "THEIRS", "value": "foreign3"},
+            {"name": "MINE", "value": "shown", "other": "foreign4"},
+        ],
+        "number": {"deep": "foreign5"},
+        "ours": {"deep": ["foreign6", 70007, {"x": "foreign8"}]},
+    }
+    found = where_set(given, own, Masker())
+    text = json.dumps(found)
+    assert "foreign" not in text
+    assert "70007" not in text
+    assert text.count("shown") == 3
+    assert [item["name"] for item in found["env"]] == ["THEIRS", "MINE"]
+
+
+def test_object_that_the_program_does_not_make_shows_its_name_alone() -> None:
+    item = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "theirs", "namespace": "airflow", "annotations": {"x": "foreign1"}},
+        "data": {"x": "foreign2"},
+    }
+    found = object_where_set(item, None, Masker())
+    assert "foreign" not in json.dumps(found)
+    assert (found["kind"], found["metadata"]["name"]) == ("ConfigMap", "theirs")
+    own = {**item, "metadata": {"name": "theirs"}, "data": {"x": "mine"}}
+    assert object_where_set(item, own, Masker())["data"] == {"x": "foreign2"}

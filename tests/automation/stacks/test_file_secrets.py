@@ -1,0 +1,66 @@
+"""The secrets of a stack's committed file are known before its update says anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pulumi.automation import CommandResult
+
+from automation.engine.events import Event
+from automation.engine.operations import OpenedStack
+from automation.stacks import session as session_module
+from automation.stacks.file_secrets import file_secrets, has_secrets
+from automation.stacks.place import Place
+from automation.stacks.session import Limits, Session
+from components.secrets.masker import Masker
+from tests.automation.fakes import FakeEngine
+
+
+class Engine(FakeEngine):
+    """An engine that decrypts."""
+
+    asked = 0
+
+    def run(self, words: list[str], *_: Any) -> CommandResult:
+        self.asked += 1
+        assert words[:3] == ["config", "--show-secrets", "--json"]
+        entries = {
+            "airflow:dagsToken": {"value": "sentinel-Zx9Qw7Lm3p", "secret": True},
+            "airflow:size": {"value": "small"},
+        }
+        return CommandResult(stdout=json.dumps(entries), stderr="", code=0)
+
+
+def opened(folder: Path, config: str) -> tuple[Any, Engine]:
+    (folder / "Pulumi.dev.yaml").write_text(config)
+    engine = Engine()
+    workspace = SimpleNamespace(work_dir=str(folder), env_vars={})
+    return SimpleNamespace(name="dev", workspace=workspace), engine
+
+
+def test_only_encrypted_values_are_asked_for(tmp_path: Path) -> None:
+    stack, engine = opened(tmp_path, "config:\n  airflow:dagsToken:\n    secure: v1:x\n")
+    found: Any = OpenedStack(stack, engine)  # type: ignore[arg-type]
+    assert has_secrets(found)
+    assert file_secrets(found) == {"dagsToken": "sentinel-Zx9Qw7Lm3p"}
+    for config in ("config: {}\n", "", "config:\n  airflow:size: small\n"):
+        (tmp_path / "Pulumi.dev.yaml").write_text(config)
+        assert not has_secrets(found), config
+
+
+def test_session_learns_them_once_and_masks_its_events(tmp_path: Path, monkeypatch: Any) -> None:
+    stack, engine = opened(tmp_path, "config:\n  airflow:dagsToken:\n    secure: v1:x\n")
+    monkeypatch.setattr(session_module, "open_stack", lambda *args, **kwargs: stack)
+    place = Place.of(tmp_path, {})
+    session = Session("dev", place, lambda: engine, Limits(), Masker())  # type: ignore[arg-type,return-value]
+    heard: list[Event] = []
+    teller = session.events("up", heard.append)
+    for _ in range(2):
+        found = session.open(teller)
+    assert engine.asked == 1
+    found.teller.note("it said sentinel-Zx9Qw7Lm3p, and c2VudGluZWwtWng5UXc3TG0zcA")
+    assert heard[0].text == "it said [secret], and [secret]"
+    assert "sentinel" not in found.masker.text("sentinel-Zx9Qw7Lm3p")
