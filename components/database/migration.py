@@ -30,13 +30,15 @@ _BACKOFF_LIMIT = 2
 # too early would otherwise leave connections and variables that nobody can read from then on.
 _MIGRATION_SCRIPT = 'set -e; "$@"; exec airflow db migrate'
 _ADMIN_USER_DEADLINE_SECONDS = 600
-# `create` succeeds for an existing user, but does not change the password.
+# `create` succeeds for an existing user, but does not change the password. Airflow asks for it twice, and reads the
+# answers from its input: an argument would stand in the node's list of processes. With `=`, a value may begin with `-`.
 _ADMIN_USER_SCRIPT = """\
 set -euo pipefail
-created=$(airflow users create --role Admin --username "$ADMIN_USERNAME" --email "$ADMIN_EMAIL" \\
-  --firstname Airflow --lastname Admin --password "$ADMIN_PASSWORD" 2>&1) || { echo "$created" >&2; exit 1; }
+answers() { printf '%s\\n%s\\n' "$ADMIN_PASSWORD" "$ADMIN_PASSWORD"; }
+created=$(answers | airflow users create --role Admin --username="$ADMIN_USERNAME" --email="$ADMIN_EMAIL" \\
+  --firstname Airflow --lastname Admin 2>&1) || { echo "$created" >&2; exit 1; }
 case $created in
-  *"already exist"*) airflow users reset-password --username "$ADMIN_USERNAME" --password "$ADMIN_PASSWORD" ;;
+  *"already exist"*) answers | airflow users reset-password --username="$ADMIN_USERNAME" ;;
 esac
 """
 
