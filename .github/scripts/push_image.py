@@ -1,4 +1,6 @@
-"""`push_image.py IMAGE`: push an image whose tag is new. A tag stays on the image that it was given first.
+"""`push_image.py IMAGE`: push an image whose tag is new, and write its digest to the step's output `digest`.
+
+A tag stays on the image that it was given first.
 
 The job's AWS credentials log in to AWS ECR; for another registry the login comes before.
 """
@@ -7,15 +9,19 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 _ECR: Final = re.compile(
     r"(?P<host>(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?)/(?P<name>.+)"
 )
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,22 +33,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: expected REPOSITORY:TAG, found {args.image}", file=sys.stderr)
         return 1
     match = _ECR.fullmatch(repository)
-    if match and _pushed(match, tag):
-        print(f"{args.image} exists")
-        return 0
-    if match and not _login(match):
+    digest = _pushed(match, tag) if match else None
+    if match and not _login(match):  # those who sign the image push statements about it
         return 1
-    return subprocess.run(["docker", "push", args.image], check=False).returncode
+    if digest is not None:
+        print(f"{args.image} exists")
+        return _told(digest)
+    code = subprocess.run(["docker", "push", args.image], check=False).returncode
+    return code or _told(_digest(args.image, repository))
 
 
-def _pushed(match: re.Match[str], tag: str) -> bool:
-    """Return whether the repository has the tag, because another run of the same commit pushed it."""
+def _pushed(match: re.Match[str], tag: str) -> str | None:
+    """Return the digest of the tag, if another run of the same commit has pushed it."""
     client = _client(match)
+    wanted = [{"imageTag": tag}]
     try:
-        client.describe_images(registryId=match["account"], repositoryName=match["name"], imageIds=[{"imageTag": tag}])
+        found = client.describe_images(registryId=match["account"], repositoryName=match["name"], imageIds=wanted)
     except client.exceptions.ImageNotFoundException:
-        return False
-    return True
+        return None
+    return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _digest(image: str, repository: str) -> str:
+    """Return the digest that the registry gave the image, "" if Docker does not know it."""
+    command = ["docker", "image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', image]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    known = dict(line.split("@", 1) for line in done.stdout.splitlines() if "@" in line)
+    return known.get(repository, "")
+
+
+def _told(digest: str) -> int:
+    """Write the digest where the next steps read it."""
+    if not _DIGEST.fullmatch(digest):
+        print(f"error: expected the digest of the image, found {digest!r}", file=sys.stderr)
+        return 1
+    print(f"digest: {digest}")
+    path = os.environ.get("GITHUB_OUTPUT")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as output:
+            output.write(f"digest={digest}\n")
+    return 0
 
 
 def _login(match: re.Match[str]) -> bool:

@@ -97,7 +97,7 @@ def test_these_jobs_may_write_and_no_others() -> None:
         "deploy.preview": {"id-token"},
         "drift.drift": {"id-token"},
         "fork-comment.comment": {"pull-requests"},
-        "image.build": {"id-token"},
+        "image.build": {"attestations", "id-token"},
         "image.move": {"contents", "pull-requests"},
         "preview.comment": {"pull-requests"},
         "preview.comment-preview": {"pull-requests"},
@@ -410,6 +410,22 @@ def test_image_is_checked_before_it_is_pushed_and_built_without_credentials() ->
         return next(number for number, found in enumerate(order) if text in found)
 
     assert place("make image") < place("check_image.py") < place("configure-aws-credentials") < place("push_image.py")
+    assert place("sbom-action") < place("configure-aws-credentials"), "it downloads the program that lists packages"
+    assert place("push_image.py") < min(place("attest-build-provenance"), place("attest-sbom"))
+
+
+def test_image_is_signed_without_a_key_by_the_digest_that_was_pushed() -> None:
+    for action in ("actions/attest-build-provenance", "actions/attest-sbom"):
+        (step,) = steps(jobs("image")["build"], using=action)
+        assert step["with"]["subject-digest"] == "${{ steps.push.outputs.digest }}"
+        assert step["with"]["subject-name"] == "${{ vars.IMAGE_REPOSITORY }}"
+        assert step["with"]["push-to-registry"] is True
+
+
+def test_bases_of_the_image_are_pinned_by_digest() -> None:
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "image" / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(bases) == 2
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$", base) for base in bases)
     assert jobs("image")["build"]["env"]["IMAGE"].endswith(":${{ github.sha }}")
 
 
