@@ -31,7 +31,8 @@ _DATES: Final = (
     re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}t[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?[-+][0-9]{2}:[0-9]{2}"),
     re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?"),
 )
-_PLAIN_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}|-?(0|[1-9][0-9]{0,7})\.(0{0,4}[1-9]|[0-9]{0,6}[1-9])")
+_PLAIN_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}|-?(0|[1-9][0-9]{0,7})\.(?!000000)[0-9]{0,6}[1-9]")
+"""So many digits survive a float; a smaller number is written with an exponent."""
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9_]")
 _MOST: Final = 2**63 - 1
 
@@ -99,7 +100,11 @@ def _is_clear(node: yaml.ScalarNode) -> bool:
         return bool(node.tag == "tag:yaml.org,2002:str")
     if node.style is not None:
         return True
-    mine, engines = yaml.SafeLoader("").construct_object(node), engine_value(node.value)
+    engines = engine_value(node.value)
+    try:
+        mine = yaml.SafeLoader("").construct_object(node)
+    except (ValueError, yaml.YAMLError):  # a date that cannot be, or `=`, which PyYAML does not read
+        return False
     is_number = isinstance(engines, int | float) and not isinstance(engines, bool)
     if is_number and (_LEADING_ZERO.match(node.value) or not -_MOST <= engines <= _MOST):
         return False

@@ -82,7 +82,7 @@ def test_the_engine_reads_each_value_as_this_program_says(tmp_path: Path) -> Non
         mine, engines = engine_value(text), given[f"t:k{number}"]["value"]
         assert same(mine, engines), (text, mine, engines)
         if is_plain_number(text) or isinstance(mine, str):
-            assert engines == text
+            assert engines == text, (text, engines)
         # In a list: what is not said to be read differently is the same value to both.
         node = yaml.compose(f"- {text}", Loader=Loader)
         if node is not None and not list(read_differently(node)):
