@@ -11,6 +11,8 @@ from components.database.host import outside_networks
 from components.database.rds_settings import ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
+from components.secrets.weak import weakness
+from settings.errors import set_command
 from settings.keys import Key
 from settings.reading import Config
 from settings.sections import database as db
@@ -76,6 +78,15 @@ def _external(config: Config) -> ExternalDatabase:
         config.problem(db.HOST, "expected a value, found none")
     if config[db.PASSWORD] is None:
         config.problem(db.PASSWORD, f"expected a value with {db.DATABASE.full} external, found none")
+    # A value that is not known here is an empty Secret.
+    password = config[db.PASSWORD] or Secret("")
+    weak = weakness(password.reveal()) if password.reveal() and config[PROTECT] else None
+    if weak is not None:
+        config.problem(
+            db.PASSWORD,
+            f"expected a password that is hard to guess where {PROTECT.full} is true, found {weak}",
+            f"change it in the database, then {set_command(db.PASSWORD.full, db.PASSWORD)}",
+        )
     if config[NETWORK_ISOLATION] is not Isolation.OFF and not cidrs and not config.bad(NETWORK_ISOLATION):
         config.problem(
             db.CIDRS,
@@ -104,7 +115,7 @@ def _external(config: Config) -> ExternalDatabase:
             port=config[db.PORT],
             name=config[db.NAME],
             user=config[db.USER],
-            password=config[db.PASSWORD] or Secret(""),
+            password=password,
             ssl_mode=ssl_mode,
             ca_certificates=(certificate or "") if ssl_mode.verifies else None,
         ),

@@ -81,6 +81,15 @@ def test_known_password_is_for_a_stack_that_may_be_thrown_away() -> None:
     assert prod().with_(secrets={"adminPassword": "a password of ours"}).problems() == ()
 
 
+def test_common_word_is_no_password_of_a_protected_database() -> None:
+    """It would be masked wherever the word stands, and so be told."""
+    for word in ("airflow", "postgres", "secret", "     x     ".strip() * 9):
+        [problem] = samples.external().with_(secrets={"databasePassword": word}).problems()
+        assert problem.startswith("airflow:databasePassword: expected a password that is hard to guess")
+        assert samples.external().with_({"protect": "false"}, {"databasePassword": word}).problems() == ()
+    assert samples.external().with_(secrets={"databasePassword": ""}).problems() != ()
+
+
 def test_only_the_admin_password_may_be_plain() -> None:
     for key in settings.SECRET_KEYS - {"adminPassword"}:
         problems = dev().with_({key: sentinels()[key]}).problems()
