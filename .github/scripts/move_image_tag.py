@@ -1,7 +1,8 @@
-"""`move_image_tag.py STACK TAG`: set `airflow:imageTag` of a stack, and change no other byte of its file.
+"""`move_image_tag.py STACK TAG --digest DIGEST`: set `airflow:imageTag` of a stack, and no other byte of its file.
 
-Only the value is replaced, so comments, order and layout stay. It is written in quotes: a commit such as 1234567e89
-would otherwise be read as a number.
+A stack that pins its image by `airflow:imageDigest` too gets the new digest beside the tag. Only values are replaced,
+so comments, order and layout stay. They are written in quotes: a commit such as 1234567e89 would otherwise be read as a
+number.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import yaml
 
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "airflow:imageTag"
+DIGEST_KEY: Final = "airflow:imageDigest"
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 """github.com/opencontainers/distribution-spec: a tag."""
 
@@ -29,11 +32,12 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack")
     parser.add_argument("tag")
+    parser.add_argument("--digest", default="", help="of the image with this tag")
     args = parser.parse_args(arguments)
     path = root / f"Pulumi.{args.stack}.yaml"
     try:
         before = path.read_bytes()
-        after = moved(before.decode("utf-8"), args.tag).encode("utf-8")
+        after = moved(before.decode("utf-8"), args.tag, args.digest).encode("utf-8")
     except (CannotMove, OSError, UnicodeDecodeError) as error:
         print(f"error: {path.name}: {error}", file=sys.stderr)
         return 1
@@ -45,8 +49,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     return 0
 
 
-def moved(text: str, tag: str) -> str:
-    """Return the file's text with another tag. Raises CannotMove."""
+def moved(text: str, tag: str, digest: str = "") -> str:
+    """Return the file's text with another tag, and with the digest if it has one. Raises CannotMove."""
     if not _TAG.fullmatch(tag) or tag == "latest":
         raise CannotMove(f"expected a tag that stays on one image, found {tag!r}")
     values = _config(text)
@@ -55,38 +59,46 @@ def moved(text: str, tag: str) -> str:
             f"expected airflow:imageRepository and {KEY} under config, found one or none. "
             "Fix: set both once (docs/image.md)"
         )
-    if values.get("airflow:imageDigest"):
-        raise CannotMove("airflow:imageDigest is set and wins over the tag. Fix: remove it, or move both by hand")
-    if str(values[KEY]) == tag and isinstance(values[KEY], str):
+    if not values.get(DIGEST_KEY):
+        return _with(text, KEY, tag)
+    if not _DIGEST.fullmatch(digest):
+        raise CannotMove(f"{DIGEST_KEY} is set and wins over the tag. Fix: give its --digest too, or remove it")
+    return _with(_with(text, KEY, tag), DIGEST_KEY, digest)
+
+
+def _with(text: str, key: str, value: str) -> str:
+    """Return the text with another value of a key."""
+    values = _config(text)
+    if str(values[key]) == value and isinstance(values[key], str):
         return text
-    start, end = _place(text)
-    result = f'{text[:start]}"{tag}"{text[end:]}'
+    start, end = _place(text, key)
+    result = f'{text[:start]}"{value}"{text[end:]}'
     # Whatever the layout is, only this value and its line may differ.
     try:
-        same = _config(result) == {**values, KEY: tag} and _others(result) == _others(text)
+        same = _config(result) == {**values, key: value} and _others(result) == _others(text)
     except CannotMove:
         same = False
     if not same or result.count("\n") != text.count("\n"):
-        raise CannotMove(f"expected {KEY} as a plain value on one line of its own. Fix: write it so")
+        raise CannotMove(f"expected {key} as a plain value on one line of its own. Fix: write it so")
     return result
 
 
-def _place(text: str) -> tuple[int, int]:
+def _place(text: str, name: str) -> tuple[int, int]:
     """Return where the value begins and ends."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert root is not None
     config = next(value for key, value in root.value if key.value == "config")
-    found = [(key, value) for key, value in config.value if key.value == KEY]
+    found = [(key, value) for key, value in config.value if key.value == name]
     if len(found) != 1:
-        raise CannotMove(f"expected {KEY} once, found it {len(found)} times")
+        raise CannotMove(f"expected {name} once, found it {len(found)} times")
     key, value = found[0]
     if not isinstance(value, yaml.ScalarNode) or value.start_mark.index < key.end_mark.index:
-        raise CannotMove(f"expected {KEY} as a plain value, found a map, a list or an alias")
+        raise CannotMove(f"expected {name} as a plain value, found a map, a list or an alias")
     start, end = value.start_mark, value.end_mark
     if text[start.index] in "&!":
-        raise CannotMove(f"expected {KEY} as a plain value, found an anchor or a type")
+        raise CannotMove(f"expected {name} as a plain value, found an anchor or a type")
     if start.line != end.line or start.line != key.start_mark.line:
-        raise CannotMove(f"expected {KEY} and its value on one line")
+        raise CannotMove(f"expected {name} and its value on one line")
     return start.index, end.index
 
 

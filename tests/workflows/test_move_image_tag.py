@@ -104,6 +104,21 @@ def test_tag_that_yaml_would_read_as_a_number_stays_text() -> None:
         assert yaml.safe_load(script.moved(file(), tag))["config"]["airflow:imageTag"] == tag
 
 
+def test_digest_moves_beside_the_tag_where_the_stack_has_one() -> None:
+    old, new = f"sha256:{'0' * 64}", f"sha256:{'ab' * 32}"
+    before = file() + f"  airflow:imageDigest: {old}  # its content\n"
+    after = script.moved(before, SHA, new)
+    assert yaml.safe_load(after)["config"]["airflow:imageDigest"] == new
+    assert yaml.safe_load(after)["config"]["airflow:imageTag"] == SHA
+    assert len(differing(before, after)) == 4
+    assert after.endswith(f'airflow:imageDigest: "{new}"  # its content\n')
+    assert script.moved(after, SHA, new) == after
+    assert "imageDigest" not in script.moved(file(), SHA, new), "a stack without one gets none"
+    for wrong in ("", "sha256:0", "latest", f"{new}\n"):
+        with pytest.raises(script.CannotMove, match="give its --digest too"):
+            script.moved(before, SHA, wrong)
+
+
 def test_same_tag_changes_nothing() -> None:
     assert script.moved(file(), OTHER) == file()
 

@@ -432,7 +432,7 @@ def test_bases_of_the_image_are_pinned_by_digest() -> None:
 def test_only_the_tag_of_prod_is_moved_and_with_the_commit() -> None:
     words = [command.split(maxsplit=2)[1:] for command in commands(jobs("image")["move"]) if "scripts" in command]
     assert words == [
-        [".github/scripts/move_image_tag.py", '"$STACK" "$GITHUB_SHA"'],
+        [".github/scripts/move_image_tag.py", '"$STACK" "$GITHUB_SHA" --digest "$DIGEST"'],
         [".github/scripts/image_pull_request.py", '"$STACK" "$GITHUB_SHA"'],
     ]
     assert workflow("image")["env"]["STACK"] == "prod"
