@@ -17,9 +17,9 @@ from settings import PROJECT
 _PREFIX = f"{PROJECT}:"
 
 
-def has_secrets(on: OpenedStack) -> bool:
-    """Return whether the stack's file in the work directory holds an encrypted value. Raises FileInvalid."""
-    path = Path(on.stack.workspace.work_dir) / f"Pulumi.{short_name(on.stack.name)}.yaml"
+def has_secrets(work_dir: Path, stack: str) -> bool:
+    """Return whether the stack's file in its work directory holds an encrypted value. Raises FileInvalid."""
+    path = work_dir / f"Pulumi.{short_name(stack)}.yaml"
     config = read_yaml(path).get("config") if path.is_file() else None
     values = config.values() if isinstance(config, Mapping) else ()
     return any(isinstance(value, Mapping) and "secure" in value for value in values)

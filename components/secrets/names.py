@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_AFTER_SEPARATOR: Final = r"secret|pass|pwd|keytab|dsn"
+_AFTER_SEPARATOR: Final = r"secret|pass|pwd|keytab"
 """These end a secret's name after a separator only: `sshKeySecret` names a Secret, and `bypass` is a word."""
 _ANYWHERE: Final = (
     r"passwords?|passwd|passphrase|token|client_?secret|jwt_?secret|(?:secret|private|access|api|fernet|ssh)_?keys?|"
@@ -19,6 +19,8 @@ SECRET_NAME: Final = rf"(?:(?:[\w.-]*[_.-])?(?:{_AFTER_SEPARATOR})|[\w.-]*(?:{_A
 """A pattern of a whole name, in any case, whose value is a secret."""
 
 _SECRET: Final = re.compile(rf"(?:(?:^|[_.-])(?:{_AFTER_SEPARATOR})|(?:{_ANYWHERE})){_NUMBER}$", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"(?:^|[_.-])dsn$", re.IGNORECASE)
+"""The address of a service whose login is a part of it. No rule refuses it, but nobody needs to see it."""
 _KEYS_OF_SECRETS: Final = ("statsSecretKey",)
 """Values of the Airflow chart that name a key in a Secret."""
 _REFERENCE: Final = re.compile(r"\{\{|\$\(|\$\{|/|(?:true|false)?$", re.IGNORECASE)
@@ -63,12 +65,16 @@ def variable_may_hold_secret(name: str) -> bool:
 
 
 def secret_keys(value: Mapping[Any, Any]) -> frozenset[Any]:
-    """Return the keys of a map whose values are secrets by name; `value`, where the map is such a variable."""
-    named = {key for key, item in value.items() if is_secret_name(str(key)) and _is_clear(item)}
+    """Return the keys of a map whose values are hidden for their names; `value`, where the map is such a variable."""
+    named = {key for key, item in value.items() if _is_hidden(str(key)) and _is_clear(item)}
     name = value.get("name")
-    if isinstance(name, str) and is_secret_name(name) and _is_clear(value.get("value")):
+    if isinstance(name, str) and _is_hidden(name) and _is_clear(value.get("value")):
         named.add("value")
     return frozenset(named)
+
+
+def _is_hidden(name: str) -> bool:
+    return is_secret_name(name) or bool(_ADDRESS.search(name))
 
 
 def _is_clear(item: Any) -> bool:

@@ -180,6 +180,20 @@ SHAPES: Final = (
         pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
         judged=_is_real,
     ),
+    # gitguardian and detect-secrets know tokens by the same beginnings.
+    _token("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    _token("a token of GitHub", r"\b(?:gh[opsru]_[A-Za-z0-9]{36,}|github_pat_\w{36,})"),
+    _token("a token of GitLab", r"\bgl(?!obal-|ue-|ass-)[a-z]{1,5}-[\w-]{20,}"),
+    _token("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    _token("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b"),
+    _token("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+    _token("a Fernet key", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
+    Shape(
+        name="text that looks like a generated key",
+        pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
+        holds=lambda match: looks_generated(match[0]),
+        guess=True,
+    ),
     Shape(
         name="a password in a dictionary of Python",
         pattern=re.compile(rf"'{SECRET_NAME}'\s*:\s*[\"'](?P<secret>[^\"'\n]+)", re.IGNORECASE),
@@ -250,20 +264,6 @@ SHAPES: Final = (
         name="a signature in a URL",
         pattern=re.compile(r"[?&](?:sig|signature|X-Amz-Signature|code|key)=(?P<secret>[^\s&\"'#]{8,})"),
         judged=_is_real,
-    ),
-    # gitguardian and detect-secrets know tokens by the same beginnings.
-    _token("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    _token("a token of GitHub", r"\b(?:gh[opsru]_[A-Za-z0-9]{36,}|github_pat_\w{36,})"),
-    _token("a token of GitLab", r"\bgl(?!obal-|ue-|ass-)[a-z]{1,5}-[\w-]{20,}"),
-    _token("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    _token("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b"),
-    _token("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
-    _token("a Fernet key", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
-    Shape(
-        name="text that looks like a generated key",
-        pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
-        holds=lambda match: looks_generated(match[0]),
-        guess=True,
     ),
 )
 """All shapes, the surest first: `key_shape` names the first that is in a text."""

@@ -211,10 +211,13 @@ def test_an_action_is_of_one_version_everywhere() -> None:
             pins.setdefault(action, set()).add(pin)
     assert {action for action, found in pins.items() if len(found) > 1} == set()
     assert set(pins) == {
+        "actions/attest-build-provenance",
+        "actions/attest-sbom",
         "actions/checkout",
         "actions/download-artifact",
         "actions/setup-python",
         "actions/upload-artifact",
+        "anchore/sbom-action",
         "aws-actions/configure-aws-credentials",
     }
 

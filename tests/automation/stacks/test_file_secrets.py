@@ -44,16 +44,18 @@ def opened(folder: Path, config: str) -> tuple[Any, Engine]:
 def test_only_encrypted_values_are_asked_for(tmp_path: Path) -> None:
     stack, engine = opened(tmp_path, "config:\n  airflow:dagsToken:\n    secure: v1:x\n")
     found: Any = OpenedStack(stack, engine)  # type: ignore[arg-type]
-    assert has_secrets(found)
+    assert has_secrets(tmp_path, "dev")
     assert file_secrets(found) == {"dagsToken": "sentinel-Zx9Qw7Lm3p"}
     for config in ("config: {}\n", "", "config:\n  airflow:size: small\n"):
         (tmp_path / "Pulumi.dev.yaml").write_text(config)
-        assert not has_secrets(found), config
+        assert not has_secrets(tmp_path, "dev"), config
+    assert not has_secrets(tmp_path / "nowhere", "dev")
 
 
 def test_session_learns_them_once_and_masks_its_events(tmp_path: Path, monkeypatch: Any) -> None:
     stack, engine = opened(tmp_path, "config:\n  airflow:dagsToken:\n    secure: v1:x\n")
     monkeypatch.setattr(session_module, "open_stack", lambda *args, **kwargs: stack)
+    monkeypatch.setattr(Session, "work_dir", tmp_path)
     place = Place.of(tmp_path, {})
     session = Session("dev", place, lambda: engine, Limits(), Masker())  # type: ignore[arg-type,return-value]
     heard: list[Event] = []

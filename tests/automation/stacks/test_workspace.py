@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from pulumi.automation import CommandResult, Stack
 from pulumi.automation.errors import create_command_error
 
 from automation.engine.command import Engine
-from automation.errors import FileInvalid, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
+from automation.errors import FileInvalid, FileUnusable, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
 from automation.folder import Folder, short_name, write_file, write_new_file
 from automation.stacks import work_directory
 from automation.stacks.backend import (
@@ -264,10 +265,10 @@ def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
     write_file(path, "old")
 
     def no_space(source: str, target: Path) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr("os.replace", no_space)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(FileUnusable, match="no space"):
         write_file(path, "new")
     assert path.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["x"]

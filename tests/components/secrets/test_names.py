@@ -5,9 +5,19 @@ from __future__ import annotations
 from components.secrets.masker import SHOWN, Masker
 from components.secrets.names import is_secret_name, may_hold_secret, variable_may_hold_secret
 
-SECRETS = ("password", "smtp_password", "PGPASSWORD", "clientSecret", "jwtSecret", "fernetKey", "client.pass", "keytab")
+SECRETS = (
+    "password",
+    "smtp_password",
+    "PGPASSWORD",
+    "clientSecret",
+    "jwtSecret",
+    "fernetKey",
+    "client.pass",
+    "keytab",
+    "PASSWORD_2",
+)
 ADDRESSES = ("connection", "sql_alchemy_conn", "SLACK_WEBHOOK_URL", "sentry_dsn", "bypass")
-VARIABLES = ("AIRFLOW_CONN_WAREHOUSE", "MY_CONN", "SECRET_THING", "PASSWORD_2")
+VARIABLES = ("AIRFLOW_CONN_WAREHOUSE", "MY_CONN", "SECRET_THING")
 OTHERS = ("sshKeySecret", "fernetKeySecretName", "key", "tokens", "passwordLength", "AIRFLOW_HOME")
 
 
