@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from automation.errors import FileUnusable
 from automation.folder import write_file
 
 _KEPT: Final = 5
@@ -41,7 +42,7 @@ class UsualTimes:
             times = self._read()
             key = _key(operation, type, name)
             times[key] = [*times.get(key, ()), round(seconds, 1)][-_KEPT:]
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(FileUnusable):
                 write_file(self._path, json.dumps(times, indent=1, sort_keys=True))
 
     def _read(self) -> dict[str, list[float]]:
