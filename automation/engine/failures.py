@@ -115,7 +115,9 @@ def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHea
     # The same reason mostly stops several workloads: it is told once, with all their names.
     by_reason: dict[str, list[str]] = {}
     for state in states:
-        by_reason.setdefault(state.unready.short if state.unready is not None else "", []).append(state.name)
+        by_reason.setdefault(state.unready.short.rstrip(".") if state.unready is not None else "", []).append(
+            state.name
+        )
     reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
     return NotHealthy(
         f"{action} was ended, because waiting cannot make this ready: {reasons}",

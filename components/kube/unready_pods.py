@@ -23,6 +23,8 @@ _PULL_STEPS: Final = re.compile(
     r'|failed to do request: \w+ "[^"]*": '
 )
 """What the kubelet and containerd put before the reason that an image cannot be pulled."""
+_NO_PREEMPTION: Final = re.compile(r"\.?,? *(?:no new claims to deallocate, *)?preemption: .*", re.DOTALL)
+"""What the scheduler adds to the reason that no node takes a pod: no other pod would have to leave one."""
 _MOUNTS: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 
 
@@ -127,11 +129,13 @@ def why_unready(pod: Mapping[str, Any], events: Iterable[KubeEvent] = ()) -> Unr
     name, phase, own = metadata["name"], status.get("phase") or "unknown", str(metadata.get("uid") or "")
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
-        detail = short(scheduled.get("message"))
+        detail = short(_NO_PREEMPTION.sub("", str(scheduled.get("message") or "no message")))
+        reason = str(scheduled.get("reason") or "Unschedulable")
         return Unready(
-            str(scheduled.get("reason") or "Unschedulable"),
+            reason,
             f"pod {name} is not scheduled: {detail}",
-            cause=Cause.SCHEDULING,
+            # An error of the scheduler itself, such as a volume that somebody else changed, is tried again at once.
+            cause=Cause.STARTING if reason == "SchedulerError" else Cause.SCHEDULING,
             pod=name,
             detail=detail,
             sign=own,

@@ -22,7 +22,7 @@ _WORST: Final = (
     *(Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING),
 )
 """The worst comes first: what does not pass by itself."""
-_VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH, Cause.PULLING, Cause.STARTING})
+_VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH})
 """The texts of these change with every attempt, without saying anything new."""
 
 
@@ -80,8 +80,11 @@ class WorkloadState:
     @property
     def key(self) -> tuple[object, ...]:
         """What must differ for a new line to say something new."""
-        found = self.unready
-        why = found and (found.cause, found.container, "" if found.cause in _VOLATILE else found.detail)
+        found, why = self.unready, ("", "", "")
+        if found is not None:
+            why = (found.cause, found.container, "" if found.cause in _VOLATILE else found.detail)
+            if found.cause is Cause.STARTING or (found.cause is Cause.INIT and not found.tries):
+                why = (Cause.STARTING, "", "")  # what every pod goes through
         return (self.ready, self.wanted, self.current, self.failed, why)
 
 

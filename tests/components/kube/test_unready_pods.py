@@ -63,7 +63,7 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
             Cause.PROBE,
         ),
     ),
-    "no node": (
+    "an error of the scheduler": (
         pod(
             phase="Pending",
             conditions=[
@@ -71,11 +71,11 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
                     "type": "PodScheduled",
                     "status": "False",
                     "reason": "SchedulerError",
-                    "message": "Insufficient cpu",
+                    "message": "object has been modified",
                 }
             ],
         ),
-        ("SchedulerError", "pod airflow-scheduler-1 is not scheduled: Insufficient cpu", Cause.SCHEDULING),
+        ("SchedulerError", "pod airflow-scheduler-1 is not scheduled: object has been modified", Cause.STARTING),
     ),
     "no node and no reason": (
         pod(phase="Pending", conditions=[{"type": "PodScheduled", "status": "False"}]),
@@ -194,3 +194,19 @@ def test_pull_that_failed_is_said_without_what_led_to_it() -> None:
     found = why_unready(pod(containerStatuses=[waiting]))
     assert found is not None
     assert found.detail == "apache/airflow:nope: dial tcp: no such host"
+
+
+def test_node_that_is_missing_is_said_without_what_the_scheduler_tried_in_vain() -> None:
+    for more in (
+        " no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful.",
+        " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+        "",
+    ):
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "message": f"0/1 nodes are available: 1 Insufficient cpu.{more}",
+        }
+        found = why_unready(pod(phase="Pending", conditions=[condition]))
+        assert found is not None
+        assert found.detail.rstrip(".") == "0/1 nodes are available: 1 Insufficient cpu"

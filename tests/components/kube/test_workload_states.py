@@ -177,6 +177,16 @@ def test_a_new_attempt_of_the_same_failure_says_nothing_new() -> None:
     assert state("ErrImagePull").key != state("CreateContainerConfigError").key
 
 
+def test_start_of_a_pod_is_one_line_until_something_fails() -> None:
+    def state(cause: Cause, detail: str = "", tries: int = 0) -> WorkloadState:
+        why = Unready("r", "s", cause=cause, container="c", detail=detail, tries=tries)
+        return WorkloadState(kind="Deployment", name="x", ready=0, wanted=1, unready=why)
+
+    assert state(Cause.STARTING).key == state(Cause.INIT, "cloning").key == state(Cause.INIT, "done").key
+    assert state(Cause.INIT, "cloning").key != state(Cause.INIT, "no such branch", tries=1).key
+    assert len({state(cause).key for cause in (Cause.STARTING, Cause.PULLING, Cause.PROBE)}) == 3
+
+
 def test_owner_of_a_pod_is_its_workload() -> None:
     assert owner(pod("p", "ReplicaSet", f"a-b-{HASH}")) == ("Deployment", "a-b")
     assert owner(pod("p", "StatefulSet", "redis")) == ("StatefulSet", "redis")
