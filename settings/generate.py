@@ -33,8 +33,9 @@ that is not in these tables is an error too.
 ## Set a value
 
 To set a plain value, edit `Pulumi.STACK.yaml` or use `pulumi config set`. A text that could be read as a number, a date
-or a boolean (`"3.10"`, `"off"`) needs its quotes; an empty text is `""`. A secret value must be encrypted, so it needs
-the command.
+or a boolean (`"3.10"`, `"off"`) needs its quotes; an empty text is `""`. Write numbers in plain digits and booleans as
+`true` and `false`: readers of YAML differ about `0o10`, `1e3`, `0888` and `on`, so the program refuses them. A secret
+value must be encrypted, so it needs the command.
 
 For a stack whose state is in this checkout (the default), tell the command where that is:
 
