@@ -6,6 +6,7 @@ the progress of an update, the hook of a failed release, `status`, and the check
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,6 +25,8 @@ _WORST: Final = (
 """The worst comes first: what does not pass by itself."""
 _VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH})
 """The texts of these change with every attempt, without saying anything new."""
+_NO_POD: Final = re.compile(r'^.*?(?:Error creating: |failed error: )(?:pods "[^"]*" is )?|^pods "[^"]*" is ')
+"""What stands before the reason that a pod may not be made. It names the pod, which is another one each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +272,7 @@ def _refused(item: Mapping[str, Any]) -> Unready | None:
 
 
 def _no_pod(kind: str, name: str, reason: str, message: str, sign: str) -> Unready:
-    detail = short(message.removeprefix("Error creating: "))
+    detail = short(_NO_POD.sub("", message))
     return Unready(
         reason, f"no pod can be made for {kind} {name}: {detail}", cause=Cause.DENIED, detail=detail, sign=sign
     )

@@ -96,8 +96,24 @@ def test_pod_that_may_not_be_made_is_said_by_the_newest_event_of_its_maker() -> 
         state = only(Namespace(**found, events=[other, failed]))
         assert state.unready is not None
         assert (state.unready.cause, state.unready.sign) == (Cause.DENIED, failed.sign)
-        assert state.unready.detail == 'pods "x" is forbidden: exceeded quota'
+        assert state.unready.detail == "forbidden: exceeded quota"
         assert only(Namespace(**found, events=[failed, made])).unready is None, "it was made after all"
+
+
+def test_denials_of_several_workloads_read_the_same() -> None:
+    denied = "forbidden: exceeded quota: q, requested: pods=1"
+    for message in (
+        f'Error creating: pods "airflow-worker-1-x" is {denied}',
+        f'(combined from similar events): Error creating: pods "airflow-worker-1-y" is {denied}',
+        f'Create Pod airflow-redis-0 in StatefulSet airflow-redis failed error: pods "airflow-redis-0" is {denied}',
+        f'pods "airflow-worker-1-z" is {denied}',
+        denied,
+    ):
+        failed = event("StatefulSet", "redis", "FailedCreate", message)
+        item = deployment("redis", replicas=0, readyReplicas=0)
+        state = only(Namespace(stateful_sets=[item], events=[failed]))
+        assert state.unready is not None
+        assert state.unready.detail == denied
 
 
 def test_denial_whose_event_is_forgotten_is_said_by_the_condition() -> None:
