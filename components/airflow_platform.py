@@ -15,6 +15,7 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
+from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
@@ -48,15 +49,20 @@ from components.release.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.release.autoscaling import WorkerScaler, WorkerScalerArgs
+from components.release.autoscaling import (
+    DEFAULT_WORKERS,
+    ScaledWorkers,
+    WorkerScaler,
+    WorkerScalerArgs,
+    scaled_group,
+)
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
-from components.release.scale import WorkerAutoscaling
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
-from components.task_logs.remote import LOG_ROLES, RemoteLogs, remote_logs
+from components.release.worker_group import default_queues
 from components.task_logs.store import TaskLogs, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
@@ -119,8 +125,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
-        logs, log_access = self._remote_logs()
-        inputs = self._release_inputs(keys, access, logs)
+        in_aws = aws_access(self, name, args)
+        inputs = self._release_inputs(keys, access, in_aws)
         checked = (
             *images_checked,
             *checks.git(inputs, (*around, *cluster_checked)),
@@ -166,7 +172,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
                 # The Job itself, because a component stands only for the children that exist so far.
-                after=(migration.migration, *around, *log_access, *_kept_by_release(migration, args.protect)),
+                after=(migration.migration, *around, *in_aws.ready, *_kept_by_release(migration, args.protect)),
                 protect=args.protect,
             ),
             self._child,
@@ -180,8 +186,8 @@ class AirflowPlatform(pulumi.ComponentResource):
                 after=(release.release,),
             )
             GatewayRoute(f"{name}-route", route_args, self._child)
-        if args.autoscaling is not None:
-            self._scale_workers(args.autoscaling, database, release)
+        if args.keda_namespace is not None:
+            self._scale_workers(database, release)
 
         self.exports = {
             outputs.NAMESPACE: self._namespace,
@@ -206,9 +212,11 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.DAGS_SYNC_PERIOD_SECONDS: args.dags.sync_period_seconds,
             outputs.ISOLATION: args.isolation.mode.value,
             outputs.LOAD_EXAMPLES: args.load_examples,
-            outputs.TASK_LOGS: logs.folder if logs else "",
+            outputs.TASK_LOGS: in_aws.remote_logs.folder if in_aws.remote_logs else "",
             outputs.UI_URL: args.ingress.url if args.ingress else "",
         }
+        if args.worker_groups:
+            self.exports[outputs.WORKER_GROUPS] = {group.name: list(group.queues) for group in args.worker_groups}
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:
@@ -308,38 +316,15 @@ class AirflowPlatform(pulumi.ComponentResource):
         # A destroy stops at the protected release. It must not have deleted the alarms by then.
         return postgres.database, (*postgres.ready, *alarms)
 
-    def _remote_logs(self) -> tuple[RemoteLogs | None, tuple[pulumi.Resource, ...]]:
-        """Return task logs outside the cluster, and the resources that must exist before a pod reads or writes one."""
+    def _scale_workers(self, database: Database, release: AirflowRelease) -> None:
         args = self._args
-        if args.task_logs.place is not None:
-            return remote_logs(args.task_logs.place, args.aws.cluster.region if args.aws else None), ()
-        if args.task_logs.store is not TaskLogStore.S3:
-            return None, ()
-        from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs
-
-        cluster = _placed(args.aws, "task_logs").cluster
-        bucket = TaskLogBucket(
-            f"{self._name}-task-logs",
-            TaskLogBucketArgs(
-                cluster=cluster,
-                namespace=args.namespace,
-                service_accounts=tuple(f"{RELEASE_NAME}-{role}" for role in LOG_ROLES),
-                retention_days=args.task_logs_retention_days,
-                protect=args.protect,
-                identity=args.pod_identity,
-            ),
-            self._child,
+        default = ScaledWorkers(
+            account=DEFAULT_WORKERS,
+            queues=default_queues(args.helm_values),
+            autoscaling=args.autoscaling,
+            min_workers=args.scale.worker,
+            concurrency=args.scale.worker_concurrency,
         )
-        by_annotation = args.pod_identity is PodIdentity.IRSA
-        logs = RemoteLogs(
-            folder=bucket.folder,
-            region=cluster.region,
-            service_account_annotations={"eks.amazonaws.com/role-arn": bucket.role_arn} if by_annotation else {},
-        )
-        return logs, bucket.ready
-
-    def _scale_workers(self, autoscaling: WorkerAutoscaling, database: Database, release: AirflowRelease) -> None:
-        args = self._args
         WorkerScaler(
             f"{self._name}-worker-scaler",
             WorkerScalerArgs(
@@ -347,9 +332,9 @@ class AirflowPlatform(pulumi.ComponentResource):
                 release_name=RELEASE_NAME,
                 database=database,
                 executor=args.executor,
-                autoscaling=autoscaling,
-                min_workers=args.scale.worker,
-                worker_concurrency=args.scale.worker_concurrency,
+                workers=tuple(
+                    found for found in (default, *map(scaled_group, args.worker_groups)) if found.autoscaling
+                ),
                 worker_grace_seconds=args.worker_grace_seconds,
                 stateful=args.task_logs.store is TaskLogStore.WORKER,
                 after=(release.release,),
@@ -371,11 +356,11 @@ class AirflowPlatform(pulumi.ComponentResource):
             metrics_namespaces=args.isolation.metrics_namespaces,
             dns=args.isolation.dns,
             extra_egress=args.isolation.extra_egress,
-            keda_namespace=args.autoscaling.keda_namespace if args.autoscaling else None,
+            keda_namespace=args.keda_namespace,
             database_cleanup=args.metadata_retention_days > 0,
             pod_identity=(
                 args.aws is not None
-                and (args.task_logs.store is TaskLogStore.S3 or _in_s3(args.task_logs))
+                and (has_roles(args) or _in_s3(args.task_logs))
                 and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
             ),
         )
@@ -397,7 +382,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             return DatabaseCidrs(cidrs=cidrs, port=database.port, shared=aws.subnets_shared)
         return DatabasePods(labels=POD_LABELS, port=PORT)
 
-    def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, logs: RemoteLogs | None) -> ReleaseInputs:
+    def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, in_aws: AwsAccess) -> ReleaseInputs:
         args = self._args
         return ReleaseInputs(
             executor=args.executor,
@@ -429,7 +414,9 @@ class AirflowPlatform(pulumi.ComponentResource):
             worker_grace_seconds=args.worker_grace_seconds,
             autoscaling=args.autoscaling,
             metadata_retention_days=args.metadata_retention_days,
-            remote_logs=logs,
+            worker_groups=args.worker_groups,
+            remote_logs=in_aws.remote_logs,
+            pod_roles=in_aws.roles,
             ingress=args.ingress,
             login=self._login(),
             connection_variables=self._connection_variables(),

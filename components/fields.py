@@ -29,6 +29,8 @@ _NOT_INTERNET: Final = (
     *("192.168.0.0/16", "224.0.0.0/3"),
     *("::/3", "4000::/2", "8000::/1"),
 )
+_WHOLE_ACCOUNT: Final = ("::aws:policy/AdministratorAccess", "::aws:policy/IAMFullAccess")
+"""Policies of AWS with which a pod could give itself every right."""
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _MOVING_TAGS: Final = (
     "latest|stable|current|newest|main|master|trunk|head|default|edge|nightly|daily|weekly|snapshot|canary|unstable|"
@@ -205,6 +207,20 @@ def certificate_arn(text: str) -> str:
         r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}",
         "the ARN of an ACM certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID",
     )
+
+
+def policy_arn(text: str) -> str:
+    """The ARN of a managed IAM policy for tasks. Whoever writes a DAG has its rights."""
+    matching(
+        text,
+        r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([\x21-\x7e]+/)*[A-Za-z0-9+=,.@_-]{1,128}",
+        "ARNs of IAM policies such as arn:aws:iam::123456789012:policy/airflow-tasks/read-sales",
+    )
+    if text.endswith(_WHOLE_ACCOUNT):
+        refuse(
+            f"expected policies for what tasks need, found {shown(text)}: each author of a DAG would own the account"
+        )
+    return text
 
 
 def database_name(text: str) -> str:

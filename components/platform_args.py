@@ -24,6 +24,7 @@ from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
+from components.release.worker_group import WorkerGroup
 from components.task_logs.store import TaskLogs
 
 
@@ -83,13 +84,17 @@ class AirflowPlatformArgs:
     task_logs_retention_days: int = 90
     """Days that task logs are kept in S3."""
     pod_identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
-    """How pods get the AWS role for task logs in S3."""
+    """How pods get their AWS role."""
+    task_policy_arns: tuple[str, ...] = ()
+    """ARNs of IAM policies that tasks need. Workers, task pods and the triggerer get them."""
     size: SizePreset = SizePreset.NONE
     """CPU and memory of each component."""
     scale: Scale = field(default_factory=Scale)
     """Pods of each component."""
     autoscaling: WorkerAutoscaling | None = None
-    """Autoscaling of Celery workers. None keeps their number fixed."""
+    """Autoscaling of the default Celery workers. None keeps their number fixed."""
+    worker_groups: tuple[WorkerGroup, ...] = ()
+    """Groups of Celery workers beside the default workers, each with queues of its own."""
     worker_grace_seconds: int = 600
     """Seconds that a stopping worker gives its tasks to end."""
     task_service_accounts: tuple[str, ...] = ()
@@ -106,3 +111,9 @@ class AirflowPlatformArgs:
     """Load the example DAGs of the Airflow image."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)
     """Other values of the chart, merged last."""
+
+    @property
+    def keda_namespace(self) -> str | None:
+        """Namespace of KEDA's operator, or None if KEDA scales no workers."""
+        scaled = (self.autoscaling, *(group.autoscaling for group in self.worker_groups))
+        return next((found.keda_namespace for found in scaled if found is not None), None)

@@ -80,7 +80,7 @@ class PlatformChecks:
                 values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)
             ),
             "ingress": (args.ingress.class_name or "") if args.ingress else "",
-            "apis": api_needs(values, args.autoscaling),
+            "apis": api_needs(values, args.autoscaling, args.worker_groups),
             "pods": release_pods(values, self._images, RELEASE_NAME),
         }
         return (self._preflight.check(cluster_document(needs)),)
@@ -141,6 +141,7 @@ def _with_names_made_up(args: AirflowPlatformArgs, images: Images) -> ReleaseInp
         load_examples=args.load_examples,
         size=args.size,
         autoscaling=args.autoscaling,
+        worker_groups=args.worker_groups,
         remote_logs=RemoteLogs(folder="") if outside else None,
         ingress=args.ingress,
     )

@@ -102,6 +102,11 @@ def has_task_pods(values: Mapping[str, Any]) -> bool:
     return "Kubernetes" in str(get(values, "executor"))
 
 
+def has_worker_groups(values: Mapping[str, Any]) -> bool:
+    """Tell whether there are sets of Celery workers beside the default ones."""
+    return bool(get(values, f"{CELERY_WORKERS}.sets"))
+
+
 def _replicas(values: Mapping[str, Any], path: str) -> int:
     number = component_value(values, path, "replicas")
     if number is UNKNOWN:

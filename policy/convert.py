@@ -101,9 +101,13 @@ def object_of(body: Mapping[str, Any]) -> RenderedObject:
     )
 
 
-def objects_of(documents: Iterable[Mapping[str, Any]]) -> list[RenderedObject]:
-    """Convert the documents of a manifest, and the task pods that its ConfigMaps describe."""
-    found = []
+def objects_of(documents: Iterable[Mapping[str, Any]], resources: Iterable[Resource] = ()) -> list[RenderedObject]:
+    """Convert the documents of a manifest, and the task pods that its ConfigMaps describe.
+
+    Of the program's resources, the disruption budgets are among the objects: they may be for pods of the manifest.
+    """
+    budgets = (object_of_resource(item) for item in resources if item.type.endswith(":PodDisruptionBudget"))
+    found = [budget for budget in budgets if budget is not None]
     for document in documents:
         found.append(object_of(document))
         found += _task_pods(found[-1])

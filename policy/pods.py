@@ -57,6 +57,17 @@ def labels(rendered: RenderedObject) -> Mapping[str, Any]:
 
 
 def selects(selector: Any, pod_labels: Mapping[str, Any]) -> bool:
-    """Tell whether a selector selects a pod. Only `matchLabels` counts, which is all that the chart writes."""
+    """Tell whether a selector selects a pod.
+
+    `matchLabels` counts, which is all that the chart writes, and of `matchExpressions` what this program writes:
+    `DoesNotExist`. A selector with anything else selects no pod.
+    """
     wanted = mapping(selector)
-    return set(wanted) == {"matchLabels"} and mapping(wanted["matchLabels"]).items() <= pod_labels.items()
+    if not set(wanted) <= {"matchLabels", "matchExpressions"} or "matchLabels" not in wanted:
+        return False
+    absent = entries(wanted.get("matchExpressions"))
+    if any(
+        expression.get("operator") != "DoesNotExist" or expression.get("key") in pod_labels for expression in absent
+    ):
+        return False
+    return mapping(wanted["matchLabels"]).items() <= pod_labels.items()

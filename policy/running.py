@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policy.chart import CELERY_WORKERS, GIT_SYNC, component_value, components, has_task_pods, sidecars
+from policy.chart import (
+    CELERY_WORKERS,
+    GIT_SYNC,
+    component_value,
+    components,
+    has_task_pods,
+    has_worker_groups,
+    sidecars,
+)
 from policy.model import UNKNOWN, Finding, RenderedObject, Unknown, get, has_unknown, mapping
 from policy.pods import SERVERS, Container, containers, labels, pod_of, replicas, selects
 
@@ -101,7 +109,8 @@ def _replicated_with(values: Mapping[str, Any]) -> Iterator[Replicated]:
             continue
         path = component.path
         # A budget for workers would be for task pods too, which no controller counts: see components/release/values.py.
-        exempt = path == CELERY_WORKERS and has_task_pods(values)
+        # Beside worker groups, the budget of the default workers is an object of its own.
+        exempt = path == CELERY_WORKERS and (has_task_pods(values) or has_worker_groups(values))
         has_budget = True if exempt else _switch(component_value(values, path, "podDisruptionBudget.enabled"))
         place = Place(path=f"values.{path}.podDisruptionBudget.config")
         limits = component_value(values, path, "podDisruptionBudget.config")

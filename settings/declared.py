@@ -19,6 +19,7 @@ from settings.sections import (
     login,
     release,
     task_logs,
+    worker_groups,
 )
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(
@@ -26,6 +27,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
     for module in (
         cluster,
         executor,
+        worker_groups,
         images,
         dags,
         keys,

@@ -27,6 +27,9 @@ PROJECT: Final = "airflow"
 _QUOTABLE: Final = re.compile(r"[\w .:/=+@-]{1,200}")
 """Names of entries that a command may hold in quotes."""
 
+_SETTABLE: Final = re.compile(r"[A-Za-z]+(\[[0-9]+\])?")
+"""Paths in a map that a command may set to one value."""
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -38,6 +41,14 @@ class RefusedError(ValueError):
     def __init__(self, *problems: tuple[str, str]) -> None:
         self.problems = problems
         super().__init__("; ".join(text for text, _ in problems))
+
+
+class EntryError(ValueError):
+    """Problems of an entry in a list of maps, by their paths in it."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{path}: {text}" for path, text in problems.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +247,7 @@ class Section:
         return self._add(name, "array", [*default], description, parse, ())
 
     def entries(self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str) -> Key[tuple[T, ...]]:
-        """A list of maps, of each of which `check` makes a T."""
+        """A list of maps, of each of which `check` makes a T. An EntryError of `check` names several problems."""
 
         def parse(text: str) -> tuple[T, ...]:
             values, problems = [], []
@@ -245,6 +256,11 @@ class Section:
                     if not isinstance(item, dict):
                         fields.refuse(f"expected a map, found {fields.shown(item)}")
                     values.append(check(item))
+                except EntryError as error:
+                    for path, text_ in error.problems.items():
+                        fix = f"pulumi config set --path '{PROJECT}:{name}[{index}].{path}' VALUE"
+                        edit = f"edit {PROJECT}:{name} in Pulumi.STACK.yaml"
+                        problems.append((f"[{index}].{path}: {text_}", fix if _SETTABLE.fullmatch(path) else edit))
                 except ValueError as error:
                     problems.append((f"entry {index}: {error}", f"edit {PROJECT}:{name} in Pulumi.STACK.yaml"))
             if problems:

@@ -33,8 +33,16 @@ from settings.sections.isolation import read_isolation
 from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
 from settings.sections.login import read_oidc
 from settings.sections.pgbouncer import read_pgbouncer
-from settings.sections.release import CHART_PATH, LOAD_EXAMPLES, PREFLIGHT, read_helm_values, read_release_timeout
+from settings.sections.release import (
+    CHART_PATH,
+    LOAD_EXAMPLES,
+    PREFLIGHT,
+    check_group_values,
+    read_helm_values,
+    read_release_timeout,
+)
 from settings.sections.task_logs import read_task_logs
+from settings.sections.worker_groups import read_task_policies, read_worker_groups
 
 
 def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> Settings:
@@ -74,6 +82,8 @@ def _read(config: Config) -> Settings:
     key_source, escrow = read_key_source(config, aws)
     scale = read_scale(config)
     autoscaling = read_autoscaling(config)
+    task_policies, groups = read_task_policies(config, aws), read_worker_groups(config, aws)
+    check_group_values(config)
     task_logs = read_task_logs(config, aws)
     database = read_database(config, aws)
     helm_values = read_helm_values(config)
@@ -103,6 +113,8 @@ def _read(config: Config) -> Settings:
         size=config[SIZE],
         scale=scale,
         autoscaling=autoscaling,
+        worker_groups=groups,
+        task_policy_arns=task_policies,
         worker_grace_seconds=config[WORKER_GRACE_SECONDS],
         task_service_accounts=read_task_service_accounts(config),
         metadata_retention_days=config[METADATA_RETENTION_DAYS],
@@ -113,7 +125,13 @@ def _read(config: Config) -> Settings:
         load_examples=config[LOAD_EXAMPLES],
         helm_values=helm_values,
         # Last: it adds up what the others read.
-        pgbouncer=read_pgbouncer(config, database.database, scale, helm_values, keda=autoscaling is not None),
+        pgbouncer=read_pgbouncer(
+            config,
+            database.database,
+            scale,
+            helm_values,
+            scalers=sum(scaled is not None for scaled in (autoscaling, *(group.autoscaling for group in groups))),
+        ),
     )
     return Settings(
         platform=platform,

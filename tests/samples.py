@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 import settings
 from components.aws.eks_cluster import EksCluster, Subnet
+from components.aws.pod_identity import PodIdentity, PodRole
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_repository import parse_git_repository
 from components.dags.ssh_private_key import normalise_private_key
@@ -35,6 +36,7 @@ from components.release.ingress import Ingress
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
+from components.release.worker_group import WorkerGroup
 from components.task_logs.remote import RemoteLogs, remote_logs
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings import aws_lookup
@@ -280,6 +282,11 @@ def dags(url: str = "https://git.test/dags.git", delivery: DagsDelivery = DagsDe
     )
 
 
+def pod_role(account: str, identity: PodIdentity = PodIdentity.IRSA) -> PodRole:
+    """The IAM role of the pods of a service account."""
+    return PodRole(arn=f"arn:aws:iam::123456789012:role/airflow-{account}", region="eu-central-1", identity=identity)
+
+
 def release_inputs(
     *,
     executor: Executor = Executor.CELERY,
@@ -296,15 +303,15 @@ def release_inputs(
     metadata_retention_days: int = 0,
     ingress: Ingress | None = None,
     database_ca: str | None = None,
+    worker_groups: tuple[WorkerGroup, ...] = (),
 ) -> ReleaseInputs:
     """Whole input of the values, with a plain text for the name of each Secret, and a bucket where logs go to one."""
-    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/airflow-logs"}
     logs = {
-        TaskLogStore.S3: RemoteLogs(
-            folder="s3://logs-1/airflow", region="eu-central-1", service_account_annotations=role
-        ),
+        TaskLogStore.S3: RemoteLogs(folder="s3://logs-1/airflow", region="eu-central-1"),
         TaskLogStore.REMOTE: remote_logs(LogPlace(url="gs://logs-1/airflow", connection_secret="log-store-1"), None),
     }
+    accounts = ("api-server", "triggerer", "worker", *(group.account for group in worker_groups))
+    roles = {account: pod_role(account) for account in accounts if store is TaskLogStore.S3}
     return ReleaseInputs(
         executor=executor,
         airflow_version="3.2.2",
@@ -334,7 +341,9 @@ def release_inputs(
         worker_grace_seconds=worker_grace_seconds,
         autoscaling=autoscaling,
         metadata_retention_days=metadata_retention_days,
+        worker_groups=worker_groups,
         remote_logs=logs.get(store),
+        pod_roles=roles,
         ingress=ingress,
         database_ca=database_ca,
     )

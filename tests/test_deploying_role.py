@@ -41,8 +41,16 @@ MAX_CHARACTERS: Final = 6144
 VALUES: Final = {"REGION": "ap-southeast-1", "ACCOUNT": "123456789012", "CLUSTER": "example"}
 """Of the placeholders; the region is a long one."""
 
+TASK_POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/sales"
+
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "prod": prod,
+    "prod with rights of tasks": lambda: prod().with_(
+        {
+            "taskPolicyArns": [TASK_POLICY],
+            "workerGroups": [{"name": "gpu", "taskPolicyArns": [TASK_POLICY]}, {"name": "big"}],
+        }
+    ),
     "prod by IRSA": lambda: prod().with_({"podIdentity": "irsa", "workerScaling": "keda"}),
 }
 
@@ -550,14 +558,28 @@ def test_only_what_has_no_resource_is_allowed_everywhere() -> None:
 
 def test_roles_are_passed_to_the_services_that_they_are_for_alone() -> None:
     passed = {
-        statement["Condition"]["StringEquals"]["iam:PassedToService"]: statement["Resource"]
+        statement["Condition"]["StringEquals"]["iam:PassedToService"]: listed(statement["Resource"])
         for statement in statements(*POLICIES)
         if "iam:PassRole" in listed(statement["Action"])
     }
-    assert {service: arn.rpartition("/")[2] for service, arn in passed.items()} == {
-        "monitoring.rds.amazonaws.com": "airflow-postgres-monitoring-*",
-        "pods.eks.amazonaws.com": "airflow-task-logs-*",
+    assert {service: [arn.rpartition("/")[2] for arn in arns] for service, arns in passed.items()} == {
+        "monitoring.rds.amazonaws.com": ["airflow-postgres-monitoring-*"],
+        "pods.eks.amazonaws.com": ["airflow-task-logs-*", "airflow-tasks-*"],
     }
+
+
+def test_only_policies_that_are_meant_for_it_are_attached_to_a_role() -> None:
+    """Whoever may attach any policy to a role of pods may give himself every right."""
+    attached = {
+        statement["Sid"]: next(iter(statement["Condition"].values()))["iam:PolicyARN"]
+        for statement in statements(*POLICIES)
+        if "iam:AttachRolePolicy" in listed(statement["Action"])
+    }
+    assert attached.keys() == {"MonitoringPolicy", "TaskPolicies"}
+    assert attached["MonitoringPolicy"] == "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+    assert fnmatch.fnmatchcase(TASK_POLICY, attached["TaskPolicies"])
+    for foreign in ("iam::aws:policy/AdministratorAccess", "iam::123456789012:policy/airflow-deploying-role"):
+        assert not fnmatch.fnmatchcase(f"arn:aws:{foreign}", attached["TaskPolicies"])
 
 
 def test_every_action_is_an_operation_of_the_api() -> None:

@@ -291,9 +291,10 @@ def test_the_import_names_every_resource_with_a_fixed_name(registered: Callable[
         # An alarm of the same name is overwritten.
         if not what.startswith("cloudwatch/metricAlarm") and resource.inputs.keys() & {"identifier", "name"}
     }
-    assert len(fixed) == 5
+    assert len(fixed) == 6
     # A policy of a role is known by both names.
     fixed["iam/rolePolicy:RolePolicy airflow-task-logs"] = "TASK_LOG_ROLE:task-logs"
+    fixed["iam/rolePolicy:RolePolicy airflow-task-logs-api-server"] = "API_SERVER_ROLE:task-logs"
     assert {what: ids[what] for what in fixed} == fixed
     assert {"kms/key:Key airflow-postgres-key", "rds/subnetGroup:SubnetGroup airflow-postgres"} <= ids.keys()
     associations = {what for what in found if what.startswith("eks/podIdentityAssociation")}

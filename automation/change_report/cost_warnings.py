@@ -136,6 +136,9 @@ def downtime(report: StackReport) -> Iterator[Alert]:
         if roll.component == "worker":
             text = f"workers roll: each gives its tasks {roll.grace_seconds} s to end, and ends the rest"
             yield Alert.warning(Category.DOWNTIME, text)
+        elif roll.component.startswith("worker-"):
+            text = f"{{0}} rolls: each worker gives its tasks {roll.grace_seconds} s to end, and ends the rest"
+            yield Alert.warning(Category.DOWNTIME, text, roll.component)
         if roll.interrupts:
             cost = _INTERRUPTED.get(roll.component, "nothing stands in for it until it is back")
             text = f"{{0}} restarts, and has no second pod: {cost}"

@@ -122,7 +122,7 @@ class Roll:
     """A workload whose pods are replaced."""
 
     component: str
-    """The part of Airflow, or the workload's own name."""
+    """The part of Airflow, `worker-NAME` for a worker group, or the workload's own name."""
     kind: str
     """The workload's kind, such as `Deployment`."""
     replicas: int

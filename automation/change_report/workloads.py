@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from automation.change_report.model import Roll
 from automation.helm_template import object_key
+from components.release.worker_group import GROUP_LABEL
 
 _KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 _GRACE_SECONDS: Final = 30  # Kubernetes's default
@@ -33,9 +34,11 @@ def _roll(workload: Mapping[str, Any]) -> Roll:
     replicas = spec.get("replicas", 1)
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
+    component = str(labels.get("component") or (workload.get("metadata") or {}).get("name"))
+    group = labels.get(GROUP_LABEL)
     grace = (template.get("spec") or {}).get("terminationGracePeriodSeconds")
     return Roll(
-        component=str(labels.get("component") or (workload.get("metadata") or {}).get("name")),
+        component=f"{component}-{group}" if group else component,
         kind=str(workload["kind"]),
         replicas=replicas if isinstance(replicas, int) else 1,
         interrupts=_interrupts(workload, replicas if isinstance(replicas, int) else 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +37,7 @@ class Deployment:
     dags_sync_period_seconds: float
     isolation: str
     load_examples: bool
+    worker_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
     def of(found: Mapping[str, Any]) -> Deployment:
@@ -61,6 +62,10 @@ class Deployment:
                 dags_sync_period_seconds=float(plain[outputs.DAGS_SYNC_PERIOD_SECONDS]),
                 isolation=str(plain[outputs.ISOLATION]),
                 load_examples=bool(plain[outputs.LOAD_EXAMPLES]),
+                worker_groups={
+                    str(name): tuple(map(str, queues))
+                    for name, queues in (plain.get(outputs.WORKER_GROUPS) or {}).items()
+                },
             )
         except KeyError as error:
             raise StackUnknown(

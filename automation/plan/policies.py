@@ -48,7 +48,8 @@ def plan_results(
         for item in registrations
     ]
     context = context_of(resources, decided=decided)
-    return _results([*evaluate_resources(resources, context), *evaluate_objects(objects_of(manifests or ()), context)])
+    objects = [] if manifests is None else objects_of(manifests, resources)
+    return _results([*evaluate_resources(resources, context), *evaluate_objects(objects, context)])
 
 
 def resource_results(resources: Iterable[PlannedResource], decided: Iterable[str] = ()) -> tuple[PolicyResult, ...]:

@@ -1,4 +1,4 @@
-"""Small scripts that run in a container: what it can connect to, and what its environment says of the database."""
+"""Small scripts that run in a container: what it connects to, what its environment says of the database, its queues."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from automation.errors import ClusterRequestFailed
 
 CONNECT_SECONDS: Final = 4
 _MARGIN_SECONDS: Final = 30  # for Python to start on a busy machine
+_ANSWER_SECONDS: Final = 10
+_IMPORT_SECONDS: Final = 120  # Airflow is long at imports where the machine is busy
 
 _CONNECT: Final = """
 import json, socket, sys
@@ -51,6 +53,15 @@ print(json.dumps(sorted(
 )))
 """
 
+# As the chart's liveness probe asks a worker.
+_QUEUES: Final = """
+import json, socket, sys
+from airflow.providers.celery.executors.celery_executor import app
+host = "celery@" + socket.gethostname()
+found = app.control.inspect(destination=[host], timeout=float(sys.argv[1])).active_queues() or {}
+print(json.dumps(sorted(queue["name"] for queue in found.get(host, []))))
+"""
+
 
 @unique
 class Outcome(StrEnum):
@@ -76,6 +87,12 @@ def database_variables(kube: Kube, pod: str, container: str, hosts: Sequence[str
     No value leaves the container.
     """
     return [str(name) for name in _python(kube, pod, container, _DATABASE_VARIABLES, hosts, _MARGIN_SECONDS)]
+
+
+def served_queues(kube: Kube, pod: str, container: str) -> list[str]:
+    """Return the queues that a Celery worker serves, asked through the broker; none where it does not answer."""
+    arguments = (str(_ANSWER_SECONDS),)
+    return [str(name) for name in _python(kube, pod, container, _QUEUES, arguments, _IMPORT_SECONDS + _ANSWER_SECONDS)]
 
 
 def _python(kube: Kube, pod: str, container: str, script: str, arguments: Sequence[str], seconds: float) -> Any:

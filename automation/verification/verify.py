@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import Kube, KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AutomationError, ClusterRequestFailed
-from automation.verification import dag_commit, dag_files, dag_run, readiness, worker_isolation
+from automation.verification import dag_commit, dag_files, dag_run, readiness, worker_groups, worker_isolation
 from automation.verification.result import Check, Status, Verification, failed, skipped
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import Clock
@@ -96,6 +97,10 @@ def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verificati
         (
             (worker_isolation.NO_CONNECTION_STRING, worker_isolation.NO_NETWORK_PATH),
             worker_isolation.worker_isolation,
+        ),
+        *(
+            ((worker_groups.check_name(group),), partial(worker_groups.worker_group, group=group, queues=queues))
+            for group, queues in airflow.deployment.worker_groups.items()
         ),
     ]
     checks: list[Check] = []

@@ -23,16 +23,21 @@ _CLOSED: Final = frozenset({Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.UNREACHA
 
 def worker_isolation(airflow: RunningAirflow) -> tuple[Check, Check]:
     """Make both checks from one worker."""
-    deployment = airflow.deployment
     with worker(airflow) as (pod, container):
-        hosts = [host for host in (deployment.database_host, deployment.pooler_host) if host]
-        names = probe.database_variables(airflow.kube, pod, container, hosts)
-        environment = (
-            failed(NO_CONNECTION_STRING, f"{pod} has {', '.join(names)}")
-            if names
-            else passed(NO_CONNECTION_STRING, f"looked at in {pod}")
-        )
-        return environment, _network(airflow, pod, container)
+        return isolation_of(airflow, pod, container)
+
+
+def isolation_of(airflow: RunningAirflow, pod: str, container: str) -> tuple[Check, Check]:
+    """Make both checks from the container of a worker."""
+    deployment = airflow.deployment
+    hosts = [host for host in (deployment.database_host, deployment.pooler_host) if host]
+    names = probe.database_variables(airflow.kube, pod, container, hosts)
+    environment = (
+        failed(NO_CONNECTION_STRING, f"{pod} has {', '.join(names)}")
+        if names
+        else passed(NO_CONNECTION_STRING, f"looked at in {pod}")
+    )
+    return environment, _network(airflow, pod, container)
 
 
 def verdict(isolation: str, database: Mapping[str, Outcome], api_server: Outcome, control: Outcome) -> Check:

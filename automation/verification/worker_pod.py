@@ -12,6 +12,7 @@ from automation.cluster.client import Pod
 from automation.errors import ClusterRequestFailed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
+from components.release.worker_group import GROUP_LABEL
 
 TEMPLATE_KEY: Final = "pod_template_file.yaml"
 """Key of the chart's ConfigMap with the pod template of a task."""
@@ -40,7 +41,8 @@ _CONTAINER_KEYS: Final = ("name", "image", "imagePullPolicy", "securityContext",
 @contextmanager
 def worker(airflow: RunningAirflow) -> Iterator[tuple[str, str]]:
     """Yield the pod and the container of a worker. Raises ClusterRequestFailed where none is or becomes ready."""
-    standing = airflow.standing_workers()
+    # One of the default workers, if there is one: each worker group has a check of its own.
+    standing = sorted(airflow.standing_workers(), key=lambda pod: GROUP_LABEL in pod.labels)
     if standing:
         yield standing[0].name, "worker"
         return

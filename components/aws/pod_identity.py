@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
+
+import pulumi
 
 from components.aws.eks_cluster import EksCluster
 from components.aws.region import partition
@@ -18,6 +21,27 @@ class PodIdentity(StrEnum):
     """EKS associates the role with service accounts; this needs the add-on of the Pod Identity agent."""
     IRSA = "irsa"
     """Pods present a token that the cluster signed; this needs the cluster's OIDC provider in IAM."""
+
+
+ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+"""Annotation of a service account whose pods get a role by IRSA."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodRole:
+    """The IAM role of some pods."""
+
+    arn: pulumi.Input[str]
+    """ARN of the role."""
+    region: str
+    """AWS region of the cluster."""
+    identity: PodIdentity
+    """How the pods get the role."""
+
+    @property
+    def annotations(self) -> dict[str, pulumi.Input[str]]:
+        """Annotations of the pods' service account; none with EKS Pod Identity."""
+        return {ROLE_ANNOTATION: self.arn} if self.identity is PodIdentity.IRSA else {}
 
 
 def trust_policy(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.kube.images import Images
 from components.preflight.pods import chart_image, pod_spec
+from components.release.chart_defaults import merged
 from components.release.executor import Executor
 from components.release.scale import WorkerAutoscaling
 from components.release.value_paths import at
+from components.release.worker_group import WorkerGroup
 from components.task_logs.store import TaskLogs, TaskLogStore
 
 _AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
+_SETS: Final = "workers.celery.sets"
 _LOADS_DAGS: Final = ("dagProcessor", "triggerer", "workers.celery")
 _LABELS: Final = {
     "apiServer": "api-server",
@@ -44,18 +47,24 @@ def storage_needs(
     return needs
 
 
-def api_needs(values: Mapping[str, Any], autoscaling: WorkerAutoscaling | None) -> list[dict[str, str]]:
+def api_needs(
+    values: Mapping[str, Any], autoscaling: WorkerAutoscaling | None, groups: Sequence[WorkerGroup] = ()
+) -> list[dict[str, str]]:
     """Return the APIs that an add-on of the cluster must serve: group and version, who serves it, who needs it, fix."""
     needs = []
-    if autoscaling is not None:
+    scaled = [group.name for group in groups if group.autoscaling is not None]
+    if autoscaling is None and scaled:
+        key, other = "airflow:workerGroups", f"take maxReplicas out of the group {scaled[0]}"
+    else:
+        key, other = "airflow:workerScaling", "pulumi config set --stack {stack} airflow:workerScaling fixed"
+    if autoscaling is not None or scaled:
         for api, what in (("keda.sh/v1alpha1", "KEDA"), ("external.metrics.k8s.io/v1beta1", "KEDA's metrics server")):
             needs.append(
                 {
                     "api": api,
                     "what": what,
-                    "key": "airflow:workerScaling",
-                    "fix": "install KEDA (keda.sh/docs/latest/deploy), or: pulumi config set --stack {stack} "
-                    "airflow:workerScaling fixed",
+                    "key": key,
+                    "fix": f"install KEDA (keda.sh/docs/latest/deploy), or: {other}",
                 }
             )
     if at(values, "apiServer.hpa.enabled"):
@@ -78,6 +87,16 @@ def release_pods(values: Mapping[str, Any], images: Images, release_name: str) -
         images: The images of the stack.
         release_name: Value of the chart's label `release`.
     """
+    pods = _pods(values, _running(values), images, release_name)
+    for element in at(values, _SETS) or ():
+        # An element of the sets is read as `workers.celery` is; the default workers are among the pods already.
+        [pod] = _pods(merged(values, {"workers": {"celery": element}}), ["workers.celery"], images, release_name)
+        number = element.get("replicas", pod["pods"])
+        pods.append({**pod, "component": f"worker group {element.get('name')}", "pods": number})
+    return [pod for pod in pods if pod["pods"]]
+
+
+def _pods(values: Mapping[str, Any], paths: Iterable[str], images: Images, release_name: str) -> list[dict[str, Any]]:
     return [
         {
             "component": path,
@@ -97,7 +116,7 @@ def release_pods(values: Mapping[str, Any], images: Images, release_name: str) -
                 },
             },
         }
-        for path in _running(values)
+        for path in paths
     ]
 
 

@@ -15,10 +15,13 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kube.client import KubeApi
+from components.kube.metadata import object_metadata
+from components.release.availability import component_labels
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.ready_watch import ReadyWatch
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
+from components.release.worker_groups import default_budget
 
 TYPE: Final = "airflow:index:AirflowRelease"
 
@@ -93,12 +96,24 @@ class AirflowRelease(pulumi.ComponentResource):
             watch.failed(str((hook.new_inputs or {})["namespace"]))
             return False  # no retry
 
+        values = airflow_values(args.inputs)
+        budget: Any = default_budget(values, args.helm_values, component_labels(RELEASE_NAME, "worker"))
+        budgets = [
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-default-workers",
+                metadata=object_metadata(args.namespace),
+                spec=spec,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for spec in (budget,)
+            if spec is not None
+        ]
         self.release = k8s.helm.v3.Release(
             name,
             name=RELEASE_NAME,
             namespace=args.namespace,
             chart=args.chart,
-            values=with_helm_values(airflow_values(args.inputs), args.helm_values),
+            values=with_helm_values(values, args.helm_values),
             timeout=args.timeout_seconds,
             skip_await=False,
             # A failed release is kept, so that it can be inspected; the next update repairs it.
@@ -109,7 +124,7 @@ class AirflowRelease(pulumi.ComponentResource):
                 parent=self,
                 # A destroy deletes first what nothing depends on: it must stop here, before all pods are gone.
                 protect=args.protect,
-                depends_on=args.after,
+                depends_on=[*args.after, *budgets],
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=f"{args.timeout_seconds + 60}s", update=f"{args.timeout_seconds + 60}s"
                 ),

@@ -6,6 +6,7 @@ not be. KEDA itself (keda.sh, its CRDs and its operator) must be installed in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,14 +21,38 @@ from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 from components.release.executor import Executor
 from components.release.scale import WorkerAutoscaling
+from components.release.worker_group import DEFAULT_QUEUE, WorkerGroup
 
 TYPE: Final = "airflow:index:WorkerScaler"
 API_VERSION: Final = "keda.sh/v1alpha1"
 
-_DEFAULT_QUEUE = "default"  # `[operators] default_queue`, which the chart's workers listen on
+DEFAULT_WORKERS: Final = "worker"
+"""The part of the name of the default workers' workload after the release's."""
 _POLLING_SECONDS = 10
 _SCALE_DOWN_PERIOD_SECONDS = 60
 _SCALE_DOWN_PERCENT = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaledWorkers:
+    """Workers that KEDA scales together: the default workers, or a group."""
+
+    account: str
+    """The part of the name of their workload after the release's."""
+    queues: tuple[str, ...]
+    """Queues that they serve, at least one."""
+    autoscaling: WorkerAutoscaling | None
+    """Bounds and pace, or None if their number is fixed."""
+    min_workers: int
+    """The release's own number of them."""
+    concurrency: int
+    """Tasks that one of them runs at a time."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what KEDA would refuse."""
+        most = self.autoscaling.max_workers if self.autoscaling else self.min_workers
+        if most < self.min_workers:
+            raise ValueError(f"max_workers: expected at least min_workers {self.min_workers}, found {most}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +67,8 @@ class WorkerScalerArgs:
     """User and password for PgBouncer; the database's address is not used."""
     executor: Executor
     """Executors, which decide which tasks wait for a Celery worker."""
-    autoscaling: WorkerAutoscaling
-    """Bounds and pace."""
-    min_workers: int
-    """The release's own number of workers."""
-    worker_concurrency: int
-    """Tasks that one worker runs at a time."""
+    workers: tuple[ScaledWorkers, ...]
+    """What is scaled, at least one."""
     worker_grace_seconds: int
     """Time that a stopping worker has to finish its tasks, in seconds."""
     stateful: bool
@@ -56,17 +77,17 @@ class WorkerScalerArgs:
     """Resources that must exist first, such as the release."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what KEDA would refuse, or would never do."""
+        """Raise ValueError for what KEDA would never do."""
         if not self.executor.celery:
             raise ValueError(f"executor: expected one with Celery workers, found {self.executor}")
-        if self.autoscaling.max_workers < self.min_workers:
-            raise ValueError(
-                f"max_workers: expected at least min_workers {self.min_workers}, found {self.autoscaling.max_workers}"
-            )
+        if not self.workers or not all(found.autoscaling for found in self.workers):
+            raise ValueError("workers: expected one or more, each with autoscaling, found others")
 
 
 class WorkerScaler(pulumi.ComponentResource):
     """As many Celery workers as the queued and running tasks need. It requires PgBouncer, through which KEDA asks.
+
+    The default workers and each group have a ScaledObject of their own, which counts the tasks of their queues alone.
 
     Each upgrade of the Helm release sets the number back to the minimum, and KEDA raises it within seconds; the workers
     that stop finish their tasks in their grace period.
@@ -75,13 +96,13 @@ class WorkerScaler(pulumi.ComponentResource):
     Survives a destroy: nothing. KEDA's operator must still run, to remove its finalizer from the ScaledObject.
     """
 
-    scaled_object: k8s.apiextensions.CustomResource
-    """KEDA's ScaledObject, which creates and owns a HorizontalPodAutoscaler."""
+    scaled_objects: tuple[k8s.apiextensions.CustomResource, ...]
+    """KEDA's ScaledObjects, each of which creates and owns a HorizontalPodAutoscaler."""
 
     def __init__(self, name: str, args: WorkerScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        database, scaling = args.database, args.autoscaling
+        database = args.database
 
         # KEDA connects from its own namespace, where the short name would mean another Service.
         host = pulumi.Output.concat(args.release_name, "-pgbouncer.", args.namespace, ".svc")
@@ -106,51 +127,65 @@ class WorkerScaler(pulumi.ComponentResource):
             opts=child,
         )
 
-        self.scaled_object = k8s.apiextensions.CustomResource(
-            name,
-            api_version=API_VERSION,
-            kind="ScaledObject",
-            metadata=object_metadata(args.namespace),
-            spec={
-                "scaleTargetRef": {
-                    "apiVersion": "apps/v1",
-                    "kind": "StatefulSet" if args.stateful else "Deployment",
-                    "name": f"{args.release_name}-worker",
-                },
-                "pollingInterval": _POLLING_SECONDS,
-                # KEDA's wait before it scales to zero: never while a worker may still be finishing its tasks.
-                "cooldownPeriod": max(scaling.stabilization_seconds, args.worker_grace_seconds + _POLLING_SECONDS),
-                "minReplicaCount": args.min_workers,
-                "maxReplicaCount": scaling.max_workers,
-                "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behaviour(scaling)}},
-                "triggers": [
-                    {
-                        "type": "postgresql",
-                        "metadata": {
-                            "query": needed_workers_query(args.executor, args.worker_concurrency),
-                            "targetQueryValue": "1",
-                            # The URI contains these too, but KEDA identifies its connection pools only by them:
-                            # without them, two stacks of a cluster would count the tasks of one of them (keda:
-                            # pkg/scalers/postgresql_scaler.go, getConnection).
-                            "host": host,
-                            "userName": database.user,
-                            "dbName": METADATA_POOL,
-                        },
-                        "authenticationRef": {"name": _object_name(authentication)},
-                    }
-                ],
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+        # The URI contains these too, but KEDA identifies its connection pools only by them: without them, two stacks of
+        # a cluster would count the tasks of one of them (keda: pkg/scalers/postgresql_scaler.go, getConnection).
+        pool = {"host": host, "userName": database.user, "dbName": METADATA_POOL}
+        trigger = {"type": "postgresql", "authenticationRef": {"name": _object_name(authentication)}}
+        self.scaled_objects = tuple(
+            k8s.apiextensions.CustomResource(
+                name if workers.account == DEFAULT_WORKERS else f"{name}-{workers.account.removeprefix('worker-')}",
+                api_version=API_VERSION,
+                kind="ScaledObject",
+                metadata=object_metadata(args.namespace),
+                spec=_spec(args, workers, scaling, {**trigger, "metadata": pool}),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            )
+            for workers in args.workers
+            if (scaling := workers.autoscaling) is not None
         )
-        self.register_outputs({"scaled_object": _object_name(self.scaled_object)})
+        self.register_outputs({"scaled_object": _object_name(self.scaled_objects[0])})
 
 
-def needed_workers_query(executor: Executor, worker_concurrency: int) -> str:
-    """Return the query for the number of workers that the present tasks need (after the chart's `workers.keda.query`).
+def scaled_group(group: WorkerGroup) -> ScaledWorkers:
+    """Return a group as KEDA sees it."""
+    return ScaledWorkers(
+        account=group.account,
+        queues=group.queues,
+        autoscaling=group.autoscaling,
+        min_workers=group.replicas,
+        concurrency=group.concurrency,
+    )
 
-    A task names its executor by a short name or a class path, or has none and uses the first executor.
+
+def _spec(
+    args: WorkerScalerArgs, workers: ScaledWorkers, scaling: WorkerAutoscaling, trigger: Mapping[str, Any]
+) -> dict[str, Any]:
+    query = needed_workers_query(args.executor, workers.concurrency, workers.queues)
+    return {
+        "scaleTargetRef": {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet" if args.stateful else "Deployment",
+            "name": f"{args.release_name}-{workers.account}",
+        },
+        "pollingInterval": _POLLING_SECONDS,
+        # KEDA's wait before it scales to zero: never while a worker may still be finishing its tasks.
+        "cooldownPeriod": max(scaling.stabilization_seconds, args.worker_grace_seconds + _POLLING_SECONDS),
+        "minReplicaCount": workers.min_workers,
+        "maxReplicaCount": scaling.max_workers,
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behaviour(scaling)}},
+        "triggers": [{**trigger, "metadata": {"query": query, "targetQueryValue": "1", **trigger["metadata"]}}],
+    }
+
+
+def needed_workers_query(executor: Executor, worker_concurrency: int, queues: Sequence[str] = (DEFAULT_QUEUE,)) -> str:
+    """Return the query for the number of workers that the present tasks of some queues need.
+
+    It is made after the chart's `workers.celery.keda.query`, which counts the tasks of all queues. A task names its
+    executor by a short name or a class path, or has none and uses the first executor.
     """
-    conditions = ["state IN ('queued', 'running')", f"queue = '{_DEFAULT_QUEUE}'"]
+    names = ["'{}'".format(queue.replace("'", "''")) for queue in queues]
+    served = f"queue = {names[0]}" if len(names) == 1 else f"queue IN ({', '.join(names)})"
+    conditions = ["state IN ('queued', 'running')", served]
     if executor is Executor.CELERY_AND_KUBERNETES:
         conditions.append("(executor IS NULL OR executor NOT LIKE '%KubernetesExecutor')")
     elif executor is Executor.KUBERNETES_AND_CELERY:

@@ -29,6 +29,11 @@ WORKERS_AT_ONCE: Final = "25%"
 delay the drain of a large fleet for hours."""
 
 
+def component_labels(release_name: str, component: str) -> dict[str, str]:
+    """Return the chart's labels of the pods of a component."""
+    return {"tier": "airflow", "component": component, "release": release_name}
+
+
 def disruption_budget(pods: int, at_once: int | str = 1) -> dict[str, Any]:
     """Return the `podDisruptionBudget` of a component with `pods` pods; none for one pod, which could never be drained.
 

@@ -22,7 +22,7 @@ _PROBE_CLIENTS: Final = 1
 _OTHER_CLIENTS: Final = 10
 """Commands that people run in a pod, the clean-up of old metadata, and PgBouncer's exporter."""
 _KEDA_CLIENTS: Final = 2
-"""KEDA's operator may query for its own loop and for the autoscaler at the same time."""
+"""KEDA's operator may query for its own loop and for the autoscaler at the same time, for each ScaledObject."""
 
 _MIGRATION_CONNECTIONS: Final = 3
 _ADMIN_USER_CONNECTIONS: Final = 2
@@ -56,8 +56,8 @@ class ConnectionLoad:
     """Connections that an engine keeps, at least 1; SQLAlchemy's 0 would mean no limit."""
     sqlalchemy_max_overflow: int = 10
     """Further connections that an engine opens, at least 0; SQLAlchemy's -1 would mean no limit."""
-    keda: bool = False
-    """Whether KEDA asks the database how many workers are needed."""
+    scalers: int = 0
+    """KEDA's ScaledObjects, which ask the database how many workers are needed."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a number that means no limit, because connections could not be counted."""
@@ -78,7 +78,7 @@ class ConnectionLoad:
         return (
             api_servers * self.api_workers * _API_SERVER_ENGINES * engine
             + (schedulers + others) * (engine + _PROBE_CLIENTS)
-            + (_KEDA_CLIENTS if self.keda else 0)
+            + self.scalers * _KEDA_CLIENTS
             + _OTHER_CLIENTS
         )
 

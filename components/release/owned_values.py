@@ -12,6 +12,7 @@ OWNED: Final[Mapping[str, str]] = {
     "allowJobLaunching": "nothing: workers must not create Jobs, whose pods could read every Secret",
     "allowPodLaunching": "nothing: workers must not create pods",
     "apiSecretKeySecretName": "airflow:apiSecretKey",
+    "apiServer.podAnnotations.log-role": "nothing: the API server rolls by it when its role in AWS changes",
     "apiServer.replicas": "airflow:apiServerReplicas",
     "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
     "apiServer.waitForMigrations": "nothing: the program migrates before the release",

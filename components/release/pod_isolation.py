@@ -7,9 +7,10 @@ no token for the Kubernetes API, and the label by which network policies know th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
+from components.aws.pod_identity import ROLE_ANNOTATION
 from components.kube.own_secrets import OWN_SECRET
 from components.release.value_paths import leaves, without_numbers
 
@@ -19,10 +20,10 @@ SELECTED_LABELS: Final = ("tier", "release", "component")
 RUN_DAGS: Final = ("workers.celery", "workers.kubernetes", "dagProcessor", "triggerer")
 """Components whose pods run code of DAGs."""
 
-LOG_ROLE: Final = ("apiServer", "triggerer", "workers.celery", "workers.kubernetes")
-"""Components whose service accounts have the role of the log bucket (see `components.task_logs.remote.LOG_ROLES`)."""
-
-ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+READ_LOGS: Final = ("apiServer",)
+"""Components whose pods have a role that reads the log bucket (see `components.aws_access.READERS`)."""
+RUN_TASKS: Final = ("triggerer", "workers.celery", "workers.kubernetes", "workers.celery.sets")
+"""Components whose pods have a role for tasks, and for the log bucket (see `components.aws_access.TASKS`)."""
 
 # How a template of the chart finds the names of the stack's own Secrets.
 _OWN_SECRET_IN_TEMPLATE: Final = re.compile(
@@ -35,11 +36,11 @@ _TRUE_ON_RESTRICTED: Final = ("privileged", "allowPrivilegeEscalation", "hostNet
 _NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
 
 
-def isolation_problems(helm_values: Mapping[str, Any], *, log_role: bool = False) -> Iterator[tuple[str, str]]:
+def isolation_problems(helm_values: Mapping[str, Any], *, with_role: Collection[str] = ()) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each value that would undo the isolation of a pod.
 
     Args:
-        log_role: Whether pods that handle task logs have a role in AWS.
+        with_role: Paths of the components whose pods get an IAM role from the program.
     """
     found = dict(leaves(helm_values))
     for path, value in found.items():
@@ -50,20 +51,17 @@ def isolation_problems(helm_values: Mapping[str, Any], *, log_role: bool = False
             problem = check(path, value)
             if problem is not None:
                 yield path, problem
-        if log_role and path.endswith(f"serviceAccount.annotations.{ROLE_ANNOTATION}"):
-            plain = without_numbers(path)
-            if plain.removesuffix(f".serviceAccount.annotations.{ROLE_ANNOTATION}") in LOG_ROLE:
-                yield path, _role_problem(path)
+        component, annotation, rest = without_numbers(path).partition(f".serviceAccount.annotations.{ROLE_ANNOTATION}")
+        if annotation and not rest and component in with_role:
+            yield path, _role_problem(path, component)
     text = helm_values.get("podTemplate")
     if isinstance(text, str):
         yield from (("podTemplate", problem) for problem in _template_problems(text))
 
 
-def _role_problem(path: str) -> str:
-    return (
-        f"{path} would take the role of the log bucket from these pods; attach the policies of your tasks to that "
-        "role in AWS, or let tasks assume another role by an Airflow connection"
-    )
+def _role_problem(path: str, component: str) -> str:
+    way = "leave it out" if component in READ_LOGS else "use airflow:taskPolicyArns for what tasks need"
+    return f"{path} would take the role that the program gives to these pods; {way}"
 
 
 def _label(path: str, _: Any) -> str | None:

@@ -14,6 +14,7 @@ from enum import StrEnum, unique
 from typing import Any, Final
 
 from components.release.chart_defaults import merged
+from components.release.value_paths import nested
 
 
 @unique
@@ -172,19 +173,24 @@ def size_values(preset: SizePreset, worker_concurrency: int) -> dict[str, Any]:
     """
     if preset is SizePreset.NONE:
         return {}
+    resources = {path: container.resources() for path, container in {**_SIZES[preset].containers, **_SIDECARS}.items()}
+    resources["workers.celery"] = worker_resources(preset, worker_concurrency)
+    values: dict[str, Any] = {}
+    for path, found in resources.items():
+        values = merged(values, nested(path, {"resources": found}))
+    return values
+
+
+def worker_resources(preset: SizePreset, worker_concurrency: int) -> dict[str, Any]:
+    """Return the resources of a Celery worker that runs so many tasks at a time, or nothing for size `none`."""
+    if preset is SizePreset.NONE:
+        return {}
     size = _SIZES[preset]
-    worker = _task(
+    return _task(
         worker_concurrency * size.task_cpu,
         _WORKER_MEMORY + worker_concurrency * size.task_memory,
         _WORKER_MEMORY_LIMIT + worker_concurrency * size.task_memory_limit,
-    )
-    values: dict[str, Any] = {}
-    for path, container in {**size.containers, **_SIDECARS, "workers.celery": worker}.items():
-        part: dict[str, Any] = {"resources": container.resources()}
-        for key in reversed(path.split(".")):
-            part = {key: part}
-        values = merged(values, part)
-    return values
+    ).resources()
 
 
 def sync_parallelism(preset: SizePreset) -> int | None:

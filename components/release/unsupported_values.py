@@ -24,8 +24,10 @@ class Surroundings:
     """Whether the stack holds what must not be lost, and so passwords that must not be read."""
     ingress: bool = False
     """Whether the stack has an Ingress."""
-    log_role: bool = False
-    """Whether pods that handle task logs have a role in AWS."""
+    with_role: tuple[str, ...] = ()
+    """Paths of the components whose pods get an IAM role."""
+    groups: bool = False
+    """Whether sets of workers are worker groups, which have service accounts of their own."""
     oidc: bool = False
     """Whether people log in by OpenID Connect."""
     without_budget: frozenset[str] = frozenset()

@@ -20,6 +20,7 @@ from components.release.pod_isolation import isolation_problems
 from components.release.security_contexts import completed, context_problems
 from components.release.unsupported_values import Surroundings, off_problems, unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
+from components.release.worker_groups import with_inherited, without_default_budget
 from components.release.worker_sets import SETS, set_problems, with_own
 
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
@@ -53,8 +54,8 @@ def problems(
     found: dict[str, str] = {}
     for path, problem in (
         *_placed(helm_values, chart_schema, surroundings.switched_off),
-        *set_problems(helm_values, chart_schema),
-        *isolation_problems(helm_values, log_role=surroundings.log_role),
+        *set_problems(helm_values, chart_schema, own_accounts=surroundings.groups),
+        *isolation_problems(helm_values, with_role=surroundings.with_role),
         *unsupported_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
     ):
@@ -88,7 +89,9 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
         if isinstance(own, list):
             result = merged(result, nested(path, [*own, *(users or ())]))
     sets = at(helm_values, SETS)
-    if sets:
+    if at(values, SETS):  # groups of workers, beside which a user's sets are refused
+        result = without_default_budget(merged(result, nested(SETS, with_inherited(result))))
+    elif sets:
         result = merged(result, nested(SETS, with_own(sets, values, helm_values, _WORKER_ACCOUNT)))
     return result
 

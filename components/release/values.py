@@ -5,11 +5,13 @@ No value is a secret; where the chart needs one, the value is the name of a Kube
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
 
+from components.aws.pod_identity import PodRole
 from components.dags.delivery import Dags, DagsDelivery
 from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
@@ -32,6 +34,7 @@ from components.release.availability import (
     PGBOUNCER_HOOKS,
     ROLL,
     WORKERS_AT_ONCE,
+    component_labels,
     disruption_budget,
     spread,
 )
@@ -40,7 +43,10 @@ from components.release.database_cleanup import cleanup_values
 from components.release.executor import Executor
 from components.release.ingress import Ingress, ingress_values, ingress_variables
 from components.release.scale import Scale, WorkerAutoscaling
+from components.release.service_accounts import account_values, region_variables
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
+from components.release.worker_group import WorkerGroup
+from components.release.worker_groups import group_sets
 from components.task_logs.remote import RemoteLogs, remote_log_values, remote_log_variables
 from components.task_logs.store import TaskLogs, TaskLogStore
 
@@ -154,7 +160,11 @@ class ReleaseInputs:
     worker_grace_seconds: int = 600
     """Time that a stopping worker or task pod has to finish its tasks, in seconds."""
     autoscaling: WorkerAutoscaling | None = None
-    """Bounds of the number of workers if KEDA scales them, or None."""
+    """Bounds of the number of default workers if KEDA scales them, or None."""
+    worker_groups: tuple[WorkerGroup, ...] = ()
+    """Groups of Celery workers beside the default workers."""
+    pod_roles: Mapping[str, PodRole] = field(default_factory=dict)
+    """IAM roles of pods, by the part of their service account's name after the release's; empty outside of AWS."""
     metadata_retention_days: int = 0
     """Age in days at which rows of finished runs are deleted, 0 for never."""
     remote_logs: RemoteLogs | None = None
@@ -178,7 +188,7 @@ class ReleaseInputs:
 
     @property
     def most_workers(self) -> int:
-        """The largest number of Celery workers."""
+        """The largest number of default workers."""
         return max(self.scale.worker, self.autoscaling.max_workers if self.autoscaling else 0)
 
     @property
@@ -203,6 +213,7 @@ def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
         _read_only,
         _airflow_cfg,
         _availability,
+        _groups,
         _rolls,
         _cleanup,
     ):
@@ -210,6 +221,7 @@ def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
     for more in (
         size_values(inputs.size, inputs.scale.worker_concurrency),
         remote_log_values(inputs.remote_logs),
+        account_values(inputs.pod_roles),
         ingress_values(inputs.ingress),
         inputs.images.chart_values(),
     ):
@@ -306,7 +318,11 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
             "persistence": {"enabled": False},
             **database,
             **loads_dags,
-            "env": [*loads_dags["env"], *log_variables],
+            "env": [
+                *loads_dags["env"],
+                *log_variables,
+                *region_variables(inputs.pod_roles, "triggerer", log_variables),
+            ],
             **no_token,
         },
         "statsd": no_token,
@@ -332,13 +348,15 @@ def _ca_mount(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
 
 
 def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
+    log_variables = remote_log_variables(inputs.remote_logs)
     own_volume = inputs.task_logs.store is TaskLogStore.WORKER
     loads_dags = {
         # A key of their own: with it, tasks encrypt options of tables that they pass on, and nothing of the database.
         "env": [
             fernet_key(inputs.keys.worker_key),
             *inputs.dag_access.env,
-            *remote_log_variables(inputs.remote_logs),
+            *log_variables,
+            *region_variables(inputs.pod_roles, "worker", log_variables),
         ],
         "extraVolumes": list(inputs.dag_access.volumes),
         "extraVolumeMounts": list(inputs.dag_access.volume_mounts),
@@ -500,10 +518,6 @@ def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
 def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
     """Return disruption budgets and spread of every component that has several pods."""
     scale = inputs.scale
-
-    def labels(component: str) -> dict[str, str]:
-        return {"tier": "airflow", "component": component, "release": inputs.release_name}
-
     values: dict[str, Any] = {}
     for key, component, pods in (
         ("apiServer", "api-server", scale.api_server),
@@ -512,15 +526,30 @@ def _availability(inputs: ReleaseInputs) -> dict[str, Any]:
         ("triggerer", "triggerer", scale.triggerer),
         ("pgbouncer", "pgbouncer", inputs.pgbouncer.replicas if inputs.pgbouncer else 0),
     ):
-        values[key] = {**disruption_budget(pods), **spread(pods, labels(component))}
+        values[key] = {**disruption_budget(pods), **spread(pods, component_labels(inputs.release_name, component))}
     workers = inputs.most_workers if inputs.executor.celery else 0
     stateful = inputs.task_logs.store is TaskLogStore.WORKER
-    celery = spread(workers, labels("worker"), "controller-revision-hash" if stateful else "pod-template-hash")
+    labels = component_labels(inputs.release_name, "worker")
+    celery = spread(workers, labels, "controller-revision-hash" if stateful else "pod-template-hash")
     if not inputs.executor.kubernetes:
         # A budget would select task pods too, which have the same labels. They have no controller that says how many
         # there should be, so Kubernetes would never evict any of these pods.
         celery |= disruption_budget(workers, WORKERS_AT_ONCE)
     return merged(values, {"workers": {"celery": celery}})
+
+
+def _groups(inputs: ReleaseInputs) -> dict[str, Any]:
+    if not inputs.worker_groups:
+        return {}
+    sets = group_sets(
+        inputs.worker_groups,
+        labels=component_labels(inputs.release_name, "worker"),
+        size=inputs.size,
+        concurrency=inputs.scale.worker_concurrency,
+        stateful=inputs.task_logs.store is TaskLogStore.WORKER,
+        roles=inputs.pod_roles,
+    )
+    return {"workers": {"celery": {"sets": sets}}}
 
 
 def _rolls(inputs: ReleaseInputs) -> dict[str, Any]:

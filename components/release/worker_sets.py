@@ -2,7 +2,7 @@
 
 The chart replaces a list of `workers.celery` by the set's own (templates/_helpers.yaml, `workersMergeValues`), so the
 program's variables and volumes are put into each set that has a list of its own. All sets run as the service account of
-the default workers, whose rights the program knows.
+the default workers, whose rights the program knows. Worker groups, which become sets too, have an account each.
 """
 
 from __future__ import annotations
@@ -13,24 +13,33 @@ from typing import Any, Final
 from components.release.chart_defaults import schema_problems
 from components.release.owned_values import APPENDED, OWNED
 from components.release.value_paths import at, nested, without_nulls
+from components.release.worker_group import GROUP_LABEL
 
 SETS: Final = "workers.celery.sets"
 _CELERY: Final = "workers.celery."
 _LISTS: Final = tuple(path.removeprefix(_CELERY) for path in APPENDED if path.startswith(_CELERY))
-_OWN_NUMBER: Final = "its replicas: only the default workers are scaled by airflow:workerScaling"
+_OWN_NUMBER: Final = "its replicas, or airflow:workerGroups, where maxReplicas scales a group"
+_ACCOUNT: Final = "serviceAccount"
 
 _OWNED: Final[Mapping[str, str]] = {
     **{path.removeprefix(_CELERY): instead for path, instead in OWNED.items() if path.startswith(_CELERY)},
     "keda": _OWN_NUMBER,
     "hpa": _OWN_NUMBER,
-    "serviceAccount": "workers.celery.serviceAccount.annotations: all workers run as one service account",
+    _ACCOUNT: "workers.celery.serviceAccount.annotations: all sets run as one service account. In airflow:workerGroups "
+    "each group has its own",
 }
 _FREE: Final = ("replicas", "queue")
 _NO_KEYS: Final = ("sets", "enableDefault")
 
 
-def set_problems(helm_values: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield path and problem of each value of a set that the program owns, and of each that the chart does not know."""
+def set_problems(
+    helm_values: Mapping[str, Any], schema: Mapping[str, Any], *, own_accounts: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value of a set that the program owns, and of each that the chart does not know.
+
+    Args:
+        own_accounts: Whether each set has a service account of its own, as worker groups have.
+    """
     celery = schema["properties"]["workers"]["properties"]["celery"]["properties"]
     names: set[str] = set()
     for path, element in elements(helm_values):
@@ -43,8 +52,11 @@ def set_problems(helm_values: Mapping[str, Any], schema: Mapping[str, Any]) -> I
                 continue
             if key not in celery or key in _NO_KEYS:
                 yield f"{path}.{key}", f"{path}.{key} is not a value of the chart"
-            elif key in _OWNED:
+            elif key in _OWNED and not (own_accounts and key == _ACCOUNT):
                 yield f"{path}.{key}", f"{path}.{key} is set by the program; use {_OWNED[key]}"
+            elif key == "labels" and isinstance(value, Mapping) and GROUP_LABEL in value:
+                own = f"{path}.{key}.{GROUP_LABEL}"
+                yield own, f"{own} is set by the chart, and selectors tell sets apart by it; use another label"
             elif key in _LISTS and not isinstance(value, list | None):
                 yield f"{path}.{key}", f"{path}.{key}: expected a list"
 

@@ -1,13 +1,13 @@
-"""Task logs in S3: the bucket, the KMS key that encrypts it, and the IAM role by which pods reach it.
+"""Task logs in S3: the bucket, the KMS key that encrypts it, and the IAM roles by which pods reach it.
 
-The role's prerequisites must exist: the add-on of EKS Pod Identity in the cluster, or the cluster's OIDC provider in
+The roles' prerequisites must exist: the add-on of EKS Pod Identity in the cluster, or the cluster's OIDC provider in
 IAM. Access is not logged to another bucket: CloudTrail's data events do that for a whole account.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,17 +16,19 @@ import pulumi_aws as aws
 
 from components.aws.eks_cluster import EksCluster
 from components.aws.kms_policy import key_policy
-from components.aws.pod_identity import PodIdentity, trust_policy
+from components.aws.pod_identity import PodIdentity, PodRole
+from components.aws.pod_role import PodRoleArgs, pod_role
 
 TYPE: Final = "airflow:index:TaskLogBucket"
 
 FOLDER: Final = "logs"
-"""Prefix of every log in the bucket; the role can reach nothing else."""
+"""Prefix of every log in the bucket; the roles can reach nothing else."""
 
 _NONCURRENT_DAYS = 30  # an overwritten log can be restored in this time
 _UNFINISHED_UPLOAD_DAYS = 7
 _KMS_DELETION_WINDOW_DAYS = 30
-_POLICY_NAME: Final = "task-logs"
+POLICY_NAME: Final = "task-logs"
+"""Name in IAM of a role's policy for logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,27 @@ class TaskLogBucketArgs:
     """Cluster whose pods write and read logs."""
     namespace: pulumi.Input[str]
     """Namespace of those pods."""
-    service_accounts: tuple[str, ...]
-    """Service accounts of those pods, at least one; no others get access."""
+    writers: tuple[str, ...]
+    """Service accounts of the pods that write and read logs, at least one."""
+    readers: tuple[str, ...]
+    """Service accounts of the pods that read logs, at least one. No others get access."""
     retention_days: int
     """Days that a log is kept, 1 or more."""
     protect: bool
     """Whether to refuse to delete the bucket and its key."""
     identity: PodIdentity = PodIdentity.EKS_POD_IDENTITY
     """How the pods get the role."""
+    policy_arns: tuple[str, ...] = ()
+    """ARNs of IAM policies that the writers need for other things than logs."""
+    earlier_parent: pulumi.Input[str] | None = None
+    """URN of the component that gave these pods their role while logs were elsewhere."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of all resources that can have tags."""
 
     def __post_init__(self) -> None:
-        if not self.service_accounts:
-            raise ValueError("service_accounts: expected one or more, found none")
+        for argument in ("writers", "readers"):
+            if not getattr(self, argument):
+                raise ValueError(f"{argument}: expected one or more, found none")
         if self.retention_days < 1:
             raise ValueError(f"retention_days: expected 1 or more, found {self.retention_days}")
         if self.identity is PodIdentity.IRSA and self.cluster.oidc_issuer is None:
@@ -58,19 +67,23 @@ class TaskLogBucketArgs:
 
 
 class TaskLogBucket(pulumi.ComponentResource):
-    """A private, versioned bucket, encrypted with its own KMS key, and the role that may use its logs.
+    """A private, versioned bucket, encrypted with its own KMS key, and the roles that may use its logs.
 
     Raises: ValueError for arguments that AWS would refuse, and for irsa with a cluster that has no OIDC issuer.
-    Replaces: neither bucket nor key nor role. Another namespace, other service accounts and the other identity make
-    other associations and change whom the role trusts.
+    Replaces: neither bucket nor key nor roles. Another namespace, other service accounts and the other identity make
+    other associations and change whom the roles trust.
     Survives a destroy: a bucket with logs in it, because AWS refuses to delete it and the destroy stops
     there. With `protect` set, Pulumi refuses to delete bucket and key. A deleted key can be restored for 30 days.
     """
 
     bucket: pulumi.Output[str]
     """Name of the bucket, generated because bucket names are unique across AWS."""
-    role_arn: pulumi.Output[str]
-    """ARN of the role that the pods assume."""
+    read_role: PodRole
+    """Role of the pods that read logs."""
+    write_role: PodRole
+    """Role of the pods that write and read logs."""
+    log_policy: pulumi.Output[dict[str, Any]]
+    """Policy of a role that writes and reads logs."""
     folder: pulumi.Output[str]
     """Where logs are, as Airflow takes it for `remote_base_log_folder`: `s3://BUCKET/logs`."""
     ready: tuple[pulumi.Resource, ...]
@@ -95,45 +108,48 @@ class TaskLogBucket(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(name, force_destroy=False, tags=tags, opts=_after(kept, key))
         configured = _configure(name, bucket, key.arn, args.retention_days, child)
 
-        role = aws.iam.Role(
-            name,
-            description=f"Lets Airflow's pods on the EKS cluster {cluster.name} write and read task logs",
-            assume_role_policy=pulumi.Output.from_input(args.namespace).apply(
-                lambda namespace: json.dumps(trust_policy(args.identity, cluster, namespace, args.service_accounts))
+        arns = pulumi.Output.all(bucket.arn, key.arn)
+        self.log_policy = arns.apply(lambda found: log_policy(*found))
+        common: dict[str, Any] = {
+            "cluster": cluster,
+            "namespace": args.namespace,
+            "identity": args.identity,
+            "earlier_parent": args.earlier_parent,
+            "tags": tags,
+        }
+        reader = pod_role(
+            f"{name}-api-server",
+            PodRoleArgs(
+                description=f"Lets Airflow's API server on the EKS cluster {cluster.name} read task logs",
+                accounts=_associations(name, args.readers),
+                inline=(POLICY_NAME, arns.apply(lambda found: log_policy(*found, write=False))),
+                **common,
             ),
-            tags=tags,
-            opts=child,
+            child,
         )
-        policy = aws.iam.RolePolicy(
+        writer = pod_role(
             name,
-            # Fixed, so that a stack which lost its state overwrites the policy instead of adding one beside it. A
-            # policy that an earlier version created keeps its generated name: another one would replace it.
-            name=_POLICY_NAME,
-            role=role.name,
-            policy=pulumi.Output.all(bucket.arn, key.arn).apply(lambda arns: json.dumps(log_policy(*arns))),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=["name"])),
+            PodRoleArgs(
+                description=f"Lets Airflow's pods on the EKS cluster {cluster.name} write and read task logs",
+                accounts=_associations(name, args.writers),
+                inline=(POLICY_NAME, self.log_policy),
+                policy_arns=args.policy_arns,
+                # In earlier versions the readers had this role too: it trusts them until they have theirs.
+                after=reader.ready,
+                **common,
+            ),
+            child,
         )
-        associations: list[pulumi.Resource] = []
-        if args.identity is PodIdentity.EKS_POD_IDENTITY:
-            associations = [
-                aws.eks.PodIdentityAssociation(
-                    f"{name}-{service_account}",
-                    cluster_name=cluster.name,
-                    namespace=args.namespace,
-                    service_account=service_account,
-                    role_arn=role.arn,
-                    tags=tags,
-                    # After the policy, so that IAM has had time to propagate the role.
-                    opts=_after(child, policy),
-                )
-                for service_account in args.service_accounts
-            ]
 
+        self.read_role, self.write_role = reader.role, writer.role
         self.bucket = bucket.bucket
-        self.role_arn = role.arn
         self.folder = pulumi.Output.concat("s3://", self.bucket, "/", FOLDER)
-        self.ready = (*configured, policy, *associations)
-        self.register_outputs({"bucket": self.bucket, "role_arn": self.role_arn, "folder": self.folder})
+        self.ready = (*configured, *reader.ready, *writer.ready)
+        self.register_outputs({"bucket": self.bucket, "role_arn": self.write_role.arn, "folder": self.folder})
+
+
+def _associations(name: str, accounts: Iterable[str]) -> dict[str, str]:
+    return {account: f"{name}-{account}" for account in accounts}
 
 
 def _configure(
@@ -208,8 +224,8 @@ def _after(opts: pulumi.ResourceOptions, resource: pulumi.Resource) -> pulumi.Re
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[resource]))
 
 
-def log_policy(bucket_arn: str, key_arn: str) -> dict[str, Any]:
-    """Return the policy of the pods' role: write and read logs. Only their age deletes logs.
+def log_policy(bucket_arn: str, key_arn: str, *, write: bool = True) -> dict[str, Any]:
+    """Return the policy of a role: read logs, and unless `write` is false write them. Only their age deletes logs.
 
     Airflow lists the bucket to find the logs of a task. S3 also requires the right to list before it reports that a log
     does not exist, which Airflow must know before it writes one; the prefix is then the log's whole key.
@@ -218,9 +234,9 @@ def log_policy(bucket_arn: str, key_arn: str) -> dict[str, Any]:
         "Version": "2012-10-17",
         "Statement": [
             {
-                "Sid": "WriteAndReadLogs",
+                "Sid": "WriteAndReadLogs" if write else "ReadLogs",
                 "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject"],
+                "Action": ["s3:GetObject", *(["s3:PutObject"] if write else [])],
                 "Resource": f"{bucket_arn}/{FOLDER}/*",
             },
             {
@@ -231,9 +247,9 @@ def log_policy(bucket_arn: str, key_arn: str) -> dict[str, Any]:
                 "Condition": {"StringLike": {"s3:prefix": f"{FOLDER}/*"}},
             },
             {
-                "Sid": "EncryptAndDecryptLogs",
+                "Sid": "EncryptAndDecryptLogs" if write else "DecryptLogs",
                 "Effect": "Allow",
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Action": ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])],
                 "Resource": key_arn,
             },
         ],

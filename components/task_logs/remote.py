@@ -8,7 +8,7 @@ credentials if the connection contains none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,9 +16,6 @@ import pulumi
 
 from components.kube.env import from_secret, variable
 from components.task_logs.store import LogPlace
-
-LOG_ROLES: Final = ("api-server", "triggerer", "worker")
-"""Service accounts that use the logs, by the part of their names after the release's. Task pods run as `worker`."""
 
 CONNECTION_ID: Final = "aws_task_logs"
 """Connection to the stack's own bucket."""
@@ -35,7 +32,7 @@ CONNECTION_TYPES: Final[Mapping[str, str]] = {"s3": "aws", "gs": "google-cloud-p
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteLogs:
-    """Where task logs are outside the cluster, and how pods get access."""
+    """Where task logs are outside the cluster, and the connection to it."""
 
     folder: pulumi.Input[str]
     """`s3://BUCKET/PREFIX`, or the address of another place as Airflow has it."""
@@ -49,8 +46,6 @@ class RemoteLogs:
     """AWS region of the bucket, or None outside AWS."""
     container: str | None = None
     """Container of Azure's blobs, or None elsewhere."""
-    service_account_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Annotations that give pods an IAM role; empty with EKS Pod Identity."""
 
 
 def remote_logs(place: LogPlace, region: str | None) -> RemoteLogs:
@@ -88,13 +83,8 @@ def remote_log_values(logs: RemoteLogs | None) -> dict[str, Any]:
     """Return the chart's values, except for the environment."""
     if logs is None:
         return {}
-    account = {"serviceAccount": {"annotations": dict(logs.service_account_annotations)}}
     azure = {"azure_remote_logging": {"remote_wasb_log_container": logs.container}} if logs.container else {}
     return {
-        "apiServer": account,
-        "triggerer": account,
-        # Task pods run as the Celery workers' account, even without Celery, unless a user gives them their own.
-        "workers": {"celery": account, "kubernetes": account},
         "config": {
             "logging": {
                 # A string, because the chart's notes fail on a boolean with KubernetesExecutor and no volume.

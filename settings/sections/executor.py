@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from components import fields
 from components.platform_args import AirflowPlatformArgs
@@ -14,7 +15,15 @@ from settings.reading import Config
 from settings.sections.database import PGBOUNCER_ENABLED
 
 _MOST_PODS = 50
-_MOST_WORKERS = 1000
+MOST_WORKERS: Final = 1000
+"""The largest number of workers of one kind."""
+MOST_CONCURRENCY: Final = 1000
+"""The largest number of tasks that one worker runs at a time."""
+
+KEDA_NEEDS_PGBOUNCER: Final = (
+    "KEDA asks the database every few seconds, and it does so through PgBouncer, the only way to the database that is "
+    "open to another namespace"
+)
 
 _RELEASE = "airflow-"
 
@@ -69,14 +78,15 @@ TRIGGERER_REPLICAS = SECTION.integer(
 WORKER_REPLICAS = SECTION.integer(
     "workerReplicas",
     1,
-    _MOST_WORKERS,
+    MOST_WORKERS,
     default=Scale.worker,
-    description="Celery workers, {least} to {most}. With workerScaling keda the smallest number.",
+    description="Celery workers beside those of workerGroups, {least} to {most}. With workerScaling keda the smallest "
+    "number.",
 )
 WORKER_CONCURRENCY = SECTION.integer(
     "workerConcurrency",
     1,
-    1000,
+    MOST_CONCURRENCY,
     default=Scale.worker_concurrency,
     description="Tasks that one Celery worker runs at a time, {least} to {most}.",
 )
@@ -89,7 +99,7 @@ WORKER_SCALING = SECTION.choice(
 WORKER_MAX_REPLICAS = SECTION.integer(
     "workerMaxReplicas",
     1,
-    _MOST_WORKERS,
+    MOST_WORKERS,
     default=10,
     description="The largest number of workers with workerScaling keda, {least} to {most}.",
 )
@@ -97,7 +107,7 @@ KEDA_NAMESPACE = SECTION.text(
     "kedaNamespace",
     fields.dns_label,
     default=WorkerAutoscaling.keda_namespace,
-    description="Namespace of KEDA's operator, with workerScaling keda.",
+    description="Namespace of KEDA's operator, with workerScaling keda or an autoscaled worker group.",
 )
 WORKER_GRACE_SECONDS = SECTION.integer(
     "workerGraceSeconds",
@@ -154,8 +164,7 @@ def read_autoscaling(config: Config) -> WorkerAutoscaling | None:
     if not config[PGBOUNCER_ENABLED] and not config.bad(PGBOUNCER_ENABLED):
         config.problem(
             WORKER_SCALING,
-            f"expected {PGBOUNCER_ENABLED.full} true with keda, found false: KEDA asks the database every few seconds, "
-            "and it does so through PgBouncer, the only way to the database that is open to another namespace",
+            f"expected {PGBOUNCER_ENABLED.full} true with keda, found false: {KEDA_NEEDS_PGBOUNCER}",
             f"pulumi config set {PGBOUNCER_ENABLED.full} true, or {fixed}",
         )
     if most < workers:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import versions
 from components import fields
@@ -14,10 +15,14 @@ from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.managed_variables import listed_variables
+from components.release.pod_isolation import READ_LOGS, RUN_TASKS
 from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems as value_problems
-from components.release.value_paths import without_nulls
-from components.release.worker_sets import set_schema_problems
+from components.release.value_paths import at, nested, without_nulls
+from components.release.worker_group import default_queues
+from components.release.worker_groups import CONCURRENCY_VARIABLE
+from components.release.worker_sets import SETS, set_schema_problems
 from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
@@ -36,8 +41,11 @@ from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
+from settings.sections.worker_groups import TASK_POLICY_ARNS, WORKER_GROUPS, group_values, queues_of
 
 SECTION = Section("Release")
+
+_DEFAULT_WORKERS: Final = "workers.celery.enableDefault"
 
 
 def _chart_path(text: str) -> str:
@@ -101,6 +109,7 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     if values:
         try:
             found = value_problems(values, chart_values(), chart_schema(), _surroundings(config))
+            found += _beside_groups(values) if config[WORKER_GROUPS] else []
             schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
             found += _new_problems(schema, found)
         except RecursionError:
@@ -110,13 +119,54 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     return values
 
 
+def check_group_values(config: Config) -> None:
+    """Note each value of the chart in a worker group that cannot be there, and each queue that is not the group's."""
+    groups = config[WORKER_GROUPS]
+    if not groups or config.bad(WORKER_GROUPS):
+        return
+    elements = [{"name": group["name"], **group_values(group)} for group in groups]
+    values = nested(SETS, elements)
+    try:
+        found = value_problems(values, chart_values(), chart_schema(), replace(_surroundings(config), groups=True))
+        found += _new_problems([*set_schema_problems(values)], found)
+    except RecursionError:
+        found = [f"{SETS}: expected maps, found too many levels"]
+    found += [
+        f"[{index}].env: {CONCURRENCY_VARIABLE} is set from concurrency; use that"
+        for index, element in enumerate(elements)
+        if any(name == CONCURRENCY_VARIABLE for _, name, _ in listed_variables(element))
+    ]
+    default = default_queues(config[HELM_VALUES])
+    found += [
+        f"[{index}].queues: expected queues of its own, found {queue}, which the default workers serve"
+        for index, group in enumerate(groups)
+        for queue in queues_of(group)
+        if queue in default
+    ]
+    for text in found:
+        config.problem(WORKER_GROUPS, text.replace(SETS, ""), "edit it in Pulumi.STACK.yaml", one_of_many=True)
+
+
+def _beside_groups(helm_values: Mapping[str, Any]) -> list[str]:
+    """Return what of the values is for the same thing as worker groups."""
+    found = []
+    if at(helm_values, SETS):
+        found.append(f"{SETS} may not be set beside {WORKER_GROUPS.full}; use that for all of them")
+    if at(helm_values, _DEFAULT_WORKERS) is False:
+        found.append(
+            f"{_DEFAULT_WORKERS} may not be false beside {WORKER_GROUPS.full}: the default workers serve the queue "
+            "default; use airflow:workerReplicas to have one of them"
+        )
+    return found
+
+
 def _surroundings(config: Config) -> Surroundings:
     return Surroundings(
         isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
         ui_reachable=bool(config[UI_CIDRS]),
         protected=config[PROTECT],
         ingress=config[INGRESS_HOST] is not None,
-        log_role=config[TASK_LOGS] is TaskLogStore.S3,
+        with_role=_with_role(config),
         oidc=config[OIDC_ISSUER] is not None,
         without_budget=_without_budget(config),
         switched_off=_switched_off(config),
@@ -137,6 +187,15 @@ def _without_budget(config: Config) -> frozenset[str]:
         "pgbouncer": config[PGBOUNCER_REPLICAS],
     }
     return frozenset(component for component, number in pods.items() if number == 1)
+
+
+def _with_role(config: Config) -> tuple[str, ...]:
+    """Return the chart's paths of the components whose pods get an IAM role."""
+    if config[TASK_LOGS] is TaskLogStore.S3:
+        return (*READ_LOGS, *RUN_TASKS)
+    if config[TASK_POLICY_ARNS]:
+        return RUN_TASKS
+    return (SETS,) if any(group.get("taskPolicyArns") for group in config[WORKER_GROUPS]) else ()
 
 
 def _switched_off(config: Config) -> dict[str, str]:

@@ -149,6 +149,7 @@ class FakeKube:
     commits: dict[str, str] = field(default_factory=dict)
     network: Callable[[str, str], Outcome] = lambda pod, target: Outcome.OPEN
     database_variables: list[str] = field(default_factory=list)
+    queues: dict[str, list[str]] = field(default_factory=dict)
     migrations_exit_code: int = 0
     secrets: dict[str, Mapping[str, str]] = field(
         default_factory=lambda: {"admin-password-1a2b": {"password": PASSWORD}}
@@ -203,6 +204,8 @@ class FakeKube:
         script, arguments = command[2], command[3:]
         if "create_connection" in script:
             return ExecResult(0, json.dumps({target: self.network(pod, target) for target in arguments[1:]}) + "\n")
+        if "active_queues" in script:
+            return ExecResult(0, json.dumps(self.queues.get(pod, [])))
         return ExecResult(0, json.dumps(self.database_variables))
 
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from components.aws_access import READERS, TASKS
 from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
@@ -22,7 +23,7 @@ from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
-from components.task_logs.remote import CONNECTION_VARIABLE, LOG_ROLES, REMOTE_CONNECTION_VARIABLE
+from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise
@@ -269,7 +270,7 @@ def test_role_of_the_logs_is_with_the_accounts_that_the_program_names(inputs: Re
     objects, remote = rendered(inputs), inputs.remote_logs is not None
     accounts = {found["metadata"]["name"]: found for found in rendering.of_kind(objects, "ServiceAccount")}
     with_role = {name for name, found in accounts.items() if found["metadata"].get("annotations")}
-    clients = {f"airflow-{role}" for role in LOG_ROLES}
+    clients = {f"airflow-{role}" for role in (*READERS, *TASKS)}
     assert with_role == (clients if inputs.task_logs.store is TaskLogStore.S3 else set())
     with_connection = {
         template["spec"]["serviceAccountName"]

@@ -20,6 +20,7 @@ from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.executor import Executor
+from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
 
@@ -186,7 +187,11 @@ def exports(record: Record, **changes: Any) -> dict[str, Any]:
 
 def test_exports_are_the_names_that_others_know(record: Record) -> None:
     constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
-    assert set(exports(record)) == constants
+    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS}, "as before for a stack without groups"
+    groups = (WorkerGroup(name="gpu", queues=("a", "b")),)
+    found = exports(record, worker_groups=groups)
+    assert set(found) == constants
+    assert found[outputs.WORKER_GROUPS] == {"gpu": ["a", "b"]}
 
 
 def test_exports_say_how_it_is_reached(record: Record) -> None:

@@ -44,6 +44,14 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (fields.aws_region, ["eu-central-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"]),
     (fields.aws_account_id, ["123456789012", "000000000001"]),
     (fields.subnet_id, ["subnet-01234567", "subnet-0123456789abcdef0"]),
+    (
+        fields.policy_arn,
+        [
+            "arn:aws:iam::123456789012:policy/airflow-tasks/read",
+            "arn:aws:iam::aws:policy/service-role/A+=,.@_-b",
+            "arn:aws-cn:iam::123456789012:policy/a",
+        ],
+    ),
     (fields.certificate_arn, [CERTIFICATE, CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:")]),
 ]
 
@@ -80,6 +88,18 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (fields.aws_region, ["", "eu-central", "eu-central-1a", "EU-CENTRAL-1", "eu central 1", "eu-central-1\n"]),
     (fields.aws_account_id, ["", "12345678901", "1234567890123", "12345678901a", "123456789012\n"]),
     (fields.subnet_id, ["", "subnet-", "subnet-0123456", "sg-01234567", "10.0.0.0/24", "subnet-01234567\n"]),
+    (
+        fields.policy_arn,
+        [
+            "",
+            "read",
+            "arn:aws:iam::123456789012:role/read",
+            "arn:aws:iam::123:policy/read",
+            "arn:aws:iam::123456789012:policy/a/",
+            "arn:aws:iam::123456789012:policy/a\n",
+            "arn:aws:iam::aws:policy/AdministratorAccess",
+        ],
+    ),
     (
         fields.certificate_arn,
         ["", "mine", f"{CERTIFICATE}0", CERTIFICATE.replace(":acm:", ":iam:"), f"{CERTIFICATE}\n"],

@@ -32,6 +32,9 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     ),
     "prod with the keys of its escrow": lambda: samples.prod().with_({"keySource": "escrow"}),
     "prod with bundles": lambda: samples.prod().with_({"dagsDelivery": "git-bundle"}),
+    "prod with worker groups": lambda: samples.prod().with_(
+        {"workerGroups": [{"name": "gpu", "replicas": 2}, {"name": "one", "maxReplicas": 4}, {"name": "single"}]}
+    ),
     "prod by digest": lambda: samples.prod().with_({"imageDigest": samples.DIGEST}),
     "external": lambda: samples.external().with_(
         {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate()}

@@ -38,8 +38,8 @@ def texts(violations: Sequence[Violation]) -> list[str]:
 
 
 def objects_for(resources: Sequence[Resource]) -> list[RenderedObject]:
-    """What the chart makes of a program's values. Nobody may change them."""
-    return objects_of(rendering.objects(values_of(resources)))
+    """What the chart makes of a program's values, as a plan judges it. Nobody may change them."""
+    return objects_of(rendering.objects(values_of(resources)), resources)
 
 
 # Approval

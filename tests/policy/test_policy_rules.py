@@ -29,6 +29,12 @@ ZONES: Final = [{"topologyKey": "topology.kubernetes.io/zone"}]
 GITHUB: Final = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 
 
+WITHOUT_GROUP: Final = {
+    "matchLabels": {"component": "x"},
+    "matchExpressions": [{"key": "group", "operator": "DoesNotExist"}],
+}
+
+
 def platform(*but: str) -> Given:
     """All that a stack needs, but some by name."""
     parts = [
@@ -361,12 +367,18 @@ CASES: Final[dict[str, Cases]] = {
                 pod(replicas=2, labels={"component": "worker"}),
                 RenderedObject(kind="Pod", body={"metadata": {"labels": {"component": "worker"}}}),
             ),
+            objects(pod(replicas=2), budget(maxUnavailable=1, selector=WITHOUT_GROUP)),
             values({"workers.celery.replicas": 2, "workers.celery.podDisruptionBudget": {"enabled": True}}),
+            values({"workers.celery.replicas": 2, "workers.celery.sets": [{"name": "gpu"}]}),
             values({"workers.celery.replicas": 2, "executor": "CeleryExecutor,KubernetesExecutor"}),
             Given(objects=[pod(replicas=2)], context=Context(disposable=True)),
         ],
         bad=[
             objects(pod(replicas=2, labels={"component": "y"}), budget(maxUnavailable=1)),
+            objects(
+                pod(replicas=2, labels={"component": "x", "group": "gpu"}),
+                budget(maxUnavailable=1, selector=WITHOUT_GROUP),
+            ),
             objects(pod(replicas=2), budget(maxUnavailable=0)),
             objects(pod(replicas=2), budget(maxUnavailable="0%")),
             *(objects(pod(replicas=2), budget(minAvailable=least)) for least in (2, 3, "51%", "75%", "100%")),

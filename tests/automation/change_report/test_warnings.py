@@ -301,6 +301,19 @@ def test_workers_give_their_tasks_time() -> None:
     assert told(found, Category.DOWNTIME) == ["workers roll: each gives its tasks 900 s to end, and ends the rest"]
 
 
+def test_worker_group_that_rolls_is_named() -> None:
+    sides = []
+    for image in ("a:1", "a:2"):
+        found = [workload("worker", image, replicas=2) for _ in range(2)]
+        found[1]["metadata"]["name"] = "airflow-worker-gpu"
+        found[1]["spec"]["template"]["metadata"]["labels"]["worker-set"] = "gpu"
+        sides.append(tuple(found))
+    assert sorted(told(report([], [], (sides[0], sides[1])), Category.DOWNTIME)) == [
+        "worker-gpu rolls: each worker gives its tasks 30 s to end, and ends the rest",
+        "workers roll: each gives its tasks 30 s to end, and ends the rest",
+    ]
+
+
 def test_the_container_database_is_downtime() -> None:
     type_ = "kubernetes:apps/v1:StatefulSet"
     before, after = (

@@ -23,9 +23,9 @@ def test_every_action_of_every_policy_is_found_in_it() -> None:
 
 
 def test_of_several_statements_those_for_the_resource_are_named() -> None:
-    assert statements_for("iam:PassRole", ROLE) == "statement TaskLogRole of docs/deploying-role.json"
+    assert statements_for("iam:PassRole", ROLE) == "statement PodRoles of docs/deploying-role.json"
     both = statements_for("iam:PassRole")
-    assert "TaskLogRole of docs/deploying-role.json" in both
+    assert "PodRoles of docs/deploying-role.json" in both
     assert "MonitoringRole of docs/deploying-role-database.json" in both
 
 

@@ -11,6 +11,7 @@ from components.release.executor import Executor
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.values import airflow_values
+from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
 
@@ -43,8 +44,26 @@ def test_add_ons_are_needed_by_what_uses_them() -> None:
     assert api_needs(values(), None) == []
     keda = api_needs(values(), WorkerAutoscaling(max_workers=3))
     assert [need["api"] for need in keda] == ["keda.sh/v1alpha1", "external.metrics.k8s.io/v1beta1"]
+    group = WorkerGroup(name="gpu", queues=("gpu",), autoscaling=WorkerAutoscaling(max_workers=3))
+    for need in api_needs(values(), None, [group]):
+        assert need["key"] == "airflow:workerGroups"
+        assert "take maxReplicas out of the group gpu" in need["fix"]
     scaled = merged(values(), {"apiServer": {"hpa": {"enabled": True}}})
     assert [need["api"] for need in api_needs(scaled, None)] == ["metrics.k8s.io/v1beta1"]
+
+
+def test_each_worker_group_has_its_pods_and_resources() -> None:
+    resources = {"limits": {"nvidia.com/gpu": "1"}}
+    groups = (
+        WorkerGroup(name="gpu", queues=("gpu",), replicas=3, values={"resources": resources}),
+        WorkerGroup(name="none", queues=("none",), replicas=0, autoscaling=WorkerAutoscaling(max_workers=3)),
+    )
+    needs = release_pods(values(worker_groups=groups, scale=Scale(worker=4)), IMAGES, "airflow")
+    found = {need["component"]: need for need in needs}
+    assert found["worker group gpu"]["pods"] == 3
+    assert found["worker group gpu"]["pod"]["spec"]["containers"][0]["resources"] == resources
+    assert found["workers.celery"]["pods"] == 4
+    assert "worker group none" not in found, "it begins without a pod"
 
 
 def test_every_component_that_runs_has_its_pods_and_resources() -> None:

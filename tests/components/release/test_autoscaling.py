@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,9 +14,17 @@ import pytest
 from components.database.connection import Database, SslMode
 from components.database.pgbouncer import METADATA_POOL
 from components.kube.secret import Secret
-from components.release.autoscaling import WorkerScaler, WorkerScalerArgs, needed_workers_query
+from components.release.autoscaling import (
+    DEFAULT_WORKERS,
+    ScaledWorkers,
+    WorkerScaler,
+    WorkerScalerArgs,
+    needed_workers_query,
+    scaled_group,
+)
 from components.release.executor import Executor
-from components.release.scale import Scale, WorkerAutoscaling
+from components.release.scale import WorkerAutoscaling
+from components.release.worker_group import WorkerGroup, default_queues
 from tests.cases import each
 
 if TYPE_CHECKING:
@@ -26,6 +35,13 @@ if TYPE_CHECKING:
 PASSWORD: Final = "sentinel p@ss:w/rd%41?#'\"\\$~é"
 SCALED: Final = "kubernetes:keda.sh/v1alpha1:ScaledObject"
 AUTHENTICATION: Final = "kubernetes:keda.sh/v1alpha1:TriggerAuthentication"
+DEFAULT: Final = ScaledWorkers(
+    account=DEFAULT_WORKERS,
+    queues=("default",),
+    autoscaling=WorkerAutoscaling(max_workers=9, stabilization_seconds=120),
+    min_workers=3,
+    concurrency=16,
+)
 with_celery = each("executor", [executor for executor in Executor if executor.celery])
 
 
@@ -42,9 +58,7 @@ def arguments(**changes: Any) -> WorkerScalerArgs:
             ssl_mode=SslMode.REQUIRE,
         ),
         "executor": Executor.CELERY,
-        "autoscaling": WorkerAutoscaling(max_workers=9, stabilization_seconds=120),
-        "min_workers": 3,
-        "worker_concurrency": 16,
+        "workers": (DEFAULT,),
         "worker_grace_seconds": 600,
         "stateful": False,
     }
@@ -146,7 +160,12 @@ def test_preview_registers_the_same(record: Record) -> None:
 # The question
 
 
-def needed(executor: Executor, tasks: list[tuple[str, str, str | None]], concurrency: int) -> float:
+def needed(
+    executor: Executor,
+    tasks: list[tuple[str, str, str | None]],
+    concurrency: int,
+    queues: tuple[str, ...] = ("default",),
+) -> float:
     """Asks SQLite, which knows all of the query but the cast."""
     import sqlite3
 
@@ -154,7 +173,7 @@ def needed(executor: Executor, tasks: list[tuple[str, str, str | None]], concurr
         connection.create_function("ceil", 1, lambda value: -int(-value // 1))
         connection.execute("CREATE TABLE task_instance (state TEXT, queue TEXT, executor TEXT)")
         connection.executemany("INSERT INTO task_instance VALUES (?, ?, ?)", tasks)
-        query = needed_workers_query(executor, concurrency).replace("::decimal", " * 1.0")
+        query = needed_workers_query(executor, concurrency, queues).replace("::decimal", " * 1.0")
         return float(connection.execute(query).fetchone()[0])
 
 
@@ -190,6 +209,52 @@ def test_task_without_a_name_is_the_first_executor_s() -> None:
     assert needed(Executor.KUBERNETES_AND_CELERY, unnamed, 1) == 0
 
 
+# Groups
+
+GPU: Final = WorkerGroup(
+    name="gpu", queues=("gpu", "o'neill"), replicas=0, concurrency=2, autoscaling=WorkerAutoscaling(max_workers=4)
+)
+
+
+def test_each_group_has_a_scaler_of_its_own_for_its_own_tasks(record: Record) -> None:
+    recorder = made(record, workers=(DEFAULT, scaled_group(GPU)))
+    default, gpu = recorder.one(SCALED, "workers"), recorder.one(SCALED, "workers-gpu")
+    assert gpu.inputs["spec"]["scaleTargetRef"]["name"] == "airflow-worker-gpu"
+    assert (gpu.inputs["spec"]["minReplicaCount"], gpu.inputs["spec"]["maxReplicaCount"]) == (0, 4)
+    (query,) = (found["metadata"]["query"] for found in gpu.inputs["spec"]["triggers"])
+    assert "queue IN ('gpu', 'o''neill')" in query
+    assert "/ 2)" in query, "with the group's concurrency"
+    assert default.inputs["spec"] == spec(record), "as without groups"
+    assert len(recorder.every(AUTHENTICATION)) == len(recorder.every("kubernetes:core/v1:Secret")) == 1
+
+
+def test_group_alone_may_be_scaled(record: Record) -> None:
+    recorder = made(record, workers=(scaled_group(GPU),))
+    assert [found.name for found in recorder.every(SCALED)] == ["workers-gpu"]
+
+
+@each("queues", [("gpu",), ("gpu", "o'neill"), ("default", "high")])
+@with_celery
+def test_tasks_of_other_queues_need_no_worker_of_these(executor: Executor, queues: tuple[str, ...]) -> None:
+    celery = None if executor is not Executor.KUBERNETES_AND_CELERY else "CeleryExecutor"
+    waiting = [("queued", queue, celery) for queue in ("default", "gpu", "o'neill", "high", "GPU")]
+    assert needed(executor, waiting, 1, queues) == len(queues)
+
+
+@each(
+    ("helm_values", "queues"),
+    [
+        ({}, ("default",)),
+        ({"workers": {"celery": {"queue": "default"}}}, ("default",)),
+        ({"workers": {"celery": {"queue": "a, b"}}}, ("a", "b")),
+        ({"config": {"operators": {"default_queue": "main"}}}, ("main",)),
+        ({"workers": {"celery": {"queue": "a"}}, "config": {"operators": {"default_queue": "main"}}}, ("a",)),
+    ],
+)
+def test_default_workers_serve_what_the_chart_tells_them(helm_values: dict[str, Any], queues: tuple[str, ...]) -> None:
+    assert default_queues(helm_values) == queues
+
+
 # What is refused
 
 
@@ -200,5 +265,10 @@ def test_executor_without_workers_is_refused() -> None:
 
 def test_bounds_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(ValueError, match="max_workers: expected at least min_workers 3, found 2"):
-        arguments(autoscaling=WorkerAutoscaling(max_workers=2))
-    assert arguments(autoscaling=WorkerAutoscaling(max_workers=Scale().worker + 2)).min_workers == 3
+        replace(DEFAULT, autoscaling=WorkerAutoscaling(max_workers=2))
+
+
+@each("workers", [(), (replace(DEFAULT, autoscaling=None),)])
+def test_nothing_to_scale_is_refused(workers: tuple[ScaledWorkers, ...]) -> None:
+    with pytest.raises(ValueError, match="workers: expected one or more, each with autoscaling"):
+        arguments(workers=workers)

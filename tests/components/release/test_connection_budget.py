@@ -37,7 +37,7 @@ LOADS: Final = st.builds(
     api_workers=st.integers(1, 8),
     sqlalchemy_pool_size=st.integers(1, 30),
     sqlalchemy_max_overflow=st.integers(0, 30),
-    keda=st.booleans(),
+    scalers=st.integers(0, 20),
 )
 CLASSES: Final = st.sampled_from(sorted(MEMORY_GIB))
 REPLICAS: Final = st.integers(1, 50)
@@ -63,7 +63,7 @@ def test_clients_of_one_pod_each_counted_by_hand() -> None:
 
 def test_clients_of_a_production_counted_by_hand() -> None:
     scale = Scale(api_server=3, scheduler=5, dag_processor=2, triggerer=2, worker=40)
-    found = ConnectionLoad(scale=scale, api_workers=2, sqlalchemy_pool_size=3, sqlalchemy_max_overflow=4, keda=True)
+    found = ConnectionLoad(scale=scale, api_workers=2, sqlalchemy_pool_size=3, sqlalchemy_max_overflow=4, scalers=1)
     api_servers = (3 + 1) * 2 * 2 * 7
     schedulers = (5 + 2) * (7 + 1)
     others = 2 * (2 + 2) * (7 + 1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from components.aws.pod_identity import ROLE_ANNOTATION
 from components.kube.own_secrets import OWN_SECRET
 from components.release.chart_defaults import chart_schema, chart_values
-from components.release.pod_isolation import ROLE_ANNOTATION
+from components.release.pod_isolation import READ_LOGS, RUN_TASKS
 from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems
 from components.release.value_paths import nested
 from tests.cases import each
 
+WITH_ROLE: Final = (*READ_LOGS, *RUN_TASKS)
 DAG_CODE: Final = ("workers.celery", "workers.kubernetes", "dagProcessor", "triggerer")
 
 
@@ -93,6 +95,11 @@ def test_names_are_told_from_a_team_s() -> None:
 # Labels
 
 
+def test_label_by_which_sets_are_told_apart_is_refused() -> None:
+    [refused] = found(in_set(labels={"worker-set": "other"}))
+    assert refused.startswith("workers.celery.sets[0].labels.worker-set is set by the chart")
+
+
 @each("label", ["tier", "release", "component"])
 def test_label_of_a_set_that_policies_select_is_refused(label: str) -> None:
     [refused] = found(in_set(labels={label: "scheduler", "team": "data"}))
@@ -170,18 +177,18 @@ def test_foreign_account_is_refused_and_the_chart_s_own_is_annotated(component: 
 
 
 @each("component", ["apiServer", "triggerer", "workers.celery", "workers.kubernetes"])
-def test_other_role_is_refused_where_the_log_role_is(component: str) -> None:
+def test_other_role_is_refused_where_the_program_gives_one(component: str) -> None:
     users = nested(f"{component}.serviceAccount.annotations", {ROLE_ANNOTATION: "arn:aws:iam::1:role/x"})
-    [refused] = found(users, log_role=True)
-    assert "would take the role of the log bucket" in refused
-    assert "attach the policies of your tasks to that role" in refused
-    assert found(users) == [], "without logs in S3 it is the user's"
+    [refused] = found(users, with_role=WITH_ROLE)
+    assert "would take the role that the program gives to these pods" in refused
+    assert ("airflow:taskPolicyArns" in refused) is (component != "apiServer")
+    assert found(users) == [], "where the program gives no role it is the user's"
 
 
 def test_other_role_of_other_components_is_the_user_s() -> None:
     for component in ("scheduler", "dagProcessor"):
         users = nested(f"{component}.serviceAccount.annotations", {ROLE_ANNOTATION: "arn:aws:iam::1:role/x"})
-        assert found(users, log_role=True) == []
+        assert found(users, with_role=WITH_ROLE) == []
 
 
 # Templates of task pods

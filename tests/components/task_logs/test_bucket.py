@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BUCKET: Final = "aws:s3/bucket:Bucket"
 KEY: Final = "aws:kms/key:Key"
 ROLE: Final = "aws:iam/role:Role"
+ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 ASSOCIATION: Final = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ENCRYPTION: Final = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
@@ -34,14 +35,16 @@ OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
 CONFIGURED: Final = sorted([ENCRYPTION, LIFECYCLE, POLICY, PUBLIC_ACCESS, OWNERSHIP, VERSIONING])
 
-ACCOUNTS: Final = ("airflow-worker", "airflow-triggerer")
+WRITERS: Final = ("airflow-worker", "airflow-triggerer")
+READERS: Final = ("airflow-api-server",)
 
 
 def logs(**changes: Any) -> Callable[[], TaskLogBucket]:
     args: dict[str, Any] = {
         "cluster": CLUSTER,
         "namespace": "ns",
-        "service_accounts": ACCOUNTS,
+        "writers": WRITERS,
+        "readers": READERS,
         "retention_days": 90,
         "protect": True,
         "tags": {"owner": "data"},
@@ -158,17 +161,19 @@ def test_destroy_that_stops_at_a_bucket_with_logs_leaves_the_key_that_reads_them
 
 
 @pytest.mark.parametrize("identity", PodIdentity)
-def test_role_trusts_these_service_accounts_only(record: Record, identity: PodIdentity) -> None:
-    role = record(logs(identity=identity)).one(ROLE).inputs
-    assert json.loads(role["assumeRolePolicy"]) == trust_policy(identity, CLUSTER, "ns", ACCOUNTS)
-    assert role["tags"] == {"owner": "data"}
-    assert not {"managedPolicyArns", "inlinePolicies"} & set(role)
+def test_each_role_trusts_its_service_accounts_only(record: Record, identity: PodIdentity) -> None:
+    recorder = record(logs(identity=identity))
+    for name, accounts in (("logs", WRITERS), ("logs-api-server", READERS)):
+        role = recorder.one(ROLE, name).inputs
+        assert json.loads(role["assumeRolePolicy"]) == trust_policy(identity, CLUSTER, "ns", accounts)
+        assert role["tags"] == {"owner": "data"}
+        assert not {"managedPolicyArns", "inlinePolicies"} & set(role)
 
 
-def test_role_may_write_and_read_logs_and_nothing_else(record: Record) -> None:
+def test_role_of_writers_may_write_and_read_logs_and_nothing_else(record: Record) -> None:
     recorder = record(logs())
     bucket, key = arns(recorder)
-    policy = recorder.one(ROLE_POLICY).inputs
+    policy = recorder.one(ROLE_POLICY, "logs").inputs
     assert json.loads(policy["policy"]) == log_policy(bucket, key)
     assert policy["role"] == outputs(recorder)["role_arn"].rpartition(":")[2]
     allowed = log_policy("B", "K")["Statement"]
@@ -186,16 +191,55 @@ def test_role_may_write_and_read_logs_and_nothing_else(record: Record) -> None:
     ]
 
 
-def test_pod_identity_gives_the_role_to_each_service_account(record: Record) -> None:
+def test_role_of_readers_writes_nothing(record: Record) -> None:
     recorder = record(logs())
-    made = recorder.every(ASSOCIATION)
-    assert {found.inputs["serviceAccount"] for found in made} == set(ACCOUNTS)
-    for found in made:
+    document = json.loads(recorder.one(ROLE_POLICY, "logs-api-server").inputs["policy"])
+    assert document == log_policy(*arns(recorder), write=False)
+    actions = [action for statement in document["Statement"] for action in listed(statement["Action"])]
+    assert sorted(actions) == ["kms:Decrypt", "s3:GetObject", "s3:ListBucket"]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_policies_of_tasks_are_for_the_writers(record: Record) -> None:
+    wanted = ("arn:aws:iam::123456789012:policy/a", "arn:aws:iam::aws:policy/b")
+    recorder = record(logs(policy_arns=wanted))
+    attached = recorder.every(ATTACHMENT)
+    assert {found.inputs["policyArn"] for found in attached} == set(wanted)
+    assert {found.inputs["role"] for found in attached} == {recorder.one(ROLE_POLICY, "logs").inputs["role"]}
+    reversed_ = record(logs(policy_arns=wanted[::-1]))
+    assert {found.urn for found in reversed_.every(ATTACHMENT)} == {found.urn for found in attached}, "no replacement"
+
+
+def test_pod_identity_gives_each_service_account_its_role(record: Record) -> None:
+    recorder = record(logs())
+    made = {found.inputs["serviceAccount"]: found for found in recorder.every(ASSOCIATION)}
+    assert set(made) == {*WRITERS, *READERS}
+    for account, found in made.items():
+        name = "logs" if account in WRITERS else "logs-api-server"
+        policy = recorder.one(ROLE_POLICY, name)
+        assert found.name == f"logs-{account}", "as ever: EKS takes one for each account"
         assert found.inputs["clusterName"] == "prod"
         assert found.inputs["namespace"] == "ns"
-        assert found.inputs["roleArn"] == outputs(recorder)["role_arn"]
+        assert found.inputs["roleArn"].rpartition(":")[2] == policy.inputs["role"]
         assert found.inputs["tags"] == {"owner": "data"}
-        assert recorder.one(ROLE_POLICY).urn in found.request.dependencies, "never a role that may do nothing"
+        assert policy.urn in found.request.dependencies, "never a role that may do nothing"
+
+
+def test_readers_have_their_role_before_the_writers_role_stops_to_trust_them(record: Record) -> None:
+    """In earlier versions all had one role. A pod whose credentials end in between would read no log."""
+    recorder = record(logs())
+    waited_for = recorder.one(ROLE, "logs").request.dependencies
+    assert recorder.one(ASSOCIATION, "logs-airflow-api-server").urn in waited_for
+
+
+def test_accounts_that_had_their_role_elsewhere_keep_the_association(record: Record) -> None:
+    """EKS takes one for each account, and the engine makes the new before it deletes the old."""
+    recorder = record(logs(earlier_parent="urn:pulumi:dev::airflow::a:b:C::roles"))
+    for found in recorder.every(ASSOCIATION):
+        assert [alias.spec.parentUrn for alias in found.request.aliases] == ["urn:pulumi:dev::airflow::a:b:C::roles"]
 
 
 def test_irsa_needs_no_association(record: Record) -> None:
@@ -215,15 +259,15 @@ def test_folder_is_where_the_role_may_write(record: Record) -> None:
 @pytest.mark.parametrize(
     ("identity", "types"),
     [
-        (PodIdentity.EKS_POD_IDENTITY, [ASSOCIATION, ASSOCIATION, ROLE_POLICY, *CONFIGURED]),
-        (PodIdentity.IRSA, [ROLE_POLICY, *CONFIGURED]),
+        (PodIdentity.EKS_POD_IDENTITY, [*[ASSOCIATION] * 3, ATTACHMENT, *[ROLE_POLICY] * 2, *CONFIGURED]),
+        (PodIdentity.IRSA, [ATTACHMENT, *[ROLE_POLICY] * 2, *CONFIGURED]),
     ],
 )
 def test_what_waits_for_it_has_credentials_that_are_good_for_something(
     record: Record, identity: PodIdentity, types: list[str]
 ) -> None:
     def program() -> None:
-        ready = logs(identity=identity)().ready
+        ready = logs(identity=identity, policy_arns=("arn:aws:iam::aws:policy/a",))().ready
         random.RandomId("release", byte_length=1, opts=pulumi.ResourceOptions(depends_on=ready))
 
     recorder = record(program)
@@ -235,9 +279,9 @@ def test_what_waits_for_it_has_credentials_that_are_good_for_something(
 
 def test_policy_has_a_fixed_name_and_one_that_exists_keeps_its_own(record: Record) -> None:
     """A stack that lost its state would otherwise leave the old policy beside a new one, owned by nobody."""
-    policy = record(logs()).one(ROLE_POLICY)
-    assert policy.inputs["name"] == "task-logs"
-    assert list(policy.request.ignoreChanges) == ["name"]
+    for policy in record(logs()).every(ROLE_POLICY):
+        assert policy.inputs["name"] == "task-logs"
+        assert list(policy.request.ignoreChanges) == ["name"]
 
 
 def test_every_child_is_the_component_s(record: Record) -> None:
@@ -248,19 +292,20 @@ def test_every_child_is_the_component_s(record: Record) -> None:
 
 def test_namespace_of_another_resource_may_be_given(record: Record) -> None:
     recorder = record(lambda: logs(namespace=pulumi.Output.from_input("other"))())
-    assert json.loads(recorder.one(ROLE).inputs["assumeRolePolicy"]) == trust_policy(
-        PodIdentity.EKS_POD_IDENTITY, CLUSTER, "other", ACCOUNTS
+    assert json.loads(recorder.one(ROLE, "logs").inputs["assumeRolePolicy"]) == trust_policy(
+        PodIdentity.EKS_POD_IDENTITY, CLUSTER, "other", WRITERS
     )
 
 
 def test_preview_works(record: Record) -> None:
-    assert len(record(logs(), preview=True).every(ASSOCIATION)) == 2
+    assert len(record(logs(), preview=True).every(ASSOCIATION)) == 3
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"service_accounts": ()}, "service_accounts: expected one or more, found none"),
+        ({"writers": ()}, "writers: expected one or more, found none"),
+        ({"readers": ()}, "readers: expected one or more, found none"),
         ({"retention_days": 0}, "retention_days: expected 1 or more, found 0"),
         (
             {"identity": PodIdentity.IRSA, "cluster": replace(CLUSTER, oidc_issuer=None)},

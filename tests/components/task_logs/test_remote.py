@@ -1,4 +1,4 @@
-"""Task logs in S3: what Airflow reads, who gets the role, and that no connection is looked up."""
+"""Task logs in S3: what Airflow reads, and that no connection is looked up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from components.release.values import airflow_values
 from components.task_logs.remote import (
     CONNECTION_ID,
     CONNECTION_VARIABLE,
-    LOG_ROLES,
     REMOTE_CONNECTION_VARIABLE,
     RemoteLogs,
     remote_log_values,
@@ -61,20 +60,6 @@ def test_no_volume_is_shared_or_kept(executor: Executor) -> None:
 
 
 @every_executor
-def test_who_reads_or_writes_logs_has_the_role_and_nobody_else(executor: Executor) -> None:
-    found = values(executor)
-    for component in CLIENTS:
-        account = at(found, component)["serviceAccount"]
-        assert account["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/airflow-logs"}
-        assert "automountServiceAccountToken" in account, "what the program says of the account otherwise stays"
-    for component in OTHERS:
-        assert "role-arn" not in json.dumps(found[component]), component
-    assert {component.removeprefix("workers.") for component in CLIENTS} == {
-        {"api-server": "apiServer", "triggerer": "triggerer", "worker": "celery"}[role] for role in LOG_ROLES
-    } | {"kubernetes"}
-
-
-@every_executor
 def test_connection_is_in_the_pod_and_empty(executor: Executor) -> None:
     """Airflow finds it there before it asks the API server, and an empty one means the pod's own credentials."""
     found = values(executor)
@@ -104,17 +89,10 @@ def test_bucket_without_the_store_and_the_reverse_are_refused(store: TaskLogStor
         dataclasses.replace(inputs, remote_logs=other)
 
 
-def test_pod_identity_needs_no_annotation() -> None:
-    found = remote_log_values(RemoteLogs(folder="s3://x/y", region="eu-central-1"))
-    assert at(found, "apiServer.serviceAccount.annotations") == {}
-
-
 def test_names_that_are_not_known_yet_pass_through(runtime: None) -> None:
-    folder, role = pulumi.Output.from_input("s3://x/y"), pulumi.Output.from_input("arn")
-    logs = RemoteLogs(folder=folder, region="eu-central-1", service_account_annotations={"role": role})
-    found = remote_log_values(logs)
+    folder = pulumi.Output.from_input("s3://x/y")
+    found = remote_log_values(RemoteLogs(folder=folder, region="eu-central-1"))
     assert at(found, "config.logging.remote_base_log_folder") is folder
-    assert at(found, "triggerer.serviceAccount.annotations")["role"] is role
 
 
 # A place that exists

@@ -1,0 +1,155 @@
+"""Which pods get which role: it follows the service accounts, whatever the logs' place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from settings import loading
+from tests import samples
+from tests.cases import each
+from tests.samples import prod
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+    Record = Callable[..., Recorder]
+
+ASSOCIATION: Final = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ROLE: Final = "aws:iam/role:Role"
+ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/{}"
+ALL, OWN = POLICY.format("all"), POLICY.format("gpu")
+GROUPS: Final = [{"name": "gpu", "taskPolicyArns": [OWN]}, {"name": "big"}, {"name": "bare", "taskPolicyArns": []}]
+
+
+@pytest.fixture
+def run(
+    record: Record,
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Recorder]:
+    """Runs `prod` with changes."""
+    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
+    samples.fake_aws(monkeypatch)
+
+    def run(**changes: Any) -> Recorder:
+        config = prod().with_(changes)
+        stack_config(config.values, config.secret_keys)
+        return record(config.program(), stack=config.stack)
+
+    return run
+
+
+def rights(recorder: Recorder) -> dict[str, tuple[set[str], set[str]]]:
+    """Attached policies and actions on logs, by the service account that has them."""
+    found = {}
+    for association in recorder.every(ASSOCIATION):
+        role = association.inputs["roleArn"].rpartition("/")[2].rpartition(":")[2]
+        arns = {item.inputs["policyArn"] for item in recorder.every(ATTACHMENT) if item.inputs["role"] == role}
+        documents = [item.inputs["policy"] for item in recorder.every(ROLE_POLICY) if item.inputs["role"] == role]
+        actions = {
+            action
+            for document in documents
+            for statement in json.loads(document)["Statement"]
+            for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        }
+        found[association.inputs["serviceAccount"]] = (arns, actions)
+    return found
+
+
+def test_each_account_has_its_rights_and_no_more(run: Callable[..., Recorder]) -> None:
+    found = rights(run(taskPolicyArns=[ALL], workerGroups=GROUPS))
+    assert {account: arns for account, (arns, _) in found.items()} == {
+        "airflow-api-server": set(),
+        "airflow-triggerer": {ALL},
+        "airflow-worker": {ALL},
+        "airflow-worker-big": {ALL},
+        "airflow-worker-gpu": {OWN},
+        "airflow-worker-bare": set(),
+    }
+    for account, (_, actions) in found.items():
+        assert ("s3:PutObject" in actions) is (account != "airflow-api-server"), account
+        assert "s3:GetObject" in actions
+
+
+def test_without_logs_in_s3_only_who_has_policies_has_a_role(run: Callable[..., Recorder]) -> None:
+    assert rights(run(taskLogs="volume", workerGroups=[{"name": "big"}])) == {}
+    recorder = run(taskLogs="volume", taskPolicyArns=[ALL], workerGroups=GROUPS)
+    found = rights(recorder)
+    assert found == {
+        "airflow-triggerer": ({ALL}, set()),
+        "airflow-worker": ({ALL}, set()),
+        "airflow-worker-big": ({ALL}, set()),
+        "airflow-worker-gpu": ({OWN}, set()),
+    }
+    values = recorder.one(RELEASE).inputs["values"]
+    for component in (values["triggerer"], values["workers"]["celery"], values["workers"]["kubernetes"]):
+        assert {"name": "AWS_DEFAULT_REGION", "value": "eu-central-1"} in component["env"]
+    assert "AWS_DEFAULT_REGION" not in json.dumps(values["apiServer"])
+
+
+def test_roles_exist_before_a_pod_starts(run: Callable[..., Recorder]) -> None:
+    recorder = run(taskPolicyArns=[ALL], workerGroups=GROUPS)
+    waited_for = set(recorder.one(RELEASE).request.dependencies)
+    for type_ in (ASSOCIATION, ATTACHMENT, ROLE_POLICY):
+        for resource in recorder.every(type_):
+            assert resource.urn in waited_for or "monitoring" in resource.name, resource
+
+
+def test_move_of_the_logs_keeps_the_associations(run: Callable[..., Recorder]) -> None:
+    """EKS takes one for each account: the new one of another URN would be made before the old is deleted."""
+    there = run(taskPolicyArns=[ALL])
+    elsewhere = run(taskLogs="volume", taskPolicyArns=[ALL])
+    for before, after in ((there, elsewhere), (elsewhere, there)):
+        urns = {found.name: found.request.parent for found in before.every(ASSOCIATION)}
+        for found in after.every(ASSOCIATION):
+            if found.name in urns:
+                assert [alias.spec.parentUrn for alias in found.request.aliases] == [urns[found.name]]
+    names = [{found.name for found in recorder.every(ASSOCIATION)} for recorder in (there, elsewhere)]
+    assert names[1] == names[0] - {"airflow-task-logs-airflow-api-server"}
+
+
+@each("logs", ["s3", "volume"])
+def test_with_irsa_the_accounts_name_their_roles(run: Callable[..., Recorder], logs: str) -> None:
+    recorder = run(taskLogs=logs, podIdentity="irsa", taskPolicyArns=[ALL], workerGroups=GROUPS[:1])
+    assert recorder.every(ASSOCIATION) == []
+    values = recorder.one(RELEASE).inputs["values"]
+    (group,) = values["workers"]["celery"]["sets"]
+    named = {
+        "triggerer": values["triggerer"],
+        "worker": values["workers"]["celery"],
+        "task pod": values["workers"]["kubernetes"],
+        "gpu": group,
+        **({"api-server": values["apiServer"]} if logs == "s3" else {}),
+    }
+    arns = {name: part["serviceAccount"]["annotations"]["eks.amazonaws.com/role-arn"] for name, part in named.items()}
+    assert arns["triggerer"] == arns["worker"] == arns["task pod"]
+    assert len(set(arns.values())) == len(arns) - 2
+    # A pod learns its role only when it starts.
+    assert values["apiServer"].get("podAnnotations") == ({"log-role": arns["api-server"]} if logs == "s3" else None)
+
+
+def test_pod_identity_s_agent_is_open_where_pods_have_roles(run: Callable[..., Recorder]) -> None:
+    for changes, reached in (({"taskLogs": "volume"}, False), ({"taskLogs": "volume", "taskPolicyArns": [ALL]}, True)):
+        policies = run(**changes).every("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+        worker = next(found for found in policies if found.name.endswith("-worker"))
+        assert ("169.254.170.23/32" in json.dumps(worker.inputs["spec"])) is reached
+
+
+def test_existing_stack_keeps_its_resources_by_their_urns(run: Callable[..., Recorder]) -> None:
+    recorder = run()
+    prefix = "urn:pulumi:prod::airflow::airflow:index:AirflowPlatform$airflow:index:TaskLogBucket$"
+    urns = {found.urn for found in recorder.every() if found.urn.startswith(prefix)}
+    assert urns >= {
+        f"{prefix}{ROLE}::airflow-task-logs",
+        f"{prefix}{ROLE_POLICY}::airflow-task-logs",
+        *(f"{prefix}{ASSOCIATION}::airflow-task-logs-airflow-{role}" for role in ("api-server", "triggerer", "worker")),
+    }
+    assert "podAnnotations" not in recorder.one(RELEASE).inputs["values"]["apiServer"], "no pod rolls"
+    assert not [found for found in recorder.every() if "TaskRoles" in found.type]
