@@ -69,9 +69,8 @@ def schema_leaves() -> list[tuple[str, Mapping[str, Any]]]:
 
 
 secret_names: Final = st.sampled_from([*OWN, "warehouse"])
-contexts: Final = st.sampled_from(
-    [CONTAINER, {**CONTAINER, "privileged": True}, {"runAsUser": 0}, {"readOnlyRootFilesystem": True}]
-)
+DIFFERENT: Final = ({**CONTAINER, "privileged": True}, {"runAsUser": 0}, {"readOnlyRootFilesystem": True})
+contexts: Final = st.sampled_from([CONTAINER, *DIFFERENT])
 variables: Final = st.one_of(
     st.builds(lambda name: {"name": "X", "valueFrom": {"secretKeyRef": {"name": name, "key": "k"}}}, secret_names),
     st.sampled_from([{"name": name, "value": "1"} for name in ("X", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD")]),
@@ -107,7 +106,12 @@ LISTS: Final = {
     "extraInitContainers": containers,
     "secret": st.builds(lambda name: {"envName": "X", "secretName": name}, secret_names),
 }
-MAPS: Final = {"labels": labels, "serviceAccount": accounts, "container": contexts, "pod": contexts}
+MAPS: Final = {
+    "labels": labels,
+    "serviceAccount": accounts,
+    "container": st.sampled_from(DIFFERENT),
+    "pod": st.sampled_from(DIFFERENT),
+}
 
 
 def value_of(path: str, node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
