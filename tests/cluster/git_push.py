@@ -25,3 +25,14 @@ def push_dag(folder: Path, name: str, content: str) -> str | None:
         subprocess.run([*git, "commit", "-qm", f"tests: {name}"], check=True)
         subprocess.run([*git, "push", "-q"], check=True)
     return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def remove_dag(folder: Path, name: str) -> None:
+    """Takes a file that `push_dag` committed out of the repository again. folder: the clone that it made."""
+    git = ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run([*git, "pull", "-q", "--rebase"], check=True)
+    path = f"{os.environ.get('AIRFLOW_TEST_GIT_SUB_PATH', 'dags')}/{name}"
+    subprocess.run([*git, "rm", "-q", "--ignore-unmatch", path], check=True)
+    if subprocess.run([*git, "diff", "--cached", "--quiet"], check=False).returncode:
+        subprocess.run([*git, "commit", "-qm", f"tests: without {name}"], check=True)
+        subprocess.run([*git, "push", "-q"], check=True)

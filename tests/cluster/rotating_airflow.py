@@ -30,7 +30,7 @@ from automation.errors import AirflowRequestFailed, AutomationError
 from automation.verification.verify import airflow_api
 from settings import SECRET_KEYS
 from tests.cluster import kill_up, service
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import push_dag, remove_dag
 from tests.cluster.harness import CONTEXT, ROOT, core_api, dag_repository
 from tests.cluster.modest_values import modest_values
 
@@ -40,6 +40,7 @@ DAGS: Final = ("rotation_long", "rotation_short", "rotation_deferred", "rotation
 PASSWORD: Final = "sentinel-of-the-connection"
 DEFERRED_FILE: Final = "/tmp/rotation-deferred"
 WATCHED_FILE: Final = "/tmp/rotation-watched"
+DAG_NAME: Final = "rotation_for_the_tests.py"
 DAG_FILE: Final = f'''\
 """Work that a rotation of a key must not disturb."""
 
@@ -314,7 +315,7 @@ def environment(folder: Path) -> Environment:
 @contextmanager
 def deployed(folder: Path, **changed: Any) -> Iterator[Work]:
     """An Airflow with the work in it. Nothing of it is left afterwards."""
-    assert push_dag(folder / "clone", "rotation_for_the_tests.py", DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
+    assert push_dag(folder / "clone", DAG_NAME, DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
     # Without PgBouncer the chart has no use for its values.
     values = {key: value for key, value in modest_values().items() if key != "pgbouncer"}
     store(
@@ -323,9 +324,13 @@ def deployed(folder: Path, **changed: Any) -> Iterator[Work]:
     )
     with service.removed(environment(folder), core_api(), NAMESPACE) as made:
         made.up()
-        work = Work(made)
-        work.begin()
-        yield work
+        try:
+            work = Work(made)
+            work.begin()
+            yield work
+        finally:
+            # Another test's verification could choose one of these DAGs, whose tasks wait for ever.
+            remove_dag(folder / "clone", DAG_NAME)
 
 
 def _child(folder: Path, key: str) -> int:
