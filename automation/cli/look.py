@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from automation.cli.console import Console
 from automation.cli.declare import COMMON, DONE, HEALTHY_SECONDS, STACK, Call, argument, verb
 from automation.cli.report_text import Table, write_table
-from automation.errors import NotHealthy, PreflightFailed
+from automation.errors import NotHealthy
 from automation.verification.result import Status, Verification
 
 if TYPE_CHECKING:
@@ -27,21 +27,6 @@ def verify(call: Call) -> int:
     with call.opened() as environment:
         result = environment.verify(dag_id=args.dag, timeout_seconds=args.timeout, on_event=call.console.event)
     settle_verification(result, call.console, as_json=args.json)
-    return DONE
-
-
-@verb("try what the next up will need: DAG repository, images, database, cluster", STACK, *COMMON)
-def preflight(call: Call) -> int:
-    """Make the checks of the preflight alone. Raises PreflightFailed where one failed."""
-    with call.opened() as environment:
-        result = environment.preflight(on_event=call.console.event)
-    rows = tuple((check.verdict.value, check.name, check.what) for check in result.checks)
-    styles = {"passed": "green", "failed": "bold red", "warning": "yellow"}
-    table = Table(("", "check", "what was seen"), rows, tuple(styles.get(row[0], "") for row in rows))
-    call.show(result, *([table] if rows else ["airflow:preflight is off: nothing is checked"]))
-    if not result.ok:
-        count = "one problem" if len(result.problems) == 1 else f"{len(result.problems)} problems"
-        raise PreflightFailed(f"preflight of {result.stack} found {count}", result.problems)
     return DONE
 
 

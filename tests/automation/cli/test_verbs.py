@@ -29,20 +29,17 @@ from automation.errors import (
     AutomationError,
     ClusterUnreachable,
     NotHealthy,
-    PreflightFailed,
     Protected,
     SettingsInvalid,
     StackUnknown,
     ToolMissing,
     UpdateFailed,
 )
-from automation.preflight.result import PreflightCheck, PreflightResult
 from automation.results import Changes, Step
 from automation.stacks import session
 from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
-from components.preflight.finding import Verdict
 from tests import samples
 from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
 
@@ -541,21 +538,3 @@ def test_refusal_of_aws_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatc
     (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:eksCluster: example\n")
     assert command_line.main(["verify", "dev"]) == 1
     assert capsys.readouterr().err == "error: airflow:eksCluster: expected one, found none. Fix: choose another\n"
-
-
-def test_preflight_tells_each_check_and_fails_where_one_failed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = [
-        PreflightCheck(name="images", verdict=Verdict.PASSED, what="there"),
-        PreflightCheck(name="DAG repository", verdict=Verdict.FAILED, what="airflow:dagsRef: x", fix="y"),
-    ]
-    monkeypatch.setattr(
-        "automation.preflight.preflight_stack.preflight_stack",
-        lambda *_: PreflightResult(stack="dev", checks=tuple(checks)),
-    )
-    with pytest.raises(PreflightFailed) as caught:
-        bench.run("preflight", "dev")
-    assert caught.value.problems == ("airflow:dagsRef: x. Fix: y",)
-    assert "DAG repository" in bench.text()
-    checks.pop()
-    assert bench.run("preflight", "dev", "--json") == 0
-    assert json.loads(bench.text()[bench.text().index("{") :])["ok"] is True
