@@ -15,6 +15,7 @@ from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from automation.stacks.config import as_config
 from automation.stacks.file_secrets import file_secrets
+from automation.stacks.secret_texts import secret_texts
 from automation.stacks.session import Session
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
@@ -75,11 +76,13 @@ def write_to_file(on: OpenedStack, project_dir: Path, changed: Mapping[str, Any]
             if value is None:
                 on.engine.run(["config", "rm", f"{_PREFIX}{key}", "--stack", on.stack.name], str(project_dir), env)
                 continue
-            kind, text = (
-                ("--secret", value.reveal()) if isinstance(value, Secret) else ("--plaintext", as_config(value))
-            )
-            words = ["config", "set", kind, f"{_PREFIX}{key}", "--stack", on.stack.name]
-            # On standard input, because every process can see arguments.
-            on.engine.run(words, str(project_dir), env, given=text)
+            full = f"{_PREFIX}{key}"
+            secret = isinstance(value, Secret)
+            for path, text in (secret_texts(key, value) if secret else {full: as_config(value)}).items():
+                kind = ["--secret" if secret else "--plaintext", *([] if path == full else ["--path"])]
+                # On standard input, because every process can see arguments.
+                on.engine.run(
+                    ["config", "set", *kind, path, "--stack", on.stack.name], str(project_dir), env, given=text
+                )
     except CommandError as error:
         raise engine_error(error, "writing the config", stack=on.stack.name) from None

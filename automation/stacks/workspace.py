@@ -17,6 +17,7 @@ from automation.errors import Interrupted
 from automation.folder import short_name
 from automation.stacks.backend import KeyService, read_yaml, shown_url
 from automation.stacks.place import Place, no_such_stack
+from automation.stacks.secret_texts import same_secret, secret_texts
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
 from settings import PROJECT
 
@@ -99,9 +100,15 @@ def _encrypt(stack: Stack, settings: EnvironmentSettings, engine: Engine) -> Non
     shown = engine.run(["config", "--show-secrets", "--json", "--stack", stack.name], directory, env)
     held = {key: entry.get("value") for key, entry in json.loads(shown.stdout).items() if entry.get("secret")}
     for key, secret in sorted(settings.secrets.items()):
-        if held.get(f"{PROJECT}:{key}") != secret.reveal():
-            words = ["config", "set", "--secret", f"{PROJECT}:{key}", "--stack", stack.name]
-            engine.run(words, directory, env, given=secret.reveal())
+        full = f"{PROJECT}:{key}"
+        if same_secret(key, held.get(full), secret):
+            continue
+        texts = secret_texts(key, secret)
+        if full not in texts and full in held:  # entries that are no longer given
+            engine.run(["config", "rm", full, "--stack", stack.name], directory, env)
+        for path, text in texts.items():
+            words = ["config", "set", "--secret", *([] if path == full else ["--path"]), path, "--stack", stack.name]
+            engine.run(words, directory, env, given=text)
 
 
 def _added(environ: Mapping[str, str]) -> dict[str, str]:

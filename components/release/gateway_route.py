@@ -53,7 +53,7 @@ class GatewayRoute(pulumi.ComponentResource):
             spec=route_spec(args.ingress, args.service, args.port),
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
-        self.register_outputs({})
+        self.register_outputs({"host": args.ingress.host})
 
 
 def route_spec(ingress: Ingress, service: str, port: int) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from automation.recovery.steps import Decisions, Doing, Recovery, RecoveryStep, 
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
 from automation.verification.result import Check, Verification
 from automation.verification.result import Status as CheckStatus
+from settings.rotation import ROTATED
 from tests.samples import ROOT
 
 OWN = {"roll": ["3.2.2-7"], "export_helmsman": ["--output", "files"]}
@@ -458,11 +459,15 @@ def test_declared_function_is_a_verb(
 def test_verbs_have_names_of_their_own_and_a_line_of_help() -> None:
     names = [name for item in VERBS for name in (item.name, *item.aliases)]
     assert len(names) == len(set(names))
-    assert {"dev", "down", "ui", "env", "plan", "report", "roll_image", *STACK_VERBS} == set(names)
+    assert {"dev", "down", "ui", "env", "plan", "report", "roll_image", "rotate", *STACK_VERBS} == set(names)
     assert all(item.help and "\n" not in item.help for item in VERBS)
 
 
 def test_defaults_of_the_help_are_those_of_the_library() -> None:
+    (key,) = (
+        argument for item in VERBS if item.name == "rotate" for argument in item.arguments if argument.flags == ("key",)
+    )
+    assert set(key.options["choices"]) == set(ROTATED)
     assert (declare.LOCK_SECONDS, declare.HEALTHY_SECONDS) == (environment.LOCK_SECONDS, environment.HEALTHY_SECONDS)
     assert report.LIMIT == markdown.LIMIT
 

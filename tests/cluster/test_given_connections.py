@@ -51,12 +51,8 @@ def stack(engine: None, api: Any, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("given")
     if not push_dag(folder, f"{DAG_ID}.py", _DAG):
         pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
-    stack = make_stack(
-        folder / "stack",
-        NAMESPACE,
-        dag_repository(dagsSyncPeriodSeconds=5),
-        variables=json.dumps({"limit": {"rows": 7}}),
-    )
+    stack = make_stack(folder / "stack", NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5))
+    stack.command("config", "set", "--secret", "--path", 'airflow:variables["limit"]', given=json.dumps({"rows": 7}))
     uri = f"postgres://etl:{PASSWORD}@warehouse.example.com/dwh"
     stack.command("config", "set", "--secret", "--path", 'airflow:connections["ware-house"]', given=uri)
     yield from destroyed(stack)

@@ -194,7 +194,7 @@ def _secrets(https: bool, suffix: str = "") -> dict[str, str]:
     left_out = "gitSshPrivateKey" if https else "dagsToken"
     found = samples.all_secrets(but=[left_out])
     if suffix:
-        kept = ("gitSshPrivateKey", "fernetKey", "registryCredentials")
+        kept = ("gitSshPrivateKey", "fernetKey", "registryCredentials", "connections", "variables")
         found = {key: value if key in kept else f"{value}{suffix}" for key, value in found.items()}
     return found
 
