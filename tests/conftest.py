@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,11 +46,26 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the cluster in one process, one after the other."""
-    for item in items:
-        if item.get_closest_marker("cluster"):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests that share something in one process, one after the other.
+
+    xdist's own groups have no effect with pytest 9.2: xdist 3.8 writes an attribute that pytest no longer reads.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneAfterTheOther(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _shared_by(nodeid.partition("::")[0]) or nodeid
+
+    return OneAfterTheOther(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@functools.cache
+def _shared_by(file: str) -> str:
+    """Return what the tests of a file share: the cluster, an emulated account of their own, or nothing ("")."""
+    text = (Path(__file__).parents[1] / file).read_text()
+    return "cluster" if "mark.cluster" in text else file if "mark.aws" in text else ""
 
 
 @pytest.fixture

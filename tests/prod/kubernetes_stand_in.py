@@ -138,20 +138,37 @@ def _made(kind: str, inputs: Any) -> Any:
     return made
 
 
+_DEFAULT_CLASS: Final = {"storageclass.kubernetes.io/is-default-class": "true"}
+_EXISTING: Final[Mapping[str, Any]] = {
+    "/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "made-up"}},
+    "/apis/networking.k8s.io/v1": {
+        "resources": [{"kind": "IngressClass", "name": "ingressclasses", "namespaced": False}]
+    },
+    "/apis/networking.k8s.io/v1/ingressclasses": {"items": [{"metadata": {"name": "alb"}}]},
+    "/apis/storage.k8s.io/v1": {"resources": [{"kind": "StorageClass", "name": "storageclasses", "namespaced": False}]},
+    "/apis/storage.k8s.io/v1/storageclasses": {
+        "items": [{"metadata": {"name": "gp3", "annotations": _DEFAULT_CLASS}}],
+    },
+}
+"""What a stack asks a cluster for before it deploys: by which it knows it, and what production.md says must exist."""
+
+
 class _Api(BaseHTTPRequestHandler):
-    """Lists are empty, and every single object is missing, but for the namespace that every cluster has."""
+    """Has what exists in every cluster. All other lists are empty, and every other single object is missing."""
 
     def do_GET(self) -> None:
-        parts = self.path.partition("?")[0].strip("/").split("/")
+        path = self.path.partition("?")[0]
+        parts = path.strip("/").split("/")
         after = len(parts) - parts.index("namespaces") if "namespaces" in parts else 0
-        missing = after not in (0, 1, 3)
-        found: dict[str, Any] = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}
-        if parts[-2:] == ["namespaces", "kube-system"]:  # by which a cluster is known
-            missing, found = False, {"metadata": {"name": "kube-system", "uid": "made-up"}}
-        if missing:
+        found: Any = _EXISTING.get(path)
+        status = 200
+        if found is None and after not in (0, 1, 3):
             found = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+            status = 404
+        elif found is None:
+            found = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}
         body = json.dumps(found).encode()
-        self.send_response(404 if missing else 200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -10,7 +10,7 @@ import pytest
 from tests.prod.account import Account
 from tests.prod.checkout import Checkout
 
-pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-life")]
+pytestmark = [pytest.mark.engine, pytest.mark.aws]
 
 
 def test_up_from_nothing(checkout: Checkout) -> None:
