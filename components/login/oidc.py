@@ -34,7 +34,7 @@ try:
 except ImportError:
     raise ImportError(
         "airflow:oidcIssuer needs the package authlib in the Airflow image. Fix: add authlib to the image's"
-        " dependencies and set airflow:imageTag, or run: pulumi config rm airflow:oidcIssuer"
+        " dependencies and set airflow:imageTag, or take the airflow:oidc… keys out of Pulumi.STACK.yaml"
     ) from None
 
 GROUPS_CLAIM = %(groups_claim)r

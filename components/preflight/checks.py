@@ -1,4 +1,4 @@
-"""The checks as documents, and the one way to make them: by the hooks of an update, and by `preflight` alone.
+"""The checks as documents, and the one way to make them, which the hooks of an update use.
 
 A document says all that a check needs. It is stored in a ConfigMap, so that the engine makes the check again when the
 document changes; it names Secrets and holds none.
