@@ -292,6 +292,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 # A stack that cannot store its keys, because another's are there, must not create a database either.
                 after=keys.stored,
                 tags=aws.tags,
+                permissions_boundary=aws.permissions_boundary,
             ),
             self._child,
         )

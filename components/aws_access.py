@@ -74,6 +74,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
                 protect=args.protect,
                 identity=args.pod_identity,
                 policy_arns=args.task_policy_arns,
+                permissions_boundary=args.aws.permissions_boundary,
                 earlier_parent=pulumi.create_urn(tasks_name, task_roles.TYPE, platform),
             ),
             child,
@@ -107,6 +108,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
                 identity=args.pod_identity,
                 roles=wanted,
                 log_policy=log_policy,
+                permissions_boundary=args.aws.permissions_boundary,
             ),
             child,
         )

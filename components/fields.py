@@ -195,6 +195,15 @@ def aws_account_id(text: str) -> str:
     return matching(text, r"[0-9]{12}", "an AWS account: 12 digits")
 
 
+def policy_arn(text: str) -> str:
+    """The ARN of an IAM policy (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+    return matching(
+        text,
+        r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]{1,512}",
+        "the ARN of an IAM policy such as arn:aws:iam::123456789012:policy/NAME",
+    )
+
+
 def subnet_id(text: str) -> str:
     """A subnet of a VPC."""
     return matching(text, r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "IDs of subnets such as subnet-0123456789abcdef0")

@@ -57,6 +57,7 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
             subnets_shared=not {subnet.id for subnet in cluster.subnets}.isdisjoint(subnet.id for subnet in subnets),
             database_ca_certificates=certificates,
             tags=choice.tags,
+            permissions_boundary=choice.permissions_boundary,
         ),
     )
 

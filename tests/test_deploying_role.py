@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 DOCS: Final = ROOT / "docs"
 EVERY_DAY: Final = ("deploying-role.json", "deploying-role-database.json")
 """Two, because IAM takes no more than MAX_CHARACTERS for one."""
+NEW: Final = "deploying-role-new.json"
+"""For an update that makes keys or associations: it tags what has no tag yet."""
 TEARDOWN: Final = "deploying-role-teardown.json"
-POLICIES: Final = (*EVERY_DAY, TEARDOWN)
+POLICIES: Final = (*EVERY_DAY, NEW, TEARDOWN)
+BOUNDARY: Final = "deploying-role-boundary.json"
+"""Of the roles that the program makes."""
 MAX_CHARACTERS: Final = 6144
 """Of a managed policy, without white space (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
-VALUES: Final = {"REGION": "ap-southeast-1", "ACCOUNT": "123456789012", "CLUSTER": "example"}
+VALUES: Final = {"REGION": "ap-southeast-1", "ACCOUNT": "123456789012", "CLUSTER": "example", "STACK": "prod"}
 """Of the placeholders; the region is a long one."""
 
 TASK_POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/sales"
@@ -164,7 +168,13 @@ RIGHTS: Final[Mapping[str, Life]] = {
     "aws:iam/role:Role": Life(
         create=("iam:CreateRole", "iam:TagRole"),
         read=("iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
-        update=("iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRoleDescription"),
+        update=(
+            "iam:PutRolePermissionsBoundary",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRoleDescription",
+        ),
         delete=("iam:DeleteRole", "iam:ListInstanceProfilesForRole"),
         arns=role,
     ),
@@ -189,7 +199,7 @@ RIGHTS: Final[Mapping[str, Life]] = {
         arns=alias,
     ),
     "aws:kms/key:Key": Life(
-        create=("kms:CreateKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"),
+        create=("kms:CreateKey", "kms:EnableKeyRotation", "kms:TagResource"),
         read=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"),
         update=("kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"),
         delete=("kms:ScheduleKeyDeletion",),
@@ -436,8 +446,10 @@ def test_every_resource_can_be_made_read_changed_and_deleted(resources: list[Reg
         arns = (*life.arns(resource), "*")
         for action in life.actions:
             assert allowed(action, arns, *POLICIES), f"{action} of {resource}"
-        for action in {*life.create, *life.read, *life.update}:
+        for action in {*life.read, *life.update}:
             assert allowed(action, arns, *EVERY_DAY), f"{action} of {resource} in an update"
+        for action in life.create:
+            assert allowed(action, arns, *EVERY_DAY, NEW), f"{action} of {resource} in an update that makes it"
 
 
 @pytest.mark.parametrize("action", AT_ONCE)
@@ -468,7 +480,7 @@ def test_tags_that_the_policies_ask_for_are_those_of_prod() -> None:
             for name, value in condition.items():
                 if found := re.fullmatch(r"aws:(?:Request|Resource)Tag/(\w+)", name):
                     asked.add((found[1], value))
-    assert asked == {("application", "airflow")}
+    assert asked == {("application", "airflow"), ("stack", "prod")}
     assert asked <= set(tags.items())
 
 
@@ -512,7 +524,7 @@ def test_every_action_is_needed_by_a_resource_or_a_lookup() -> None:
 # The documents
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [*POLICIES, BOUNDARY])
 def test_policy_is_one_that_iam_takes(name: str) -> None:
     text = filled((DOCS / name).read_text())
     document = json.loads(text)
@@ -594,7 +606,7 @@ def test_every_action_is_an_operation_of_the_api() -> None:
 
 def test_placeholders_are_those_that_the_page_fills_in() -> None:
     page = (DOCS / "production.md").read_text()
-    for name in POLICIES:
+    for name in (*POLICIES, BOUNDARY):
         text = (DOCS / name).read_text()
         assert set(re.findall(r"\b[A-Z]{4,}\b", text)) <= set(VALUES), name
         assert f"({name})" in page

@@ -22,3 +22,5 @@ class AwsPlacement:
     """PEM of the CAs that the certificate of a managed database is verified against."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that the provider sets on everything it creates in AWS."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the roles that are made, None for none."""

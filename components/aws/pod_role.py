@@ -35,6 +35,8 @@ class PodRoleArgs:
     """Name in IAM and document of a policy of the role's own, or None."""
     policy_arns: tuple[str, ...] = ()
     """ARNs of managed policies to attach."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the role, None for none."""
     earlier_parent: pulumi.Input[str] | None = None
     """URN of the component that may have had these associations before, because EKS takes one for each account."""
     after: tuple[pulumi.Resource, ...] = ()
@@ -61,6 +63,7 @@ def pod_role(name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions) -> Made
         assume_role_policy=pulumi.Output.from_input(args.namespace).apply(
             lambda namespace: json.dumps(trust_policy(args.identity, args.cluster, namespace, args.accounts))
         ),
+        permissions_boundary=args.permissions_boundary,
         tags=dict(args.tags),
         opts=_after(opts, *args.after),
     )

@@ -45,6 +45,8 @@ class TaskRolesArgs:
     """The roles, by logical name."""
     log_policy: tuple[str, pulumi.Input[Any]] | None = None
     """Name in IAM and document of the policy by which these pods write and read logs, or None if it takes no role."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the roles, None for none."""
 
 
 class TaskRoles(pulumi.ComponentResource):
@@ -73,6 +75,7 @@ class TaskRoles(pulumi.ComponentResource):
                     description=f"Lets tasks of Airflow on the EKS cluster {args.cluster.name} use AWS",
                     inline=args.log_policy,
                     policy_arns=role.policy_arns,
+                    permissions_boundary=args.permissions_boundary,
                     earlier_parent=role.earlier_parent,
                 ),
                 pulumi.ResourceOptions(parent=self),

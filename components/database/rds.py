@@ -80,6 +80,8 @@ class ManagedPostgresArgs:
     """Resources that must exist before the instance."""
     tags: Mapping[str, str]
     """Tags of all resources that can have tags; copied to snapshots."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the role of enhanced monitoring, None for none."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for settings that RDS would refuse after half of the resources are created."""
@@ -184,6 +186,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             f"{name}-monitoring",
             description=f"{of_airflow}: enhanced monitoring",
             assume_role_policy=json.dumps(monitoring_trust(args.account_id, args.region, managed.identifier)),
+            permissions_boundary=args.permissions_boundary,
             tags=tags,
             opts=child,
         )

@@ -55,6 +55,8 @@ class TaskLogBucketArgs:
     """URN of the component that gave these pods their role while logs were elsewhere."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of all resources that can have tags."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the roles, None for none."""
 
     def __post_init__(self) -> None:
         for argument in ("writers", "readers"):
@@ -115,6 +117,7 @@ class TaskLogBucket(pulumi.ComponentResource):
             "namespace": args.namespace,
             "identity": args.identity,
             "earlier_parent": args.earlier_parent,
+            "permissions_boundary": args.permissions_boundary,
             "tags": tags,
         }
         reader = pod_role(

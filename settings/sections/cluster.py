@@ -52,6 +52,12 @@ AWS_ACCOUNT_ID = SECTION.optional(
     description="AWS account of the EKS cluster, 12 digits. Credentials of another one are refused.",
 )
 AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.", problems_of=tag_problems)
+AWS_PERMISSIONS_BOUNDARY = SECTION.optional(
+    "awsPermissionsBoundary",
+    fields.policy_arn,
+    description="ARN of the IAM policy that bounds the roles that the stack makes. Whoever deploys can give them no "
+    "more rights than it has.",
+)
 NAMESPACE = SECTION.text(
     "namespace",
     _namespace,
@@ -77,6 +83,8 @@ class AwsChoice:
     """AWS account of the cluster, 12 digits."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags on everything that the stack makes in AWS."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that bounds the roles that the stack makes."""
 
 
 def read_cluster(config: Config) -> tuple[str | None, str]:
@@ -102,7 +110,7 @@ def read_aws(config: Config) -> AwsChoice | None:
     )
     if not config.bad(EKS_CLUSTER):
         if cluster is None:
-            for key in (AWS_REGION, AWS_ACCOUNT_ID, AWS_TAGS):
+            for key in (AWS_REGION, AWS_ACCOUNT_ID, AWS_TAGS, AWS_PERMISSIONS_BOUNDARY):
                 if config[key]:
                     config.must_not_be_set(
                         key, f"without {EKS_CLUSTER.full}", instead=f"pulumi config set {EKS_CLUSTER.full} NAME"
@@ -111,7 +119,13 @@ def read_aws(config: Config) -> AwsChoice | None:
         for required in (AWS_REGION, AWS_ACCOUNT_ID):
             if config[required] is None:
                 config.problem(required, f"expected a value beside {EKS_CLUSTER.full}, found none")
-    return AwsChoice(cluster=cluster or "", region=region or "", account_id=account_id or "", tags=tags)
+    return AwsChoice(
+        cluster=cluster or "",
+        region=region or "",
+        account_id=account_id or "",
+        tags=tags,
+        permissions_boundary=config[AWS_PERMISSIONS_BOUNDARY],
+    )
 
 
 def needs_aws(config: Config, aws: AwsChoice | None, key: Key[Any], what: str) -> None:

@@ -1,0 +1,304 @@
+"""What the deploying role's policies let it do: attacks that they refuse, and calls that an update needs.
+
+The evaluator knows what these policies use: `Allow`, actions, resources with `*`, and six operators of conditions. It
+knows no denial, no policy of a key or bucket, and no service control policy. Which keys of the context AWS sends is
+taken from its service authorization reference; nothing was run against AWS.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from tests.test_deploying_role import BOUNDARY, EVERY_DAY, NEW, TEARDOWN, filled, listed, statements
+
+OWN: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "prod"}
+OF_STAGING: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "staging"}
+OF_OTHERS: Final = {"aws:ResourceTag/application": "payments"}
+TAGS: Final = {"aws:RequestTag/application": "airflow", "aws:RequestTag/stack": "prod"}
+BOUNDED: Final = {"iam:PermissionsBoundary": "arn:aws:iam::ACCOUNT:policy/airflow-deploying-role-boundary"}
+MONITORING: Final = {"iam:PolicyARN": "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"}
+KEY: Final = "arn:aws:kms:REGION:ACCOUNT:key/0123"
+ROLE: Final = "arn:aws:iam::ACCOUNT:role/airflow-task-logs-0123abc"
+MONITOR: Final = "arn:aws:iam::ACCOUNT:role/airflow-postgres-monitoring-0123abc"
+POD: Final = "arn:aws:eks:REGION:ACCOUNT:podidentityassociation/CLUSTER/a-0123"
+CLUSTER: Final = "arn:aws:eks:REGION:ACCOUNT:cluster/CLUSTER"
+RDS: Final = "arn:aws:rds:REGION:ACCOUNT"
+SECRET: Final = "arn:aws:secretsmanager:REGION:ACCOUNT:secret"
+GROUP: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group/sg-0a"
+RULE: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group-rule/sgr-0a"
+BUCKET: Final = "arn:aws:s3:::airflow-task-logs-0123abc"
+LOGS: Final = "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/rds/instance"
+ALARM: Final = "arn:aws:cloudwatch:REGION:ACCOUNT:alarm"
+THROUGH_SECRETS: Final = {"kms:ViaService": "secretsmanager.REGION.amazonaws.com"}
+THROUGH_RDS: Final = {"kms:ViaService": "rds.REGION.amazonaws.com"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of AWS's API, and what IAM is asked about it."""
+
+    why: str
+    """What it would do."""
+    action: str
+    """The IAM action."""
+    resource: str = "*"
+    """The ARN that IAM is asked about."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """The keys of conditions."""
+    policies: tuple[str, ...] = EVERY_DAY
+    """The policies that are attached."""
+
+
+def matches(operator: str, pattern: str, value: str) -> bool:
+    if operator in ("StringLike", "ArnEquals", "ArnLike"):
+        return fnmatch.fnmatchcase(value, pattern)
+    return value == pattern
+
+
+def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    """Return whether a condition holds: an absent key fails, but for `…IfExists` and `Null`."""
+    for operator, wanted in condition.items():
+        for name, patterns in wanted.items():
+            value = context.get(name)
+            if operator == "Null":
+                if (value is None) != (patterns == "true"):
+                    return False
+            elif value is None:
+                if not operator.endswith("IfExists"):
+                    return False
+            elif not any(matches(operator.removesuffix("IfExists"), pattern, value) for pattern in listed(patterns)):
+                return False
+    return True
+
+
+def permitted(call: Call, *policies: str) -> bool:
+    context = {name: filled(value) for name, value in call.context.items()}
+    return any(
+        statement["Effect"] == "Allow"
+        and call.action in listed(statement["Action"])
+        and any(fnmatch.fnmatchcase(filled(call.resource), pattern) for pattern in listed(statement["Resource"]))
+        and holds(statement.get("Condition", {}), context)
+        for statement in statements(*(policies or call.policies))
+    )
+
+
+MAKING: Final = (*EVERY_DAY, NEW)
+ENDING: Final = (*EVERY_DAY, TEARDOWN)
+
+ATTACKS: Final = (
+    Call("tag another team's key as one's own", "kms:TagResource", KEY, {**TAGS, **OF_OTHERS}),
+    Call("tag a key without tags as one's own", "kms:TagResource", KEY, TAGS),
+    Call("the same while keys are made", "kms:TagResource", KEY, {**TAGS, **OF_OTHERS}, MAKING),
+    Call("the same with another stack's key", "kms:TagResource", KEY, {**TAGS, **OF_STAGING}, MAKING),
+    Call(
+        "the same with a key that has an alias",
+        "kms:TagResource",
+        KEY,
+        {**TAGS, "kms:ResourceAliases": "alias/x"},
+        MAKING,
+    ),
+    Call("rewrite another team's key policy", "kms:PutKeyPolicy", KEY, OF_OTHERS),
+    Call("rewrite another stack's key policy", "kms:PutKeyPolicy", KEY, OF_STAGING),
+    Call("rewrite the policy of a key without tags", "kms:PutKeyPolicy", KEY, {}),
+    Call("the same while keys are made", "kms:PutKeyPolicy", KEY, TAGS, MAKING),
+    Call("delete a key on any day", "kms:ScheduleKeyDeletion", KEY, OWN),
+    Call("delete another team's key on the day of a tear-down", "kms:ScheduleKeyDeletion", KEY, OF_OTHERS, ENDING),
+    Call("delete a key without tags on that day", "kms:ScheduleKeyDeletion", KEY, {}, ENDING),
+    Call("disable a key", "kms:DisableKey", KEY, OWN),
+    Call("decrypt directly", "kms:Decrypt", KEY, OWN),
+    Call("decrypt another stack's escrow", "kms:Decrypt", KEY, {**OF_STAGING, **THROUGH_SECRETS}),
+    Call("decrypt another team's secret", "kms:Decrypt", KEY, {**OF_OTHERS, **THROUGH_SECRETS}),
+    Call("grant another team's key to oneself", "kms:CreateGrant", KEY, {**OF_OTHERS, **THROUGH_RDS}),
+    Call("grant one's own key to a person", "kms:CreateGrant", KEY, {**OWN, "kms:GrantIsForAWSResource": "false"}),
+    Call("give another team's key an alias", "kms:CreateAlias", KEY, OF_OTHERS),
+    Call("repoint another team's alias", "kms:UpdateAlias", "arn:aws:kms:REGION:ACCOUNT:alias/payments"),
+    Call("repoint another stack's alias", "kms:UpdateAlias", "arn:aws:kms:REGION:ACCOUNT:alias/airflow-staging"),
+    Call("make a key without tags", "kms:CreateKey", "*", {}, MAKING),
+    Call("make a key on any day", "kms:CreateKey", "*", TAGS),
+    Call("read another stack's escrow", "secretsmanager:GetSecretValue", f"{SECRET}:airflow/staging/keys-AbCdEf"),
+    Call("read another team's secret", "secretsmanager:GetSecretValue", f"{SECRET}:payments/db-AbCdEf"),
+    Call(
+        "read a stack's escrow whose name begins alike",
+        "secretsmanager:GetSecretValue",
+        f"{SECRET}:airflow/prod2/keys-A",
+    ),
+    Call("overwrite another stack's escrow", "secretsmanager:PutSecretValue", f"{SECRET}:airflow/staging/keys-AbCdEf"),
+    Call("delete the escrow", "secretsmanager:DeleteSecret", f"{SECRET}:airflow/prod/keys-AbCdEf"),
+    Call("open the escrow to others", "secretsmanager:PutResourcePolicy", f"{SECRET}:airflow/prod/keys-AbCdEf"),
+    Call("repoint another team's association", "eks:UpdatePodIdentityAssociation", POD, OF_OTHERS),
+    Call("repoint an association without tags", "eks:UpdatePodIdentityAssociation", POD, {}),
+    Call("delete another team's association", "eks:DeletePodIdentityAssociation", POD, OF_OTHERS),
+    Call("tag another team's association as one's own", "eks:TagResource", POD, {**TAGS, **OF_OTHERS}),
+    Call("the same while associations are made", "eks:TagResource", POD, {**TAGS, **OF_OTHERS}, MAKING),
+    Call("give another team's pods one's role", "eks:CreatePodIdentityAssociation", CLUSTER, TAGS),
+    Call("become an administrator of the cluster", "eks:CreateAccessEntry", CLUSTER, TAGS, MAKING),
+    Call("make a role without a boundary", "iam:CreateRole", ROLE, TAGS),
+    Call(
+        "make a role with another boundary",
+        "iam:CreateRole",
+        ROLE,
+        {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    Call("give a role without a boundary a policy", "iam:PutRolePolicy", ROLE),
+    Call("take the boundary away", "iam:DeleteRolePermissionsBoundary", ROLE, BOUNDED),
+    Call(
+        "put another boundary",
+        "iam:PutRolePermissionsBoundary",
+        ROLE,
+        {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    Call(
+        "attach administrator rights",
+        "iam:AttachRolePolicy",
+        MONITOR,
+        {**BOUNDED, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    Call("attach a policy to the role of task logs", "iam:AttachRolePolicy", ROLE, {**BOUNDED, **MONITORING}),
+    Call("change another team's role", "iam:PutRolePolicy", "arn:aws:iam::ACCOUNT:role/payments", BOUNDED),
+    Call(
+        "change the boundary itself",
+        "iam:CreatePolicyVersion",
+        "arn:aws:iam::ACCOUNT:policy/airflow-deploying-role-boundary",
+    ),
+    Call("pass the role to a machine", "iam:PassRole", ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+    Call(
+        "pass another team's role to pods",
+        "iam:PassRole",
+        "arn:aws:iam::ACCOUNT:role/admin",
+        {"iam:PassedToService": "pods.eks.amazonaws.com"},
+    ),
+    Call("make a user", "iam:CreateUser", "arn:aws:iam::ACCOUNT:user/me"),
+    Call("change another stack's database", "rds:ModifyDBInstance", f"{RDS}:db:airflow-staging"),
+    Call("change one whose name begins alike", "rds:ModifyDBInstance", f"{RDS}:db:airflow-production"),
+    Call(
+        "restore another stack's snapshot", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:airflow-staging-1"
+    ),
+    Call("share a snapshot with another account", "rds:ModifyDBSnapshotAttribute", f"{RDS}:snapshot:airflow-prod-1"),
+    Call("delete the database on any day", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod"),
+    Call(
+        "delete another stack's database on the day of a tear-down",
+        "rds:DeleteDBInstance",
+        f"{RDS}:db:airflow-staging",
+        {},
+        ENDING,
+    ),
+    Call("open another team's security group", "ec2:AuthorizeSecurityGroupIngress", GROUP, OF_OTHERS),
+    Call("open another stack's security group", "ec2:AuthorizeSecurityGroupIngress", GROUP, OF_STAGING),
+    Call("tag another team's security group as one's own", "ec2:CreateTags", GROUP, {**TAGS, **OF_OTHERS}),
+    Call("tag another team's rule", "ec2:CreateTags", RULE, {**TAGS, **OF_OTHERS}),
+    Call("delete another team's security group", "ec2:DeleteSecurityGroup", GROUP, OF_OTHERS),
+    Call("make a security group without tags", "ec2:CreateSecurityGroup", GROUP, {}),
+    Call("rewrite another team's bucket policy", "s3:PutBucketPolicy", "arn:aws:s3:::payments"),
+    Call("delete the bucket on any day", "s3:DeleteBucket", BUCKET),
+    Call("read task logs", "s3:GetObject", f"{BUCKET}/logs/x"),
+    Call("delete task logs", "s3:DeleteObject", f"{BUCKET}/logs/x"),
+    Call("silence another stack's alarm", "cloudwatch:DeleteAlarms", f"{ALARM}:rds-airflow-staging-cpu"),
+    Call("delete the database's logs on any day", "logs:DeleteLogGroup", f"{LOGS}/airflow-prod/postgresql:*"),
+    Call("change another stack's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-staging/postgresql:*"),
+)
+"""Calls that must be refused."""
+
+NEEDED: Final = (
+    Call("make a key", "kms:CreateKey", "*", TAGS, MAKING),
+    Call("tag it", "kms:TagResource", KEY, TAGS, MAKING),
+    Call("change its tags", "kms:TagResource", KEY, {**TAGS, **OWN}),
+    Call("take a tag away", "kms:UntagResource", KEY, OWN),
+    Call("let it rotate", "kms:EnableKeyRotation", KEY, OWN),
+    Call("read it", "kms:DescribeKey", KEY, OWN),
+    Call("read its policy", "kms:GetKeyPolicy", KEY, OWN),
+    Call("change its policy", "kms:PutKeyPolicy", KEY, OWN),
+    Call("give it an alias", "kms:CreateAlias", KEY, OWN),
+    Call("make its alias", "kms:CreateAlias", "arn:aws:kms:REGION:ACCOUNT:alias/airflow-prod"),
+    Call("make the escrow's alias", "kms:CreateAlias", "arn:aws:kms:REGION:ACCOUNT:alias/escrow/airflow/prod/keys"),
+    Call("encrypt the escrow", "kms:GenerateDataKey", KEY, {**OWN, **THROUGH_SECRETS}),
+    Call("decrypt the escrow", "kms:Decrypt", KEY, {**OWN, **THROUGH_SECRETS}),
+    Call("let RDS use its key", "kms:CreateGrant", KEY, {**OWN, **THROUGH_RDS, "kms:GrantIsForAWSResource": "true"}),
+    Call("delete a key on the day of a tear-down", "kms:ScheduleKeyDeletion", KEY, OWN, ENDING),
+    Call("make the escrow", "secretsmanager:CreateSecret", f"{SECRET}:airflow/prod/keys-AbCdEf"),
+    Call("store keys", "secretsmanager:PutSecretValue", f"{SECRET}:airflow/prod/keys-AbCdEf"),
+    Call("compare keys", "secretsmanager:GetSecretValue", f"{SECRET}:airflow/prod/keys-AbCdEf"),
+    Call("make the role of task logs", "iam:CreateRole", ROLE, BOUNDED),
+    Call("give it its policy", "iam:PutRolePolicy", ROLE, BOUNDED),
+    Call("bound a role of an earlier version", "iam:PutRolePermissionsBoundary", ROLE, BOUNDED),
+    Call("take its policy away", "iam:DeleteRolePolicy", ROLE, BOUNDED),
+    Call("change whom it trusts", "iam:UpdateAssumeRolePolicy", ROLE),
+    Call("read it", "iam:GetRole", ROLE),
+    Call("delete it", "iam:DeleteRole", ROLE),
+    Call("attach the monitoring's policy", "iam:AttachRolePolicy", MONITOR, {**BOUNDED, **MONITORING}),
+    Call("pass it to pods", "iam:PassRole", ROLE, {"iam:PassedToService": "pods.eks.amazonaws.com"}),
+    Call("pass it to RDS", "iam:PassRole", MONITOR, {"iam:PassedToService": "monitoring.rds.amazonaws.com"}),
+    Call("associate the role", "eks:CreatePodIdentityAssociation", CLUSTER, TAGS, MAKING),
+    Call("tag the association", "eks:TagResource", POD, TAGS, MAKING),
+    Call("read the association", "eks:DescribePodIdentityAssociation", POD),
+    Call("change the association", "eks:UpdatePodIdentityAssociation", POD, OWN),
+    Call("delete the association", "eks:DeletePodIdentityAssociation", POD, OWN),
+    Call("look the cluster up", "eks:DescribeCluster", CLUSTER),
+    Call("make the database", "rds:CreateDBInstance", f"{RDS}:db:airflow-prod"),
+    Call("with its parameters", "rds:CreateDBInstance", f"{RDS}:pg:airflow-postgres-0123abc"),
+    Call("change it", "rds:ModifyDBInstance", f"{RDS}:db:airflow-prod"),
+    Call("restore it", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:rds:airflow-prod-2026-01-31-02-05"),
+    Call("restore it beside the old one", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:db:airflow-prod-2"),
+    Call("delete it on the day of a tear-down", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod", {}, ENDING),
+    Call("make its security group", "ec2:CreateSecurityGroup", GROUP, TAGS),
+    Call("in its network", "ec2:CreateSecurityGroup", "arn:aws:ec2:REGION:ACCOUNT:vpc/vpc-0a"),
+    Call("tag it", "ec2:CreateTags", GROUP, {**TAGS, "ec2:CreateAction": "CreateSecurityGroup"}),
+    Call("let the cluster in", "ec2:AuthorizeSecurityGroupIngress", GROUP, OWN),
+    Call("by a rule", "ec2:AuthorizeSecurityGroupIngress", RULE, {}),
+    Call("tag the rule", "ec2:CreateTags", RULE, {**TAGS, "ec2:CreateAction": "AuthorizeSecurityGroupIngress"}),
+    Call("change the rule", "ec2:ModifySecurityGroupRules", RULE, OWN),
+    Call("make the bucket", "s3:CreateBucket", BUCKET),
+    Call("close the bucket", "s3:PutBucketPublicAccessBlock", BUCKET),
+    Call("delete the bucket on the day of a tear-down", "s3:DeleteBucket", BUCKET, {}, ENDING),
+    Call("keep the database's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-prod/postgresql:*"),
+    Call("make an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu"),
+)
+"""Calls that an update makes."""
+
+
+def test_every_attack_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(ATTACKS) >= 40
+    assert [f"{call.why}: {call.action}" for call in ATTACKS if permitted(call)] == []
+    with capsys.disabled():
+        print(f"\n{len(ATTACKS)} attacks on the deploying role's policies: 0 permitted")
+
+
+def test_every_call_of_an_update_is_permitted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(NEEDED) >= 40
+    assert [f"{call.why}: {call.action}" for call in NEEDED if not permitted(call)] == []
+    with capsys.disabled():
+        print(f"\n{len(NEEDED)} calls of updates: 0 refused")
+
+
+def test_roles_that_the_program_makes_can_do_no_more_than_their_work() -> None:
+    """Whatever policy and trust the deploying role writes for them: the boundary is what they can do at most."""
+    for action, resource, context, may in (
+        ("s3:GetObject", f"{BUCKET}/logs/x", {}, True),
+        ("s3:PutObject", f"{BUCKET}/logs/x", {}, True),
+        ("s3:DeleteObject", f"{BUCKET}/logs/x", {}, False),
+        ("s3:GetObject", "arn:aws:s3:::payments/x", {}, False),
+        ("kms:Decrypt", KEY, {**OWN, "kms:ViaService": "s3.REGION.amazonaws.com"}, True),
+        ("kms:Decrypt", KEY, OWN, False),
+        ("kms:Decrypt", KEY, {**OF_OTHERS, "kms:ViaService": "s3.REGION.amazonaws.com"}, False),
+        ("secretsmanager:GetSecretValue", f"{SECRET}:airflow/prod/keys-AbCdEf", {}, False),
+        ("sts:AssumeRole", "arn:aws:iam::ACCOUNT:role/admin", {}, False),
+        ("iam:PutRolePolicy", ROLE, BOUNDED, False),
+        ("logs:PutLogEvents", "arn:aws:logs:REGION:ACCOUNT:log-group:RDSOSMetrics:log-stream:x", {}, True),
+        ("logs:GetLogEvents", f"{LOGS}/airflow-prod/postgresql:*", {}, False),
+    ):
+        assert permitted(Call("", action, resource, context), BOUNDARY) is may, (action, resource)
+
+
+def test_evaluator_sees_what_the_policies_of_before_allowed() -> None:
+    """The tests above could pass because nothing is permitted at all."""
+    assert holds({"StringEquals": {"a": ["x", "y"]}}, {"a": "y"})
+    assert not holds({"StringEquals": {"a": "x"}}, {})
+    assert holds({"StringEqualsIfExists": {"a": "x"}}, {})
+    assert not holds({"StringEqualsIfExists": {"a": "x"}}, {"a": "y"})
+    assert holds({"Null": {"a": "true"}}, {})
+    assert not holds({"Null": {"a": "true"}}, {"a": "x"})
+    assert holds({"ArnEquals": {"a": "arn:*"}}, {"a": "arn:x"})
