@@ -1,20 +1,21 @@
 """What the deploying role's policies let it do: attacks that they refuse, and calls that an update needs.
 
-The evaluator knows what these policies use: `Allow`, actions, resources with `*`, and six operators of conditions. It
-knows no denial, no policy of a key or bucket, and no service control policy. Which keys of the context AWS sends is
-taken from its service authorization reference; nothing was run against AWS.
+The evaluator is that of the emulated AWS (tests/prod/emulator/policies.py). It knows no policy of a key or bucket, and
+no service control policy. Which keys of the context AWS sends is taken from its service authorization reference;
+nothing was run against AWS.
 """
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 
-from tests.test_deploying_role import BOUNDARY, EVERY_DAY, NEW, TEARDOWN, filled, listed, statements
+from tests.prod.emulator.policies import given_by
+from tests.prod.emulator.rights import Right
+from tests.test_deploying_role import BOUNDARY, EVERY_DAY, NEW, TEARDOWN, filled, statements
 
 OWN: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "prod"}
 OF_STAGING: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "staging"}
@@ -54,37 +55,10 @@ class Call:
     """The policies that are attached."""
 
 
-def matches(operator: str, pattern: str, value: str) -> bool:
-    if operator in ("StringLike", "ArnEquals", "ArnLike"):
-        return fnmatch.fnmatchcase(value, pattern)
-    return value == pattern
-
-
-def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    """Return whether a condition holds: an absent key fails, but for `…IfExists` and `Null`."""
-    for operator, wanted in condition.items():
-        for name, patterns in wanted.items():
-            value = context.get(name)
-            if operator == "Null":
-                if (value is None) != (patterns == "true"):
-                    return False
-            elif value is None:
-                if not operator.endswith("IfExists"):
-                    return False
-            elif not any(matches(operator.removesuffix("IfExists"), pattern, value) for pattern in listed(patterns)):
-                return False
-    return True
-
-
 def permitted(call: Call, *policies: str) -> bool:
     context = {name: filled(value) for name, value in call.context.items()}
-    return any(
-        statement["Effect"] == "Allow"
-        and call.action in listed(statement["Action"])
-        and any(fnmatch.fnmatchcase(filled(call.resource), pattern) for pattern in listed(statement["Resource"]))
-        and holds(statement.get("Condition", {}), context)
-        for statement in statements(*(policies or call.policies))
-    )
+    right = Right(action=call.action, resource=filled(call.resource), context=context)
+    return given_by(right, statements(*(policies or call.policies))) is not None
 
 
 MAKING: Final = (*EVERY_DAY, NEW)
@@ -293,12 +267,17 @@ def test_roles_that_the_program_makes_can_do_no_more_than_their_work() -> None:
         assert permitted(Call("", action, resource, context), BOUNDARY) is may, (action, resource)
 
 
-def test_evaluator_sees_what_the_policies_of_before_allowed() -> None:
+def test_evaluator_knows_the_conditions_of_the_policies() -> None:
     """The tests above could pass because nothing is permitted at all."""
-    assert holds({"StringEquals": {"a": ["x", "y"]}}, {"a": "y"})
-    assert not holds({"StringEquals": {"a": "x"}}, {})
-    assert holds({"StringEqualsIfExists": {"a": "x"}}, {})
-    assert not holds({"StringEqualsIfExists": {"a": "x"}}, {"a": "y"})
-    assert holds({"Null": {"a": "true"}}, {})
-    assert not holds({"Null": {"a": "true"}}, {"a": "x"})
-    assert holds({"ArnEquals": {"a": "arn:*"}}, {"a": "arn:x"})
+
+    def holds(operator: str, wanted: Any, **context: str) -> bool:
+        statement = {"Effect": "Allow", "Action": "a:B", "Resource": "*", "Condition": {operator: {"k": wanted}}}
+        return given_by(Right(action="a:B", resource="r", context=context), [statement]) is not None
+
+    assert holds("StringEquals", ["x", "y"], k="y")
+    assert not holds("StringEquals", "x")
+    assert holds("StringEqualsIfExists", "x")
+    assert not holds("StringEqualsIfExists", "x", k="y")
+    assert holds("Null", "true")
+    assert not holds("Null", "true", k="x")
+    assert holds("ArnEquals", "arn:*", k="arn:x")

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 _FOLDER: Final = Path(__file__).parents[2] / "docs"
-_POLICIES: Final = ("deploying-role.json", "deploying-role-database.json", "deploying-role-teardown.json")
+_POLICIES: Final = (
+    "deploying-role.json",
+    "deploying-role-database.json",
+    "deploying-role-new.json",
+    "deploying-role-teardown.json",
+)
 
 
 def statements_for(action: str, resource: str = "") -> str:
@@ -46,7 +51,9 @@ def _read() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _covers(statement: Mapping[str, Any], resource: str) -> bool:
     """Return whether a statement is for a resource, whatever its placeholders stand for."""
-    patterns = (re.sub(r"\b(?:REGION|ACCOUNT|CLUSTER)\b", "*", pattern) for pattern in _listed(statement["Resource"]))
+    patterns = (
+        re.sub(r"\b(?:REGION|ACCOUNT|CLUSTER|STACK)\b", "*", pattern) for pattern in _listed(statement["Resource"])
+    )
     return any(fnmatch.fnmatchcase(resource, pattern) for pattern in patterns)
 
 

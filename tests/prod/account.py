@@ -32,7 +32,9 @@ STATE_BUCKET: Final = "example-pulumi-state"
 STATE_KEY: Final = "airflow-pulumi"
 """Alias of the KMS key of Pulumi's secrets."""
 CLUSTER_NAME: Final = "example"
-_POLICIES: Final = ("deploying-role.json", "deploying-role-database.json")
+_POLICIES: Final = ("deploying-role.json", "deploying-role-database.json", "deploying-role-new.json")
+BOUNDARY: Final = "airflow-deploying-role-boundary"
+"""Name of the policy that bounds the roles which the stack makes."""
 TEARDOWN: Final = "deploying-role-teardown.json"
 _START_SECONDS: Final = 300
 _ANSWER_SECONDS: Final = 300
@@ -142,6 +144,9 @@ class Account:
             "resourcesVpcConfig": {"vpcId": vpc, "clusterSecurityGroupId": group},
         }
         (self.folder / CLUSTER).write_text(json.dumps(cluster))
+        self.client("iam").create_policy(
+            PolicyName=BOUNDARY, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements(f"{BOUNDARY[8:]}.json")})
+        )
         self.client("sns").create_topic(Name="airflow-prod")
         location = {"LocationConstraint": REGION}
         s3.create_bucket(Bucket=STATE_BUCKET, CreateBucketConfiguration=location)
@@ -166,7 +171,12 @@ def statements(*names: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in names:
         text = (ROOT / "docs" / name).read_text()
-        for placeholder, value in {"REGION": REGION, "ACCOUNT": ACCOUNT, "CLUSTER": CLUSTER_NAME}.items():
+        for placeholder, value in {
+            "REGION": REGION,
+            "ACCOUNT": ACCOUNT,
+            "CLUSTER": CLUSTER_NAME,
+            "STACK": "prod",
+        }.items():
             text = text.replace(placeholder, value)
         found += json.loads(text)["Statement"]
     return found

@@ -16,7 +16,8 @@ from typing import Any, Final
 import yaml
 
 from benchmarks.plain_stack import Result, events, steps
-from tests.prod.account import REGION, STATE_BUCKET, STATE_KEY, Account
+from tests.prod.account import BOUNDARY, REGION, STATE_BUCKET, STATE_KEY, Account
+from tests.prod.emulator.rights import ACCOUNT
 from tests.samples import ROOT, ssh_private_key
 
 COMMAND_SECONDS: Final = 1800
@@ -70,7 +71,7 @@ class Checkout:
     def init(self, deploy_key: str | None = None, **config: Any) -> None:
         """Make the stack as docs/production.md says, with a deploy key (None makes one up), and `config` on top."""
         self.pulumi("stack", "init", self.stack, f"--secrets-provider={SECRETS}")
-        self.set(**config)
+        self.set(awsPermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}", **config)
         words = ("config", "set", "--stack", self.stack, "--secret", "airflow:gitSshPrivateKey")
         self.pulumi(*words, given=deploy_key or ssh_private_key())
 

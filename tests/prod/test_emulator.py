@@ -123,7 +123,12 @@ def test_conditions_decide() -> None:
 
 def test_a_key_of_somebody_else_is_not_changed() -> None:
     operation = sent("kms", "put_key_policy", KeyId="0123", Policy="{}")
-    for tags, may in (({"application": "airflow"}, True), ({"application": "other"}, False), ({}, False)):
+    for tags, may in (
+        ({"application": "airflow", "stack": "prod"}, True),
+        ({"application": "airflow", "stack": "staging"}, False),
+        ({"application": "other"}, False),
+        ({}, False),
+    ):
         [right] = rights(operation, lambda _, found=tags: found)  # type: ignore[misc]
         assert (given_by(right, statements(*EVERY_DAY)) is not None) is may, tags
 
@@ -137,7 +142,7 @@ def test_a_denial_wins() -> None:
 
 def test_deleting_the_instance_needs_the_teardown_policy() -> None:
     operation = sent(
-        "rds", "delete_db_instance", DBInstanceIdentifier="airflow-prod", FinalDBSnapshotIdentifier="airflow-f"
+        "rds", "delete_db_instance", DBInstanceIdentifier="airflow-prod", FinalDBSnapshotIdentifier="airflow-prod-f"
     )
     asked = rights(operation, lambda _: {})
     assert [right.action for right in asked if given_by(right, statements(*EVERY_DAY)) is None] == [

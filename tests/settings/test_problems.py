@@ -404,6 +404,14 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "tags as a list": (PROD, {"awsTags": ["a"]}, {}, "awsTags", "a map"),
     "tag as a number": (PROD, {"awsTags": {"team": 7}}, {}, "awsTags", "expected texts"),
     "region without a cluster": (DEV, {"awsRegion": "eu-central-1"}, {}, "awsRegion", "without airflow:eksCluster"),
+    "boundary by its name": (PROD, {"awsPermissionsBoundary": "x"}, {}, "awsPermissionsBoundary", "the ARN of an IAM"),
+    "boundary without a cluster": (
+        DEV,
+        {"awsPermissionsBoundary": "arn:aws:iam::123456789012:policy/x"},
+        {},
+        "awsPermissionsBoundary",
+        "without airflow:eksCluster",
+    ),
     "account without a cluster": (DEV, {"awsAccountId": "123456789012"}, {}, "awsAccountId", "without"),
     "tags without a cluster": (DEV, {"awsTags": {"a": "b"}}, {}, "awsTags", "without airflow:eksCluster"),
     "context beside an EKS cluster": (

@@ -78,7 +78,8 @@ def test_missing_right_is_named_with_the_statement_that_gives_it() -> None:
         "arn:aws:iam::123456789012:role/airflow-postgres-monitoring-0123abc because no identity-based policy allows it"
     )
     assert found.remedy == (
-        "allow iam:CreateRole to the role that deploys (statement Roles of docs/deploying-role.json); then run it again"
+        "allow iam:CreateRole to the role that deploys (statement BoundedRoles of docs/deploying-role.json); "
+        "then run it again"
     )
     other = typed("User: x is not authorized to perform: iam:DeleteUser")
     assert other.remedy == "allow iam:DeleteUser to the role that deploys; then run it again"

@@ -15,6 +15,8 @@ ROLE = "arn:aws:iam::123456789012:role/airflow-task-logs-0123abc"
 
 def test_every_action_of_every_policy_is_found_in_it() -> None:
     for path in sorted((Path(deploying_role.__file__).parents[2] / "docs").glob("deploying-role*.json")):
+        if path.name == "deploying-role-boundary.json":
+            continue  # it gives nothing
         for statement in json.loads(path.read_text())["Statement"]:
             actions = statement["Action"]
             for action in [actions] if isinstance(actions, str) else actions:

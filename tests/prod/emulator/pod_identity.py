@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from dataclasses import replace
 from typing import Any, Final
 
 from tests.prod.emulator.operations import Operation
 from tests.prod.emulator.policies import listed
 from tests.prod.emulator.refusals import Answer, refused
-from tests.prod.emulator.rights import ACCOUNT
+from tests.prod.emulator.rights import ACCOUNT, Right
 
 OPERATIONS: Final = frozenset(
     {
@@ -53,6 +54,14 @@ class PodIdentity:
         if operation.name == "DeletePodIdentityAssociation":
             del self.by_id[association["associationId"]]
         return _json({"association": association})
+
+    def asked_of(self, right: Right) -> Right:
+        """Return the right with the tags of the association that it is asked about."""
+        found = next((item for item in self.by_id.values() if item["associationArn"] == right.resource), None)
+        if found is None:
+            return right
+        owned = {f"aws:ResourceTag/{key}": value for key, value in found["tags"].items()}
+        return replace(right, context={**owned, **right.context})
 
     def role_of(self, namespace: str, service_account: str) -> str | None:
         """Return the ARN of the role that pods of a service account get."""

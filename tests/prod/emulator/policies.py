@@ -33,13 +33,20 @@ def _covers(statement: Statement, right: Right) -> bool:
         any(fnmatch.fnmatchcase(right.action.lower(), pattern.lower()) for pattern in listed(statement["Action"]))
         and any(_matches(right.resource, pattern) for pattern in listed(statement["Resource"]))
         and all(
-            any(_TESTS[operator](right.context[key], wanted) for wanted in listed(values))
-            if key in right.context
-            else False
+            _holds(operator, right.context.get(key), listed(values))
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
     )
+
+
+def _holds(operator: str, found: str | None, wanted: list[str]) -> bool:
+    """Return whether one key of a condition holds: an absent key fails, but for `…IfExists` and `Null`."""
+    if operator == "Null":
+        return (found is None) == (wanted == ["true"])
+    if found is None:
+        return operator.endswith("IfExists")
+    return any(_TESTS[operator.removesuffix("IfExists")](found, pattern) for pattern in wanted)
 
 
 def _matches(resource: str, pattern: str) -> bool:

@@ -1,17 +1,18 @@
-"""Who calls, with which policies; and the tags of what is called, by moto's own account."""
+"""Who calls, with which policies; and what conditions can ask of what is called, by moto's own account."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moto.backends import get_backend
 
 from tests.prod.emulator.control import Orders
+from tests.prod.emulator.operations import Operation
 from tests.prod.emulator.policies import Statement, given_by
-from tests.prod.emulator.rights import ACCOUNT, Right
+from tests.prod.emulator.rights import ACCOUNT, KEY_OF_WHAT_EXISTS, Right
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,12 @@ class Principal:
 
     arn: str
     statements: Sequence[Statement]
+    bounds: Sequence[Statement] | None = None
+    """Statements of the permissions boundary, or None without one."""
 
     def statement_for(self, right: Right) -> Statement | None:
+        if self.bounds is not None and given_by(right, self.bounds) is None:
+            return None
         return given_by(right, self.statements)
 
 
@@ -35,20 +40,63 @@ class Principals:
         for sts in get_backend("sts")[ACCOUNT].values():
             assumed = sts.get_assumed_role_from_access_key(access_key)
             if assumed is not None:
-                return Principal(assumed.arn, list(_statements_of(assumed.role_arn.rpartition("/")[2])))
+                role = _role(assumed.role_arn.rpartition("/")[2])
+                return Principal(assumed.arn, _statements_of(role), _bounds_of(role))
         return None
 
 
-def _statements_of(role: str) -> list[Statement]:
-    """Return the statements of a role's inline policies."""
+def _role(name: str) -> Any:
+    """Return a role, or None."""
     iam: Any = get_backend("iam")[ACCOUNT]["aws"]
-    found = next((item for item in iam.roles.values() if item.name == role), None)
-    documents = [] if found is None else found.policies.values()
+    return next((item for item in iam.roles.values() if item.name == name), None)
+
+
+def _statements_of(role: Any) -> list[Statement]:
+    """Return the statements of a role's inline policies."""
+    documents = [] if role is None else role.policies.values()
     return [statement for document in documents for statement in json.loads(document)["Statement"]]
 
 
+def _bounds_of(role: Any) -> list[Statement] | None:
+    """Return the statements of a role's boundary: none, and so no right, where that policy does not exist."""
+    if role is None or not role.permissions_boundary_arn:
+        return None
+    iam: Any = get_backend("iam")[ACCOUNT]["aws"]
+    policy = iam.managed_policies.get(role.permissions_boundary_arn)
+    return [] if policy is None else list(json.loads(policy.document)["Statement"])
+
+
+def asked_of(right: Right, operation: Operation) -> Right:
+    """Return the right with what is known of its resource: tags, a key's aliases, a role's boundary."""
+    resource = _key_in_use(operation) if right.resource.endswith(KEY_OF_WHAT_EXISTS) else right.resource
+    owned = {f"aws:ResourceTag/{key}": value for key, value in tags_of(resource).items()}
+    return replace(right, resource=resource, context={**owned, **_state_of(resource), **right.context})
+
+
+def _state_of(arn: str) -> dict[str, str]:
+    _, _, service, region, _, resource = arn.split(":", 5) if arn.count(":") >= 5 else ("", "", "", "", "", "")
+    kind, _, name = resource.partition("/")
+    if service == "kms" and kind == "key":
+        backend: Any = get_backend("kms")[ACCOUNT][region]
+        aliases = sorted(backend.keys[name].aliases) if name in backend.keys else []
+        return {"kms:ResourceAliases": aliases[0]} if aliases else {}
+    if service == "iam" and kind == "role":
+        bound = getattr(_role(name), "permissions_boundary_arn", None)
+        return {"iam:PermissionsBoundary": bound} if bound else {}
+    return {}
+
+
+def _key_in_use(operation: Operation) -> str:
+    """Return the ARN of the key of the secret that a request names."""
+    backend: Any = get_backend("secretsmanager")[ACCOUNT][operation.region]
+    secret = str(operation.parameters.get("SecretId", ""))
+    found = next((item for item in backend.secrets.values() if secret in (item.arn, item.name, item.secret_id)), None)
+    key = str(getattr(found, "kms_key_id", None) or "key/unknown")
+    return key if key.startswith("arn:") else f"arn:aws:kms:{operation.region}:{ACCOUNT}:{key}"
+
+
 def tags_of(arn: str) -> Mapping[str, str]:
-    """Return the tags of a KMS key or of something in EC2; nothing for all else, whose tags no policy here asks for."""
+    """Return the tags of a KMS key, of something in EC2, or nothing for all else."""
     _, _, service, region, _, resource = arn.split(":", 5) if arn.count(":") >= 5 else ("", "", "", "", "", "")
     name = resource.rpartition("/")[2]
     if service == "kms" and resource.startswith("key/"):

@@ -15,6 +15,8 @@ from typing import Any, Final
 from tests.prod.emulator.operations import Operation
 
 ACCOUNT: Final = "123456789012"
+KEY_OF_WHAT_EXISTS: Final = "key/of-what-exists"
+"""For the key of a secret or a snapshot that a request names without it."""
 
 _S3_NAMES: Final = {
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
@@ -85,7 +87,7 @@ def rights(operation: Operation, tags_of: TagsOf) -> tuple[Right, ...]:
         Right(action=f"{prefix}:{name}", resource=arn, context=_context(operation, arn, given, tags_of))
         for arn in _resources(operation, f"{prefix}:{name}")
     ]
-    return (*found, *_beside(operation, given, tags_of))
+    return (*found, *_beside(operation, given))
 
 
 def tags(operation: Operation) -> dict[str, str]:
@@ -106,7 +108,12 @@ def _numbered(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _context(operation: Operation, arn: str, given: Mapping[str, str], tags_of: TagsOf) -> dict[str, str]:
     owned = {f"aws:ResourceTag/{key}": value for key, value in tags_of(arn).items()}
     said = operation.parameters
-    extra = {"iam:PolicyARN": said.get("PolicyArn"), "s3:prefix": said.get("prefix")}
+    extra = {
+        # Of the request; that of a role which exists is in `asked_of`.
+        "iam:PermissionsBoundary": said.get("PermissionsBoundary"),
+        "iam:PolicyARN": said.get("PolicyArn"),
+        "s3:prefix": said.get("prefix"),
+    }
     return {**owned, **given, **{key: str(value) for key, value in extra.items() if value is not None}}
 
 
@@ -185,7 +192,7 @@ def _values(said: Mapping[str, Any], *keys: str) -> Iterator[str]:
                 yield from (value if isinstance(value, list) else [str(value)])
 
 
-def _beside(operation: Operation, given: Mapping[str, str], tags_of: TagsOf) -> Iterator[Right]:
+def _beside(operation: Operation, given: Mapping[str, str]) -> Iterator[Right]:
     """Yield what AWS asks for beside the action of the operation's name."""
     said, service, name = operation.parameters, operation.service, operation.name
     if given and service in _TAGGING and _MAKING.fullmatch(name):
@@ -205,7 +212,7 @@ def _beside(operation: Operation, given: Mapping[str, str], tags_of: TagsOf) -> 
             resource=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
             context={"iam:AWSServiceName": "rds.amazonaws.com"},
         )
-        yield from _through(operation, ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"), tags_of)
+        yield from _through(operation, ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"))
     if service == "rds" and name == "DeleteDBInstance" and "FinalDBSnapshotIdentifier" in said:
         database, snapshot = (
             f"arn:aws:rds:{operation.region}:{ACCOUNT}:{kind}:{said[key]}"
@@ -214,9 +221,9 @@ def _beside(operation: Operation, given: Mapping[str, str], tags_of: TagsOf) -> 
         yield from (Right(action="rds:CreateDBSnapshot", resource=arn) for arn in (database, snapshot))
         yield Right(action="rds:AddTagsToResource", resource=snapshot)
     if service == "secretsmanager" and name in ("CreateSecret", "PutSecretValue"):
-        yield from _through(operation, ("Decrypt", "GenerateDataKey"), tags_of)
+        yield from _through(operation, ("Decrypt", "GenerateDataKey"))
     if service == "secretsmanager" and name == "GetSecretValue":
-        yield from _through(operation, ("Decrypt",), tags_of)
+        yield from _through(operation, ("Decrypt",))
 
 
 def _tagged(operation: Operation) -> Iterable[str]:
@@ -238,7 +245,7 @@ def _passed(role: str, service: str) -> Right:
     return Right(action="iam:PassRole", resource=role, context={"iam:PassedToService": service})
 
 
-def _through(operation: Operation, names: Iterable[str], tags_of: TagsOf) -> Iterator[Right]:
+def _through(operation: Operation, names: Iterable[str]) -> Iterator[Right]:
     """Yield what a service does with a key in the name of its caller."""
     said = operation.parameters.get("KmsKeyId") or "key/of-what-exists"
     key = str(said) if str(said).startswith("arn:") else f"arn:aws:kms:{operation.region}:{ACCOUNT}:{said}"

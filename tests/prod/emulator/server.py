@@ -31,7 +31,7 @@ from tests.prod.emulator.amendments import Amendments
 from tests.prod.emulator.control import CALLS, Call, Orders
 from tests.prod.emulator.operations import Operation, operation_of
 from tests.prod.emulator.pod_identity import PodIdentity
-from tests.prod.emulator.principals import Principals, tags_of
+from tests.prod.emulator.principals import Principals, asked_of, tags_of
 from tests.prod.emulator.refusals import Answer, denied, refused, throttled
 from tests.prod.emulator.rights import rights
 
@@ -55,7 +55,8 @@ class Emulator:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         started, operation = time.time(), operation_of(environ, body)
-        asked = rights(operation, tags_of)
+        asked = tuple(asked_of(right, operation) for right in rights(operation, tags_of))
+        asked = tuple(self._associations.asked_of(right) for right in asked)
         orders = Orders.read(self._folder)
         answer, refused_right = self._refusal(operation, asked, orders)
         if answer is None:
