@@ -29,6 +29,8 @@ _NOT_INTERNET: Final = (
     *("192.168.0.0/16", "224.0.0.0/3"),
     *("::/3", "4000::/2", "8000::/1"),
 )
+_POLICY_ARN: Final = r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([\x21-\x7e]+/)*[A-Za-z0-9+=,.@_-]{1,128}"
+"""Of a managed IAM policy (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 _WHOLE_ACCOUNT: Final = ("::aws:policy/AdministratorAccess", "::aws:policy/IAMFullAccess")
 """Policies of AWS with which a pod could give itself every right."""
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -195,13 +197,9 @@ def aws_account_id(text: str) -> str:
     return matching(text, r"[0-9]{12}", "an AWS account: 12 digits")
 
 
-def policy_arn(text: str) -> str:
-    """The ARN of an IAM policy (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
-    return matching(
-        text,
-        r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]{1,512}",
-        "the ARN of an IAM policy such as arn:aws:iam::123456789012:policy/NAME",
-    )
+def boundary_arn(text: str) -> str:
+    """The ARN of an IAM policy that bounds roles."""
+    return matching(text, _POLICY_ARN, "the ARN of an IAM policy such as arn:aws:iam::123456789012:policy/NAME")
 
 
 def subnet_id(text: str) -> str:
@@ -222,7 +220,7 @@ def policy_arn(text: str) -> str:
     """The ARN of a managed IAM policy for tasks. Whoever writes a DAG has its rights."""
     matching(
         text,
-        r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([\x21-\x7e]+/)*[A-Za-z0-9+=,.@_-]{1,128}",
+        _POLICY_ARN,
         "ARNs of IAM policies such as arn:aws:iam::123456789012:policy/airflow-tasks/read-sales",
     )
     if text.endswith(_WHOLE_ACCOUNT):

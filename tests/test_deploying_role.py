@@ -45,12 +45,14 @@ MAX_CHARACTERS: Final = 6144
 VALUES: Final = {"REGION": "ap-southeast-1", "ACCOUNT": "123456789012", "CLUSTER": "example", "STACK": "prod"}
 """Of the placeholders; the region is a long one."""
 
+BOUNDARY_ARN: Final = "arn:aws:iam::123456789012:policy/airflow-deploying-role-boundary"
 TASK_POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/sales"
 
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "prod": prod,
     "prod with rights of tasks": lambda: prod().with_(
         {
+            "awsPermissionsBoundary": BOUNDARY_ARN,
             "taskPolicyArns": [TASK_POLICY],
             "workerGroups": [{"name": "gpu", "taskPolicyArns": [TASK_POLICY]}, {"name": "big"}],
         }
@@ -452,6 +454,12 @@ def test_every_resource_can_be_made_read_changed_and_deleted(resources: list[Reg
             assert allowed(action, arns, *EVERY_DAY, NEW), f"{action} of {resource} in an update that makes it"
 
 
+def test_the_boundary_of_the_stack_is_that_of_every_role(resources: list[Registration]) -> None:
+    found = {resource.inputs.get("permissionsBoundary") for resource in resources if resource.type.endswith(":Role")}
+    with_tasks = any(resource.inputs.get("policyArn") == TASK_POLICY for resource in resources)
+    assert found == ({BOUNDARY_ARN} if with_tasks else {None})
+
+
 @pytest.mark.parametrize("action", AT_ONCE)
 def test_action_is_allowed_on_each_resource_that_it_names(action: str) -> None:
     for arn in AT_ONCE[action]:
@@ -583,9 +591,11 @@ def test_roles_are_passed_to_the_services_that_they_are_for_alone() -> None:
 def test_only_policies_that_are_meant_for_it_are_attached_to_a_role() -> None:
     """Whoever may attach any policy to a role of pods may give himself every right."""
     attached = {
-        statement["Sid"]: next(iter(statement["Condition"].values()))["iam:PolicyARN"]
+        statement["Sid"]: condition["iam:PolicyARN"]
         for statement in statements(*POLICIES)
         if "iam:AttachRolePolicy" in listed(statement["Action"])
+        for condition in statement["Condition"].values()
+        if "iam:PolicyARN" in condition
     }
     assert attached.keys() == {"MonitoringPolicy", "TaskPolicies"}
     assert attached["MonitoringPolicy"] == "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"

@@ -26,6 +26,8 @@ MONITORING: Final = {"iam:PolicyARN": "arn:aws:iam::aws:policy/service-role/Amaz
 KEY: Final = "arn:aws:kms:REGION:ACCOUNT:key/0123"
 ROLE: Final = "arn:aws:iam::ACCOUNT:role/airflow-task-logs-0123abc"
 MONITOR: Final = "arn:aws:iam::ACCOUNT:role/airflow-postgres-monitoring-0123abc"
+TASKS: Final = "arn:aws:iam::ACCOUNT:role/airflow-tasks-0123abc"
+TASK_POLICY: Final = {"iam:PolicyARN": "arn:aws:iam::ACCOUNT:policy/airflow-tasks/read-sales"}
 POD: Final = "arn:aws:eks:REGION:ACCOUNT:podidentityassociation/CLUSTER/a-0123"
 CLUSTER: Final = "arn:aws:eks:REGION:ACCOUNT:cluster/CLUSTER"
 RDS: Final = "arn:aws:rds:REGION:ACCOUNT"
@@ -133,6 +135,13 @@ ATTACKS: Final = (
         {**BOUNDED, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
     ),
     Call("attach a policy to the role of task logs", "iam:AttachRolePolicy", ROLE, {**BOUNDED, **MONITORING}),
+    Call(
+        "attach administrator rights to a role of tasks",
+        "iam:AttachRolePolicy",
+        TASKS,
+        {**BOUNDED, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    Call("attach a policy of tasks to a role without a boundary", "iam:AttachRolePolicy", TASKS, TASK_POLICY),
     Call("change another team's role", "iam:PutRolePolicy", "arn:aws:iam::ACCOUNT:role/payments", BOUNDED),
     Call(
         "change the boundary itself",
@@ -204,6 +213,9 @@ NEEDED: Final = (
     Call("read it", "iam:GetRole", ROLE),
     Call("delete it", "iam:DeleteRole", ROLE),
     Call("attach the monitoring's policy", "iam:AttachRolePolicy", MONITOR, {**BOUNDED, **MONITORING}),
+    Call("make a role of tasks", "iam:CreateRole", TASKS, BOUNDED),
+    Call("attach a policy of tasks to it", "iam:AttachRolePolicy", TASKS, {**BOUNDED, **TASK_POLICY}),
+    Call("pass it to pods of tasks", "iam:PassRole", TASKS, {"iam:PassedToService": "pods.eks.amazonaws.com"}),
     Call("pass it to pods", "iam:PassRole", ROLE, {"iam:PassedToService": "pods.eks.amazonaws.com"}),
     Call("pass it to RDS", "iam:PassRole", MONITOR, {"iam:PassedToService": "monitoring.rds.amazonaws.com"}),
     Call("associate the role", "eks:CreatePodIdentityAssociation", CLUSTER, TAGS, MAKING),

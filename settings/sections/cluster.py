@@ -54,7 +54,7 @@ AWS_ACCOUNT_ID = SECTION.optional(
 AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack makes in AWS.", problems_of=tag_problems)
 AWS_PERMISSIONS_BOUNDARY = SECTION.optional(
     "awsPermissionsBoundary",
-    fields.policy_arn,
+    fields.boundary_arn,
     description="ARN of the IAM policy that bounds the roles that the stack makes. Whoever deploys can give them no "
     "more rights than it has.",
 )

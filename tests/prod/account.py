@@ -145,7 +145,8 @@ class Account:
         }
         (self.folder / CLUSTER).write_text(json.dumps(cluster))
         self.client("iam").create_policy(
-            PolicyName=BOUNDARY, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements(f"{BOUNDARY[8:]}.json")})
+            PolicyName=BOUNDARY,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements(f"{BOUNDARY[8:]}.json")}),
         )
         self.client("sns").create_topic(Name="airflow-prod")
         location = {"LocationConstraint": REGION}

@@ -11,11 +11,13 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moto import mock_aws
 
 from tests.prod.account import TEARDOWN, statements
 from tests.prod.emulator import cbor
 from tests.prod.emulator.operations import Operation, operation_of
 from tests.prod.emulator.policies import given_by
+from tests.prod.emulator.principals import asked_of, tags_of
 from tests.prod.emulator.refusals import denied, throttled
 from tests.prod.emulator.rights import Right, rights
 
@@ -131,6 +133,24 @@ def test_a_key_of_somebody_else_is_not_changed() -> None:
     ):
         [right] = rights(operation, lambda _, found=tags: found)  # type: ignore[misc]
         assert (given_by(right, statements(*EVERY_DAY)) is not None) is may, tags
+
+
+@mock_aws
+def test_what_conditions_ask_of_a_key_and_a_role_is_looked_up() -> None:
+    kms, iam = boto3.client("kms", region_name=REGION), boto3.client("iam", region_name=REGION)
+    key = kms.create_key(Tags=[{"TagKey": "application", "TagValue": "payments"}])["KeyMetadata"]["KeyId"]
+    operation = sent("kms", "tag_resource", KeyId=key, Tags=[{"TagKey": "application", "TagValue": "airflow"}])
+    [right] = (asked_of(right, operation) for right in rights(operation, tags_of))
+    assert right.context["aws:ResourceTag/application"] == "payments"
+    assert "kms:ResourceAliases" not in right.context
+    kms.create_alias(AliasName="alias/payments", TargetKeyId=key)
+    assert asked_of(right, operation).context["kms:ResourceAliases"] == "alias/payments"
+    bound = "arn:aws:iam::123456789012:policy/bound"
+    iam.create_role(RoleName="bounded", AssumeRolePolicyDocument="{}", PermissionsBoundary=bound)
+    for name, wanted in (("bounded", bound), ("free", None)):
+        operation = sent("iam", "put_role_policy", RoleName=name, PolicyName="p", PolicyDocument="{}")
+        [right] = (asked_of(right, operation) for right in rights(operation, tags_of))
+        assert right.context.get("iam:PermissionsBoundary") == wanted
 
 
 def test_a_denial_wins() -> None:

@@ -106,7 +106,7 @@ def offline(program: Path, name: str, folder: Path) -> Iterator[Offline]:
             return
         with running(folder / "aws") as account:
             account.seed(kubernetes.endpoint, "", "10.0.0.0/16", ("10.0.64.0/20", "10.0.80.0/20", "10.0.96.0/20"))
-            account.order()
+            # Nobody is refused anything: today's policies bound roles, which earlier releases did not.
             yield Offline(folder / "stack", program, name, kubernetes, account)
 
 

@@ -63,7 +63,11 @@ def _bounds_of(role: Any) -> list[Statement] | None:
         return None
     iam: Any = get_backend("iam")[ACCOUNT]["aws"]
     policy = iam.managed_policies.get(role.permissions_boundary_arn)
-    return [] if policy is None else list(json.loads(policy.document)["Statement"])
+    return (
+        []
+        if policy is None
+        else list(json.loads(next(item.document for item in policy.versions if item.is_default))["Statement"])
+    )
 
 
 def asked_of(right: Right, operation: Operation) -> Right:
