@@ -24,6 +24,8 @@ ROOT: Final = Path(__file__).parents[1]
 SHIPPED: Final = ROOT / "tests" / "shipped"
 UNCHANGED: Final = frozenset({"same", "read", "refresh"})
 _COMMAND_SECONDS: Final = 1500
+_PREFLIGHT: Final = "kubernetes:core/v1:ConfigMap::airflow-preflight-"
+"""Begins the resources by which the preflight remembers what it has checked (ADR 26)."""
 
 
 def core_api() -> Any:
@@ -53,8 +55,9 @@ class Result:
     """`operation type::name` of each resource that changed."""
 
     def touched(self) -> set[str]:
-        """Return `type::name` of the resources that changed, without the stack and components."""
-        return {step.split(" ", 1)[1] for step in self.steps}
+        """Return `type::name` of the resources that changed, without the stack, components and checks beforehand."""
+        changed = {step.split(" ", 1)[1] for step in self.steps}
+        return {each for each in changed if not each.startswith(_PREFLIGHT)}
 
 
 @dataclass

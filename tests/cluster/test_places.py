@@ -127,7 +127,6 @@ def stack(engine: None, api: Any, outside: Outside, tmp_path_factory: pytest.Tem
         networkIsolation="required",
         ingressHost="tools.example.com",
         ingressPath="/airflow",
-        ingressClass="nginx",
         ingressTlsElsewhere=True,
         uiNamespaces=[OUTSIDE],
         trustedProxyCidrs=[f"{outside.address}/32"],
