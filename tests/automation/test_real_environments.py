@@ -95,6 +95,7 @@ SECRETS = {
         "registryCredentials",
         "connections",
         "variables",
+        "rotationSecret",
     )
 }
 OTHERS: dict[str, dict[str, Any]] = {
