@@ -52,6 +52,7 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
             "arn:aws-cn:iam::123456789012:policy/a",
         ],
     ),
+    (fields.boundary_arn, ["arn:aws:iam::123456789012:policy/airflow-deploying-role-boundary"]),
     (fields.certificate_arn, [CERTIFICATE, CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:")]),
 ]
 
@@ -88,6 +89,7 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (fields.aws_region, ["", "eu-central", "eu-central-1a", "EU-CENTRAL-1", "eu central 1", "eu-central-1\n"]),
     (fields.aws_account_id, ["", "12345678901", "1234567890123", "12345678901a", "123456789012\n"]),
     (fields.subnet_id, ["", "subnet-", "subnet-0123456", "sg-01234567", "10.0.0.0/24", "subnet-01234567\n"]),
+    (fields.boundary_arn, ["", "boundary", "arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:policy/a\n"]),
     (
         fields.policy_arn,
         [

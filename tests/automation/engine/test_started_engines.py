@@ -24,7 +24,7 @@ def engine(folder: Path, script: str) -> Engine:
 
 def test_engine_that_takes_a_lock_is_noted_while_it_runs_and_not_when_it_has_ended_well(tmp_path: Path) -> None:
     found = (
-        engine(tmp_path, "until ls -A | grep engine-; do sleep 0.1; done; echo $$")
+        engine(tmp_path, "until [ -e .engine-$$.json ]; do sleep 0.1; done; ls -A; echo $$")
         .run(["up", "--yes"], str(tmp_path), {})
         .stdout.splitlines()
     )
