@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final
 
 from components.dags.git_repository import GitRepository
 from components.kube.secret import SecretInput
-
-DAGS_FOLDER: Final = "/opt/airflow/dags/repo"
-"""git-sync's link in every pod that has DAGs, as the chart sets it."""
 
 
 @unique

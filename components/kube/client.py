@@ -309,18 +309,9 @@ class KubeApi:
         self._raise_for(status, f"{method} {path}")
         return answer
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = _JSON,
-        content_type: str = _JSON,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> tuple[int, dict[str, Any]]:
+    def _answer(self, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of an answer, whatever it is."""
-        status, text = self._text(method, path, accept=accept, content_type=content_type, query=query, body=body)
+        status, text = self._text(method, path, **options)
         try:
             content = json.loads(text)
         except ValueError:

@@ -30,8 +30,6 @@ DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggere
 """Components that use the metadata database; workers do not."""
 CLEANUP: Final = "database-cleanup"
 """The chart's label of the pods that delete old rows, which use the database too."""
-LOG_CLIENTS: Final = ("api-server", "triggerer", "worker")
-"""Components that read or write task logs outside of the cluster, and so need the cloud's credentials."""
 KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
 """Labels of KEDA's operator: its Helm chart sets both, its plain manifests only the second."""
 _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
