@@ -147,8 +147,8 @@ def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed:
         return []
     return [
         f"{name}: another Fernet key encrypted it, and the rotation would lose it. Fix: give the stack that key too, "
-        f"pulumi config set --stack {stack} --secret airflow:fernetKey KEY,OTHER_KEY; or set the value anew, or delete "
-        "it, in Airflow"
+        f"pulumi config set --stack {stack} --secret airflow:fernetKey, and KEY,OTHER_KEY when it asks; or set the "
+        "value anew, or delete it, in Airflow"
         for name in facts.encrypted.unread
     ]
 

@@ -44,7 +44,7 @@ _REASONS: Final = (
     Reason(
         r"password authentication failed|authentication failed for user|role \"[^\"]*\" does not exist",
         "airflow:databasePassword: expected the password of {user} at {host}, found that the database refuses it",
-        f"{_SET} --secret airflow:databasePassword PASSWORD, or airflow:databaseUser",
+        f"{_SET} --secret airflow:databasePassword, or airflow:databaseUser",
     ),
     Reason(
         r"database \"[^\"]*\" does not exist",

@@ -51,7 +51,7 @@ _REASONS: Final = (
         r"authentication failed|could not read (username|password)|returned error: 40[13]|access denied"
         r"|invalid (username|credentials)|terminal prompts disabled|http basic",
         "airflow:dagsToken: expected a user name and a token that {host} accepts for {url}, found that it refuses them",
-        f"{_SET} airflow:dagsUsername NAME, and: {_SET} --secret airflow:dagsToken TOKEN",
+        f"{_SET} airflow:dagsUsername NAME, and: {_SET} --secret airflow:dagsToken",
     ),
     Reason(
         r"repository not found|repository '[^']*' not found|does not appear to be a git repository"

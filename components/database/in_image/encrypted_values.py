@@ -105,7 +105,8 @@ def check(found: dict[str, Any]) -> str:
     return (
         f"the database holds values that another Fernet key encrypted: this stack reads {reads}, and not {named}. Fix: "
         "give the stack that key too, by airflow:keySource escrow or by pulumi config set --stack STACK --secret "
-        "airflow:fernetKey KEY,OTHER_KEY; or delete what nobody needs, for example: airflow connections delete ID"
+        "airflow:fernetKey, and KEY,OTHER_KEY when it asks; or delete what nobody needs, for example: airflow "
+        "connections delete ID"
     )
 
 
