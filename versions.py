@@ -1,6 +1,7 @@
 """Every version that the program pins: one constant each, repeated nowhere else in the repository.
 
-A pin that a test compares with another file says so. `# renovate:` lines tell Renovate where to find newer versions.
+`compatibility.py` says which versions fit together. A pin that a test compares with another file says so.
+`# renovate:` lines tell Renovate where to find newer versions.
 """
 
 # renovate: datasource=pypi depName=pulumi
@@ -20,9 +21,6 @@ AIRFLOW_CHART_SHA256 = "1f7d1dfe3d58e2c54899950aba907a43625a18c8b6fb3c54760c2159
 # renovate: datasource=docker depName=apache/airflow
 AIRFLOW = "3.2.2"
 """Airflow that the chart deploys by default; equals the defaults in Pulumi.yaml (tested)."""
-
-AIRFLOW_MINORS = ("3.0", "3.1", "3.2", "3.3")
-"""Minor versions of Airflow that are released and that the chart deploys: it needs 2.11 or later, the program 3."""
 
 # renovate: datasource=docker depName=postgres
 POSTGRES_IMAGE_TAG = "17-bookworm"

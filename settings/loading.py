@@ -8,6 +8,7 @@ from typing import Final
 
 import pulumi
 
+import compatibility
 from components.release.chart_archive import chart_archive
 from settings.model import Settings
 from settings.parsing import parse
@@ -31,5 +32,9 @@ def load() -> Settings:
         from settings.aws_lookup import look_up
 
         settings = replace(settings, platform=look_up(settings, pulumi.get_stack()))
+    cluster = settings.platform.aws.cluster if settings.platform.aws else None
+    found = (settings.platform.airflow_version, cluster.version if cluster else "")
+    for note in (*compatibility.refusals(*found), *compatibility.notes(*found)):
+        pulumi.log.warn(note)
     chart = chart_archive(settings.chart_path, ROOT)
     return replace(settings, platform=replace(settings.platform, chart=chart))

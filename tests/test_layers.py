@@ -30,6 +30,7 @@ COMPONENTS: Final = (
 MAY_IMPORT: Final[dict[str, str]] = {
     # a file or folder: what it may import besides itself. Low layers come first; each may only name lines above it.
     "versions": "",
+    "compatibility": "versions",
     "outputs": "",
     "components/kube": "",
     "components/secrets": "",
@@ -49,10 +50,10 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/preflight": "versions components/kube components/secrets components/dags components/database "
     "components/task_logs components/release",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
-    "settings": "versions components",
+    "settings": "versions compatibility components",
     "providers": "components",
     "policy": "versions components settings",
-    "automation": "versions outputs components settings policy",
+    "automation": "versions compatibility outputs components settings policy",
     "benchmarks": "versions outputs components settings policy automation",
     "__main__": "components settings providers",
 }

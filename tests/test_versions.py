@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 import yaml
 
+import compatibility
 import versions
 from components.database import pgbouncer
 from components.kube import env, images
@@ -92,11 +93,11 @@ def test_local_cluster_has_a_kubernetes_that_airflow_is_tested_on() -> None:
 
 
 def test_pinned_airflow_is_among_the_versions_that_a_config_may_name() -> None:
-    assert ".".join(versions.AIRFLOW.split(".")[:2]) in versions.AIRFLOW_MINORS
+    assert ".".join(versions.AIRFLOW.split(".")[:2]) in compatibility.AIRFLOW
 
 
-NO_PINS: Final = ("PULUMI_CLI_MINIMUM", "AIRFLOW_MINORS")
-"""Bounds, which no tool moves."""
+NO_PINS: Final = ("PULUMI_CLI_MINIMUM",)
+"""A bound, which no tool moves."""
 
 
 @pytest.mark.parametrize(

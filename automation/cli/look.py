@@ -37,7 +37,7 @@ def status(call: Call) -> int:
 
     with call.opened() as environment:
         result = environment.status()
-    lines = list(result.problems)
+    lines = [*result.problems, *(f"note: {note}" for note in result.notes)]
     if result.locks is None:
         lines.append("this backend does not tell who holds a lock")
     if result.exists and result.healthy:

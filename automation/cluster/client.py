@@ -109,6 +109,9 @@ class Kube(Protocol):
     def look(self) -> Look:
         """Return all workloads, Jobs and volumes, each with the reason of its worst pod."""
 
+    def version(self) -> str:
+        """Return the version of Kubernetes, such as v1.35.0; "" if the cluster does not tell."""
+
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
         """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
 
@@ -194,6 +197,10 @@ class KubeClient:
     @cluster_errors()
     def look(self) -> Look:
         return look(self._api, self._namespace, self._clean)
+
+    @cluster_errors()
+    def version(self) -> str:
+        return self._api.version()
 
     @cluster_errors()
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:

@@ -82,6 +82,7 @@ def stack_status(session: Session) -> StackStatus:
         locks=locks,
         pending=state.pending,
         rotation=_rotation(session),
+        airflow=_airflow(session),
     )
     if not state.resources and not state.pending:
         return status
@@ -100,6 +101,13 @@ def _rotation(session: Session) -> str:
     except AutomationError:
         return ""
     return Mark.of(text).told(short_name(session.name)) if text else ""
+
+
+def _airflow(session: Session) -> str:
+    try:
+        return session.config().airflow_version
+    except AutomationError:
+        return ""
 
 
 def wait_until_healthy(session: Session, timeout_seconds: float) -> StackStatus:

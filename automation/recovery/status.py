@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import compatibility
 from automation.cluster.client import REVISION, Kube
 from automation.cluster.objects import Found, Objects, ReleaseRecord
 from automation.engine.locks import Holder, Lock
@@ -58,6 +59,8 @@ class ClusterStatus(Result):
     stuck_pods: tuple[StuckPod, ...] = ()
     leftovers: tuple[Found, ...] = ()
     """Objects with the program's labels that the state does not know."""
+    kubernetes: str = ""
+    """The version of the cluster, "" if it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +83,10 @@ class StackStatus(Result):
     rotation: str = ""
     """How far a rotation is that was not finished, and what continues it; "" if there is none."""
 
-    SHOWN = ("healthy", "running", "problems")
+    airflow: str = ""
+    """Airflow in the config; "" if the config is not valid."""
+
+    SHOWN = ("healthy", "running", "problems", "notes")
 
     @property
     def running(self) -> bool:
@@ -99,6 +105,15 @@ class StackStatus(Result):
         rotation = [self.rotation] if self.rotation else []
         leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
         return (*self._unhealthy(), *rotation, *leftovers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What works, but in versions that are untested together or get no fixes, a sentence each."""
+        if not self.airflow:
+            return ()
+        kubernetes = self.cluster.kubernetes if self.cluster else ""
+        refused = compatibility.refusals(self.airflow, kubernetes=kubernetes)
+        return (*refused, *compatibility.notes(self.airflow, kubernetes=kubernetes))
 
     def _unhealthy(self) -> list[str]:
         problems = [] if self.exists else [f"there is no stack {self.stack}"]
@@ -153,6 +168,7 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
         ),
         stuck_pods=tuple(stuck),
         leftovers=leftovers(objects.owned(), state),
+        kubernetes=kube.version(),
     )
 
 

@@ -139,6 +139,8 @@ class StackConfig:
     """The namespace that the stack owns."""
     image_digest: str = ""
     """The digest of the Airflow image, "" if only a tag is set."""
+    airflow_version: str = ""
+    """Airflow in the image."""
     rotation: str = ""
     """The mark of a rotation that is under way, "" if none is."""
     worker_grace_seconds: float = 0
@@ -158,6 +160,7 @@ class StackConfig:
             eks=(eks, text("awsRegion"), text("awsAccountId")) if (eks := text("eksCluster")) else None,
             namespace=text("namespace"),
             image_digest=text("imageDigest"),
+            airflow_version=text("airflowVersion"),
             rotation=text("rotation"),
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )

@@ -141,6 +141,10 @@ class KubeApi:
         self._raise_for(status, f"GET /apis/{api_version}")
         return True
 
+    def version(self) -> str:
+        """Return the cluster's version, such as v1.35.0."""
+        return str((self._request("GET", "/version") or {}).get("gitVersion") or "")
+
     def create(self, manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
         """Create an object in a namespace, and return it as the cluster made it."""
         path = self._known_path(str(manifest["apiVersion"]), str(manifest["kind"]), namespace)

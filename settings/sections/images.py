@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+import compatibility
 import versions
 from components import fields
 from components.kube.docker_config import docker_config
@@ -24,9 +25,9 @@ _OFFICIAL: Final = re.compile(r"(.*/)?apache/airflow")
 
 def _airflow_version(text: str) -> str:
     fields.version(text)
-    if ".".join(text.split(".")[:2]) not in versions.AIRFLOW_MINORS:
+    if ".".join(text.split(".")[:2]) not in compatibility.AIRFLOW:
         fields.refuse(
-            f"expected a released Airflow, {', '.join(f'{minor}.x' for minor in versions.AIRFLOW_MINORS)}, found "
+            f"expected a released Airflow, {', '.join(f'{minor}.x' for minor in compatibility.AIRFLOW)}, found "
             f"{fields.shown(text)}"
         )
     return text
@@ -146,7 +147,7 @@ def _check_version_of_tag(config: Config) -> None:
         return
     found = match["version"]
     foreign = found.split(".")[0] not in _AIRFLOW_MAJORS and not _OFFICIAL.fullmatch(config[IMAGE_REPOSITORY])
-    if found.count(".") == 1 and found not in versions.AIRFLOW_MINORS:
+    if found.count(".") == 1 and found not in compatibility.AIRFLOW:
         return  # 3.10 may be Python's
     if foreign or airflow == found or airflow.startswith(f"{found}."):
         return
@@ -157,5 +158,5 @@ def _check_version_of_tag(config: Config) -> None:
         f"expected a tag of {AIRFLOW_VERSION.full}, {airflow}, found {fields.shown(tag)}, which begins with another "
         "version (let a version of your own begin with a letter other than v)",
         f"pulumi config set {IMAGE_TAG.full} {airflow}"
-        f"{change if '.'.join(other) in versions.AIRFLOW_MINORS and found.count('.') > 1 else ''}",
+        f"{change if '.'.join(other) in compatibility.AIRFLOW and found.count('.') > 1 else ''}",
     )

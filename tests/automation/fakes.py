@@ -166,6 +166,9 @@ class FakeKube:
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         return tuple(item for item in self.found_workloads if labels.items() <= dict(item.labels).items())
 
+    def version(self) -> str:
+        return "v1.35.0"
+
     def look(self) -> Look:
         def state(item: Workload) -> WorkloadState:
             component = item.labels.get("component")

@@ -132,6 +132,9 @@ class NoCluster:
     def look(self) -> Look:
         return Look()
 
+    def version(self) -> str:
+        return ""
+
     def pods(self, labels: Any) -> tuple[Pod, ...]:
         return ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,20 @@ def test_healthy_stack_has_no_problem() -> None:
     found = look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed")))
     assert problems(found) == ()
     assert StackStatus(stack="dev", exists=True, cluster=found).healthy
+
+
+def test_versions_that_are_untested_together_are_notes_and_no_problem() -> None:
+    cluster = look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed")))
+    assert cluster.kubernetes == "v1.35.0"
+    for kubernetes, expected in (
+        ("v1.40.0", "Kubernetes 1.40: Airflow 3.3 is tested with"),
+        ("v1.9.0", "Kubernetes: exp"),
+    ):
+        status = StackStatus(stack="dev", exists=True, airflow="3.3.2", cluster=replace(cluster, kubernetes=kubernetes))
+        assert status.healthy
+        assert status.problems == ()
+        assert status.notes[0].startswith(expected)
+        assert status.to_json()["notes"] == list(status.notes)
 
 
 def test_release_that_never_ended_is_named() -> None:
