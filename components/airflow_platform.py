@@ -129,7 +129,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         inputs = self._release_inputs(keys, access, in_aws)
         checked = (
             *images_checked,
-            *checks.git(inputs, (*around, *cluster_checked)),
+            *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, access, (*around, *cluster_checked, *ready)),
         )
         migration = DatabaseMigration(

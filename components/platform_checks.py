@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from components.dags.delivery import DagsDelivery
 from components.database.access import DatabaseAccess
 from components.database.connection import ContainerDatabase, Database
 from components.kube.images import Images
@@ -16,6 +17,7 @@ from components.platform_args import AirflowPlatformArgs
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.finding import Preflight
 from components.preflight.git_pod import git_about, git_pod
+from components.preflight.image_dags import dags_folder, image_dags_about, image_dags_pod
 from components.preflight.needs import api_needs, release_pods, storage_needs
 from components.preflight.other_pods import database_about, database_pod, images_pod
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
@@ -98,13 +100,26 @@ class PlatformChecks:
         )
         return (self._preflight.check(pod_document(Kind.IMAGES, pod, {}), after),)
 
-    def git(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
-        """Fetch the DAGs once. inputs: those of the release, by which pods have the key."""
+    def dags(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Fetch the DAGs once, or look for them in the image.
+
+        inputs: Those of the release, by which pods have the key.
+        """
         if self._preflight is None:
             return ()
         dags = self._args.dags
+        if dags.delivery is DagsDelivery.IMAGE:
+            return self._dags_in_image(after)
         pod = git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME)
         return (self._preflight.check(pod_document(Kind.GIT, pod, git_about(dags)), after),)
+
+    def _dags_in_image(self, after: Sequence[pulumi.Resource]) -> _Checked:
+        folder = dags_folder(self._values)
+        if self._preflight is None or folder is None:
+            return ()
+        pod = image_dags_pod(folder, self._values, self._images)
+        about = image_dags_about(folder, self._images)
+        return (self._preflight.check(pod_document(Kind.DAGS, pod, about), after),)
 
     def database(self, database: Database, access: DatabaseAccess, after: Sequence[pulumi.Resource]) -> _Checked:
         """Log in to a database that is not a container of the stack, which is new or has been migrated."""

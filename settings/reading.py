@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -79,6 +80,11 @@ class Config:
         instead: another fix, beside taking the key out.
         """
         self.problem(key, f"must not be set {when}", f"{remove_command(key)}{instead and f', or {instead}'}")
+
+    def given(self, key: Key[Any]) -> bool:
+        """Whether a stack sets a key to something else than its default."""
+        default = key.default if isinstance(key.default, str) else json.dumps(key.default)
+        return key.name in self._encrypted or self._texts.get(key.name, default) != default
 
     def bad(self, *keys: Key[Any]) -> bool:
         """Whether one of the keys has a problem. What follows from a bad value is not reported."""

@@ -19,6 +19,7 @@ REMEDIES: Final = (
     (r"command helm and an SSH repository|AIRFLOW_TEST_GIT", "set the variables that tests/cluster/conftest.py names"),
     (r"AIRFLOW_TEST_S3_IMAGE_TAG", "set it as docs/testing.md says"),
     (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
+    (r"AIRFLOW_TEST_DAGS_TAG", "set it as docs/testing.md says"),
     (r"command helm", "install Helm (https://helm.sh/docs/intro/install)"),
     (r"airflow-[\d.]+\.tgz|chart's archive", "make preview once: it downloads the chart's archive"),
     (r"Checkov", "make .venv/checkov"),

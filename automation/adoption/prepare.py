@@ -22,6 +22,7 @@ from automation.errors import AdoptionRefused
 from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.process import new_key, plan_checkout
 from automation.stacks.config import EnvironmentSettings
+from components.dags.delivery import DagsDelivery
 from components.secrets.masker import Masker, without_digests
 
 _PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
@@ -80,14 +81,20 @@ def find_config(release: InstalledRelease, cluster: Cluster) -> ReleaseConfig:
     return taken_over(release, functools.cache(cluster.secret))
 
 
+_OF_REPOSITORY: Final = (
+    *("dagsRepository", "dagsRef", "dagsSubPath", "gitSshPrivateKey", "gitKnownHosts", "dagsUsername", "dagsToken"),
+)
+"""The keys that say what git-sync fetches, and how."""
+
+
 def completed(values: Mapping[str, Any], config: ReleaseConfig) -> dict[str, Any]:
     """Return what the release decides and the stack's config does not say, by key."""
     added = {key: value for key, value in config.values.items() if key not in values}
     # A digest wins over a tag, and a folder and a key are of one repository: half of either would be of neither.
     if "imageTag" in values or "imageRepository" in values:
         added.pop("imageDigest", None)
-    if "dagsRepository" in values:
-        for key in ("dagsRef", "dagsSubPath", "gitSshPrivateKey", "gitKnownHosts", "dagsUsername", "dagsToken"):
+    if "dagsRepository" in values or _dags_in_image(values):
+        for key in _OF_REPOSITORY:
             added.pop(key, None)
     return added
 
@@ -96,11 +103,16 @@ def _config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterat
     """Yield what the release does not say and must, and what the stack's config says otherwise."""
     yield from config.problems
     yield from config_refusals(values, config)
-    if "dagsRepository" not in {**config.values, **values}:
+    if "dagsRepository" not in {**config.values, **values} and not _dags_in_image(values):
         yield (
             "airflow:dagsRepository: expected the repository of the DAGs, because the release has no git-sync that "
-            "would say it, found none. Fix: pulumi config set --stack STACK airflow:dagsRepository URL"
+            "would say it, found none. Fix: pulumi config set --stack STACK airflow:dagsRepository URL, or, where the "
+            "image has the DAGs: pulumi config set --stack STACK airflow:dagsDelivery image"
         )
+
+
+def _dags_in_image(values: Mapping[str, Any]) -> bool:
+    return values.get("dagsDelivery") == DagsDelivery.IMAGE.value
 
 
 def settings_of_release(

@@ -42,6 +42,8 @@ def status(call: Call) -> int:
         lines.append("this backend does not tell who holds a lock")
     if result.exists and result.healthy:
         lines.append(f"stack {result.stack} is {'healthy' if result.deployed else 'empty'}")
+    if result.dags:
+        lines.append(f"DAGs: {result.dags}")
     call.show(result, *lines)
     if not result.exists:
         raise no_such_stack(result.stack, environment.backend)

@@ -7,7 +7,7 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
@@ -59,6 +59,8 @@ class Pod:
     """Names of the ConfigMaps that it mounts."""
     workload: str = ""
     """Name of the workload or Job that it belongs to; "" for a pod that runs a single task."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """What the image of each container that runs, or ran, really is, by the container's name: a digest at its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,7 +279,7 @@ def decoded(secret: Mapping[str, Any]) -> dict[str, str]:
 
 def pod_of(pod: Mapping[str, Any]) -> Pod:
     """Return a pod of the Kubernetes API as a `Pod`."""
-    spec, unready = pod["spec"], why_unready(pod)
+    spec, status, unready = pod["spec"], pod.get("status") or {}, why_unready(pod)
     mounted = [(volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()]
     return Pod(
         name=pod["metadata"]["name"],
@@ -285,9 +287,10 @@ def pod_of(pod: Mapping[str, Any]) -> Pod:
         containers=tuple(container["name"] for container in spec["containers"]),
         ready=unready is None,
         reason="" if unready is None else unready.reason,
-        ip=(pod.get("status") or {}).get("podIP") or "",
+        ip=status.get("podIP") or "",
         config_maps=tuple(name for name in mounted if name),
         workload=owner(pod)[1],
+        images={item["name"]: item["imageID"] for item in status.get("containerStatuses") or () if item.get("imageID")},
     )
 
 

@@ -7,7 +7,7 @@ values are moved as they are and never read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from automation.results import Result
@@ -106,11 +106,14 @@ class StackState:
     """When it was written, in ISO 8601; "" if it does not say."""
     stack_urn: str = ""
     """The URN of the stack itself, "" in an empty state."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's outputs, by name."""
 
     @staticmethod
     def of(deployment: Mapping[str, Any]) -> StackState:
         """Read an exported deployment."""
         resources = deployment.get("resources") or ()
+        stack: Mapping[str, Any] = next((item for item in resources if item["type"] == _STACK), {})
         return StackState(
             resources=tuple(
                 Resource(
@@ -125,7 +128,8 @@ class StackState:
             ),
             pending=tuple(_pending(item) for item in deployment.get("pending_operations") or ()),
             written=str((deployment.get("manifest") or {}).get("time") or ""),
-            stack_urn=next((str(item["urn"]) for item in resources if item["type"] == _STACK), ""),
+            stack_urn=str(stack.get("urn") or ""),
+            outputs=stack.get("outputs") or {},
         )
 
     def current(self, urn: str) -> Resource | None:

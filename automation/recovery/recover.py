@@ -83,6 +83,7 @@ def stack_status(session: Session) -> StackStatus:
         pending=state.pending,
         rotation=_rotation(session),
         airflow=_airflow(session),
+        dags=status_module.dags_place(state.outputs),
     )
     if not state.resources and not state.pending:
         return status

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import compatibility
+import outputs
 from automation.cluster.client import REVISION, Kube
 from automation.cluster.objects import Found, Objects, ReleaseRecord
 from automation.engine.locks import Holder, Lock
@@ -82,7 +84,8 @@ class StackStatus(Result):
     """Why the cluster could not be looked at."""
     rotation: str = ""
     """How far a rotation is that was not finished, and what continues it; "" if there is none."""
-
+    dags: str = ""
+    """Where the DAGs come from; "" if nothing is deployed."""
     airflow: str = ""
     """Airflow in the config; "" if the config is not valid."""
 
@@ -131,6 +134,16 @@ class StackStatus(Result):
         if self.cluster is not None:
             problems += _cluster_problems(self.cluster)
         return problems
+
+
+def dags_place(found: Mapping[str, Any]) -> str:
+    """Return where the DAGs of a stack with these outputs come from; "" if they do not say."""
+    delivery = found.get(outputs.DAGS_DELIVERY)
+    if not delivery:
+        return ""
+    if delivery == "image":
+        return f"in the image {found.get(outputs.IMAGE)}"
+    return f"{found.get(outputs.DAGS_REPOSITORY)} by {delivery}"
 
 
 def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:

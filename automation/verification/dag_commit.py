@@ -1,12 +1,13 @@
-"""Every pod with DAGs has the same commit of them."""
+"""Every pod with DAGs has the same commit of them, or the same image where they are in it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import Dag
+from automation.cluster.client import Pod
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import RunningAirflow
@@ -24,9 +25,16 @@ _EXEC_SECONDS: Final = 30
 
 def same_commit(airflow: RunningAirflow) -> Check:
     """Check the commits. Each pod fetches for itself, so a new one may reach a pod a period late: waits that long."""
-    bundle = airflow.deployment.dags_delivery == "git-bundle"
+    delivery = airflow.deployment.dags_delivery
+    bundle = delivery == "git-bundle"
+
+    def look() -> dict[str, str]:
+        if bundle:
+            return _bundle_versions(airflow.api.dags())
+        return _by_pod(airflow, _image if delivery == "image" else _link)
+
     commits = wait_for(
-        lambda: _bundle_versions(airflow.api.dags()) if bundle else _links(airflow),
+        look,
         agreed,
         seconds=airflow.deployment.dags_sync_period_seconds + (_PARSE_SECONDS if bundle else _SLACK_SECONDS),
         interval=_INTERVAL_SECONDS,
@@ -34,9 +42,8 @@ def same_commit(airflow: RunningAirflow) -> Check:
     )
     if not agreed(commits):
         return failed(DAG_COMMIT, disagreement(commits))
-    return passed(
-        DAG_COMMIT, f"{_short(next(iter(commits.values())))} in {len(commits)} {'DAGs' if bundle else 'pods'}"
-    )
+    what = f"{'image ' if delivery == 'image' else ''}{_short(next(iter(commits.values())))}"
+    return passed(DAG_COMMIT, f"{what} in {len(commits)} {'DAGs' if bundle else 'pods'}")
 
 
 def agreed(commits: Mapping[str, str]) -> bool:
@@ -56,18 +63,23 @@ def disagreement(commits: Mapping[str, str]) -> str:
     return f"{_short(usual)} in most, but {', '.join(others)}"
 
 
-def _links(airflow: RunningAirflow) -> dict[str, str]:
-    """Return the commit by pod; "" where a pod has none."""
-    commits = {}
-    for component in _COMPONENTS:
-        for pod in airflow.standing_workers() if component == "worker" else airflow.pods(component):
-            commits[pod.name] = _link(airflow, pod.name, component)
-    return commits
+def _by_pod(airflow: RunningAirflow, of: Callable[[RunningAirflow, Pod, str], str]) -> dict[str, str]:
+    """Return what `of` says of each pod with DAGs and its container; "" where a pod has nothing."""
+    return {
+        pod.name: of(airflow, pod, component)
+        for component in _COMPONENTS
+        for pod in (airflow.standing_workers() if component == "worker" else airflow.pods(component))
+    }
 
 
-def _link(airflow: RunningAirflow, pod: str, container: str) -> str:
+def _image(airflow: RunningAirflow, pod: Pod, container: str) -> str:
+    """Return the digest of the image that runs: a tag may be another image on another node."""
+    return pod.images.get(container, "").rpartition(":")[2]
+
+
+def _link(airflow: RunningAirflow, pod: Pod, container: str) -> str:
     try:
-        result = airflow.kube.run(pod, container, ("readlink", LINK), seconds=_EXEC_SECONDS)
+        result = airflow.kube.run(pod.name, container, ("readlink", LINK), seconds=_EXEC_SECONDS)
     except AutomationError:
         return ""  # the pod is being replaced
     return result.stdout.strip().rpartition("/")[2] if result.exit_code == 0 else ""

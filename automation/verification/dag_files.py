@@ -27,7 +27,7 @@ def no_examples(airflow: RunningAirflow) -> Check:
     installed = [dag.dag_id for dag in dags if is_installed(dag)]
     if installed:
         return failed(NO_EXAMPLES, f"{len(installed)} come with Airflow: {_some(installed)}")
-    return passed(NO_EXAMPLES, f"{len(dags)} DAG{'s' if len(dags) != 1 else ''}, all from the repository")
+    return passed(NO_EXAMPLES, f"{len(dags)} DAG{'s' if len(dags) != 1 else ''}, none of them from Airflow")
 
 
 def dags_parse(airflow: RunningAirflow) -> Check:

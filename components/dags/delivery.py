@@ -17,14 +17,16 @@ class DagsDelivery(StrEnum):
     """A container in every pod keeps one working tree up to date, for all runs."""
     GIT_BUNDLE = "git-bundle"
     """Airflow's own GitDagBundle fetches, and a run stays on the commit on which it began."""
+    IMAGE = "image"
+    """They are in Airflow's image, and nothing fetches any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dags:
-    """A Git repository of DAGs."""
+    """Where DAGs come from. With `image`, all but `delivery` is without effect."""
 
     repository: GitRepository
-    """Its address."""
+    """The Git repository; `NO_REPOSITORY` with `image`."""
     ref: str
     """Branch, tag or commit."""
     sub_path: str

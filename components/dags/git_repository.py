@@ -59,6 +59,10 @@ class GitRepository:
     """Login name for ssh, None for https."""
 
 
+NO_REPOSITORY: Final = GitRepository(url="", scheme="https", host="", port=_DEFAULT_PORT["https"], user=None)
+"""In place of a repository where there is none."""
+
+
 def parse_git_repository(url: str) -> GitRepository:
     """Parse ssh://USER@HOST[:PORT]/PATH, USER@HOST:PATH or https://HOST[:PORT]/PATH.
 

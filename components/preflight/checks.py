@@ -17,6 +17,8 @@ from components.kube.kubeconfig import KubeUnreachable
 from components.preflight import database_reasons, git_reasons
 from components.preflight.finding import Finding, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, REACH
+from components.preflight.image_dags import CHECK as IMAGE_DAGS
+from components.preflight.image_dags import LOOK, image_dags_finding
 from components.preflight.image_reasons import image_finding, image_key
 from components.preflight.lookups import cluster_findings, refusal_finding
 from components.preflight.other_pods import DATABASE, image_role
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     """Classes, APIs, quotas, admission: no pod is needed."""
     GIT = "git"
     """The DAG repository and its folder."""
+    DAGS = "dags"
+    """DAGs in Airflow's image."""
     IMAGES = "images"
     """Every image but git-sync's, which the pod of GIT has."""
     DATABASE = "database"
@@ -45,6 +49,8 @@ class Kind(StrEnum):
 PATIENCE: Final[Mapping[Kind, Patience]] = {
     Kind.GIT: Patience(image_seconds=30, run_seconds=20),
     Kind.IMAGES: Patience(run_seconds=5),
+    # The migration would wait for the same image.
+    Kind.DAGS: Patience(image_seconds=600),
     # The migration would wait for the same image.
     Kind.DATABASE: Patience(image_seconds=600),
 }
@@ -86,7 +92,7 @@ def judged(kind: Kind, end: PodEnd, about: Mapping[str, str], clean: Callable[[s
     stack = about["stack"]
     if end.refused:
         return (refusal_finding(clean(end.refused), f"the pod that checks {_SUBJECTS[kind]}"),)
-    airflow = {DATABASE} if FOLDER in end.containers else {DATABASE, FETCH}
+    airflow = {DATABASE, LOOK} if FOLDER in end.containers else {DATABASE, LOOK, FETCH}
     missing = tuple(_image(item, airflow, stack, clean) for item in _once(end) if item.not_pulled)
     if missing:
         return missing
@@ -122,6 +128,16 @@ def _git(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> 
     return (there, git_reasons.folder_finding(about, shown[:_NAMES]))
 
 
+def _dags(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    item = end.containers[LOOK]
+    if item.exit_code is None:
+        return (_late(IMAGE_DAGS, end),)
+    if item.exit_code:
+        # The image may be another Airflow, or no Airflow at all. The migration will say so.
+        return (skipped(IMAGE_DAGS, f"the check itself failed: {_line(clean(item.message))}"),)
+    return (image_dags_finding(item.message.strip(), about),)
+
+
 def _images(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     return tuple(
         passed(f"image {item.image}", "is on the node") if item.pulled else _late(f"image {item.image}", end)
@@ -143,11 +159,13 @@ def _database(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]
 _GIT_SYNC: Final = (REACH, FETCH, FOLDER)
 _JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, str], Callable[[str], str]], tuple[Finding, ...]]]] = {
     Kind.GIT: _git,
+    Kind.DAGS: _dags,
     Kind.IMAGES: _images,
     Kind.DATABASE: _database,
 }
 _SUBJECTS: Final[Mapping[Kind, str]] = {
     Kind.GIT: "the DAG repository",
+    Kind.DAGS: "the DAGs in the image",
     Kind.IMAGES: "the images",
     Kind.DATABASE: "the database",
 }

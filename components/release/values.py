@@ -426,7 +426,7 @@ def _pgbouncer_volumes(inputs: ReleaseInputs) -> dict[str, list[Any]]:
 
 def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
     dags, access = inputs.dags, inputs.dag_access
-    if dags.delivery is DagsDelivery.GIT_BUNDLE:
+    if dags.delivery is not DagsDelivery.GIT_SYNC:
         return {"dags": {"gitSync": {"enabled": False, "recommendedProbeSetting": True}}}
     git_sync: dict[str, Any] = {
         "enabled": True,
@@ -499,9 +499,10 @@ def _read_only(inputs: ReleaseInputs) -> dict[str, Any]:
 def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
     config: dict[str, Any] = {
         "core": {"load_examples": str(inputs.load_examples)},
-        # How often Airflow looks for new DAG files; the default of five minutes would delay what git-sync brings.
-        "dag_processor": {"refresh_interval": str(inputs.dags.sync_period_seconds)},
     }
+    if inputs.dags.delivery is not DagsDelivery.IMAGE:
+        # How often Airflow looks for new DAG files; the default of five minutes would delay what git-sync brings.
+        config["dag_processor"] = {"refresh_interval": str(inputs.dags.sync_period_seconds)}
     if inputs.executor.celery:
         config["celery"] = {"worker_concurrency": str(inputs.scale.worker_concurrency)}
         parallelism = sync_parallelism(inputs.size)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from components import fields
 from components.dags.delivery import Dags, DagsDelivery, GitCredentials
-from components.dags.git_repository import GitRepository, parse_git_repository, validate_git_ref, validate_sub_path
+from components.dags.git_repository import (
+    NO_REPOSITORY,
+    GitRepository,
+    parse_git_repository,
+    validate_git_ref,
+    validate_sub_path,
+)
 from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import normalise_private_key
 from settings.keys import Section
@@ -26,7 +32,8 @@ DAGS_DELIVERY = SECTION.choice(
     "dagsDelivery",
     DagsDelivery,
     default=DagsDelivery.GIT_SYNC,
-    description="git-sync (one working tree in every pod), or git-bundle (GitDagBundle; a run stays on its commit).",
+    description="git-sync (one working tree in every pod), git-bundle (GitDagBundle; a run stays on its commit), or "
+    "image (the DAGs are in the Airflow image, and nothing fetches any).",
 )
 DAGS_SYNC_PERIOD_SECONDS = SECTION.integer(
     "dagsSyncPeriodSeconds",
@@ -65,9 +72,9 @@ GIT_KNOWN_HOSTS = SECTION.optional(
 
 def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
     """Return where DAGs come from, and the credentials for it."""
-    repository = config[DAGS_REPOSITORY]
+    repository, in_image = config[DAGS_REPOSITORY], config[DAGS_DELIVERY] is DagsDelivery.IMAGE
     dags = Dags(
-        repository=repository or GitRepository(url="", scheme="https", host="", port=443, user=None),
+        repository=NO_REPOSITORY if repository is None or in_image else repository,
         ref=config[DAGS_REF],
         sub_path=config[DAGS_SUB_PATH] or "",
         delivery=config[DAGS_DELIVERY],
@@ -80,11 +87,20 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
         username=config[DAGS_USERNAME],
         token=config[DAGS_TOKEN],
     )
-    if repository is not None and repository.scheme == "ssh":
+    if in_image:
+        _check_nothing_is_fetched(config)
+    elif repository is not None and repository.scheme == "ssh":
         _check_ssh_access(config, repository)
     elif repository is not None:
         _check_https_access(config)
     return dags, credentials
+
+
+def _check_nothing_is_fetched(config: Config) -> None:
+    """Note each key that says what to fetch: the DAGs are in the image."""
+    for key in SECTION.keys:
+        if key is not DAGS_DELIVERY and config.given(key):
+            config.must_not_be_set(key, f"with {DAGS_DELIVERY.full} image, which fetches nothing")
 
 
 def _check_ssh_access(config: Config, repository: GitRepository) -> None:

@@ -109,6 +109,10 @@ ALWAYS: Final = {
             {"dags": samples.dags(delivery=DagsDelivery.GIT_BUNDLE)},
             {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitBundle"},
         ),
+        (
+            {"dags": samples.dags(delivery=DagsDelivery.IMAGE)},
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume"},
+        ),
     ],
 )
 def test_there_is_a_part_for_what_is_asked_for(record: Record, changes: dict[str, Any], more: set[str]) -> None:

@@ -140,12 +140,23 @@ def test_repository_of_the_dags_is_not_guessed(program: dict[str, Any]) -> None:
         settings_of_release("team", values, FakeCluster(), samples.ROOT, "airflow")
 
 
-def test_own_repository_is_not_mixed_with_the_releases() -> None:
+def with_git_sync() -> FakeCluster:
     sync = {"name": "git-sync", "env": [{"name": "GITSYNC_REPO", "value": "https://old.test/dags.git"}]}
     sync["env"] += [{"name": "GITSYNC_REF", "value": "old"}]  # type: ignore[operator]
-    cluster = FakeCluster(
+    return FakeCluster(
         contents=(record([*objects()[:2], workload("dag-processor", containers=[sync]), *objects()[3:]]),)
     )
+
+
+def test_dags_in_the_image_need_no_repository(program: dict[str, Any]) -> None:
+    values = {key: value for key, value in VALUES.items() if key != "dagsRepository"} | {"dagsDelivery": "image"}
+    for cluster in (FakeCluster(), with_git_sync()):
+        settings = settings_of_release("team", values, cluster, samples.ROOT, "airflow")
+        assert not {"dagsRepository", "dagsRef"} & set(settings.values)
+
+
+def test_own_repository_is_not_mixed_with_the_releases() -> None:
+    cluster = with_git_sync()
     settings = settings_of_release("team", VALUES, cluster, samples.ROOT, "airflow")
     assert settings.values["dagsRepository"] == VALUES["dagsRepository"]
     assert "dagsRef" not in settings.values

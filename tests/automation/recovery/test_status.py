@@ -11,10 +11,11 @@ import pytest
 from automation.cluster.objects import ReleaseRecord
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import StackState
-from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status
+from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status, dags_place
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
 from tests.automation.fakes import (
+    OUTPUTS,
     FakeKube,
     FakeObjects,
     found_object,
@@ -33,6 +34,14 @@ def look(kube: FakeKube | None = None, objects: FakeObjects | None = None, **sta
 
 def problems(cluster: ClusterStatus) -> tuple[str, ...]:
     return StackStatus(stack="dev", exists=True, deployed=True, cluster=cluster).problems
+
+
+def test_place_of_the_dags_is_told_from_the_outputs() -> None:
+    stack = {"urn": "urn:pulumi:dev::airflow::pulumi:pulumi:Stack::airflow-dev", "type": "pulumi:pulumi:Stack"}
+    state = StackState.of({"resources": [{**stack, "outputs": OUTPUTS}]})
+    assert dags_place(state.outputs) == "https://github.com/apache/airflow.git by git-sync"
+    assert dags_place({**OUTPUTS, "dags_delivery": "image"}) == "in the image apache/airflow:3.2.2"
+    assert dags_place(StackState.of({"resources": [stack]}).outputs) == ""
 
 
 def test_healthy_stack_has_no_problem() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from automation.cluster.client import Pod
 from automation.verification.dag_commit import agreed, disagreement, same_commit
 from automation.verification.result import Status
 from tests.automation.fakes import COMMIT, OTHER_COMMIT, World, dag_json, pod
@@ -62,6 +63,18 @@ def test_bundles_are_compared_by_what_airflow_reports(world: World) -> None:
 def test_bundle_without_any_version_fails(world: World) -> None:
     found = same_commit(world.running(dags_delivery="git-bundle"))
     assert (found.status, found.detail) == (Status.FAILED, "no commit in tutorial_dag")
+
+
+def test_dags_in_the_image_are_compared_by_the_image_that_runs(world: World) -> None:
+    def run(digest: str, component: str) -> Pod:
+        return pod(component, images={component: f"registry.test/airflow@sha256:{digest * 8}", "git-sync": "x"})
+
+    world.kube.found_pods = [run("01234567", name) for name in ("dag-processor", "triggerer", "worker")]
+    assert same_commit(world.running(dags_delivery="image")).detail == "image 01234567 in 3 pods"
+    assert world.kube.commands == []
+    world.kube.found_pods[1] = run("fedcba98", "triggerer")
+    found = same_commit(world.running(dags_delivery="image"))
+    assert (found.status, found.detail) == (Status.FAILED, "01234567 in most, but airflow-triggerer-0 fedcba98")
 
 
 def test_nothing_is_not_agreement() -> None:

@@ -39,6 +39,7 @@ DELIVERIES: Final = {
     "ssh": (DagsDelivery.GIT_SYNC, SSH),
     "token": (DagsDelivery.GIT_SYNC, TOKEN),
     "bundle": (DagsDelivery.GIT_BUNDLE, BUNDLE),
+    "image": (DagsDelivery.IMAGE, DagAccess()),
 }
 FULL: Final[dict[str, Any]] = {
     "images": Images(tag="3.2.2", digest=samples.DIGEST),
@@ -392,6 +393,14 @@ def test_bundle_reaches_every_pod_that_loads_dags_and_no_other() -> None:
     for component in ("apiServer", "scheduler"):
         assert "bundle-1" not in json.dumps(values[component])
         assert "git-ssh-1" not in json.dumps(values[component])
+
+
+def test_dags_in_the_image_leave_nothing_of_git_and_the_chart_s_own_bundle() -> None:
+    values = airflow_values(samples.release_inputs(dags_=samples.dags(delivery=DagsDelivery.IMAGE)))
+    assert values["dags"]["gitSync"]["enabled"] is False
+    assert "dagBundleConfigList" not in values["dagProcessor"]
+    assert "dag_processor" not in values["config"], "Airflow's own refresh_interval"
+    assert "git.test" not in json.dumps(values)
 
 
 def test_git_sync_leaves_the_chart_s_own_bundle() -> None:

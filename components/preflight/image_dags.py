@@ -1,0 +1,94 @@
+"""The pod that looks for DAGs in Airflow's image, where nothing fetches any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components.kube.images import Images
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
+from components.preflight.finding import Finding, failed, passed
+from components.preflight.pods import extra_volumes, pod_spec
+from components.release.chart_defaults import chart_values
+from components.release.value_paths import at
+
+CHECK: Final = "DAGs in the image"
+LOOK: Final = "look"
+"""The pod's only container."""
+LABELS: Final = {"tier": "airflow", "component": "preflight-dags"}
+"""No network policy admits this pod to anything: it only looks at files."""
+_DAGS_FOLDER: Final = "config.core.dags_folder"
+_THERE: Final = "there"
+_EMPTY: Final = "empty"
+
+SCRIPT: Final = f"""\
+import os, sys
+folder = sys.argv[1]
+found = any(name.endswith((".py", ".zip")) for _, _, names in os.walk(folder, followlinks=True) for name in names)
+with open("/dev/termination-log", "w") as answer:
+    answer.write("{_THERE}" if found else "{_EMPTY}" if os.path.isdir(folder) else "missing")
+"""
+"""Python script that says whether a folder has a file in which Airflow would look for DAGs."""
+
+
+def dags_folder(values: Mapping[str, Any]) -> str | None:
+    """Return the folder from which Airflow loads DAGs; None where a volume or a template of the user's decides.
+
+    Args:
+        values: The values of the release, with the chart's own below them (templates/_helpers.yaml, `airflow_dags`).
+    """
+    if at(values, "dags.persistence.enabled"):
+        return None
+    given = at(values, _DAGS_FOLDER)
+    if given == at(chart_values(), _DAGS_FOLDER):
+        return str(at(values, "dags.mountPath") or f"{values['airflowHome']}/dags")
+    return str(given) if given and "{{" not in str(given) else None
+
+
+def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images) -> dict[str, Any]:
+    """Return metadata and spec of the pod.
+
+    Args:
+        folder: Where the DAGs should be.
+        values: The values of the release, with the chart's own below them.
+        images: The images of the stack.
+    """
+    mounts = list(at(values, "dagProcessor.extraVolumeMounts") or ())
+    container = {
+        "name": LOOK,
+        "image": images.airflow,
+        "imagePullPolicy": images.pull_policy,
+        "securityContext": CONTAINER,
+        # Arguments, not a command: the image's entry point sets up the user and the paths.
+        "args": ["python", "-c", SCRIPT, folder],
+        "volumeMounts": mounts,
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {
+        "metadata": {"labels": dict(LABELS)},
+        "spec": {
+            **pod_spec(values, "dagProcessor", images, pod_security_context(AIRFLOW_UID, gid=0)),
+            "containers": [container],
+            "volumes": extra_volumes(values, "dagProcessor", mounts),
+        },
+    }
+
+
+def image_dags_about(folder: str, images: Images) -> dict[str, str]:
+    """Return what the texts name."""
+    return {"folder": folder, "image": images.airflow}
+
+
+def image_dags_finding(answer: str, about: Mapping[str, str]) -> Finding:
+    """Return whether DAGs are there. answer: what the pod wrote."""
+    folder, image, stack = about["folder"], about["image"], about["stack"]
+    if answer == _THERE:
+        return passed(CHECK, f"{image} has DAGs in {folder}")
+    found = "no .py and no .zip file in it" if answer == _EMPTY else "no such folder"
+    return failed(
+        CHECK,
+        f"airflow:dagsDelivery: expected DAGs in {folder} of {image}, found {found}",
+        f"copy them there in the image's Dockerfile, or name their folder: {_DAGS_FOLDER} of airflow:helmValues; or "
+        f"let pods fetch them: pulumi config set --stack {stack} airflow:dagsDelivery git-sync",
+    )
