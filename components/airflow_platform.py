@@ -59,6 +59,7 @@ from components.release.autoscaling import (
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
+from components.release.running import Running
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
@@ -132,23 +133,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, access, (*around, *cluster_checked, *ready)),
         )
-        migration = DatabaseMigration(
-            f"{name}-database",
-            DatabaseMigrationArgs(
-                namespace=self._namespace,
-                images=self._images,
-                migration_secret=access.migration_secret,
-                fernet_key_secret=keys.fernet_key_secret,
-                admin_username=args.admin_username,
-                admin_email=args.admin_email,
-                admin_password_secret=keys.admin_password_secret,
-                timeout_seconds=args.migration_timeout_seconds,
-                ca_config_map=access.ca_config_map,
-                pod=job_pod(args.helm_values),
-                after=(*ready, *checked),
-            ),
-            self._child,
-        )
+        migration = self._migration(keys, access, (*ready, *checked))
         if args.executor.kubernetes:
             access_args = TaskPodAccessArgs(
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
@@ -171,8 +156,8 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                # The Job itself, because a component stands only for the children that exist so far.
-                after=(migration.migration, *around, *in_aws.ready, *_kept_by_release(migration, args.protect)),
+                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready),
+                running=args.running,
                 protect=args.protect,
             ),
             self._child,
@@ -215,6 +200,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.TASK_LOGS: in_aws.remote_logs.folder if in_aws.remote_logs else "",
             outputs.UI_URL: args.ingress.url if args.ingress else "",
         }
+        if args.running is not Running.ALL:
+            self.exports[outputs.RUNNING] = args.running.value
         if args.worker_groups:
             self.exports[outputs.WORKER_GROUPS] = {group.name: list(group.queues) for group in args.worker_groups}
         self.register_outputs(self.exports)
@@ -261,6 +248,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
+                runs=args.running is not Running.STOPPED,
                 after=checked,
             ),
             self._child,
@@ -317,6 +305,31 @@ class AirflowPlatform(pulumi.ComponentResource):
         # A destroy stops at the protected release. It must not have deleted the alarms by then.
         return postgres.database, (*postgres.ready, *alarms)
 
+    def _migration(
+        self, keys: AirflowKeys, access: DatabaseAccess, after: tuple[pulumi.Resource, ...]
+    ) -> DatabaseMigration | None:
+        """Return the Jobs, or None where nothing runs: they would wait for a container that is stopped."""
+        args = self._args
+        if args.running is Running.STOPPED:
+            return None
+        return DatabaseMigration(
+            f"{self._name}-database",
+            DatabaseMigrationArgs(
+                namespace=self._namespace,
+                images=self._images,
+                migration_secret=access.migration_secret,
+                fernet_key_secret=keys.fernet_key_secret,
+                admin_username=args.admin_username,
+                admin_email=args.admin_email,
+                admin_password_secret=keys.admin_password_secret,
+                timeout_seconds=args.migration_timeout_seconds,
+                ca_config_map=access.ca_config_map,
+                pod=job_pod(args.helm_values),
+                after=after,
+            ),
+            self._child,
+        )
+
     def _scale_workers(self, database: Database, release: AirflowRelease) -> None:
         args = self._args
         default = ScaledWorkers(
@@ -338,6 +351,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 ),
                 worker_grace_seconds=args.worker_grace_seconds,
                 stateful=args.task_logs.store is TaskLogStore.WORKER,
+                paused=args.running is not Running.ALL,
                 after=(release.release,),
             ),
             self._child,
@@ -505,9 +519,15 @@ def _pod_security() -> dict[str, str]:
     return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
-def _kept_by_release(migration: DatabaseMigration, protect: bool) -> tuple[pulumi.Resource, ...]:
-    """Return what a destroy deletes only after a protected release, at which it stops.
+def _before_release(
+    migration: DatabaseMigration | None, checked: tuple[pulumi.Resource, ...], protect: bool
+) -> tuple[pulumi.Resource, ...]:
+    """Return what must have succeeded before any pod changes, and what a destroy deletes only after the release.
 
-    Without `protect`, the Job of the admin user and the release run at the same time, which is faster.
+    A destroy stops at a protected release. Without `protect`, the Job of the admin user and the release run at the
+    same time, which is faster.
     """
-    return (migration.admin_user,) if protect else ()
+    if migration is None:
+        return checked
+    # The Job itself, because a component stands only for the children that exist so far.
+    return (migration.migration, *((migration.admin_user,) if protect else ()))

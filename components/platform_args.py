@@ -22,6 +22,7 @@ from components.network.isolation_args import IsolationArgs
 from components.preflight.finding import Preflight
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.running import Running
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.worker_group import WorkerGroup
@@ -87,6 +88,8 @@ class AirflowPlatformArgs:
     """How pods get their AWS role."""
     task_policy_arns: tuple[str, ...] = ()
     """ARNs of IAM policies that tasks need. Workers, task pods and the triggerer get them."""
+    running: Running = Running.ALL
+    """How much of Airflow runs."""
     size: SizePreset = SizePreset.NONE
     """CPU and memory of each component."""
     scale: Scale = field(default_factory=Scale)

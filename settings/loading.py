@@ -27,6 +27,9 @@ def load() -> Settings:
     settings = parse(config, secret_keys, pulumi.get_stack())
     if settings.rotation is not None:
         pulumi.log.warn(settings.rotation.told(pulumi.get_stack()))
+    halted = settings.platform.running.told(pulumi.get_stack())
+    if halted:
+        pulumi.log.warn(halted)
     if settings.aws is not None:
         # Imported here, because a laptop's stack has nothing to ask AWS.
         from settings.aws_lookup import look_up

@@ -21,6 +21,7 @@ from settings.sections.database import METADATA_RETENTION_DAYS, MIGRATION_TIMEOU
 from settings.sections.database_kind import read_database
 from settings.sections.executor import (
     EXECUTOR,
+    RUNNING,
     SIZE,
     WORKER_GRACE_SECONDS,
     read_autoscaling,
@@ -110,6 +111,7 @@ def _read(config: Config) -> Settings:
         task_logs=task_logs.logs,
         task_logs_retention_days=task_logs.retention_days,
         pod_identity=task_logs.identity,
+        running=config[RUNNING],
         size=config[SIZE],
         scale=scale,
         autoscaling=autoscaling,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport
 from automation.change_report.naming import listed
 from automation.plan.model import PlannedResource
+from components.release.running import BEGINNING as HALTED
 from settings.rotation import BEGINNING
 
 _KEYS: Final = "airflow:index:AirflowKeys"
@@ -127,6 +128,14 @@ def rotations(report: StackReport) -> Iterator[Alert]:
         level, _, text = message.partition(": ")
         if level == "warning" and text.startswith(BEGINNING):
             yield Alert.note(Category.KEYS, f"{{0}}; {_STAGES}", " ".join(text.split()))
+
+
+def halted(report: StackReport) -> Iterator[Alert]:
+    """Yield that a stack does not run whole. The program warns of it."""
+    for message in report.messages:
+        level, _, text = message.partition(": ")
+        if level == "warning" and text.startswith(HALTED):
+            yield Alert.warning(Category.DOWNTIME, "{0}", " ".join(text.split()))
 
 
 def downtime(report: StackReport) -> Iterator[Alert]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import outputs
 from automation.errors import StackUnknown
+from components.release.running import Running
 
 POOLER_PORT: Final = 6543
 """PgBouncer's port, as in `components.database.pgbouncer` (tested). Importing that would load the Kubernetes SDK."""
@@ -37,6 +38,7 @@ class Deployment:
     dags_sync_period_seconds: float
     isolation: str
     load_examples: bool
+    running: Running = Running.ALL
     worker_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
@@ -62,6 +64,7 @@ class Deployment:
                 dags_sync_period_seconds=float(plain[outputs.DAGS_SYNC_PERIOD_SECONDS]),
                 isolation=str(plain[outputs.ISOLATION]),
                 load_examples=bool(plain[outputs.LOAD_EXAMPLES]),
+                running=Running(plain.get(outputs.RUNNING) or Running.ALL),
                 worker_groups={
                     str(name): tuple(map(str, queues))
                     for name, queues in (plain.get(outputs.WORKER_GROUPS) or {}).items()

@@ -15,11 +15,11 @@ from typing import Any, Final
 from automation.wait import Clock, wait_for
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
+from components.release.running import PAUSED
 
 _WORKER: Final = {"release": "airflow", "component": "worker"}
 _APPS: Final = "apps/v1"
 _KEDA: Final = "keda.sh/v1alpha1"
-_PAUSED: Final = "autoscaling.keda.sh/paused-replicas"
 _INTERVAL_SECONDS: Final = 0.5
 
 
@@ -67,7 +67,7 @@ def stop_workers(
     try:
         for name in scaled:
             # Else KEDA would start them again.
-            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {_PAUSED: "0"}}})
+            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {PAUSED: "0"}}})
         for kind, name in standing:
             api.merge(_APPS, kind, namespace, name, {"spec": {"replicas": 0}})
         left = wait_for(
@@ -95,7 +95,15 @@ def start_workers(api: KubeApi, namespace: str, stopped: StoppedWorkers) -> None
             api.merge(_APPS, kind, namespace, name, {"spec": {"replicas": replicas}})
     for name in stopped.scaled_objects:
         if api.get(_KEDA, "ScaledObject", namespace, name, metadata_only=True) is not None:
-            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {_PAUSED: None}}})
+            api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {PAUSED: None}}})
+
+
+def resume_scaling(api: KubeApi, namespace: str) -> None:
+    """Let KEDA scale again what is paused at no worker. Raises KubeRequestFailed, KubeUnreachable."""
+    for item in api.items(_KEDA, "ScaledObject", namespace):
+        if (item["metadata"].get("annotations") or {}).get(PAUSED) == "0":
+            changed = {"metadata": {"annotations": {PAUSED: None}}}
+            api.merge(_KEDA, "ScaledObject", namespace, item["metadata"]["name"], changed)
 
 
 def _pods(api: KubeApi, namespace: str) -> list[str]:

@@ -33,6 +33,7 @@ from automation.stacks.cluster_tag import cluster_identity, read_tag, require_kn
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
+from components.release.running import Running
 from settings.rotation import Mark
 
 _HEALTH_INTERVAL_SECONDS: Final = 3.0
@@ -81,6 +82,7 @@ def stack_status(session: Session) -> StackStatus:
         deployed=bool(state.resources),
         locks=locks,
         pending=state.pending,
+        halted=_halted(session),
         rotation=_rotation(session),
         airflow=_airflow(session),
         dags=status_module.dags_place(state.outputs),
@@ -93,6 +95,14 @@ def stack_status(session: Session) -> StackStatus:
         return replace(status, cluster=_cluster_status(session, config, state))
     except AutomationError as error:
         return replace(status, cluster_error=error.what)
+
+
+def _halted(session: Session) -> str:
+    """Return what status says of a stack that does not run whole; "" if it does, or the config is not valid."""
+    try:
+        return Running(session.config().running).told(short_name(session.name))
+    except (AutomationError, ValueError):
+        return ""
 
 
 def _rotation(session: Session) -> str:

@@ -82,6 +82,8 @@ class StackStatus(Result):
     """None if nothing is deployed, or if the cluster could not be looked at."""
     cluster_error: str = ""
     """Why the cluster could not be looked at."""
+    halted: str = ""
+    """What runs, and what brings the rest back; "" if everything runs."""
     rotation: str = ""
     """How far a rotation is that was not finished, and what continues it; "" if there is none."""
     dags: str = ""
@@ -98,16 +100,19 @@ class StackStatus(Result):
 
     @property
     def healthy(self) -> bool:
-        """All runs, and no update is half done. An object that is left over does no harm, nor does a rotation."""
+        """All runs, and no update is half done. An object that is left over does no harm, nor does a rotation.
+
+        A stack that is frozen or stopped on purpose is healthy too.
+        """
         return not self._unhealthy()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
-        rotation = [self.rotation] if self.rotation else []
+        known = [text for text in (self.halted, self.rotation) if text]
         leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
-        return (*self._unhealthy(), *rotation, *leftovers)
+        return (*self._unhealthy(), *known, *leftovers)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -143,6 +143,8 @@ class StackConfig:
     """Airflow in the image."""
     rotation: str = ""
     """The mark of a rotation that is under way, "" if none is."""
+    running: str = ""
+    """How much of Airflow runs: `all`, `frozen` or `stopped`."""
     worker_grace_seconds: float = 0
     """Seconds that a worker which stops gives its tasks to end."""
 
@@ -162,6 +164,7 @@ class StackConfig:
             image_digest=text("imageDigest"),
             airflow_version=text("airflowVersion"),
             rotation=text("rotation"),
+            running=text("running"),
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from automation.cluster.worker_stop import StoppedWorkers, start_workers, stop_workers
+from automation.cluster.worker_stop import StoppedWorkers, resume_scaling, start_workers, stop_workers
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.failures import unprotect
@@ -21,6 +21,7 @@ from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
 from automation.stacks.session import Session
 from components.kube.client import KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
+from components.release.running import PAUSED, Running
 from settings import PROJECT
 
 
@@ -38,7 +39,23 @@ def up(session: Session, verb: str, on_event: OnEvent, update_plan: Path | None 
         raise FileInvalid(f"the plan {path} cannot be read", "save one: preview --save-plan FILE")
     with session.open_for_update(verb, on_event) as opened:
         identity = cluster_to_store(session, opened)
-        return run(session, verb, opened, lambda: operations.up(opened, plan=path), identity)
+        return run(session, verb, opened, lambda: _up(session, opened, path), identity)
+
+
+def _up(session: Session, opened: OpenedStack, plan: str | None) -> EngineResult:
+    """Let the engine update, and stop the workers before it if none of them should run afterwards.
+
+    Tasks then end while the API server, the broker and the database still answer.
+    """
+    config = session.config()
+    halted = config.running in (Running.FROZEN, Running.STOPPED)
+    if halted and not _may_be_locked(session):
+        _stop_workers(session, opened, config.worker_grace_seconds)
+    result = operations.up(opened, plan=plan)
+    if not halted and any(PAUSED in path for step in result.steps for path in step.properties):
+        # The engine takes out only what it alone has written, and `_stop_workers` has written the annotation too.
+        resume_scaling(*session.cluster())
+    return result
 
 
 def destroy(session: Session, on_event: OnEvent, worker_seconds: float) -> Update:

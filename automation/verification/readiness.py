@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
@@ -11,10 +11,13 @@ from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
+from components.release.running import Running
 
 COMPONENTS_READY: Final = "components ready"
 HEALTH: Final = "Airflow healthy"
 _REQUIRED: Final = ("api-server", "scheduler", "dag-processor")
+_SERVES: Final = "api-server"
+_DATABASE: Final = "metadatabase"
 _OPTIONAL_HEALTH: Final = frozenset({"triggerer"})
 _INTERVAL_SECONDS: Final = 2.0
 
@@ -25,7 +28,9 @@ _CHECK_MIGRATIONS: Final = ("airflow", "db", "check-migrations", "--migration-wa
 
 def components_ready(airflow: RunningAirflow) -> Check:
     """Check that every Deployment and StatefulSet is there, with all pods ready and of the newest revision."""
-    required = (*_REQUIRED, "worker") if airflow.deployment.celery else _REQUIRED
+    required: tuple[str, ...] = (*_REQUIRED, "worker") if airflow.deployment.celery else _REQUIRED
+    if airflow.deployment.running is not Running.ALL:
+        required = (_SERVES,) if airflow.deployment.running is Running.FROZEN else ()
 
     def look() -> tuple[tuple[Workload, ...], str]:
         workloads = airflow.kube.workloads(AIRFLOW)
@@ -46,8 +51,9 @@ def components_ready(airflow: RunningAirflow) -> Check:
 
 def health(airflow: RunningAirflow) -> Check:
     """Check what /monitor/health says. The first heartbeat of a component may take some seconds to show."""
+    frozen = airflow.deployment.running is Running.FROZEN
     statuses, problem = wait_for(
-        lambda: _health(airflow.api),
+        lambda: _health(airflow.api, (_DATABASE,) if frozen else ()),
         lambda seen: not seen[1],
         seconds=airflow.timeout_seconds,
         interval=_INTERVAL_SECONDS,
@@ -55,15 +61,17 @@ def health(airflow: RunningAirflow) -> Check:
     )
     if problem:
         return failed(HEALTH, f"{problem}{_reasons(airflow.kube)}")
-    return passed(HEALTH, ", ".join(name for name, status in statuses.items() if status))
+    shown = (name for name, status in statuses.items() if status and (name == _DATABASE or not frozen))
+    return passed(HEALTH, ", ".join(shown))
 
 
 def migrations_at_head(airflow: RunningAirflow) -> Check:
-    """Check that the database has the schema of the running image: ask Airflow in a scheduler, without waiting."""
-    pod = airflow.ready_pod("scheduler")
+    """Check that the database has the schema of the running image: ask Airflow in a pod of it, without waiting."""
+    component = "scheduler" if airflow.deployment.running is Running.ALL else _SERVES
+    pod = airflow.ready_pod(component)
     if pod is None:
-        return failed(MIGRATIONS, "no scheduler is ready to ask")
-    result = airflow.kube.run(pod.name, "scheduler", _CHECK_MIGRATIONS, seconds=_MIGRATIONS_SECONDS)
+        return failed(MIGRATIONS, f"no {component} is ready to ask")
+    result = airflow.kube.run(pod.name, component, _CHECK_MIGRATIONS, seconds=_MIGRATIONS_SECONDS)
     if result.exit_code:
         # Without its output: a failed connection prints where it went.
         return failed(MIGRATIONS, f"airflow db check-migrations ended with exit code {result.exit_code} in {pod.name}")
@@ -83,7 +91,7 @@ def unready(workloads: Iterable[Workload], required: Iterable[str]) -> str:
     return "; ".join(problems)
 
 
-def _health(api: AirflowApi) -> tuple[Mapping[str, str | None], str]:
+def _health(api: AirflowApi, only: Collection[str] = ()) -> tuple[Mapping[str, str | None], str]:
     try:
         statuses = api.health()
     except AutomationError as error:
@@ -91,7 +99,7 @@ def _health(api: AirflowApi) -> tuple[Mapping[str, str | None], str]:
     problems = [
         f"{name} is {status or 'not running'}"
         for name, status in sorted(statuses.items())
-        if status != "healthy" and not (status is None and name in _OPTIONAL_HEALTH)
+        if status != "healthy" and not (status is None and name in _OPTIONAL_HEALTH) and (not only or name in only)
     ]
     return statuses, ", ".join(problems)
 

@@ -15,10 +15,17 @@ from automation.verification import dag_commit, dag_files, dag_run, readiness, w
 from automation.verification.result import Check, Status, Verification, failed, skipped
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import Clock
+from components.release.running import Running
 
 TIMEOUT_SECONDS: Final = 300.0
 _REQUEST_SECONDS: Final = 30.0
 _ADMIN_PASSWORD_KEY: Final = "password"
+
+_MADE: Final[Mapping[Running, Sequence[str]]] = {
+    Running.FROZEN: (readiness.COMPONENTS_READY, readiness.HEALTH, readiness.MIGRATIONS),
+    Running.STOPPED: (readiness.COMPONENTS_READY,),
+}
+"""The checks that are made where not everything runs; the others are skipped."""
 
 _Run = Callable[[RunningAirflow], Check | tuple[Check, ...]]
 
@@ -104,6 +111,11 @@ def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verificati
         ),
     ]
     checks: list[Check] = []
+    running = airflow.deployment.running
+    if running in _MADE:
+        every = [*basics, *others]
+        basics = [(names, run) for names, run in every if names[0] in _MADE[running]]
+        others = [(names, partial(_not_made, names=names)) for names, _ in every if names[0] not in _MADE[running]]
     for names, run in basics:
         checks += _guarded(airflow, names, run)
         if checks[-1].status is Status.FAILED:
@@ -112,6 +124,10 @@ def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verificati
     for names, run in others:
         checks += _guarded(airflow, names, run)
     return Verification(tuple(checks))
+
+
+def _not_made(airflow: RunningAirflow, names: Sequence[str]) -> tuple[Check, ...]:
+    return tuple(skipped(name, f"airflow:running is {airflow.deployment.running}") for name in names)
 
 
 def _guarded(airflow: RunningAirflow, names: Sequence[str], run: _Run) -> list[Check]:

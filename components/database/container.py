@@ -42,6 +42,8 @@ class PostgresContainerArgs:
     """Size of the volume in GiB."""
     protect: bool
     """Whether to refuse to delete the password and the volume."""
+    runs: bool = True
+    """Whether the server runs. Its volume stays without it."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist before the server starts."""
 
@@ -119,7 +121,7 @@ def _server(
     """Return the spec of the StatefulSet."""
     probe = {"exec": {"command": ["pg_isready", "--username", "airflow", "--host", "127.0.0.1"]}}
     return {
-        "replicas": 1,
+        "replicas": 1 if args.runs else 0,
         "serviceName": service,
         # A pod with a broken image is replaced at once; by default Kubernetes waits until it is ready.
         "podManagementPolicy": "Parallel",

@@ -17,7 +17,11 @@ def cluster_labels(namespace: str) -> dict[str, str]:
 
 
 def object_metadata(
-    namespace: pulumi.Input[str], labels: Mapping[str, str] | None = None, *, skip_await: bool = False
+    namespace: pulumi.Input[str],
+    labels: Mapping[str, str] | None = None,
+    *,
+    skip_await: bool = False,
+    annotations: Mapping[str, str] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
     """Return metadata without a name: the provider generates one, so that a replacement can exist beside the old one.
 
@@ -26,5 +30,5 @@ def object_metadata(
     return k8s.meta.v1.ObjectMetaArgs(
         namespace=namespace,
         labels={**LABELS, **(labels or {})},
-        annotations={"pulumi.com/skipAwait": "true"} if skip_await else None,
+        annotations={**({"pulumi.com/skipAwait": "true"} if skip_await else {}), **(annotations or {})} or None,
     )

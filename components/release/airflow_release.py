@@ -19,6 +19,7 @@ from components.kube.metadata import object_metadata
 from components.release.availability import component_labels
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.ready_watch import ReadyWatch
+from components.release.running import Running, with_running
 from components.release.user_values import with_helm_values
 from components.release.values import ReleaseInputs, airflow_values
 from components.release.worker_groups import default_budget
@@ -52,6 +53,8 @@ class AirflowReleaseArgs:
     """Kubeconfig of the provider, for the repair of Helm's records."""
     kube_context: str
     """Context of the provider, for the repair of Helm's records."""
+    running: Running = Running.ALL
+    """How much of it runs."""
     protect: bool = False
     """Whether to refuse to delete the release, and so everything it depends on."""
     after: tuple[pulumi.Resource, ...] = ()
@@ -113,7 +116,7 @@ class AirflowRelease(pulumi.ComponentResource):
             name=RELEASE_NAME,
             namespace=args.namespace,
             chart=args.chart,
-            values=with_helm_values(values, args.helm_values),
+            values=with_running(with_helm_values(values, args.helm_values), args.running),
             timeout=args.timeout_seconds,
             skip_await=False,
             # A failed release is kept, so that it can be inspected; the next update repairs it.

@@ -20,6 +20,7 @@ from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 from components.release.executor import Executor
+from components.release.running import PAUSED
 from components.release.scale import WorkerAutoscaling
 from components.release.worker_group import DEFAULT_QUEUE, WorkerGroup
 
@@ -73,6 +74,8 @@ class WorkerScalerArgs:
     """Time that a stopping worker has to finish its tasks, in seconds."""
     stateful: bool
     """Whether the workers are a StatefulSet, because each keeps its own logs."""
+    paused: bool = False
+    """Whether KEDA keeps no worker, whatever tasks wait."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist first, such as the release."""
 
@@ -136,7 +139,7 @@ class WorkerScaler(pulumi.ComponentResource):
                 name if workers.account == DEFAULT_WORKERS else f"{name}-{workers.account.removeprefix('worker-')}",
                 api_version=API_VERSION,
                 kind="ScaledObject",
-                metadata=object_metadata(args.namespace),
+                metadata=object_metadata(args.namespace, annotations={PAUSED: "0"} if args.paused else None),
                 spec=_spec(args, workers, scaling, {**trigger, "metadata": pool}),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )

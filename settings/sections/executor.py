@@ -8,6 +8,7 @@ from typing import Final
 from components import fields
 from components.platform_args import AirflowPlatformArgs
 from components.release.executor import Executor
+from components.release.running import Running
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from settings.keys import Section
@@ -48,6 +49,13 @@ SIZE = SECTION.choice(
     SizePreset,
     default=AirflowPlatformArgs.size,
     description="CPU and memory of each component: none (nothing is requested, for a laptop), small, medium or large.",
+)
+RUNNING = SECTION.choice(
+    "running",
+    Running,
+    default=AirflowPlatformArgs.running,
+    description="all, frozen (the API server alone runs: nothing is scheduled or executed) or stopped (nothing runs, "
+    "and all data stays).",
 )
 EXECUTOR = SECTION.choice(
     "executor",

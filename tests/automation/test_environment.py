@@ -435,6 +435,22 @@ def test_protected_stack_is_not_destroyed_in_part(rig: Rig) -> None:
     assert "destroy" not in rig.calls
 
 
+def test_workers_end_before_an_update_that_freezes_or_stops_a_stack(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(api: object, namespace: str, *, seconds: float, **_: Any) -> StoppedWorkers:
+        rig.calls.append(f"stop within {seconds:.0f} s")
+        return StoppedWorkers(replicas={})
+
+    monkeypatch.setattr(Session, "cluster", lambda self: (None, "ns"))
+    monkeypatch.setattr(updates, "stop_workers", stop)
+    for running in ("frozen", "stopped"):
+        rig.calls.clear()
+        rig.environments().open("team", EnvironmentSettings.of("team", {**SETTINGS, "running": running})).up()
+        assert rig.calls == ["open", "stop within 600 s", "up"]
+    rig.calls.clear()
+    rig.open().up()
+    assert "stop within 600 s" not in rig.calls
+
+
 def test_workers_end_before_anything_is_deleted_and_start_again_if_the_destroy_fails(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.executor import Executor
+from components.release.running import Running
 from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
@@ -192,10 +193,11 @@ def exports(record: Record, **changes: Any) -> dict[str, Any]:
 
 def test_exports_are_the_names_that_others_know(record: Record) -> None:
     constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
-    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS}, "as before for a stack without groups"
+    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS, outputs.RUNNING}, "as before"
     groups = (WorkerGroup(name="gpu", queues=("a", "b")),)
-    found = exports(record, worker_groups=groups)
+    found = exports(record, worker_groups=groups, running=Running.FROZEN)
     assert set(found) == constants
+    assert found[outputs.RUNNING] == "frozen"
     assert found[outputs.WORKER_GROUPS] == {"gpu": ["a", "b"]}
 
 
@@ -324,3 +326,23 @@ def test_component_says_what_it_does_to_what_is_there() -> None:
     text = inspect.getdoc(AirflowPlatform) or ""
     for word in ("Raises", "Replaces", "Survives a destroy"):
         assert word in text
+
+
+def test_stopped_stack_has_all_its_data_and_nothing_that_runs(record: Record) -> None:
+    whole, stopped = record(platform()), record(platform(running=Running.STOPPED))
+    gone = {found.urn for found in whole.every()} - {found.urn for found in stopped.every()}
+    assert {found.name for found in whole.every() if found.urn in gone} == {
+        "airflow-database",
+        "airflow-database-migrate",
+        "airflow-database-admin-user",
+    }, "the Jobs alone; the next update after it migrates"
+    statefulset = "kubernetes:apps/v1:StatefulSet"
+    assert whole.one(statefulset).inputs["spec"]["replicas"] == 1
+    assert stopped.one(statefulset).inputs["spec"]["replicas"] == 0
+
+
+def test_frozen_stack_keeps_its_database_and_jobs(record: Record) -> None:
+    def but_release(recorder: Recorder) -> dict[str, Any]:
+        return {found.urn: found.inputs for found in recorder.every() if found.type != RELEASE}
+
+    assert but_release(record(platform(running=Running.FROZEN))) == but_release(record(platform()))

@@ -363,6 +363,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "no default": (DEV, {"imageTag": None}, {}, "imageTag", "Pulumi.yaml of this project holds the defaults"),
     # Size and scaling
     "size": (DEV, {"size": "huge"}, {}, "size", '"none", "small", "medium", "large"'),
+    "how much runs": (DEV, {"running": "paused"}, {}, "running", '"all", "frozen", "stopped"'),
     "scaling": (DEV, {"workerScaling": "auto"}, {}, "workerScaling", '"fixed", "keda"'),
     "KEDA without PgBouncer": (
         EXTERNAL,

@@ -10,6 +10,7 @@ import pytest
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import Category, Severity, StackReport
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
+from components.release.running import Running
 from components.secrets.masker import Masker
 from settings.rotation import Mark
 
@@ -52,6 +53,12 @@ def test_rotation_that_is_under_way_is_told_with_its_stage() -> None:
     found = report([], [], messages=(f"warning: {mark.told('prod')}", "warning: another", "info: the rotation of it"))
     [sentence] = told(found, Category.KEYS, Severity.NOTE)
     assert sentence.startswith("the rotation of fernet is in stage 2 of 4; python -m automation rotate fernet prod")
+
+
+def test_stack_that_does_not_run_whole_is_told() -> None:
+    found = report([], [], messages=(f"warning: {Running.STOPPED.told('prod')}", "warning: another"))
+    [sentence] = told(found, Category.DOWNTIME, Severity.WARNING)
+    assert sentence.startswith("airflow:running is stopped: nothing runs; pulumi config set --stack prod")
 
 
 # Refused by Kubernetes

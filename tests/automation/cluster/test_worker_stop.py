@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from automation.cluster.worker_stop import start_workers, stop_workers
+from automation.cluster.worker_stop import resume_scaling, start_workers, stop_workers
 from automation.errors import Interrupted
 from components.kube.client import KubeApi
+from components.release.running import PAUSED
 from tests.automation.fakes import FakeTime
 
 LABELS = {"release": "airflow", "component": "worker"}
@@ -109,3 +110,14 @@ def test_workers_start_again_where_the_wait_is_cancelled() -> None:
     with pytest.raises(Interrupted):
         cluster.stop()
     assert cluster.replicas == 2
+
+
+def test_scaling_that_is_paused_at_no_worker_resumes_and_another_pause_stays() -> None:
+    cluster = Cluster()
+    objects = [
+        {"metadata": {"name": name, "annotations": annotations}}
+        for name, annotations in (("paused", {PAUSED: "0"}), ("by-a-person", {PAUSED: "3"}), ("not", None))
+    ]
+    cluster.items = lambda *args, **more: objects  # type: ignore[method-assign]
+    resume_scaling(cluster.api, "ns")
+    assert cluster.changes == [("ScaledObject", "paused", {"metadata": {"annotations": {PAUSED: None}}})]

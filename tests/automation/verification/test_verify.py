@@ -174,3 +174,30 @@ def test_api_is_reached_through_a_ready_api_server(world: World) -> None:
     world.kube.found_pods = [pod("api-server", name="a", ready=False), pod("api-server", name="b")]
     airflow_api(Deployment.of(OUTPUTS), world.kube).health()
     assert asked == ["b"]
+
+
+def test_frozen_deployment_is_looked_at_through_its_api_server_alone(world: World) -> None:
+    world.kube.found_workloads = [
+        workload("api-server"),
+        *(workload(name, desired=0, ready=0) for name in ("dag-processor", "scheduler", "triggerer", "worker")),
+    ]
+    world.kube.found_pods = [pod("api-server")]
+    world.airflow.health["scheduler"] = {"status": "unhealthy"}
+    found = run_checks(world.running(running="frozen"))
+    passed = [check.name for check in found.checks if check.status is Status.PASSED]
+    assert passed == [readiness.COMPONENTS_READY, readiness.HEALTH, readiness.MIGRATIONS]
+    assert {check.detail for check in found.checks if check.status is not Status.PASSED} == {
+        "airflow:running is frozen"
+    }
+    assert len(found.checks) == 10
+    assert world.airflow.triggered == {}
+    world.airflow.health["metadatabase"] = {"status": "unhealthy"}
+    assert not run_checks(world.running(running="frozen")).ok
+
+
+def test_stopped_deployment_has_no_pod(world: World) -> None:
+    world.kube.found_workloads = [workload(name, desired=0, ready=0) for name in ("api-server", "scheduler")]
+    found = run_checks(world.running(running="stopped"))
+    assert [check.status for check in found.checks] == [Status.PASSED, *[Status.SKIPPED] * 9]
+    world.kube.found_workloads = [workload("api-server", desired=0, ready=0, current=False)]
+    assert not run_checks(world.running(running="stopped")).ok

@@ -272,3 +272,12 @@ def test_bounds_the_wrong_way_round_are_refused() -> None:
 def test_nothing_to_scale_is_refused(workers: tuple[ScaledWorkers, ...]) -> None:
     with pytest.raises(ValueError, match="workers: expected one or more, each with autoscaling"):
         arguments(workers=workers)
+
+
+def test_keda_keeps_no_worker_while_it_is_paused(record: Record) -> None:
+    def annotations(**changes: Any) -> Any:
+        recorder = record(lambda: WorkerScaler("scaler", arguments(**changes)))
+        return recorder.one(SCALED).inputs["metadata"].get("annotations")
+
+    assert annotations() is None
+    assert annotations(paused=True) == {"autoscaling.keda.sh/paused-replicas": "0"}
