@@ -19,6 +19,7 @@ from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
+from components.dags.git_login import login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
@@ -485,6 +486,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                     ssh_key_secret=ssh_key.secret if ssh_key else None,
                     username=git.username,
                     token=git.token,
+                    login=git.login,
                 ),
                 self._child,
             )
@@ -499,6 +501,12 @@ class AirflowPlatform(pulumi.ComponentResource):
         if git.username is not None and git.token is not None:
             token_args = GitTokenArgs(namespace=self._namespace, username=git.username, token=git.token)
             return DagAccess(credentials_secret=GitToken(f"{name}-git-token", token_args, self._child).secret)
+        if git.login is not None:
+            return DagAccess(
+                git_sync_env=tuple(login_variables(git.login, dags.repository)),
+                git_sync_mounts=(login_mount(),),
+                volumes=(login_volume(git.login),),
+            )
         return DagAccess()
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import pulumi
 
 from components.dags.delivery import DagsDelivery
+from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess
 from components.database.connection import ContainerDatabase, Database
 from components.kube.images import Images
 from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.checks import Kind, cluster_document, pod_document
+from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
 from components.preflight.git_pod import git_about, git_pod
 from components.preflight.image_dags import dags_folder, image_dags_about, image_dags_pod
@@ -111,7 +113,13 @@ class PlatformChecks:
         if dags.delivery is DagsDelivery.IMAGE:
             return self._dags_in_image(after)
         pod = git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME)
-        return (self._preflight.check(pod_document(Kind.GIT, pod, git_about(dags)), after),)
+        about, login = git_about(dags), self._args.git.login
+        wanted = (
+            [] if login is None else [ExistingSecret(name=login.secret, keys=KEYS[login.kind], setting=login.setting)]
+        )
+        if login is not None:
+            about |= {"login_key": login.setting, "login_secret": login.secret}
+        return (self._preflight.check(pod_document(Kind.GIT, pod, about, wanted), after),)
 
     def _dags_in_image(self, after: Sequence[pulumi.Resource]) -> _Checked:
         folder = dags_folder(self._values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from components.dags.git_login import GitLogin
 from components.dags.git_repository import GitRepository
 from components.kube.secret import SecretInput
 
@@ -51,3 +52,5 @@ class GitCredentials:
     """User name for a private HTTPS repository."""
     token: SecretInput | None = None
     """Token for a private HTTPS repository."""
+    login: GitLogin | None = None
+    """A Secret of another with the login, for a private HTTPS repository."""

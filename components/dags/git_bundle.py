@@ -13,6 +13,7 @@ from typing import Any, Final
 import pulumi
 
 from components.dags.delivery import Dags
+from components.dags.git_login import GitLogin, login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import from_secret
 from components.kube.immutable_secret import immutable_secret, secret_name
@@ -40,6 +41,8 @@ class GitBundleArgs:
     """User name for a private HTTPS repository."""
     token: SecretInput | None = None
     """Token for a private HTTPS repository."""
+    login: GitLogin | None = None
+    """A Secret of another with user name and token, for a private HTTPS repository."""
 
 
 class GitBundle(pulumi.ComponentResource):
@@ -55,7 +58,7 @@ class GitBundle(pulumi.ComponentResource):
     env: list[dict[str, Any]]
     """Variables of the containers that load DAGs."""
     volumes: list[dict[str, Any]]
-    """Volumes of the pods that load DAGs: the SSH key and the host keys, if any."""
+    """Volumes of the pods that load DAGs: the SSH key and the host keys, or the login, if any."""
     volume_mounts: list[dict[str, Any]]
     """Mounts of these volumes."""
 
@@ -86,6 +89,9 @@ class GitBundle(pulumi.ComponentResource):
             # 0440: readable by the pod's group. ssh refuses that only for a file that its own user owns.
             self.volumes = [{"name": _VOLUME, "secret": {"secretName": args.ssh_key_secret, "defaultMode": 0o440}}]
             self.volume_mounts = [{"name": _VOLUME, "mountPath": _MOUNT_PATH, "readOnly": True}]
+        if args.login is not None:
+            self.env += login_variables(args.login, args.dags.repository)
+            self.volumes, self.volume_mounts = [login_volume(args.login)], [login_mount()]
         self.register_outputs({"secret": secret_name(secret)})
 
 

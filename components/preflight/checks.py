@@ -7,7 +7,7 @@ document changes; it names Secrets and holds none.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -15,7 +15,8 @@ from typing import Any, Final
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.preflight import database_reasons, git_reasons
-from components.preflight.finding import Finding, failed, passed, skipped
+from components.preflight.existing_secrets import ExistingSecret, secret_findings
+from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, REACH
 from components.preflight.image_dags import CHECK as IMAGE_DAGS
 from components.preflight.image_dags import LOOK, image_dags_finding
@@ -61,9 +62,19 @@ def cluster_document(needs: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": Kind.CLUSTER.value, "needs": needs}
 
 
-def pod_document(kind: Kind, pod: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a check by a pod. about: what its texts name."""
-    return {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(PATIENCE[kind])}
+def pod_document(
+    kind: Kind, pod: Mapping[str, Any], about: Mapping[str, Any], secrets: Sequence[ExistingSecret] = ()
+) -> dict[str, Any]:
+    """Return the document of a check by a pod.
+
+    Args:
+        kind: What it is about.
+        pod: Metadata and spec.
+        about: What its texts name.
+        secrets: What something else must have made before the pod can start.
+    """
+    document = {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(PATIENCE[kind])}
+    return {**document, "secrets": [item.document() for item in secrets]} if secrets else document
 
 
 def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[str], str]) -> tuple[Finding, ...]:
@@ -81,10 +92,13 @@ def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[s
     try:
         if kind is Kind.CLUSTER:
             return cluster_findings(api, namespace, document["needs"], stack)
+        there = secret_findings(api, namespace, document.get("secrets", ()), stack)
+        if any(finding.verdict is Verdict.FAILED for finding in there):
+            return there
         end = run_pod(api, namespace, document["pod"], Patience(**document["patience"]))
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
-    return judged(kind, end, {**document["about"], "stack": stack}, clean)
+    return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))
 
 
 def judged(kind: Kind, end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:

@@ -50,8 +50,19 @@ _REASONS: Final = (
     Reason(
         r"authentication failed|could not read (username|password)|returned error: 40[13]|access denied"
         r"|invalid (username|credentials)|terminal prompts disabled|http basic",
-        "airflow:dagsToken: expected a user name and a token that {host} accepts for {url}, found that it refuses them",
-        f"{_SET} airflow:dagsUsername NAME, and: {_SET} --secret airflow:dagsToken",
+        "{login_key}: expected {login} that {host} accepts for {url}, found that it refuses {refused}",
+        "{login_fix}",
+    ),
+    Reason(
+        r"github app installation endpoint returned status (401|403|404)",
+        "airflow:dagsGithubAppSecret: expected a GitHub App that is installed for {url}, found: {line}",
+        "compare githubAppID, githubAppInstallationID and the key in the Secret with the page of the App at the host",
+    ),
+    Reason(
+        r"can't read private key file|must be a pem|asn1:|not a valid rsa|invalid key|invalid int env",
+        "airflow:dagsGithubAppSecret: expected numbers in githubAppID and githubAppInstallationID, and an RSA key "
+        "in PEM in githubAppPrivateKey, found: {line}",
+        "correct the Secret",
     ),
     Reason(
         r"repository not found|repository '[^']*' not found|does not appear to be a git repository"
@@ -86,9 +97,10 @@ def git_finding(said: str, about: Mapping[str, str]) -> Finding:
 
     Args:
         said: What git and git-sync wrote, without secrets.
-        about: The names in the texts: stack, url, host, port, ref.
+        about: The names in the texts: stack, url, host, port, ref; and login_key and login_secret, where a Secret of
+            another has the login.
     """
-    found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), about)
+    found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), {**_login(about), **about})
     assert found is not None
     return found
 
@@ -102,3 +114,20 @@ def folder_finding(about: Mapping[str, str], beside: list[str]) -> Finding:
         f"{about['folder']}{has}",
         f"pulumi config set --stack {about['stack']} airflow:dagsSubPath FOLDER",
     )
+
+
+def _login(about: Mapping[str, str]) -> dict[str, str]:
+    """Return the words for the login of an HTTPS repository."""
+    secret, set_ = about.get("login_secret"), _SET.format(stack=about["stack"])
+    if secret is not None:
+        return {
+            "login": "a login",
+            "refused": f"that of Secret {secret}",
+            "login_fix": f"put a login that may read the repository into Secret {secret}",
+        }
+    return {
+        "login_key": "airflow:dagsToken",
+        "login": "a user name and a token",
+        "refused": "them",
+        "login_fix": f"{set_} airflow:dagsUsername NAME, and: {set_} --secret airflow:dagsToken",
+    }

@@ -124,6 +124,7 @@ FREE: Final = (
 APPENDED: Final = (
     "env",
     "dags.gitSync.env",
+    "dags.gitSync.extraVolumeMounts",
     "apiServer.env",
     "scheduler.env",
     "dagProcessor.env",

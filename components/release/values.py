@@ -105,14 +105,18 @@ class DagAccess:
     """Trusted host keys, for git-sync over SSH."""
     credentials_secret: pulumi.Input[str] | None = None
     """Secret with user name and token, for git-sync over HTTPS."""
+    git_sync_env: tuple[dict[str, Any], ...] = ()
+    """Further variables of git-sync."""
+    git_sync_mounts: tuple[dict[str, Any], ...] = ()
+    """Further mounts of git-sync, of `volumes`."""
     bundle_config: tuple[dict[str, Any], ...] = ()
     """The chart's `dagBundleConfigList`, for GitDagBundle."""
     env: tuple[dict[str, Any], ...] = ()
-    """Variables of pods that load DAGs, for GitDagBundle."""
+    """Variables of the containers that load DAGs, for GitDagBundle."""
     volumes: tuple[dict[str, Any], ...] = ()
-    """Volumes of pods that load DAGs, for GitDagBundle."""
+    """Volumes of the pods that load DAGs."""
     volume_mounts: tuple[dict[str, Any], ...] = ()
-    """Mounts of these volumes."""
+    """Mounts of these volumes in the containers that load DAGs, for GitDagBundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -442,8 +446,13 @@ def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
         "recommendedProbeSetting": True,
         "startupProbe": {"enabled": True, "failureThreshold": 60},
         "livenessProbe": {"enabled": True},
-        "env": [{"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"}],
+        "env": [
+            {"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"},
+            *access.git_sync_env,
+        ],
     }
+    if access.git_sync_mounts:
+        git_sync["extraVolumeMounts"] = list(access.git_sync_mounts)
     if access.ssh_key_secret is not None:
         git_sync |= {"sshKeySecret": access.ssh_key_secret, "knownHosts": access.known_hosts}
     elif access.credentials_secret is not None:

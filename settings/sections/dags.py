@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components import fields
 from components.dags.delivery import Dags, DagsDelivery, GitCredentials
+from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_repository import (
     NO_REPOSITORY,
     GitRepository,
@@ -13,6 +14,7 @@ from components.dags.git_repository import (
 )
 from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import normalise_private_key
+from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.reading import Config
 
@@ -55,6 +57,18 @@ DAGS_USERNAME = SECTION.optional(
     description="User name for a private HTTPS repository, as the Git host wants it beside a token.",
 )
 DAGS_TOKEN = SECTION.secret("dagsToken", fields.secret_line, description="Token for a private HTTPS repository.")
+DAGS_TOKEN_SECRET = SECTION.optional(
+    "dagsTokenSecret",
+    foreign_secret,
+    description="Name of a Secret that something else puts into the namespace, with the keys username and password, "
+    "for a private HTTPS repository. In place of dagsUsername and dagsToken.",
+)
+DAGS_GITHUB_APP_SECRET = SECTION.optional(
+    "dagsGithubAppSecret",
+    foreign_secret,
+    description="Name of a Secret that something else puts into the namespace, with the keys githubAppID, "
+    "githubAppInstallationID and githubAppPrivateKey, for an HTTPS repository at GitHub. Needs git-sync.",
+)
 GIT_SSH_PRIVATE_KEY = SECTION.secret(
     "gitSshPrivateKey",
     normalise_private_key,
@@ -86,6 +100,7 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
         known_hosts=config[GIT_KNOWN_HOSTS],
         username=config[DAGS_USERNAME],
         token=config[DAGS_TOKEN],
+        login=_login(config),
     )
     if in_image:
         _check_nothing_is_fetched(config)
@@ -94,6 +109,14 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
     elif repository is not None:
         _check_https_access(config)
     return dags, credentials
+
+
+def _login(config: Config) -> GitLogin | None:
+    for key, kind in ((DAGS_TOKEN_SECRET, GitLoginKind.TOKEN), (DAGS_GITHUB_APP_SECRET, GitLoginKind.GITHUB_APP)):
+        secret = config[key]
+        if secret is not None:
+            return GitLogin(secret=secret, kind=kind)
+    return None
 
 
 def _check_nothing_is_fetched(config: Config) -> None:
@@ -113,7 +136,7 @@ def _check_ssh_access(config: Config, repository: GitRepository) -> None:
         pinned_known_hosts(config[GIT_KNOWN_HOSTS], repository)
     except ValueError as error:
         config.problem(GIT_KNOWN_HOSTS, str(error))
-    for key in (DAGS_USERNAME, DAGS_TOKEN):
+    for key in (DAGS_USERNAME, DAGS_TOKEN, DAGS_TOKEN_SECRET, DAGS_GITHUB_APP_SECRET):
         if config[key] is not None:
             config.must_not_be_set(key, "with an SSH repository")
 
@@ -125,6 +148,18 @@ def _check_https_access(config: Config) -> None:
             unused, "with an HTTPS repository", instead=f"give {DAGS_REPOSITORY.full} as ssh://git@HOST/PATH"
         )
     username, token = config[DAGS_USERNAME], config[DAGS_TOKEN]
+    secrets = [key for key in (DAGS_TOKEN_SECRET, DAGS_GITHUB_APP_SECRET) if config[key] is not None]
+    if secrets:
+        for other in (DAGS_USERNAME, DAGS_TOKEN, *secrets[1:]):
+            if config[other] is not None:
+                config.must_not_be_set(other, f"beside {secrets[0].full}, which has the login")
+        if secrets[0] is DAGS_GITHUB_APP_SECRET and config[DAGS_DELIVERY] is DagsDelivery.GIT_BUNDLE:
+            config.must_not_be_set(
+                DAGS_GITHUB_APP_SECRET,
+                f"with {DAGS_DELIVERY.full} git-bundle, whose pods would give the App's key to every DAG",
+                instead=f"give {DAGS_TOKEN_SECRET.full}, or pulumi config set {DAGS_DELIVERY.full} git-sync",
+            )
+        return
     if (username is None) != (token is None):
         missing = DAGS_USERNAME if username is None else DAGS_TOKEN
         config.problem(missing, "expected a value beside the other half of the credentials, found none")

@@ -8,10 +8,10 @@ from typing import Final
 
 from components import fields
 from components.aws.pod_identity import PodIdentity
-from components.kube.own_secrets import OWN_SECRET
 from components.platform_args import AirflowPlatformArgs
 from components.release.size_preset import SizePreset
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
+from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
@@ -29,13 +29,6 @@ def _storage_class(text: str) -> str:
 
 def _claim(text: str) -> str:
     return _object_name(text, "a claim")
-
-
-def _secret_name(text: str) -> str:
-    fields.dns_subdomain(text)
-    if OWN_SECRET.search(text):
-        fields.refuse("expected a Secret of your own, found one of the stack's, whose name changes")
-    return text
 
 
 def _url(text: str) -> str:
@@ -70,7 +63,7 @@ TASK_LOGS_URL = SECTION.optional(
 )
 TASK_LOGS_CONNECTION_SECRET = SECTION.optional(
     "taskLogsConnectionSecret",
-    _secret_name,
+    foreign_secret,
     description="Name of a Secret that something else puts into the namespace; its key connection is an Airflow "
     "connection to taskLogsUrl. Empty where pods have an identity.",
 )

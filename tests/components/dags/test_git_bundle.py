@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs, connection_json
+from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.secret import Secret
 from tests import samples
@@ -95,6 +96,16 @@ def test_variable_is_the_connection_s_from_its_secret(record: Record) -> None:
     assert variable["valueFrom"]["secretKeyRef"]["key"] == "connection"
     outputs = recorder.outputs[recorder.one("airflow:index:GitBundle").urn]
     assert outputs["secret"].startswith("bundle-")
+
+
+def test_login_of_another_s_secret_is_in_no_secret_of_the_stack(record: Record) -> None:
+    login = GitLogin(secret="git-token", kind=GitLoginKind.TOKEN)
+    bundle, recorder = made(record, GitBundleArgs(namespace="ns", dags=HTTPS, login=login))
+    assert connection(recorder) == {"conn_type": "git", "host": "https://git.test/dags.git"}
+    assert [entry["name"] for entry in bundle.env[1:]] == ["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"]
+    [volume], [mount] = bundle.volumes, bundle.volume_mounts
+    assert volume["secret"]["secretName"] == "git-token"
+    assert mount["name"] == volume["name"]
 
 
 def test_another_token_is_another_secret(record: Record) -> None:

@@ -81,6 +81,20 @@ def test_image_without_the_provider_of_git_is_recognised() -> None:
     assert found.what.startswith("airflow:imageTag: ")
 
 
+def test_login_of_another_s_secret_is_named_with_its_key() -> None:
+    about = {**ABOUT, "login_key": "airflow:dagsTokenSecret", "login_secret": "team-git"}
+    found = git_finding(GIT_SYNC % "fatal: Authentication failed for 'https://git.test/'", about)
+    assert found.what.startswith("airflow:dagsTokenSecret: expected a login that ")
+    assert "found that it refuses that of Secret team-git" in found.what
+    assert "Secret team-git" in found.fix
+    for said in (
+        'GitHub app installation endpoint returned status 401, body: "Bad credentials"',
+        'FATAL: invalid int env GITSYNC_GITHUB_APP_APPLICATION_ID="x"',
+        "invalid key: Key must be a PEM encoded PKCS1 or PKCS8 key",
+    ):
+        assert git_finding(said, about).what.startswith("airflow:dagsGithubAppSecret: expected "), said
+
+
 def test_missing_folder_names_those_that_are_there() -> None:
     found = folder_finding(ABOUT, ["airflow/dags", "airflow/plugins"])
     assert "no folder airflow/dagz; there are: airflow/dags, airflow/plugins" in found.what

@@ -309,7 +309,8 @@ def test_defaults_of_the_chart_are_known_but_for_what_is_owned() -> None:
 
 def appendable(path: str) -> dict[str, Any]:
     """Values in which the list at `path`, of `APPENDED`, has an entry of the program's."""
-    access = DagAccess(env=({"name": "OWN"},), volumes=({"name": "own"},), volume_mounts=({"name": "own"},))
+    own = ({"name": "own"},)
+    access = DagAccess(env=({"name": "OWN"},), volumes=own, volume_mounts=own, git_sync_mounts=own)
     pooler = PgBouncer() if path.startswith("pgbouncer.") else None
     inputs = samples.release_inputs(dag_access=access, pgbouncer=pooler, database_ca="own", metadata_retention_days=30)
     return airflow_values(inputs)

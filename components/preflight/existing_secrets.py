@@ -1,0 +1,72 @@
+"""Whether the Secrets exist that something else puts into the namespace, with the keys that pods read.
+
+A pod that lacks one waits for it without end, and Kubernetes names no config key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.preflight.finding import Finding, failed, passed, skipped
+
+_CHECK: Final = "Secret {name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingSecret:
+    """A Secret that must be there."""
+
+    name: str
+    """Its name."""
+    keys: Sequence[str]
+    """Its keys that pods read."""
+    setting: str
+    """The config key that names it, with `airflow:`."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as a part of a check's document."""
+        return {"name": self.name, "keys": list(self.keys), "setting": self.setting}
+
+
+def secret_findings(
+    api: KubeApi, namespace: str, wanted: Iterable[Mapping[str, Any]], stack: str
+) -> tuple[Finding, ...]:
+    """Return what is missing. No value of a Secret is in a text.
+
+    Args:
+        api: The cluster.
+        namespace: The stack's namespace.
+        wanted: Documents of `ExistingSecret`.
+        stack: The stack's name, for commands.
+    """
+    return tuple(_finding(api, namespace, item, stack) for item in wanted)
+
+
+def _finding(api: KubeApi, namespace: str, wanted: Mapping[str, Any], stack: str) -> Finding:
+    name, setting = wanted["name"], wanted["setting"]
+    check = _CHECK.format(name=name)
+    try:
+        found = api.get("v1", "Secret", namespace, name)
+    except KubeRequestFailed as error:
+        return skipped(check, error.what)
+    another = f"or name another: pulumi config set --stack {stack} {setting} NAME"
+    if found is None:
+        return failed(
+            check,
+            f"{setting}: expected a Secret {name} in namespace {namespace}, found none",
+            f"make it, with the keys {', '.join(wanted['keys'])} (the namespace is there now), and update again; "
+            f"{another}",
+        )
+    data = found.get("data") or {}
+    missing = [key for key in wanted["keys"] if not data.get(key)]
+    if missing:
+        has = f"only {', '.join(sorted(data))}" if data else "no key"
+        return failed(
+            check,
+            f"{setting}: expected the keys {', '.join(wanted['keys'])} in Secret {name}, found {has}",
+            f"add {', '.join(missing)} to it; {another}",
+        )
+    return passed(check, f"has {', '.join(wanted['keys'])}")
