@@ -22,6 +22,18 @@ class DagsDelivery(StrEnum):
     """They are in Airflow's image, and nothing fetches any."""
 
 
+@unique
+class Submodules(StrEnum):
+    """Which submodules of the repository are fetched."""
+
+    RECURSIVE = "recursive"
+    """All, and those in them."""
+    SHALLOW = "shallow"
+    """Those of the repository itself. git-sync only."""
+    OFF = "off"
+    """None."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dags:
     """Where DAGs come from. With `image`, all but `delivery` is without effect."""
@@ -38,6 +50,8 @@ class Dags:
     """Time between two fetches."""
     depth: int
     """Commits of history to fetch, 0 for all."""
+    submodules: Submodules | None = None
+    """Which submodules are fetched. None leaves it to the delivery: git-sync fetches all, git-bundle none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pulumi
 
-from components.dags.delivery import Dags
+from components.dags.delivery import Dags, Submodules
 from components.dags.git_login import GitLogin, login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import from_secret
@@ -81,6 +81,7 @@ class GitBundle(pulumi.ComponentResource):
                     "tracking_ref": args.dags.ref,
                     "subdir": args.dags.sub_path or None,
                     "refresh_interval": args.dags.sync_period_seconds,
+                    **({"submodules": True} if args.dags.submodules is Submodules.RECURSIVE else {}),
                 },
             }
         ]

@@ -17,7 +17,7 @@ from components.kube.kubeconfig import KubeUnreachable
 from components.preflight import database_reasons, git_reasons
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
-from components.preflight.git_pod import FETCH, FOLDER, REACH
+from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
 from components.preflight.image_dags import CHECK as IMAGE_DAGS
 from components.preflight.image_dags import LOOK, image_dags_finding
 from components.preflight.image_reasons import image_finding, image_key
@@ -128,15 +128,16 @@ def _git(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> 
         return (_late(git_reasons.CHECK, end),)
     there = passed(git_reasons.CHECK, f"{about['url']} has {about['ref']}")
     wanted = about["folder"]
+    lfs = (git_reasons.lfs_finding(about),) if folder is not None and folder.exit_code == LFS else ()
     if not wanted:
-        return (there,)
+        return (there, *lfs)
     answer = fetch if folder is None else folder
     if answer.exit_code is None:
         return (there, _late(git_reasons.FOLDER_CHECK, end))
     listed, *names = [*answer.message.split("\n"), ""]
     parent, _, name = wanted.rpartition("/")
     if listed.strip() == parent and name in names:
-        return (there, passed(git_reasons.FOLDER_CHECK, wanted))
+        return (there, passed(git_reasons.FOLDER_CHECK, wanted), *lfs)
     place = f"{listed.strip()}/" if listed.strip() else ""
     shown = [f"{place}{item}" for item in names if item and not item.startswith(".")]
     return (there, git_reasons.folder_finding(about, shown[:_NAMES]))

@@ -23,6 +23,8 @@ LABELS: Final = {"tier": "airflow", "component": "dag-processor"}
 pod by them."""
 SECONDS: Final = 8
 """For a host to answer."""
+LFS: Final = 3
+"""Exit code of the listing."""
 _SECRET_FOLDER: Final = "/etc/git-secret"
 _TREE: Final = "/git/repo"
 _PROXIES: Final = frozenset({"HTTPS_PROXY", "ALL_PROXY"})
@@ -33,8 +35,11 @@ _LISTING: Final = f"""\
 cd {_TREE}; parent=$1
 until [ -d "./$parent" ]; do case $parent in */*) parent=${{parent%/*}} ;; *) parent= ;; esac; done
 {{ echo "$parent"; ls -1ApL -- "./$parent" | sed -n 's|/$||p'; }} | head -c {_MOST_ANSWER} > {_ANSWER}
+timeout {SECONDS} grep -rqsF 'version https://git-lfs.github.com/spec/' -- "./$2" && exit {LFS}
+exit 0
 """
-"""Writes the nearest parent of the DAG folder that exists, and then the folders in it. git-sync's image has bash."""
+"""Writes the nearest parent of the DAG folder that exists, and then the folders in it; ends with `LFS` where a pointer
+of Git LFS is in the folder. git-sync's image has bash, coreutils, sed and grep."""
 
 BUNDLE_SCRIPT: Final = f"""\
 import json, os, subprocess, sys
@@ -150,7 +155,9 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
     return {
         **pod_spec(values, "dagProcessor", images, _security()),
         "initContainers": [*({**common, **container} for container in first), fetch],
-        "containers": [{"name": FOLDER, **common, "command": ["bash", "-c", _LISTING, FOLDER, _parent(dags)]}],
+        "containers": [
+            {"name": FOLDER, **common, "command": ["bash", "-c", _LISTING, FOLDER, _parent(dags), dags.sub_path]}
+        ],
         "volumes": volumes,
     }
 

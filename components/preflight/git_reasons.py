@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from components.preflight.finding import Finding, failed
+from components.preflight.finding import Finding, Verdict, failed
 from components.preflight.reasons import Reason, explained
 
 CHECK: Final = "DAG repository"
@@ -16,6 +16,12 @@ FOLDER_CHECK: Final = "DAG folder"
 
 _SET: Final = "pulumi config set --stack {stack}"
 _REASONS: Final = (
+    Reason(
+        r"clone of '[^']*' into submodule path|failed to clone '[^']*'|into submodule path '[^']*' failed",
+        "airflow:dagsSubmodules: expected that the login of {url} can fetch its submodules too, found: {line}",
+        "let the key or the token read them (a deploy key of GitHub reads one repository: take one of a machine user, "
+        f"or a token), and give the host keys of their hosts too; or: {_SET} airflow:dagsSubmodules off",
+    ),
     Reason(
         r"couldn't find remote ref|remote branch \S+ not found|not our ref|no such ref was fetched",
         "airflow:dagsRef: expected a branch, a tag or a commit of {url}, found none named {ref}",
@@ -90,6 +96,19 @@ _NO_PROVIDER: Final = Reason(
     " found: {line}",
     f"add them to the image, or: {_SET} airflow:dagsDelivery git-sync",
 )
+
+
+def lfs_finding(about: Mapping[str, str]) -> Finding:
+    """Return that the folder of DAGs holds pointers of Git LFS in place of files. A warning: no DAG may read one."""
+    where = about["folder"] or "the repository"
+    return Finding(
+        check=FOLDER_CHECK,
+        verdict=Verdict.WARNING,
+        what=f"airflow:dagsRepository: expected files as they are in {where} of {about['url']}, found pointers of Git "
+        "LFS: git-sync has no git-lfs, so that pods get these pointers",
+        fix="take the files out of LFS or read them from object storage; or let CI check them out and put the DAGs "
+        f"into the image: pulumi config set --stack {about['stack']} airflow:dagsDelivery image",
+    )
 
 
 def git_finding(said: str, about: Mapping[str, str]) -> Finding:

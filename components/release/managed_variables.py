@@ -63,7 +63,7 @@ GIT_SYNC_PATH: Final = "dags.gitSync.env"
 _GIT_SYNC: Final = (
     *("ADD_USER", "BRANCH", "DEPTH", "DEST", "HTTP_BIND", "LINK", "MAX_FAILURES", "MAX_SYNC_FAILURES", "ONE_TIME"),
     *("PASSWORD", "PASSWORD_FILE", "PERIOD", "REF", "REPO", "REV", "ROOT", "SSH", "SSH_KEY_FILE", "SSH_KNOWN_HOSTS"),
-    *("SSH_KNOWN_HOSTS_FILE", "STALE_WORKTREE_TIMEOUT", "USERNAME", "WAIT"),
+    *("SSH_KNOWN_HOSTS_FILE", "STALE_WORKTREE_TIMEOUT", "SUBMODULES", "USERNAME", "WAIT"),
 )
 GIT_SYNC_VARIABLES: Final = frozenset(
     {f"{prefix}_{name}" for prefix in ("GITSYNC", "GIT_SYNC") for name in _GIT_SYNC}

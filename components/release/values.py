@@ -448,6 +448,7 @@ def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
         "livenessProbe": {"enabled": True},
         "env": [
             {"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"},
+            *([variable("GITSYNC_SUBMODULES", dags.submodules.value)] if dags.submodules else []),
             *access.git_sync_env,
         ],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components import fields
-from components.dags.delivery import Dags, DagsDelivery, GitCredentials
+from components.dags.delivery import Dags, DagsDelivery, GitCredentials, Submodules
 from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_repository import (
     NO_REPOSITORY,
@@ -19,6 +19,13 @@ from settings.keys import Section
 from settings.reading import Config
 
 SECTION = Section("DAGs")
+
+
+def _submodules(text: str) -> Submodules:
+    if text not in list(Submodules):
+        fields.refuse(f"expected one of {', '.join(Submodules)}, found {fields.shown(text)}")
+    return Submodules(text)
+
 
 DAGS_REPOSITORY = SECTION.parsed(
     "dagsRepository",
@@ -50,6 +57,12 @@ DAGS_DEPTH = SECTION.integer(
     1_000_000,
     default=1,
     description="Commits of history that git-sync fetches; 0 fetches all.",
+)
+DAGS_SUBMODULES = SECTION.optional(
+    "dagsSubmodules",
+    _submodules,
+    description="Submodules of the repository that are fetched: recursive (all), shallow (not those in them; git-sync "
+    "only) or off. Empty is recursive with git-sync, and off with git-bundle.",
 )
 DAGS_USERNAME = SECTION.optional(
     "dagsUsername",
@@ -94,6 +107,7 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
         delivery=config[DAGS_DELIVERY],
         sync_period_seconds=config[DAGS_SYNC_PERIOD_SECONDS],
         depth=config[DAGS_DEPTH],
+        submodules=config[DAGS_SUBMODULES],
     )
     credentials = GitCredentials(
         ssh_private_key=config[GIT_SSH_PRIVATE_KEY],
@@ -102,6 +116,12 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
         token=config[DAGS_TOKEN],
         login=_login(config),
     )
+    if config[DAGS_SUBMODULES] is Submodules.SHALLOW and config[DAGS_DELIVERY] is DagsDelivery.GIT_BUNDLE:
+        config.problem(
+            DAGS_SUBMODULES,
+            f"expected recursive or off with {DAGS_DELIVERY.full} git-bundle, which knows no other, found shallow",
+            f"pulumi config set {DAGS_SUBMODULES.full} recursive",
+        )
     if in_image:
         _check_nothing_is_fetched(config)
     elif repository is not None and repository.scheme == "ssh":

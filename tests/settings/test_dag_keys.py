@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.dags.delivery import DagsDelivery
+from components.dags.delivery import DagsDelivery, Submodules
 from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_repository import NO_REPOSITORY
 from tests import samples
@@ -64,3 +64,15 @@ def test_second_login_is_refused() -> None:
         assert all(why in text for text in problems), problems
     problems = samples.prod().with_({"dagsTokenSecret": "a"}).problems()
     assert [text.partition(": ")[0] for text in problems] == ["airflow:dagsTokenSecret"], "an SSH repository"
+
+
+def test_submodules_are_those_that_the_delivery_can_fetch() -> None:
+    for choice in Submodules:
+        assert samples.dev().with_({"dagsSubmodules": choice}).parse().platform.dags.submodules is choice
+    for delivery, value, why in (
+        ("git-sync", "all", "expected one of recursive, shallow, off"),
+        ("git-bundle", "shallow", "expected recursive or off with airflow:dagsDelivery git-bundle"),
+    ):
+        [problem] = samples.dev().with_({"dagsDelivery": delivery, "dagsSubmodules": value}).problems()
+        assert problem.startswith("airflow:dagsSubmodules: ")
+        assert why in problem

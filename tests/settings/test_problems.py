@@ -114,6 +114,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "dagsGithubAppSecret",
         "must not be set beside airflow:dagsTokenSecret",
     ),
+    "submodules": (DEV, {"dagsSubmodules": "all"}, {}, "dagsSubmodules", "recursive, shallow, off"),
     "token on two lines": (DEV, {"dagsUsername": "robot"}, {"dagsToken": "tok\nen"}, "dagsToken", "on one line"),
     "token in plain text": (DEV, {"dagsUsername": "robot", "dagsToken": "plain"}, {}, "dagsToken", "disclosed"),
     "issuer without TLS": (DEV, {**samples.OIDC, "oidcIssuer": "http://x.test"}, OIDC, "oidcIssuer", "the HTTPS URL"),

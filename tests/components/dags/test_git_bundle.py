@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.dags.delivery import DagsDelivery
+from components.dags.delivery import DagsDelivery, Submodules
 from components.dags.git_bundle import GitBundle, GitBundleArgs, connection_json
 from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
@@ -86,6 +87,13 @@ def test_bundle_is_airflow_s_own_at_that_repository(record: Record) -> None:
         "subdir": "dags",
         "refresh_interval": 30,
     }
+
+
+def test_submodules_are_fetched_only_if_asked_for(record: Record) -> None:
+    for choice in (None, *Submodules):
+        dags = dataclasses.replace(HTTPS, submodules=choice)
+        bundle, _ = made(record, GitBundleArgs(namespace="ns", dags=dags))
+        assert bundle.bundle_config[0]["kwargs"].get("submodules", False) is (choice is Submodules.RECURSIVE)
 
 
 def test_variable_is_the_connection_s_from_its_secret(record: Record) -> None:

@@ -44,6 +44,15 @@ def test_folder_is_missing_unless_it_is_in_its_very_parent() -> None:
     assert "there are: airflow/plugins." in str(folder)
 
 
+def test_pointers_of_git_lfs_are_a_warning_with_a_way_out() -> None:
+    for listed, folder in (("airflow\ndags", "airflow/dags"), ("\n", "")):
+        found = end(ended("fetch"), ended("folder", listed, code=3))
+        *_, lfs = judged(Kind.GIT, found, {**ABOUT, "folder": folder}, str)
+        assert lfs.verdict is Verdict.WARNING
+        assert "pointers of Git LFS" in lfs.what
+        assert "airflow:dagsDelivery image" in lfs.fix
+
+
 def test_failed_fetch_is_told_by_whichever_container_it_ended() -> None:
     reach = ended("reach", "bash: connect: Connection refused", 1)
     [found] = judged(Kind.GIT, end(reach, ended("fetch", code=None), ended("folder", code=None)), ABOUT, str)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from components.dags.delivery import Dags, DagsDelivery
+from components.dags.delivery import Dags, DagsDelivery, Submodules
 from components.kube.images import Images
 from components.network.database_place import DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.preflight.git_pod import BUNDLE_SCRIPT, git_about, git_pod
+from components.preflight.git_pod import BUNDLE_SCRIPT, LFS, git_about, git_pod
 from components.release.chart_defaults import chart_values, merged
 from components.release.executor import Executor
 from components.release.user_values import with_helm_values
@@ -95,6 +98,32 @@ def test_network_policy_of_the_dag_processor_holds_for_it_and_no_other() -> None
 
     holding = {name for name, spec in network_policies(rules).items() if selects(spec["podSelector"])}
     assert holding == {"default-deny", "dns", "dag-processor"}
+
+
+def test_listing_says_what_is_there_and_tells_pointers_of_git_lfs(tmp_path: Path) -> None:
+    tree, answer = tmp_path / "repo", tmp_path / "answer"
+    (tree / "airflow" / "dags").mkdir(parents=True)
+    (tree / "models").mkdir()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    (tree / "models" / "outside").write_text(pointer)
+
+    def listed(sub_path: str) -> tuple[int, list[str]]:
+        command = pod(dataclasses.replace(samples.dags(), sub_path=sub_path))["spec"]["containers"][0]["command"]
+        command[2] = command[2].replace("/git/repo", str(tree)).replace("/dev/termination-log", str(answer))
+        done = subprocess.run(command, check=False)
+        return done.returncode, answer.read_text().splitlines()
+
+    assert listed("airflow/dags") == (0, ["airflow", "dags"])
+    assert listed("airflow/none") == (0, ["airflow", "dags"])
+    (tree / "airflow" / "dags" / "weights.bin").write_text(pointer)
+    assert listed("airflow/dags")[0] == LFS
+    assert listed("")[0] == LFS
+
+
+def test_submodules_are_fetched_as_the_release_will() -> None:
+    for choice, value in ((None, None), *((item, item.value) for item in Submodules)):
+        given = variables(fetch(pod(dataclasses.replace(samples.dags(), submodules=choice))))
+        assert given.get("GITSYNC_SUBMODULES") == value
 
 
 def test_bundle_is_fetched_in_airflow_s_image_without_the_database() -> None:

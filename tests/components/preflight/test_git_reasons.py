@@ -95,6 +95,17 @@ def test_login_of_another_s_secret_is_named_with_its_key() -> None:
         assert git_finding(said, about).what.startswith("airflow:dagsGithubAppSecret: expected "), said
 
 
+def test_submodule_that_the_login_may_not_read_is_not_taken_for_the_repository() -> None:
+    said = (
+        "git@github.com: Permission denied (publickey).\\nfatal: clone of 'git@github.com:example/lib.git' into "
+        "submodule path '/git/.worktrees/0/lib' failed"
+    )
+    found = git_finding(GIT_SYNC % said, ABOUT)
+    assert found.what.startswith("airflow:dagsSubmodules: expected that the login of ")
+    assert "example/lib.git" in found.what
+    assert "airflow:dagsSubmodules off" in found.fix
+
+
 def test_missing_folder_names_those_that_are_there() -> None:
     found = folder_finding(ABOUT, ["airflow/dags", "airflow/plugins"])
     assert "no folder airflow/dagz; there are: airflow/dags, airflow/plugins" in found.what
