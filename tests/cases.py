@@ -21,7 +21,8 @@ def each(
     arguments = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     listed = list(cases)
     rows = [case if len(arguments) > 1 else (case,) for case in listed]
-    labels = list(map(ids or repr, listed)) if ids is None or callable(ids) else list(ids)
+    label = ids if callable(ids) else repr
+    labels = listed if ids is None or callable(ids) else list(ids)
 
     def decorate(test: Test) -> Test:
         signature = inspect.signature(test)
@@ -29,11 +30,11 @@ def each(
         @functools.wraps(test)
         def run(**fixtures: Any) -> None:
             assert rows, "expected cases, found none"
-            for label, row in zip(labels, rows, strict=True):
+            for named, row in zip(labels, rows, strict=True):
                 try:
                     test(**fixtures, **dict(zip(arguments, row, strict=True)))
                 except BaseException as error:
-                    error.add_note(f"case: {str(label)[:200]}")
+                    error.add_note(f"case: {str(label(named))[:200]}")
                     raise
 
         others = [value for name, value in signature.parameters.items() if name not in arguments]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from automation.plan.recorder import (
 )
 from automation.plan.recorder import complete as _complete
 from settings import PROJECT
+from tests import samples
 from tests.skipped import pytest_terminal_summary
 
 __all__ = [
@@ -41,6 +44,26 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
+# What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
+gc.disable()
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # half of an emulated account's time, and no test needs them
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, seldom, and only among what the tests themselves make.
+
+    All sessions of botocore share one loader, which reads each service's description once. The policies ask again and
+    again whether the same text has the shape of a key.
+    """
+    if (rules := sys.modules.get("policy.rules.secrets")) is not None:
+        vars(rules).update(key_shape=functools.cache(rules.key_shape))
+    if (session := sys.modules.get("botocore.session")) is not None:
+        vars(session).update(create_loader=functools.cache(session.create_loader))
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
+
+
 # Property tests must not fail because the machine is busy.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
@@ -48,9 +71,10 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep tests that share something in one process, one after the other.
+    """Keep the tests of a file in one process, which then makes once what they share; and all that use the cluster.
 
-    xdist's own groups have no effect with pytest 9.2: xdist 3.8 writes an attribute that pytest no longer reads.
+    The tests of an engine share nothing and take long, so each goes where there is room. xdist's own groups have no
+    effect with pytest 9.2: xdist 3.8 writes an attribute that pytest no longer reads.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -58,14 +82,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return _shared_by(nodeid.partition("::")[0]) or nodeid
 
-    return OneAfterTheOther(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return OneAfterTheOther(config, log) if config.getvalue("dist") in ("load", "loadgroup") else None
 
 
 @functools.cache
 def _shared_by(file: str) -> str:
-    """Return what the tests of a file share: the cluster, an emulated account of their own, or nothing ("")."""
+    """Return what the tests of a file share: the cluster, what the file makes, or nothing ("")."""
     text = (Path(__file__).parents[1] / file).read_text()
-    return "cluster" if "mark.cluster" in text else file if "mark.aws" in text else ""
+    return "cluster" if "mark.cluster" in text else "" if "mark.engine" in text and "mark.aws" not in text else file
 
 
 @pytest.fixture
@@ -102,6 +126,32 @@ def runtime() -> Iterator[None]:
     runtime_settings.SETTINGS.callbacks = None
     runtime_settings.reset_options()
     set_config({}, ())
+
+
+_RUNS: dict[tuple[object, ...], Recorder] = {}
+
+
+@pytest.fixture
+def registered(
+    record: Callable[..., Recorder], stack_config: Callable[[Mapping[str, str], Iterable[str]], None]
+) -> Callable[..., Recorder]:
+    """Returns what `__main__.py` registers with a config, while AWS is as in `samples`.
+
+    Each config is run once for all tests of a process, so nobody may change what comes back.
+    """
+    from settings import loading
+
+    def registered(config: samples.StackConfig, *, preview: bool = False) -> Recorder:
+        key = (config.stack, frozenset(config.values.items()), config.secret_keys, preview)
+        if key not in _RUNS:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
+                samples.fake_aws(patch)
+                stack_config(config.values, config.secret_keys)
+                _RUNS[key] = record(config.program(), preview=preview, stack=config.stack)
+        return _RUNS[key]
+
+    return registered
 
 
 def set_config(config: Mapping[str, str], secret_keys: Iterable[str]) -> None:

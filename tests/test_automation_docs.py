@@ -8,12 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 import versions
 from automation import AutomationError, EnvironmentSettings, Secret
 from automation.errors import UpdateFailed
 from docs.generate_verbs import with_table
+from tests.cases import each
 from tests.samples import ROOT
 
 PAGE: Final = (ROOT / "docs" / "automation.md").read_text()
@@ -63,7 +62,7 @@ def test_modules_whose_names_a_service_must_not_use_exist() -> None:
     assert [name for name in names if not (ROOT / f"{name}.py").is_file() and not (ROOT / name).is_dir()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@each("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_of_the_engine_names_its_stack(document: Path) -> None:
     """`automation env` exports PULUMI_STACK. A command without `--stack` could change the wrong stack."""
     commands = r"pulumi (?:config (?:set|rm)|state \w+|import|refresh|stack (?:export|import|output)) [^`\n]+"

@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import botocore.session
 import pytest
 from botocore import xform_name
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
-from cfnlint.data import AdditionalSpecs
-from cfnlint.helpers import load_resource
 
-from settings import loading
-from tests import samples
 from tests.samples import ROOT, StackConfig, prod
 
 if TYPE_CHECKING:
@@ -412,25 +406,11 @@ def allowed(action: str, arns: Iterable[str], *names: str) -> bool:
     )
 
 
-_RECORDED: dict[str, list[Registration]] = {}
-
-
 @pytest.fixture(params=PROGRAMS)
-def resources(
-    request: pytest.FixtureRequest,
-    record: Callable[..., Recorder],
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> list[Registration]:
+def resources(request: pytest.FixtureRequest, registered: Callable[..., Recorder]) -> list[Registration]:
     """What a program registers in AWS."""
-    if request.param not in _RECORDED:
-        config = PROGRAMS[request.param]()
-        monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-        samples.fake_aws(monkeypatch)
-        stack_config(config.values, config.secret_keys)
-        recorder = record(config.program(), stack=config.stack)
-        _RECORDED[request.param] = [found for found in recorder.every() if found.type.startswith("aws:")]
-    return _RECORDED[request.param]
+    recorder = registered(PROGRAMS[request.param]())
+    return [found for found in recorder.every() if found.type.startswith("aws:")]
 
 
 # What the program makes
@@ -532,26 +512,32 @@ def test_every_action_is_needed_by_a_resource_or_a_lookup() -> None:
 # The documents
 
 
+def lint(properties: Mapping[str, Any]) -> list[str]:
+    """What CloudFormation's linter says of a policy."""
+    # Imported here: it loads a whole library of algebra, and no other file needs it.
+    from cfnlint.api import lint
+    from cfnlint.config import ManualArgs
+
+    template = {"Resources": {"Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}}}
+    # Informational rules too: one of them says that a resource does not fit its action.
+    found = lint(json.dumps(template), config=ManualArgs(regions=["eu-central-1"], include_checks=["I"]))
+    return [str(match) for match in found]
+
+
 @pytest.mark.parametrize("name", [*POLICIES, BOUNDARY])
 def test_policy_is_one_that_iam_takes(name: str) -> None:
     text = filled((DOCS / name).read_text())
     document = json.loads(text)
     assert document["Version"] == "2012-10-17"
     assert len(json.dumps(document, separators=(",", ":"))) <= MAX_CHARACTERS
-    properties = {"PolicyDocument": document}
-    template = {"Resources": {"Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}}}
-    # Informational rules too: one of them says that a resource does not fit its action.
-    found = lint(json.dumps(template), config=ManualArgs(regions=["eu-central-1"], include_checks=["I"]))
-    assert [str(match) for match in found] == []
+    assert lint({"PolicyDocument": document}) == []
 
 
 @pytest.mark.parametrize(("action", "resource"), [("rds:MakeDBInstance", "*"), ("kms:CreateGrant", "arn:aws:s3:::b")])
 def test_linter_sees_what_iam_would_not_take(action: str, resource: str) -> None:
     """The test above could pass because nothing is looked at."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    template = {"Resources": {"P": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}}}
-    assert lint(json.dumps(template), config=ManualArgs(regions=["eu-central-1"], include_checks=["I"]))
+    assert lint({"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}})
 
 
 def test_statements_allow_named_actions_and_have_names_of_their_own() -> None:
@@ -566,6 +552,9 @@ def test_statements_allow_named_actions_and_have_names_of_their_own() -> None:
 
 
 def test_only_what_has_no_resource_is_allowed_everywhere() -> None:
+    from cfnlint.data import AdditionalSpecs
+    from cfnlint.helpers import load_resource
+
     reference = load_resource(AdditionalSpecs, "Policies.json")
     for statement in statements(*POLICIES):
         if "*" not in listed(statement["Resource"]):

@@ -26,6 +26,7 @@ from components.release.executor import Executor
 from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
 from components.release.user_values import problems
 from settings.generate import described_outputs
+from tests.cases import each
 from tests.conftest import Recorder
 from tests.samples import ROOT, ssh_private_key
 
@@ -43,7 +44,7 @@ def _documents() -> list[Path]:
 
 
 DOCUMENTS: Final = _documents()
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+each_document = each("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def _blocks(document: Path, language: str) -> list[str]:
@@ -159,7 +160,7 @@ def test_python_compiles(document: Path, code: str) -> None:
     compile(textwrap.dedent(code), str(document), "exec")
 
 
-@pytest.mark.parametrize(("document", "commands"), _every("sh"))
+@each(("document", "commands"), _every("sh"))
 def test_shell_parses(document: Path, commands: str) -> None:
     done = subprocess.run(["sh", "-n"], input=commands, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -186,7 +187,7 @@ def test_the_embedding_example_registers_a_platform(
     assert not [found for found in recorder.every() if keys["databasePassword"] in found.plain_text]
 
 
-@pytest.mark.parametrize(("document", "text"), _every("yaml"))
+@each(("document", "text"), _every("yaml"))
 def test_helm_values_in_examples_are_accepted(document: Path, text: str) -> None:
     given = yaml.safe_load(text)["config"].get("airflow:helmValues", {})
     assert [*problems(given, chart_values(), chart_schema()), *schema_problems(given)] == []
@@ -277,7 +278,7 @@ def test_the_runbook_quotes_what_an_interrupted_update_says() -> None:
 RUNBOOKS: Final = sorted({*(ROOT / "docs" / "runbooks").glob("*.md")} - {ROOT / "docs" / "runbooks" / "README.md"})
 
 
-@pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: path.stem)
+@each("runbook", RUNBOOKS, ids=lambda path: path.stem)
 def test_a_runbook_says_when_to_use_it_the_steps_what_to_expect_and_what_to_do_when_it_fails(runbook: Path) -> None:
     headings = re.findall(r"^## (.+)$", _BLOCK.sub("", runbook.read_text()), re.MULTILINE)
     assert [heading for heading in headings if heading in _RUNBOOK] == _RUNBOOK
@@ -295,7 +296,7 @@ def test_the_runbook_quotes_why_a_recovery_is_refused() -> None:
 # docs/adr
 
 
-@pytest.mark.parametrize("record", sorted((ROOT / "docs" / "adr").glob("[0-9]*.md")), ids=lambda path: path.stem)
+@each("record", sorted((ROOT / "docs" / "adr").glob("[0-9]*.md")), ids=lambda path: path.stem)
 def test_a_decision_follows_the_template_and_is_listed(record: Path) -> None:
     lines = record.read_text().splitlines()
     assert len(lines) <= _ADR_LINES

@@ -90,8 +90,13 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT).with_suffix("")).removesuffix("/__init__")
 
 
-def imported(path: Path) -> Iterator[str]:
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
     """Modules of this repository that a file imports, anywhere in it, with slashes."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(tree(path)):
         names = []
         if isinstance(node, ast.Import):

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +25,6 @@ from components.keys.escrow_reader import refuse_second_keys
 from components.release.connection_budget import ConnectionLoad, budget, budget_problem
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset, size_values
-from settings import loading
 from tests import samples
 from tests.chart.rendering import containers, needs_chart, objects, pod_templates
 from tests.samples import ROOT, StackConfig, prod
@@ -45,21 +44,9 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
 
 
 @pytest.fixture
-def registered(
-    record: Callable[..., Recorder],
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[str], Recorder]:
+def program(registered: Callable[..., Recorder]) -> Callable[[str], Recorder]:
     """Return a function that records what a named program registers."""
-    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-    samples.fake_aws(monkeypatch)
-
-    def run(name: str) -> Recorder:
-        config = PROGRAMS[name]()
-        stack_config(config.values, config.secret_keys)
-        return record(config.program(), stack=config.stack)
-
-    return run
+    return lambda name: registered(PROGRAMS[name]())
 
 
 def section(document: Path, heading: str) -> str:
@@ -167,8 +154,8 @@ def test_medium_is_the_shipped_production_stack() -> None:
 
 
 @needs_chart
-def test_the_containers_of_each_pod_are_counted(registered: Callable[[str], Recorder]) -> None:
-    values = registered("prod").one("kubernetes:helm.sh/v3:Release").inputs["values"]
+def test_the_containers_of_each_pod_are_counted(program: Callable[[str], Recorder]) -> None:
+    values = program("prod").one("kubernetes:helm.sh/v3:Release").inputs["values"]
     counted = {name: requested(SizePreset.MEDIUM, SCALES[SizePreset.MEDIUM], {name: 1}) for name in PODS}
     rendered = {}
     for name, template in pod_templates(objects(values)):
@@ -185,8 +172,8 @@ def test_the_containers_of_each_pod_are_counted(registered: Callable[[str], Reco
     assert set(rendered) - set(PODS) <= {"database-cleanup", "task pod"}
 
 
-def test_the_stack_s_resources_in_aws_are_counted(registered: Callable[[str], Recorder]) -> None:
-    recorder = registered("prod")
+def test_the_stack_s_resources_in_aws_are_counted(program: Callable[[str], Recorder]) -> None:
+    recorder = program("prod")
     table = rows(section(PRODUCTION, "What it costs"))
     keys = recorder.every("aws:kms/key:Key")
     assert table["KMS keys"][0].startswith(f"{len(keys)}: ")
@@ -258,8 +245,8 @@ def test_the_runbook_quotes_the_refusal_of_a_stack_without_its_state(monkeypatch
     assert quoted.removesuffix(".") in str(error.value)
 
 
-def test_resources_that_the_pages_name_exist(registered: Callable[[str], Recorder]) -> None:
-    resources = registered("prod").every()
+def test_resources_that_the_pages_name_exist(program: Callable[[str], Recorder]) -> None:
+    resources = program("prod").every()
     kinds = {f"{resource.type.rpartition(':')[2]} {resource.name}" for resource in resources}
     for document in DOCUMENTS:
         text = " ".join(document.read_text().split())
@@ -281,8 +268,8 @@ def aws_resources(recorder: Recorder) -> Iterator[tuple[str, Registration]]:
             yield f"{resource.type.removeprefix('aws:')} {resource.name}", resource
 
 
-def test_the_import_names_every_resource_with_a_fixed_name(registered: Callable[[str], Recorder]) -> None:
-    found = dict(aws_resources(registered("prod with the keys of its escrow")))
+def test_the_import_names_every_resource_with_a_fixed_name(program: Callable[[str], Recorder]) -> None:
+    found = dict(aws_resources(program("prod with the keys of its escrow")))
     ids = imported()
     assert ids.keys() <= found.keys()
     fixed = {

@@ -90,17 +90,13 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "external without isolation": lambda: external().with_({"networkIsolation": "off", "taskLogs": "worker"}),
 }
 
-_RECORDED: dict[str, Recorder] = {}
 every_program = each("name", PROGRAMS)
 
 
 @pytest.fixture
-def programs(run: Callable[..., Recorder]) -> Mapping[str, Recorder]:
-    """What each program registers, run once for all tests that only look."""
-    for name, config in PROGRAMS.items():
-        if name not in _RECORDED:
-            _RECORDED[name] = run(config())
-    return _RECORDED
+def programs(registered: Callable[..., Recorder]) -> Mapping[str, Recorder]:
+    """What each program registers."""
+    return {name: registered(config()) for name, config in PROGRAMS.items()}
 
 
 @pytest.fixture

@@ -14,11 +14,12 @@ from typing import Final
 
 import pytest
 
+from tests.cases import each
 from tests.requirements import FILES, Requirement, pins, read
 from tests.samples import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
-each_file = pytest.mark.parametrize("file", FILES)
+each_file = each("file", FILES)
 
 
 @each_file

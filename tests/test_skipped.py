@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.cases import each
 from tests.skipped import remedy, summary
 
 
-@pytest.mark.parametrize(
+@each(
     ("reason", "command"),
     [
         ("no cluster: context kind-airflow does not answer (MaxRetryError)", "make dev"),

@@ -19,6 +19,7 @@ from components.kube import pod_security as uids
 from components.network import policies
 from components.release import chart_archive, chart_defaults
 from tests import samples
+from tests.cases import each
 from tests.requirements import pins
 
 CHART = chart_defaults.chart_values()
@@ -100,7 +101,7 @@ NO_PINS: Final = ("PULUMI_CLI_MINIMUM",)
 """A bound, which no tool moves."""
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [name for name in vars(versions) if name.isupper() and name not in NO_PINS and "SHA256" not in name],
 )

@@ -32,7 +32,7 @@ class Checkouts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._plans: dict[tuple[Path, str], Plan] = {}
+        self._plans: dict[tuple[Path, str, bool], Plan] = {}
 
     def make(self, name: str, change: Callable[[Path], None] = lambda folder: None) -> Path:
         """A copy of the program with the shipped stacks, and a change. Its `prod` has an encrypted JWT secret."""
@@ -52,9 +52,10 @@ class Checkouts:
 
     def plan(self, folder: Path, stack: str, *, render: bool = True) -> Plan:
         """The plan of a copy; made once."""
-        if (folder, stack) not in self._plans:
-            self._plans[folder, stack] = plan_checkout(folder, stack, render=render, key=KEY)
-        return self._plans[folder, stack]
+        which = (folder, stack, render)
+        if which not in self._plans:
+            self._plans[which] = plan_checkout(folder, stack, render=render, key=KEY)
+        return self._plans[which]
 
 
 def edit(path: Path, before: str, after: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import subprocess
@@ -20,20 +19,16 @@ from automation.helmsman import FILES, FolderRefused, NotExportable, Source
 from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
 from automation.helmsman.names import MARK
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
-from automation.plan.process import new_key, plan_checkout
 from automation.plan.recorder import Recorder, complete
 from components.release.chart_defaults import merged
 from tests import samples
+from tests.automation.checkouts import Checkouts
 from tests.automation.fakes import FakeEngine, FakeStack, run_verb
 from tests.chart import rendering
 from tests.chart.rendering import needs_chart
 
 CIPHERTEXT: Final = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
 
-_STATES: Final[dict[str, dict[str, Any]]] = {}
-"""What `deployed` has made: a run of the program takes a second."""
-
-Record = Callable[..., Recorder]
 KUBERNETES_EXECUTOR: Final = samples.dev().with_({"executor": "KubernetesExecutor"})
 STACKS: Final[Mapping[str, Callable[[], samples.StackConfig]]] = {
     "dev": samples.dev,
@@ -44,21 +39,11 @@ each_stack = pytest.mark.parametrize("stack", STACKS)
 
 
 @pytest.fixture
-def deployed(record: Record, stack_config: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+def deployed(registered: Callable[..., Recorder]) -> Callable[..., dict[str, Any]]:
     """The state of a stack as the engine exports it, after an update that the recorder took part in."""
 
     def made(config: samples.StackConfig) -> dict[str, Any]:
-        key = json.dumps([config.stack, *sorted(config.values.items())])
-        if key not in _STATES:
-            _STATES[key] = update(config)
-        return copy.deepcopy(_STATES[key])
-
-    def update(config: samples.StackConfig) -> dict[str, Any]:
-        samples.fake_aws(monkeypatch)
-        monkeypatch.setattr("components.release.chart_archive.chart_archive", lambda given, project: samples.CHART)
-        monkeypatch.setattr("settings.loading.chart_archive", lambda given, project: samples.CHART)
-        stack_config(config.values, config.secret_keys)
-        recorder = record(config.program(), stack=config.stack)
+        recorder = registered(config)
         return {"resources": [_resource(found, recorder) for found in recorder.every()]}
 
     return made
@@ -94,10 +79,6 @@ def source_of(deployment: Mapping[str, Any]) -> Source:
     source = helmsman.from_state("dev", deployment)
     assert source is not None
     return source
-
-
-def planned(folder: Path, stack: str) -> Plan:
-    return plan_checkout(folder, stack, render=False, key=new_key())
 
 
 def rendered(folder: Path, made: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -278,8 +259,10 @@ def test_a_deployed_stack_s_files_name_the_secrets_that_are_there(deployed: Call
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys(stack: str, base: Path) -> None:
-    plan = planned(base, stack)
+def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys(
+    stack: str, base: Path, checkouts: Checkouts
+) -> None:
+    plan = checkouts.plan(base, stack, render=False)
     source = helmsman.from_plan(plan)
     made = helmsman.files(source)
     values = yaml.safe_load(made["values.yaml"])

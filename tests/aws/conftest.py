@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from settings import loading
 from tests import samples
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import REGION, Network, alarms, postgres
@@ -55,21 +54,9 @@ def database(record: Callable[..., Recorder]) -> Callable[..., list[AwsResource]
 
 
 @pytest.fixture
-def production(
-    record: Callable[..., Recorder],
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., list[AwsResource]]:
+def production(registered: Callable[..., Recorder]) -> Callable[..., list[AwsResource]]:
     """The resources of the shipped stack `prod`, with changes to its config."""
-
-    def resources(**changes: Any) -> list[AwsResource]:
-        monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-        samples.fake_aws(monkeypatch)
-        config = samples.prod().with_(changes)
-        stack_config(config.values, config.secret_keys)
-        return aws_resources(record(config.program(), stack=config.stack))
-
-    return resources
+    return lambda **changes: aws_resources(registered(samples.prod().with_(changes)))
 
 
 @pytest.fixture

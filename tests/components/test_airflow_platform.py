@@ -24,6 +24,7 @@ from components.release.running import Running
 from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -74,7 +75,7 @@ ALWAYS: Final = {
 }
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "more"),
     [
         ({}, {"NetworkIsolation", "PostgresContainer", "TaskLogVolume"}),

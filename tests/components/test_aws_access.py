@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from settings import loading
-from tests import samples
 from tests.cases import each
 from tests.samples import prod
 
@@ -29,21 +27,9 @@ GROUPS: Final = [{"name": "gpu", "taskPolicyArns": [OWN]}, {"name": "big"}, {"na
 
 
 @pytest.fixture
-def run(
-    record: Record,
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Recorder]:
+def run(registered: Callable[..., Recorder]) -> Callable[..., Recorder]:
     """Runs `prod` with changes."""
-    monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-    samples.fake_aws(monkeypatch)
-
-    def run(**changes: Any) -> Recorder:
-        config = prod().with_(changes)
-        stack_config(config.values, config.secret_keys)
-        return record(config.program(), stack=config.stack)
-
-    return run
+    return lambda **changes: registered(prod().with_(changes))
 
 
 def rights(recorder: Recorder) -> dict[str, tuple[set[str], set[str]]]:

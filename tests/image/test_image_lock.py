@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 import versions
 from image import lock
+from tests.cases import each
 from tests.samples import ROOT
 
 PROJECT: Final = (ROOT / "image" / lock.PROJECT).read_text()
@@ -100,7 +101,7 @@ def test_uv_itself_finds_the_lock_current() -> None:
 # Whatever is wrong with them is found
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "replacement", "says"),
     [
         (r'name = "celery"\nversion = "[^"]+"', 'name = "celery"\nversion = "5.7.0"', "expected celery .* found 5.7.0"),

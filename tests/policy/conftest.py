@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ import pytest
 
 from policy import context
 from policy.model import Resource
-from settings import loading
 from tests import samples
 from tests.automation.checkouts import checkouts
 from tests.cluster.harness import pulumi
@@ -39,21 +38,12 @@ def shipped_registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def recorded(
-    record: Record,
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Recorded:
-    """The resources of a program by name, run once for all tests. Nobody may change them."""
+def recorded(registered: Callable[..., Recorder]) -> Recorded:
+    """The resources of a program by name, converted once for all tests. Nobody may change them."""
 
     def recorded(name: str, *, preview: bool = False) -> list[Resource]:
         if (name, preview) not in _RECORDED:
-            monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-            samples.fake_aws(monkeypatch)
-            config = PROGRAMS[name]()
-            stack_config(config.values, config.secret_keys)
-            program = record(config.program(), preview=preview, stack=config.stack)
-            _RECORDED[name, preview] = resources_of(program)
+            _RECORDED[name, preview] = resources_of(registered(PROGRAMS[name](), preview=preview))
         return _RECORDED[name, preview]
 
     return recorded

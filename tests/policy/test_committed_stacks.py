@@ -108,7 +108,6 @@ def with_an_image(folder: Path) -> None:
 
 def test_stack_with_an_image_of_its_own_stays_approved_when_its_tag_is_moved(checkouts: Checkouts) -> None:
     folder = checkouts.make("own-image", with_an_image)
-    assert violations(folder, "prod") == []
     assert load("move_image_tag").main(["prod", NEXT_TAG], folder) == 0
     assert config_of(folder, "prod")["airflow:imageTag"] == NEXT_TAG
     assert violations(folder, "prod") == []

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pytest
-
 from policy.context import context_of
 from policy.convert import objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources
 from policy.model import Level
 from policy.rules import isolation
+from tests.cases import each
 from tests.chart import rendering
 from tests.policy.conftest import Recorded
 from tests.policy.programs import RELEASE, changed, set_at, values_of
@@ -110,7 +109,7 @@ CASES: Final = [
 
 
 @rendering.needs_chart
-@pytest.mark.parametrize(("rule", "what"), CASES, ids=[f"{rule}: {what}" for rule, what in CASES])
+@each(("rule", "what"), CASES, ids=[f"{rule}: {what}" for rule, what in CASES])
 def test_what_the_chart_makes_of_it_breaks_its_own_rule_alone(recorded: Recorded, rule: str, what: str) -> None:
     resources = recorded(HYBRID)
     path, to = worse(values_of(resources))[rule][what]

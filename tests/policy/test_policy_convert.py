@@ -15,6 +15,7 @@ from policy.convert import known, object_of_resource, objects_of, resource_of_st
 from policy.images import Image, parse_image
 from policy.model import UNKNOWN, RenderedObject, Resource, Step, dotted, get, has_unknown, walk
 from tests import samples
+from tests.cases import each
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
@@ -208,7 +209,7 @@ def test_paths() -> None:
 # Images
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("redis", Image(name="docker.io/library/redis")),

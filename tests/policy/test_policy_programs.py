@@ -19,6 +19,7 @@ from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violati
 from policy.rules import ALL_RULES
 from policy.rules.stateful import lost_with
 from tests import samples
+from tests.cases import each
 from tests.chart import rendering
 from tests.policy.conftest import Recorded
 from tests.policy.programs import INSTANCE, PROGRAMS, RELEASE, SECRET, changed, set_at, values_of
@@ -45,14 +46,14 @@ def objects_for(resources: Sequence[Resource]) -> list[RenderedObject]:
 # Approval
 
 
-@pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
-@pytest.mark.parametrize("name", PROGRAMS)
+@each("preview", [False, True], ids=["update", "preview"])
+@each("name", PROGRAMS)
 def test_nothing_is_wrong_with_a_stack(recorded: Recorded, name: str, preview: bool) -> None:
     assert texts(evaluate_resources(recorded(name, preview=preview))) == []
 
 
 @rendering.needs_chart
-@pytest.mark.parametrize("name", PROGRAMS)
+@each("name", PROGRAMS)
 def test_nothing_is_wrong_with_what_the_chart_makes(recorded: Recorded, name: str) -> None:
     resources = recorded(name)
     assert texts(evaluate_objects(objects_for(resources), context_of(resources))) == []
@@ -300,7 +301,7 @@ WORSE: Final[dict[str, dict[str, Change]]] = {
 WORSE_IDS: Final = [(rule, what) for rule, changes in WORSE.items() for what in changes]
 
 
-@pytest.mark.parametrize(("rule", "what"), WORSE_IDS, ids=[f"{rule}: {what}" for rule, what in WORSE_IDS])
+@each(("rule", "what"), WORSE_IDS, ids=[f"{rule}: {what}" for rule, what in WORSE_IDS])
 def test_what_is_made_worse_breaks_its_own_rule_alone(recorded: Recorded, rule: str, what: str) -> None:
     violations = evaluate_resources(WORSE[rule][what](recorded("prod")))
     assert rules(violations) == {rule}, texts(violations)
@@ -314,7 +315,7 @@ def test_each_rule_over_resources_is_broken_once() -> None:
     assert set(WORSE) | elsewhere == {rule.id for rule in ALL_RULES if rule.resource or rule.stack or rule.objects}
 
 
-@pytest.mark.parametrize(
+@each(
     ("rule", "what"),
     [(rule, what) for rule, what in WORSE_IDS if not next(r for r in ALL_RULES if r.id == rule).needs_stack],
 )
@@ -361,7 +362,7 @@ RENDERED: Final = (
 
 
 @rendering.needs_chart
-@pytest.mark.parametrize(("rule", "what"), RENDERED, ids=[f"{rule}: {what}" for rule, what in RENDERED])
+@each(("rule", "what"), RENDERED, ids=[f"{rule}: {what}" for rule, what in RENDERED])
 def test_values_and_what_the_chart_makes_of_them_are_judged_alike(recorded: Recorded, rule: str, what: str) -> None:
     worse = WORSE[rule][what](recorded("prod"))
     violations = evaluate_objects(objects_for(worse), context_of(worse))

@@ -16,6 +16,7 @@ from policy.context import Context
 from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation
 from policy.rule import Rule, WhenUnknown
 from policy.rules import ALL_RULES
+from tests.cases import each
 from tests.policy.given import SIZED, Cases, Given, budget, objects, one, pod, resource, secret, stack, steps, values
 from tests.policy.isolation_cases import ISOLATION
 from tests.samples import ROOT, sentinels
@@ -602,7 +603,7 @@ EMPTY: Final = (
 )
 
 
-@pytest.mark.parametrize("rule", RULES)
+@each("rule", RULES)
 def test_of_nothing_nothing_is_told(rule: str) -> None:
     for empty in EMPTY:
         assert list(map(str, empty.judged_by(RULES[rule]))) == []
@@ -611,7 +612,7 @@ def test_of_nothing_nothing_is_told(rule: str) -> None:
 # The registry
 
 
-@pytest.mark.parametrize("rule", ALL_RULES, ids=list(RULES))
+@each("rule", ALL_RULES, ids=list(RULES))
 def test_rule_is_described(rule: Rule) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.id)
     for text in (rule.description, rule.remedy):
@@ -648,7 +649,7 @@ def test_rules_need_neither_pulumi_nor_a_policy_pack() -> None:
     assert not {"pulumi", "pulumi_policy", "pulumi_kubernetes", "grpc", "google"} & loaded
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "policy").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@each("path", sorted((ROOT / "policy").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_module_alone_knows_crossguard(path: Path) -> None:
     """PolicyPack() never returns: what imports its module cannot be tested."""
     knows = bool(re.search(r"^(from|import) pulumi", path.read_text(), re.MULTILINE))

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import each
 from tests.samples import SHIPPED
 from tests.workflows.conftest import load
 
@@ -123,7 +124,7 @@ def test_same_tag_changes_nothing() -> None:
     assert script.moved(file(), OTHER) == file()
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "says"),
     [
         (file("  airflow:size: small"), "set both once"),

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.cases import each
 from tests.samples import ROOT
 from tests.workflows.conftest import SCRIPTS, load
 
@@ -21,7 +22,7 @@ FILES: Final = sorted((ROOT / ".github" / "workflows").glob("*"))
 SAME_REPOSITORY: Final = "github.event.pull_request.head.repo.full_name == github.repository"
 ENGINE: Final = r"engine_preview\.py|automation (up|preview)"
 """What lets the engine preview or update a stack."""
-each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+each_file = each("path", FILES, ids=lambda path: path.stem)
 
 Job = dict[str, Any]
 Step = dict[str, Any]
@@ -62,8 +63,8 @@ def every_command() -> list[tuple[str, str]]:
     return [(name, command) for name, job in every_job() for command in commands(job)]
 
 
-each_job = pytest.mark.parametrize(("name", "job"), list(every_job()), ids=[name for name, _ in every_job()])
-each_command = pytest.mark.parametrize(("name", "command"), every_command())
+each_job = each(("name", "job"), list(every_job()), ids=[name for name, _ in every_job()])
+each_command = each(("name", "command"), every_command())
 
 
 def test_the_workflows_are_these() -> None:
@@ -247,7 +248,7 @@ def test_every_command_is_in_the_repository(name: str, command: str) -> None:
         assert groups["target"] in {word for target in targets for word in target.split()}
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+@each("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
 def test_every_script_is_used_and_tested(script: Path) -> None:
     texts = [path.read_text() for path in (*FILES, *SCRIPTS.glob("*.py")) if path != script]
     assert [text for text in texts if f"{script.name}" in text or f"from {script.stem} import" in text]

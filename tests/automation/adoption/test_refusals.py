@@ -12,6 +12,7 @@ from automation.adoption.refusals import config_refusals, loss_refusals, release
 from automation.adoption.taken_over import taken_over
 from components.kube.secret import Secret
 from tests.automation.adoption.releases import FERNET_KEY, installed, objects, read, workload
+from tests.cases import each
 
 
 def never(manifest: Mapping[str, Any]) -> bool:
@@ -49,7 +50,7 @@ def test_config_that_says_the_same_is_not_refused() -> None:
     assert list(config_refusals({**same, "databasePort": "5433", "keySource": "generate"}, found)) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("changed", "expected"),
     [
         ({"fernetKey": Secret("sentinel-other")}, "airflow:fernetKey: expected the release's own (Secret team-fernet)"),

@@ -10,11 +10,12 @@ import pytest
 
 from automation.adoption.secret_values import hidden, object_where_set, secrets_in, where_set
 from components.secrets.masker import Masker
+from tests.cases import each
 
 SENTINEL: Final = "sentinel-9f/3b@7c"
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         {"fernetKey": "s"},

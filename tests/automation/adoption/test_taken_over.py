@@ -23,6 +23,7 @@ from tests.automation.adoption.releases import (
     read,
     workload,
 )
+from tests.cases import each
 
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
@@ -113,7 +114,7 @@ def test_password_that_is_not_encoded_is_read_as_sqlalchemy_does(password: str) 
     assert plain == ["u", "db.test", 6432, "airflow", "require"]
 
 
-@pytest.mark.parametrize(
+@each(
     "uri",
     [
         "postgresql://u:sentinel@more@db.test/airflow",

@@ -12,6 +12,7 @@ from automation.change_report.compare import compare_plans
 from automation.change_report.model import Kind, PropertyChange, StackReport
 from automation.plan.model import Failure, FailureKind, Placeholder, Plan, PlannedResource, PolicyResult, Why
 from components.secrets.masker import Masker
+from tests.cases import each
 
 SECRET = "kubernetes:core/v1:Secret"
 JOB = "kubernetes:batch/v1:Job"
@@ -71,7 +72,7 @@ def test_steps_are_told_by_gravity() -> None:
     assert report.unchanged == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("type_", "before", "after", "kind"),
     [
         (SECRET, {"stringData": {"a": "1"}}, {"stringData": {"a": "2"}}, Kind.REPLACE),

@@ -29,6 +29,7 @@ from automation.change_report.model import (
     Step,
 )
 from automation.plan.model import Failure, FailureKind, PolicyResult
+from tests.cases import each
 
 EVIL = "x` | </details><script>alert(1)</script> [a](https://evil.test) @team #1 ![i](https://evil.test/i) \\"
 
@@ -157,8 +158,8 @@ def test_lines_of_a_text_are_compared_as_lines() -> None:
 # It fits
 
 
-@pytest.mark.parametrize("size", [1, 30, 1000])
-@pytest.mark.parametrize("limit", [1000, 5000, LIMIT])
+@each("size", [1, 30, 1000])
+@each("limit", [1000, 5000, LIMIT])
 def test_comment_is_within_its_limit_and_cut_between_sections(size: int, limit: int) -> None:
     text = markdown(report(full("dev", size=size), full("prod", size=size)), limit=limit, link="https://ci.test/1")
     assert len(text) <= limit

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from automation.change_report.replacement import MAY_REPLACE, may_replace, refused
 from policy.rules.stateful import STATEFUL
+from tests.cases import each
 
 if TYPE_CHECKING:
     from tests.automation.checkouts import Checkouts
@@ -31,7 +30,7 @@ def test_inputs_of_the_database_that_may_replace_it_are_inputs(base: Path, check
     assert set_by_program <= set(MAY_REPLACE[instance.type])
 
 
-@pytest.mark.parametrize(
+@each(
     ("type_", "path", "expected"),
     [
         ("kubernetes:core/v1:Secret", "stringData", True),
@@ -55,7 +54,7 @@ def test_a_path_is_within_an_input_or_not(type_: str, path: str, expected: bool)
     assert may_replace(type_, path) is expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "path", "expected"),
     [
         ("StatefulSet", "spec.volumeClaimTemplates[0].spec.resources.requests.storage", ("spec.volumeClaimTemplates",)),

@@ -13,6 +13,7 @@ from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholde
 from components.release.running import Running
 from components.secrets.masker import Masker
 from settings.rotation import Mark
+from tests.cases import each
 
 PARENTS = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys$"
 SECRET = "kubernetes:core/v1:Secret"
@@ -195,7 +196,7 @@ def test_another_place_is_a_danger() -> None:
 # Database
 
 
-@pytest.mark.parametrize(
+@each(
     ("before", "after", "more", "severity", "expected"),
     [
         ({"instanceClass": "a"}, {"instanceClass": "b"}, {}, Severity.WARNING, "from a to b: some minutes without"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from automation.change_report.workloads import rolls_between
+from tests.cases import each
 
 
 def workload(image: str, kind: str = "Deployment", **spec: Any) -> dict[str, Any]:
@@ -18,7 +17,7 @@ def rolling(surge: Any, unavailable: Any) -> dict[str, Any]:
     return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "spec", "interrupts"),
     [
         ("Deployment", {}, False),  # a new pod comes first: 25 % of one, rounded up

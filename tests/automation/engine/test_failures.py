@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
@@ -25,6 +24,7 @@ from automation.errors import (
 )
 from automation.results import Step
 from components.secrets.masker import Masker
+from tests.cases import each
 
 RELEASE = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
 MIGRATION = Step(operation="create", type="kubernetes:batch/v1:Job", name="airflow-database-migrate", urn="urn")
@@ -36,7 +36,7 @@ def typed(*reported: str, stderr: str = "error: update failed", **more: Any) -> 
     return engine_error(error, "up of stack dev", reported, stack="dev", **more)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "failed", "kind"),
     [
         ("airflow: configured Kubernetes cluster is unreachable: dial tcp: refused", (), ClusterUnreachable),

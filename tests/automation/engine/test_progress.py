@@ -17,6 +17,7 @@ from automation.errors import StackLocked, UpdateFailed
 from automation.results import Changes
 from automation.verification.result import Check, Status, Verification
 from tests.automation.fakes import FakeTime
+from tests.cases import each
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
@@ -51,7 +52,7 @@ def teller(lines: list[str]) -> Teller:
     return Teller(lambda event: lines.append(event.text), "dev", "up")
 
 
-@pytest.mark.parametrize(
+@each(
     ("op", "lines"),
     [
         ("create", ["creating Release airflow", "created Release airflow (3 s)"]),

@@ -21,8 +21,8 @@ from policy.context import context_of
 from policy.evaluate import evaluate_resources
 from policy.model import Resource
 from policy.rules.secrets import RULES as KEYS_IN_CLEAR
-from settings import loading
 from tests import samples
+from tests.cases import each
 from tests.policy.programs import PROGRAMS, resources_of
 
 Record = Callable[..., Recorder]
@@ -34,18 +34,11 @@ INI: Final = "[databases]\nairflow = host=db.example.com port=5432\n\n[pgbouncer
 
 
 @pytest.fixture
-def planned(
-    record: Record,
-    stack_config: Callable[[Mapping[str, str], Iterable[str]], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Planned:
+def planned(registered: Callable[..., Recorder]) -> Planned:
     """Runs the program with a config: what it registers, and its secrets as a plan knows them."""
 
     def planned(config: samples.StackConfig) -> tuple[Recorder, tuple[str, ...]]:
-        monkeypatch.setattr(loading, "chart_archive", lambda *_: samples.CHART)
-        samples.fake_aws(monkeypatch)
-        stack_config(config.values, config.secret_keys)
-        recorder = record(config.program(), stack=config.stack)
+        recorder = registered(config)
         return recorder, (*(config.values[key] for key in config.secret_keys), *recorder.generated)
 
     return planned
@@ -70,7 +63,7 @@ def texts(value: Any) -> Iterator[str]:
 # Whole programs
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@each("name", PROGRAMS)
 def test_a_plan_says_what_the_pack_says_that_sees_the_secrets(name: str, planned: Planned) -> None:
     recorder, secrets = planned(PROGRAMS[name]())
     resources = resources_of(recorder)

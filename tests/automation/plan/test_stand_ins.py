@@ -13,9 +13,10 @@ from automation.plan.model import Placeholder, Why
 from components.dags.ssh_private_key import public_key_fingerprint
 from settings import SECRET_KEYS
 from tests import samples
+from tests.cases import each
 
 
-@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+@each("key", sorted(SECRET_KEYS))
 def test_placeholder_passes_for_its_key(key: str) -> None:
     config = {"dagsToken": samples.dev(), "gitSshPrivateKey": samples.prod(), "databasePassword": samples.external()}
     changes = {"dagsToken": {"dagsUsername": "robot"}, "oidcClientSecret": samples.OIDC}.get(key, {})
@@ -23,7 +24,7 @@ def test_placeholder_passes_for_its_key(key: str) -> None:
     assert found.problems() == ()
 
 
-@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+@each("key", sorted(SECRET_KEYS))
 def test_placeholder_is_made_of_its_key_and_seed_alone(key: str) -> None:
     assert stand_ins.placeholder(key, "seed") == stand_ins.placeholder(key, "seed")
     assert stand_ins.placeholder(key, "seed") != stand_ins.placeholder(key, "another seed")

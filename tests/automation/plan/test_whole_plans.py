@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -212,54 +213,51 @@ def _traces(secrets: dict[str, str]) -> Iterator[str]:
             }
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["ssh", "https"])
-def leaking(request: pytest.FixtureRequest, checkouts: Checkouts) -> tuple[bool, Path]:
-    https: bool = request.param
-    return https, checkouts.make(f"leaking-{https}", lambda folder: _planted(folder, https=https))
+def test_no_secret_is_in_a_plan_or_in_a_report(checkouts: Checkouts, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each secret is given, and the program puts all of them everywhere it can, in every encoding.
 
-
-def test_no_secret_is_in_a_plan_or_in_a_report(leaking: tuple[bool, Path], capfd: pytest.CaptureFixture[str]) -> None:
-    """Each secret is given, and the program puts all of them everywhere it can, in every encoding."""
-    https, folder = leaking
-    key = b"one"
+    The repository is first one with a deploy key, then one with a token; every other secret is another one then.
+    """
+    planted = {https: checkouts.make(f"leaking-{https}", partial(_planted, https=https)) for https in (False, True)}
+    secrets = {False: _secrets(False), True: _secrets(True, "-another-one")}
     before, after = (
-        plan_checkout(folder, "prod", key=key, known_secrets=_secrets(https, suffix)) for suffix in ("", "-another-one")
+        plan_checkout(planted[https], "prod", key=b"one", known_secrets=secrets[https]) for https in (False, True)
     )
     assert before.failure is None
     assert after.failure is None
     assert not before.placeholders
-    leaked = next(found for found in before.resources if found.name == "leaking" and "ConfigMap" in found.type)
-    assert len(leaked.inputs["data"]) >= 5 * 8, "or the test would see nothing"
-    assert any("it is" in message for message in before.messages)
+    for plan in (before, after):
+        leaked = next(found for found in plan.resources if found.name == "leaking" and "ConfigMap" in found.type)
+        assert len(leaked.inputs["data"]) >= 5 * 8, "or the test would see nothing"
+        assert any("it is" in message for message in plan.messages)
 
     report = ChangeReport(base="a", head="b", stacks=(compare_plans(before, after),))
     changed = next(step for step in report.stacks[0].steps if step.name == "leaking")
     assert any(change.secret for change in changed.changes), "that a secret changed is told"
     shown = {
-        "plan as JSON": json.dumps(before.to_json(), ensure_ascii=False),
-        "plan as text": plan_text(before),
+        "plans as JSON": json.dumps([before.to_json(), after.to_json()], ensure_ascii=False),
+        "plans as text": plan_text(before) + plan_text(after),
         "report as JSON": report_json(report),
         "comment": markdown(report),
         "whole report": markdown(report, limit=None),
         "output": "".join(capfd.readouterr()),
     }
-    for trace in _traces({**_secrets(https), **_secrets(https, "-another-one")}):
-        for where, text in shown.items():
-            assert trace not in text, where
-    assert "AirflowDatabasePgbouncer" not in shown["plan as JSON"], "what was generated is a secret too"
-    assert "GenLeaked" not in shown["plan as JSON"]
+    for given in secrets.values():
+        for trace in _traces(given):
+            for where, text in shown.items():
+                assert trace not in text, where
+    assert "AirflowDatabasePgbouncer" not in shown["plans as JSON"], "what was generated is a secret too"
+    assert "GenLeaked" not in shown["plans as JSON"]
 
 
-def test_no_secret_is_in_an_error(leaking: tuple[bool, Path], checkouts: Checkouts) -> None:
-    https, _ = leaking
-
+def test_no_secret_is_in_an_error(checkouts: Checkouts) -> None:
     def failing(folder: Path) -> None:
-        _planted(folder, https=https)
+        _planted(folder, https=False)
         program = folder / "__main__.py"
         program.write_text(f"{program.read_text()}\nraise ValueError(repr(_values))\n")
 
-    secrets = _secrets(https)
-    plan = plan_checkout(checkouts.make(f"failing-{https}", failing), "prod", render=False, known_secrets=secrets)
+    secrets = _secrets(False)
+    plan = plan_checkout(checkouts.make("failing", failing), "prod", render=False, known_secrets=secrets)
     assert plan.failure is not None
     assert "ValueError" in plan.failure.text
     assert "[secret]" in plan.failure.text

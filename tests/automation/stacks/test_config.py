@@ -20,6 +20,7 @@ from automation.stacks.place import Place
 from components.kube.secret import Secret
 from settings import SECRET_KEYS
 from tests import samples
+from tests.cases import each
 from tests.samples import SHIPPED
 
 DEV: dict[str, Any] = {
@@ -79,7 +80,7 @@ def test_every_problem_is_told_at_once() -> None:
     assert str(raised.value).startswith("config of stack dev: 2 problems\n  airflow:")
 
 
-@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+@each("key", sorted(SECRET_KEYS))
 def test_secret_that_is_a_plain_text_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(SettingsInvalid, match=f"airflow:{key}: expected a Secret, found str") as raised:
         EnvironmentSettings.of("dev", {**DEV, key: "sentinel"})
@@ -104,7 +105,7 @@ def levels(count: int) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(
+@each(
     ("values", "says"),
     [
         ({"imageTag": None}, 'airflow:imageTag: expected a value, found none (an empty text is "")'),

@@ -22,6 +22,7 @@ from automation.verification.result import Status
 from automation.verification.worker_isolation import verdict, worker_isolation
 from components.database import pgbouncer
 from tests.automation.fakes import World, isolated, pod
+from tests.cases import each
 
 OPEN, REFUSED, TIMED_OUT = Outcome.OPEN, Outcome.REFUSED, Outcome.TIMED_OUT
 DATABASE = "airflow-postgres:5432"
@@ -243,7 +244,7 @@ def test_connect_script_tells_open_from_refused_and_unresolved() -> None:
     assert local_python(probe._CONNECT, ["1", "no.such.host.invalid:1"]) == {"no.such.host.invalid:1": "unresolved"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("variable", "value", "found"),
     [
         ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:p@elsewhere/x", True),

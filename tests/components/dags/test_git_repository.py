@@ -46,7 +46,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("given_url", "url", "scheme", "host", "port", "user"), ACCEPTED)
+@each(("given_url", "url", "scheme", "host", "port", "user"), ACCEPTED)
 def test_repository_is_taken_apart_and_normalised(
     given_url: str, url: str, scheme: str, host: str, port: int, user: str | None
 ) -> None:

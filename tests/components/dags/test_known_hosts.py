@@ -505,7 +505,7 @@ HASHABLE = {
 
 
 @needs_ssh_keygen
-@pytest.mark.parametrize(("text", "host", "port"), HASHABLE.values(), ids=HASHABLE.keys())
+@each(("text", "host", "port"), HASHABLE.values(), ids=HASHABLE.keys())
 def test_file_hashed_by_ssh_keygen_gets_the_same_verdict(text: str, host: str, port: int, tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(text.removeprefix("\ufeff"))

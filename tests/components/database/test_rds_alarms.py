@@ -129,7 +129,7 @@ def test_each_alarm_is_on_the_instance_and_on_the_topic(record: Record) -> None:
         assert alarm.request.parent == recorder.one(COMPONENT).urn
 
 
-@pytest.mark.parametrize("spec", alarm_specs(replace(CAPACITY, burstable=True)), ids=lambda spec: spec.role)
+@each("spec", alarm_specs(replace(CAPACITY, burstable=True)), ids=lambda spec: spec.role)
 def test_alarm_is_what_is_specified(record: Record, spec: AlarmSpec) -> None:
     inputs = record(alarms(replace(CAPACITY, burstable=True))).one(ALARM, f"alarms-{spec.role}").inputs
     assert inputs["metricName"] == spec.metric

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from components.release.chart_defaults import chart_values, schema_problems
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
+from tests.cases import each
 
 SIZES: Final = (SizePreset.SMALL, SizePreset.MEDIUM, SizePreset.LARGE)
-every_size = pytest.mark.parametrize("preset", SIZES)
+every_size = each("preset", SIZES)
 
 TASK_PODS: Final = ("workers.celery", "workers.celery.logGroomerSidecar", "workers.kubernetes", "dags.gitSync")
 """Containers of pods that run tasks. git-sync's one setting is for all pods, those included."""

@@ -17,6 +17,7 @@ from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import pinned_known_hosts
 from components.secrets.masker import CHANGED, SHOWN, Masker, masks, without_digests
 from tests import samples
+from tests.cases import each
 
 KEY = b"a key"
 SECRET = "S3cret:with/odd@chars%and+more"
@@ -45,7 +46,7 @@ def leaks(secret: str, text: str) -> bool:
     return any(secret[at : at + 12] in text for at in range(len(secret) - 11))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each("form", FORMS)
 def test_secret_is_hidden_in_every_form(form: str) -> None:
     written = FORMS[form](SECRET)
     shown = without_digests(Masker(KEY, [SECRET]).text(written))
@@ -70,7 +71,7 @@ def test_secret_is_hidden_as_go_quotes_it(written: str) -> None:
     assert not [part for part in ("4ss", "w0rd", "x ü", "end") if part in shown]
 
 
-@pytest.mark.parametrize("key", sorted(samples.sentinels()))
+@each("key", sorted(samples.sentinels()))
 def test_every_kind_of_secret_is_hidden(key: str) -> None:
     secret = samples.sentinels()[key]
     for written in (secret, json.dumps({"x": secret}), base64.b64encode(secret.encode()).decode()):

@@ -22,6 +22,7 @@ from components.secrets.masker import SHOWN, Masker
 from components.secrets.shapes import LENGTHS, harmless, key_shape, looks_generated
 from policy.model import walk
 from tests import samples
+from tests.cases import each
 
 LETTERS_AND_DIGITS: Final = string.ascii_letters + string.digits
 DOCKER_CONFIG: Final = '{"auths": {"registry.example.com": {"auth": "dXNlcjpwYXNz"}}}'
@@ -71,14 +72,14 @@ KEYS: Final = {
 }
 
 
-@pytest.mark.parametrize("kind", KEYS)
+@each("kind", KEYS)
 def test_key_is_recognised_alone_and_in_other_text(kind: str) -> None:
     for text in KEYS[kind]:
         assert key_shape(text) == kind
         assert key_shape(f"export X='{text}' && run") == kind
 
 
-@pytest.mark.parametrize("kind", KEYS)
+@each("kind", KEYS)
 def test_masker_hides_every_shape(kind: str) -> None:
     for text in KEYS[kind]:
         shown = Masker().text(f"before '{text}'")
@@ -168,7 +169,7 @@ def test_nothing_that_is_published_or_shipped_is_a_key() -> None:
     assert [text[:60] for text in found if key_shape(text)] == []
 
 
-@pytest.mark.parametrize("kind", KEYS)
+@each("kind", KEYS)
 def test_key_is_not_harmless(kind: str) -> None:
     for text in KEYS[kind]:
         for name in (text, f"x {text}", f"registry.example.com/{text}"):
