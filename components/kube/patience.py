@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from components.kube.look import Look
+from components.kube.refusals import git_refused, image_refused
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import JOB, WorkloadState
 
@@ -29,23 +30,10 @@ CRASHES: Final = 5
 """So many crashes of one container end the wait."""
 _FETCHES: Final = 2
 
-_NO_IMAGE: Final = re.compile(
-    r"not found|manifest unknown|does not exist|pull access denied|unauthorized|authentication required|denied"
-    r"|forbidden|InvalidImageName|ErrImageNeverPull|invalid reference|couldn't parse image",
-    re.IGNORECASE,
-)
 _NO_SECRET: Final = re.compile(
     r'(?:secret|configmap) "[^"]*" not found|references non-existent (?:secret|config) key', re.I
 )
 _NO_CLASS: Final = re.compile(r'storageclass[^"]*"[^"]*" not found', re.IGNORECASE)
-_REFUSED: Final = re.compile(
-    r"couldn't find remote ref|Remote branch .* not found|not our ref|unknown revision|Repository not found"
-    r"|repository '?[^']*'? not found|does not appear to be a git repository|Permission denied|Authentication failed"
-    r"|could not read Username|Access denied|Invalid username|Host key verification failed|error in libcrypto"
-    r"|invalid format|returned error: 40[134]|certificate problem",
-    re.IGNORECASE,
-)
-"""What Git says of a fetch that fails again in the same way. A host that does not answer is not among it (ADR 11)."""
 _PASSING_TAINT: Final = re.compile(r"node\.kubernetes\.io/|unbound immediate PersistentVolumeClaims")
 _UNANSWERED: Final = re.compile(
     r"failed calling webhook|connection refused|context deadline exceeded|serviceaccount .* not found"
@@ -57,13 +45,13 @@ def patience(unready: Unready, look: Look) -> float | None:
     text = f"{unready.reason} {unready.sentence} {unready.detail}"
     match unready.cause:
         case Cause.IMAGE:
-            return CERTAIN_SECONDS if _NO_IMAGE.search(text) else PULL_SECONDS
+            return CERTAIN_SECONDS if image_refused(text) else PULL_SECONDS
         case Cause.CONFIG:
             return CERTAIN_SECONDS if "CreateContainerConfigError" in unready.reason else PULL_SECONDS
         case Cause.VOLUME:
             return CERTAIN_SECONDS if _NO_SECRET.search(text) or _NO_CLASS.search(text) else None
         case Cause.INIT:
-            if not _REFUSED.search(unready.detail):
+            if not git_refused(unready.detail):
                 return None
             if unready.tries >= _FETCHES:
                 return 0.0

@@ -23,7 +23,7 @@ from components.preflight.image_dags import LOOK, image_dags_finding
 from components.preflight.image_reasons import image_finding, image_key
 from components.preflight.lookups import cluster_findings, refusal_finding
 from components.preflight.other_pods import DATABASE, image_role
-from components.preflight.pod_run import ContainerEnd, Patience, PodEnd, run_pod
+from components.preflight.pod_run import ContainerEnd, PodEnd, WaitLimits, run_pod
 
 DOCUMENT: Final = "check.json"
 """Data key of the document."""
@@ -47,13 +47,12 @@ class Kind(StrEnum):
     """An existing database."""
 
 
-PATIENCE: Final[Mapping[Kind, Patience]] = {
-    Kind.GIT: Patience(image_seconds=30, run_seconds=20),
-    Kind.IMAGES: Patience(run_seconds=5),
+LIMITS: Final[Mapping[Kind, WaitLimits]] = {
+    Kind.GIT: WaitLimits(image_seconds=30, run_seconds=20),
+    Kind.IMAGES: WaitLimits(run_seconds=5),
+    Kind.DAGS: WaitLimits(image_seconds=600),
     # The migration would wait for the same image.
-    Kind.DAGS: Patience(image_seconds=600),
-    # The migration would wait for the same image.
-    Kind.DATABASE: Patience(image_seconds=600),
+    Kind.DATABASE: WaitLimits(image_seconds=600),
 }
 
 
@@ -73,7 +72,7 @@ def pod_document(
         about: What its texts name.
         secrets: What something else must have made before the pod can start.
     """
-    document = {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(PATIENCE[kind])}
+    document = {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(LIMITS[kind])}
     return {**document, "secrets": [item.document() for item in secrets]} if secrets else document
 
 
@@ -95,7 +94,7 @@ def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[s
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
-        end = run_pod(api, namespace, document["pod"], Patience(**document["patience"]))
+        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]))
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
     return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))

@@ -1,13 +1,11 @@
-"""What git's usual errors mean for the config of a stack.
-
-The texts are those of git 2.39, OpenSSH 9.2 and libcurl, of GitHub, GitLab and Bitbucket.
-"""
+"""What git's usual errors mean for the config of a stack."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+from components.kube.refusals import GIT_CERTIFICATE, GIT_HOST_KEY, GIT_KEY, GIT_LOGIN, GIT_NO_REF, GIT_NO_REPOSITORY
 from components.preflight.finding import Finding, Verdict, failed
 from components.preflight.reasons import Reason, explained
 
@@ -23,18 +21,18 @@ _REASONS: Final = (
         f"or a token), and give the host keys of their hosts too; or: {_SET} airflow:dagsSubmodules off",
     ),
     Reason(
-        r"couldn't find remote ref|remote branch \S+ not found|not our ref|no such ref was fetched",
+        GIT_NO_REF,
         "airflow:dagsRef: expected a branch, a tag or a commit of {url}, found none named {ref}",
         f"{_SET} airflow:dagsRef BRANCH (git ls-remote {{url}} lists them)",
     ),
     Reason(
-        r"host key verification failed|remote host identification has changed|no \S+ host key is known",
+        GIT_HOST_KEY,
         "airflow:gitKnownHosts: expected a host key of {host}, found that it shows another one",
         "compare ssh-keyscan -p {port} {host} with the keys that the host publishes, then: "
         f"{_SET} airflow:gitKnownHosts < KNOWN_HOSTS_FILE",
     ),
     Reason(
-        r"permission denied \(|too many authentication failures|load key .*: (error in|invalid format)",
+        GIT_KEY,
         "airflow:gitSshPrivateKey: expected a deploy key that {host} accepts, found that it refuses this one",
         "add the key's public half to the repository's deploy keys (ssh-keygen -y -f KEY_FILE prints it), or: "
         f"{_SET} --secret airflow:gitSshPrivateKey < KEY_FILE",
@@ -47,15 +45,13 @@ _REASONS: Final = (
         outage=True,
     ),
     Reason(
-        r"certificate subject name|ssl certificate problem|certificate verif|self.signed certificate"
-        r"|unable to get local issuer|certificate has expired|no alternative certificate",
+        GIT_CERTIFICATE,
         "airflow:dagsRepository: expected a certificate of {host} that git trusts, found: {line}",
         "if a private authority signed it, give git-sync its certificate by airflow:helmValues "
         "(dags.gitSync.env GIT_SSL_CAINFO)",
     ),
     Reason(
-        r"authentication failed|could not read (username|password)|returned error: 40[13]|access denied"
-        r"|invalid (username|credentials)|terminal prompts disabled|http basic",
+        rf"{GIT_LOGIN}|http basic",
         "{login_key}: expected {login} that {host} accepts for {url}, found that it refuses {refused}",
         "{login_fix}",
     ),
@@ -71,8 +67,7 @@ _REASONS: Final = (
         "correct the Secret",
     ),
     Reason(
-        r"repository not found|repository '[^']*' not found|does not appear to be a git repository"
-        r"|could not be found|returned error: 404|no such repository|does not exist or you do not have",
+        rf"{GIT_NO_REPOSITORY}|could not be found",
         "airflow:dagsRepository: expected a repository that this stack may read, found that {host} has none at {url}, "
         "or does not show it to this login",
         f"{_SET} airflow:dagsRepository URL; or let the deploy key or the token read it",

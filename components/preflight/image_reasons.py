@@ -1,4 +1,4 @@
-"""What the usual errors of a pull mean for a stack's config. The texts are containerd's and those of registries."""
+"""What the usual errors of a pull mean for a stack's config."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from components.kube.refusals import IMAGE_DENIED, IMAGE_MISSING, IMAGE_NAME_INVALID, IMAGE_NEVER_PULLED
 from components.preflight.finding import Finding
 from components.preflight.reasons import Reason, explained
 
 _SET: Final = "pulumi config set --stack {stack}"
 _REASONS: Final = (
     Reason(
-        r"unauthorized|40[13] |denied|insufficient_scope|no basic auth|authentication required|forbidden",
+        rf"{IMAGE_DENIED}|40[13] ",
         "airflow:registryCredentials: expected that the registry hands out {image}, found that it refuses it without "
         "other credentials, or has no such repository",
         f"{_SET} --secret airflow:registryCredentials < CONFIG_FILE; or correct the name: {{correct}}",
     ),
     Reason(
-        r"not found|manifest unknown|name unknown|404|not exist|no match for platform",
+        rf"{IMAGE_MISSING}|404",
         "{key}: expected an image that exists, found no {image}: {line}",
         "{correct}",
     ),
     Reason(
-        r"invalid reference|couldn't parse image",
+        IMAGE_NAME_INVALID,
         "{key}: expected the name of an image, found {image}",
         "{correct}",
     ),
     Reason(
-        r"pull policy of never|not present with pull policy",
+        IMAGE_NEVER_PULLED,
         "airflow:imagePullPolicy: expected {image} on the node, because the policy is Never, found none",
         f"load it into every node, or: {_SET} airflow:imagePullPolicy IfNotPresent",
     ),

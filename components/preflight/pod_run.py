@@ -26,7 +26,7 @@ _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitLimits:
     """How long to wait for a pod. What is not known by then counts as not seen."""
 
     node_seconds: float = 10.0
@@ -69,17 +69,17 @@ class PodEnd:
     refused: str = ""
     """Why Kubernetes admits no such pod; "" if it does."""
     waits: str = ""
-    """What it still waited for when the patience was over; "" if it ended."""
+    """What it still waited for when its time was over; "" if it ended."""
 
 
-def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], patience: Patience) -> PodEnd:
+def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], limits: WaitLimits) -> PodEnd:
     """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
 
     Args:
         api: The cluster.
         namespace: Where to run it.
         pod: `metadata` with labels, and `spec`.
-        patience: How long to wait.
+        limits: How long to wait.
     """
     spec = {**pod["spec"], "restartPolicy": "Never"}
     labels = {**pod["metadata"].get("labels", {}), LABEL: "true"}
@@ -88,7 +88,7 @@ def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], patience: Pati
     refused = api.creation_refusal(trial, namespace)
     if refused:
         return PodEnd(refused=refused)
-    longest = patience.node_seconds + patience.image_seconds + patience.run_seconds
+    longest = limits.node_seconds + limits.image_seconds + limits.run_seconds
     job = api.create(
         {
             "apiVersion": "batch/v1",
@@ -105,14 +105,14 @@ def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], patience: Pati
     )
     name = str(job["metadata"]["name"])
     try:
-        return _watch(api, namespace, name, spec, patience)
+        return _watch(api, namespace, name, spec, limits)
     finally:
         # It ends by itself too.
         with contextlib.suppress(KubeRequestFailed):
             api.delete("batch/v1", "Job", namespace, name, grace_seconds=0)
 
 
-def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], patience: Patience) -> PodEnd:
+def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], limits: WaitLimits) -> PodEnd:
     started = time.monotonic()
     placed: float | None = None
     pulled: float | None = None
@@ -132,11 +132,11 @@ def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], pati
         failed = failed or (now if any(map(_is_final, ends.values())) else None)
         if failed is not None and (not undecided or now - failed >= _OTHERS_SECONDS):
             return PodEnd(containers=ends)
-        if placed is None and now - started >= patience.node_seconds:
+        if placed is None and now - started >= limits.node_seconds:
             return PodEnd(containers=ends, waits=f"a node with room for it ({_unscheduled(status)})")
-        if placed is not None and pulled is None and now - placed >= patience.image_seconds:
+        if placed is not None and pulled is None and now - placed >= limits.image_seconds:
             return PodEnd(containers=ends, waits="its images")
-        if pulled is not None and now - pulled >= patience.run_seconds:
+        if pulled is not None and now - pulled >= limits.run_seconds:
             return PodEnd(containers=ends, waits="its end")
         time.sleep(_POLL_SECONDS)
 

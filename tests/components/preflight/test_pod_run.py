@@ -10,13 +10,13 @@ import pytest
 
 from components.kube.client import KubeApi
 from components.preflight import pod_run
-from components.preflight.pod_run import LABEL, Patience, PodEnd, run_pod
+from components.preflight.pod_run import LABEL, PodEnd, WaitLimits, run_pod
 
 POD: Final = {
     "metadata": {"labels": {"component": "x"}},
     "spec": {"containers": [{"name": "a", "image": "one"}, {"name": "b", "image": "two"}]},
 }
-PATIENCE: Final = Patience(node_seconds=10, image_seconds=20, run_seconds=30)
+LIMITS: Final = WaitLimits(node_seconds=10, image_seconds=20, run_seconds=30)
 CREATING: Final = {"waiting": {"reason": "ContainerCreating"}}
 RUNS: Final[Mapping[str, Any]] = {"running": {}}
 MISSING: Final = {"waiting": {"reason": "ErrImagePull", "message": "one: not found"}}
@@ -69,7 +69,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def end(cluster: Cluster) -> PodEnd:
-    return run_pod(cast(KubeApi, cluster), "ns", POD, PATIENCE)
+    return run_pod(cast(KubeApi, cluster), "ns", POD, LIMITS)
 
 
 def test_pod_that_ends_gives_its_answers_and_leaves_nothing() -> None:
