@@ -409,6 +409,8 @@ class AirflowPlatform(pulumi.ComponentResource):
                 worker_key=keys.worker_key_secret,
                 api_secret_key=keys.api_secret_key_secret,
                 jwt_secret=keys.jwt_secret,
+                jwt_key_id=keys.jwt_key_id_secret,
+                jwks=keys.jwks_secret,
                 redis_password=keys.redis_password_secret,
             ),
             connections=ConnectionSecrets(

@@ -42,6 +42,7 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
     if settings.key_source is KeySource.ESCROW:
         keys = replace(
             _escrowed(platform.key_escrow or "", choice.region, managed=bool(subnets)),
+            coming_jwt_secret=platform.keys.coming_jwt_secret,
             redis_server_password=platform.keys.redis_server_password,
         )
     return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from components import fields
@@ -14,12 +15,14 @@ ROTATED: Final = {
     "fernet": "fernetKey",
     "api-secret-key": "apiSecretKey",
     "admin-password": "adminPassword",
+    "jwt": "jwtSecret",
     "redis-password": "redisPassword",
     "git-key": "gitSshPrivateKey",
 }
 BEGINNING: Final = "the rotation of"
 """How a sentence about a rotation that is under way begins."""
-_FORM: Final = re.compile(r"([a-z-]+) ([1-9])/([1-9]) ([0-9a-f]{12})")
+_FORM: Final = re.compile(r"([a-z-]+) ([1-9])/([1-9]) ([0-9a-f]{12})(?: ([0-9]{8}T[0-9]{6}Z))?")
+_TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Mark:
     """How many there are."""
     fingerprint: str
     """Of the new value; see `fingerprint`."""
+    until: datetime | None = None
+    """When a stage that waits is done, in whole seconds; None before such a stage."""
 
     @staticmethod
     def of(text: str) -> Mark:
@@ -41,10 +46,15 @@ class Mark:
         found = _FORM.fullmatch(text)
         if found is None or found[1] not in ROTATED or int(found[2]) > int(found[3]):
             fields.refuse(f"expected what `python -m automation rotate` wrote, found {fields.shown(text)}")
-        return Mark(key=found[1], stage=int(found[2]), stages=int(found[3]), fingerprint=found[4])
+        try:
+            until = datetime.strptime(found[5], _TIME).replace(tzinfo=UTC) if found[5] else None
+        except ValueError:
+            fields.refuse(f"expected what `python -m automation rotate` wrote, found the time {found[5]}")
+        return Mark(key=found[1], stage=int(found[2]), stages=int(found[3]), fingerprint=found[4], until=until)
 
     def __str__(self) -> str:
-        return f"{self.key} {self.stage}/{self.stages} {self.fingerprint}"
+        until = f" {self.until.strftime(_TIME)}" if self.until else ""
+        return f"{self.key} {self.stage}/{self.stages} {self.fingerprint}{until}"
 
     def told(self, stack: str) -> str:
         """Return how far it is, and what continues it."""

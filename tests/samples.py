@@ -321,6 +321,8 @@ def release_inputs(
             worker_key="worker-1",
             api_secret_key="api-secret-1",
             jwt_secret="jwt-1",
+            jwt_key_id="jwt-key-id-1",
+            jwks="jwks-1",
             redis_password="redis-1",
         ),
         connections=ConnectionSecrets(

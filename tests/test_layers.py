@@ -45,8 +45,8 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/release/executor": "",
     "components/network": "components/kube components/database components/release/executor",
     "components/release": "versions components/release/executor "
-    "components/kube components/secrets components/aws components/dags components/login components/database "
-    "components/task_logs",
+    "components/kube components/secrets components/aws components/keys components/dags components/login "
+    "components/database components/task_logs",
     "components/preflight": "versions components/kube components/secrets components/dags components/database "
     "components/task_logs components/release",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),

@@ -403,7 +403,7 @@ def test_nothing_uses_a_key_before_it_is_in_the_escrow(programs: Mapping[str, Re
     users = [found for found in program.every("kubernetes:core/v1:Secret") if found.name.startswith("airflow-keys-")]
     for resource in (*users, program.one("aws:rds/instance:Instance")):
         assert stored in resource.request.dependencies, resource
-    assert len(users) == 6
+    assert len(users) == 8
 
 
 def test_migration_waits_for_the_database_and_for_the_way_in(programs: Mapping[str, Recorder]) -> None:
@@ -552,7 +552,8 @@ def test_another_key_moves_its_own_secret_and_what_refers_to_it(
     }
     role = {"fernetKey": "fernet-key", "apiSecretKey": "api-secret-key", "jwtSecret": "jwt-secret"}[key]
     jobs = {"airflow-database-migrate", "airflow-database-admin-user"} if key == "fernetKey" else set()
-    assert touched == {f"airflow-keys-{role}", "airflow-keys-escrow", "airflow"} | jobs
+    forms = {"airflow-keys-jwks", "airflow-keys-jwt-key-id"} if key == "jwtSecret" else set()
+    assert touched == {f"airflow-keys-{role}", "airflow-keys-escrow", "airflow"} | jobs | forms
 
 
 @pytest.mark.parametrize(

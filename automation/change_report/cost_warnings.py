@@ -24,7 +24,11 @@ _KEY_COSTS: Final[Mapping[str, tuple[Severity, str, str]]] = {
         "fernetKey",
         "what the old one encrypted cannot be read, unless the new value still holds it: see docs/day-2.md",
     ),
-    "-jwt-secret": (Severity.WARNING, "jwtSecret", "every token ends: people are logged out, and tasks that run fail"),
+    "-jwt-secret": (
+        Severity.WARNING,
+        "jwtSecret",
+        "tasks that run fail, unless the new value still holds it: see docs/day-2.md",
+    ),
     "-api-secret-key": (
         Severity.WARNING,
         "apiSecretKey",

@@ -19,6 +19,14 @@ from components.database import encrypted_values
 _SCHEDULER: Final = "scheduler"
 _READ_SECONDS: Final = 600.0
 """Long enough for some hundred thousand encrypted values."""
+_SECONDS: Final = 60.0
+_TOKEN_SECONDS: Final = """
+from airflow.configuration import conf
+queued = conf.getfloat("scheduler", "task_queued_timeout")
+running = conf.getfloat("execution_api", "jwt_expiration_time")
+print(max(queued, running) + conf.getfloat("api_auth", "jwt_leeway"))
+"""
+"""A workload waits in the queue with a token of the first lifetime; what a task that runs has, has the second."""
 
 
 class ClusterFacts:
@@ -28,7 +36,13 @@ class ClusterFacts:
     """
 
     def __init__(
-        self, key: Key, outputs: Mapping[str, Any], kube: Kube, secret: Callable[[str], Mapping[str, str]], new: str
+        self,
+        key: Key,
+        outputs: Mapping[str, Any],
+        kube: Kube,
+        secret: Callable[[str], Mapping[str, str]],
+        new: str,
+        signed_until: str = "",
     ) -> None:
         """Ask nothing yet.
 
@@ -38,7 +52,9 @@ class ClusterFacts:
             kube: The deployment's namespace.
             secret: Returns a Secret's data, {} if it does not exist.
             new: The new value; "" while there is none.
+            signed_until: The fact of this name.
         """
+        self.signed_until = signed_until
         self._key, self._outputs, self._kube, self._secret, self._new = key, outputs, kube, secret, new
 
     @cached_property
@@ -57,7 +73,13 @@ class ClusterFacts:
                 pods = self._kube.secret_uses(use.variable, use.containers)
             values = {name: use.read(self._secret(name)) for name in {pod.secret for pod in pods}}
             found += [
-                PodKey(name=pod.pod, component=pod.component, value=values[pod.secret], ending=pod.ending)
+                PodKey(
+                    name=pod.pod,
+                    component=pod.component,
+                    value=values[pod.secret],
+                    ending=pod.ending,
+                    accepts=use.accepts,
+                )
                 for pod in pods
             ]
         return tuple(found)
@@ -88,14 +110,30 @@ class ClusterFacts:
         """Encrypt again what the new key did not encrypt. Raises ClusterRequestFailed; it can then be run again."""
         self.__dict__["encrypted"] = self._on_database("renew")
 
-    def _on_database(self, mode: str) -> Encrypted:
-        """Run the script in a scheduler, which has the database's address and the keys."""
+    @cached_property
+    def token_seconds(self) -> float:
+        """Seconds for which a token of a task is accepted after it was signed, by Airflow's own options."""
+        pod = self._scheduler("the lifetime of tokens could be read")
+        done = self._kube.run(pod.name, _SCHEDULER, ("python", "-c", _TOKEN_SECONDS), seconds=_SECONDS)
+        try:
+            return float(done.stdout.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            raise ClusterRequestFailed(
+                f"the lifetime of tokens could not be read in {pod.name} (exit code {done.exit_code})",
+                f"kubectl logs {pod.name}; then run it again",
+            ) from None
+
+    def _scheduler(self, what: str) -> PodKey:
+        """Return a scheduler that is ready. Raises ClusterRequestFailed."""
         ready = {pod.name for pod in self._kube.pods({"component": _SCHEDULER}) if pod.ready}
         pod = next((pod for pod in self.pods if pod.name in ready and pod.value is not None), None)
-        if pod is None or pod.value is None:
-            raise ClusterRequestFailed(
-                "no scheduler is ready, in which the encrypted values could be read", "python -m automation status"
-            )
+        if pod is None:
+            raise ClusterRequestFailed(f"no scheduler is ready, in which {what}", "python -m automation status")
+        return pod
+
+    def _on_database(self, mode: str) -> Encrypted:
+        """Run the script in a scheduler, which has the database's address and the keys."""
+        pod = self._scheduler("the encrypted values could be read")
         done = self._kube.run(pod.name, _SCHEDULER, encrypted_values.command(mode), seconds=_READ_SECONDS)
         try:
             found = json.loads(done.stdout.strip().splitlines()[-1])
@@ -104,7 +142,7 @@ class ClusterFacts:
                 f"the encrypted values could not be read in {pod.name} (exit code {done.exit_code})",
                 f"kubectl logs {pod.name}; then run it again",
             ) from None
-        keys = self._key.values(pod.value)
+        keys = self._key.values(pod.value or "")
         return Encrypted(
             read=dict(zip(keys, found["read"], strict=True)),
             unread=tuple(found["unread"]),

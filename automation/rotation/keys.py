@@ -11,15 +11,18 @@ from urllib.parse import unquote, urlsplit
 
 import outputs
 from automation.rotation.stages import (
+    API_SERVER,
     REDIS,
     Stage,
     fernet_stages,
     git_stages,
+    jwt_stages,
     login_stages,
     redis_stages,
     replacement_stages,
 )
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
+from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets
 from settings.rotation import ROTATED
 
 SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -42,6 +45,8 @@ class Use:
     """Names of the containers that use the variable."""
     volume: str = ""
     """Name of the volume, if it is no variable."""
+    accepts: bool = False
+    """Whether it is all that a pod accepts, and not what it uses itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +67,8 @@ class Key:
     """Returns the stages from the values in use to a new one."""
     uses: tuple[Use, ...] = ()
     """The variables by which pods get it."""
-    several: bool = False
-    """Whether a value may be several keys with commas."""
+    split: Callable[[str], tuple[str, ...]] | None = None
+    """Returns the single keys of a value that may be several; None if a value is always one."""
     normal: Callable[[str], str] = str
     """Returns a value of the config as the program deploys it."""
     told: Callable[[str], str] = lambda new: ""
@@ -83,7 +88,7 @@ class Key:
 
     def values(self, text: str) -> tuple[str, ...]:
         """Return the single values in a text of the config or of a Secret."""
-        return tuple(text.split(",")) if self.several else (self.normal(text),)
+        return self.split(text) if self.split else (self.normal(text),)
 
 
 def _data(key: str) -> Callable[[Mapping[str, str]], str | None]:
@@ -93,6 +98,10 @@ def _data(key: str) -> Callable[[Mapping[str, str]], str | None]:
 def _password(uri: str) -> str | None:
     found = urlsplit(uri).password
     return None if found is None else unquote(found)
+
+
+def _accepted(data: Mapping[str, str]) -> str | None:
+    return ",".join(accepted(data[JWKS_KEY])) if JWKS_KEY in data else None
 
 
 def _fernet_key() -> str:
@@ -110,7 +119,7 @@ KEYS: Final[Mapping[str, Key]] = {
             make=_fernet_key,
             stages=fernet_stages,
             uses=(Use(variable="AIRFLOW__CORE__FERNET_KEY", containers=SERVERS, read=_data("fernet-key")),),
-            several=True,
+            split=lambda text: tuple(text.split(",")),
         ),
         Key(
             name="api-secret-key",
@@ -134,6 +143,24 @@ KEYS: Final[Mapping[str, Key]] = {
             data_key="password",
             make=lambda: secrets.token_hex(12),
             stages=login_stages,
+        ),
+        Key(
+            name="jwt",
+            role="jwt_secret",
+            output=outputs.JWT_SECRET,
+            data_key="jwt-secret",
+            make=lambda: secrets.token_hex(48),
+            stages=jwt_stages,
+            uses=(
+                Use(
+                    variable="AIRFLOW__API_AUTH__JWT_SECRET",
+                    containers=(API_SERVER, "scheduler"),
+                    read=_data("jwt-secret"),
+                ),
+                Use(volume=JWKS_VOLUME, accepts=True, read=_accepted),
+            ),
+            split=jwt_secrets,
+            normal=lambda text: jwt_secrets(text)[0],
         ),
         Key(
             name="redis-password",

@@ -23,7 +23,7 @@ from automation.errors import NotHealthy, RotationRefused
 from automation.folder import short_name
 from automation.recovery.recover import recover, stack_status, wait_until_healthy
 from automation.results import Changes, HistoryEntry, Update
-from automation.rotation import decisions, kept_values
+from automation.rotation import decisions, kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, Key
@@ -105,7 +105,7 @@ def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
         PlannedStage(
             text=stage.text,
             rolls=(rolls if stage.rolls is None else stage.rolls) if stage.doing is Doing.UPDATE else (),
-            seconds=seconds if stage.doing is Doing.UPDATE else None,
+            seconds=None if refusals else _stage_seconds(_mark(session, key, target.new), stage, facts, seconds),
             done=target.resumed and not refusals and number < first,
         )
         for number, stage in enumerate(target.stages, 1)
@@ -162,7 +162,18 @@ def _do(
 ) -> Changes:
     """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
     stage = target.stages[number - 1]
-    mark = Mark(key=key.name, stage=number, stages=len(target.stages), fingerprint=fingerprint(target.new))
+    mark = Mark(
+        key=key.name,
+        stage=number,
+        stages=len(target.stages),
+        fingerprint=fingerprint(target.new),
+        until=token_wait.until(
+            _mark(session, key, target.new),
+            number,
+            stage,
+            lambda: _facts(session, key, target.new).token_seconds,
+        ),
+    )
     with session.open_for_update(VERB, on_event) as opened:
         _write(session, opened, key, mark, stage, keep)
     changes = Changes({})
@@ -172,7 +183,7 @@ def _do(
         _facts(session, key, target.new).renew()
     elif stage.doing is Doing.ASK:
         session.events(VERB, on_event).note(key.told(target.new))
-    else:
+    elif stage.doing is Doing.ADMIT:
         _facts(session, key, target.new).admit()
     teller, look = session.events(VERB, on_event), _looking(session, key, target.new)
 
@@ -185,6 +196,8 @@ def _do(
 
     # A worker that is ending may take so long for its tasks.
     seconds = timeout_seconds + session.config().worker_grace_seconds
+    if stage.doing is Doing.WAIT:
+        seconds += token_wait.seconds_left(mark) or 0
     clock = session.cancellation.clock()
     lacking = wait_for(lacks, lambda text: not text, seconds=seconds, interval=_INTERVAL_SECONDS, clock=clock)
     if lacking:
@@ -231,7 +244,20 @@ def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]
     path = config.kubeconfig
     kube = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=path)
     stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=path)
-    return lambda: ClusterFacts(key, outputs, kube, stored.secret, new)
+    mark = _mark(session, key, new)
+    return lambda: ClusterFacts(key, outputs, kube, stored.secret, new, token_wait.signed_until(mark))
+
+
+def _mark(session: Session, key: Key, new: str) -> Mark | None:
+    return token_wait.mark_to(session.config().rotation, key, new)
+
+
+def _stage_seconds(mark: Mark | None, stage: Stage, facts: ClusterFacts, update: float | None) -> float | None:
+    """Return about how long a stage takes. update: the same for an update."""
+    if stage.doing is Doing.WAIT:
+        left = token_wait.seconds_left(mark)
+        return facts.token_seconds if left is None else round(left)
+    return update if stage.doing is Doing.UPDATE else None
 
 
 def _update_seconds(history: list[HistoryEntry]) -> float | None:

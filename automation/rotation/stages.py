@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Protocol
 
+API_SERVER: Final = "api-server"
+"""The component that accepts tokens."""
 REDIS: Final = "redis"
 """The component of Redis' own pod."""
 
@@ -25,6 +27,8 @@ class Doing(StrEnum):
     """The values in the database are encrypted again."""
     ASK = "ask"
     """A person is told what to do elsewhere."""
+    WAIT = "wait"
+    """Until what the old key signed is not valid any more."""
     ADMIT = "admit"
     """Redis is told to accept the new password too, until it restarts."""
 
@@ -39,6 +43,8 @@ class PodKey:
     """The value; None if its Secret does not exist any more."""
     ending: bool = False
     """Whether the pod is being deleted."""
+    accepts: bool = False
+    """Whether the value is all that the pod accepts, with commas, and not the one that it uses itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,10 @@ class Facts(Protocol):
     @property
     def encrypted(self) -> Encrypted:
         """The values in the database."""
+
+    @property
+    def signed_until(self) -> str:
+        """Until when a token that an earlier key signed may be valid, in words; "" if that time has passed."""
 
     @property
     def accepted(self) -> bool:
@@ -126,6 +136,51 @@ def fernet_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             text="no pod has the old key",
             value=new,
             lacks=lambda facts: _without(facts, lambda value: value == new),
+        ),
+    )
+
+
+def jwt_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages in which every API server accepts what any pod signs.
+
+    Args:
+        old: The secrets in use, without the new one. Empty in a rotation whose last stage has begun.
+        new: The new secret.
+    """
+
+    def servers(facts: Facts, holds: Callable[[list[str]], bool]) -> str:
+        accepted = {pod.name: (pod.value or "").split(",") for pod in facts.pods if pod.accepts}
+        # One that a version without a set of secrets started accepts only what it signs with.
+        all_ = {pod.name for pod in facts.pods if pod.component == API_SERVER}
+        names = sorted(name for name in all_ if not holds(accepted.get(name, [])))
+        return _listed("API servers that accept other secrets", names)
+
+    def signers(facts: Facts) -> str:
+        names = (pod.name for pod in facts.pods if not pod.accepts and pod.value != new)
+        return _listed("pods that sign with another secret", names)
+
+    def dropped(facts: Facts) -> str:
+        return servers(facts, lambda accepted: accepted == [new])
+
+    return (
+        Stage(
+            text="every API server accepts what the new secret signs",
+            beside=new,
+            rolls=(API_SERVER,),
+            lacks=lambda facts: servers(facts, lambda accepted: new in accepted),
+        ),
+        Stage(text="every pod signs with the new secret", value=",".join((new, *old)), lacks=signers),
+        Stage(
+            text="no token that the old secret signed is valid any more, but for those of people and of API clients",
+            doing=Doing.WAIT,
+            lacks=lambda facts: facts.signed_until if dropped(facts) else "",
+        ),
+        Stage(
+            text="no API server accepts the old secret",
+            value=new,
+            beside="",
+            rolls=(API_SERVER,),
+            lacks=dropped,
         ),
     )
 

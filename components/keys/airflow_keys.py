@@ -17,8 +17,9 @@ import pulumi_kubernetes as k8s
 from components.keys.fernet_key import SEED_LENGTH, FernetKey, key_of
 from components.keys.generated_password import generated_password
 from components.keys.given_keys import Escrow, GivenKeys
+from components.keys.jwt_keys import JWKS_KEY, JWT_KEY_ID_KEY, jwt_secrets, key_id, key_set
 from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import SecretInput, secret_output
+from components.kube.secret import Secret, SecretInput, secret_output
 
 TYPE: Final = "airflow:index:AirflowKeys"
 
@@ -61,7 +62,11 @@ class AirflowKeys(pulumi.ComponentResource):
     api_secret_key_secret: pulumi.Output[str]
     """Name of the Secret with key `api-secret-key`."""
     jwt_secret: pulumi.Output[str]
-    """Name of the Secret with key `jwt-secret`."""
+    """Name of the Secret with key `jwt-secret`, the secret that signs."""
+    jwt_key_id_secret: pulumi.Output[str]
+    """Name of the Secret with key `jwt-key-id`, the id of the secret that signs."""
+    jwks_secret: pulumi.Output[str]
+    """Name of the Secret with key `jwks.json`, the secrets that the API server accepts."""
     redis_password_secret: pulumi.Output[str]
     """Name of the Secret with key `password`."""
     admin_password_secret: pulumi.Output[str]
@@ -120,7 +125,13 @@ class AirflowKeys(pulumi.ComponentResource):
         self.fernet_key_secret = secret_name(secret("fernet-key", "fernet-key", fernet_key))
         self.worker_key_secret = secret_name(secret("worker-key", "fernet-key", worker_key))
         self.api_secret_key_secret = secret_name(secret("api-secret-key", "api-secret-key", api_secret_key))
-        self.jwt_secret = secret_name(secret("jwt-secret", "jwt-secret", jwt_secret))
+        signing = jwt_secret.apply(lambda text: jwt_secrets(text)[0])
+        self.jwt_secret = secret_name(secret("jwt-secret", "jwt-secret", signing))
+        # Not beside the secret itself, whose Secret in stacks that exist has no id in it.
+        self.jwt_key_id_secret = secret_name(secret("jwt-key-id", JWT_KEY_ID_KEY, signing.apply(key_id)))
+        coming = secret_output(Secret("") if given.coming_jwt_secret is None else given.coming_jwt_secret)
+        jwks = pulumi.Output.all(jwt_secret, coming).apply(lambda both: key_set(jwt_secrets(both[0]), both[1]))
+        self.jwks_secret = secret_name(secret("jwks", JWKS_KEY, jwks))
         # Beside its clients' only in a rotation.
         server_password = given_or(given.redis_server_password, self.redis_password)
         self.redis_password_secret = secret_name(secret("redis-password", "password", server_password))
@@ -131,6 +142,8 @@ class AirflowKeys(pulumi.ComponentResource):
                 "worker_key_secret": self.worker_key_secret,
                 "api_secret_key_secret": self.api_secret_key_secret,
                 "jwt_secret": self.jwt_secret,
+                "jwt_key_id_secret": self.jwt_key_id_secret,
+                "jwks_secret": self.jwks_secret,
                 "redis_password_secret": self.redis_password_secret,
                 "admin_password_secret": self.admin_password_secret,
             }

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from components import fields
+from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES, jwt_secrets
 from components.kube.secret import SecretInput
 
 API_SECRET_KEY_MIN_BYTES: Final = 32
-JWT_SECRET_MIN_BYTES: Final = 64
-"""HS512 refuses a shorter key (RFC 7518, section 3.2)."""
 REDIS_PASSWORD_MIN_BYTES: Final = 8
+
+
+def _jwt_secret(text: str) -> str:
+    """One JWT secret, or several with commas."""
+    for secret in jwt_secrets(text):
+        fields.long_secret(JWT_SECRET_MIN_BYTES)(secret)
+    return text
+
 
 KEY_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "fernet_key": fields.fernet_key,
     "api_secret_key": fields.long_secret(API_SECRET_KEY_MIN_BYTES),
-    "jwt_secret": fields.long_secret(JWT_SECRET_MIN_BYTES),
+    "jwt_secret": _jwt_secret,
     "redis_password": fields.long_secret(REDIS_PASSWORD_MIN_BYTES),
     "admin_password": fields.secret_line,
     "database_password": fields.secret_line,
@@ -34,7 +41,9 @@ class GivenKeys:
     api_secret_key: SecretInput | None = None
     """API secret key, printable text of at least 32 bytes."""
     jwt_secret: SecretInput | None = None
-    """JWT secret, printable text of at least 64 bytes."""
+    """JWT secret, printable text of at least 64 bytes, or several with commas: the first signs, each is accepted."""
+    coming_jwt_secret: SecretInput | None = None
+    """A JWT secret that the API server accepts, and that nothing signs with yet; only in a rotation."""
     redis_password: SecretInput | None = None
     """Redis password, printable text of at least 8 bytes."""
     redis_server_password: SecretInput | None = None

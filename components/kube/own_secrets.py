@@ -35,6 +35,8 @@ _NAMES: Final = {
     "airflow-keys-worker-key": Holds.WORKER_KEY,
     "airflow-keys-api-secret-key": Holds.API_KEY,
     "airflow-keys-jwt-secret": Holds.JWT_SECRET,
+    "airflow-keys-jwt-key-id": Holds.JWT_SECRET,
+    "airflow-keys-jwks": Holds.JWT_SECRET,
     "airflow-keys-redis-password": Holds.REDIS_PASSWORD,
     "airflow-keys-admin-password": Holds.ADMIN_PASSWORD,
     "airflow-keys-database-password": Holds.DATABASE,

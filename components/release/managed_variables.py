@@ -8,6 +8,13 @@ from typing import Any, Final
 
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
+JWT_VARIABLES: Final = (
+    "AIRFLOW__API_AUTH__JWT_ALGORITHM",
+    "AIRFLOW__API_AUTH__JWT_KID",
+    "AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH",
+    "AIRFLOW__API_AUTH__TRUSTED_JWKS_URL",
+)
+"""With other values, the API server refuses every token: its set of keys has other ids, or keys for HS512 alone."""
 MANAGED_VARIABLES: Final = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
@@ -15,6 +22,7 @@ MANAGED_VARIABLES: Final = (
     "AIRFLOW__CORE__FERNET_KEY",
     "AIRFLOW__API__SECRET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET",
+    *JWT_VARIABLES,
     "AIRFLOW__CELERY__BROKER_URL",
     "AIRFLOW__CELERY__RESULT_BACKEND",
     "AIRFLOW__CORE__EXECUTOR",
@@ -36,7 +44,7 @@ _ENDINGS: Final = ("", "_CMD", "_SECRET")
 _INSTEAD: Final[Mapping[str, str]] = {
     "AIRFLOW__CORE__FERNET_KEY": "airflow:fernetKey",
     "AIRFLOW__API__SECRET_KEY": "airflow:apiSecretKey",
-    "AIRFLOW__API_AUTH__JWT_SECRET": "airflow:jwtSecret",
+    **dict.fromkeys(("AIRFLOW__API_AUTH__JWT_SECRET", *JWT_VARIABLES), "airflow:jwtSecret"),
     "AIRFLOW__CELERY__BROKER_URL": "airflow:redisPassword",
     "AIRFLOW__CORE__EXECUTOR": "airflow:executor",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "airflow:loadExamples",

@@ -16,6 +16,7 @@ from components.dags.delivery import Dags, DagsDelivery
 from components.database.access import CONNECTION_KEY, database_variables
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.pgbouncer import PgBouncer
+from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY
 from components.kube.env import fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.pod_security import (
@@ -79,7 +80,11 @@ class KeySecrets:
     api_secret_key: pulumi.Input[str]
     """Secret with the API secret key."""
     jwt_secret: pulumi.Input[str]
-    """Secret with the JWT secret."""
+    """Secret with the JWT secret that signs."""
+    jwt_key_id: pulumi.Input[str]
+    """Secret with the id of that secret."""
+    jwks: pulumi.Input[str]
+    """Secret with the JWT secrets that the API server accepts."""
     redis_password: pulumi.Input[str]
     """Secret with the Redis password."""
 
@@ -290,6 +295,8 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
         "extraVolumes": [*access.volumes, *ca["extraVolumes"]],
         "extraVolumeMounts": [*access.volume_mounts, *ca["extraVolumeMounts"]],
     }
+    jwt_key_id = from_secret("AIRFLOW__API_AUTH__JWT_KID", inputs.keys.jwt_key_id, JWT_KEY_ID_KEY)
+    jwks = {"name": JWKS_VOLUME, "secret": {"secretName": inputs.keys.jwks}}
     bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
     return {
         "apiServer": {
@@ -301,12 +308,26 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
                 *log_variables,
                 *ingress_variables(inputs.ingress),
                 *_login_variables(inputs.login),
+                jwt_key_id,
+                variable("AIRFLOW__API_AUTH__TRUSTED_JWKS_URL", f"{JWKS_FOLDER}/{JWKS_KEY}"),
+            ],
+            "extraVolumes": [jwks, *ca["extraVolumes"]],
+            "extraVolumeMounts": [
+                {"name": JWKS_VOLUME, "mountPath": JWKS_FOLDER, "readOnly": True},
+                *ca["extraVolumeMounts"],
             ],
             **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
             **token,
             **start_up,
         },
-        "scheduler": {"replicas": scale.scheduler, "safeToEvict": False, **database, **token, **start_up},
+        "scheduler": {
+            "replicas": scale.scheduler,
+            "safeToEvict": False,
+            **database,
+            "env": [*database_env, jwt_key_id],
+            **token,
+            **start_up,
+        },
         "dagProcessor": {
             "replicas": scale.dag_processor,
             "safeToEvict": False,

@@ -41,6 +41,8 @@ _REPLACING: Final = ("replace", "create-replacement", "delete-replaced", "read-r
 
 _KEY_SECRETS: Final = ("fernet-key", "api-secret-key", "jwt-secret")
 """Endings of the names of the Secrets without which no pod of Airflow starts."""
+_FROM_JWT_SECRET: Final = ("-jwt-key-id", "-jwks")
+"""Endings of the names of Secrets that hold a form of another key, and are made anew from it."""
 _PARTS: Final = {
     "airflow:index:ManagedPostgres": (_INSTANCE,),
     "airflow:index:PostgresContainer": ("kubernetes:core/v1:PersistentVolumeClaim",),
@@ -56,7 +58,7 @@ def lost_with(subject: Resource | Step) -> str | None:
     if subject.type in _RANDOM and subject.under(_CONNECTIONS):
         return None
     if subject.type == _SECRET:
-        return _KEY_IN_USE if subject.under(_KEYS) else None
+        return _KEY_IN_USE if subject.under(_KEYS) and not subject.name.endswith(_FROM_JWT_SECRET) else None
     return STATEFUL.get(subject.type)
 
 

@@ -9,11 +9,11 @@ from components import fields
 from components.keys.escrow_reader import escrow_name
 from components.keys.given_keys import (
     API_SECRET_KEY_MIN_BYTES,
-    JWT_SECRET_MIN_BYTES,
     KEY_CHECKS,
     REDIS_PASSWORD_MIN_BYTES,
     GivenKeys,
 )
+from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES
 from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
 from components.secrets.weak import fernet_weakness, weakness
@@ -76,7 +76,8 @@ API_SECRET_KEY = SECTION.secret(
 JWT_SECRET = SECTION.secret(
     "jwtSecret",
     KEY_CHECKS["jwt_secret"],
-    description=f"JWT secret to use instead of a generated one, at least {JWT_SECRET_MIN_BYTES} bytes.",
+    description=f"JWT secret to use instead of a generated one, at least {JWT_SECRET_MIN_BYTES} bytes; several with "
+    "commas: the first signs, each is accepted.",
 )
 REDIS_PASSWORD = SECTION.secret(
     "redisPassword",
@@ -113,8 +114,8 @@ ROTATION = SECTION.optional(
 ROTATION_SECRET = SECTION.secret(
     "rotationSecret",
     str,
-    description="The value beside the one in use during a rotation: the password that Redis itself still has, or the "
-    "deploy key that the Git host does not know yet.",
+    description="The value beside the one in use during a rotation: the password that Redis itself still has, the "
+    "JWT secret that signs next, or the deploy key that the Git host does not know yet.",
 )
 
 
@@ -124,6 +125,7 @@ def read_given_keys(config: Config) -> GivenKeys:
         fernet_key=config[FERNET_KEY],
         api_secret_key=config[API_SECRET_KEY],
         jwt_secret=config[JWT_SECRET],
+        coming_jwt_secret=_beside(config, "jwt"),
         redis_password=config[REDIS_PASSWORD],
         redis_server_password=_beside(config, "redis-password"),
         admin_password=config[ADMIN_PASSWORD],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,12 @@ rotation_short()
 rotation_deferred()
 rotation_watched()
 '''
+SHORT_TOKENS: Final = {
+    "config": {"scheduler": {"task_queued_timeout": "150"}, "execution_api": {"jwt_expiration_time": "120"}}
+}
+"""Values of the chart with which tokens of tasks end early, so that a test need not wait for ten minutes."""
+_REFUSED: Final = "InvalidToken|Invalid auth token|Failed to validate JWT|403 Forbidden"
+"""How a log says that a key does not fit."""
 _GOOD: Final = ("success", "running", "queued", "scheduled", None)
 """A short run may have begun just now."""
 _CHILD_SECONDS: Final = 1200
@@ -238,19 +245,27 @@ class Work:
                 if task.state not in _GOOD or task.try_number > 1
             ]
         self.problems += [
-            f"InvalidToken in the log of {path.stem}"
+            f"{line.decode()} in the log of {path.stem}"
             for path in folder.glob("*.log")
-            if b"InvalidToken" in path.read_bytes()
+            for line in set(re.findall(_REFUSED.encode(), path.read_bytes()))
         ]
         scheduler = next(pod for pod in self.kube.pods({"component": "scheduler"}) if pod.ready)
         found = self.kube.run(
             scheduler.name,
             "scheduler",
-            ("grep", "-rlE", "InvalidToken|Invalid auth token", "/opt/airflow/logs"),
+            ("grep", "-rlE", _REFUSED, "/opt/airflow/logs"),
             seconds=60,
         )
         self.problems += [f"in a task's log: {line}" for line in found.stdout.splitlines()]
         return self.problems
+
+    def token(self) -> str:
+        """Return a new token of the admin, as an API client gets one. It is valid for a day."""
+        return self.api._log_in()
+
+    def answer(self, token: str) -> int:
+        """Return the status with which the API server answers a request with a token."""
+        return self.api._send("GET", "/api/v2/dags", None, token)[0]
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.send("GET", f"dags/{dag_id}/dagRuns?limit=200")["dag_runs"]
@@ -313,11 +328,11 @@ def environment(folder: Path) -> Environment:
 
 
 @contextmanager
-def deployed(folder: Path, **changed: Any) -> Iterator[Work]:
-    """An Airflow with the work in it. Nothing of it is left afterwards."""
+def deployed(folder: Path, helm: Mapping[str, Any] | None = None, **changed: Any) -> Iterator[Work]:
+    """An Airflow with the work in it. Nothing of it is left afterwards. helm: more values of the chart."""
     assert push_dag(folder / "clone", DAG_NAME, DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
     # Without PgBouncer the chart has no use for its values.
-    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"}
+    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"} | dict(helm or {})
     store(
         folder,
         service.settings(STACK, NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
@@ -362,12 +377,25 @@ FERNET_KILLS: Final = (
 )
 """After and inside each stage."""
 
+JWT_KILLS: Final = (
+    Kill("stage 1 of 4: ", 25),
+    Kill("stage 1 of 4 is done", 0),
+    Kill("stage 2 of 4: ", 25),
+    Kill("stage 2 of 4 is done", 0),
+    Kill("waiting: tokens of the old secret", 15),
+    Kill("stage 3 of 4 is done", 0),
+    Kill("stage 4 of 4: ", 25),
+)
+"""The same; the wait is one of them."""
+KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {"fernet": FERNET_KILLS, "jwt": JWT_KILLS}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rotate keys one after the other while the work runs; tell each stage's duration and what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.rotating_airflow", description=__doc__)
     parser.add_argument("keys", nargs="+")
-    parser.add_argument("--kill", action="store_true", help="kill that of fernet after and inside each stage")
+    parser.add_argument("--kill", action="store_true", help="kill after and inside each stage")
+    parser.add_argument("--short-tokens", action="store_true", help="let the tokens of tasks end early")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all that is told there")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -375,9 +403,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _child(given.child, given.keys[0])
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
-        with deployed(folder) as work, work.logs(folder / "logs"), work.somebody_who_changes_a_password():
+        with (
+            deployed(folder, SHORT_TOKENS if given.short_tokens else None) as work,
+            work.logs(folder / "logs"),
+            work.somebody_who_changes_a_password(),
+        ):
             for key in given.keys:
-                for line in rotate(folder, key, FERNET_KILLS if given.kill and key == "fernet" else ()):
+                for line in rotate(folder, key, KILLS.get(key, ()) if given.kill else ()):
                     print(line, flush=True)
             problems = work.end(folder / "logs")
         print(f"{work.changed} changes of a password; problems: {problems or 'none'}", flush=True)

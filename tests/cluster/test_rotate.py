@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from components.keys.jwt_keys import accepted
 from tests.cluster import service
 from tests.cluster.harness import core_api
-from tests.cluster.rotating_airflow import FERNET_KILLS, NAMESPACE, Work, deployed, environment, rotate
+from tests.cluster.rotating_airflow import (
+    FERNET_KILLS,
+    JWT_KILLS,
+    NAMESPACE,
+    SHORT_TOKENS,
+    Work,
+    deployed,
+    environment,
+    rotate,
+)
 
 pytestmark = [
     pytest.mark.engine,
@@ -44,6 +54,34 @@ def test_fernet_rotation_that_is_killed_in_and_after_each_stage(work: Work, tmp_
     ]
     assert deployed_key == key
     assert "," not in key
+
+
+def test_jwt_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: object, tmp_path: Path) -> None:
+    with deployed(tmp_path, SHORT_TOKENS) as work:
+        before = work.token()
+        assert work.answer(before) == 200
+        others = {
+            pod.name
+            for component in ("worker", "triggerer", "dag-processor", "redis")
+            for pod in work.kube.pods({"component": component})
+        }
+        with work.logs(tmp_path / "logs"):
+            told = rotate(tmp_path, "jwt", JWT_KILLS)
+            problems = work.end(tmp_path / "logs")
+        assert problems == [], told
+        assert work.answer(before) == 401, "the old key is refused"
+        assert work.answer(work.token()) == 200
+        assert others <= {pod.name for pod in work.kube.pods({})}, "nothing else rolls"
+        found = environment(tmp_path)
+        assert found.status().problems == ()
+        assert not found.preview().changes.any
+        secrets = service.own_secrets(core_api(), NAMESPACE)
+        [signing] = [data["jwt-secret"] for name, data in secrets.items() if name.startswith("airflow-keys-jwt")]
+        [jwks] = [data["jwks.json"] for name, data in secrets.items() if name.startswith("airflow-keys-jwks")]
+        assert accepted(jwks) == (signing,)
+        assert found.settings is not None
+        assert found.settings.secrets["jwtSecret"].reveal() == signing
+        assert "rotationSecret" not in found.settings.secrets
 
 
 def test_other_keys_one_after_the_other(work: Work, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,6 +17,8 @@ MARK = Mark(key="fernet", stage=2, stages=4, fingerprint=fingerprint("a new key"
 
 def test_mark_is_read_as_it_was_written_and_tells_how_to_go_on() -> None:
     assert Mark.of(str(MARK)) == MARK
+    waiting = replace(MARK, until=datetime(2026, 11, 29, 19, 30, 5, tzinfo=UTC))
+    assert Mark.of(str(waiting)) == waiting
     assert MARK.told("prod") == (
         "the rotation of fernet is in stage 2 of 4; python -m automation rotate fernet prod continues it"
     )
@@ -23,7 +26,14 @@ def test_mark_is_read_as_it_was_written_and_tells_how_to_go_on() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["fernet", "other 1/1 0123456789ab", "fernet 5/4 0123456789ab", "fernet 1/4 0123", "fernet 1/4 secret-text-"],
+    [
+        "fernet",
+        "other 1/1 0123456789ab",
+        "fernet 5/4 0123456789ab",
+        "fernet 1/4 0123",
+        "fernet 1/4 secret-text-",
+        f"{MARK} 20261341T250000Z",
+    ],
 )
 def test_what_rotate_did_not_write_is_refused(text: str) -> None:
     [problem] = dev().with_({"rotation": text}).problems()
@@ -37,10 +47,14 @@ def test_mark_is_part_of_a_valid_config_and_changes_nothing_else() -> None:
 
 def test_value_beside_the_new_one_is_that_of_the_key_that_is_rotated() -> None:
     beside = {"rotationSecret": "the old password"}
-    for key, expected in (("redis-password", "the old password"), ("fernet", None)):
+    for key, field in (("redis-password", "redis_server_password"), ("jwt", "coming_jwt_secret"), ("fernet", "")):
         config = dev().with_({"rotation": str(replace(MARK, key=key))}, beside)
-        found = config.parse().platform.keys.redis_server_password
-        assert (found.reveal() if isinstance(found, Secret) else found) == expected
+        given = config.parse().platform.keys
+        for name in ("redis_server_password", "coming_jwt_secret"):
+            found = getattr(given, name)
+            assert (found.reveal() if isinstance(found, Secret) else found) == (
+                "the old password" if name == field else None
+            )
     assert dev().with_(secrets=beside).parse().platform.keys.redis_server_password is None
 
 

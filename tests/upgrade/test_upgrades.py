@@ -29,6 +29,9 @@ MEANT: Final = {
     "delete-replaced random:index/randomBytes:RandomBytes::airflow-keys-fernet-key",
     # Workers had the database's key; they get one of their own.
     f"create {SECRET}::airflow-keys-worker-key",
+    # They hold the same JWT secret in the form of a set, and its id.
+    f"create {SECRET}::airflow-keys-jwks",
+    f"create {SECRET}::airflow-keys-jwt-key-id",
 }
 """Steps of stacks from before a release, which lose nothing."""
 

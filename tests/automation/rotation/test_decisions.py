@@ -42,5 +42,6 @@ def test_resources_are_those_of_the_program() -> None:
         "airflow-keys-api-secret-key",
         "airflow-keys-admin-password",
         "airflow-keys-redis-password",
+        "airflow-keys-jwt-secret",
         "",  # the deploy key is in the hands of its Git host
     }

@@ -104,6 +104,7 @@ class Deployment:
     )
     deployed: str | None = "old"
     encrypted: Any = None
+    signed_until: str = ""
 
 
 def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:

@@ -34,6 +34,7 @@ class Deployment:
     values: list[str] = field(default_factory=list)
     foreign: tuple[str, ...] = ()
     accepted: bool = True
+    signed_until: str = ""
 
     def __post_init__(self) -> None:
         assert self.deployed is not None
@@ -155,6 +156,7 @@ class Redis:
     config: str = "old"
     deployed: str | None = "old"
     encrypted = Encrypted(read={})
+    signed_until = ""
 
     @property
     def accepted(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
 from components.keys.given_keys import GivenKeys
+from components.keys.jwt_keys import accepted, key_id
 from components.kube.secret import Secret, secret_output
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ KEYS: Final = {
     "redis_password": ("keys-redis-password", "password", 32),
     "admin_password": ("keys-admin-password", "password", 16),
 }
+IN_ROTATIONS: Final = ("coming_jwt_secret", "redis_server_password")
 WORKER_KEY: Final = "keys-worker-key"
 SECRET: Final = "kubernetes:core/v1:Secret"
 PASSWORD: Final = "random:index/randomPassword:RandomPassword"
@@ -44,7 +46,7 @@ def given_all() -> GivenKeys:
 
 def test_the_table_above_is_every_key() -> None:
     """The password of a database of the stack's own is in no Secret of this component: the URIs hold it."""
-    assert {*KEYS, "database_password", "redis_server_password"} == {field.name for field in fields(GivenKeys)}
+    assert {*KEYS, "database_password", *IN_ROTATIONS} == {field.name for field in fields(GivenKeys)}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -116,7 +118,7 @@ def test_every_child_is_the_component_s(record: Record) -> None:
     component = recorder.one("airflow:index:AirflowKeys")
     fernet_key = recorder.one("airflow:index:FernetKey")
     children = [found for found in recorder.every() if found is not component]
-    assert len(children) == 15
+    assert len(children) == 17
     assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 
@@ -136,6 +138,8 @@ def test_outputs_are_names_in_plain_text(record: Record) -> None:
         "worker_key_secret",
         "api_secret_key_secret",
         "jwt_secret",
+        "jwt_key_id_secret",
+        "jwks_secret",
         "redis_password_secret",
         "admin_password_secret",
     }
@@ -154,6 +158,8 @@ def test_attributes_are_the_registered_outputs(record: Record) -> None:
             "worker_key_secret",
             "api_secret_key_secret",
             "jwt_secret",
+            "jwt_key_id_secret",
+            "jwks_secret",
             "redis_password_secret",
         )
         pulumi.Output.all(**{name: getattr(component, name) for name in names}).apply(made.append)
@@ -189,11 +195,26 @@ def test_another_value_makes_another_secret_and_leaves_the_others(record: Record
         return recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
 
     before, after = names(given_all()), names(GivenKeys(**{**vars(given_all()), "jwt_secret": Secret("another")}))
-    assert {key for key in before if before[key] != after[key]} == {"jwt_secret"}
+    assert {key for key in before if before[key] != after[key]} == {"jwt_secret", "jwt_key_id_secret", "jwks_secret"}
 
 
 def test_preview_knows_no_generated_value_and_works(record: Record) -> None:
-    assert len(record(keys(), preview=True).every(SECRET)) == 6
+    assert len(record(keys(), preview=True).every(SECRET)) == 8
+
+
+@pytest.mark.parametrize(
+    ("config", "coming"), [("o" * 64, None), ("o" * 64, "n" * 64), (f"{'n' * 64},{'o' * 64}", None)]
+)
+def test_first_jwt_secret_signs_and_each_is_accepted(record: Record, config: str, coming: str | None) -> None:
+    given = GivenKeys(jwt_secret=Secret(config), coming_jwt_secret=None if coming is None else Secret(coming))
+    recorder = record(keys(given))
+    signing = config.split(",")[0]
+    assert recorder.secret_data("keys-jwt-secret")["jwt-secret"] == signing
+    assert set(accepted(recorder.secret_data("keys-jwks")["jwks.json"])) == {
+        *config.split(","),
+        *([coming] if coming else []),
+    }
+    assert recorder.secret_data("keys-jwt-key-id") == {"jwt-key-id": key_id(signing)}
 
 
 # The password of a database that the stack makes
