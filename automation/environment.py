@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ from components.secrets.masker import Masker
 if TYPE_CHECKING:
     # Imported where they are used: a preview needs no client of Kubernetes.
     from automation.adoption.plan import Adoption, AdoptionPlan
+    from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
     from automation.plan.model import Plan
     from automation.recovery.status import StackStatus
     from automation.recovery.steps import Decisions, Recovery, RecoverySteps
@@ -291,6 +293,84 @@ class Environment:
         with self.busy():
             self.check()
             return rotate(self._session, key, timeout_seconds, keep, on_event)
+
+    def backup(self, *, on_event: OnEvent = ignore) -> BackupDone:
+        """Dump the metadata database into the stack's volume for backups, while Airflow runs. See docs/day-2.md.
+
+        Raises BackupFailed, StackUnknown, ClusterUnreachable, ClusterRequestFailed.
+        """
+        from automation.backup.backup import backup
+
+        with self.busy():
+            return backup(self._session, on_event)
+
+    def backups(self) -> Backups:
+        """Return the backups, the newest first. Raises what `backup` raises."""
+        from automation.backup.backup import backups
+
+        with self.busy():
+            return backups(self._session)
+
+    def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
+        """Restore a backup into a temporary database, look at it with the stack's keys, and delete it.
+
+        What no key reads is in the result, not an error. Raises what `backup` raises.
+
+        Args:
+            backup: Name of the backup; None takes the newest.
+            at: Take the newest from then or before.
+            on_event: Receives the events.
+        """
+        from automation.backup.backup import drill
+
+        with self.busy():
+            return drill(self._session, backup, at, on_event)
+
+    def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
+        """Return what `restore` would do. Changes nothing. Raises what `restore` raises."""
+        from automation.backup.restore import restore_plan
+
+        with self.busy():
+            self.check()
+            return restore_plan(self._session, backup, at)
+
+    def restore(
+        self,
+        backup: str | None = None,
+        *,
+        at: datetime | None = None,
+        keep: Callable[[EnvironmentSettings], object] = lambda settings: None,
+        timeout_seconds: float = HEALTHY_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Restored:
+        """Stop Airflow, restore a backup, let Airflow run on it, and verify that. See docs/day-2.md.
+
+        A restore that was interrupted is continued. The database before it stays under another name.
+
+        Args:
+            backup: Name of the backup; None takes the newest.
+            at: Take the newest from then or before.
+            keep: Stores changed settings; called before each stage that uses them.
+            timeout_seconds: How long each stage may wait after its update.
+            on_event: Receives the events.
+
+        Raises:
+            BackupFailed: There is no such backup, or a Job failed.
+            NotHealthy: A stage did not come to hold in time, or a check of the restored stack failed.
+            AutomationError: What `up` raises.
+        """
+        from automation.backup.restore import restore
+
+        with self.busy():
+            self.check()
+            return restore(self._session, backup, at, timeout_seconds, keep, on_event)
+
+    def delete_old_databases(self, *, on_event: OnEvent = ignore) -> DeletedDatabases:
+        """Delete the databases that restores have replaced. Raises what `backup` raises."""
+        from automation.backup.backup import delete_old
+
+        with self.busy():
+            return delete_old(self._session, on_event)
 
     # Cancelling
 

@@ -195,6 +195,10 @@ class AdoptionRefused(_Refused):
         super().__init__(f"the release cannot be taken over by stack {stack}", refusals)
 
 
+class BackupFailed(AutomationError):
+    """A backup, a restore or a drill could not be done, or a drill found what no key reads."""
+
+
 class RotationRefused(_Refused):
     """A key cannot be rotated as things are."""
 

@@ -23,6 +23,7 @@ from components.dags.git_login import login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
+from components.database.backups import DatabaseBackups, DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
@@ -201,6 +202,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.TASK_LOGS: in_aws.remote_logs.folder if in_aws.remote_logs else "",
             outputs.UI_URL: args.ingress.url if args.ingress else "",
         }
+        if args.backup_storage_gib:
+            self.exports[outputs.BACKUP_PODS] = self._backups(keys, access).pods
         if args.running is not Running.ALL:
             self.exports[outputs.RUNNING] = args.running.value
         if args.worker_groups:
@@ -244,12 +247,12 @@ class AirflowPlatform(pulumi.ComponentResource):
             f"{self._name}-postgres",
             PostgresContainerArgs(
                 namespace=self._namespace,
-                image=f"{args.images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}",
+                image=self._postgres_image(),
                 pull_policy=args.images.pull_policy,
                 pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
-                runs=args.running is not Running.STOPPED,
+                runs=args.running is not Running.STOPPED or args.restoring,
                 after=checked,
             ),
             self._child,
@@ -330,6 +333,30 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def _backups(self, keys: AirflowKeys, access: DatabaseAccess) -> DatabaseBackups:
+        args = self._args
+        return DatabaseBackups(
+            f"{self._name}-backups",
+            DatabaseBackupsArgs(
+                namespace=self._namespace,
+                storage_gib=args.backup_storage_gib,
+                schedule=args.backup_schedule,
+                retention_days=args.backup_retention_days,
+                suspended=args.running is Running.STOPPED,
+                protect=args.protect,
+                images=self._images,
+                postgres_image=self._postgres_image(),
+                migration_secret=access.migration_secret,
+                fernet_key_secret=keys.fernet_key_secret,
+                ca_config_map=access.ca_config_map,
+                pod=job_pod(args.helm_values),
+            ),
+            self._child,
+        )
+
+    def _postgres_image(self) -> str:
+        return f"{self._args.images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
 
     def _scale_workers(self, database: Database, release: AirflowRelease) -> None:
         args = self._args

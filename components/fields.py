@@ -281,3 +281,13 @@ def matching(text: str, pattern: str, expected: str) -> str:
     if not re.fullmatch(pattern, text):
         refuse(f"expected {expected}, found {shown(text)}")
     return text
+
+
+_CRON: Final = re.compile(r"[0-9A-Za-z*/,-]{1,40}( [0-9A-Za-z*/,-]{1,40}){4}|@(hourly|daily|weekly|monthly)")
+
+
+def cron(text: str) -> str:
+    """Return the schedule of a CronJob (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)."""
+    if not _CRON.fullmatch(text):
+        refuse(f"expected a schedule of five fields such as 30 1 * * *, or @daily, found {shown(text)}")
+    return text

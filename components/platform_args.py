@@ -78,6 +78,14 @@ class AirflowPlatformArgs:
     """The connection pooler. None connects the pods to the database directly."""
     preflight: Preflight = Preflight.REQUIRED
     """Whether what the release needs is tried before an update changes anything, and what a failure does."""
+    backup_storage_gib: int = 0
+    """Size of the volume for backups of the database in GiB. 0 makes none."""
+    backup_schedule: str = ""
+    """When a backup is made by itself, as a CronJob takes it, UTC. "" makes none."""
+    backup_retention_days: int = 30
+    """Age in days at which scheduled backups delete earlier ones. 0 keeps all."""
+    restoring: bool = False
+    """Whether a backup is being restored. A container database then runs even where nothing else does."""
     migration_timeout_seconds: int = 600
     """Seconds after which a database migration fails."""
     release_timeout_seconds: int = 900

@@ -27,6 +27,8 @@ def load() -> Settings:
     settings = parse(config, secret_keys, pulumi.get_stack())
     if settings.rotation is not None:
         pulumi.log.warn(settings.rotation.told(pulumi.get_stack()))
+    if settings.restoration is not None:
+        pulumi.log.warn(settings.restoration.told(pulumi.get_stack()))
     halted = settings.platform.running.told(pulumi.get_stack())
     if halted:
         pulumi.log.warn(halted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.platform_args import AirflowPlatformArgs
+from settings.restoration import Restoration
 from settings.rotation import Mark
 from settings.sections.cluster import AwsChoice
 from settings.sections.database_kind import DatabaseChoice
@@ -25,5 +26,7 @@ class Settings:
     """Where keys come from."""
     rotation: Mark | None
     """The rotation of a key that is under way."""
+    restoration: Restoration | None
+    """The restore of a backup that is under way."""
     database: DatabaseChoice
     """What the config says about the database beyond the platform's arguments."""

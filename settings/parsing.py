@@ -17,7 +17,14 @@ from settings.reading import Config
 from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
 from settings.sections.connections import read_connections
 from settings.sections.dags import read_dags
-from settings.sections.database import METADATA_RETENTION_DAYS, MIGRATION_TIMEOUT_SECONDS
+from settings.sections.database import (
+    BACKUP_STORAGE_GIB,
+    DUMP_RETENTION_DAYS,
+    METADATA_RETENTION_DAYS,
+    MIGRATION_TIMEOUT_SECONDS,
+    RESTORE,
+    read_backup_schedule,
+)
 from settings.sections.database_kind import read_database
 from settings.sections.executor import (
     EXECUTOR,
@@ -105,6 +112,10 @@ def _read(config: Config) -> Settings:
         admin_username=config[ADMIN_USERNAME],
         admin_email=config[ADMIN_EMAIL],
         database=database.database,
+        backup_storage_gib=config[BACKUP_STORAGE_GIB],
+        backup_schedule=read_backup_schedule(config),
+        backup_retention_days=config[DUMP_RETENTION_DAYS],
+        restoring=config[RESTORE] is not None,
         migration_timeout_seconds=config[MIGRATION_TIMEOUT_SECONDS],
         preflight=config[PREFLIGHT],
         release_timeout_seconds=read_release_timeout(config),
@@ -141,5 +152,6 @@ def _read(config: Config) -> Settings:
         aws=aws,
         key_source=key_source,
         rotation=config[ROTATION],
+        restoration=config[RESTORE],
         database=database,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -28,12 +29,14 @@ from automation.recovery.steps import (
     pod_steps,
     update_step,
 )
+from automation.results import Update
 from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_identity, read_tag, require_known
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
 from components.release.running import Running
+from settings.restoration import Restoration
 from settings.rotation import Mark
 
 _HEALTH_INTERVAL_SECONDS: Final = 3.0
@@ -82,9 +85,10 @@ def stack_status(session: Session) -> StackStatus:
         deployed=bool(state.resources),
         locks=locks,
         pending=state.pending,
-        halted=_halted(session),
-        rotation=_rotation(session),
-        airflow=_airflow(session),
+        restoration=_told(session, lambda config, stack: config.restore and Restoration.of(config.restore).told(stack)),
+        halted=_told(session, lambda config, stack: Running(config.running or Running.ALL).told(stack)),
+        rotation=_told(session, lambda config, stack: config.rotation and Mark.of(config.rotation).told(stack)),
+        airflow=_told(session, lambda config, stack: config.airflow_version),
         dags=status_module.dags_place(state.outputs),
     )
     if not state.resources and not state.pending:
@@ -97,28 +101,21 @@ def stack_status(session: Session) -> StackStatus:
         return replace(status, cluster_error=error.what)
 
 
-def _halted(session: Session) -> str:
-    """Return what status says of a stack that does not run whole; "" if it does, or the config is not valid."""
+def _told(session: Session, tell: Callable[[StackConfig, str], str]) -> str:
+    """Return what the config says of a stack; "" if it is not valid."""
     try:
-        return Running(session.config().running).told(short_name(session.name))
+        return tell(session.config(), short_name(session.name))
     except (AutomationError, ValueError):
         return ""
 
 
-def _rotation(session: Session) -> str:
-    """Return what status says of a rotation that was not finished; "" if there is none, or the config is not valid."""
-    try:
-        text = session.config().rotation
-    except AutomationError:
-        return ""
-    return Mark.of(text).told(short_name(session.name)) if text else ""
-
-
-def _airflow(session: Session) -> str:
-    try:
-        return session.config().airflow_version
-    except AutomationError:
-        return ""
+def resumed_update(session: Session, verb: str, timeout_seconds: float, on_event: OnEvent) -> Update:
+    """Run `up`, or `recover` if an earlier run was killed in an update. verb: what was asked for."""
+    status = stack_status(session)
+    stale = any(lock.holder is Holder.GONE for lock in status.locks or ())
+    if stale or status.pending:
+        return recover(session, None, timeout_seconds, on_event).update
+    return updates.up(session, verb, on_event)
 
 
 def wait_until_healthy(session: Session, timeout_seconds: float) -> StackStatus:

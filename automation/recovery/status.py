@@ -82,6 +82,8 @@ class StackStatus(Result):
     """None if nothing is deployed, or if the cluster could not be looked at."""
     cluster_error: str = ""
     """Why the cluster could not be looked at."""
+    restoration: str = ""
+    """What is restored and not finished, and what continues it; "" if there is none."""
     halted: str = ""
     """What runs, and what brings the rest back; "" if everything runs."""
     rotation: str = ""
@@ -110,7 +112,7 @@ class StackStatus(Result):
     def problems(self) -> tuple[str, ...]:
         """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
-        known = [text for text in (self.halted, self.rotation) if text]
+        known = [text for text in (self.restoration, self.halted, self.rotation) if text]
         leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
         return (*self._unhealthy(), *known, *leftovers)
 

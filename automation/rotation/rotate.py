@@ -17,12 +17,11 @@ from automation.cluster import client, objects
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent, ignore
-from automation.engine.locks import Holder
 from automation.engine.operations import OpenedStack
 from automation.errors import NotHealthy, RotationRefused
 from automation.folder import short_name
-from automation.recovery.recover import recover, stack_status, wait_until_healthy
-from automation.results import Changes, HistoryEntry, Update
+from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.results import Changes, HistoryEntry
 from automation.rotation import decisions, kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
@@ -178,7 +177,7 @@ def _do(
         _write(session, opened, key, mark, stage, keep)
     changes = Changes({})
     if stage.doing is Doing.UPDATE:
-        changes = _update(session, timeout_seconds, on_event).changes
+        changes = resumed_update(session, VERB, timeout_seconds, on_event).changes
     elif stage.doing is Doing.RENEW:
         _facts(session, key, target.new).renew()
     elif stage.doing is Doing.ASK:
@@ -219,15 +218,6 @@ def _write(session: Session, opened: OpenedStack, key: Key, mark: Mark, stage: S
 def _keep(session: Session, keep: Keep) -> None:
     if session.place.settings is not None:
         keep(session.place.settings)
-
-
-def _update(session: Session, timeout_seconds: float, on_event: OnEvent) -> Update:
-    """Run `up`, or `recover` if an earlier run was killed in an update."""
-    status = stack_status(session)
-    stale = any(lock.holder is Holder.GONE for lock in status.locks or ())
-    if stale or status.pending:
-        return recover(session, None, timeout_seconds, on_event).update
-    return updates.up(session, VERB, on_event)
 
 
 def _facts(session: Session, key: Key, new: str) -> ClusterFacts:

@@ -143,6 +143,8 @@ class StackConfig:
     """Airflow in the image."""
     rotation: str = ""
     """The mark of a rotation that is under way, "" if none is."""
+    restore: str = ""
+    """The mark of a restore that is under way, "" if none is."""
     running: str = ""
     """How much of Airflow runs: `all`, `frozen` or `stopped`."""
     worker_grace_seconds: float = 0
@@ -164,6 +166,7 @@ class StackConfig:
             image_digest=text("imageDigest"),
             airflow_version=text("airflowVersion"),
             rotation=text("rotation"),
+            restore=text("restore"),
             running=text("running"),
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )

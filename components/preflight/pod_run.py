@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -72,7 +72,15 @@ class PodEnd:
     """What it still waited for when its time was over; "" if it ended."""
 
 
-def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], limits: WaitLimits) -> PodEnd:
+def run_pod(
+    api: KubeApi,
+    namespace: str,
+    pod: Mapping[str, Any],
+    limits: WaitLimits,
+    *,
+    label: str = LABEL,
+    sleep: Callable[[float], object] | None = None,
+) -> PodEnd:
     """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
 
     Args:
@@ -80,11 +88,13 @@ def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], limits: WaitLi
         namespace: Where to run it.
         pod: `metadata` with labels, and `spec`.
         limits: How long to wait.
+        label: Label of Job and pod, and the beginning of their names.
+        sleep: Waits so many seconds; it may raise, and the Job is then deleted. None takes the system's.
     """
     spec = {**pod["spec"], "restartPolicy": "Never"}
-    labels = {**pod["metadata"].get("labels", {}), LABEL: "true"}
+    labels = {**pod["metadata"].get("labels", {}), label: "true"}
     metadata = {**pod["metadata"], "labels": labels}
-    trial = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "generateName": f"{LABEL}-"}, "spec": spec}
+    trial = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "generateName": f"{label}-"}, "spec": spec}
     refused = api.creation_refusal(trial, namespace)
     if refused:
         return PodEnd(refused=refused)
@@ -93,7 +103,7 @@ def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], limits: WaitLi
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": {"generateName": f"{LABEL}-", "labels": {LABEL: "true"}},
+            "metadata": {"generateName": f"{label}-", "labels": {label: "true"}},
             "spec": {
                 "backoffLimit": 0,
                 "activeDeadlineSeconds": int(longest) + _TIME_TO_LIVE_SECONDS,
@@ -105,14 +115,21 @@ def run_pod(api: KubeApi, namespace: str, pod: Mapping[str, Any], limits: WaitLi
     )
     name = str(job["metadata"]["name"])
     try:
-        return _watch(api, namespace, name, spec, limits)
+        return _watch(api, namespace, name, spec, limits, sleep or time.sleep)
     finally:
         # It ends by itself too.
         with contextlib.suppress(KubeRequestFailed):
             api.delete("batch/v1", "Job", namespace, name, grace_seconds=0)
 
 
-def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], limits: WaitLimits) -> PodEnd:
+def _watch(
+    api: KubeApi,
+    namespace: str,
+    job: str,
+    spec: Mapping[str, Any],
+    limits: WaitLimits,
+    sleep: Callable[[float], object],
+) -> PodEnd:
     started = time.monotonic()
     placed: float | None = None
     pulled: float | None = None
@@ -138,7 +155,7 @@ def _watch(api: KubeApi, namespace: str, job: str, spec: Mapping[str, Any], limi
             return PodEnd(containers=ends, waits="its images")
         if pulled is not None and now - pulled >= limits.run_seconds:
             return PodEnd(containers=ends, waits="its end")
-        time.sleep(_POLL_SECONDS)
+        sleep(_POLL_SECONDS)
 
 
 def _is_final(end: ContainerEnd) -> bool:

@@ -47,6 +47,7 @@ _PARTS: Final = {
     "airflow:index:ManagedPostgres": (_INSTANCE,),
     "airflow:index:PostgresContainer": ("kubernetes:core/v1:PersistentVolumeClaim",),
     "airflow:index:TaskLogBucket": _BUCKETS,
+    "airflow:index:DatabaseBackups": ("kubernetes:core/v1:PersistentVolumeClaim",),
     "airflow:index:TaskLogVolume": ("kubernetes:core/v1:PersistentVolumeClaim",),
     "airflow:index:KeyEscrow": (_ESCROW_SECRET,),
 }

@@ -16,6 +16,8 @@ from components.database.rds_instance_class import instance_memory_gib
 from components.database.rds_settings import CertificateAuthority
 from components.platform_args import AirflowPlatformArgs
 from settings.keys import Section
+from settings.reading import Config
+from settings.restoration import Restoration
 
 SECTION = Section("Metadata database")
 
@@ -171,6 +173,32 @@ ALARM_TOPIC_ARN = SECTION.optional(
     rds_settings.topic_arn,
     description="SNS topic that alarms of a managed database go to. Empty makes no alarms.",
 )
+BACKUP_STORAGE_GIB = SECTION.integer(
+    "backupStorageGib",
+    0,
+    rds_settings.MAX_STORAGE_GIB,
+    default=AirflowPlatformArgs.backup_storage_gib,
+    description="Size of the volume for dumps of the database that python -m automation backup makes, in GiB. 0 makes "
+    "no volume.",
+)
+BACKUP_SCHEDULE = SECTION.optional(
+    "backupSchedule",
+    fields.cron,
+    description="When a backup is made by itself, as a CronJob takes it, UTC, such as 30 1 * * *. Needs "
+    "backupStorageGib.",
+)
+DUMP_RETENTION_DAYS = SECTION.integer(
+    "backupRetentionDays",
+    0,
+    3650,
+    default=AirflowPlatformArgs.backup_retention_days,
+    description="Days after which a backup by backupSchedule deletes earlier dumps, {least} to {most}. 0 keeps all.",
+)
+RESTORE = SECTION.optional(
+    "restore",
+    Restoration.of,
+    description="The restore of a backup that is under way. python -m automation restore writes and removes it.",
+)
 MIGRATION_TIMEOUT_SECONDS = SECTION.integer(
     "migrationTimeoutSeconds",
     30,
@@ -208,3 +236,15 @@ METADATA_RETENTION_DAYS = SECTION.integer(
     description="Delete runs, logs and other metadata that are older than so many days, once a week; up to {most}. 0 "
     "keeps all.",
 )
+
+
+def read_backup_schedule(config: Config) -> str:
+    """Return when backups are made, "" for never. Without a volume there is no place for them."""
+    schedule = config[BACKUP_SCHEDULE]
+    if schedule and not config[BACKUP_STORAGE_GIB] and not config.bad(BACKUP_STORAGE_GIB):
+        config.problem(
+            BACKUP_STORAGE_GIB,
+            f"expected the size of a volume with {BACKUP_SCHEDULE.full}, found 0",
+            f"pulumi config set {BACKUP_STORAGE_GIB.full} 10",
+        )
+    return schedule or ""

@@ -194,9 +194,11 @@ def exports(record: Record, **changes: Any) -> dict[str, Any]:
 
 def test_exports_are_the_names_that_others_know(record: Record) -> None:
     constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
-    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS, outputs.RUNNING}, "as before"
+    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS, outputs.RUNNING, outputs.BACKUP_PODS}, (
+        "as before"
+    )
     groups = (WorkerGroup(name="gpu", queues=("a", "b")),)
-    found = exports(record, worker_groups=groups, running=Running.FROZEN)
+    found = exports(record, worker_groups=groups, running=Running.FROZEN, backup_storage_gib=1)
     assert set(found) == constants
     assert found[outputs.RUNNING] == "frozen"
     assert found[outputs.WORKER_GROUPS] == {"gpu": ["a", "b"]}
@@ -340,6 +342,11 @@ def test_stopped_stack_has_all_its_data_and_nothing_that_runs(record: Record) ->
     statefulset = "kubernetes:apps/v1:StatefulSet"
     assert whole.one(statefulset).inputs["spec"]["replicas"] == 1
     assert stopped.one(statefulset).inputs["spec"]["replicas"] == 0
+
+
+def test_container_database_of_a_stopped_stack_runs_while_a_backup_is_restored(record: Record) -> None:
+    restoring = record(platform(running=Running.STOPPED, restoring=True))
+    assert restoring.one("kubernetes:apps/v1:StatefulSet").inputs["spec"]["replicas"] == 1
 
 
 def test_frozen_stack_keeps_its_database_and_jobs(record: Record) -> None:

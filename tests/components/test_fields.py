@@ -52,6 +52,7 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
             "arn:aws-cn:iam::123456789012:policy/a",
         ],
     ),
+    (fields.cron, ["30 1 * * *", "*/15 0-6 1,15 * MON-FRI", "@daily"]),
     (fields.boundary_arn, ["arn:aws:iam::123456789012:policy/airflow-deploying-role-boundary"]),
     (fields.certificate_arn, [CERTIFICATE, CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:")]),
 ]
@@ -64,6 +65,7 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
         fields.namespace,
         ["kube-flannel", "kube-x", "kube-"],
     ),
+    (fields.cron, ["", "daily", "@reboot", "* * * *", "* * * * * *", "30 1 * * *\n", "30  1 * * *", "$(x) 1 * * *"]),
     (fields.dns_label, ["", "-a", "A", "a" * 64, "a\n"]),
     (fields.dns_subdomain, ["", ".", "a.", "A", "a..b", "a\n", ".".join(["a" * 63] * 4)]),
     (fields.version, ["", "3", "3.2", "2.11.0", "v3.2.2", "3.2.2-python3.12", "3.2.2\n", "4.0.0", "33.2.2"]),

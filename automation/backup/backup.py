@@ -1,0 +1,108 @@
+"""Backups, and drills that prove them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from automation.backup.jobs import BackupJobs, deployed_outputs
+from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill
+from automation.backup.stages import database_name
+from automation.engine.events import OnEvent
+from automation.errors import BackupFailed
+from automation.folder import short_name
+from automation.stacks.session import Session
+
+_NAME: Final = "airflow-%Y%m%dT%H%M%SZ.dump"
+_ID: Final = "%Y%m%d%H%M%S"
+
+
+def backup(session: Session, on_event: OnEvent) -> BackupDone:
+    """See `Environment.backup`."""
+    jobs = BackupJobs(session, deployed_outputs(session, "backup"), "backup")
+    teller = session.events("backup", on_event)
+    name, started = datetime.now(UTC).strftime(_NAME), time.monotonic()
+    teller.note(f"dumping the database into {name}")
+    size = jobs.dump(name)
+    seconds = round(time.monotonic() - started, 1)
+    return BackupDone(stack=short_name(session.name), backup=Backup(name=name, bytes=size), seconds=seconds)
+
+
+def backups(session: Session) -> Backups:
+    """See `Environment.backups`."""
+    jobs = BackupJobs(session, deployed_outputs(session, "backups"), "backup")
+    found = jobs.backups()
+    return Backups(stack=short_name(session.name), backups=found, old_databases=jobs.databases().of("old"))
+
+
+def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
+    """See `Environment.delete_old_databases`."""
+    jobs = BackupJobs(session, deployed_outputs(session, "restore"), "restore")
+    teller = session.events("restore", on_event)
+    names = jobs.databases().of("old")
+    for name in names:
+        teller.note(f"deleting the database {name}")
+        jobs.drop(name)
+    return DeletedDatabases(stack=short_name(session.name), names=names)
+
+
+def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
+    """See `Environment.drill`."""
+    jobs, teller = BackupJobs(session, deployed_outputs(session, "drill"), "drill"), session.events("drill", on_event)
+    jobs.end_left_over()
+    chosen = chosen_backup(jobs.backups(), name, at)
+    databases = jobs.databases()
+    for left in databases.of("drill"):
+        teller.note(f"deleting the database {left}, which a drill left that was killed")
+        jobs.drop(left)
+    began, started = datetime.now(UTC), time.monotonic()
+    database = database_name(databases.own, "drill", began.strftime(_ID))
+    teller.note(f"restoring {chosen} into the temporary database {database}")
+    try:
+        jobs.restore(chosen, database, "drill")
+        teller.note("reading every encrypted value with the stack's keys")
+        found = jobs.look(database)
+        seconds = round(time.monotonic() - started, 1)
+    finally:
+        teller.note("deleting the temporary database")
+        jobs.drop(database)
+    return Drill(
+        stack=short_name(session.name),
+        backup=chosen,
+        encrypted=int(found["read"]),
+        unread=tuple(found["unread"]),
+        unread_count=int(found["unread_count"]),
+        broken=tuple(found["broken"]),
+        heads=tuple(found["heads"]),
+        at_head=bool(found["at_head"]),
+        runs=int(found["runs"]),
+        newest_run=str(found["newest_run"]),
+        rpo_seconds=round((began - taken_at(chosen)).total_seconds(), 1),
+        rto_seconds=seconds,
+    )
+
+
+def chosen_backup(found: Sequence[Backup], name: str | None, at: datetime | None) -> str:
+    """Return the backup of a name, or the newest from a time or before. Raises BackupFailed.
+
+    Args:
+        found: The backups, the newest first.
+        name: A name, or None.
+        at: A time, or None for now.
+    """
+    names = [item.name for item in found if at is None or taken_at(item.name) <= at]
+    if name is not None:
+        names = [item.name for item in found if item.name == name]
+    if names:
+        return names[0]
+    wanted = name or (f"from {at.isoformat()} or before" if at else "at all")
+    there = f"there are: {', '.join(item.name for item in found[:5])}"
+    there = there if found else "make one: python -m automation backup"
+    raise BackupFailed(f"there is no backup {wanted}", there)
+
+
+def taken_at(name: str) -> datetime:
+    """Return when a backup was begun, by its name."""
+    return datetime.strptime(name, _NAME).replace(tzinfo=UTC)

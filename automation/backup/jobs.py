@@ -1,0 +1,157 @@
+"""Runs the stack's pods for backups, each as a Job, and reads what they answer."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import outputs
+from automation.backup.result import Backup
+from automation.cluster.client import cluster_errors
+from automation.engine import operations
+from automation.errors import BackupFailed, StackUnknown
+from automation.stacks.session import Session
+from automation.wait import wait_for
+from components.database.backup_scripts import database_command, look_command
+from components.kube.client import KubeApi
+from components.preflight.pod_run import WaitLimits, run_pod
+from settings.restoration import BACKUP
+
+_LIMITS: Final = WaitLimits(node_seconds=300.0, image_seconds=600.0, run_seconds=6 * 3600.0)
+"""A database of some hundred GiB takes hours."""
+_POLL_SECONDS: Final = 1.0
+_JOB: Final = "batch/v1"
+_SHOWN: Final = 600
+_LEFT_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Databases:
+    """Databases at the stack's server."""
+
+    own: str
+    """Name of the stack's database, which may be missing."""
+    comments: Mapping[str, str]
+    """The comment of each that exists, by its name: the stack's own, and those of restores and drills."""
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """Return the names of those of a kind: `old`, `new` or `drill`."""
+        return tuple(sorted(name for name in self.comments if f"_{kind}_" in name and name != self.own))
+
+
+class BackupJobs:
+    """The Jobs of one verb. Every method raises BackupFailed, ClusterUnreachable, ClusterRequestFailed, Interrupted."""
+
+    def __init__(self, session: Session, found: Mapping[str, Any], verb: str) -> None:
+        """Run nothing yet.
+
+        Args:
+            session: The stack.
+            found: Its outputs.
+            verb: What is asked for: `backup`, `restore` or `drill`. Jobs are named after it.
+
+        Raises:
+            BackupFailed: The stack has no volume for backups.
+        """
+        if outputs.NAMESPACE not in found:
+            raise StackUnknown("the stack has not been deployed yet", "deploy it: make up")
+        if not found.get(outputs.BACKUP_PODS):
+            raise BackupFailed(
+                "airflow:backupStorageGib: expected the size of a volume for backups, found 0",
+                f"pulumi config set --stack {session.name} airflow:backupStorageGib 10; "
+                f"python -m automation up {session.name}",
+            )
+        self._session, self._verb = session, verb
+        self._pods: Mapping[str, Mapping[str, Any]] = found[outputs.BACKUP_PODS]
+        self._label = f"airflow-{verb}"
+
+    def dump(self, name: str) -> int:
+        """Dump the database, and return the size in bytes."""
+        return int(self._database("dump", name) or 0)
+
+    def backups(self) -> tuple[Backup, ...]:
+        """Return the backups, the newest first."""
+        lines = (line.split(" ", 1) for line in self._database("list").splitlines() if " " in line)
+        return tuple(Backup(name=name, bytes=int(size)) for size, name in lines if BACKUP.fullmatch(name))
+
+    def databases(self) -> Databases:
+        """Return the databases that the stack has, and those of restores and drills."""
+        own, *lines = self._database("databases").splitlines()
+        comments = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if line}
+        return Databases(own=own, comments=comments)
+
+    def restore(self, backup: str, database: str, comment: str) -> None:
+        """Restore a backup into a new database. It can be run again."""
+        self._database("restore", backup, database, comment)
+
+    def swap(self, new: str, old: str) -> None:
+        """Give the new database the name of the stack's, which is called `old` from then on."""
+        self._database("swap", new, old)
+
+    def drop(self, database: str) -> None:
+        """Drop a database. One that does not exist is no error."""
+        self._database("drop", database)
+
+    def look(self, database: str) -> dict[str, Any]:
+        """Return what a restored database holds (see `restored.py`)."""
+        found: dict[str, Any] = json.loads(self._run("airflow", look_command(database)))
+        return found
+
+    @cluster_errors()
+    def end_left_over(self) -> None:
+        """End what a killed run of the same verb left running, before it can do more."""
+        api, namespace = self._session.cluster()
+        jobs = api.items(_JOB, "Job", namespace, labels={self._label: "true"}, metadata_only=True)
+        for job in jobs:
+            api.delete(_JOB, "Job", namespace, job["metadata"]["name"], grace_seconds=0)
+        if jobs:
+            wait_for(
+                lambda: api.items("v1", "Pod", namespace, labels={self._label: "true"}, metadata_only=True),
+                lambda pods: not pods,
+                seconds=_LEFT_SECONDS,
+                interval=1.0,
+                clock=self._session.cancellation.clock(),
+            )
+
+    def _database(self, mode: str, *arguments: str) -> str:
+        return self._run("database", database_command(mode, *arguments))
+
+    @cluster_errors()
+    def _run(self, kind: str, command: Sequence[str]) -> str:
+        """Run a pod to its end, and return what it answers."""
+        api, namespace = self._session.cluster()
+        pod = copy.deepcopy(dict(self._pods[kind]))
+        [container] = pod["spec"]["containers"]
+        # The entry point of Airflow's image sets up the user and the paths; PostgreSQL's begins a server.
+        container["args" if kind == "airflow" else "command"] = list(command)
+        return answer(self._in_cluster(api, namespace, pod), self._session.masker.text, self._verb)
+
+    def _in_cluster(self, api: KubeApi, namespace: str, pod: Mapping[str, Any]) -> Any:
+        clock = self._session.cancellation.clock()
+
+        def sleep(seconds: float) -> None:
+            clock.sleep(max(seconds, _POLL_SECONDS))  # a dump takes minutes, not moments
+
+        return run_pod(api, namespace, pod, _LIMITS, label=self._label, sleep=sleep)
+
+
+def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:
+    """Return what the only container of a pod answered. Raises BackupFailed with its own words. clean: masks them."""
+    if end.refused:
+        raise BackupFailed(f"the cluster admits no pod for the {verb}: {clean(end.refused)}", "follow what it says")
+    [found] = end.containers.values()
+    if found.exit_code == 0:
+        return str(found.message)
+    words = " ".join(clean(found.message or found.reason).split())[-_SHOWN:]
+    if end.waits:
+        raise BackupFailed(f"the pod of the {verb} waited in vain for {clean(end.waits)}", "see to it; run it again")
+    raise BackupFailed(f"the {verb} failed in its pod: {words}", "repair that; then run it again")
+
+
+def deployed_outputs(session: Session, verb: str) -> dict[str, Any]:
+    """Return the stack's outputs. Raises StackUnknown, UpdateFailed."""
+    with session.open_for_reading(verb) as opened:
+        return operations.stack_outputs(opened)

@@ -1,0 +1,112 @@
+"""The stages of a restore. Pure: a stage says what must hold when it is done.
+
+Nothing remembers how far a restore is. The next stage is the first that lacks something, so a restore that was killed
+is resumed by beginning it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final, Protocol
+
+from components.release.running import Running
+from settings.restoration import Restoration
+
+
+@unique
+class Doing(StrEnum):
+    """How a stage is done."""
+
+    STOP = "stop"
+    """The config says that nothing runs, and an update follows."""
+    RESTORE = "restore"
+    """A Job restores the backup."""
+    SWAP = "swap"
+    """A Job renames both databases in one transaction."""
+    START = "start"
+    """The config says what it said before, an update follows, and a verification."""
+
+
+class Facts(Protocol):
+    """What there is. Each fact is looked up when it is asked for."""
+
+    @property
+    def running(self) -> Running:
+        """How much of Airflow the last update deployed."""
+
+    @property
+    def pods(self) -> Sequence[str]:
+        """Names of Airflow's pods, those that are ending included."""
+
+    @property
+    def comments(self) -> Mapping[str, str]:
+        """The comment of each database, by its name."""
+
+    @property
+    def name(self) -> str:
+        """Name of the stack's database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage."""
+
+    text: str
+    """What is so when it is done."""
+    doing: Doing
+    lacks: Callable[[Facts], str]
+    """Returns what its postcondition lacks, "" where it holds."""
+
+
+def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
+    """Return the stages of a restore. The database that is replaced stays, under another name."""
+
+    def swapped(facts: Facts) -> bool:
+        return facts.comments.get(facts.name) == restoration.comment
+
+    def writers(facts: Facts) -> str:
+        stopped = facts.running is Running.STOPPED
+        if (stopped and not facts.pods) or swapped(facts):
+            return ""
+        return f"pods that have not ended: {', '.join(facts.pods)}" if stopped else "Airflow runs"
+
+    def unrestored(facts: Facts) -> str:
+        return "" if restoration.comment in facts.comments.values() else "no database holds the whole backup"
+
+    return (
+        Stage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=writers),
+        Stage(text="the backup is restored into a new database", doing=Doing.RESTORE, lacks=unrestored),
+        Stage(
+            text="the new database has the name of the old one, which is kept",
+            doing=Doing.SWAP,
+            lacks=lambda facts: "" if swapped(facts) else "Airflow would use the old database",
+        ),
+        Stage(
+            text="Airflow runs on the restored database, and is verified",
+            doing=Doing.START,
+            lacks=lambda facts: "" if facts.running is restoration.running else "the last update deployed less",
+        ),
+    )
+
+
+def next_stage(stages: Sequence[Stage], facts: Facts) -> tuple[int, Stage] | None:
+    """Return number, from 1, and stage of the first that lacks something; None if the restore is done."""
+    return next(((number, stage) for number, stage in enumerate(stages, 1) if stage.lacks(facts)), None)
+
+
+_NAME_LIMIT: Final = 63
+"""Bytes that PostgreSQL keeps of a name (NAMEDATALEN - 1)."""
+
+
+def database_name(name: str, kind: str, id_: str) -> str:
+    """Return the name of a database that a restore or a drill makes or leaves: `airflow_old_20260131104500`.
+
+    Args:
+        name: Name of the stack's database.
+        kind: `new`, `old` or `drill`.
+        id_: Of the restore or the drill.
+    """
+    suffix = f"_{kind}_{id_}"
+    return f"{name[: _NAME_LIMIT - len(suffix)]}{suffix}"

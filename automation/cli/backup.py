@@ -1,0 +1,117 @@
+"""The verbs `backup`, `backups`, `restore` and `drill`: a copy of the database, and proof that it can be restored."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from automation.cli.declare import COMMON, DONE, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
+from automation.cli.report_text import Table
+from automation.errors import BackupFailed
+
+if TYPE_CHECKING:
+    from automation.backup.result import Drill
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-01-31T10:45Z, found {text!r}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+_FROM = argument("--from", dest="backup", metavar="BACKUP", help="one that backups lists; default: the newest")
+_AT = argument("--at", type=_time, metavar="TIME", help="the newest backup from then or before; UTC unless it says")
+_CHOSEN = (STACK, *COMMON, _FROM, _AT)
+
+
+@verb("dump the metadata database into the stack's volume for backups", STACK, *COMMON)
+def backup(call: Call) -> int:
+    """Make a backup."""
+    with call.opened() as environment:
+        result = environment.backup(on_event=call.console.event)
+    call.show(result, f"{result.backup.name}: {_size(result.backup.bytes)} in {result.seconds:.0f} s")
+    return call.exit_code(changed=True)
+
+
+@verb("list a stack's backups, and the databases that restores have replaced", STACK, *COMMON)
+def backups(call: Call) -> int:
+    """List the backups."""
+    with call.opened() as environment:
+        result = environment.backups()
+    rows = tuple((item.name, _size(item.bytes)) for item in result.backups)
+    call.show(result, Table(("backup", "size"), rows), *(f"replaced: {name}" for name in result.old_databases))
+    return DONE
+
+
+@verb(
+    "restore a backup, and prove the stack that runs on it; run again, it continues",
+    *_CHOSEN,
+    argument("--delete-old", action="store_true", help="restore nothing; delete the databases that restores replaced"),
+    DRY_RUN,
+    TIMEOUT,
+)
+def restore(call: Call) -> int:
+    """Restore a backup. Raises BackupFailed where that is not possible."""
+    args = call.args
+    with call.opened() as environment:
+        if args.delete_old:
+            deleted = environment.delete_old_databases(on_event=call.console.event)
+            call.show(deleted, *(f"deleted: {name}" for name in deleted.names))
+            return call.exit_code(changed=bool(deleted.names))
+        if args.dry_run:
+            plan = environment.restoration(args.backup, at=args.at)
+            rows = tuple(
+                (str(number), stage.text, "done" if stage.done else "") for number, stage in enumerate(plan.stages, 1)
+            )
+            call.show(
+                plan,
+                f"would restore {plan.backup}; the present database would stay as {plan.old_database}",
+                Table(("stage", "when it is done", ""), rows),
+            )
+            return call.exit_code(changed=True)
+        result = environment.restore(args.backup, at=args.at, timeout_seconds=args.timeout, on_event=call.console.event)
+    call.show(
+        result,
+        f"{result.plan.backup} is restored and verified ({result.seconds:.0f} s); the database before it is "
+        f"{result.plan.old_database}, until you run: python -m automation restore {result.plan.stack} --delete-old",
+    )
+    return call.exit_code(changed=True)
+
+
+@verb("restore a backup into a temporary database, read all that is encrypted in it, and delete it", *_CHOSEN)
+def drill(call: Call) -> int:
+    """Prove a backup. Raises BackupFailed where the stack's keys do not read everything."""
+    with call.opened() as environment:
+        result = environment.drill(call.args.backup, at=call.args.at, on_event=call.console.event)
+    call.show(result, *_found(result))
+    if not result.ok:
+        others = result.unread_count - len(result.unread)
+        more = f" and {others} more" if others else ""
+        raise BackupFailed(
+            f"{result.backup} holds what no key of the stack reads: {', '.join(result.unread)}{more}",
+            "give the stack the earlier key too: docs/runbooks/restore-database.md#an-earlier-fernet-key",
+        )
+    return DONE
+
+
+def _found(result: Drill) -> list[str]:
+    schema = "that of the stack's image" if result.at_head else "older: a restore migrates it"
+    return [
+        f"{result.backup}: {result.runs} DAG runs, the newest from {result.newest_run or 'never'}",
+        f"encrypted values that the stack's keys read: {result.encrypted} of {result.encrypted + result.unread_count}",
+        *([f"not encrypted by any key: {', '.join(result.broken)}"] if result.broken else []),
+        f"schema {', '.join(result.heads)}: {schema}",
+        f"RPO: {result.rpo_seconds:.0f} s, the age of the backup",
+        f"RTO: {result.rto_seconds:.0f} s, to restore the database and read it",
+    ]
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"

@@ -1,0 +1,79 @@
+# Dumps, restores, swaps and drops databases with PostgreSQL's own tools: bash -c TEXT backups MODE ARGUMENT...
+#
+#   dump FILE                  dump the stack's database into the volume; prints the size in bytes
+#   scheduled DAYS             dump it under the name of the present time, then delete dumps that are older; 0: none
+#   list                       print size and name of each dump, the newest first
+#   databases                  print the name of the stack's database, then name and comment of each that exists
+#   restore FILE NEW COMMENT   restore a dump into a new database, and mark it with a comment once it is whole
+#   swap NEW OLD               let the new database take the name of the stack's, which becomes OLD, in one transaction
+#   drop NAME                  drop a database
+#
+# It runs in the official PostgreSQL image. What it prints becomes the message by which the container ended. The URI of
+# the database comes in a variable, and its password goes on in one: no process has it among its arguments.
+set -euo pipefail
+umask 077
+folder=/backups
+
+decoded() { printf '%b' "${1//%/\\x}"; }
+say() { printf '%s' "${1:0:4000}" > /dev/termination-log; } # Kubernetes keeps 4096 bytes
+quietly() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname postgres "$@"; }
+
+form='^[^:]+://([^:@/]*):([^@/]*)@(\[[^]]*\]|[^:/]*):([0-9]+)/([^?]*)(\?sslmode=([a-z-]+))?$'
+[[ $AIRFLOW__DATABASE__SQL_ALCHEMY_CONN =~ $form ]] || { echo "the URI of the database cannot be read" >&2; exit 1; }
+PGUSER=$(decoded "${BASH_REMATCH[1]}") PGPASSWORD=$(decoded "${BASH_REMATCH[2]}")
+PGHOST=${BASH_REMATCH[3]//[\[\]]/} PGPORT=${BASH_REMATCH[4]} PGSSLMODE=${BASH_REMATCH[7]:-prefer}
+export PGUSER PGPASSWORD PGHOST PGPORT PGSSLMODE PGCONNECT_TIMEOUT=30
+name=$(decoded "${BASH_REMATCH[5]}")
+
+dump() {
+  trap 'rm -f "$folder/'"$1"'.part"' EXIT
+  pg_dump --format=custom --no-owner --no-privileges --file "$folder/$1.part" --dbname "$name"
+  pg_restore --list "$folder/$1.part" > /dev/null
+  mv "$folder/$1.part" "$folder/$1"
+  say "$(stat --format %s "$folder/$1")"
+}
+
+case $1 in
+  dump) dump "$2" ;;
+  scheduled)
+    dump "airflow-$(date --utc +%Y%m%dT%H%M%SZ).dump"
+    [ "$2" = 0 ] || find "$folder" -maxdepth 1 -name 'airflow-*.dump' -mtime "+$(($2 - 1))" -delete
+    ;;
+  list)
+    say "$(find "$folder" -maxdepth 1 -name '*.dump' -printf '%s %f\n' | sort --reverse --key 2 | sed -n 1,60p)"
+    ;;
+  databases)
+    found=$(quietly --field-separator ' ' --set name="$name" << 'SQL'
+SELECT datname, coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database
+WHERE datname = :'name' OR starts_with(datname, :'name' || '_old_') OR starts_with(datname, :'name' || '_new_')
+  OR starts_with(datname, :'name' || '_drill_') ORDER BY datname
+SQL
+    )
+    say "$name"$'\n'"$found"
+    ;;
+  restore)
+    [ -f "$folder/$2" ] || { echo "there is no backup $2" >&2; exit 1; }
+    quietly --set new="$3" << 'SQL'
+DROP DATABASE IF EXISTS :"new" WITH (FORCE);
+CREATE DATABASE :"new" TEMPLATE template0;
+SQL
+    pg_restore --no-owner --no-privileges --exit-on-error --single-transaction --dbname "$3" "$folder/$2"
+    PGDATABASE=$3 psql --no-psqlrc --quiet --command ANALYZE
+    quietly --set new="$3" --set comment="$4" <<< 'COMMENT ON DATABASE :"new" IS :'"'comment'"';'
+    ;;
+  swap)
+    quietly --set name="$name" --set new="$2" --set old="$3" << 'SQL'
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname IN (:'name', :'new') \g /dev/null
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'name') AS present \gset
+BEGIN;
+\if :present
+ALTER DATABASE :"name" RENAME TO :"old";
+\endif
+ALTER DATABASE :"new" RENAME TO :"name";
+COMMIT;
+SQL
+    ;;
+  drop)
+    quietly --set old="$2" <<< 'DROP DATABASE IF EXISTS :"old" WITH (FORCE);'
+    ;;
+esac

@@ -1,0 +1,225 @@
+"""The restore of a stack that exists in memory: what is written when, and what follows a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation.backup import restore as restoring
+from automation.backup.jobs import BackupJobs
+from automation.engine import operations
+from automation.engine.operations import EngineResult
+from automation.errors import BackupFailed, NotHealthy
+from automation.recovery.status import ClusterStatus
+from automation.results import Changes
+from automation.stacks import session, updates
+from automation.stacks.session import Session
+from automation.verification.result import Verification, failed, passed
+from tests import samples
+from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, FakeTime
+
+OLDER, NEWEST = "airflow-20260101T000000Z.dump", "airflow-20260102T000000Z.dump"
+POD = {"metadata": {"name": "airflow-scheduler-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "x"}]}}
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+@dataclass
+class World:
+    """A deployment, its databases, and the settings that a service has kept. contents: of each database."""
+
+    folder: Path
+    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", SETTINGS))
+    running: str = "all"
+    contents: dict[str, str] = field(default_factory=lambda: {"airflow": "lost"})
+    comments: dict[str, str] = field(default_factory=lambda: {"airflow": ""})
+    calls: list[str] = field(default_factory=list)
+    opened: Environment | None = None
+    verified: bool = True
+    kill_at: int = 0
+    steps: int = 0
+
+    def step(self, name: str) -> None:
+        self.calls.append(name)
+        self.steps += 1
+        if self.steps == self.kill_at:
+            raise Killed
+
+    def open(self) -> Environment:
+        self.opened = Environments(
+            samples.ROOT,
+            backend=(self.folder / "state").as_uri(),
+            secrets_provider=Passphrase(Secret("sentinel-passphrase")),
+            work_dir=self.folder / "work",
+            clock=FakeTime().clock,
+        ).open("team", self.kept)
+        return self.opened
+
+    def keep(self, settings: EnvironmentSettings) -> None:
+        self.kept = settings
+        self.step("keep")
+
+    def restore(self, *backup: str) -> Any:
+        return self.open().restore(*backup, keep=self.keep, timeout_seconds=30)
+
+    def up(self, on: Any, **options: Any) -> EngineResult:
+        assert self.opened is not None
+        assert self.opened.settings is not None
+        self.step("up begins")
+        self.running = self.opened.settings.values.get("running", "all")
+        self.step(f"up {self.running}")
+        return EngineResult(Changes({"update": 1}), ())
+
+    # The Jobs
+
+    def job(self, mode: str, *arguments: str) -> str:
+        if mode == "list":
+            return f"2 {NEWEST}\n1 {OLDER}\n1 {OLDER}.part"
+        if mode == "databases":
+            return "\n".join(["airflow", *(f"{name} {comment}" for name, comment in self.comments.items())])
+        assert self.running == "stopped", "Airflow would write meanwhile"
+        self.step(f"{mode} begins")
+        if mode == "restore":
+            backup, new, comment = arguments
+            self.contents[new], self.comments[new] = backup, comment
+        elif mode == "swap":
+            new, old = arguments
+            for found in (self.contents, self.comments):
+                if "airflow" in found:
+                    found[old] = found.pop("airflow")
+                found["airflow"] = found.pop(new)
+        self.step(mode)
+        return ""
+
+    # The cluster
+
+    def items(self, api_version: str, kind: str, namespace: str, **_: Any) -> list[dict[str, Any]]:
+        return [POD] if kind == "Pod" and self.running != "stopped" else []
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    found = World(tmp_path)
+    for name, does in {
+        "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
+        "stack_outputs": lambda on: {
+            **OUTPUTS,
+            "backup_pods": {"database": {}, "airflow": {}},
+            **({} if found.running == "all" else {"running": found.running}),
+        },
+        "tag": lambda on, name: "",
+        "set_tag": lambda on, name, value: None,
+        "up": found.up,
+    }.items():
+        monkeypatch.setattr(operations, name, does)
+    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
+    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
+    monkeypatch.setattr(session, "read_locks", lambda *args: ())
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
+    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
+    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
+    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
+    monkeypatch.setattr(Session, "cluster", lambda self: (found, "ns"))
+    monkeypatch.setattr(updates, "stop_workers", lambda *args, **options: None)
+    monkeypatch.setattr(BackupJobs, "_database", lambda self, mode, *arguments: found.job(mode, *arguments))
+
+    def verify(*args: Any) -> Verification:
+        found.step("verify")
+        return Verification((passed("a", "") if found.verified else failed("a", "not so"),))
+
+    monkeypatch.setattr(restoring, "verify_stack", verify)
+    return found
+
+
+def finished(world: World, backup: str = NEWEST, running: str | None = None) -> None:
+    assert world.kept.values.get("restore") is None
+    assert world.kept.values.get("running") == running
+    assert world.contents.pop("airflow") == backup
+    assert list(world.contents.values()) == ["lost"], "the old database is kept, and nothing else is left"
+
+
+def test_restore_stops_restores_swaps_starts_and_verifies(world: World) -> None:
+    done = world.restore()
+    assert [call for call in world.calls if call != "keep" and "begins" not in call] == [
+        "up stopped",
+        "restore",
+        "swap",
+        "up all",
+        "verify",
+    ]
+    assert [stage.done for stage in done.plan.stages] == [False] * 4
+    assert done.plan.old_database in world.contents
+    finished(world)
+
+
+def test_restore_that_is_killed_anywhere_goes_on_to_the_same_end(world: World) -> None:
+    world.restore()
+    steps = world.steps
+    for moment in range(1, steps + 1):
+        vars(world).update(vars(World(world.folder)), kill_at=moment)
+        with pytest.raises(Killed):
+            world.restore()
+        world.kill_at = 0
+        if world.kept.values.get("restore"):
+            [problem, *_] = world.open().status().problems
+            assert problem == f"the restore of {NEWEST} is not finished; python -m automation restore team continues it"
+        world.restore()
+        if moment < steps:
+            finished(world)
+
+
+def test_restore_of_a_lost_database_has_none_to_keep(world: World) -> None:
+    world.contents.clear()
+    world.comments.clear()
+    world.restore(OLDER)
+    assert world.contents == {"airflow": OLDER}
+
+
+def test_stack_that_was_stopped_is_stopped_again(world: World) -> None:
+    world.kept, world.running = world.kept.changed(running="stopped"), "stopped"
+    world.restore()
+    assert world.calls[-1] == "up stopped", "without the mark, so that a container database stops too"
+    finished(world, running="stopped")
+
+
+def test_another_backup_is_refused_until_the_restore_is_finished(world: World) -> None:
+    world.kill_at = 3
+    with pytest.raises(Killed):
+        world.restore()
+    with pytest.raises(BackupFailed, match=f"the restore of {NEWEST} is not finished"):
+        world.restore(OLDER)
+
+
+def test_stack_that_is_not_verified_keeps_its_mark(world: World) -> None:
+    world.verified = False
+    with pytest.raises(NotHealthy, match="the restored stack is not verified: a: not so"):
+        world.restore()
+    assert world.kept.values["restore"]
+    world.verified = True
+    world.restore()
+    finished(world)
+
+
+def test_plan_changes_nothing(world: World) -> None:
+    plan = world.open().restoration()
+    assert (plan.backup, plan.resumed, len(plan.stages)) == (NEWEST, False, 4)
+    assert world.calls == []
+
+
+def test_stack_without_a_volume_says_how_to_get_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "stack_outputs", lambda on: OUTPUTS)
+    attempts: list[Callable[[], Any]] = [
+        world.restore,
+        *(getattr(world.open(), name) for name in ("backup", "backups", "drill", "delete_old_databases")),
+    ]
+    for attempt in attempts:
+        with pytest.raises(BackupFailed, match=r"airflow:backupStorageGib: expected the size .* Fix: pulumi config"):
+            attempt()
+    assert world.calls == []

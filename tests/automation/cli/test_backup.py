@@ -1,0 +1,124 @@
+"""The verbs of backups: their lines, their documents, and their exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation.__main__ import parse
+from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+from automation.backup.result import RestoreStage as Stage
+from automation.cli.console import Console
+from automation.cli.declare import Call
+from automation.errors import BackupFailed
+from automation.verification.result import Verification
+
+NAME = "airflow-20260101T000000Z.dump"
+PLAN = RestorePlan(
+    stack="prod", backup=NAME, resumed=False, stages=(Stage(text="stopped"),), old_database="airflow_old_1"
+)
+DRILL = Drill(
+    stack="prod",
+    backup=NAME,
+    encrypted=3,
+    unread=(),
+    unread_count=0,
+    broken=(),
+    heads=("abc",),
+    at_head=True,
+    runs=7,
+    newest_run="2026-01-01T00:00:00+00:00",
+    rpo_seconds=60.0,
+    rto_seconds=12.0,
+)
+
+
+class Stack:
+    """A stack that was opened."""
+
+    backend = "file:///state"
+    drilled = DRILL
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def backup(self, **_: Any) -> BackupDone:
+        return BackupDone(stack="prod", backup=Backup(name=NAME, bytes=5_000_000), seconds=3.2)
+
+    def backups(self) -> Backups:
+        return Backups(stack="prod", backups=(Backup(name=NAME, bytes=12),), old_databases=("airflow_old_1",))
+
+    def restoration(self, backup: str | None, *, at: Any) -> RestorePlan:
+        self.asked.append(("plan", backup, at))
+        return PLAN
+
+    def restore(self, backup: str | None, *, at: Any, timeout_seconds: float, **_: Any) -> Restored:
+        self.asked.append(("restore", backup, at, timeout_seconds))
+        return Restored(plan=PLAN, stages=PLAN.stages, seconds=99.6, verification=Verification(()))
+
+    def delete_old_databases(self, **_: Any) -> DeletedDatabases:
+        return DeletedDatabases(stack="prod", names=("airflow_old_1",))
+
+    def drill(self, backup: str | None, *, at: Any, **_: Any) -> Drill:
+        return self.drilled
+
+
+def run(monkeypatch: pytest.MonkeyPatch, stack: Stack, *words: str) -> tuple[int, str]:
+    @contextmanager
+    def opened(*args: Any, **options: Any) -> Any:
+        yield stack
+
+    monkeypatch.setattr("automation.cli.declare.opened", opened)
+    args, written = parse(words), io.StringIO()
+    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
+    return args.declared.run(call), written.getvalue()
+
+
+def test_backup_tells_its_name_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, Stack(), "backup", "prod") == (0, f"{NAME}: 5 MiB in 3 s\n")
+    _, written = run(monkeypatch, Stack(), "backups", "prod")
+    assert NAME in written
+    assert "replaced: airflow_old_1" in written
+
+
+def test_restore_tells_what_it_would_do_and_what_it_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    _, written = run(monkeypatch, stack, "restore", "prod", "--dry-run", "--at", "2026-01-31T10:45")
+    assert f"would restore {NAME}; the present database would stay as airflow_old_1" in written
+    code, written = run(monkeypatch, stack, "restore", "prod", "--from", NAME, "--timeout", "7", "--detailed-exitcode")
+    assert (code, "python -m automation restore prod --delete-old" in written) == (2, True)
+    assert stack.asked == [
+        ("plan", None, datetime(2026, 1, 31, 10, 45, tzinfo=UTC)),
+        ("restore", NAME, None, 7.0),
+    ]
+    assert run(monkeypatch, stack, "restore", "prod", "--delete-old") == (0, "deleted: airflow_old_1\n")
+
+
+def test_drill_tells_rpo_and_rto_and_fails_where_a_value_needs_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    code, written = run(monkeypatch, stack, "drill", "prod")
+    assert code == 0
+    assert "RPO: 60 s" in written
+    assert "RTO: 12 s" in written
+    stack.drilled = replace(DRILL, unread=("connection lost (password)",), unread_count=3)
+    with pytest.raises(BackupFailed, match=r"connection lost \(password\) and 2 more"):
+        run(monkeypatch, stack, "drill", "prod")
+    with pytest.raises(BackupFailed):
+        run(monkeypatch, stack, "drill", "prod", "--json")
+
+
+def test_document_of_a_drill_says_whether_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, written = run(monkeypatch, Stack(), "drill", "prod", "--json")
+    assert json.loads(written)["ok"] is True
+
+
+def test_time_that_is_none_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, Stack(), "restore", "prod", "--at", "yesterday")
