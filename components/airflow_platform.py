@@ -42,7 +42,7 @@ from components.network.isolation_args import Isolation
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
-from components.platform_checks import PlatformChecks
+from components.platform_checks import PlatformChecks, inputs_without_secrets
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -427,10 +427,8 @@ class AirflowPlatform(pulumi.ComponentResource):
 
     def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, in_aws: AwsAccess) -> ReleaseInputs:
         args = self._args
-        return ReleaseInputs(
-            executor=args.executor,
-            airflow_version=args.airflow_version,
-            images=self._images,
+        return replace(
+            inputs_without_secrets(args, self._images),
             keys=KeySecrets(
                 fernet_key=keys.fernet_key_secret,
                 worker_key=keys.worker_key_secret,
@@ -447,22 +445,13 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pgbouncer_config=access.pgbouncer_config_secret,
                 pgbouncer_stats=access.pgbouncer_stats_secret,
             ),
-            pgbouncer=args.pgbouncer,
-            dags=args.dags,
             dag_access=self._dag_access(),
-            task_logs=args.task_logs,
             task_log_claim=self._task_log_claim(),
-            scale=args.scale,
-            load_examples=args.load_examples,
             release_name=RELEASE_NAME,
-            size=args.size,
             worker_grace_seconds=args.worker_grace_seconds,
-            autoscaling=args.autoscaling,
             metadata_retention_days=args.metadata_retention_days,
-            worker_groups=args.worker_groups,
             remote_logs=in_aws.remote_logs,
             pod_roles=in_aws.roles,
-            ingress=args.ingress,
             login=self._login(),
             connection_variables=self._connection_variables(),
             database_ca=access.ca_config_map,

@@ -60,7 +60,7 @@ class PlatformChecks:
         if args.preflight is Preflight.OFF:
             return
         # No part of these values that a check reads depends on a name that is made up here.
-        self._values = self._complete(_with_names_made_up(args, images))
+        self._values = self._complete(inputs_without_secrets(args, images))
         self._preflight = ClusterPreflight(
             f"{name}-preflight",
             ClusterPreflightArgs(
@@ -146,8 +146,8 @@ class PlatformChecks:
         return merged(chart_values(), with_helm_values(airflow_values(inputs), self._args.helm_values))
 
 
-def _with_names_made_up(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
-    """Return the inputs of the release before the Secrets that they name exist."""
+def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
+    """Return the inputs of the release before the Secrets and the bucket that they name exist."""
     outside = args.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
     return ReleaseInputs(
         executor=args.executor,

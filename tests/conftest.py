@@ -87,8 +87,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @functools.cache
 def _shared_by(file: str) -> str:
-    """Return what the tests of a file share: the cluster, what the file makes, or nothing ("")."""
+    """Return what the tests of a file share: the cluster, Checkov's findings, what the file makes, or nothing ("")."""
     text = (Path(__file__).parents[1] / file).read_text()
+    if file.startswith("tests/aws/"):
+        return "tests/aws"
     return "cluster" if "mark.cluster" in text else "" if "mark.engine" in text and "mark.aws" not in text else file
 
 

@@ -12,6 +12,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.database.connection import (
+    CA_FILE,
+    CA_FOLDER,
     CA_KEY,
     Database,
     SslMode,
@@ -22,7 +24,7 @@ from components.database.connection import (
 )
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
 from components.keys.generated_password import generated_password
-from components.kube.env import from_secret
+from components.kube.env import from_secret, variable
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -36,6 +38,7 @@ ASYNC_CONNECTION_KEY: Final = "connection-async"
 _BROKER_DATABASE = 0
 _RESULT_BACKEND_DATABASE = 1
 _STATS_PASSWORD_LENGTH = 40
+_CA_VOLUME = "database-ca"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,3 +193,21 @@ def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secret, CONNECTION_KEY),
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),
     ]
+
+
+def ca_variables(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
+    """Return the variable with the file of the CA certificates; none without the ConfigMap that holds them.
+
+    libpq and asyncpg both read it; their URI parameters for the file differ.
+    """
+    return [] if config_map is None else [variable("PGSSLROOTCERT", CA_FILE)]
+
+
+def ca_volumes(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
+    """Return a pod's volume with the CA certificates; none without the ConfigMap that holds them."""
+    return [] if config_map is None else [{"name": _CA_VOLUME, "configMap": {"name": config_map}}]
+
+
+def ca_mounts(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
+    """Return where a container has that volume."""
+    return [] if config_map is None else [{"name": _CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}]

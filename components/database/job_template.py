@@ -7,9 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.database.access import database_variables
-from components.database.connection import CA_FILE, CA_FOLDER
-from components.kube.env import variable
+from components.database.access import ca_mounts, ca_variables, ca_volumes, database_variables
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.metadata import LABELS
@@ -33,8 +31,7 @@ def job_environment(
     environment = [
         *database_variables(migration_secret),
         *map(dict, more),
-        # libpq and asyncpg both read this variable; their URI parameters for the file differ.
-        *([variable("PGSSLROOTCERT", CA_FILE)] if ca_config_map is not None else []),
+        *ca_variables(ca_config_map),
     ]
     own = {entry["name"] for entry in environment}
     return [*environment, *(dict(entry) for entry in pod.env if entry["name"] not in own)]
@@ -59,10 +56,8 @@ def job_template(
         ca_config_map: Name of the ConfigMap with the CA certificates of the database, or None.
         pod: What a team says of the pods of Jobs.
     """
-    volumes, mounts = [*map(dict, pod.volumes)], [*map(dict, pod.volume_mounts)]
-    if ca_config_map is not None:
-        volumes.append({"name": "database-ca", "configMap": {"name": ca_config_map}})
-        mounts.append({"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True})
+    volumes = [*map(dict, pod.volumes), *ca_volumes(ca_config_map)]
+    mounts = [*map(dict, pod.volume_mounts), *ca_mounts(ca_config_map)]
     annotations = {"annotations": dict(pod.annotations)} if pod.annotations else {}
     return {
         "metadata": {"labels": {**pod.labels, **LABELS, **labels}, **annotations},

@@ -13,8 +13,7 @@ import pulumi
 
 from components.aws.pod_identity import PodRole
 from components.dags.delivery import Dags, DagsDelivery
-from components.database.access import CONNECTION_KEY, database_variables
-from components.database.connection import CA_FILE, CA_FOLDER
+from components.database.access import CONNECTION_KEY, ca_mounts, ca_variables, ca_volumes, database_variables
 from components.database.pgbouncer import PgBouncer
 from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY
 from components.kube.env import fernet_key, from_secret, variable
@@ -282,18 +281,17 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     database_env = [
         fernet_key(inputs.keys.fernet_key),
         *database_variables(inputs.connections.metadata),
-        *_ca_variables(inputs),
+        *ca_variables(inputs.direct_ca),
         *inputs.connection_variables,
     ]
     database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_ca_mount(inputs.direct_ca)}
-    ca = _ca_mount(inputs.direct_ca) or {"extraVolumes": [], "extraVolumeMounts": []}
     no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
     # Only these two use the Kubernetes API: to start task pods, and to read the log of a running one.
     token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
     loads_dags = {
         "env": [*database_env, *access.env],
-        "extraVolumes": [*access.volumes, *ca["extraVolumes"]],
-        "extraVolumeMounts": [*access.volume_mounts, *ca["extraVolumeMounts"]],
+        "extraVolumes": [*access.volumes, *ca_volumes(inputs.direct_ca)],
+        "extraVolumeMounts": [*access.volume_mounts, *ca_mounts(inputs.direct_ca)],
     }
     jwt_key_id = from_secret("AIRFLOW__API_AUTH__JWT_KID", inputs.keys.jwt_key_id, JWT_KEY_ID_KEY)
     jwks = {"name": JWKS_VOLUME, "secret": {"secretName": inputs.keys.jwks}}
@@ -358,18 +356,9 @@ def _login_variables(login: Login | None) -> list[dict[str, Any]]:
     return [] if login is None else [from_secret(CLIENT_SECRET_VARIABLE, login.client_secret, CLIENT_SECRET)]
 
 
-def _ca_variables(inputs: ReleaseInputs) -> list[dict[str, Any]]:
-    """Return the variable that both libpq and asyncpg read; their URI parameters for the file differ."""
-    return [] if inputs.direct_ca is None else [variable("PGSSLROOTCERT", CA_FILE)]
-
-
 def _ca_mount(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
-    if config_map is None:
-        return {}
-    return {
-        "extraVolumes": [{"name": "database-ca", "configMap": {"name": config_map}}],
-        "extraVolumeMounts": [{"name": "database-ca", "mountPath": CA_FOLDER, "readOnly": True}],
-    }
+    volumes = ca_volumes(config_map)
+    return {"extraVolumes": volumes, "extraVolumeMounts": ca_mounts(config_map)} if volumes else {}
 
 
 def _workers(inputs: ReleaseInputs) -> dict[str, Any]:
