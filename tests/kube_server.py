@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.json_server import JsonHandler
+from tests.json_server import serving as serve_json
 
 RIGHT: Final = "right"
 WRONG: Final = "wrong"
@@ -54,35 +55,24 @@ def serving(folder: Path) -> Iterator[KubeServer]:
     """Serve until the end of the block; the kubeconfig is written into the folder."""
     fake = KubeServer(str(folder / "kubeconfig"))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def handle_any(self) -> None:
             parts = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
             fake.asked.append(
                 Asked(
                     self.command,
                     parts.path,
                     dict(parse_qsl(parts.query)),
                     {key.lower(): value for key, value in self.headers.items()},
-                    body,
+                    self.content(),
                 )
             )
-            status, content = fake.answers.get(parts.path, (404, {"kind": "Status", "message": "sentinel-in-body"}))
-            text = content if isinstance(content, bytes) else json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            self.answer(*fake.answers.get(parts.path, (404, {"kind": "Status", "message": "sentinel-in-body"})))
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - names that http.server asks for
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        servers = {RIGHT: f"http://127.0.0.1:{listening.server_address[1]}", WRONG: "http://127.0.0.1:1"}
+    with serve_json(Handler) as port:
+        servers = {RIGHT: f"http://127.0.0.1:{port}", WRONG: "http://127.0.0.1:1"}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -92,10 +82,4 @@ def serving(folder: Path) -> Iterator[KubeServer]:
             "contexts": [{"name": name, "context": {"cluster": name, "user": "user"}} for name in servers],
         }
         Path(fake.kubeconfig).write_text(json.dumps(config))
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield fake
-        finally:
-            listening.shutdown()
-            thread.join()
+        yield fake

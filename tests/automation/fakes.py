@@ -5,11 +5,9 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from components.kube.metadata import LABELS
 from components.kube.secret import Secret
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
+from tests.json_server import JsonHandler, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
@@ -345,39 +344,22 @@ class FakeAirflow:
         """The port it listens on."""
         fake = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             def handle_any(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
+                body = self.content()
                 if fake.broken_answers:
                     status = fake.broken_answers.pop(0)
                     if not status:
                         self.close_connection = True
                         return
-                    self.reply(status, {})
+                    self.answer(status, {})
                     return
-                self.reply(*fake.answer(self.command, self.path, body, self.headers.get("Authorization", "")))
+                self.answer(*fake.answer(self.command, self.path, body, self.headers.get("Authorization", "")))
 
             do_GET = do_POST = do_PATCH = handle_any  # noqa: N815 - names that http.server asks for
 
-            def reply(self, status: int, content: Any) -> None:
-                text = json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server.server_address[1]
-            finally:
-                server.shutdown()
-                thread.join()
+        with serving(Handler) as port:
+            yield port
 
 
 @dataclass

@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +21,8 @@ from typing import Any, Final
 import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from tests.json_server import JsonHandler, serving
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _SIZES: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -64,14 +64,10 @@ def kubernetes_stand_in(program: Path) -> Iterator[StandIn]:
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Provider(real), server)
         own_port = server.add_insecure_port("127.0.0.1:0")
         server.start()
-        with ThreadingHTTPServer(("127.0.0.1", 0), _Api) as api:
-            thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05})
-            thread.start()
+        with serving(_Api) as api:
             try:
-                yield StandIn(f"http://127.0.0.1:{api.server_address[1]}", f"kubernetes:{own_port}")
+                yield StandIn(f"http://127.0.0.1:{api}", f"kubernetes:{own_port}")
             finally:
-                api.shutdown()
-                thread.join()
                 server.stop(0)
                 channel.close()
     finally:
@@ -153,10 +149,10 @@ _EXISTING: Final[Mapping[str, Any]] = {
 """What a stack asks a cluster for before it deploys: by which it knows it, and what production.md says must exist."""
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(JsonHandler):
     """Has what exists in every cluster. All other lists are empty, and every other single object is missing."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - a name that http.server asks for
         path = self.path.partition("?")[0]
         parts = path.strip("/").split("/")
         after = len(parts) - parts.index("namespaces") if "namespaces" in parts else 0
@@ -167,12 +163,4 @@ class _Api(BaseHTTPRequestHandler):
             status = 404
         elif found is None:
             found = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}
-        body = json.dumps(found).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+        self.answer(status, found)

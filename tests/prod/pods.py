@@ -12,17 +12,17 @@ import base64
 import datetime
 import json
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
 from kubernetes import client as kubernetes
 
 from tests.cluster.tls_database import Authority
+from tests.json_server import JsonHandler, serving
 from tests.prod.account import CLUSTER_NAME, Account
 
 NAMESPACE: Final = "prod-stand-ins"
@@ -145,7 +145,12 @@ def stand_ins(api: Any, account: Account, host: str, namespace: str, folder: Pat
     served = StandIns(api, account, host, namespace)
     authority = Authority.new("the tests' webhook")
     admission: Any = kubernetes.AdmissionregistrationV1Api(api.api_client)
-    with _serving(_admission(served), authority.issue(host), folder) as webhook, _serving(_agent(served)) as agent:
+    for name, text in authority.issue(host).items():
+        (folder / name).write_text(text)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    everywhere = "0.0.0.0"  # noqa: S104 - the node must reach it
+    with serving(_admission(served), everywhere, tls) as webhook, serving(_agent(served), everywhere) as agent:
         try:
             api.create_namespace({"metadata": {"name": NAMESPACE}})
             admission.create_mutating_webhook_configuration(_configuration(served, webhook, authority.pem))
@@ -197,43 +202,10 @@ def _forwarder(host: str, port: int) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _serving(
-    handler: type[BaseHTTPRequestHandler], tls: Mapping[str, str] = {}, folder: Path = Path()
-) -> Iterator[int]:
-    with ThreadingHTTPServer(("0.0.0.0", 0), handler) as server:  # noqa: S104 - the node must reach it
-        if tls:
-            for name, text in tls.items():
-                (folder / name).write_text(text)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def answer(self, status: int, content: Any) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 def _admission(served: StandIns) -> type[BaseHTTPRequestHandler]:
-    class Admission(_Handler):
-        def do_POST(self) -> None:
-            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    class Admission(JsonHandler):
+        def do_POST(self) -> None:  # noqa: N802 - a name that http.server asks for
+            review = self.content()
             asked = review["request"]
             patch = [{"op": "replace", "path": "/spec", "value": served.patched(asked["object"])["spec"]}]
             response = {
@@ -248,8 +220,8 @@ def _admission(served: StandIns) -> type[BaseHTTPRequestHandler]:
 
 
 def _agent(served: StandIns) -> type[BaseHTTPRequestHandler]:
-    class Agent(_Handler):
-        def do_GET(self) -> None:
+    class Agent(JsonHandler):
+        def do_GET(self) -> None:  # noqa: N802 - a name that http.server asks for
             found = served.credentials(self.headers.get("Authorization", ""))
             self.answer(200, found) if found else self.answer(403, {"message": "no association for this token"})
 
