@@ -11,7 +11,7 @@ import textwrap
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final
 
-from components.dags.known_hosts import fingerprint, read_string
+from components.dags.known_hosts import read_string
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -63,14 +63,6 @@ def public_key(text: str) -> str:
     """Return the public half as a Git host takes it: the type and the key. Raises ValueError."""
     content = _load(text)[1]
     return f"{read_string(content)[0].decode()} {b64encode(content).decode()}"
-
-
-def public_key_fingerprint(text: str) -> str:
-    """Return `SHA256:...` of the key's public half, as Git hosts show it for a deploy key. It is not secret.
-
-    Raises ValueError like normalise_private_key().
-    """
-    return fingerprint(_load(text)[1])
 
 
 def _load(text: str) -> tuple[str, bytes]:

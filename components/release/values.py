@@ -309,10 +309,10 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
                 jwt_key_id,
                 variable("AIRFLOW__API_AUTH__TRUSTED_JWKS_URL", f"{JWKS_FOLDER}/{JWKS_KEY}"),
             ],
-            "extraVolumes": [jwks, *ca["extraVolumes"]],
+            "extraVolumes": [jwks, *ca_volumes(inputs.direct_ca)],
             "extraVolumeMounts": [
                 {"name": JWKS_VOLUME, "mountPath": JWKS_FOLDER, "readOnly": True},
-                *ca["extraVolumeMounts"],
+                *ca_mounts(inputs.direct_ca),
             ],
             **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
             **token,

@@ -10,7 +10,7 @@ import yaml
 import settings
 from automation.plan import stand_ins
 from automation.plan.model import Placeholder, Why
-from components.dags.ssh_private_key import public_key_fingerprint
+from components.dags.ssh_private_key import public_key
 from settings import SECRET_KEYS
 from tests import samples
 from tests.cases import each
@@ -33,7 +33,7 @@ def test_placeholder_is_made_of_its_key_and_seed_alone(key: str) -> None:
 def test_two_ssh_keys_are_two_keys() -> None:
     """Not only two texts: libraries put random bytes into one and the same."""
     first, second = (stand_ins.placeholder("gitSshPrivateKey", seed) for seed in ("a", "b"))
-    assert public_key_fingerprint(first) != public_key_fingerprint(second)
+    assert public_key(first) != public_key(second)
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.dags.ssh_private_key import normalise_private_key, public_key_fingerprint
+from components.dags.known_hosts import fingerprint
+from components.dags.ssh_private_key import normalise_private_key, public_key
 from tests.cases import each
 
 SSH_KEYGEN = shutil.which("ssh-keygen")
@@ -145,7 +146,7 @@ def test_openssh_reads_the_normal_form_and_shows_the_same_fingerprint(keys: Keys
     public = subprocess.run(["ssh-keygen", "-y", "-f", file], capture_output=True, text=True, check=True).stdout
     (tmp_path / "key.pub").write_text(public)
     shown = subprocess.run(["ssh-keygen", "-lf", tmp_path / "key.pub"], capture_output=True, text=True, check=True)
-    assert shown.stdout.split()[1] == public_key_fingerprint(keys[kind])
+    assert shown.stdout.split()[1] == fingerprint(b64decode(public_key(keys[kind]).split()[1]))
 
 
 @needs_ssh_keygen
@@ -363,7 +364,7 @@ def test_refusal_names_the_fault_and_the_remedy_and_nothing_of_the_key(
     assert "\n" not in str(error)
     assert_says_nothing_of(text, error)
     with pytest.raises(ValueError, match=re.escape(str(error))):
-        public_key_fingerprint(text)
+        public_key(text)
 
 
 @needs_ssh_keygen
@@ -398,12 +399,12 @@ def test_a_damaged_key_is_refused_silently_or_is_still_a_key(keys: Keys, kind: s
         assert_says_nothing_of(key, error)
     else:
         # What belongs to no key: the comment, the check number, white space.
-        assert public_key_fingerprint(normal) == public_key_fingerprint(key)
+        assert public_key(normal) == public_key(key)
 
 
-def test_equal_keys_have_equal_fingerprints_in_every_format(keys: Keys) -> None:
-    assert len({public_key_fingerprint(keys[kind]) for kind in ("rsa", "rsa PEM", "rsa PKCS#8")}) == 1
-    assert public_key_fingerprint(keys["ed25519"]) != public_key_fingerprint(keys["rsa"])
+def test_equal_keys_have_one_public_half_in_every_format(keys: Keys) -> None:
+    assert len({public_key(keys[kind]) for kind in ("rsa", "rsa PEM", "rsa PKCS#8")}) == 1
+    assert public_key(keys["ed25519"]) != public_key(keys["rsa"])
 
 
 def test_cryptography_is_imported_only_when_a_key_is_read() -> None:
@@ -419,9 +420,7 @@ def test_ed25519_key_in_pkcs8_becomes_the_same_key_in_openssh_format(keys: Keys)
     assert normal.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     assert normal == normalise_private_key(given_key) == normalise_private_key(given_key.replace("\n", "\\n"))
     assert normalise_private_key(normal) == normal
-    assert (
-        public_key_fingerprint(given_key) == public_key_fingerprint(keys["ed25519"]) == public_key_fingerprint(normal)
-    )
+    assert public_key(given_key) == public_key(keys["ed25519"]) == public_key(normal)
     raw = (Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     pairs = (load_ssh_private_key(normal.encode(), None), load_pem_private_key(given_key.encode(), None))
     assert len({key.private_bytes(*raw) for key in pairs}) == 1
