@@ -19,6 +19,7 @@ from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
+from components.dags.git_bundles import GitBundles, GitBundlesArgs
 from components.dags.git_login import login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
@@ -206,6 +207,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             self.exports[outputs.BACKUP_PODS] = self._backups(keys, access).pods
         if args.running is not Running.ALL:
             self.exports[outputs.RUNNING] = args.running.value
+        if args.dags.bundles:
+            self.exports[outputs.DAG_BUNDLES] = {bundle.name: bundle.repository.url for bundle in args.dags.bundles}
         if args.worker_groups:
             self.exports[outputs.WORKER_GROUPS] = {group.name: list(group.queues) for group in args.worker_groups}
         self.register_outputs(self.exports)
@@ -483,6 +486,18 @@ class AirflowPlatform(pulumi.ComponentResource):
 
     def _dag_access(self) -> DagAccess:
         name, dags, git = self._name, self._args.dags, self._args.git
+        if dags.bundles:
+            bundles_args = GitBundlesArgs(
+                namespace=self._namespace, bundles=dags.bundles, sync_period_seconds=dags.sync_period_seconds
+            )
+            bundles = GitBundles(f"{name}-git-bundle", bundles_args, self._child)
+            return DagAccess(
+                bundle_config=tuple(bundles.bundle_config),
+                env=tuple(bundles.env),
+                volumes=tuple(bundles.volumes),
+                volume_mounts=tuple(bundles.volume_mounts),
+                in_triggerer=False,
+            )
         ssh_key: GitSshKey | None = None
         if git.ssh_private_key is not None:
             ssh_key = GitSshKey(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pulumi
 
-from components.dags.delivery import DagsDelivery
+from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess
 from components.database.connection import ContainerDatabase, Database
@@ -112,6 +112,8 @@ class PlatformChecks:
         dags = self._args.dags
         if dags.delivery is DagsDelivery.IMAGE:
             return self._dags_in_image(after)
+        if dags.bundles:
+            return self._bundles(dags, inputs, after)
         pod = git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME)
         about, login = git_about(dags), self._args.git.login
         wanted = (
@@ -120,6 +122,22 @@ class PlatformChecks:
         if login is not None:
             about |= {"login_key": login.setting, "login_secret": login.secret}
         return (self._preflight.check(pod_document(Kind.GIT, pod, about, wanted), after),)
+
+    def _bundles(self, dags: Dags, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
+        assert self._preflight is not None
+        checked = []
+        for index, bundle in enumerate(dags.bundles):
+            one = replace(dags, repository=bundle.repository, ref=bundle.ref, sub_path=bundle.sub_path)
+            pod = git_pod(one, self._complete(inputs), self._images, RELEASE_NAME, bundle.connection_id)
+            about = {**git_about(one), "bundle": bundle.name, "index": str(index)}
+            wanted = []
+            if bundle.secret is not None:
+                setting = f"airflow:dagBundles[{index}].{'keySecret' if bundle.by_key else 'tokenSecret'}"
+                wanted = [ExistingSecret(name=bundle.secret, keys=bundle.secret_keys, setting=setting)]
+                about["login_secret"] = bundle.secret
+            document = pod_document(Kind.GIT, pod, about, wanted)
+            checked.append(self._preflight.check(document, after, bundle.name))
+        return tuple(checked)
 
     def _dags_in_image(self, after: Sequence[pulumi.Resource]) -> _Checked:
         folder = dags_folder(self._values)

@@ -9,6 +9,7 @@ from settings.keys import Key, Section
 from settings.sections import (
     cluster,
     connections,
+    dag_bundles,
     dags,
     database,
     executor,
@@ -30,6 +31,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
         worker_groups,
         images,
         dags,
+        dag_bundles,
         keys,
         database,
         task_logs,

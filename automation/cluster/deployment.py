@@ -40,6 +40,7 @@ class Deployment:
     load_examples: bool
     running: Running = Running.ALL
     worker_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dag_bundles: tuple[str, ...] = ()
 
     @staticmethod
     def of(found: Mapping[str, Any]) -> Deployment:
@@ -65,6 +66,7 @@ class Deployment:
                 isolation=str(plain[outputs.ISOLATION]),
                 load_examples=bool(plain[outputs.LOAD_EXAMPLES]),
                 running=Running(plain.get(outputs.RUNNING) or Running.ALL),
+                dag_bundles=tuple(map(str, plain.get(outputs.DAG_BUNDLES) or {})),
                 worker_groups={
                     str(name): tuple(map(str, queues))
                     for name, queues in (plain.get(outputs.WORKER_GROUPS) or {}).items()

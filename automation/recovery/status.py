@@ -150,7 +150,9 @@ def dags_place(found: Mapping[str, Any]) -> str:
         return ""
     if delivery == "image":
         return f"in the image {found.get(outputs.IMAGE)}"
-    return f"{found.get(outputs.DAGS_REPOSITORY)} by {delivery}"
+    several = found.get(outputs.DAG_BUNDLES) or {}
+    places = ", ".join(f"{name} from {url}" for name, url in sorted(several.items()))
+    return f"{places or found.get(outputs.DAGS_REPOSITORY)} by {delivery}"
 
 
 def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:

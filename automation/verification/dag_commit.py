@@ -25,25 +25,39 @@ _EXEC_SECONDS: Final = 30
 
 def same_commit(airflow: RunningAirflow) -> Check:
     """Check the commits. Each pod fetches for itself, so a new one may reach a pod a period late: waits that long."""
-    delivery = airflow.deployment.dags_delivery
-    bundle = delivery == "git-bundle"
+    delivery, bundles = airflow.deployment.dags_delivery, airflow.deployment.dag_bundles
+    unit = "DAGs" if delivery == "git-bundle" else "pods"
 
-    def look() -> dict[str, str]:
-        if bundle:
-            return _bundle_versions(airflow.api.dags())
-        return _by_pod(airflow, _image if delivery == "image" else _link)
+    def look() -> dict[str, dict[str, str]]:
+        if delivery != "git-bundle":
+            return {"": _by_pod(airflow, _image if delivery == "image" else _link)}
+        dags = airflow.api.dags()
+        if not bundles:
+            return {"": _bundle_versions(dags)}
+        return {
+            name: {dag.dag_id: dag.bundle_version or "" for dag in dags if dag.bundle_name == name} for name in bundles
+        }
 
-    commits = wait_for(
+    found = wait_for(
         look,
-        agreed,
-        seconds=airflow.deployment.dags_sync_period_seconds + (_PARSE_SECONDS if bundle else _SLACK_SECONDS),
+        lambda places: all(map(agreed, places.values())),
+        seconds=airflow.deployment.dags_sync_period_seconds + (_PARSE_SECONDS if unit == "DAGs" else _SLACK_SECONDS),
         interval=_INTERVAL_SECONDS,
         clock=airflow.clock,
     )
-    if not agreed(commits):
-        return failed(DAG_COMMIT, disagreement(commits))
-    what = f"{'image ' if delivery == 'image' else ''}{_short(next(iter(commits.values())))}"
-    return passed(DAG_COMMIT, f"{what} in {len(commits)} {'DAGs' if bundle else 'pods'}")
+    apart = [_of(name, disagreement(commits)) for name, commits in found.items() if not agreed(commits)]
+    if apart:
+        return failed(DAG_COMMIT, "; ".join(apart))
+    kind = "image " if delivery == "image" else ""
+    texts = [
+        _of(name, f"{kind}{_short(next(iter(commits.values())))} in {len(commits)} {unit}")
+        for name, commits in found.items()
+    ]
+    return passed(DAG_COMMIT, "; ".join(texts))
+
+
+def _of(bundle: str, text: str) -> str:
+    return f"bundle {bundle}: {text}" if bundle else text
 
 
 def agreed(commits: Mapping[str, str]) -> bool:

@@ -67,23 +67,23 @@ class GitBundle(pulumi.ComponentResource):
         token = secret_output(args.token) if args.token is not None else pulumi.Output.from_input(None)
         connection = token.apply(
             lambda value: connection_json(
-                args.dags, ssh=args.ssh_key_secret is not None, username=args.username, token=value
+                args.dags.repository.url,
+                key_folder=None if args.ssh_key_secret is None else _MOUNT_PATH,
+                username=args.username,
+                token=value,
             )
         )
         secret = immutable_secret(name, args.namespace, {"connection": connection}, pulumi.ResourceOptions(parent=self))
         self.env = [from_secret(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", secret_name(secret), "connection")]
         self.bundle_config = [
-            {
-                "name": BUNDLE_NAME,
-                "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
-                "kwargs": {
-                    "git_conn_id": CONNECTION_ID,
-                    "tracking_ref": args.dags.ref,
-                    "subdir": args.dags.sub_path or None,
-                    "refresh_interval": args.dags.sync_period_seconds,
-                    **({"submodules": True} if args.dags.submodules is Submodules.RECURSIVE else {}),
-                },
-            }
+            bundle_entry(
+                BUNDLE_NAME,
+                CONNECTION_ID,
+                ref=args.dags.ref,
+                sub_path=args.dags.sub_path,
+                sync_period_seconds=args.dags.sync_period_seconds,
+                submodules=args.dags.submodules is Submodules.RECURSIVE,
+            )
         ]
         self.volumes, self.volume_mounts = [], []
         if args.ssh_key_secret is not None:
@@ -96,15 +96,35 @@ class GitBundle(pulumi.ComponentResource):
         self.register_outputs({"secret": secret_name(secret)})
 
 
-def connection_json(dags: Dags, *, ssh: bool, username: str | None, token: str | None) -> str:
-    """Return the connection as Airflow reads it from the environment (JSON, fields of the `git` connection type)."""
-    connection: dict[str, Any] = {"conn_type": "git", "host": dags.repository.url}
+def bundle_entry(
+    name: str, connection_id: str, *, ref: str, sub_path: str, sync_period_seconds: int, submodules: bool
+) -> dict[str, Any]:
+    """Return an entry of the chart's `dagProcessor.dagBundleConfigList`."""
+    return {
+        "name": name,
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {
+            "git_conn_id": connection_id,
+            "tracking_ref": ref,
+            "subdir": sub_path or None,
+            "refresh_interval": sync_period_seconds,
+            **({"submodules": True} if submodules else {}),
+        },
+    }
+
+
+def connection_json(url: str, *, key_folder: str | None, username: str | None = None, token: str | None = None) -> str:
+    """Return the connection as Airflow reads it from the environment (JSON, fields of the `git` connection type).
+
+    key_folder: Where the SSH key and the host keys are mounted, or None without them.
+    """
+    connection: dict[str, Any] = {"conn_type": "git", "host": url}
     if username is not None and token is not None:
         connection |= {"login": username, "password": token}
-    if ssh:
+    if key_folder is not None:
         connection["extra"] = {
-            "key_file": f"{_MOUNT_PATH}/{PRIVATE_KEY}",
-            "known_hosts_file": f"{_MOUNT_PATH}/{KNOWN_HOSTS}",
+            "key_file": f"{key_folder}/{PRIVATE_KEY}",
+            "known_hosts_file": f"{key_folder}/{KNOWN_HOSTS}",
             "strict_host_key_checking": "yes",
         }
     return json.dumps(connection, sort_keys=True)

@@ -6,6 +6,7 @@ argument and no value of Helm has them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -17,6 +18,8 @@ FOLDER: Final = "/etc/git-login"
 _VOLUME: Final = "git-login"
 _USERNAME: Final = "username"
 _PASSWORD: Final = "password"
+SSH_PRIVATE_KEY: Final = "ssh-privatekey"
+"""Key of a Secret of the type kubernetes.io/ssh-auth."""
 _APP_ID: Final = "githubAppID"
 _INSTALLATION_ID: Final = "githubAppInstallationID"
 _APP_KEY: Final = "githubAppPrivateKey"
@@ -67,14 +70,8 @@ def login_variables(login: GitLogin, repository: GitRepository) -> list[dict[str
     once an hour (git-sync 4.4.2, main.go).
     """
     if login.kind is GitLoginKind.TOKEN:
-        port = "" if repository.port == 443 else f":{repository.port}"
-        answers = " && ".join(f'echo "{key}=`cat {FOLDER}/{key}`"' for key in KEYS[login.kind])
-        return [
-            variable("GIT_CONFIG_COUNT", "1"),
-            # For this host only: a submodule elsewhere does not get the token.
-            variable("GIT_CONFIG_KEY_0", f"credential.https://{repository.host}{port}.helper"),
-            variable("GIT_CONFIG_VALUE_0", f'!f() {{ test "$1" = get && {answers}; }}; f'),
-        ]
+        # For the host, so that submodules beside the repository are fetched too; none elsewhere gets the token.
+        return token_variables([(repository, FOLDER)], whole_path=False)
     found = [
         from_secret("GITSYNC_GITHUB_APP_APPLICATION_ID", login.secret, _APP_ID),
         from_secret("GITSYNC_GITHUB_APP_INSTALLATION_ID", login.secret, _INSTALLATION_ID),
@@ -82,6 +79,25 @@ def login_variables(login: GitLogin, repository: GitRepository) -> list[dict[str
     ]
     if repository.host != _GITHUB:
         found.append(variable("GITSYNC_GITHUB_BASE_URL", _api(repository)))
+    return found
+
+
+def token_variables(logins: Sequence[tuple[GitRepository, str]], *, whole_path: bool) -> list[dict[str, Any]]:
+    """Return the variables with which git reads user names and tokens from files.
+
+    Args:
+        logins: Repositories, each with the folder of its files.
+        whole_path: Whether a token is for the repository alone, and not for all of its host.
+    """
+    found = [variable("GIT_CONFIG_COUNT", str(len(logins)))]
+    for number, (repository, folder) in enumerate(logins):
+        port = "" if repository.port == 443 else f":{repository.port}"
+        scope = repository.url if whole_path else f"https://{repository.host}{port}"
+        answers = " && ".join(f'echo "{key}=`cat {folder}/{key}`"' for key in KEYS[GitLoginKind.TOKEN])
+        found += [
+            variable(f"GIT_CONFIG_KEY_{number}", f"credential.{scope}.helper"),
+            variable(f"GIT_CONFIG_VALUE_{number}", f'!f() {{ test "$1" = get && {answers}; }}; f'),
+        ]
     return found
 
 
@@ -93,13 +109,13 @@ def _api(repository: GitRepository) -> str:
     return f"https://{repository.host}{port}/api/v3/"
 
 
-def login_volume(login: GitLogin) -> dict[str, Any]:
+def login_volume(login: GitLogin, name: str = _VOLUME) -> dict[str, Any]:
     """Return the volume of the files."""
     items = [{"key": key, "path": key} for key in _FILES[login.kind]]
     # 0440: readable by the pod's group.
-    return {"name": _VOLUME, "secret": {"secretName": login.secret, "defaultMode": 0o440, "items": items}}
+    return {"name": name, "secret": {"secretName": login.secret, "defaultMode": 0o440, "items": items}}
 
 
-def login_mount() -> dict[str, Any]:
+def login_mount(name: str = _VOLUME, folder: str = FOLDER) -> dict[str, Any]:
     """Return the mount of this volume, a whole folder: a file by subPath would never change."""
-    return {"name": _VOLUME, "mountPath": FOLDER, "readOnly": True}
+    return {"name": name, "mountPath": folder, "readOnly": True}

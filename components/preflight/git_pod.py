@@ -41,11 +41,11 @@ exit 0
 """Writes the nearest parent of the DAG folder that exists, and then the folders in it; ends with `LFS` where a pointer
 of Git LFS is in the folder. git-sync's image has bash, coreutils, sed and grep."""
 
-BUNDLE_SCRIPT: Final = f"""\
+_BUNDLE_SCRIPT: Final = f"""\
 import json, os, subprocess, sys
 from airflow.providers.git.hooks.git import GitHook
 ref, folder = sys.argv[1:]
-hook = GitHook("{CONNECTION_ID}")
+hook = GitHook("CONNECTION")
 def git(*words, env):
     done = subprocess.run(["git", *words], env=env, capture_output=True, text=True, cwd="/tmp")
     if done.returncode:
@@ -74,6 +74,11 @@ A GitDagBundle clones the whole repository with the same hook, so with the same 
 """
 
 
+def bundle_script(connection_id: str) -> str:
+    """Return the script for an Airflow connection."""
+    return _BUNDLE_SCRIPT.replace("CONNECTION", connection_id)
+
+
 def git_about(dags: Dags) -> dict[str, str]:
     """Return what the texts about the repository name. It holds no secret."""
     repository = dags.repository
@@ -86,7 +91,9 @@ def git_about(dags: Dags) -> dict[str, str]:
     }
 
 
-def git_pod(dags: Dags, values: Mapping[str, Any], images: Images, release_name: str) -> dict[str, Any]:
+def git_pod(
+    dags: Dags, values: Mapping[str, Any], images: Images, release_name: str, connection_id: str = CONNECTION_ID
+) -> dict[str, Any]:
     """Return metadata and spec of the pod.
 
     Args:
@@ -94,8 +101,12 @@ def git_pod(dags: Dags, values: Mapping[str, Any], images: Images, release_name:
         values: The values of the release, with the chart's own below them.
         images: The images of the stack.
         release_name: Value of the chart's label `release`.
+        connection_id: Airflow connection of a bundle.
     """
-    spec = (_bundle_spec if dags.delivery is DagsDelivery.GIT_BUNDLE else _git_sync_spec)(dags, values, images)
+    if dags.delivery is DagsDelivery.GIT_BUNDLE:
+        spec = _bundle_spec(dags, values, images, connection_id)
+    else:
+        spec = _git_sync_spec(dags, values, images)
     return {"metadata": {"labels": {**LABELS, "release": release_name}}, "spec": spec}
 
 
@@ -179,7 +190,7 @@ def _reach(dags: Dags) -> dict[str, Any]:
     return {"name": REACH, "command": ["bash", "-c", script]}
 
 
-def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dict[str, Any]:
+def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connection_id: str) -> dict[str, Any]:
     processor = values["dagProcessor"]
     mounts = list(processor.get("extraVolumeMounts") or ())
     return {
@@ -191,7 +202,7 @@ def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dict[
                 "imagePullPolicy": images.pull_policy,
                 "securityContext": CONTAINER,
                 # Arguments, not a command: the image's entry point sets up the user and the paths.
-                "args": ["python", "-c", BUNDLE_SCRIPT, dags.ref, dags.sub_path],
+                "args": ["python", "-c", bundle_script(connection_id), dags.ref, dags.sub_path],
                 "env": [*(values.get("env") or ()), *_without_database(processor.get("env") or ())],
                 "volumeMounts": mounts,
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from components.kube.refusals import GIT_CERTIFICATE, GIT_HOST_KEY, GIT_KEY, GIT_LOGIN, GIT_NO_REF, GIT_NO_REPOSITORY
@@ -116,25 +118,69 @@ def git_finding(said: str, about: Mapping[str, str]) -> Finding:
     """
     found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), {**_login(about), **about})
     assert found is not None
-    return found
+    return of_bundle(found, about)
 
 
 def folder_finding(about: Mapping[str, str], beside: list[str]) -> Finding:
     """Return that the folder of DAGs is missing. `beside`: the folders that are there in its place."""
     has = f"; there are: {', '.join(beside)}" if beside else ""
-    return failed(
+    found = failed(
         FOLDER_CHECK,
         f"airflow:dagsSubPath: expected a folder of {about['url']} at {about['ref']}, found no folder "
         f"{about['folder']}{has}",
         f"pulumi config set --stack {about['stack']} airflow:dagsSubPath FOLDER",
+    )
+    return of_bundle(found, about)
+
+
+_ANOTHER_KEY: Final = "put another key into the Secret"
+_OF_BUNDLE: Final = {
+    "dagsRepository": "repository",
+    "dagsRef": "ref",
+    "dagsSubPath": "subPath",
+    "dagsSubmodules": "submodules",
+    "gitKnownHosts": "knownHosts",
+    "gitSshPrivateKey": "keySecret",
+}
+"""Entries of a bundle, by the config key that a single repository has for each."""
+
+
+def of_bundle(finding: Finding, about: Mapping[str, str]) -> Finding:
+    """Return a finding with the config keys of the bundle that `about` names, if it does."""
+    if "bundle" not in about:
+        return finding
+    keys = {f"airflow:{key}": f"airflow:dagBundles[{about['index']}].{entry}" for key, entry in _OF_BUNDLE.items()}
+    old = "|".join(keys)
+
+    def said(text: str) -> str:
+        text = text.replace("airflow:dagsSubmodules off", "airflow:dagsSubmodules false")
+        text = text.removesuffix(f", or: {_SET.format(stack=about['stack'])} airflow:dagsDelivery git-sync")
+        text = re.sub(r"pulumi config set \S+ \S+ --secret airflow:gitSshPrivateKey < KEY_FILE", _ANOTHER_KEY, text)
+        # A command names a path in a list otherwise than a key.
+        text = re.sub(
+            rf"(config set --stack \S+) ({old})\b", lambda found: f"{found[1]} --path '{keys[found[2]]}'", text
+        )
+        return re.sub(rf"(?<!')(?:{old})\b", lambda found: keys[found[0]], text)
+
+    return replace(
+        finding, check=f"{finding.check} of {about['bundle']}", what=said(finding.what), fix=said(finding.fix)
     )
 
 
 def _login(about: Mapping[str, str]) -> dict[str, str]:
     """Return the words for the login of an HTTPS repository."""
     secret, set_ = about.get("login_secret"), _SET.format(stack=about["stack"])
+    of_bundle = {"login_key": f"airflow:dagBundles[{about['index']}].tokenSecret"} if "bundle" in about else {}
+    if secret is None and of_bundle:
+        return {
+            **of_bundle,
+            "login": "a login",
+            "refused": "to go on without one",
+            "login_fix": f"{set_} --path '{of_bundle['login_key']}' NAME, a Secret with username and password",
+        }
     if secret is not None:
         return {
+            **of_bundle,
             "login": "a login",
             "refused": f"that of Secret {secret}",
             "login_fix": f"put a login that may read the repository into Secret {secret}",

@@ -62,12 +62,15 @@ class ClusterPreflight(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.register_outputs({"namespace": args.namespace})
 
-    def check(self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = ()) -> k8s.core.v1.ConfigMap:
+    def check(
+        self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = (), of: str = ""
+    ) -> k8s.core.v1.ConfigMap:
         """Return a resource that exists only once the check of a document has been made, and did not fail.
 
         Args:
             document: Made by `checks`. It may hold Outputs, and no secret.
             after: What must exist before the check is made.
+            of: Tells several checks of a kind apart.
         """
         kind = Kind(document["kind"])
 
@@ -86,7 +89,7 @@ class ClusterPreflight(pulumi.ComponentResource):
                 _die_when_interrupted()
                 raise PreflightFailedError(problems)
 
-        name = f"{self._name}-{kind.value}"
+        name = f"{self._name}-{kind.value}{of and f'-{of}'}"
         hook = pulumi.ResourceHook(f"{name}-check", before)
         return k8s.core.v1.ConfigMap(
             name,

@@ -121,6 +121,8 @@ class DagAccess:
     """Volumes of the pods that load DAGs."""
     volume_mounts: tuple[dict[str, Any], ...] = ()
     """Mounts of these volumes in the containers that load DAGs, for GitDagBundle."""
+    in_triggerer: bool = True
+    """Whether the triggerer has them too. It clones no bundle; a single one is there as it always was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +297,7 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
     }
     jwt_key_id = from_secret("AIRFLOW__API_AUTH__JWT_KID", inputs.keys.jwt_key_id, JWT_KEY_ID_KEY)
     jwks = {"name": JWKS_VOLUME, "secret": {"secretName": inputs.keys.jwks}}
+    triggerer = loads_dags if access.in_triggerer else database
     bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
     return {
         "apiServer": {
@@ -340,9 +343,9 @@ def _components(inputs: ReleaseInputs) -> dict[str, Any]:
             # A StatefulSet would wait for ever for a pod with a broken image, and the chart has no key to change that.
             "persistence": {"enabled": False},
             **database,
-            **loads_dags,
+            **triggerer,
             "env": [
-                *loads_dags["env"],
+                *triggerer["env"],
                 *log_variables,
                 *region_variables(inputs.pod_roles, "triggerer", log_variables),
             ],

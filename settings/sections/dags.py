@@ -17,6 +17,7 @@ from components.dags.ssh_private_key import normalise_private_key
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.reading import Config
+from settings.sections.dag_bundles import DAG_BUNDLES, read_bundles
 
 SECTION = Section("DAGs")
 
@@ -99,15 +100,17 @@ GIT_KNOWN_HOSTS = SECTION.optional(
 
 def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
     """Return where DAGs come from, and the credentials for it."""
-    repository, in_image = config[DAGS_REPOSITORY], config[DAGS_DELIVERY] is DagsDelivery.IMAGE
+    repository, bundles = config[DAGS_REPOSITORY], read_bundles(config)
+    in_image, several = config[DAGS_DELIVERY] is DagsDelivery.IMAGE, config.given(DAG_BUNDLES)
     dags = Dags(
-        repository=NO_REPOSITORY if repository is None or in_image else repository,
+        repository=NO_REPOSITORY if repository is None or in_image or several else repository,
         ref=config[DAGS_REF],
         sub_path=config[DAGS_SUB_PATH] or "",
         delivery=config[DAGS_DELIVERY],
         sync_period_seconds=config[DAGS_SYNC_PERIOD_SECONDS],
         depth=config[DAGS_DEPTH],
         submodules=config[DAGS_SUBMODULES],
+        bundles=bundles,
     )
     credentials = GitCredentials(
         ssh_private_key=config[GIT_SSH_PRIVATE_KEY],
@@ -122,7 +125,10 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
             f"expected recursive or off with {DAGS_DELIVERY.full} git-bundle, which knows no other, found shallow",
             f"pulumi config set {DAGS_SUBMODULES.full} recursive",
         )
-    if in_image:
+    if several:
+        if not config.bad(DAG_BUNDLES):
+            _check_beside_bundles(config)
+    elif in_image:
         _check_nothing_is_fetched(config)
     elif repository is not None and repository.scheme == "ssh":
         _check_ssh_access(config, repository)
@@ -137,6 +143,19 @@ def _login(config: Config) -> GitLogin | None:
         if secret is not None:
             return GitLogin(secret=secret, kind=kind)
     return None
+
+
+def _check_beside_bundles(config: Config) -> None:
+    if config[DAGS_DELIVERY] is not DagsDelivery.GIT_BUNDLE:
+        config.problem(
+            DAGS_DELIVERY,
+            f"expected git-bundle with {DAG_BUNDLES.full}, found {config[DAGS_DELIVERY]}: git-sync and the image "
+            "know one place alone",
+            f"pulumi config set {DAGS_DELIVERY.full} git-bundle",
+        )
+    for key in SECTION.keys:
+        if key not in (DAGS_DELIVERY, DAGS_SYNC_PERIOD_SECONDS) and config.given(key):
+            config.must_not_be_set(key, f"beside {DAG_BUNDLES.full}, where each repository has its own")
 
 
 def _check_nothing_is_fetched(config: Config) -> None:

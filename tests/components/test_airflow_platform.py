@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,8 @@ import pytest
 
 import outputs
 from components.airflow_platform import AirflowPlatform
-from components.dags.delivery import DagsDelivery, GitCredentials
+from components.dags.delivery import DagBundle, DagsDelivery, GitCredentials
+from components.dags.git_repository import parse_git_repository
 from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
@@ -64,6 +66,9 @@ def parts(recorder: Recorder) -> set[str]:
     return components - {"AirflowPlatform"}
 
 
+BUNDLE: Final = DagBundle(
+    name="a", repository=parse_git_repository(samples.SSH_REPOSITORY), ref="main", sub_path="", secret="a-key"
+)
 ALWAYS: Final = {
     "AirflowKeys",
     "FernetKey",
@@ -112,6 +117,10 @@ ALWAYS: Final = {
             {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitBundle"},
         ),
         (
+            {"dags": replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))},
+            {"NetworkIsolation", "PostgresContainer", "TaskLogVolume", "GitBundles"},
+        ),
+        (
             {"dags": samples.dags(delivery=DagsDelivery.IMAGE)},
             {"NetworkIsolation", "PostgresContainer", "TaskLogVolume"},
         ),
@@ -119,6 +128,40 @@ ALWAYS: Final = {
 )
 def test_there_is_a_part_for_what_is_asked_for(record: Record, changes: dict[str, Any], more: set[str]) -> None:
     assert parts(record(platform(**changes))) == ALWAYS | more
+
+
+def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(record: Record) -> None:
+    other = replace(BUNDLE, name="b", secret="b-key")
+    dags = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE, other))
+    recorder = record(platform(dags=dags, executor=Executor.CELERY_AND_KUBERNETES))
+    values = recorder.one(RELEASE).inputs["values"]
+    for path, expected in (
+        ("dagProcessor", True),
+        ("triggerer", False),
+        ("scheduler", False),
+        ("apiServer", False),
+        ("workers.celery", True),
+        ("workers.kubernetes", True),
+    ):
+        part: Any = values
+        for name in path.split("."):
+            part = part[name]
+        text = json.dumps(part, default=str)
+        assert all((mark in text) is expected for mark in ("AIRFLOW_CONN_GIT_A", "AIRFLOW_CONN_GIT_B", "b-key")), path
+    checks = [
+        json.loads(found.inputs["data"]["check.json"])
+        for found in recorder.every("kubernetes:core/v1:ConfigMap")
+        if "-git-" in found.name
+    ]
+    assert [(check["about"]["bundle"], check["secrets"][0]["name"]) for check in checks] == [
+        ("a", "a-key"),
+        ("b", "b-key"),
+    ]
+    assert [check["secrets"][0]["setting"] for check in checks] == [
+        "airflow:dagBundles[0].keySecret",
+        "airflow:dagBundles[1].keySecret",
+    ]
+    assert all(f'GitHook("git_{check["about"]["bundle"]}")' in str(check["pod"]) for check in checks)
 
 
 def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(record: Record) -> None:
@@ -194,12 +237,17 @@ def exports(record: Record, **changes: Any) -> dict[str, Any]:
 
 def test_exports_are_the_names_that_others_know(record: Record) -> None:
     constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
-    assert set(exports(record)) == constants - {outputs.WORKER_GROUPS, outputs.RUNNING, outputs.BACKUP_PODS}, (
-        "as before"
-    )
+    assert set(exports(record)) == constants - {
+        outputs.BACKUP_PODS,
+        outputs.DAG_BUNDLES,
+        outputs.WORKER_GROUPS,
+        outputs.RUNNING,
+    }, "as before"
     groups = (WorkerGroup(name="gpu", queues=("a", "b")),)
-    found = exports(record, worker_groups=groups, running=Running.FROZEN, backup_storage_gib=1)
+    dags = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
+    found = exports(record, worker_groups=groups, running=Running.FROZEN, backup_storage_gib=1, dags=dags)
     assert set(found) == constants
+    assert found[outputs.DAG_BUNDLES] == {"a": samples.SSH_REPOSITORY}
     assert found[outputs.RUNNING] == "frozen"
     assert found[outputs.WORKER_GROUPS] == {"gpu": ["a", "b"]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from components.dags.delivery import DagsDelivery, Submodules
 from components.dags.git_login import GitLogin, GitLoginKind
@@ -76,3 +76,65 @@ def test_submodules_are_those_that_the_delivery_can_fetch() -> None:
         [problem] = samples.dev().with_({"dagsDelivery": delivery, "dagsSubmodules": value}).problems()
         assert problem.startswith("airflow:dagsSubmodules: ")
         assert why in problem
+
+
+def several(*bundles: dict[str, Any], **changes: Any) -> samples.StackConfig:
+    return samples.dev().with_({"dagsSubPath": "", "dagsDelivery": "git-bundle", "dagBundles": [*bundles], **changes})
+
+
+SSH_BUNDLE: Final = {"name": "team-a", "repository": "git@github.com:example/a.git", "keySecret": "a-key"}
+HTTPS_BUNDLE: Final = {"name": "team-b", "repository": "https://git.test/b.git", "tokenSecret": "b-token"}
+
+
+def test_several_repositories_have_their_own_refs_folders_and_logins() -> None:
+    more = {"ref": "release", "subPath": "airflow/dags", "submodules": True}
+    dags = several(SSH_BUNDLE, {**HTTPS_BUNDLE, **more}, dagsSyncPeriodSeconds=60).parse().platform.dags
+    first, second = dags.bundles
+    assert (dags.repository, dags.sync_period_seconds) == (NO_REPOSITORY, 60)
+    assert (first.ref, first.sub_path, first.submodules, first.secret, first.by_key) == (
+        "main",
+        "",
+        False,
+        "a-key",
+        True,
+    )
+    assert (second.ref, second.sub_path, second.submodules) == ("release", "airflow/dags", True)
+    assert (second.secret, second.secret_keys) == ("b-token", ("username", "password"))
+    assert first.secret_keys == ("ssh-privatekey",)
+
+
+def test_each_mistake_in_a_bundle_is_named_with_its_place() -> None:
+    unknown_host = {**SSH_BUNDLE, "repository": "git@git.test:a.git"}
+    for entry, path, why in (
+        ({**SSH_BUNDLE, "name": "Team_A"}, "name", "a-z, 0-9 and -"),
+        ({"repository": "https://git.test/b.git"}, "name", "found none"),
+        ({"name": "x"}, "repository", "found none"),
+        ({**HTTPS_BUNDLE, "repository": "http://git.test/b.git"}, "repository", "use https://"),
+        ({**HTTPS_BUNDLE, "ref": "origin/main"}, "ref", "write main"),
+        ({**HTTPS_BUNDLE, "subPath": "../x"}, "subPath", "may leave the repository"),
+        ({**HTTPS_BUNDLE, "submodules": "yes"}, "submodules", "expected true or false"),
+        ({**HTTPS_BUNDLE, "knownHosts": "x"}, "knownHosts", "HTTPS repository"),
+        ({**HTTPS_BUNDLE, "keySecret": "x"}, "keySecret", "use tokenSecret"),
+        ({**SSH_BUNDLE, "tokenSecret": "x"}, "tokenSecret", "use keySecret"),
+        ({"name": "x", "repository": "git@github.com:a/b.git"}, "keySecret", "ssh-privatekey"),
+        (unknown_host, "knownHosts", "expected"),
+        ({**SSH_BUNDLE, "keySecret": "airflow-git-ssh-key-1a2b3c4d"}, "keySecret", "a Secret of your own"),
+        ({**HTTPS_BUNDLE, "token": "sentinel"}, "token", "use tokenSecret"),
+        ({**SSH_BUNDLE, "sshPrivateKey": "sentinel"}, "sshPrivateKey", "use keySecret"),
+        ({**HTTPS_BUNDLE, "branch": "main"}, "branch", "use ref"),
+        ({**HTTPS_BUNDLE, "subpath": "x"}, "subpath", "did you mean subPath?"),
+    ):
+        [problem] = several(entry).problems()
+        assert problem.startswith(f"airflow:dagBundles: [0].{path}: "), problem
+        assert why in problem, problem
+        assert "sentinel" not in problem
+    [problem] = several(SSH_BUNDLE, {**HTTPS_BUNDLE, "name": "team-a"}).problems()
+    assert "found team-a twice" in problem
+
+
+def test_one_repository_and_another_delivery_are_refused_beside_several() -> None:
+    [problem] = several(SSH_BUNDLE, dagsDelivery="git-sync").problems()
+    assert problem.startswith("airflow:dagsDelivery: expected git-bundle with airflow:dagBundles, found git-sync")
+    for key, value in {"dagsRepository": "https://git.test/x.git", "dagsRef": "x", "dagsSubmodules": "off"}.items():
+        [problem] = several(SSH_BUNDLE, **{key: value}).problems()
+        assert problem.startswith(f"airflow:{key}: must not be set beside airflow:dagBundles")

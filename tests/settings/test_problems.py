@@ -114,6 +114,13 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "dagsGithubAppSecret",
         "must not be set beside airflow:dagsTokenSecret",
     ),
+    "bundle with a misspelt entry": (
+        DEV,
+        {"dagBundles": [{"name": "a", "repository": "https://git.test/a.git", "branch": "main"}]},
+        {},
+        "dagBundles",
+        "is not an entry of a bundle; use ref",
+    ),
     "submodules": (DEV, {"dagsSubmodules": "all"}, {}, "dagsSubmodules", "recursive, shallow, off"),
     "token on two lines": (DEV, {"dagsUsername": "robot"}, {"dagsToken": "tok\nen"}, "dagsToken", "on one line"),
     "token in plain text": (DEV, {"dagsUsername": "robot", "dagsToken": "plain"}, {}, "dagsToken", "disclosed"),

@@ -60,6 +60,19 @@ def test_bundles_are_compared_by_what_airflow_reports(world: World) -> None:
     assert same_commit(world.running(dags_delivery="git-bundle")).status is Status.FAILED
 
 
+def test_each_of_several_bundles_has_one_commit(world: World) -> None:
+    world.airflow.dags.clear()
+    for name, bundle, commit in (("a", "one", COMMIT), ("b", "two", OTHER_COMMIT), ("c", "two", OTHER_COMMIT)):
+        world.airflow.dags[name] = dag_json(name, bundle_name=bundle, bundle_version=commit)
+    running = world.running(dags_delivery="git-bundle", dag_bundles=("one", "two"))
+    assert same_commit(running).detail == "bundle one: 01234567 in 1 DAGs; bundle two: fedcba98 in 2 DAGs"
+    world.airflow.dags["c"]["bundle_version"] = COMMIT
+    assert same_commit(running).status is Status.FAILED
+    del world.airflow.dags["a"], world.airflow.dags["c"]
+    found = same_commit(running)
+    assert (found.status, found.detail) == (Status.FAILED, "bundle one: nothing has a DAG commit yet")
+
+
 def test_bundle_without_any_version_fails(world: World) -> None:
     found = same_commit(world.running(dags_delivery="git-bundle"))
     assert (found.status, found.detail) == (Status.FAILED, "no commit in tutorial_dag")

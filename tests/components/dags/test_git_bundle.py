@@ -129,6 +129,6 @@ def test_another_token_is_another_secret(record: Record) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1))
 def test_any_token_is_read_again(token: str) -> None:
-    text = connection_json(HTTPS, ssh=False, username="robot", token=token)
+    text = connection_json(HTTPS.repository.url, key_folder=None, username="robot", token=token)
     assert json.loads(text)["password"] == token
     assert "\n" not in text

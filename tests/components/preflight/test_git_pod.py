@@ -14,7 +14,7 @@ from components.kube.images import Images
 from components.network.database_place import DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.preflight.git_pod import BUNDLE_SCRIPT, LFS, git_about, git_pod
+from components.preflight.git_pod import LFS, bundle_script, git_about, git_pod
 from components.release.chart_defaults import chart_values, merged
 from components.release.executor import Executor
 from components.release.user_values import with_helm_values
@@ -134,7 +134,8 @@ def test_bundle_is_fetched_in_airflow_s_image_without_the_database() -> None:
     assert connection in container["env"]
     assert "SQL_ALCHEMY" not in str(container["env"])
     assert container["args"][-2:] == ["main", "dags"]
-    compile(BUNDLE_SCRIPT, "script", "exec")
+    compile(bundle_script("git_dags"), "script", "exec")
+    assert 'GitHook("git_dags")' in container["args"][2]
 
 
 def test_texts_name_the_repository_and_no_secret() -> None:

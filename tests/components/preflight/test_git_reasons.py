@@ -106,6 +106,27 @@ def test_submodule_that_the_login_may_not_read_is_not_taken_for_the_repository()
     assert "airflow:dagsSubmodules off" in found.fix
 
 
+def test_bundle_is_named_with_its_own_keys() -> None:
+    bundle = {**ABOUT, "bundle": "team-a", "index": "1"}
+    for said, key, fix in (
+        ("fatal: couldn't find remote ref main", "dagBundles[1].ref", "--path 'airflow:dagBundles[1].ref' BRANCH"),
+        ("Host key verification failed.", "dagBundles[1].knownHosts", "--path 'airflow:dagBundles[1].knownHosts' <"),
+        ("git@h: Permission denied (publickey).", "dagBundles[1].keySecret", "put another key into the Secret"),
+        ("fatal: could not read Username", "dagBundles[1].tokenSecret", "--path 'airflow:dagBundles[1].tokenSecret'"),
+        ("fatal: repository not found", "dagBundles[1].repository", "--path 'airflow:dagBundles[1].repository' URL"),
+        ("No module named 'airflow.providers.git'", "imageTag", "add them to the image"),
+    ):
+        found = git_finding(said, bundle)
+        assert found.what.startswith(f"airflow:{key}: "), found.what
+        assert fix in found.fix, found.fix
+        assert not [old for old in ("airflow:dagsR", "airflow:git", "git-sync") if old in found.fix], found.fix
+        assert found.check == "DAG repository of team-a"
+    folder = folder_finding(bundle, [])
+    assert folder.what.startswith("airflow:dagBundles[1].subPath: ")
+    refused = git_finding("fatal: Authentication failed", {**bundle, "login_secret": "b-token"})
+    assert refused.what.startswith("airflow:dagBundles[1].tokenSecret: expected a login that ")
+
+
 def test_missing_folder_names_those_that_are_there() -> None:
     found = folder_finding(ABOUT, ["airflow/dags", "airflow/plugins"])
     assert "no folder airflow/dagz; there are: airflow/dags, airflow/plugins" in found.what
