@@ -18,6 +18,7 @@ ROTATED: Final = {
     "jwt": "jwtSecret",
     "redis-password": "redisPassword",
     "git-key": "gitSshPrivateKey",
+    "database-password": "databaseLogin",
 }
 BEGINNING: Final = "the rotation of"
 """How a sentence about a rotation that is under way begins."""

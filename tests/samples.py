@@ -83,6 +83,7 @@ def sentinels() -> Mapping[str, str]:
         "connections": json.dumps({"sentinel_db": "postgres://me:sentinel-connection-password@db.test/x"}),
         "variables": json.dumps({"sentinel_variable": "sentinel-variable-value"}),
         "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
+        "databaseLogin": "sentinel_role:sentinel-login@:'/word",
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }
 
@@ -104,6 +105,8 @@ def traces(key: str, value: str) -> tuple[str, ...]:
         return (value.splitlines()[2],)
     if key == "connections":
         return ("sentinel-connection-password",)
+    if key == "databaseLogin":
+        return ("sentinel-login",)
     if key == "variables":
         return ("sentinel-variable-value",)
     return (REGISTRY_AUTH,) if key == "registryCredentials" else (value,)

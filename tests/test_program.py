@@ -56,7 +56,8 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     ),
     "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
     "dev with a private repository": lambda: dev().with_(
-        {**samples.OIDC, "dagsUsername": "robot"}, {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]}
+        {**samples.OIDC, "dagsUsername": "robot", "pgbouncerEnabled": True},
+        {**COMMON_SECRETS, "dagsToken": sentinels()["dagsToken"]},
     ),
     "dev with bundles": lambda: dev().with_(
         {"dagsDelivery": "git-bundle", "dagsUsername": "robot"}, {"dagsToken": sentinels()["dagsToken"]}

@@ -8,7 +8,7 @@ from automation.cli.declare import COMMON, DRY_RUN, STACK, TIMEOUT, Call, argume
 from automation.cli.report_text import Table
 from automation.errors import RotationRefused
 
-_KEYS: Final = ("fernet", "api-secret-key", "admin-password", "jwt", "redis-password", "git-key")
+_KEYS: Final = ("fernet", "api-secret-key", "admin-password", "jwt", "redis-password", "git-key", "database-password")
 """Those of `settings.rotation.ROTATED`, which the help of the other verbs should not load (tested)."""
 
 if TYPE_CHECKING:

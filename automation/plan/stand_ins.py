@@ -182,9 +182,14 @@ def _ssh_private_key(digest: bytes) -> str:
     return normalise_private_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
+def _login(digest: bytes) -> str:
+    return f"stand_in:{digest.hex()}"
+
+
 _MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "fernetKey": _fernet_key,
     "jwtSecret": _long,
+    "databaseLogin": _login,
     "gitSshPrivateKey": _ssh_private_key,
     "registryCredentials": _docker_config,
     "connections": _map,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from automation.cluster.client import Kube
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
-from automation.rotation import git_host, redis
+from automation.rotation import database, git_host, redis
 from automation.rotation.keys import Key
 from automation.rotation.stages import Encrypted, PodKey
 from automation.verification.verify import airflow_api
@@ -92,6 +92,8 @@ class ClusterFacts:
     def accepted(self) -> bool:
         if self._key.name == "redis-password":
             return redis.accepts(self._kube, self._new)
+        if self._key.name == "database-password":
+            return database.accepts(self._kube, self._new)
         if self._key.name == "git-key":
             return git_host.accepts(self._kube, self._new)
         try:
@@ -102,9 +104,22 @@ class ClusterFacts:
             raise
         return True
 
+    @cached_property
+    def alone(self) -> bool:
+        return database.is_alone(self._kube, self._new)
+
+    @cached_property
+    def container_database(self) -> bool:
+        """Whether the stack's database is a container of its own."""
+        return database.is_there(self._kube)
+
     def admit(self) -> None:
-        """Let Redis accept the new password too. Raises ClusterRequestFailed; it can then be run again."""
-        redis.admit(self._kube, self._new)
+        """Let the server accept the new password too. Raises ClusterRequestFailed; it can then be run again."""
+        (redis if self._key.name == "redis-password" else database).admit(self._kube, self._new)
+
+    def retire(self) -> None:
+        """Let the database accept the new password alone. Raises ClusterRequestFailed; it can then be run again."""
+        database.retire(self._kube, self._new)
 
     def renew(self) -> None:
         """Encrypt again what the new key did not encrypt. Raises ClusterRequestFailed; it can then be run again."""

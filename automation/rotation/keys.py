@@ -10,10 +10,11 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import outputs
-from automation.rotation.stages import (
+from automation.rotation import database
+from automation.rotation.stage_lists import (
     API_SERVER,
     REDIS,
-    Stage,
+    database_stages,
     fernet_stages,
     git_stages,
     jwt_stages,
@@ -21,6 +22,7 @@ from automation.rotation.stages import (
     redis_stages,
     replacement_stages,
 )
+from automation.rotation.stages import Stage
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
 from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets
 from settings.rotation import ROTATED
@@ -178,6 +180,14 @@ KEYS: Final[Mapping[str, Key]] = {
                 Use(variable="REDIS_PASSWORD", containers=(REDIS,), read=_data("password")),
             ),
             needs="Redis",
+        ),
+        Key(
+            name="database-password",
+            data_key="",
+            make=database.new_login,
+            stages=database_stages,
+            uses=(Use(volume="pgbouncer-config", read=database.login_in),),
+            needs="PgBouncer",
         ),
         Key(
             name="git-key",

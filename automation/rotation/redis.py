@@ -6,7 +6,7 @@ from typing import Final
 
 from automation.cluster.client import Kube
 from automation.errors import ClusterRequestFailed
-from automation.rotation.stages import REDIS
+from automation.rotation.stage_lists import REDIS
 
 _SECONDS: Final = 30.0
 # The new password comes as a line, and goes on in a variable or by a builtin: no process has it among its arguments.

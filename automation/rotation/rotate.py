@@ -135,6 +135,11 @@ def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed:
         return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
     if resumed:
         return []
+    if key.name == "database-password" and not facts.container_database:
+        return [
+            "database-password: expected a container database, found one whose roles the program does not make. Fix: "
+            f"pulumi config set --stack {stack} --secret airflow:databaseLogin, as docs/runbooks/rotate-keys.md says"
+        ]
     if key.needs and not facts.pods:
         return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
     if facts.deployed is None or (kept.value is not None and key.normal(kept.value) != facts.deployed):
@@ -184,6 +189,8 @@ def _do(
         session.events(VERB, on_event).note(key.told(target.new))
     elif stage.doing is Doing.ADMIT:
         _facts(session, key, target.new).admit()
+    elif stage.doing is Doing.RETIRE:
+        _facts(session, key, target.new).retire()
     teller, look = session.events(VERB, on_event), _looking(session, key, target.new)
 
     def lacks() -> str:

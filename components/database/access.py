@@ -5,7 +5,7 @@ Everything is derived from one typed `Database`. No connection string is a Helm 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pulumi
@@ -101,7 +101,9 @@ class DatabaseAccess(pulumi.ComponentResource):
             )
             self.ca_config_map = certificates.metadata.name
 
-        direct = _uris(database, database.host, database.port, database.name, database.ssl_mode)
+        login = pooler.login if pooler is not None else None
+        straight = database if login is None else replace(database, user=login.user, password=login.password)
+        direct = _uris(straight, database.host, database.port, database.name, database.ssl_mode)
         self.migration_secret = secret("migration", direct)
         self.pgbouncer_config_secret = self.pgbouncer_stats_secret = None
         if pooler is None:
@@ -114,9 +116,12 @@ class DatabaseAccess(pulumi.ComponentResource):
             self.pgbouncer_config_secret = secret(
                 "pgbouncer-config",
                 {
-                    "pgbouncer.ini": pulumi.Output.from_input(database.host).apply(
-                        lambda address: render_ini(
-                            host=address,
+                    "pgbouncer.ini": pulumi.Output.all(
+                        database.host, None if login is None else secret_output(login.password)
+                    ).apply(
+                        lambda found: render_ini(
+                            host=found[0],
+                            login=None if login is None else (login.user, found[1]),
                             port=database.port,
                             name=database.name,
                             pool_size=pooler.pool_size,

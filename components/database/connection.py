@@ -66,6 +66,16 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseLogin:
+    """A role of the database that is not the one of `Database`."""
+
+    user: str
+    """The role. What it creates must belong to the owner of the database: `ALTER ROLE … SET role`."""
+    password: SecretInput
+    """Its password: any printable characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerDatabase:
     """A PostgreSQL container in the namespace."""
 

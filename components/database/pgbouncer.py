@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.database.connection import CA_FILE, SslMode
+from components.database.connection import CA_FILE, DatabaseLogin, SslMode
 
 PORT = 6543
 """The chart's `ports.pgbouncer`."""
@@ -45,13 +45,27 @@ class PgBouncer:
     """Connections that one pod opens to the database for each database user."""
     max_client_connections: int = 300
     """Connections that one pod accepts."""
+    login: DatabaseLogin | None = None
+    """The role by which it, and the Jobs, log in to the database; None for that of its clients."""
 
 
 def render_ini(
-    *, host: str, port: int, name: str, pool_size: int, max_client_connections: int, ssl_mode: SslMode
+    *,
+    host: str,
+    port: int,
+    name: str,
+    pool_size: int,
+    max_client_connections: int,
+    ssl_mode: SslMode,
+    login: tuple[str, str] | None = None,
 ) -> str:
-    """Return the content of `pgbouncer.ini` (pgbouncer.org/config.html)."""
+    """Return the content of `pgbouncer.ini` (pgbouncer.org/config.html).
+
+    login: role and password for the database; None for those of each client.
+    """
     database = f"host={_quoted(host)} port={port} dbname={_quoted(name)} pool_size={pool_size}"
+    if login is not None:
+        database += f" user={_quoted(login[0])} password={_quoted(login[1])}"
     return "\n".join(
         [
             "[databases]",

@@ -35,6 +35,15 @@ def _instance_class(text: str) -> str:
     return text
 
 
+def _login(text: str) -> str:
+    role, separator, password = text.partition(":")
+    if not separator or not password:
+        fields.refuse("expected ROLE:PASSWORD, found something else")
+    fields.database_name(role)
+    fields.secret_line(password)
+    return text
+
+
 def _ca_certificates(text: str) -> str:
     # Imported here, because the parser of certificates is slow to load and most stacks do not need it.
     from components.database.rds_certificates import certificate_problems
@@ -62,6 +71,12 @@ USER = SECTION.text(
     description="Login role at an external database, where it must own the database; master user of a managed one.",
 )
 PASSWORD = SECTION.secret("databasePassword", fields.secret_line, description="Password of databaseUser.")
+LOGIN = SECTION.secret(
+    "databaseLogin",
+    _login,
+    description="ROLE:PASSWORD by which PgBouncer and the Jobs log in to the database, instead of its owner. What the "
+    "role creates must belong to the owner. Needs pgbouncerEnabled.",
+)
 SSL_MODE = SECTION.choice(
     "databaseSslMode",
     SslMode,

@@ -115,7 +115,8 @@ ROTATION_SECRET = SECTION.secret(
     "rotationSecret",
     str,
     description="The value beside the one in use during a rotation: the password that Redis itself still has, the "
-    "JWT secret that signs next, or the deploy key that the Git host does not know yet.",
+    "JWT secret that signs next, the deploy key that the Git host does not know yet, or the database role that nothing "
+    "uses yet.",
 )
 
 

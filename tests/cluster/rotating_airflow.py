@@ -332,7 +332,8 @@ def deployed(folder: Path, helm: Mapping[str, Any] | None = None, **changed: Any
     """An Airflow with the work in it. Nothing of it is left afterwards. helm: more values of the chart."""
     assert push_dag(folder / "clone", DAG_NAME, DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
     # Without PgBouncer the chart has no use for its values.
-    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"} | dict(helm or {})
+    unused = () if changed.get("pgbouncerEnabled") else ("pgbouncer",)
+    values = {key: value for key, value in modest_values().items() if key not in unused} | dict(helm or {})
     store(
         folder,
         service.settings(STACK, NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
@@ -387,7 +388,17 @@ JWT_KILLS: Final = (
     Kill("stage 4 of 4: ", 25),
 )
 """The same; the wait is one of them."""
-KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {"fernet": FERNET_KILLS, "jwt": JWT_KILLS}
+DATABASE_KILLS: Final = (
+    Kill("stage 1 of 3: ", 2),
+    Kill("stage 1 of 3 is done", 0),
+    Kill("stage 2 of 3: ", 25),
+    Kill("stage 2 of 3 is done", 0),
+)
+KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {
+    "fernet": FERNET_KILLS,
+    "jwt": JWT_KILLS,
+    "database-password": DATABASE_KILLS,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -403,8 +414,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _child(given.child, given.keys[0])
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
+        pooled = {"pgbouncerEnabled": True, "pgbouncerReplicas": 1} if "database-password" in given.keys else {}
         with (
-            deployed(folder, SHORT_TOKENS if given.short_tokens else None) as work,
+            deployed(folder, SHORT_TOKENS if given.short_tokens else None, **pooled) as work,
             work.logs(folder / "logs"),
             work.somebody_who_changes_a_password(),
         ):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from automation.rotation import database
 from components.keys.jwt_keys import accepted
 from tests.cluster import service
 from tests.cluster.harness import core_api
 from tests.cluster.rotating_airflow import (
+    DATABASE_KILLS,
     FERNET_KILLS,
     JWT_KILLS,
     NAMESPACE,
@@ -27,6 +29,9 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif("AIRFLOW_TEST_GIT_PUSH" not in os.environ, reason="no AIRFLOW_TEST_GIT_PUSH, to push DAGs to"),
 ]
+
+
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
 
 
 @pytest.fixture
@@ -82,6 +87,27 @@ def test_jwt_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: 
         assert found.settings is not None
         assert found.settings.secrets["jwtSecret"].reveal() == signing
         assert "rotationSecret" not in found.settings.secrets
+
+
+def test_database_password_rotation_that_is_killed_in_and_after_each_stage(
+    engine: None, api: object, tmp_path: Path
+) -> None:
+    with deployed(tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1) as work:
+        airflow = {pod.name for component in AIRFLOW for pod in work.kube.pods({"component": component})}
+        with work.logs(tmp_path / "logs"):
+            told = rotate(tmp_path, "database-password", DATABASE_KILLS)
+            problems = work.end(tmp_path / "logs")
+        assert problems == [], told
+        assert airflow == {pod.name for component in AIRFLOW for pod in work.kube.pods({"component": component})}
+        found = environment(tmp_path)
+        assert found.status().problems == ()
+        assert not found.preview().changes.any
+        assert found.settings is not None
+        login = found.settings.secrets["databaseLogin"].reveal()
+        secrets = service.own_secrets(core_api(), NAMESPACE)
+        [pooler] = [data for name, data in secrets.items() if name.startswith("airflow-database-pgbouncer-config")]
+        assert database.login_in(pooler) == login
+        assert database.is_alone(work.kube, login)
 
 
 def test_other_keys_one_after_the_other(work: Work, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +20,12 @@ from tests.cases import each
 @each("key", sorted(SECRET_KEYS))
 def test_placeholder_passes_for_its_key(key: str) -> None:
     config = {"dagsToken": samples.dev(), "gitSshPrivateKey": samples.prod(), "databasePassword": samples.external()}
-    changes = {"dagsToken": {"dagsUsername": "robot"}, "oidcClientSecret": samples.OIDC}.get(key, {})
+    needed: dict[str, dict[str, Any]] = {
+        "dagsToken": {"dagsUsername": "robot"},
+        "oidcClientSecret": samples.OIDC,
+        "databaseLogin": {"pgbouncerEnabled": True},
+    }
+    changes = needed.get(key, {})
     found = config.get(key, samples.dev()).with_(changes, {key: stand_ins.placeholder(key, "seed")})
     assert found.problems() == ()
 

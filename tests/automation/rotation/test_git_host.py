@@ -16,7 +16,8 @@ from automation.cluster.client import ExecResult, Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import git_host
 from automation.rotation.keys import KEYS, PRIVATE_KEY
-from automation.rotation.stages import Doing, PodKey, git_stages, next_stage
+from automation.rotation.stage_lists import git_stages
+from automation.rotation.stages import Doing, PodKey, next_stage
 from components.dags import git_ssh_key
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
 from tests.automation.fakes import pod
@@ -105,6 +106,7 @@ class Deployment:
     deployed: str | None = "old"
     encrypted: Any = None
     signed_until: str = ""
+    alone: bool = False
 
 
 def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, jwt_stages, next_stage
+from automation.rotation.stage_lists import jwt_stages
+from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
 from components.keys.jwt_keys import accepted, jwt_secrets, key_set
 
 OLD: Final = "o" * 64
@@ -29,6 +30,7 @@ class Deployment:
     until: bool = False
     encrypted = Encrypted(read={})
     accepted = False
+    alone = False
 
     @property
     def deployed(self) -> str:

@@ -9,17 +9,8 @@ from typing import Final
 import pytest
 
 from automation.rotation.keys import KEYS
-from automation.rotation.stages import (
-    Doing,
-    Encrypted,
-    PodKey,
-    Stage,
-    fernet_stages,
-    login_stages,
-    next_stage,
-    redis_stages,
-    replacement_stages,
-)
+from automation.rotation.stage_lists import fernet_stages, login_stages, redis_stages, replacement_stages
+from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
 
 PODS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 
@@ -35,6 +26,7 @@ class Deployment:
     foreign: tuple[str, ...] = ()
     accepted: bool = True
     signed_until: str = ""
+    alone: bool = True
 
     def __post_init__(self) -> None:
         assert self.deployed is not None
@@ -157,6 +149,7 @@ class Redis:
     deployed: str | None = "old"
     encrypted = Encrypted(read={})
     signed_until = ""
+    alone = True
 
     @property
     def accepted(self) -> bool:

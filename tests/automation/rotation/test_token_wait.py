@@ -9,7 +9,7 @@ import pytest
 
 from automation.rotation import token_wait
 from automation.rotation.keys import KEYS
-from automation.rotation.stages import jwt_stages
+from automation.rotation.stage_lists import jwt_stages
 from settings.rotation import Mark, fingerprint
 
 BEGIN = datetime(2026, 11, 29, 10, 0, 0, 400, UTC)

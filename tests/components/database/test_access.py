@@ -11,7 +11,7 @@ import pulumi_random as random
 import pytest
 
 from components.database.access import ASYNC_CONNECTION_KEY, CONNECTION_KEY, DatabaseAccess, DatabaseAccessArgs
-from components.database.connection import CA_FILE, CA_KEY, Database, SslMode
+from components.database.connection import CA_FILE, CA_KEY, Database, DatabaseLogin, SslMode
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer
 from components.kube.secret import Secret, secret_output
 from tests.components.database.test_pgbouncer import read_connection, read_ini, read_users
@@ -108,6 +108,19 @@ def test_pooler_has_its_whole_configuration(record: Record) -> None:
         "pgbouncer",
         {"sslmode": ["disable"]},
     )
+
+
+def test_role_of_the_pooler_is_its_own_and_that_of_the_jobs(record: Record) -> None:
+    login = DatabaseLogin(user="robot_b", password=Secret("sentinel b '\"@:/%"))
+    recorder = record(access(pgbouncer=PgBouncer(login=login)))
+    data = recorder.secret_data("db-pgbouncer-config")
+    line = read_connection(read_ini(data["pgbouncer.ini"])["databases"][METADATA_POOL])
+    assert (line["user"], line["password"]) == ("robot_b", "sentinel b '\"@:/%")
+    without = record(access(pgbouncer=PgBouncer()))
+    assert data["users.txt"] == without.secret_data("db-pgbouncer-config")["users.txt"]
+    assert recorder.secret_data("db-metadata") == without.secret_data("db-metadata"), "no pod of Airflow rolls"
+    for key in (CONNECTION_KEY, ASYNC_CONNECTION_KEY):
+        assert uri(recorder.secret_data("db-migration")[key])[1:4] == ("robot_b", "sentinel b '\"@:/%", "db.test")
 
 
 def test_broker_and_results_are_in_two_databases_of_redis(record: Record) -> None:

@@ -1,0 +1,103 @@
+"""The login roles of a container database, made and removed in its own pod, where nobody is asked for a password."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+from automation.cluster.client import Kube
+from automation.errors import ClusterRequestFailed
+from components.database.pgbouncer import STATS_USER
+
+POSTGRES: Final = "postgres"
+"""The component of the database's own pod, and its container."""
+_SECONDS: Final = 60.0
+_ROLES: Final = "rolname = 'airflow' OR rolname ~ '^airflow_[0-9a-f]{6}\\$'"
+"""The owner, and the roles that a rotation made."""
+_LOGIN: Final = re.compile(r"(airflow_[0-9a-f]{6}):([0-9a-f]{40})")
+# Role and password come by lines, and go on as the input of psql: no process has them among its arguments.
+_PSQL: Final = "psql -qAt -v ON_ERROR_STOP=1 -U airflow -d airflow"
+_ADMIT: Final = f"""\
+IFS= read -r role && IFS= read -r password || exit 1
+{_PSQL} > /dev/null <<SQL && echo done
+SELECT 'CREATE ROLE $role' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$role') \\gexec
+ALTER ROLE $role LOGIN PASSWORD '$password';
+GRANT airflow TO $role;
+ALTER ROLE $role SET role = 'airflow';
+SQL
+"""  # noqa: S608 - what the shell fills in is checked by _LOGIN
+# By the pod's address: the image trusts whoever comes from 127.0.0.1.
+_ASK: Final = """\
+IFS= read -r role && IFS= read -r password || exit 1
+PGPASSWORD="$password" psql -qAt -h "$(hostname -i | cut -d' ' -f1)" -U "$role" -d airflow -c "SELECT 'accepted'"
+"""
+_OTHERS: Final = f"""\
+IFS= read -r role && IFS= read -r password || exit 1
+{_PSQL} <<SQL
+SELECT 'others ' || count(*) FROM pg_authid
+WHERE rolpassword IS NOT NULL AND rolname <> '$role' AND ({_ROLES});
+SQL
+"""  # noqa: S608 - what the shell fills in is checked by _LOGIN
+_RETIRE: Final = f"""\
+IFS= read -r role && IFS= read -r password || exit 1
+{_PSQL} > /dev/null <<SQL && echo done
+SELECT format(command, rolname) FROM pg_roles, (VALUES
+  (1, 'REASSIGN OWNED BY %I TO airflow'), (2, 'DROP OWNED BY %I'), (3, 'DROP ROLE %I')) AS commands (number, command)
+WHERE rolname <> '$role' AND rolname <> 'airflow' AND ({_ROLES}) ORDER BY rolname, number \\gexec
+ALTER ROLE airflow PASSWORD NULL;
+SQL
+"""  # noqa: S608 - what the shell fills in is checked by _LOGIN
+
+
+def new_login() -> str:
+    """Return a new role with a new password, as ROLE:PASSWORD."""
+    return f"airflow_{secrets.token_hex(3)}:{secrets.token_hex(20)}"
+
+
+def login_in(data: Mapping[str, str]) -> str | None:
+    """Return by which role and password PgBouncer logs in, as ROLE:PASSWORD, from the files of its Secret."""
+    found = re.search(r" user='([^']+)' password='([^']+)'$", data.get("pgbouncer.ini", ""), re.MULTILINE)
+    if found is not None:
+        return f"{found[1]}:{found[2]}"
+    users = re.findall(r'^"([^"]+)" "([^"]+)"$', data.get("users.txt", ""), re.MULTILINE)
+    return next((f"{user}:{password}" for user, password in users if user != STATS_USER), None)
+
+
+def is_there(kube: Kube) -> bool:
+    """Return whether the stack has a container database."""
+    return bool(kube.pods({"component": POSTGRES}))
+
+
+def admit(kube: Kube, login: str) -> None:
+    """Make a role, or give it another password. Raises ClusterRequestFailed."""
+    if _told(kube, _ADMIT, login) != "done":
+        raise ClusterRequestFailed("the database did not take another role", "python -m automation status")
+
+
+def accepts(kube: Kube, login: str) -> bool:
+    """Return whether a role can log in. Raises ClusterRequestFailed."""
+    return _told(kube, _ASK, login) == "accepted"
+
+
+def is_alone(kube: Kube, login: str) -> bool:
+    """Return whether no other role of the stack has a password. Raises ClusterRequestFailed."""
+    return _told(kube, _OTHERS, login) == "others 0"
+
+
+def retire(kube: Kube, login: str) -> None:
+    """Take the password from every other role of the stack. Raises ClusterRequestFailed; it can then be run again."""
+    if _told(kube, _RETIRE, login) != "done":
+        raise ClusterRequestFailed("the database still accepts an earlier role", "python -m automation status")
+
+
+def _told(kube: Kube, script: str, login: str) -> str:
+    found = _LOGIN.fullmatch(login)
+    if found is None:
+        return ""  # a role that no rotation made; it would stand in SQL as it is
+    pod = next((pod for pod in kube.pods({"component": POSTGRES}) if pod.ready), None)
+    if pod is None:
+        raise ClusterRequestFailed("no database is ready", "python -m automation status")
+    done = kube.run(pod.name, POSTGRES, ("sh", "-c", script), seconds=_SECONDS, line=f"{found[1]}\n{found[2]}")
+    return done.stdout.strip().rpartition("\n")[2]

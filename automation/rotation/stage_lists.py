@@ -1,0 +1,217 @@
+"""The stages of each rotation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from automation.rotation.stages import Doing, Encrypted, Facts, Stage, listed
+
+API_SERVER: Final = "api-server"
+"""The component that accepts tokens."""
+REDIS: Final = "redis"
+"""The component of Redis' own pod."""
+
+
+def fernet_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages without a gap: no pod encrypts with a key that another one does not have.
+
+    Args:
+        old: The keys in use, without the new one. Empty in a rotation whose last stage has begun.
+        new: The new key.
+    """
+
+    def keys(value: str) -> list[str]:
+        return value.split(",")
+
+    return (
+        Stage(
+            text="every pod can read with the new key",
+            value=",".join((*old, new)),
+            lacks=lambda facts: _without(facts, lambda value: new in keys(value)),
+        ),
+        Stage(
+            text="the new key encrypts",
+            value=",".join((new, *old)),
+            lacks=lambda facts: _without(facts, lambda value: keys(value)[0] == new),
+        ),
+        Stage(
+            text="the new key alone reads all that is encrypted in the database",
+            doing=Doing.RENEW,
+            lacks=lambda facts: _unrenewed(facts.encrypted, new),
+        ),
+        Stage(
+            text="no pod has the old key",
+            value=new,
+            lacks=lambda facts: _without(facts, lambda value: value == new),
+        ),
+    )
+
+
+def jwt_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages in which every API server accepts what any pod signs.
+
+    Args:
+        old: The secrets in use, without the new one. Empty in a rotation whose last stage has begun.
+        new: The new secret.
+    """
+
+    def servers(facts: Facts, holds: Callable[[list[str]], bool]) -> str:
+        accepted = {pod.name: (pod.value or "").split(",") for pod in facts.pods if pod.accepts}
+        # One that a version without a set of secrets started accepts only what it signs with.
+        all_ = {pod.name for pod in facts.pods if pod.component == API_SERVER}
+        names = sorted(name for name in all_ if not holds(accepted.get(name, [])))
+        return listed("API servers that accept other secrets", names)
+
+    def signers(facts: Facts) -> str:
+        names = (pod.name for pod in facts.pods if not pod.accepts and pod.value != new)
+        return listed("pods that sign with another secret", names)
+
+    def dropped(facts: Facts) -> str:
+        return servers(facts, lambda accepted: accepted == [new])
+
+    return (
+        Stage(
+            text="every API server accepts what the new secret signs",
+            beside=new,
+            rolls=(API_SERVER,),
+            lacks=lambda facts: servers(facts, lambda accepted: new in accepted),
+        ),
+        Stage(text="every pod signs with the new secret", value=",".join((new, *old)), lacks=signers),
+        Stage(
+            text="no token that the old secret signed is valid any more, but for those of people and of API clients",
+            doing=Doing.WAIT,
+            lacks=lambda facts: facts.signed_until if dropped(facts) else "",
+        ),
+        Stage(
+            text="no API server accepts the old secret",
+            value=new,
+            beside="",
+            rolls=(API_SERVER,),
+            lacks=dropped,
+        ),
+    )
+
+
+def replacement_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the only stage of a key that has no predecessor beside it: pods that are ending may keep the old one."""
+    return (
+        Stage(
+            text="every pod has the new value",
+            value=new,
+            lacks=lambda facts: _without(facts, lambda value: value == new, ending=False),
+        ),
+    )
+
+
+def login_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the only stage of a password that a Job sets in Airflow."""
+
+    def lacks(facts: Facts) -> str:
+        if facts.deployed != new:
+            return "the new password is not deployed"
+        return "" if facts.accepted else "Airflow does not accept the new password"
+
+    return (Stage(text="Airflow accepts the new password", value=new, lacks=lacks),)
+
+
+def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages in which Redis accepts both passwords until its clients have the new one.
+
+    If Redis restarts meanwhile, it has forgotten the new one, and the first stage is the next again.
+
+    Args:
+        old: The password in use; empty if the config has the new one already.
+        new: The new password.
+    """
+
+    def others(facts: Facts, *, server: bool) -> str:
+        pods = (pod for pod in facts.pods if (pod.component == REDIS) is server)
+        return listed("pods that run with another password", (pod.name for pod in pods if pod.value != new))
+
+    return (
+        Stage(
+            text="Redis accepts the new password beside the old one",
+            value=new,
+            beside=old[0] if old else None,
+            doing=Doing.ADMIT,
+            lacks=lambda facts: "" if facts.accepted else "Redis refuses the new password",
+        ),
+        Stage(
+            text="every client of Redis has the new password",
+            rolls=("api-server", "dag-processor", "scheduler", "triggerer", "worker"),
+            lacks=lambda facts: others(facts, server=False),
+        ),
+        Stage(
+            text="Redis accepts the new password alone",
+            beside="",
+            rolls=(REDIS,),
+            lacks=lambda facts: others(facts, server=True),
+        ),
+    )
+
+
+def database_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages of a role that takes another one's place at the database. PgBouncer's clients notice nothing.
+
+    Args:
+        old: The roles in use, with passwords.
+        new: The new one.
+    """
+
+    def others(facts: Facts) -> str:
+        return listed("pods that log in with another role", (pod.name for pod in facts.pods if pod.value != new))
+
+    return (
+        Stage(
+            text="the database accepts the new role",
+            beside=new,
+            doing=Doing.ADMIT,
+            lacks=lambda facts: "" if facts.accepted else "the database refuses the new role",
+        ),
+        Stage(
+            text="PgBouncer and the Jobs log in with the new role",
+            value=new,
+            beside="",
+            rolls=("pgbouncer",),
+            lacks=others,
+        ),
+        Stage(
+            text="no earlier role has a password",
+            doing=Doing.RETIRE,
+            lacks=lambda facts: "" if facts.alone else "an earlier role has a password",
+        ),
+    )
+
+
+def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages of a deploy key: no pod gets one that the Git host refuses."""
+
+    def others(facts: Facts) -> str:
+        pods = (pod for pod in facts.pods if not pod.ending)
+        return listed("pods that fetch with another key", (pod.name for pod in pods if pod.value != new))
+
+    return (
+        Stage(
+            text="the Git host accepts the new key",
+            beside=new,
+            doing=Doing.ASK,
+            lacks=lambda facts: "" if facts.accepted else "the Git host refuses the new key",
+        ),
+        Stage(text="every pod fetches DAGs with the new key", value=new, beside="", lacks=others),
+    )
+
+
+def _without(facts: Facts, holds: Callable[[str], bool], *, ending: bool = True) -> str:
+    """Return which pods, with or without those that are ending, have another value than they should."""
+    if facts.deployed is None or not holds(facts.deployed):
+        return "the last update deployed another value"
+    pods = (pod for pod in facts.pods if ending or not pod.ending)
+    return listed("pods that run with another value", (p.name for p in pods if p.value is None or not holds(p.value)))
+
+
+def _unrenewed(found: Encrypted, new: str) -> str:
+    if found.unread:
+        return listed("values that no key reads", found.unread)
+    others = sum(count for key, count in found.read.items() if key != new)
+    return f"{others} values need the old key" if others else ""
