@@ -26,6 +26,7 @@ export PGUSER PGPASSWORD PGHOST PGPORT PGSSLMODE PGCONNECT_TIMEOUT=30
 name=$(decoded "${BASH_REMATCH[5]}")
 
 dump() {
+  find "$folder" -maxdepth 1 -name '*.part' -mmin +1440 -delete # of a pod that was killed
   trap 'rm -f "$folder/'"$1"'.part"' EXIT
   pg_dump --format=custom --no-owner --no-privileges --file "$folder/$1.part" --dbname "$name"
   pg_restore --list "$folder/$1.part" > /dev/null
