@@ -36,6 +36,7 @@ from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
 from components.login.oidc import server_config
 from components.login.oidc_client import OidcClient, OidcClientArgs
+from components.monitoring.monitoring import StackMonitoring
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
@@ -44,6 +45,7 @@ from components.network.isolation_rules import IsolationRules
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_checks import PlatformChecks, inputs_without_secrets
+from components.platform_monitoring import exporter_pod, monitoring_args
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -62,6 +64,7 @@ from components.release.autoscaling import (
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
+from components.release.metrics import GIT_SYNC_PORT, Monitoring
 from components.release.running import Running
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
@@ -149,6 +152,12 @@ class AirflowPlatform(pulumi.ComponentResource):
                 service_accounts=(*TASK_SERVICE_ACCOUNTS, *args.task_service_accounts),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
+        watched: tuple[pulumi.Resource, ...] = ()
+        if args.monitoring is not Monitoring.OFF and args.running is Running.ALL:
+            exporter = exporter_pod(args, self._images, access.metadata_secret, access.ca_config_map)
+            before = (*_before_release(migration, checked, protect=False), *around)
+            watch_args = monitoring_args(args, self._namespace, exporter, before)
+            watched = StackMonitoring(f"{name}-monitoring", watch_args, self._child).resources
         release = AirflowRelease(
             name,
             AirflowReleaseArgs(
@@ -159,7 +168,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready),
+                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready, *watched),
                 running=args.running,
                 protect=args.protect,
             ),
@@ -390,6 +399,7 @@ class AirflowPlatform(pulumi.ComponentResource):
 
     def _rules(self) -> IsolationRules:
         args = self._args
+        monitored = args.monitoring is not Monitoring.OFF
         return IsolationRules(
             release_name=RELEASE_NAME,
             executor=args.executor,
@@ -404,6 +414,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             extra_egress=args.isolation.extra_egress,
             keda_namespace=args.keda_namespace,
             database_cleanup=args.metadata_retention_days > 0,
+            exporter=monitored,
+            git_sync_metrics=(GIT_SYNC_PORT if monitored and args.dags.delivery is DagsDelivery.GIT_SYNC else None),
             pod_identity=(
                 args.aws is not None
                 and (has_roles(args) or _in_s3(args.task_logs))

@@ -22,6 +22,7 @@ from components.network.isolation_args import IsolationArgs
 from components.preflight.finding import Preflight
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.metrics import Monitoring
 from components.release.running import Running
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
@@ -118,6 +119,12 @@ class AirflowPlatformArgs:
     """How people log in to the UI. None asks for user name and password."""
     connections: GivenConnections = field(default_factory=GivenConnections)
     """Connections and variables for the server components."""
+    monitoring: Monitoring = Monitoring.OFF
+    """Whether the stack is watched, and how Prometheus finds its pods."""
+    monitoring_labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels by which the Prometheus operator selects its objects."""
+    runbook_url: str | None = None
+    """Address of the page that explains the alerts. None names its path in the repository."""
     load_examples: bool = False
     """Load the example DAGs of the Airflow image."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)

@@ -15,7 +15,9 @@ from components.database.connection import ContainerDatabase, Database
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
 from components.kube.secret import Secret
+from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
+from components.platform_monitoring import exporter_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -27,6 +29,7 @@ from components.preflight.preflight import ClusterPreflight, ClusterPreflightArg
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_defaults import chart_values, merged
 from components.release.job_pods import job_pod
+from components.release.metrics import Monitoring
 from components.release.user_values import with_helm_values
 from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, airflow_values
 from components.task_logs.remote import RemoteLogs
@@ -80,13 +83,17 @@ class PlatformChecks:
         args, values = self._args, self._values
         if self._preflight is None:
             return ()
+        pods = release_pods(values, self._images, RELEASE_NAME)
+        if args.monitoring is not Monitoring.OFF:
+            exporter = exporter_spec(exporter_pod(args, self._images, "", None))
+            pods.append({"component": "exporter", "pods": 1, "pod": exporter["template"]})
         needs = {
             "storage": storage_needs(
                 values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)
             ),
             "ingress": (args.ingress.class_name or "") if args.ingress else "",
-            "apis": api_needs(values, args.autoscaling, args.worker_groups),
-            "pods": release_pods(values, self._images, RELEASE_NAME),
+            "apis": api_needs(values, args.autoscaling, args.worker_groups, args.monitoring),
+            "pods": pods,
         }
         return (self._preflight.check(cluster_document(needs)),)
 
@@ -193,6 +200,7 @@ def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> Release
         worker_groups=args.worker_groups,
         remote_logs=RemoteLogs(folder="") if outside else None,
         ingress=args.ingress,
+        monitoring=args.monitoring,
     )
 
 

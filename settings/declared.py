@@ -18,6 +18,7 @@ from settings.sections import (
     isolation,
     keys,
     login,
+    monitoring,
     release,
     task_logs,
     worker_groups,
@@ -39,6 +40,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
         login,
         connections,
         isolation,
+        monitoring,
         release,
     )
 )

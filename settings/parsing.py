@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from components.platform_args import AirflowPlatformArgs
+from components.release.metrics import Monitoring
 from settings.declared import KEYS
 from settings.errors import SettingsError
 from settings.files import examine_files
@@ -40,6 +41,7 @@ from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
 from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
 from settings.sections.login import read_oidc
+from settings.sections.monitoring import MONITORING, MONITORING_LABELS, RUNBOOK_URL, check_monitoring
 from settings.sections.pgbouncer import read_pgbouncer
 from settings.sections.release import (
     CHART_PATH,
@@ -95,6 +97,7 @@ def _read(config: Config) -> Settings:
     task_logs = read_task_logs(config, aws)
     database = read_database(config, aws)
     helm_values = read_helm_values(config)
+    check_monitoring(config)
     platform = AirflowPlatformArgs(
         kubeconfig=kubeconfig,
         kube_context=context,
@@ -135,6 +138,9 @@ def _read(config: Config) -> Settings:
         oidc=read_oidc(config),
         connections=read_connections(config),
         isolation=read_isolation(config),
+        monitoring=config[MONITORING],
+        monitoring_labels=config[MONITORING_LABELS],
+        runbook_url=config[RUNBOOK_URL],
         load_examples=config[LOAD_EXAMPLES],
         helm_values=helm_values,
         # Last: it adds up what the others read.
@@ -144,6 +150,7 @@ def _read(config: Config) -> Settings:
             scale,
             helm_values,
             scalers=sum(scaled is not None for scaled in (autoscaling, *(group.autoscaling for group in groups))),
+            exporters=int(config[MONITORING] is not Monitoring.OFF),
         ),
     )
     return Settings(

@@ -25,6 +25,7 @@ REMEDIES: Final = (
     (r"Checkov", "make .venv/checkov"),
     (r"kube-score", "go install github.com/zegl/kube-score/cmd/kube-score@latest"),
     (r"actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@VERSION, VERSION from versions.py"),
+    (r"promtool|no prometheus", "install Prometheus (Debian's package prometheus)"),
     (r"no uv", "install uv and the Python of AIRFLOW_IMAGE_PYTHON in versions.py"),
     (r"hadolint|fastapi|example's|zizmor", "rm -f .venv/test && make test: it installs requirements-dev.txt"),
 )

@@ -235,6 +235,7 @@ def _policies() -> Iterator[Mapping[str, Any]]:
                 ui_namespaces=(),
                 metrics_namespaces=(),
                 database_cleanup=True,
+                exporter=True,
             )
         )
 

@@ -21,6 +21,7 @@ COMPONENTS: Final = (
     "keys",
     "kube",
     "login",
+    "monitoring",
     "network",
     "preflight",
     "release",
@@ -49,6 +50,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/database components/task_logs",
     "components/preflight": "versions components/kube components/secrets components/dags components/database "
     "components/task_logs components/release",
+    "components/monitoring": "components/kube components/database components/network components/release",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",
     "providers": "components",

@@ -52,6 +52,8 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
                 {"name": "a-name-as-long-as-it-may-be-30"},
             ],
             "taskPolicyArns": ["arn:aws:iam::123456789012:policy/airflow-tasks/sales"],
+            "metricsNamespaces": ["monitoring"],
+            "monitoring": "operator",
         }
     ),
     "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
@@ -71,6 +73,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "imagePullSecrets": ["registry"],
             "uiNamespaces": ["ingress-nginx"],
             "metricsNamespaces": ["monitoring"],
+            "monitoring": "annotations",
             "helmValues": {"scheduler": {"resources": {"limits": {"memory": "2Gi"}}}},
             "kubeconfig": "/etc/kubeconfig",
         }

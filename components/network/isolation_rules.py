@@ -36,6 +36,10 @@ class IsolationRules:
     """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
     database_cleanup: bool = False
     """Whether the chart's job that deletes old rows runs."""
+    exporter: bool = False
+    """Whether the program's own exporter runs."""
+    git_sync_metrics: int | None = None
+    """Port at which git-sync serves metrics, or None."""
     pod_identity: bool = False
     """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
     dns: tuple[DnsServer, ...] = DEFAULT_DNS

@@ -28,6 +28,9 @@ PGBOUNCER_METRICS_PORT: Final = 9127
 
 DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Components that use the metadata database; workers do not."""
+EXPORTER: Final = "exporter"
+"""Label of the pod that measures what Airflow does not, which uses the database too."""
+EXPORTER_PORT: Final = 9108
 CLEANUP: Final = "database-cleanup"
 """The chart's label of the pods that delete old rows, which use the database too."""
 KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
@@ -60,7 +63,11 @@ class _Policies:
             if isinstance(database, DatabasePods)
             else [{"ipBlock": {"cidr": cidr}} for cidr in database.cidrs]
         )
-        self.clients = (*DATABASE_CLIENTS, *([CLEANUP] if rules.database_cleanup else []))
+        self.clients = (
+            *DATABASE_CLIENTS,
+            *([CLEANUP] if rules.database_cleanup else []),
+            *([EXPORTER] if rules.exporter else []),
+        )
 
     def specs(self) -> dict[str, dict[str, Any]]:
         rules = self.rules
@@ -70,11 +77,13 @@ class _Policies:
             "api-server": self.api_server(),
             "scheduler": self.scheduler(),
             "dag-processor": self.policy(
-                self.component("dag-processor"), egress=[*self.to_database(), self.to_statsd(), *self.to_outside()]
+                self.component("dag-processor"),
+                ingress=self.git_sync_scraped() or None,
+                egress=[*self.to_database(), self.to_statsd(), *self.to_outside()],
             ),
             "triggerer": self.policy(
                 self.component("triggerer"),
-                ingress=[self.allow("from", [self.peer("api-server")], TRIGGERER_LOG_PORT)],
+                ingress=[self.allow("from", [self.peer("api-server")], TRIGGERER_LOG_PORT), *self.git_sync_scraped()],
                 egress=[*self.to_database(), self.to_statsd(), *self.to_outside(), *self.to_pod_identity()],
             ),
             "worker": self.worker(),
@@ -105,6 +114,10 @@ class _Policies:
             )
         if rules.database_cleanup:
             specs[CLEANUP] = self.policy(self.component(CLEANUP), egress=self.to_database())
+        if rules.exporter:
+            specs[EXPORTER] = self.policy(
+                self.component(EXPORTER), ingress=self.scraped(EXPORTER_PORT), egress=self.to_database()
+            )
         if rules.pgbouncer:
             clients = [self.peer(client) for client in self.clients]
             if rules.keda_namespace is not None:
@@ -179,7 +192,7 @@ class _Policies:
             egress.append(self.allow("to", [self.peer("redis")], REDIS_PORT))
         return self.policy(
             self.component("worker"),
-            ingress=[self.allow("from", [self.peer("api-server")], WORKER_LOG_PORT)],
+            ingress=[self.allow("from", [self.peer("api-server")], WORKER_LOG_PORT), *self.git_sync_scraped()],
             egress=egress,
         )
 
@@ -218,6 +231,9 @@ class _Policies:
     def scraped(self, port: int) -> list[dict[str, Any]]:
         peers = [_namespace(name) for name in self.rules.metrics_namespaces]
         return [self.allow("from", peers, port)] if peers else []
+
+    def git_sync_scraped(self) -> list[dict[str, Any]]:
+        return [] if self.rules.git_sync_metrics is None else self.scraped(self.rules.git_sync_metrics)
 
     def component(self, name: str) -> dict[str, Any]:
         return {"matchLabels": {"tier": "airflow", "release": self.rules.release_name, "component": name}}

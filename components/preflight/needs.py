@@ -9,6 +9,7 @@ from components.kube.images import Images
 from components.preflight.pods import chart_image, pod_spec
 from components.release.chart_defaults import merged
 from components.release.executor import Executor
+from components.release.metrics import Monitoring
 from components.release.scale import WorkerAutoscaling
 from components.release.value_paths import at
 from components.release.worker_group import WorkerGroup
@@ -48,7 +49,10 @@ def storage_needs(
 
 
 def api_needs(
-    values: Mapping[str, Any], autoscaling: WorkerAutoscaling | None, groups: Sequence[WorkerGroup] = ()
+    values: Mapping[str, Any],
+    autoscaling: WorkerAutoscaling | None,
+    groups: Sequence[WorkerGroup] = (),
+    monitoring: Monitoring = Monitoring.OFF,
 ) -> list[dict[str, str]]:
     """Return the APIs that an add-on of the cluster must serve: group and version, who serves it, who needs it, fix."""
     needs = []
@@ -67,6 +71,16 @@ def api_needs(
                     "fix": f"install KEDA (keda.sh/docs/latest/deploy), or: {other}",
                 }
             )
+    if monitoring is Monitoring.OPERATOR:
+        needs.append(
+            {
+                "api": "monitoring.coreos.com/v1",
+                "what": "the Prometheus operator",
+                "key": "airflow:monitoring",
+                "fix": "install it (prometheus-operator.dev), or: pulumi config set --stack {stack} airflow:monitoring "
+                "annotations",
+            }
+        )
     if at(values, "apiServer.hpa.enabled"):
         needs.append(
             {

@@ -58,6 +58,8 @@ class ConnectionLoad:
     """Further connections that an engine opens, at least 0; SQLAlchemy's -1 would mean no limit."""
     scalers: int = 0
     """KEDA's ScaledObjects, which ask the database how many workers are needed."""
+    exporters: int = 0
+    """Pods that measure what Airflow does not; each asks one thing at a time, and none runs beside its successor."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a number that means no limit, because connections could not be counted."""
@@ -79,6 +81,7 @@ class ConnectionLoad:
             api_servers * self.api_workers * _API_SERVER_ENGINES * engine
             + (schedulers + others) * (engine + _PROBE_CLIENTS)
             + self.scalers * _KEDA_CLIENTS
+            + self.exporters
             + _OTHER_CLIENTS
         )
 

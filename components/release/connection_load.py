@@ -19,7 +19,7 @@ _OPTIONS: Final = {
 }
 
 
-def connection_load(scale: Scale, helm_values: Mapping[str, Any], *, scalers: int) -> ConnectionLoad:
+def connection_load(scale: Scale, helm_values: Mapping[str, Any], *, scalers: int, exporters: int) -> ConnectionLoad:
     """Return the load of a deployment at its largest.
 
     An option counts wherever it is set, as an option of airflow.cfg or as a variable of any component; of several
@@ -30,7 +30,7 @@ def connection_load(scale: Scale, helm_values: Mapping[str, Any], *, scalers: in
     """
     numbers = {field: _largest(helm_values, *option) for field, option in _OPTIONS.items()}
     given = {field: number for field, number in numbers.items() if number is not None}
-    return ConnectionLoad(scale=_at_its_largest(scale, helm_values), scalers=scalers, **given)
+    return ConnectionLoad(scale=_at_its_largest(scale, helm_values), scalers=scalers, exporters=exporters, **given)
 
 
 def _at_its_largest(scale: Scale, helm_values: Mapping[str, Any]) -> Scale:

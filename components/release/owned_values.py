@@ -138,6 +138,7 @@ APPENDED: Final = (
     "scheduler.extraVolumeMounts",
     "pgbouncer.extraVolumes",
     "pgbouncer.extraVolumeMounts",
+    "statsd.overrideMappings",
     "dagProcessor.extraVolumes",
     "dagProcessor.extraVolumeMounts",
     "triggerer.extraVolumes",

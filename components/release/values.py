@@ -42,6 +42,7 @@ from components.release.chart_defaults import merged
 from components.release.database_cleanup import cleanup_values
 from components.release.executor import Executor
 from components.release.ingress import Ingress, ingress_values, ingress_variables
+from components.release.metrics import Monitoring, git_sync_variables, metrics_values
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.service_accounts import account_values, region_variables
 from components.release.size_preset import SizePreset, size_values, sync_parallelism
@@ -185,6 +186,8 @@ class ReleaseInputs:
     """How people log in to the UI, or None for a password."""
     connection_variables: tuple[dict[str, Any], ...] = ()
     """Variables with connections and variables of Airflow, for the server components."""
+    monitoring: Monitoring = Monitoring.OFF
+    """Whether metrics have labels, and how they are found."""
     database_ca: pulumi.Input[str] | None = None
     """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
@@ -233,6 +236,7 @@ def airflow_values(inputs: ReleaseInputs) -> dict[str, Any]:
         remote_log_values(inputs.remote_logs),
         account_values(inputs.pod_roles),
         ingress_values(inputs.ingress),
+        metrics_values(inputs.monitoring, git_sync=inputs.dags.delivery is DagsDelivery.GIT_SYNC),
         inputs.images.chart_values(),
     ):
         values = merged(values, more)
@@ -463,6 +467,7 @@ def _dags(inputs: ReleaseInputs) -> dict[str, Any]:
             {"name": "GITSYNC_STALE_WORKTREE_TIMEOUT", "value": f"{_STALE_WORKTREE_SECONDS}s"},
             *([variable("GITSYNC_SUBMODULES", dags.submodules.value)] if dags.submodules else []),
             *access.git_sync_env,
+            *git_sync_variables(inputs.monitoring),
         ],
     }
     if access.git_sync_mounts:

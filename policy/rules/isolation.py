@@ -19,7 +19,7 @@ _ADMISSION: Final = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmiss
 _BINDING: Final = f"{_ADMISSION}Binding"
 _TIER: Final = "airflow"
 
-_NO_AIRFLOW: Final = ("redis", "statsd", "pgbouncer", "postgres", "otel-collector")
+_NO_AIRFLOW: Final = ("redis", "statsd", "pgbouncer", "postgres", "otel-collector", "exporter")
 """Components in which Airflow does not run."""
 _WORKERS_LACK: Final = (Holds.FERNET_KEY,)
 """Keys that are Airflow's own, and that neither workers nor task pods have."""

@@ -34,7 +34,13 @@ _LEAST_CLIENTS: Final = 10
 
 
 def read_pgbouncer(
-    config: Config, database: AnyDatabase, scale: Scale, helm_values: Mapping[str, Any], *, scalers: int
+    config: Config,
+    database: AnyDatabase,
+    scale: Scale,
+    helm_values: Mapping[str, Any],
+    *,
+    scalers: int,
+    exporters: int,
 ) -> PgBouncer | None:
     """Return PgBouncer, or None where pods connect to the database themselves. Numbers that are 0 are computed.
 
@@ -52,7 +58,7 @@ def read_pgbouncer(
     if config.problems:
         return PgBouncer(replicas=replicas) if enabled else None
     try:
-        load = connection_load(scale, helm_values, scalers=scalers)
+        load = connection_load(scale, helm_values, scalers=scalers, exporters=exporters)
     except ValueError as error:
         config.problem(HELM_VALUES, str(error), "edit it in Pulumi.STACK.yaml")
         return PgBouncer(replicas=replicas) if enabled else None

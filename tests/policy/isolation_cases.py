@@ -137,12 +137,14 @@ ISOLATION: Final[dict[str, Cases]] = {
             objects(runs("redis", env=variable("airflow-keys-redis-password-1a2b3c4d"))),
             objects(runs("admin-user", kind="Job", env=variable("airflow-keys-admin-password-1a2b3c4d"))),
             objects(runs("statsd", env=variable("a-secret-of-a-team"))),
+            objects(runs("exporter", env=variable(DATABASE))),
         ],
         bad=[
             objects(runs("worker", env=variable("airflow-keys-jwt-secret-1a2b3c4d"))),
             objects(runs("worker", kind="Pod", env=variable("airflow-keys-fernet-key-1a2b3c4d"))),
             objects(runs("dag-processor", env=variable("airflow-keys-admin-password-1a2b3c4d"))),
             objects(runs("statsd", env=variable("airflow-keys-fernet-key-1a2b3c4d"))),
+            objects(runs("exporter", env=variable("airflow-keys-fernet-key-1a2b3c4d"))),
             objects(runs("redis", pod=volume(secret={"secretName": "airflow-database-broker-1a2b3c4d"}))),
             objects(
                 runs("scheduler", env=variable("fernet-1", "AIRFLOW__CORE__FERNET_KEY")),

@@ -116,6 +116,7 @@ TASK_POD = Pod({**WORKER.labels, "dag_id": "d", "task_id": "t", "kubernetes_exec
 REDIS, STATSD, PGBOUNCER = component("redis"), component("statsd"), component("pgbouncer")
 MIGRATION, ADMIN_USER = Pod(MIGRATION_LABELS), Pod(ADMIN_USER_LABELS)
 CLEANUP = component("database-cleanup")
+EXPORTER = component("exporter")
 POSTGRES = Pod(container.POD_LABELS)
 STRANGER = Pod({"app": "something-else"})
 DNS = Pod({"k8s-app": "kube-dns"}, "kube-system", "10.96.0.10")
@@ -149,6 +150,7 @@ PODS: Final = {
     "migration": MIGRATION,
     "admin user": ADMIN_USER,
     "cleanup": CLEANUP,
+    "exporter": EXPORTER,
     "postgres": POSTGRES,
     "stranger": STRANGER,
 }

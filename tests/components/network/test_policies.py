@@ -24,6 +24,7 @@ from tests.components.network.evaluator import (
     CLIENTS,
     DAG_PROCESSOR,
     DNS,
+    EXPORTER,
     EXTERNAL_DATABASE,
     EXTERNAL_DATABASE6,
     IN_NAMESPACE,
@@ -445,6 +446,31 @@ def test_another_release_s_pods_are_strangers() -> None:
         assert not reaches(specs, other, REDIS, 6379)
 
 
+def test_exporter_reaches_the_database_alone_and_prometheus_reaches_it() -> None:
+    for pooled, target, port in ((True, PGBOUNCER, pgbouncer.PORT), (False, POSTGRES, 5432)):
+        specs = policies(metrics_namespaces=("monitoring",), pgbouncer=pooled, exporter=True)
+        assert reaches(specs, EXPORTER, target, port)
+        assert reaches(specs, PROMETHEUS, EXPORTER, np.EXPORTER_PORT)
+        for name, pod in PODS.items():
+            if pod is not EXPORTER:
+                assert not reaches(specs, pod, EXPORTER, np.EXPORTER_PORT), name
+            if pod is not target:
+                assert not any(reaches(specs, EXPORTER, pod, closed) for closed in (5432, 6379, 8080, 8793)), name
+        assert not reaches(specs, EXPORTER, INTERNET, 443)
+        assert not reaches(specs, EXPORTER, STATSD, 9125, "UDP")
+    without = policies(metrics_namespaces=("monitoring",), pgbouncer=True)
+    assert not reaches(without, EXPORTER, PGBOUNCER, pgbouncer.PORT)
+
+
+def test_prometheus_reaches_git_sync_only_where_it_serves_metrics() -> None:
+    for port, expected in ((1234, True), (None, False)):
+        specs = policies(metrics_namespaces=("monitoring",), git_sync_metrics=port)
+        for pod in (DAG_PROCESSOR, TRIGGERER, WORKER):
+            assert reaches(specs, PROMETHEUS, pod, 1234) is expected
+            assert not reaches(specs, OTHER_NAMESPACE, pod, 1234)
+        assert not reaches(specs, PROMETHEUS, SCHEDULER, 1234)
+
+
 # Whatever the configuration
 
 
@@ -487,6 +513,8 @@ EXTRA_EGRESS = st.builds(
             "ui_cidrs": CIDRS,
             "keda_namespace": st.sampled_from([None, "keda"]),
             "database_cleanup": st.booleans(),
+            "exporter": st.booleans(),
+            "git_sync_metrics": st.sampled_from([None, 1234]),
             "pod_identity": st.booleans(),
             "extra_egress": st.lists(EXTRA_EGRESS, max_size=2).map(tuple),
         }
@@ -512,6 +540,7 @@ def test_no_configuration_lets_a_worker_into_the_database(
         offset = data.draw(st.integers(0, network.num_addresses - 1))
         targets = [Pod(namespace=None, address=str(network[offset]))]
     clients = {"pgbouncer"} if pooled else {"api-server", "scheduler", "dag-processor", "triggerer"}
+    clients |= {"exporter"} if more.get("exporter") and not pooled else set()
     clients |= {"migration", "admin user"} | ({"cleanup"} if more.get("database_cleanup") and not pooled else set())
     for name, pod in PODS.items():
         for target in targets:

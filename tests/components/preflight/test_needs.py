@@ -8,6 +8,7 @@ from components.kube.images import Images
 from components.preflight.needs import api_needs, release_pods, storage_needs
 from components.release.chart_defaults import chart_values, merged
 from components.release.executor import Executor
+from components.release.metrics import Monitoring
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.values import airflow_values
@@ -48,6 +49,9 @@ def test_add_ons_are_needed_by_what_uses_them() -> None:
     for need in api_needs(values(), None, [group]):
         assert need["key"] == "airflow:workerGroups"
         assert "take maxReplicas out of the group gpu" in need["fix"]
+    [operator] = api_needs(values(), None, monitoring=Monitoring.OPERATOR)
+    assert (operator["api"], operator["key"]) == ("monitoring.coreos.com/v1", "airflow:monitoring")
+    assert api_needs(values(), None, monitoring=Monitoring.ANNOTATIONS) == []
     scaled = merged(values(), {"apiServer": {"hpa": {"enabled": True}}})
     assert [need["api"] for need in api_needs(scaled, None)] == ["metrics.k8s.io/v1beta1"]
 

@@ -16,7 +16,7 @@ SCALE = Scale(api_server=2)
 
 
 def load(**values: Any) -> ConnectionLoad:
-    return connection_load(SCALE, values, scalers=0)
+    return connection_load(SCALE, values, scalers=0, exporters=0)
 
 
 def test_defaults_count_where_nothing_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ from components.release.dead_values import DEAD
 from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.managed_variables import MANAGED_VARIABLES
+from components.release.metrics import Monitoring
 from components.release.owned_values import APPENDED, FREE, OWNED
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset
@@ -313,7 +315,7 @@ def appendable(path: str) -> dict[str, Any]:
     access = DagAccess(env=({"name": "OWN"},), volumes=own, volume_mounts=own, git_sync_mounts=own)
     pooler = PgBouncer() if path.startswith("pgbouncer.") else None
     inputs = samples.release_inputs(dag_access=access, pgbouncer=pooler, database_ca="own", metadata_retention_days=30)
-    return airflow_values(inputs)
+    return airflow_values(replace(inputs, monitoring=Monitoring.OPERATOR))
 
 
 @each("path", APPENDED)

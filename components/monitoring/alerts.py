@@ -1,0 +1,281 @@
+"""The alerts as one table, and Prometheus's rules made of it. Pure.
+
+docs/monitoring.md explains each alert in the section that it names; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.monitoring.expressions import Watched
+
+PAGE: Final = "docs/monitoring.md"
+"""Page with the sections, from the root of the repository."""
+
+_DATABASE_DOWN: Final = "airflow_exporter_database_up{$at} == 0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One alert. It fires while `value` is as `fires` says, for `seconds`."""
+
+    name: str
+    """Name of the alert."""
+    section: str
+    """Section of the page: `processes`, `dags`, `tasks`, `database` or `certificates`."""
+    severity: str
+    """`critical`: nothing is scheduled, or soon will not be. `warning`: look at it today."""
+    value: str
+    """Expression that has a value in a healthy stack too (see `expressions.py`)."""
+    fires: str
+    """Comparison, with what keeps the alert quiet behind it."""
+    seconds: int
+    """How long it must hold."""
+    summary: str
+    """What is wrong, in one line."""
+    description: str
+    """What it means, and where to look first."""
+    window: int = 0
+    """Seconds that the expression looks back, as `$window`; 0 for none. -1 is the time in which DAGs are fetched."""
+    needs: str = ""
+    """Part of the stack that it is about (see `Watched.parts`), or "" for what every stack has."""
+
+
+def _silent(name: str, process: str, heartbeat: str, severity: str, description: str) -> Alert:
+    return Alert(
+        name=name,
+        section="processes",
+        severity=severity,
+        # A restarted statsd knows no heartbeat yet: that is a 0 as well. A statsd that is gone is another alert.
+        value=f"sum by (namespace) (increase({heartbeat}{{$at}}[$window])) or $zero",
+        # Without a database no process has a heartbeat.
+        fires=f"== 0 unless on (namespace) {_DATABASE_DOWN}",
+        seconds=60,
+        window=300,
+        summary=f"No {process} of {{{{ $labels.namespace }}}} has sent a heartbeat for five minutes.",
+        description=description,
+    )
+
+
+def _grown(metric: str) -> str:
+    """Return by how much a counter grew. `increase` misses the first event, with which a counter begins."""
+    total = f"sum by (namespace) ({metric}{{$at}}"
+    return f"({total}) or $zero) - ({total} offset $window) or $zero)"
+
+
+ALERTS: Final = (
+    _silent(
+        "AirflowSchedulerSilent",
+        "scheduler",
+        "airflow_scheduler_heartbeat",
+        "critical",
+        "No run and no task starts. Look at the scheduler's pods and at their logs.",
+    ),
+    _silent(
+        "AirflowDagProcessorSilent",
+        "DAG processor",
+        "airflow_dag_processor_heartbeat",
+        "critical",
+        "New and changed DAGs are not seen. Look at the DAG processor's pods and at their logs.",
+    ),
+    _silent(
+        "AirflowTriggererSilent",
+        "triggerer",
+        "airflow_triggerer_heartbeat",
+        "warning",
+        "Deferred tasks do not continue. Look at the triggerer's pods and at their logs.",
+    ),
+    Alert(
+        name="AirflowMetricsMissing",
+        section="processes",
+        severity="critical",
+        value="count by (namespace) (statsd_exporter_build_info{$at})"
+        " * count by (namespace) (airflow_exporter_database_up{$at})"
+        ' or label_replace(vector(0), "namespace", "$ns", "", "")',
+        fires="== 0",
+        seconds=600,
+        summary="Prometheus has no metrics of {{ $labels.namespace }}.",
+        description="The other alerts are blind. Look at Prometheus's targets, then at the pods of statsd and of the "
+        "exporter.",
+    ),
+    Alert(
+        name="AirflowParseLag",
+        section="dags",
+        severity="warning",
+        value="max by (namespace, dag_file) (airflow_dag_processing_last_run_seconds_ago{$at}) or $zero",
+        fires="> 600",
+        seconds=300,
+        summary="{{ $labels.dag_file }} of {{ $labels.namespace }} was last parsed more than ten minutes ago.",
+        description="Changes of this file are seen late. Take more DAG processors, or find the file that is slow.",
+    ),
+    Alert(
+        name="AirflowImportErrors",
+        section="dags",
+        severity="warning",
+        value="max by (namespace) (airflow_dag_processing_import_errors{$at}) or $zero",
+        fires="> 0",
+        seconds=900,
+        summary="{{ $value }} DAG files of {{ $labels.namespace }} cannot be imported.",
+        description="Their DAGs keep the last state that could be read. Airflow's UI shows the errors.",
+    ),
+    Alert(
+        name="AirflowDagsNotFetched",
+        section="dags",
+        severity="warning",
+        value='sum by (namespace, pod) (increase(git_sync_count_total{$at,status=~"success|noop"}[$window]))'
+        " or 0 * sum by (namespace, pod) (git_sync_count_total{$at})",
+        fires="== 0",
+        seconds=60,
+        window=-1,
+        summary="{{ $labels.pod }} of {{ $labels.namespace }} cannot fetch DAGs.",
+        description="It runs on with the DAGs that it has; other pods may have newer ones. The log of its container "
+        "git-sync has the reason.",
+        needs="git-sync",
+    ),
+    Alert(
+        name="AirflowDagBundleStale",
+        section="dags",
+        severity="warning",
+        value="max by (namespace, bundle) (airflow_dag_bundle_refreshed_seconds{$at})",
+        fires="> $fetch",
+        seconds=60,
+        summary="The DAG processor of {{ $labels.namespace }} cannot fetch the bundle {{ $labels.bundle }}.",
+        description="New commits are not seen. The DAG processor's log has the reason.",
+        needs="git-bundle",
+    ),
+    Alert(
+        name="AirflowExecutorFull",
+        section="tasks",
+        severity="warning",
+        value="max by (namespace, name) (airflow_executor_open_slots{$at})",
+        fires="<= 0",
+        seconds=900,
+        summary="{{ $labels.name }} of {{ $labels.namespace }} has had no free slot for 15 minutes.",
+        description="Tasks wait although workers may be free. Raise `core.parallelism`, or find tasks that hang.",
+    ),
+    Alert(
+        name="AirflowPoolStarving",
+        section="tasks",
+        severity="warning",
+        value="max by (namespace, pool_name) (airflow_pool_starving_tasks{$at} or airflow_pool_open_slots{$at} * 0)",
+        fires="> 0",
+        seconds=900,
+        summary="Tasks of {{ $labels.namespace }} have waited for the pool {{ $labels.pool_name }} for 15 minutes.",
+        description="Give the pool more slots, or find the tasks that keep them.",
+    ),
+    Alert(
+        name="AirflowTriggererFull",
+        section="tasks",
+        severity="warning",
+        value="max by (namespace) (airflow_triggerer_capacity_left{$at})",
+        fires="<= 0",
+        seconds=600,
+        summary="No triggerer of {{ $labels.namespace }} takes another deferred task.",
+        description="Raise `airflow:triggererReplicas`, or `triggerer.capacity`.",
+    ),
+    Alert(
+        name="AirflowTasksLost",
+        section="tasks",
+        severity="warning",
+        value=_grown("airflow_task_instances_without_heartbeats_killed"),
+        fires="> 0",
+        seconds=0,
+        window=900,
+        summary="{{ $value }} tasks of {{ $labels.namespace }} were given up, because they had sent no heartbeat.",
+        description="Their workers were killed, had too little memory, or did not reach the API server.",
+    ),
+    Alert(
+        name="AirflowScheduleDelay",
+        section="tasks",
+        severity="warning",
+        value='max by (namespace, dag_id) (airflow_dagrun_schedule_delay{$at,quantile="0.9"}) or $zero',
+        fires="> 300",
+        seconds=600,
+        summary="Runs of {{ $labels.dag_id }} in {{ $labels.namespace }} start more than five minutes late.",
+        description="The scheduler does not keep up. Look at its loop and at the database.",
+    ),
+    Alert(
+        name="AirflowQueuedTooLong",
+        section="tasks",
+        severity="warning",
+        value="max by (namespace, queue) (airflow_oldest_queued_task_seconds{$at})"
+        " or 0 * max by (namespace) (airflow_exporter_database_up{$at})",
+        fires="> 300",
+        seconds=120,
+        summary="A task of {{ $labels.namespace }} has waited in the queue {{ $labels.queue }} for five minutes.",
+        description="No worker takes it: there are too few for this queue, or they have lost Redis. Airflow gives a "
+        "task up after ten minutes in the queue.",
+    ),
+    Alert(
+        name="AirflowDatabaseUnreachable",
+        section="database",
+        severity="critical",
+        value="max by (namespace) (airflow_exporter_database_up{$at})",
+        fires="== 0",
+        seconds=120,
+        summary="{{ $labels.namespace }} does not reach its metadata database.",
+        description="Nothing is scheduled. Look at PgBouncer first, if there is one, then at the database.",
+    ),
+    Alert(
+        name="AirflowClientsWaiting",
+        section="database",
+        severity="warning",
+        value='max by (namespace) (pgbouncer_exporter_pools_waiting_clients{$at,database!="pgbouncer"}) or $zero',
+        fires="> 0",
+        seconds=300,
+        summary="Clients of {{ $labels.namespace }} wait for a connection to the database.",
+        description="PgBouncer's pool is used up: by long transactions, or by more clients than planned.",
+        needs="pgbouncer",
+    ),
+    Alert(
+        name="AirflowCertificateEnds",
+        section="certificates",
+        severity="warning",
+        value="min by (namespace, certificate) (airflow_certificate_end_timestamp_seconds{$at}) - time()",
+        fires="< 30 * 86400",
+        seconds=600,
+        summary="The certificate {{ $labels.certificate }} of {{ $labels.namespace }} ends within 30 days.",
+        description="Replace it. `ingress` is the certificate of the UI, `database-ca` the authority of the database.",
+        needs="certificates",
+    ),
+)
+
+
+def rule_groups(watched: Watched, page: str = PAGE, *, faster: int = 1) -> list[dict[str, Any]]:
+    """Return the groups of rules, as a rule file and a PrometheusRule have them.
+
+    Args:
+        watched: The stack.
+        page: Address of the page that explains the alerts; each alert links to its section.
+        faster: By how much every time is shorter, for tests.
+    """
+    rules = [_rule(alert, watched, page, faster) for alert in ALERTS if watched.has(alert.needs)]
+    return [{"name": f"airflow-{watched.namespace}", "rules": rules}]
+
+
+def values(watched: Watched, *, faster: int = 1) -> dict[str, str]:
+    """Return the value of each alert by the alert's name: the expression without its comparison."""
+    return {
+        alert.name: watched.filled(alert.value, _window(alert, watched) // faster)
+        for alert in ALERTS
+        if watched.has(alert.needs)
+    }
+
+
+def _window(alert: Alert, watched: Watched) -> int:
+    return watched.fetch_seconds if alert.window < 0 else alert.window
+
+
+def _rule(alert: Alert, watched: Watched, page: str, faster: int) -> dict[str, Any]:
+    return {
+        "alert": alert.name,
+        "expr": watched.filled(f"({alert.value}) {alert.fires}", _window(alert, watched) // faster),
+        "for": f"{alert.seconds // faster}s",
+        "labels": {"severity": alert.severity},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{page}#{alert.section}",
+        },
+    }

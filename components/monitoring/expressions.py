@@ -1,0 +1,42 @@
+"""What is filled into the expressions of alerts and panels. Pure.
+
+In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped, and
+`$window` the time that an alert looks back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Template
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a stack has, as far as expressions depend on it."""
+
+    namespace: str
+    """Namespace of the stack; one Prometheus may scrape several stacks."""
+    parts: frozenset[str]
+    """Which optional parts are there: `git-sync`, `git-bundle`, `pgbouncer`, `certificates`."""
+    sync_period_seconds: int
+    """How often DAGs are fetched, in seconds."""
+
+    @property
+    def fetch_seconds(self) -> int:
+        """Within which DAGs must have been fetched once, in seconds."""
+        return max(600, 5 * self.sync_period_seconds)
+
+    def has(self, needs: str) -> bool:
+        """Return whether a part is there; "" always is."""
+        return not needs or needs in self.parts
+
+    def filled(self, expression: str, window_seconds: int = 0) -> str:
+        """Return an expression for this stack. Raises KeyError for an unknown name in it."""
+        at = f'namespace="{self.namespace}"'
+        return Template(expression).substitute(
+            at=at,
+            ns=self.namespace,
+            zero=f"0 * max by (namespace) (statsd_exporter_build_info{{{at}}})",
+            window=f"{window_seconds}s",
+            fetch=str(self.fetch_seconds),
+        )

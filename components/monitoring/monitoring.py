@@ -1,0 +1,119 @@
+"""What watches a stack: the exporter, scrape objects, alerts, dashboards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.kube.metadata import object_metadata
+from components.monitoring.alerts import PAGE, rule_groups
+from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
+from components.monitoring.exporter import PORT_NAME, ExporterPod, exporter_spec
+from components.monitoring.expressions import Watched
+from components.network.policies import EXPORTER
+from components.release.availability import component_labels
+from components.release.metrics import GIT_SYNC_PORT, Monitoring
+
+TYPE: Final = "airflow:index:StackMonitoring"
+API_VERSION: Final = "monitoring.coreos.com/v1"
+"""The Prometheus operator's."""
+
+RULE_LABEL: Final = {"app.kubernetes.io/component": "alerts"}
+"""Label of the ConfigMap with the rules."""
+RULE_FILE: Final = "airflow.rules.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringArgs:
+    """Arguments of `Monitoring`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of the stack."""
+    exporter: ExporterPod
+    """The exporter's pod."""
+    watched: Watched
+    """What alerts and dashboards are about."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels by which the Prometheus operator selects PodMonitors and PrometheusRules."""
+    page: str = PAGE
+    """Address of the page that explains the alerts."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """Resources that must exist first: the policies, and a migrated database."""
+
+
+class StackMonitoring(pulumi.ComponentResource):
+    """An exporter, dashboards, and either objects of the Prometheus operator or a ConfigMap with the rules.
+
+    Raises: nothing of its own. Without the operator's CRDs the engine's error is `no matches for kind`.
+    Replaces: nothing; everything changes in place. Survives a destroy: nothing.
+    """
+
+    resources: tuple[pulumi.Resource, ...]
+    """All of it. The release comes after it: a destroy that stops at a protected release leaves the alerts."""
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TYPE, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        release_name = args.exporter.release_name
+        exporter = k8s.apps.v1.Deployment(
+            f"{name}-{EXPORTER}",
+            # Nothing waits for it: an alert tells if it is missing.
+            metadata=object_metadata(args.namespace, component_labels(release_name, EXPORTER), skip_await=True),
+            spec=exporter_spec(args.exporter),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+        )
+
+        def config_map(role: str, labels: Mapping[str, str], data: Mapping[str, str]) -> pulumi.Resource:
+            metadata = object_metadata(args.namespace, labels)
+            return k8s.core.v1.ConfigMap(f"{name}-{role}", metadata=metadata, data=dict(data), opts=child)
+
+        def of_operator(role: str, kind: str, spec: Mapping[str, Any]) -> pulumi.Resource:
+            metadata = object_metadata(args.namespace, args.labels)
+            return k8s.apiextensions.CustomResource(
+                f"{name}-{role}", api_version=API_VERSION, kind=kind, metadata=metadata, spec=spec, opts=child
+            )
+
+        dashboards = config_map("dashboards", SIDECAR_LABEL, dashboard_files(args.watched))
+        groups = rule_groups(args.watched, args.page)
+        found: tuple[pulumi.Resource, ...]
+        if args.exporter.monitoring is Monitoring.OPERATOR:
+            found = (
+                of_operator("pods", "PodMonitor", pod_monitor(release_name)),
+                of_operator("alerts", "PrometheusRule", {"groups": groups}),
+            )
+        else:
+            found = (config_map("alerts", RULE_LABEL, {RULE_FILE: rule_file(groups)}),)
+        self.resources = (exporter, dashboards, *found)
+        self.register_outputs({"exporter": exporter.metadata.name})
+
+
+def pod_monitor(release_name: str) -> dict[str, Any]:
+    """Return the spec of the PodMonitor for every pod of the stack that has metrics."""
+    git_sync = [
+        {"action": "keep", "sourceLabels": ["__meta_kubernetes_pod_container_name"], "regex": "git-sync"},
+        # The chart does not declare this port.
+        {
+            "action": "replace",
+            "sourceLabels": ["__meta_kubernetes_pod_ip"],
+            "targetLabel": "__address__",
+            "replacement": f"$1:{GIT_SYNC_PORT}",
+        },
+    ]
+    return {
+        "selector": {"matchLabels": {"tier": "airflow", "release": release_name}},
+        "podMetricsEndpoints": [
+            {"port": "statsd-scrape", "interval": "30s"},
+            {"port": PORT_NAME, "interval": "30s"},
+            {"interval": "30s", "relabelings": git_sync},
+        ],
+    }
+
+
+def rule_file(groups: list[dict[str, Any]]) -> str:
+    """Return a rule file for Prometheus's `rule_files`. JSON is YAML too."""
+    return json.dumps({"groups": groups}, indent=2)

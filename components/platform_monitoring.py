@@ -1,0 +1,64 @@
+"""How a platform is watched, made from its arguments."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.kube.images import Images
+from components.monitoring.alerts import PAGE
+from components.monitoring.exporter import ExporterPod
+from components.monitoring.expressions import Watched
+from components.monitoring.monitoring import MonitoringArgs
+from components.platform_args import AirflowPlatformArgs
+from components.release.airflow_release import RELEASE_NAME
+from components.release.job_pods import job_pod
+
+
+def exporter_pod(
+    args: AirflowPlatformArgs,
+    images: Images,
+    metadata_secret: pulumi.Input[str],
+    database_ca: pulumi.Input[str] | None,
+) -> ExporterPod:
+    """Return what the exporter of a platform runs with.
+
+    Args:
+        args: Arguments of the platform.
+        images: Its images, with the stack's own pull Secret.
+        metadata_secret: Name of the Secret with the URIs that Airflow's pods use.
+        database_ca: Name of the ConfigMap with the CA certificates of the database, or None if nothing is verified.
+    """
+    return ExporterPod(
+        release_name=RELEASE_NAME,
+        images=images,
+        metadata_secret=metadata_secret,
+        direct_ca=None if args.pgbouncer else database_ca,
+        database_ca=database_ca,
+        tls_secret=args.ingress.tls_secret if args.ingress and not args.ingress.gateway else None,
+        monitoring=args.monitoring,
+        pod=job_pod(args.helm_values),
+    )
+
+
+def monitoring_args(
+    args: AirflowPlatformArgs,
+    namespace: pulumi.Input[str],
+    exporter: ExporterPod,
+    after: tuple[pulumi.Resource, ...],
+) -> MonitoringArgs:
+    """Return the arguments of `StackMonitoring`. after: what must exist before the exporter."""
+    parts = {args.dags.delivery.value}
+    if args.pgbouncer:
+        parts.add("pgbouncer")
+    if exporter.database_ca is not None or exporter.tls_secret is not None:
+        parts.add("certificates")
+    return MonitoringArgs(
+        namespace=namespace,
+        exporter=exporter,
+        watched=Watched(
+            namespace=args.namespace, parts=frozenset(parts), sync_period_seconds=args.dags.sync_period_seconds
+        ),
+        labels=args.monitoring_labels,
+        page=args.runbook_url or PAGE,
+        after=after,
+    )

@@ -1,0 +1,153 @@
+"""Alerts: each is explained where it links to, Prometheus accepts all of them, and each fires when it is meant to."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from components.monitoring.alerts import ALERTS, PAGE, rule_groups
+from components.monitoring.dashboards import panels
+from components.monitoring.expressions import Watched
+from tests.samples import ROOT
+
+PROMTOOL: Final = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="needs promtool (Debian's package prometheus)")
+
+EVERYTHING: Final = Watched(
+    namespace="airflow",
+    parts=frozenset({"git-sync", "git-bundle", "pgbouncer", "certificates"}),
+    sync_period_seconds=30,
+)
+AT: Final = 'namespace="airflow"'
+LIVES: Final = {
+    "statsd_exporter_build_info": "1x120",
+    "airflow_exporter_database_up": "1x120",
+    **{f"airflow_{name}_heartbeat": "1+6x120" for name in ("scheduler", "dag_processor", "triggerer")},
+    'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x120",
+    'airflow_executor_open_slots{name="CeleryExecutor"}': "32x120",
+    'airflow_pool_open_slots{pool_name="default_pool"}': "128x120",
+    'airflow_triggerer_capacity_left{hostname="t"}': "1000x120",
+    "airflow_dag_processing_import_errors": "0x120",
+    'airflow_dag_processing_last_run_seconds_ago{dag_file="a"}': "30x120",
+    'airflow_dag_bundle_refreshed_seconds{bundle="dags"}': "30x120",
+    'pgbouncer_exporter_pools_waiting_clients{database="airflow-metadata"}': "0x120",
+    'airflow_certificate_end_timestamp_seconds{certificate="ingress"}': "8640000x120",
+}
+"""Series of a healthy stack, a sample every 30 seconds for an hour."""
+STOPS: Final = "1+6x20 121x100"
+FAILS: Final[dict[str, dict[str, str | None]]] = {
+    "AirflowSchedulerSilent": {"airflow_scheduler_heartbeat": STOPS},
+    "AirflowDagProcessorSilent": {"airflow_dag_processor_heartbeat": STOPS},
+    "AirflowTriggererSilent": {"airflow_triggerer_heartbeat": None},
+    "AirflowMetricsMissing": {"statsd_exporter_build_info": None},
+    "AirflowParseLag": {'airflow_dag_processing_last_run_seconds_ago{dag_file="a"}': "900x120"},
+    "AirflowImportErrors": {"airflow_dag_processing_import_errors": "2x120"},
+    "AirflowDagsNotFetched": {'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x20 21x100"},
+    "AirflowDagBundleStale": {'airflow_dag_bundle_refreshed_seconds{bundle="dags"}': "900x120"},
+    "AirflowExecutorFull": {'airflow_executor_open_slots{name="CeleryExecutor"}': "0x120"},
+    "AirflowPoolStarving": {'airflow_pool_starving_tasks{pool_name="default_pool"}': "3x120"},
+    "AirflowTriggererFull": {'airflow_triggerer_capacity_left{hostname="t"}': "0x120"},
+    "AirflowTasksLost": {"airflow_task_instances_without_heartbeats_killed": "_x90 1x30"},
+    "AirflowScheduleDelay": {'airflow_dagrun_schedule_delay{quantile="0.9",dag_id="d"}': "700x120"},
+    "AirflowQueuedTooLong": {'airflow_oldest_queued_task_seconds{queue="gpu"}': "301x120"},
+    "AirflowDatabaseUnreachable": {
+        "airflow_exporter_database_up": "0x120",
+        **{f"airflow_{name}_heartbeat": "7x120" for name in ("scheduler", "dag_processor", "triggerer")},
+    },
+    "AirflowClientsWaiting": {'pgbouncer_exporter_pools_waiting_clients{database="airflow-metadata"}': "4x120"},
+    "AirflowCertificateEnds": {'airflow_certificate_end_timestamp_seconds{certificate="ingress"}': "86400x120"},
+}
+"""What makes each alert fire: other values of a series, or None for a series that is not there."""
+
+
+def series(changes: dict[str, str | None]) -> list[dict[str, str]]:
+    found = []
+    for name, values in {**LIVES, **changes}.items():
+        metric, _, labels = name.partition("{")
+        if values is not None:
+            found.append({"series": f"{metric}{{{AT}{',' + labels if labels else '}'}", "values": values})
+    return found
+
+
+def run(folder: Path, *words: str) -> None:
+    assert PROMTOOL is not None
+    done = subprocess.run([PROMTOOL, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"[-6000:]
+
+
+def test_every_alert_is_explained_in_the_section_that_it_links_to() -> None:
+    page = (ROOT / PAGE).read_text()
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    by_anchor = {title.lower().replace(" ", "-"): text for title, text in sections.items()}
+    for alert in ALERTS:
+        assert f"| `{alert.name}` | {alert.severity} |" in by_anchor[alert.section], alert.name
+    told = set(re.findall(r"^\| `(Airflow\w+)` \|", page, re.MULTILINE))
+    assert told == {alert.name for alert in ALERTS}
+
+
+def test_every_rule_says_what_it_is_about_and_leads_to_the_page() -> None:
+    [group] = rule_groups(EVERYTHING, "https://git.test/docs/monitoring.md")
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert all(rule["annotations"][key] for key in ("summary", "description"))
+        assert rule["annotations"]["runbook_url"].startswith("https://git.test/docs/monitoring.md#")
+        assert AT in rule["expr"], "another stack of the same Prometheus must not matter"
+
+
+def test_what_a_stack_does_not_have_is_not_watched() -> None:
+    few = Watched(namespace="airflow", parts=frozenset(), sync_period_seconds=30)
+    names = {rule["alert"] for rule in rule_groups(few)[0]["rules"]}
+    left_out = {rule["alert"] for rule in rule_groups(EVERYTHING)[0]["rules"]} - names
+    assert left_out == {alert.name for alert in ALERTS if alert.needs}
+    assert "AirflowDagsNotFetched" in left_out
+
+
+def test_a_slow_fetch_is_given_time() -> None:
+    slow = Watched(namespace="airflow", parts=frozenset({"git-sync"}), sync_period_seconds=3600)
+    assert any("[18000s]" in rule["expr"] for rule in rule_groups(slow)[0]["rules"])
+
+
+@needs_promtool
+def test_prometheus_accepts_every_expression(tmp_path: Path) -> None:
+    groups: list[dict[str, Any]] = rule_groups(EVERYTHING)
+    recorded = [
+        {"record": f"panel:{index}", "expr": expression} for index, (_, _, expression) in enumerate(panels(EVERYTHING))
+    ]
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": [*groups, {"name": "panels", "rules": recorded}]}))
+    run(tmp_path, "check", "rules", "rules.yaml")
+
+
+@needs_promtool
+def test_each_failure_fires_its_alert_alone(tmp_path: Path) -> None:
+    assert set(FAILS) == {alert.name for alert in ALERTS}
+    rules = rule_groups(EVERYTHING)
+    for rule in rules[0]["rules"]:
+        rule["annotations"], rule["labels"] = {}, {}
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": rules}))
+    # As labels differ, each test asks Prometheus which alerts fire rather than comparing them one by one.
+    asks = 'count by (alertname) (ALERTS{alertstate="firing"})'
+    cases: list[tuple[str, dict[str, str | None]]] = [("", {}), *FAILS.items()]
+    tests = [
+        {
+            "name": name or "health",
+            "interval": "30s",
+            "input_series": series(changes),
+            "promql_expr_test": [
+                {
+                    "expr": asks,
+                    "eval_time": "50m",
+                    "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1}] if name else [],
+                }
+            ],
+        }
+        for name, changes in cases
+    ]
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": tests}
+    (tmp_path / "tests.yaml").write_text(json.dumps(document))
+    run(tmp_path, "test", "rules", "tests.yaml")
