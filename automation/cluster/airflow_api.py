@@ -199,7 +199,8 @@ class AirflowApi:
         if login and self._token is None:
             self._token = self._log_in()
         status, answer = self._send(method, path, body, self._token if login else None)
-        if status == http.client.UNAUTHORIZED and login:  # the token has expired, or another key signs them now
+        # The token has expired, or another key signs them now, for which Airflow says that it is forbidden.
+        if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN) and login:
             self._token = self._log_in()
             status, answer = self._send(method, path, body, self._token)
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:

@@ -24,7 +24,7 @@ from automation.rotation.stage_lists import (
 )
 from automation.rotation.stages import Stage
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
-from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets
+from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets, share_an_id
 from settings.rotation import ROTATED
 
 SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -73,6 +73,8 @@ class Key:
     """Returns the single keys of a value that may be several; None if a value is always one."""
     normal: Callable[[str], str] = str
     """Returns a value of the config as the program deploys it."""
+    fits: Callable[[Sequence[str]], bool] = lambda values: True
+    """Returns whether these values can be in use together."""
     told: Callable[[str], str] = lambda new: ""
     """Returns what a person must be told of a new value, without what is secret in it."""
     needs: str = ""
@@ -162,6 +164,7 @@ KEYS: Final[Mapping[str, Key]] = {
                 Use(volume=JWKS_VOLUME, accepts=True, read=_accepted),
             ),
             split=jwt_secrets,
+            fits=lambda values: not share_an_id(values),
             normal=lambda text: jwt_secrets(text)[0],
         ),
         Key(

@@ -127,6 +127,8 @@ def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
             old = tuple(value for value in values if value != new)
             return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True)
     new = key.make()
+    while not key.fits((*values, new)):
+        new = key.make()
     return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from components import fields
-from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES, jwt_secrets
+from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES, jwt_secrets, share_an_id
 from components.kube.secret import SecretInput
 
 API_SECRET_KEY_MIN_BYTES: Final = 32
@@ -16,8 +16,11 @@ REDIS_PASSWORD_MIN_BYTES: Final = 8
 
 def _jwt_secret(text: str) -> str:
     """One JWT secret, or several with commas."""
-    for secret in jwt_secrets(text):
+    secrets = jwt_secrets(text)
+    for secret in secrets:
         fields.long_secret(JWT_SECRET_MIN_BYTES)(secret)
+    if share_an_id(secrets):
+        fields.refuse("expected secrets with different ids, found two with the same: generate the newer one again")
     return text
 
 

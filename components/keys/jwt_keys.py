@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 JWT_SECRET_MIN_BYTES: Final = 64
@@ -21,6 +22,10 @@ JWT_KEY_ID_KEY: Final = "jwt-key-id"
 """The key of the id in its Secret."""
 JWKS_VOLUME: Final = "jwks"
 """Name of the volume."""
+IDS: Final = tuple(f"key-{digit}" for digit in "0123456789abcdef")
+"""All ids. A set has each of them: Airflow answers a token with an unknown id with 500 instead of 401, so that people
+with a token of an old secret would see an error and no login. Under the id of another secret, its signature is wrong.
+"""
 _WITHOUT_ID: Final = "not-used"
 """The key id in tokens that Airflow signed without a configured id (airflow/api_fastapi/auth/tokens.py)."""
 
@@ -35,8 +40,13 @@ def jwt_secrets(text: str) -> tuple[str, ...]:
 
 
 def key_id(secret: str) -> str:
-    """Return the id of a secret, 16 hexadecimal digits of its digest. It stands in every token."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:16]
+    """Return the id of a secret, one of `IDS` by its digest. It stands in every token."""
+    return f"key-{hashlib.sha256(secret.encode()).hexdigest()[0]}"
+
+
+def share_an_id(secrets: Sequence[str]) -> bool:
+    """Return whether secrets cannot be in one set, because two of them have the same id."""
+    return len({key_id(secret) for secret in secrets}) < len(set(secrets))
 
 
 def key_set(secrets: tuple[str, ...], coming: str = "") -> str:
@@ -47,14 +57,15 @@ def key_set(secrets: tuple[str, ...], coming: str = "") -> str:
             as Airflow signed them before the stack had a set.
         coming: A secret that nothing signs with yet, or "".
     """
-    ids = {key_id(secret): secret for secret in (*secrets, coming) if secret} | {_WITHOUT_ID: secrets[-1]}
+    ids = dict.fromkeys(IDS, secrets[0])
+    ids |= {key_id(secret): secret for secret in (*secrets, coming) if secret} | {_WITHOUT_ID: secrets[-1]}
     return json.dumps({"keys": [_key(identity, secret) for identity, secret in ids.items()]})
 
 
 def accepted(text: str) -> tuple[str, ...]:
-    """Return the secrets of a set as `key_set` made it, without that of tokens without an id."""
+    """Return the secrets of a set as `key_set` made it, each once."""
     found: list[dict[str, Any]] = json.loads(text)["keys"]
-    return tuple(_decoded(key["k"]) for key in found if key["kid"] != _WITHOUT_ID)
+    return tuple(dict.fromkeys(_decoded(key["k"]) for key in found))
 
 
 def _key(identity: str, secret: str) -> dict[str, str]:

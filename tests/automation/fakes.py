@@ -281,6 +281,8 @@ class FakeAirflow:
         self.log: list[Any] = LOG
         self.import_errors: list[dict[str, Any]] = []
         self.token = "token-1"
+        self.refusal = 401
+        """What a token is answered with that is not valid."""
         self.broken_answers: list[int] = []
         """Statuses to answer with, or 0 to close the connection, before all is well again."""
         self.paused_history: list[tuple[str, bool]] = []
@@ -297,7 +299,7 @@ class FakeAirflow:
         if path == "/api/v2/monitor/health":
             return 200, self.health
         if token != f"Bearer {self.token}":
-            return 401, {"detail": "Invalid token"}
+            return self.refusal, {"detail": "Invalid token"}
         return self._authorised(method, path.removeprefix("/api/v2/").split("/"), body, query)
 
     def _authorised(self, method: str, parts: list[str], body: Any, query: str) -> tuple[int, Any]:

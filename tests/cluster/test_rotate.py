@@ -74,7 +74,7 @@ def test_jwt_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: 
             told = rotate(tmp_path, "jwt", JWT_KILLS)
             problems = work.end(tmp_path / "logs")
         assert problems == [], told
-        assert work.answer(before) == 401, "the old key is refused"
+        assert work.answer(before) == 403, "the old key is refused"
         assert work.answer(work.token()) == 200
         assert others <= {pod.name for pod in work.kube.pods({})}, "nothing else rolls"
         found = environment(tmp_path)

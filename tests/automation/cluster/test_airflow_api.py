@@ -118,10 +118,12 @@ def test_answer_that_was_lost_starts_no_second_run(world: World) -> None:
     assert world.airflow.triggered == {"run-1": "tutorial_dag"}
 
 
-def test_token_that_has_expired_is_renewed_once(world: World) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_token_that_is_not_valid_any_more_is_renewed_once(world: World, status: int) -> None:
+    """Airflow answers one that has expired with 401, and one that another key signed with 403."""
     api = world.running().api
     api.dags()
-    world.airflow.token = "token-2"
+    world.airflow.token, world.airflow.refusal = "token-2", status
     api.dags()
     assert world.airflow.logins == 2
 

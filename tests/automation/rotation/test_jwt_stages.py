@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from automation.rotation.keys import KEYS
 from automation.rotation.stage_lists import jwt_stages
 from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
 from components.keys.jwt_keys import accepted, jwt_secrets, key_set
@@ -130,3 +131,10 @@ def test_old_secret_is_kept_until_its_tokens_have_ended() -> None:
     for until, expected in ((False, 3), (True, 4)):
         found.until = until
         assert (next_stage(jwt_stages([OLD], NEW), found) or (0, None))[0] == expected
+
+
+def test_new_secret_has_another_id_than_those_in_use() -> None:
+    """Else the set could not hold both."""
+    fits = KEYS["jwt"].fits
+    assert fits((OLD, NEW))
+    assert not fits((OLD, *(KEYS["jwt"].make() for _ in range(20))))
