@@ -19,7 +19,7 @@ OWNED: Final[Mapping[str, str]] = {
     "config.celery.worker_concurrency": "airflow:workerConcurrency",
     "config.core.executor": "airflow:executor",
     "config.core.load_examples": "airflow:loadExamples",
-    "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery",
+    "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",
     **dict.fromkeys(
         (
             "config.kubernetes_executor.cluster_context",
@@ -37,11 +37,13 @@ OWNED: Final[Mapping[str, str]] = {
     "config.logging.remote_log_conn_id": "airflow:taskLogs and airflow:taskLogsConnectionSecret",
     "config.logging.remote_logging": "airflow:taskLogs",
     "createUserJob": "airflow:adminUsername and airflow:adminPassword",
-    "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery",
+    "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery and airflow:dagBundles",
     "dagProcessor.replicas": "airflow:dagProcessorReplicas",
     "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
     "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",
     "dags.gitSync": "the keys airflow:dags…",
+    "dags.gitSync.credentialsSecret": "airflow:dagsTokenSecret",
+    "dags.gitSync.enabled": "airflow:dagsDelivery",
     "data": "the keys airflow:database…",
     "databaseCleanup.enabled": "airflow:metadataRetentionDays",
     "databaseCleanup.retentionDays": "airflow:metadataRetentionDays",
