@@ -18,7 +18,7 @@ from components.release.chart_defaults import chart_schema, chart_values, merged
 from components.release.dead_values import DEAD
 from components.release.executor import Executor
 from components.release.ingress import Ingress
-from components.release.managed_variables import MANAGED_VARIABLES
+from components.release.managed_variables import JWT_VARIABLES, MANAGED_VARIABLES
 from components.release.metrics import Monitoring
 from components.release.owned_values import APPENDED, FREE, OWNED
 from components.release.scale import Scale
@@ -224,7 +224,7 @@ def test_every_secret_variable_of_the_chart_is_managed() -> None:
     of_the_chart = {name for name in chart_values()["enableBuiltInSecretEnvVars"] if "SEARCH" not in name}
     of_the_chart -= {"AIRFLOW__WEBSERVER__SECRET_KEY"}  # of Airflow 2
     of_the_program = {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES"}
-    of_the_program |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
+    of_the_program |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", *JWT_VARIABLES}
     of_the_program |= {f"AIRFLOW__KUBERNETES_EXECUTOR__{name}" for name in ("CONFIG_FILE", "IN_CLUSTER", "NAMESPACE")}
     options = remote_log_values(RemoteLogs(folder="s3://a/b", region="x"))["config"]["logging"]
     of_remote_logs = {"AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER"}
@@ -336,7 +336,7 @@ def test_list_of_the_program_cannot_be_taken_away(path: str) -> None:
         assert at(with_helm_values(values, nested(path, nothing)), path) == at(values, path)
 
 
-@pytest.mark.parametrize("path", ["apiServer.extraVolumes", "pgbouncer.extraVolumeMounts", "databaseCleanup.env"])
+@pytest.mark.parametrize("path", ["triggerer.extraVolumes", "pgbouncer.extraVolumeMounts", "databaseCleanup.env"])
 def test_list_that_the_program_leaves_empty_is_the_user_s(path: str) -> None:
     users = [{"name": "users"}]
     values = airflow_values(samples.release_inputs(pgbouncer=PgBouncer()))
