@@ -22,6 +22,7 @@ from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits, Session
 from automation.stacks.work_directory import checkout
 from components.secrets.masker import Masker
+from settings.upgrade import AirflowImage
 
 if TYPE_CHECKING:
     # Imported where they are used: a preview needs no client of Kubernetes.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from automation.recovery.status import StackStatus
     from automation.recovery.steps import Decisions, Recovery, RecoverySteps
     from automation.rotation.result import Rotation, RotationPlan
+    from automation.upgrade.result import Upgrade, UpgradePlan
     from automation.verification.result import Verification
 
 __all__ = ["HEALTHY_SECONDS", "LOCK_SECONDS", "Environment", "Limits"]
@@ -372,6 +374,81 @@ class Environment:
         with self.busy():
             return delete_old(self._session, on_event)
 
+    def upgrade_plan(self, tag: str, airflow_version: str, *, on_event: OnEvent = ignore) -> UpgradePlan:
+        """Return what `upgrade` would do. A pod of the new image looks at the stack; nothing changes.
+
+        Refusals are in the result. Raises what `upgrade` raises before it changes anything.
+        """
+        return self._upgrade_plan("upgrade", tag, airflow_version, on_event)
+
+    def rollback_plan(
+        self, tag: str | None = None, airflow_version: str | None = None, *, on_event: OnEvent = ignore
+    ) -> UpgradePlan:
+        """Return what `rollback` would do, as `upgrade_plan` does."""
+        return self._upgrade_plan("rollback", tag, airflow_version, on_event)
+
+    def upgrade(
+        self,
+        tag: str,
+        airflow_version: str,
+        *,
+        keep: Callable[[EnvironmentSettings], object] = lambda settings: None,
+        timeout_seconds: float = HEALTHY_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Upgrade:
+        """Move to another Airflow, in stages; see docs/day-2.md. One that was interrupted is continued.
+
+        Args:
+            tag: Tag of the new image.
+            airflow_version: Airflow in it.
+            keep: Stores changed settings; called before each stage that uses them.
+            timeout_seconds: How long each stage may wait after what it does.
+            on_event: Receives the events.
+
+        Raises:
+            UpgradeRefused: With every reason. Nothing has changed.
+            UpgradeStopped: A stage failed. Its remedy says how to continue, and how to go back.
+            SettingsInvalid: The config is not valid with the new values.
+        """
+        return self._upgrade("upgrade", tag, airflow_version, keep, timeout_seconds, on_event)
+
+    def rollback(
+        self,
+        tag: str | None = None,
+        airflow_version: str | None = None,
+        *,
+        keep: Callable[[EnvironmentSettings], object] = lambda settings: None,
+        timeout_seconds: float = HEALTHY_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Upgrade:
+        """Go back to an older Airflow, its database too. Arguments and errors as in `upgrade`.
+
+        Without a tag, it goes back to what an unfinished upgrade began with, else to what was deployed before.
+        """
+        return self._upgrade("rollback", tag, airflow_version, keep, timeout_seconds, on_event)
+
+    def _upgrade_plan(self, verb: str, tag: str | None, airflow: str | None, on_event: OnEvent) -> UpgradePlan:
+        from automation.upgrade.upgrade import upgrade_plan
+
+        with self.busy():
+            self.check()
+            return upgrade_plan(self._session, verb, _image(tag, airflow), on_event)
+
+    def _upgrade(
+        self,
+        verb: str,
+        tag: str | None,
+        airflow: str | None,
+        keep: Callable[[EnvironmentSettings], object],
+        seconds: float,
+        on_event: OnEvent,
+    ) -> Upgrade:
+        from automation.upgrade.upgrade import upgrade
+
+        with self.busy():
+            self.check()
+            return upgrade(self._session, verb, _image(tag, airflow), seconds, keep, on_event)
+
     # Cancelling
 
     @property
@@ -424,3 +501,7 @@ class Environment:
         """Move the stack to a local cluster with this identity. See `cluster_tag.follow_cluster`."""
         with self._session.open_for_update("refresh", on_event) as opened:
             cluster_tag.follow_cluster(opened, identity, created=created)
+
+
+def _image(tag: str | None, airflow: str | None) -> AirflowImage | None:
+    return AirflowImage(tag=tag, airflow=airflow) if tag and airflow else None

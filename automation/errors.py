@@ -207,6 +207,18 @@ class RotationRefused(_Refused):
         super().__init__(f"{key} of stack {stack} cannot be rotated", refusals)
 
 
+class UpgradeRefused(_Refused):
+    """The new image, or the older one of a rollback, cannot run the stack as things are. Nothing has changed."""
+
+    def __init__(self, stack: str, verb: str, refusals: tuple[str, ...]) -> None:
+        self.stack = stack
+        super().__init__(f"the {verb} of stack {stack} cannot begin", refusals)
+
+
+class UpgradeStopped(AutomationError):
+    """A stage of an upgrade or a rollback failed. Its remedy says how to continue, and how to go back."""
+
+
 @contextmanager
 def without_context() -> Iterator[None]:
     """Remove cause and context from an AutomationError: an engine's error holds all that the engine wrote.

@@ -25,10 +25,9 @@ def load() -> Settings:
     config = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     secret_keys = {key for key in config if pulumi.runtime.is_config_secret(key)}
     settings = parse(config, secret_keys, pulumi.get_stack())
-    if settings.rotation is not None:
-        pulumi.log.warn(settings.rotation.told(pulumi.get_stack()))
-    if settings.restoration is not None:
-        pulumi.log.warn(settings.restoration.told(pulumi.get_stack()))
+    for mark in (settings.rotation, settings.restoration, settings.upgrade):
+        if mark is not None:
+            pulumi.log.warn(mark.told(pulumi.get_stack()))
     halted = settings.platform.running.told(pulumi.get_stack())
     if halted:
         pulumi.log.warn(halted)

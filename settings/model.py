@@ -10,6 +10,7 @@ from settings.rotation import Mark
 from settings.sections.cluster import AwsChoice
 from settings.sections.database_kind import DatabaseChoice
 from settings.sections.keys import KeySource
+from settings.upgrade import UpgradeMark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,5 +29,7 @@ class Settings:
     """The rotation of a key that is under way."""
     restoration: Restoration | None
     """The restore of a backup that is under way."""
+    upgrade: UpgradeMark | None
+    """The upgrade or rollback that is under way."""
     database: DatabaseChoice
     """What the config says about the database beyond the platform's arguments."""

@@ -36,7 +36,7 @@ from settings.sections.executor import (
     read_scale,
     read_task_service_accounts,
 )
-from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, read_images
+from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, UPGRADE, read_images
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
 from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
@@ -160,5 +160,6 @@ def _read(config: Config) -> Settings:
         key_source=key_source,
         rotation=config[ROTATION],
         restoration=config[RESTORE],
+        upgrade=config[UPGRADE],
         database=database,
     )

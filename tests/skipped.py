@@ -18,6 +18,10 @@ REMEDIES: Final = (
     (r"no engine", "make dev, or install Pulumi on PATH, then make test"),
     (r"command helm and an SSH repository|AIRFLOW_TEST_GIT", "set the variables that tests/cluster/conftest.py names"),
     (r"AIRFLOW_TEST_S3_IMAGE_TAG", "set it as docs/testing.md says"),
+    (
+        r"AIRFLOW_TEST_UPGRADE_TAG",
+        "set it to the tag of an apache/airflow image with a newer Airflow that the cluster has",
+    ),
     (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
     (r"AIRFLOW_TEST_DAGS_TAG", "set it as docs/testing.md says"),
     (r"command helm", "install Helm (https://helm.sh/docs/intro/install)"),

@@ -10,6 +10,7 @@ from automation.change_report.naming import listed
 from automation.plan.model import PlannedResource
 from components.release.running import BEGINNING as HALTED
 from settings.rotation import BEGINNING
+from settings.upgrade import BEGINNINGS
 
 _KEYS: Final = "airflow:index:AirflowKeys"
 _INSTANCE: Final = "aws:rds/instance:Instance"
@@ -140,6 +141,14 @@ def halted(report: StackReport) -> Iterator[Alert]:
         level, _, text = message.partition(": ")
         if level == "warning" and text.startswith(HALTED):
             yield Alert.warning(Category.DOWNTIME, "{0}", " ".join(text.split()))
+
+
+def upgrades(report: StackReport) -> Iterator[Alert]:
+    """Yield an upgrade or rollback that is under way. The program warns of it."""
+    for message in report.messages:
+        level, _, text = message.partition(": ")
+        if level == "warning" and text.startswith(tuple(BEGINNINGS.values())):
+            yield Alert.note(Category.DOWNTIME, "{0}", " ".join(text.split()))
 
 
 def downtime(report: StackReport) -> Iterator[Alert]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from automation.change_report.cost_warnings import database, downtime, halted, keys, rotations
+from automation.change_report.cost_warnings import database, downtime, halted, keys, rotations, upgrades
 from automation.change_report.loss_warnings import deletions, places, protection, refusals, replacements
 from automation.change_report.model import Alert, Category, Kind, Severity, Source, StackReport
 from automation.change_report.naming import listed
@@ -32,6 +32,7 @@ def warnings_of(
             *keys(report),
             *rotations(report),
             *halted(report),
+            *upgrades(report),
             *downtime(report),
             *_isolation(report),
             *_chart(report),

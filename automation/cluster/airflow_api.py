@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -182,6 +182,12 @@ class AirflowApi:
             )
             for item in self._pages("/api/v2/importErrors", "import_errors")
         )
+
+    def tasks_in(self, states: Sequence[str]) -> int:
+        """Return how many tasks of all runs are in one of these states."""
+        query = urlencode([*(("state", state) for state in states), ("limit", 1)])
+        answer = self._request("GET", f"/api/v2/dags/~/dagRuns/~/taskInstances?{query}")
+        return int(answer["total_entries"])
 
     def _pages(self, path: str, key: str) -> list[dict[str, Any]]:
         """Return all items of a list that comes in pages."""

@@ -38,6 +38,7 @@ from automation.wait import wait_for
 from components.release.running import Running
 from settings.restoration import Restoration
 from settings.rotation import Mark
+from settings.upgrade import UpgradeMark
 
 _HEALTH_INTERVAL_SECONDS: Final = 3.0
 
@@ -88,6 +89,7 @@ def stack_status(session: Session) -> StackStatus:
         restoration=_told(session, lambda config, stack: config.restore and Restoration.of(config.restore).told(stack)),
         halted=_told(session, lambda config, stack: Running(config.running or Running.ALL).told(stack)),
         rotation=_told(session, lambda config, stack: config.rotation and Mark.of(config.rotation).told(stack)),
+        upgrade=_told(session, lambda config, stack: config.upgrade and UpgradeMark.of(config.upgrade).told(stack)),
         airflow=_told(session, lambda config, stack: config.airflow_version),
         dags=status_module.dags_place(state.outputs),
     )

@@ -88,6 +88,8 @@ class StackStatus(Result):
     """What runs, and what brings the rest back; "" if everything runs."""
     rotation: str = ""
     """How far a rotation is that was not finished, and what continues it; "" if there is none."""
+    upgrade: str = ""
+    """The same of an upgrade or a rollback."""
     dags: str = ""
     """Where the DAGs come from; "" if nothing is deployed."""
     airflow: str = ""
@@ -102,7 +104,7 @@ class StackStatus(Result):
 
     @property
     def healthy(self) -> bool:
-        """All runs, and no update is half done. An object that is left over does no harm, nor does a rotation.
+        """All runs, and no update is half done. What is left over does no harm, nor do unfinished stages.
 
         A stack that is frozen or stopped on purpose is healthy too.
         """
@@ -112,7 +114,7 @@ class StackStatus(Result):
     def problems(self) -> tuple[str, ...]:
         """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
-        known = [text for text in (self.restoration, self.halted, self.rotation) if text]
+        known = [text for text in (self.restoration, self.halted, self.rotation, self.upgrade) if text]
         leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
         return (*self._unhealthy(), *known, *leftovers)
 

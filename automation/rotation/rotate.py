@@ -6,11 +6,9 @@ say how far it is.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from automation.cluster import client, objects
@@ -21,7 +19,7 @@ from automation.engine.operations import OpenedStack
 from automation.errors import NotHealthy, RotationRefused
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
-from automation.results import Changes, HistoryEntry
+from automation.results import Changes
 from automation.rotation import decisions, kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
@@ -97,7 +95,7 @@ def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
     facts = _facts(session, key, target.new)
     refusals = tuple(_refusals(stack, key, kept, facts, resumed=target.resumed))
     rolls = tuple(sorted({pod.component for pod in facts.pods if not pod.ending}))
-    seconds = _update_seconds(history)
+    seconds = updates.usual_seconds(history)
     nxt = None if refusals else next_stage(target.stages, facts)
     first = nxt[0] if nxt else len(target.stages) + 1
     stages = tuple(
@@ -257,20 +255,6 @@ def _stage_seconds(mark: Mark | None, stage: Stage, facts: ClusterFacts, update:
         left = token_wait.seconds_left(mark)
         return facts.token_seconds if left is None else round(left)
     return update if stage.doing is Doing.UPDATE else None
-
-
-def _update_seconds(history: list[HistoryEntry]) -> float | None:
-    """Return the median duration of those updates that changed something."""
-    seconds = [
-        (datetime.fromisoformat(entry.ended) - datetime.fromisoformat(entry.started)).total_seconds()
-        for entry in history
-        if entry.kind == "update"
-        and entry.result == "succeeded"
-        and entry.changes.any
-        and entry.started
-        and entry.ended
-    ]
-    return round(statistics.median(seconds), 0) if seconds else None
 
 
 def _again(session: Session, name: str) -> str:

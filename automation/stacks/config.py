@@ -147,6 +147,10 @@ class StackConfig:
     """The mark of a restore that is under way, "" if none is."""
     running: str = ""
     """How much of Airflow runs: `all`, `frozen` or `stopped`."""
+    upgrade: str = ""
+    """The mark of an upgrade or rollback that is under way, "" if none is."""
+    image_tag: str = ""
+    """The tag of the Airflow image."""
     worker_grace_seconds: float = 0
     """Seconds that a worker which stops gives its tasks to end."""
 
@@ -168,6 +172,8 @@ class StackConfig:
             rotation=text("rotation"),
             restore=text("restore"),
             running=text("running"),
+            upgrade=text("upgrade"),
+            image_tag=text("imageTag"),
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +168,17 @@ def history_entry(record: Mapping[str, Any]) -> HistoryEntry:
         changes=Changes({str(kind): int(count) for kind, count in (record.get("resourceChanges") or {}).items()}),
         image_tag="" if image.get("secret") else str(image.get("value") or ""),
     )
+
+
+def usual_seconds(history: Sequence[HistoryEntry]) -> float | None:
+    """Return the median duration of those updates that changed something; None without any."""
+    seconds = [
+        (datetime.fromisoformat(entry.ended) - datetime.fromisoformat(entry.started)).total_seconds()
+        for entry in history
+        if entry.kind == "update"
+        and entry.result == "succeeded"
+        and entry.changes.any
+        and entry.started
+        and entry.ended
+    ]
+    return round(statistics.median(seconds), 0) if seconds else None

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.preflight.image_reasons import is_permanent
 
 LABEL: Final = "airflow-preflight"
+_JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _TIME_TO_LIVE_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.2
 _OTHERS_SECONDS: Final = 1.0
@@ -70,6 +71,8 @@ class PodEnd:
     """Why Kubernetes admits no such pod; "" if it does."""
     waits: str = ""
     """What it still waited for when its time was over; "" if it ended."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """What the containers that were started wrote, by their names, if it was asked for."""
 
 
 def run_pod(
@@ -80,6 +83,7 @@ def run_pod(
     *,
     label: str = LABEL,
     sleep: Callable[[float], object] | None = None,
+    log_lines: int = 0,
 ) -> PodEnd:
     """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
 
@@ -90,6 +94,7 @@ def run_pod(
         limits: How long to wait.
         label: Label of Job and pod, and the beginning of their names.
         sleep: Waits so many seconds; it may raise, and the Job is then deleted. None takes the system's.
+        log_lines: How many of its last lines to read from the log of each container.
     """
     spec = {**pod["spec"], "restartPolicy": "Never"}
     labels = {**pod["metadata"].get("labels", {}), label: "true"}
@@ -115,7 +120,8 @@ def run_pod(
     )
     name = str(job["metadata"]["name"])
     try:
-        return _watch(api, namespace, name, spec, limits, sleep or time.sleep)
+        end = _watch(api, namespace, name, spec, limits, sleep or time.sleep)
+        return replace(end, logs=_logs(api, namespace, name, end, log_lines)) if log_lines else end
     finally:
         # It ends by itself too.
         with contextlib.suppress(KubeRequestFailed):
@@ -136,7 +142,7 @@ def _watch(
     failed: float | None = None
     while True:
         now = time.monotonic()
-        pods = api.items("v1", "Pod", namespace, labels={"batch.kubernetes.io/job-name": job})
+        pods = api.items("v1", "Pod", namespace, labels={_JOB_NAME: job})
         pod: Mapping[str, Any] = pods[0] if pods else {}
         status = pod.get("status") or {}
         ends = _ends(spec, status)
@@ -156,6 +162,12 @@ def _watch(
         if pulled is not None and now - pulled >= limits.run_seconds:
             return PodEnd(containers=ends, waits="its end")
         sleep(_POLL_SECONDS)
+
+
+def _logs(api: KubeApi, namespace: str, job: str, end: PodEnd, lines: int) -> dict[str, str]:
+    pods = api.items("v1", "Pod", namespace, labels={_JOB_NAME: job})
+    started = [item.name for item in end.containers.values() if item.exit_code is not None]
+    return {name: api.log(namespace, pods[0]["metadata"]["name"], name, lines=lines) for name in started if pods}
 
 
 def _is_final(end: ContainerEnd) -> bool:

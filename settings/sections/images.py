@@ -14,6 +14,7 @@ from components.kube.docker_config import docker_config
 from components.kube.images import Images
 from settings.keys import Section
 from settings.reading import Config
+from settings.upgrade import UpgradeMark
 
 SECTION = Section("Images")
 
@@ -104,6 +105,14 @@ AIRFLOW_VERSION = SECTION.text(
     _airflow_version,
     default=versions.AIRFLOW,
     description="Airflow in the image. The chart decides by it what to deploy.",
+)
+
+
+UPGRADE = SECTION.optional(
+    "upgrade",
+    UpgradeMark.of,
+    description="The upgrade or rollback that is under way. python -m automation upgrade and rollback write and remove "
+    "it.",
 )
 
 

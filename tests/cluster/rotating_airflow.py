@@ -142,8 +142,12 @@ class Work:
 
     def __post_init__(self) -> None:
         deployment = Deployment.of(self.environment.outputs().values)
-        self.kube = KubeClient(CONTEXT, NAMESPACE)
+        self.kube = KubeClient(CONTEXT, self.namespace)
         self.api = airflow_api(deployment, self.kube)
+
+    @property
+    def namespace(self) -> str:
+        return str(self.environment.config().namespace)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.api._request(method, f"/api/v2/{path}", body)
@@ -202,7 +206,7 @@ class Work:
             with (folder / f"{pod}.{container}.log").open("wb") as file:
                 try:
                     stream = api.read_namespaced_pod_log(
-                        pod, NAMESPACE, container=container, follow=True, _preload_content=False
+                        pod, self.namespace, container=container, follow=True, _preload_content=False
                     )
                     for chunk in stream.stream():
                         file.write(chunk)
@@ -212,7 +216,7 @@ class Work:
 
         def look() -> None:
             while not stop.is_set():
-                for pod in api.list_namespaced_pod(NAMESPACE).items:
+                for pod in api.list_namespaced_pod(self.namespace).items:
                     for status in (pod.status.container_statuses or []) if pod.status else []:
                         key = (pod.metadata.name, status.name)
                         if key not in seen and (status.state.running or status.state.terminated):
@@ -290,12 +294,17 @@ def wait(good: Any, what: str) -> None:
 
 def rotate(folder: Path, key: str, kills: Sequence[Kill] = ()) -> list[str]:
     """Rotate in another process, which is killed at each of these moments and begun again. Return what it told."""
+    words = [sys.executable, "-m", "tests.cluster.rotating_airflow", key, "--child", str(folder)]
+    return killed(folder, f"rotate-{key}", words, kills)
+
+
+def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill]) -> list[str]:
+    """Run a command, kill it at each of these moments, and begin it again. Return what it told, until its good end."""
     told: list[str] = []
     for number in range(len(kills) + 1):
         kill = kills[number] if number < len(kills) else None
-        log = folder / f"rotate-{key}-{number}.txt"
+        log = folder / f"{name}-{number}.txt"
         with log.open("w") as output:
-            words = [sys.executable, "-m", "tests.cluster.rotating_airflow", key, "--child", str(folder)]
             process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         if kill is not None:
             end = time.monotonic() + _CHILD_SECONDS
@@ -330,15 +339,16 @@ def environment(folder: Path) -> Environment:
 @contextmanager
 def deployed(folder: Path, helm: Mapping[str, Any] | None = None, **changed: Any) -> Iterator[Work]:
     """An Airflow with the work in it. Nothing of it is left afterwards. helm: more values of the chart."""
+    namespace = str(changed.pop("namespace", NAMESPACE))
     assert push_dag(folder / "clone", DAG_NAME, DAG_FILE), "no AIRFLOW_TEST_GIT_PUSH"
     # Without PgBouncer the chart has no use for its values.
     unused = () if changed.get("pgbouncerEnabled") else ("pgbouncer",)
     values = {key: value for key, value in modest_values().items() if key not in unused} | dict(helm or {})
     store(
         folder,
-        service.settings(STACK, NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
+        service.settings(STACK, namespace, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
     )
-    with service.removed(environment(folder), core_api(), NAMESPACE) as made:
+    with service.removed(environment(folder), core_api(), namespace) as made:
         made.up()
         try:
             work = Work(made)

@@ -220,6 +220,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "restore that nobody began": (DEV, {"restore": "all of it"}, {}, "restore", "python -m automation restore"),
     "large volume of backups": (DEV, {"backupStorageGib": 70_000}, {}, "backupStorageGib", "from 0 to 65536"),
     "rotation that nobody began": (DEV, {"rotation": "fernet"}, {}, "rotation", "python -m automation rotate"),
+    "upgrade that nobody began": (DEV, {"upgrade": "3.3.2"}, {}, "upgrade", "python -m automation upgrade"),
     "value of a rotation in plain text": (DEV, {"rotationSecret": "12345678"}, {}, "rotationSecret", "encrypted"),
     "admin password on two lines": (DEV, {"adminPassword": "a\nb"}, {}, "adminPassword", "on one line"),
     "admin password in plain text": (EXTERNAL, {"adminPassword": "admin"}, {}, "adminPassword", "encrypted"),

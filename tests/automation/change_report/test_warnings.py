@@ -13,6 +13,7 @@ from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholde
 from components.release.running import Running
 from components.secrets.masker import Masker
 from settings.rotation import Mark
+from settings.upgrade import AirflowImage, UpgradeMark
 from tests.cases import each
 
 PARENTS = "airflow:index:AirflowPlatform$airflow:index:AirflowKeys$"
@@ -60,6 +61,14 @@ def test_stack_that_does_not_run_whole_is_told() -> None:
     found = report([], [], messages=(f"warning: {Running.STOPPED.told('prod')}", "warning: another"))
     [sentence] = told(found, Category.DOWNTIME, Severity.WARNING)
     assert sentence.startswith("airflow:running is stopped: nothing runs; pulumi config set --stack prod")
+
+
+def test_upgrade_that_is_under_way_is_told_with_its_stage() -> None:
+    images = [AirflowImage(tag=version, airflow=version) for version in ("3.2.2", "3.3.2")]
+    mark = UpgradeMark(verb="upgrade", stage=3, stages=4, before=images[0], after=images[1])
+    found = report([], [], messages=(f"warning: {mark.told('prod')}", "info: the upgrade from it"))
+    [sentence] = told(found, Category.DOWNTIME, Severity.NOTE)
+    assert sentence.startswith("the upgrade from 3.2.2 to 3.3.2 is in stage 3 of 4; python -m automation upgrade prod")
 
 
 # Refused by Kubernetes

@@ -1,0 +1,103 @@
+"""The verbs `upgrade` and `rollback`: another Airflow, in stages, and back."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from automation.cli.declare import COMMON, DRY_RUN, TIMEOUT, Call, argument, verb
+from automation.cli.report_text import Table
+from automation.errors import UpgradeRefused
+
+if TYPE_CHECKING:
+    from automation.upgrade.result import UpgradePlan
+
+_VERSION: Final = re.compile(r"(?:slim-)?v?([0-9]+\.[0-9]+\.[0-9]+)(?:[-_.+].*)?")
+# Required: a stack that may be left out would be dev, and nobody means to upgrade that one by accident.
+_STACK: Final = argument("stack")
+_TAG_HELP: Final = "tag of the Airflow image"
+_VERSION_HELP: Final = "Airflow in the image; without it, the version with which the tag begins"
+
+
+@verb(
+    "move to another Airflow: try its image on the stack, then migrate, roll and verify; run again, it continues",
+    _STACK,
+    *COMMON,
+    argument("--tag", required=True, help=_TAG_HELP),
+    argument("--airflow-version", metavar="VERSION", help=_VERSION_HELP),
+    DRY_RUN,
+    TIMEOUT,
+)
+def upgrade(call: Call) -> int:
+    """Upgrade a stack. Raises UpgradeRefused, UpgradeStopped."""
+    tag = call.args.tag
+    airflow = _version(call, tag)
+    with call.opened() as environment:
+        if not call.args.dry_run:
+            result = environment.upgrade(tag, airflow, timeout_seconds=call.args.timeout, on_event=call.console.event)
+            call.show(result, _done(result.plan, result.seconds))
+            return call.exit_code(changed=True)
+        plan = environment.upgrade_plan(tag, airflow, on_event=call.console.event)
+    return _show(call, plan)
+
+
+@verb(
+    "go back to the Airflow before an upgrade, its database too; run again, it continues",
+    _STACK,
+    *COMMON,
+    argument("--tag", help=f"{_TAG_HELP} to go back to; without it, the one before"),
+    argument("--airflow-version", metavar="VERSION", help=_VERSION_HELP),
+    DRY_RUN,
+    TIMEOUT,
+)
+def rollback(call: Call) -> int:
+    """Go back. Raises UpgradeRefused, UpgradeStopped."""
+    tag = call.args.tag
+    airflow = _version(call, tag) if tag else None
+    with call.opened() as environment:
+        if not call.args.dry_run:
+            result = environment.rollback(tag, airflow, timeout_seconds=call.args.timeout, on_event=call.console.event)
+            call.show(result, _done(result.plan, result.seconds))
+            return call.exit_code(changed=True)
+        plan = environment.rollback_plan(tag, airflow, on_event=call.console.event)
+    return _show(call, plan)
+
+
+def _version(call: Call, tag: str) -> str:
+    """Return the version that was given, or with which a tag begins. Raises UpgradeRefused."""
+    found = _VERSION.fullmatch(tag)
+    version = call.args.airflow_version or (found[1] if found else "")
+    if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version):
+        reason = (
+            f"--airflow-version: expected Airflow's version in {tag}, such as 3.3.2, found {version or 'none'}. "
+            "Fix: give it; docker run --rm IMAGE version prints it"
+        )
+        raise UpgradeRefused(call.args.stack, call.args.verb, (reason,))
+    return str(version)
+
+
+def _show(call: Call, plan: UpgradePlan) -> int:
+    call.show(plan, *(() if call.args.json else _lines(plan)))
+    if plan.refusals:
+        raise UpgradeRefused(plan.stack, plan.verb, plan.refusals)
+    return call.exit_code(changed=True)
+
+
+def _done(plan: UpgradePlan, seconds: float) -> str:
+    return f"{plan.stack} runs Airflow {plan.after} ({seconds:.0f} s); commit what changed"
+
+
+def _lines(plan: UpgradePlan) -> list[str | Table]:
+    rows = tuple(
+        (
+            str(number),
+            stage.text,
+            ", ".join(stage.rolls) or "nothing",
+            "done" if stage.done else f"{stage.seconds:.0f} s" if stage.seconds is not None else "unknown",
+        )
+        for number, stage in enumerate(plan.stages, 1)
+    )
+    begun = ["was begun before, and would be continued"] if plan.resumed else []
+    table = Table(("stage", "when it is done", "rolls or stops", "about"), rows)
+    locks = [f"locks a table: {lock}" for lock in plan.locks]
+    return [f"from Airflow {plan.before} to {plan.after}", *begun, table, *plan.notes, *locks]

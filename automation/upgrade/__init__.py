@@ -1,0 +1,1 @@
+"""Upgrade to another Airflow, and rollback: what is tried, which stages there are, and how each is done."""

@@ -1,0 +1,160 @@
+"""What an upgrade does and looks at in a stack's cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from automation.cluster import paused
+from automation.cluster.client import cluster_errors
+from automation.errors import AutomationError, ClusterRequestFailed, NotHealthy
+from automation.upgrade import trial
+from automation.upgrade.pods import AFTER, BEFORE, DOWNGRADE, downgrade_pod, trial_pod, with_tag
+from automation.upgrade.trial import Trial
+from automation.wait import Clock, wait_for
+from components.kube.client import KubeApi
+from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
+
+_LIMITS: Final = WaitLimits(node_seconds=120, image_seconds=900, run_seconds=1200)
+"""An image of a team may be large, and a repository may have hundreds of DAGs."""
+_LABEL: Final = "airflow-upgrade"
+_LOG_LINES: Final = 20_000
+_SERVERS: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
+_PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
+_MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
+"""As in `components.database.migration` (tested). Importing that would load the Kubernetes SDK of the engine."""
+_WRITERS_SECONDS: Final = 180.0
+"""A triggerer has 60 s to end, and the others less."""
+_INTERVAL_SECONDS: Final = 3.0
+_REVISION: Final = (
+    "from airflow.configuration import conf; from sqlalchemy import create_engine, text; "
+    "print(create_engine(conf.get('database', 'sql_alchemy_conn')).connect()"
+    ".execute(text('SELECT version_num FROM alembic_version')).scalar_one())"
+)
+
+
+class UpgradeCluster:
+    """The namespace of a stack. Every method may raise ClusterUnreachable or ClusterRequestFailed."""
+
+    def __init__(self, api: KubeApi, namespace: str, clock: Clock, on_line: Callable[[str], object]) -> None:
+        """Ask nothing yet. on_line: is told what is waited for."""
+        self._api, self._namespace, self._clock, self._on_line = api, namespace, clock, on_line
+
+    @cluster_errors()
+    def version(self) -> str:
+        """Return the version of Kubernetes."""
+        return self._api.version()
+
+    @cluster_errors()
+    def try_image(self, tag: str) -> tuple[Trial, Trial]:
+        """Return what the running image and the new one tell."""
+        found = self._api.items("apps/v1", "Deployment", self._namespace, labels=_PROCESSOR)
+        if not found:
+            raise ClusterRequestFailed(
+                "the stack has no DAG processor, whose pod could be tried", "python -m automation up"
+            )
+        logs = self._run(trial_pod(found[0]["spec"]["template"], tag))
+        return trial.read(logs[BEFORE]), trial.read(logs[AFTER])
+
+    def way_back(self, tag: str, version: str) -> Trial:
+        """Return the migration that the database is at, and the one of an older Airflow. tag: of the newer image."""
+        return self._downgrade(tag, version, "look")
+
+    def downgrade(self, tag: str, version: str) -> None:
+        """Take the database back to an older Airflow, unless it is there. tag: of the newer image."""
+        self._downgrade(tag, version, "do")
+
+    @cluster_errors()
+    def _downgrade(self, tag: str, version: str, mode: str) -> Trial:
+        jobs = self._api.items("batch/v1", "Job", self._namespace, labels=_MIGRATION)
+        if not jobs:
+            raise ClusterRequestFailed(
+                "the stack has no migration Job, whose pod could be used", "python -m automation up"
+            )
+        newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+        return trial.read(self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))[DOWNGRADE])
+
+    def _run(self, pod: Mapping[str, Any]) -> Mapping[str, str]:
+        """Run a pod to its good end, and return what its containers wrote."""
+        end = run_pod(
+            self._api,
+            self._namespace,
+            pod,
+            _LIMITS,
+            label=_LABEL,
+            sleep=self._clock.sleep,
+            log_lines=_LOG_LINES,
+        )
+        problem = _problem(end)
+        if problem:
+            raise ClusterRequestFailed(f"a pod of the image did not come to its end: {problem}", "look at what it says")
+        return end.logs
+
+    @cluster_errors()
+    def pause(self) -> None:
+        """Stop what writes to the database by itself. Raises NotHealthy if it does not end."""
+        left = paused.pause(
+            self._api, self._namespace, seconds=_WRITERS_SECONDS, clock=self._clock, on_line=self._on_line
+        )
+        if left:
+            raise NotHealthy(f"these pods did not end: {', '.join(left)}", f"kubectl delete pod {' '.join(left)}")
+
+    @cluster_errors()
+    def resume(self) -> None:
+        """Start again what was stopped, unless something has started it since."""
+        paused.resume(self._api, self._namespace)
+
+    def until_updated(self, tag: str, seconds: float) -> None:
+        """Wait until every pod of Airflow runs an image with this tag. Raises NotHealthy."""
+
+        def others() -> list[str]:
+            left = self.other_pods(tag)
+            if left:
+                self._on_line(f"waiting: pods of another image: {', '.join(left)}")
+            return left
+
+        left = wait_for(others, lambda found: not found, seconds=seconds, interval=_INTERVAL_SECONDS, clock=self._clock)
+        if left:
+            raise NotHealthy(f"these pods run another image: {', '.join(left)}", "kubectl describe pod of one of them")
+
+    @cluster_errors()
+    def other_pods(self, tag: str) -> list[str]:
+        """Return the pods of Airflow that run another image and are not ending."""
+        return [
+            pod["metadata"]["name"]
+            for pod in self._api.items("v1", "Pod", self._namespace, labels={"tier": "airflow"})
+            if not pod["metadata"].get("deletionTimestamp")
+            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+            and any(
+                container["name"] in _SERVERS and with_tag(container["image"], tag) != container["image"]
+                for container in pod["spec"]["containers"]
+            )
+        ]
+
+    def revision(self) -> str:
+        """Return the migration that the database is at, asked in an API server; "" if that is not possible."""
+        try:
+            with cluster_errors():
+                labels = {"tier": "airflow", "component": "api-server"}
+                for pod in self._api.items("v1", "Pod", self._namespace, labels=labels):
+                    if (pod.get("status") or {}).get("phase") == "Running":
+                        name, command = pod["metadata"]["name"], ("python", "-c", _REVISION)
+                        done = self._api.run(self._namespace, name, "api-server", command, seconds=60)
+                        if done.exit_code == 0:
+                            return (done.stdout.strip().splitlines() or [""])[-1]
+        except AutomationError:
+            pass
+        return ""
+
+
+def _problem(end: PodEnd) -> str:
+    """Return why a pod did not do what it should; "" if it did."""
+    if end.refused:
+        return end.refused
+    for container in end.containers.values():
+        if container.not_pulled:
+            return f"{container.image}: {container.reason} {container.message}"
+        if container.exit_code:
+            last = container.message.strip().splitlines()[-1:] or [container.reason]
+            return f"{container.name} ended with {container.exit_code}: {last[0][:300]}"
+    return f"it waits for {end.waits}" if end.waits else ""

@@ -1,0 +1,75 @@
+"""The stages of an upgrade and of a rollback. Pure.
+
+The mark in the config names the stage that was begun last. Everything before the update may be done again, and is: only
+the trial knows whether the database changes. Update and verification are continued where they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+from settings.upgrade import UpgradeMark
+
+
+@unique
+class Doing(StrEnum):
+    """How a stage is done."""
+
+    TRY = "try"
+    """A pod of the newer image looks at the stack. Nothing changes."""
+    PAUSE = "pause"
+    """What writes to the database by itself is stopped, and tasks end where they must."""
+    DOWNGRADE = "downgrade"
+    """A Job of the newer image takes the database back."""
+    UPDATE = "update"
+    """The config gets the other image, and an update follows."""
+    VERIFY = "verify"
+    """The checks of `verify` are made, a DAG run among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage."""
+
+    doing: Doing
+    text: str
+    """What is so when it is done."""
+    rolls: tuple[str, ...] = ()
+    """The components whose pods it replaces or stops."""
+    only_migrating: bool = False
+    """Whether there is nothing to do where the database does not change."""
+
+
+_ALL: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
+_WRITERS: Final = ("dag-processor", "scheduler", "triggerer")
+STAGES: Final = {
+    "upgrade": (
+        Stage(doing=Doing.TRY, text="the new image runs the config and the DAGs"),
+        Stage(
+            doing=Doing.PAUSE,
+            text="nothing of the older Airflow starts tasks or stores DAGs",
+            rolls=_WRITERS,
+            only_migrating=True,
+        ),
+        Stage(doing=Doing.UPDATE, text="the database is migrated, and every pod runs the new image", rolls=_ALL),
+        Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
+    ),
+    "rollback": (
+        Stage(doing=Doing.TRY, text="the newer image knows the way back"),
+        Stage(doing=Doing.PAUSE, text="no task runs, and nothing stores DAGs", rolls=_WRITERS, only_migrating=True),
+        Stage(doing=Doing.DOWNGRADE, text="the database is as the older Airflow needs it", only_migrating=True),
+        Stage(doing=Doing.UPDATE, text="every pod runs the older image", rolls=_ALL),
+        Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
+    ),
+}
+"""By verb."""
+
+
+def first_number(stages: Sequence[Stage], mark: UpgradeMark | None) -> int:
+    """Return the number, from 1, of the stage with which to begin or to continue."""
+    if mark is None or mark.stage > len(stages):
+        return 1
+    return mark.stage if stages[mark.stage - 1].doing in (Doing.UPDATE, Doing.VERIFY) else 1

@@ -1,0 +1,73 @@
+"""The mark of an upgrade or a rollback that is under way, as it stands in a stack's config."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from components import fields
+
+BEGINNINGS: Final = {"upgrade": "the upgrade from", "rollback": "the rollback from"}
+"""How a sentence about one that is under way begins, by its verb."""
+_IMAGE: Final = r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})/([0-9.]+)"
+_FORM: Final = re.compile(rf"(upgrade|rollback) ([1-9])/([1-9]) {_IMAGE} {_IMAGE}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirflowImage:
+    """What an upgrade changes."""
+
+    tag: str
+    """Tag of the Airflow image."""
+    airflow: str
+    """Airflow in it."""
+
+    def __str__(self) -> str:
+        return self.airflow if self.tag == self.airflow else f"{self.airflow} ({self.tag})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpgradeMark:
+    """What is under way, and how far it is."""
+
+    verb: str
+    """`upgrade` or `rollback`."""
+    stage: int
+    """The stage that was begun last, from 1."""
+    stages: int
+    """How many there are."""
+    before: AirflowImage
+    """What ran when it began."""
+    after: AirflowImage
+    """What will run at its end."""
+
+    @staticmethod
+    def of(text: str) -> UpgradeMark:
+        """Read a mark. Raises ValueError."""
+        found = _FORM.fullmatch(text)
+        if found is None or int(found[2]) > int(found[3]):
+            fields.refuse(f"expected what `python -m automation upgrade` wrote, found {fields.shown(text)}")
+        return UpgradeMark(
+            verb=found[1],
+            stage=int(found[2]),
+            stages=int(found[3]),
+            before=AirflowImage(tag=found[4], airflow=found[5]),
+            after=AirflowImage(tag=found[6], airflow=found[7]),
+        )
+
+    def __str__(self) -> str:
+        images = (f"{image.tag}/{image.airflow}" for image in (self.before, self.after))
+        return f"{self.verb} {self.stage}/{self.stages} {' '.join(images)}"
+
+    def command(self, stack: str) -> str:
+        """Return the command that continues it."""
+        if self.verb == "rollback":
+            return f"python -m automation rollback {stack}"
+        return f"python -m automation upgrade {stack} --tag {self.after.tag} --airflow-version {self.after.airflow}"
+
+    def told(self, stack: str) -> str:
+        """Return how far it is, and what continues it."""
+        how_far = f"{BEGINNINGS[self.verb]} {self.before} to {self.after} is in stage {self.stage} of {self.stages}"
+        back = f"; python -m automation rollback {stack} goes back" if self.verb == "upgrade" else ""
+        return f"{how_far}; {self.command(stack)} continues it{back}"

@@ -1,0 +1,113 @@
+"""The verbs `upgrade` and `rollback`: their lines, their documents, and their exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation.__main__ import parse
+from automation.cli.console import Console
+from automation.cli.declare import Call
+from automation.errors import UpgradeRefused
+from automation.results import Changes
+from automation.rotation.result import DoneStage, PlannedStage
+from automation.upgrade.result import Upgrade, UpgradePlan
+from automation.upgrade.statements import Locking
+
+LOCK = Locking(statement="CREATE INDEX i ON dag (x)", table="dag", rows=3, lock="no writes")
+PLAN = UpgradePlan(
+    stack="prod",
+    verb="upgrade",
+    before="3.2.2",
+    after="3.3.2",
+    resumed=False,
+    migrates=True,
+    stages=(PlannedStage(text="it is tried"), PlannedStage(text="it runs", rolls=("worker",), seconds=90.0)),
+    notes=("a provider is missing",),
+    locks=(LOCK,),
+)
+
+
+@dataclass
+class Stack:
+    """A stack that was opened."""
+
+    found: UpgradePlan = PLAN
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    backend: str = "file:///state"
+
+    def upgrade_plan(self, *image: str, **options: Any) -> UpgradePlan:
+        self.asked.append(("plan", *image))
+        return self.found
+
+    def rollback_plan(self, *image: str | None, **options: Any) -> UpgradePlan:
+        self.asked.append(("plan back", *image))
+        return self.found
+
+    def upgrade(self, *image: str, **options: Any) -> Upgrade:
+        self.asked.append(("upgrade", *image, options["timeout_seconds"]))
+        done = DoneStage(number=1, text="it is tried", seconds=12.0, changes=Changes({}))
+        return Upgrade(plan=self.found, stages=(done,), seconds=12.4)
+
+    def rollback(self, *image: str | None, **options: Any) -> Upgrade:
+        self.asked.append(("rollback", *image, options["timeout_seconds"]))
+        return Upgrade(plan=replace(self.found, verb="rollback", after="3.2.2"), stages=(), seconds=12.4)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, stack: Stack, *words: str) -> tuple[int, str]:
+    @contextmanager
+    def opened(*args: Any, **options: Any) -> Any:
+        yield stack
+
+    monkeypatch.setattr("automation.cli.declare.opened", opened)
+    args, written = parse(words), io.StringIO()
+    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
+    return args.declared.run(call), written.getvalue()
+
+
+def test_dry_run_prints_stages_notes_and_locks_and_upgrades_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    code, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--detailed-exitcode")
+    assert (code, stack.asked) == (2, [("plan", "3.3.2", "3.3.2")])
+    for expected in ("from Airflow 3.2.2 to 3.3.2", "worker", "90 s", "a provider is missing", "locks a table: CREATE"):
+        assert expected in written
+    run(monkeypatch, stack, "rollback", "prod", "--dry-run")
+    assert stack.asked[-1] == ("plan back", None, None)
+
+
+def test_upgrade_is_done_and_its_document_has_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    code, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--timeout", "7")
+    assert (code, written) == (0, "prod runs Airflow 3.3.2 (12 s); commit what changed\n")
+    assert stack.asked == [("upgrade", "3.3.2", "3.3.2", 7.0)]
+    _, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--json")
+    assert json.loads(written)["stages"][0]["seconds"] == 12.0
+    code, written = run(monkeypatch, stack, "rollback", "prod", "--tag", "v7", "--airflow-version", "3.2.2")
+    assert (code, written) == (0, "prod runs Airflow 3.2.2 (12 s); commit what changed\n")
+    assert stack.asked[-1][:3] == ("rollback", "v7", "3.2.2")
+
+
+def test_version_is_that_of_the_tag_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    for words, version in (
+        (("--tag", "slim-3.3.2-python3.12"), "3.3.2"),
+        (("--tag", "team-7", "--airflow-version", "3.3.1"), "3.3.1"),
+    ):
+        run(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
+        assert stack.asked[-1][-1] == version
+    for words in (("--tag", "team-7"), ("--tag", "3.3.2", "--airflow-version", "3.3")):
+        with pytest.raises(UpgradeRefused, match="the upgrade of stack prod cannot begin: one reason") as refused:
+            run(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
+        assert "--airflow-version: expected Airflow's version" in str(refused.value)
+
+
+def test_refusal_is_raised_after_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack(replace(PLAN, refusals=("no. Fix: do",)))
+    with pytest.raises(UpgradeRefused, match="the upgrade of stack prod cannot begin: one reason"):
+        run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--json")

@@ -1,0 +1,319 @@
+"""Upgrade and rollback of a stack that exists in memory: what happens when, what follows a kill, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation.engine import operations
+from automation.engine.events import Event
+from automation.engine.operations import EngineResult
+from automation.errors import MigrationFailed, UpgradeRefused, UpgradeStopped
+from automation.recovery.status import ClusterStatus
+from automation.results import Changes
+from automation.stacks import session
+from automation.upgrade.trial import Trial
+from automation.verification.result import Verification, failed
+from settings.upgrade import UpgradeMark
+from tests import samples
+from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, FakeTime
+
+HEADS = {"3.2.2": "old", "3.3.2": "new"}
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+@dataclass
+class World:
+    """A deployment, and the settings that a service has kept."""
+
+    folder: Path
+    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", SETTINGS))
+    database: str = "old"
+    deployed: str = "3.2.2"
+    paused: bool = False
+    running: int = 0
+    new: Trial = field(
+        default_factory=lambda: Trial(airflow="3.3.2", postgresql=17, revision="old", head="new", done=True)
+    )
+    history: list[str] = field(default_factory=lambda: ["3.2.2"])
+    fails: bool = False
+    unverified: bool = False
+    calls: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    steps: int = 0
+    kill_at: int = 0
+    opened: Environment | None = None
+
+    def step(self, name: str) -> None:
+        self.calls.append(name)
+        self.steps += 1
+        if self.steps == self.kill_at:
+            raise Killed
+
+    def open(self) -> Environment:
+        self.opened = Environments(
+            samples.ROOT,
+            backend=(self.folder / "state").as_uri(),
+            secrets_provider=Passphrase(Secret("sentinel-passphrase")),
+            work_dir=self.folder / "work",
+            clock=FakeTime().clock,
+        ).open("team", self.kept)
+        return self.opened
+
+    def keep(self, settings: EnvironmentSettings) -> None:
+        self.kept = settings
+        self.step("keep")
+
+    def upgrade(self) -> Any:
+        return self.open().upgrade("3.3.2", "3.3.2", keep=self.keep, on_event=self.events.append, timeout_seconds=30)
+
+    def rollback(self) -> Any:
+        return self.open().rollback(keep=self.keep, on_event=self.events.append, timeout_seconds=30)
+
+    @property
+    def mark(self) -> UpgradeMark | None:
+        text = self.kept.values.get("upgrade")
+        return UpgradeMark.of(str(text)) if text else None
+
+    # The engine
+
+    def up(self, on: Any, **options: Any) -> EngineResult:
+        self.step("up begins")
+        assert self.opened is not None
+        assert self.opened.settings is not None
+        assert self.opened.settings.values == self.kept.values, "an update used what nobody had kept"
+        if self.fails:
+            raise MigrationFailed("the migration failed", "see its log")
+        tag = str(self.kept.values["imageTag"])
+        assert self.database == "old" or HEADS[tag] == "new", "an older image on a newer database"
+        assert self.paused or self.database == HEADS[tag], "an older scheduler ran on the newer database"
+        self.database = HEADS[tag]
+        self.step("migrated")
+        self.deployed, self.paused = tag, False
+        self.history.insert(0, tag)
+        self.step("up")
+        return EngineResult(Changes({"update": 1}), ())
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": "update",
+                "result": "succeeded",
+                "config": {f"airflow:{key}": {"value": tag} for key in ("imageTag", "airflowVersion")},
+            }
+            for tag in self.history
+        ]
+
+    # The cluster
+
+    def version(self) -> str:
+        return "v1.35.0"
+
+    def try_image(self, tag: str) -> tuple[Trial, Trial]:
+        self.step("try")
+        return replace(self.new, airflow=self.deployed), replace(self.new, revision=self.database)
+
+    def way_back(self, tag: str, version: str) -> Trial:
+        assert tag == "3.3.2", "only the newer image knows the newer migrations"
+        return Trial(revision=self.database, head=HEADS[version])
+
+    def downgrade(self, tag: str, version: str) -> None:
+        assert tag == "3.3.2"
+        assert self.paused
+        assert not self.running, "the newer API server cannot serve a task on the older database"
+        self.step("downgrade begins")
+        self.database = HEADS[version]
+        self.step("downgrade")
+
+    def pause(self) -> None:
+        self.paused = True
+        self.step("pause")
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def until_updated(self, tag: str, seconds: float) -> None:
+        assert self.deployed == tag
+        self.step("updated")
+
+    def revision(self) -> str:
+        return self.database
+
+    def tasks_in(self, states: Sequence[str]) -> int:
+        self.running = max(self.running - 1, 0)
+        return self.running
+
+    def verify(self, *args: Any) -> Verification:
+        self.step("verify")
+        return Verification((failed("health", "the scheduler is ill"),) if self.unverified else ())
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    found = World(tmp_path)
+    for name, does in {
+        "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
+        "stack_outputs": lambda on: {**OUTPUTS, "image": f"apache/airflow:{found.deployed}"},
+        "history": lambda on, limit: found.records(),
+        "tag": lambda on, name: "",
+        "set_tag": lambda on, name, value: None,
+        "up": found.up,
+    }.items():
+        monkeypatch.setattr(operations, name, does)
+    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
+    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
+    monkeypatch.setattr(session, "read_locks", lambda *args: ())
+    monkeypatch.setattr(session.Session, "cluster", lambda self: (SimpleNamespace(), "airflow"))
+    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
+    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
+    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
+    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
+    monkeypatch.setattr("automation.upgrade.upgrade.UpgradeCluster", lambda *args: found)
+    monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
+    monkeypatch.setattr("automation.upgrade.upgrade.verify_stack", found.verify)
+    return found
+
+
+def finished(world: World, tag: str) -> None:
+    assert world.mark is None
+    assert (world.kept.values["imageTag"], world.kept.values["airflowVersion"]) == (tag, tag)
+    assert (world.deployed, world.database, world.paused) == (tag, HEADS[tag], False)
+
+
+def upgraded(world: World) -> None:
+    """As after an upgrade that nothing disturbed."""
+    world.kept = world.kept.changed(imageTag="3.3.2", airflowVersion="3.3.2")
+    world.deployed, world.database, world.history = "3.3.2", "new", ["3.3.2", "3.2.2"]
+
+
+def test_upgrade_tries_pauses_updates_and_verifies_in_this_order(world: World) -> None:
+    done = world.upgrade()
+    finished(world, "3.3.2")
+    order = ("try", "pause", "up begins", "migrated", "up", "updated", "verify")
+    assert [call for call in world.calls if call != "keep"] == list(order)
+    assert [stage.number for stage in done.stages] == [1, 2, 3, 4]
+    assert done.stages[2].changes.any
+
+
+def test_upgrade_that_is_killed_anywhere_and_begun_again_comes_to_the_same_end(tmp_path: Path, world: World) -> None:
+    start = (world.kept, world.database, world.deployed)
+    kill_at = 1
+    while True:
+        world.kept, world.database, world.deployed = start
+        world.paused, world.steps, world.kill_at, world.history = False, 0, kill_at, ["3.2.2"]
+        try:
+            world.upgrade()
+            break
+        except Killed:
+            world.kill_at = 0
+            if world.kept.values.get("upgrade") or world.kept.values.get("imageTag") != "3.3.2":
+                world.upgrade()
+            finished(world, "3.3.2")
+            kill_at += 1
+    assert kill_at > 8
+
+
+def test_rollback_from_wherever_an_upgrade_was_killed_comes_to_the_old_end(world: World) -> None:
+    start = (world.kept, world.database, world.deployed)
+    kill_at, marked = 1, 0
+    while True:
+        world.kept, world.database, world.deployed = start
+        world.paused, world.steps, world.kill_at, world.history = False, 0, kill_at, ["3.2.2"]
+        try:
+            world.upgrade()
+            break
+        except Killed:
+            world.kill_at = 0
+            if world.mark is not None:
+                marked += 1
+                world.paused = True  # nothing but the verb starts it
+                world.rollback()
+                finished(world, "3.2.2")
+            kill_at += 1
+    assert marked > 5
+
+
+def test_rollback_that_is_killed_anywhere_and_begun_again_comes_to_the_same_end(world: World) -> None:
+    before = world.kept
+    kill_at = 1
+    while True:
+        world.kept = before
+        upgraded(world)
+        world.paused, world.steps, world.kill_at, world.running = False, 0, kill_at, 3
+        try:
+            world.rollback()
+            break
+        except Killed:
+            world.kill_at = 0
+            if world.mark is not None or world.kept.values.get("imageTag") != "3.2.2":
+                world.rollback()
+            finished(world, "3.2.2")
+            kill_at += 1
+    finished(world, "3.2.2")
+    assert kill_at > 8
+
+
+def test_image_that_cannot_import_a_dag_is_refused_and_nothing_changes(world: World) -> None:
+    before = world.kept
+    world.new = replace(world.new, errors={"dags: new.py": "ImportError: y"})
+    world.try_image = lambda tag: (replace(world.new, errors={}), world.new)  # type: ignore[method-assign]
+    with pytest.raises(UpgradeRefused, match="one reason") as refused:
+        world.upgrade()
+    assert "dags: new.py: expected a file that Airflow 3.3.2 can import" in str(refused.value)
+    assert world.kept == before
+    assert world.calls == []
+    assert world.open().upgrade_plan("3.3.2", "3.3.2").refusals == refused.value.refusals
+
+
+def test_migration_that_fails_leaves_the_old_airflow_running_and_names_the_way_back(world: World) -> None:
+    world.fails = True
+    with pytest.raises(UpgradeStopped) as stopped:
+        world.upgrade()
+    assert "the migration failed" in stopped.value.what
+    assert "the database has not changed, and what was stopped runs again" in stopped.value.what
+    assert stopped.value.remedy.endswith("or go back: python -m automation rollback team")
+    assert (world.deployed, world.database, world.paused) == ("3.2.2", "old", False)
+    world.fails = False
+    world.paused = True
+    world.rollback()
+    finished(world, "3.2.2")
+
+
+def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: World) -> None:
+    world.unverified = True
+    with pytest.raises(UpgradeStopped, match=r"stage 4 of 4 .*health \(the scheduler is ill\)"):
+        world.upgrade()
+    assert world.mark is not None
+    assert world.mark.stage == 4
+    world.unverified, world.calls = False, []
+    world.upgrade()
+    assert [call for call in world.calls if call != "keep"] == ["verify"], "nothing is done twice"
+    finished(world, "3.3.2")
+
+
+def test_tasks_that_do_not_end_keep_a_rollback_from_touching_the_database(world: World) -> None:
+    upgraded(world)
+    world.running = 10_000
+    with pytest.raises(UpgradeStopped, match="tasks still run after"):
+        world.rollback()
+    assert (world.database, world.deployed, world.paused) == ("new", "3.3.2", False)
+
+
+def test_plan_says_stages_and_what_is_refused_and_changes_nothing(world: World) -> None:
+    before = world.kept
+    plan = world.open().upgrade_plan("3.3.2", "3.3.2")
+    assert (plan.before, plan.after, plan.migrates, plan.refusals) == ("3.2.2", "3.3.2", True, ())
+    assert len(plan.stages) == 4
+    world.database = "new"
+    assert len(world.open().upgrade_plan("3.3.2", "3.3.2").stages) == 3, "nothing is paused for nothing"
+    assert world.kept == before
+    assert "pause" not in world.calls

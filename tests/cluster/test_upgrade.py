@@ -1,0 +1,78 @@
+"""Another Airflow while tasks run, and the way back: nothing is lost, wherever it is killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from automation.errors import UpgradeRefused
+from tests.cluster.git_push import push_dag, remove_dag
+from tests.cluster.rotating_airflow import Work, deployed, environment
+from tests.cluster.upgrading_airflow import (
+    NAMESPACE,
+    REFUSED_DAG,
+    REFUSED_NAME,
+    ROLLBACK_KILLS,
+    UPGRADE_KILLS,
+    change,
+    history_of,
+    images,
+    version_of,
+    with_history,
+)
+
+TAG: Final = os.environ.get("AIRFLOW_TEST_UPGRADE_TAG", "")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.cluster,
+    pytest.mark.skipif("AIRFLOW_TEST_GIT_PUSH" not in os.environ, reason="no AIRFLOW_TEST_GIT_PUSH, to push DAGs to"),
+    pytest.mark.skipif(not TAG, reason="no AIRFLOW_TEST_UPGRADE_TAG, a newer image that the cluster has"),
+]
+
+
+@pytest.fixture
+def work(engine: None, api: object, tmp_path: Path) -> Iterator[Work]:
+    with deployed(tmp_path, namespace=NAMESPACE) as found:
+        yield found
+
+
+def test_upgrade_with_work_in_it_and_the_way_back(work: Work, tmp_path: Path) -> None:
+    before, [old] = with_history(work), images()
+    told = change(tmp_path, "upgrade", TAG)
+    assert images() == {f"{old.rpartition(':')[0]}:{TAG}"}, told
+    assert before.items() <= history_of(work).items()
+    assert work.end(tmp_path) == [], told
+    told = change(tmp_path, "rollback")
+    assert images() == {old}, told
+    assert before.items() <= history_of(work).items()
+    assert environment(tmp_path).status().problems == ()
+    assert not environment(tmp_path).preview().changes.any
+
+
+def test_upgrade_and_rollback_that_are_killed_in_and_after_each_stage(work: Work, tmp_path: Path) -> None:
+    before, [old] = with_history(work), images()
+    told = change(tmp_path, "upgrade", TAG, UPGRADE_KILLS)
+    assert images() == {f"{old.rpartition(':')[0]}:{TAG}"}, told
+    assert work.end(tmp_path) == [], told
+    told = change(tmp_path, "rollback", kills=ROLLBACK_KILLS)
+    assert images() == {old}, told
+    assert before.items() <= history_of(work).items()
+    assert environment(tmp_path).status().problems == ()
+
+
+def test_dag_that_the_new_image_cannot_import_is_refused_and_nothing_rolls(work: Work, tmp_path: Path) -> None:
+    clone = tmp_path / "refused"
+    push_dag(clone, REFUSED_NAME, REFUSED_DAG)
+    pods = {pod.name for pod in work.kube.pods({"tier": "airflow"})}
+    try:
+        with pytest.raises(UpgradeRefused) as refused:
+            environment(tmp_path).upgrade(TAG, version_of(TAG))
+    finally:
+        remove_dag(clone, REFUSED_NAME)
+    assert f"{REFUSED_NAME}: expected a file that Airflow {version_of(TAG)} can import" in str(refused.value)
+    assert {pod.name for pod in work.kube.pods({"tier": "airflow"})} == pods
+    assert environment(tmp_path).status().problems == ()
