@@ -8,12 +8,12 @@ from typing import Any, Final
 from automation.change_report.escape import code, fenced, html_code
 from automation.change_report.model import Kind, ObjectChange, PolicyChange, PropertyChange, Source, StackReport, Step
 from automation.change_report.properties import diff_lines, yaml_lines
+from automation.change_report.repeated import same_values, without_repetition
 from automation.plan.model import PolicyResult
 
 _DONE: Final = {Kind.DELETE: "deleted", Kind.REPLACE: "replaced", Kind.UPDATE: "updated", Kind.CREATE: "created"}
 _PATHS: Final = 4
 BLOCK_LINES: Final = 150
-_CHECKSUM: Final = 12
 
 
 def name_of(stack: StackReport, written: Callable[[str], str] = code) -> str:
@@ -51,7 +51,7 @@ def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | Non
             yield f"**{_done(stack, step.kind).capitalize()}: {code(step.label)}**\n\n{_changes(step, stack, longest)}"
     if stack.objects:
         yield f"**Objects of the chart that change: {len(stack.objects)}**"
-        yield from (_objects(alike, stack, longest) for alike in _alike(stack.objects))
+        yield from _chart_objects(stack, stack.objects, longest)
     elif stack.objects is None and stack.head_failure is None:
         yield f"Objects of the chart are not compared: {code(stack.no_objects)}"
     known = [change for change in stack.policies if not change.new]
@@ -85,15 +85,13 @@ def _changes(of: Step | ObjectChange, stack: StackReport, longest: int | None) -
     if of.kind is Kind.CREATE:
         lines = yaml_lines({change.path: change.after for change in of.changes}, "+")
     else:
-        lines = [line for change in of.changes for line in _change_lines(change, forces)]
+        lines = [line for paths, change in same_values(of.changes) for line in _change_lines(paths, change, forces)]
     return block(lines, "diff", longest)
 
 
-def _change_lines(change: PropertyChange, forces: str) -> Iterator[str]:
-    yield f"@@ {change.path} @@{forces if change.replaces else ''}"
+def _change_lines(paths: Sequence[str], change: PropertyChange, forces: str) -> Iterator[str]:
+    yield f"@@ {', '.join(paths)} @@{forces if change.replaces else ''}"
     before, after = change.before, change.after
-    if "checksum/" in change.path:
-        before, after = (f"{str(value)[:_CHECKSUM]}…" for value in (before, after))
     if isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after):
         yield from diff_lines(before, after)
         return
@@ -107,6 +105,20 @@ def _value_lines(value: Any, sign: str) -> list[str]:
     if isinstance(value, str):
         return [f"{sign}{line}" for line in value.splitlines() or [""]]
     return yaml_lines(value, sign)
+
+
+def _chart_objects(stack: StackReport, objects: Sequence[ObjectChange], longest: int | None) -> Iterator[str]:
+    """Yield what changes in the objects of the chart: what repeats is said once."""
+    found = without_repetition(objects)
+    lines = [
+        f"- image {code(moved.before)} → {code(moved.after)} in {', '.join(map(code, moved.labels))}"
+        for moved in found.moved
+    ]
+    if found.checksums:
+        lines.append(f"- checksums of what the pods use in {', '.join(map(code, found.checksums))}")
+    if lines:
+        yield "\n".join(lines)
+    yield from (_objects(alike, stack, longest) for alike in _alike(found.others))
 
 
 def _alike(objects: Iterable[ObjectChange]) -> list[list[ObjectChange]]:
