@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from benchmarks.plain_stack import CONTEXT, ROOT
 from benchmarks.results import UnavailableError
+from components.kube.client import KubeApi
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import chart_archive
 from components.release.helm_record import KubernetesRecords
@@ -39,7 +40,7 @@ class Helm:
 
     def deployed_values(self) -> Mapping[str, Any]:
         """Return the newest revision's values by Helm's own record."""
-        revisions = KubernetesRecords(self.api, self.namespace, RELEASE_NAME).list()
+        revisions = KubernetesRecords(KubeApi(CONTEXT), self.namespace, RELEASE_NAME).list()
         return max(revisions, key=lambda revision: revision.number).values
 
     def upgrade(self, values: Mapping[str, Any]) -> None:

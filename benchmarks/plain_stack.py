@@ -223,7 +223,8 @@ def dag_repository(**config: Any) -> Repository:
 def make_stack(folder: Path, namespace: str, repository: Repository, **secrets: str) -> Stack:
     """Return a stack that is not deployed yet."""
     stack = Stack(folder, namespace)
-    config = {"adminPassword": None, "releaseTimeoutSeconds": 600, **repository.config}
+    # A plain `pulumi destroy` may wait as long as a worker may: see "Order of a destroy" in docs/architecture.md.
+    config = {"adminPassword": None, "releaseTimeoutSeconds": 600, "workerGraceSeconds": 120, **repository.config}
     stack.create(config, {**repository.secrets, **secrets})
     return stack
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from automation.verification.verify import verify
+from components.kube.client import KubeApi
+from components.release.helm_record import KubernetesRecords
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack, release_has_begun
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -46,11 +48,9 @@ def test_the_next_up_takes_over(stack: Stack, api: Any, sent: signal.Signals) ->
 
 def test_a_release_of_somebody_else_is_left_alone(stack: Stack, api: Any) -> None:
     """The records that the stack would have to remove are not its own."""
-    from components.release.helm_record import KubernetesRecords
-
     interrupted = stack.interrupted_up(signal.SIGINT, lambda log: release_has_begun(log) and bool(records(api)))
     assert interrupted.code != 0
-    kept = KubernetesRecords(api, NAMESPACE, "airflow")
+    kept = KubernetesRecords(KubeApi(CONTEXT), NAMESPACE, "airflow")
     for revision in kept.list():
         foreign = {**revision.content, "config": {"fernetKeySecretName": "of-somebody-else"}}
         kept.write(revision, foreign, "deployed")
