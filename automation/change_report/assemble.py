@@ -15,9 +15,11 @@ from automation.change_report.workloads import rolls_between
 from automation.helm_template import object_key
 from automation.plan import policies
 from automation.plan.model import PlannedResource, PolicyResult
+from components.preflight import finding as preflight
 from components.secrets.masker import without_digests
 from policy.model import Level
 
+_CHECK: Final = f"${preflight.TYPE}"
 _ORDER: Final = {kind: index for index, kind in enumerate(Kind)}
 
 _T = TypeVar("_T")
@@ -82,6 +84,12 @@ def completed(
     rendered = objects or ((), ())
     report = replace(
         report,
+        steps=tuple(step for step in report.steps if _CHECK not in step.urn),
+        checks=tuple(
+            step.name.rpartition("-preflight-")[2]
+            for step in report.steps
+            if f"{_CHECK}$" in step.urn and step.kind is not Kind.DELETE
+        ),
         unchanged=sum(not after[urn].component for urn in before.keys() & after.keys() - touched),
         objects=None if objects is None else object_changes(*objects),
         rolls=rolls_between([*workloads[0], *rendered[0]], [*workloads[1], *rendered[1]]),

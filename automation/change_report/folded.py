@@ -46,6 +46,8 @@ def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | Non
     """
     if stack.steps:
         yield _steps_table(stack)
+    if stack.checks:
+        yield f"The preflight checks first: {', '.join(sorted(stack.checks))}."
     for step in stack.steps:
         if step.changes and not step.component:
             yield f"**{_done(stack, step.kind).capitalize()}: {code(step.label)}**\n\n{_changes(step, stack, longest)}"

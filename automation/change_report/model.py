@@ -187,7 +187,9 @@ class StackReport:
     unchanged: int = 0
     """Number of resources that stay as they are."""
     steps: tuple[Step, ...] = ()
-    """Ordered by kind, type and name."""
+    """Ordered by kind, type and name; without those of the preflight."""
+    checks: tuple[str, ...] = ()
+    """What the preflight checks before anything is changed, by the names of its checks."""
     objects: tuple[ObjectChange, ...] | None = None
     """Changes of the chart's objects, or None where they were not rendered."""
     no_objects: str = ""
@@ -218,7 +220,7 @@ class StackReport:
     @property
     def changes_anything(self) -> bool:
         """Something is done, or nothing is known about it."""
-        return bool(self.steps or self.objects or self.head_failure or self.base_failure)
+        return bool(self.steps or self.checks or self.objects or self.head_failure or self.base_failure)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Final
 
+TYPE: Final = "airflow:index:ClusterPreflight"
+"""Type of the component whose children are the checks."""
 FOUND: Final = "the preflight found"
 """Beginning of the error, by which `automation` recognises it."""
 

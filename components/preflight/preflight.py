@@ -22,10 +22,8 @@ from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import object_metadata
 from components.preflight.checks import DOCUMENT, Kind, made
-from components.preflight.finding import Finding, Preflight, PreflightFailedError, Verdict, softened
+from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict, softened
 from components.secrets.masker import Masker
-
-TYPE: Final = "airflow:index:ClusterPreflight"
 
 LABELS: Final = {"component": "preflight"}
 

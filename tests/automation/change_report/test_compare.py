@@ -53,6 +53,20 @@ def test_what_is_the_same_is_no_step() -> None:
     assert not report.changes_anything
 
 
+def test_what_the_preflight_checks_again_is_no_step() -> None:
+    def checked(document: str) -> Plan:
+        inside = "urn:pulumi:prod::airflow::airflow:index:AirflowPlatform$airflow:index:ClusterPreflight"
+        kind, name = "kubernetes:core/v1:ConfigMap", "airflow-preflight-images"
+        urn = f"{inside}${kind}::{name}"
+        check = PlannedResource(urn=urn, type=kind, name=name, inputs={"data": {"check": document}}, component=False)
+        return plan(check, resource(POLICY, inputs={"spec": document}))
+
+    report = compare_plans(checked("old"), checked("new"))
+    assert kinds(report) == [("update", "it")]
+    assert report.checks == ("images",)
+    assert report.unchanged == 0
+
+
 def test_steps_are_told_by_gravity() -> None:
     before = plan(
         resource(POLICY, "gone"),
