@@ -59,9 +59,13 @@ def _silent(name: str, process: str, heartbeat: str, severity: str, description:
 
 
 def _grown(metric: str) -> str:
-    """Return by how much a counter grew. `increase` misses the first event, with which a counter begins."""
+    """Return by how much a counter grew. `increase` misses the first event, with which a counter begins.
+
+    A counter that was not there counts as 0 only if statsd was scraped then: a Prometheus that has just started knows
+    no earlier value.
+    """
     total = f"sum by (namespace) ({metric}{{$at}}"
-    return f"({total}) or $zero) - ({total} offset $window) or $zero)"
+    return f"({total}) or $zero) - ({total} offset $window) or $zero_then)"
 
 
 ALERTS: Final = (
@@ -181,7 +185,7 @@ ALERTS: Final = (
         value=_grown("airflow_task_instances_without_heartbeats_killed"),
         fires="> 0",
         seconds=0,
-        window=900,
+        window=600,
         summary="{{ $value }} tasks of {{ $labels.namespace }} were given up, because they had sent no heartbeat.",
         description="Their workers were killed, had too little memory, or did not reach the API server.",
     ),

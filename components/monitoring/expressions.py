@@ -1,7 +1,8 @@
 """What is filled into the expressions of alerts and panels. Pure.
 
-In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped, and
-`$window` the time that an alert looks back.
+In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped,
+`$window` the time that an alert looks back, `$zero_then` a 0 if statsd was scraped that long ago, and `$fetch` the
+seconds in which DAGs must have been fetched.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class Watched:
 
     def filled(self, expression: str, window_seconds: int = 0) -> str:
         """Return an expression for this stack. Raises KeyError for an unknown name in it."""
-        at = f'namespace="{self.namespace}"'
+        at, window = f'namespace="{self.namespace}"', f"{window_seconds}s"
+        scraped = f"statsd_exporter_build_info{{{at}}}"
         return Template(expression).substitute(
             at=at,
             ns=self.namespace,
-            zero=f"0 * max by (namespace) (statsd_exporter_build_info{{{at}}})",
-            window=f"{window_seconds}s",
+            zero=f"0 * max by (namespace) ({scraped})",
+            zero_then=f"0 * max by (namespace) ({scraped} offset {window})",
+            window=window,
             fetch=str(self.fetch_seconds),
         )

@@ -1,13 +1,12 @@
-"""A Prometheus of the machine that runs the tests: it finds a stack's pods by their annotations, and runs its rules.
+"""A Prometheus of the machine that runs the tests: it scrapes what is annotated in a namespace, and runs rules.
 
-The scrape configuration is that of Prometheus's Helm chart, as far as annotations go. Pods of a cluster on one node are
-reached from it; network policies never apply to a node and its own pods.
+Debian's Prometheus is built without the discovery of pods: `targets` does what the configuration of Prometheus's Helm
+chart would. Pods of a cluster on one node are reached from it; no network policy applies between a node and its pods.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -22,7 +21,6 @@ from typing import Any, Final
 PROMETHEUS: Final = shutil.which("prometheus")
 INTERVAL: Final = "5s"
 _ADDRESS: Final = "127.0.0.1:19090"
-_META: Final = "__meta_kubernetes"
 
 
 @dataclass(frozen=True)
@@ -58,21 +56,33 @@ def until(condition: Callable[[], bool], what: Callable[[], object], seconds: in
     return time.monotonic() - began
 
 
+def targets(api: Any, namespace: str) -> list[dict[str, Any]]:
+    """Returns the annotated pods, and the pods of annotated Services, as Prometheus has them."""
+    found = [(pod, pod.metadata.annotations) for pod in api.list_namespaced_pod(namespace).items]
+    for service in api.list_namespaced_service(namespace).items:
+        selector = ",".join(f"{label}={value}" for label, value in (service.spec.selector or {}).items())
+        pods = api.list_namespaced_pod(namespace, label_selector=selector).items if selector else []
+        found += [(pod, service.metadata.annotations) for pod in pods]
+    return [
+        {
+            "targets": [f"{pod.status.pod_ip}:{annotations['prometheus.io/port']}"],
+            "labels": {"namespace": namespace, "pod": pod.metadata.name},
+        }
+        for pod, annotations in found
+        if (annotations or {}).get("prometheus.io/scrape") == "true" and pod.status.phase == "Running"
+    ]
+
+
 @contextmanager
 def prometheus(
-    folder: Path, namespace: str, groups: Sequence[Mapping[str, Any]], more: Sequence[str] = ()
+    folder: Path, groups: Sequence[Mapping[str, Any]], scraped: Sequence[Mapping[str, Any]]
 ) -> Iterator[Prometheus]:
-    """Runs one for a namespace. more: addresses that it scrapes too, as if they were pods of the namespace."""
+    """Runs one. scraped: see `targets`."""
     (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
-    jobs = [_job("pod", "pod", namespace), _job("endpoints", "service", namespace)]
-    if more:
-        jobs.append(
-            {"job_name": "more", "static_configs": [{"targets": list(more), "labels": {"namespace": namespace}}]}
-        )
     document = {
         "global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": INTERVAL},
         "rule_files": ["rules.yaml"],
-        "scrape_configs": jobs,
+        "scrape_configs": [{"job_name": "stack", "static_configs": list(scraped)}],
     }
     (folder / "prometheus.yaml").write_text(json.dumps(document))
     with (folder / "prometheus.log").open("w") as log:
@@ -91,24 +101,3 @@ def prometheus(
         finally:
             process.terminate()
             process.wait(timeout=30)
-
-
-def _job(role: str, annotated: str, namespace: str) -> dict[str, Any]:
-    kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    scrape, port = (f"{_META}_{annotated}_annotation_prometheus_io_{key}" for key in ("scrape", "port"))
-    return {
-        "job_name": role,
-        "kubernetes_sd_configs": [{"role": role, "kubeconfig_file": kubeconfig, "namespaces": {"names": [namespace]}}],
-        "relabel_configs": [
-            {"source_labels": [scrape], "action": "keep", "regex": "true"},
-            {
-                "source_labels": ["__address__", port],
-                "regex": r"(.+?)(?::\d+)?;(\d+)",
-                "replacement": "$1:$2",
-                "target_label": "__address__",
-            },
-            {"source_labels": [f"{_META}_pod_phase"], "action": "drop", "regex": "Pending|Succeeded|Failed|Completed"},
-            {"source_labels": [f"{_META}_namespace"], "target_label": "namespace"},
-            {"source_labels": [f"{_META}_pod_name"], "target_label": "pod"},
-        ],
-    }

@@ -19,7 +19,7 @@ from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import RULE_FILE, rule_file
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack
 from tests.cluster.modest_values import modest_values
-from tests.cluster.prometheus import PROMETHEUS, Prometheus, prometheus, until
+from tests.cluster.prometheus import PROMETHEUS, Prometheus, prometheus, targets, until
 
 pytestmark = [
     pytest.mark.engine,
@@ -62,7 +62,7 @@ def watching(stack: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("prometheus")
     process, more = pooler_exporter(api)
     try:
-        with prometheus(folder, NAMESPACE, rule_groups(WATCHED, faster=FASTER), more) as running:
+        with prometheus(folder, rule_groups(WATCHED, faster=FASTER), [*targets(api, NAMESPACE), *more]) as running:
             result = verify(stack.outputs(), kube_context=CONTEXT)
             assert result.ok, [(check.name, check.detail) for check in result.checks]
             yield running
@@ -72,7 +72,7 @@ def watching(stack: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -
             process.wait(timeout=30)
 
 
-def pooler_exporter(api: Any) -> tuple[subprocess.Popen[bytes] | None, list[str]]:
+def pooler_exporter(api: Any) -> tuple[subprocess.Popen[bytes] | None, list[dict[str, Any]]]:
     """PgBouncer's exporter, where the cluster's image of it does nothing."""
     if not EXPORTER:
         return None, []
@@ -84,7 +84,9 @@ def pooler_exporter(api: Any) -> tuple[subprocess.Popen[bytes] | None, list[str]
     environment = {**os.environ, "DATABASE_URL": uri.replace("127.0.0.1", pod.status.pod_ip)}
     address = "127.0.0.1:19127"
     command = [EXPORTER, "server", "--web.listen-address", address]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), [address]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), [
+        {"targets": [address], "labels": {"namespace": NAMESPACE}}
+    ]
 
 
 def kubectl(*words: str) -> None:
