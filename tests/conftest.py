@@ -65,7 +65,7 @@ def pytest_collection_finish() -> None:
 
 
 # Property tests must not fail because the machine is busy.
-hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
 
 
