@@ -20,6 +20,8 @@ class Doing(StrEnum):
 
     TRY = "try"
     """A pod of the newer image looks at the stack. Nothing changes."""
+    BACK_UP = "back up"
+    """The database is dumped, where the stack has a volume for that."""
     PAUSE = "pause"
     """What writes to the database by itself is stopped, and tasks end where they must."""
     DOWNGRADE = "downgrade"
@@ -48,6 +50,7 @@ _WRITERS: Final = ("dag-processor", "scheduler", "triggerer")
 STAGES: Final = {
     "upgrade": (
         Stage(doing=Doing.TRY, text="the new image runs the config and the DAGs"),
+        Stage(doing=Doing.BACK_UP, text="there is a backup of the database", only_migrating=True),
         Stage(
             doing=Doing.PAUSE,
             text="nothing of the older Airflow starts tasks or stores DAGs",

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import outputs as names
+from automation.backup.backup import backup
 from automation.cluster import client
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
@@ -52,6 +54,10 @@ _UPDATES: Final = 5
 _EARLIER: Final = 100
 """How many of the last updates are searched for an earlier image."""
 
+_NO_BACKUP: Final = (
+    "no backup is made, because the stack has no volume for one (airflow:backupStorageGib): make one before you upgrade"
+)
+
 Keep = Callable[[EnvironmentSettings], object]
 """Stores changed settings. The stage that needs them begins when it has returned."""
 
@@ -80,6 +86,8 @@ class _Run:
     seconds: float | None
     """How long an update usually takes."""
     on_event: OnEvent
+    backs_up: bool
+    """Whether the stack has a volume for backups."""
     migrates: bool | None = None
     """Whether the database changes; None until it was looked at."""
     drains: bool = False
@@ -131,6 +139,7 @@ class _Run:
             ),
             seconds=updates.usual_seconds([updates.history_entry(record) for record in history[:_UPDATES]]),
             on_event=on_event,
+            backs_up=bool(outputs.get(names.BACKUP_PODS)),
         )
 
     # Asking
@@ -160,6 +169,7 @@ class _Run:
             notes=(
                 *(f"tasks end first, because of this statement: {each}" for each in new.drains),
                 *trial.notes(before, new, after, kubernetes),
+                *([_NO_BACKUP] if new.migrates and not self.backs_up else []),
             ),
             locks=new.locks,
             refusals=trial.refusals(before, new, after, self.stack, kubernetes),
@@ -199,6 +209,8 @@ class _Run:
         )
 
     def _is_needless(self, stage: Stage) -> bool:
+        if stage.doing is Doing.BACK_UP and not self.backs_up:
+            return True
         return stage.only_migrating and self.migrates is False
 
     # Doing
@@ -247,7 +259,10 @@ class _Run:
         changes = Changes({})
         # A worker that is ending may take so long for its tasks.
         seconds = timeout_seconds + self.session.config().worker_grace_seconds
-        if stage.doing is Doing.PAUSE:
+        if stage.doing is Doing.BACK_UP:
+            made = backup(self.session, self.on_event).backup
+            self._note(f"the backup is {made.name} ({made.bytes} bytes)")
+        elif stage.doing is Doing.PAUSE:
             self.cluster.pause()
             if self.drains:
                 self._drain(seconds)
@@ -294,7 +309,7 @@ class _Run:
 
     def _put_back(self, stage: Stage) -> str:
         """Start again what was stopped, if the database is still as it was. Return what became of it, in words."""
-        if self.migrates is not True or stage.doing is Doing.VERIFY:
+        if self.migrates is not True or stage.doing in (Doing.BACK_UP, Doing.VERIFY):
             return ""
         try:
             if stage.doing is not Doing.PAUSE and self.cluster.revision() != self.revision:

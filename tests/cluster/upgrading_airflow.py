@@ -24,11 +24,11 @@ from tests.cluster.rotating_airflow import Kill, Work, deployed, environment, ki
 
 NAMESPACE: Final = "airflow-upgrade"
 UPGRADE_KILLS: Final = (
-    Kill("stage 1 of 4: ", 8),
+    Kill("stage 1 of 5: ", 8),
     Kill("stopping airflow-scheduler", 0),
     Kill("creating Job airflow-database-migrate", 6),
     Kill("updating Release airflow", 10),
-    Kill("stage 3 of 4 is done", 0),
+    Kill("stage 4 of 5 is done", 0),
 )
 ROLLBACK_KILLS: Final = (
     Kill("stage 2 of 5 is done", 0),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation.backup.result import Backup, BackupDone
 from automation.engine import operations
 from automation.engine.events import Event
 from automation.engine.operations import EngineResult
@@ -47,6 +48,7 @@ class World:
     history: list[str] = field(default_factory=lambda: ["3.2.2"])
     fails: bool = False
     unverified: bool = False
+    backs_up: bool = False
     calls: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     steps: int = 0
@@ -103,6 +105,9 @@ class World:
         self.step("up")
         return EngineResult(Changes({"update": 1}), ())
 
+    def outputs(self) -> dict[str, Any]:
+        return {**OUTPUTS, "image": f"apache/airflow:{self.deployed}", "backup_pods": self.backs_up}
+
     def records(self) -> list[dict[str, Any]]:
         return [
             {
@@ -152,6 +157,11 @@ class World:
         self.running = max(self.running - 1, 0)
         return self.running
 
+    def backup(self, *args: Any) -> BackupDone:
+        assert not self.paused, "Airflow runs while the database is dumped"
+        self.step("backup")
+        return BackupDone(stack="team", backup=Backup(name="a.dump", bytes=7), seconds=1.0)
+
     def verify(self, *args: Any) -> Verification:
         self.step("verify")
         return Verification((failed("health", "the scheduler is ill"),) if self.unverified else ())
@@ -162,7 +172,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
     for name, does in {
         "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
-        "stack_outputs": lambda on: {**OUTPUTS, "image": f"apache/airflow:{found.deployed}"},
+        "stack_outputs": lambda on: {
+            **OUTPUTS,
+            "image": f"apache/airflow:{found.deployed}",
+            "backup_pods": found.backs_up,
+        },
         "history": lambda on, limit: found.records(),
         "tag": lambda on, name: "",
         "set_tag": lambda on, name, value: None,
@@ -180,6 +194,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("automation.upgrade.upgrade.UpgradeCluster", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.verify_stack", found.verify)
+    monkeypatch.setattr("automation.upgrade.upgrade.backup", found.backup)
     return found
 
 
@@ -200,7 +215,8 @@ def test_upgrade_tries_pauses_updates_and_verifies_in_this_order(world: World) -
     finished(world, "3.3.2")
     order = ("try", "pause", "up begins", "migrated", "up", "updated", "verify")
     assert [call for call in world.calls if call != "keep"] == list(order)
-    assert [stage.number for stage in done.stages] == [1, 2, 3, 4]
+    assert [stage.number for stage in done.stages] == [1, 3, 4, 5]
+    assert any("no backup is made" in note for note in done.plan.notes)
     assert done.stages[2].changes.any
 
 
@@ -262,6 +278,15 @@ def test_rollback_that_is_killed_anywhere_and_begun_again_comes_to_the_same_end(
     assert kill_at > 8
 
 
+def test_stack_with_a_volume_for_backups_is_backed_up_before_anything_changes(world: World) -> None:
+    world.backs_up = True
+    done = world.upgrade()
+    finished(world, "3.3.2")
+    assert [call for call in world.calls if call != "keep"][:3] == ["try", "backup", "pause"]
+    assert [stage.number for stage in done.stages] == [1, 2, 3, 4, 5]
+    assert any("the backup is a.dump (7 bytes)" in event.text for event in world.events)
+
+
 def test_image_that_cannot_import_a_dag_is_refused_and_nothing_changes(world: World) -> None:
     before = world.kept
     world.new = replace(world.new, errors={"dags: new.py": "ImportError: y"})
@@ -290,10 +315,10 @@ def test_migration_that_fails_leaves_the_old_airflow_running_and_names_the_way_b
 
 def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: World) -> None:
     world.unverified = True
-    with pytest.raises(UpgradeStopped, match=r"stage 4 of 4 .*health \(the scheduler is ill\)"):
+    with pytest.raises(UpgradeStopped, match=r"stage 5 of 5 .*health \(the scheduler is ill\)"):
         world.upgrade()
     assert world.mark is not None
-    assert world.mark.stage == 4
+    assert world.mark.stage == 5
     world.unverified, world.calls = False, []
     world.upgrade()
     assert [call for call in world.calls if call != "keep"] == ["verify"], "nothing is done twice"
