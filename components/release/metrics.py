@@ -38,10 +38,13 @@ def _dropped(match: str) -> dict[str, Any]:
 
 
 MAPPINGS: Final[tuple[dict[str, Any], ...]] = (
-    # Tasks send each of these under another name too, which begins with DAG and task (task_runner.py of Airflow 3.2.2).
+    # Each of these is sent under another name too, which has DAG and task in it (task_runner.py and models/dagrun.py of
+    # Airflow 3.2.2).
     _dropped(r"ti\.(?:start|finish)\..+"),
     _dropped(r"dag\..+\.(?:duration|queued_duration|scheduled_duration)"),
     _dropped(r"operator_(?:successes|failures)_.+"),
+    _dropped(r"dagrun\.(?:duration\.(?:success|failed)|dependency-check|schedule_delay)\..+"),
+    _dropped(r"dagrun\..+\.first_task_scheduling_delay"),
     _dropped(r"dag_processing\.last_duration\..+"),
     # It goes up and down, which a counter cannot.
     _dropped(r"dag_processing\.processes"),

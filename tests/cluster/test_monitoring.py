@@ -37,6 +37,7 @@ ONLY_IN_TROUBLE: Final = {
     "airflow_task_instances_without_heartbeats_killed",
     "airflow_dagrun_schedule_delay",
     "airflow_ti_failures",
+    "airflow_ti_queued",
     "airflow_oldest_queued_task_seconds",
 }
 """Nothing sends these while all is well and no run is scheduled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -92,3 +93,26 @@ def test_other_mappings_roll_statsd() -> None:
         return str(found["spec"]["template"]["metadata"]["annotations"]["checksum/statsd-config"])
 
     assert checksum({}) != checksum({"statsd": {"overrideMappings": [{"match": "airflow.own.*", "name": "own"}]}})
+
+
+def mapped(stat: str) -> dict[str, Any]:
+    """The first mapping that fits, as the exporter takes it: it anchors each expression."""
+    return next((found for found in MAPPINGS if re.fullmatch(found["match"], stat)), {})
+
+
+@each(
+    ("twice", "once"),
+    [
+        ("ti.start.dag.with.dots.task", "ti.start"),
+        ("ti.finish.dag.task.success", "ti.finish"),
+        ("dag.a.dag.task.duration", "task.duration"),
+        ("operator_failures_PythonOperator", "operator_failures"),
+        ("dagrun.duration.success.dag", "dagrun.duration.success"),
+        ("dagrun.dependency-check.dag", "dagrun.dependency-check"),
+        ("dagrun.dag.first_task_scheduling_delay", "dagrun.first_task_scheduling_delay"),
+        ("dag_processing.last_duration.bundle.file", "dag_processing.last_duration"),
+    ],
+)
+def test_what_is_sent_twice_is_kept_once(twice: str, once: str) -> None:
+    assert mapped(f"airflow.{twice}").get("action") == "drop"
+    assert mapped(f"airflow.{once}").get("action") != "drop"
