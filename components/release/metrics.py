@@ -30,7 +30,8 @@ _STALE: Final = "5m"
 
 
 def _mapping(match: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"match": rf"airflow\.{match}", "match_type": "regex", "name": name, **more}
+    # The exporter looks for a match anywhere in a name.
+    return {"match": rf"^airflow\.{match}$", "match_type": "regex", "name": name, **more}
 
 
 def _dropped(match: str) -> dict[str, Any]:
@@ -38,14 +39,15 @@ def _dropped(match: str) -> dict[str, Any]:
 
 
 MAPPINGS: Final[tuple[dict[str, Any], ...]] = (
-    # Each of these is sent under another name too, which has DAG and task in it (task_runner.py and models/dagrun.py of
-    # Airflow 3.2.2).
-    _dropped(r"ti\.(?:start|finish)\..+"),
+    # Airflow 3.2.2 sends each of these under another name too, which has pool, host, DAG or task in it. Its option
+    # `legacy_names_on` is read by nothing there.
+    _dropped(r"(?:pool|ti|triggerer|triggers)\.\w+\..+"),
     _dropped(r"dag\..+\.(?:duration|queued_duration|scheduled_duration)"),
-    _dropped(r"operator_(?:successes|failures)_.+"),
     _dropped(r"dagrun\.(?:duration\.(?:success|failed)|dependency-check|schedule_delay)\..+"),
     _dropped(r"dagrun\..+\.first_task_scheduling_delay"),
     _dropped(r"dag_processing\.last_duration\..+"),
+    _dropped(r"(?:operator_successes|operator_failures|task_instance_created)_.+"),
+    _dropped(r"(?:local_task_job\.task_exit|task_removed_from_dag|task_restored_to_dag)\..+"),
     # It goes up and down, which a counter cannot.
     _dropped(r"dag_processing\.processes"),
     _mapping(
@@ -58,9 +60,9 @@ MAPPINGS: Final[tuple[dict[str, Any], ...]] = (
     _mapping(r"dag_processing\.last_duration", "airflow_dag_processing_last_duration", scale=1000),
     # Sent only while a pool starves: without an end, it would starve for ever.
     _mapping(r"pool\.starving_tasks", "airflow_pool_starving_tasks", match_metric_type="gauge", ttl="1m"),
-    _mapping(
-        r"(pool|executor|triggerer|triggers|ti)\.(\w+)", "airflow_${1}_${2}", match_metric_type="gauge", ttl=_STALE
-    ),
+    # Of several executors, each has its class in the name, and in a label as well.
+    _mapping(r"executor\.(\w+)(?:\..+)?", "airflow_executor_${1}", match_metric_type="gauge", ttl=_STALE),
+    _mapping(r"(pool|triggerer|triggers|ti)\.(\w+)", "airflow_${1}_${2}", match_metric_type="gauge", ttl=_STALE),
 )
 """Mappings of the statsd exporter in place of the chart's, which take labels out of names (its mapping-config)."""
 

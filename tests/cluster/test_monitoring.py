@@ -124,8 +124,8 @@ def test_every_expression_has_data_and_nothing_fires(watching: Prometheus) -> No
 
     until(lambda: missing() == [], missing, SECONDS)
     settled(watching)
-    labels = {found["metric"].get("pool_name") for found in watching.query("airflow_pool_open_slots")}
-    assert "default_pool" in labels
+    pools = watching.query("airflow_pool_open_slots")
+    assert [found["metric"].get("pool_name") for found in pools] == ["default_pool"], "none without a label beside it"
     assert not [name for name in watching.names() if "default_pool" in name], "a label, and no part of a name"
 
 

@@ -96,8 +96,8 @@ def test_other_mappings_roll_statsd() -> None:
 
 
 def mapped(stat: str) -> dict[str, Any]:
-    """The first mapping that fits, as the exporter takes it: it anchors each expression."""
-    return next((found for found in MAPPINGS if re.fullmatch(found["match"], stat)), {})
+    """The first mapping that fits, as the exporter takes it: it looks for a match anywhere in a name."""
+    return next((found for found in MAPPINGS if re.search(found["match"], stat)), {})
 
 
 @each(
@@ -107,6 +107,9 @@ def mapped(stat: str) -> dict[str, Any]:
         ("ti.finish.dag.task.success", "ti.finish"),
         ("dag.a.dag.task.duration", "task.duration"),
         ("operator_failures_PythonOperator", "operator_failures"),
+        ("pool.open_slots.etl", "pool.open_slots"),
+        ("triggerer.capacity_left.host", "triggerer.capacity_left"),
+        ("ti.queued.default.dag.task", "ti.queued"),
         ("dagrun.duration.success.dag", "dagrun.duration.success"),
         ("dagrun.dependency-check.dag", "dagrun.dependency-check"),
         ("dagrun.dag.first_task_scheduling_delay", "dagrun.first_task_scheduling_delay"),
