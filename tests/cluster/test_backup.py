@@ -79,8 +79,8 @@ def restored(folder: Path, kill_at: str = "") -> str:
 
 def in_postgres(kube: KubeClient, statement: str) -> None:
     [pod] = kube.pods({"component": "postgres"})
-    command = ("psql", "--username", "airflow", "--set", "ON_ERROR_STOP=1", "--command", statement, "airflow")
-    done = kube.run(pod.name, "postgres", command, seconds=60)
+    psql = 'PGPASSWORD=$POSTGRES_PASSWORD psql --host 127.0.0.1 --username airflow --set ON_ERROR_STOP=1 --command "$0"'
+    done = kube.run(pod.name, "postgres", ("sh", "-c", f"{psql} airflow", statement), seconds=60)
     assert done.exit_code == 0, done.stderr
 
 
