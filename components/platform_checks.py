@@ -85,7 +85,8 @@ class PlatformChecks:
             return ()
         pods = release_pods(values, self._images, RELEASE_NAME)
         if args.monitoring is not Monitoring.OFF:
-            exporter = exporter_spec(exporter_pod(args, self._images, "", None))
+            # The cluster judges the pod, not whether the Secret is there; it must have the form of a name.
+            exporter = exporter_spec(exporter_pod(args, self._images, "not-made-yet", None))
             pods.append({"component": "exporter", "pods": 1, "pod": exporter["template"]})
         needs = {
             "storage": storage_needs(

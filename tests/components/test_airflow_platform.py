@@ -21,7 +21,9 @@ from components.kube.images import Images
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.platform_args import AirflowPlatformArgs
+from components.preflight.checks import DOCUMENT
 from components.release.executor import Executor
+from components.release.metrics import Monitoring
 from components.release.running import Running
 from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
@@ -402,3 +404,12 @@ def test_frozen_stack_keeps_its_database_and_jobs(record: Record) -> None:
         return {found.urn: found.inputs for found in recorder.every() if found.type != RELEASE}
 
     assert but_release(record(platform(running=Running.FROZEN))) == but_release(record(platform()))
+
+
+def test_preflight_asks_about_an_exporter_that_a_cluster_could_take(record: Record) -> None:
+    """A Secret without a name is refused by every cluster."""
+    recorder = record(platform(monitoring=Monitoring.ANNOTATIONS))
+    text = recorder.one("kubernetes:core/v1:ConfigMap", "airflow-preflight-cluster").inputs["data"][DOCUMENT]
+    [exporter] = [found for found in json.loads(text)["needs"]["pods"] if found["component"] == "exporter"]
+    [container] = exporter["pod"]["spec"]["containers"]
+    assert all(variable["valueFrom"]["secretKeyRef"]["name"] for variable in container["env"])
