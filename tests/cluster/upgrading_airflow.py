@@ -69,10 +69,11 @@ def version_of(tag: str) -> str:
 
 
 def images() -> set[str]:
-    """Images of Airflow that run in the namespace."""
+    """Images of Airflow in the namespace, without those of pods that end: a worker ends its tasks first."""
     return {
         container.image
         for pod in core_api().list_namespaced_pod(NAMESPACE, label_selector="tier=airflow").items
+        if pod.metadata.deletion_timestamp is None
         for container in pod.spec.containers
         if container.name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
     }
