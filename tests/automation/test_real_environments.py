@@ -108,6 +108,8 @@ OTHERS: dict[str, dict[str, Any]] = {
         "databaseHost": "db.test",
         "databaseCidrs": ["10.0.0.0/8"],
         "databasePassword": SENTINELS["databasePassword"],
+        "databaseLogin": SENTINELS["databaseLogin"],
+        "pgbouncerEnabled": True,
     },
 }
 """Secrets that only some stacks have, with what they belong to."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
-import botocore.session
+import botocore.loaders
+import botocore.model
 
 from tests.prod.emulator import cbor
 
@@ -79,7 +80,9 @@ def _content(environ: Mapping[str, Any], path: str, query: str, body: bytes) -> 
 @functools.cache
 def _routes(service: str) -> tuple[tuple[str, re.Pattern[str], Mapping[str, str], str], ...]:
     """Return method, path, query and name of each operation of a service; the most exact ones first."""
-    model = botocore.session.Session().get_service_model(service)
+    # Of a loader of its own: a client of S3 takes the bucket out of the paths of the description that it is given.
+    description = botocore.loaders.create_loader().load_service_model(service, "service-2")
+    model = botocore.model.ServiceModel(description, service)
     found = []
     for name in model.operation_names:
         operation = model.operation_model(name)
