@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 
-def modest_values() -> dict[str, Any]:
+def modest_values(*, pgbouncer: bool = True) -> dict[str, Any]:
     """Requests of two processors' worth; the limits stay. Probes that start a Python each come seldom: on two
     processors, thirteen pods that ask themselves every few seconds have time for nothing else.
+
+    Args:
+        pgbouncer: Whether the stack has PgBouncer. Its values are refused in a stack without.
     """
 
     def little(**more: Any) -> dict[str, Any]:
@@ -24,6 +27,6 @@ def modest_values() -> dict[str, Any]:
         "triggerer": little(**seldom()),
         "statsd": little(),
         "redis": little(),
-        "pgbouncer": little(metricsExporterSidecar=little()),
+        **({"pgbouncer": little(metricsExporterSidecar=little())} if pgbouncer else {}),
         "workers": {"celery": little(**seldom())},
     }

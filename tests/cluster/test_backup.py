@@ -49,7 +49,7 @@ def opened(folder: Path) -> Environment:
 
 @pytest.fixture
 def stack(engine: None, api: object, repository: Repository, tmp_path: Path) -> Iterator[Environment]:
-    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"}
+    values = modest_values(pgbouncer=False)
     store(tmp_path, service.settings(STACK, NAMESPACE, repository, helmValues=values, backupStorageGib=1))
     with service.removed(opened(tmp_path), api, NAMESPACE) as made:
         made.up()

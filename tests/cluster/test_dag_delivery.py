@@ -32,7 +32,7 @@ def stack(engine: None, api: Any, tmp_path_factory: pytest.TempPathFactory) -> I
     if not TAG:
         pytest.skip("no image with DAGs: AIRFLOW_TEST_DAGS_TAG is not set")
     stack = make_stack(tmp_path_factory.mktemp("delivery"), NAMESPACE, Repository())
-    stack.set(dagsDelivery="image", dagsSubPath=None, helmValues=modest_values())
+    stack.set(dagsDelivery="image", dagsSubPath=None, helmValues=modest_values(pgbouncer=False))
     yield from destroyed(stack)
 
 

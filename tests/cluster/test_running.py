@@ -23,7 +23,7 @@ NAMESPACE: Final = "airflow-keep"
 
 
 def opened(folder: Path, repository: Repository, **changed: Any) -> Environment:
-    values = {key: value for key, value in modest_values().items() if key != "pgbouncer"}
+    values = modest_values(pgbouncer=False)
     settings = service.settings("keep", NAMESPACE, repository, helmValues=values, **changed)
     return service.environments(folder).open("keep", settings)
 
