@@ -73,8 +73,15 @@ def scrape_annotations(port: int) -> dict[str, str]:
 
 
 def git_sync_variables(monitoring: Monitoring) -> list[dict[str, str]]:
-    """Return the variables with which git-sync serves its metrics."""
-    return [] if monitoring is Monitoring.OFF else [{"name": "GITSYNC_HTTP_METRICS", "value": "true"}]
+    """Return the variables with which git-sync serves its metrics.
+
+    The chart gives them to the init container too, which gets no address from the chart. git-sync 4.4.2 refuses to
+    start with metrics and without an address (its main.go).
+    """
+    if monitoring is Monitoring.OFF:
+        return []
+    served = {"GITSYNC_HTTP_BIND": f":{GIT_SYNC_PORT}", "GITSYNC_HTTP_METRICS": "true"}
+    return [{"name": name, "value": value} for name, value in served.items()]
 
 
 def metrics_values(monitoring: Monitoring, *, git_sync: bool) -> dict[str, Any]:

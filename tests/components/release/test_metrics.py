@@ -35,7 +35,8 @@ def test_metrics_get_labels_and_git_sync_serves_its_own(monitoring: Monitoring) 
     found = values(monitoring)
     assert schema_problems(found) == []
     assert found["config"]["metrics"] == {"statsd_influxdb_enabled": "True", "legacy_names_on": "False"}
-    assert {"name": "GITSYNC_HTTP_METRICS", "value": "true"} in found["dags"]["gitSync"]["env"]
+    given = {variable["name"]: variable.get("value") for variable in found["dags"]["gitSync"]["env"]}
+    assert (given["GITSYNC_HTTP_BIND"], given["GITSYNC_HTTP_METRICS"]) == (":1234", "true")
     assert chart_values()["dags"]["gitSync"]["httpPort"] == GIT_SYNC_PORT
 
 
@@ -77,8 +78,13 @@ def test_monitoring_changes_configuration_and_what_serves_metrics_alone() -> Non
         assert "statsd_influxdb_enabled = True" in config
         for name in ("dag-processor", "triggerer", "worker"):
             template = after[f"Deployment airflow-{name}"]["spec"]["template"]
-            [git_sync] = [found for found in template["spec"]["containers"] if found["name"] == "git-sync"]
-            assert {"name": "GITSYNC_HTTP_METRICS", "value": "true"} in git_sync["env"]
+            pod = template["spec"]
+            fetching = [item for item in (*pod["containers"], *pod["initContainers"]) if "git-sync" in item["name"]]
+            assert [item["name"] for item in fetching] == ["git-sync", "git-sync-init"]
+            for item in fetching:
+                given = {variable["name"]: variable.get("value") for variable in item["env"]}
+                # One without the other ends git-sync at its start.
+                assert (given["GITSYNC_HTTP_BIND"], given["GITSYNC_HTTP_METRICS"]) == (":1234", "true")
             scraped = template["metadata"]["annotations"].get("prometheus.io/port")
             assert scraped == ("1234" if monitoring is Monitoring.ANNOTATIONS else None)
 
