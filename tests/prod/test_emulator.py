@@ -146,11 +146,12 @@ def test_what_conditions_ask_of_a_key_and_a_role_is_looked_up() -> None:
     kms.create_alias(AliasName="alias/payments", TargetKeyId=key)
     assert asked_of(right, operation).context["kms:ResourceAliases"] == "alias/payments"
     bound = "arn:aws:iam::123456789012:policy/bound"
-    iam.create_role(RoleName="bounded", AssumeRolePolicyDocument="{}", PermissionsBoundary=bound)
+    iam.create_role(RoleName="bounded", AssumeRolePolicyDocument="{}", PermissionsBoundary=bound, Tags=TAGS)
     for name, wanted in (("bounded", bound), ("free", None)):
         operation = sent("iam", "put_role_policy", RoleName=name, PolicyName="p", PolicyDocument="{}")
         [right] = (asked_of(right, operation) for right in rights(operation, tags_of))
         assert right.context.get("iam:PermissionsBoundary") == wanted
+        assert ("aws:ResourceTag/application" in right.context) is (wanted is not None)
 
 
 def test_a_denial_wins() -> None:

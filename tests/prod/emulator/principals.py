@@ -100,7 +100,7 @@ def _key_in_use(operation: Operation) -> str:
 
 
 def tags_of(arn: str) -> Mapping[str, str]:
-    """Return the tags of a KMS key, of something in EC2, or nothing for all else."""
+    """Return the tags of a KMS key, of a role, of something in EC2, or nothing for all else."""
     _, _, service, region, _, resource = arn.split(":", 5) if arn.count(":") >= 5 else ("", "", "", "", "", "")
     name = resource.rpartition("/")[2]
     if service == "kms" and resource.startswith("key/"):
@@ -108,6 +108,9 @@ def tags_of(arn: str) -> Mapping[str, str]:
         if name not in backend.keys:
             return {}
         return {tag["TagKey"]: tag["TagValue"] for tag in backend.list_resource_tags(name)["Tags"]}
+    if service == "iam" and resource.startswith("role/"):
+        role = _role(name)
+        return {} if role is None else {tag["Key"]: tag["Value"] for tag in role.tags}
     if service == "ec2":
         return {
             tag["key"]: tag["value"]
