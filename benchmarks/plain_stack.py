@@ -177,11 +177,15 @@ def events(log: Path) -> Iterator[dict[str, Any]]:
             return
 
 
-def steps(log: Path) -> tuple[str, ...]:
-    """Return `operation type::name` of every resource that an update changed or would change."""
+def steps(log: Path, *, ended: bool = False) -> tuple[str, ...]:
+    """Return `operation type::name` of every resource that an update changed or would change.
+
+    Args:
+        ended: Whether a step counts when it has ended, and not when it begins. Only then a refresh says what it found.
+    """
     changed = []
     for event in events(log):
-        metadata = (event.get("resourcePreEvent") or {}).get("metadata")
+        metadata = (event.get("resOutputsEvent" if ended else "resourcePreEvent") or {}).get("metadata")
         if metadata and metadata["op"] not in UNCHANGED and not metadata["type"].startswith(("airflow:", "pulumi:")):
             changed.append(f"{metadata['op']} {metadata['type']}::{metadata['urn'].rsplit('::', 1)[1]}")
     return tuple(changed)

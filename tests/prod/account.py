@@ -83,19 +83,6 @@ class Account:
             config=Config(proxies={}, read_timeout=_ANSWER_SECONDS),
         )
 
-    def administrator(self, folder: Path, command: str) -> str:
-        """Return what a line of a shell writes that an administrator runs in a folder."""
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            cwd=folder,
-            env=self.environment(ADMINISTRATOR),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     def order(self, *, teardown: bool = False, without: Collection[str] = (), **orders: Any) -> None:
         """Put the deploying role's policies in force, with the orders.
 

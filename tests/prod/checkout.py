@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from benchmarks.plain_stack import Result, events, steps
-from tests.prod.account import BOUNDARY, REGION, STATE_BUCKET, STATE_KEY, Account
+from tests.prod.account import BOUNDARY, DEPLOYER, REGION, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.emulator.rights import ACCOUNT
 from tests.samples import ROOT, ssh_private_key
 
@@ -88,13 +88,20 @@ class Checkout:
                 content["config"][f"airflow:{key}"] = value
         self.file.write_text(yaml.safe_dump(content))
 
-    def run(self, command: str | Sequence[str], *, given: str | None = None, check: bool = True) -> Result:
-        """Run a command, or a line of a shell, in the checkout."""
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        given: str | None = None,
+        check: bool = True,
+        access_key: str = DEPLOYER,
+    ) -> Result:
+        """Run a command, or lines of a shell, in the checkout; by the deploying role, or by the access key's owner."""
         shell = ["bash", "-euo", "pipefail", "-c", command] if isinstance(command, str) else list(command)
         done = subprocess.run(
             shell,
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, "AWS_ACCESS_KEY_ID": access_key},
             input=given,
             capture_output=True,
             text=True,
@@ -115,18 +122,19 @@ class Checkout:
         return self._logged("preview", "--diff", *words, check=check)
 
     def refresh(self) -> Result:
-        return self._logged("refresh", "--yes", "--skip-preview")
+        """Return what was found otherwise than in the state."""
+        return self._logged("refresh", "--yes", "--skip-preview", ended=True)
 
     def destroy(self, *words: str, check: bool = True) -> Result:
         return self._logged("destroy", "--yes", "--skip-preview", *words, check=check)
 
-    def _logged(self, *words: str, check: bool = True) -> Result:
+    def _logged(self, *words: str, check: bool = True, ended: bool = False) -> Result:
         self._runs += 1
         log = self.folder / f"events-{self._runs}.json"
         started = time.monotonic()
         result = self.pulumi(*words, "--stack", self.stack, "--event-log", str(log), check=check)
         print(f"{words[0]}: exit {result.code} after {time.monotonic() - started:.0f} s", flush=True)
-        return Result(result.code, result.output, steps(log))
+        return Result(result.code, result.output, steps(log, ended=ended))
 
     def outputs(self) -> dict[str, Any]:
         shown = self.run(["pulumi", "stack", "output", "--stack", self.stack, "--json"])
