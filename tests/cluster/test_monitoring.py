@@ -51,6 +51,7 @@ def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pyte
         monitoring="annotations",
         metricsNamespaces=["monitoring"],
         pgbouncerEnabled=True,
+        pgbouncerReplicas=1,
         dagsSyncPeriodSeconds=PERIOD,
         helmValues=modest_values(),
     )
