@@ -7,7 +7,7 @@ how far it is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
@@ -22,7 +22,7 @@ from automation.engine.events import EventKind, OnEvent
 from automation.errors import BackupFailed, NotHealthy
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
-from automation.stacks.config import EnvironmentSettings
+from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
 from automation.stacks.verify_stack import verify_stack
@@ -37,9 +37,6 @@ _AIRFLOW: Final = {"tier": "airflow", "release": "airflow"}
 _ENDED: Final = ("Succeeded", "Failed")
 _INTERVAL_SECONDS: Final = 3.0
 _ID: Final = "%Y%m%d%H%M%S"
-
-Keep = Callable[[EnvironmentSettings], object]
-"""Stores changed settings. The stage that needs them begins when it has returned."""
 
 
 class _ClusterFacts:
@@ -210,8 +207,7 @@ def _write(session: Session, changed: Mapping[str, Any], keep: Keep) -> None:
         values = {key: value for key, value in changed.items() if value is not None or getattr(session.config(), key)}
         if values:
             change_config(session, opened, values)
-    if session.place.settings is not None:
-        keep(session.place.settings)
+    session.keep_settings(keep)
     session.cancellation.record("the config was changed", _again(session))
 
 

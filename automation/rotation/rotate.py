@@ -27,7 +27,7 @@ from automation.rotation.keys import KEYS, Key
 from automation.rotation.result import DoneStage, PlannedStage, Rotation, RotationPlan
 from automation.rotation.stages import Doing, Stage, next_stage
 from automation.stacks import updates
-from automation.stacks.config import EnvironmentSettings
+from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.wait import wait_for
 from settings.rotation import Mark, fingerprint
@@ -36,9 +36,6 @@ VERB: Final = "rotate"
 _INTERVAL_SECONDS: Final = 3.0
 _UPDATES: Final = 5
 """How many of the last updates an estimate is made of."""
-
-Keep = Callable[[EnvironmentSettings], object]
-"""Stores changed settings. The stage that needs them begins when it has returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +78,7 @@ def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_e
         session.cancellation.raise_if_cancelled()
     with session.open_for_update(VERB, on_event) as opened:
         kept_values.remove_mark(session, opened)
-        _keep(session, keep)
+        session.keep_settings(keep)
     return Rotation(plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1))
 
 
@@ -218,13 +215,8 @@ def _write(session: Session, opened: OpenedStack, key: Key, mark: Mark, stage: S
         decisions.decide(session.place.project_dir, short_name(session.name), key.resource, f"rotate {key.name}")
     kept = kept_values.read(session, opened, key)
     kept_values.write(session, opened, key, kept, mark, stage)
-    _keep(session, keep)
+    session.keep_settings(keep)
     session.cancellation.record("the config was changed", _again(session, key.name))
-
-
-def _keep(session: Session, keep: Keep) -> None:
-    if session.place.settings is not None:
-        keep(session.place.settings)
 
 
 def _facts(session: Session, key: Key, new: str) -> ClusterFacts:

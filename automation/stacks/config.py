@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -121,6 +121,10 @@ def _misplaced(key: Any, value: Any, schema: Mapping[str, Any]) -> str:
     except RecursionError:
         return f"{full}: expected JSON, found too many levels of {found}. Fix: give fewer"
     return ""
+
+
+Keep = Callable[[EnvironmentSettings], object]
+"""Stores changed settings. The stage that needs them begins when it has returned."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from automation.errors import AutomationError, StackLocked, UpdateFailed, withou
 from automation.folder import alone_in, short_name
 from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
-from automation.stacks.config import StackConfig, check_files, read_stack_config
+from automation.stacks.config import Keep, StackConfig, check_files, read_stack_config
 from automation.stacks.file_secrets import file_secrets, has_secrets
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
@@ -108,6 +108,11 @@ class Session:
     def reached_config(self) -> StackConfig:
         """Return the config with a kubeconfig that reaches its cluster. Also raises ClusterUnreachable."""
         return self.config().reached(self.work_dir)
+
+    def keep_settings(self, keep: Keep) -> None:
+        """Let a service store the settings. Those of a checkout are in its file."""
+        if self.place.settings is not None:
+            keep(self.place.settings)
 
     # Opening
 

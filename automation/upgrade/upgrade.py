@@ -6,7 +6,6 @@ One that was killed is resumed by beginning it again: the mark says what goes wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
 from automation.rotation.result import DoneStage, PlannedStage
 from automation.stacks import updates
-from automation.stacks.config import EnvironmentSettings
+from automation.stacks.config import Keep
 from automation.stacks.plain_values import check_values, write_values
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
@@ -57,9 +56,6 @@ _EARLIER: Final = 100
 _NO_BACKUP: Final = (
     "no backup is made, because the stack has no volume for one (airflow:backupStorageGib): make one before you upgrade"
 )
-
-Keep = Callable[[EnvironmentSettings], object]
-"""Stores changed settings. The stage that needs them begins when it has returned."""
 
 
 def upgrade_plan(session: Session, verb: str, image: AirflowImage | None, on_event: OnEvent) -> UpgradePlan:
@@ -243,7 +239,7 @@ class _Run:
             self.session.cancellation.raise_if_cancelled()
         with self.session.open_for_update(target.verb, self.on_event) as opened:
             change_config(self.session, opened, {"upgrade": None})
-            self._keep(keep)
+            self.session.keep_settings(keep)
         return Upgrade(plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1))
 
     def _do(self, stage: Stage, number: int, timeout_seconds: float, keep: Keep) -> Changes:
@@ -254,7 +250,7 @@ class _Run:
         with self.session.open_for_update(target.verb, self.on_event):
             write_values(self.session, values)
             self.session.forget_opened()
-            self._keep(keep)
+            self.session.keep_settings(keep)
         self.session.cancellation.record("the config was changed", self._again)
         changes = Changes({})
         # A worker that is ending may take so long for its tasks.
@@ -331,10 +327,6 @@ class _Run:
         stage = self.target.stages[number - 1]
         self._note(f"stage {number} of {len(self.target.stages)} is done and proved ({seconds:.0f} s)")
         return DoneStage(number=number, text=stage.text, seconds=round(seconds, 1), changes=changes)
-
-    def _keep(self, keep: Keep) -> None:
-        if self.session.place.settings is not None:
-            keep(self.session.place.settings)
 
     def _note(self, text: str) -> None:
         self.session.events(self.target.verb, self.on_event).note(text)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation import environments
 from automation.backup import restore as restoring
 from automation.backup.jobs import BackupJobs
 from automation.engine import operations
@@ -20,51 +20,21 @@ from automation.results import Changes
 from automation.stacks import session, updates
 from automation.stacks.session import Session
 from automation.verification.result import Verification, failed, passed
-from tests import samples
-from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, FakeTime
+from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.automation.kept_world import KeptWorld, Killed
 
 OLDER, NEWEST = "airflow-20260101T000000Z.dump", "airflow-20260102T000000Z.dump"
 POD = {"metadata": {"name": "airflow-scheduler-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "x"}]}}
 
 
-class Killed(BaseException):
-    """The process ended here."""
-
-
 @dataclass
-class World:
+class World(KeptWorld):
     """A deployment, its databases, and the settings that a service has kept. contents: of each database."""
 
-    folder: Path
-    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", SETTINGS))
     running: str = "all"
     contents: dict[str, str] = field(default_factory=lambda: {"airflow": "lost"})
     comments: dict[str, str] = field(default_factory=lambda: {"airflow": ""})
-    calls: list[str] = field(default_factory=list)
-    opened: Environment | None = None
     verified: bool = True
-    kill_at: int = 0
-    steps: int = 0
-
-    def step(self, name: str) -> None:
-        self.calls.append(name)
-        self.steps += 1
-        if self.steps == self.kill_at:
-            raise Killed
-
-    def open(self) -> Environment:
-        self.opened = Environments(
-            samples.ROOT,
-            backend=(self.folder / "state").as_uri(),
-            secrets_provider=Passphrase(Secret("sentinel-passphrase")),
-            work_dir=self.folder / "work",
-            clock=FakeTime().clock,
-        ).open("team", self.kept)
-        return self.opened
-
-    def keep(self, settings: EnvironmentSettings) -> None:
-        self.kept = settings
-        self.step("keep")
 
     def restore(self, *backup: str) -> Any:
         return self.open().restore(*backup, keep=self.keep, timeout_seconds=30)

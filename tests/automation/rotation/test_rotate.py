@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation import EnvironmentSettings, Secret, environments
 from automation.cluster.client import ExecResult, Pod, SecretUse
 from automation.engine import operations
-from automation.engine.events import Event
 from automation.engine.operations import EngineResult
 from automation.errors import NotHealthy, RotationRefused, StackUnknown
 from automation.recovery.status import ClusterStatus
@@ -22,21 +21,17 @@ from automation.rotation.keys import KEYS
 from automation.stacks import session
 from settings.rotation import Mark
 from tests import samples
-from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, FakeTime, pod
+from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, pod
+from tests.automation.kept_world import KeptWorld, Killed
 
 OLD = samples.sentinels()["fernetKey"]
 CONTAINERS = {"scheduler": "scheduler", "api-server": "api-server"}
 
 
-class Killed(BaseException):
-    """The process ended here."""
-
-
 @dataclass
-class World:
+class World(KeptWorld):
     """A deployment, what it stores, and the settings that a service has kept."""
 
-    folder: Path
     kept: EnvironmentSettings = field(
         default_factory=lambda: EnvironmentSettings.of("team", {**SETTINGS, "fernetKey": Secret(OLD)})
     )
@@ -44,32 +39,7 @@ class World:
     deployed: str = "fernet-0"
     values: list[str] = field(default_factory=lambda: [OLD, OLD])
     unread: tuple[str, ...] = ()
-    calls: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    steps: int = 0
-    kill_at: int = 0
     rolls: bool = True
-    opened: Environment | None = None
-
-    def step(self, name: str) -> None:
-        self.calls.append(name)
-        self.steps += 1
-        if self.steps == self.kill_at:
-            raise Killed
-
-    def open(self) -> Environment:
-        self.opened = Environments(
-            samples.ROOT,
-            backend=(self.folder / "state").as_uri(),
-            secrets_provider=Passphrase(Secret("sentinel-passphrase")),
-            work_dir=self.folder / "work",
-            clock=FakeTime().clock,
-        ).open("team", self.kept)
-        return self.opened
-
-    def keep(self, settings: EnvironmentSettings) -> None:
-        self.kept = settings
-        self.step("keep")
 
     def rotate(self, key: str = "fernet") -> Any:
         return self.open().rotate(key, keep=self.keep, on_event=self.events.append, timeout_seconds=30)

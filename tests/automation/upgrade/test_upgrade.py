@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation import environments
 from automation.backup.result import Backup, BackupDone
 from automation.engine import operations
-from automation.engine.events import Event
 from automation.engine.operations import EngineResult
 from automation.errors import MigrationFailed, UpgradeRefused, UpgradeStopped
 from automation.recovery.status import ClusterStatus
@@ -22,22 +21,16 @@ from automation.stacks import session
 from automation.upgrade.trial import Trial
 from automation.verification.result import Verification, failed
 from settings.upgrade import UpgradeMark
-from tests import samples
-from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, FakeTime
+from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.automation.kept_world import KeptWorld, Killed
 
 HEADS = {"3.2.2": "old", "3.3.2": "new"}
 
 
-class Killed(BaseException):
-    """The process ended here."""
-
-
 @dataclass
-class World:
+class World(KeptWorld):
     """A deployment, and the settings that a service has kept."""
 
-    folder: Path
-    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", SETTINGS))
     database: str = "old"
     deployed: str = "3.2.2"
     paused: bool = False
@@ -49,31 +42,6 @@ class World:
     fails: bool = False
     unverified: bool = False
     backs_up: bool = False
-    calls: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    steps: int = 0
-    kill_at: int = 0
-    opened: Environment | None = None
-
-    def step(self, name: str) -> None:
-        self.calls.append(name)
-        self.steps += 1
-        if self.steps == self.kill_at:
-            raise Killed
-
-    def open(self) -> Environment:
-        self.opened = Environments(
-            samples.ROOT,
-            backend=(self.folder / "state").as_uri(),
-            secrets_provider=Passphrase(Secret("sentinel-passphrase")),
-            work_dir=self.folder / "work",
-            clock=FakeTime().clock,
-        ).open("team", self.kept)
-        return self.opened
-
-    def keep(self, settings: EnvironmentSettings) -> None:
-        self.kept = settings
-        self.step("keep")
 
     def upgrade(self) -> Any:
         return self.open().upgrade("3.3.2", "3.3.2", keep=self.keep, on_event=self.events.append, timeout_seconds=30)
