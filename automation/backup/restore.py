@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
@@ -15,19 +16,23 @@ from typing import Any, Final
 import outputs
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
-from automation.backup.result import Restored, RestorePlan, RestoreStage
-from automation.backup.stages import Doing, Stage, database_name, next_stage, restore_stages
+from automation.backup.result import Restored, RestorePlan
+from automation.backup.stages import Doing, Stage, database_name, restore_stages
 from automation.cluster.client import cluster_errors
-from automation.engine.events import EventKind, OnEvent
-from automation.errors import BackupFailed, NotHealthy
+from automation.engine.events import OnEvent
+from automation.errors import BackupFailed
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
-from automation.stacks.verify_stack import verify_stack
-from automation.verification.result import Status, Verification
-from automation.wait import wait_for
+from automation.stacks.verify_stack import verified_stack
+from automation.stages.result import PlannedStage
+from automation.stages.run import StagedRun
+from automation.stages.stage import next_stage
+from automation.verification.result import Verification
+from components.database.container import NAME
 from components.kube.workload_states import owner
 from components.release.running import Running
 from settings.restoration import Restoration
@@ -35,7 +40,6 @@ from settings.restoration import Restoration
 VERB: Final = "restore"
 _AIRFLOW: Final = {"tier": "airflow", "release": "airflow"}
 _ENDED: Final = ("Succeeded", "Failed")
-_INTERVAL_SECONDS: Final = 3.0
 _ID: Final = "%Y%m%d%H%M%S"
 
 
@@ -76,7 +80,10 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
     found = deployed_outputs(session, VERB)
     jobs = BackupJobs(session, found, VERB)
     restoration, resumed = _restoration(session, jobs, name, at)
-    return _plan(session, restoration, resumed, _ClusterFacts(session, found, jobs))
+    facts = _ClusterFacts(session, found, jobs)
+    # A container database that does not run holds nothing that a restore has made: it would have woken it.
+    facts.databases = _databases(facts, jobs) or Databases(own=NAME, comments={})
+    return _plan(session, restoration, resumed, facts)
 
 
 def restore(
@@ -88,40 +95,93 @@ def restore(
     on_event: OnEvent,
 ) -> Restored:
     """See `Environment.restore`."""
-    started, teller = time.monotonic(), session.events(VERB, on_event)
-    jobs = BackupJobs(session, deployed_outputs(session, VERB), VERB)
+    started, found = time.monotonic(), deployed_outputs(session, VERB)
+    jobs = BackupJobs(session, found, VERB)
     jobs.end_left_over()
     restoration, resumed = _restoration(session, jobs, name, at)
-    stages, done = restore_stages(restoration), list[RestoreStage]()
-    _write(session, {"restore": str(restoration)}, keep)
-    if not _database_answers(session, jobs):
+    run = _Run(session, jobs, restoration, timeout_seconds, keep, on_event)
+    run.write({"restore": str(restoration)})
+    if _databases(_ClusterFacts(session, found, jobs), jobs) is None:
         # A container database of a stopped stack does not run before an update with the mark.
         resumed_update(session, VERB, timeout_seconds, on_event)
-    plan = _plan(session, restoration, resumed, _facts(session, jobs))
-    last, verification = 0, Verification(())
-    while (found := next_stage(stages, _facts(session, jobs))) is not None:
-        number, stage = found
-        if number <= last:
-            raise NotHealthy(f"stage {number} was done, and does not hold any more", _again(session))
-        teller.note(f"stage {number} of {len(stages)}: {stage.text}")
-        begun = time.monotonic()
-        if stage.doing is not Doing.START:
-            _do(session, jobs, restoration, stage, timeout_seconds, keep, on_event)
-        else:
-            verification = _start(session, restoration, timeout_seconds, keep, on_event)
-        last, seconds = number, round(time.monotonic() - begun, 1)
-        done.append(RestoreStage(text=stage.text, done=True, seconds=seconds))
-        teller.note(f"stage {number} of {len(stages)} is done and proved ({seconds:.0f} s)")
-        session.cancellation.record(f"stage {number} of the restore", _again(session))
-        session.cancellation.raise_if_cancelled()
-    if not verification.checks:
-        verification = _start(session, restoration, timeout_seconds, keep, on_event)
-    _write(session, {"restore": None}, keep)
+    plan = _plan(session, restoration, resumed, run.facts())
+    done = run.stages.done(run.facts, run.do)
+    if not run.verification.checks:
+        run.start()
+    run.write({"restore": None})
     if restoration.running is Running.STOPPED:
         resumed_update(session, VERB, timeout_seconds, on_event)  # a container database stops again
-    return Restored(
-        plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1), verification=verification
-    )
+    seconds = round(time.monotonic() - started, 1)
+    return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
+
+
+@dataclass
+class _Run:
+    """One run of the verb."""
+
+    session: Session
+    jobs: BackupJobs
+    restoration: Restoration
+    timeout_seconds: float
+    keep: Keep
+    on_event: OnEvent
+    verification: Verification = field(default_factory=lambda: Verification(()))
+
+    @cached_property
+    def stages(self) -> StagedRun[Stage]:
+        return StagedRun(
+            session=self.session,
+            verb=VERB,
+            what="restore",
+            again=_again(self.session),
+            stages=restore_stages(self.restoration),
+            on_event=self.on_event,
+        )
+
+    def facts(self) -> _ClusterFacts:
+        """Return the facts as they are now."""
+        return _ClusterFacts(self.session, deployed_outputs(self.session, VERB), self.jobs)
+
+    def do(self, number: int, stage: Stage) -> Changes:
+        """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
+        if stage.doing is Doing.START:
+            return self.start()
+        changes = Changes({})
+        if stage.doing is Doing.STOP:
+            self.write({"running": Running.STOPPED.value})
+            changes = self._update()
+        else:
+            own, id_ = self.facts().name, self.restoration.id
+            new = database_name(own, "new", id_)
+            if stage.doing is Doing.RESTORE:
+                self.jobs.restore(self.restoration.backup, new, self.restoration.comment)
+            else:
+                self.jobs.swap(new, database_name(own, "old", id_))
+        self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
+        return changes
+
+    def start(self) -> Changes:
+        """Let run what ran before, and verify it. Raises NotHealthy."""
+        running = self.restoration.running
+        self.write({"running": None if running is Running.ALL else running.value})
+        changes = self._update()
+        wait_until_healthy(self.session, self.timeout_seconds)
+        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, _again(self.session))
+        return changes
+
+    def write(self, changed: Mapping[str, Any]) -> None:
+        """Write down what the next stage needs, before anything uses it."""
+        session = self.session
+        with session.open_for_update(VERB, lambda event: None, create=False) as opened:
+            config = session.config()
+            values = {key: value for key, value in changed.items() if value is not None or getattr(config, key)}
+            if values:
+                change_config(session, opened, values)
+        session.keep_settings(self.keep)
+        session.cancellation.record("the config was changed", _again(session))
+
+    def _update(self) -> Changes:
+        return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
 
 
 def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datetime | None) -> tuple[Restoration, bool]:
@@ -145,87 +205,19 @@ def _plan(session: Session, restoration: Restoration, resumed: bool, facts: _Clu
         stack=short_name(session.name),
         backup=restoration.backup,
         resumed=resumed,
-        stages=tuple(RestoreStage(text=stage.text, done=number < first) for number, stage in enumerate(stages, 1)),
+        stages=tuple(PlannedStage(text=stage.text, done=number < first) for number, stage in enumerate(stages, 1)),
         old_database=database_name(facts.name, "old", restoration.id),
     )
 
 
-def _do(
-    session: Session,
-    jobs: BackupJobs,
-    restoration: Restoration,
-    stage: Stage,
-    timeout_seconds: float,
-    keep: Keep,
-    on_event: OnEvent,
-) -> None:
-    """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
-    name = _facts(session, jobs).name if stage.doing is not Doing.STOP else ""
-    new = database_name(name, "new", restoration.id)
-    if stage.doing is Doing.STOP:
-        _write(session, {"running": Running.STOPPED.value}, keep)
-        resumed_update(session, VERB, timeout_seconds, on_event)
-    elif stage.doing is Doing.RESTORE:
-        jobs.restore(restoration.backup, new, restoration.comment)
-    else:
-        jobs.swap(new, database_name(name, "old", restoration.id))
-    teller = session.events(VERB, on_event)
-
-    def lacks() -> str:
-        session.cancellation.raise_if_cancelled()
-        lacking = stage.lacks(_facts(session, jobs))
-        if lacking:
-            teller.tell(EventKind.WAITING, f"waiting: {lacking}")
-        return lacking
-
-    # A worker that is ending may take so long for its tasks.
-    seconds = timeout_seconds + session.config().worker_grace_seconds
-    clock = session.cancellation.clock()
-    lacking = wait_for(lacks, lambda text: not text, seconds=seconds, interval=_INTERVAL_SECONDS, clock=clock)
-    if lacking:
-        raise NotHealthy(f"the restore is not done: {lacking}", _again(session))
-
-
-def _start(
-    session: Session, restoration: Restoration, timeout_seconds: float, keep: Keep, on_event: OnEvent
-) -> Verification:
-    """Let run what ran before, and verify it. Raises NotHealthy."""
-    running = restoration.running
-    _write(session, {"running": None if running is Running.ALL else running.value}, keep)
-    resumed_update(session, VERB, timeout_seconds, on_event)
-    wait_until_healthy(session, timeout_seconds)
-    verification = verify_stack(session, None, timeout_seconds, on_event)
-    if not verification.ok:
-        failed = [f"{check.name}: {check.detail}" for check in verification.checks if check.status is Status.FAILED]
-        raise NotHealthy(f"the restored stack is not verified: {'; '.join(failed)}", _again(session))
-    return verification
-
-
-def _write(session: Session, changed: Mapping[str, Any], keep: Keep) -> None:
-    """Write down what the next stage needs, before anything uses it."""
-    with session.open_for_update(VERB, lambda event: None, create=False) as opened:
-        values = {key: value for key, value in changed.items() if value is not None or getattr(session.config(), key)}
-        if values:
-            change_config(session, opened, values)
-    session.keep_settings(keep)
-    session.cancellation.record("the config was changed", _again(session))
-
-
-def _database_answers(session: Session, jobs: BackupJobs) -> bool:
-    """Return whether the database can be asked. Raises BackupFailed if it cannot, though the stack is not stopped."""
-    stopped = deployed_outputs(session, VERB).get(outputs.RUNNING) == Running.STOPPED.value
+def _databases(facts: _ClusterFacts, jobs: BackupJobs) -> Databases | None:
+    """Return the databases, None while they do not run. Raises BackupFailed if they must run and do not answer."""
     try:
-        jobs.databases()
+        return jobs.databases()
     except BackupFailed:
-        if not stopped:
+        if facts.running is not Running.STOPPED:
             raise
-        return False
-    return True
-
-
-def _facts(session: Session, jobs: BackupJobs) -> _ClusterFacts:
-    """Return the facts as they are now."""
-    return _ClusterFacts(session, deployed_outputs(session, VERB), jobs)
+        return None
 
 
 def _again(session: Session) -> str:

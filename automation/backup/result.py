@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automation.results import Result
+from automation.stages.result import DoneStage, PlannedStage
 from automation.verification.result import Verification
 
 
@@ -48,18 +49,6 @@ class DeletedDatabases(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreStage(Result):
-    """A stage of a restore."""
-
-    text: str
-    """What is so when it is done."""
-    done: bool = False
-    """It lacks nothing."""
-    seconds: float | None = None
-    """How long it took; None if this run did not do it."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RestorePlan(Result):
     """What a restore would do."""
 
@@ -68,7 +57,7 @@ class RestorePlan(Result):
     """Name of the backup."""
     resumed: bool
     """It was begun before, and not finished."""
-    stages: tuple[RestoreStage, ...]
+    stages: tuple[PlannedStage, ...]
     old_database: str
     """What the present database is called afterwards."""
 
@@ -78,7 +67,7 @@ class Restored(Result):
     """What a restore has done."""
 
     plan: RestorePlan
-    stages: tuple[RestoreStage, ...]
+    stages: tuple[DoneStage, ...]
     """Without those that an earlier run had done."""
     seconds: float
     verification: Verification

@@ -1,8 +1,4 @@
-"""The stages of a restore. Pure: a stage says what must hold when it is done.
-
-Nothing remembers how far a restore is. The next stage is the first that lacks something, so a restore that was killed
-is resumed by beginning it again.
-"""
+"""The stages of a restore. Pure: a stage says what must hold when it is done."""
 
 from __future__ import annotations
 
@@ -89,11 +85,6 @@ def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
             lacks=lambda facts: "" if facts.running is restoration.running else "the last update deployed less",
         ),
     )
-
-
-def next_stage(stages: Sequence[Stage], facts: Facts) -> tuple[int, Stage] | None:
-    """Return number, from 1, and stage of the first that lacks something; None if the restore is done."""
-    return next(((number, stage) for number, stage in enumerate(stages, 1) if stage.lacks(facts)), None)
 
 
 _NAME_LIMIT: Final = 63

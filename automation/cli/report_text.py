@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from automation.verification.result import Status, Verification
+
+if TYPE_CHECKING:
+    from automation.stages.result import PlannedStage
 
 _STYLE: Final = {
     Status.PASSED: "green",
@@ -45,6 +48,20 @@ def verification_table(verification: Verification) -> Table:
         rows=tuple((f"{check.status:<7}", check.name, check.detail) for check in verification.checks),
         styles=tuple(_STYLE[check.status] for check in verification.checks),
     )
+
+
+def stage_table(stages: Sequence[PlannedStage], rolls: str = "rolls") -> Table:
+    """Return a row for each stage. rolls: heading of the pods that it replaces."""
+    rows = tuple(
+        (
+            str(number),
+            stage.text,
+            ", ".join(stage.rolls) or "nothing",
+            "done" if stage.done else f"{stage.seconds:.0f} s" if stage.seconds is not None else "unknown",
+        )
+        for number, stage in enumerate(stages, 1)
+    )
+    return Table(("stage", "when it is done", rolls, "about"), rows)
 
 
 def table_lines(table: Table) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from automation.cli.declare import COMMON, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
-from automation.cli.report_text import Table
+from automation.cli.report_text import Table, stage_table
 from automation.errors import RotationRefused
 
 _KEYS: Final = ("fernet", "api-secret-key", "admin-password", "jwt", "redis-password", "git-key", "database-password")
@@ -39,14 +39,5 @@ def rotate(call: Call) -> int:
 
 
 def _lines(plan: RotationPlan) -> list[str | Table]:
-    rows = tuple(
-        (
-            str(number),
-            stage.text,
-            ", ".join(stage.rolls) or "nothing",
-            "done" if stage.done else f"{stage.seconds:.0f} s" if stage.seconds is not None else "unknown",
-        )
-        for number, stage in enumerate(plan.stages, 1)
-    )
     begun = ["was begun before, and would be continued"] if plan.resumed else []
-    return [*begun, Table(("stage", "when it is done", "rolls", "about"), rows), *plan.notes]
+    return [*begun, stage_table(plan.stages), *plan.notes]

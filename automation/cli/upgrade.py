@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from automation.cli.declare import COMMON, DRY_RUN, TIMEOUT, Call, argument, verb
-from automation.cli.report_text import Table
+from automation.cli.report_text import Table, stage_table
 from automation.errors import UpgradeRefused
 
 if TYPE_CHECKING:
@@ -88,16 +88,12 @@ def _done(plan: UpgradePlan, seconds: float) -> str:
 
 
 def _lines(plan: UpgradePlan) -> list[str | Table]:
-    rows = tuple(
-        (
-            str(number),
-            stage.text,
-            ", ".join(stage.rolls) or "nothing",
-            "done" if stage.done else f"{stage.seconds:.0f} s" if stage.seconds is not None else "unknown",
-        )
-        for number, stage in enumerate(plan.stages, 1)
-    )
     begun = ["was begun before, and would be continued"] if plan.resumed else []
-    table = Table(("stage", "when it is done", "rolls or stops", "about"), rows)
     locks = [f"locks a table: {lock}" for lock in plan.locks]
-    return [f"from Airflow {plan.before} to {plan.after}", *begun, table, *plan.notes, *locks]
+    return [
+        f"from Airflow {plan.before} to {plan.after}",
+        *begun,
+        stage_table(plan.stages, "rolls or stops"),
+        *plan.notes,
+        *locks,
+    ]

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automation.results import Changes, Result
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedStage(Result):
-    """A stage of a rotation."""
-
-    text: str
-    """What is so when it is done."""
-    rolls: tuple[str, ...] = ()
-    """The components whose pods are replaced."""
-    seconds: float | None = None
-    """About how long it takes, by the last updates of the stack; None if it has none to go by."""
-    done: bool = False
-    """It lacks nothing."""
+from automation.results import Result
+from automation.stages.result import DoneStage, PlannedStage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +22,6 @@ class RotationPlan(Result):
     """What is good to know before it begins, a sentence each."""
     refusals: tuple[str, ...] = ()
     """Why it cannot begin, each with its remedy."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoneStage(Result):
-    """A stage that was done."""
-
-    number: int
-    """Its number, from 1."""
-    text: str
-    """What is so now."""
-    seconds: float
-    """How long it took, with its waits."""
-    changes: Changes
-    """What its update changed."""
 
 
 @dataclass(frozen=True, kw_only=True)

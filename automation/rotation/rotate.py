@@ -14,9 +14,9 @@ from typing import Final
 from automation.cluster import client, objects
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
-from automation.engine.events import EventKind, OnEvent, ignore
+from automation.engine.events import OnEvent, ignore
 from automation.engine.operations import OpenedStack
-from automation.errors import NotHealthy, RotationRefused
+from automation.errors import RotationRefused
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
@@ -24,16 +24,17 @@ from automation.rotation import decisions, kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, Key
-from automation.rotation.result import DoneStage, PlannedStage, Rotation, RotationPlan
-from automation.rotation.stages import Doing, Stage, next_stage
+from automation.rotation.result import Rotation, RotationPlan
+from automation.rotation.stages import Doing, Stage
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.wait import wait_for
+from automation.stages.result import PlannedStage
+from automation.stages.run import StagedRun
+from automation.stages.stage import next_stage
 from settings.rotation import Mark, fingerprint
 
 VERB: Final = "rotate"
-_INTERVAL_SECONDS: Final = 3.0
 _UPDATES: Final = 5
 """How many of the last updates an estimate is made of."""
 
@@ -63,23 +64,22 @@ def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_e
     for note in plan.notes:
         teller.note(note)
     session.masker = session.masker.knowing([target.new, *target.old])
-    done: list[DoneStage] = []
-    while (found := next_stage(target.stages, _facts(session, key, target.new))) is not None:
-        number, stage = found
-        if done and number <= done[-1].number:
-            raise NotHealthy(f"stage {number} was done, and does not hold any more", _again(session, name))
-        teller.note(f"stage {number} of {len(target.stages)}: {stage.text}")
-        begun = time.monotonic()
-        changes = _do(session, key, target, number, timeout_seconds, keep, on_event)
-        seconds = round(time.monotonic() - begun, 1)
-        done.append(DoneStage(number=number, text=stage.text, seconds=seconds, changes=changes))
-        teller.note(f"stage {number} of {len(target.stages)} is done and proved ({seconds:.0f} s)")
-        session.cancellation.record(f"stage {number} of the rotation", _again(session, name))
-        session.cancellation.raise_if_cancelled()
+    run = StagedRun(
+        session=session,
+        verb=VERB,
+        what="rotation",
+        again=_again(session, name),
+        stages=target.stages,
+        on_event=on_event,
+    )
+    done = run.done(
+        lambda: _facts(session, key, target.new),
+        lambda number, stage: _do(run, key, target, number, timeout_seconds, keep),
+    )
     with session.open_for_update(VERB, on_event) as opened:
         kept_values.remove_mark(session, opened)
         session.keep_settings(keep)
-    return Rotation(plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1))
+    return Rotation(plan=plan, stages=done, seconds=round(time.monotonic() - started, 1))
 
 
 def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
@@ -158,11 +158,9 @@ def _notes(facts: ClusterFacts) -> list[str]:
     return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]
 
 
-def _do(
-    session: Session, key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep, on_event: OnEvent
-) -> Changes:
+def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep) -> Changes:
     """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
-    stage = target.stages[number - 1]
+    session, on_event, stage = run.session, run.on_event, target.stages[number - 1]
     mark = Mark(
         key=key.name,
         stage=number,
@@ -188,23 +186,8 @@ def _do(
         _facts(session, key, target.new).admit()
     elif stage.doing is Doing.RETIRE:
         _facts(session, key, target.new).retire()
-    teller, look = session.events(VERB, on_event), _looking(session, key, target.new)
-
-    def lacks() -> str:
-        session.cancellation.raise_if_cancelled()
-        lacking = stage.lacks(look())
-        if lacking:
-            teller.tell(EventKind.WAITING, f"waiting: {lacking}")
-        return lacking
-
-    # A worker that is ending may take so long for its tasks.
-    seconds = timeout_seconds + session.config().worker_grace_seconds
-    if stage.doing is Doing.WAIT:
-        seconds += token_wait.seconds_left(mark) or 0
-    clock = session.cancellation.clock()
-    lacking = wait_for(lacks, lambda text: not text, seconds=seconds, interval=_INTERVAL_SECONDS, clock=clock)
-    if lacking:
-        raise NotHealthy(f"stage {number} of the rotation is not done: {lacking}", _again(session, key.name))
+    waits = (token_wait.seconds_left(mark) or 0) if stage.doing is Doing.WAIT else 0
+    run.until_it_holds(number, _looking(session, key, target.new), timeout_seconds + waits)
     wait_until_healthy(session, timeout_seconds)
     return changes
 

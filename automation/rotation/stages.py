@@ -1,8 +1,4 @@
-"""A stage of a rotation, and how the next one is found. Pure: a stage says what it changes, and what must hold then.
-
-Nothing remembers how far a rotation is. The next stage is the first that lacks something, so a rotation that was killed
-is resumed by beginning it again.
-"""
+"""A stage of a rotation. Pure: a stage says what it changes, and what must hold then."""
 
 from __future__ import annotations
 
@@ -99,11 +95,6 @@ class Stage:
     doing: Doing = Doing.UPDATE
     rolls: tuple[str, ...] | None = None
     """The components whose pods an update replaces; None for all that have the key."""
-
-
-def next_stage(stages: Sequence[Stage], facts: Facts) -> tuple[int, Stage] | None:
-    """Return number, from 1, and stage of the first that lacks something; None if the rotation is done."""
-    return next(((number, stage) for number, stage in enumerate(stages, 1) if stage.lacks(facts)), None)
 
 
 def listed(text: str, names: Iterable[str]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent
-from automation.errors import Interrupted
+from automation.errors import Interrupted, NotHealthy
 from automation.stacks.session import Session
 from automation.verification import verify as verification
-from automation.verification.result import Verification
+from automation.verification.result import Status, Verification
 
 
 class _Cancelled(BaseException):
@@ -42,3 +42,12 @@ def verify_stack(session: Session, dag_id: str | None, timeout_seconds: float, o
         )
     except _Cancelled:
         raise Interrupted(f"verify of stack {session.name} was interrupted", "run it again") from None
+
+
+def verified_stack(session: Session, timeout_seconds: float, on_event: OnEvent, remedy: str) -> Verification:
+    """Verify a stack as the last stage of a verb. Raises NotHealthy with the checks that failed, and this remedy."""
+    found = verify_stack(session, None, timeout_seconds, on_event)
+    failed = [f"{check.name}: {check.detail}" for check in found.checks if check.status is Status.FAILED]
+    if failed:
+        raise NotHealthy(f"the stack is not verified: {'; '.join(failed)}", remedy)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automation.results import Result
-from automation.rotation.result import DoneStage, PlannedStage
+from automation.stages.result import DoneStage, PlannedStage
 from automation.upgrade.statements import Locking
 
 

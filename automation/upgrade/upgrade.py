@@ -27,20 +27,19 @@ from automation.errors import (
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
-from automation.rotation.result import DoneStage, PlannedStage
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.plain_values import check_values, write_values
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
-from automation.stacks.verify_stack import verify_stack
+from automation.stacks.verify_stack import verified_stack
+from automation.stages.result import DoneStage, PlannedStage
 from automation.upgrade import trial
 from automation.upgrade.in_cluster import UpgradeCluster
 from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.stages import Doing, Stage
 from automation.upgrade.target import Target, earlier_image, rollback_target, upgrade_target
 from automation.upgrade.trial import Trial
-from automation.verification.result import Status
 from automation.verification.verify import airflow_api
 from automation.wait import wait_for
 from components.release.running import Running
@@ -270,7 +269,7 @@ class _Run:
             self.cluster.until_updated(target.after.tag, seconds)
             wait_until_healthy(self.session, timeout_seconds)
         else:
-            self._verify(timeout_seconds)
+            verified_stack(self.session, timeout_seconds, self.on_event, "repair that")
         return changes
 
     def _drain(self, seconds: float) -> None:
@@ -296,12 +295,6 @@ class _Run:
             raise NotHealthy(
                 f"{count} tasks still run after {seconds:.0f} s", "let them end, or give a longer --timeout"
             )
-
-    def _verify(self, timeout_seconds: float) -> None:
-        found = verify_stack(self.session, None, timeout_seconds, self.on_event)
-        failed = [f"{check.name} ({check.detail})" for check in found.checks if check.status is Status.FAILED]
-        if failed:
-            raise NotHealthy(f"verification failed: {'; '.join(failed)}", "repair that")
 
     def _put_back(self, stage: Stage) -> str:
         """Start again what was stopped, if the database is still as it was. Return what became of it, in words."""

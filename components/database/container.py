@@ -21,6 +21,8 @@ from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_c
 TYPE: Final = "airflow:index:PostgresContainer"
 
 PORT: Final = 5432
+NAME: Final = "airflow"
+"""Name of the database."""
 POD_LABELS: Final = {"tier": "airflow", "component": "postgres"}
 _PASSWORD_LENGTH = 40
 _READY_TIMEOUT = "5m"
@@ -107,7 +109,7 @@ class PostgresContainer(pulumi.ComponentResource):
         self.database = Database(
             host=service.metadata.name,
             port=PORT,
-            name="airflow",
+            name=NAME,
             user="airflow",
             password=password,
             ssl_mode=SslMode.PREFER,
@@ -141,7 +143,7 @@ def _server(
                         "securityContext": CONTAINER,
                         "env": [
                             {"name": "POSTGRES_USER", "value": "airflow"},
-                            {"name": "POSTGRES_DB", "value": "airflow"},
+                            {"name": "POSTGRES_DB", "value": NAME},
                             {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
                             {
                                 "name": "POSTGRES_PASSWORD",

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from automation import environments
-from automation.backup import restore as restoring
 from automation.backup.jobs import BackupJobs
 from automation.engine import operations
 from automation.engine.operations import EngineResult
@@ -35,6 +34,8 @@ class World(KeptWorld):
     contents: dict[str, str] = field(default_factory=lambda: {"airflow": "lost"})
     comments: dict[str, str] = field(default_factory=lambda: {"airflow": ""})
     verified: bool = True
+    asleep: bool = False
+    """A container database that does not run."""
 
     def restore(self, *backup: str) -> Any:
         return self.open().restore(*backup, keep=self.keep, timeout_seconds=30)
@@ -43,7 +44,9 @@ class World(KeptWorld):
         assert self.opened is not None
         assert self.opened.settings is not None
         self.step("up begins")
-        self.running = self.opened.settings.values.get("running", "all")
+        values = self.opened.settings.values
+        self.running = values.get("running", "all")
+        self.asleep = self.asleep and self.running == "stopped" and not values.get("restore")
         self.step(f"up {self.running}")
         return EngineResult(Changes({"update": 1}), ())
 
@@ -53,6 +56,8 @@ class World(KeptWorld):
         if mode == "list":
             return f"2 {NEWEST}\n1 {OLDER}\n1 {OLDER}.part"
         if mode == "databases":
+            if self.asleep:
+                raise BackupFailed("could not connect", "")
             return "\n".join(["airflow", *(f"{name} {comment}" for name, comment in self.comments.items())])
         assert self.running == "stopped", "Airflow would write meanwhile"
         self.step(f"{mode} begins")
@@ -104,7 +109,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         found.step("verify")
         return Verification((passed("a", "") if found.verified else failed("a", "not so"),))
 
-    monkeypatch.setattr(restoring, "verify_stack", verify)
+    monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", verify)
     return found
 
 
@@ -159,6 +164,22 @@ def test_stack_that_was_stopped_is_stopped_again(world: World) -> None:
     finished(world, running="stopped")
 
 
+def test_stopped_stack_with_a_container_database_is_planned_as_it_is_and_woken_to_be_restored(world: World) -> None:
+    world.kept, world.running, world.asleep = world.kept.changed(running="stopped"), "stopped", True
+    plan = world.open().restoration()
+    assert ([stage.done for stage in plan.stages], plan.old_database[:11]) == ([False] * 4, "airflow_old")
+    assert world.calls == []
+    world.restore()
+    finished(world, running="stopped")
+
+
+def test_database_of_a_stack_that_runs_must_answer(world: World) -> None:
+    world.asleep = True
+    for attempt in (world.open().restoration, world.restore):
+        with pytest.raises(BackupFailed, match="could not connect"):
+            attempt()
+
+
 def test_another_backup_is_refused_until_the_restore_is_finished(world: World) -> None:
     world.kill_at = 3
     with pytest.raises(Killed):
@@ -169,7 +190,7 @@ def test_another_backup_is_refused_until_the_restore_is_finished(world: World) -
 
 def test_stack_that_is_not_verified_keeps_its_mark(world: World) -> None:
     world.verified = False
-    with pytest.raises(NotHealthy, match="the restored stack is not verified: a: not so"):
+    with pytest.raises(NotHealthy, match="the stack is not verified: a: not so"):
         world.restore()
     assert world.kept.values["restore"]
     world.verified = True

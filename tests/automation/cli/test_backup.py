@@ -14,15 +14,15 @@ import pytest
 
 from automation.__main__ import parse
 from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
-from automation.backup.result import RestoreStage as Stage
 from automation.cli.console import Console
 from automation.cli.declare import Call
 from automation.errors import BackupFailed
+from automation.stages.result import PlannedStage
 from automation.verification.result import Verification
 
 NAME = "airflow-20260101T000000Z.dump"
 PLAN = RestorePlan(
-    stack="prod", backup=NAME, resumed=False, stages=(Stage(text="stopped"),), old_database="airflow_old_1"
+    stack="prod", backup=NAME, resumed=False, stages=(PlannedStage(text="stopped"),), old_database="airflow_old_1"
 )
 DRILL = Drill(
     stack="prod",
@@ -61,7 +61,7 @@ class Stack:
 
     def restore(self, backup: str | None, *, at: Any, timeout_seconds: float, **_: Any) -> Restored:
         self.asked.append(("restore", backup, at, timeout_seconds))
-        return Restored(plan=PLAN, stages=PLAN.stages, seconds=99.6, verification=Verification(()))
+        return Restored(plan=PLAN, stages=(), seconds=99.6, verification=Verification(()))
 
     def delete_old_databases(self, **_: Any) -> DeletedDatabases:
         return DeletedDatabases(stack="prod", names=("airflow_old_1",))

@@ -16,7 +16,8 @@ from automation.cli.console import Console
 from automation.cli.declare import Call
 from automation.errors import RotationRefused
 from automation.results import Changes
-from automation.rotation.result import DoneStage, PlannedStage, Rotation, RotationPlan
+from automation.rotation.result import Rotation, RotationPlan
+from automation.stages.result import DoneStage, PlannedStage
 
 PLAN = RotationPlan(
     stack="prod",

@@ -16,7 +16,7 @@ from automation.cli.console import Console
 from automation.cli.declare import Call
 from automation.errors import UpgradeRefused
 from automation.results import Changes
-from automation.rotation.result import DoneStage, PlannedStage
+from automation.stages.result import DoneStage, PlannedStage
 from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.statements import Locking
 

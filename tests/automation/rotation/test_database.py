@@ -16,7 +16,8 @@ from automation.cluster.client import ExecResult, Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import database
 from automation.rotation.stage_lists import database_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
+from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.stages.stage import next_stage
 from components.database.connection import SslMode
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
 from tests.automation.fakes import pod

@@ -17,7 +17,8 @@ from automation.errors import ClusterRequestFailed
 from automation.rotation import git_host
 from automation.rotation.keys import KEYS, PRIVATE_KEY
 from automation.rotation.stage_lists import git_stages
-from automation.rotation.stages import Doing, PodKey, next_stage
+from automation.rotation.stages import Doing, PodKey
+from automation.stages.stage import next_stage
 from components.dags import git_ssh_key
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
 from tests.automation.fakes import pod

@@ -8,7 +8,8 @@ from typing import Final
 
 from automation.rotation.keys import KEYS
 from automation.rotation.stage_lists import jwt_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
+from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.stages.stage import next_stage
 from components.keys.jwt_keys import accepted, jwt_secrets, key_set
 
 OLD: Final = "o" * 64

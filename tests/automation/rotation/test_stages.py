@@ -10,7 +10,8 @@ import pytest
 
 from automation.rotation.keys import KEYS
 from automation.rotation.stage_lists import fernet_stages, login_stages, redis_stages, replacement_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage, next_stage
+from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.stages.stage import next_stage
 
 PODS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 

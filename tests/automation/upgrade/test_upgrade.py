@@ -161,7 +161,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
     monkeypatch.setattr("automation.upgrade.upgrade.UpgradeCluster", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
-    monkeypatch.setattr("automation.upgrade.upgrade.verify_stack", found.verify)
+    monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", found.verify)
     monkeypatch.setattr("automation.upgrade.upgrade.backup", found.backup)
     return found
 
@@ -283,7 +283,7 @@ def test_migration_that_fails_leaves_the_old_airflow_running_and_names_the_way_b
 
 def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: World) -> None:
     world.unverified = True
-    with pytest.raises(UpgradeStopped, match=r"stage 5 of 5 .*health \(the scheduler is ill\)"):
+    with pytest.raises(UpgradeStopped, match=r"stage 5 of 5 .*health: the scheduler is ill"):
         world.upgrade()
     assert world.mark is not None
     assert world.mark.stage == 5

@@ -1,0 +1,32 @@
+"""What a stage is, and how the next one is found. Pure: a stage says what must hold when it is done.
+
+Nothing remembers how far a verb is. The next stage is the first that lacks something, so a verb that was killed is
+resumed by beginning it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+_Facts = TypeVar("_Facts", contravariant=True)
+
+
+class Stage(Protocol[_Facts]):
+    """One stage. The facts are what it looks at."""
+
+    @property
+    def text(self) -> str:
+        """What is so when it is done."""
+
+    @property
+    def lacks(self) -> Callable[[_Facts], str]:
+        """Returns what its postcondition lacks, "" where it holds."""
+
+
+AnyStage = TypeVar("AnyStage", bound=Stage[Any])
+
+
+def next_stage(stages: Sequence[AnyStage], facts: Any) -> tuple[int, AnyStage] | None:
+    """Return number, from 1, and stage of the first that lacks something; None if all is done."""
+    return next(((number, stage) for number, stage in enumerate(stages, 1) if stage.lacks(facts)), None)
