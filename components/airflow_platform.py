@@ -65,10 +65,10 @@ from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
 from components.release.metrics import GIT_SYNC_PORT, Monitoring
+from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.release.running import Running
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.release.worker_group import default_queues
 from components.task_logs.store import TaskLogs, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs

@@ -30,8 +30,9 @@ from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_defaults import chart_values, merged
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
+from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.release.user_values import with_helm_values
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs, airflow_values
+from components.release.values import airflow_values
 from components.task_logs.remote import RemoteLogs
 from components.task_logs.store import TaskLogStore
 

@@ -108,7 +108,7 @@ def _replicated_with(values: Mapping[str, Any]) -> Iterator[Replicated]:
         if component.replicas < SEVERAL:
             continue
         path = component.path
-        # A budget for workers would be for task pods too, which no controller counts: see components/release/values.py.
+        # A budget for workers would be for task pods too, which no controller counts: see availability.py.
         # Beside worker groups, the budget of the default workers is an object of its own.
         exempt = path == CELERY_WORKERS and (has_task_pods(values) or has_worker_groups(values))
         has_budget = True if exempt else _switch(component_value(values, path, "podDisruptionBudget.enabled"))

@@ -33,9 +33,9 @@ from components.kube.images import Images
 from components.kube.secret import Secret
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
 from components.release.worker_group import WorkerGroup
 from components.task_logs.remote import RemoteLogs, remote_logs
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore

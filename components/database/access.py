@@ -216,3 +216,9 @@ def ca_volumes(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
 def ca_mounts(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
     """Return where a container has that volume."""
     return [] if config_map is None else [{"name": _CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}]
+
+
+def ca_values(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
+    """Return both as chart values of a component; none without the ConfigMap."""
+    volumes = ca_volumes(config_map)
+    return {"extraVolumes": volumes, "extraVolumeMounts": ca_mounts(config_map)} if volumes else {}

@@ -19,9 +19,10 @@ from components.kube.metadata import object_metadata
 from components.release.availability import component_labels
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.ready_watch import ReadyWatch
+from components.release.release_inputs import ReleaseInputs
 from components.release.running import Running, with_running
 from components.release.user_values import with_helm_values
-from components.release.values import ReleaseInputs, airflow_values
+from components.release.values import airflow_values
 from components.release.worker_groups import default_budget
 
 TYPE: Final = "airflow:index:AirflowRelease"

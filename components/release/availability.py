@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from components.release.chart_defaults import merged
+from components.release.release_inputs import ReleaseInputs
+from components.release.size_preset import SizePreset
+from components.task_logs.store import TaskLogStore
+
 SEVERAL: Final = 2
 """Least number of pods for which a spread or a disruption budget makes sense."""
 
@@ -23,6 +28,9 @@ PGBOUNCER_HOOKS: Final[dict[str, Any]] = {
 }
 """The same for the pooler, which then lets transactions finish. The chart's hook refuses new connections at once, and
 waits longer than the 30 seconds that Kubernetes gives the pod."""
+
+_OLD_REVISIONS: Final = 3
+"""Old ReplicaSets that are kept for inspection; Helm does not need them for a rollback."""
 
 WORKERS_AT_ONCE: Final = "25%"
 """Share of the workers that may stop at once, rounded up by Kubernetes. One at a time, each finishing its tasks, would
@@ -70,4 +78,42 @@ def spread(pods: int, labels: dict[str, str], revision_label: str = "pod-templat
             }
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ]
+    }
+
+
+def availability_values(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Return disruption budgets and spread of every component that has several pods."""
+    scale = inputs.scale
+    values: dict[str, Any] = {}
+    for key, component, pods in (
+        ("apiServer", "api-server", scale.api_server),
+        ("scheduler", "scheduler", scale.scheduler),
+        ("dagProcessor", "dag-processor", scale.dag_processor),
+        ("triggerer", "triggerer", scale.triggerer),
+        ("pgbouncer", "pgbouncer", inputs.pgbouncer.replicas if inputs.pgbouncer else 0),
+    ):
+        values[key] = {**disruption_budget(pods), **spread(pods, component_labels(inputs.release_name, component))}
+    workers = inputs.most_workers if inputs.executor.celery else 0
+    stateful = inputs.task_logs.store is TaskLogStore.WORKER
+    labels = component_labels(inputs.release_name, "worker")
+    celery = spread(workers, labels, "controller-revision-hash" if stateful else "pod-template-hash")
+    if not inputs.executor.kubernetes:
+        # A budget would select task pods too, which have the same labels. They have no controller that says how many
+        # there should be, so Kubernetes would never evict any of these pods.
+        celery |= disruption_budget(workers, WORKERS_AT_ONCE)
+    return merged(values, {"workers": {"celery": celery}})
+
+
+def roll_values(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Return how pods are replaced, if there is room for a second one beside the first."""
+    if inputs.size is SizePreset.NONE:
+        return {}
+    return {
+        "revisionHistoryLimit": _OLD_REVISIONS,
+        "apiServer": {"strategy": ROLL, "containerLifecycleHooks": API_SERVER_HOOKS},
+        "scheduler": {"strategy": ROLL},
+        "dagProcessor": {"strategy": ROLL},
+        "triggerer": {"strategy": ROLL},
+        "workers": {"celery": {"strategy": ROLL}},
+        "pgbouncer": {"containerLifecycleHooks": PGBOUNCER_HOOKS},
     }

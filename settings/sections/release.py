@@ -178,7 +178,7 @@ def _surroundings(config: Config) -> Surroundings:
 
 
 def _without_budget(config: Config) -> frozenset[str]:
-    """Return the components that the program gives no disruption budget (see `components.release.values`)."""
+    """Return the components that the program gives no disruption budget (see `components.release.availability`)."""
     pods = {
         "apiServer": config[API_SERVER_REPLICAS],
         "scheduler": config[SCHEDULER_REPLICAS],

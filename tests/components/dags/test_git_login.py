@@ -17,8 +17,9 @@ from components.dags.git_login import (
     login_volume,
 )
 from components.dags.git_repository import parse_git_repository
+from components.release.release_inputs import DagAccess
 from components.release.user_values import with_helm_values
-from components.release.values import DagAccess, airflow_values
+from components.release.values import airflow_values
 from tests import samples
 from tests.chart.rendering import needs_chart, objects
 

@@ -17,8 +17,9 @@ from components.network.policies import network_policies
 from components.preflight.git_pod import LFS, bundle_script, git_about, git_pod
 from components.release.chart_defaults import chart_values, merged
 from components.release.executor import Executor
+from components.release.release_inputs import DagAccess
 from components.release.user_values import with_helm_values
-from components.release.values import DagAccess, airflow_values
+from components.release.values import airflow_values
 from tests import samples
 from tests.chart.rendering import needs_chart, objects
 

@@ -183,7 +183,7 @@ def test_proxy_and_ca_of_git_sync_are_appended() -> None:
 
 @rendering.needs_chart
 def test_every_variable_that_the_chart_gives_git_sync_is_refused() -> None:
-    from components.release.values import DagAccess
+    from components.release.release_inputs import DagAccess
 
     names: set[str] = set()
     accesses = (DagAccess(ssh_key_secret="k", known_hosts="h"), DagAccess(credentials_secret="c"), DagAccess())

@@ -21,11 +21,12 @@ from components.release.ingress import Ingress
 from components.release.managed_variables import JWT_VARIABLES, MANAGED_VARIABLES
 from components.release.metrics import Monitoring
 from components.release.owned_values import APPENDED, FREE, OWNED
+from components.release.release_inputs import DagAccess, ReleaseInputs
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import without_nulls
-from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.release.values import airflow_values
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE, RemoteLogs, remote_log_values
 from components.task_logs.store import TaskLogStore
 from tests import samples

@@ -19,9 +19,10 @@ from components.kube.images import Images
 from components.release.chart_defaults import FOLDER, chart_schema, chart_values, schema_problems
 from components.release.executor import Executor
 from components.release.ingress import Ingress
+from components.release.release_inputs import DagAccess, ReleaseInputs
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.release.values import airflow_values
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each, pairwise

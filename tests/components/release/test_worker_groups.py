@@ -11,11 +11,12 @@ from components.aws.pod_identity import ROLE_ANNOTATION
 from components.release.airflow_release import AirflowRelease, AirflowReleaseArgs
 from components.release.chart_defaults import schema_problems
 from components.release.executor import Executor
+from components.release.release_inputs import DagAccess, ReleaseInputs
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset, worker_resources
 from components.release.user_values import with_helm_values
 from components.release.value_paths import at, nested, without_nulls
-from components.release.values import DagAccess, ReleaseInputs, airflow_values
+from components.release.values import airflow_values
 from components.release.worker_group import WorkerGroup
 from components.release.worker_groups import CONCURRENCY_VARIABLE
 from components.task_logs.store import TaskLogStore

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
+from components.release.release_inputs import DagAccess
 from components.release.size_preset import SizePreset
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import at, without_nulls
-from components.release.values import DagAccess, airflow_values
+from components.release.values import airflow_values
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each

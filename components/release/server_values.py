@@ -1,0 +1,103 @@
+"""Chart values of the server components: API server, scheduler, DAG processor and triggerer, and of StatsD. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.database.access import ca_mounts, ca_values, ca_variables, ca_volumes, database_variables
+from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY
+from components.kube.env import fernet_key, from_secret, variable
+from components.login.oidc import CLIENT_SECRET_VARIABLE
+from components.login.oidc_client import CLIENT_SECRET
+from components.release.ingress import ingress_variables
+from components.release.release_inputs import Login, ReleaseInputs
+from components.release.service_accounts import region_variables
+from components.task_logs.remote import remote_log_variables
+
+_START_UP_FAILURES: Final = 30
+"""Failed probes, ten seconds apart, until a start counts as failed. With the chart's 6, a component on a busy laptop
+restarts for ever."""
+
+
+def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
+    """Return what API server, scheduler, DAG processor, triggerer and StatsD get. No worker gets the database."""
+    scale, kubernetes = inputs.scale, inputs.executor.kubernetes
+    start_up = {"startupProbe": {"failureThreshold": _START_UP_FAILURES}}
+    access, log_variables = inputs.dag_access, remote_log_variables(inputs.remote_logs)
+    database_env = [
+        fernet_key(inputs.keys.fernet_key),
+        *database_variables(inputs.connections.metadata),
+        *ca_variables(inputs.direct_ca),
+        *inputs.connection_variables,
+    ]
+    database = {"env": database_env, "waitForMigrations": {"enabled": False}, **ca_values(inputs.direct_ca)}
+    no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
+    # Only these two use the Kubernetes API: to start task pods, and to read the log of a running one.
+    token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
+    loads_dags = {
+        "env": [*database_env, *access.env],
+        "extraVolumes": [*access.volumes, *ca_volumes(inputs.direct_ca)],
+        "extraVolumeMounts": [*access.volume_mounts, *ca_mounts(inputs.direct_ca)],
+    }
+    jwt_key_id = from_secret("AIRFLOW__API_AUTH__JWT_KID", inputs.keys.jwt_key_id, JWT_KEY_ID_KEY)
+    jwks = {"name": JWKS_VOLUME, "secret": {"secretName": inputs.keys.jwks}}
+    triggerer = loads_dags if access.in_triggerer else database
+    bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
+    return {
+        "apiServer": {
+            "replicas": scale.api_server,
+            "allowPodLogReading": kubernetes,
+            **database,
+            "env": [
+                *database_env,
+                *log_variables,
+                *ingress_variables(inputs.ingress),
+                *_login_variables(inputs.login),
+                jwt_key_id,
+                variable("AIRFLOW__API_AUTH__TRUSTED_JWKS_URL", f"{JWKS_FOLDER}/{JWKS_KEY}"),
+            ],
+            "extraVolumes": [jwks, *ca_volumes(inputs.direct_ca)],
+            "extraVolumeMounts": [
+                {"name": JWKS_VOLUME, "mountPath": JWKS_FOLDER, "readOnly": True},
+                *ca_mounts(inputs.direct_ca),
+            ],
+            **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
+            **token,
+            **start_up,
+        },
+        "scheduler": {
+            "replicas": scale.scheduler,
+            "safeToEvict": False,
+            **database,
+            "env": [*database_env, jwt_key_id],
+            **token,
+            **start_up,
+        },
+        "dagProcessor": {
+            "replicas": scale.dag_processor,
+            "safeToEvict": False,
+            **database,
+            **loads_dags,
+            **no_token,
+            **bundles,
+        },
+        "triggerer": {
+            "replicas": scale.triggerer,
+            "safeToEvict": False,
+            # A StatefulSet would wait for ever for a pod with a broken image, and the chart has no key to change that.
+            "persistence": {"enabled": False},
+            **database,
+            **triggerer,
+            "env": [
+                *triggerer["env"],
+                *log_variables,
+                *region_variables(inputs.pod_roles, "triggerer", log_variables),
+            ],
+            **no_token,
+        },
+        "statsd": no_token,
+    }
+
+
+def _login_variables(login: Login | None) -> list[dict[str, Any]]:
+    return [] if login is None else [from_secret(CLIENT_SECRET_VARIABLE, login.client_secret, CLIENT_SECRET)]
