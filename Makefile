@@ -1,4 +1,5 @@
-# Short verbs, one thing each. STACK=prod chooses another stack for up, preview, verify and ui.
+# Short verbs, one thing each. STACK=prod chooses another stack for up, preview, verify and ui. `make dev CONTEXT=NAME`
+# uses the cluster of that kubeconfig context, and keeps it in Pulumi.dev.yaml, where all other verbs find it.
 STACK  ?= dev
 PYTHON ?= python3
 RUN    := .venv/bin/python
@@ -8,10 +9,17 @@ IMAGE  ?= airflow:$(shell git rev-parse HEAD)
 WHEELS ?= --only-binary :all:
 INSTALL = -m pip install -q --require-hashes $(WHEELS)
 
-.PHONY: dev up preview verify down ui test lint bench image lock
+ifeq ($(origin CONTEXT),command line) # a variable of this name in the shell means something else
+ifneq ($(MAKECMDGOALS),dev)
+$(error CONTEXT=NAME belongs to make dev, which keeps it in Pulumi.dev.yaml, where all other verbs find it)
+endif
+GIVEN = --context '$(CONTEXT)'
+endif
+
+.PHONY: dev up preview verify down ui test lint bench image load lock
 
 dev: .venv/run                  ## from a clean machine to a finished DAG run
-	$(RUN) -m automation dev
+	$(RUN) -m automation dev $(GIVEN)
 up preview verify ui: .venv/run ## the same verbs of `python -m automation`
 	$(RUN) -m automation $@ $(STACK)
 down: .venv/run                 ## remove what `make dev` made, and nothing else
@@ -25,6 +33,8 @@ bench: .venv/run
 	$(RUN) -m benchmarks
 image:                          ## the Airflow image, as $(IMAGE); needs Docker
 	docker build --pull --tag $(IMAGE) --label org.opencontainers.image.revision=$(shell git rev-parse HEAD) image
+load: .venv/run image           ## the same, copied into the local cluster of STACK
+	$(RUN) -m automation load $(IMAGE) $(STACK)
 lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 	$(RUN) -m image.lock
 

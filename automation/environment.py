@@ -483,6 +483,18 @@ class Environment:
         """Return what the config says of cluster and protection. Raises SettingsInvalid, StackUnknown."""
         return self._session.config()
 
+    def check_context(self, context: str) -> None:
+        """Raise if the stack cannot be deployed to the cluster of another context. See `chosen_context`."""
+        from automation.stacks.chosen_context import check_context
+
+        check_context(self._session, context)
+
+    def keep_context(self, context: str) -> None:
+        """Write a context into the stack's config."""
+        from automation.stacks.chosen_context import keep_context
+
+        keep_context(self._session, context)
+
     def find_engine(self) -> None:
         """Find or install an engine before it is needed. Raises EngineMissing."""
         self._session.find_engine()

@@ -72,14 +72,15 @@ class ToolMissing(AutomationError):
 
 
 class ToolsMissing(ToolMissing):
-    """Several programs are missing; its text has a line for each."""
+    """Several programs are missing; its text has a line for each, and then one for each way to go on without them."""
 
-    def __init__(self, problems: tuple[ToolMissing, ...]) -> None:
-        self.problems = problems
+    def __init__(self, problems: tuple[ToolMissing, ...], ways_on: tuple[str, ...] = ()) -> None:
+        self.problems, self.ways_on = problems, ways_on
         super().__init__("; ".join(error.what for error in problems), "; ".join(error.remedy for error in problems))
 
     def __str__(self) -> str:
-        return "\n".join(str(error) for error in self.problems)
+        begin = ["  or go on without it:"] if self.ways_on else []
+        return "\n".join([*map(str, self.problems), *begin, *(f"    {way}" for way in self.ways_on)])
 
 
 class ClusterUnreachable(AutomationError):

@@ -66,13 +66,14 @@ def parse(config: Mapping[str, str], secret_keys: Iterable[str], stack: str) -> 
     return _settings(Config(config, secret_keys, stack), stack)
 
 
-def check(project: Path, stack: str) -> None:
+def check(project: Path, stack: str) -> Settings:
     """Check the committed files of a stack without an engine. Raises SettingsError.
 
-    An encrypted value cannot be read here. It counts as given, and is checked when the program runs.
+    An encrypted value cannot be read here. It counts as given, is empty in the result, and is checked when the program
+    runs.
     """
     texts, secret_keys, known = examine_files(project, stack)
-    _settings(Config(texts, secret_keys, stack, unread=secret_keys, known=known), stack)
+    return _settings(Config(texts, secret_keys, stack, unread=secret_keys, known=known), stack)
 
 
 def _settings(config: Config, stack: str) -> Settings:

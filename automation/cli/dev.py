@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -11,10 +12,12 @@ from automation.cli.declare import DEV, DONE, LOCK_SECONDS, STACK, Call, argumen
 from automation.cli.look import settle_verification
 from automation.errors import ClusterRequestFailed, ClusterUnreachable, Protected, StackUnknown
 from automation.folder import Folder
+from automation.wait import Background
 
 if TYPE_CHECKING:
     from automation.cli.console import Console
     from automation.cluster.deployment import Deployment
+    from automation.cluster.kind import Cluster
     from automation.environment import Environment
     from automation.stacks.config import StackConfig
 
@@ -28,21 +31,25 @@ _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kub
 @verb(
     "make a local Airflow, from the cluster up, and verify it",
     argument("stack", nargs="?", choices=[DEV], default=DEV, help="always dev"),
+    argument("--context", metavar="NAME", help="deploy to the cluster of this kubeconfig context, and keep that"),
 )
 def dev(call: Call) -> int:
     """Go from nothing to a verified Airflow on a local cluster. A second call changes nothing."""
     from automation.cluster.deployment import Deployment
-    from automation.cluster.kind import ensure_cluster
 
-    console = call.console
+    console, named = call.console, call.args.context
     with opened(call.project_dir, DEV, console, lock_seconds=LOCK_SECONDS) as environment:
         environment.check()
         config = environment.config()
-        environment.find_engine()
-        cluster = ensure_cluster(
-            call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig, on_line=console.line
-        )
+        moves = named is not None and named != config.kube_context
+        if moves:
+            environment.check_context(named)
+        cluster = _cluster(call, environment, named or config.kube_context, config.kubeconfig)
         console.line(f"{'created' if cluster.created else 'using'} the cluster of context {cluster.context}")
+        if moves:
+            environment.keep_context(named)
+            config = environment.config()
+            console.line(f"airflow:kubeContext in Pulumi.{DEV}.yaml is now {named}, for all verbs")
         environment.follow_cluster(cluster.identity, created=cluster.created, on_event=console.event)
         update = environment.up(on_event=console.event)
         console.result(f"up of {DEV}: {update.changes}")
@@ -85,7 +92,11 @@ def down(call: Call) -> int:
     return DONE
 
 
-@verb("forward a local port to Airflow", STACK)
+@verb(
+    "forward a local port to Airflow, and open a browser there",
+    STACK,
+    argument("--no-browser", action="store_true", help="only forward the port"),
+)
 def ui(call: Call) -> int:
     """Forward a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
     from automation.cluster import tools
@@ -94,7 +105,35 @@ def ui(call: Call) -> int:
     tools.require("kubectl")
     with call.opened() as environment:
         config = environment.config().reached(environment.work_dir)
-        _forward(Deployment.of(environment.outputs().values), config, call.console)
+        _forward(Deployment.of(environment.outputs().values), config, call)
+    return DONE
+
+
+@verb(
+    "copy an image that Docker built here into the stack's local cluster",
+    argument("image", help="its reference, such as airflow:try"),
+    STACK,
+)
+def load(call: Call) -> int:
+    """Copy an image into a local cluster, which pulls from registries alone. Raises ClusterUnreachable, ToolMissing."""
+    from automation.cluster import tools
+    from automation.cluster.local_clusters import load_command
+
+    with call.opened() as environment:
+        context = environment.config().kube_context
+    command = load_command(context, call.args.image)
+    if command is None:
+        raise ClusterUnreachable(
+            f"context {context or 'of an EKS cluster'} is not of a local cluster that is known here",
+            "push the image to a registry from which its nodes may pull",
+        )
+    if not command:
+        call.console.result(f"the cluster of context {context} uses the images of Docker: there is nothing to copy")
+        return DONE
+    tools.require(command[0])
+    call.console.line(" ".join(command))
+    if subprocess.run(command, check=False).returncode:
+        raise ClusterRequestFailed(f"{call.args.image} could not be copied into {context}", "see the lines above")
     return DONE
 
 
@@ -115,28 +154,42 @@ def env(call: Call) -> int:
     return DONE
 
 
-def _forward(deployment: Deployment, config: StackConfig, console: Console) -> None:
+def _cluster(call: Call, environment: Environment, context: str, kubeconfig: str | None) -> Cluster:
+    """Return the cluster, with an engine at hand. While Kind makes one, the engine is downloaded."""
+    from automation.cluster import images_ahead
+    from automation.cluster.kind import ensure_cluster
+
+    engine = Background(environment.find_engine)
+    cluster = ensure_cluster(
+        call.project_dir,
+        context,
+        kubeconfig_path=kubeconfig,
+        on_line=call.console.line,
+        before_making=engine.start,
+    )
+    if cluster.created:
+        images = images_ahead.images_of_stack(call.project_dir, DEV)
+        images_ahead.pull_ahead(cluster.context, images, call.console.line)
+    engine.finish()
+    return cluster
+
+
+def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
+    from automation.cluster.port_forward import forward, has_browser, open_browser
+
+    console = call.console
     target = f"service/{deployment.api_server_service}"
     command = [*_kubectl(deployment, config), "port-forward", target, f"{UI_PORT}:{deployment.api_server_port}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            for line in process.stdout:
-                if line.startswith("Forwarding from 127.0.0.1"):
-                    console.result(
-                        f"Airflow: http://localhost:{UI_PORT}{deployment.ui_path}  user: {deployment.admin_username}"
-                    )
-                    console.result(f"password: {_password_command(deployment, config)}")
-                    console.result("Ctrl-C ends this.")
-            errors = process.stderr.read().strip().splitlines()
-        except KeyboardInterrupt:
-            process.terminate()
-            return
-    raise ClusterRequestFailed(
-        f"kubectl port-forward ended ({errors[-1] if errors else f'exit code {process.returncode}'})",
-        f"free port {UI_PORT} if it is taken, else run it again",
-    )
+
+    def on_open() -> None:
+        url = f"http://localhost:{UI_PORT}{deployment.ui_path}"
+        console.result(f"Airflow: {url}  user: {deployment.admin_username}")
+        console.result(f"password: {_password_command(deployment, config)}")
+        console.result("Ctrl-C ends this.")
+        if not call.args.no_browser and has_browser(os.environ, terminal=console.results.isatty()):
+            open_browser(url)
+
+    forward(command, UI_PORT, on_open=on_open, on_line=console.line)
 
 
 def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import versions
-from automation.cluster import tools
+from automation.cluster import local_clusters, tools
 from automation.cluster.client import cluster_errors, cluster_identity, kubeconfig_file
 from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
 from automation.folder import Folder, write_file
@@ -20,7 +22,8 @@ from components.kube import kubeconfig
 
 KIND_PREFIX: Final = "kind-"
 """Kind names the context of its cluster NAME `kind-NAME`."""
-_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - compared with, not bound to
+_BEGINS: Final = "•"
+"""Begins the line by which Kind says, where no terminal is, that it begins a step."""
 _READY_SECONDS: Final = 180
 _COMMAND_SECONDS: Final = 900  # the first time the node image, about 400 MB, is downloaded
 
@@ -43,36 +46,49 @@ def ensure_cluster(
     *,
     kubeconfig_path: str | None = None,
     on_line: Callable[[str], None] = lambda line: None,
+    before_making: Callable[[], object] = lambda: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Cluster:
     """Return the cluster of a context. One that answers is used as it is; a missing one of Kind's is made.
+
+    Args:
+        project_dir: The checkout.
+        context: The context.
+        kubeconfig_path: Path of the kubeconfig; None takes kubectl's own.
+        on_line: Receives lines about what is being made.
+        before_making: Called once it is known that a cluster will be made, which takes a minute or more.
+        environ: Says which container engine Kind uses.
 
     Raises:
         ClusterUnreachable: It does not answer, and cannot be made here.
         ToolMissing: It would have to be made, and Kind or a container engine is missing.
     """
+    path = kubeconfig_file(kubeconfig_path, environ)
     try:
         identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
         return Cluster(context, created=False, identity=identity)
     except ClusterUnreachable as unreachable:
         if not context.startswith(KIND_PREFIX):
-            raise
-        _refuse_foreign(context, kubeconfig_file(kubeconfig_path, environ), unreachable)
+            remedy = local_clusters.how_to_reach(context, kubeconfig.contexts(path))
+            raise ClusterUnreachable(unreachable.what, remedy or unreachable.remedy) from None
+        _refuse_foreign(context, path, unreachable)
     name = context.removeprefix(KIND_PREFIX)
     problems = missing_tools(environ)
     if problems:
-        raise ToolsMissing(tuple(problems))
+        found = [name for name in local_clusters.EXECUTABLES if shutil.which(name)]
+        raise ToolsMissing(tuple(problems), local_clusters.ways_on(found, kubeconfig.contexts(path)))
     if name in _kind_clusters():
         raise ClusterUnreachable(
             f"the Kind cluster {name} exists but does not answer on context {context}",
             f"docker start {name}-control-plane && kind export kubeconfig --name {name}, "
             f"or begin again: kind delete cluster --name {name}",
         )
-    on_line(f"creating the Kind cluster {name} ({versions.KIND_NODE_IMAGE})")
+    before_making()
+    on_line(f"creating the Kind cluster {name} ({versions.KIND_NODE_IMAGE}, about 400 MB the first time)")
     arguments = ["--name", name, "--image", versions.KIND_NODE_IMAGE, "--wait", f"{_READY_SECONDS}s"]
     if kubeconfig_path:
-        arguments += ["--kubeconfig", kubeconfig_file(kubeconfig_path, environ)]
-    _kind(["create", "cluster", *arguments])
+        arguments += ["--kubeconfig", path]
+    _kind(["create", "cluster", *arguments], on_line)
     identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
     write_file(Folder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
     return Cluster(context, created=True, identity=identity)
@@ -81,15 +97,22 @@ def ensure_cluster(
 def missing_tools(environ: Mapping[str, str] = os.environ) -> list[ToolMissing]:
     """Return what is missing to make a cluster."""
     problems = []
-    # Kind's own variable; https://kind.sigs.k8s.io/docs/user/rootless/
-    provider = environ.get("KIND_EXPERIMENTAL_PROVIDER") or "docker"
-    checks: tuple[Callable[[], None], ...] = (_require_kind, lambda: tools.require_container_engine(provider))
+    checks: tuple[Callable[[], None], ...] = (
+        _require_kind,
+        lambda: tools.require_container_engine(container_engine(environ)),
+    )
     for check in checks:
         try:
             check()
         except ToolMissing as error:
             problems.append(error)
     return problems
+
+
+def container_engine(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the command of the container engine that Kind uses."""
+    # Kind's own variable; https://kind.sigs.k8s.io/docs/user/rootless/
+    return environ.get("KIND_EXPERIMENTAL_PROVIDER") or "docker"
 
 
 def created_cluster(project_dir: Path) -> str | None:
@@ -146,7 +169,7 @@ def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) ->
         kubeconfig.require_readable(path)  # Kind would find out only after minutes
     server = kubeconfig.contexts(path).get(context, "")
     host = urlsplit(server).hostname or ""
-    if server and host not in _LOCAL:
+    if server and host not in local_clusters.LOOPBACK:
         raise ClusterUnreachable(
             f"context {context} is of a cluster at {host}, not of one that Kind made here, and it does not answer",
             "make it answer, or name another with airflow:kubeContext",
@@ -169,19 +192,38 @@ def _kind_clusters() -> list[str]:
     return _kind(["get", "clusters"]).split()
 
 
-def _kind(arguments: list[str]) -> str:
-    """Run Kind and return its output. Raises ClusterUnreachable with its last line."""
-    try:
-        done = subprocess.run(
-            ["kind", *arguments], capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
+def _kind(arguments: list[str], on_line: Callable[[str], None] = lambda line: None) -> str:
+    """Run Kind and return its output; `on_line` hears what it begins. Raises ClusterUnreachable with its last line."""
+    late = threading.Event()
+    with subprocess.Popen(
+        ["kind", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(_COMMAND_SECONDS, stop)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            said = []
+            # Kind writes its progress to standard error, and no more than a few names to standard output.
+            for line in map(str.strip, process.stderr):
+                said.append(line)
+                if line.startswith(_BEGINS):
+                    on_line(f"Kind: {line.removeprefix(_BEGINS).strip()}")
+            output = process.stdout.read()
+        finally:
+            timer.cancel()
+    if late.is_set():
         raise ClusterUnreachable(
             f"kind {' '.join(arguments[:2])} did not end within {_COMMAND_SECONDS} s",
             "run it by hand to see where it waits",
-        ) from None
-    if done.returncode != 0:
-        errors = [line.strip() for line in done.stderr.splitlines() if line.strip().startswith("ERROR")]
-        reason = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        )
+    if process.returncode != 0:
+        errors = [line for line in said if line.startswith("ERROR")]
+        reason = (errors or [line for line in said if line] or ["no reason given"])[-1]
         raise ClusterUnreachable(f"kind {' '.join(arguments[:2])} failed ({reason})", "repair that, and run this again")
-    return done.stdout
+    return output

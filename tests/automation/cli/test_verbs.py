@@ -28,12 +28,14 @@ from automation.engine.operations import EngineResult
 from automation.errors import (
     AutomationError,
     ClusterUnreachable,
+    EngineMissing,
     NotHealthy,
     Protected,
     SettingsInvalid,
     StackUnknown,
     ToolMissing,
     UpdateFailed,
+    WrongCluster,
 )
 from automation.results import Changes, Step
 from automation.stacks import session
@@ -61,6 +63,8 @@ class Bench:
         self.calls: list[str] = []
         self.outside: list[str] = []
         self.cluster = kind.Cluster("kind-airflow", created=False, identity="uid-1")
+        self.asked_for: list[str] = []
+        self.pulled: list[str] = []
         self.changes = Changes({"create": 3})
         self.resources = True
         self.stacks = ["dev"]
@@ -85,6 +89,8 @@ class Bench:
         monkeypatch.setattr("automation.cluster.client.cluster_identity", self._identity)
         monkeypatch.setattr(kind, "cluster_identity", self._identity)
         monkeypatch.setattr(kind, "ensure_cluster", self._ensure_cluster)
+        monkeypatch.setattr("automation.cluster.images_ahead.images_of_stack", lambda *args: ("a:1",))
+        monkeypatch.setattr("automation.cluster.images_ahead.pull_ahead", self._pull_ahead)
         monkeypatch.setattr(kind, "is_gone", lambda *args, **kwargs: self.gone)
         monkeypatch.setattr(kind, "_kind", self._kind)
         monkeypatch.setattr(kind, "_require_kind", lambda: None)
@@ -157,9 +163,17 @@ class Bench:
         key = {"urn": urn, "type": "pulumi:index:Stash", "custom": True, "protect": self.protected}
         return {"resources": [key]}
 
-    def _ensure_cluster(self, *args: Any, **kwargs: Any) -> kind.Cluster:
+    def _ensure_cluster(self, project_dir: Path, context: str, **options: Any) -> kind.Cluster:
         self.calls.append("ensure cluster")
-        return self.cluster
+        self.asked_for.append(context)
+        if not self.reachable:
+            raise ClusterUnreachable(f"context {context} does not answer", "start it")
+        if self.cluster.created:
+            options["before_making"]()
+        return replace(self.cluster, context=context)
+
+    def _pull_ahead(self, context: str, images: tuple[str, ...], on_line: Any) -> None:
+        self.pulled += images
 
     def _identity(self, *args: Any, **kwargs: Any) -> str:
         if not self.reachable:
@@ -195,7 +209,69 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def test_dev_goes_from_settings_to_a_verified_deployment(bench: Bench) -> None:
     bench.run("dev")
-    assert bench.order == ["check settings", "find engine", "ensure cluster", "open dev", "up", "verify"]
+    assert bench.order == ["check settings", "ensure cluster", "find engine", "open dev", "up", "verify"]
+    assert bench.pulled == []
+
+
+def test_engine_and_images_are_fetched_while_a_cluster_is_made(bench: Bench) -> None:
+    bench.cluster = kind.Cluster("kind-airflow", created=True, identity="uid-1")
+    bench.run("dev")
+    assert bench.calls.count("find engine") == 1
+    assert bench.pulled == ["a:1"]
+
+
+def test_engine_that_cannot_be_had_is_told_once_the_cluster_is_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*args: Any) -> Any:
+        raise EngineMissing("no engine", "install it")
+
+    monkeypatch.setattr(environments, "find_engine", missing)
+    for created in (True, False):
+        bench.cluster = kind.Cluster("kind-airflow", created=created, identity="uid-1")
+        with pytest.raises(EngineMissing, match="no engine"):
+            bench.run("dev")
+
+
+def committed(bench: Bench) -> str:
+    return (bench.project_dir / "Pulumi.dev.yaml").read_text()
+
+
+def test_context_that_is_named_is_used_and_kept_for_all_verbs(bench: Bench) -> None:
+    assert bench.run("dev", "--context", "k3d-airflow") == 0
+    assert bench.asked_for == ["k3d-airflow"]
+    assert committed(bench) == STACK.replace("kind-airflow", '"k3d-airflow"')
+    assert "airflow:kubeContext in Pulumi.dev.yaml is now k3d-airflow" in bench.progress.getvalue()
+    bench.run("dev")
+    assert bench.asked_for == ["k3d-airflow", "k3d-airflow"]
+    bench.run("dev", "--context", "k3d-airflow")
+    assert committed(bench) == STACK.replace("kind-airflow", '"k3d-airflow"')
+
+
+def test_context_that_does_not_answer_is_not_kept(bench: Bench) -> None:
+    bench.reachable = False
+    with pytest.raises(ClusterUnreachable, match="minikube does not answer"):
+        bench.run("dev", "--context", "minikube")
+    assert committed(bench) == STACK
+    assert "up" not in bench.calls
+
+
+def test_context_is_not_changed_while_the_stack_runs_in_another_cluster(bench: Bench) -> None:
+    bench.run("dev")
+    with pytest.raises(WrongCluster, match=r"deployed to the cluster of context kind-airflow.*make down"):
+        bench.run("dev", "--context", "minikube")
+    assert committed(bench) == STACK
+    assert bench.asked_for == ["kind-airflow"]
+    bench.resources = False
+    assert bench.run("dev", "--context", "minikube") == 0, "make down leaves nothing that could stay there"
+
+
+def test_context_is_changed_after_the_other_cluster_is_gone(bench: Bench) -> None:
+    bench.run("dev")
+    bench.tags["airflow:cluster"] = "uid-of-the-one-before"
+    bench.run("dev", "--context", "minikube")
+    assert bench.asked_for[-1] == "minikube"
+    assert bench.calls.count("refresh") == 1
 
 
 def test_dev_ends_with_address_user_password_command_and_three_commands(bench: Bench) -> None:
@@ -431,9 +507,14 @@ def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.deployed()
-    fake_kubectl(bench.project_dir, monkeypatch, "echo 'Forwarding from 127.0.0.1:8080 -> 8080'; echo lost >&2; exit 1")
-    with pytest.raises(AutomationError, match=r"kubectl port-forward ended \(lost\)"):
-        bench.run("ui")
+    fake_kubectl(bench.project_dir, monkeypatch, "echo 'Forwarding from 127.0.0.1:8080 -> 8080'; exec sleep 30")
+
+    def interrupt(url: str) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("automation.cluster.port_forward.has_browser", lambda environ, *, terminal: True)
+    monkeypatch.setattr("automation.cluster.port_forward.open_browser", interrupt)
+    assert bench.run("ui") == 0
     assert "http://localhost:8080" in bench.text()
     assert (bench.project_dir / "arguments").read_text().split() == [
         "--context",
@@ -444,6 +525,28 @@ def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
         "service/airflow-api-server",
         "8080:8080",
     ]
+
+
+def test_image_is_copied_by_the_tool_of_the_stacks_cluster(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = bench.project_dir / "kind"
+    program.write_text(f'#!/bin/bash\necho "$*" > {bench.project_dir}/arguments\n[ "$3" != airflow:bad ]\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bench.project_dir}:{os.environ['PATH']}")
+    assert bench.run("load", "airflow:try") == 0
+    asked = (bench.project_dir / "arguments").read_text().strip()
+    assert asked == "load docker-image airflow:try --name airflow"
+    with pytest.raises(AutomationError, match="airflow:bad could not be copied into kind-airflow"):
+        bench.run("load", "airflow:bad")
+
+
+def test_image_is_not_copied_where_the_cluster_has_it_or_is_elsewhere(bench: Bench) -> None:
+    file = bench.project_dir / "Pulumi.dev.yaml"
+    file.write_text(STACK.replace("kind-airflow", "orbstack"))
+    assert bench.run("load", "airflow:try") == 0
+    assert "there is nothing to copy" in bench.text()
+    file.write_text(STACK.replace("kind-airflow", "prod"))
+    with pytest.raises(ClusterUnreachable, match="push the image to a registry"):
+        bench.run("load", "airflow:try")
 
 
 def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,12 +130,53 @@ def test_each_missing_tool_is_named_with_why_and_how(
         programs(name, script)
     with pytest.raises(ToolMissing) as raised:
         ensure_cluster(tmp_path, CONTEXT)
-    lines = str(raised.value).splitlines()
+    lines = [line for line in str(raised.value).splitlines() if not line.startswith(" ")]
     assert len(lines) == len(missing)
     for line, what in zip(lines, missing, strict=True):
         assert line.startswith(what)
         assert ". Fix: " in line
     assert not any(call.startswith("kind create") for call in calls(tmp_path))
+
+
+def test_without_kind_the_error_ends_with_the_ways_on(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    programs("docker", "")
+    programs("k3d", "")
+    write_kubeconfig(tmp_path / "kubeconfig", "orbstack", "https://127.0.0.1:26443")
+    with pytest.raises(ToolMissing) as raised:
+        ensure_cluster(tmp_path, CONTEXT)
+    assert str(raised.value).splitlines()[1:] == [
+        "  or go on without it:",
+        "    k3d is installed: k3d cluster create airflow && make dev CONTEXT=k3d-airflow",
+        "    OrbStack has the context orbstack: make dev CONTEXT=orbstack",
+        "    another cluster: make dev CONTEXT=NAME, with a name that kubectl config get-contexts shows",
+    ]
+    assert calls(tmp_path) == ["docker info"]
+
+
+def test_local_cluster_that_does_not_answer_is_told_with_what_starts_or_makes_it(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    with pytest.raises(ClusterUnreachable, match="Fix: k3d cluster create mine && make dev CONTEXT=k3d-mine"):
+        ensure_cluster(tmp_path, "k3d-mine")
+    write_kubeconfig(tmp_path / "kubeconfig", "k3d-mine", "https://127.0.0.1:1")
+    with pytest.raises(ClusterUnreachable, match="Fix: k3d cluster start mine && make dev CONTEXT=k3d-mine"):
+        ensure_cluster(tmp_path, "k3d-mine")
+
+
+def test_steps_of_kind_are_told_as_they_begin_and_other_work_begins_before_them(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    programs("docker", "")
+    say = "echo ' • Ensuring node image (kindest/node:v1) 🖼  ...' >&2; echo ' ✓ Ensuring node image' >&2"
+    programs("kind", f'[ "$1" = get ] && exit\n{say}\necho "$4" > "$FAKE/made"')
+    lines: list[str] = []
+    ensure_cluster(tmp_path, CONTEXT, on_line=lines.append, before_making=lambda: lines.append("begun"))
+    assert lines[0] == "begun"
+    assert [line for line in lines if line.startswith("Kind: ")] == [
+        "Kind: Ensuring node image (kindest/node:v1) 🖼  ..."
+    ]
 
 
 def test_line_for_a_missing_tool_says_what_why_and_how() -> None:

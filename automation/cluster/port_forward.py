@@ -1,0 +1,99 @@
+"""A local port that leads to a Service until Ctrl-C, whatever becomes of the pods behind it; and a browser for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from automation.errors import ClusterRequestFailed
+from automation.wait import Clock
+
+_PAUSE_SECONDS: Final = 1.0
+_GIVE_UP_SECONDS: Final = 300.0
+"""As long as an update may leave no API server ready."""
+
+
+def forward(
+    command: Sequence[str],
+    port: int,
+    *,
+    on_open: Callable[[], object],
+    on_line: Callable[[str], object],
+    clock: Clock | None = None,
+) -> None:
+    """Run `kubectl port-forward` until Ctrl-C. When its pod ends, as in a roll, begin again with another.
+
+    Args:
+        command: The command.
+        port: The local port.
+        on_open: Called when the port leads somewhere for the first time.
+        on_line: Receives a line when the connection is lost, and when it is there again.
+        clock: The clock of the pauses.
+
+    Raises:
+        ClusterRequestFailed: It never led anywhere, or not for five minutes.
+    """
+    clock = clock or Clock()
+    opened, lost_at = False, None
+    while True:
+        was_open, reason = False, ""
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stderr is not None
+                for line in process.stdout:
+                    if line.startswith("Forwarding from 127.0.0.1"):
+                        was_open = True
+                        if not opened:
+                            on_open()
+                        elif lost_at is not None:
+                            on_line("connected again")
+                        opened, lost_at = True, None
+                errors = process.stderr.read().strip().splitlines()
+            except KeyboardInterrupt:
+                process.terminate()
+                return
+        reason = errors[-1] if errors else f"exit code {process.returncode}"
+        if not opened:
+            raise ClusterRequestFailed(
+                f"kubectl port-forward ended ({reason})", f"free port {port} if it is taken, else run it again"
+            )
+        if was_open:
+            on_line(f"connection lost ({reason}); connecting again")
+        lost_at = clock.now() if lost_at is None else lost_at
+        if clock.now() - lost_at >= _GIVE_UP_SECONDS:
+            raise ClusterRequestFailed(
+                f"no connection for {_GIVE_UP_SECONDS:.0f} s ({reason})",
+                "python -m automation status says what is wrong",
+            )
+        try:
+            clock.sleep(_PAUSE_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+def has_browser(environ: Mapping[str, str], platform: str = sys.platform, *, terminal: bool) -> bool:
+    """Whether a browser with a window can be opened for the person at this terminal.
+
+    Args:
+        environ: The variables of this process.
+        platform: As `sys.platform` has it.
+        terminal: Whether a person sees the output.
+    """
+    if not terminal or environ.get("SSH_CONNECTION"):
+        return False
+    if environ.get("BROWSER"):
+        return True
+    # Elsewhere, Python would start a browser for the terminal.
+    return platform in ("darwin", "win32") or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+def open_browser(url: str) -> bool:
+    """Open a browser, and return whether there is one."""
+    try:
+        return webbrowser.open(url)
+    except webbrowser.Error:
+        return False
