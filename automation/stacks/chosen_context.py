@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from automation.engine import operations
 from automation.errors import ClusterUnreachable, StackUnknown, WrongCluster
 from automation.stacks.cluster_tag import cluster_identity, read_tag
+from automation.stacks.config import StackConfig
 from automation.stacks.plain_values import check_values, write_values
 from automation.stacks.session import Session
 
@@ -28,17 +30,19 @@ def check_context(session: Session, context: str) -> None:
             known = read_tag(opened) if deployed else ""
     except StackUnknown:
         return
-    if not known:
-        return
-    try:
-        answers = cluster_identity(config) == known
-    except ClusterUnreachable:
-        return  # as after the deletion of a local cluster
-    if answers:
+    if known and not _is(replace(config, kube_context=context), known) and _is(config, known):
         raise WrongCluster(
             f"stack {session.name} is deployed to the cluster of context {config.kube_context}, and would stay there",
             "make down, which removes it with its data; then run this again",
         )
+
+
+def _is(config: StackConfig, identity: str) -> bool:
+    """Whether the config's cluster is that one. One that does not answer is none, as after its deletion."""
+    try:
+        return cluster_identity(config) == identity
+    except ClusterUnreachable:
+        return False
 
 
 def keep_context(session: Session, context: str) -> None:

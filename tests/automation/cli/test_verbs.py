@@ -64,6 +64,7 @@ class Bench:
         self.outside: list[str] = []
         self.cluster = kind.Cluster("kind-airflow", created=False, identity="uid-1")
         self.asked_for: list[str] = []
+        self.others: dict[str, str] = {}
         self.pulled: list[str] = []
         self.changes = Changes({"create": 3})
         self.resources = True
@@ -170,15 +171,15 @@ class Bench:
             raise ClusterUnreachable(f"context {context} does not answer", "start it")
         if self.cluster.created:
             options["before_making"]()
-        return replace(self.cluster, context=context)
+        return replace(self.cluster, context=context, identity=self.others.get(context, self.cluster.identity))
 
     def _pull_ahead(self, context: str, images: tuple[str, ...], on_line: Any) -> None:
         self.pulled += images
 
-    def _identity(self, *args: Any, **kwargs: Any) -> str:
+    def _identity(self, context: str, **kwargs: Any) -> str:
         if not self.reachable:
             raise ClusterUnreachable("no answer", "look")
-        return self.cluster.identity
+        return self.others.get(context, self.cluster.identity)
 
     def _verify(self, *args: Any, **kwargs: Any) -> Verification:
         self.calls.append("verify")
@@ -258,12 +259,20 @@ def test_context_that_does_not_answer_is_not_kept(bench: Bench) -> None:
 
 def test_context_is_not_changed_while_the_stack_runs_in_another_cluster(bench: Bench) -> None:
     bench.run("dev")
+    bench.others = {"minikube": "uid-2"}
     with pytest.raises(WrongCluster, match=r"deployed to the cluster of context kind-airflow.*make down"):
         bench.run("dev", "--context", "minikube")
     assert committed(bench) == STACK
     assert bench.asked_for == ["kind-airflow"]
     bench.resources = False
     assert bench.run("dev", "--context", "minikube") == 0, "make down leaves nothing that could stay there"
+
+
+def test_another_name_of_the_stacks_own_cluster_is_taken(bench: Bench) -> None:
+    bench.run("dev")
+    assert bench.run("dev", "--context", "same-cluster") == 0
+    assert "same-cluster" in committed(bench)
+    assert "refresh" not in bench.calls
 
 
 def test_context_is_changed_after_the_other_cluster_is_gone(bench: Bench) -> None:
