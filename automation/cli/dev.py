@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+import versions
 from automation.cli.declare import DEV, DONE, LOCK_SECONDS, STACK, Call, argument, opened, verb
 from automation.cli.look import settle_verification
 from automation.errors import ClusterRequestFailed, ClusterUnreachable, Protected, StackUnknown
@@ -130,8 +131,8 @@ def load(call: Call) -> int:
     if not command:
         call.console.result(f"the cluster of context {context} uses the images of Docker: there is nothing to copy")
         return DONE
-    tools.require(command[0])
-    call.console.line(" ".join(command))
+    tools.require(command[0], kind=versions.KIND)
+    call.console.line(shlex.join(command))
     if subprocess.run(command, check=False).returncode:
         raise ClusterRequestFailed(f"{call.args.image} could not be copied into {context}", "see the lines above")
     return DONE

@@ -14,6 +14,8 @@ _WHY: Final[Mapping[str, tuple[str, str]]] = {
         "it makes the local cluster",
         "https://kind.sigs.k8s.io/docs/user/quick-start/#installation (or go install sigs.k8s.io/kind@v{kind})",
     ),
+    "k3d": ("it runs the local cluster", "https://k3d.io/stable/#installation"),
+    "minikube": ("it runs the local cluster", "https://minikube.sigs.k8s.io/docs/start/"),
     "docker": ("the local cluster runs in its containers", "https://docs.docker.com/get-started/get-docker/"),
     "podman": ("the local cluster runs in its containers", "https://podman.io/docs/installation"),
     "nerdctl": ("the local cluster runs in its containers", "https://github.com/containerd/nerdctl/releases"),

@@ -23,6 +23,7 @@ from automation.cli.console import Console
 from automation.cli.declare import Call, Verb
 from automation.cli.verbs import VERBS
 from automation.cluster import kind
+from automation.cluster.local_clusters import LOCAL_CLUSTERS
 from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import (
@@ -546,6 +547,16 @@ def test_image_is_copied_by_the_tool_of_the_stacks_cluster(bench: Bench, monkeyp
     assert asked == "load docker-image airflow:try --name airflow"
     with pytest.raises(AutomationError, match="airflow:bad could not be copied into kind-airflow"):
         bench.run("load", "airflow:bad")
+
+
+def test_tool_that_copies_an_image_and_is_missing_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    for item in LOCAL_CLUSTERS:
+        if item.load:
+            context = f"{item.context}x" if item.context.endswith("-") else item.context
+            (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("kind-airflow", context))
+            with pytest.raises(ToolMissing, match=rf"{item.executable} is not on PATH: .*https://"):
+                bench.run("load", "airflow:try")
 
 
 def test_image_is_not_copied_where_the_cluster_has_it_or_is_elsewhere(bench: Bench) -> None:
