@@ -66,6 +66,9 @@ def ensure_cluster(
     path = kubeconfig_file(kubeconfig_path, environ)
     try:
         identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
+        server = kubeconfig.contexts(path).get(context, "")
+        if server and not local_clusters.is_near(server):
+            on_line(f"context {context} is of the cluster at {urlsplit(server).hostname}, not of this machine")
         return Cluster(context, created=False, identity=identity)
     except ClusterUnreachable as unreachable:
         if not context.startswith(KIND_PREFIX):

@@ -39,24 +39,25 @@ def forward(
     clock = clock or Clock()
     opened, lost_at = False, None
     while True:
-        was_open, reason = False, ""
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        was_open, said = False, ""
+        # In one stream: a stream that nobody reads would block the command when it is full.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
                 assert process.stdout is not None
-                assert process.stderr is not None
                 for line in process.stdout:
-                    if line.startswith("Forwarding from 127.0.0.1"):
-                        was_open = True
-                        if not opened:
-                            on_open()
-                        elif lost_at is not None:
-                            on_line("connected again")
-                        opened, lost_at = True, None
-                errors = process.stderr.read().strip().splitlines()
+                    if not line.startswith("Forwarding from 127.0.0.1"):
+                        said = line.strip() or said
+                        continue
+                    was_open = True
+                    if not opened:
+                        on_open()
+                    elif lost_at is not None:
+                        on_line("connected again")
+                    opened, lost_at = True, None
             except KeyboardInterrupt:
                 process.terminate()
                 return
-        reason = errors[-1] if errors else f"exit code {process.returncode}"
+        reason = said or f"exit code {process.returncode}"
         if not opened:
             raise ClusterRequestFailed(
                 f"kubectl port-forward ended ({reason})", f"free port {port} if it is taken, else run it again"
