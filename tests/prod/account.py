@@ -83,12 +83,20 @@ class Account:
             config=Config(proxies={}, read_timeout=_ANSWER_SECONDS),
         )
 
-    def order(self, *, teardown: bool = False, without: Collection[str] = (), **orders: Any) -> None:
-        """Put the deploying role's policies in force, with the orders.
+    def order(
+        self,
+        *,
+        teardown: bool = False,
+        without: Collection[str] = (),
+        stacks: Sequence[str] = ("prod",),
+        **orders: Any,
+    ) -> None:
+        """Put the deploying role's policies for these stacks in force, with the orders.
 
         `teardown`: the policy of such days too. `without`: actions that are taken out of the policies.
         """
-        found = statements(*(*_POLICIES, TEARDOWN) if teardown else _POLICIES)
+        names = (*_POLICIES, TEARDOWN) if teardown else _POLICIES
+        found = [item for stack in stacks for item in statements(*names, stack=stack)]
         given = [{**item, "Action": [name for name in listed(item["Action"]) if name not in without]} for item in found]
         Orders(identities={DEPLOYER: [*given, *self._for_pulumi()]}, **orders).write(self.folder)
 
@@ -107,6 +115,10 @@ class Account:
     def calls(self, since: float = 0) -> Iterator[Call]:
         """Yield the deploying role's calls."""
         return (call for call in calls(self.folder, since) if call.access_key == DEPLOYER)
+
+    def calls_of_pods(self) -> Iterator[Call]:
+        """Yield the calls of everybody who got credentials from a role."""
+        return (call for call in calls(self.folder) if call.access_key not in ("", ADMINISTRATOR, DEPLOYER))
 
     def seed(self, endpoint: str, authority: str, network: str, subnets: Sequence[str]) -> None:
         """Make what must exist before: the network with a subnet in each zone, the cluster, the topic, Pulumi's bucket
@@ -154,7 +166,7 @@ class Account:
         return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def statements(*names: str) -> list[dict[str, Any]]:
+def statements(*names: str, stack: str = "prod") -> list[dict[str, Any]]:
     """Return the statements of policies in docs/, with their placeholders filled in."""
     found: list[dict[str, Any]] = []
     for name in names:
@@ -163,7 +175,7 @@ def statements(*names: str) -> list[dict[str, Any]]:
             "REGION": REGION,
             "ACCOUNT": ACCOUNT,
             "CLUSTER": CLUSTER_NAME,
-            "STACK": "prod",
+            "STACK": stack,
         }.items():
             text = text.replace(placeholder, value)
         found += json.loads(text)["Statement"]

@@ -5,15 +5,44 @@ Each test leaves the stack healthy for the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
+from automation.cluster.deployment import Deployment
+from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
+from tests.cluster.git_push import push_dag
 from tests.prod.conftest import require_engine
-from tests.prod.whole import Whole, whole
+from tests.prod.whole import NAMESPACE, Whole, whole
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.aws]
+
+SECONDS: Final = 900
+DAG: Final = '''\
+"""A task that says a word: its log must outlive its worker."""
+
+from datetime import datetime
+
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False)
+def says_a_word():
+    @task(retries=0)
+    def speak():
+        print("the word of the test", flush=True)
+
+    speak()
+
+
+says_a_word()
+'''
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +57,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         pytest.skip(f"no cluster: context {CONTEXT} does not answer ({type(error).__name__})")
     with whole(api, tmp_path_factory.mktemp("whole")) as stack:
         yield stack
+
+
+@pytest.fixture
+def airflow(stack: Whole) -> AirflowApi:
+    return airflow_api(Deployment.of(stack.checkout.outputs()), KubeClient(CONTEXT, NAMESPACE))
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
+        time.sleep(2)
 
 
 def test_up_from_nothing(stack: Whole) -> None:
@@ -47,6 +88,51 @@ def test_the_master_user_is_no_superuser_and_every_connection_is_encrypted(stack
         "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL AND NOT ssl"
     )
     assert stack.databases.sql("airflow-prod", plain).strip() == "0"
+
+
+def test_a_log_is_read_from_s3_after_its_worker_is_gone(stack: Whole, airflow: AirflowApi, tmp_path: Path) -> None:
+    if not push_dag(tmp_path, "says_a_word.py", DAG):
+        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
+    dag_id, run_id = "says_a_word", f"test__{time.time_ns()}"
+    until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+    airflow.set_paused(dag_id, paused=False)
+    airflow.trigger(dag_id, run_id, "a test")
+    until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+    assert airflow.run_state(dag_id, run_id) == "success"
+    bucket = stack.checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
+    stored = stack.account.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"logs/dag_id={dag_id}/")
+    assert [item["Key"] for item in stored.get("Contents", []) if run_id in item["Key"]]
+    workers = {"label_selector": "component=worker"}
+    [worker] = stack.api.list_namespaced_pod(NAMESPACE, **workers).items
+    stack.api.delete_namespaced_pod(worker.metadata.name, NAMESPACE, grace_period_seconds=0)
+    [task] = airflow.task_instances(dag_id, run_id)
+    assert "the word of the test" in str(airflow.log(dag_id, run_id, task))
+    until(
+        lambda: all(
+            pod.metadata.uid != worker.metadata.uid and all(item.ready for item in pod.status.container_statuses or [])
+            for pod in stack.api.list_namespaced_pod(NAMESPACE, **workers).items
+        ),
+        "another worker is ready",
+    )
+
+
+def test_it_is_verified(stack: Whole) -> None:
+    print(stack.checkout.run([".venv/bin/python", "-m", "automation", "verify", "prod"]).output)
+
+
+def test_pods_reach_the_logs_by_the_rights_of_their_role_alone(stack: Whole) -> None:
+    calls = list(stack.account.calls_of_pods())
+    assert calls, "no pod had a role"
+    assert [(call.operation, call.refused) for call in calls if call.refused] == []
+
+
+def test_another_image_rolls_the_pods_and_nothing_in_aws(stack: Whole) -> None:
+    if stack.tag is None:
+        pytest.skip("no second image: AIRFLOW_TEST_S3_IMAGE_TAG is not set")
+    stack.checkout.set(imageTag=f"{stack.tag}-2")
+    rolled = stack.checkout.up().touched()
+    assert "kubernetes:helm.sh/v3:Release::airflow" in rolled
+    assert [name for name in rolled if name.startswith("aws:")] == []
 
 
 def test_every_call_of_the_deploying_role_was_allowed(stack: Whole) -> None:
