@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import re
 import subprocess
 import time
@@ -41,7 +39,6 @@ ONLY_IN_TROUBLE: Final = {
     "airflow_oldest_queued_task_seconds",
 }
 """Nothing sends these while all is well and no run is scheduled."""
-EXPORTER: Final = os.environ.get("AIRFLOW_TEST_PGBOUNCER_EXPORTER", "")
 
 
 @pytest.fixture(scope="module")
@@ -61,34 +58,12 @@ def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pyte
 @pytest.fixture(scope="module")
 def watching(stack: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     stack.up()
-    folder = tmp_path_factory.mktemp("prometheus")
-    process, more = pooler_exporter(api)
-    try:
-        with prometheus(folder, rule_groups(WATCHED, faster=FASTER), [*targets(api, NAMESPACE), *more]) as running:
-            result = verify(stack.outputs(), kube_context=CONTEXT)
-            assert result.ok, [(check.name, check.detail) for check in result.checks]
-            yield running
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def pooler_exporter(api: Any) -> tuple[subprocess.Popen[bytes] | None, list[dict[str, Any]]]:
-    """PgBouncer's exporter, where the cluster's image of it does nothing."""
-    if not EXPORTER:
-        return None, []
-    secrets = {found.metadata.name: found.data for found in api.list_namespaced_secret(NAMESPACE).items}
-    [data] = [data for name, data in secrets.items() if name.startswith("airflow-database-pgbouncer-stats")]
-
-    uri = base64.b64decode(data["connection"]).decode()
-    [pod] = api.list_namespaced_pod(NAMESPACE, label_selector="component=pgbouncer").items
-    environment = {**os.environ, "DATABASE_URL": uri.replace("127.0.0.1", pod.status.pod_ip)}
-    address = "127.0.0.1:19127"
-    command = [EXPORTER, "server", "--web.listen-address", address]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), [
-        {"targets": [address], "labels": {"namespace": NAMESPACE}}
-    ]
+    with prometheus(
+        tmp_path_factory.mktemp("prometheus"), rule_groups(WATCHED, faster=FASTER), targets(api, NAMESPACE)
+    ) as running:
+        result = verify(stack.outputs(), kube_context=CONTEXT)
+        assert result.ok, [(check.name, check.detail) for check in result.checks]
+        yield running
 
 
 def kubectl(*words: str) -> None:
