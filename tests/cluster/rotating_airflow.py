@@ -377,7 +377,7 @@ def _child(folder: Path, key: str) -> int:
 
 FERNET_KILLS: Final = (
     Kill("stage 1 of 4: ", 1),
-    Kill("creating Job airflow-database-migrate", 2),
+    Kill("creating a new Job airflow-database-migrate", 2),
     Kill("stage 1 of 4 is done", 0),
     Kill("updating Release airflow", 8),
     Kill("stage 2 of 4 is done", 0),

@@ -26,7 +26,7 @@ NAMESPACE: Final = "airflow-upgrade"
 UPGRADE_KILLS: Final = (
     Kill("stage 1 of 5: ", 8),
     Kill("stopping airflow-scheduler", 0),
-    Kill("creating Job airflow-database-migrate", 6),
+    Kill("creating a new Job airflow-database-migrate", 6),
     Kill("updating Release airflow", 10),
     Kill("stage 4 of 5 is done", 0),
 )
