@@ -115,6 +115,11 @@ CAUSES: Final = (
         "kubectl get nodes with that context must answer",
     ),
     _cause(
+        r'object is being deleted: namespaces "',
+        UpdateFailed,
+        "wait until `kubectl get namespaces` does not list it any more, and run it again",
+    ),
+    _cause(
         r'namespaces "[^"]*" already exists',
         UpdateFailed,
         "if its release is to become this stack's: python -m automation adopt STACK; if not: "

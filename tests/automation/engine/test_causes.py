@@ -66,6 +66,12 @@ TEXTS: tuple[tuple[str, type[AutomationError], str], ...] = (
         "sign in again",
     ),
     (
+        'not successfully created by the Kubernetes API server: object is being deleted: namespaces "airflow" already '
+        "exists",
+        UpdateFailed,
+        "kubectl get namespaces",
+    ),
+    (
         'resource airflow was not successfully created: namespaces "airflow" already exists',
         UpdateFailed,
         "python -m automation adopt dev",
