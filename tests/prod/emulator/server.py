@@ -23,9 +23,7 @@ from typing import Any
 # AWS's own policies: the monitoring role has one.
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
-from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.s3.models import FakeBucket
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
 from tests.prod.emulator import cbor
@@ -35,6 +33,7 @@ from tests.prod.emulator.operations import Operation, operation_of
 from tests.prod.emulator.pod_identity import PodIdentity
 from tests.prod.emulator.principals import Principals, asked_of, tags_of
 from tests.prod.emulator.refusals import Answer, denied, refused, throttled
+from tests.prod.emulator.repairs import repair
 from tests.prod.emulator.rights import rights
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -139,15 +138,12 @@ def _without_times(value: Any) -> Any:
     return [_without_times(item) for item in value] if isinstance(value, list) else value
 
 
-# moto takes a denial with a condition for one without: no request could read or write a bucket that asks for TLS.
-FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.NEUTRAL  # type: ignore[assignment, method-assign]
-
-
 class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
 
 if __name__ == "__main__":
+    repair()
     host, port, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     run_simple(host, port, Emulator(folder, f"http://127.0.0.1:{port}"), threaded=True, request_handler=_Quiet)
