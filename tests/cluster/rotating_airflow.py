@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -232,9 +232,13 @@ class Work:
             stop.set()
             thread.join()
 
+    def let_end(self) -> None:
+        """Let the long task end."""
+        self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
+
     def end(self, folder: Path) -> list[str]:
         """Let all work come to its end; what went wrong with it."""
-        self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
+        self.let_end()
         [triggerer] = [pod for pod in self.kube.pods({"component": "triggerer"}) if pod.ready]
         for path in (DEFERRED_FILE, WATCHED_FILE):
             self.kube.run(triggerer.name, "triggerer", ("touch", path), seconds=30)
@@ -350,11 +354,13 @@ def deployed(folder: Path, helm: Mapping[str, Any] | None = None, **changed: Any
     )
     with service.removed(environment(folder), core_api(), namespace) as made:
         made.up()
+        work = Work(made)
         try:
-            work = Work(made)
             work.begin()
             yield work
         finally:
+            with suppress(AutomationError):  # a worker that stops would wait for the long task
+                work.let_end()
             # Another test's verification could choose one of these DAGs, whose tasks wait for ever.
             remove_dag(folder / "clone", DAG_NAME)
 
