@@ -115,7 +115,10 @@ class ClusterFacts:
 
     def admit(self) -> None:
         """Let the server accept the new password too. Raises ClusterRequestFailed; it can then be run again."""
-        (redis if self._key.name == "redis-password" else database).admit(self._kube, self._new)
+        if self._key.name == "redis-password":
+            redis.admit(self._kube, self._new)
+        else:
+            database.admit(self._kube, self._new, by=self.deployed or "")
 
     def retire(self) -> None:
         """Let the database accept the new password alone. Raises ClusterRequestFailed; it can then be run again."""

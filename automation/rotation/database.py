@@ -1,4 +1,4 @@
-"""The login roles of a container database, made and removed in its own pod, where nobody is asked for a password."""
+"""The login roles of a container database, made and removed in its own pod, by a role that it accepts."""
 
 from __future__ import annotations
 
@@ -17,32 +17,30 @@ _SECONDS: Final = 60.0
 _ROLES: Final = "rolname = 'airflow' OR rolname ~ '^airflow_[0-9a-f]{6}\\$'"
 """The owner, and the roles that a rotation made."""
 _LOGIN: Final = re.compile(r"(airflow_[0-9a-f]{6}):([0-9a-f]{40})")
-# Role and password come by lines, and go on as the input of psql: no process has them among its arguments.
-_PSQL: Final = "psql -qAt -v ON_ERROR_STOP=1 -U airflow -d airflow"
+# Roles and passwords come by lines, and go on as the environment or the input of psql: no process has them among its
+# arguments. By the pod's address, where every image asks for a password; many trust whoever comes from 127.0.0.1.
+_LOG_IN: Final = """\
+for name in role password login login_password; do IFS= read -r "$name" || exit 1; done
+PGPASSWORD="$login_password" psql -qAtw -v ON_ERROR_STOP=1 -h "$(hostname -i | cut -d' ' -f1)" -U "$login" -d airflow"""
 _ADMIT: Final = f"""\
-IFS= read -r role && IFS= read -r password || exit 1
-{_PSQL} > /dev/null <<SQL && echo done
+{_LOG_IN} > /dev/null <<SQL && echo done
 SELECT 'CREATE ROLE $role' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '$role') \\gexec
 ALTER ROLE $role LOGIN PASSWORD '$password';
 GRANT airflow TO $role;
 ALTER ROLE $role SET role = 'airflow';
 SQL
 """  # noqa: S608 - what the shell fills in is checked by _LOGIN
-# By the pod's address: the image trusts whoever comes from 127.0.0.1.
-_ASK: Final = """\
-IFS= read -r role && IFS= read -r password || exit 1
-PGPASSWORD="$password" psql -qAt -h "$(hostname -i | cut -d' ' -f1)" -U "$role" -d airflow -c "SELECT 'accepted'"
+_ASK: Final = f"""\
+{_LOG_IN} -c "SELECT 'accepted'"
 """
 _OTHERS: Final = f"""\
-IFS= read -r role && IFS= read -r password || exit 1
-{_PSQL} <<SQL
+{_LOG_IN} <<SQL
 SELECT 'others ' || count(*) FROM pg_authid
 WHERE rolpassword IS NOT NULL AND rolname <> '$role' AND ({_ROLES});
 SQL
 """  # noqa: S608 - what the shell fills in is checked by _LOGIN
 _RETIRE: Final = f"""\
-IFS= read -r role && IFS= read -r password || exit 1
-{_PSQL} > /dev/null <<SQL && echo done
+{_LOG_IN} > /dev/null <<SQL && echo done
 SELECT format(command, rolname) FROM pg_roles, (VALUES
   (1, 'REASSIGN OWNED BY %I TO airflow'), (2, 'DROP OWNED BY %I'), (3, 'DROP ROLE %I')) AS commands (number, command)
 WHERE rolname <> '$role' AND rolname <> 'airflow' AND ({_ROLES}) ORDER BY rolname, number \\gexec
@@ -70,34 +68,42 @@ def is_there(kube: Kube) -> bool:
     return bool(kube.pods({"component": POSTGRES}))
 
 
-def admit(kube: Kube, login: str) -> None:
-    """Make a role, or give it another password. Raises ClusterRequestFailed."""
-    if _told(kube, _ADMIT, login) != "done":
-        raise ClusterRequestFailed("the database did not take another role", "python -m automation status")
+def admit(kube: Kube, login: str, by: str) -> None:
+    """Make a role, or give it another password. `by`: one that the database accepts. Raises ClusterRequestFailed."""
+    _change(kube, _ADMIT, login, by, "the database did not take another role")
 
 
 def accepts(kube: Kube, login: str) -> bool:
     """Return whether a role can log in. Raises ClusterRequestFailed."""
-    return _told(kube, _ASK, login) == "accepted"
+    return _told(kube, _ASK, login, login)[0] == "accepted"
 
 
 def is_alone(kube: Kube, login: str) -> bool:
     """Return whether no other role of the stack has a password. Raises ClusterRequestFailed."""
-    return _told(kube, _OTHERS, login) == "others 0"
+    return _told(kube, _OTHERS, login, login)[0] == "others 0"
 
 
 def retire(kube: Kube, login: str) -> None:
     """Take the password from every other role of the stack. Raises ClusterRequestFailed; it can then be run again."""
-    if _told(kube, _RETIRE, login) != "done":
-        raise ClusterRequestFailed("the database still accepts an earlier role", "python -m automation status")
+    _change(kube, _RETIRE, login, login, "the database still accepts an earlier role")
 
 
-def _told(kube: Kube, script: str, login: str) -> str:
+def _change(kube: Kube, script: str, login: str, by: str, failure: str) -> None:
+    told, reason = _told(kube, script, login, by)
+    if told != "done":
+        raise ClusterRequestFailed(f"{failure}: {reason}", "python -m automation status")
+
+
+def _told(kube: Kube, script: str, login: str, by: str) -> tuple[str, str]:
+    """Return the last line of the script's answer, and the first of its errors."""
     found = _LOGIN.fullmatch(login)
     if found is None:
-        return ""  # a role that no rotation made; it would stand in SQL as it is
+        return "", "no rotation made this role"  # it would stand in SQL as it is
     pod = next((pod for pod in kube.pods({"component": POSTGRES}) if pod.ready), None)
     if pod is None:
         raise ClusterRequestFailed("no database is ready", "python -m automation status")
-    done = kube.run(pod.name, POSTGRES, ("sh", "-c", script), seconds=_SECONDS, line=f"{found[1]}\n{found[2]}")
-    return done.stdout.strip().rpartition("\n")[2]
+    role, _, password = by.partition(":")
+    lines = "\n".join((*found.groups(), role, password))
+    done = kube.run(pod.name, POSTGRES, ("sh", "-c", script), seconds=_SECONDS, line=lines)
+    reason = done.stderr.strip().partition("\n")[0].replace(found[2], "***")
+    return done.stdout.strip().rpartition("\n")[2], reason or f"exit code {done.exit_code}"

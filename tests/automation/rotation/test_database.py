@@ -23,10 +23,11 @@ from components.database.pgbouncer import STATS_USER, render_ini, render_users
 from tests.automation.fakes import pod
 
 NEW: Final = f"airflow_0a1b2c:{'ab' * 20}"
+OWNER: Final = "airflow:of: the owner"
 PSQL: Final = """\
 #!/bin/sh
 { echo "arguments: $*"; echo "password: $PGPASSWORD"; } >> "$SEEN"
-case "$*" in *accepted*) echo "$ANSWER" ;; *) cat >> "$SEEN"; echo "$ANSWER"; exit "$EXIT" ;; esac
+case "$*" in *accepted*) echo "$ANSWER" ;; *) cat >> "$SEEN"; echo "$ANSWER"; echo "$ERROR" >&2; exit "$EXIT" ;; esac
 """
 
 
@@ -37,6 +38,7 @@ class Server:
     folder: Path
     answer: str = ""
     exit_code: int = 0
+    error: str = ""
     ready: bool = True
 
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
@@ -48,9 +50,10 @@ class Server:
             "SEEN": str(self.folder / "seen"),
             "ANSWER": self.answer,
             "EXIT": str(self.exit_code),
+            "ERROR": self.error,
         }
         done = subprocess.run(command, input=f"{line}\n", env=environment, capture_output=True, text=True, check=False)
-        return ExecResult(done.returncode, done.stdout)
+        return ExecResult(done.returncode, done.stdout, done.stderr)
 
     @property
     def seen(self) -> str:
@@ -72,7 +75,9 @@ def server(tmp_path: Path) -> Any:
 
 def test_role_acts_as_the_owner_and_its_password_is_no_argument(server: Any) -> None:
     role, _, password = NEW.partition(":")
-    database.admit(server, NEW)
+    database.admit(server, NEW, by=OWNER)
+    assert "-U airflow " in server.arguments
+    assert "password: of: the owner" in server.seen
     assert f"ALTER ROLE {role} LOGIN PASSWORD '{password}';" in server.seen
     assert f"GRANT airflow TO {role};" in server.seen
     assert f"ALTER ROLE {role} SET role = 'airflow';" in server.seen
@@ -93,9 +98,10 @@ def test_earlier_roles_lose_their_password(server: Any) -> None:
 
 def test_database_that_does_not_do_it_ends_the_stage(server: Any) -> None:
     server.exit_code = 3
-    for does in (database.admit, database.retire):
-        with pytest.raises(ClusterRequestFailed):
-            does(server, NEW)
+    server.error = f"ERROR: not {NEW}"
+    for does in (lambda: database.admit(server, NEW, by=OWNER), lambda: database.retire(server, NEW)):
+        with pytest.raises(ClusterRequestFailed, match=r"ERROR: not airflow_0a1b2c:\*\*\*"):
+            does()
     server.ready = False
     with pytest.raises(ClusterRequestFailed, match="no database is ready"):
         database.accepts(server, NEW)
