@@ -387,7 +387,7 @@ FERNET_KILLS: Final = (
     Kill("stage 1 of 4 is done", 0),
     Kill("updating Release airflow", 8),
     Kill("stage 2 of 4 is done", 0),
-    Kill("stage 3 of 4: ", 4),
+    Kill("stage 3 of 4: ", 1),
     Kill("stage 3 of 4 is done", 0),
     Kill("updating Release airflow", 15),
     Kill("stage 4 of 4 is done", 0),

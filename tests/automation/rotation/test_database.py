@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ def test_earlier_roles_lose_their_password(server: Any) -> None:
 def test_database_that_does_not_do_it_ends_the_stage(server: Any) -> None:
     server.exit_code = 3
     server.error = f"ERROR: not {NEW}"
-    for does in (lambda: database.admit(server, NEW, by=OWNER), lambda: database.retire(server, NEW)):
+    for does in (partial(database.admit, server, NEW, by=OWNER), partial(database.retire, server, NEW)):
         with pytest.raises(ClusterRequestFailed, match=r"ERROR: not airflow_0a1b2c:\*\*\*"):
             does()
     server.ready = False
