@@ -65,7 +65,7 @@ def down(call: Call) -> int:
 
     The passphrase stays: without it, everything else that is encrypted with it would be lost.
     """
-    from automation.cluster.kind import created_cluster, delete_cluster
+    from automation.cluster.kind import KIND_PREFIX, created_cluster, delete_cluster
     from automation.engine.failures import unprotect
     from automation.stacks.backend import may_have_stacks
 
@@ -80,10 +80,12 @@ def down(call: Call) -> int:
         else:
             _destroy(call, environment, config)
     shutil.rmtree(folder.work(stack), ignore_errors=True)
-    if created_cluster(project_dir) == config.kube_context and delete_cluster(
-        project_dir, kubeconfig_path=config.kubeconfig
-    ):
+    created = created_cluster(project_dir)
+    if created == config.kube_context and delete_cluster(project_dir, kubeconfig_path=config.kubeconfig):
         console.line(f"deleted the cluster of context {config.kube_context}")
+    elif created and created != config.kube_context:
+        name = created.removeprefix(KIND_PREFIX)
+        console.line(f"kept the cluster of context {created}, which was made here: kind delete cluster --name {name}")
     if folder.engine.exists():
         console.line(f"kept {folder.engine}: the engine, for the next time")
     if folder.passphrase.exists():

@@ -389,6 +389,16 @@ def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
     assert not any(call.startswith("kind") for call in bench.calls)
 
 
+def test_down_names_a_cluster_that_dev_made_before_it_went_elsewhere(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("kind-airflow", "minikube"))
+    bench.run("down")
+    assert "made here: kind delete cluster --name airflow" in bench.progress.getvalue()
+    assert not any(call.startswith("kind") for call in bench.calls)
+    assert (bench.project_dir / ".dev" / "cluster").exists()
+
+
 def test_down_leaves_other_stacks_their_state_and_passphrase(bench: Bench) -> None:
     bench.deployed()
     bench.stacks.append("other")
