@@ -146,8 +146,10 @@ def _task_pods(config_map: RenderedObject) -> Iterator[RenderedObject]:
         return
     import yaml
 
+    from components.kube.safe_yaml import load_yaml
+
     try:
-        pod = yaml.safe_load(text)
+        pod = load_yaml(text)
     except yaml.YAMLError:
         return
     if isinstance(pod, Mapping):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import yaml
 
+from components.kube.safe_yaml import SafeLoader
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, set_command
 from settings.keys import PROJECT, Key
@@ -24,8 +25,6 @@ _PROVIDERS: Final = ("aws", "kubernetes", "random")
 _TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"})
 """Top-level keys of a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file)."""
 _EDIT: Final = "Fix: edit it"
-_FAST_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""For Pulumi.yaml, which is long and generated. A stack's file is read by PyYAML's own, whose errors are known."""
 
 
 def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
@@ -42,7 +41,7 @@ def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
 def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], dict[str, str]]:
     """Do the same, but return the problems of single keys, by full key. Such a key has its default."""
     path = project / f"Pulumi.{stack}.yaml"
-    schema = _config(_read(project / "Pulumi.yaml", stack, _FAST_LOADER)[0], "Pulumi.yaml", stack)
+    schema = _config(_read(project / "Pulumi.yaml", stack, SafeLoader)[0], "Pulumi.yaml", stack)
     content, root = _read(path, stack)
     if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
         found = ", ".join(map(str, content))

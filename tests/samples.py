@@ -17,7 +17,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-import yaml
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -30,6 +29,7 @@ from components.dags.ssh_private_key import normalise_private_key
 from components.database.pgbouncer import PgBouncer
 from components.keys.escrow_reader import EscrowedKeys
 from components.kube.images import Images
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from components.release.executor import Executor
 from components.release.ingress import Ingress
@@ -200,7 +200,7 @@ def external() -> StackConfig:
 @functools.cache
 def schema() -> dict[str, dict[str, Any]]:
     """The config keys of Pulumi.yaml."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    found: dict[str, dict[str, Any]] = load_yaml((ROOT / "Pulumi.yaml").read_text())["config"]
     return found
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import yaml
 
+from components.kube.safe_yaml import load_yaml
 from components.secrets.masker import Masker
 from components.secrets.names import is_given, may_hold_secret, variable_may_hold_secret
 
@@ -169,7 +170,7 @@ def _values_of_lines(text: str) -> Iterator[str]:
 
 def _values_of_yaml(text: str) -> Iterator[str]:
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
     except (yaml.YAMLError, ValueError):
         return  # a template: its lines are all that there is
     yield from (str(item) for item in _mapping(content).values() if item is not None)

@@ -14,14 +14,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 import settings
 from automation.helm_template import KUBERNETES
 from automation.plan.model import Placeholder, Why
 from components.aws.eks_cluster import EksCluster, Subnet
 from components.dags.ssh_private_key import normalise_private_key
 from components.keys.escrow_reader import EscrowedKeys
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS, SettingsError
 from settings.files import holds_secure
@@ -112,7 +111,7 @@ def aws_stand_ins(config: PlanConfig) -> tuple[str, ...]:
 
 def _encrypted(path: Path) -> dict[str, Any]:
     """Return the values in a stack's file that are, or hold, a map `secure`, by full key."""
-    config = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
+    config = (load_yaml(path.read_text(encoding="utf-8")) or {}).get("config") or {}
     return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if holds_secure(item)}
 
 

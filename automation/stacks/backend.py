@@ -16,6 +16,7 @@ import yaml
 
 from automation.errors import FileInvalid, PassphraseMissing
 from automation.folder import Folder, make_folder, short_name, write_new_file
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from components.secrets.masker import SHOWN
 
@@ -166,7 +167,7 @@ def encryption(content: Mapping[str, Any]) -> dict[str, Any]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the map in a file. Raises FileInvalid, which quotes nothing: the file may hold a secret."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""

@@ -21,6 +21,7 @@ import settings
 from automation.errors import ClusterUnreachable, FileInvalid, SettingsInvalid, from_text
 from automation.folder import write_file
 from automation.stacks.backend import read_yaml
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
 
@@ -230,14 +231,14 @@ def with_value(text: str, key: str, value: str) -> str:
         FileInvalid: The text is not a map of maps, or the key is in a map in braces or has a value of several lines.
     """
     try:
-        content = yaml.safe_load(text) or {}
+        content = load_yaml(text) or {}
         expected = {**content, "config": {**(content.get("config") or {}), key: value}}
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError):
         raise FileInvalid("expected YAML in the stack's file, a map of maps, found something else", "edit it") from None
     changed = _changed(text, root, key, yaml.safe_dump(value, default_style='"', width=math.inf).rstrip())
     try:
-        if yaml.safe_load(changed) == expected:
+        if load_yaml(changed) == expected:
             return changed
     except yaml.YAMLError:
         pass

@@ -20,6 +20,7 @@ from automation.folder import short_name, write_file
 from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_yaml
 from automation.stacks.place import Place
 from automation.yaml_text import as_yaml
+from components.kube.safe_yaml import load_yaml
 from settings import PROJECT
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def prepare_work_dir(place: Place, stack: str) -> Path:
     kept = _read_kept(copy)
     write_file(work_dir / "Pulumi.yaml", _dump(_project(place.project_dir)))
     if place.settings is None:
-        text = _with(text, {} if encryption(yaml.safe_load(text) or {}) else encryption(kept))
+        text = _with(text, {} if encryption(load_yaml(text) or {}) else encryption(kept))
     else:
         text = _dump(_generated(place.settings, place.provider, kept))
     # A secret may stand in it in clear, if it does so in the committed file; so only its owner may read it.
@@ -152,9 +153,9 @@ def _with(text: str, added: Mapping[str, Any]) -> str:
     if not added:
         return text
     extended = f"{text.rstrip()}\n{as_yaml(dict(added))}"
-    expected = {**(yaml.safe_load(text) or {}), **added}
+    expected = {**(load_yaml(text) or {}), **added}
     try:
-        if yaml.safe_load(extended) == expected:
+        if load_yaml(extended) == expected:
             return extended
     except yaml.YAMLError:
         pass  # a map in braces, a document that ends with `...`

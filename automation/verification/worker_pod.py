@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-import yaml
-
 from automation.cluster.client import Pod
 from automation.errors import ClusterRequestFailed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
+from components.kube.safe_yaml import load_yaml
 from components.release.worker_group import GROUP_LABEL
 
 TEMPLATE_KEY: Final = "pod_template_file.yaml"
@@ -92,7 +91,7 @@ def _template(airflow: RunningAirflow) -> Mapping[str, Any]:
     for name in scheduler.config_maps if scheduler else ():
         text = airflow.kube.config_map(name).get(TEMPLATE_KEY)
         if text:
-            content = yaml.safe_load(text)
+            content = load_yaml(text)
             if isinstance(content, dict):
                 return content
     raise ClusterRequestFailed(f"no ready scheduler mounts a ConfigMap with {TEMPLATE_KEY}", "kubectl get pods")

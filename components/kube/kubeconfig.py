@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import yaml
 
+from components.kube.safe_yaml import load_yaml
+
 _REMEDY: Final = "kubectl config get-contexts, and set airflow:kubeContext or KUBECONFIG"
 _UNUSABLE: Final = (AttributeError, LookupError, OSError, TypeError, ValueError, yaml.YAMLError)
 """What the Kubernetes client raises for a kubeconfig that is not shaped as it expects."""
@@ -71,7 +73,7 @@ def api_client(kubeconfig: str | None, context: str) -> Any:
     try:
         # Not persisted: reading a cluster must not write a refreshed token into the user's kubeconfig.
         if content:
-            return loader.new_client_from_config_dict(yaml.safe_load(content), context=context, persist_config=False)
+            return loader.new_client_from_config_dict(load_yaml(content), context=context, persist_config=False)
         return loader.new_client_from_config(config_file=kubeconfig or None, context=context, persist_config=False)
     except config.ConfigException:
         raise KubeUnreachable(f"{place} has no usable context {context}", _REMEDY) from None
@@ -108,7 +110,7 @@ def require_readable(paths: str) -> None:
 
 
 def _content(path: Path) -> Any:
-    return yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
+    return load_yaml(path.expanduser().read_text(encoding="utf-8"))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

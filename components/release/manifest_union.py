@@ -38,7 +38,9 @@ def _written(item: Any) -> str:
 def _objects(manifest: str) -> list[dict[str, Any]]:
     import yaml
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the C loader is faster
+    from components.kube.safe_yaml import SafeLoader
+
+    class Loader(SafeLoader):  # type: ignore[misc]
         """A loader without timestamps: Kubernetes has none, and text that looks like one must stay text."""
 
     Loader.yaml_implicit_resolvers = {
