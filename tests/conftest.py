@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import gc
 import os
@@ -15,7 +14,6 @@ from typing import Any
 import hypothesis
 import pulumi
 import pytest
-from pulumi.runtime import settings as runtime_settings
 
 from automation.plan.recorder import (
     AWS_ACCOUNT,
@@ -29,6 +27,7 @@ from automation.plan.recorder import (
 from automation.plan.recorder import complete as _complete
 from settings import PROJECT
 from tests import samples
+from tests.one_program import room_for_one_program
 from tests.skipped import pytest_terminal_summary
 
 __all__ = [
@@ -52,11 +51,8 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # half of an emulated accoun
 def pytest_collection_finish() -> None:
     """Collect garbage from here on, seldom, and only among what the tests themselves make.
 
-    All sessions of botocore share one loader, which reads each service's description once. The policies ask again and
-    again whether the same text has the shape of a key.
+    All sessions of botocore share one loader, which reads each service's description once.
     """
-    if (rules := sys.modules.get("policy.rules.secrets")) is not None:
-        vars(rules).update(key_shape=functools.cache(rules.key_shape))
     if (session := sys.modules.get("botocore.session")) is not None:
         vars(session).update(create_loader=functools.cache(session.create_loader))
     gc.freeze()
@@ -87,10 +83,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @functools.cache
 def _shared_by(file: str) -> str:
-    """Return what the tests of a file share: the cluster, Checkov's findings, what the file makes, or nothing ("")."""
+    """Return what the tests of a file share.
+
+    The cluster, Checkov's findings, runs of the shipped stacks, what the file makes, or nothing ("").
+    """
     text = (Path(__file__).parents[1] / file).read_text()
     if file.startswith("tests/aws/"):
         return "tests/aws"
+    if "registered: Callable" in text or "recorded: Recorded" in text:
+        return "programs"
     return "cluster" if "mark.cluster" in text else "" if "mark.engine" in text and "mark.aws" not in text else file
 
 
@@ -115,19 +116,8 @@ def record(runtime: None) -> Callable[..., Recorder]:
 @pytest.fixture
 def runtime() -> Iterator[None]:
     """A fresh event loop, and nothing of a program left afterwards."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
-    asyncio.set_event_loop(None)
-    runtime_settings.SETTINGS.callbacks = None
-    runtime_settings.reset_options()
-    set_config({}, ())
+    with room_for_one_program():
+        yield
 
 
 _RUNS: dict[tuple[object, ...], Recorder] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import html
 import json
 import re
@@ -89,14 +90,15 @@ def _credentials(text: str) -> Iterator[str]:
         yield decoded.partition(":")[2]
 
 
-def forms(text: str, shortest: int) -> set[str]:
+@functools.lru_cache(maxsize=256)
+def forms(text: str, shortest: int) -> frozenset[str]:
     """Return the forms of a text within other texts. shortest: characters below which a form is left out."""
     plain = {text, *(escape(text) for escape in _ESCAPES)}
     encoded = {form.encode().hex() for form in plain}
     encoded.add(base64.b64encode(text.encode()).decode().rstrip("="))
     for form in plain:
         encoded |= base64_forms(form.encode())
-    return {form for form in plain | encoded if len(form) >= min(shortest, len(text))}
+    return frozenset(form for form in plain | encoded if len(form) >= min(shortest, len(text)))
 
 
 def base64_forms(data: bytes) -> set[str]:

@@ -7,6 +7,7 @@ and public keys. A hexadecimal key looks like a digest and a passphrase like wor
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import math
 import re
@@ -21,6 +22,8 @@ LENGTHS: Final = (24, 40, 64, 96)
 """Characters of the generated keys and passwords (tested against components/keys/airflow_keys.py)."""
 
 _SHOWN_LENGTH: Final = 120
+_REMEMBERED: Final = 4096
+"""Texts that need not be looked at again: the objects of a stack repeat most of theirs."""
 _LEAST_DIGITS: Final = 2
 _LEAST_CHANGES: Final = 0.4
 """The least part of the steps from one character to the next that change between capitals, small letters, digits and
@@ -269,6 +272,7 @@ SHAPES: Final = (
 """All shapes, the surest first: `key_shape` names the first that is in a text."""
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def key_shape(text: str) -> str | None:
     """Return what kind of secret is in the text, in words; None where none is recognised."""
     text = _PUBLIC.sub(" ", text)
@@ -277,10 +281,17 @@ def key_shape(text: str) -> str | None:
 
 def hide(text: str, mask: Callable[[str], str]) -> str:
     """Replace each secret that is recognised by its shape with what `mask` makes of it."""
+    if _has_none(text):
+        return text
     for shape in SHAPES:
         for start, end in reversed(shape.spans(text)):
             text = f"{text[:start]}{mask(text[start:end])}{text[end:]}"
     return text
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _has_none(text: str) -> bool:
+    return not any(shape.spans(text) for shape in SHAPES)
 
 
 def harmless(text: str) -> str:

@@ -1,0 +1,42 @@
+"""A place for one program in this process: an event loop, and nothing of the program left afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pulumi
+from pulumi.runtime import settings as runtime_settings
+
+asyncio.set_event_loop(None)  # else asking for the current loop would make one
+
+
+@contextmanager
+def room_for_one_program() -> Iterator[None]:
+    """Make an event loop, and take back what a program leaves in Pulumi's runtime. Another room may be around it."""
+    around = _current_loop()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        for used in {loop, _current_loop() or loop}:  # a plan makes one of its own
+            left = asyncio.all_tasks(used)
+            for task in left:
+                task.cancel()
+            asyncio.set_event_loop(used)
+            used.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            used.run_until_complete(used.shutdown_default_executor())
+            used.close()
+        asyncio.set_event_loop(around)
+        runtime_settings.SETTINGS.callbacks = None
+        runtime_settings.reset_options()
+        pulumi.runtime.set_all_config({}, [])
+
+
+def _current_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        return None
