@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
+import json
 import re
 import shutil
 import tarfile
@@ -14,9 +16,13 @@ from typing import Final
 import pytest
 
 import versions
+from automation.plan import run
 from automation.plan.model import Plan
 from automation.plan.process import plan_checkout
+from policy import context
+from settings import aws_lookup, loading
 from tests.chart.rendering import CHART
+from tests.one_program import room_for_one_program
 from tests.samples import ROOT, ship
 
 KEY: Final = b"one key for all plans of the tests"
@@ -51,11 +57,31 @@ class Checkouts:
         return target
 
     def plan(self, folder: Path, stack: str, *, render: bool = True) -> Plan:
-        """The plan of a copy; made once."""
+        """The plan of a copy; made once. With `render`, it is made in a process of the copy's own modules."""
         which = (folder, stack, render)
         if which not in self._plans:
-            self._plans[which] = plan_checkout(folder, stack, render=render, key=KEY)
+            make = functools.partial(plan_checkout, key=KEY) if render else plan_here
+            self._plans[which] = make(folder, stack)
         return self._plans[which]
+
+
+def plan_here(folder: Path, stack: str) -> Plan:
+    """The plan of a copy in which only `__main__.py` and what is no module are changed.
+
+    It is made in this process, which has the modules already: in a new one, loading them takes longest.
+    """
+    registries = folder / "policy" / "allowed-registries.txt"
+    replaced = {module: dict(vars(module)) for module in (aws_lookup, loading, context)}
+    try:
+        with room_for_one_program():
+            vars(context).update(ALLOWED_REGISTRIES=registries)
+            context.allowed_registries.cache_clear()
+            made = run.plan(folder, run.Request(stack=stack, render=False, key=KEY.hex()))
+    finally:
+        for module, names in replaced.items():
+            vars(module).update(names)
+        context.allowed_registries.cache_clear()
+    return Plan.from_json(json.loads(json.dumps(made.to_json())))
 
 
 def edit(path: Path, before: str, after: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from google.protobuf import json_format
 
 from automation import helmsman
@@ -20,6 +19,7 @@ from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
 from automation.helmsman.names import MARK
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.recorder import Recorder, complete
+from components.kube.safe_yaml import load_all_yaml, load_yaml
 from components.release.chart_defaults import merged
 from tests import samples
 from tests.automation.checkouts import Checkouts
@@ -86,13 +86,13 @@ def rendered(folder: Path, made: Mapping[str, str]) -> list[dict[str, Any]]:
     folder.mkdir()
     for name, text in made.items():
         (folder / name).write_text(text)
-    app = yaml.safe_load(made["helmsman.yaml"])["apps"]["airflow"]
+    app = load_yaml(made["helmsman.yaml"])["apps"]["airflow"]
     options = [word for name in app["valuesFiles"] for word in ("-f", str(folder / name))]
     assert rendering.HELM is not None
     words = [rendering.HELM, "template", "airflow", str(rendering.CHART), "--namespace", app["namespace"], *options]
     done = subprocess.run([*words, "--kube-version", rendering.KUBERNETES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [found for found in yaml.safe_load_all(done.stdout) if found]
+    return load_all_yaml(done.stdout)
 
 
 def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -140,7 +140,7 @@ def test_another_tag_in_one_line_is_another_image_tag_of_the_program(
 def test_the_two_values_files_are_together_the_values(stack: str, deployed: Callable[..., dict[str, Any]]) -> None:
     values = values_of(deployment := deployed(STACKS[stack]()))
     made = helmsman.files(source_of(deployment))
-    rest, image = (yaml.safe_load(made[name]) for name in ("values.yaml", "values.image.yaml"))
+    rest, image = (load_yaml(made[name]) for name in ("values.yaml", "values.image.yaml"))
     assert merged(rest, image) == without_nulls(values), "Pulumi gives Helm no null"
     assert leaves(image) <= {*REPOSITORY_KEYS, *TAG_KEYS}, "repository and tag, nothing else"
     assert not leaves(image) & leaves(rest)
@@ -183,7 +183,7 @@ def test_every_value_that_moves_with_the_image_is_in_the_image_s_file(
 def test_with_a_digest_task_pods_keep_their_own_notation(deployed: Callable[..., dict[str, Any]]) -> None:
     deployment = deployed(samples.dev().with_({"imageDigest": samples.DIGEST}))
     made = helmsman.files(source_of(deployment))
-    rest, image = (yaml.safe_load(made[name]) for name in ("values.yaml", "values.image.yaml"))
+    rest, image = (load_yaml(made[name]) for name in ("values.yaml", "values.image.yaml"))
     assert merged(rest, image) == without_nulls(values_of(deployment))
     assert rest["images"]["pod_template"]["repository"] == "apache/airflow@sha256"
     assert "digest is set" in made["values.image.yaml"]
@@ -197,7 +197,7 @@ def test_desired_state_pins_what_the_release_is(deployed: Callable[..., dict[str
     (release,) = (item["inputs"] for item in deployment["resources"] if item["type"] == RELEASE_TYPE)
     deployment["resources"].append({"urn": "u::s", "type": "pulumi:pulumi:Stack", "outputs": {"kube_context": "a$b"}})
     made = helmsman.files(source_of(deployment))
-    state = yaml.safe_load(made["helmsman.yaml"])
+    state = load_yaml(made["helmsman.yaml"])
     app = state["apps"]["airflow"]
     assert (app["chart"], app["version"], app["enabled"]) == ("apache-airflow/airflow", "1.22.0", True)
     assert state["helmRepos"] == {"apache-airflow": "https://airflow.apache.org"}
@@ -215,18 +215,13 @@ def test_the_version_is_that_of_what_is_deployed(deployed: Callable[..., dict[st
     for item in deployment["resources"]:
         if item["type"] == RELEASE_TYPE:
             item["outputs"]["status"]["version"] = "1.21.0"
-    assert (
-        yaml.safe_load(helmsman.files(source_of(deployment))["helmsman.yaml"])["apps"]["airflow"]["version"] == "1.21.0"
-    )
+    assert load_yaml(helmsman.files(source_of(deployment))["helmsman.yaml"])["apps"]["airflow"]["version"] == "1.21.0"
 
 
 def test_every_object_beside_the_release_is_in_one_file(deployed: Callable[..., dict[str, Any]]) -> None:
     deployment = deployed(samples.prod())
     made = helmsman.files(source_of(deployment))
-    written = {
-        name: [found for found in yaml.safe_load_all(made[name]) if found]
-        for name in ("manifests.yaml", "migrate.yaml", "admin-user.yaml")
-    }
+    written = {name: load_all_yaml(made[name]) for name in ("manifests.yaml", "migrate.yaml", "admin-user.yaml")}
     ours = [
         item["inputs"]["kind"]
         for item in deployment["resources"]
@@ -251,7 +246,7 @@ def test_a_deployed_stack_s_files_name_the_secrets_that_are_there(deployed: Call
     deployment = deployed(samples.dev())
     made = helmsman.files(source_of(deployment))
     there = {item["inputs"]["metadata"]["name"] for item in deployment["resources"] if item["type"].endswith(":Secret")}
-    listed = {found["name"] for found in yaml.safe_load(made["prerequisites.yaml"])["secrets"]}
+    listed = {found["name"] for found in load_yaml(made["prerequisites.yaml"])["secrets"]}
     assert listed <= there
     assert values_of(deployment)["fernetKeySecretName"] in listed
     assert values_of(deployment)["fernetKeySecretName"] in made["values.yaml"]
@@ -265,8 +260,8 @@ def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys
     plan = checkouts.plan(base, stack, render=False)
     source = helmsman.from_plan(plan)
     made = helmsman.files(source)
-    values = yaml.safe_load(made["values.yaml"])
-    secrets = {found["name"]: found["keys"] for found in yaml.safe_load(made["prerequisites.yaml"])["secrets"]}
+    values = load_yaml(made["values.yaml"])
+    secrets = {found["name"]: found["keys"] for found in load_yaml(made["prerequisites.yaml"])["secrets"]}
     assert values["fernetKeySecretName"] == "airflow-keys-fernet-key"
     assert secrets["airflow-keys-fernet-key"] == ["fernet-key"]
     assert secrets["airflow-database-metadata"] == ["connection", "connection-async"]
@@ -318,41 +313,47 @@ def test_a_plan_that_failed_says_why() -> None:
 # The folder and the verb
 
 
-def run(*words: str) -> str:
+def run(project: Path, *words: str) -> str:
     """The verb: what it printed."""
-    code, text = run_verb(samples.ROOT, "export_helmsman", *words)
+    code, text = run_verb(project, "export_helmsman", *words)
     assert code == 0
     return text
 
 
-def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path) -> None:
+def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path, base: Path, checkouts: Checkouts) -> None:
+    """Its plan has another key each time, by which secrets are masked: the files show none of it."""
     folder = tmp_path / "team" / "airflow"
-    written = []
-    for _ in range(2):
-        said = run("dev", "--planned", "--output", str(folder))
-        assert "Secrets are to be made first" in said
-        written.append({path.name: path.read_text() for path in folder.iterdir()})
-    assert written[0] == written[1]
-    assert sorted(written[0]) == sorted(FILES)
+    before = helmsman.files(helmsman.from_plan(checkouts.plan(base, "dev", render=False)))
+    assert "Secrets are to be made first" in run(base, "dev", "--planned", "--output", str(folder))
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    assert sorted(before) == sorted(FILES)
     assert [path.name for path in folder.parent.iterdir()] == ["airflow"], "nothing is left beside it"
 
 
 def test_a_stack_that_is_deployed_is_written_from_its_state(
-    tmp_path: Path, deployed: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    base: Path,
+    checkouts: Checkouts,
+    deployed: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deployment = deployed(samples.dev())
     monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
     monkeypatch.setattr("automation.environments.find_engine", lambda *_: FakeEngine())
     monkeypatch.setattr("automation.stacks.session.open_stack", lambda place, name, *_, **options: FakeStack(name))
     monkeypatch.setattr("automation.engine.operations.deployment", lambda on: deployment)
-    said = run("dev", "--output", str(tmp_path / "out"))
+    plan = checkouts.plan(base, "dev", render=False)
+    monkeypatch.setattr("automation.stacks.export.plan_checkout", lambda *_, **options: plan)
+    out = str(tmp_path / "out")
+    said = run(samples.ROOT, "dev", "--output", out)
     assert "of its state" in said
     assert "to be made first" not in said
     assert values_of(deployment)["jwtSecretName"] in (tmp_path / "out" / "values.yaml").read_text()
-    found = json.loads(run("dev", "--output", str(tmp_path / "out"), "--json").partition("\n")[2])
+    found = json.loads(run(samples.ROOT, "dev", "--output", out, "--json").partition("\n")[2])
     assert found["deployed"] is True
     assert "planned" not in found
-    assert "of its plan" in run("dev", "--output", str(tmp_path / "out"), "--planned")
+    assert "of its plan" in run(samples.ROOT, "dev", "--output", out, "--planned"), "over what is there"
+    assert "airflow-keys-jwt-secret" in (tmp_path / "out" / "values.yaml").read_text()
 
 
 MADE: Final = {"values.yaml": f"{MARK} new\n"}

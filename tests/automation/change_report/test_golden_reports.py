@@ -21,7 +21,7 @@ from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import LIMIT, MARKER, markdown
 from automation.change_report.model import Category, ChangeReport, Kind, Severity, StackReport
 from automation.cli.report import report_json
-from automation.plan.model import FailureKind
+from automation.plan.model import FailureKind, Plan, PlannedResource
 from tests.automation.checkouts import OTHER_SECURE, SECURE, another_chart, edit
 from tests.chart.rendering import needs_chart
 
@@ -98,10 +98,14 @@ _HEADS: Final[dict[str, Path]] = {}
 
 
 def _report(case: str, base: Path, checkouts: Checkouts) -> StackReport:
-    stack, change = CASES[case]
+    stack, _ = CASES[case]
+    return compare_plans(checkouts.plan(base, stack), checkouts.plan(_head(case, checkouts), stack))
+
+
+def _head(case: str, checkouts: Checkouts) -> Path:
     if case not in _HEADS:
-        _HEADS[case] = checkouts.make(case, change)
-    return compare_plans(checkouts.plan(base, stack), checkouts.plan(_HEADS[case], stack))
+        _HEADS[case] = checkouts.make(case, CASES[case][1])
+    return _HEADS[case]
 
 
 def _whole(stack: StackReport) -> ChangeReport:
@@ -228,8 +232,10 @@ def test_deleted_component_is_told_before_what_it_owned(base: Path, checkouts: C
     assert {Category.DELETE, Category.ISOLATION} <= _categories(report, Severity.WARNING)
 
 
-def test_syntax_error_is_a_result(base: Path, checkouts: Checkouts) -> None:
-    report = _report("syntax-error", base, checkouts)
+def test_syntax_error_is_a_result(checkouts: Checkouts) -> None:
+    before = PlannedResource(urn="u", type="t", name="n", component=False, inputs={})
+    head = checkouts.plan(_head("syntax-error", checkouts), "dev")
+    report = compare_plans(Plan(stack="dev", resources=(before,)), head)
     assert report.head_failure is not None
     assert report.head_failure.kind is FailureKind.SYNTAX
     assert re.match(r"components/release/values\.py:\d+: ", report.head_failure.text)

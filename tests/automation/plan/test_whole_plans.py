@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -23,6 +24,7 @@ from automation.plan.text import plan_text
 from tests import samples
 from tests.automation.checkouts import edit
 from tests.automation.fakes import run_verb
+from tests.chart import rendering
 from tests.chart.rendering import needs_chart
 
 if TYPE_CHECKING:
@@ -49,14 +51,26 @@ def test_plan_is_the_same_twice(stack: str, base: Path) -> None:
         assert part in text
 
 
-def test_plan_says_what_it_stood_in_for(base: Path) -> None:
-    code, text = run(base, "prod", "--no-render")
+@pytest.fixture
+def production(base: Path) -> Plan:
+    """The plan of `prod`, as the verb says it; without Helm, without the chart's objects."""
+    return _planned(base)
+
+
+@functools.cache
+def _planned(base: Path) -> Plan:
+    code, text = run(base, "prod", "--json", *(() if rendering.HELM and rendering.CHART else ("--no-render",)))
     assert code == 0
+    return Plan.from_json(json.loads(text))
+
+
+def test_plan_says_what_it_stood_in_for(production: Plan) -> None:
+    text = plan_text(production)
     head = text.partition("\n\n")[0]
     assert "stand-in: facts of the EKS cluster" in head
     assert "stand-in: airflow:gitSshPrivateKey (not in the stack's file)" in head
     assert "stand-in: airflow:jwtSecret (encrypted in the stack's file)" in head
-    assert "not rendered: not asked for" in text
+    assert ("not rendered: not asked for" in text) is (production.objects is None)
 
 
 def test_plan_without_the_chart_leaves_the_objects_out_with_the_reason(base: Path, checkouts: Checkouts) -> None:
@@ -265,13 +279,12 @@ def test_no_secret_is_in_an_error(checkouts: Checkouts) -> None:
     assert not [trace for trace in _traces(secrets) if trace in text]
 
 
-def test_placeholders_are_not_shown_either(base: Path, checkouts: Checkouts) -> None:
+def test_placeholders_are_not_shown_either(production: Plan, base: Path) -> None:
     from automation.plan.stand_ins import plan_config
 
-    plan = checkouts.plan(base, "prod")
     config = plan_config(base, "prod", {})
-    assert {found.why for found in plan.placeholders} == set(Why)
-    text = json.dumps(plan.to_json())
+    assert {found.why for found in production.placeholders} == set(Why)
+    text = json.dumps(production.to_json())
     for secret in config.secrets:
         assert json.dumps(secret)[1:-1] not in text
         assert secret.splitlines()[-2 if "\n" in secret else 0][:40] not in text
