@@ -79,6 +79,9 @@ def judged(
 ) -> Mapping[str, list[Finding]]:
     """Checkov's findings by program; those of weakened ones are named after the rule that must see it."""
     if not _JUDGED:
-        bad = {rule: changed for rule, _, changed in weakened(database())}
-        _JUDGED.update(checkov({**programs, **bad}, tmp_path_factory.mktemp("terraform")))
+        worse = weakened(database())
+        bad = {rule: changed for rule, _, changed in worse}
+        # The rules CKV2 ask how resources are connected; and of one change it is said that nothing else sees it.
+        types = {rule: (type_,) for rule, type_, _ in worse if rule.startswith("CKV_") and rule != "CKV_AWS_293"}
+        _JUDGED.update(checkov({**programs, **bad}, tmp_path_factory.mktemp("terraform"), types))
     return _JUDGED

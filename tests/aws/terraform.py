@@ -11,7 +11,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -101,8 +101,8 @@ class Waiver:
         return self.rule == finding.rule and self.resource in ("*", finding.resource)
 
 
-def terraform(resources: Iterable[AwsResource]) -> str:
-    """The content of a `main.tf` with a program's resources. Raises KeyError for a type that TYPES lacks."""
+def terraform(resources: Iterable[AwsResource], types: Collection[str] = TYPES) -> str:
+    """The content of a `main.tf` with a program's resources of some types. KeyError for one that TYPES lacks."""
     by_urn = {resource.urn: resource for resource in resources}
     names = [(TYPES[resource.type], resource.name) for resource in by_urn.values()]
     assert len(set(names)) == len(names), "Terraform knows no parents: two resources have one type and name"
@@ -113,6 +113,8 @@ def terraform(resources: Iterable[AwsResource]) -> str:
     written = []
     for resource in by_urn.values():
         type_ = TYPES[resource.type]
+        if resource.type not in types:
+            continue
         body = _spelt(with_references(resource, by_urn, reference), _RENAMED.get(type_, {}))
         written.append(_block(f"resource {json.dumps(type_)} {json.dumps(resource.name)}", body))
     return "\n".join(written)
@@ -149,14 +151,17 @@ def run_checkov(folder: Path) -> list[Finding]:
     )
 
 
-def checkov(programs: Mapping[str, Iterable[AwsResource]], folder: Path) -> dict[str, list[Finding]]:
+def checkov(
+    programs: Mapping[str, Iterable[AwsResource]], folder: Path, types: Mapping[str, Collection[str]]
+) -> dict[str, list[Finding]]:
     """Checkov's findings on programs, by name; the folder is for the files that it reads.
 
-    All in one run, because most of its time goes into its start; a folder for each, which is a module of its own.
+    All in one run, because much of its time goes into its start; a folder for each, which is a module of its own.
+    types: the types that alone are judged, by program.
     """
     for program, resources in programs.items():
         (folder / program).mkdir()
-        (folder / program / "main.tf").write_text(terraform(resources))
+        (folder / program / "main.tf").write_text(terraform(resources, types.get(program, TYPES)))
     found: dict[str, list[Finding]] = {program: [] for program in programs}
     for finding in run_checkov(folder):
         found[finding.program].append(finding)

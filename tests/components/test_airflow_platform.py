@@ -62,6 +62,24 @@ def platform(name: str = "airflow", **changes: Any) -> Callable[[], AirflowPlatf
     return lambda: AirflowPlatform(name, replace(ARGS, **changes))
 
 
+_RUNS: Final[dict[str, tuple[Recorder, AirflowPlatform]]] = {}
+
+
+@pytest.fixture
+def composed(record: Record) -> Record:
+    """Returns what the platform registers with other arguments; run once for all tests, so change nothing of it."""
+
+    def composed(**changes: Any) -> Recorder:
+        key = repr(changes)
+        if key not in _RUNS:
+            made: list[AirflowPlatform] = []
+            recorder = record(lambda: made.append(platform(**changes)()))
+            _RUNS[key] = recorder, made[0]
+        return _RUNS[key][0]
+
+    return composed
+
+
 def parts(recorder: Recorder) -> set[str]:
     """Components that the platform is made of, by the last part of their type."""
     components = {found.type.rpartition(":")[2] for found in recorder.every() if found.is_component}
@@ -128,14 +146,14 @@ ALWAYS: Final = {
         ),
     ],
 )
-def test_there_is_a_part_for_what_is_asked_for(record: Record, changes: dict[str, Any], more: set[str]) -> None:
-    assert parts(record(platform(**changes))) == ALWAYS | more
+def test_there_is_a_part_for_what_is_asked_for(composed: Record, changes: dict[str, Any], more: set[str]) -> None:
+    assert parts(composed(**changes)) == ALWAYS | more
 
 
-def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(record: Record) -> None:
+def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(composed: Record) -> None:
     other = replace(BUNDLE, name="b", secret="b-key")
     dags = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE, other))
-    recorder = record(platform(dags=dags, executor=Executor.CELERY_AND_KUBERNETES))
+    recorder = composed(dags=dags, executor=Executor.CELERY_AND_KUBERNETES)
     values = recorder.one(RELEASE).inputs["values"]
     for path, expected in (
         ("dagProcessor", True),
@@ -166,8 +184,8 @@ def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(record: Re
     assert all(f'GitHook("git_{check["about"]["bundle"]}")' in str(check["pod"]) for check in checks)
 
 
-def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(record: Record) -> None:
-    recorder = record(platform())
+def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(composed: Record) -> None:
+    recorder = composed()
     migration = recorder.one(JOB, "airflow-database-migrate")
     server = recorder.one("kubernetes:apps/v1:StatefulSet")
     assert server.urn in migration.request.dependencies
@@ -175,8 +193,8 @@ def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(re
     assert migration.urn in recorder.one(RELEASE).request.dependencies
 
 
-def test_everything_comes_after_its_namespace_and_goes_before_it(record: Record) -> None:
-    recorder = record(platform(executor=Executor.CELERY_AND_KUBERNETES, pgbouncer=PgBouncer()))
+def test_everything_comes_after_its_namespace_and_goes_before_it(composed: Record) -> None:
+    recorder = composed(executor=Executor.CELERY_AND_KUBERNETES, pgbouncer=PgBouncer())
     namespace = recorder.one("kubernetes:core/v1:Namespace")
     for resource in recorder.every():
         in_namespace = not resource.type.startswith("kubernetes:admissionregistration")
@@ -184,14 +202,14 @@ def test_everything_comes_after_its_namespace_and_goes_before_it(record: Record)
             assert namespace.urn in resource.request.dependencies, resource
 
 
-def test_namespace_admits_restricted_pods_only(record: Record) -> None:
-    labels = record(platform()).one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+def test_namespace_admits_restricted_pods_only(composed: Record) -> None:
+    labels = composed().one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_what_holds_data_or_keys_is_protected(record: Record, protect: bool) -> None:
-    recorder = record(platform(protect=protect))
+def test_what_holds_data_or_keys_is_protected(composed: Record, protect: bool) -> None:
+    recorder = composed(protect=protect)
     protected = {resource.name for resource in recorder.every() if resource.protected}
     assert protected == (
         {
@@ -213,11 +231,11 @@ def test_what_holds_data_or_keys_is_protected(record: Record, protect: bool) -> 
 
 
 @pytest.mark.parametrize("mode", [Isolation.REQUIRED, Isolation.WANTED])
-def test_isolation_knows_where_the_database_is(record: Record, mode: Isolation) -> None:
+def test_isolation_knows_where_the_database_is(composed: Record, mode: Isolation) -> None:
     isolation = IsolationArgs(
         mode=mode, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)
     )
-    outside = record(platform(isolation=isolation, database=EXTERNAL, pgbouncer=PgBouncer()))
+    outside = composed(isolation=isolation, database=EXTERNAL, pgbouncer=PgBouncer())
     [rule] = outside.one(POLICY, "airflow-isolation-pgbouncer").inputs["spec"]["egress"]
     assert rule == {"to": [{"ipBlock": {"cidr": "10.0.32.0/20"}}], "ports": [{"protocol": "TCP", "port": 5433}]}
     worker = outside.one(POLICY, "airflow-isolation-worker").plain_text
@@ -225,21 +243,20 @@ def test_isolation_knows_where_the_database_is(record: Record, mode: Isolation) 
     assert "192.0.2.0/24" in worker
     assert '"ui"' in outside.one(POLICY, "airflow-isolation-api-server").plain_text
     assert '"metrics"' in outside.one(POLICY, "airflow-isolation-statsd").plain_text
-    inside = record(platform(isolation=isolation))
+    inside = composed(isolation=isolation)
     assert inside.one(POLICY, "airflow-isolation-postgres")
 
 
-def exports(record: Record, **changes: Any) -> dict[str, Any]:
-    made: list[AirflowPlatform] = []
-    recorder = record(lambda: made.append(platform(**changes)()))
+def exports(composed: Record, **changes: Any) -> dict[str, Any]:
+    recorder = composed(**changes)
     found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
-    assert set(made[0].exports) == set(found)
+    assert set(_RUNS[repr(changes)][1].exports) == set(found)
     return found
 
 
-def test_exports_are_the_names_that_others_know(record: Record) -> None:
+def test_exports_are_the_names_that_others_know(composed: Record) -> None:
     constants = {value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)}
-    assert set(exports(record)) == constants - {
+    assert set(exports(composed)) == constants - {
         outputs.BACKUP_PODS,
         outputs.DAG_BUNDLES,
         outputs.WORKER_GROUPS,
@@ -247,15 +264,15 @@ def test_exports_are_the_names_that_others_know(record: Record) -> None:
     }, "as before"
     groups = (WorkerGroup(name="gpu", queues=("a", "b")),)
     dags = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
-    found = exports(record, worker_groups=groups, running=Running.FROZEN, backup_storage_gib=1, dags=dags)
+    found = exports(composed, worker_groups=groups, running=Running.FROZEN, backup_storage_gib=1, dags=dags)
     assert set(found) == constants
     assert found[outputs.DAG_BUNDLES] == {"a": samples.SSH_REPOSITORY}
     assert found[outputs.RUNNING] == "frozen"
     assert found[outputs.WORKER_GROUPS] == {"gpu": ["a", "b"]}
 
 
-def test_exports_say_how_it_is_reached(record: Record) -> None:
-    found = exports(record, admin_username="root", load_examples=True)
+def test_exports_say_how_it_is_reached(composed: Record) -> None:
+    found = exports(composed, admin_username="root", load_examples=True)
     assert found[outputs.NAMESPACE] == "ns"
     assert found[outputs.RELEASE_NAME] == "airflow"
     assert found[outputs.KUBE_CONTEXT] == "ctx"
@@ -273,14 +290,14 @@ def test_exports_say_how_it_is_reached(record: Record) -> None:
     assert found[outputs.DATABASE_HOST].startswith("airflow-postgres-")
 
 
-def test_exports_of_an_external_database_are_its_own(record: Record) -> None:
-    found = exports(record, database=EXTERNAL, pgbouncer=PgBouncer())
+def test_exports_of_an_external_database_are_its_own(composed: Record) -> None:
+    found = exports(composed, database=EXTERNAL, pgbouncer=PgBouncer())
     assert (found[outputs.DATABASE_HOST], found[outputs.DATABASE_PORT]) == ("db.test", 5433)
     assert found[outputs.POOLER_HOST] == "airflow-pgbouncer"
 
 
-def test_exported_secrets_are_names_that_exist(record: Record) -> None:
-    recorder = record(platform())
+def test_exported_secrets_are_names_that_exist(composed: Record) -> None:
+    recorder = composed()
     found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
     named = {
         outputs.ADMIN_PASSWORD_SECRET: "airflow-keys-admin-password",
@@ -295,8 +312,8 @@ def test_exported_secrets_are_names_that_exist(record: Record) -> None:
         assert found[output].startswith(f"{name}-")
 
 
-def test_release_names_the_secrets_that_were_made(record: Record) -> None:
-    recorder = record(platform(database=EXTERNAL, pgbouncer=PgBouncer()))
+def test_release_names_the_secrets_that_were_made(composed: Record) -> None:
+    recorder = composed(database=EXTERNAL, pgbouncer=PgBouncer())
     values = recorder.one(RELEASE).inputs["values"]
     found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
     assert values["fernetKeySecretName"] == found[outputs.FERNET_KEY_SECRET]
@@ -312,22 +329,22 @@ def test_release_names_the_secrets_that_were_made(record: Record) -> None:
 
 
 @pytest.mark.parametrize("claim", ["team-logs", "logs.of.all"])
-def test_existing_claim_is_mounted_and_none_is_made(record: Record, claim: str) -> None:
-    recorder = record(platform(task_logs=replace(ARGS.task_logs, claim=claim)))
+def test_existing_claim_is_mounted_and_none_is_made(composed: Record, claim: str) -> None:
+    recorder = composed(task_logs=replace(ARGS.task_logs, claim=claim))
     assert "TaskLogVolume" not in parts(recorder)
     values = recorder.one(RELEASE).inputs["values"]
     assert values["logs"]["persistence"] == {"enabled": True, "existingClaim": claim}
 
 
-def test_kubernetes_executor_alone_has_no_broker(record: Record) -> None:
-    recorder = record(platform(executor=Executor.KUBERNETES))
+def test_kubernetes_executor_alone_has_no_broker(composed: Record) -> None:
+    recorder = composed(executor=Executor.KUBERNETES)
     access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
     assert access.get("broker_secret") is access.get("result_backend_secret") is None
     assert set(recorder.one(RELEASE).inputs["values"]["data"]) == {"metadataSecretName"}
 
 
-def test_jobs_have_the_keys_that_were_made(record: Record) -> None:
-    recorder = record(platform())
+def test_jobs_have_the_keys_that_were_made(composed: Record) -> None:
+    recorder = composed()
     found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
     for job in recorder.every(JOB):
         [container] = job.inputs["spec"]["template"]["spec"]["containers"]
@@ -337,16 +354,16 @@ def test_jobs_have_the_keys_that_were_made(record: Record) -> None:
             assert variables["ADMIN_PASSWORD"]["name"] == found[outputs.ADMIN_PASSWORD_SECRET]
 
 
-def test_jobs_use_the_way_past_the_pooler(record: Record) -> None:
-    recorder = record(platform(database=EXTERNAL, pgbouncer=PgBouncer()))
+def test_jobs_use_the_way_past_the_pooler(composed: Record) -> None:
+    recorder = composed(database=EXTERNAL, pgbouncer=PgBouncer())
     access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
     for job in recorder.every(JOB):
         assert access["migration_secret"] in job.plain_text
         assert access["metadata_secret"] not in job.plain_text
 
 
-def test_dev_database_comes_from_the_mirror_too(record: Record) -> None:
-    recorder = record(platform(images=Images(tag="t", registry="mirror.test", pull_policy="Never")))
+def test_dev_database_comes_from_the_mirror_too(composed: Record) -> None:
+    recorder = composed(images=Images(tag="t", registry="mirror.test", pull_policy="Never"))
     text = recorder.one("kubernetes:apps/v1:StatefulSet").plain_text
     assert '"mirror.test/library/postgres:' in text
     assert '"Never"' in text
@@ -381,8 +398,8 @@ def test_component_says_what_it_does_to_what_is_there() -> None:
         assert word in text
 
 
-def test_stopped_stack_has_all_its_data_and_nothing_that_runs(record: Record) -> None:
-    whole, stopped = record(platform()), record(platform(running=Running.STOPPED))
+def test_stopped_stack_has_all_its_data_and_nothing_that_runs(composed: Record) -> None:
+    whole, stopped = composed(), composed(running=Running.STOPPED)
     gone = {found.urn for found in whole.every()} - {found.urn for found in stopped.every()}
     assert {found.name for found in whole.every() if found.urn in gone} == {
         "airflow-database",
@@ -394,21 +411,21 @@ def test_stopped_stack_has_all_its_data_and_nothing_that_runs(record: Record) ->
     assert stopped.one(statefulset).inputs["spec"]["replicas"] == 0
 
 
-def test_container_database_of_a_stopped_stack_runs_while_a_backup_is_restored(record: Record) -> None:
-    restoring = record(platform(running=Running.STOPPED, restoring=True))
+def test_container_database_of_a_stopped_stack_runs_while_a_backup_is_restored(composed: Record) -> None:
+    restoring = composed(running=Running.STOPPED, restoring=True)
     assert restoring.one("kubernetes:apps/v1:StatefulSet").inputs["spec"]["replicas"] == 1
 
 
-def test_frozen_stack_keeps_its_database_and_jobs(record: Record) -> None:
+def test_frozen_stack_keeps_its_database_and_jobs(composed: Record) -> None:
     def but_release(recorder: Recorder) -> dict[str, Any]:
         return {found.urn: found.inputs for found in recorder.every() if found.type != RELEASE}
 
-    assert but_release(record(platform(running=Running.FROZEN))) == but_release(record(platform()))
+    assert but_release(composed(running=Running.FROZEN)) == but_release(composed())
 
 
-def test_preflight_asks_about_an_exporter_that_a_cluster_could_take(record: Record) -> None:
+def test_preflight_asks_about_an_exporter_that_a_cluster_could_take(composed: Record) -> None:
     """A Secret without a name is refused by every cluster."""
-    recorder = record(platform(monitoring=Monitoring.ANNOTATIONS))
+    recorder = composed(monitoring=Monitoring.ANNOTATIONS)
     text = recorder.one("kubernetes:core/v1:ConfigMap", "airflow-preflight-cluster").inputs["data"][DOCUMENT]
     [exporter] = [found for found in json.loads(text)["needs"]["pods"] if found["component"] == "exporter"]
     [container] = exporter["pod"]["spec"]["containers"]
