@@ -28,7 +28,7 @@ from components.release.user_values import problems
 from settings.generate import described_outputs
 from tests.cases import each
 from tests.conftest import Recorder
-from tests.samples import ROOT, ssh_private_key
+from tests.samples import ROOT, schema, ssh_private_key
 
 _BLOCK: Final = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
@@ -78,7 +78,7 @@ def test_the_documents_are_found() -> None:
 def test_every_key_has_a_row_and_secrets_are_marked() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     rows = dict(re.findall(r"^\| `airflow:(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
-    assert set(rows) == set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    assert set(rows) == set(schema())
     assert {key for key, kind in rows.items() if "**secret**" in kind} == settings.SECRET_KEYS
 
 
@@ -144,7 +144,7 @@ def test_verbs_and_options_of_the_command_line_exist(document: Path, capsys: pyt
 @each_document
 def test_config_keys_and_outputs_exist(document: Path) -> None:
     text = document.read_text()
-    known = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    known = set(schema())
     assert set(re.findall(r"(?<![\w/])airflow:([a-z]\w*)", text)) - {"index"} <= known | {"KEY"}
     names = {value for name, value in vars(outputs).items() if name.isupper()}
     assert set(re.findall(r"pulumi stack output ([a-z]\w*)|`secret (\w+) ", text)) <= {
