@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from automation.adoption.plan import Adoption, AdoptionPlan
     from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
     from automation.plan.model import Plan
+    from automation.preflight.result import Preflight
     from automation.recovery.status import StackStatus
     from automation.recovery.steps import Decisions, Recovery, RecoverySteps
     from automation.rotation.result import Rotation, RotationPlan
@@ -121,6 +122,18 @@ class Environment:
 
         with self.busy():
             return verify_stack(self._session, dag_id, timeout_seconds, on_event)
+
+    def preflight(self, *, on_event: OnEvent = ignore) -> Preflight:
+        """Make the checks that `up` makes before it changes anything, with the present config, and nothing else.
+
+        What the checks need and is not there, such as a Secret with the deploy key, or the namespace, is made and
+        deleted again. A failed check is in the result. Raises SettingsInvalid, UpdateFailed, Interrupted.
+        """
+        from automation.preflight.preflight_stack import preflight_stack
+
+        with self.busy():
+            self.check()
+            return preflight_stack(self._session, on_event)
 
     def status(self) -> StackStatus:
         """Return what is wrong with the stack. A cluster that does not answer is in the result, not an error."""

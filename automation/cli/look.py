@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from automation.cli.console import Console
 from automation.cli.declare import COMMON, DONE, HEALTHY_SECONDS, STACK, Call, argument, verb
 from automation.cli.report_text import Table, write_table
-from automation.errors import NotHealthy
+from automation.errors import NotHealthy, PreflightFailed
 from automation.verification.result import Status, Verification
 
 if TYPE_CHECKING:
@@ -27,6 +27,28 @@ def verify(call: Call) -> int:
     with call.opened() as environment:
         result = environment.verify(dag_id=args.dag, timeout_seconds=args.timeout, on_event=call.console.event)
     settle_verification(result, call.console, as_json=args.json)
+    return DONE
+
+
+@verb("try what the next up will need: DAG repository, images, database, cluster", STACK, *COMMON)
+def preflight(call: Call) -> int:
+    """Make the checks of the preflight alone. Raises PreflightFailed where one failed."""
+    from components.preflight.finding import Verdict, counted
+
+    with call.opened() as environment:
+        result = environment.preflight(on_event=call.console.event)
+    styles = {Verdict.PASSED: "green", Verdict.FAILED: "bold red", Verdict.WARNING: "yellow"}
+    rows = tuple(
+        (check.verdict.value, check.name, "see below" if check.verdict is Verdict.FAILED else str(check))
+        for check in result.checks
+    )
+    table = Table(("", "check", "what was seen"), rows, tuple(styles.get(check.verdict, "") for check in result.checks))
+    lines: list[str | Table] = [table] if rows else ["airflow:preflight is off: nothing is checked"]
+    if result.new_namespace:
+        lines.append("the namespace is not there yet: pods ran in a temporary one, without the quotas that it may get")
+    call.show(result, *lines)
+    if not result.ok:
+        raise PreflightFailed(counted(len(result.problems)), result.problems)
     return DONE
 
 

@@ -53,6 +53,8 @@ class Registration:
 
     def __init__(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> None:
         self.urn, self.request = urn, request
+        self.identity = ""
+        """The ID that the provider would give."""
 
     @property
     def type(self) -> str:
@@ -69,6 +71,11 @@ class Registration:
     @property
     def is_kubernetes(self) -> bool:
         return self.type.startswith("kubernetes:")
+
+    @property
+    def object_name(self) -> str:
+        """The name of a Kubernetes object, as it would be generated."""
+        return self.identity.rpartition("/")[2]
 
     @property
     def protected(self) -> bool:
@@ -188,6 +195,7 @@ class Recorder(mocks.MockMonitor):
         if request.custom and not self.preview:
             identity = complete(request, state, self._seed, self._region, self._account)
             with self._lock:
+                self.registrations[urn].identity = identity
                 if request.type == _PASSWORD:
                     self.generated.append(state["result"])
                 elif request.type == _STASH:

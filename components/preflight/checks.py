@@ -76,7 +76,14 @@ def pod_document(
     return {**document, "secrets": [item.document() for item in secrets]} if secrets else document
 
 
-def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def made(
+    api: KubeApi,
+    namespace: str,
+    text: str,
+    stack: str,
+    clean: Callable[[str], str],
+    sleep: Callable[[float], object] | None = None,
+) -> tuple[Finding, ...]:
     """Make the checks of a document. A cluster that refuses a request is a finding, never an error.
 
     Args:
@@ -85,6 +92,7 @@ def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[s
         text: The document.
         stack: The stack's name, for commands.
         clean: Masks secrets in a text.
+        sleep: See `run_pod`.
     """
     document = json.loads(text)
     kind = Kind(document["kind"])
@@ -94,7 +102,7 @@ def made(api: KubeApi, namespace: str, text: str, stack: str, clean: Callable[[s
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
-        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]))
+        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
     return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))

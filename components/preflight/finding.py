@@ -60,8 +60,12 @@ class PreflightFailedError(Exception):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        count = "one problem" if len(findings) == 1 else f"{len(findings)} problems"
-        super().__init__("\n".join([f"{FOUND} {count}", *(f"  {finding}" for finding in findings)]))
+        super().__init__("\n".join([counted(len(findings)), *(f"  {finding}" for finding in findings)]))
+
+
+def counted(problems: int) -> str:
+    """Return the first line of what says that checks failed."""
+    return f"{FOUND} {'one problem' if problems == 1 else f'{problems} problems'}"
 
 
 def passed(check: str, what: str) -> Finding:

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.kube.client import KubeApi, KubeRequestFailed
-from components.kube.kubeconfig import KubeUnreachable
+from components.kube.client import KubeApi
 from components.kube.metadata import object_metadata
-from components.preflight.checks import DOCUMENT, Kind, made
-from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict, softened
+from components.preflight.checks import DOCUMENT, Kind
+from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict
+from components.preflight.judgement import LABELS, judged
 from components.secrets.masker import Masker
-
-LABELS: Final = {"component": "preflight"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,30 +98,16 @@ class ClusterPreflight(pulumi.ComponentResource):
         )
 
     def _findings(self, namespace: str, text: str, stack: str) -> tuple[Finding, ...]:
-        api = KubeApi(self._args.kube_context, self._args.kubeconfig)
-        findings = made(api, namespace, text, stack, Masker(secrets=self._args.secrets).text)
-        if self._args.mode is Preflight.WANTED:
-            return softened(findings, all_of_them=True)
-        if any(item.outage for item in findings) and self._worked(api, namespace, json.loads(text)):
-            return softened(findings, all_of_them=False)
-        return findings
-
-    def _worked(self, api: KubeApi, namespace: str, document: Mapping[str, Any]) -> bool:
-        """Whether the release runs with the Git host that a check is about, which then is down, and not wrong."""
-        if Kind(document["kind"]) is not Kind.GIT:
-            return False
-        labels = {"owner": "helm", "name": self._args.release_name, "status": "deployed"}
-        try:
-            if not api.items("v1", "Secret", namespace, labels=labels, metadata_only=True):
-                return False
-            earlier = [
-                json.loads(item["data"][DOCUMENT]) for item in api.items("v1", "ConfigMap", namespace, labels=LABELS)
-            ]
-        except (KubeRequestFailed, KubeUnreachable):
-            return False
-        hosts = {item["about"]["host"] for item in earlier if item["kind"] == Kind.GIT.value}
-        # Without any, an earlier version of the program deployed it.
-        return not hosts or document["about"]["host"] in hosts
+        args = self._args
+        return judged(
+            KubeApi(args.kube_context, args.kubeconfig),
+            namespace,
+            text,
+            stack,
+            mode=args.mode,
+            release_name=args.release_name,
+            clean=Masker(secrets=args.secrets).text,
+        )
 
 
 def _die_when_interrupted() -> None:

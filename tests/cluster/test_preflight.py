@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cluster.harness import Repository, Result, Stack, destroyed, make_stack
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
+from components.preflight.finding import Verdict
+from tests.cluster.harness import CONTEXT, ROOT, Repository, Result, Stack, destroyed, make_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -20,6 +22,73 @@ SECONDS: Final = 60
 @pytest.fixture(scope="module")
 def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     yield from destroyed(make_stack(tmp_path_factory.mktemp("preflight"), NAMESPACE, repository))
+
+
+ALONE: Final = "airflow-preflight-alone"
+
+
+@pytest.fixture(scope="module")
+def environments(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Environments:
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "state").mkdir()
+    return Environments(
+        ROOT, (folder / "state").as_uri(), Passphrase(Secret("only for this test")), work_dir=folder / "work"
+    )
+
+
+def alone(environments: Environments, repository: Repository, namespace: str, **config: Any) -> Environment:
+    """A stack like dev, of which nothing is deployed."""
+    values = {
+        "kubeContext": CONTEXT,
+        "namespace": namespace,
+        "protect": False,
+        "database": "container",
+        "taskLogsAccessMode": "ReadWriteOnce",
+        "dagsSubPath": "airflow-core/src/airflow/example_dags",
+        **repository.config,
+        **{key: Secret(value) for key, value in repository.secrets.items()},
+        **config,
+    }
+    return environments.open("alone", EnvironmentSettings.of("alone", values))
+
+
+def objects(api: Any, namespace: str) -> set[str]:
+    """What a namespace holds that is not about to go."""
+    lists = (api.list_namespaced_secret, api.list_namespaced_config_map, api.list_namespaced_pod)
+    return {
+        f"{item.metadata.name}"
+        for each in lists
+        for item in each(namespace).items
+        if not item.metadata.deletion_timestamp
+    }
+
+
+def temporary(api: Any) -> list[str]:
+    """The temporary namespaces that are not about to go."""
+    found = api.list_namespace(label_selector="airflow-preflight=true").items
+    return [item.metadata.name for item in found if item.metadata.deletion_timestamp is None]
+
+
+def test_checks_alone_pass_before_anything_is_deployed_and_leave_nothing(
+    environments: Environments, repository: Repository, api: Any
+) -> None:
+    result = alone(environments, repository, ALONE).preflight()
+    assert result.ok, result.problems
+    assert result.new_namespace
+    assert not [check for check in result.checks if check.verdict is Verdict.SKIPPED and "DAG" in check.name]
+    assert any(check.name == "DAG repository" and check.verdict is Verdict.PASSED for check in result.checks)
+    assert temporary(api) == []
+    assert ALONE not in {item.metadata.name for item in api.list_namespace().items}
+
+
+def test_checks_alone_name_what_up_would_name(environments: Environments, repository: Repository, api: Any) -> None:
+    started = time.monotonic()
+    result = alone(environments, repository, ALONE, dagsRef="no-such-branch").preflight()
+    assert time.monotonic() - started < SECONDS
+    [problem] = result.problems
+    assert problem.startswith("airflow:dagsRef: expected a branch, a tag or a commit of")
+    assert "none named no-such-branch" in problem
+    assert temporary(api) == []
 
 
 def mistaken(stack: Stack, api: Any, **config: Any) -> Result:
@@ -52,3 +121,14 @@ def test_missing_storage_class_and_image_are_named(stack: Stack, api: Any) -> No
     assert "airflow:taskLogsStorageClass: expected a storage class" in result.output
     result = mistaken(stack, api, imageTag="3.2.2-no-such-tag")
     assert "apache/airflow:3.2.2-no-such-tag" in result.output
+
+
+def test_checks_alone_leave_a_namespace_that_exists_as_it_is(
+    stack: Stack, environments: Environments, repository: Repository, api: Any
+) -> None:
+    mistaken(stack, api, dagsRef="no-such-branch")
+    before = objects(api, NAMESPACE)
+    result = alone(environments, repository, NAMESPACE, dagsRef="no-such-branch").preflight()
+    assert not result.new_namespace
+    assert "none named no-such-branch" in "".join(result.problems)
+    assert objects(api, NAMESPACE) == before

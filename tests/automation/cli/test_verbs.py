@@ -31,6 +31,7 @@ from automation.errors import (
     ClusterUnreachable,
     EngineMissing,
     NotHealthy,
+    PreflightFailed,
     Protected,
     SettingsInvalid,
     StackUnknown,
@@ -38,11 +39,13 @@ from automation.errors import (
     UpdateFailed,
     WrongCluster,
 )
+from automation.preflight.result import Preflight, PreflightCheck
 from automation.results import Changes, Step
 from automation.stacks import session
 from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
+from components.preflight.finding import Verdict
 from tests import samples
 from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
 
@@ -671,3 +674,22 @@ def test_refusal_of_aws_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatc
     (bench.project_dir / "Pulumi.dev.yaml").write_text("config:\n  airflow:eksCluster: example\n")
     assert command_line.main(["verify", "dev"]) == 1
     assert capsys.readouterr().err == "error: airflow:eksCluster: expected one, found none. Fix: choose another\n"
+
+
+def test_preflight_tells_each_check_and_fails_where_one_failed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = [
+        PreflightCheck(name="images", verdict=Verdict.PASSED, what="there"),
+        PreflightCheck(name="DAG repository", verdict=Verdict.FAILED, what="airflow:dagsRef: x", fix="y"),
+    ]
+    monkeypatch.setattr(
+        "automation.preflight.preflight_stack.preflight_stack",
+        lambda *_: Preflight(stack="dev", new_namespace=True, checks=tuple(checks)),
+    )
+    with pytest.raises(PreflightFailed) as caught:
+        bench.run("preflight", "dev")
+    assert str(caught.value) == "the preflight found one problem\n  airflow:dagsRef: x. Fix: y", "as up says it"
+    assert "DAG repository  see below" in bench.text()
+    assert "the namespace is not there yet" in bench.text()
+    checks.pop()
+    assert bench.run("preflight", "dev", "--json") == 0
+    assert json.loads(bench.text()[bench.text().index("{") :])["ok"] is True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 import pytest
 
-from components.preflight import preflight
+from components.preflight import judgement, preflight
 from components.preflight.checks import DOCUMENT, cluster_document
 from components.preflight.finding import Finding, Preflight, PreflightFailedError, failed, passed, skipped
 from components.preflight.other_pods import images_pod
@@ -72,7 +72,7 @@ def hooked(record: Record, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         *findings: Finding, mode: Preflight = Preflight.REQUIRED, runs: bool = False, earlier_host: str = ""
     ) -> list[str]:
         monkeypatch.setattr(preflight, "KubeApi", lambda *_: Api(runs=runs, host=earlier_host))
-        monkeypatch.setattr(preflight, "made", lambda *_: findings)
+        monkeypatch.setattr(judgement, "made", lambda *_: findings)
         recorder = record(checks(mode))
         inputs = {"metadata": {"namespace": "ns"}, "data": {DOCUMENT: json.dumps(GIT)}}
         hook: Any = recorder.hooks["p-git-check"]

@@ -1,0 +1,117 @@
+"""What is made for the checks alone, and taken away again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from automation.plan.recorder import Recorder
+from automation.preflight.temporary import documents, present
+from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.metadata import object_metadata
+from components.preflight.checks import DOCUMENT
+
+SECRET: Final = "sentinel-deploy-key"
+
+
+class Cluster:
+    """Keeps what is made in it."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self.objects: dict[tuple[str, str], Mapping[str, Any]] = {("Namespace", name): {} for name in namespaces}
+        self.created: list[Mapping[str, Any]] = []
+        self.refused = ""
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        return self.objects.get((kind, name))
+
+    def create(self, manifest: Mapping[str, Any], namespace: str) -> None:
+        if manifest["kind"] == self.refused:
+            raise KubeRequestFailed("POST", "403 Forbidden", "ask for the right")
+        self.objects[manifest["kind"], manifest["metadata"]["name"]] = manifest
+        self.created.append(manifest)
+
+    def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
+        self.objects.pop((kind, name), None)
+        if kind == "Namespace":
+            self.objects.clear()
+
+
+def program() -> None:
+    namespace = k8s.core.v1.Namespace("n", metadata={"name": "ns", "labels": {"enforce": "restricted"}})
+    spec = k8s.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(), policy_types=["Egress"]
+    )
+    k8s.networking.v1.NetworkPolicy("deny", metadata=object_metadata("ns"), spec=spec)
+    opts = pulumi.ResourceOptions(depends_on=[namespace])
+    used = immutable_secret("git", "ns", {"gitSshKey": pulumi.Output.secret(SECRET)}, opts)
+    immutable_secret("other", "ns", {"x": pulumi.Output.secret("y")}, opts)
+    document = pulumi.Output.json_dumps({"kind": "git", "secret": secret_name(used)})
+    k8s.core.v1.ConfigMap("check", metadata=object_metadata("ns"), data={DOCUMENT: document})
+    k8s.core.v1.ConfigMap("unrelated", metadata=object_metadata("ns"), data={"a": "b"})
+
+
+@pytest.fixture
+def recorded(record: Callable[..., Recorder]) -> Recorder:
+    return record(program)
+
+
+def test_documents_are_found_and_hold_no_secret(recorded: Recorder) -> None:
+    [text] = documents(recorded)
+    assert json.loads(text)["kind"] == "git"
+    assert SECRET not in text
+
+
+def test_namespace_that_is_missing_has_a_stand_in_with_labels_and_policies(recorded: Recorder) -> None:
+    cluster = Cluster()
+    with present(cast(KubeApi, cluster), "ns", recorded, documents(recorded)) as namespace:
+        assert re.fullmatch("ns-preflight-[0-9a-f]{6}", namespace), "an update may make the real one meanwhile"
+        assert [manifest["kind"] for manifest in cluster.created] == ["Namespace", "NetworkPolicy", "Secret"]
+        assert cluster.created[0]["metadata"]["name"] == namespace
+        assert cluster.created[0]["metadata"]["labels"]["enforce"] == "restricted"
+    assert cluster.objects == {}
+
+
+def test_stand_in_of_a_long_name_is_a_name(recorded: Recorder) -> None:
+    with present(cast(KubeApi, Cluster()), "n" * 63, recorded, documents(recorded)) as namespace:
+        assert len(namespace) == 63
+
+
+def test_namespace_that_exists_gets_only_what_a_document_names_and_keeps_everything_else(recorded: Recorder) -> None:
+    cluster = Cluster("ns")
+    texts = documents(recorded)
+    with present(cast(KubeApi, cluster), "ns", recorded, texts) as namespace:
+        assert namespace == "ns"
+        [secret] = cluster.created
+        assert secret["stringData"] == {"gitSshKey": SECRET}
+        assert secret["metadata"]["name"] in texts[0]
+    assert set(cluster.objects) == {("Namespace", "ns")}
+
+
+def test_without_checks_nothing_is_made(recorded: Recorder) -> None:
+    cluster = Cluster()
+    with present(cast(KubeApi, cluster), "ns", recorded, []):
+        assert cluster.created == []
+
+
+def test_objects_go_when_a_check_fails_or_one_cannot_be_made(recorded: Recorder) -> None:
+    for namespaces in ((), ("ns",)):
+        cluster = Cluster(*namespaces)
+        with pytest.raises(RuntimeError), present(cast(KubeApi, cluster), "ns", recorded, documents(recorded)):
+            raise RuntimeError
+        assert {name for _, name in cluster.objects} == {*namespaces}
+        cluster = Cluster(*namespaces)
+        cluster.refused = "Secret"
+        with (
+            pytest.raises(KubeRequestFailed),
+            present(cast(KubeApi, cluster), "ns", recorded, documents(recorded)),
+        ):
+            pass
+        assert {name for _, name in cluster.objects} == {*namespaces}
