@@ -53,14 +53,10 @@ def alone(environments: Environments, repository: Repository, namespace: str, **
 
 
 def objects(api: Any, namespace: str) -> set[str]:
-    """What a namespace holds that is not about to go."""
-    lists = (api.list_namespaced_secret, api.list_namespaced_config_map, api.list_namespaced_pod)
-    return {
-        f"{item.metadata.name}"
-        for each in lists
-        for item in each(namespace).items
-        if not item.metadata.deletion_timestamp
-    }
+    """Names of the Secrets and ConfigMaps of a namespace, and of the pods of checks that are not about to go."""
+    pods = api.list_namespaced_pod(namespace, label_selector="airflow-preflight=true").items
+    kept = [*api.list_namespaced_secret(namespace).items, *api.list_namespaced_config_map(namespace).items]
+    return {item.metadata.name for item in (*kept, *pods) if item.metadata.deletion_timestamp is None}
 
 
 def temporary(api: Any) -> list[str]:
