@@ -80,13 +80,6 @@ class InstalledRelease:
             hooks=manifests("\n---\n".join(str(hook.get("manifest") or "") for hook in newest.get("hooks") or ())),
         )
 
-    def value(self, *keys: str) -> Any:
-        """Return a Helm value, None if there is none."""
-        found: Any = self.values
-        for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
-
     def workload(self, component: str) -> Mapping[str, Any] | None:
         """Return the Deployment or StatefulSet of a component, by the name that the chart gives it."""
         name = f"{RELEASE}-{component}"

@@ -19,6 +19,7 @@ from automation.results import Result
 from components.database.connection import SslMode
 from components.database.uri import POSTGRES, read_database_uri
 from components.kube.secret import Secret
+from components.release.value_paths import at
 
 ReadSecret = Callable[[str], Mapping[str, str]]
 
@@ -203,7 +204,7 @@ def _dags(reading: _Reading) -> None:
         _repository(reading, repository, source)
     if isinstance(ref, str) and ref:
         reading.take("dagsRef", ref, source)
-    sub_path = str(release.value("dags", "gitSync", "subPath") or "").strip("/")
+    sub_path = str(at(release.values, "dags.gitSync.subPath") or "").strip("/")
     if sub_path:
         reading.take("dagsSubPath", sub_path, "Helm value dags.gitSync.subPath")
     key_secret = release.mounted_secret(component, "git-sync-ssh-key")
@@ -211,7 +212,7 @@ def _dags(reading: _Reading) -> None:
         private_key = reading.read(key_secret).get("gitSshKey", "")
         if private_key:
             reading.take("gitSshPrivateKey", Secret(private_key), f"Secret {key_secret}")
-        known_hosts = str(release.value("dags", "gitSync", "knownHosts") or "").strip()
+        known_hosts = str(at(release.values, "dags.gitSync.knownHosts") or "").strip()
         if known_hosts:
             reading.take("gitKnownHosts", f"{known_hosts}\n", "Helm value dags.gitSync.knownHosts")
     username, token = (release.variable(f"GITSYNC_{name}", **sync) for name in ("USERNAME", "PASSWORD"))
@@ -240,12 +241,12 @@ def _rest(reading: _Reading) -> None:
     for key, value in (("imageRepository", repository), ("imageTag", tag), ("imageDigest", digest)):
         if value:
             reading.take(key, value, "image of the scheduler")
-    executor = str(release.value("executor") or "")
+    executor = str(at(release.values, "executor") or "")
     if executor:
         reading.take("executor", executor, "Helm value executor")
     for key, replicas in _replica_counts(release):
         reading.take(key, replicas, f"{RELEASE}-{_REPLICAS[key]}")
-    if str(release.value("config", "core", "load_examples")).lower() in _TRUE:
+    if str(at(release.values, "config.core.load_examples")).lower() in _TRUE:
         reading.take("loadExamples", True, "Helm value config.core.load_examples")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from automation.helmsman.image_values import image_lines, split_image, value_at
+from automation.helmsman.image_values import image_lines, split_image
 from automation.helmsman.names import (
     ADMIN_USER,
     DESIRED_STATE,
@@ -18,6 +18,7 @@ from automation.helmsman.names import (
 )
 from automation.helmsman.source import Source
 from automation.yaml_text import as_yaml
+from components.release.value_paths import at
 
 _REPOSITORY: Final = "https://airflow.apache.org"
 """Repository of the official chart (airflow.apache.org/docs/helm-chart)."""
@@ -59,7 +60,7 @@ def files(source: Source) -> dict[str, str]:
 
 def _image_comment(source: Source) -> list[str]:
     comment = ["Repository and tag of the Airflow image. The other keys follow these two lines: change them in place."]
-    if value_at(source.values, ("images", "airflow", "digest")):
+    if at(source.values, "images.airflow.digest"):
         comment.append("images.airflow.digest is set, and wins over the tag.")
     return comment
 

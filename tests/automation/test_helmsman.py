@@ -21,6 +21,7 @@ from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.recorder import Recorder, complete
 from components.kube.safe_yaml import load_all_yaml, load_yaml
 from components.release.chart_defaults import merged
+from components.release.value_paths import leaf_paths
 from tests import samples
 from tests.automation.checkouts import Checkouts
 from tests.automation.fakes import FakeEngine, FakeStack, run_verb
@@ -142,8 +143,8 @@ def test_the_two_values_files_are_together_the_values(stack: str, deployed: Call
     made = helmsman.files(source_of(deployment))
     rest, image = (load_yaml(made[name]) for name in ("values.yaml", "values.image.yaml"))
     assert merged(rest, image) == without_nulls(values), "Pulumi gives Helm no null"
-    assert leaves(image) <= {*REPOSITORY_KEYS, *TAG_KEYS}, "repository and tag, nothing else"
-    assert not leaves(image) & leaves(rest)
+    assert {*leaf_paths(image)} <= {*REPOSITORY_KEYS, *TAG_KEYS}, "repository and tag, nothing else"
+    assert not {*leaf_paths(image)} & {*leaf_paths(rest)}
 
 
 def without_nulls(value: Any) -> Any:
@@ -161,12 +162,6 @@ def test_a_null_is_written_where_pulumi_would_give_it_to_helm(
     release["allowNullValues"] = allowed
     release["values"]["extra"] = {"a": None}
     assert ("a: null" in helmsman.files(source_of(deployment))["values.yaml"]) is allowed
-
-
-def leaves(value: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
-    if isinstance(value, Mapping):
-        return {found for key, item in value.items() for found in leaves(item, (*path, key))}
-    return {path}
 
 
 def test_every_value_that_moves_with_the_image_is_in_the_image_s_file(
@@ -399,4 +394,4 @@ def test_the_document_names_every_file_and_its_commands_are_right() -> None:
     for words in commands:
         assert parse(words.split()).verb == "export_helmsman"
     assert [name for name in FILES if f"`{name}`" not in document] == []
-    assert [".".join(path) for path in (*REPOSITORY_KEYS, *TAG_KEYS) if path[-1] not in document] == []
+    assert [path for path in (*REPOSITORY_KEYS, *TAG_KEYS) if path.rpartition(".")[2] not in document] == []
