@@ -167,6 +167,8 @@ def not_everybody(networks: Sequence[str]) -> None:
     Networks that are not of the internet may be missing: without multicast, private and reserved networks it is the
     same (iana.org/assignments/iana-ipv4-special-registry, and 2000::/3 for IPv6).
     """
+    if not networks:
+        return
     all_of = [ipaddress.ip_network(text) for text in (*networks, *_NOT_INTERNET)]
     ipv4 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv4Network))
     ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))

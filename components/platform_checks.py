@@ -135,10 +135,10 @@ class PlatformChecks:
 
     def _bundles(self, dags: Dags, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         assert self._preflight is not None
-        checked = []
+        checked, values = [], self._complete(inputs)
         for index, bundle in enumerate(dags.bundles):
             one = replace(dags, repository=bundle.repository, ref=bundle.ref, sub_path=bundle.sub_path)
-            pod = git_pod(one, self._complete(inputs), self._images, RELEASE_NAME, bundle.connection_id)
+            pod = git_pod(one, values, self._images, RELEASE_NAME, bundle.connection_id)
             about = {**git_about(one), "bundle": bundle.name, "index": str(index)}
             wanted = []
             if bundle.secret is not None:
