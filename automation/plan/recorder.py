@@ -7,6 +7,7 @@ takes the engine's place, keeps each request as it came, and answers as the prov
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import logging
@@ -81,20 +82,25 @@ class Registration:
     def protected(self) -> bool:
         return bool(self.request.protect)
 
+    @functools.cached_property
+    def _properties(self) -> dict[str, Any]:
+        properties: dict[str, Any] = json_format.MessageToDict(self.request.object)
+        return properties
+
     @property
     def inputs(self) -> dict[str, Any]:
         """The inputs, each secret as a `SecretValue`."""
-        return _decoded(self.request.object, SecretValue)
+        return _decoded(self._properties, SecretValue)
 
     @property
     def revealed(self) -> dict[str, Any]:
         """The inputs, each secret as its value."""
-        return _decoded(self.request.object, lambda value: value)
+        return _decoded(self._properties, lambda value: value)
 
     @property
     def plain_text(self) -> str:
         """The inputs that are not secret as JSON, where a leaked secret would show."""
-        return json.dumps(_decoded(self.request.object, lambda _: "[secret]"), ensure_ascii=False)
+        return json.dumps(_decoded(self._properties, lambda _: "[secret]"), ensure_ascii=False)
 
     def __repr__(self) -> str:
         return f"{self.type} {self.name}"
@@ -211,7 +217,7 @@ class Recorder(mocks.MockMonitor):
         with self._lock:
             if request.urn in self.outputs:
                 raise RecordingError(f"outputs registered twice: {request.urn}")
-            self.outputs[request.urn] = _decoded(request.outputs, SecretValue)
+            self.outputs[request.urn] = _decoded(json_format.MessageToDict(request.outputs), SecretValue)
         return empty_pb2.Empty()
 
 
@@ -304,7 +310,7 @@ def _secret(value: Any) -> dict[str, Any]:
     return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
-def _decoded(struct: Any, secret: Callable[[Any], Any]) -> dict[str, Any]:
+def _decoded(properties: dict[str, Any], secret: Callable[[Any], Any]) -> dict[str, Any]:
     """Return a request's properties as plain Python: whole numbers as int, each secret through `secret`."""
 
     def decode(value: Any) -> Any:
@@ -316,5 +322,5 @@ def _decoded(struct: Any, secret: Callable[[Any], Any]) -> dict[str, Any]:
             return [decode(item) for item in value]
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    properties: dict[str, Any] = decode(json_format.MessageToDict(struct))
-    return properties
+    decoded: dict[str, Any] = decode(properties)
+    return decoded
