@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import pulumi
 import pytest
+from pulumi.runtime.proto import source_pb2
 
 from automation.plan.recorder import (
     AWS_ACCOUNT,
@@ -45,6 +46,8 @@ __all__ = [
 
 # What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
 gc.disable()
+# The SDK sends with each resource where it was made. No test looks at that, and it takes a tenth of a program's run.
+vars(pulumi.runtime.resource).update(_get_stack_trace=source_pb2.StackTrace)
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # half of an emulated account's time, and no test needs them
 
 

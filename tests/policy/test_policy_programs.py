@@ -500,13 +500,11 @@ def places(value: Any) -> list[tuple[str | int, ...]]:
 
 
 def put(body: Any, path: tuple[str | int, ...], item: Any) -> Any:
-    """A copy with something else at a path."""
-    result = copy.deepcopy(body)
-    container = result
-    for part in path[:-1]:
-        container = container[part]
-    container[path[-1]] = item
-    return result
+    """The same with something else at a path. What lies beside the path is not copied."""
+    first, *rest = path
+    copied = copy.copy(body)
+    copied[first] = put(body[first], tuple(rest), item) if rest else item
+    return copied
 
 
 ODD: Final[tuple[Any, ...]] = (

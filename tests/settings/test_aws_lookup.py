@@ -20,6 +20,7 @@ from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
 from settings.aws_lookup import look_up
 from tests import samples
+from tests.cases import each
 from tests.samples import prod
 
 REGION: Final = "eu-central-1"
@@ -120,7 +121,7 @@ def test_database_is_in_the_subnets_of_the_config(in_vpc: World) -> None:
     assert placement.subnets_shared
 
 
-@pytest.mark.parametrize(
+@each(
     ("names", "says"),
     [
         (("private-a", "second-a"), "at least two availability zones, found eu-central-1a"),
@@ -208,7 +209,7 @@ def test_database_that_fits_is_updated(instance: World) -> None:
     assert instance.look_up().aws is not None
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "says"),
     [
         ({"databaseUser": "another"}, "username: expected airflow"),

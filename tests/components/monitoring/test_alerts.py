@@ -151,6 +151,6 @@ def test_each_failure_fires_its_alert_alone(tmp_path: Path) -> None:
         }
         for name, changes in cases
     ]
-    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": tests}
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
     (tmp_path / "tests.yaml").write_text(json.dumps(document))
     run(tmp_path, "test", "rules", "tests.yaml")
