@@ -28,13 +28,8 @@ class ChartRefusedError(RenderingError):
     """Helm read the chart, and cannot render it with these values: an update would fail too."""
 
 
-def rendered(
-    chart: Path, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str = KUBERNETES
-) -> tuple[dict[str, Any], ...]:
-    """Return the manifests, ordered by kind and name.
-
-    Args:
-        kubernetes: Version of the cluster.
+def rendered(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return the manifests for the Kubernetes version `KUBERNETES`, ordered by kind and name.
 
     Raises:
         ChartRefusedError: Helm cannot render the chart with these values.
@@ -43,7 +38,7 @@ def rendered(
     if shutil.which(_HELM) is None:
         raise RenderingError(f"the command {_HELM} is not on PATH")
     # By default Helm renders for the Kubernetes that it was built with, and two versions of Helm would differ.
-    options = ["--namespace", namespace, "--kube-version", kubernetes, "--skip-tests", "--values", "-"]
+    options = ["--namespace", namespace, "--kube-version", KUBERNETES, "--skip-tests", "--values", "-"]
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(

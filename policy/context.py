@@ -70,9 +70,7 @@ class Context:
     of rules that the stack may break (`Rule.decidable`)."""
 
 
-def context_of(
-    resources: Iterable[Resource], *, registries: Iterable[str] = (), decided: Iterable[str] = ()
-) -> Context:
+def context_of(resources: Iterable[Resource], *, decided: Iterable[str] = ()) -> Context:
     """Return the context of a stack.
 
     A stack is disposable if its database is a container of its own, nothing in it is protected (`airflow:protect` is
@@ -81,7 +79,6 @@ def context_of(
 
     Args:
         resources: All resources of the stack.
-        registries: Registries to allow beside the committed ones.
         decided: Names of resources and IDs of rules, as `Context.decided` has them.
     """
     found = list(resources)
@@ -90,8 +87,4 @@ def context_of(
         and not any(resource.protect for resource in found)
         and not any(resource.type.startswith("aws:") for resource in found)
     )
-    return Context(
-        disposable=disposable,
-        registries=(*allowed_registries(), *registries),
-        decided=frozenset(decided),
-    )
+    return Context(disposable=disposable, decided=frozenset(decided))

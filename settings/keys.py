@@ -99,25 +99,21 @@ class Section:
         self.title, self.note = title, note
         self.keys: list[Key[Any]] = []
 
-    def text(
-        self, name: str, check: Callable[[str], str], *, default: str, description: str, file: str = ""
-    ) -> Key[str]:
+    def text(self, name: str, check: Callable[[str], str], *, default: str, description: str) -> Key[str]:
         """A text that `check` accepts. It must not be empty."""
-        return self._add(name, "string", default, description, _required(check), "", file=file)
+        return self._add(name, "string", default, description, _required(check), "")
 
     def parsed(self, name: str, check: Callable[[str], T], *, default: str, description: str) -> Key[T | None]:
         """A text that `check` makes a T of. It must not be empty. The value is None only while it is bad."""
         return self._add(name, "string", default, description, _required(check), None)
 
-    def optional(
-        self, name: str, check: Callable[[str], T], *, description: str, default: str = "", file: str = ""
-    ) -> Key[T | None]:
+    def optional(self, name: str, check: Callable[[str], T], *, description: str, file: str = "") -> Key[T | None]:
         """A text that `check` makes a T of, or None where the key is empty."""
 
         def parse(text: str) -> T | None:
             return check(text) if text else None
 
-        return self._add(name, "string", default, description, parse, None, file=file)
+        return self._add(name, "string", "", description, parse, None, file=file)
 
     def secret(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.helm_template import ChartRefusedError, RenderingError, manifests, object_key, rendered
+from automation.helm_template import KUBERNETES, ChartRefusedError, RenderingError, manifests, object_key, rendered
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_helm_is_asked_without_what_a_person_has_set_for_it(helm: Path, monkeypa
         '#!/bin/sh\nprintf "kind: X\\nmetadata: {name: x}\\nenv: \\"%s %s\\"\\nargs: \\"%s\\"\\nvalues: %s\\n" '
         '"$HELM_NAMESPACE" "$KUBECONFIG" "$*" "$(cat)"\n'
     )
-    (found,) = rendered(Path("chart.tgz"), "airflow", "ns", {"a": 1}, kubernetes="1.99")
+    (found,) = rendered(Path("chart.tgz"), "airflow", "ns", {"a": 1})
     assert found["env"] == " "
-    assert found["args"].startswith("template airflow chart.tgz --namespace ns --kube-version 1.99")
+    assert found["args"].startswith(f"template airflow chart.tgz --namespace ns --kube-version {KUBERNETES} ")
     assert found["values"] == {"a": 1}
 
 
