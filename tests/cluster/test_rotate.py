@@ -81,7 +81,7 @@ def test_jwt_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: 
         assert found.status().problems == ()
         assert not found.preview().changes.any
         secrets = service.own_secrets(core_api(), NAMESPACE)
-        [signing] = [data["jwt-secret"] for name, data in secrets.items() if name.startswith("airflow-keys-jwt")]
+        [signing] = [data["jwt-secret"] for name, data in secrets.items() if name.startswith("airflow-keys-jwt-secret")]
         [jwks] = [data["jwks.json"] for name, data in secrets.items() if name.startswith("airflow-keys-jwks")]
         assert accepted(jwks) == (signing,)
         assert found.settings is not None
