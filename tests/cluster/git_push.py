@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 
 def push_dag(folder: Path, name: str, content: str) -> str | None:
@@ -25,6 +29,20 @@ def push_dag(folder: Path, name: str, content: str) -> str | None:
         subprocess.run([*git, "commit", "-qm", f"tests: {name}"], check=True)
         subprocess.run([*git, "push", "-q"], check=True)
     return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def pushed_dag(folder: Path, name: str, content: str) -> Iterator[None]:
+    """Keep a file among the repository's DAGs until the end of the block. Skips the test where nothing may be pushed.
+
+    A DAG that is left there could be chosen by the verification of another test's stack.
+    """
+    if push_dag(folder, name, content) is None:
+        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
+    try:
+        yield
+    finally:
+        remove_dag(folder, name)
 
 
 def remove_dag(folder: Path, name: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.verification.verify import airflow_api
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -49,13 +49,12 @@ def {DAG_ID}():
 @pytest.fixture(scope="module")
 def stack(engine: None, api: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("given")
-    if not push_dag(folder, f"{DAG_ID}.py", _DAG):
-        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
     stack = make_stack(folder / "stack", NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5))
     stack.command("config", "set", "--secret", "--path", 'airflow:variables["limit"]', given=json.dumps({"rows": 7}))
     uri = f"postgres://etl:{PASSWORD}@warehouse.example.com/dwh"
     stack.command("config", "set", "--secret", "--path", 'airflow:connections["ware-house"]', given=uri)
-    yield from destroyed(stack)
+    with pushed_dag(folder / "dags", f"{DAG_ID}.py", _DAG):
+        yield from destroyed(stack)
 
 
 def test_a_task_reads_what_its_worker_does_not_have(stack: Stack) -> None:

@@ -19,7 +19,7 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed
 from automation.verification.verify import airflow_api, verify
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, dag_repository, destroyed, make_stack
 from tests.cluster.modest_values import modest_values
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
@@ -184,15 +184,14 @@ print("passed")
 @pytest.fixture
 def running(airflow: AirflowApi, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A DAG run whose task is at work: ids of the DAG and of the run."""
-    if not push_dag(tmp_path, "slow_for_the_tests.py", SLOW_DAG):
-        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
     dag_id, run_id = "slow_for_the_tests", f"test__{time.time_ns()}"
-    _until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
-    airflow.set_paused(dag_id, paused=False)
-    airflow.trigger(dag_id, run_id, "a test")
-    _until(lambda: _task_state(airflow, dag_id, run_id) == "running", "its task runs")
-    yield dag_id, run_id
-    airflow.set_paused(dag_id, paused=True)
+    with pushed_dag(tmp_path, f"{dag_id}.py", SLOW_DAG):
+        _until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+        airflow.set_paused(dag_id, paused=False)
+        airflow.trigger(dag_id, run_id, "a test")
+        _until(lambda: _task_state(airflow, dag_id, run_id) == "running", "its task runs")
+        yield dag_id, run_id
+        airflow.set_paused(dag_id, paused=True)
 
 
 def _task_state(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:

@@ -17,7 +17,7 @@ from automation.cluster.deployment import Deployment
 from automation.verification.verify import airflow_api, verify
 from components.kube.kubeconfig import api_client
 from components.release.task_pod_admission import policy_spec
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack
 
 pytestmark = [pytest.mark.cluster]
@@ -220,11 +220,10 @@ TRIED: Final = {
 
 @pytest.fixture(scope="module")
 def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    if not push_dag(tmp_path_factory.mktemp("dags"), "pods_of_tasks.py", DAGS):
-        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
     stack = make_stack(tmp_path_factory.mktemp("stack"), NAMESPACE, repository)
     stack.set(executor="KubernetesExecutor")
-    yield from destroyed(stack)
+    with pushed_dag(tmp_path_factory.mktemp("dags"), "pods_of_tasks.py", DAGS):
+        yield from destroyed(stack)
 
 
 @pytest.mark.engine

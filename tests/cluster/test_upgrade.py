@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from automation.errors import UpgradeRefused
-from tests.cluster.git_push import push_dag, remove_dag
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.rotating_airflow import Work, deployed, environment
 from tests.cluster.upgrading_airflow import (
     NAMESPACE,
@@ -65,14 +65,9 @@ def test_upgrade_and_rollback_that_are_killed_in_and_after_each_stage(work: Work
 
 
 def test_dag_that_the_new_image_cannot_import_is_refused_and_nothing_rolls(work: Work, tmp_path: Path) -> None:
-    clone = tmp_path / "refused"
-    push_dag(clone, REFUSED_NAME, REFUSED_DAG)
     pods = {pod.name for pod in work.kube.pods({"tier": "airflow"})}
-    try:
-        with pytest.raises(UpgradeRefused) as refused:
-            environment(tmp_path).upgrade(TAG, version_of(TAG))
-    finally:
-        remove_dag(clone, REFUSED_NAME)
+    with pushed_dag(tmp_path / "refused", REFUSED_NAME, REFUSED_DAG), pytest.raises(UpgradeRefused) as refused:
+        environment(tmp_path).upgrade(TAG, version_of(TAG))
     assert f"{REFUSED_NAME}: expected a file that Airflow {version_of(TAG)} can import" in str(refused.value)
     assert {pod.name for pod in work.kube.pods({"tier": "airflow"})} == pods
     assert environment(tmp_path).status().problems == ()

@@ -14,7 +14,7 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.verification.result import Status
 from automation.verification.verify import airflow_api, verify
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -76,11 +76,10 @@ def stack(
     engine: None, pool: None, repository: Repository, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("groups")
-    if not push_dag(tmp_path_factory.mktemp("dags"), f"{DAG_ID}.py", DAG):
-        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
     stack = make_stack(folder, NAMESPACE, repository)
     stack.set(workerGroups=[GROUP])
-    yield from destroyed(stack)
+    with pushed_dag(tmp_path_factory.mktemp("dags"), f"{DAG_ID}.py", DAG):
+        yield from destroyed(stack)
 
 
 @pytest.fixture

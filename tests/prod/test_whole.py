@@ -17,7 +17,7 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
-from tests.cluster.git_push import push_dag
+from tests.cluster.git_push import pushed_dag
 from tests.prod.conftest import require_engine
 from tests.prod.whole import NAMESPACE, Whole, whole
 
@@ -91,13 +91,12 @@ def test_the_master_user_is_no_superuser_and_every_connection_is_encrypted(stack
 
 
 def test_a_log_is_read_from_s3_after_its_worker_is_gone(stack: Whole, airflow: AirflowApi, tmp_path: Path) -> None:
-    if not push_dag(tmp_path, "says_a_word.py", DAG):
-        pytest.skip("no repository to push to: AIRFLOW_TEST_GIT_PUSH is not set")
     dag_id, run_id = "says_a_word", f"test__{time.time_ns()}"
-    until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
-    airflow.set_paused(dag_id, paused=False)
-    airflow.trigger(dag_id, run_id, "a test")
-    until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+    with pushed_dag(tmp_path, f"{dag_id}.py", DAG):
+        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+        airflow.set_paused(dag_id, paused=False)
+        airflow.trigger(dag_id, run_id, "a test")
+        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
     assert airflow.run_state(dag_id, run_id) == "success"
     bucket = stack.checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
     stored = stack.account.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"logs/dag_id={dag_id}/")
