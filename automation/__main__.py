@@ -1,6 +1,6 @@
 """`python -m automation VERB [STACK]`. Exit codes: 0 done, or nothing to do; 1 failure; 2 usage.
 
-With `--detailed-exitcode` 2 says that something changed, or would; a wrong command line is then a failure too.
+With `--detailed-exitcode`: 2 something changed or would change; 1 also for a wrong command line.
 """
 
 from __future__ import annotations

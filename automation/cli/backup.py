@@ -22,8 +22,10 @@ def _time(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-_FROM = argument("--from", dest="backup", metavar="BACKUP", help="one that backups lists; default: the newest")
-_AT = argument("--at", type=_time, metavar="TIME", help="the newest backup from then or before; UTC unless it says")
+_FROM = argument(
+    "--from", dest="backup", metavar="BACKUP", help="a backup that the verb backups lists; default: the newest"
+)
+_AT = argument("--at", type=_time, metavar="TIME", help="the newest backup until this time; UTC if it names no zone")
 _CHOSEN = (STACK, *COMMON, _FROM, _AT)
 
 
@@ -47,7 +49,7 @@ def backups(call: Call) -> int:
 
 
 @verb(
-    "restore a backup, and prove the stack that runs on it; run again, it continues",
+    "restore a backup, and verify the stack; run it again to continue",
     *_CHOSEN,
     argument("--delete-old", action="store_true", help="restore nothing; delete the databases that restores replaced"),
     DRY_RUN,

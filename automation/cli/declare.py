@@ -127,7 +127,7 @@ def argument(*flags: str, **options: Any) -> Argument:
 STACK: Final = argument("stack", nargs="?", default=DEV, help=f"default: {DEV}")
 COMMON: Final = (
     argument("--json", action="store_true", help="write the result as one JSON document, and progress to stderr"),
-    argument("--detailed-exitcode", action="store_true", help="exit with 2 where something changed, or would"),
+    argument("--detailed-exitcode", action="store_true", help="exit with 2 if something changed or would change"),
     argument(
         "--lock-timeout",
         type=float,
@@ -138,9 +138,13 @@ COMMON: Final = (
 )
 """Arguments of every verb that works on a deployed stack."""
 TIMEOUT: Final = argument(
-    "--timeout", type=float, default=HEALTHY_SECONDS, metavar="SECONDS", help="for all pods to be ready"
+    "--timeout",
+    type=float,
+    default=HEALTHY_SECONDS,
+    metavar="SECONDS",
+    help="how long to wait until all pods are ready",
 )
-DRY_RUN: Final = argument("--dry-run", action="store_true", help="only say what it would do")
+DRY_RUN: Final = argument("--dry-run", action="store_true", help="only show what it would do")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def _tag(text: str) -> str:
 
 
 @verb(
-    "say what up would do",
+    "show what up would change",
     STACK,
     *COMMON,
     argument("--save-plan", type=Path, metavar="FILE", help="save the update plan, for up --plan"),
@@ -89,7 +89,7 @@ def roll(call: Call) -> int:
     "update a stack's state from what really exists",
     STACK,
     *COMMON,
-    argument("--new-cluster", action="store_true", help="the cluster may differ from the one that the stack was in"),
+    argument("--new-cluster", action="store_true", help="accept another cluster than the one that the stack was in"),
 )
 def refresh(call: Call) -> int:
     """Update the state from what really exists."""

@@ -32,7 +32,7 @@ _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kub
 @verb(
     "make a local Airflow, from the cluster up, and verify it",
     argument("stack", nargs="?", choices=[DEV], default=DEV, help="always dev"),
-    argument("--context", metavar="NAME", help="deploy to the cluster of this kubeconfig context, and keep that"),
+    argument("--context", metavar="NAME", help="deploy to the cluster of this kubeconfig context, and remember it"),
 )
 def dev(call: Call) -> int:
     """Go from nothing to a verified Airflow on a local cluster. A second call changes nothing."""
@@ -141,7 +141,7 @@ def load(call: Call) -> int:
 
 
 @verb(
-    'let pulumi itself work on a stack here: eval "$(python -m automation env)"',
+    'print the variables that plain pulumi needs for a stack here: eval "$(python -m automation env)"',
     STACK,
     for_shell=True,
 )

@@ -12,7 +12,7 @@ from automation.cli.declare import COMMON, DONE, STACK, Call, argument, verb
     STACK,
     *COMMON,
     argument("--output", type=Path, required=True, metavar="DIR", help="folder; an earlier export in it is replaced"),
-    argument("--planned", action="store_true", help="export the stack's files alone, even if the stack is deployed"),
+    argument("--planned", action="store_true", help="export the stack's plan, even if the stack is deployed"),
 )
 def export_helmsman(call: Call) -> int:
     """Write a stack as files for Helmsman."""

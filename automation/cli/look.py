@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @verb(
-    "check a deployment, a DAG run among the checks",
+    "check a deployment; one of the checks runs a DAG",
     STACK,
     *COMMON,
     argument("--dag", metavar="DAG_ID", help="the DAG to run; without it a harmless one is chosen"),
-    argument("--timeout", type=float, default=HEALTHY_SECONDS, metavar="SECONDS", help="of each wait"),
+    argument("--timeout", type=float, default=HEALTHY_SECONDS, metavar="SECONDS", help="how long each check may wait"),
 )
 def verify(call: Call) -> int:
     """Verify a stack. Raises NotHealthy where a check failed."""

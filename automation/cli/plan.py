@@ -9,7 +9,7 @@ from automation.folder import short_name
 
 
 @verb(
-    "say what would be registered, without engine, cluster or credentials",
+    "show what the program would register, without engine, cluster or credentials",
     STACK,
     argument("--json", action="store_true", help="write the plan as JSON"),
     argument("--no-render", action="store_true", help="leave out what Helm would make of the chart"),

@@ -48,10 +48,10 @@ def _limit(text: str) -> int:
 
 
 @verb(
-    "say what a change would do to each stack, for reviewers",
-    argument("--base", metavar="DIR_OR_REV", help="what is there: a folder or a commit"),
-    argument("--head", metavar="DIR_OR_REV", help="what shall be: a folder or a commit"),
-    argument("--stacks", default="", metavar="NAMES", help="stacks of both, separated by commas: dev,prod"),
+    "show what a change would do to each stack, for reviewers",
+    argument("--base", metavar="DIR_OR_REV", help="before the change: a folder or a commit"),
+    argument("--head", metavar="DIR_OR_REV", help="after the change: a folder or a commit"),
+    argument("--stacks", default="", metavar="NAMES", help="stacks to compare, separated by commas: dev,prod"),
     argument(
         "--preview",
         action="append",

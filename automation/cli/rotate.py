@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @verb(
-    "give a key another value, in stages that nothing notices; run again, it continues",
+    "give a key a new value, in stages; run it again to continue",
     argument("key", metavar="KEY", choices=_KEYS, help=f"one of {', '.join(_KEYS)}"),
     STACK,
     *COMMON,

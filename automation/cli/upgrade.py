@@ -20,7 +20,7 @@ _VERSION_HELP: Final = "Airflow in the image; without it, the version with which
 
 
 @verb(
-    "move to another Airflow: try its image on the stack, then migrate, roll and verify; run again, it continues",
+    "move to another Airflow: try its image on the stack, then migrate, roll and verify; run it again to continue",
     _STACK,
     *COMMON,
     argument("--tag", required=True, help=_TAG_HELP),
@@ -42,7 +42,7 @@ def upgrade(call: Call) -> int:
 
 
 @verb(
-    "go back to the Airflow before an upgrade, its database too; run again, it continues",
+    "go back to the Airflow before an upgrade, with its database; run it again to continue",
     _STACK,
     *COMMON,
     argument("--tag", help=f"{_TAG_HELP} to go back to; without it, the one before"),

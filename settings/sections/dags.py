@@ -122,7 +122,7 @@ def read_dags(config: Config) -> tuple[Dags, GitCredentials]:
     if config[DAGS_SUBMODULES] is Submodules.SHALLOW and config[DAGS_DELIVERY] is DagsDelivery.GIT_BUNDLE:
         config.problem(
             DAGS_SUBMODULES,
-            f"expected recursive or off with {DAGS_DELIVERY.full} git-bundle, which knows no other, found shallow",
+            f"expected recursive or off with {DAGS_DELIVERY.full} git-bundle, which has no other, found shallow",
             f"pulumi config set {DAGS_SUBMODULES.full} recursive",
         )
     if several:
@@ -150,7 +150,7 @@ def _check_beside_bundles(config: Config) -> None:
         config.problem(
             DAGS_DELIVERY,
             f"expected git-bundle with {DAG_BUNDLES.full}, found {config[DAGS_DELIVERY]}: git-sync and the image "
-            "know one place alone",
+            "have DAGs from one place only",
             f"pulumi config set {DAGS_DELIVERY.full} git-bundle",
         )
     for key in SECTION.keys:
@@ -195,10 +195,10 @@ def _check_https_access(config: Config) -> None:
         if secrets[0] is DAGS_GITHUB_APP_SECRET and config[DAGS_DELIVERY] is DagsDelivery.GIT_BUNDLE:
             config.must_not_be_set(
                 DAGS_GITHUB_APP_SECRET,
-                f"with {DAGS_DELIVERY.full} git-bundle, whose pods would give the App's key to every DAG",
+                f"with {DAGS_DELIVERY.full} git-bundle, which would give the App's key to every DAG",
                 instead=f"give {DAGS_TOKEN_SECRET.full}, or pulumi config set {DAGS_DELIVERY.full} git-sync",
             )
         return
     if (username is None) != (token is None):
-        missing = DAGS_USERNAME if username is None else DAGS_TOKEN
-        config.problem(missing, "expected a value beside the other half of the credentials, found none")
+        missing, given = (DAGS_USERNAME, DAGS_TOKEN) if username is None else (DAGS_TOKEN, DAGS_USERNAME)
+        config.problem(missing, f"expected a value beside {given.full}, found none")

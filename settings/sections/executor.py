@@ -22,8 +22,7 @@ MOST_CONCURRENCY: Final = 1000
 """The largest number of tasks that one worker runs at a time."""
 
 KEDA_NEEDS_PGBOUNCER: Final = (
-    "KEDA asks the database every few seconds, and it does so through PgBouncer, the only way to the database that is "
-    "open to another namespace"
+    "KEDA queries the database every few seconds from its own namespace, and only PgBouncer admits another namespace"
 )
 
 _RELEASE = "airflow-"
@@ -33,7 +32,7 @@ SECTION = Section("Executor and size")
 
 def _task_account(text: str) -> str:
     if text.startswith(_RELEASE):
-        fields.refuse(f"expected a service account of your own, found {text}: those of the release have its rights")
+        fields.refuse(f"expected a service account of your own, found {text}: {_RELEASE}… belong to the release")
     return fields.dns_subdomain(text)
 
 
@@ -138,7 +137,7 @@ def read_task_service_accounts(config: Config) -> tuple[str, ...]:
     if accounts and not config.bad(EXECUTOR) and not config[EXECUTOR].kubernetes:
         config.must_not_be_set(
             TASK_SERVICE_ACCOUNTS,
-            f"with {EXECUTOR.full} {config[EXECUTOR]}, which starts no pods of tasks",
+            f"with {EXECUTOR.full} {config[EXECUTOR]}, which starts no task pods",
             instead=f"pulumi config set {EXECUTOR.full} KubernetesExecutor",
         )
     return accounts

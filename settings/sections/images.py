@@ -165,7 +165,7 @@ def _check_version_of_tag(config: Config) -> None:
     config.problem(
         IMAGE_TAG,
         f"expected a tag of {AIRFLOW_VERSION.full}, {airflow}, found {fields.shown(tag)}, which begins with another "
-        "version (let a version of your own begin with a letter other than v)",
+        "version (if it is a version of your own, begin the tag with a letter other than v)",
         f"pulumi config set {IMAGE_TAG.full} {airflow}"
         f"{change if '.'.join(other) in compatibility.AIRFLOW and found.count('.') > 1 else ''}",
     )

@@ -30,7 +30,7 @@ def _path(text: str) -> str:
     part = r"/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,62}"
     fields.matching(text, rf"/|({part}){{1,8}}", "a path such as /airflow, without a slash at its end")
     if HEALTH_PATH.startswith(f"{text}/"):
-        fields.refuse(f"expected a path that the probes' {HEALTH_PATH} does not begin with, found {text}")
+        fields.refuse(f"expected a path with which the health check's {HEALTH_PATH} does not begin, found {text}")
     return text
 
 

@@ -102,7 +102,7 @@ def _check_dns(config: Config) -> None:
     elif any(server.namespace == config[NAMESPACE] or server.port == config[PORT] for server in servers):
         config.problem(
             CLUSTER_DNS,
-            "expected another namespace than the stack's own, and another port than the database's, found one of them",
+            "expected neither the stack's own namespace nor the database's port, found one of them",
             f"pulumi config set --path '{CLUSTER_DNS.full}[0]' kube-system",
         )
 

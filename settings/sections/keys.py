@@ -38,8 +38,8 @@ def _escrow_name(text: str) -> str:
     (docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html)."""
     if re.search(r"-[A-Za-z0-9]{6}$", escrow_name(text)):
         fields.refuse(
-            "expected a name that does not end with a hyphen and six letters or digits, which Secrets Manager adds to "
-            f"an ARN itself, found {fields.shown(text)}: write {text[:-7]}, or a / in place of the hyphen"
+            "expected a name that does not end with a hyphen and six letters or digits, because Secrets Manager adds "
+            f"that to an ARN, found {fields.shown(text)}: write {text[:-7]}, or a / in place of the hyphen"
         )
     return text
 
@@ -163,7 +163,9 @@ def _refuse_weak(config: Config) -> None:
             _refuse_secret(config, key, f"a value that is hard to guess where {PROTECT.full} is true, found {found}")
         same = [other.full for other in secrets if other is not key and secrets[other] == secret]
         if same and key is not API_SECRET_KEY:
-            _refuse_secret(config, key, f"a value of its own where {PROTECT.full} is true, found that of {same[0]}")
+            _refuse_secret(
+                config, key, f"a value that no other key has where {PROTECT.full} is true, found that of {same[0]}"
+            )
 
 
 def _refuse_secret(config: Config, key: Key[Secret | None], text: str) -> None:

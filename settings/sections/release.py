@@ -98,7 +98,7 @@ def read_release_timeout(config: Config) -> int:
         config.problem(
             RELEASE_TIMEOUT_SECONDS,
             f"expected more than {WORKER_GRACE_SECONDS.full}, {grace}, with {TASK_LOGS.full} worker, found {seconds}: "
-            "a worker may take so long to end its tasks",
+            "a worker may take that long to end its tasks",
         )
     return seconds
 

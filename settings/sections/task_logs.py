@@ -126,7 +126,7 @@ def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
     if config[EXECUTOR].kubernetes and store is TaskLogStore.WORKER:
         config.problem(
             TASK_LOGS,
-            "expected volume, s3 or remote with KubernetesExecutor, found worker: a task's log would go with its pod",
+            "expected volume, s3 or remote with KubernetesExecutor, found worker: a log would be lost with its pod",
             f"pulumi config set {TASK_LOGS.full} volume",
         )
     if store is TaskLogStore.S3:
@@ -195,8 +195,8 @@ def _check_volume(config: Config, store: TaskLogStore) -> None:
     if one_node and config[SIZE] is not SizePreset.NONE and not config.bad(TASK_LOGS_ACCESS_MODE, SIZE):
         config.problem(
             TASK_LOGS_ACCESS_MODE,
-            f"expected ReadWriteMany with {SIZE.full} {config[SIZE]}, found ReadWriteOnce: one node mounts such a "
-            "volume, and the pods are on several",
+            f"expected ReadWriteMany with {SIZE.full} {config[SIZE]}, found ReadWriteOnce: only one node can mount "
+            "such a volume, and the pods run on several",
             f"pulumi config set {TASK_LOGS_ACCESS_MODE.full} ReadWriteMany, with a class for it in "
             f"{TASK_LOGS_STORAGE_CLASS.full}; or pulumi config set {TASK_LOGS_CLAIM.full} CLAIM",
         )

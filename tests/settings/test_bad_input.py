@@ -133,7 +133,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "tag with a line end": (PROD, {"awsTags": {"team": "a\nb"}}, {}, "awsTags", "another character"),
     "tag without a name": (PROD, {"awsTags": {"": "x"}}, {}, "awsTags", "1 to 128"),
     "escrow with a suffix": (PROD, {"keyEscrow": "airflow/prod-AbCdEf"}, {}, "keyEscrow", "write airflow/prod,"),
-    "escrow with a suffix of digits": (PROD, {"keyEscrow": "keys-123456"}, {}, "keyEscrow", "adds to an ARN itself"),
+    "escrow with a suffix of digits": (PROD, {"keyEscrow": "keys-123456"}, {}, "keyEscrow", "adds that to an ARN"),
     "namespace of a network": (DEV, {"namespace": "kube-flannel"}, {}, "namespace", "of its own"),
     "namespace of KEDA": (DEV, {"namespace": "keda"}, {}, "namespace", "an add-on's"),
     "namespace of monitoring": (PROD, {"namespace": "monitoring"}, {}, "namespace", "such as airflow"),
