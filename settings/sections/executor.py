@@ -22,7 +22,7 @@ MOST_CONCURRENCY: Final = 1000
 """The largest number of tasks that one worker runs at a time."""
 
 KEDA_NEEDS_PGBOUNCER: Final = (
-    "KEDA queries the database every few seconds from its own namespace, and only PgBouncer admits another namespace"
+    "KEDA queries the database every few seconds from its own namespace, and that is possible only through PgBouncer"
 )
 
 _RELEASE = "airflow-"

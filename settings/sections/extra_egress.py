@@ -69,8 +69,8 @@ def entry_problem(
     free = known and set(entry.components) <= set(FREE_COMPONENTS) and not entry.namespaces
     if free and not any(covered(cidr, excepted) or overlap([cidr], databases) for cidr in entry.cidrs):
         return (
-            f"expected networks that are closed to {' and '.join(entry.components)}, found such as they reach on every "
-            "port already"
+            f"expected networks that are closed to {' and '.join(entry.components)}, found only some that they "
+            "reach on every port already"
         )
     return None
 

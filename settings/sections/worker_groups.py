@@ -58,7 +58,9 @@ def _name(text: str) -> str:
 
 def _queue(text: str) -> str:
     return fields.matching(
-        text, r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "queues: a letter or digit, then at most 99 of A-Z, a-z, 0-9 and _.-"
+        text,
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}",
+        "queues: at most 100 of A-Z, a-z, 0-9 and _.-, not beginning with a sign",
     )
 
 

@@ -300,7 +300,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         {"taskLogsAccessMode": "ReadWriteOnce"},
         {},
         "taskLogsAccessMode",
-        "the pods are on several",
+        "the pods run on several",
     ),
     "class beside a claim": (
         EXTERNAL,
