@@ -23,7 +23,7 @@ def export_helmsman(call: Call) -> int:
     folder, source = Path(result.folder), "its state" if result.deployed else "its plan"
     lines = [f"export of {result.stack}: {folder / DESIRED_STATE}, of {source}"]
     if result.secrets_to_make:
-        lines.append(f"{len(result.secrets_to_make)} Secrets are to be made first: {folder / PREREQUISITES}")
+        lines.append(f"make {len(result.secrets_to_make)} Secrets first: {folder / PREREQUISITES}")
     lines += [f"not real, to be replaced in the files: {clause}" for clause in result.made_up]
     call.show(result, *lines)
     return DONE

@@ -35,7 +35,7 @@ def files(source: Source) -> dict[str, str]:
     """
     values, image = split_image(source.values)
     texts = {
-        DESIRED_STATE: _text(source, ["What Helmsman is to install."], [_desired_state(source)]),
+        DESIRED_STATE: _text(source, ["What Helmsman installs."], [_desired_state(source)]),
         VALUES: _text(source, [f"Helm values, all but those in {IMAGE_VALUES}."], [values]),
         IMAGE_VALUES: "\n".join([*_header(source, _image_comment(source)), *image_lines(image)]) + "\n",
         PREREQUISITES: _text(source, _prerequisites_comment(source), [_prerequisites(source)]),
@@ -43,11 +43,11 @@ def files(source: Source) -> dict[str, str]:
     comments = {
         MIGRATION: [
             "Migrates the database before the release is installed or upgraded.",
-            f"Its image is the release's: what is changed in {IMAGE_VALUES} is to be changed here too.",
+            f"It has the image of the release: if you change that in {IMAGE_VALUES}, change it here too.",
         ],
         ADMIN_USER: ["Makes the first user, or gives it its password, after the release is installed."],
         "": [
-            "What stands beside the release. Helmsman does not apply it: do so before its first run,",
+            "What stands beside the release. Helmsman does not apply it. Do so before its first run:",
             f"kubectl apply -f {MANIFESTS}",
         ],
     }
@@ -118,10 +118,10 @@ def _escaped(value: Any) -> Any:
 
 def _prerequisites_comment(source: Source) -> list[str]:
     if source.deployed:
-        return ["Secrets that the files refer to. They are there; what deletes them stops Airflow."]
+        return ["Secrets that the files refer to. They exist. If one is deleted, Airflow stops."]
     return [
-        "Secrets to be made before the first run, under these names and with these keys; no file here holds a value.",
-        *(["madeUp: is in the files and not real; put in what is there."] if source.made_up else []),
+        "Make these Secrets before the first run, under these names and with these keys. No file here holds a value.",
+        *(["madeUp: stands in the files and is not real. Replace it."] if source.made_up else []),
     ]
 
 

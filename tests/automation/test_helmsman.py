@@ -260,7 +260,7 @@ def test_a_planned_stack_s_files_have_stable_names_and_list_them_with_their_keys
     assert values["fernetKeySecretName"] == "airflow-keys-fernet-key"
     assert secrets["airflow-keys-fernet-key"] == ["fernet-key"]
     assert secrets["airflow-database-metadata"] == ["connection", "connection-async"]
-    assert "made first" not in made["prerequisites.yaml"]
+    assert "Make these Secrets" in made["prerequisites.yaml"]
     # All that is referred to is listed: no name that the program would have generated is left.
     whole = "".join(text for name, text in made.items() if name != "prerequisites.yaml")
     for found in plan.resources:
@@ -319,7 +319,7 @@ def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path, ba
     """Its plan has another key each time, by which secrets are masked: the files show none of it."""
     folder = tmp_path / "team" / "airflow"
     before = helmsman.files(helmsman.from_plan(checkouts.plan(base, "dev", render=False)))
-    assert "Secrets are to be made first" in run(base, "dev", "--planned", "--output", str(folder))
+    assert " Secrets first: " in run(base, "dev", "--planned", "--output", str(folder))
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     assert sorted(before) == sorted(FILES)
     assert [path.name for path in folder.parent.iterdir()] == ["airflow"], "nothing is left beside it"
@@ -342,7 +342,7 @@ def test_a_stack_that_is_deployed_is_written_from_its_state(
     out = str(tmp_path / "out")
     said = run(samples.ROOT, "dev", "--output", out)
     assert "of its state" in said
-    assert "to be made first" not in said
+    assert "Secrets first" not in said
     assert values_of(deployment)["jwtSecretName"] in (tmp_path / "out" / "values.yaml").read_text()
     found = json.loads(run(samples.ROOT, "dev", "--output", out, "--json").partition("\n")[2])
     assert found["deployed"] is True
