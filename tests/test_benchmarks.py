@@ -182,6 +182,21 @@ def test_modules_of_aws_are_not_imported_on_dev() -> None:
     assert import_modules.unwanted_modules().met
 
 
+def test_imports_are_measured_in_turn_after_one_that_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(statements: str) -> dict[str, object]:
+        asked.append(statements)
+        return {"seconds": len(asked) / 1000, "modules": ["pulumi_aws"]}
+
+    monkeypatch.setattr(import_modules, "_run", run)
+    results = import_modules.measure(2)
+    assert [found.values for found in results.series] == [pytest.approx((3, 5)), pytest.approx((4, 6))]
+    assert asked[::2] == [asked[0]] * 3
+    assert asked[1::2] == [asked[1]] * 3
+    assert [fact.met for fact in results.facts] == [False]
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc: memory is not sampled here")
 def test_memory_of_grandchildren_counts() -> None:
     grandchild = "held = b'x' * (200 * 2**20); print('held', flush=True); input()"
