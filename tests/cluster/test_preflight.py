@@ -108,15 +108,15 @@ def mistaken(stack: Stack, api: Any, **config: Any) -> Result:
 
 def test_missing_branch_is_named_from_nothing(stack: Stack, api: Any) -> None:
     result = mistaken(stack, api, dagsRef="no-such-branch")
-    assert "airflow:dagsRef: expected a branch, a tag or a commit of" in result.output
-    assert "none named no-such-branch" in result.output
+    assert "airflow:dagsRef: expected a branch, a tag or a commit of" in result.output, result.output
+    assert "none named no-such-branch" in result.output, result.output
 
 
 def test_missing_storage_class_and_image_are_named(stack: Stack, api: Any) -> None:
     result = mistaken(stack, api, taskLogsStorageClass="no-such-class")
-    assert "airflow:taskLogsStorageClass: expected a storage class" in result.output
+    assert "airflow:taskLogsStorageClass: expected a storage class" in result.output, result.output
     result = mistaken(stack, api, imageTag="3.2.2-no-such-tag")
-    assert "apache/airflow:3.2.2-no-such-tag" in result.output
+    assert "apache/airflow:3.2.2-no-such-tag" in result.output, result.output
 
 
 def test_checks_alone_leave_a_namespace_that_exists_as_it_is(
