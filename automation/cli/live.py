@@ -50,7 +50,8 @@ class LiveView:
         from rich.console import Console as Terminal
         from rich.text import Text
 
-        terminal = self._live.console if self._live is not None else Terminal(file=file)
+        live = self._live  # another thread may close the view meanwhile
+        terminal = live.console if live is not None else Terminal(file=file)
         # As text, not as markup: it may hold brackets.
         terminal.print(Text(text, style), soft_wrap=True)
 
