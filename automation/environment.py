@@ -309,41 +309,45 @@ class Environment:
             self.check()
             return rotate(self._session, key, timeout_seconds, keep, on_event)
 
-    def backup(self, *, on_event: OnEvent = ignore) -> BackupDone:
-        """Dump the metadata database into the stack's volume for backups, while Airflow runs. See docs/day-2.md.
+    def backup(self, *, dump: bool = False, on_event: OnEvent = ignore) -> BackupDone:
+        """Make a snapshot of a managed database, or dump another one, while Airflow runs. See docs/day-2.md.
 
         Raises BackupFailed, StackUnknown, ClusterUnreachable, ClusterRequestFailed.
+
+        Args:
+            dump: Dump a managed database too, into the stack's volume for backups.
+            on_event: Receives the events.
         """
-        from automation.backup.backup import backup
+        from automation.backup.mechanism import backup
 
         with self.busy():
-            return backup(self._session, on_event)
+            return backup(self._session, on_event, dump=dump)
 
     def backups(self) -> Backups:
         """Return the backups, the newest first. Raises what `backup` raises."""
-        from automation.backup.backup import backups
+        from automation.backup.mechanism import backups
 
         with self.busy():
             return backups(self._session)
 
     def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
-        """Restore a backup into a temporary database, look at it with the stack's keys, and delete it.
+        """Restore a backup into a temporary database or instance, look at it with the stack's keys, and delete it.
 
         What no key reads is in the result, not an error. Raises what `backup` raises.
 
         Args:
             backup: Name of the backup; None takes the newest.
-            at: Take the newest from then or before.
+            at: Of a managed database, that moment. Take the newest backup from then or before where that is none.
             on_event: Receives the events.
         """
-        from automation.backup.backup import drill
+        from automation.backup.mechanism import drill
 
         with self.busy():
             return drill(self._session, backup, at, on_event)
 
     def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
         """Return what `restore` would do. Changes nothing. Raises what `restore` raises."""
-        from automation.backup.restore import restore_plan
+        from automation.backup.mechanism import restore_plan
 
         with self.busy():
             self.check()
@@ -360,11 +364,12 @@ class Environment:
     ) -> Restored:
         """Stop Airflow, restore a backup, let Airflow run on it, and verify that. See docs/day-2.md.
 
-        A restore that was interrupted is continued. The database before it stays under another name.
+        A restore that was interrupted is continued. The database before it stays under another name, or as an instance
+        that the stack does not have any more.
 
         Args:
             backup: Name of the backup; None takes the newest.
-            at: Take the newest from then or before.
+            at: Of a managed database, that moment. Take the newest backup from then or before where that is none.
             keep: Stores changed settings; called before each stage that uses them.
             timeout_seconds: How long each stage may wait after its update.
             on_event: Receives the events.
@@ -374,15 +379,15 @@ class Environment:
             NotHealthy: A stage did not come to hold in time, or a check of the restored stack failed.
             AutomationError: What `up` raises.
         """
-        from automation.backup.restore import restore
+        from automation.backup.mechanism import restore
 
         with self.busy():
             self.check()
             return restore(self._session, backup, at, timeout_seconds, keep, on_event)
 
     def delete_old_databases(self, *, on_event: OnEvent = ignore) -> DeletedDatabases:
-        """Delete the databases that restores have replaced. Raises what `backup` raises."""
-        from automation.backup.backup import delete_old
+        """Delete the databases or instances that restores have replaced. Raises what `backup` raises."""
+        from automation.backup.mechanism import delete_old
 
         with self.busy():
             return delete_old(self._session, on_event)

@@ -24,7 +24,7 @@ from components.dags.git_login import login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.backups import DatabaseBackups, DatabaseBackupsArgs
+from components.database.backups import DatabaseBackups, DatabaseBackupsArgs, reading_pod
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
@@ -212,8 +212,11 @@ class AirflowPlatform(pulumi.ComponentResource):
             outputs.TASK_LOGS: in_aws.remote_logs.folder if in_aws.remote_logs else "",
             outputs.UI_URL: args.ingress.url if args.ingress else "",
         }
+        backups = self._backup_args(keys, access)
         if args.backup_storage_gib:
-            self.exports[outputs.BACKUP_PODS] = self._backups(keys, access).pods
+            self.exports[outputs.BACKUP_PODS] = DatabaseBackups(f"{name}-backups", backups, self._child).pods
+        elif isinstance(args.database, ManagedDatabase):
+            self.exports[outputs.BACKUP_PODS] = {"airflow": reading_pod(backups)}
         if args.running is not Running.ALL:
             self.exports[outputs.RUNNING] = args.running.value
         if args.dags.bundles:
@@ -346,25 +349,21 @@ class AirflowPlatform(pulumi.ComponentResource):
             self._child,
         )
 
-    def _backups(self, keys: AirflowKeys, access: DatabaseAccess) -> DatabaseBackups:
+    def _backup_args(self, keys: AirflowKeys, access: DatabaseAccess) -> DatabaseBackupsArgs:
         args = self._args
-        return DatabaseBackups(
-            f"{self._name}-backups",
-            DatabaseBackupsArgs(
-                namespace=self._namespace,
-                storage_gib=args.backup_storage_gib,
-                schedule=args.backup_schedule,
-                retention_days=args.backup_retention_days,
-                suspended=args.running is Running.STOPPED,
-                protect=args.protect,
-                images=self._images,
-                postgres_image=self._postgres_image(),
-                migration_secret=access.migration_secret,
-                fernet_key_secret=keys.fernet_key_secret,
-                ca_config_map=access.ca_config_map,
-                pod=job_pod(args.helm_values),
-            ),
-            self._child,
+        return DatabaseBackupsArgs(
+            namespace=self._namespace,
+            storage_gib=args.backup_storage_gib,
+            schedule=args.backup_schedule,
+            retention_days=args.backup_retention_days,
+            suspended=args.running is Running.STOPPED,
+            protect=args.protect,
+            images=self._images,
+            postgres_image=self._postgres_image(),
+            migration_secret=access.migration_secret,
+            fernet_key_secret=keys.fernet_key_secret,
+            ca_config_map=access.ca_config_map,
+            pod=job_pod(args.helm_values),
         )
 
     def _postgres_image(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.platform_args import AirflowPlatformArgs
-from settings.restoration import Restoration
+from settings.restoration import InstanceRestoration, Restoration
 from settings.rotation import Mark
 from settings.sections.cluster import AwsChoice
 from settings.sections.database_kind import DatabaseChoice
@@ -27,7 +27,7 @@ class Settings:
     """Where keys come from."""
     rotation: Mark | None
     """The rotation of a key that is under way."""
-    restoration: Restoration | None
+    restoration: Restoration | InstanceRestoration | None
     """The restore of a backup that is under way."""
     upgrade: UpgradeMark | None
     """The upgrade or rollback that is under way."""

@@ -31,7 +31,9 @@ EVERY_DAY: Final = ("deploying-role.json", "deploying-role-database.json")
 NEW: Final = "deploying-role-new.json"
 """For an update that makes keys or associations: it tags what has no tag yet."""
 TEARDOWN: Final = "deploying-role-teardown.json"
-POLICIES: Final = (*EVERY_DAY, NEW, TEARDOWN)
+DRILL: Final = "deploying-role-drill.json"
+"""For drills, which delete the instance that they have made."""
+POLICIES: Final = (*EVERY_DAY, NEW, TEARDOWN, DRILL)
 BOUNDARY: Final = "deploying-role-boundary.json"
 """Of the roles that the program makes."""
 MAX_CHARACTERS: Final = 6144
@@ -205,6 +207,7 @@ RIGHTS: Final[Mapping[str, Life]] = {
         create=(
             "rds:CreateDBInstance",
             "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:RestoreDBInstanceToPointInTime",
             # What a restore does not take is changed afterwards, and the group of parameters wants a restart.
             "rds:ModifyDBInstance",
             "rds:RebootDBInstance",
@@ -342,6 +345,13 @@ AT_ONCE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_RDS}:subgrp:airflow-postgres-0123abc",
     ),
     "rds:CreateDBSnapshot": (f"{_RDS}:db:airflow-prod", f"{_RDS}:snapshot:airflow-prod-final-0123"),
+    "rds:RestoreDBInstanceToPointInTime": (
+        f"{_RDS}:db:airflow-prod",
+        f"{_RDS}:db:airflow-prod-2",
+        f"{_RDS}:og:default:postgres-17",
+        f"{_RDS}:pg:airflow-postgres-0123abc",
+        f"{_RDS}:subgrp:airflow-postgres-0123abc",
+    ),
     "rds:RestoreDBInstanceFromDBSnapshot": (
         f"{_RDS}:db:airflow-prod-2",
         f"{_RDS}:og:default:postgres-17",
@@ -455,6 +465,8 @@ def test_what_a_destroy_retains_needs_no_right_to_delete_it(resources: list[Regi
 
 def test_an_update_of_every_day_cannot_lose_data_or_keys() -> None:
     assert actions(TEARDOWN) == IRREVOCABLE | {"rds:CreateDBSnapshot"}, "with a last snapshot"
+    assert actions(DRILL) == {"rds:DeleteDBInstance"}
+    assert listed(statements(DRILL)[0]["Resource"]) == [filled(f"{_RDS}:db:airflow-STACK-drill-*")]
     assert not actions(*EVERY_DAY) & IRREVOCABLE
     for action in actions(*EVERY_DAY):
         assert not re.search(r":(Disable|Schedule|DeleteObject|DeleteSecret|RestoreSecret)", action), action
@@ -504,9 +516,17 @@ def test_every_lookup_is_allowed_and_called_by_its_name() -> None:
         assert action in actions(*EVERY_DAY), action
 
 
-def test_every_action_is_needed_by_a_resource_or_a_lookup() -> None:
-    needed = {action for life in RIGHTS.values() for action in life.actions} | set(dict(lookups()))
+def test_every_action_is_needed_by_a_resource_a_lookup_or_a_verb() -> None:
+    needed = {action for life in RIGHTS.values() for action in life.actions} | set(dict(lookups())) | of_verbs()
     assert actions(*POLICIES) == needed
+
+
+def of_verbs() -> set[str]:
+    """What the verbs of backups ask of RDS."""
+    source = (ROOT / "automation" / "snapshots" / "rds.py").read_text()
+    found = {f"rds:{name}" for name in re.findall(r"_(?:call|all)\(\s*\"(\w+)\"", source)}
+    assert {"rds:CreateDBSnapshot", "rds:DescribeDBInstanceAutomatedBackups", "rds:DeleteDBInstance"} <= found
+    return found
 
 
 # The documents

@@ -15,7 +15,7 @@ import pytest
 
 from tests.prod.emulator.policies import given_by
 from tests.prod.emulator.rights import Right
-from tests.test_deploying_role import BOUNDARY, EVERY_DAY, NEW, TEARDOWN, filled, statements
+from tests.test_deploying_role import BOUNDARY, DRILL, EVERY_DAY, NEW, TEARDOWN, filled, statements
 
 OWN: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "prod"}
 OF_STAGING: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "staging"}
@@ -65,6 +65,7 @@ def permitted(call: Call, *policies: str) -> bool:
 
 MAKING: Final = (*EVERY_DAY, NEW)
 ENDING: Final = (*EVERY_DAY, TEARDOWN)
+DRILLING: Final = (*EVERY_DAY, DRILL)
 
 ATTACKS: Final = (
     Call("tag another team's key as one's own", "kms:TagResource", KEY, {**TAGS, **OF_OTHERS}),
@@ -167,7 +168,18 @@ ATTACKS: Final = (
         "restore another stack's snapshot", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:airflow-staging-1"
     ),
     Call("share a snapshot with another account", "rds:ModifyDBSnapshotAttribute", f"{RDS}:snapshot:airflow-prod-1"),
+    Call("make a snapshot of another stack's database", "rds:CreateDBSnapshot", f"{RDS}:db:airflow-staging"),
+    Call(
+        "restore a moment of another stack's database",
+        "rds:RestoreDBInstanceToPointInTime",
+        f"{RDS}:db:airflow-staging",
+    ),
     Call("delete the database on any day", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod"),
+    Call("delete it as a drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod", {}, DRILLING),
+    Call("delete what a restore made as a drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-2", {}, DRILLING),
+    Call("delete another stack's drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-staging-drill-1", {}, DRILLING),
+    Call("delete a drill's database on any day", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-drill-1"),
+    Call("delete a snapshot", "rds:DeleteDBSnapshot", f"{RDS}:snapshot:airflow-prod-1", {}, ENDING),
     Call(
         "delete another stack's database on the day of a tear-down",
         "rds:DeleteDBInstance",
@@ -236,6 +248,12 @@ NEEDED: Final = (
     Call("change it", "rds:ModifyDBInstance", f"{RDS}:db:airflow-prod"),
     Call("restore it", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:rds:airflow-prod-2026-01-31-02-05"),
     Call("restore it beside the old one", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:db:airflow-prod-2"),
+    Call("restore a moment of it", "rds:RestoreDBInstanceToPointInTime", f"{RDS}:db:airflow-prod"),
+    Call("make a snapshot of it", "rds:CreateDBSnapshot", f"{RDS}:db:airflow-prod-2"),
+    Call("under a name of its own", "rds:CreateDBSnapshot", f"{RDS}:snapshot:airflow-prod-20260131t104500z"),
+    Call("list snapshots", "rds:DescribeDBSnapshots", f"{RDS}:snapshot:*"),
+    Call("find out the moments", "rds:DescribeDBInstanceAutomatedBackups", f"{RDS}:db:airflow-prod"),
+    Call("end a drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-drill-1", {}, DRILLING),
     Call("delete it on the day of a tear-down", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod", {}, ENDING),
     Call("make its security group", "ec2:CreateSecurityGroup", GROUP, TAGS),
     Call("in its network", "ec2:CreateSecurityGroup", "arn:aws:ec2:REGION:ACCOUNT:vpc/vpc-0a"),

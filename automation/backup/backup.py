@@ -68,20 +68,8 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
     finally:
         teller.note("deleting the temporary database")
         jobs.drop(database)
-    return Drill(
-        stack=short_name(session.name),
-        backup=chosen,
-        encrypted=int(found["read"]),
-        unread=tuple(found["unread"]),
-        unread_count=int(found["unread_count"]),
-        broken=tuple(found["broken"]),
-        heads=tuple(found["heads"]),
-        at_head=bool(found["at_head"]),
-        runs=int(found["runs"]),
-        newest_run=str(found["newest_run"]),
-        rpo_seconds=round((began - taken_at(chosen)).total_seconds(), 1),
-        rto_seconds=seconds,
-    )
+    rpo = (began - taken_at(chosen)).total_seconds()
+    return Drill.of(short_name(session.name), chosen, found, rpo, seconds)
 
 
 def chosen_backup(found: Sequence[Backup], name: str | None, at: datetime | None) -> str:

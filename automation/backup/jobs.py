@@ -45,27 +45,32 @@ class Databases:
 class BackupJobs:
     """The Jobs of one verb. Every method raises BackupFailed, ClusterUnreachable, ClusterRequestFailed, Interrupted."""
 
-    def __init__(self, session: Session, found: Mapping[str, Any], verb: str) -> None:
+    def __init__(self, session: Session, found: Mapping[str, Any], verb: str, *, dumps: bool = True) -> None:
         """Run nothing yet.
 
         Args:
             session: The stack.
             found: Its outputs.
             verb: What is asked for: `backup`, `restore` or `drill`. Jobs are named after it.
+            dumps: Whether dumps are needed, and not only a look at a database.
 
         Raises:
             BackupFailed: The stack has no volume for backups.
         """
         if outputs.NAMESPACE not in found:
             raise StackUnknown("the stack has not been deployed yet", "deploy it: make up")
-        if not found.get(outputs.BACKUP_PODS):
+        if dumps and "database" not in found.get(outputs.BACKUP_PODS, ()):
             raise BackupFailed(
                 "airflow:backupStorageGib: expected the size of a volume for backups, found 0",
                 f"pulumi config set --stack {session.name} airflow:backupStorageGib 10; "
                 f"python -m automation up {session.name}",
             )
         self._session, self._verb = session, verb
-        self._pods: Mapping[str, Mapping[str, Any]] = found[outputs.BACKUP_PODS]
+        self._pods: Mapping[str, Mapping[str, Any]] = found.get(outputs.BACKUP_PODS) or {}
+        if "airflow" not in self._pods:
+            raise StackUnknown(
+                "the stack was deployed by an earlier version", f"python -m automation up {session.name}"
+            )
         self._label = f"airflow-{verb}"
 
     def dump(self, name: str) -> int:
@@ -95,9 +100,9 @@ class BackupJobs:
         """Drop a database. One that does not exist is no error."""
         self._database("drop", database)
 
-    def look(self, database: str) -> dict[str, Any]:
-        """Return what a restored database holds (see `restored.py`)."""
-        found: dict[str, Any] = json.loads(self._run("airflow", look_command(database)))
+    def look(self, database: str, host: str = "") -> dict[str, Any]:
+        """Return what a restored database holds (see `restored.py`). host: of its server, "" for that of the stack."""
+        found: dict[str, Any] = json.loads(self._run("airflow", look_command(database, host)))
         return found
 
     @cluster_errors()

@@ -18,7 +18,6 @@ from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
 from automation.backup.result import Restored, RestorePlan
 from automation.backup.stages import Doing, Stage, database_name, restore_stages
-from automation.cluster.client import cluster_errors
 from automation.engine.events import OnEvent
 from automation.errors import BackupFailed
 from automation.folder import short_name
@@ -26,20 +25,18 @@ from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stacks.stack_values import change_config
 from automation.stacks.verify_stack import verified_stack
+from automation.stages.config import write_config
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
+from automation.stages.writers import airflow_pods
 from automation.verification.result import Verification
 from components.database.container import NAME
-from components.kube.workload_states import owner
 from components.release.running import Running
 from settings.restoration import Restoration
 
 VERB: Final = "restore"
-_AIRFLOW: Final = {"tier": "airflow", "release": "airflow"}
-_ENDED: Final = ("Succeeded", "Failed")
 _ID: Final = "%Y%m%d%H%M%S"
 
 
@@ -52,15 +49,7 @@ class _ClusterFacts:
 
     @cached_property
     def pods(self) -> tuple[str, ...]:
-        with cluster_errors():
-            api, namespace = self._session.cluster()
-            pods = api.items("v1", "Pod", namespace, labels=_AIRFLOW)
-        # Pods of single tasks end by themselves, and write only through the API server.
-        return tuple(
-            pod["metadata"]["name"]
-            for pod in pods
-            if (pod.get("status") or {}).get("phase") not in _ENDED and owner(pod)[1]
-        )
+        return airflow_pods(self._session)
 
     @cached_property
     def databases(self) -> Databases:
@@ -171,14 +160,7 @@ class _Run:
 
     def write(self, changed: Mapping[str, Any]) -> None:
         """Write down what the next stage needs, before anything uses it."""
-        session = self.session
-        with session.open_for_update(VERB, lambda event: None, create=False) as opened:
-            config = session.config()
-            values = {key: value for key, value in changed.items() if value is not None or getattr(config, key)}
-            if values:
-                change_config(session, opened, values)
-        session.keep_settings(self.keep)
-        session.cancellation.record("the config was changed", _again(session))
+        write_config(self.session, VERB, changed, self.keep, _again(self.session))
 
     def _update(self) -> Changes:
         return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
@@ -205,7 +187,10 @@ def _plan(session: Session, restoration: Restoration, resumed: bool, facts: _Clu
         stack=short_name(session.name),
         backup=restoration.backup,
         resumed=resumed,
-        stages=tuple(PlannedStage(text=stage.text, done=number < first) for number, stage in enumerate(stages, 1)),
+        stages=tuple(
+            PlannedStage(text=stage.text, rolls=stage.rolls, done=number < first)
+            for number, stage in enumerate(stages, 1)
+        ),
         old_database=database_name(facts.name, "old", restoration.id),
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from automation.results import Result
 from automation.stages.result import DoneStage, PlannedStage
@@ -11,12 +13,24 @@ from automation.verification.result import Verification
 
 @dataclass(frozen=True, kw_only=True)
 class Backup(Result):
-    """A backup on the stack's volume."""
+    """A dump on the stack's volume, or a snapshot of RDS."""
 
     name: str
-    """Such as `airflow-20260131T104500Z.dump`: when it was begun, UTC."""
+    """Such as `airflow-20260131T104500Z.dump`, which says when it was begun, UTC; or the snapshot's name."""
     bytes: int
-    """Its size."""
+    """Size of the dump, or of the storage of a snapshot's instance."""
+    kind: str = "dump"
+    """`dump`, or of a snapshot `manual`, `automated` or `awsbackup`."""
+    taken: str = ""
+    """When a snapshot was begun, ISO 8601, UTC; "" for a dump."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments(Result):
+    """Moments to which a managed database can be restored, ISO 8601, UTC."""
+
+    earliest: str
+    latest: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +51,19 @@ class Backups(Result):
     backups: tuple[Backup, ...]
     """The newest first."""
     old_databases: tuple[str, ...] = ()
-    """Names of the databases that restores have replaced."""
+    """Names of the databases, or of the instances of RDS, that restores have replaced."""
+    moments: Moments | None = None
+    """None for a database that is not managed, or that has no automated backups."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedDatabases(Result):
-    """Databases that restores had replaced, and that were deleted."""
+    """Databases, or instances of RDS, that restores had replaced, and that were deleted."""
 
     stack: str
     names: tuple[str, ...]
+    final_snapshots: tuple[str, ...] = ()
+    """Snapshots that were made of the instances before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +72,12 @@ class RestorePlan(Result):
 
     stack: str
     backup: str
-    """Name of the backup."""
+    """Name of the backup, or the moment."""
     resumed: bool
     """It was begun before, and not finished."""
     stages: tuple[PlannedStage, ...]
     old_database: str
-    """What the present database is called afterwards."""
+    """What the present database, or the present instance of RDS, is called afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +98,7 @@ class Drill(Result):
 
     stack: str
     backup: str
-    """Name of the backup."""
+    """Name of the backup, or the moment."""
     encrypted: int
     """Number of encrypted values that the stack's keys read."""
     unread: tuple[str, ...]
@@ -98,11 +116,29 @@ class Drill(Result):
     newest_run: str
     """When anything last happened to a DAG run, ISO 8601; "" if there is none."""
     rpo_seconds: float
-    """Age of the backup when the drill began: what would be lost now."""
+    """Age of the backup, or of the moment, when the drill began: what would be lost now."""
     rto_seconds: float
     """How long it took to restore the database and to look at it."""
 
     SHOWN = ("ok",)
+
+    @staticmethod
+    def of(stack: str, backup: str, found: Mapping[str, Any], rpo_seconds: float, rto_seconds: float) -> Drill:
+        """Return what a pod with `restored.py` has found."""
+        return Drill(
+            stack=stack,
+            backup=backup,
+            encrypted=int(found["read"]),
+            unread=tuple(found["unread"]),
+            unread_count=int(found["unread_count"]),
+            broken=tuple(found["broken"]),
+            heads=tuple(found["heads"]),
+            at_head=bool(found["at_head"]),
+            runs=int(found["runs"]),
+            newest_run=str(found["newest_run"]),
+            rpo_seconds=round(rpo_seconds, 1),
+            rto_seconds=rto_seconds,
+        )
 
     @property
     def ok(self) -> bool:

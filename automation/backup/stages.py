@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, Protocol
 
+from automation.stages.writers import AIRFLOW, writers
 from components.release.running import Running
 from settings.restoration import Restoration
 
@@ -54,6 +55,8 @@ class Stage:
     doing: Doing
     lacks: Callable[[Facts], str]
     """Returns what its postcondition lacks, "" where it holds."""
+    rolls: tuple[str, ...] = ()
+    """The components whose pods stop or start."""
 
 
 def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
@@ -62,17 +65,15 @@ def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
     def swapped(facts: Facts) -> bool:
         return facts.comments.get(facts.name) == restoration.comment
 
-    def writers(facts: Facts) -> str:
-        stopped = facts.running is Running.STOPPED
-        if (stopped and not facts.pods) or swapped(facts):
-            return ""
-        return f"pods that have not ended: {', '.join(facts.pods)}" if stopped else "Airflow runs"
+    def running(facts: Facts) -> str:
+        lacking = writers(facts.running, facts.pods if facts.running is Running.STOPPED else ())
+        return "" if not lacking or swapped(facts) else lacking
 
     def unrestored(facts: Facts) -> str:
         return "" if restoration.comment in facts.comments.values() else "no database holds the whole backup"
 
     return (
-        Stage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=writers),
+        Stage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=running, rolls=AIRFLOW),
         Stage(text="the backup is restored into a new database", doing=Doing.RESTORE, lacks=unrestored),
         Stage(
             text="the new database has the name of the old one, which is kept",
@@ -83,6 +84,7 @@ def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
             text="Airflow runs on the restored database, and is verified",
             doing=Doing.START,
             lacks=lambda facts: "" if facts.running is restoration.running else "the last update deployed less",
+            rolls=AIRFLOW if restoration.running is Running.ALL else (),
         ),
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from automation.cli.declare import COMMON, DONE, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
-from automation.cli.report_text import Table
+from automation.cli.report_text import Table, stage_table
 from automation.errors import BackupFailed
 
 if TYPE_CHECKING:
@@ -23,35 +23,54 @@ def _time(text: str) -> datetime:
 
 
 _FROM = argument(
-    "--from", dest="backup", metavar="BACKUP", help="a backup that the verb backups lists; default: the newest"
+    "--from",
+    dest="backup",
+    metavar="BACKUP",
+    help="a snapshot or a dump that the verb backups lists; default: the newest",
 )
-_AT = argument("--at", type=_time, metavar="TIME", help="the newest backup until this time; UTC if it names no zone")
+_AT = argument(
+    "--at",
+    type=_time,
+    metavar="TIME",
+    help="of a managed database, that moment; else the newest backup until this time; UTC if it names no zone",
+)
 _CHOSEN = (STACK, *COMMON, _FROM, _AT)
 
 
-@verb("dump the metadata database into the stack's volume for backups", STACK, *COMMON)
+@verb(
+    "make a snapshot of a managed database, or dump another one into the stack's volume for backups",
+    STACK,
+    *COMMON,
+    argument("--dump", action="store_true", help="dump a managed database too; needs airflow:backupStorageGib"),
+)
 def backup(call: Call) -> int:
     """Make a backup."""
     with call.opened() as environment:
-        result = environment.backup(on_event=call.console.event)
+        result = environment.backup(dump=call.args.dump, on_event=call.console.event)
     call.show(result, f"{result.backup.name}: {_size(result.backup.bytes)} in {result.seconds:.0f} s")
     return call.exit_code(changed=True)
 
 
-@verb("list a stack's backups, and the databases that restores have replaced", STACK, *COMMON)
+@verb("list a stack's backups, the moments that RDS keeps, and what restores have replaced", STACK, *COMMON)
 def backups(call: Call) -> int:
     """List the backups."""
     with call.opened() as environment:
         result = environment.backups()
-    rows = tuple((item.name, _size(item.bytes)) for item in result.backups)
-    call.show(result, Table(("backup", "size"), rows), *(f"replaced: {name}" for name in result.old_databases))
+    rows = tuple((item.name, item.kind, item.taken, _size(item.bytes)) for item in result.backups)
+    moments = result.moments
+    call.show(
+        result,
+        *([Table(("backup", "kind", "taken", "size"), rows)] if rows else []),
+        *([f"every moment from {moments.earliest} to {moments.latest}: restore --at TIME"] if moments else []),
+        *(f"replaced: {name}" for name in result.old_databases),
+    )
     return DONE
 
 
 @verb(
     "restore a backup, and verify the stack; run it again to continue",
     *_CHOSEN,
-    argument("--delete-old", action="store_true", help="restore nothing; delete the databases that restores replaced"),
+    argument("--delete-old", action="store_true", help="restore nothing; delete what restores have replaced"),
     DRY_RUN,
     TIMEOUT,
 )
@@ -61,17 +80,19 @@ def restore(call: Call) -> int:
     with call.opened() as environment:
         if args.delete_old:
             deleted = environment.delete_old_databases(on_event=call.console.event)
-            call.show(deleted, *(f"deleted: {name}" for name in deleted.names))
+            call.show(
+                deleted,
+                *(f"deleted: {name}" for name in deleted.names),
+                *(f"kept: the snapshot {name}" for name in deleted.final_snapshots),
+            )
             return call.exit_code(changed=bool(deleted.names))
         if args.dry_run:
             plan = environment.restoration(args.backup, at=args.at)
-            rows = tuple(
-                (str(number), stage.text, "done" if stage.done else "") for number, stage in enumerate(plan.stages, 1)
-            )
             call.show(
                 plan,
+                *(["was begun before, and would be continued"] if plan.resumed else []),
                 f"would restore {plan.backup}; the present database would stay as {plan.old_database}",
-                Table(("stage", "when it is done", ""), rows),
+                stage_table(plan.stages, "stops or starts"),
             )
             return call.exit_code(changed=True)
         result = environment.restore(args.backup, at=args.at, timeout_seconds=args.timeout, on_event=call.console.event)
@@ -83,7 +104,9 @@ def restore(call: Call) -> int:
     return call.exit_code(changed=True)
 
 
-@verb("restore a backup into a temporary database, read all that is encrypted in it, and delete it", *_CHOSEN)
+@verb(
+    "restore a backup into a temporary database or instance, read all that is encrypted in it, and delete it", *_CHOSEN
+)
 def drill(call: Call) -> int:
     """Prove a backup. Raises BackupFailed where the stack's keys do not read everything."""
     with call.opened() as environment:

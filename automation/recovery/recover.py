@@ -36,7 +36,7 @@ from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
 from components.release.running import Running
-from settings.restoration import Restoration
+from settings.restoration import restoration_of
 from settings.rotation import Mark
 from settings.upgrade import UpgradeMark
 
@@ -86,7 +86,7 @@ def stack_status(session: Session) -> StackStatus:
         deployed=bool(state.resources),
         locks=locks,
         pending=state.pending,
-        restoration=_told(session, lambda config, stack: config.restore and Restoration.of(config.restore).told(stack)),
+        restoration=_told(session, lambda config, stack: config.restore and restoration_of(config.restore).told(stack)),
         halted=_told(session, lambda config, stack: Running(config.running or Running.ALL).told(stack)),
         rotation=_told(session, lambda config, stack: config.rotation and Mark.of(config.rotation).told(stack)),
         upgrade=_told(session, lambda config, stack: config.upgrade and UpgradeMark.of(config.upgrade).told(stack)),
@@ -111,12 +111,22 @@ def _told(session: Session, tell: Callable[[StackConfig, str], str]) -> str:
         return ""
 
 
-def resumed_update(session: Session, verb: str, timeout_seconds: float, on_event: OnEvent) -> Update:
-    """Run `up`, or `recover` if an earlier run was killed in an update. verb: what was asked for."""
+def resumed_update(
+    session: Session, verb: str, timeout_seconds: float, on_event: OnEvent, decisions: Decisions | None = None
+) -> Update:
+    """Run `up`, or `recover` if an earlier run was killed in an update.
+
+    Args:
+        session: The stack.
+        verb: What was asked for.
+        timeout_seconds: How long to wait for all pods to be ready after a recovery.
+        on_event: Receives the events.
+        decisions: What is known of interrupted creates.
+    """
     status = stack_status(session)
     stale = any(lock.holder is Holder.GONE for lock in status.locks or ())
     if stale or status.pending:
-        return recover(session, None, timeout_seconds, on_event).update
+        return recover(session, decisions, timeout_seconds, on_event).update
     return updates.up(session, verb, on_event)
 
 

@@ -20,7 +20,7 @@ from automation.errors import RotationRefused
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
-from automation.rotation import decisions, kept_values, token_wait
+from automation.rotation import kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, Key
@@ -29,6 +29,7 @@ from automation.rotation.stages import Doing, Stage
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
+from automation.stages import decisions
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage

@@ -156,8 +156,21 @@ class StackConfig:
     """The mark of an upgrade or rollback that is under way, "" if none is."""
     image_tag: str = ""
     """The tag of the Airflow image."""
+    database: str = ""
+    """Which kind of database: `container`, `external` or `managed`."""
+    database_identifier: str = ""
+    """Identifier of a managed database's instance."""
+    database_user: str = ""
+    """Login role; master user of a managed database."""
+    database_name: str = ""
+    """Name of an external or managed database."""
     worker_grace_seconds: float = 0
     """Seconds that a worker which stops gives its tasks to end."""
+
+    @property
+    def managed(self) -> bool:
+        """The database is an instance of RDS that the stack makes."""
+        return self.database == "managed"
 
     @staticmethod
     def of(values: Mapping[str, str]) -> StackConfig:
@@ -179,6 +192,10 @@ class StackConfig:
             running=text("running"),
             upgrade=text("upgrade"),
             image_tag=text("imageTag"),
+            database=text("database"),
+            database_identifier=text("databaseIdentifier"),
+            database_user=text("databaseUser"),
+            database_name=text("databaseName"),
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )
 

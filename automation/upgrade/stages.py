@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
+from automation.stages.writers import AIRFLOW
 from settings.upgrade import UpgradeMark
 
 
@@ -45,7 +46,6 @@ class Stage:
     """Whether there is nothing to do where the database does not change."""
 
 
-_ALL: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
 _WRITERS: Final = ("dag-processor", "scheduler", "triggerer")
 STAGES: Final = {
     "upgrade": (
@@ -57,14 +57,14 @@ STAGES: Final = {
             rolls=_WRITERS,
             only_migrating=True,
         ),
-        Stage(doing=Doing.UPDATE, text="the database is migrated, and every pod runs the new image", rolls=_ALL),
+        Stage(doing=Doing.UPDATE, text="the database is migrated, and every pod runs the new image", rolls=AIRFLOW),
         Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
     ),
     "rollback": (
         Stage(doing=Doing.TRY, text="the newer image knows the way back"),
         Stage(doing=Doing.PAUSE, text="no task runs, and nothing stores DAGs", rolls=_WRITERS, only_migrating=True),
         Stage(doing=Doing.DOWNGRADE, text="the database is as the older Airflow needs it", only_migrating=True),
-        Stage(doing=Doing.UPDATE, text="every pod runs the older image", rolls=_ALL),
+        Stage(doing=Doing.UPDATE, text="every pod runs the older image", rolls=AIRFLOW),
         Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
     ),
 }

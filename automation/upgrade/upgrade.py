@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import outputs as names
-from automation.backup.backup import backup
+from automation.backup.mechanism import backs_up, backup
 from automation.cluster import client
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
@@ -82,7 +81,7 @@ class _Run:
     """How long an update usually takes."""
     on_event: OnEvent
     backs_up: bool
-    """Whether the stack has a volume for backups."""
+    """Whether a backup can be made."""
     migrates: bool | None = None
     """Whether the database changes; None until it was looked at."""
     drains: bool = False
@@ -134,7 +133,7 @@ class _Run:
             ),
             seconds=updates.usual_seconds([updates.history_entry(record) for record in history[:_UPDATES]]),
             on_event=on_event,
-            backs_up=bool(outputs.get(names.BACKUP_PODS)),
+            backs_up=backs_up(session),
         )
 
     # Asking

@@ -15,6 +15,7 @@ _POLICIES: Final = (
     "deploying-role.json",
     "deploying-role-database.json",
     "deploying-role-new.json",
+    "deploying-role-drill.json",
     "deploying-role-teardown.json",
 )
 

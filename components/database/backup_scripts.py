@@ -19,6 +19,11 @@ def database_command(mode: str, *arguments: str) -> list[str]:
     return ["bash", "-c", BACKUPS, "backups", mode, *arguments]
 
 
-def look_command(database: str) -> list[str]:
-    """Return the command of a container of the Airflow image that looks at a restored database."""
-    return ["python", "-c", RESTORED, database, ENCRYPTED_VALUES]
+def look_command(database: str, host: str = "") -> list[str]:
+    """Return the command of a container of the Airflow image that looks at a restored database.
+
+    Args:
+        database: Its name.
+        host: Its server, "" for that of the stack. The login is the stack's.
+    """
+    return ["python", "-c", RESTORED, database, ENCRYPTED_VALUES, *([host] if host else [])]

@@ -36,7 +36,7 @@ class DatabaseBackupsArgs:
     namespace: pulumi.Input[str]
     """Namespace of the claim."""
     storage_gib: int
-    """Size of the volume in GiB."""
+    """Size of the volume in GiB. 0 only for `reading_pod`."""
     protect: bool
     """Whether to refuse to delete the volume."""
     images: Images
@@ -82,7 +82,7 @@ class DatabaseBackups(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        self.pods = {"database": _database_pod(args, claim.metadata.name), "airflow": _airflow_pod(args)}
+        self.pods = {"database": _database_pod(args, claim.metadata.name), "airflow": reading_pod(args)}
         if args.schedule:
             k8s.batch.v1.CronJob(
                 name,
@@ -126,7 +126,8 @@ def _database_pod(args: DatabaseBackupsArgs, claim: pulumi.Input[str]) -> dict[s
     return pod
 
 
-def _airflow_pod(args: DatabaseBackupsArgs) -> dict[str, Any]:
+def reading_pod(args: DatabaseBackupsArgs) -> dict[str, Any]:
+    """Return metadata and spec of the pod in Airflow's image that looks at a restored database, without a command."""
     more = [fernet_key(args.fernet_key_secret), variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER)]
     environment = job_environment(args.migration_secret, args.ca_config_map, args.pod, more)
     return job_template(args.images, MIGRATION_LABELS, [], environment, ca_config_map=args.ca_config_map, pod=args.pod)

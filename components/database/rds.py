@@ -4,9 +4,10 @@ The component owns the instance, its KMS key, subnet group, parameter group, sec
 its enhanced monitoring. It does not own the network, the password, the alarms (rds_alarms.py) or roles within the
 database.
 
-For operators: while `protect` is set, no update replaces the instance. The key always outlives the stack, because no
-snapshot can be read without it. `engine_version` 17 stands for any 17.N: the provider keeps the version that exists. It
-also keeps the present storage where RDS has grown it beyond `storage_gib`.
+For operators: while `protect` is set, no update replaces the instance, but for a restore. That first lets the engine
+forget the instance in place of deleting it; RDS's own deletion protection stays. The key always outlives the stack,
+because no snapshot can be read without it. `engine_version` 17 stands for any 17.N: the provider keeps the version that
+exists. It also keeps the present storage where RDS has grown it beyond `storage_gib`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.database.connection import Database, SslMode
-from components.database.rds_existing import RESTORED_FROM_TAG, restored_from
+from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG, left_by, origin
 from components.database.rds_policies import (
     LOG_EXPORTS,
     database_key_policy,
@@ -29,7 +30,7 @@ from components.database.rds_policies import (
     monitoring_policy_arn,
     monitoring_trust,
 )
-from components.database.rds_settings import ENGINE, ENGINE_MAJOR, ManagedDatabase, problems
+from components.database.rds_settings import ENGINE, ENGINE_MAJOR, ManagedDatabase, Move, problems
 from components.kube.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:ManagedPostgres"
@@ -113,6 +114,7 @@ class ManagedPostgres(pulumi.ComponentResource):
     def __init__(self, name: str, args: ManagedPostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         managed, tags = args.managed, dict(args.tags)
+        left, made = managed.left, managed.made
         child = pulumi.ResourceOptions(parent=self)
         # EC2 refuses apostrophes in descriptions.
         of_airflow = f"Database {managed.identifier} of Airflow"
@@ -132,12 +134,14 @@ class ManagedPostgres(pulumi.ComponentResource):
         )
         self.key_arn = key.arn
 
+        # An instance that a restore leaves uses all three groups. A new description would replace two of them.
+        described_once = pulumi.ResourceOptions(parent=self, ignore_changes=["description"])
         group = aws.ec2.SecurityGroup(
             name,
             description=f"{of_airflow}: PostgreSQL from the cluster, nothing out",
             vpc_id=args.vpc_id,
             tags=tags,
-            opts=child,
+            opts=described_once,
         )
         way_in = aws.vpc.SecurityGroupIngressRule(
             f"{name}-clients",
@@ -155,7 +159,7 @@ class ManagedPostgres(pulumi.ComponentResource):
             description=of_airflow,
             subnet_ids=list(args.subnet_ids),
             tags=tags,
-            opts=child,
+            opts=described_once,
         )
         # With a generated name, the group of another family can exist before the instance leaves this one.
         parameters = aws.rds.ParameterGroup(
@@ -167,7 +171,7 @@ class ManagedPostgres(pulumi.ComponentResource):
                 for parameter, value, method in PARAMETERS
             ],
             tags=tags,
-            opts=child,
+            opts=described_once,
         )
 
         # Created before the instance: log groups that RDS creates never expire, and logged statements contain data.
@@ -178,7 +182,8 @@ class ManagedPostgres(pulumi.ComponentResource):
                 retention_in_days=_LOG_RETENTION_DAYS,
                 kms_key_id=key.arn,
                 tags=tags,
-                opts=child,
+                # RDS would make a deleted one again, without expiry and key, for the instance that a restore leaves.
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True if left else None),
             )
             for kind in LOG_EXPORTS
         ]
@@ -199,8 +204,8 @@ class ManagedPostgres(pulumi.ComponentResource):
 
         # Generated, because RDS refuses a final snapshot whose name is taken, even by an earlier stack's.
         final_snapshot = random.RandomUuid(f"{name}-final-snapshot", opts=child)
-        snapshot = managed.snapshot_identifier
-        snapshot_tag = {} if snapshot is None else {RESTORED_FROM_TAG: restored_from(snapshot)}
+        source = origin(managed)
+        own_tags = ({} if source is None else {RESTORED_FROM_TAG: source}) | ({LEFT_TAG: left_by(left)} if left else {})
         self.instance = aws.rds.Instance(
             name,
             identifier=managed.identifier,
@@ -214,7 +219,8 @@ class ManagedPostgres(pulumi.ComponentResource):
             username=managed.username,
             password=secret_output(args.password),
             port=managed.port,
-            snapshot_identifier=snapshot,
+            snapshot_identifier=(made.snapshot or None) if made else managed.snapshot_identifier,
+            restore_to_point_in_time=_moment(made) if made else None,
             # Storage
             storage_type="gp3",
             allocated_storage=managed.storage_gib,
@@ -247,13 +253,14 @@ class ManagedPostgres(pulumi.ComponentResource):
             performance_insights_enabled=True,
             performance_insights_kms_key_id=key.arn,
             performance_insights_retention_period=managed.performance_insights_retention_days,
-            tags=tags | snapshot_tag,
+            tags=tags | own_tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.protect,
+                protect=args.protect and left is None,
+                retain_on_delete=True if left else None,
                 depends_on=[monitoring_policy, key_alias, *logs, *args.after],
-                # The snapshot matters only at creation: removing the setting must not replace the instance.
-                ignore_changes=["snapshotIdentifier"],
+                # They matter only at creation: removing them must not replace the instance.
+                ignore_changes=["snapshotIdentifier", "restoreToPointInTime"],
                 # RDS would rename the instance in place, even with `protect`, but another identifier means another one.
                 replace_on_changes=["identifier"],
                 custom_timeouts=_TIMEOUTS,
@@ -271,3 +278,10 @@ class ManagedPostgres(pulumi.ComponentResource):
             ca_certificates=args.ca_certificates,
         )
         self.register_outputs({"host": self.instance.address, "port": managed.port, "key_arn": self.key_arn})
+
+
+def _moment(made: Move) -> aws.rds.InstanceRestoreToPointInTimeArgs | None:
+    """Return the moment that an instance is made from, or None if it is made from a snapshot."""
+    if not made.moment:
+        return None
+    return aws.rds.InstanceRestoreToPointInTimeArgs(source_db_instance_identifier=made.old, restore_time=made.moment)

@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from components.database.rds_settings import ENGINE, ManagedDatabase, least_maximum
+from components.database.rds_settings import ENGINE, ManagedDatabase, Move, least_maximum
 
 RESTORED_FROM_TAG: Final = "airflow:restored-from"
 """Key of the instance's tag that names the snapshot it was restored from; RDS itself does not report it."""
+
+LEFT_TAG: Final = "airflow-left-by"
+"""Key of the tag of an instance that a restore has left: which restore, and where the stack went."""
 
 ACCEPTABLE_STATUSES: Final = ("available", "storage-optimization")
 """Statuses in which an instance serves and can be changed.
@@ -124,13 +127,36 @@ def replacement_problems(
             f"VPC: expected {existing.vpc_id}, where the instance is, found {vpc_id}: RDS does not move one that has a "
             "standby. Restore a snapshot under another identifier there"
         )
-    if wanted.snapshot_identifier is not None and existing.restored_from != restored_from(wanted.snapshot_identifier):
+    source = origin(wanted)
+    if wanted.made is not None and existing.restored_from != source:
+        found.append(
+            f"{existing.identifier}: expected no instance before the restore makes it, found one that is not of it. "
+            "Delete it if nobody needs it"
+        )
+    elif source is not None and existing.restored_from != source:
         found.append(
             f"snapshot_identifier: expected none, as the instance exists, found {wanted.snapshot_identifier}: a "
             "snapshot becomes a new instance, never the content of one that is there. Take it out, or choose another "
             "identifier for the restored instance"
         )
     return found
+
+
+def origin(wanted: ManagedDatabase) -> str | None:
+    """Return the value of RESTORED_FROM_TAG for an instance with these settings, or None if it is made empty."""
+    if wanted.made is not None:
+        return made_by(wanted.made)
+    return None if wanted.snapshot_identifier is None else restored_from(wanted.snapshot_identifier)
+
+
+def made_by(move: Move) -> str:
+    """Return the value of RESTORED_FROM_TAG for the instance that a restore makes."""
+    return f"restore {move.id} of {move.source[-200:]}"
+
+
+def left_by(move: Move) -> str:
+    """Return the value of LEFT_TAG for the instance that a restore leaves."""
+    return f"restore {move.id} to {move.new}"
 
 
 def restored_from(snapshot: str) -> str:

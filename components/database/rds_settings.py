@@ -52,6 +52,27 @@ class CertificateAuthority(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Move:
+    """The restore that moves a stack from one instance to another, which is made from a snapshot or a moment."""
+
+    id: str
+    """Which restore it is: 14 digits, when it was begun."""
+    old: str
+    """Identifier of the instance that is left, and stays."""
+    new: str
+    """Identifier of the instance that is made."""
+    snapshot: str = ""
+    """Snapshot that the new instance is made from, "" if it is made from a moment."""
+    moment: str = ""
+    """Moment of the old instance that the new one is made from, such as 2026-01-31T10:45:00Z; "" for a snapshot."""
+
+    @property
+    def source(self) -> str:
+        """What the new instance is made from, in words."""
+        return self.snapshot or f"{self.old} at {self.moment}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ManagedDatabase:
     """Settings of an instance. `problems` checks them."""
 
@@ -89,6 +110,18 @@ class ManagedDatabase:
     """Days that Performance Insights are kept: 7, a multiple of 31 up to 713, or 731."""
     port: int = PORT
     """TCP port, 1150 to 65535."""
+    move: Move | None = None
+    """The restore that is under way, or None."""
+
+    @property
+    def left(self) -> Move | None:
+        """The restore by which the stack is about to leave this instance, or None."""
+        return self.move if self.move is not None and self.move.old == self.identifier else None
+
+    @property
+    def made(self) -> Move | None:
+        """The restore that makes this instance, or None."""
+        return self.move if self.move is not None and self.move.new == self.identifier else None
 
 
 # One setting

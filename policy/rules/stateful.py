@@ -81,6 +81,9 @@ def _protected(resource: Resource, context: Context) -> Iterator[Finding]:
     # A Secret is made again of the key, and it is the key that is protected.
     if lost is None or resource.type == _SECRET or context.disposable or resource.protect:
         return
+    # A restore leaves the instance for another one: the engine then forgets it, and RDS protects it.
+    if resource.type == _INSTANCE and resource.retain_on_delete:
+        return
     if not resource.under(_ESCROW):
         yield Finding(message=f"is not protected: an update may delete it, and {lost} with it")
     elif resource.retain_on_delete is False:

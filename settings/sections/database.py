@@ -17,7 +17,7 @@ from components.database.rds_settings import CertificateAuthority
 from components.platform_args import AirflowPlatformArgs
 from settings.keys import Section
 from settings.reading import Config
-from settings.restoration import Restoration
+from settings.restoration import restoration_of
 
 SECTION = Section("Metadata database")
 
@@ -211,7 +211,7 @@ DUMP_RETENTION_DAYS = SECTION.integer(
 )
 RESTORE = SECTION.optional(
     "restore",
-    Restoration.of,
+    restoration_of,
     description="The restore of a backup that is under way. python -m automation restore writes and removes it.",
 )
 MIGRATION_TIMEOUT_SECONDS = SECTION.integer(

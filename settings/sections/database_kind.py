@@ -15,6 +15,7 @@ from components.secrets.weak import weakness
 from settings.errors import set_command
 from settings.keys import Key
 from settings.reading import Config
+from settings.restoration import InstanceRestoration
 from settings.sections import database as db
 from settings.sections.cluster import PROTECT, AwsChoice
 from settings.sections.database import DatabaseKind
@@ -44,6 +45,8 @@ class DatabaseChoice:
 def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     """Return the database. A key of another kind is refused, because it would have no effect."""
     kind = config[db.DATABASE]
+    if kind is not DatabaseKind.MANAGED and isinstance(config[db.RESTORE], InstanceRestoration):
+        config.must_not_be_set(db.RESTORE, f"to a restore of an RDS instance with {db.DATABASE.full} {kind}")
     certificate = config[db.CA_CERTIFICATE]
     for other, keys in _OWN_KEYS.items():
         if other is not kind:

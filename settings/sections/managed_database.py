@@ -9,6 +9,7 @@ from components.database import rds_settings
 from components.database.rds_settings import ManagedDatabase
 from settings.keys import Key
 from settings.reading import Config
+from settings.restoration import InstanceRestoration
 from settings.sections import database as db
 from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
 
@@ -17,6 +18,8 @@ _INSIGHTS_RETENTION_DAYS: Final = 7  # the free tier's
 
 def read_managed(config: Config) -> ManagedDatabase:
     """Return the settings of the instance."""
+    restoration = config[db.RESTORE]
+    move = restoration.move if isinstance(restoration, InstanceRestoration) else None
     return ManagedDatabase(
         identifier=config[db.IDENTIFIER] or "",
         instance_class=config[db.INSTANCE_CLASS],
@@ -34,6 +37,7 @@ def read_managed(config: Config) -> ManagedDatabase:
         snapshot_identifier=config[db.SNAPSHOT_IDENTIFIER],
         alarm_topic_arn=config[db.ALARM_TOPIC_ARN],
         performance_insights_retention_days=_INSIGHTS_RETENTION_DAYS,
+        move=move,
     )
 
 
@@ -42,6 +46,11 @@ def check_managed(config: Config, managed: ManagedDatabase, aws: AwsChoice | Non
     needs_aws(config, aws, db.DATABASE, "the instance is")
     if config[db.IDENTIFIER] is None:
         config.problem(db.IDENTIFIER, "expected a value, found none")
+    if managed.move is not None and managed.identifier not in (managed.move.old, managed.move.new):
+        config.problem(
+            db.IDENTIFIER,
+            f"expected {managed.move.old} or {managed.move.new} during the restore, found {managed.identifier}",
+        )
     # An external database takes more names than RDS does.
     _check(config, db.NAME, rds_settings.database_name)
     _check(config, db.USER, rds_settings.username)

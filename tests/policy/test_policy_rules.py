@@ -108,12 +108,14 @@ CASES: Final[dict[str, Cases]] = {
     "stateful-protected": Cases(
         good=[
             stack(resource(INSTANCE, protect=True)),
+            stack(resource(INSTANCE, retain_on_delete=True)),  # a restore leaves it
             stack(resource(ESCROW, parents="airflow:index:KeyEscrow", retain_on_delete=True)),
             stack(resource("random:index/randomPassword:RandomPassword", parents="airflow:index:DatabaseAccess")),
             Given(resources=[resource("kubernetes:core/v1:Namespace")], context=Context(disposable=True)),
         ],
         bad=[
             stack(resource(INSTANCE)),
+            stack(resource("aws:kms/key:Key", retain_on_delete=True)),
             stack(resource("kubernetes:core/v1:Namespace")),
             stack(resource("pulumi:index:Stash", parents=KEYS)),
             stack(resource(ESCROW, retain_on_delete=True)),

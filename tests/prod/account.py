@@ -36,6 +36,7 @@ _POLICIES: Final = ("deploying-role.json", "deploying-role-database.json", "depl
 BOUNDARY: Final = "airflow-deploying-role-boundary"
 """Name of the policy that bounds the roles which the stack makes."""
 TEARDOWN: Final = "deploying-role-teardown.json"
+DRILL: Final = "deploying-role-drill.json"
 _START_SECONDS: Final = 300
 _ANSWER_SECONDS: Final = 300
 
@@ -87,15 +88,16 @@ class Account:
         self,
         *,
         teardown: bool = False,
+        drill: bool = False,
         without: Collection[str] = (),
         stacks: Sequence[str] = ("prod",),
         **orders: Any,
     ) -> None:
         """Put the deploying role's policies for these stacks in force, with the orders.
 
-        `teardown`: the policy of such days too. `without`: actions that are taken out of the policies.
+        `teardown`, `drill`: the policy for that too. `without`: actions that are taken out of the policies.
         """
-        names = (*_POLICIES, TEARDOWN) if teardown else _POLICIES
+        names = (*_POLICIES, *([TEARDOWN] if teardown else []), *([DRILL] if drill else []))
         found = [item for stack in stacks for item in statements(*names, stack=stack)]
         given = [{**item, "Action": [name for name in listed(item["Action"]) if name not in without]} for item in found]
         Orders(identities={DEPLOYER: [*given, *self._for_pulumi()]}, **orders).write(self.folder)

@@ -168,8 +168,6 @@ def test_deleting_the_instance_needs_the_teardown_policy() -> None:
     asked = rights(operation, lambda _: {})
     assert [right.action for right in asked if given_by(right, statements(*EVERY_DAY)) is None] == [
         "rds:DeleteDBInstance",
-        "rds:CreateDBSnapshot",
-        "rds:CreateDBSnapshot",
     ]
     assert all(given_by(right, statements(*EVERY_DAY, TEARDOWN)) for right in asked)
 

@@ -50,6 +50,23 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "taskServiceAccounts",
         "no task pods",
     ),
+    "restore of an instance without one": (
+        DEV,
+        {"restore": "20260131104500 snapshot airflow-prod-a airflow-prod airflow-prod-2 all"},
+        {},
+        "restore",
+        "with airflow:database container",
+    ),
+    "another instance during a restore": (
+        PROD,
+        {
+            "restore": "20260131104500 moment 2026-01-31T10:45:00Z airflow-prod airflow-prod-2 all",
+            "databaseIdentifier": "airflow-prod-3",
+        },
+        {},
+        "databaseIdentifier",
+        "expected airflow-prod or airflow-prod-2 during the restore, found airflow-prod-3",
+    ),
     "no API server": (DEV, {"apiServerReplicas": 0}, {}, "apiServerReplicas", "from 1 to 50"),
     "too many schedulers": (DEV, {"schedulerReplicas": 51}, {}, "schedulerReplicas", "from 1 to 50"),
     "half a DAG processor": (DEV, {"dagProcessorReplicas": 1.5}, {}, "dagProcessorReplicas", "whole number"),

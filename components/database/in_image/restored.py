@@ -1,8 +1,9 @@
 """Looks at a database that was restored: its encrypted values, its schema, and how new it is. A script of its own.
 
-It runs in Airflow's image, as `python -c TEXT DATABASE OTHER`, where OTHER is the text of `encrypted_values.py`, with
-the URI of the stack's database and the Fernet keys in its environment. It prints JSON, and no value and no key. What it
-prints becomes the message by which the container ended, of which Kubernetes keeps 4096 bytes.
+It runs in Airflow's image, as `python -c TEXT DATABASE OTHER [HOST]`, where OTHER is the text of `encrypted_values.py`,
+with the URI of the stack's database and the Fernet keys in its environment. HOST is another server with the same login.
+It prints JSON, and no value and no key. What it prints becomes the message by which the container ended, of which
+Kubernetes keeps 4096 bytes.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ LONGEST = 90
 NEWEST = "SELECT max(coalesce(end_date, start_date, queued_at)) FROM dag_run"
 
 
-def main(database: str, encrypted_values: str) -> None:
+def main(database: str, encrypted_values: str, host: str = "") -> None:
     """Point Airflow's variables to the database, and look."""
     for name in (URI, f"{URI}_ASYNC"):
         if name in os.environ:
-            os.environ[name] = make_url(os.environ[name]).set(database=database).render_as_string(hide_password=False)
+            uri = make_url(os.environ[name])
+            uri = uri.set(database=database, host=host or uri.host)
+            os.environ[name] = uri.render_as_string(hide_password=False)
     count = [sys.executable, "-c", encrypted_values, "count"]
     done = subprocess.run(count, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -51,4 +54,4 @@ def main(database: str, encrypted_values: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

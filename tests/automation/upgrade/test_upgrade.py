@@ -74,7 +74,11 @@ class World(KeptWorld):
         return EngineResult(Changes({"update": 1}), ())
 
     def outputs(self) -> dict[str, Any]:
-        return {**OUTPUTS, "image": f"apache/airflow:{self.deployed}", "backup_pods": self.backs_up}
+        return {
+            **OUTPUTS,
+            "image": f"apache/airflow:{self.deployed}",
+            "backup_pods": {"database": {}} if self.backs_up else {},
+        }
 
     def records(self) -> list[dict[str, Any]]:
         return [
@@ -143,7 +147,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         "stack_outputs": lambda on: {
             **OUTPUTS,
             "image": f"apache/airflow:{found.deployed}",
-            "backup_pods": found.backs_up,
+            "backup_pods": {"database": {}} if found.backs_up else {},
         },
         "history": lambda on, limit: found.records(),
         "tag": lambda on, name: "",

@@ -88,4 +88,5 @@ def test_only_the_pod_that_reads_values_has_the_key(record: Record) -> None:
 
 def test_commands_hand_scripts_to_the_images() -> None:
     assert database_command("dump", "x")[:5] == ["bash", "-c", BACKUPS, "backups", "dump"]
+    assert look_command("airflow", "other.example")[4:] == [*look_command("airflow")[4:], "other.example"]
     assert look_command("airflow_drill_1")[:4] == ["python", "-c", RESTORED, "airflow_drill_1"]

@@ -15,8 +15,9 @@ import pytest
 
 from components.database.connection import Database, SslMode
 from components.database.rds import PARAMETERS
-from components.database.rds_existing import RESTORED_FROM_TAG
+from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
 from components.database.rds_policies import LOG_EXPORTS
+from components.database.rds_settings import Move
 from components.kube.secret import Secret
 from tests.aws.samples import PASSWORD, TAGS, managed, postgres
 
@@ -147,7 +148,7 @@ def test_snapshot_may_be_taken_out_of_the_config_later(record: Record) -> None:
     recorder = record(postgres(managed(snapshot_identifier="rds:airflow-2026-01-31-02-05")))
     assert instance(recorder)["snapshotIdentifier"] == "rds:airflow-2026-01-31-02-05"
     assert instance(recorder)["tags"] == {**TAGS, RESTORED_FROM_TAG: "snapshot rds:airflow-2026-01-31-02-05"}
-    assert list(recorder.one(INSTANCE).request.ignoreChanges) == ["snapshotIdentifier"]
+    assert list(recorder.one(INSTANCE).request.ignoreChanges) == ["snapshotIdentifier", "restoreToPointInTime"]
 
 
 def test_nothing_else_is_ignored(record: Record) -> None:
@@ -155,7 +156,49 @@ def test_nothing_else_is_ignored(record: Record) -> None:
     assert "snapshotIdentifier" not in instance(recorder)
     assert instance(recorder)["tags"] == TAGS
     ignored = {resource.type: list(resource.request.ignoreChanges) for resource in recorder.every()}
-    assert {type_: keys for type_, keys in ignored.items() if keys} == {INSTANCE: ["snapshotIdentifier"]}
+    assert {type_: keys for type_, keys in ignored.items() if keys} == {
+        INSTANCE: ["snapshotIdentifier", "restoreToPointInTime"],
+        # Another one would replace what an instance uses that a restore has left.
+        "aws:ec2/securityGroup:SecurityGroup": ["description"],
+        "aws:rds/parameterGroup:ParameterGroup": ["description"],
+        "aws:rds/subnetGroup:SubnetGroup": ["description"],
+    }
+
+
+MOVE = Move(id="20260131104500", old="airflow-prod", new="airflow-prod-2", snapshot="airflow-prod-a")
+
+
+def test_instance_that_a_restore_leaves_is_forgotten_and_never_deleted(record: Record) -> None:
+    recorder = record(postgres(managed(identifier="airflow-prod", move=MOVE), protect=True))
+    found = recorder.one(INSTANCE)
+    assert (found.request.protect, found.request.retainOnDelete) == (False, True)
+    assert found.inputs["deletionProtection"] is True, "RDS still protects it"
+    assert found.inputs["tags"][LEFT_TAG] == "restore 20260131104500 to airflow-prod-2"
+    assert "snapshotIdentifier" not in found.inputs
+    assert all(group.request.retainOnDelete for group in recorder.every(LOG_GROUP))
+
+
+def test_instance_that_a_restore_makes_has_every_protection_and_its_source(record: Record) -> None:
+    for source, made_from in (
+        ({}, {"snapshotIdentifier": "airflow-prod-a"}),
+        (
+            {"snapshot": "", "moment": "2026-01-31T10:45:00Z"},
+            {
+                "restoreToPointInTime": {
+                    "sourceDbInstanceIdentifier": "airflow-prod",
+                    "restoreTime": "2026-01-31T10:45:00Z",
+                }
+            },
+        ),
+    ):
+        move = replace(MOVE, **source)
+        recorder = record(postgres(managed(identifier="airflow-prod-2", move=move), protect=True))
+        found = recorder.one(INSTANCE)
+        keys = ("snapshotIdentifier", "restoreToPointInTime")
+        assert {key: found.inputs[key] for key in keys if key in found.inputs} == made_from
+        assert (found.request.protect, found.request.retainOnDelete) == (True, False)
+        assert found.inputs["tags"][RESTORED_FROM_TAG] == f"restore 20260131104500 of {move.source}"
+        assert not any(group.request.retainOnDelete for group in recorder.every(LOG_GROUP))
 
 
 def test_versions_follow_within_the_major_one_only(record: Record) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import boto3
+from moto.backends import get_backend
 
 from tests.prod.emulator.operations import Operation
+from tests.prod.emulator.rights import ACCOUNT
 
 CLUSTER: Final = "cluster.json"
 """File of the emulator's folder: fields of the EKS cluster beside moto's."""
@@ -29,6 +32,7 @@ class Amendments:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder, self._url = folder, url
+        self._began = datetime.now(UTC)
         self._insights: dict[str, dict[str, str]] = {}
         self._masters: dict[str, dict[str, str]] = {}
         self._descriptions: dict[str, str] = {}
@@ -43,6 +47,7 @@ class Amendments:
             "rds:DescribeDBParameters": lambda _, __, text: text.replace(
                 "</ParameterName>", "</ParameterName><Source>user</Source>"
             ),
+            "rds:DescribeDBInstanceAutomatedBackups": self._window,
             "s3:CreateBucket": self._bucket,
         }
         own = amend.get(f"{operation.service}:{operation.name}")
@@ -84,6 +89,7 @@ class Amendments:
     def _instances(self, operation: Operation, _: bytes, text: str) -> str:
         """Performance Insights of RDS instances, and where they are."""
         said = operation.parameters
+        self._unprotect(operation)
         if identifier := said.get("DBInstanceIdentifier"):
             new = {key: str(said[key]) for key in _INSIGHTS if key in said}
             self._insights.setdefault(str(identifier), {}).update(new)
@@ -92,7 +98,8 @@ class Amendments:
         served = json.loads(databases.read_text()) if databases.exists() else None
 
         def amended(found: re.Match[str]) -> str:
-            content = found[1]
+            # moto remembers those of a later change, but not those that an instance was made with.
+            content = re.sub(r"<(PerformanceInsights\w+)>[^<]*</\1>", "", found[1])
             named = re.search(r"<DBInstanceIdentifier>([^<]+)<", content)
             kept = self._insights.get(named[1], {}) if named else {}
             enabled = f"<PerformanceInsightsEnabled>{kept.get(_INSIGHTS[0], 'false')}</PerformanceInsightsEnabled>"
@@ -104,6 +111,21 @@ class Amendments:
             return f"<DBInstance>{content}{enabled}{more}</DBInstance>"
 
         return re.sub(r"<DBInstance>(.*?)</DBInstance>", amended, text, flags=re.DOTALL)
+
+    def _unprotect(self, operation: Operation) -> None:
+        """A restored instance is protected only if the request says so, whatever its source was."""
+        said = operation.parameters
+        if operation.name.startswith("RestoreDBInstance") and said.get("DeletionProtection") != "true":
+            name = str(said.get("TargetDBInstanceIdentifier") or said["DBInstanceIdentifier"])
+            get_backend("rds")[ACCOUNT][operation.region].databases[name].deletion_protection = False
+
+    def _window(self, _: Operation, __: bytes, text: str) -> str:
+        """The moments to which an instance can be restored."""
+        earliest, latest = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (self._began, datetime.now(UTC)))
+        window = (
+            f"<RestoreWindow><EarliestTime>{earliest}</EarliestTime><LatestTime>{latest}</LatestTime></RestoreWindow>"
+        )
+        return text.replace("</DBInstanceAutomatedBackup>", f"{window}</DBInstanceAutomatedBackup>")
 
     def _note_master(self, operation: Operation, identifier: str) -> None:
         said = operation.parameters

@@ -91,12 +91,22 @@ def _state_of(arn: str) -> dict[str, str]:
 
 
 def _key_in_use(operation: Operation) -> str:
-    """Return the ARN of the key of the secret that a request names."""
+    """Return the ARN of the key of the secret, snapshot or instance that a request names."""
+    if operation.service == "rds":
+        return _key_of_database(operation)
     backend: Any = get_backend("secretsmanager")[ACCOUNT][operation.region]
     secret = str(operation.parameters.get("SecretId", ""))
     found = next((item for item in backend.secrets.values() if secret in (item.arn, item.name, item.secret_id)), None)
     key = str(getattr(found, "kms_key_id", None) or "key/unknown")
     return key if key.startswith("arn:") else f"arn:aws:kms:{operation.region}:{ACCOUNT}:{key}"
+
+
+def _key_of_database(operation: Operation) -> str:
+    rds: Any = get_backend("rds")[ACCOUNT][operation.region]
+    said = operation.parameters
+    snapshot = str(said.get("DBSnapshotIdentifier", "")).rpartition(":snapshot:")[2]
+    found = rds.database_snapshots.get(snapshot) or rds.databases.get(str(said.get("SourceDBInstanceIdentifier", "")))
+    return str(getattr(found, "kms_key_id", None) or f"arn:aws:kms:{operation.region}:{ACCOUNT}:key/unknown")
 
 
 def tags_of(arn: str) -> Mapping[str, str]:

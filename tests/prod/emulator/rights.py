@@ -58,6 +58,7 @@ _TAGGING: Final = {
     "secretsmanager": "secretsmanager:TagResource",
 }
 """The action that AWS asks for where a request makes something with tags."""
+_NEW_INSTANCE: Final = ("CreateDBInstance", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
 _MAKING: Final = re.compile(r"Create\w+|PutMetricAlarm|AuthorizeSecurityGroupIngress|Restore\w+")
 
 TagsOf = Callable[[str], Mapping[str, str]]
@@ -160,13 +161,15 @@ def _named(operation: Operation) -> Iterator[str]:
         whole = association if "associationId" in said else f"cluster/{said.get('name')}"
         yield str(said["resourceArn"]) if "resourceArn" in said else arn(whole)
     elif service == "rds":
-        yield from each("db:", "DBInstanceIdentifier")
+        yield from each("db:", "DBInstanceIdentifier", "TargetDBInstanceIdentifier", "SourceDBInstanceIdentifier")
         yield from each("pg:", "DBParameterGroupName")
         yield from each("subgrp:", "DBSubnetGroupName")
         yield from each("snapshot:", "DBSnapshotIdentifier")
         yield from each("", "ResourceName")
-        if operation.name in ("CreateDBInstance", "RestoreDBInstanceFromDBSnapshot"):
+        if operation.name in _NEW_INSTANCE:
             yield arn("og:default:postgres-17")
+        if operation.name == "DescribeDBSnapshots" and "DBSnapshotIdentifier" not in said:
+            yield arn("snapshot:*")
         if operation.name == "DescribeDBInstances" and "DBInstanceIdentifier" not in said:
             yield arn("db:*")
     elif service == "ec2":
@@ -206,7 +209,7 @@ def _beside(operation: Operation, given: Mapping[str, str]) -> Iterator[Right]:
             _passed(str(said["roleArn"]), "pods.eks.amazonaws.com"),
             Right(action="iam:GetRole", resource=str(said["roleArn"])),
         )
-    if service == "rds" and name in ("CreateDBInstance", "RestoreDBInstanceFromDBSnapshot"):
+    if service == "rds" and name in _NEW_INSTANCE:
         yield Right(
             action="iam:CreateServiceLinkedRole",
             resource=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
@@ -219,6 +222,10 @@ def _beside(operation: Operation, given: Mapping[str, str]) -> Iterator[Right]:
             for kind, key in (("db", "DBInstanceIdentifier"), ("snapshot", "FinalDBSnapshotIdentifier"))
         )
         yield from (Right(action="rds:CreateDBSnapshot", resource=arn) for arn in (database, snapshot))
+        yield Right(action="rds:AddTagsToResource", resource=snapshot)
+    if service == "rds" and name == "CreateDBSnapshot":
+        # It gets the tags of its instance.
+        snapshot = f"arn:aws:rds:{operation.region}:{ACCOUNT}:snapshot:{said['DBSnapshotIdentifier']}"
         yield Right(action="rds:AddTagsToResource", resource=snapshot)
     if service == "secretsmanager" and name in ("CreateSecret", "PutSecretValue"):
         yield from _through(operation, ("Decrypt", "GenerateDataKey"))

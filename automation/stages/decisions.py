@@ -1,4 +1,4 @@
-"""A rotation in the committed list of decisions, so that a reviewer's report does not take it for an accident."""
+"""What a verb replaces, in the committed list of decisions: a reviewer's report does not take it for an accident."""
 
 from __future__ import annotations
 

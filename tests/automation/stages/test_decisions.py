@@ -1,4 +1,4 @@
-"""A rotation in the list of decisions."""
+"""Rotations and restores in the list of decisions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from automation.errors import FileInvalid
-from automation.rotation.decisions import decide
 from automation.rotation.keys import KEYS
+from automation.stages.decisions import decide
 from policy.context import DECIDED, decided_in
 from tests.samples import ship
 

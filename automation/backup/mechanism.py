@@ -1,0 +1,103 @@
+"""Which mechanism a verb uses: a managed database has snapshots of RDS, every other one dumps.
+
+A managed database can have dumps too, in the volume of `airflow:backupStorageGib`. They are used where they are asked
+for: `backup --dump`, and wherever a dump is named.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import outputs
+from automation.backup import backup as dumps
+from automation.backup import restore as dump_restore
+from automation.backup.jobs import deployed_outputs
+from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+from automation.engine.events import OnEvent, ignore
+from automation.errors import BackupFailed
+from automation.snapshots import backup as snapshots
+from automation.snapshots import drill as snapshot_drill
+from automation.snapshots import restore as snapshot_restore
+from automation.stacks.config import Keep
+from automation.stacks.session import Session
+from settings.restoration import BACKUP, InstanceRestoration, restoration_of
+
+
+def backup(session: Session, on_event: OnEvent, *, dump: bool = False) -> BackupDone:
+    """See `Environment.backup`."""
+    return (
+        dumps.backup(session, on_event) if dump or not session.config().managed else snapshots.backup(session, on_event)
+    )
+
+
+def backups(session: Session) -> Backups:
+    """See `Environment.backups`."""
+    if not session.config().managed:
+        return dumps.backups(session)
+    found = snapshots.backups(session)
+    if not _has_volume(session):
+        return found
+    more = dumps.backups(session)
+    return Backups(
+        stack=found.stack,
+        backups=(*found.backups, *more.backups),
+        old_databases=(*found.old_databases, *more.old_databases),
+        moments=found.moments,
+    )
+
+
+def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
+    """See `Environment.delete_old_databases`."""
+    if not session.config().managed:
+        return dumps.delete_old(session, on_event)
+    found = snapshots.delete_old(session, on_event)
+    names = dumps.delete_old(session, on_event).names if _has_volume(session) else ()
+    return DeletedDatabases(stack=found.stack, names=(*found.names, *names), final_snapshots=found.final_snapshots)
+
+
+def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
+    """See `Environment.drill`."""
+    of_snapshots = _uses_snapshots(session, name)
+    return (snapshot_drill.drill if of_snapshots else dumps.drill)(session, name, at, on_event)
+
+
+def restore_plan(session: Session, name: str | None, at: datetime | None) -> RestorePlan:
+    """See `Environment.restoration`."""
+    if _restores_snapshot(session, name):
+        return snapshot_restore.restore_plan(session, name, at, ignore)
+    return dump_restore.restore_plan(session, name, at)
+
+
+def restore(
+    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
+) -> Restored:
+    """See `Environment.restore`."""
+    run = snapshot_restore.restore if _restores_snapshot(session, name) else dump_restore.restore
+    return run(session, name, at, timeout_seconds, keep, on_event)
+
+
+def backs_up(session: Session) -> bool:
+    """Return whether a backup can be made. Raises StackUnknown."""
+    return session.config().managed or _has_volume(session)
+
+
+def _uses_snapshots(session: Session, name: str | None) -> bool:
+    return session.config().managed and not (name and BACKUP.fullmatch(name))
+
+
+def _restores_snapshot(session: Session, name: str | None) -> bool:
+    """Return whether RDS restores. One that is under way is continued, whatever is named. Raises BackupFailed."""
+    mark = session.config().restore
+    if not mark:
+        return _uses_snapshots(session, name)
+    under_way = restoration_of(mark)
+    of_instance = isinstance(under_way, InstanceRestoration)
+    if name and of_instance != (BACKUP.fullmatch(name) is None):
+        raise BackupFailed(
+            under_way.told(session.name).partition(";")[0], f"python -m automation restore {session.name} continues it"
+        )
+    return of_instance
+
+
+def _has_volume(session: Session) -> bool:
+    return "database" in (deployed_outputs(session, "backup").get(outputs.BACKUP_PODS) or ())

@@ -1,0 +1,84 @@
+"""Snapshots of a managed database: making and listing them, and deleting the instances that restores have left."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Moments
+from automation.engine.events import OnEvent, ignore
+from automation.errors import BackupFailed
+from automation.folder import short_name
+from automation.snapshots.model import Instance, Snapshot, of_stack
+from automation.snapshots.rds import Rds
+from automation.stacks.session import Session
+from components.database.rds_existing import LEFT_TAG
+
+_NAME: Final = "%Y%m%dt%H%M%Sz"
+_GIB: Final = 2**30
+_GOING: Final = "deleting"
+
+
+def backup(session: Session, on_event: OnEvent) -> BackupDone:
+    """See `Environment.backup`."""
+    rds, started = Rds(session, "backup", on_event), time.monotonic()
+    identifier = session.config().database_identifier
+    name = f"{identifier}-{datetime.now(UTC).strftime(_NAME)}"
+    session.events("backup", on_event).note(f"making the snapshot {name} of {identifier}")
+    made = rds.make_snapshot(identifier, name)
+    seconds = round(time.monotonic() - started, 1)
+    return BackupDone(stack=short_name(session.name), backup=_listed(made), seconds=seconds)
+
+
+def backups(session: Session) -> Backups:
+    """See `Environment.backups`."""
+    rds, identifier = Rds(session, "backups", ignore), session.config().database_identifier
+    window = rds.window(identifier)
+    return Backups(
+        stack=short_name(session.name),
+        backups=tuple(_listed(item) for item in rds.snapshots() if of_stack(item.instance, identifier)),
+        old_databases=tuple(item.identifier for item in _left(session, rds)),
+        moments=None
+        if window is None
+        else Moments(earliest=window.earliest.isoformat(), latest=window.latest.isoformat()),
+    )
+
+
+def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
+    """See `Environment.delete_old_databases`."""
+    if session.config().restore:
+        again = f"python -m automation restore {session.name}"
+        raise BackupFailed(
+            "a restore is not finished, and may still need the instance before it", f"finish it: {again}"
+        )
+    rds, teller = Rds(session, "restore", on_event), session.events("restore", on_event)
+    left, snapshots = _left(session, rds), list[str]()
+    for item in left:
+        snapshots.append(f"{item.identifier}-final-{datetime.now(UTC).strftime(_NAME)}")
+        teller.note(f"deleting the instance {item.identifier}; its data stays in the snapshot {snapshots[-1]}")
+        rds.unprotect(item.identifier)
+        rds.delete(item.identifier, snapshots[-1])
+    return DeletedDatabases(
+        stack=short_name(session.name),
+        names=tuple(item.identifier for item in left),
+        final_snapshots=tuple(snapshots),
+    )
+
+
+def _left(session: Session, rds: Rds) -> tuple[Instance, ...]:
+    """Return the instances that restores of this stack have left and that nobody deletes."""
+    present = session.config().database_identifier
+    return tuple(
+        item
+        for item in rds.instances()
+        if of_stack(item.identifier, present)
+        and item.identifier != present
+        and LEFT_TAG in item.tags
+        and item.status != _GOING
+    )
+
+
+def _listed(snapshot: Snapshot) -> Backup:
+    taken = snapshot.taken.isoformat() if snapshot.status == "available" else ""
+    return Backup(name=snapshot.name, bytes=snapshot.gib * _GIB, kind=snapshot.kind, taken=taken)

@@ -1,0 +1,85 @@
+"""A drill of a managed database: a temporary instance is made, looked at with the stack's keys, and deleted."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import outputs
+from automation.backup.jobs import BackupJobs, deployed_outputs
+from automation.backup.result import Drill
+from automation.cluster import objects
+from automation.engine.events import OnEvent
+from automation.errors import BackupFailed
+from automation.folder import short_name
+from automation.snapshots.model import chosen_source, of_stack
+from automation.snapshots.rds import Rds
+from automation.stacks.session import Session
+from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
+from components.database.uri import read_database_uri
+
+VERB: Final = "drill"
+DRILL_TAG: Final = "airflow-drill"
+"""Key of the tag of a temporary instance: the stack's instance that it is a copy of."""
+_URI: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+_ID: Final = "%Y%m%d%H%M%S"
+
+
+def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
+    """See `Environment.drill`."""
+    found, teller = deployed_outputs(session, VERB), session.events(VERB, on_event)
+    jobs, rds, config = BackupJobs(session, found, VERB, dumps=False), Rds(session, VERB, on_event), session.config()
+    jobs.end_left_over()
+    present = rds.instance(config.database_identifier)
+    if present is None:
+        raise BackupFailed(
+            f"there is no instance {config.database_identifier}, whose network a drill needs",
+            f"python -m automation restore {session.name} makes one from a snapshot",
+        )
+    snapshots = tuple(item for item in rds.snapshots() if of_stack(item.instance, present.identifier))
+    source = chosen_source(snapshots, rds.window(present.identifier), name, at)
+    delete_left(session, rds, on_event)
+    password = _password(session, found)
+    began, started = datetime.now(UTC), time.monotonic()
+    temporary = f"{present.identifier}-drill-{began.strftime(_ID)}"
+    own = (LEFT_TAG, RESTORED_FROM_TAG)
+    tags = {key: value for key, value in present.tags.items() if key not in own} | {DRILL_TAG: present.identifier}
+    teller.note(f"restoring {source.text} into the temporary instance {temporary}")
+    try:
+        made = rds.make_temporary(source, temporary, present, tags)
+        # The snapshot may be older than the stack's password.
+        rds.set_password(temporary, password)
+        teller.note("reading every encrypted value with the stack's keys")
+        answer = jobs.look(config.database_name, made.host)
+        seconds = round(time.monotonic() - started, 1)
+    finally:
+        teller.note("deleting the temporary instance")
+        rds.delete(temporary)
+    return Drill.of(short_name(session.name), source.text, answer, (began - source.taken).total_seconds(), seconds)
+
+
+def delete_left(session: Session, rds: Rds, on_event: OnEvent) -> None:
+    """Delete the temporary instances of drills that were killed."""
+    present = session.config().database_identifier
+    for item in rds.instances():
+        copied = item.tags.get(DRILL_TAG, "")
+        if copied and of_stack(copied, present) and item.status not in ("deleting", "creating"):
+            session.events(VERB, on_event).note(f"deleting the instance {item.identifier}, which a killed drill left")
+            rds.delete(item.identifier)
+
+
+def _password(session: Session, found: dict[str, Any]) -> str:
+    """Return the password with which the stack's Jobs log in. From now on no output shows it."""
+    [container] = found[outputs.BACKUP_PODS]["airflow"]["spec"]["containers"]
+    [reference] = [item["valueFrom"]["secretKeyRef"] for item in container["env"] if item["name"] == _URI]
+    config = session.reached_config()
+    stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
+    uri = read_database_uri(stored.secret(reference["name"]).get(reference["key"], ""))
+    if uri is None or not uri.password:
+        raise BackupFailed(
+            f"the Secret {reference['name']} does not hold the URI of the database",
+            f"python -m automation up {session.name}",
+        )
+    session.masker = session.masker.knowing([uri.password])
+    return uri.password

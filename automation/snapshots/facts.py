@@ -1,0 +1,65 @@
+"""What a stack's state says of its instance, and what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import outputs
+from automation.engine import operations
+from automation.stacks.session import Session
+from automation.stages.writers import airflow_pods
+from components.release.running import Running
+
+_INSTANCE: Final = "aws:rds/instance:Instance"
+INSTANCE_NAME: Final = "airflow-postgres"
+"""Logical name of the instance."""
+_KEY: Final = ("aws:kms/key:Key", "::airflow-postgres-key")
+
+
+class StateFacts:
+    """The `Facts` of a stack, each looked up once: make another one to look again."""
+
+    def __init__(self, session: Session, verb: str) -> None:
+        """Read the state. Raises StackUnknown, UpdateFailed."""
+        self._session = session
+        with session.open_for_reading(verb) as opened:
+            self.deployment: Mapping[str, Any] = operations.deployment(opened)
+            self._outputs = operations.stack_outputs(opened)
+
+    @property
+    def running(self) -> Running:
+        return Running(self._outputs.get(outputs.RUNNING) or Running.ALL)
+
+    @cached_property
+    def pods(self) -> tuple[str, ...]:
+        return airflow_pods(self._session)
+
+    @property
+    def instance(self) -> str:
+        return str((self._found.get("outputs") or {}).get("identifier") or "")
+
+    @property
+    def retained(self) -> bool:
+        return bool(self._found.get("retainOnDelete"))
+
+    @property
+    def urn(self) -> str:
+        """The URN of the instance, "" if there is none."""
+        return str(self._found.get("urn") or "")
+
+    @property
+    def key(self) -> str:
+        """ARN of the stack's key, "" if there is none."""
+        kind, name = _KEY
+        found = [item for item in self._resources if item["type"] == kind and str(item["urn"]).endswith(name)]
+        return str((found[0].get("outputs") or {}).get("arn") or "") if found else ""
+
+    @property
+    def _resources(self) -> list[Mapping[str, Any]]:
+        return [item for item in self.deployment.get("resources") or () if not item.get("delete")]
+
+    @cached_property
+    def _found(self) -> Mapping[str, Any]:
+        return next((item for item in self._resources if item["type"] == _INSTANCE), {})

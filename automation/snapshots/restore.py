@@ -1,0 +1,253 @@
+"""Restore of a managed database: the stack moves to another instance, which is made from a snapshot or a moment.
+
+RDS restores into a new instance only. The mark in the config names both. It lets the program register the present
+instance so that the engine forgets it where it would delete it, and the new one as made from its source.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final
+
+from automation.backup.result import Restored, RestorePlan
+from automation.engine import operations
+from automation.engine.events import OnEvent
+from automation.engine.locks import Holder
+from automation.errors import BackupFailed, from_text
+from automation.folder import short_name
+from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.results import Changes
+from automation.snapshots.drill import delete_left
+from automation.snapshots.facts import INSTANCE_NAME, StateFacts
+from automation.snapshots.interrupted import what_became
+from automation.snapshots.model import Source, check_snapshot, chosen_source, next_identifier, of_stack
+from automation.snapshots.rds import Rds
+from automation.snapshots.stages import Doing, Stage, restore_stages
+from automation.stacks import updates
+from automation.stacks.config import Keep
+from automation.stacks.session import Session
+from automation.stacks.verify_stack import verified_stack
+from automation.stages import decisions
+from automation.stages.config import write_config
+from automation.stages.result import PlannedStage
+from automation.stages.run import StagedRun
+from automation.stages.stage import next_stage
+from automation.verification.result import Verification
+from components.aws.client import AwsError
+from components.database.rds_existing import RESTORED_FROM_TAG, made_by
+from components.database.rds_settings import Move
+from components.release.running import Running
+from settings.restoration import InstanceRestoration, restoration_of
+
+VERB: Final = "restore"
+_ID: Final = "%Y%m%d%H%M%S"
+_UPDATES: Final = 5
+
+
+def restore_plan(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> RestorePlan:
+    """See `Environment.restoration`."""
+    facts = StateFacts(session, VERB)
+    restoration, resumed = _restoration(session, Rds(session, VERB, on_event), facts, name, at)
+    return _plan(session, restoration, resumed, facts)
+
+
+def restore(
+    session: Session,
+    name: str | None,
+    at: datetime | None,
+    timeout_seconds: float,
+    keep: Keep,
+    on_event: OnEvent,
+) -> Restored:
+    """See `Environment.restore`."""
+    started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, on_event)
+    restoration, resumed = _restoration(session, rds, facts, name, at)
+    delete_left(session, rds, on_event)
+    run = _Run(session, rds, restoration, timeout_seconds, keep, on_event)
+    plan = _plan(session, restoration, resumed, facts)
+    run.write({"restore": str(restoration)})
+    run.decide()
+    done = run.stages.done(run.facts, run.do)
+    if not run.verification.checks:
+        run.start()
+    run.write({"restore": None})
+    run.update()  # the new instance loses the tag that names its source
+    seconds = round(time.monotonic() - started, 1)
+    return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
+
+
+@dataclass
+class _Run:
+    """One run of the verb."""
+
+    session: Session
+    rds: Rds
+    restoration: InstanceRestoration
+    timeout_seconds: float
+    keep: Keep
+    on_event: OnEvent
+    verification: Verification = field(default_factory=lambda: Verification(()))
+
+    @cached_property
+    def stages(self) -> StagedRun[Stage]:
+        return StagedRun(
+            session=self.session,
+            verb=VERB,
+            what="restore",
+            again=_again(self.session),
+            stages=restore_stages(self.restoration),
+            on_event=self.on_event,
+        )
+
+    @property
+    def move(self) -> Move:
+        return self.restoration.move
+
+    def facts(self) -> StateFacts:
+        """Return the facts as they are now."""
+        return StateFacts(self.session, VERB)
+
+    def do(self, number: int, stage: Stage) -> Changes:
+        """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
+        if stage.doing is Doing.START:
+            return self.start()
+        if stage.doing is Doing.STOP and self._forget_lost():
+            # The engine would make a lost instance anew, and empty.
+            self.write({"running": Running.STOPPED.value, **self._moved})
+        else:
+            self.write({"running": Running.STOPPED.value} if stage.doing is Doing.STOP else self._moved)
+        changes = self.update()
+        self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
+        return changes
+
+    @property
+    def _moved(self) -> dict[str, Any]:
+        return {"databaseIdentifier": self.move.new, "databaseSnapshotIdentifier": None}
+
+    def start(self) -> Changes:
+        """Let run what ran before, and verify it. Raises NotHealthy."""
+        running = self.restoration.running
+        self.write({"running": None if running is Running.ALL else running.value})
+        changes = self.update()
+        wait_until_healthy(self.session, self.timeout_seconds)
+        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, _again(self.session))
+        return changes
+
+    def decide(self) -> None:
+        """Let a reviewer's report know that the instance is replaced on purpose."""
+        session = self.session
+        if session.place.settings is None and session.config().protect:
+            text = f"restore of {self.move.source}"
+            decisions.decide(session.place.project_dir, short_name(session.name), INSTANCE_NAME, text)
+
+    def write(self, changed: Mapping[str, Any]) -> None:
+        """Write down what the next stage needs, before anything uses it."""
+        write_config(self.session, VERB, changed, self.keep, _again(self.session))
+
+    def update(self) -> Changes:
+        """Update the stack, after what a killed update has left in AWS was found out."""
+        session, facts = self.session, self.facts()
+        if any(lock.holder is not Holder.GONE for lock in session.locks() or ()):
+            return resumed_update(session, VERB, self.timeout_seconds, self.on_event).changes  # waits, or refuses
+        if facts.instance != self.move.new:
+            self._delete_unfinished()
+        eks = session.config().eks
+        assert eks is not None
+        try:
+            found = what_became(facts.deployment, eks[1])
+        except AwsError as error:
+            raise from_text(BackupFailed, str(error)) from None
+        return resumed_update(session, VERB, self.timeout_seconds, self.on_event, found).changes
+
+    def _delete_unfinished(self) -> None:
+        """Delete a new instance that a killed update was making. It holds nothing but what it was made from."""
+        identifier = self.move.new
+        found = self.rds.instance(identifier)
+        if found is None:
+            return
+        if found.tags.get(RESTORED_FROM_TAG) != made_by(self.move):
+            raise BackupFailed(
+                f"{identifier}: expected no instance of RDS, found one that this restore has not made",
+                f"delete it if nobody needs it; then {_again(self.session)}",
+            )
+        self.session.events(VERB, self.on_event).note(f"deleting {identifier}, whose creation was interrupted")
+        if found.status != "deleting":
+            self.rds.until_available(identifier)
+            self.rds.unprotect(identifier)
+            self.rds.delete(identifier)
+        self.rds.until_gone(identifier)
+
+    def _forget_lost(self) -> bool:
+        """Take an instance that does not exist any more out of the state. Return whether it does not."""
+        if self.rds.instance(self.move.old) is not None:
+            return False
+        urn = self.facts().urn
+        if urn:
+            with self.session.open_for_update(VERB, self.on_event, create=False) as opened:
+                updates.run(self.session, VERB, opened, lambda: operations.refresh(opened, targets=[urn]), identity="")
+        return True
+
+
+def _restoration(
+    session: Session, rds: Rds, facts: StateFacts, name: str | None, at: datetime | None
+) -> tuple[InstanceRestoration, bool]:
+    """Return the restore that is under way, or a new one. Raises BackupFailed."""
+    config = session.config()
+    if config.restore:
+        mark = restoration_of(config.restore)
+        assert isinstance(mark, InstanceRestoration)
+        if name not in (None, mark.move.snapshot) or (name is None and at is not None):
+            raise BackupFailed(f"the restore of {mark.move.source} is not finished", _again(session))
+        return mark, True
+    identifier = config.database_identifier
+    everything = rds.snapshots()
+    own = tuple(item for item in everything if of_stack(item.instance, identifier))
+    if name is not None and name not in [item.name for item in own]:
+        own = (replace(rds.snapshot(name), name=name),)  # by its ARN, if that was given
+    source = chosen_source(own, rds.window(identifier), name, at)
+    used = {item.instance for item in everything} | {item.identifier for item in rds.instances()}
+    new = next_identifier(identifier, used)
+    if source.snapshot:
+        eks = config.eks
+        assert eks is not None
+        [snapshot] = [item for item in own if item.name == source.snapshot]
+        check_snapshot(snapshot, key=facts.key, username=config.database_user, region=eks[1], copy=f"{new}-copy")
+    return _begun(source, identifier, new, Running(config.running or Running.ALL)), False
+
+
+def _begun(source: Source, old: str, new: str, running: Running) -> InstanceRestoration:
+    move = Move(id=datetime.now(UTC).strftime(_ID), old=old, new=new, snapshot=source.snapshot, moment=source.moment)
+    return InstanceRestoration(move=move, running=running)
+
+
+def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, facts: StateFacts) -> RestorePlan:
+    stages = restore_stages(restoration)
+    following = next_stage(stages, facts) if resumed else (1, stages[0])
+    first = following[0] if following else len(stages) + 1
+    with session.open_for_reading(VERB) as opened:
+        history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
+    usual = updates.usual_seconds(history)
+    return RestorePlan(
+        stack=short_name(session.name),
+        backup=restoration.move.source,
+        resumed=resumed,
+        stages=tuple(
+            PlannedStage(
+                text=stage.text,
+                rolls=stage.rolls,
+                # RDS takes as long as the database is large.
+                seconds=None if stage.doing is Doing.MOVE else usual,
+                done=number < first,
+            )
+            for number, stage in enumerate(stages, 1)
+        ),
+        old_database=restoration.move.old,
+    )
+
+
+def _again(session: Session) -> str:
+    return f"python -m automation restore {session.name} continues it"

@@ -1,0 +1,90 @@
+"""The stages of a restore to another instance. Pure: a stage says what must hold when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Protocol
+
+from automation.stages.writers import AIRFLOW, writers
+from components.release.running import Running
+from settings.restoration import InstanceRestoration
+
+
+@unique
+class Doing(StrEnum):
+    """How a stage is done."""
+
+    STOP = "stop"
+    """The config says that nothing runs, and an update follows, which also lets the engine forget the instance."""
+    MOVE = "move"
+    """The config names the new instance, and an update makes it."""
+    START = "start"
+    """The config says what it said before, an update follows, and a verification."""
+
+
+class Facts(Protocol):
+    """What there is. Each fact is looked up when it is asked for."""
+
+    @property
+    def running(self) -> Running:
+        """How much of Airflow the last update deployed."""
+
+    @property
+    def pods(self) -> Sequence[str]:
+        """Names of Airflow's pods, those that are ending included."""
+
+    @property
+    def instance(self) -> str:
+        """Identifier of the instance in the stack's state, "" if it has none. It is there once it is made whole."""
+
+    @property
+    def retained(self) -> bool:
+        """The engine forgets that instance where it would delete it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage."""
+
+    text: str
+    """What is so when it is done."""
+    doing: Doing
+    lacks: Callable[[Facts], str]
+    """Returns what its postcondition lacks, "" where it holds."""
+    rolls: tuple[str, ...] = ()
+    """The components whose pods stop or start."""
+
+
+def restore_stages(restoration: InstanceRestoration) -> tuple[Stage, ...]:
+    """Return the stages of a restore. The instance that is left stays, and RDS protects it."""
+    move = restoration.move
+
+    def moved(facts: Facts) -> bool:
+        return facts.instance == move.new
+
+    def unready(facts: Facts) -> str:
+        if moved(facts):
+            return ""
+        return writers(facts.running, facts.pods) or ("" if facts.retained else "the engine would delete the instance")
+
+    return (
+        Stage(
+            text=f"nothing of Airflow runs, and {move.old} may be left",
+            doing=Doing.STOP,
+            lacks=unready,
+            rolls=AIRFLOW,
+        ),
+        Stage(
+            text=f"the stack has the instance {move.new}, made from {move.source}",
+            doing=Doing.MOVE,
+            lacks=lambda facts: "" if moved(facts) else f"the stack has {facts.instance or 'no instance'}",
+        ),
+        Stage(
+            text="Airflow runs on it, and is verified",
+            doing=Doing.START,
+            lacks=lambda facts: "" if facts.running is restoration.running else "the last update deployed less",
+            rolls=AIRFLOW if restoration.running is Running.ALL else (),
+        ),
+    )

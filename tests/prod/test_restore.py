@@ -1,0 +1,184 @@
+"""Backup, drill and restore of the RDS instance of `prod`, in the order of the tests, by the command line.
+
+What the cluster answers is a stand-in (`restoring.py`): its pods, the checks of `verify`, and the reader of a drill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import Any, Final
+
+import pytest
+
+from tests.prod.account import Account
+from tests.prod.checkout import COMMAND_SECONDS, Checkout
+
+pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-restore")]
+
+INSTANCE: Final = ("aws:rds/instance:Instance", "airflow-postgres")
+KEPT: Final = (
+    ("aws:kms/key:Key", "airflow-postgres-key"),
+    ("aws:ec2/securityGroup:SecurityGroup", "airflow-postgres"),
+    ("aws:rds/parameterGroup:ParameterGroup", "airflow-postgres"),
+    ("aws:rds/subnetGroup:SubnetGroup", "airflow-postgres"),
+)
+"""What the instance that is left still uses."""
+COMMAND: Final = ("python", "-m", "tests.prod.restoring")
+
+
+def verb(checkout: Checkout, *words: str, check: bool = True) -> str:
+    started = time.monotonic()
+    done = checkout.run([*COMMAND, *words], check=check)
+    print(f"{' '.join(words)}: exit {done.code} after {time.monotonic() - started:.0f} s", flush=True)
+    return done.output
+
+
+def documented(checkout: Checkout, *words: str) -> dict[str, Any]:
+    output = verb(checkout, *words, "--json")
+    document, _ = json.JSONDecoder().raw_decode(output[output.index("{") :])  # progress follows it
+    return dict(document)
+
+
+def instances(account: Account) -> dict[str, dict[str, Any]]:
+    found = account.client("rds").describe_db_instances()["DBInstances"]
+    return {item["DBInstanceIdentifier"]: item for item in found}
+
+
+def tags(instance: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in instance["TagList"]}
+
+
+def asked(account: Account, operation: str) -> int:
+    return sum(call.operation == f"rds:{operation}" for call in account.calls())
+
+
+def ids(checkout: Checkout) -> list[str]:
+    return [checkout.resource(*item)["id"] for item in KEPT]
+
+
+@pytest.fixture(scope="module")
+def snapshot(checkout: Checkout, account: Account) -> str:
+    checkout.up()
+    made = documented(checkout, "backup", "prod")["backup"]
+    assert made["kind"] == "manual"
+    return str(made["name"])
+
+
+def test_backup_is_listed_with_the_moments(checkout: Checkout, account: Account, snapshot: str) -> None:
+    found = documented(checkout, "backups", "prod")
+    assert snapshot in [item["name"] for item in found["backups"]]
+    assert {item["kind"] for item in found["backups"]} == {"automated", "manual"}
+    assert found["moments"]["earliest"] < found["moments"]["latest"]
+    [described] = account.client("rds").describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
+    assert described["KmsKeyId"] == instances(account)["airflow-prod"]["KmsKeyId"]
+
+
+def test_drill_makes_an_instance_and_deletes_it(checkout: Checkout, account: Account, snapshot: str) -> None:
+    account.order(drill=True)
+    found = documented(checkout, "drill", "prod")
+    assert (found["backup"], found["ok"], found["encrypted"]) == (snapshot, True, 5)
+    assert found["rpo_seconds"] >= 0
+    assert list(instances(account)) == ["airflow-prod"]
+
+
+def test_dry_run_changes_nothing(checkout: Checkout, account: Account, snapshot: str) -> None:
+    before = checkout.file.read_text()
+    written = verb(checkout, "restore", "prod", "--dry-run", "--from", snapshot)
+    assert "the present database would stay as airflow-prod" in written
+    assert "the stack has the instance airflow-prod-2, made from" in written
+    assert checkout.file.read_text() == before
+
+
+def test_killed_restore_goes_on_and_ends_green(checkout: Checkout, account: Account, snapshot: str) -> None:
+    before = ids(checkout)
+    account.client("rds").modify_db_instance(  # a change after the backup
+        DBInstanceIdentifier="airflow-prod", BackupRetentionPeriod=15, ApplyImmediately=True
+    )
+    _killed_while_rds_makes_the_instance(checkout, account, "restore", "prod", "--from", snapshot)
+    assert list(instances(account)) == ["airflow-prod", "airflow-prod-2"]
+    assert "is not finished" in verb(checkout, "status", "prod", check=False)
+    account.order(teardown=True)  # what was half made is deleted
+    done = documented(checkout, "restore", "prod")
+    account.order()
+    assert (done["plan"]["backup"], done["plan"]["resumed"], done["verification"]["ok"]) == (snapshot, True, True)
+    assert asked(account, "RestoreDBInstanceFromDBSnapshot") == 3, "the drill, the killed run, the one after it"
+    assert ids(checkout) == before
+    _on(checkout, account, "airflow-prod-2", left="airflow-prod")
+
+
+def _killed_while_rds_makes_the_instance(checkout: Checkout, account: Account, *words: str) -> None:
+    started = asked(account, "RestoreDBInstanceFromDBSnapshot")
+    output = checkout.folder / "killed.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [*COMMAND, *words],
+            cwd=checkout.folder,
+            env=checkout.environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while asked(account, "RestoreDBInstanceFromDBSnapshot") == started:
+        assert process.poll() is None, output.read_text()[-6000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    # The engine and its plugins too, which are in sessions of their own.
+    for pid in (process.pid, *_below(process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def _below(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have started."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
+    found = [pid]
+    for ancestor in found:
+        found += [child for child, parent in parents.items() if parent == ancestor]
+    return found[1:]
+
+
+def _on(checkout: Checkout, account: Account, new: str, *, left: str) -> None:
+    """The stack has the new instance and every protection, the old one is left, and nothing is to be done."""
+    found = checkout.resource(*INSTANCE)
+    assert (found["outputs"]["identifier"], found.get("protect"), found.get("retainOnDelete")) == (new, True, None)
+    there = instances(account)
+    assert there[left]["DeletionProtection"]
+    assert tags(there[left])["airflow-left-by"].endswith(f" to {new}")
+    assert there[new]["DeletionProtection"]
+    assert not {key for key in tags(there[new]) if key.startswith("airflow")}
+    config = checkout.file.read_text()
+    assert f"airflow:databaseIdentifier: {new}" in config
+    assert "airflow:restore" not in config
+    assert "airflow:running" not in config
+    assert checkout.preview().steps == ()
+
+
+def test_old_instance_is_deleted_with_a_final_snapshot_when_it_is_told(checkout: Checkout, account: Account) -> None:
+    account.order(teardown=True)
+    done = documented(checkout, "restore", "prod", "--delete-old")
+    assert done["names"] == ["airflow-prod"]
+    assert list(instances(account)) == ["airflow-prod-2"]
+    [final] = done["final_snapshots"]
+    account.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)
+    assert documented(checkout, "restore", "prod", "--delete-old")["names"] == []
+    account.order()
+
+
+def test_moment_is_restored(checkout: Checkout, account: Account) -> None:
+    moment = documented(checkout, "backups", "prod")["moments"]["latest"]
+    done = documented(checkout, "restore", "prod", "--at", moment)
+    assert done["plan"]["backup"].startswith("airflow-prod-2 at ")
+    assert asked(account, "RestoreDBInstanceToPointInTime") == 1
+    _on(checkout, account, "airflow-prod-3", left="airflow-prod-2")
+
+
+def test_every_call_was_allowed(account: Account) -> None:
+    assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
