@@ -181,7 +181,10 @@ def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(composed: 
         "airflow:dagBundles[0].keySecret",
         "airflow:dagBundles[1].keySecret",
     ]
-    assert all(f'GitHook("git_{check["about"]["bundle"]}")' in str(check["pod"]) for check in checks)
+    for check in checks:
+        pod, bundle = json.dumps(check["pod"]), check["about"]["bundle"]
+        assert f'GitHook(\\"git_{bundle}\\")' in pod
+        assert f"AIRFLOW_CONN_GIT_{bundle.upper()}" in pod, "or it could not log in"
 
 
 def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(composed: Record) -> None:
