@@ -114,6 +114,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             AirflowKeysArgs(
                 namespace=self._namespace,
                 given=args.keys,
+                existing=args.existing_keys,
                 protect=args.protect,
                 with_database_password=isinstance(args.database, ManagedDatabase),
                 escrow=self._escrow(),
@@ -150,6 +151,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 release_name=RELEASE_NAME,
                 scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT,
                 service_accounts=(*TASK_SERVICE_ACCOUNTS, *args.task_service_accounts),
+                secrets=args.existing_keys.not_for_workers if args.existing_keys else (),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
         watched: tuple[pulumi.Resource, ...] = ()

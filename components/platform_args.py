@@ -14,6 +14,7 @@ from components.dags.delivery import Dags, GitCredentials
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
+from components.keys.existing_keys import ExistingKeys
 from components.keys.given_keys import GivenKeys
 from components.kube.images import Images
 from components.kube.secret import SecretInput
@@ -67,6 +68,8 @@ class AirflowPlatformArgs:
     """Credentials of a private repository."""
     keys: GivenKeys = field(default_factory=GivenKeys)
     """Keys that are already in use elsewhere. The others are generated."""
+    existing_keys: ExistingKeys | None = None
+    """Secrets with the keys of Airflow that something else puts into the namespace. None makes them."""
     aws: AwsPlacement | None = None
     """Where in AWS the stack is. Needed for a managed database, task logs in S3, or an escrow."""
     key_escrow: str | None = None

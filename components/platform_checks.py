@@ -13,6 +13,7 @@ from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess
 from components.database.connection import ContainerDatabase, Database
 from components.database.pgbouncer import PgBouncer
+from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
 from components.monitoring.exporter import exporter_spec
@@ -97,7 +98,7 @@ class PlatformChecks:
             "apis": api_needs(values, args.autoscaling, args.worker_groups, args.monitoring),
             "pods": pods,
         }
-        return (self._preflight.check(cluster_document(needs)),)
+        return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys))),)
 
     def images(self, after: Sequence[pulumi.Resource]) -> _Checked:
         """Pull every image but git-sync's."""
@@ -204,6 +205,21 @@ def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> Release
         ingress=args.ingress,
         monitoring=args.monitoring,
     )
+
+
+def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:
+    if keys is None:
+        return []
+    forms = {"fernetKey": "fernet_key", "apiSecretKey": "api_secret_key", "jwtSecret": "jwt_secret"}
+    return [
+        ExistingSecret(
+            name=getattr(keys, form),
+            keys=(DATA_KEYS[setting],),
+            setting=f"airflow:keySecrets.{setting}",
+            forms={DATA_KEYS[setting]: form},
+        )
+        for setting, form in forms.items()
+    ]
 
 
 def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:

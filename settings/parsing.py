@@ -39,7 +39,14 @@ from settings.sections.executor import (
 from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, UPGRADE, read_images
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
-from settings.sections.keys import ADMIN_EMAIL, ADMIN_USERNAME, ROTATION, read_given_keys, read_key_source
+from settings.sections.keys import (
+    ADMIN_EMAIL,
+    ADMIN_USERNAME,
+    ROTATION,
+    read_existing_keys,
+    read_given_keys,
+    read_key_source,
+)
 from settings.sections.login import read_oidc
 from settings.sections.monitoring import MONITORING, MONITORING_LABELS, RUNBOOK_URL, check_monitoring
 from settings.sections.pgbouncer import read_pgbouncer
@@ -112,6 +119,7 @@ def _read(config: Config) -> Settings:
         dags=dags,
         git=git,
         keys=keys,
+        existing_keys=read_existing_keys(config),
         key_escrow=escrow,
         admin_username=config[ADMIN_USERNAME],
         admin_email=config[ADMIN_EMAIL],

@@ -62,7 +62,8 @@ def config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterato
     if values.get("keySource", "generate") != "generate":
         yield (
             f"{PROJECT}:keySource: expected generate, because the release's keys are taken over, found "
-            f"{values['keySource']}. Fix: pulumi config rm --stack STACK {PROJECT}:keySource"
+            f"{values['keySource']}. Fix: pulumi config rm --stack STACK {PROJECT}:keySource, and set it again after "
+            "the adoption"
         )
     for key in sorted(config.must_stay & values.keys()):
         own, release = values[key], config.values[key]

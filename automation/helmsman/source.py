@@ -9,11 +9,18 @@ from typing import Any, Final
 from automation.errors import AutomationError
 from automation.helmsman.secrets import NamedSecret, named_secret, secret_path
 from automation.plan.model import RELEASE_TYPE, PlannedResource
+from components.kube.own_secrets import holds
 from components.secrets.encodings import texts
 
 SECRET_TYPE: Final = "kubernetes:core/v1:Secret"
 _NAMESPACE: Final = "kubernetes:core/v1:Namespace"
 _JOB: Final = "kubernetes:batch/v1:Job"
+_KEYS: Final = {
+    # value of the chart: key in its Secret
+    "fernetKeySecretName": "fernet-key",
+    "apiSecretKeySecretName": "api-secret-key",
+    "jwtSecretName": "jwt-secret",
+}
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _ENGINES: Final = "pulumi.com/"
 
@@ -87,7 +94,7 @@ def source_of(
                 "put it into a Secret, and name that there; a file for Helmsman must not hold it",
             )
     named = {text for content in (values, *objects) for text in texts(content)}
-    secrets = [named_secret(item) for item in beside if item.type == SECRET_TYPE]
+    secrets = [*(named_secret(item) for item in beside if item.type == SECRET_TYPE), *_of_others(values)]
     namespace = next((item.inputs for item in beside if item.type == _NAMESPACE), {})
     return Source(
         stack=stack,
@@ -100,6 +107,15 @@ def source_of(
         secrets=tuple(sorted((item for item in secrets if item.name in named), key=lambda item: item.name)),
         made_up=made_up,
     )
+
+
+def _of_others(values: Mapping[str, Any]) -> list[NamedSecret]:
+    """Return the Secrets with keys of Airflow that the stack does not make."""
+    return [
+        NamedSecret(name=name, type="Opaque", keys=(key,))
+        for value, key in _KEYS.items()
+        if (name := str(values.get(value) or "")) and holds(name) is None
+    ]
 
 
 def _manifest(resource: PlannedResource) -> dict[str, Any]:

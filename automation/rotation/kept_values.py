@@ -31,6 +31,8 @@ class Kept:
     """What is kept beside the value during a rotation."""
     escrow: tuple[str, str] | None = None
     """Name and region of the escrow from which the stack reads its keys."""
+    secret: str = ""
+    """Name of the Secret of the team's own that holds it; "" where the stack makes the Secret."""
 
 
 def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
@@ -41,7 +43,8 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
     if key.role and values.get("keySource") == "escrow":
         escrow = (str(values.get("keyEscrow")), str(values.get("awsRegion")))
         return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow)
-    return Kept(value=_revealed(values, key.config_key) or None, mark=mark, beside=beside)
+    secret = str((values.get("keySecrets") or {}).get(key.config_key, ""))
+    return Kept(value=_revealed(values, key.config_key) or None, mark=mark, beside=beside, secret=secret)
 
 
 def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:

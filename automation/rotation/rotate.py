@@ -131,6 +131,13 @@ def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
 def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: bool) -> list[str]:
     if kept.mark is not None and kept.mark.key != key.name:
         return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
+    if kept.secret:
+        return [
+            f"airflow:keySource: expected that the stack makes the key, found it in Secret {kept.secret}, which "
+            f"something else makes. Fix: put another Secret with the new value beside it, pulumi config set --stack "
+            f"{stack} --path 'airflow:keySecrets.{key.config_key}' NAME, and python -m automation up {stack}; first "
+            "see docs/runbooks/rotate-keys.md#keys-in-secrets-of-your-own"
+        ]
     if resumed:
         return []
     if key.name == "database-password" and not facts.container_database:

@@ -14,6 +14,7 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.keys.existing_keys import ExistingKeys
 from components.keys.fernet_key import SEED_LENGTH, FernetKey, key_of
 from components.keys.generated_password import generated_password
 from components.keys.given_keys import Escrow, GivenKeys
@@ -38,6 +39,9 @@ class AirflowKeysArgs:
     """Namespace of the Secrets."""
     given: GivenKeys
     """Keys that are used instead of generated ones."""
+    existing: ExistingKeys | None = None
+    """Secrets with the Fernet key, the API secret key and the JWT secret; these are then neither generated nor given,
+    and no escrow gets a copy."""
     protect: bool
     """Whether to refuse to delete a generated value."""
     with_database_password: bool = False
@@ -47,7 +51,7 @@ class AirflowKeysArgs:
 
 
 class AirflowKeys(pulumi.ComponentResource):
-    """Every key of the deployment, each in a Secret of its own.
+    """Every key of the deployment, each in a Secret of its own, or by the name of a Secret that exists.
 
     Raises: nothing of its own; the settings validate given values.
     Replaces: another value makes another Secret under another name; exactly the pods that refer to it roll.
@@ -63,10 +67,10 @@ class AirflowKeys(pulumi.ComponentResource):
     """Name of the Secret with key `api-secret-key`."""
     jwt_secret: pulumi.Output[str]
     """Name of the Secret with key `jwt-secret`, the secret that signs."""
-    jwt_key_id_secret: pulumi.Output[str]
-    """Name of the Secret with key `jwt-key-id`, the id of the secret that signs."""
-    jwks_secret: pulumi.Output[str]
-    """Name of the Secret with key `jwks.json`, the secrets that the API server accepts."""
+    jwt_key_id_secret: pulumi.Output[str] | None
+    """Name of the Secret with key `jwt-key-id`, the id of the secret that signs; None with a secret of others."""
+    jwks_secret: pulumi.Output[str] | None
+    """Name of the Secret with key `jwks.json`, the secrets that the API server accepts; None with one of others."""
     redis_password_secret: pulumi.Output[str]
     """Name of the Secret with key `password`."""
     admin_password_secret: pulumi.Output[str]
@@ -91,25 +95,23 @@ class AirflowKeys(pulumi.ComponentResource):
         def password(role: str, length: int) -> pulumi.Output[str]:
             return generated_password(f"{name}-{role}", length, value)
 
-        generated_fernet_key = FernetKey(
-            f"{name}-fernet-key", protect=args.protect, opts=pulumi.ResourceOptions(parent=self)
-        )
-        fernet_key = given_or(given.fernet_key, generated_fernet_key.value)
-        api_secret_key = given_or(given.api_secret_key, password("api-secret-key", _API_SECRET_KEY_LENGTH))
-        jwt_secret = given_or(given.jwt_secret, password("jwt-secret", _JWT_SECRET_LENGTH))
+        values: dict[str, pulumi.Output[str]] = {}
+        if args.existing is None:
+            generated_fernet_key = FernetKey(
+                f"{name}-fernet-key", protect=args.protect, opts=pulumi.ResourceOptions(parent=self)
+            )
+            values = {
+                "fernet_key": given_or(given.fernet_key, generated_fernet_key.value),
+                "api_secret_key": given_or(given.api_secret_key, password("api-secret-key", _API_SECRET_KEY_LENGTH)),
+                "jwt_secret": given_or(given.jwt_secret, password("jwt-secret", _JWT_SECRET_LENGTH)),
+            }
         self.redis_password = given_or(given.redis_password, password("redis-password", _REDIS_PASSWORD_LENGTH))
         admin_password = given_or(given.admin_password, password("admin-password", _ADMIN_PASSWORD_LENGTH))
 
         # In no escrow: what it encrypts, a task of the same run reads.
         worker_key = password("worker-key", SEED_LENGTH).apply(key_of)
 
-        values = {
-            "fernet_key": fernet_key,
-            "api_secret_key": api_secret_key,
-            "jwt_secret": jwt_secret,
-            "redis_password": self.redis_password,
-            "admin_password": admin_password,
-        }
+        values |= {"redis_password": self.redis_password, "admin_password": admin_password}
         self.database_password = None
         if args.with_database_password:
             generated = password("database-password", _DATABASE_PASSWORD_LENGTH)
@@ -119,23 +121,30 @@ class AirflowKeys(pulumi.ComponentResource):
         # After the escrow: a stack that cannot store its keys, because another's are there, has then used none of them.
         child = pulumi.ResourceOptions(parent=self, depends_on=self.stored)
 
-        def secret(role: str, key: str, content: pulumi.Output[str]) -> k8s.core.v1.Secret:
-            return immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child)
+        def secret(role: str, key: str, content: pulumi.Output[str]) -> pulumi.Output[str]:
+            return secret_name(immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child))
 
-        self.fernet_key_secret = secret_name(secret("fernet-key", "fernet-key", fernet_key))
-        self.worker_key_secret = secret_name(secret("worker-key", "fernet-key", worker_key))
-        self.api_secret_key_secret = secret_name(secret("api-secret-key", "api-secret-key", api_secret_key))
-        signing = jwt_secret.apply(lambda text: jwt_secrets(text)[0])
-        self.jwt_secret = secret_name(secret("jwt-secret", "jwt-secret", signing))
-        # Not beside the secret itself, whose Secret in stacks that exist has no id in it.
-        self.jwt_key_id_secret = secret_name(secret("jwt-key-id", JWT_KEY_ID_KEY, signing.apply(key_id)))
-        coming = secret_output(Secret("") if given.coming_jwt_secret is None else given.coming_jwt_secret)
-        jwks = pulumi.Output.all(jwt_secret, coming).apply(lambda both: key_set(jwt_secrets(both[0]), both[1]))
-        self.jwks_secret = secret_name(secret("jwks", JWKS_KEY, jwks))
+        self.worker_key_secret = secret("worker-key", "fernet-key", worker_key)
+        if args.existing is None:
+            self.fernet_key_secret = secret("fernet-key", "fernet-key", values["fernet_key"])
+            self.api_secret_key_secret = secret("api-secret-key", "api-secret-key", values["api_secret_key"])
+            signing = values["jwt_secret"].apply(lambda text: jwt_secrets(text)[0])
+            self.jwt_secret = secret("jwt-secret", "jwt-secret", signing)
+            # Not beside the secret itself, whose Secret in stacks that exist has no id in it.
+            self.jwt_key_id_secret = secret("jwt-key-id", JWT_KEY_ID_KEY, signing.apply(key_id))
+            coming = secret_output(Secret("") if given.coming_jwt_secret is None else given.coming_jwt_secret)
+            both = pulumi.Output.all(values["jwt_secret"], coming)
+            self.jwks_secret = secret("jwks", JWKS_KEY, both.apply(lambda text: key_set(jwt_secrets(text[0]), text[1])))
+        else:
+            self.fernet_key_secret = pulumi.Output.from_input(args.existing.fernet_key)
+            self.api_secret_key_secret = pulumi.Output.from_input(args.existing.api_secret_key)
+            self.jwt_secret = pulumi.Output.from_input(args.existing.jwt_secret)
+            # Both are made of the secret, which is not known here. Airflow then accepts what the secret itself signed.
+            self.jwt_key_id_secret = self.jwks_secret = None
         # Beside its clients' only in a rotation.
         server_password = given_or(given.redis_server_password, self.redis_password)
-        self.redis_password_secret = secret_name(secret("redis-password", "password", server_password))
-        self.admin_password_secret = secret_name(secret("admin-password", "password", admin_password))
+        self.redis_password_secret = secret("redis-password", "password", server_password)
+        self.admin_password_secret = secret("admin-password", "password", admin_password)
         self.register_outputs(
             {
                 "fernet_key_secret": self.fernet_key_secret,

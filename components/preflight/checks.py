@@ -56,9 +56,14 @@ LIMITS: Final[Mapping[Kind, WaitLimits]] = {
 }
 
 
-def cluster_document(needs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of look-ups. needs: see `lookups.cluster_findings`."""
-    return {"kind": Kind.CLUSTER.value, "needs": needs}
+def cluster_document(needs: Mapping[str, Any], secrets: Sequence[ExistingSecret] = ()) -> dict[str, Any]:
+    """Return the document of look-ups.
+
+    Args:
+        needs: See `lookups.cluster_findings`.
+        secrets: What something else must have made before any pod can start.
+    """
+    return _with_secrets({"kind": Kind.CLUSTER.value, "needs": needs}, secrets)
 
 
 def pod_document(
@@ -72,7 +77,10 @@ def pod_document(
         about: What its texts name.
         secrets: What something else must have made before the pod can start.
     """
-    document = {"kind": kind.value, "pod": pod, "about": about, "patience": asdict(LIMITS[kind])}
+    return _with_secrets({"kind": kind.value, "pod": pod, "about": about, "patience": asdict(LIMITS[kind])}, secrets)
+
+
+def _with_secrets(document: dict[str, Any], secrets: Sequence[ExistingSecret]) -> dict[str, Any]:
     return {**document, "secrets": [item.document() for item in secrets]} if secrets else document
 
 
@@ -97,9 +105,9 @@ def made(
     document = json.loads(text)
     kind = Kind(document["kind"])
     try:
-        if kind is Kind.CLUSTER:
-            return cluster_findings(api, namespace, document["needs"], stack)
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
+        if kind is Kind.CLUSTER:
+            return (*there, *cluster_findings(api, namespace, document["needs"], stack))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
         end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)

@@ -5,10 +5,13 @@ A pod that lacks one waits for it without end, and Kubernetes names no config ke
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from components.keys.given_keys import KEY_CHECKS
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.preflight.finding import Finding, failed, passed, skipped
 
@@ -24,11 +27,14 @@ class ExistingSecret:
     keys: Sequence[str]
     """Its keys that pods read."""
     setting: str
-    """The config key that names it, with `airflow:`."""
+    """The config key that names it, with `airflow:`, or the path of an entry in it."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Those of the keys that must have the form of a key of the stack, each with its name in `KEY_CHECKS`."""
 
     def document(self) -> dict[str, Any]:
         """Return it as a part of a check's document."""
-        return {"name": self.name, "keys": list(self.keys), "setting": self.setting}
+        document = {"name": self.name, "keys": list(self.keys), "setting": self.setting}
+        return {**document, "forms": dict(self.forms)} if self.forms else document
 
 
 def secret_findings(
@@ -52,7 +58,9 @@ def _finding(api: KubeApi, namespace: str, wanted: Mapping[str, Any], stack: str
         found = api.get("v1", "Secret", namespace, name)
     except KubeRequestFailed as error:
         return skipped(check, error.what)
-    another = f"or name another: pulumi config set --stack {stack} {setting} NAME"
+    # The name of a key of the project has neither a dot nor brackets.
+    path = setting if re.fullmatch(r"\w+:\w+", setting) else f"--path '{setting}'"
+    another = f"or name another: pulumi config set --stack {stack} {path} NAME"
     if found is None:
         return failed(
             check,
@@ -69,4 +77,19 @@ def _finding(api: KubeApi, namespace: str, wanted: Mapping[str, Any], stack: str
             f"{setting}: expected the keys {', '.join(wanted['keys'])} in Secret {name}, found {has}",
             f"add {', '.join(missing)} to it; {another}",
         )
+    for key, form in wanted.get("forms", {}).items():
+        problem = _problem(data[key], form)
+        if problem is not None:
+            return failed(check, f"{setting}: {key} in Secret {name}: {problem}", f"correct it there; {another}")
     return passed(check, f"has {', '.join(wanted['keys'])}")
+
+
+def _problem(encoded: str, form: str) -> str | None:
+    """Return what is wrong with a key, without the key."""
+    try:
+        KEY_CHECKS[form](base64.b64decode(encoded).decode())
+    except UnicodeDecodeError:
+        return "expected text, found other bytes"
+    except ValueError as error:
+        return str(error)
+    return None

@@ -36,17 +36,22 @@ _TRUE_ON_RESTRICTED: Final = ("privileged", "allowPrivilegeEscalation", "hostNet
 _NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
 
 
-def isolation_problems(helm_values: Mapping[str, Any], *, with_role: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+def isolation_problems(
+    helm_values: Mapping[str, Any], *, with_role: Collection[str] = (), key_secrets: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each value that would undo the isolation of a pod.
 
     Args:
         with_role: Paths of the components whose pods get an IAM role from the program.
+        key_secrets: Secrets of the team that hold keys of Airflow.
     """
     found = dict(leaves(helm_values))
     for path, value in found.items():
         token = _runs_dags(path) and path.endswith("].serviceAccountToken.path")
         if token and f"{path.removesuffix('path')}audience" not in found:
             yield path, f"{path} is a token for the Kubernetes API; use an audience of another service"
+        if isinstance(value, str) and any(_names(path, value, secret) for secret in key_secrets):
+            yield path, f"{path} refers to a Secret of airflow:keySecrets; use another Secret"
         for check in (_label, _own_secret, _beyond_restricted, _token, _account):
             problem = check(path, value)
             if problem is not None:
@@ -76,6 +81,12 @@ def _own_secret(path: str, value: Any) -> str | None:
     if OWN_SECRET.search(value) or _OWN_SECRET_IN_TEMPLATE.search(value):
         return f"{path} refers to a Secret of the stack itself; use a Secret of your own"
     return None
+
+
+def _names(path: str, value: str, secret: str) -> bool:
+    """Return whether a value refers to a Secret: by its place, or in YAML in a text."""
+    in_text = re.search(rf"""ame["']?:\s*["']?{re.escape(secret)}(?![\w.-])""", value)
+    return (value == secret and "secret" in path.lower()) or in_text is not None
 
 
 def _beyond_restricted(path: str, value: Any) -> str | None:

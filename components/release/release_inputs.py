@@ -34,10 +34,10 @@ class KeySecrets:
     """Secret with the API secret key."""
     jwt_secret: pulumi.Input[str]
     """Secret with the JWT secret that signs."""
-    jwt_key_id: pulumi.Input[str]
-    """Secret with the id of that secret."""
-    jwks: pulumi.Input[str]
-    """Secret with the JWT secrets that the API server accepts."""
+    jwt_key_id: pulumi.Input[str] | None
+    """Secret with the id of that secret, or None: tokens then have no id."""
+    jwks: pulumi.Input[str] | None
+    """Secret with the JWT secrets that the API server accepts, or None: it then accepts what it would sign itself."""
     redis_password: pulumi.Input[str]
     """Secret with the Redis password."""
 

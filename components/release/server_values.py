@@ -10,7 +10,7 @@ from components.kube.env import fernet_key, from_secret, variable
 from components.login.oidc import CLIENT_SECRET_VARIABLE
 from components.login.oidc_client import CLIENT_SECRET
 from components.release.ingress import ingress_variables
-from components.release.release_inputs import Login, ReleaseInputs
+from components.release.release_inputs import KeySecrets, Login, ReleaseInputs
 from components.release.service_accounts import region_variables
 from components.task_logs.remote import remote_log_variables
 
@@ -39,8 +39,8 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
         "extraVolumes": [*access.volumes, *ca_volumes(inputs.direct_ca)],
         "extraVolumeMounts": [*access.volume_mounts, *ca_mounts(inputs.direct_ca)],
     }
-    jwt_key_id = from_secret("AIRFLOW__API_AUTH__JWT_KID", inputs.keys.jwt_key_id, JWT_KEY_ID_KEY)
-    jwks = {"name": JWKS_VOLUME, "secret": {"secretName": inputs.keys.jwks}}
+    jwt_key_id = _jwt_key_id(inputs.keys)
+    jwks = _jwks(inputs.keys)
     triggerer = loads_dags if access.in_triggerer else database
     bundles = {"dagBundleConfigList": list(access.bundle_config)} if access.bundle_config else {}
     return {
@@ -53,14 +53,11 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
                 *log_variables,
                 *ingress_variables(inputs.ingress),
                 *_login_variables(inputs.login),
-                jwt_key_id,
-                variable("AIRFLOW__API_AUTH__TRUSTED_JWKS_URL", f"{JWKS_FOLDER}/{JWKS_KEY}"),
+                *jwt_key_id,
+                *jwks["env"],
             ],
-            "extraVolumes": [jwks, *ca_volumes(inputs.direct_ca)],
-            "extraVolumeMounts": [
-                {"name": JWKS_VOLUME, "mountPath": JWKS_FOLDER, "readOnly": True},
-                *ca_mounts(inputs.direct_ca),
-            ],
+            "extraVolumes": [*jwks["extraVolumes"], *ca_volumes(inputs.direct_ca)],
+            "extraVolumeMounts": [*jwks["extraVolumeMounts"], *ca_mounts(inputs.direct_ca)],
             **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
             **token,
             **start_up,
@@ -69,7 +66,7 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
             "replicas": scale.scheduler,
             "safeToEvict": False,
             **database,
-            "env": [*database_env, jwt_key_id],
+            "env": [*database_env, *jwt_key_id],
             **token,
             **start_up,
         },
@@ -96,6 +93,23 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
             **no_token,
         },
         "statsd": no_token,
+    }
+
+
+def _jwt_key_id(keys: KeySecrets) -> list[dict[str, Any]]:
+    if keys.jwt_key_id is None:
+        return []
+    return [from_secret("AIRFLOW__API_AUTH__JWT_KID", keys.jwt_key_id, JWT_KEY_ID_KEY)]
+
+
+def _jwks(keys: KeySecrets) -> dict[str, list[dict[str, Any]]]:
+    """Return by what the API server knows the secrets that it accepts."""
+    if keys.jwks is None:
+        return {"env": [], "extraVolumes": [], "extraVolumeMounts": []}
+    return {
+        "env": [variable("AIRFLOW__API_AUTH__TRUSTED_JWKS_URL", f"{JWKS_FOLDER}/{JWKS_KEY}")],
+        "extraVolumes": [{"name": JWKS_VOLUME, "secret": {"secretName": keys.jwks}}],
+        "extraVolumeMounts": [{"name": JWKS_VOLUME, "mountPath": JWKS_FOLDER, "readOnly": True}],
     }
 
 

@@ -45,6 +45,8 @@ class TaskPodAdmissionArgs:
     """The chart's name of the scheduler's service account."""
     service_accounts: Sequence[str]
     """Service accounts that a task pod may have."""
+    secrets: Sequence[str] = ()
+    """Further Secrets, beside the stack's own, to which no task pod may refer."""
 
 
 class TaskPodAdmission(pulumi.ComponentResource):
@@ -68,6 +70,7 @@ class TaskPodAdmission(pulumi.ComponentResource):
             release_name=args.release_name,
             scheduler=args.scheduler_service_account,
             service_accounts=args.service_accounts,
+            secrets=args.secrets,
         )
         # The name tells whoever looks at the whole cluster, and reads a refusal, whose it is.
         of_namespace = f"{name}-{args.namespace}"
@@ -85,7 +88,9 @@ class TaskPodAdmission(pulumi.ComponentResource):
         self.register_outputs({"policy": policy.metadata.name})
 
 
-def policy_spec(*, namespace: str, release_name: str, scheduler: str, service_accounts: Sequence[str]) -> Any:
+def policy_spec(
+    *, namespace: str, release_name: str, scheduler: str, service_accounts: Sequence[str], secrets: Sequence[str] = ()
+) -> Any:
     """Return the policy's spec. Pure.
 
     Args:
@@ -93,7 +98,11 @@ def policy_spec(*, namespace: str, release_name: str, scheduler: str, service_ac
         release_name: Value of the chart's label `release`.
         scheduler: Service account whose pods must be those of workers.
         service_accounts: Service accounts that the pods may have.
+        secrets: Further Secrets, beside the stack's own, to which they may not refer.
     """
+    allowed = f"!s.matches({_text(_FORBIDDEN)}) || s.matches({_text(_WORKERS)})"
+    if secrets:
+        allowed = f"({allowed}) && !(s in {json.dumps(list(secrets))})"
     user = f"system:serviceaccount:{namespace}:"
     worker = {"tier": "airflow", "component": "worker", "release": release_name}
     accounts = list(service_accounts)
@@ -164,8 +173,7 @@ def policy_spec(*, namespace: str, release_name: str, scheduler: str, service_ac
                     "The pod may have no token for the Kubernetes API",
                 ),
                 (
-                    f"variables.secrets.all(list, list.all(s, !s.matches({_text(_FORBIDDEN)})"
-                    f" || s.matches({_text(_WORKERS)})))",
+                    f"variables.secrets.all(list, list.all(s, {allowed}))",
                     "The pod refers to a Secret of the stack that workers do not have, such as the database's",
                 ),
                 (

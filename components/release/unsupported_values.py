@@ -34,6 +34,8 @@ class Surroundings:
     """Components that the program gives no disruption budget, such as one with a single pod."""
     switched_off: Mapping[str, str] = field(default_factory=dict)
     """Paths of what is not deployed, each with the setting that switches it on."""
+    key_secrets: tuple[str, ...] = ()
+    """Secrets of the team that hold keys of Airflow, and so may be referred to as little as the stack's own."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
     """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""
 

@@ -72,6 +72,13 @@ def _without_database(objects: Sequence[RenderedObject], context: Context) -> It
 
 def _keys_where_needed(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
     content = secrets_by_content(objects)
+    fernet = {
+        reference.secret
+        for rendered in objects
+        if runs_dags(rendered) != WORKER
+        for reference in references(rendered)
+        if variable_of(reference.variable) is Holds.FERNET_KEY
+    }
     for rendered in objects:
         component = runs_dags(rendered) or labels(rendered).get("component")
         # A Job runs once, and the program makes it.
@@ -81,7 +88,8 @@ def _keys_where_needed(objects: Sequence[RenderedObject], context: Context) -> I
             what = content.get(reference.secret)
             if what is None or what is Holds.DATABASE:
                 continue
-            foreign = component in _NO_AIRFLOW or (component == WORKER and holds(reference.secret) in _WORKERS_LACK)
+            lacked = holds(reference.secret) in _WORKERS_LACK or reference.secret in fernet
+            foreign = component in _NO_AIRFLOW or (component == WORKER and lacked)
             if component not in _ONLY[what] if what in _ONLY else foreign:
                 yield Finding.about(rendered, f"{reference.place} refers to a Secret with {what}, and needs none")
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from components.kube.own_secrets import holds
+from policy.chart import airflow_values
 from policy.context import Context
-from policy.model import UNKNOWN, Finding, Resource, Step
+from policy.model import UNKNOWN, Finding, Resource, Step, get
 from policy.rule import Rule
 
 _KEYS: Final = "airflow:index:AirflowKeys"
@@ -39,8 +41,12 @@ STATEFUL: Final[dict[str, str]] = {
 _LEAST_BACKUP_DAYS: Final = 7
 _REPLACING: Final = ("replace", "create-replacement", "delete-replaced", "read-replacement", "import-replacement")
 
-_KEY_SECRETS: Final = ("fernet-key", "api-secret-key", "jwt-secret")
-"""Endings of the names of the Secrets without which no pod of Airflow starts."""
+_KEY_SECRETS: Final = {
+    "fernet-key": "fernetKeySecretName",
+    "api-secret-key": "apiSecretKeySecretName",
+    "jwt-secret": "jwtSecretName",
+}
+"""Endings of the names of the Secrets without which no pod of Airflow starts, and the chart's values that name them."""
 _FROM_JWT_SECRET: Final = ("-jwt-key-id", "-jwks")
 """Endings of the names of Secrets that hold a form of another key, and are made anew from it."""
 _PARTS: Final = {
@@ -113,8 +119,10 @@ def _present(resources: Sequence[Resource], context: Context) -> Iterator[Findin
     if _NAMESPACE not in types:
         yield Finding(message="no longer has a namespace of its own")
     secrets = [found.name for found in resources if found.type == _SECRET and found.under(_KEYS)]
-    for ending in _KEY_SECRETS:
-        if not any(name.endswith(ending) for name in secrets):
+    releases = [values for found in resources if (values := airflow_values(found)) is not None]
+    for ending, value in _KEY_SECRETS.items():
+        elsewhere = any(_of_others(get(values, value)) for values in releases)
+        if not elsewhere and not any(name.endswith(ending) for name in secrets):
             yield Finding(message=f"no longer has a Secret {ending}")
     if not any(found.type in _RANDOM and found.under(_KEYS) for found in resources):
         yield Finding(message="no longer has a generated key")
@@ -123,6 +131,11 @@ def _present(resources: Sequence[Resource], context: Context) -> Iterator[Findin
         if not any(found.type in wanted and found.under(component.type) for found in resources):
             kind = wanted[0].rpartition(":")[2]
             yield Finding.about(component, f"no longer has a {kind}: its data is gone or not managed")
+
+
+def _of_others(name: object) -> bool:
+    """Tell whether a release names a Secret that no stack of this program makes."""
+    return isinstance(name, str) and bool(name) and holds(name) is None
 
 
 RULES: Final = (

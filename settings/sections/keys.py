@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from components import fields
 from components.keys.escrow_reader import escrow_name
+from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.keys.given_keys import (
     API_SECRET_KEY_MIN_BYTES,
     KEY_CHECKS,
@@ -18,19 +21,21 @@ from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
 from components.secrets.weak import fernet_weakness, weakness
 from settings.errors import remove_command, set_command
+from settings.foreign_secrets import foreign_secret
 from settings.keys import Key, Section
 from settings.reading import Config
-from settings.rotation import Mark
+from settings.rotation import ROTATED, Mark
 from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
 
 SECTION = Section("Keys", "each is generated once, unless a value in use elsewhere is given")
 
 
 class KeySource(StrEnum):
-    """`generate`: once, then kept in the state. `escrow`: read from AWS Secrets Manager."""
+    """`generate`: once, then kept in the state. `escrow`: read from AWS Secrets Manager. `secret`: never read."""
 
     GENERATE = "generate"
     ESCROW = "escrow"
+    SECRET = "secret"
 
 
 def _escrow_name(text: str) -> str:
@@ -44,6 +49,18 @@ def _escrow_name(text: str) -> str:
     return text
 
 
+def _key_secret_problems(names: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for key, name in names.items():
+        try:
+            if key not in DATA_KEYS:
+                fields.refuse(f"{fields.shown(key)}: expected one of {', '.join(DATA_KEYS)}")
+            foreign_secret(name)
+        except ValueError as error:
+            problems[key] = str(error)
+    return problems
+
+
 def _admin_password(text: str) -> str:
     if KEY_CHECKS["admin_password"](text).startswith("-"):
         fields.refuse("expected a password that does not begin with -, which the command would take for an option")
@@ -54,8 +71,16 @@ KEY_SOURCE = SECTION.choice(
     "keySource",
     KeySource,
     default=KeySource.GENERATE,
-    description="generate (once, then kept in the state), or escrow (read from keyEscrow, for a stack that lost its "
-    "state).",
+    description="generate (once, then kept in the state), escrow (read from keyEscrow, for a stack that lost its "
+    "state), or secret (the Fernet key, the API secret key and the JWT secret are in Secrets that something else puts "
+    "into the namespace: keySecrets).",
+)
+KEY_SECRETS = SECTION.text_map(
+    "keySecrets",
+    description="Names of these Secrets, with keySource secret: "
+    + ", ".join(f"{name} (its key {key})" for name, key in DATA_KEYS.items())
+    + ".",
+    problems_of=_key_secret_problems,
 )
 KEY_ESCROW = SECTION.optional(
     "keyEscrow",
@@ -131,17 +156,67 @@ def read_given_keys(config: Config) -> GivenKeys:
         redis_server_password=_beside(config, "redis-password"),
         admin_password=config[ADMIN_PASSWORD],
     )
-    if config[KEY_SOURCE] is KeySource.ESCROW:
-        for key in (FERNET_KEY, API_SECRET_KEY, JWT_SECRET, REDIS_PASSWORD, ADMIN_PASSWORD):
-            if config[key] is not None:
-                config.must_not_be_set(
-                    key,
-                    f"with {KEY_SOURCE.full} escrow, which holds it",
-                    instead=f"pulumi config set {KEY_SOURCE.full} generate",
-                )
-    elif config[PROTECT]:
+    source = config[KEY_SOURCE]
+    for key in _ELSEWHERE[source]:
+        if config[key] is not None:
+            config.must_not_be_set(
+                key,
+                f"with {KEY_SOURCE.full} {source}, which holds it",
+                instead=f"pulumi config set {KEY_SOURCE.full} generate",
+            )
+    if config[PROTECT] and source is not KeySource.ESCROW:
         _refuse_weak(config)
     return given
+
+
+def read_existing_keys(config: Config) -> ExistingKeys | None:
+    """Return the Secrets in which the keys of Airflow are, or None where the program makes them."""
+    names = config[KEY_SECRETS]
+    if config.bad(KEY_SOURCE, KEY_SECRETS):
+        return None
+    if config[KEY_SOURCE] is not KeySource.SECRET:
+        if names:
+            config.must_not_be_set(
+                KEY_SECRETS,
+                f"with {KEY_SOURCE.full} {config[KEY_SOURCE]}",
+                instead=f"pulumi config set {KEY_SOURCE.full} secret",
+            )
+        return None
+    missing = [key for key in DATA_KEYS if key not in names]
+    for key in missing:
+        config.problem(
+            KEY_SECRETS,
+            f"{key}: expected the name of a Secret with {KEY_SOURCE.full} secret, found none",
+            f"pulumi config set --path '{KEY_SECRETS.full}.{key}' NAME",
+            one_of_many=True,
+        )
+    mark = config[ROTATION]
+    if mark is not None and ROTATED[mark.key] in DATA_KEYS:
+        config.problem(
+            KEY_SOURCE,
+            f"expected generate until the rotation of {mark.key} is done, found secret",
+            f"pulumi config set {KEY_SOURCE.full} generate",
+        )
+    if missing:
+        return None
+    if len(set(names.values())) < len(DATA_KEYS):
+        config.problem(
+            KEY_SECRETS,
+            "expected a Secret of its own for each key, found one with several: task pods refer to that of the API "
+            "secret key, and must not read the others",
+            f"edit {KEY_SECRETS.full} in Pulumi.STACK.yaml",
+        )
+    return ExistingKeys(
+        fernet_key=names["fernetKey"], api_secret_key=names["apiSecretKey"], jwt_secret=names["jwtSecret"]
+    )
+
+
+_ELSEWHERE: Final[Mapping[KeySource, tuple[Key[Secret | None], ...]]] = {
+    KeySource.GENERATE: (),
+    KeySource.ESCROW: (FERNET_KEY, API_SECRET_KEY, JWT_SECRET, REDIS_PASSWORD, ADMIN_PASSWORD),
+    KeySource.SECRET: (FERNET_KEY, API_SECRET_KEY, JWT_SECRET),
+}
+"""The keys that the config must not give, because their source does."""
 
 
 def _beside(config: Config, rotated: str) -> Secret | None:
@@ -176,7 +251,13 @@ def _refuse_secret(config: Config, key: Key[Secret | None], text: str) -> None:
 def read_key_source(config: Config, aws: AwsChoice | None) -> tuple[KeySource, str | None]:
     """Return where keys come from, and the name of the escrow or None."""
     source, escrow = config[KEY_SOURCE], config[KEY_ESCROW]
-    if escrow is not None:
+    if escrow is not None and source is KeySource.SECRET:
+        config.must_not_be_set(
+            KEY_ESCROW,
+            f"with {KEY_SOURCE.full} secret: the program does not read these keys, so it can store no copy",
+            instead=f"pulumi config set {KEY_SOURCE.full} generate",
+        )
+    elif escrow is not None:
         needs_aws(config, aws, KEY_ESCROW, "the escrow is")
     elif source is KeySource.ESCROW:
         config.problem(KEY_ESCROW, f"expected the name of the escrow with {KEY_SOURCE.full} escrow, found none")

@@ -39,6 +39,7 @@ from settings.sections.executor import (
 )
 from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
+from settings.sections.keys import KEY_SECRETS
 from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
 from settings.sections.worker_groups import TASK_POLICY_ARNS, WORKER_GROUPS, group_values, queues_of
@@ -168,6 +169,7 @@ def _surroundings(config: Config) -> Surroundings:
         ingress=config[INGRESS_HOST] is not None,
         with_role=_with_role(config),
         oidc=config[OIDC_ISSUER] is not None,
+        key_secrets=tuple(config[KEY_SECRETS].values()),
         without_budget=_without_budget(config),
         switched_off=_switched_off(config),
         may_send=lambda protocol, port: all(

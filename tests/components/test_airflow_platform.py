@@ -17,6 +17,7 @@ from components.dags.delivery import DagBundle, DagsDelivery, GitCredentials
 from components.dags.git_repository import parse_git_repository
 from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
+from components.keys.existing_keys import ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
@@ -329,6 +330,30 @@ def test_release_names_the_secrets_that_were_made(composed: Record) -> None:
     assert values["data"]["resultBackendSecretName"] == access["result_backend_secret"]
     assert values["pgbouncer"]["configSecretName"] == access["pgbouncer_config_secret"]
     assert values["pgbouncer"]["metricsExporterSidecar"]["statsSecretName"] == access["pgbouncer_stats_secret"]
+
+
+def test_keys_of_the_team_are_named_everywhere_and_looked_for_before_any_pod_starts(record: Record) -> None:
+    existing = ExistingKeys(fernet_key="team-fernet", api_secret_key="team-api", jwt_secret="team-jwt")
+    recorder = record(platform(existing_keys=existing, executor=Executor.CELERY_AND_KUBERNETES))
+    values = recorder.one(RELEASE).inputs["values"]
+    names = ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")
+    assert [values[name] for name in names] == ["team-fernet", "team-api", "team-jwt"]
+    assert "JWT_KID" not in json.dumps(values["scheduler"])
+    assert "JWKS" not in json.dumps(values["apiServer"]), "Airflow accepts what its own secret signed"
+    migration = next(job for job in recorder.every(JOB) if job.name.endswith("-migrate"))
+    assert "team-fernet" in migration.plain_text, "its key is tried against the database"
+    [check] = [
+        json.loads(found.inputs["data"]["check.json"])
+        for found in recorder.every("kubernetes:core/v1:ConfigMap")
+        if '"kind": "cluster"' in found.inputs["data"].get("check.json", "")
+    ]
+    assert [(item["name"], item["keys"]) for item in check["secrets"]] == [
+        *(("team-fernet", ["fernet-key"]), ("team-api", ["api-secret-key"]), ("team-jwt", ["jwt-secret"])),
+    ]
+    policy = recorder.one("kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy").plain_text
+    assert "team-fernet" in policy
+    assert "team-jwt" in policy
+    assert "team-api" not in policy, "a task pod refers to it"
 
 
 @pytest.mark.parametrize("claim", ["team-logs", "logs.of.all"])

@@ -150,6 +150,10 @@ ISOLATION: Final[dict[str, Cases]] = {
                 runs("scheduler", env=variable("fernet-1", "AIRFLOW__CORE__FERNET_KEY")),
                 runs("pgbouncer", env=variable("fernet-1")),
             ),
+            objects(
+                runs("scheduler", env=variable("fernet-1", "AIRFLOW__CORE__FERNET_KEY")),
+                runs("worker", env=variable("fernet-1", "AIRFLOW__CORE__FERNET_KEY")),
+            ),
         ],
         missing=[objects(runs("statsd"))],
         unknown=[

@@ -52,6 +52,14 @@ def platform(*but: str) -> Given:
     return stack(*(part for part in parts if part.name not in but))
 
 
+def platform_with_keys(fernet_key: str | None) -> Given:
+    """The same with keys in Secrets of others, and what its release calls that of the Fernet key."""
+    names = {"fernetKeySecretName": fernet_key, "apiSecretKeySecretName": "team-api", "jwtSecretName": "team-jwt"}
+    release = values({key: name for key, name in names.items() if name})
+    made = (f"airflow-keys-{name}" for name in ("fernet-key", "api-secret-key", "jwt-secret"))
+    return stack(*platform(*made).resources, *release.resources)
+
+
 INSTANCE: Final = "aws:rds/instance:Instance"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 ESCROW: Final = "aws:secretsmanager/secret:Secret"
@@ -93,8 +101,10 @@ CASES: Final[dict[str, Cases]] = {
         missing_is_bad=False,
     ),
     "stateful-present": Cases(
-        good=[platform()],
+        good=[platform(), platform_with_keys("team-fernet")],
         bad=[
+            platform_with_keys("airflow-keys-fernet-key-1a2b3c4d"),
+            platform_with_keys(None),
             *(platform(name) for name in ("namespace", "airflow-keys-fernet-key", "generated", "database")),
             stack(*platform().resources, resource("airflow:index:TaskLogBucket", "logs", parents=PLATFORM)),
             stack(*platform().resources, resource("airflow:index:KeyEscrow", "escrow", parents=PLATFORM)),

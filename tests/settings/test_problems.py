@@ -19,6 +19,7 @@ EXTERNAL: Final = "external"
 """`prod` without AWS; see `samples.external`."""
 STACKS: Final[Mapping[str, Callable[[], StackConfig]]] = {DEV: dev, PROD: prod, EXTERNAL: external}
 OIDC: Final = {"oidcClientSecret": sentinels()["oidcClientSecret"]}
+KEY_SECRETS: Final = {"fernetKey": "team-fernet", "apiSecretKey": "team-api", "jwtSecret": "team-jwt"}
 NO_EXTERNAL: Final = {"databaseHost": "", "databaseCidrs": [], "databasePassword": ""}
 
 # name: (stack, plain changes, secret changes, key that is named, what the message says)
@@ -512,6 +513,62 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         {"fernetKey": sentinels()["fernetKey"]},
         "fernetKey",
         "with airflow:keySource escrow, which holds it",
+    ),
+    "keys in Secrets without their names": (
+        DEV,
+        {"keySource": "secret", "keySecrets": {"fernetKey": "a", "jwtSecret": "b"}},
+        {},
+        "keySecrets",
+        "apiSecretKey: expected the name of a Secret with airflow:keySource secret, found none",
+    ),
+    "several keys in one Secret": (
+        DEV,
+        {"keySource": "secret", "keySecrets": {"fernetKey": "a", "apiSecretKey": "a", "jwtSecret": "b"}},
+        {},
+        "keySecrets",
+        "a Secret of its own for each key",
+    ),
+    "names of key Secrets that nothing uses": (
+        DEV,
+        {"keySecrets": KEY_SECRETS},
+        {},
+        "keySecrets",
+        "must not be set with airflow:keySource generate",
+    ),
+    "an unknown key in a Secret": (
+        DEV,
+        {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "redisPassword": "x"}},
+        {},
+        "keySecrets",
+        "expected one of fernetKey, apiSecretKey, jwtSecret",
+    ),
+    "a key in a Secret of the stack": (
+        DEV,
+        {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "fernetKey": "airflow-keys-fernet-key-1a2b3c4d"}},
+        {},
+        "keySecrets",
+        "expected a Secret of your own",
+    ),
+    "JWT secret beside one in a Secret": (
+        DEV,
+        {"keySource": "secret", "keySecrets": KEY_SECRETS},
+        {"jwtSecret": sentinels()["jwtSecret"]},
+        "jwtSecret",
+        "with airflow:keySource secret, which holds it",
+    ),
+    "escrow of keys in Secrets": (
+        PROD,
+        {"keySource": "secret", "keySecrets": KEY_SECRETS},
+        {},
+        "keyEscrow",
+        "the program does not read these keys, so it can store no copy",
+    ),
+    "keys in Secrets within a rotation": (
+        DEV,
+        {"keySource": "secret", "keySecrets": KEY_SECRETS, "rotation": "jwt 1/4 0123456789ab"},
+        {},
+        "keySource",
+        "until the rotation of jwt is done",
     ),
     # A managed database
     "managed without AWS": (

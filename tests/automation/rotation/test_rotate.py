@@ -197,6 +197,11 @@ def other_rotation(world: World) -> None:
     world.kept = world.kept.changed(rotation="admin-password 1/1 0123456789ab")
 
 
+def in_another_secret(world: World) -> None:
+    names = {"fernetKey": "team-fernet", "apiSecretKey": "team-api", "jwtSecret": "team-jwt"}
+    world.kept = EnvironmentSettings.of("team", {**SETTINGS, "keySource": "secret", "keySecrets": names})
+
+
 def undeployed(world: World) -> None:
     world.secrets["fernet-0"] = KEYS["fernet"].make()
 
@@ -205,6 +210,11 @@ def undeployed(world: World) -> None:
     ("make", "reason"),
     [
         (foreign_value, "connection lost (password): another Fernet key encrypted it"),
+        (
+            in_another_secret,
+            "found it in Secret team-fernet, which something else makes. Fix: put another Secret with the new value "
+            "beside it, pulumi config set --stack team --path 'airflow:keySecrets.fernetKey' NAME",
+        ),
         (other_rotation, "Fix: finish it, python -m automation rotate admin-password team"),
         (
             undeployed,

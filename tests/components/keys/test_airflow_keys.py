@@ -11,6 +11,7 @@ import pulumi
 import pytest
 
 from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
+from components.keys.existing_keys import ExistingKeys
 from components.keys.given_keys import GivenKeys
 from components.keys.jwt_keys import accepted, key_id
 from components.kube.secret import Secret, secret_output
@@ -66,6 +67,19 @@ def test_given_value_is_used_as_it_is_and_the_generated_one_is_kept(record: Reco
     assert recorder.secret_data(name)[data_key] == value
     generated = {found.name for type_ in (PASSWORD, STASH) for found in recorder.every(type_)}
     assert generated == {WORKER_KEY, *(other for other, _, _ in KEYS.values())}
+
+
+def test_keys_in_secrets_of_others_are_neither_generated_nor_stored(record: Record) -> None:
+    existing = ExistingKeys(fernet_key="team-fernet", api_secret_key="team-api", jwt_secret="team-jwt")
+    recorder = record(keys(existing=existing))
+    made = {found.name for type_ in (SECRET, PASSWORD, STASH) for found in recorder.every(type_)}
+    assert made == {WORKER_KEY, "keys-redis-password", "keys-admin-password"}
+    [component] = recorder.every("airflow:index:AirflowKeys")
+    outputs = recorder.outputs[component.urn]
+    assert (outputs["fernet_key_secret"], outputs["api_secret_key_secret"], outputs["jwt_secret"]) == (
+        *("team-fernet", "team-api", "team-jwt"),
+    )
+    assert outputs.get("jwks_secret") is outputs.get("jwt_key_id_secret") is None
 
 
 def test_workers_have_a_fernet_key_that_no_given_one_replaces(record: Record) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.preflight.checks import Kind, cluster_document, judged, pod_document
+from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Verdict
 from components.preflight.pod_run import ContainerEnd, PodEnd
 
@@ -114,6 +115,8 @@ def test_every_text_of_a_container_is_cleaned() -> None:
 
 def test_documents_say_what_they_are() -> None:
     assert cluster_document({"apis": []}) == {"kind": "cluster", "needs": {"apis": []}}
+    wanted = ExistingSecret(name="a", keys=("b",), setting="airflow:c")
+    assert cluster_document({"apis": []}, [wanted])["secrets"] == [wanted.document()]
     document = pod_document(Kind.GIT, {"spec": {}}, {"url": "u"})
     assert document["kind"] == "git"
     assert set(document["patience"]) == {"node_seconds", "image_seconds", "run_seconds"}

@@ -50,5 +50,28 @@ def test_missing_secret_and_missing_keys_name_the_setting_and_what_to_do() -> No
     assert "found no key" in str(found(Api({})))
 
 
+def test_key_of_another_form_is_told_without_the_key() -> None:
+    wanted = ExistingSecret(
+        name="team-fernet",
+        keys=("fernet-key",),
+        setting="airflow:keySecrets.fernetKey",
+        forms={"fernet-key": "fernet_key"},
+    )
+
+    def judged(value: str) -> Finding:
+        [finding] = secret_findings(cast("KubeApi", Api({"fernet-key": value})), "team", [wanted.document()], "dev")
+        return finding
+
+    key = "c2VudGluZWwtZmVybmV0LWtleS1vZi0zMi1ieXRlcyE="
+    assert judged(key).verdict is judged(f"{key},{key}").verdict is Verdict.PASSED
+    for value in (f"{key}\n", "sentinel"):
+        finding = judged(value)
+        assert str(finding).startswith(
+            "airflow:keySecrets.fernetKey: fernet-key in Secret team-fernet: expected a Fernet key"
+        )
+        assert "pulumi config set --stack dev --path 'airflow:keySecrets.fernetKey' NAME" in finding.fix
+        assert value.strip() not in str(finding)
+
+
 def test_secret_that_may_not_be_read_ends_no_update() -> None:
     assert found(Api(denied=True)).verdict is Verdict.SKIPPED

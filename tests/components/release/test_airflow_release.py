@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
@@ -312,7 +313,13 @@ def test_failure_stays_the_one_to_tell_where_the_cluster_does_not_answer(
 
 def test_own_secrets_are_names_that_only_this_stack_gave() -> None:
     found = own_secrets(airflow_values(samples.release_inputs()))
-    assert found == ["fernet-1", "api-secret-1", "jwt-1"]
+    assert found == ["fernet-1", "api-secret-1", "jwt-1", "metadata-1"]
+
+
+def test_secrets_of_the_team_prove_nothing_about_whose_a_release_is() -> None:
+    inputs = samples.release_inputs()
+    values = airflow_values(replace(inputs, keys=replace(inputs.keys, jwks=None, jwt_key_id=None)))
+    assert own_secrets(values) == ["metadata-1"]
 
 
 def test_outputs_say_what_became_of_it(record: Record) -> None:

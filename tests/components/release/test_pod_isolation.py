@@ -30,8 +30,8 @@ def in_set(**values: Any) -> dict[str, Any]:
 OWN: Final = ("airflow-keys-fernet-key-1a2b3c4d", "airflow-database-metadata-0f0f0f0f", "airflow-git-token-12345678")
 
 
-@each("name", OWN)
-def test_reference_to_an_own_secret_is_refused_wherever_it_is(name: str) -> None:
+def places_of(name: str) -> list[dict[str, Any]]:
+    """Values that refer to a Secret, in each of the ways that the chart has."""
     key = {"secretKeyRef": {"name": name, "key": "connection"}}
     places: list[dict[str, Any]] = [
         {"secret": [{"envName": "A", "secretName": name, "secretKey": "b"}]},
@@ -51,10 +51,23 @@ def test_reference_to_an_own_secret_is_refused_wherever_it_is(name: str) -> None
             ),
             nested(f"{component}.extraContainers", [{"name": "a", "envFrom": [{"secretRef": {"name": name}}]}]),
         ]
-    for place in places:
+    return places
+
+
+@each("name", OWN)
+def test_reference_to_an_own_secret_is_refused_wherever_it_is(name: str) -> None:
+    for place in places_of(name):
         refused = found(place)
         assert len(refused) == 1, (place, refused)
         assert "refers to a Secret of the stack itself; use a Secret of your own" in refused[0]
+
+
+def test_reference_to_a_secret_with_a_key_of_the_team_is_refused_as_well() -> None:
+    for place in places_of("team-fernet"):
+        [refused] = found(place, key_secrets=("team-api", "team-fernet"))
+        assert "refers to a Secret of airflow:keySecrets; use another Secret" in refused
+        assert found(place, key_secrets=("team", "team-fernet-2")) == []
+    assert found({"labels": {"team": "team-fernet"}}, key_secrets=("team-fernet",)) == []
 
 
 @each(

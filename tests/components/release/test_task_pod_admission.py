@@ -64,6 +64,20 @@ def test_accounts_of_the_config_are_allowed(record: Record) -> None:
     assert validation["expression"] == 'variables.account in ["airflow-worker", "etl"]'
 
 
+def test_secrets_of_the_team_that_hold_keys_are_refused_too() -> None:
+    plain = [found["expression"] for found in spec()["validations"]]
+    more = policy_spec(
+        namespace="ns",
+        release_name="airflow",
+        scheduler="airflow-scheduler",
+        service_accounts=("airflow-worker",),
+        secrets=("team-fernet", "team-jwt"),
+    )
+    changed = [found["expression"] for found in more["validations"] if found["expression"] not in plain]
+    assert len(changed) == 1
+    assert changed[0].endswith(') && !(s in ["team-fernet", "team-jwt"])))')
+
+
 def secret_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Names that are refused, and those among them that are allowed, as the policy has them."""
     [expression] = [
