@@ -343,6 +343,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 admin_username=args.admin_username,
                 admin_email=args.admin_email,
                 admin_password_secret=keys.admin_password_secret,
+                pools=args.pools,
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
                 pod=job_pod(args.helm_values),

@@ -10,6 +10,7 @@ import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
 from components.connections.given import GivenConnections
+from components.connections.pools import Pool
 from components.dags.delivery import Dags, GitCredentials
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
@@ -122,6 +123,8 @@ class AirflowPlatformArgs:
     """How people log in to the UI. None asks for user name and password."""
     connections: GivenConnections = field(default_factory=GivenConnections)
     """Connections and variables for the server components."""
+    pools: tuple[Pool, ...] = ()
+    """Pools that Airflow is given. Others stay as they are."""
     monitoring: Monitoring = Monitoring.OFF
     """Whether the stack is watched, and how Prometheus finds its pods."""
     monitoring_labels: Mapping[str, str] = field(default_factory=dict)

@@ -50,6 +50,7 @@ from settings.sections.keys import (
 from settings.sections.login import read_oidc
 from settings.sections.monitoring import MONITORING, MONITORING_LABELS, RUNBOOK_URL, check_monitoring
 from settings.sections.pgbouncer import read_pgbouncer
+from settings.sections.pools import read_pools
 from settings.sections.release import (
     CHART_PATH,
     LOAD_EXAMPLES,
@@ -146,6 +147,7 @@ def _read(config: Config) -> Settings:
         ingress=read_ingress(config),
         oidc=read_oidc(config),
         connections=read_connections(config),
+        pools=read_pools(config),
         isolation=read_isolation(config),
         monitoring=config[MONITORING],
         monitoring_labels=config[MONITORING_LABELS],

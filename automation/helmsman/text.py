@@ -18,6 +18,7 @@ from automation.helmsman.names import (
 )
 from automation.helmsman.source import Source
 from automation.yaml_text import as_yaml
+from components.connections.pools import POOLS_VARIABLE
 from components.release.value_paths import at
 
 _REPOSITORY: Final = "https://airflow.apache.org"
@@ -103,6 +104,9 @@ def _hooks(source: Source) -> dict[str, Any]:
         hooks |= {"preInstall": MIGRATION, "preUpgrade": MIGRATION}
     if ADMIN_USER in jobs:
         hooks["postInstall"] = ADMIN_USER
+        [container] = jobs[ADMIN_USER]["spec"]["template"]["spec"]["containers"]
+        if any(entry["name"] == POOLS_VARIABLE for entry in container["env"]):
+            hooks["postUpgrade"] = ADMIN_USER  # pools may change at any time
     seconds = max(int(job["spec"]["activeDeadlineSeconds"]) for job in jobs.values())
     return {**hooks, "successCondition": "Complete", "successTimeout": f"{seconds}s", "deleteOnSuccess": True}
 

@@ -1,4 +1,4 @@
-"""Two Jobs of a deployment: migrate the database, and create the admin user.
+"""Two Jobs of a deployment: migrate the database, and create what Airflow starts with: the admin user and pools.
 
 The chart's own Jobs are not used. With Helm hooks, a release that waits is never ready: its pods wait for a migration
 that runs only after the wait. Without hooks, the chart's Job has a fixed name and an immutable template, so that the
@@ -14,6 +14,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import command as encrypted_values
 from components.database.job_template import job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
@@ -61,6 +62,8 @@ class DatabaseMigrationArgs:
     """E-mail address of the admin."""
     admin_password_secret: pulumi.Input[str]
     """Name of the Secret with the admin password."""
+    pools: tuple[Pool, ...] = ()
+    """Pools that the Job of the admin user makes or changes."""
     timeout_seconds: int
     """Time after which the migration is stopped and fails, in seconds."""
     ca_config_map: pulumi.Input[str] | None = None
@@ -78,15 +81,15 @@ class DatabaseMigration(pulumi.ComponentResource):
     database holds (`encrypted_values`).
 
     Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
-    Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address and
-    the password, never the image.
+    Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address,
+    the password and the pools, never the image.
     Survives a destroy: the database and its user; the Jobs are deleted.
     """
 
     migration: k8s.batch.v1.Job
     """The migration; it must succeed before any pod with a new image starts."""
     admin_user: k8s.batch.v1.Job
-    """The Job that creates the admin user or resets its password."""
+    """The Job that creates the admin user or resets its password, and then imports the pools."""
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -117,12 +120,13 @@ class DatabaseMigration(pulumi.ComponentResource):
             spec=_job(
                 args,
                 ADMIN_USER_LABELS,
-                ["bash", "-c", _ADMIN_USER_SCRIPT],
+                ["bash", "-c", _ADMIN_USER_SCRIPT + (IMPORT if args.pools else "")],
                 [
                     *environment,
                     variable("ADMIN_USERNAME", args.admin_username),
                     variable("ADMIN_EMAIL", args.admin_email),
                     from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),
+                    *pool_variables(args.pools),
                 ],
                 _ADMIN_USER_DEADLINE_SECONDS,
             ),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.keys.existing_keys import ExistingKeys
 from components.keys.fernet_key import SEED_LENGTH, FernetKey, key_of

@@ -31,6 +31,13 @@ from tests.chart.rendering import needs_chart
 CIPHERTEXT: Final = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
 
 KUBERNETES_EXECUTOR: Final = samples.dev().with_({"executor": "KubernetesExecutor"})
+POOLED: Final = samples.dev().with_(
+    {
+        "pools": [{"name": "warehouse", "slots": 8}],
+        "keySource": "secret",
+        "keySecrets": {"fernetKey": "team-fernet", "apiSecretKey": "team-api", "jwtSecret": "team-jwt"},
+    }
+)
 STACKS: Final[Mapping[str, Callable[[], samples.StackConfig]]] = {
     "dev": samples.dev,
     "prod": samples.prod,
@@ -234,7 +241,25 @@ def test_every_object_beside_the_release_is_in_one_file(deployed: Callable[..., 
         assert found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") != "pulumi"
 
 
-# Secrets
+# Secrets and pools
+
+
+def test_pools_are_imported_after_each_upgrade_too(deployed: Callable[..., dict[str, Any]]) -> None:
+    for config, hooks in ((samples.dev(), {"postInstall"}), (POOLED, {"postInstall", "postUpgrade"})):
+        made = load_yaml(helmsman.files(source_of(deployed(config)))["helmsman.yaml"])
+        found = made["apps"]["airflow"]["hooks"]
+        assert {hook for hook, file in found.items() if file == "admin-user.yaml"} == hooks
+
+
+def test_secrets_of_the_team_with_keys_are_named_with_their_keys(deployed: Callable[..., dict[str, Any]]) -> None:
+    made = helmsman.files(source_of(deployed(POOLED)))
+    listed = {found["name"]: found.get("keys") for found in load_yaml(made["prerequisites.yaml"])["secrets"]}
+    assert {name: keys for name, keys in listed.items() if name.startswith("team-")} == {
+        "team-fernet": ["fernet-key"],
+        "team-api": ["api-secret-key"],
+        "team-jwt": ["jwt-secret"],
+    }
+    assert not [name for name in listed if name.startswith("airflow-keys-fernet-key")]
 
 
 def test_a_deployed_stack_s_files_name_the_secrets_that_are_there(deployed: Callable[..., dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 import settings
+from components.connections.pools import Pool
 from components.kube.secret import Secret
 from tests import samples
 from tests.samples import dev
@@ -37,6 +38,31 @@ def test_each_bad_entry_is_named_with_its_command_and_without_its_value() -> Non
         assert any(says in problem for problem in problems), (says, problems)
     managed = dev().with_(secrets={"connections": '{"aws_task_logs": "aws://"}'}).problems()
     assert [("is set by the program" in problem) for problem in managed] == [True]
+
+
+def test_pools_are_read_and_each_problem_of_one_is_named() -> None:
+    given = [{"name": "default_pool", "slots": 64}, {"name": "a b", "slots": -1, "includeDeferred": True}]
+    assert dev().with_({"pools": given}).parse().platform.pools == (
+        Pool(name="default_pool", slots=64),
+        Pool(name="a b", slots=-1, include_deferred=True),
+    )
+    for entries, says in (
+        ([{"name": "a"}], "[0].slots: expected a value, found none"),
+        ([{"slots": 1}], "[0].name: expected a value, found none"),
+        ([{"name": "", "slots": 1}], "[0].name: expected one line of text"),
+        ([{"name": "a" * 257, "slots": 1}], "[0].name: expected a name of at most 256 characters"),
+        ([{"name": "a", "slots": "8"}], '[0].slots: expected a whole number of slots, or -1 for any number, found "8"'),
+        ([{"name": "a", "slots": True}], "[0].slots: expected a whole number"),
+        ([{"name": "a", "slots": -2}], "[0].slots: expected a whole number"),
+        ([{"name": "a", "slots": 1, "include_deferred": True}], "did you mean includeDeferred?"),
+        ([{"name": "a", "slots": 1, "includeDeferred": "yes"}], "[0].includeDeferred: expected true or false"),
+        ([{"name": "a", "slots": 1, "description": 7}], "[0].description: expected a text"),
+        ([{"name": "a", "slots": 1}, {"name": "a", "slots": 2}], 'expected each pool once, found "a" twice'),
+        (["a"], "entry 0: expected a map"),
+    ):
+        [problem] = dev().with_({"pools": entries}).problems()
+        assert says in problem, problem
+        assert "Fix: " in problem
 
 
 def test_plain_text_is_refused_and_no_map_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi_random as random
 import pytest
 
+from components.connections.pools import Pool
 from components.database.connection import CA_FILE, CA_FOLDER
 from components.database.migration import (
     ADMIN_USER_LABELS,
@@ -298,6 +300,17 @@ def test_the_key_is_checked_before_anything_is_migrated(
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", "checked\n")
     accepted = run_migration(0)
     assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "airflow db migrate\n", "checked\n")
+
+
+def test_pools_are_imported_after_the_user_and_a_job_without_them_stays_as_it_was(record: Record) -> None:
+    without, with_pools = (
+        admin_user(record(migration(pools=pools))) for pools in ((), (Pool(name="warehouse", slots=8),))
+    )
+    assert "POOLS" not in variables(without)
+    assert "pools" not in container(without)["args"][2]
+    assert json.loads(variables(with_pools)["POOLS"])["warehouse"]["slots"] == 8
+    assert container(with_pools)["args"][2].startswith(container(without)["args"][2])
+    assert "airflow pools import" in container(with_pools)["args"][2]
 
 
 def test_both_jobs_verify_the_database_where_it_is_to_be_verified(record: Record) -> None:
