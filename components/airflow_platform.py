@@ -15,6 +15,7 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
+from components.aws.secrets_backend import LOOK
 from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.dags.delivery import DagsDelivery
@@ -344,6 +345,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 admin_email=args.admin_email,
                 admin_password_secret=keys.admin_password_secret,
                 pools=args.pools,
+                first=LOOK if args.secrets_prefix is not None else "",
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
                 pod=job_pod(args.helm_values),
@@ -423,6 +425,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 and (has_roles(args) or _in_s3(args.task_logs))
                 and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
             ),
+            secrets_in_aws=args.secrets_prefix is not None,
         )
 
     def _database_place(self) -> DatabaseCidrs | DatabasePods:

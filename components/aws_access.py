@@ -1,7 +1,8 @@
 """How the pods of a platform get rights in AWS: the log bucket with its roles, and the roles of tasks.
 
 Each role follows the service accounts that pods really have: the default workers, task pods and the triggerer share
-one; the API server, which only reads logs, has its own; and so does each group of workers.
+one; the API server, which only reads logs, has its own; and so does each group of workers. Where secrets are in AWS,
+API server, DAG processor and triggerer each have a role of their own, and workers share none of theirs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import pulumi
 
 from components.aws.pod_identity import PodRole
+from components.aws.secrets_backend import ACCOUNTS, POLICY_NAME, secrets_policy
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.worker_group import WorkerGroup
@@ -39,7 +41,8 @@ class AwsAccess:
 
 def has_roles(args: AirflowPlatformArgs) -> bool:
     """Whether any pod gets a role."""
-    return args.task_logs.store is TaskLogStore.S3 or bool(args.task_policy_arns) or bool(_groups_with_role(args))
+    given = bool(args.task_policy_arns) or bool(_groups_with_role(args)) or args.secrets_prefix is not None
+    return args.task_logs.store is TaskLogStore.S3 or given
 
 
 def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) -> AwsAccess:
@@ -62,18 +65,24 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
     roles: dict[str, PodRole] = {}
     ready: tuple[pulumi.Resource, ...] = ()
     log_policy = None
+    secrets = None
+    if args.secrets_prefix is not None:
+        secrets = (POLICY_NAME, secrets_policy(args.secrets_prefix, cluster.region, cluster.account_id))
+    # What reads secrets has a role of its own.
+    tasks = TASKS if secrets is None else tuple(task for task in TASKS if task not in ACCOUNTS)
     if args.task_logs.store is TaskLogStore.S3:
         bucket = task_logs.TaskLogBucket(
             logs_name,
             task_logs.TaskLogBucketArgs(
                 cluster=cluster,
                 namespace=args.namespace,
-                writers=tuple(map(_account, TASKS)),
+                writers=tuple(map(_account, tasks)),
                 readers=tuple(map(_account, READERS)),
                 retention_days=args.task_logs_retention_days,
                 protect=args.protect,
                 identity=args.pod_identity,
                 policy_arns=args.task_policy_arns,
+                secrets=secrets,
                 permissions_boundary=args.aws.permissions_boundary,
                 earlier_parent=pulumi.create_urn(tasks_name, task_roles.TYPE, platform),
             ),
@@ -81,7 +90,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
         )
         remote = RemoteLogs(folder=bucket.folder, region=cluster.region)
         log_policy = (task_logs.POLICY_NAME, bucket.log_policy)
-        roles |= dict.fromkeys(READERS, bucket.read_role) | dict.fromkeys(TASKS, bucket.write_role)
+        roles |= dict.fromkeys(READERS, bucket.read_role) | dict.fromkeys(tasks, bucket.write_role)
         ready += bucket.ready
     wanted: dict[str, task_roles.TaskRole] = {}
     accounts: dict[str, tuple[str, ...]] = {}
@@ -94,11 +103,23 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
     if log_policy is None and args.task_policy_arns:
         wanted[f"{name}-tasks"] = task_roles.TaskRole(
             # Named as with a bucket, so that a stack whose logs move keeps them.
-            associations={_account(task): f"{logs_name}-{_account(task)}" for task in TASKS},
+            associations={_account(task): f"{logs_name}-{_account(task)}" for task in tasks},
             policy_arns=args.task_policy_arns,
             earlier_parent=pulumi.create_urn(logs_name, task_logs.TYPE, platform),
         )
-        accounts[f"{name}-tasks"] = TASKS
+        accounts[f"{name}-tasks"] = tasks
+    for account in ACCOUNTS if secrets is not None else ():
+        if account in roles:
+            continue  # the role by which it reads logs
+        role_name = f"{name}-tasks-{account}.secrets"  # no group of workers has a dot in its name
+        wanted[role_name] = task_roles.TaskRole(
+            associations={_account(account): f"{logs_name}-{_account(account)}"},
+            policy_arns=args.task_policy_arns if account in TASKS else (),
+            earlier_parent=pulumi.create_urn(logs_name, task_logs.TYPE, platform),
+            writes_logs=account in TASKS,
+            secrets=secrets,
+        )
+        accounts[role_name] = (account,)
     if wanted:
         made = task_roles.TaskRoles(
             tasks_name,

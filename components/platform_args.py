@@ -123,6 +123,8 @@ class AirflowPlatformArgs:
     """How people log in to the UI. None asks for user name and password."""
     connections: GivenConnections = field(default_factory=GivenConnections)
     """Connections and variables for the server components."""
+    secrets_prefix: str | None = None
+    """How the names of those secrets in AWS Secrets Manager begin that are connections and variables, or None."""
     pools: tuple[Pool, ...] = ()
     """Pools that Airflow is given. Others stay as they are."""
     monitoring: Monitoring = Monitoring.OFF

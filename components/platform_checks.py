@@ -204,6 +204,7 @@ def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> Release
         remote_logs=RemoteLogs(folder="") if outside else None,
         ingress=args.ingress,
         monitoring=args.monitoring,
+        secrets_prefix=args.secrets_prefix,
     )
 
 

@@ -16,7 +16,7 @@ from settings.files import examine_files
 from settings.model import Settings
 from settings.reading import Config
 from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
-from settings.sections.connections import read_connections
+from settings.sections.connections import read_connections, read_secrets_prefix
 from settings.sections.dags import read_dags
 from settings.sections.database import (
     BACKUP_STORAGE_GIB,
@@ -147,6 +147,7 @@ def _read(config: Config) -> Settings:
         ingress=read_ingress(config),
         oidc=read_oidc(config),
         connections=read_connections(config),
+        secrets_prefix=read_secrets_prefix(config, aws),
         pools=read_pools(config),
         isolation=read_isolation(config),
         monitoring=config[MONITORING],

@@ -38,6 +38,7 @@ BUCKET: Final = "arn:aws:s3:::airflow-task-logs-0123abc"
 LOGS: Final = "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/rds/instance"
 ALARM: Final = "arn:aws:cloudwatch:REGION:ACCOUNT:alarm"
 THROUGH_SECRETS: Final = {"kms:ViaService": "secretsmanager.REGION.amazonaws.com"}
+_SECRET_ARN: Final = "kms:EncryptionContext:SecretARN"
 THROUGH_RDS: Final = {"kms:ViaService": "rds.REGION.amazonaws.com"}
 
 
@@ -114,6 +115,11 @@ ATTACKS: Final = (
     Call("the same while associations are made", "eks:TagResource", POD, {**TAGS, **OF_OTHERS}, MAKING),
     Call("give another team's pods one's role", "eks:CreatePodIdentityAssociation", CLUSTER, TAGS),
     Call("become an administrator of the cluster", "eks:CreateAccessEntry", CLUSTER, TAGS, MAKING),
+    Call(
+        "read what DAGs read, as the deploying role",
+        "secretsmanager:GetSecretValue",
+        f"{SECRET}:airflow-secrets/prod/connections/warehouse-AbCdEf",
+    ),
     Call("make a role without a boundary", "iam:CreateRole", ROLE, TAGS),
     Call(
         "make a role with another boundary",
@@ -296,6 +302,13 @@ def test_roles_that_the_program_makes_can_do_no_more_than_their_work() -> None:
         ("kms:Decrypt", KEY, OWN, False),
         ("kms:Decrypt", KEY, {**OF_OTHERS, "kms:ViaService": "s3.REGION.amazonaws.com"}, False),
         ("secretsmanager:GetSecretValue", f"{SECRET}:airflow/prod/keys-AbCdEf", {}, False),
+        ("secretsmanager:GetSecretValue", f"{SECRET}:airflow-secrets/prod/connections/a-AbCdEf", {}, True),
+        ("secretsmanager:GetSecretValue", f"{SECRET}:airflow-secrets/staging/connections/a-AbCdEf", {}, False),
+        ("secretsmanager:GetSecretValue", f"{SECRET}:airflow-secrets/prod2/connections/a-AbCdEf", {}, False),
+        ("secretsmanager:PutSecretValue", f"{SECRET}:airflow-secrets/prod/connections/a-AbCdEf", {}, False),
+        ("kms:Decrypt", KEY, {**THROUGH_SECRETS, _SECRET_ARN: f"{SECRET}:airflow-secrets/prod/a-AbCdEf"}, True),
+        ("kms:Decrypt", KEY, {**THROUGH_SECRETS, _SECRET_ARN: f"{SECRET}:airflow/prod/keys-AbCdEf"}, False),
+        ("kms:Decrypt", KEY, {**OWN, **THROUGH_SECRETS}, False),
         ("sts:AssumeRole", "arn:aws:iam::ACCOUNT:role/admin", {}, False),
         ("iam:PutRolePolicy", ROLE, BOUNDED, False),
         ("logs:PutLogEvents", "arn:aws:logs:REGION:ACCOUNT:log-group:RDSOSMetrics:log-stream:x", {}, True),

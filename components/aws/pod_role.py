@@ -33,6 +33,8 @@ class PodRoleArgs:
     """Description of the role in IAM."""
     inline: tuple[str, pulumi.Input[Any]] | None = None
     """Name in IAM and document of a policy of the role's own, or None."""
+    secrets: tuple[str, Mapping[str, Any]] | None = None
+    """Name in IAM and document of a second policy of the role's own, or None."""
     policy_arns: tuple[str, ...] = ()
     """ARNs of managed policies to attach."""
     permissions_boundary: str | None = None
@@ -83,6 +85,13 @@ def pod_role(name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions) -> Made
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["name"])),
         )
         rights.append(own)
+    if args.secrets is not None:
+        policy_name, second = args.secrets
+        rights.append(
+            aws.iam.RolePolicy(
+                f"{name}-{policy_name}", name=policy_name, role=role.name, policy=json.dumps(second), opts=opts
+            )
+        )
     associations: list[pulumi.Resource] = []
     if args.identity is PodIdentity.EKS_POD_IDENTITY:
         aliases = [] if args.earlier_parent is None else [pulumi.Alias(parent=args.earlier_parent)]

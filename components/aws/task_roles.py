@@ -1,7 +1,8 @@
-"""The IAM roles of pods that run tasks, as far as the log bucket does not make them.
+"""The IAM roles of pods that run tasks or read secrets, as far as the log bucket does not make them.
 
 With task logs in S3, the default workers have the role of the log bucket, and each group of workers has one of these.
-With task logs elsewhere, all of them have one of these, if they have policies.
+With task logs elsewhere, all of them have one of these, if they have policies. Where secrets are in AWS, each pod that
+reads them has a role of its own, so that workers do not get the right.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class TaskRole:
     """ARNs of managed policies to attach."""
     earlier_parent: pulumi.Input[str] | None = None
     """URN of the component that may have given these accounts their role before."""
+    writes_logs: bool = True
+    """Whether its pods write and read logs."""
+    secrets: tuple[str, Mapping[str, Any]] | None = None
+    """Name in IAM and document of the policy by which its pods read secrets, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,8 @@ class TaskRoles(pulumi.ComponentResource):
                     accounts=role.associations,
                     identity=args.identity,
                     description=f"Lets tasks of Airflow on the EKS cluster {args.cluster.name} use AWS",
-                    inline=args.log_policy,
+                    inline=args.log_policy if role.writes_logs else None,
+                    secrets=role.secrets,
                     policy_arns=role.policy_arns,
                     permissions_boundary=args.permissions_boundary,
                     earlier_parent=role.earlier_parent,

@@ -66,6 +66,8 @@ class DatabaseMigrationArgs:
     """Pools that the Job of the admin user makes or changes."""
     timeout_seconds: int
     """Time after which the migration is stopped and fails, in seconds."""
+    first: str = ""
+    """Lines of a shell script by which the migration looks at the image first, and fails if it lacks something."""
     ca_config_map: pulumi.Input[str] | None = None
     """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
     pod: JobPod = field(default_factory=JobPod)
@@ -103,7 +105,7 @@ class DatabaseMigration(pulumi.ComponentResource):
                 variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
             ],
         )
-        migrate = ["bash", "-c", _MIGRATION_SCRIPT, "migrate", *encrypted_values("check")]
+        migrate = ["bash", "-c", args.first + _MIGRATION_SCRIPT, "migrate", *encrypted_values("check")]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
             metadata=object_metadata(args.namespace, MIGRATION_LABELS),

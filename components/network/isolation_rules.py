@@ -42,6 +42,8 @@ class IsolationRules:
     """Port at which git-sync serves metrics, or None."""
     pod_identity: bool = False
     """Whether pods get the cloud's credentials from the agent of EKS Pod Identity."""
+    secrets_in_aws: bool = False
+    """Whether the DAG processor is one of these pods, to read secrets."""
     dns: tuple[DnsServer, ...] = DEFAULT_DNS
     """Who answers the DNS queries of every pod."""
     extra_egress: tuple[ExtraEgress, ...] = ()

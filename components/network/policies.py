@@ -79,7 +79,12 @@ class _Policies:
             "dag-processor": self.policy(
                 self.component("dag-processor"),
                 ingress=self.git_sync_scraped() or None,
-                egress=[*self.to_database(), self.to_statsd(), *self.to_outside()],
+                egress=[
+                    *self.to_database(),
+                    self.to_statsd(),
+                    *self.to_outside(),
+                    *(self.to_pod_identity() if rules.secrets_in_aws else []),
+                ],
             ),
             "triggerer": self.policy(
                 self.component("triggerer"),

@@ -65,7 +65,7 @@ def isolation_problems(
 
 
 def _role_problem(path: str, component: str) -> str:
-    way = "leave it out" if component in READ_LOGS else "use airflow:taskPolicyArns for what tasks need"
+    way = "leave it out" if component not in RUN_TASKS else "use airflow:taskPolicyArns for what tasks need"
     return f"{path} would take the role that the program gives to these pods; {way}"
 
 

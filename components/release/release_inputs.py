@@ -139,6 +139,8 @@ class ReleaseInputs:
     """How people log in to the UI, or None for a password."""
     connection_variables: tuple[dict[str, Any], ...] = ()
     """Variables with connections and variables of Airflow, for the server components."""
+    secrets_prefix: str | None = None
+    """How the names of secrets in AWS Secrets Manager begin that are connections and variables, or None."""
     monitoring: Monitoring = Monitoring.OFF
     """Whether metrics have labels, and how they are found."""
     database_ca: pulumi.Input[str] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from components.aws.secrets_backend import backend_variables
 from components.database.access import ca_mounts, ca_values, ca_variables, ca_volumes, database_variables
 from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY
 from components.kube.env import fernet_key, from_secret, variable
@@ -39,6 +40,7 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
         "extraVolumes": [*access.volumes, *ca_volumes(inputs.direct_ca)],
         "extraVolumeMounts": [*access.volume_mounts, *ca_mounts(inputs.direct_ca)],
     }
+    secrets = backend_variables(inputs.secrets_prefix)
     jwt_key_id = _jwt_key_id(inputs.keys)
     jwks = _jwks(inputs.keys)
     triggerer = loads_dags if access.in_triggerer else database
@@ -55,6 +57,8 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
                 *_login_variables(inputs.login),
                 *jwt_key_id,
                 *jwks["env"],
+                *secrets,
+                *region_variables(inputs.pod_roles, "api-server", log_variables),
             ],
             "extraVolumes": [*jwks["extraVolumes"], *ca_volumes(inputs.direct_ca)],
             "extraVolumeMounts": [*jwks["extraVolumeMounts"], *ca_mounts(inputs.direct_ca)],
@@ -75,6 +79,7 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
             "safeToEvict": False,
             **database,
             **loads_dags,
+            "env": [*loads_dags["env"], *secrets, *region_variables(inputs.pod_roles, "dag-processor", ())],
             **no_token,
             **bundles,
         },
@@ -88,6 +93,7 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
             "env": [
                 *triggerer["env"],
                 *log_variables,
+                *secrets,
                 *region_variables(inputs.pod_roles, "triggerer", log_variables),
             ],
             **no_token,

@@ -10,6 +10,7 @@ from components.kube.env import variable
 
 _CHART_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "api-server": ("apiServer",),
+    "dag-processor": ("dagProcessor",),
     "triggerer": ("triggerer",),
     # Task pods run as the Celery workers' account, even without Celery.
     "worker": ("workers.celery", "workers.kubernetes"),
@@ -22,7 +23,7 @@ _ROLE_OF_POD: Final = "log-role"
 
 def account_values(roles: Mapping[str, PodRole]) -> dict[str, Any]:
     """Return the annotations of the accounts. roles: by the part of the account's name after the release's."""
-    values: dict[str, Any] = {"apiServer": {}, "triggerer": {}, "workers": {}}
+    values: dict[str, Any] = {"apiServer": {}, "dagProcessor": {}, "triggerer": {}, "workers": {}}
     for account, paths in _CHART_PATHS.items():
         if account not in roles:
             continue

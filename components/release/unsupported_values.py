@@ -34,6 +34,8 @@ class Surroundings:
     """Components that the program gives no disruption budget, such as one with a single pod."""
     switched_off: Mapping[str, str] = field(default_factory=dict)
     """Paths of what is not deployed, each with the setting that switches it on."""
+    secrets_in_aws: bool = False
+    """Whether the program sets the secrets backend of what reads connections."""
     key_secrets: tuple[str, ...] = ()
     """Secrets of the team that hold keys of Airflow, and so may be referred to as little as the stack's own."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
@@ -84,6 +86,14 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
     yield from _service_type(helm_values, surroundings)
     if surroundings.ingress:
         yield from _behind_ingress(helm_values)
+    if surroundings.secrets_in_aws:
+        for option in ("config.secrets.backend", "config.secrets.backend_kwargs"):
+            for path, _ in _option(helm_values, option):
+                yield (
+                    path,
+                    f"{path} may not set a secrets backend beside airflow:secretsManagerPrefix, which gives one to API "
+                    "server, DAG processor and triggerer; use one of the two",
+                )
     if not surroundings.isolated:
         return
     for path, why in _SWITCHES.items():

@@ -53,6 +53,8 @@ class TaskLogBucketArgs:
     """ARNs of IAM policies that the writers need for other things than logs."""
     earlier_parent: pulumi.Input[str] | None = None
     """URN of the component that gave these pods their role while logs were elsewhere."""
+    secrets: tuple[str, Mapping[str, Any]] | None = None
+    """Name in IAM and document of the policy by which the readers also read secrets, or None."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of all resources that can have tags."""
     permissions_boundary: str | None = None
@@ -126,6 +128,7 @@ class TaskLogBucket(pulumi.ComponentResource):
                 description=f"Lets Airflow's API server on the EKS cluster {cluster.name} read task logs",
                 accounts=_associations(name, args.readers),
                 inline=(POLICY_NAME, arns.apply(lambda found: log_policy(*found, write=False))),
+                secrets=args.secrets,
                 **common,
             ),
             child,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from components.aws.secrets_backend import secrets_prefix
 from components.connections.given import GivenConnections, collisions, connection, taken, variable
 from components.release.managed_variables import managed_name
+from settings.errors import remove_command
 from settings.keys import Section
 from settings.reading import Config
+from settings.sections.cluster import EKS_CLUSTER, AwsChoice
+from settings.sections.keys import KEY_ESCROW
 
 SECTION = Section("Connections and variables", "beside those that people enter in the UI; workers have none of them")
 
@@ -18,6 +22,36 @@ CONNECTIONS = SECTION.secret_map(
 VARIABLES = SECTION.secret_map(
     "variables", variable, collisions, description="Variables by their name. A map or list becomes JSON."
 )
+
+SECRETS_MANAGER_PREFIX = SECTION.optional(
+    "secretsManagerPrefix",
+    secrets_prefix,
+    description="Connections and variables are also read from AWS Secrets Manager, from secrets that are named "
+    "PREFIX/connections/ID and PREFIX/variables/NAME, such as airflow-secrets/prod. Needs eksCluster.",
+)
+
+
+def read_secrets_prefix(config: Config, aws: AwsChoice | None) -> str | None:
+    """Return how the names of secrets begin that are connections and variables, or None."""
+    prefix, escrow = config[SECRETS_MANAGER_PREFIX], config[KEY_ESCROW]
+    if prefix is None:
+        return None
+    if aws is None:
+        config.problem(
+            SECRETS_MANAGER_PREFIX,
+            f"expected {EKS_CLUSTER.full} beside it, because pods get their rights by a role of AWS, found none",
+            f"{remove_command(SECRETS_MANAGER_PREFIX)}, and use {CONNECTIONS.full} and {VARIABLES.full}, or another "
+            "secrets backend by AIRFLOW__SECRETS__BACKEND in env of apiServer, dagProcessor and triggerer in "
+            "airflow:helmValues",
+        )
+    elif escrow is not None and f"{escrow}/".startswith(f"{prefix}/"):
+        config.problem(
+            SECRETS_MANAGER_PREFIX,
+            f"expected a prefix that {KEY_ESCROW.full} does not begin with, found {prefix}: code of DAGs in the DAG "
+            "processor could read all keys",
+            f"pulumi config set {SECRETS_MANAGER_PREFIX.full} airflow-secrets/STACK",
+        )
+    return prefix
 
 
 def read_connections(config: Config) -> GivenConnections:

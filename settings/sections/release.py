@@ -27,6 +27,7 @@ from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import PROTECT
+from settings.sections.connections import SECRETS_MANAGER_PREFIX
 from settings.sections.dags import DAGS_DELIVERY
 from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED, PGBOUNCER_REPLICAS
 from settings.sections.executor import (
@@ -169,6 +170,7 @@ def _surroundings(config: Config) -> Surroundings:
         ingress=config[INGRESS_HOST] is not None,
         with_role=_with_role(config),
         oidc=config[OIDC_ISSUER] is not None,
+        secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         key_secrets=tuple(config[KEY_SECRETS].values()),
         without_budget=_without_budget(config),
         switched_off=_switched_off(config),
@@ -193,11 +195,13 @@ def _without_budget(config: Config) -> frozenset[str]:
 
 def _with_role(config: Config) -> tuple[str, ...]:
     """Return the chart's paths of the components whose pods get an IAM role."""
+    secrets = (*READ_LOGS, "dagProcessor", "triggerer") if config[SECRETS_MANAGER_PREFIX] else ()
     if config[TASK_LOGS] is TaskLogStore.S3:
-        return (*READ_LOGS, *RUN_TASKS)
+        return tuple(dict.fromkeys((*READ_LOGS, *RUN_TASKS, *secrets)))
     if config[TASK_POLICY_ARNS]:
-        return RUN_TASKS
-    return (SETS,) if any(group.get("taskPolicyArns") for group in config[WORKER_GROUPS]) else ()
+        return tuple(dict.fromkeys((*RUN_TASKS, *secrets)))
+    groups = (SETS,) if any(group.get("taskPolicyArns") for group in config[WORKER_GROUPS]) else ()
+    return (*groups, *secrets)
 
 
 def _switched_off(config: Config) -> dict[str, str]:

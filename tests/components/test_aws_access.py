@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from components.aws.pod_identity import ROLE_ANNOTATION
 from tests.cases import each
 from tests.samples import prod
 
@@ -20,6 +21,7 @@ ASSOCIATION: Final = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ROLE: Final = "aws:iam/role:Role"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
+JOB: Final = "kubernetes:batch/v1:Job"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/{}"
 ALL, OWN = POLICY.format("all"), POLICY.format("gpu")
@@ -78,6 +80,55 @@ def test_without_logs_in_s3_only_who_has_policies_has_a_role(run: Callable[..., 
     for component in (values["triggerer"], values["workers"]["celery"], values["workers"]["kubernetes"]):
         assert {"name": "AWS_DEFAULT_REGION", "value": "eu-central-1"} in component["env"]
     assert "AWS_DEFAULT_REGION" not in json.dumps(values["apiServer"])
+
+
+@each("logs", ["s3", "volume"])
+def test_secrets_are_for_who_asks_for_connections_and_for_no_worker(run: Callable[..., Recorder], logs: str) -> None:
+    recorder = run(
+        taskLogs=logs, secretsManagerPrefix="airflow-secrets/prod", taskPolicyArns=[ALL], workerGroups=GROUPS
+    )
+    found = rights(recorder)
+    read = "secretsmanager:GetSecretValue"
+    readers = {account for account, (_, actions) in found.items() if read in actions}
+    assert readers == {"airflow-api-server", "airflow-dag-processor", "airflow-triggerer"}
+    assert found["airflow-triggerer"][0] == found["airflow-worker"][0] == {ALL}, "tasks keep what they need"
+    assert ("s3:PutObject" in found["airflow-triggerer"][1]) is (logs == "s3")
+    assert "s3:GetObject" not in found["airflow-dag-processor"][1]
+    values = recorder.one(RELEASE).inputs["values"]
+    for component in ("apiServer", "dagProcessor", "triggerer"):
+        names = [entry["name"] for entry in values[component]["env"]]
+        assert len(names) == len(set(names)), names
+        assert {"AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS", "AWS_DEFAULT_REGION"} <= set(names)
+    for other in (values["scheduler"], values["workers"], values["env"], values["config"]):
+        assert "SECRETS__BACKEND" not in json.dumps(other)
+    assert "apache-airflow-providers-amazon" in recorder.one(JOB, "airflow-database-migrate").plain_text
+
+
+def test_with_secrets_alone_no_worker_has_a_role(run: Callable[..., Recorder]) -> None:
+    for identity in ("eks-pod-identity", "irsa"):
+        recorder = run(taskLogs="volume", secretsManagerPrefix="a/b", podIdentity=identity, workerGroups=GROUPS[1:2])
+        assert set(rights(recorder)) == (
+            {"airflow-api-server", "airflow-dag-processor", "airflow-triggerer"} if identity != "irsa" else set()
+        )
+        values = recorder.one(RELEASE).inputs["values"]
+        for component in ("apiServer", "dagProcessor", "triggerer"):
+            annotations = values[component].get("serviceAccount", {}).get("annotations", {})
+            assert (ROLE_ANNOTATION in annotations) is (identity == "irsa")
+        assert ROLE_ANNOTATION not in json.dumps(values["workers"])
+
+
+def test_secrets_that_come_and_go_keep_the_associations(run: Callable[..., Recorder]) -> None:
+    for logs in ("s3", "volume"):
+        without = run(taskLogs=logs, taskPolicyArns=[ALL])
+        with_secrets = run(taskLogs=logs, taskPolicyArns=[ALL], secretsManagerPrefix="a/b")
+        for before, after in ((without, with_secrets), (with_secrets, without)):
+            parents = {found.inputs["serviceAccount"]: found for found in before.every(ASSOCIATION)}
+            for found in after.every(ASSOCIATION):
+                earlier = parents.get(found.inputs["serviceAccount"])
+                if earlier is not None:
+                    assert found.name == earlier.name
+                    known = {found.request.parent, *(alias.spec.parentUrn for alias in found.request.aliases)}
+                    assert earlier.request.parent in known
 
 
 def test_roles_exist_before_a_pod_starts(run: Callable[..., Recorder]) -> None:

@@ -570,6 +570,38 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "keySource",
         "until the rotation of jwt is done",
     ),
+    # Secrets in AWS
+    "secrets in AWS without AWS": (
+        EXTERNAL,
+        {"secretsManagerPrefix": "airflow-secrets/prod"},
+        {},
+        "secretsManagerPrefix",
+        "expected airflow:eksCluster beside it, because pods get their rights by a role of AWS",
+    ),
+    "secrets in AWS that are the keys": (
+        PROD,
+        {"secretsManagerPrefix": "airflow/prod"},
+        {},
+        "secretsManagerPrefix",
+        "could read all keys",
+    ),
+    "secrets in AWS below a slash": (
+        PROD,
+        {"secretsManagerPrefix": "airflow-secrets/"},
+        {},
+        "secretsManagerPrefix",
+        "without a slash at its ends",
+    ),
+    "another secrets backend": (
+        PROD,
+        {
+            "secretsManagerPrefix": "airflow-secrets/prod",
+            "helmValues": {"config": {"secrets": {"backend": "a.b.C"}}},
+        },
+        {},
+        "helmValues",
+        "may not set a secrets backend beside airflow:secretsManagerPrefix",
+    ),
     # A managed database
     "managed without AWS": (
         EXTERNAL,

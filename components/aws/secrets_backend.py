@@ -1,0 +1,80 @@
+"""AWS Secrets Manager as a place from which Airflow reads connections and variables. Pure.
+
+A task asks the API server for them. The DAG processor and the triggerer run code of DAGs beside it and ask for
+themselves. No worker asks, so no worker has the right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from components import fields
+from components.aws.region import domain, partition
+from components.kube.env import variable
+
+ACCOUNTS: Final = ("api-server", "dag-processor", "triggerer")
+"""Service accounts of the pods that ask, by the part of their names after the release's."""
+POLICY_NAME: Final = "secrets"
+"""Name in IAM of a role's policy for them."""
+BACKEND_VARIABLES: Final = ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS")
+_CLASS: Final = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
+LOOK: Final = """\
+python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("airflow.providers.amazon") is None)' || {
+  echo "airflow:secretsManagerPrefix: expected the package apache-airflow-providers-amazon in the Airflow image, found \
+none. Fix: add it to the image (docs/image.md), or take the key out of the config" >&2
+  exit 1
+}
+"""
+"""Lines of a shell script that end it where the image lacks the package: every process of Airflow would fail."""
+
+
+def secrets_prefix(text: str) -> str:
+    """Validate how the names of secrets begin (API reference, CreateSecret). Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*", text) or len(text) > 200:
+        fields.refuse(
+            "expected how the names of secrets begin, such as airflow-secrets/prod: at most 200 of A-Z, a-z, 0-9 and "
+            f"/_+=.@-, without a slash at its ends, found {fields.shown(text)}"
+        )
+    return text
+
+
+def backend_variables(prefix: str | None) -> list[dict[str, Any]]:
+    """Return the variables of a container that asks; none without a prefix."""
+    if prefix is None:
+        return []
+    keywords = {
+        "connections_prefix": f"{prefix}/connections",
+        "variables_prefix": f"{prefix}/variables",
+        "config_prefix": None,  # no option of airflow.cfg is looked up
+    }
+    name, keywords_name = BACKEND_VARIABLES
+    return [variable(name, _CLASS), variable(keywords_name, json.dumps(keywords))]
+
+
+def secrets_policy(prefix: str, region: str, account_id: str) -> dict[str, Any]:
+    """Return the policy of a role: read the secrets below the prefix, whichever key of KMS encrypts them."""
+    secrets = f"arn:{partition(region)}:secretsmanager:{region}:{account_id}:secret:{prefix}/*"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ReadSecrets",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": secrets,
+            },
+            {
+                # The key of AWS itself needs no right; one of the account does.
+                "Sid": "DecryptSecrets",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": f"arn:{partition(region)}:kms:{region}:{account_id}:key/*",
+                "Condition": {
+                    "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{domain(region)}"},
+                    "StringLike": {"kms:EncryptionContext:SecretARN": secrets},
+                },
+            },
+        ],
+    }

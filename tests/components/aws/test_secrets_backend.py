@@ -1,0 +1,74 @@
+"""AWS Secrets Manager as a place of connections: what the pods are told, and what their role may read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.aws.secrets_backend import LOOK, backend_variables, secrets_policy, secrets_prefix
+from tests.prod.emulator.policies import given_by
+from tests.prod.emulator.rights import Right
+
+ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
+
+
+def test_pods_look_below_the_prefix_and_for_no_option_of_airflow() -> None:
+    found = {entry["name"]: entry["value"] for entry in backend_variables("airflow-secrets/prod")}
+    assert found["AIRFLOW__SECRETS__BACKEND"].endswith(".SecretsManagerBackend")
+    assert json.loads(found["AIRFLOW__SECRETS__BACKEND_KWARGS"]) == {
+        "connections_prefix": "airflow-secrets/prod/connections",
+        "variables_prefix": "airflow-secrets/prod/variables",
+        "config_prefix": None,
+    }
+    assert backend_variables(None) == []
+
+
+def test_role_reads_what_is_below_the_prefix_and_nothing_beside_it() -> None:
+    statements = secrets_policy("airflow-secrets/prod", "eu-central-1", "123456789012")["Statement"]
+
+    def may(action: str, resource: str, **context: Any) -> bool:
+        return given_by(Right(action=action, resource=resource, context=context), statements) is not None
+
+    read = "secretsmanager:GetSecretValue"
+    assert may(read, f"{ARN}:airflow-secrets/prod/connections/warehouse-AbCdEf")
+    for other in ("airflow-secrets/prod-AbCdEf", "airflow-secrets/prod2/a-AbCdEf", "airflow/prod/keys-AbCdEf"):
+        assert not may(read, f"{ARN}:{other}")
+    assert not may("secretsmanager:PutSecretValue", f"{ARN}:airflow-secrets/prod/a-AbCdEf")
+    key = "arn:aws:kms:eu-central-1:123456789012:key/0123"
+    through = {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}
+    mine, foreign = (
+        {"kms:EncryptionContext:SecretARN": f"{ARN}:{name}-AbCdEf"} for name in ("airflow-secrets/prod/a", "payments/a")
+    )
+    assert may("kms:Decrypt", key, **through, **mine)
+    assert not may("kms:Decrypt", key, **through, **foreign)
+    assert not may("kms:Decrypt", key, **mine)
+
+
+def test_prefix_is_one_that_secrets_manager_takes_and_no_pattern() -> None:
+    for good in ("airflow-secrets/prod", "a", "A/b_c/d+e=f.g@h"):
+        assert secrets_prefix(good) == good
+    for bad in ("", "/a", "a/", "a//b", "*", "a b", "a/*", "x" * 201):
+        with pytest.raises(ValueError, match="expected how the names of secrets begin"):
+            secrets_prefix(bad)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
+def test_image_without_the_package_ends_the_job_with_the_key(tmp_path: Path) -> None:
+    for code, out in ((0, "migrated\n"), (1, "")):
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\nexit {code}\n")
+        program.chmod(0o755)
+        done = subprocess.run(
+            ["bash", "-c", f"{LOOK}echo migrated"],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (code, out)
+        assert (code == 0) is ("airflow:secretsManagerPrefix: expected the package" not in done.stderr)
