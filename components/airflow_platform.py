@@ -152,7 +152,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 release_name=RELEASE_NAME,
                 scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT,
                 service_accounts=(*TASK_SERVICE_ACCOUNTS, *args.task_service_accounts),
-                secrets=args.existing_keys.not_for_workers if args.existing_keys else (),
+                secrets=_not_for_tasks(args),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
         watched: tuple[pulumi.Resource, ...] = ()
@@ -348,7 +348,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 first=LOOK if args.secrets_prefix is not None else "",
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
-                pod=job_pod(args.helm_values),
+                pod=job_pod(args.helm_values, args.client_certificate),
                 after=after,
             ),
             self._child,
@@ -368,7 +368,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             migration_secret=access.migration_secret,
             fernet_key_secret=keys.fernet_key_secret,
             ca_config_map=access.ca_config_map,
-            pod=job_pod(args.helm_values),
+            pod=job_pod(args.helm_values, args.client_certificate),
         )
 
     def _postgres_image(self) -> str:
@@ -565,6 +565,12 @@ def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
     if aws is None:
         raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
     return aws
+
+
+def _not_for_tasks(args: AirflowPlatformArgs) -> tuple[str, ...]:
+    """Return the Secrets of the team to which no task pod may refer."""
+    keys = args.existing_keys.not_for_workers if args.existing_keys else ()
+    return keys if args.client_certificate is None else (*keys, args.client_certificate)
 
 
 def _in_s3(logs: TaskLogs) -> bool:

@@ -139,6 +139,12 @@ class AirflowPlatformArgs:
     """Other values of the chart, merged last."""
 
     @property
+    def client_certificate(self) -> str | None:
+        """Secret with the certificate by which pods log in to an external database, or None."""
+        found = self.database
+        return found.database.client_certificate if isinstance(found, ExternalDatabase) else None
+
+    @property
     def keda_namespace(self) -> str | None:
         """Namespace of KEDA's operator, or None if KEDA scales no workers."""
         scaled = (self.autoscaling, *(group.autoscaling for group in self.worker_groups))

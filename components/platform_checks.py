@@ -11,6 +11,7 @@ import pulumi
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess
+from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import ContainerDatabase, Database
 from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import DATA_KEYS, ExistingKeys
@@ -164,12 +165,13 @@ class PlatformChecks:
             return ()
         pod = database_pod(
             self._images,
-            job_pod(self._args.helm_values),
+            job_pod(self._args.helm_values, self._args.client_certificate),
             migration_secret=access.migration_secret,
             ca_config_map=access.ca_config_map,
         )
         about = database_about(_as_the_jobs(database, self._args.pgbouncer))
-        return (self._preflight.check(pod_document(Kind.DATABASE, pod, about), after),)
+        wanted = _client_certificate(self._args.client_certificate)
+        return (self._preflight.check(pod_document(Kind.DATABASE, pod, about, wanted), after),)
 
     def _complete(self, inputs: ReleaseInputs) -> dict[str, Any]:
         """Return the values of the release over the chart's own, as the templates see them."""
@@ -205,6 +207,7 @@ def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> Release
         ingress=args.ingress,
         monitoring=args.monitoring,
         secrets_prefix=args.secrets_prefix,
+        client_certificate=args.client_certificate,
     )
 
 
@@ -221,6 +224,11 @@ def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:
         )
         for setting, form in forms.items()
     ]
+
+
+def _client_certificate(secret: str | None) -> list[ExistingSecret]:
+    setting = "airflow:databaseClientCertificateSecret"
+    return [] if secret is None else [ExistingSecret(name=secret, keys=(CERTIFICATE, KEY), setting=setting)]
 
 
 def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:

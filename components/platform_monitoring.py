@@ -37,6 +37,7 @@ def exporter_pod(
         tls_secret=args.ingress.tls_secret if args.ingress and not args.ingress.gateway else None,
         monitoring=args.monitoring,
         pod=job_pod(args.helm_values),
+        client_certificate=None if args.pgbouncer else args.client_certificate,
     )
 
 

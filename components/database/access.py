@@ -127,6 +127,7 @@ class DatabaseAccess(pulumi.ComponentResource):
                             pool_size=pooler.pool_size,
                             max_client_connections=pooler.max_client_connections,
                             ssl_mode=database.ssl_mode,
+                            client_certificate=database.client_certificate is not None,
                         )
                     ),
                     "users.txt": pulumi.Output.all(secret_output(database.password), stats_password).apply(
@@ -216,9 +217,3 @@ def ca_volumes(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
 def ca_mounts(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
     """Return where a container has that volume."""
     return [] if config_map is None else [{"name": _CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}]
-
-
-def ca_values(config_map: pulumi.Input[str] | None) -> dict[str, list[Any]]:
-    """Return both as chart values of a component; none without the ConfigMap."""
-    volumes = ca_volumes(config_map)
-    return {"extraVolumes": volumes, "extraVolumeMounts": ca_mounts(config_map)} if volumes else {}

@@ -56,6 +56,8 @@ class Database:
     """TLS of direct connections; with PgBouncer, of its connections."""
     ca_certificates: str | None = None
     """PEM of the CAs that `verify-ca` and `verify-full` trust; None with any other mode."""
+    client_certificate: str | None = None
+    """Secret that something else makes, with `tls.crt` and `tls.key`, which the database asks for; None for none."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless `ca_certificates` is given with a mode that verifies, and only then."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.database.client_certificate import CERTIFICATE_FILE, KEY_FILE
 from components.database.connection import CA_FILE, DatabaseLogin, SslMode
 
 PORT = 6543
@@ -58,10 +59,12 @@ def render_ini(
     max_client_connections: int,
     ssl_mode: SslMode,
     login: tuple[str, str] | None = None,
+    client_certificate: bool = False,
 ) -> str:
     """Return the content of `pgbouncer.ini` (pgbouncer.org/config.html).
 
     login: role and password for the database; None for those of each client.
+    client_certificate: Whether it shows the database a certificate, which is in its pod.
     """
     database = f"host={_quoted(host)} port={port} dbname={_quoted(name)} pool_size={pool_size}"
     if login is not None:
@@ -83,6 +86,11 @@ def render_ini(
             f"max_prepared_statements = {_MAX_PREPARED_STATEMENTS}",
             f"server_tls_sslmode = {ssl_mode.value}",
             *([f"server_tls_ca_file = {CA_FILE}"] if ssl_mode.verifies else []),
+            *(
+                [f"server_tls_cert_file = {CERTIFICATE_FILE}", f"server_tls_key_file = {KEY_FILE}"]
+                if client_certificate
+                else []
+            ),
             *_FAILOVER,
             "log_disconnections = 0",
             "log_connections = 0",

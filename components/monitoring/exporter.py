@@ -13,6 +13,7 @@ from typing import Any, Final
 import pulumi
 
 from components.database.access import CONNECTION_KEY
+from components.database.client_certificate import client_mounts, client_variables, client_volumes
 from components.database.connection import CA_FILE
 from components.database.job_template import job_template
 from components.kube.env import from_secret, variable
@@ -45,6 +46,8 @@ class ExporterPod:
     """Name of the ConfigMap with the CA certificates of the database, if the pod connects to it itself and verifies."""
     database_ca: pulumi.Input[str] | None
     """Name of the ConfigMap with the CA certificates of the database, whoever connects; None if nothing is verified."""
+    client_certificate: str | None = None
+    """Name of the Secret with the certificate for the database, if the pod connects to it itself, or None."""
     tls_secret: pulumi.Input[str] | None
     """Name of the Secret with the certificate of the UI, or None. The pod gets the certificate, never its key."""
     monitoring: Monitoring
@@ -63,6 +66,7 @@ def exporter_spec(wanted: ExporterPod) -> Any:
     environment = [from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", wanted.metadata_secret, CONNECTION_KEY)]
     if wanted.direct_ca is not None:
         environment.append(variable("PGSSLROOTCERT", CA_FILE))
+    environment += client_variables(wanted.client_certificate)
     template = job_template(
         wanted.images,
         labels,
@@ -95,7 +99,7 @@ def _with_certificate(wanted: ExporterPod) -> JobPod:
     annotations: Mapping[str, str] = wanted.pod.annotations
     if wanted.monitoring is Monitoring.ANNOTATIONS:
         annotations = {**annotations, **scrape_annotations(EXPORTER_PORT)}
-    volumes, mounts = [], []
+    volumes, mounts = client_volumes(wanted.client_certificate), client_mounts(wanted.client_certificate)
     if wanted.tls_secret is not None:
         items = [{"key": "tls.crt", "path": "tls.crt"}]
         volumes.append(

@@ -42,6 +42,12 @@ error names the host, the user and the database, never the password.
 _SET: Final = "pulumi config set --stack {stack}"
 _REASONS: Final = (
     Reason(
+        r"client certificate|certificate authentication failed|private key|alert (unknown ca|bad certificate|"
+        r"certificate required)",
+        "airflow:databaseClientCertificateSecret: expected a certificate by which {host} knows {user}, found: {line}",
+        f"{_SET} airflow:databaseClientCertificateSecret SECRET, with the keys tls.crt and tls.key",
+    ),
+    Reason(
         r"password authentication failed|authentication failed for user|role \"[^\"]*\" does not exist",
         "airflow:databasePassword: expected the password of {user} at {host}, found that the database refuses it",
         f"{_SET} --secret airflow:databasePassword, or airflow:databaseUser",

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pulumi
 
 from components.database.access import database_variables
+from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import CA_KEY
-from components.kube.env import fernet_key, variable
+from components.kube.env import fernet_key, from_secret, variable
 from components.release.chart_defaults import chart_values
 
 _SCHEDULE: Final = "0 4 * * 0"
@@ -16,6 +17,13 @@ _SCHEDULE: Final = "0 4 * * 0"
 _BATCH_ROWS: Final = 10_000
 """Rows in one transaction, so that a table that was never cleaned is not locked for hours."""
 _CERTIFICATES: Final = "DATABASE_CA_CERTIFICATES"
+_CLIENT: Final = "/tmp/database-client"  # noqa: S108 - the same
+_CLIENT_SCRIPT: Final = (
+    f'umask 077; mkdir -p {_CLIENT}; printf "%s\\n" "$DATABASE_CLIENT_CERTIFICATE" > "$PGSSLCERT"; '
+    'printf "%s\\n" "$DATABASE_CLIENT_KEY" > "$PGSSLKEY"; '
+    "unset DATABASE_CLIENT_CERTIFICATE DATABASE_CLIENT_KEY; umask 022;"
+)
+"""libpq refuses a key that others may read."""
 _CERTIFICATES_FILE: Final = "/tmp/database-ca.crt"  # noqa: S108 - one process in a container of its own
 
 
@@ -24,6 +32,7 @@ def cleanup_values(
     metadata_secret: pulumi.Input[str],
     fernet_key_secret: pulumi.Input[str],
     database_ca: pulumi.Input[str] | None,
+    client_certificate: str | None = None,
 ) -> dict[str, Any]:
     """Return the chart's `databaseCleanup`, which runs `airflow db clean` weekly; nothing if rows are kept for ever.
 
@@ -33,6 +42,7 @@ def cleanup_values(
         fernet_key_secret: Name of the Secret with the Fernet key.
         database_ca: Name of the ConfigMap with the CA certificates, if the job connects to the database directly and
             verifies it. At most 128 KiB, the most that Linux passes in one variable (MAX_ARG_STRLEN).
+        client_certificate: Name of the Secret with the certificate for the database, if the job connects directly.
     """
     if retention_days == 0:
         return {}
@@ -46,6 +56,14 @@ def cleanup_values(
             variable("CONNECTION_CHECK_MAX_COUNT", "0"),
         ]
         script = f'printf "%s\\n" "${_CERTIFICATES}" > "$PGSSLROOTCERT"; unset {_CERTIFICATES}; {script}'
+    if client_certificate is not None:
+        env += [
+            from_secret("DATABASE_CLIENT_CERTIFICATE", client_certificate, CERTIFICATE),
+            from_secret("DATABASE_CLIENT_KEY", client_certificate, KEY),
+            variable("PGSSLCERT", f"{_CLIENT}/{CERTIFICATE}"),
+            variable("PGSSLKEY", f"{_CLIENT}/{KEY}"),
+        ]
+        script = f"{_CLIENT_SCRIPT} {script}"
     return {
         "databaseCleanup": {
             "enabled": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.database.client_certificate import with_client_certificate
 from components.kube.env import variable
 from components.kube.job_pod import JobPod
 
@@ -14,9 +15,14 @@ _NOT_IN_JOBS: Final = "connect_args"
 """Options of this kind name a Python object in the chart's airflow_local_settings.py, which Jobs do not have."""
 
 
-def job_pod(helm_values: Mapping[str, Any]) -> JobPod:
-    """Return what the user's `helmValues` say of all pods, for the Jobs that the chart does not make."""
-    return JobPod(
+def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = None) -> JobPod:
+    """Return what the user says of all pods, for the Jobs that the chart does not make.
+
+    Args:
+        helm_values: The user's `helmValues`.
+        client_certificate: Secret with the certificate for the database, or None.
+    """
+    pod = JobPod(
         placement={key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)},
         labels={key: str(value) for key, value in (helm_values.get("labels") or {}).items()},
         annotations={key: str(value) for key, value in (helm_values.get("airflowPodAnnotations") or {}).items()},
@@ -24,6 +30,7 @@ def job_pod(helm_values: Mapping[str, Any]) -> JobPod:
         volumes=tuple(helm_values.get("volumes") or ()),
         volume_mounts=tuple(helm_values.get("volumeMounts") or ()),
     )
+    return with_client_certificate(pod, client_certificate)
 
 
 def _database_options(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.database.access import CONNECTION_KEY, ca_values
+from components.database.access import CONNECTION_KEY, ca_mounts, ca_volumes
+from components.database.client_certificate import client_mounts, client_volumes
 from components.release.release_inputs import ReleaseInputs
 from components.release.size_preset import SizePreset
 
@@ -30,12 +31,13 @@ def pgbouncer_values(inputs: ReleaseInputs) -> dict[str, Any]:
 
 
 def _volumes(inputs: ReleaseInputs) -> dict[str, list[Any]]:
-    mounts = ca_values(inputs.database_ca)
+    volumes = [*ca_volumes(inputs.database_ca), *client_volumes(inputs.client_certificate, for_all=True)]
+    mounts = [*ca_mounts(inputs.database_ca), *client_mounts(inputs.client_certificate)]
     if inputs.size is SizePreset.NONE:
-        return mounts
+        return {"extraVolumes": volumes, "extraVolumeMounts": mounts} if volumes else {}
     # PgBouncer's root file system is read-only then, and it creates its Unix socket here.
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": "16Mi"}}
     return {
-        "extraVolumes": [*mounts.get("extraVolumes", []), scratch],
-        "extraVolumeMounts": [*mounts.get("extraVolumeMounts", []), {"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108
+        "extraVolumes": [*volumes, scratch],
+        "extraVolumeMounts": [*mounts, {"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108
     }

@@ -37,21 +37,22 @@ _NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
 
 
 def isolation_problems(
-    helm_values: Mapping[str, Any], *, with_role: Collection[str] = (), key_secrets: Collection[str] = ()
+    helm_values: Mapping[str, Any], *, with_role: Collection[str] = (), held_secrets: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each value that would undo the isolation of a pod.
 
     Args:
         with_role: Paths of the components whose pods get an IAM role from the program.
-        key_secrets: Secrets of the team that hold keys of Airflow.
+        held_secrets: Secrets of the team that other settings name, each with the setting.
     """
     found = dict(leaves(helm_values))
     for path, value in found.items():
         token = _runs_dags(path) and path.endswith("].serviceAccountToken.path")
         if token and f"{path.removesuffix('path')}audience" not in found:
             yield path, f"{path} is a token for the Kubernetes API; use an audience of another service"
-        if isinstance(value, str) and any(_names(path, value, secret) for secret in key_secrets):
-            yield path, f"{path} refers to a Secret of airflow:keySecrets; use another Secret"
+        for secret, setting in (held_secrets or {}).items():
+            if isinstance(value, str) and _names(path, value, secret):
+                yield path, f"{path} refers to a Secret of {setting}; use another Secret"
         for check in (_label, _own_secret, _beyond_restricted, _token, _account):
             problem = check(path, value)
             if problem is not None:

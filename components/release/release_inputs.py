@@ -143,6 +143,8 @@ class ReleaseInputs:
     """How the names of secrets in AWS Secrets Manager begin that are connections and variables, or None."""
     monitoring: Monitoring = Monitoring.OFF
     """Whether metrics have labels, and how they are found."""
+    client_certificate: str | None = None
+    """Secret with the certificate by which pods log in to the database, or None."""
     database_ca: pulumi.Input[str] | None = None
     """ConfigMap with the database's CA certificates (`ca.crt`, at most 128 KiB), or None if nothing is verified."""
 
@@ -163,3 +165,8 @@ class ReleaseInputs:
     def direct_ca(self) -> pulumi.Input[str] | None:
         """The ConfigMap for Airflow's own pods; None with PgBouncer, which then connects to the database for them."""
         return None if self.pgbouncer else self.database_ca
+
+    @property
+    def direct_client(self) -> str | None:
+        """The Secret with the certificate for Airflow's own pods; None with PgBouncer, which then connects for them."""
+        return None if self.pgbouncer else self.client_certificate

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.aws.secrets_backend import backend_variables
-from components.database.access import ca_mounts, ca_values, ca_variables, ca_volumes, database_variables
+from components.database.access import ca_mounts, ca_variables, ca_volumes, database_variables
+from components.database.client_certificate import client_mounts, client_variables, client_volumes
 from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY
 from components.kube.env import fernet_key, from_secret, variable
 from components.login.oidc import CLIENT_SECRET_VARIABLE
@@ -29,16 +30,17 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
         fernet_key(inputs.keys.fernet_key),
         *database_variables(inputs.connections.metadata),
         *ca_variables(inputs.direct_ca),
+        *client_variables(inputs.direct_client),
         *inputs.connection_variables,
     ]
-    database = {"env": database_env, "waitForMigrations": {"enabled": False}, **ca_values(inputs.direct_ca)}
+    database = {"env": database_env, "waitForMigrations": {"enabled": False}, **_database_files(inputs)}
     no_token = {"serviceAccount": {"automountServiceAccountToken": False}}
     # Only these two use the Kubernetes API: to start task pods, and to read the log of a running one.
     token = {"serviceAccount": {"automountServiceAccountToken": kubernetes}}
     loads_dags = {
         "env": [*database_env, *access.env],
-        "extraVolumes": [*access.volumes, *ca_volumes(inputs.direct_ca)],
-        "extraVolumeMounts": [*access.volume_mounts, *ca_mounts(inputs.direct_ca)],
+        "extraVolumes": [*access.volumes, *_database_volumes(inputs)],
+        "extraVolumeMounts": [*access.volume_mounts, *_database_mounts(inputs)],
     }
     secrets = backend_variables(inputs.secrets_prefix)
     jwt_key_id = _jwt_key_id(inputs.keys)
@@ -60,8 +62,8 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
                 *secrets,
                 *region_variables(inputs.pod_roles, "api-server", log_variables),
             ],
-            "extraVolumes": [*jwks["extraVolumes"], *ca_volumes(inputs.direct_ca)],
-            "extraVolumeMounts": [*jwks["extraVolumeMounts"], *ca_mounts(inputs.direct_ca)],
+            "extraVolumes": [*jwks["extraVolumes"], *_database_volumes(inputs)],
+            "extraVolumeMounts": [*jwks["extraVolumeMounts"], *_database_mounts(inputs)],
             **({"apiServerConfig": inputs.login.server_config} if inputs.login else {}),
             **token,
             **start_up,
@@ -100,6 +102,20 @@ def server_values(inputs: ReleaseInputs) -> dict[str, Any]:
         },
         "statsd": no_token,
     }
+
+
+def _database_volumes(inputs: ReleaseInputs) -> list[dict[str, Any]]:
+    """Return the volumes of a pod of Airflow that connects to the database itself."""
+    return [*ca_volumes(inputs.direct_ca), *client_volumes(inputs.direct_client)]
+
+
+def _database_mounts(inputs: ReleaseInputs) -> list[dict[str, Any]]:
+    return [*ca_mounts(inputs.direct_ca), *client_mounts(inputs.direct_client)]
+
+
+def _database_files(inputs: ReleaseInputs) -> dict[str, list[Any]]:
+    volumes = _database_volumes(inputs)
+    return {"extraVolumes": volumes, "extraVolumeMounts": _database_mounts(inputs)} if volumes else {}
 
 
 def _jwt_key_id(keys: KeySecrets) -> list[dict[str, Any]]:

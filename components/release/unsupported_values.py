@@ -36,8 +36,8 @@ class Surroundings:
     """Paths of what is not deployed, each with the setting that switches it on."""
     secrets_in_aws: bool = False
     """Whether the program sets the secrets backend of what reads connections."""
-    key_secrets: tuple[str, ...] = ()
-    """Secrets of the team that hold keys of Airflow, and so may be referred to as little as the stack's own."""
+    held_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Secrets of the team that may be referred to as little as the stack's own, each with the setting that names it."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
     """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""
 

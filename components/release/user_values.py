@@ -55,7 +55,7 @@ def problems(
     for path, problem in (
         *_placed(helm_values, chart_schema, surroundings.switched_off),
         *set_problems(helm_values, chart_schema, own_accounts=surroundings.groups),
-        *isolation_problems(helm_values, with_role=surroundings.with_role, key_secrets=surroundings.key_secrets),
+        *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
     ):

@@ -149,5 +149,9 @@ def _airflow_cfg(inputs: ReleaseInputs) -> dict[str, Any]:
 
 def _cleanup(inputs: ReleaseInputs) -> dict[str, Any]:
     return cleanup_values(
-        inputs.metadata_retention_days, inputs.connections.metadata, inputs.keys.fernet_key, inputs.direct_ca
+        inputs.metadata_retention_days,
+        inputs.connections.metadata,
+        inputs.keys.fernet_key,
+        inputs.direct_ca,
+        inputs.direct_client,
     )

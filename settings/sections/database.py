@@ -15,6 +15,7 @@ from components.database.host import database_host
 from components.database.rds_instance_class import instance_memory_gib
 from components.database.rds_settings import CertificateAuthority
 from components.platform_args import AirflowPlatformArgs
+from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.reading import Config
 from settings.restoration import restoration_of
@@ -91,6 +92,12 @@ CA_CERTIFICATE = SECTION.optional(
     file="CA_FILE",
     description="PEM of the authority that signs an external database's certificate, with databaseSslMode verify-ca or "
     "verify-full.",
+)
+CLIENT_CERTIFICATE_SECRET = SECTION.optional(
+    "databaseClientCertificateSecret",
+    foreign_secret,
+    description="Name of a Secret that something else puts into the namespace, with tls.crt and tls.key: the "
+    "certificate that an external database asks for. Needs databaseSslMode verify-ca or verify-full.",
 )
 MAX_CONNECTIONS = SECTION.integer(
     "databaseMaxConnections",

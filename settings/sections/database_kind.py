@@ -24,7 +24,7 @@ from settings.sections.managed_database import check_managed, read_managed
 
 _OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
     DatabaseKind.CONTAINER: (),
-    DatabaseKind.EXTERNAL: (db.HOST, db.PASSWORD, db.CIDRS),
+    DatabaseKind.EXTERNAL: (db.HOST, db.PASSWORD, db.CIDRS, db.CLIENT_CERTIFICATE_SECRET),
     DatabaseKind.MANAGED: (db.IDENTIFIER, db.SUBNET_IDS, db.SNAPSHOT_IDENTIFIER, db.ALARM_TOPIC_ARN),
 }
 """Keys that say something about one kind only, and are empty by default."""
@@ -121,6 +121,7 @@ def _external(config: Config) -> ExternalDatabase:
             password=password,
             ssl_mode=ssl_mode,
             ca_certificates=(certificate or "") if ssl_mode.verifies else None,
+            client_certificate=config[db.CLIENT_CERTIFICATE_SECRET],
         ),
         cidrs=cidrs,
     )
@@ -132,6 +133,13 @@ def _check_certificate(config: Config) -> None:
         config.problem(
             db.CA_CERTIFICATE,
             f"expected the authority's certificate with {db.SSL_MODE.full} {ssl_mode}, found none",
+        )
+    if not ssl_mode.verifies and config[db.CLIENT_CERTIFICATE_SECRET] is not None:
+        config.problem(
+            db.CLIENT_CERTIFICATE_SECRET,
+            f"expected {db.SSL_MODE.full} verify-ca or verify-full beside it, found {ssl_mode}: pods would show the "
+            "certificate to whoever answers",
+            f"pulumi config set {db.SSL_MODE.full} verify-full",
         )
     if not ssl_mode.verifies and certificate is not None:
         config.must_not_be_set(

@@ -29,7 +29,12 @@ from settings.reading import Config
 from settings.sections.cluster import PROTECT
 from settings.sections.connections import SECRETS_MANAGER_PREFIX
 from settings.sections.dags import DAGS_DELIVERY
-from settings.sections.database import METADATA_RETENTION_DAYS, PGBOUNCER_ENABLED, PGBOUNCER_REPLICAS
+from settings.sections.database import (
+    CLIENT_CERTIFICATE_SECRET,
+    METADATA_RETENTION_DAYS,
+    PGBOUNCER_ENABLED,
+    PGBOUNCER_REPLICAS,
+)
 from settings.sections.executor import (
     API_SERVER_REPLICAS,
     DAG_PROCESSOR_REPLICAS,
@@ -171,7 +176,7 @@ def _surroundings(config: Config) -> Surroundings:
         with_role=_with_role(config),
         oidc=config[OIDC_ISSUER] is not None,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
-        key_secrets=tuple(config[KEY_SECRETS].values()),
+        held_secrets=_held_secrets(config),
         without_budget=_without_budget(config),
         switched_off=_switched_off(config),
         may_send=lambda protocol, port: all(
@@ -179,6 +184,13 @@ def _surroundings(config: Config) -> Surroundings:
             for component in COMPONENTS
         ),
     )
+
+
+def _held_secrets(config: Config) -> dict[str, str]:
+    """Return the Secrets of the team that only the program may give to pods."""
+    held = dict.fromkeys(config[KEY_SECRETS].values(), KEY_SECRETS.full)
+    client = config[CLIENT_CERTIFICATE_SECRET]
+    return held if client is None else {**held, client: CLIENT_CERTIFICATE_SECRET.full}
 
 
 def _without_budget(config: Config) -> frozenset[str]:

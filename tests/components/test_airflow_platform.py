@@ -356,6 +356,77 @@ def test_keys_of_the_team_are_named_everywhere_and_looked_for_before_any_pod_sta
     assert "team-api" not in policy, "a task pod refers to it"
 
 
+@each("pooler", [None, PgBouncer()])
+def test_client_certificate_is_where_somebody_connects_to_the_database(
+    record: Record, pooler: PgBouncer | None
+) -> None:
+    shown = replace(
+        EXTERNAL.database, ssl_mode=SslMode.VERIFY_FULL, ca_certificates="PEM", client_certificate="team-client"
+    )
+    recorder = record(
+        platform(
+            database=replace(EXTERNAL, database=shown),
+            pgbouncer=pooler,
+            executor=Executor.CELERY_AND_KUBERNETES,
+            monitoring=Monitoring.ANNOTATIONS,
+            backup_storage_gib=1,
+            backup_schedule="@daily",
+        )
+    )
+    [check] = [
+        json.loads(found.inputs["data"]["check.json"])
+        for found in recorder.every("kubernetes:core/v1:ConfigMap")
+        if '"kind": "database"' in found.inputs["data"].get("check.json", "")
+    ]
+    assert check["secrets"] == [
+        {
+            "name": "team-client",
+            "keys": ["tls.crt", "tls.key"],
+            "setting": "airflow:databaseClientCertificateSecret",
+        }
+    ]
+    pods = [found.inputs["spec"]["template"]["spec"] for found in recorder.every(JOB)]
+    [cron] = recorder.every("kubernetes:batch/v1:CronJob")
+    pods += [cron.inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"], check["pod"]["spec"]]
+    [exporter] = recorder.every("kubernetes:apps/v1:Deployment")
+    if pooler is None:
+        pods.append(exporter.inputs["spec"]["template"]["spec"])
+    else:
+        assert "team-client" not in exporter.plain_text
+    assert len(pods) >= 4
+    for pod in pods:
+        assert has_client_certificate(pod["containers"][0], pod["volumes"], "env", "volumeMounts") == 0o440
+    values = recorder.one(RELEASE).inputs["values"]
+    for component in ("apiServer", "scheduler", "dagProcessor", "triggerer"):
+        found = values[component]
+        mode = has_client_certificate(found, found.get("extraVolumes", []), "env", "extraVolumeMounts")
+        assert mode == (0o440 if pooler is None else None), component
+    assert "team-client" not in json.dumps([values["workers"], values.get("volumes"), values["env"]])
+    ini = recorder.secret_data("airflow-database-pgbouncer-config")["pgbouncer.ini"] if pooler else ""
+    assert ("server_tls_key_file = /etc/airflow-database-client/tls.key" in ini) is (pooler is not None)
+    if pooler is not None:
+        [volume] = [item for item in values["pgbouncer"]["extraVolumes"] if item["name"] == "database-client"]
+        assert volume["secret"] == {"secretName": "team-client", "defaultMode": 0o444}, "its pod has another group"
+    policy = recorder.one("kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy").plain_text
+    assert "team-client" in policy, "no task may have it"
+
+
+def has_client_certificate(container: Any, volumes: Any, env: str, mounts: str) -> int | None:
+    """The mode of the files, or None where the container has neither variables nor files."""
+    variables = {entry["name"]: entry.get("value") for entry in container.get(env, [])}
+    found = [volume["secret"] for volume in volumes if volume["name"] == "database-client"]
+    mounted = [mount["mountPath"] for mount in container.get(mounts, []) if mount["name"] == "database-client"]
+    if not found:
+        assert not mounted
+        assert "PGSSLKEY" not in variables
+        return None
+    assert mounted == ["/etc/airflow-database-client"]
+    assert variables["PGSSLCERT"] == "/etc/airflow-database-client/tls.crt"
+    assert variables["PGSSLKEY"] == "/etc/airflow-database-client/tls.key"
+    assert found[0]["secretName"] == "team-client"
+    return int(found[0]["defaultMode"])
+
+
 @pytest.mark.parametrize("claim", ["team-logs", "logs.of.all"])
 def test_existing_claim_is_mounted_and_none_is_made(composed: Record, claim: str) -> None:
     recorder = composed(task_logs=replace(ARGS.task_logs, claim=claim))

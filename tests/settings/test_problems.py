@@ -602,6 +602,20 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "helmValues",
         "may not set a secrets backend beside airflow:secretsManagerPrefix",
     ),
+    "client certificate for whoever answers": (
+        EXTERNAL,
+        {"databaseClientCertificateSecret": "team-client", "databaseSslMode": "require"},
+        {},
+        "databaseClientCertificateSecret",
+        "pods would show the certificate to whoever answers",
+    ),
+    "client certificate of a managed database": (
+        PROD,
+        {"databaseClientCertificateSecret": "team-client"},
+        {},
+        "databaseClientCertificateSecret",
+        "must not be set with airflow:database managed",
+    ),
     # A managed database
     "managed without AWS": (
         EXTERNAL,

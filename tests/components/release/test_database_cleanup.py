@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from components.database.connection import CA_KEY
 from components.database.pgbouncer import PgBouncer
@@ -11,10 +18,9 @@ from components.release.values import airflow_values
 from tests import samples
 
 
-def cleanup(**options: Any) -> dict[str, Any]:
-    found: dict[str, Any] = airflow_values(samples.release_inputs(metadata_retention_days=30, **options))[
-        "databaseCleanup"
-    ]
+def cleanup(client_certificate: str | None = None, **options: Any) -> dict[str, Any]:
+    inputs = samples.release_inputs(metadata_retention_days=30, **options)
+    found: dict[str, Any] = airflow_values(replace(inputs, client_certificate=client_certificate))["databaseCleanup"]
     return found
 
 
@@ -46,6 +52,35 @@ def test_cleanup_goes_through_the_pooler_where_there_is_one() -> None:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
     ]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
+def test_cleanup_has_the_client_certificate_in_files_that_nobody_else_reads(tmp_path: Path) -> None:
+    pooled = cleanup(pgbouncer=PgBouncer(), client_certificate="team-client", database_ca="ca")
+    assert "team-client" not in json.dumps(pooled)
+    found = cleanup(client_certificate="team-client", database_ca="ca")
+    variables = {variable["name"]: variable for variable in found["env"]}
+    assert variables["DATABASE_CLIENT_KEY"]["valueFrom"]["secretKeyRef"] == {"name": "team-client", "key": "tls.key"}
+    script = found["args"][2].partition("airflow db clean")[0]
+    assert "team-client" not in script
+    script = script.replace("/tmp/database-client", str(tmp_path / "client"))
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "DATABASE_CLIENT_CERTIFICATE": "certificate",
+        "DATABASE_CLIENT_KEY": "key",
+        "DATABASE_CA_CERTIFICATES": "ca",
+        "PGSSLROOTCERT": str(tmp_path / "ca.crt"),
+        **{
+            name: variables[name]["value"].replace("/tmp/database-client", str(tmp_path / "client"))
+            for name in ("PGSSLCERT", "PGSSLKEY")
+        },
+    }
+    lines = script.split("CLEAN_TS")[0]
+    done = subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    key = tmp_path / "client" / "tls.key"
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("key\n", 0o600)
+    assert (tmp_path / "ca.crt").stat().st_mode & 0o777 == 0o644
 
 
 def test_cleanup_verifies_the_database_without_a_volume() -> None:
