@@ -15,9 +15,9 @@ import outputs
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
-from components.aws.secrets_backend import LOOK
 from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
+from components.connections.secrets_backend import LOOK
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_bundles import GitBundles, GitBundlesArgs

@@ -14,7 +14,7 @@ from typing import Final
 import pulumi
 
 from components.aws.pod_identity import PodRole
-from components.aws.secrets_backend import ACCOUNTS, POLICY_NAME, secrets_policy
+from components.connections.secrets_backend import ACCOUNTS, POLICY_NAME, secrets_policy
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.worker_group import WorkerGroup

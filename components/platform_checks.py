@@ -220,7 +220,7 @@ def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:
             name=getattr(keys, form),
             keys=(DATA_KEYS[setting],),
             setting=f"airflow:keySecrets.{setting}",
-            forms={DATA_KEYS[setting]: form},
+            forms=(form,),
         )
         for setting, form in forms.items()
     ]

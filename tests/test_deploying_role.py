@@ -53,9 +53,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "workerGroups": [{"name": "gpu", "taskPolicyArns": [TASK_POLICY]}, {"name": "big"}],
         }
     ),
-    "prod with secrets in AWS": lambda: prod().with_(
-        {"awsPermissionsBoundary": BOUNDARY_ARN, "secretsManagerPrefix": "airflow-secrets/prod"}
-    ),
+    "prod with secrets in AWS": lambda: prod().with_({"secretsManagerPrefix": "airflow-secrets/prod"}),
     "prod by IRSA": lambda: prod().with_({"podIdentity": "irsa", "workerScaling": "keda"}),
 }
 

@@ -38,18 +38,18 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/aws": "",
     "components/fields": "components/aws",
     "components/keys": "components/kube components/aws components/fields",
-    "components/connections": "components/kube",
+    "components/connections": "components/kube components/aws",
     "components/dags": "components/kube",
     "components/login": "components/kube",
-    "components/database": "components/kube components/aws components/fields components/keys",
+    "components/database": "components/kube components/aws components/fields components/keys components/connections",
     "components/task_logs": "components/kube components/aws",
     "components/release/executor": "",
     "components/network": "components/kube components/database components/release/executor",
     "components/release": "versions components/release/executor "
-    "components/kube components/secrets components/aws components/keys components/dags components/login "
-    "components/database components/task_logs",
-    "components/preflight": "versions components/kube components/secrets components/dags components/database "
-    "components/task_logs components/release",
+    "components/kube components/secrets components/aws components/keys components/connections components/dags "
+    "components/login components/database components/task_logs",
+    "components/preflight": "versions components/kube components/secrets components/keys components/dags "
+    "components/database components/task_logs components/release",
     "components/monitoring": "components/kube components/database components/network components/release",
     "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from components.keys.given_keys import KEY_CHECKS
@@ -28,13 +28,13 @@ class ExistingSecret:
     """Its keys that pods read."""
     setting: str
     """The config key that names it, with `airflow:`, or the path of an entry in it."""
-    forms: Mapping[str, str] = field(default_factory=dict)
-    """Those of the keys that must have the form of a key of the stack, each with its name in `KEY_CHECKS`."""
+    forms: Sequence[str] = ()
+    """The form of each key, by its name in `KEY_CHECKS`; empty where any text will do."""
 
     def document(self) -> dict[str, Any]:
         """Return it as a part of a check's document."""
         document = {"name": self.name, "keys": list(self.keys), "setting": self.setting}
-        return {**document, "forms": dict(self.forms)} if self.forms else document
+        return {**document, "forms": list(self.forms)} if self.forms else document
 
 
 def secret_findings(
@@ -77,7 +77,7 @@ def _finding(api: KubeApi, namespace: str, wanted: Mapping[str, Any], stack: str
             f"{setting}: expected the keys {', '.join(wanted['keys'])} in Secret {name}, found {has}",
             f"add {', '.join(missing)} to it; {another}",
         )
-    for key, form in wanted.get("forms", {}).items():
+    for key, form in zip(wanted["keys"], wanted.get("forms", ()), strict=False):
         problem = _problem(data[key], form)
         if problem is not None:
             return failed(check, f"{setting}: {key} in Secret {name}: {problem}", f"correct it there; {another}")

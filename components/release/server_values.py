@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.aws.secrets_backend import backend_variables
+from components.connections.secrets_backend import backend_variables
 from components.database.access import ca_mounts, ca_variables, ca_volumes, database_variables
 from components.database.client_certificate import client_mounts, client_variables, client_volumes
 from components.keys.jwt_keys import JWKS_FOLDER, JWKS_KEY, JWKS_VOLUME, JWT_KEY_ID_KEY

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from components.aws.secrets_backend import secrets_prefix
+import re
+
+from components import fields
 from components.connections.given import GivenConnections, collisions, connection, taken, variable
 from components.release.managed_variables import managed_name
 from settings.errors import remove_command
@@ -10,6 +12,17 @@ from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import EKS_CLUSTER, AwsChoice
 from settings.sections.keys import KEY_ESCROW
+
+
+def secrets_prefix(text: str) -> str:
+    """Validate how the names of secrets begin (API reference, CreateSecret). Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*", text) or len(text) > 200:
+        fields.refuse(
+            "expected how the names of secrets begin, such as airflow-secrets/prod: at most 200 of A-Z, a-z, 0-9 and "
+            f"/_+=.@-, without a slash at its ends, found {fields.shown(text)}"
+        )
+    return text
+
 
 SECTION = Section("Connections and variables", "beside those that people enter in the UI; workers have none of them")
 

@@ -12,7 +12,7 @@ from components.database.rds_settings import ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
 from components.secrets.weak import weakness
-from settings.errors import set_command
+from settings.errors import remove_command, set_command
 from settings.keys import Key
 from settings.reading import Config
 from settings.restoration import InstanceRestoration
@@ -139,7 +139,7 @@ def _check_certificate(config: Config) -> None:
             db.CLIENT_CERTIFICATE_SECRET,
             f"expected {db.SSL_MODE.full} verify-ca or verify-full beside it, found {ssl_mode}: pods would show the "
             "certificate to whoever answers",
-            f"pulumi config set {db.SSL_MODE.full} verify-full",
+            f"pulumi config set {db.SSL_MODE.full} verify-full, or {remove_command(db.CLIENT_CERTIFICATE_SECRET)}",
         )
     if not ssl_mode.verifies and certificate is not None:
         config.must_not_be_set(

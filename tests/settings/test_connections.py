@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import settings
 from components.connections.pools import Pool
 from components.kube.secret import Secret
+from settings.sections.connections import secrets_prefix
 from tests import samples
 from tests.samples import dev
 
@@ -83,3 +85,11 @@ def test_encrypted_entries_of_a_committed_file_count_as_given(tmp_path: Path) ->
     content["config"]["airflow:connections"] = {"my_db": {"secure": "v1:abc:def"}}
     path.write_text(yaml.safe_dump(content))
     settings.check(tmp_path, "dev")
+
+
+def test_prefix_is_one_that_secrets_manager_takes_and_no_pattern() -> None:
+    for good in ("airflow-secrets/prod", "a", "A/b_c/d+e=f.g@h"):
+        assert secrets_prefix(good) == good
+    for bad in ("", "/a", "a/", "a//b", "*", "a b", "a/*", "x" * 201):
+        with pytest.raises(ValueError, match="expected how the names of secrets begin"):
+            secrets_prefix(bad)

@@ -570,6 +570,15 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "keySource",
         "until the rotation of jwt is done",
     ),
+    # Pools
+    "pool without slots": (DEV, {"pools": [{"name": "a"}]}, {}, "pools", "[0].slots: expected a value"),
+    "pool of another team's API": (
+        DEV,
+        {"pools": [{"name": "a", "slots": 1, "include_deferred": True}]},
+        {},
+        "pools",
+        "did you mean includeDeferred?",
+    ),
     # Secrets in AWS
     "secrets in AWS without AWS": (
         EXTERNAL,

@@ -414,7 +414,6 @@ def test_pod_identity_is_for_who_reaches_task_logs(executor: Executor, excepted:
             assert not reaches(specs, pod, agent, 80)
         assert not any(reaches(specs, pod, METADATA_SERVICE, 80) for pod in PODS.values())
         assert not reaches(policies(executor, egress_except=excepted), API_SERVER, agent, 80)
-        assert not reaches(specs, DAG_PROCESSOR, agent, 80)
         with_secrets = policies(executor, egress_except=excepted, pod_identity=True, secrets_in_aws=True)
         assert reaches(with_secrets, DAG_PROCESSOR, agent, 80)
         assert not reaches(with_secrets, SCHEDULER, agent, 80)

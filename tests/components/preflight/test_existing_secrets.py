@@ -55,7 +55,7 @@ def test_key_of_another_form_is_told_without_the_key() -> None:
         name="team-fernet",
         keys=("fernet-key",),
         setting="airflow:keySecrets.fernetKey",
-        forms={"fernet-key": "fernet_key"},
+        forms=("fernet_key",),
     )
 
     def judged(value: str) -> Finding:

@@ -7,10 +7,8 @@ themselves. No worker asks, so no worker has the right.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
-from components import fields
 from components.aws.region import domain, partition
 from components.kube.env import variable
 
@@ -28,16 +26,6 @@ none. Fix: add it to the image (docs/image.md), or take the key out of the confi
 }
 """
 """Lines of a shell script that end it where the image lacks the package: every process of Airflow would fail."""
-
-
-def secrets_prefix(text: str) -> str:
-    """Validate how the names of secrets begin (API reference, CreateSecret). Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*", text) or len(text) > 200:
-        fields.refuse(
-            "expected how the names of secrets begin, such as airflow-secrets/prod: at most 200 of A-Z, a-z, 0-9 and "
-            f"/_+=.@-, without a slash at its ends, found {fields.shown(text)}"
-        )
-    return text
 
 
 def backend_variables(prefix: str | None) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.aws.secrets_backend import LOOK, backend_variables, secrets_policy, secrets_prefix
+from components.connections.secrets_backend import LOOK, backend_variables, secrets_policy
 from tests.prod.emulator.policies import given_by
 from tests.prod.emulator.rights import Right
 
@@ -47,14 +47,6 @@ def test_role_reads_what_is_below_the_prefix_and_nothing_beside_it() -> None:
     assert may("kms:Decrypt", key, **through, **mine)
     assert not may("kms:Decrypt", key, **through, **foreign)
     assert not may("kms:Decrypt", key, **mine)
-
-
-def test_prefix_is_one_that_secrets_manager_takes_and_no_pattern() -> None:
-    for good in ("airflow-secrets/prod", "a", "A/b_c/d+e=f.g@h"):
-        assert secrets_prefix(good) == good
-    for bad in ("", "/a", "a/", "a//b", "*", "a b", "a/*", "x" * 201):
-        with pytest.raises(ValueError, match="expected how the names of secrets begin"):
-            secrets_prefix(bad)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
