@@ -32,7 +32,9 @@ with open("/dev/termination-log", "w") as answer:
 
 
 def dags_folder(values: Mapping[str, Any]) -> str | None:
-    """Return the folder from which Airflow loads DAGs; None where a volume or a template of the user's decides.
+    """Return the folder from which Airflow loads DAGs; None where the image does not decide what is in it.
+
+    A volume may have them, which the chart mounts or which a container of the user's fills when the pod starts.
 
     Args:
         values: The values of the release, with the chart's own below them (templates/_helpers.yaml, `airflow_dags`).
@@ -41,8 +43,17 @@ def dags_folder(values: Mapping[str, Any]) -> str | None:
         return None
     given = at(values, _DAGS_FOLDER)
     if given == at(chart_values(), _DAGS_FOLDER):
-        return str(at(values, "dags.mountPath") or f"{values['airflowHome']}/dags")
-    return str(given) if given and "{{" not in str(given) else None
+        folder = str(at(values, "dags.mountPath") or f"{values['airflowHome']}/dags")
+    else:
+        folder = str(given or "{{")
+    return None if "{{" in folder or _filled_later(folder, values) else folder
+
+
+def _filled_later(folder: str, values: Mapping[str, Any]) -> bool:
+    """Return whether a folder is in a volume of the DAG processor that is empty until its pod starts."""
+    mounts = at(values, "dagProcessor.extraVolumeMounts") or ()
+    over = [mount for mount in mounts if f"{folder}/".startswith(f"{str(mount.get('mountPath')).rstrip('/')}/")]
+    return any("emptyDir" in volume for volume in extra_volumes(values, "dagProcessor", over))
 
 
 def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images) -> dict[str, Any]:

@@ -44,8 +44,20 @@ def test_folder_is_the_one_that_airflow_loads() -> None:
         ({"dags": {"mountPath": "/mnt/dags"}}, "/mnt/dags"),
         ({"dags": {"persistence": {"enabled": True, "existingClaim": "dags"}}}, None),
         ({"config": {"core": {"dags_folder": "{{ .Values.airflowHome }}/x"}}}, None),
+        ({"dagProcessor": in_volume("/opt/airflow/dags", emptyDir={})}, None),
+        ({"dagProcessor": in_volume("/opt/airflow/", emptyDir={})}, None),
+        ({"dagProcessor": in_volume("/opt/airflow/dags-old", emptyDir={})}, "/opt/airflow/dags"),
+        ({"dagProcessor": in_volume("/opt/airflow/dags", configMap={"name": "dags"})}, "/opt/airflow/dags"),
     ):
         assert dags_folder(values(users)) == folder, users
+
+
+def in_volume(path: str, **volume: Any) -> dict[str, Any]:
+    """A volume of a user's at a path, which a container of theirs may fill."""
+    return {
+        "extraVolumes": [{"name": "team", **volume}],
+        "extraVolumeMounts": [{"name": "team", "mountPath": path}],
+    }
 
 
 @needs_chart
