@@ -90,9 +90,9 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
             text = _TASK_POD_EXECUTOR.sub("", text)
         found += [(path, name) for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", text)]
     for path, name in dict.fromkeys(found):
-        managed = managed_name(name)
-        if managed is not None:
-            yield path, f"{path} may not set {name}: the program does; use {_INSTEAD.get(managed, _DATABASE)}"
+        instead = instead_of(name)
+        if instead is not None:
+            yield path, f"{path} may not set {name}: the program does; use {instead}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
             yield path, f"{path} may not set {name}: the program does; use the keys airflow:dags…"
 
@@ -100,6 +100,12 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
 def managed_name(name: str) -> str | None:
     """Return the managed variable that a name sets, or None."""
     return next((own for own in MANAGED_VARIABLES for ending in _ENDINGS if name == own + ending), None)
+
+
+def instead_of(name: str) -> str | None:
+    """Return what to use instead of a managed variable, or None for any other."""
+    managed = managed_name(name)
+    return None if managed is None else _INSTEAD.get(managed, _DATABASE)
 
 
 def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

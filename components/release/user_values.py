@@ -17,6 +17,7 @@ from components.release.deprecated_values import replacements
 from components.release.managed_variables import managed_variable_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
+from components.release.removed_options import removed_option_problems
 from components.release.security_contexts import completed, context_problems
 from components.release.unsupported_values import Surroundings, off_problems, unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
@@ -26,6 +27,7 @@ from components.release.worker_sets import SETS, set_problems, with_own
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 """Components with a disruption budget, which users may change."""
 
+_COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery", "workers.kubernetes")
 _MOST_KEYS: Final = 6
 _A_COPY: Final = 20
 """So many refused defaults tell of a copy of the chart's whole values.yaml."""
@@ -58,13 +60,14 @@ def problems(
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
+        *removed_option_problems(helm_values),
     ):
         if not _refused(path, found):
             found[path] = problem
     for path in _unknown(helm_values, chart_values, chart_schema):
         refused_below = path.endswith(_COMMON_CONTEXT) and any(other.startswith(f"{path}.") for other in found)
         if not _refused(path, found) and not refused_below:
-            found[path] = _not_of_the_chart(path)
+            found[path] = _not_of_the_chart(path, chart_values, chart_schema)
     # Several variables of one list may be wrong, each with a problem of its own.
     variables = [item for item in managed_variable_problems(helm_values) if not _refused(item[0], found)]
     told = [*found, *(path for path, _ in variables)]
@@ -112,10 +115,15 @@ def _placed(
             yield path, f"{path} holds values that the program sets; give a map of the others"
 
 
-def _not_of_the_chart(path: str) -> str:
+def _not_of_the_chart(path: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if path.endswith(_COMMON_CONTEXT):
         return f"{path} is not a value of the chart; use {path.removesuffix('s')}"
-    return f"{path} is not a value of the chart"
+    places = [f"{part}.{path}" for part in _COMPONENTS if path in (at(chart_values, part) or ())]
+    free = [place for place in places if owner(place) is None and dead_instead(place, schema) is None]
+    if free:
+        return f"{path} is not a value of the chart; use {', '.join(free)}"
+    own = {owner(place) for place in places} - {None}
+    return f"{path} is not a value of the chart{f'; use {own.pop()}' if own else ''}"
 
 
 def _grouped(found: Mapping[str, str]) -> Iterator[str]:
@@ -123,10 +131,14 @@ def _grouped(found: Mapping[str, str]) -> Iterator[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     for path, problem in found.items():
         root = under(path, OWNED) or under(path, DEAD) or path
-        groups.setdefault((root, problem.removeprefix(path)), []).append(path)
+        first, _, rest = path.partition(".")
+        text = problem.removeprefix(path)
+        if first == "webserver" and f"use apiServer.{rest}:" in text:
+            root, text = first, text.replace(f"apiServer.{rest}", "the same of apiServer")
+        groups.setdefault((root, text), []).append(path)
     for (root, problem), paths in groups.items():
         if len(paths) == 1:
-            yield f"{paths[0]}{problem}"
+            yield found[paths[0]]
             continue
         keys = list(dict.fromkeys(re.split(r"[.\[]", path.removeprefix(f"{root}."), maxsplit=1)[0] for path in paths))
         yield f"{root} ({', '.join(keys[:_MOST_KEYS])}{', …' if len(keys) > _MOST_KEYS else ''}){problem}"
@@ -134,7 +146,9 @@ def _grouped(found: Mapping[str, str]) -> Iterator[str]:
 
 def _working(paths: list[str], schema: Mapping[str, Any], off: Mapping[str, str]) -> str:
     """Return what to use for any of the paths, some of which may be refused themselves."""
-    deployed = [path for path in paths if not under(path, off)] or paths
+    # A name of one's own is refused there too (see `pod_isolation`).
+    named = [re.sub(r"\.serviceAccount\.(name|create)$", ".serviceAccount.annotations", path) for path in paths]
+    deployed = [path for path in named if not under(path, off)] or named
     return " and ".join(dict.fromkeys(owner(path) or dead_instead(path, schema) or path for path in deployed))
 
 

@@ -1,0 +1,66 @@
+"""Options of Airflow 2 in values: each is told with what works in Airflow 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.release.chart_defaults import chart_schema, chart_values
+from components.release.removed_options import removed_option_problems
+from components.release.user_values import problems
+from tests.cases import each
+
+
+def found(helm_values: dict[str, Any]) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema())
+
+
+@each(
+    "section, option, instead",
+    [
+        ("core", "dag_concurrency", "use config.core.max_active_tasks_per_dag"),
+        ("core", "sql_alchemy_pool_size", "use config.database.sql_alchemy_pool_size"),
+        ("core", "sql_alchemy_conn", "use the keys airflow:database…"),
+        ("webserver", "workers", "use config.api.workers"),
+        ("webserver", "rbac", None),
+        ("webserver", "secret_key", "use airflow:apiSecretKey"),
+        ("webserver", "enable_proxy_fix", "use config.fab.enable_proxy_fix"),
+        ("webserver", "x_frame_enabled", "leave it out"),
+        ("kubernetes", "delete_worker_pods", "use config.kubernetes_executor.delete_worker_pods"),
+        ("kubernetes", "worker_pods_pending_timeout", "use config.scheduler.task_queued_timeout"),
+        ("kubernetes", "namespace", "use nothing: the scheduler starts task pods in its own namespace"),
+        ("scheduler", "statsd_allow_list", "use config.metrics.metrics_allow_list"),
+        ("core", "parallelism", None),
+        ("team", "option", None),
+    ],
+)
+def test_option_is_refused_as_an_option_and_as_a_variable(section: str, option: str, instead: str | None) -> None:
+    name = f"AIRFLOW__{section}__{option}".upper()
+    places: list[dict[str, Any]] = [
+        {"config": {section: {option: "1"}}},
+        {"env": [{"name": name, "value": "1"}]},
+        {"scheduler": {"env": [{"name": name, "value": "1"}]}},
+        {"extraEnv": f"- name: {name}\n  value: '1'\n"},
+        {"workers": {"celery": {"sets": [{"name": "gpu", "env": [{"name": f"{name}_CMD", "value": "1"}]}]}}},
+    ]
+    for place in places:
+        told = [problem for _, problem in removed_option_problems(place)]
+        assert len(told) == (0 if instead is None else 1), (place, told)
+        for problem in told:
+            assert "is not an option of Airflow 3" in problem
+            in_variable = "config" not in place and (instead or "").startswith("use config.")
+            wanted = _as_variable(instead or "") if in_variable else (instead or "")
+            assert wanted in problem, problem
+
+
+def _as_variable(instead: str) -> str:
+    return f"use AIRFLOW__{instead.removeprefix('use config.').replace('.', '__').upper()}"
+
+
+def test_what_is_to_be_used_instead_is_not_refused() -> None:
+    for old, new in (
+        ({"core": {"dag_concurrency": "4"}}, {"core": {"max_active_tasks_per_dag": "4"}}),
+        ({"webserver": {"expose_config": "True"}}, {"api": {"expose_config": "True"}}),
+        ({"kubernetes": {"delete_worker_pods": "False"}}, {"kubernetes_executor": {"delete_worker_pods": "False"}}),
+    ):
+        assert len(found({"config": old})) == 1
+        assert found({"config": new}) == []
