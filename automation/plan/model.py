@@ -31,7 +31,7 @@ class FailureKind(StrEnum):
     PROGRAM = "program"
     """The program raised another error."""
     CHART = "chart"
-    """Helm cannot render the chart with the program's values."""
+    """Helm cannot render the chart with the program's values, or Kubernetes would refuse a pod of it."""
     PROCESS = "process"
     """The process that plans gave no plan."""
 

@@ -16,6 +16,7 @@ from automation.helm_template import ChartRefusedError, RenderingError, rendered
 from automation.plan import stand_ins
 from automation.plan.failures import failure_of
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
+from automation.plan.pod_refusals import pod_refusals
 from automation.plan.policies import plan_results
 from automation.plan.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
@@ -154,7 +155,11 @@ class _Run:
         inputs = release.revealed
         try:
             values = inputs.get("values") or {}
-            return rendered(self._chart, inputs["name"], inputs["namespace"], values), ""
+            manifests = rendered(self._chart, inputs["name"], inputs["namespace"], values)
+            refused = pod_refusals(manifests)
+            if refused:
+                raise ChartRefusedError(f"airflow:helmValues: Kubernetes would refuse a pod: {'; '.join(refused)}")
+            return manifests, ""
         except ChartRefusedError:
             raise
         except RenderingError as error:

@@ -103,6 +103,25 @@ def test_chart_that_helm_cannot_render_is_a_failure(checkouts: Checkouts) -> Non
     assert run(folder, "dev", "--no-render")[0] == 0
 
 
+@needs_chart
+def test_pod_that_kubernetes_would_refuse_is_a_failure(checkouts: Checkouts) -> None:
+    """Helm renders a second volume of the same name, and an update would fail after the migration."""
+    users = json.dumps({"triggerer": {"extraVolumes": [{"name": "dags", "emptyDir": {}}]}})
+
+    def with_volume(folder: Path) -> None:
+        edit(folder / "Pulumi.dev.yaml", "config:\n", f"config:\n  airflow:helmValues: {users}\n")
+
+    code, text = run(checkouts.make("refused-pod", with_volume), "dev", "--json")
+    failure = Plan.from_json(json.loads(text)).failure
+    assert code == 1
+    assert failure is not None
+    assert failure.kind is FailureKind.CHART
+    assert failure.text == (
+        "airflow:helmValues: Kubernetes would refuse a pod: Deployment airflow-triggerer has two volumes dags: give "
+        "yours another name"
+    )
+
+
 def test_unknown_stack_is_a_result(base: Path) -> None:
     code, text = run(base, "nobody")
     assert code == 1

@@ -1,0 +1,71 @@
+"""What Helm renders and Kubernetes refuses, where the chart's schema cannot know it. Pure.
+
+An update would find it out in the middle, after the migration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from policy.convert import objects_of
+from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
+from policy.pods import containers, pod_of
+
+_QUANTITY: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
+"""An amount (kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity)."""
+_TOLERATION: Final[Mapping[str, tuple[str, ...]]] = {
+    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
+    "operator": ("Exists", "Equal", "Lt", "Gt"),
+}
+"""Fields with the values that Kubernetes knows."""
+
+
+def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return a sentence for each. manifests: what Helm renders; the pod of a task is among them in a ConfigMap."""
+    found = (refusal for rendered in objects_of(tuple(manifests), []) for refusal in _refusals(rendered))
+    return tuple(dict.fromkeys(found))
+
+
+def _refusals(rendered: RenderedObject) -> Iterator[str]:
+    spec = mapping(pod_of(rendered).get("spec"))
+    where = f"{rendered.kind} {rendered.name}"
+    volumes = [str(volume.get("name")) for volume in entries(spec.get("volumes"))]
+    claims = [str(get(claim, "metadata.name")) for claim in entries(get(rendered.body, "spec.volumeClaimTemplates"))]
+    yield from (f"{where} {problem}" for problem in _other_problems(rendered, spec))
+    inside = list(containers(rendered))
+    for what, names in (("volumes", volumes), ("containers", [container.name for container in inside])):
+        for name in _twice(names):
+            yield f"{where} has two {what} {name}: give yours another name"
+    for container in inside:
+        mounts = entries(container.body.get("volumeMounts"))
+        for path in _twice(str(mount.get("mountPath")).rstrip("/") for mount in mounts):
+            yield f"{where} mounts two volumes at {path} in container {container.name}: mount yours elsewhere"
+        for kind in ("requests", "limits"):
+            for name, amount in mapping(get(container.body, f"resources.{kind}")).items():
+                if not _QUANTITY.fullmatch(str(amount)):
+                    yield (
+                        f"{where} has {kind} of {name} {amount} in container {container.name}: write an amount of "
+                        "Kubernetes, such as 500m or 2Gi"
+                    )
+        for mount in mounts:
+            if mount.get("name") not in (*volumes, *claims):
+                volume = mount.get("name")
+                yield f"{where} mounts a volume {volume} in container {container.name}, and has none: add it to volumes"
+
+
+def _other_problems(rendered: RenderedObject, spec: Mapping[str, Any]) -> Iterator[str]:
+    for toleration in entries(spec.get("tolerations")):
+        for field, known in _TOLERATION.items():
+            value = toleration.get(field)
+            if value is not UNKNOWN and value not in (None, "", *known):
+                yield f"has a toleration with the {field} {value}: write {' or '.join(known)}"
+    strategy = mapping(get(rendered.body, "spec.strategy"))
+    if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
+        yield "has the strategy Recreate, and rollingUpdate beside it: set that to null"
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    listed = list(names)
+    return sorted({name for name in listed if listed.count(name) > 1})
