@@ -26,6 +26,9 @@ STATSD_METRICS_PORT: Final = 9102
 PGBOUNCER_METRICS_PORT: Final = 9127
 """These ports are `ports` of the chart's values.yaml (tested)."""
 
+API_SERVER_PORTS: Final = (443, 6443)
+"""Ports outside that the API server may send to, for single sign-on, remote logs and the Kubernetes API."""
+
 DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Components that use the metadata database; workers do not."""
 EXPORTER: Final = "exporter"
@@ -169,7 +172,7 @@ class _Policies:
                 self.allow("to", [self.peer("worker")], WORKER_LOG_PORT),
                 self.allow("to", [self.peer("triggerer")], TRIGGERER_LOG_PORT),
                 # For single sign-on and remote logs; with KubernetesExecutor also the Kubernetes API, to read pod logs.
-                *self.to_outside(443, 6443),
+                *self.to_outside(*API_SERVER_PORTS),
                 *self.to_pod_identity(),
             ],
         )

@@ -7,11 +7,25 @@ from typing import Final
 
 from components.release.value_paths import under
 
+_OF_JOBS: Final = {
+    **{key: key for key in ("affinity", "env", "labels", "nodeSelector", "tolerations")},
+    "annotations": "airflowPodAnnotations",
+    "extraVolumeMounts": "volumeMounts",
+    "extraVolumes": "volumes",
+}
+"""Keys of the chart's Jobs, each with the key of all pods that the program's own Jobs follow (see `job_pods`)."""
+_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+
 OWNED: Final[Mapping[str, str]] = {
+    f"airflowPodAnnotations.{_EVICT}": "nothing: an eviction must not kill a task",
+    **{
+        f"{component}.podAnnotations.{_EVICT}": "nothing: an eviction must not stop it"
+        for component in ("dagProcessor", "redis", "scheduler", "triggerer", "workers.celery", "workers.kubernetes")
+    },
     "airflowVersion": "airflow:airflowVersion",
     "allowJobLaunching": "nothing: workers must not create Jobs, whose pods could read every Secret",
     "allowPodLaunching": "nothing: workers must not create pods",
-    "apiSecretKeySecretName": "airflow:apiSecretKey",
+    "apiSecretKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "apiServer.podAnnotations.log-role": "nothing: the API server rolls by it when its role in AWS changes",
     "apiServer.replicas": "airflow:apiServerReplicas",
     "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
@@ -37,6 +51,11 @@ OWNED: Final[Mapping[str, str]] = {
     "config.logging.remote_log_conn_id": "airflow:taskLogs and airflow:taskLogsConnectionSecret",
     "config.logging.remote_logging": "airflow:taskLogs",
     "createUserJob": "airflow:adminUsername and airflow:adminPassword",
+    **{
+        f"{job}.{key}": f"{root} at the root of the values, which the program's Jobs follow"
+        for job in ("createUserJob", "migrateDatabaseJob")
+        for key, root in _OF_JOBS.items()
+    },
     "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery and airflow:dagBundles",
     "dagProcessor.replicas": "airflow:dagProcessorReplicas",
     "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
@@ -53,7 +72,7 @@ OWNED: Final[Mapping[str, str]] = {
     "enableBuiltInSecretEnvVars": "nothing: workers must not learn the database's address",
     "executor": "airflow:executor",
     "fernetKey": "airflow:fernetKey",
-    "fernetKeySecretName": "airflow:fernetKey",
+    "fernetKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "fullnameOverride": "nothing: the names of the Services are fixed",
     "imagePullSecrets": "airflow:imagePullSecrets",
     "images": "airflow:imageTag, airflow:imageRegistry, airflow:imageMirrors and the other keys airflow:image…",
@@ -69,7 +88,7 @@ OWNED: Final[Mapping[str, str]] = {
     "ingress.apiServer.tls": "airflow:ingressTlsSecret or airflow:ingressTlsElsewhere",
     "ingress.enabled": "airflow:ingressHost",
     "jwtSecret": "airflow:jwtSecret",
-    "jwtSecretName": "airflow:jwtSecret",
+    "jwtSecretName": "airflow:keySecrets, with airflow:keySource secret",
     "apiSecretKey": "airflow:apiSecretKey",
     "logs.persistence": "airflow:taskLogs and the keys that begin with it, such as airflow:taskLogsStorageClass",
     "migrateDatabaseJob": "nothing: the program migrates before the release",
@@ -97,7 +116,7 @@ OWNED: Final[Mapping[str, str]] = {
     "triggerer.keda": "airflow:triggererReplicas: KEDA would ask by a variable that no pod has",
     "useStandardNaming": "nothing: the names of the Services are fixed",
     "webserverSecretKey": "airflow:apiSecretKey",
-    "webserverSecretKeySecretName": "airflow:apiSecretKey",
+    "webserverSecretKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "workers.celery.hpa": "airflow:workerScaling",
     "workers.celery.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
     "workers.celery.persistence": "airflow:taskLogs",

@@ -38,6 +38,12 @@ class Surroundings:
     """Whether the program sets the secrets backend of what reads connections."""
     held_secrets: Mapping[str, str] = field(default_factory=dict)
     """Secrets of the team that may be referred to as little as the stack's own, each with the setting that names it."""
+    api_server_may_send: Callable[[int], bool] = lambda _: False
+    """Whether the API server may send to a TCP port of another system."""
+    metrics_readable: bool = False
+    """Whether pods of other namespaces may read metrics."""
+    stateful_workers: bool | None = None
+    """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
     """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""
 
@@ -64,11 +70,24 @@ _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
 _BUDGET: Final = "podDisruptionBudget"
 """Its switch is the program's, which sets it where a component has several pods."""
+_PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
 _LOCAL: Final = ("localhost", "127.0.0.1")
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
 """What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
+_SEARCH_PORT: Final = 9200
+"""The chart's default for Elasticsearch and OpenSearch."""
+_DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
+_OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
+    True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
+    False: {
+        "updateStrategy": _DEPLOYMENT,
+        "podManagementPolicy": _DEPLOYMENT,
+        "volumeClaimTemplates": "extraVolumes with a claim: the workers are a Deployment",
+    },
+}
+"""Keys of Celery's workers without effect, by whether the workers are a StatefulSet (worker-deployment.yaml)."""
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
 
@@ -84,6 +103,7 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
                 )
     yield from _service_type(helm_values, surroundings)
+    yield from _of_no_use(helm_values, surroundings)
     if surroundings.ingress:
         yield from _behind_ingress(helm_values)
     if surroundings.secrets_in_aws:
@@ -96,6 +116,12 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                 )
     if not surroundings.isolated:
         return
+    for path in dict.fromkeys(path for path, name, _ in listed_variables(helm_values) if name == _PIP):
+        yield (
+            path,
+            f"{path} may not set {_PIP}: the network policies keep pods of the scheduler and of the Jobs from every "
+            "package index, and each start would wait for one; use an image with the packages (docs/image.md)",
+        )
     for path, why in _SWITCHES.items():
         if at(helm_values, path):
             yield path, f"{path} {_NOT_OFF}: {why}, {_OPEN}"
@@ -109,6 +135,43 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{ports[0]} of the other system to all components in airflow:extraEgress, or let that system "
                     "scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces",
                 )
+
+
+def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield what would have no effect in this deployment, or one that nobody may want."""
+    if at(helm_values, "priorityClasses"):
+        yield (
+            "priorityClasses",
+            "priorityClasses are of the whole cluster, and the releases of two stacks would contend for them; make "
+            "them with kubectl, and name them in priorityClassName of the components",
+        )
+    if at(helm_values, "redis.service.type") not in (None, "ClusterIP"):
+        yield "redis.service.type", "redis.service.type: nothing outside the stack may use its Redis; leave it out"
+    if surroundings.stateful_workers is not None:
+        for key, instead in _OF_KIND[surroundings.stateful_workers].items():
+            path = f"workers.celery.{key}"
+            if at(helm_values, path) is not None:
+                yield path, f"{path} has no effect here; use {instead}"
+    if at(helm_values, "ingress.flower.enabled") and not at(helm_values, "flower.enabled"):
+        yield "ingress.flower.enabled", "ingress.flower.enabled has no effect without flower.enabled; leave it out"
+    if not surroundings.isolated:
+        return
+    for name in ("elasticsearch", "opensearch"):
+        given = str(at(helm_values, f"{name}.connection.port") or "")
+        port = int(given) if given.isdecimal() else _SEARCH_PORT
+        if at(helm_values, f"{name}.enabled") and not surroundings.api_server_may_send(port):
+            yield (
+                f"{name}.enabled",
+                f"{name}.enabled {_NOT_OFF}: the API server reads task logs from it, and may not send to port {port}; "
+                f"open TCP port {port} to api-server in airflow:extraEgress",
+            )
+    for name in ("statsd", "pgbouncer"):
+        if at(helm_values, f"ingress.{name}.enabled") and not surroundings.metrics_readable:
+            yield (
+                f"ingress.{name}.enabled",
+                f"ingress.{name}.enabled {_NOT_OFF}: nobody may read metrics; name the namespace of the ingress "
+                "controller in airflow:metricsNamespaces",
+            )
 
 
 def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:

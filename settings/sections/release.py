@@ -12,6 +12,7 @@ from components import fields
 from components.dags.delivery import DagsDelivery
 from components.network.extra_egress import COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
+from components.network.policies import API_SERVER_PORTS
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
@@ -44,7 +45,7 @@ from settings.sections.executor import (
     WORKER_GRACE_SECONDS,
 )
 from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
-from settings.sections.isolation import EXTRA_EGRESS, NETWORK_ISOLATION, UI_CIDRS
+from settings.sections.isolation import EXTRA_EGRESS, METRICS_NAMESPACES, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.keys import KEY_SECRETS
 from settings.sections.login import OIDC_ISSUER
 from settings.sections.task_logs import TASK_LOGS
@@ -175,6 +176,12 @@ def _surroundings(config: Config) -> Surroundings:
         ingress=config[INGRESS_HOST] is not None,
         with_role=_with_role(config),
         oidc=config[OIDC_ISSUER] is not None,
+        api_server_may_send=lambda port: (
+            port in API_SERVER_PORTS
+            or any(entry.opens("api-server", Protocol.TCP, port) for entry in config[EXTRA_EGRESS])
+        ),
+        metrics_readable=bool(config[METRICS_NAMESPACES]),
+        stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         held_secrets=_held_secrets(config),
         without_budget=_without_budget(config),
@@ -235,6 +242,8 @@ def _switched_off(config: Config) -> dict[str, str]:
         off["pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
     if not config[METADATA_RETENTION_DAYS]:
         off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
+    if not config[PGBOUNCER_ENABLED]:
+        off["ingress.pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
     if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
         off["ingress.apiServer"] = INGRESS_HOST.full
     if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:

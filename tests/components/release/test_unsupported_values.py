@@ -16,6 +16,8 @@ from tests.cases import each
 from tests.chart import rendering
 
 ISOLATED: Final = Surroundings(isolated=True, ui_reachable=False)
+SEARCH: Final = {"elasticsearch": {"enabled": True, "secretName": "search"}}
+PIP: Final = {"env": [{"name": "_PIP_ADDITIONAL_REQUIREMENTS", "value": "pandas"}]}
 
 
 def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None) -> list[str]:
@@ -289,3 +291,36 @@ def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
     assert found(budget) == [], "the program's switch"
     [refused] = found(budget, Surroundings(without_budget=frozenset({"scheduler"})))
     assert refused.startswith("scheduler.podDisruptionBudget.config.minAvailable has no effect while")
+
+
+# Values of no use here
+
+
+@each(
+    "values, surroundings, says",
+    [
+        ({"priorityClasses": [{"name": "a", "preemptionPolicy": "Never", "value": 1}]}, {}, "make them with kubectl"),
+        ({"redis": {"service": {"type": "LoadBalancer"}}}, {}, "nothing outside the stack may use its Redis"),
+        ({"redis": {"service": {"type": "ClusterIP"}}}, {}, None),
+        ({"ingress": {"flower": {"enabled": True}}}, {}, "has no effect without flower.enabled"),
+        (nested("workers.celery.updateStrategy.type", "OnDelete"), {"stateful_workers": False}, "are a Deployment"),
+        (nested("workers.celery.updateStrategy.type", "OnDelete"), {"stateful_workers": True}, None),
+        (nested("workers.celery.podManagementPolicy", "Parallel"), {"stateful_workers": False}, "are a Deployment"),
+        (nested("workers.celery.strategy.type", "Recreate"), {"stateful_workers": True}, "are a StatefulSet"),
+        (nested("workers.celery.strategy.type", "Recreate"), {"stateful_workers": False}, None),
+        (SEARCH, {"isolated": True}, "open TCP port 9200 to api-server in airflow:extraEgress"),
+        (SEARCH, {"isolated": True, "api_server_may_send": lambda port: port == 9200}, None),
+        (SEARCH, {"isolated": True, "api_server_may_send": lambda port: port == 443}, "TCP port 9200"),
+        (SEARCH, {}, None),
+        (nested("ingress.statsd.enabled", True), {"isolated": True}, "in airflow:metricsNamespaces"),
+        (nested("ingress.statsd.enabled", True), {"isolated": True, "metrics_readable": True}, None),
+        (PIP, {"isolated": True}, "use an image with the packages"),
+        (PIP, {}, None),
+    ],
+)
+def test_value_of_no_use_is_refused_with_what_to_do(
+    values: dict[str, Any], surroundings: dict[str, Any], says: str | None
+) -> None:
+    told = found(values, Surroundings(**surroundings))
+    assert len(told) == (says is not None), told
+    assert says is None or says in told[0]
