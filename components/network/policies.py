@@ -14,7 +14,7 @@ from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network.addresses import block, covered, with_metadata_of_ipv6, within
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DnsServer
-from components.network.extra_egress import LAST_PORT, extra_egress_rules
+from components.network.extra_egress import API_SERVER_PORTS, LAST_PORT, extra_egress_rules
 from components.network.isolation_rules import IsolationRules
 
 API_SERVER_PORT: Final = 8080
@@ -25,9 +25,6 @@ STATSD_PORT: Final = 9125
 STATSD_METRICS_PORT: Final = 9102
 PGBOUNCER_METRICS_PORT: Final = 9127
 """These ports are `ports` of the chart's values.yaml (tested)."""
-
-API_SERVER_PORTS: Final = (443, 6443)
-"""Ports outside that the API server may send to, for single sign-on, remote logs and the Kubernetes API."""
 
 DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Components that use the metadata database; workers do not."""

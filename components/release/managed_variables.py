@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.release.owned_values import owner
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
 JWT_VARIABLES: Final = (
@@ -60,6 +61,9 @@ _INSTEAD: Final[Mapping[str, str]] = {
 }
 _DATABASE: Final = "the keys airflow:database…"
 
+_OPTION: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+?)(?:_CMD|_SECRET)?")
+_DEFAULT_QUEUE: Final = "config.operators.default_queue"
+"""The program counts the tasks of the queues that workers serve."""
 _TEXTS: Final = ("extraEnv", "extraEnvFrom", "podTemplate")
 """Values that are YAML in a text."""
 # As the chart's own template of a task pod does, and as its examples do.
@@ -90,7 +94,7 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
             text = _TASK_POD_EXECUTOR.sub("", text)
         found += [(path, name) for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", text)]
     for path, name in dict.fromkeys(found):
-        instead = instead_of(name)
+        instead = instead_of(name) or _of_an_option(name, path)
         if instead is not None:
             yield path, f"{path} may not set {name}: the program does; use {instead}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
@@ -106,6 +110,17 @@ def instead_of(name: str) -> str | None:
     """Return what to use instead of a managed variable, or None for any other."""
     managed = managed_name(name)
     return None if managed is None else _INSTEAD.get(managed, _DATABASE)
+
+
+def _of_an_option(name: str, path: str) -> str | None:
+    """Return what to use instead of a variable whose option the program sets, or must find in `config`."""
+    found = _OPTION.fullmatch(name)
+    # A set of workers has its own number of tasks by this variable alone.
+    own_number = ".sets[" in path and (found and found[2]) == "WORKER_CONCURRENCY"
+    if found is None or own_number or path.startswith("config."):
+        return None
+    option = f"config.{found[1]}.{found[2]}".lower()
+    return option if option == _DEFAULT_QUEUE else owner(option)
 
 
 def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

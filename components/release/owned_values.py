@@ -14,12 +14,12 @@ _OF_JOBS: Final = {
     "extraVolumes": "volumes",
 }
 """Keys of the chart's Jobs, each with the key of all pods that the program's own Jobs follow (see `job_pods`)."""
-_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 
 OWNED: Final[Mapping[str, str]] = {
-    f"airflowPodAnnotations.{_EVICT}": "nothing: an eviction must not kill a task",
+    f"airflowPodAnnotations.{SAFE_TO_EVICT}": "nothing: an eviction must not kill a task",
     **{
-        f"{component}.podAnnotations.{_EVICT}": "nothing: an eviction must not stop it"
+        f"{component}.podAnnotations.{SAFE_TO_EVICT}": "nothing: an eviction must not stop it"
         for component in ("dagProcessor", "redis", "scheduler", "triggerer", "workers.celery", "workers.kubernetes")
     },
     "airflowVersion": "airflow:airflowVersion",
@@ -30,7 +30,14 @@ OWNED: Final[Mapping[str, str]] = {
     "apiServer.replicas": "airflow:apiServerReplicas",
     "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
     "apiServer.waitForMigrations": "nothing: the program migrates before the release",
+    **dict.fromkeys(("config.api.ssl_cert", "config.api.ssl_key"), "airflow:ingressHost: TLS ends at the Ingress"),
+    **dict.fromkeys(
+        ("config.api.port", "config.logging.trigger_log_server_port", "config.logging.worker_log_server_port"),
+        "nothing: the ports are fixed, and the network policies are made for them",
+    ),
     "config.celery.worker_concurrency": "airflow:workerConcurrency",
+    "config.logging.base_log_folder": "nothing: the volume of task logs is mounted at the chart's place",
+    "config.kubernetes_executor.pod_template_file": "podTemplate",
     "config.core.executor": "airflow:executor",
     "config.core.load_examples": "airflow:loadExamples",
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",

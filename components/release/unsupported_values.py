@@ -42,6 +42,8 @@ class Surroundings:
     """Whether the API server may send to a TCP port of another system."""
     metrics_readable: bool = False
     """Whether pods of other namespaces may read metrics."""
+    dags_fetched: bool = False
+    """Whether something fetches DAGs to a place of the chart's or the program's."""
     stateful_workers: bool | None = None
     """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
@@ -76,6 +78,7 @@ _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
 """What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
+_STATSD_PORT: Final = "9125"
 _SEARCH_PORT: Final = 9200
 """The chart's default for Elasticsearch and OpenSearch."""
 _DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
@@ -152,6 +155,19 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             path = f"workers.celery.{key}"
             if at(helm_values, path) is not None:
                 yield path, f"{path} has no effect here; use {instead}"
+    for name in ("apiServer", "scheduler", "dagProcessor"):
+        if at(helm_values, f"{name}.enabled") is False:
+            yield f"{name}.enabled", f"{name}.enabled: Airflow does not work without it; to pause, use airflow:running"
+    for path, _ in _option(helm_values, "config.core.dags_folder") if surroundings.dags_fetched else ():
+        yield (
+            path,
+            f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
+            "airflow:dagsDelivery image",
+        )
+    for path, port in _option(helm_values, "config.metrics.statsd_port"):
+        host = next((found for _, found in _option(helm_values, "config.metrics.statsd_host")), "")
+        if str(port) != _STATSD_PORT and (not host or _is_own(str(host), _HOSTS["config.metrics.statsd"][0])):
+            yield path, f"{path}: the chart's statsd listens at port {_STATSD_PORT} only; leave it out"
     if at(helm_values, "ingress.flower.enabled") and not at(helm_values, "flower.enabled"):
         yield "ingress.flower.enabled", "ingress.flower.enabled has no effect without flower.enabled; leave it out"
     if not surroundings.isolated:

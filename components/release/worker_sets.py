@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.release.chart_defaults import schema_problems
-from components.release.owned_values import APPENDED, OWNED
+from components.release.owned_values import APPENDED, OWNED, SAFE_TO_EVICT
 from components.release.value_paths import at, nested, without_nulls
 from components.release.worker_group import GROUP_LABEL
 
@@ -57,6 +57,9 @@ def set_problems(
             elif key == "labels" and isinstance(value, Mapping) and GROUP_LABEL in value:
                 own = f"{path}.{key}.{GROUP_LABEL}"
                 yield own, f"{own} is set by the chart, and selectors tell sets apart by it; use another label"
+            elif key == "podAnnotations" and isinstance(value, Mapping) and SAFE_TO_EVICT in value:
+                own = f"{path}.{key}.{SAFE_TO_EVICT}"
+                yield own, f"{own} is set by the program; use {_OWNED['safeToEvict']}"
             elif key in _LISTS and not isinstance(value, list | None):
                 yield f"{path}.{key}", f"{path}.{key}: expected a list"
 

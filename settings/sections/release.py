@@ -10,9 +10,8 @@ from typing import Any, Final
 import versions
 from components import fields
 from components.dags.delivery import DagsDelivery
-from components.network.extra_egress import COMPONENTS, Protocol
+from components.network.extra_egress import API_SERVER_PORTS, COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
-from components.network.policies import API_SERVER_PORTS
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
@@ -117,7 +116,7 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     if values:
         try:
             found = value_problems(values, chart_values(), chart_schema(), _surroundings(config))
-            found += _beside_groups(values) if config[WORKER_GROUPS] else []
+            found += _beside_groups(values) if config[WORKER_GROUPS] else _no_workers(config, values)
             schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
             found += _new_problems(schema, found)
         except RecursionError:
@@ -168,6 +167,14 @@ def _beside_groups(helm_values: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _no_workers(config: Config, helm_values: Mapping[str, Any]) -> list[str]:
+    """Return a problem where nothing would run tasks, which the chart renders without a word."""
+    none = at(helm_values, _DEFAULT_WORKERS) is False and not at(helm_values, SETS)
+    if not none or config.bad(EXECUTOR) or not config[EXECUTOR].celery:
+        return []
+    return [f"{_DEFAULT_WORKERS}: no worker is left; leave it out, or give {SETS} beside it"]
+
+
 def _surroundings(config: Config) -> Surroundings:
     return Surroundings(
         isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
@@ -181,6 +188,7 @@ def _surroundings(config: Config) -> Surroundings:
             or any(entry.opens("api-server", Protocol.TCP, port) for entry in config[EXTRA_EGRESS])
         ),
         metrics_readable=bool(config[METRICS_NAMESPACES]),
+        dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         held_secrets=_held_secrets(config),

@@ -128,7 +128,16 @@ def test_sets_and_no_default_workers_are_refused_beside_groups() -> None:
     ):
         (found,) = problems(GROUP, helmValues={"workers": {"celery": celery}})
         assert text in found
-        assert problems(helmValues={"workers": {"celery": celery}}) == ()
+
+
+def test_no_worker_at_all_is_refused() -> None:
+    alone = {"enableDefault": False}
+    (found,) = problems(helmValues={"workers": {"celery": alone}})
+    assert "workers.celery.enableDefault: no worker is left" in found
+    (other,) = problems(helmValues={"workers": {"celery": alone}}, executor="KubernetesExecutor")
+    assert "has no effect" in other
+    for celery in ({**alone, "sets": [{"name": "b"}]}, {"sets": [{"name": "b"}]}):
+        assert problems(helmValues={"workers": {"celery": celery}}) == (), celery
 
 
 def test_executor_without_celery_workers_is_refused() -> None:

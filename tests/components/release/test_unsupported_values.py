@@ -16,6 +16,13 @@ from tests.cases import each
 from tests.chart import rendering
 
 ISOLATED: Final = Surroundings(isolated=True, ui_reachable=False)
+
+
+def in_env(name: str, value: str = "1", path: str = "env") -> dict[str, Any]:
+    """A variable, for all pods or in another place."""
+    return nested(path, [{"name": name, "value": value}])
+
+
 SEARCH: Final = {"elasticsearch": {"enabled": True, "secretName": "search"}}
 PIP: Final = {"env": [{"name": "_PIP_ADDITIONAL_REQUIREMENTS", "value": "pandas"}]}
 
@@ -297,6 +304,47 @@ def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
 
 
 @each(
+    "option",
+    [
+        "celery.worker_concurrency",
+        "dag_processor.dag_bundle_config_list",
+        "logging.base_log_folder",
+        "logging.worker_log_server_port",
+        "api.port",
+        "kubernetes_executor.pod_template_file",
+    ],
+)
+def test_option_of_the_program_is_refused_as_a_variable_too(option: str) -> None:
+    [told] = found(nested(f"config.{option}", "x"))
+    instead = told.partition("; use ")[2]
+    name = f"AIRFLOW__{option.replace('.', '__')}".upper()
+    for place in (in_env(name), in_env(f"{name}_CMD", path="workers.celery.env"), {"extraEnv": f"- name: {name}\n"}):
+        [told] = found(place)
+        assert told.endswith(f"the program does; use {instead}")
+
+
+def test_default_queue_is_read_from_config_and_a_set_has_its_own_number_of_tasks() -> None:
+    [told] = found(in_env("AIRFLOW__OPERATORS__DEFAULT_QUEUE", "gpu"))
+    assert told.endswith("use config.operators.default_queue")
+    assert found(nested("config.operators.default_queue", "gpu")) == []
+    own = [{"name": "gpu", "env": [{"name": "AIRFLOW__CELERY__WORKER_CONCURRENCY", "value": "1"}]}]
+    assert found(nested("workers.celery.sets", own)) == []
+
+
+def test_no_pod_with_tasks_may_be_evicted() -> None:
+    evict = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}
+    for values in (
+        {"airflowPodAnnotations": evict},
+        {"triggerer": {"podAnnotations": evict}},
+        {"workers": {"celery": {"podAnnotations": evict}}},
+        {"workers": {"celery": {"sets": [{"name": "gpu", "podAnnotations": evict}]}}},
+    ):
+        [told] = found(values)
+        assert "is set by the program; use nothing: an eviction must not" in told
+    assert found({"apiServer": {"podAnnotations": evict}}) == []
+
+
+@each(
     "values, surroundings, says",
     [
         ({"priorityClasses": [{"name": "a", "preemptionPolicy": "Never", "value": 1}]}, {}, "make them with kubectl"),
@@ -314,6 +362,18 @@ def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
         (SEARCH, {}, None),
         (nested("ingress.statsd.enabled", True), {"isolated": True}, "in airflow:metricsNamespaces"),
         (nested("ingress.statsd.enabled", True), {"isolated": True, "metrics_readable": True}, None),
+        *(
+            (nested(f"{name}.enabled", False), {}, "to pause, use airflow:running")
+            for name in ("scheduler", "apiServer")
+        ),
+        (nested("triggerer.enabled", False), {}, None),
+        (nested("dagProcessor.enabled", True), {}, None),
+        (nested("config.core.dags_folder", "/x"), {"dags_fetched": True}, "use airflow:dagsSubPath"),
+        (in_env("AIRFLOW__CORE__DAGS_FOLDER", "/x"), {"dags_fetched": True}, "use airflow:dagsSubPath"),
+        (nested("config.core.dags_folder", "/x"), {}, None),
+        (nested("config.metrics.statsd_port", 8125), {}, "listens at port 9125 only"),
+        (nested("config.metrics.statsd_port", 9125), {}, None),
+        (nested("config.metrics", {"statsd_port": 8125, "statsd_host": "datadog.monitoring.svc"}), {}, None),
         (PIP, {"isolated": True}, "use an image with the packages"),
         (PIP, {}, None),
     ],

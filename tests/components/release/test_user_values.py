@@ -20,7 +20,7 @@ from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.managed_variables import JWT_VARIABLES, MANAGED_VARIABLES
 from components.release.metrics import Monitoring
-from components.release.owned_values import APPENDED, FREE, OWNED
+from components.release.owned_values import APPENDED, FREE, OWNED, SAFE_TO_EVICT
 from components.release.release_inputs import DagAccess, ReleaseInputs
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset
@@ -114,12 +114,18 @@ def test_owned_value_is_refused_in_whatever_shape(path: str) -> None:
         )
 
 
-@each("path", [path for path in OWNED if "." in path])
+@each("path", [path for path in OWNED if "." in path and not path.endswith(SAFE_TO_EVICT)])
 def test_owned_value_is_refused_among_its_neighbours(path: str) -> None:
     parent, _, key = path.rpartition(".")
     default = at(chart_values(), parent) if not parent.startswith("config") else {}
     refused = found(nested(parent, {**default, key: "x"}))
     assert any(problem.startswith(path) for problem in refused), refused
+
+
+@each("path", [path for path in OWNED if path.endswith(SAFE_TO_EVICT)])
+def test_annotation_that_lets_a_pod_be_evicted_is_refused_among_others(path: str) -> None:
+    values = nested(path.removesuffix(f".{SAFE_TO_EVICT}"), {"owner": "data", SAFE_TO_EVICT: "true"})
+    assert any(problem.startswith(path) for problem in found(values)), found(values)
 
 
 @each("path", sorted({path.rpartition(".")[0] for path in (*OWNED, *APPENDED) if "." in path} - set(OWNED)))
