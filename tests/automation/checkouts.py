@@ -11,7 +11,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -65,18 +65,19 @@ class Checkouts:
         return self._plans[which]
 
 
-def plan_here(folder: Path, stack: str) -> Plan:
-    """The plan of a copy in which only `__main__.py` and what is no module are changed.
+def plan_here(folder: Path, stack: str, **options: Any) -> Plan:
+    """The plan of a copy in which only `__main__.py` and what is no module are changed; without Helm by default.
 
     It is made in this process, which has the modules already: in a new one, loading them takes longest.
     """
+    request = run.Request(**{"stack": stack, "render": False, "key": KEY.hex(), **options})
     registries = folder / "policy" / "allowed-registries.txt"
     replaced = {module: dict(vars(module)) for module in (aws_lookup, loading, context)}
     try:
         with room_for_one_program():
             vars(context).update(ALLOWED_REGISTRIES=registries)
             context.allowed_registries.cache_clear()
-            made = run.plan(folder, run.Request(stack=stack, render=False, key=KEY.hex()))
+            made = run.plan(folder, request)
     finally:
         for module, names in replaced.items():
             vars(module).update(names)

@@ -39,9 +39,10 @@ from automation.errors import (
 from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.recovery.steps import Decisions, Doing
 from automation.results import Changes, Step
-from automation.stacks import session, updates
+from automation.stacks import export, session, updates
 from automation.stacks.session import Session
 from tests import samples
+from tests.automation.checkouts import plan_here
 from tests.automation.fakes import (
     OUTPUTS,
     SETTINGS,
@@ -850,7 +851,8 @@ def test_without_a_state_no_engine_is_looked_for(tmp_path: Path, monkeypatch: py
     assert not opened.status().exists
 
 
-def test_stack_that_is_not_there_is_exported_as_it_would_be(rig: Rig) -> None:
+def test_stack_that_is_not_there_is_exported_as_it_would_be(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "plan_checkout", lambda folder, stack, **options: plan_here(folder, stack))
     rig.stacks.clear()
     done = rig.open().export_helmsman(rig.folder / "files")
     assert not done.deployed

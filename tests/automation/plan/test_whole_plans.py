@@ -21,8 +21,9 @@ from automation.cli.report import report_json
 from automation.plan.model import FailureKind, Plan, Why
 from automation.plan.process import plan_checkout
 from automation.plan.text import plan_text
+from components.secrets.masker import without_digests
 from tests import samples
-from tests.automation.checkouts import edit
+from tests.automation.checkouts import edit, plan_here
 from tests.automation.fakes import run_verb
 from tests.chart import rendering
 from tests.chart.rendering import needs_chart
@@ -77,7 +78,7 @@ def test_plan_without_the_chart_leaves_the_objects_out_with_the_reason(base: Pat
     def elsewhere(folder: Path) -> None:
         edit(folder / "Pulumi.dev.yaml", "config:\n", "config:\n  airflow:chartPath: /nowhere/chart.tgz\n")
 
-    plan = checkouts.plan(checkouts.make("without-chart", elsewhere), "dev")
+    plan = plan_here(checkouts.make("without-chart", elsewhere), "dev", render=True)
     assert plan.failure is None
     assert plan.objects is None
     assert "/nowhere/chart.tgz" in plan.no_objects
@@ -290,7 +291,8 @@ def test_no_secret_is_in_an_error(checkouts: Checkouts) -> None:
         program.write_text(f"{program.read_text()}\nraise ValueError(repr(_values))\n")
 
     secrets = _secrets(False)
-    plan = plan_checkout(checkouts.make("failing", failing), "prod", render=False, known_secrets=secrets)
+    keyed = plan_here(checkouts.make("failing", failing), "prod", secrets=secrets)
+    plan = Plan.from_json(without_digests(keyed.to_json()))
     assert plan.failure is not None
     assert "ValueError" in plan.failure.text
     assert "[secret]" in plan.failure.text
