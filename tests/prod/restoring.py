@@ -38,6 +38,7 @@ def _look(_: BackupJobs, database: str, host: str) -> dict[str, Any]:
 
 
 STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
+    "automation.recovery.recover.wait_until_healthy": lambda *_: None,
     "automation.snapshots.restore.wait_until_healthy": lambda *_: None,
     "automation.snapshots.restore.verified_stack": _verified,
     "automation.snapshots.drill._password": lambda *_: PASSWORD,
