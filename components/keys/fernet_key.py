@@ -7,12 +7,13 @@ digest of a RandomPassword, whose ID is the word "none", and stands in a Stash, 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from typing import Any, Final, cast
 
 import pulumi
-from pulumi.runtime import invoke_output
+from pulumi.runtime.invoke import invoke_async
 
 from components.keys.generated_password import generated_password
 from components.kube.secret import secret_output
@@ -23,6 +24,11 @@ REMOVAL_TYPE: Final = "airflow:index:EarlierFernetKeyRemoval"
 SEED_LENGTH: Final = 64
 """Letters and digits: 381 bits, more than the 256 of the digest."""
 _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
+_READS: Final = 10
+"""Attempts to read the state. While the engine stores a checkpoint in a folder, a read may find an empty file: the
+library for it (gocloud.dev, fileblob, `setAttrs`) truncates the attributes of the checkpoint before it writes them."""
+_BEING_WRITTEN: Final = "failed to load checkpoint: EOF"
+_SECONDS_BETWEEN_READS: Final = 0.1
 
 
 class FernetKey(pulumi.ComponentResource):
@@ -87,12 +93,12 @@ def _recorded_key(urn: pulumi.Output[str]) -> pulumi.Output[str | None]:
     updated, which has no outputs either.
     """
     stack = urn.apply(_stack_of)
-    outputs = invoke_output("pulumi:pulumi:readStackOutputs", {"name": stack})
 
-    def resources(found: Any) -> pulumi.Input[Any]:
+    async def resources(name: str) -> Any:
+        found = await _read("pulumi:pulumi:readStackOutputs", {"name": name})
         if not found["outputs"]:
-            return {"outputs": {}}
-        return invoke_output("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
+            return found
+        return await _read("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
 
     def key(resolved: Any) -> str | None:
         state, of = resolved
@@ -101,7 +107,18 @@ def _recorded_key(urn: pulumi.Output[str]) -> pulumi.Output[str | None]:
             return None
         return base64.urlsafe_b64encode(base64.b64decode(recorded["outputs"]["base64"])).decode()
 
-    return pulumi.Output.all(outputs.apply(resources), urn).apply(key)
+    return pulumi.Output.all(stack.apply(resources), urn).apply(key)
+
+
+async def _read(function: str, arguments: dict[str, str]) -> Any:
+    for _ in range(_READS - 1):
+        try:
+            return await invoke_async(function, arguments)
+        except Exception as error:
+            if _BEING_WRITTEN not in str(error):
+                raise
+            await asyncio.sleep(_SECONDS_BETWEEN_READS)
+    return await invoke_async(function, arguments)
 
 
 def _stack_of(urn: str) -> str:

@@ -11,9 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi.runtime.invoke import invoke_async
 
 from automation.plan.recorder import Recorder, SecretValue
 from components import fields
+from components.keys import fernet_key
 from components.keys.fernet_key import FernetKey, key_of
 
 if TYPE_CHECKING:
@@ -85,6 +87,21 @@ def test_preview_of_an_earlier_version_s_stack_knows_the_key(runtime: None) -> N
     recorder = with_state(runtime, recorded(content), preview=True)
     stashed = recorder.one(STASH).inputs["input"]
     assert stashed == SecretValue(base64.urlsafe_b64encode(content).decode())
+
+
+def test_state_that_is_being_written_is_read_again(runtime: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, failures = b"\xfb\xff" * 16, ["failed to load checkpoint: EOF"]
+
+    async def while_written(function: str, arguments: dict[str, str]) -> Any:
+        if failures:
+            raise Exception(f"invoke of {function} failed: {failures.pop()}")  # as the SDK raises it
+        return await invoke_async(function, arguments)
+
+    monkeypatch.setattr(fernet_key, "invoke_async", while_written)
+    assert exported(with_state(runtime, recorded(content))) == base64.urlsafe_b64encode(content).decode()
+    failures[:] = ["access denied"]
+    with pytest.raises(Exception, match="access denied"):
+        with_state(runtime, recorded(content))
 
 
 def test_another_resource_s_bytes_are_not_taken(runtime: None) -> None:
