@@ -77,6 +77,7 @@ def stack(engine: None, database: TlsDatabase, tmp_path_factory: pytest.TempPath
         **two,
         protect=True,
         size="small",
+        taskLogs="worker",  # a volume would need a class for several nodes, which a test's cluster has not
         networkIsolation="required",
         database="external",
         databaseHost=database.host,
