@@ -13,21 +13,17 @@ import pulumi_kubernetes as k8s
 
 import outputs
 import versions
-from components.aws.placement import AwsPlacement
+from components.aws.placement import placed
 from components.aws.pod_identity import PodIdentity
 from components.aws_access import AwsAccess, aws_access, has_roles
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.connections.secrets_backend import LOOK
+from components.dag_access import dag_access
 from components.dags.delivery import DagsDelivery
-from components.dags.git_bundle import GitBundle, GitBundleArgs
-from components.dags.git_bundles import GitBundles, GitBundlesArgs
-from components.dags.git_login import login_mount, login_variables, login_volume
-from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
-from components.dags.git_token import GitToken, GitTokenArgs
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
 from components.database.backups import DatabaseBackups, DatabaseBackupsArgs, reading_pod
 from components.database.connection import Database, ExternalDatabase
-from components.database.container import POD_LABELS, PORT, PostgresContainer, PostgresContainerArgs
+from components.database.container import PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
@@ -38,14 +34,13 @@ from components.kube.metadata import LABELS
 from components.login.oidc import server_config
 from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.monitoring.monitoring import StackMonitoring
-from components.network.addresses import overlap
-from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_checks import PlatformChecks, inputs_without_secrets
+from components.platform_database import database_place, managed_database
 from components.platform_monitoring import exporter_pod, monitoring_args
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
@@ -66,7 +61,7 @@ from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
 from components.release.metrics import GIT_SYNC_PORT, Monitoring
-from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
+from components.release.release_inputs import ConnectionSecrets, KeySecrets, Login, ReleaseInputs
 from components.release.running import Running
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
@@ -246,7 +241,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         name, aws = self._args.key_escrow, self._args.aws
         if name is None:
             return None
-        cluster = _placed(aws, "key_escrow").cluster
+        cluster = placed(aws, "key_escrow").cluster
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
     def _database(
@@ -260,7 +255,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         if isinstance(args.database, ExternalDatabase):
             return args.database.database, keys.stored
         if isinstance(args.database, ManagedDatabase):
-            return self._managed_database(args.database, keys)
+            return managed_database(self, self._name, args, args.database, keys)
         postgres = PostgresContainer(
             f"{self._name}-postgres",
             PostgresContainerArgs(
@@ -276,56 +271,6 @@ class AirflowPlatform(pulumi.ComponentResource):
             self._child,
         )
         return postgres.database, (postgres.server,)
-
-    def _managed_database(
-        self, managed: ManagedDatabase, keys: AirflowKeys
-    ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
-        from components.database.rds import ManagedPostgres, ManagedPostgresArgs
-        from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
-        from components.database.rds_instance_class import instance_memory_gib, max_connections
-
-        aws = _placed(self._args.aws, "database")
-        assert keys.database_password is not None
-        postgres = ManagedPostgres(
-            f"{self._name}-postgres",
-            ManagedPostgresArgs(
-                managed=managed,
-                password=keys.database_password,
-                account_id=aws.cluster.account_id,
-                region=aws.cluster.region,
-                vpc_id=aws.cluster.vpc_id,
-                subnet_ids=tuple(subnet.id for subnet in aws.database_subnets),
-                client_security_group_id=aws.cluster.security_group_id,
-                ca_certificates=aws.database_ca_certificates,
-                protect=self._args.protect,
-                # A stack that cannot store its keys, because another's are there, must not create a database either.
-                after=keys.stored,
-                tags=aws.tags,
-                permissions_boundary=aws.permissions_boundary,
-            ),
-            self._child,
-        )
-        alarms: tuple[pulumi.Resource, ...] = ()
-        if managed.alarm_topic_arn is not None:
-            alarms = DatabaseAlarms(
-                f"{self._name}-alarms",
-                DatabaseAlarmsArgs(
-                    identifier=managed.identifier,
-                    instance=postgres.instance.identifier,
-                    topic_arn=managed.alarm_topic_arn,
-                    capacity=Capacity(
-                        storage_gib=managed.storage_gib,
-                        memory_gib=instance_memory_gib(managed.instance_class),
-                        max_connections=max_connections(managed.instance_class),
-                        burstable=managed.instance_class.startswith("db.t"),
-                    ),
-                    tags=aws.tags,
-                ),
-                self._child,
-            ).alarms
-        # A destroy stops at the protected release. It must not have deleted the alarms by then.
-        return postgres.database, (*postgres.ready, *alarms)
 
     def _migration(
         self, keys: AirflowKeys, access: DatabaseAccess, after: tuple[pulumi.Resource, ...]
@@ -407,7 +352,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return IsolationRules(
             release_name=RELEASE_NAME,
             executor=args.executor,
-            database=self._database_place(),
+            database=database_place(args),
             pgbouncer=args.pgbouncer is not None,
             egress_except=args.isolation.egress_except,
             ui_namespaces=args.isolation.ui_namespaces,
@@ -427,23 +372,6 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             secrets_in_aws=args.secrets_prefix is not None,
         )
-
-    def _database_place(self) -> DatabaseCidrs | DatabasePods:
-        database = self._args.database
-        if isinstance(database, ExternalDatabase):
-            cluster = self._args.aws.cluster if self._args.aws else None
-            subnets = [subnet.cidr for subnet in cluster.subnets] if cluster else []
-            return database_cidrs(
-                str(database.database.host),
-                database.cidrs,
-                database.database.port,
-                shared=overlap(database.cidrs, subnets),
-            )
-        if isinstance(database, ManagedDatabase):
-            aws = _placed(self._args.aws, "database")
-            cidrs = tuple(subnet.cidr for subnet in aws.database_subnets)
-            return DatabaseCidrs(cidrs=cidrs, port=database.port, shared=aws.subnets_shared)
-        return DatabasePods(labels=POD_LABELS, port=PORT)
 
     def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, in_aws: AwsAccess) -> ReleaseInputs:
         args = self._args
@@ -465,7 +393,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pgbouncer_config=access.pgbouncer_config_secret,
                 pgbouncer_stats=access.pgbouncer_stats_secret,
             ),
-            dag_access=self._dag_access(),
+            dag_access=dag_access(self, self._name, args, self._namespace),
             task_log_claim=self._task_log_claim(),
             release_name=RELEASE_NAME,
             worker_grace_seconds=args.worker_grace_seconds,
@@ -500,71 +428,6 @@ class AirflowPlatform(pulumi.ComponentResource):
             return args.task_logs.claim
         volume_args = TaskLogVolumeArgs(namespace=self._namespace, logs=args.task_logs, protect=args.protect)
         return TaskLogVolume(f"{self._name}-task-logs", volume_args, self._child).claim
-
-    def _dag_access(self) -> DagAccess:
-        name, dags, git = self._name, self._args.dags, self._args.git
-        if dags.bundles:
-            bundles_args = GitBundlesArgs(
-                namespace=self._namespace, bundles=dags.bundles, sync_period_seconds=dags.sync_period_seconds
-            )
-            bundles = GitBundles(f"{name}-git-bundle", bundles_args, self._child)
-            return DagAccess(
-                bundle_config=tuple(bundles.bundle_config),
-                env=tuple(bundles.env),
-                volumes=tuple(bundles.volumes),
-                volume_mounts=tuple(bundles.volume_mounts),
-                in_triggerer=False,
-            )
-        ssh_key: GitSshKey | None = None
-        if git.ssh_private_key is not None:
-            ssh_key = GitSshKey(
-                f"{name}-git-ssh-key",
-                GitSshKeyArgs(
-                    namespace=self._namespace,
-                    repository=dags.repository,
-                    private_key=git.ssh_private_key,
-                    known_hosts=git.known_hosts,
-                ),
-                self._child,
-            )
-        if dags.delivery is DagsDelivery.GIT_BUNDLE:
-            bundle = GitBundle(
-                f"{name}-git-bundle",
-                GitBundleArgs(
-                    namespace=self._namespace,
-                    dags=dags,
-                    ssh_key_secret=ssh_key.secret if ssh_key else None,
-                    username=git.username,
-                    token=git.token,
-                    login=git.login,
-                ),
-                self._child,
-            )
-            return DagAccess(
-                bundle_config=tuple(bundle.bundle_config),
-                env=tuple(bundle.env),
-                volumes=tuple(bundle.volumes),
-                volume_mounts=tuple(bundle.volume_mounts),
-            )
-        if ssh_key is not None:
-            return DagAccess(ssh_key_secret=ssh_key.secret, known_hosts=ssh_key.known_hosts)
-        if git.username is not None and git.token is not None:
-            token_args = GitTokenArgs(namespace=self._namespace, username=git.username, token=git.token)
-            return DagAccess(credentials_secret=GitToken(f"{name}-git-token", token_args, self._child).secret)
-        if git.login is not None:
-            return DagAccess(
-                git_sync_env=tuple(login_variables(git.login, dags.repository)),
-                git_sync_mounts=(login_mount(),),
-                volumes=(login_volume(git.login),),
-            )
-        return DagAccess()
-
-
-def _placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
-    """Return `aws`. Raises ValueError if it is None, because `argument` needs it."""
-    if aws is None:
-        raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
-    return aws
 
 
 def _not_for_tasks(args: AirflowPlatformArgs) -> tuple[str, ...]:

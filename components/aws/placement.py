@@ -24,3 +24,10 @@ class AwsPlacement:
     """Tags that the provider sets on everything it creates in AWS."""
     permissions_boundary: str | None = None
     """ARN of the policy that bounds the roles that are made, None for none."""
+
+
+def placed(aws: AwsPlacement | None, argument: str) -> AwsPlacement:
+    """Return `aws`. Raises ValueError if it is None, because `argument` needs it."""
+    if aws is None:
+        raise ValueError(f"aws: must be set, because {argument} is in AWS, found none")
+    return aws
