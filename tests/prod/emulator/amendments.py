@@ -115,9 +115,13 @@ class Amendments:
     def _unprotect(self, operation: Operation) -> None:
         """A restored instance is protected only if the request says so, whatever its source was."""
         said = operation.parameters
-        if operation.name.startswith("RestoreDBInstance") and said.get("DeletionProtection") != "true":
-            name = str(said.get("TargetDBInstanceIdentifier") or said["DBInstanceIdentifier"])
-            get_backend("rds")[ACCOUNT][operation.region].databases[name].deletion_protection = False
+        if not operation.name.startswith("RestoreDBInstance"):
+            return
+        name = str(said.get("TargetDBInstanceIdentifier") or said["DBInstanceIdentifier"])
+        made = get_backend("rds")[ACCOUNT][operation.region].databases[name]
+        made.source_db_instance_identifier = None  # moto takes the source of a moment for that of a replica
+        if said.get("DeletionProtection") != "true":
+            made.deletion_protection = False
 
     def _window(self, _: Operation, __: bytes, text: str) -> str:
         """The moments to which an instance can be restored."""
