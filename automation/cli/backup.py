@@ -76,8 +76,21 @@ def backups(call: Call) -> int:
 )
 def restore(call: Call) -> int:
     """Restore a backup. Raises BackupFailed where that is not possible."""
+    from automation.backup.result import DeletedDatabases
+
     args = call.args
+    if args.delete_old and (args.backup or args.at):
+        raise BackupFailed(
+            "--delete-old: expected neither --from nor --at, because it restores nothing, found one",
+            f"python -m automation restore {args.stack} --delete-old",
+        )
+    _check_choice(args)
     with call.opened() as environment:
+        if args.delete_old and args.dry_run:
+            found = environment.backups()
+            there = [f"would delete: {name}" for name in found.old_databases] or ["there is nothing to delete"]
+            call.show(DeletedDatabases(stack=found.stack, names=found.old_databases), *there)
+            return call.exit_code(changed=bool(found.old_databases))
         if args.delete_old:
             deleted = environment.delete_old_databases(on_event=call.console.event)
             call.show(
@@ -109,6 +122,7 @@ def restore(call: Call) -> int:
 )
 def drill(call: Call) -> int:
     """Prove a backup. Raises BackupFailed where the stack's keys do not read everything."""
+    _check_choice(call.args)
     with call.opened() as environment:
         result = environment.drill(call.args.backup, at=call.args.at, on_event=call.console.event)
     call.show(result, *_found(result))
@@ -120,6 +134,14 @@ def drill(call: Call) -> int:
             "give the stack the earlier key too: docs/runbooks/restore-database.md#an-earlier-fernet-key",
         )
     return DONE
+
+
+def _check_choice(args: argparse.Namespace) -> None:
+    if args.backup and args.at:
+        raise BackupFailed(
+            "--at: expected nothing beside --from, which names the backup already, found both",
+            f"python -m automation {args.verb} {args.stack} --from {args.backup}",
+        )
 
 
 def _found(result: Drill) -> list[str]:

@@ -19,6 +19,7 @@ from automation.cli.declare import Call
 from automation.errors import BackupFailed
 from automation.stages.result import PlannedStage
 from automation.verification.result import Verification
+from tests.cases import each
 
 NAME = "airflow-20260101T000000Z.dump"
 PLAN = RestorePlan(
@@ -64,6 +65,7 @@ class Stack:
         return Restored(plan=PLAN, stages=(), seconds=99.6, verification=Verification(()))
 
     def delete_old_databases(self, **_: Any) -> DeletedDatabases:
+        self.asked.append("delete")
         return DeletedDatabases(stack="prod", names=("airflow_old_1",))
 
     def drill(self, backup: str | None, *, at: Any, **_: Any) -> Drill:
@@ -99,6 +101,31 @@ def test_restore_tells_what_it_would_do_and_what_it_left(monkeypatch: pytest.Mon
         ("restore", NAME, None, 7.0),
     ]
     assert run(monkeypatch, stack, "restore", "prod", "--delete-old") == (0, "deleted: airflow_old_1\n")
+
+
+def test_dry_run_of_a_deletion_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    words = ("restore", "prod", "--delete-old", "--dry-run")
+    assert run(monkeypatch, stack, *words) == (0, "would delete: airflow_old_1\n")
+    assert json.loads(run(monkeypatch, stack, *words, "--json")[1])["names"] == ["airflow_old_1"]
+    assert stack.asked == []
+
+
+@each(
+    "words, expected",
+    [
+        (("restore", "prod", "--from", NAME, "--at", "2026-01-31"), "--at: expected nothing beside --from"),
+        (("drill", "prod", "--from", NAME, "--at", "2026-01-31"), "--at: expected nothing beside --from"),
+        (("restore", "prod", "--delete-old", "--from", NAME), "--delete-old: expected neither --from nor --at"),
+    ],
+)
+def test_choice_that_would_be_ignored_is_refused(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], expected: str
+) -> None:
+    stack = Stack()
+    with pytest.raises(BackupFailed, match=expected):
+        run(monkeypatch, stack, *words)
+    assert stack.asked == []
 
 
 def test_drill_tells_rpo_and_rto_and_fails_where_a_value_needs_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
