@@ -10,6 +10,7 @@ from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabas
 from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.folder import short_name
+from automation.snapshots.facts import StateFacts
 from automation.snapshots.model import Instance, Snapshot, of_stack
 from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
@@ -38,7 +39,7 @@ def backups(session: Session) -> Backups:
     return Backups(
         stack=short_name(session.name),
         backups=tuple(_listed(item) for item in rds.snapshots() if of_stack(item.instance, identifier)),
-        old_databases=tuple(item.identifier for item in _left(session, rds)),
+        old_databases=tuple(item.identifier for item in _left(session, rds, StateFacts(session, "backups"))),
         moments=None
         if window is None
         else Moments(earliest=window.earliest.isoformat(), latest=window.latest.isoformat()),
@@ -52,8 +53,10 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
         raise BackupFailed(
             "a restore is not finished, and may still need the instance before it", f"finish it: {again}"
         )
+    facts = StateFacts(session, "restore")
+    _check_present(session.config().database_identifier, facts)
     rds, teller = Rds(session, "restore", on_event), session.events("restore", on_event)
-    left, snapshots = _left(session, rds), list[str]()
+    left, snapshots = _left(session, rds, facts), list[str]()
     for item in left:
         snapshots.append(f"{item.identifier}-final-{datetime.now(UTC).strftime(_NAME)}")
         teller.note(f"deleting the instance {item.identifier}; its data stays in the snapshot {snapshots[-1]}")
@@ -66,17 +69,34 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
     )
 
 
-def _left(session: Session, rds: Rds) -> tuple[Instance, ...]:
+def _left(session: Session, rds: Rds, facts: StateFacts) -> tuple[Instance, ...]:
     """Return the instances that restores of this stack have left and that nobody deletes."""
-    present = session.config().database_identifier
+    present, key = session.config().database_identifier, facts.key
     return tuple(
         item
         for item in rds.instances()
         if of_stack(item.identifier, present)
-        and item.identifier != present
+        and item.identifier not in (present, facts.instance)
         and LEFT_TAG in item.tags
+        and key
+        and item.kms_key == key  # airflow-prod-2 may be that of the stack prod-2
         and item.status != _GOING
     )
+
+
+def _check_present(present: str, facts: StateFacts) -> None:
+    """Raise BackupFailed where a checkout with another config has moved the stack, or is about to."""
+    if facts.instance and facts.instance != present:
+        raise BackupFailed(
+            f"airflow:databaseIdentifier: expected {facts.instance}, which the stack has, found {present}: the "
+            " config is not that of the last restore",
+            "take the committed config, such as with git pull",
+        )
+    if facts.retained:
+        raise BackupFailed(
+            "a restore from another checkout is not finished, and may still need the instance before it",
+            "wait for its end, and take its config, such as with git pull",
+        )
 
 
 def _listed(snapshot: Snapshot) -> Backup:

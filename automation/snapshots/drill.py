@@ -13,7 +13,7 @@ from automation.cluster import objects
 from automation.engine.events import OnEvent
 from automation.errors import BackupFailed
 from automation.folder import short_name
-from automation.snapshots.model import chosen_source, of_stack
+from automation.snapshots.model import chosen_source, of_stack, suffixed
 from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
@@ -38,13 +38,12 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
             f"python -m automation restore {session.name} makes one from a snapshot",
         )
     snapshots = tuple(item for item in rds.snapshots() if of_stack(item.instance, present.identifier))
-    source = chosen_source(snapshots, rds.window(present.identifier), name, at)
+    source = chosen_source(snapshots, rds.window(present.identifier), name, at, present.kms_key)
     delete_left(session, rds, on_event)
     password = _password(session, found)
     began, started = datetime.now(UTC), time.monotonic()
-    temporary = f"{present.identifier}-drill-{began.strftime(_ID)}"
-    own = (LEFT_TAG, RESTORED_FROM_TAG)
-    tags = {key: value for key, value in present.tags.items() if key not in own} | {DRILL_TAG: present.identifier}
+    temporary = suffixed(present.identifier, f"-drill-{began.strftime(_ID)}")
+    tags = {key: value for key, value in present.tags.items() if _is_copied(key)} | {DRILL_TAG: present.identifier}
     teller.note(f"restoring {source.text} into the temporary instance {temporary}")
     try:
         made = rds.make_temporary(source, temporary, present, tags)
@@ -53,9 +52,15 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
         teller.note("reading every encrypted value with the stack's keys")
         answer = jobs.look(config.database_name, made.host)
         seconds = round(time.monotonic() - started, 1)
-    finally:
+    except BaseException:
         teller.note("deleting the temporary instance")
-        rds.delete(temporary)
+        try:
+            rds.delete(temporary)
+        except BackupFailed as error:  # RDS refuses it, as while it makes the instance: the first error says more
+            teller.note(f"{temporary} is not deleted, and the next drill deletes it: {error.what}")
+        raise
+    teller.note("deleting the temporary instance")
+    rds.delete(temporary)
     return Drill.of(short_name(session.name), source.text, answer, (began - source.taken).total_seconds(), seconds)
 
 
@@ -67,6 +72,11 @@ def delete_left(session: Session, rds: Rds, on_event: OnEvent) -> None:
         if copied and of_stack(copied, present) and item.status not in ("deleting", "creating"):
             session.events(VERB, on_event).note(f"deleting the instance {item.identifier}, which a killed drill left")
             rds.delete(item.identifier)
+
+
+def _is_copied(tag: str) -> bool:
+    """Return whether a temporary instance has a tag too. RDS refuses those that AWS itself has given."""
+    return tag not in (LEFT_TAG, RESTORED_FROM_TAG) and not tag.lower().startswith("aws:")
 
 
 def _password(session: Session, found: dict[str, Any]) -> str:

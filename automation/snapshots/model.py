@@ -27,6 +27,8 @@ class Instance:
     subnet_group: str = ""
     security_groups: tuple[str, ...] = ()
     parameter_group: str = ""
+    kms_key: str = ""
+    """ARN of its key, "" if it is not encrypted."""
     changing: bool = False
     """Whether its master password is about to change."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +95,7 @@ def instance_of(description: Mapping[str, Any]) -> Instance:
         subnet_group=(description.get("DBSubnetGroup") or {}).get("DBSubnetGroupName", ""),
         security_groups=tuple(item["VpcSecurityGroupId"] for item in description.get("VpcSecurityGroups", ())),
         parameter_group=groups[0].get("DBParameterGroupName", ""),
+        kms_key=description.get("KmsKeyId") or "",
         changing="MasterUserPassword" in (description.get("PendingModifiedValues") or {}),
         tags={tag["Key"]: tag["Value"] for tag in description.get("TagList", ())},
     )
@@ -114,8 +117,14 @@ def snapshot_of(description: Mapping[str, Any]) -> Snapshot:
 
 
 def window_of(description: Mapping[str, Any]) -> Window | None:
-    """Return the window of RDS's description of automated backups, None if it has none."""
+    """Return the window of RDS's description of automated backups, None if it has none.
+
+    Those that were kept of a deleted instance are no source for a restore by the identifier, and may be those of an
+    earlier instance of this name.
+    """
     found = description.get("RestoreWindow") or {}
+    if description.get("Status") == "retained":
+        return None
     if not found.get("EarliestTime") or not found.get("LatestTime"):
         return None
     return Window(earliest=found["EarliestTime"], latest=found["LatestTime"])
@@ -140,12 +149,16 @@ def next_identifier(present: str, used: Iterable[str]) -> str:
     numbers = [
         int(name.rpartition("-")[2]) if name != base else 1 for name in {present, *used} if of_stack(name, present)
     ]
-    suffix = f"-{max(numbers) + 1}"
+    return suffixed(base, f"-{max(numbers) + 1}")
+
+
+def suffixed(base: str, suffix: str) -> str:
+    """Return an identifier with a suffix. Where RDS takes no more, the end of the identifier is left out."""
     return f"{base[: _LONGEST_IDENTIFIER - len(suffix)].rstrip('-')}{suffix}"
 
 
 def chosen_source(
-    snapshots: Sequence[Snapshot], window: Window | None, name: str | None, at: datetime | None
+    snapshots: Sequence[Snapshot], window: Window | None, name: str | None, at: datetime | None, key: str = ""
 ) -> Source:
     """Return what is meant. Raises BackupFailed.
 
@@ -153,23 +166,34 @@ def chosen_source(
         snapshots: The stack's snapshots, the newest first.
         window: The moments to which the stack's instance can be restored.
         name: A snapshot of the stack, or None.
-        at: A moment, or None. Outside of the window it means the newest snapshot from then or before.
+        at: A moment, or None. Before the window it means the newest snapshot from then or before. After it, that must
+            be a snapshot that is newer than the window, because else the data of hours would be missing.
+        key: ARN of the stack's key. Without a name, only snapshots with it are meant: another stack's instance may have
+            the same name but for its number.
     """
     ready = [item for item in snapshots if item.status == "available"]
     if name is not None:
         ready = [item for item in ready if item.name == name]
-    elif at is not None:
+    elif key:
+        ready = [item for item in ready if item.kms_key == key]
+    if name is None and at is not None:
         if window is not None and window.earliest <= at <= window.latest:
             return Source(taken=at, moment=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         ready = [item for item in ready if item.taken <= at]
+        if window is not None and at > window.latest and not (ready and ready[0].taken >= window.latest):
+            raise BackupFailed(
+                f"--at: expected a moment until {window.latest.isoformat()}, the last that RDS can restore, found "
+                f"{at.isoformat()}",
+                f"--at {window.latest.isoformat()}, or wait some minutes; without --at it is the newest snapshot",
+            )
     if ready:
         return Source(taken=ready[0].taken, snapshot=ready[0].name)
     wanted = f" {name}" if name else (f" from {at.isoformat()} or before" if at else "")
-    moments = f"; moments from {window.earliest.isoformat()} to {window.latest.isoformat()}" if window else ""
-    there = ", ".join(item.name for item in snapshots[:_SHOWN])
+    moments = [f"moments from {window.earliest.isoformat()} to {window.latest.isoformat()}"] if window else []
+    there = [", ".join(item.name for item in snapshots[:_SHOWN])] if snapshots else []
     raise BackupFailed(
         f"there is no available snapshot{wanted}",
-        f"there are: {there}{moments}" if there or moments else "make one: python -m automation backup",
+        f"there are: {'; '.join([*there, *moments])}" if there or moments else "make one: python -m automation backup",
     )
 
 

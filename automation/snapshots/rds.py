@@ -16,7 +16,12 @@ from components.aws.client import AwsError, aws_call, aws_clients
 
 _T = TypeVar("_T")
 
-_MISSING: Final = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
+_MISSING: Final = (
+    "DBInstanceNotFound",
+    "DBInstanceNotFoundFault",
+    "DBSnapshotNotFound",
+    "DBSnapshotNotFoundFault",
+)
 _INTERVAL_SECONDS: Final = 10.0
 _LONGEST_SECONDS: Final = 6 * 3600.0
 """A large database takes hours."""
@@ -39,7 +44,7 @@ class Rds:
         """Return an instance, None if there is none."""
         with _told(missing_is_none=True):
             found = self._call("DescribeDBInstances", DBInstanceIdentifier=identifier)
-            return instance_of(found["DBInstances"][0])
+            return next(map(instance_of, found["DBInstances"]), None)
         return None
 
     def instances(self) -> tuple[Instance, ...]:
@@ -51,10 +56,12 @@ class Rds:
         found = map(snapshot_of, self._all("DescribeDBSnapshots", "DBSnapshots"))
         return tuple(sorted(found, key=lambda item: item.taken, reverse=True))
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Return a snapshot by its name or ARN."""
-        with _told():
-            return snapshot_of(self._call("DescribeDBSnapshots", DBSnapshotIdentifier=name)["DBSnapshots"][0])
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return a snapshot by its name or ARN, None if there is none."""
+        with _told(missing_is_none=True):
+            found = self._call("DescribeDBSnapshots", DBSnapshotIdentifier=name)
+            return next(map(snapshot_of, found["DBSnapshots"]), None)
+        return None
 
     def window(self, identifier: str) -> Window | None:
         """Return the moments to which an instance can be restored, None if there are none."""
@@ -67,7 +74,9 @@ class Rds:
         """Make a snapshot of an instance, and wait for it. It has the tags of the instance."""
         with _told():
             self._call("CreateDBSnapshot", DBInstanceIdentifier=identifier, DBSnapshotIdentifier=name)
-        made = self._until(f"the snapshot {name}", lambda: self.snapshot(name), lambda item: item.status)
+        made = self._until(
+            f"the snapshot {name}", lambda: self.snapshot(name), lambda item: item.status if item else "failed"
+        )
         assert made is not None
         return made
 
@@ -200,7 +209,7 @@ class Rds:
 
 @contextlib.contextmanager
 def _told(*, missing_is_none: bool = False) -> Iterator[None]:
-    """Turn what AWS refuses into BackupFailed. missing_is_none: an instance that does not exist ends the block."""
+    """Turn what AWS refuses into BackupFailed. missing_is_none: what does not exist ends the block."""
     try:
         yield
     except AwsError as error:

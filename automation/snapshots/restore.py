@@ -74,7 +74,8 @@ def restore(
     done = run.stages.done(run.facts, run.do)
     if not run.verification.checks:
         run.start()
-    run.write({"restore": None})
+    # From here on, another call of the verb would be another restore.
+    run.write({"restore": None}, again=f"python -m automation up {session.name} finishes it")
     run.update()  # the new instance loses the tag that names its source
     seconds = round(time.monotonic() - started, 1)
     return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
@@ -144,9 +145,9 @@ class _Run:
             text = f"restore of {self.move.source}"
             decisions.decide(session.place.project_dir, short_name(session.name), INSTANCE_NAME, text)
 
-    def write(self, changed: Mapping[str, Any]) -> None:
-        """Write down what the next stage needs, before anything uses it."""
-        write_config(self.session, VERB, changed, self.keep, _again(self.session))
+    def write(self, changed: Mapping[str, Any], again: str = "") -> None:
+        """Write down what the next stage needs, before anything uses it. again: what goes on after a kill."""
+        write_config(self.session, VERB, changed, self.keep, again or _again(self.session))
 
     def update(self) -> Changes:
         """Update the stack, after what a killed update has left in AWS was found out."""
@@ -207,8 +208,10 @@ def _restoration(
     everything = rds.snapshots()
     own = tuple(item for item in everything if of_stack(item.instance, identifier))
     if name is not None and name not in [item.name for item in own]:
-        own = (replace(rds.snapshot(name), name=name),)  # by its ARN, if that was given
-    source = chosen_source(own, rds.window(identifier), name, at)
+        named = rds.snapshot(name)
+        if named is not None:
+            own = (replace(named, name=name),)  # by its ARN, if that was given
+    source = chosen_source(own, rds.window(identifier), name, at, facts.key)
     used = {item.instance for item in everything} | {item.identifier for item in rds.instances()}
     new = next_identifier(identifier, used)
     if source.snapshot:

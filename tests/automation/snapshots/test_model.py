@@ -16,6 +16,7 @@ from automation.snapshots.model import (
     instance_of,
     next_identifier,
     of_stack,
+    suffixed,
     window_of,
 )
 from tests.cases import each
@@ -56,8 +57,21 @@ def test_newest_finished_snapshot_is_meant_or_a_named_one_or_a_moment() -> None:
 
 def test_moment_outside_of_the_window_means_the_newest_snapshot_before_it() -> None:
     assert chosen_source(FOUND, WINDOW, None, NOON - timedelta(days=15)).snapshot == "older"
-    assert chosen_source(FOUND, WINDOW, None, NOON).snapshot == "newest", "the last minutes cannot be restored yet"
     assert chosen_source(FOUND, None, None, NOON - timedelta(minutes=10)).snapshot == "newest"
+
+
+def test_moment_after_the_window_is_refused_unless_a_snapshot_is_newer_than_the_window() -> None:
+    words = r"--at: expected a moment until 2026-01-31T11:55:00\+00:00, .* found 2026-01-31T12:00:00\+00:00"
+    with pytest.raises(BackupFailed, match=words):
+        chosen_source(FOUND, WINDOW, None, NOON)
+    late = (snapshot("late", taken=NOON - timedelta(minutes=1)), *FOUND)
+    assert chosen_source(late, WINDOW, None, NOON).snapshot == "late"
+
+
+def test_snapshot_with_the_stacks_key_is_meant_unless_one_is_named() -> None:
+    found = (snapshot("foreign", kms_key=f"{KEY}2"), *FOUND)
+    assert chosen_source(found, WINDOW, None, None, KEY).snapshot == "newest"
+    assert chosen_source(found, WINDOW, "foreign", None, KEY).snapshot == "foreign"
 
 
 def test_what_is_not_there_is_refused_with_what_is() -> None:
@@ -67,6 +81,8 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
         chosen_source(FOUND, WINDOW, "creating", None)
     with pytest.raises(BackupFailed, match=r"from 2025-01-01T00:00:00.* or before"):
         chosen_source(FOUND, WINDOW, None, datetime(2025, 1, 1, tzinfo=UTC))
+    with pytest.raises(BackupFailed, match=r"there are: moments from 2026-01-17"):
+        chosen_source((), WINDOW, None, None)
     with pytest.raises(BackupFailed, match="make one: python -m automation backup"):
         chosen_source((), None, None, None)
 
@@ -82,6 +98,12 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
 )
 def test_next_instance_has_a_number_that_no_other_had(present: str, used: tuple[str, ...], expected: str) -> None:
     assert next_identifier(present, used) == expected
+
+
+def test_name_of_a_temporary_instance_is_one_that_rds_takes() -> None:
+    assert suffixed("airflow-prod", "-drill-20260131104500") == "airflow-prod-drill-20260131104500"
+    assert len(suffixed("a" * 63, "-drill-20260131104500")) == 63
+    assert suffixed("a" * 41 + "-bcdef", "-drill-20260131104500") == "a" * 41 + "-drill-20260131104500"
 
 
 def test_instances_of_a_stack_differ_by_a_number_alone() -> None:
@@ -121,6 +143,8 @@ def test_instance_and_window_are_read_as_rds_describes_them() -> None:
     found = instance_of(described)
     assert (found.changing, found.host, found.tags) == (True, "", {"stack": "prod"})
     assert window_of({"RestoreWindow": {}}) is None
+    kept = {"RestoreWindow": {"EarliestTime": NOON, "LatestTime": NOON}, "Status": "retained"}
+    assert window_of(kept) is None, "of an instance that was deleted"
     assert window_of({"RestoreWindow": {"EarliestTime": NOON, "LatestTime": NOON}}) == Window(
         earliest=NOON, latest=NOON
     )

@@ -79,8 +79,9 @@ def test_snapshot_is_made_and_found_with_those_of_rds(rds: Rds) -> None:
 
 def test_what_does_not_exist_is_none_or_an_error_with_its_action(rds: Rds) -> None:
     assert rds.instance("airflow-prod-9") is None
-    with pytest.raises(BackupFailed, match="rds:DescribeDBSnapshots"):
-        rds.snapshot("airflow-prod-none")
+    assert rds.snapshot("airflow-prod-none") is None
+    with pytest.raises(BackupFailed, match="rds:CreateDBSnapshot"):
+        rds.make_snapshot("airflow-prod-9", "airflow-prod-9-a")
     rds.delete("airflow-prod-9")  # is gone already
     rds.until_gone("airflow-prod-9")
 
@@ -113,6 +114,8 @@ def test_instance_is_deleted_only_when_it_was_unprotected_and_its_data_is_kept(r
         rds.delete("airflow-prod", "airflow-prod-final-1")
     rds.unprotect("airflow-prod")
     rds.delete("airflow-prod", "airflow-prod-final-1")
-    assert rds.snapshot("airflow-prod-final-1").status == "available"
+    final = rds.snapshot("airflow-prod-final-1")
+    assert final is not None
+    assert final.status == "available"
     with pytest.raises(ClientError):
         client.describe_db_instances(DBInstanceIdentifier="airflow-prod")

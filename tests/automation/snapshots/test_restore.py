@@ -26,6 +26,7 @@ from automation.snapshots.model import Instance, Snapshot, Source, Window
 from automation.stacks import session, updates
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
+from automation.stages.config import write_config
 from automation.verification.result import Verification, failed, passed
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG, left_by, made_by
 from components.database.rds_settings import ManagedDatabase
@@ -47,6 +48,11 @@ def settings() -> EnvironmentSettings:
     return EnvironmentSettings.of("team", {**plain, "gitSshPrivateKey": Secret(samples.ssh_private_key())})
 
 
+def instance(name: str, **tags: str) -> Instance:
+    """An instance of the stack that serves."""
+    return Instance(identifier=name, status="available", kms_key=KEY, tags=tags)
+
+
 @dataclass
 class World(KeptWorld):
     """A deployment in AWS. state: the instance that the stack has. sources: what instances of RDS were made from."""
@@ -56,7 +62,7 @@ class World(KeptWorld):
     state: str = OLD
     retained: bool = False
     protected: bool = True
-    instances: dict[str, Instance] = field(default_factory=lambda: {OLD: Instance(identifier=OLD, status="available")})
+    instances: dict[str, Instance] = field(default_factory=lambda: {OLD: instance(OLD)})
     sources: dict[str, str] = field(default_factory=dict)
     pending: list[dict[str, Any]] = field(default_factory=list)
     verified: bool = True
@@ -82,7 +88,7 @@ class World(KeptWorld):
             assert wanted.identifier not in self.instances, "DBInstanceAlreadyExists"
             assert wanted.made is not None, "an empty database"
             tags = {RESTORED_FROM_TAG: made_by(wanted.made)}
-            self.instances[wanted.identifier] = Instance(identifier=wanted.identifier, status="available", tags=tags)
+            self.instances[wanted.identifier] = instance(wanted.identifier, **tags)
             self.sources[wanted.identifier] = wanted.made.source
             self.pending = [{"type": "creating", "resource": {"urn": URN, "type": "aws:rds/instance:Instance"}}]
             self.step("made in RDS")
@@ -147,8 +153,8 @@ class FakeRds:
     def snapshots(self) -> tuple[Snapshot, ...]:
         return self.found
 
-    def snapshot(self, name: str) -> Snapshot:
-        return snapshot(name, kms_key="arn:of-another")
+    def snapshot(self, name: str) -> Snapshot | None:
+        return snapshot(name, kms_key="arn:of-another") if name == "of-another-stack" else None
 
     def window(self, identifier: str) -> Window | None:
         there = identifier in self.world.instances
@@ -360,6 +366,53 @@ def test_old_instances_are_deleted_with_a_final_snapshot_and_no_other_is(world: 
     assert set(world.instances) == {NEW, "airflow-prod-eu"}
 
 
+def test_instance_of_another_stack_or_that_the_stack_still_has_is_not_deleted(world: World) -> None:
+    world.restore()
+    left = {LEFT_TAG: "restore 1 to airflow-prod-8"}
+    world.instances["airflow-prod-7"] = Instance(
+        identifier="airflow-prod-7", status="available", kms_key="arn:of-the-stack-prod-7", tags=left
+    )
+    assert world.open().backups().old_databases == (OLD,)
+    world.kept = world.kept.changed(databaseIdentifier=OLD)  # a checkout from before the restore
+    with pytest.raises(BackupFailed, match=f"airflow:databaseIdentifier: expected {NEW}, which the stack has, found"):
+        world.open().delete_old_databases()
+    world.kept, world.retained = world.kept.changed(databaseIdentifier=NEW), True
+    with pytest.raises(BackupFailed, match="a restore from another checkout is not finished"):
+        world.open().delete_old_databases()
+    assert set(world.instances) == {OLD, NEW, "airflow-prod-7"}
+    world.retained = False
+    assert world.open().delete_old_databases().names == (OLD,)
+
+
+def test_snapshot_that_does_not_exist_is_refused_with_those_that_do(world: World) -> None:
+    with pytest.raises(BackupFailed, match=r"no available snapshot nonsense. Fix: there are: airflow-prod-20260131t11"):
+        world.restore("nonsense")
+
+
+def test_newest_snapshot_of_another_stack_whose_name_has_a_number_is_not_restored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_another = snapshot("airflow-prod-2-a", instance="airflow-prod-2", taken=NOON, kms_key="arn:of-the-stack-prod-2")
+    whole = FakeRds.snapshots
+    monkeypatch.setattr(FakeRds, "snapshots", lambda rds: (of_another, *whole(rds)))
+    assert world.open().restoration().backup == "airflow-prod-20260131t110000z"
+
+
+def test_what_follows_a_kill_in_the_last_update_is_no_other_restore(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[tuple[Any, str]] = []
+
+    def noted(session: Any, verb: str, changed: Any, keep: Any, again: str) -> None:
+        hints.append((changed, again))
+        write_config(session, verb, changed, keep, again)
+
+    monkeypatch.setattr(restoring, "write_config", noted)
+    world.restore()
+    assert hints[-1] == ({"restore": None}, "python -m automation up team finishes it")
+    assert all("restore team" in again for _, again in hints[:-1])
+
+
 # Drills
 
 
@@ -394,6 +447,32 @@ def test_drill_looks_at_a_temporary_instance_and_deletes_it(drilled: World) -> N
     assert list(drilled.instances) == [OLD]
     moment = drilled.open().drill(at=datetime(2026, 1, 31, 11, 59, tzinfo=UTC))
     assert moment.backup == "2026-01-31T11:59:00Z"
+
+
+def test_drill_that_fails_says_why_even_if_its_instance_cannot_be_deleted_yet(
+    drilled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise BackupFailed("InvalidDBInstanceState", "wait")
+
+    monkeypatch.setattr(FakeRds, "delete", refuse)
+    drilled.kill_at = 2
+    with pytest.raises(Killed):
+        drilled.open().drill()
+
+
+def test_temporary_instance_has_no_tags_of_aws_itself(drilled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    drilled.instances[OLD] = instance(OLD, **{"aws:backup:source": "x", "stack": "team", LEFT_TAG: "y"})
+    given = list[Any]()
+    make = FakeRds.make_temporary
+
+    def noted(rds: FakeRds, *all: Any) -> Instance:
+        given.append(all[3])
+        return make(rds, *all)
+
+    monkeypatch.setattr(FakeRds, "make_temporary", noted)
+    drilled.open().drill()
+    assert given == [{"stack": "team", drilling.DRILL_TAG: OLD}]
 
 
 def test_next_drill_or_restore_deletes_what_a_killed_one_left(drilled: World, monkeypatch: pytest.MonkeyPatch) -> None:
