@@ -250,7 +250,7 @@ def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> 
 
 def _password_command(deployment: Deployment, config: StackConfig) -> str:
     secret = f"get secret {deployment.admin_password_secret} -o jsonpath='{{.data.password}}'"
-    return f"{' '.join(_kubectl(deployment, config))} {secret} | base64 -d"
+    return f"{shlex.join(_kubectl(deployment, config))} {secret} | base64 -d"
 
 
 def _kubectl(deployment: Deployment, config: StackConfig) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from automation import __main__ as command_line
 from automation import environments
 from automation.cli.console import Console
 from automation.cli.declare import Call, Verb
+from automation.cli.dev import _password_command
 from automation.cli.verbs import VERBS
 from automation.cluster import kind
+from automation.cluster.deployment import Deployment
 from automation.cluster.local_clusters import LOCAL_CLUSTERS
 from automation.engine import operations
 from automation.engine.operations import EngineResult
@@ -42,6 +45,7 @@ from automation.errors import (
 from automation.preflight.result import Preflight, PreflightCheck
 from automation.results import Changes, Step
 from automation.stacks import session
+from automation.stacks.config import StackConfig
 from automation.stacks.place import Place
 from automation.verification.result import Check, Status, Verification
 from components.aws.client import AwsError
@@ -285,6 +289,14 @@ def test_context_is_changed_after_the_other_cluster_is_gone(bench: Bench) -> Non
     bench.run("dev", "--context", "minikube")
     assert bench.asked_for[-1] == "minikube"
     assert bench.calls.count("refresh") == 1
+
+
+def test_command_for_the_password_works_with_names_that_a_shell_would_split() -> None:
+    deployment = Deployment.of({**OUTPUTS, "kube_context": "my cluster"})
+    command = _password_command(
+        deployment, StackConfig(kube_context="my cluster", kubeconfig="/my files/config", protect=False)
+    )
+    assert shlex.split(command)[:5] == ["kubectl", "--kubeconfig", "/my files/config", "--context", "my cluster"]
 
 
 def test_dev_ends_with_address_user_password_command_and_three_commands(bench: Bench) -> None:
