@@ -57,6 +57,9 @@ def forward(
             except KeyboardInterrupt:
                 process.terminate()
                 return
+            except BaseException:  # such as that nobody reads the output any more: the end of the block waits
+                process.terminate()
+                raise
         reason = said or f"exit code {process.returncode}"
         if not opened:
             raise ClusterRequestFailed(

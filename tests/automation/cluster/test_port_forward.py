@@ -55,6 +55,19 @@ def test_port_that_never_opens_is_an_error_at_once(tmp_path: Path) -> None:
     assert forwarding.calls.read_text().count("\n") == 1
 
 
+def test_what_fails_when_the_port_is_open_ends_kubectl(tmp_path: Path) -> None:
+    ended = tmp_path / "ended"
+    serving = f"trap 'touch {ended}; exit' TERM; {OPEN} for _ in {{1..50}}; do sleep 0.1; done"
+    forwarding = Forwarding(tmp_path, serving)
+
+    def broken() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        forward([str(forwarding.program)], 8080, on_open=broken, on_line=forwarding.lines.append)
+    assert ended.exists(), "it would have gone on as long as the cluster"
+
+
 def test_lost_connection_is_made_again_and_said_once_each_time(tmp_path: Path) -> None:
     lost, refused = f"{OPEN} echo 'lost connection to pod' >&2; exit 1", "echo 'pod is not running' >&2; exit 1"
     forwarding = Forwarding(tmp_path, lost, refused, lost, refused)
