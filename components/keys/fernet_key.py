@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 from typing import Any, Final, cast
 
 import pulumi
@@ -27,7 +28,7 @@ _RANDOM_BYTES: Final = "random:index/randomBytes:RandomBytes"
 _READS: Final = 10
 """Attempts to read the state. While the engine stores a checkpoint in a folder, a read may find an empty file: the
 library for it (gocloud.dev, fileblob, `setAttrs`) truncates the attributes of the checkpoint before it writes them."""
-_BEING_WRITTEN: Final = "failed to load checkpoint: EOF"
+_BEING_WRITTEN: Final = re.compile(r"failed to load checkpoint: (unexpected )?EOF")
 _SECONDS_BETWEEN_READS: Final = 0.1
 
 
@@ -115,7 +116,7 @@ async def _read(function: str, arguments: dict[str, str]) -> Any:
         try:
             return await invoke_async(function, arguments)
         except Exception as error:
-            if _BEING_WRITTEN not in str(error):
+            if not _BEING_WRITTEN.search(str(error)):
                 raise
             await asyncio.sleep(_SECONDS_BETWEEN_READS)
     return await invoke_async(function, arguments)
