@@ -25,6 +25,7 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
     """See `Environment.backup`."""
     rds, started = Rds(session, "backup", on_event), time.monotonic()
     identifier = session.config().database_identifier
+    StateFacts(session, "backup").must_be_current(identifier)
     name = f"{identifier}-{datetime.now(UTC).strftime(_NAME)}"
     session.events("backup", on_event).note(f"making the snapshot {name} of {identifier}")
     made = rds.make_snapshot(identifier, name)
@@ -54,7 +55,8 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
             "a restore is not finished, and may still need the instance before it", f"finish it: {again}"
         )
     facts = StateFacts(session, "restore")
-    _check_present(session.config().database_identifier, facts)
+    facts.must_be_current(session.config().database_identifier)
+    facts.must_not_be_left()
     rds, teller = Rds(session, "restore", on_event), session.events("restore", on_event)
     left, snapshots = _left(session, rds, facts), list[str]()
     for item in left:
@@ -82,21 +84,6 @@ def _left(session: Session, rds: Rds, facts: StateFacts) -> tuple[Instance, ...]
         and item.kms_key == key  # airflow-prod-2 may be that of the stack prod-2
         and item.status != _GOING
     )
-
-
-def _check_present(present: str, facts: StateFacts) -> None:
-    """Raise BackupFailed where a checkout with another config has moved the stack, or is about to."""
-    if facts.instance and facts.instance != present:
-        raise BackupFailed(
-            f"airflow:databaseIdentifier: expected {facts.instance}, which the stack has, found {present}: the "
-            " config is not that of the last restore",
-            "take the committed config, such as with git pull",
-        )
-    if facts.retained:
-        raise BackupFailed(
-            "a restore from another checkout is not finished, and may still need the instance before it",
-            "wait for its end, and take its config, such as with git pull",
-        )
 
 
 def _listed(snapshot: Snapshot) -> Backup:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import outputs
 from automation.engine import operations
+from automation.errors import BackupFailed
 from automation.stacks.session import Session
 from automation.stages.writers import airflow_pods
 from components.release.running import Running
@@ -43,6 +44,24 @@ class StateFacts:
     @property
     def retained(self) -> bool:
         return bool(self._found.get("retainOnDelete"))
+
+    def must_be_current(self, identifier: str) -> None:
+        """Raise BackupFailed where a restore from another checkout has moved the stack. identifier: of the config."""
+        if self.instance and self.instance != identifier:
+            raise BackupFailed(
+                f"airflow:databaseIdentifier: expected {self.instance}, which the stack has, found {identifier}: the "
+                "config is not that of the last restore",
+                "take the committed config, such as with git pull",
+            )
+
+    def must_not_be_left(self) -> None:
+        """Raise BackupFailed where a restore of which the config says nothing is about to move the stack."""
+        if self.retained:
+            raise BackupFailed(
+                "a restore from another checkout is not finished, and may still need the instance before it",
+                "wait for its end, and take its config, such as with git pull; if it was called off: "
+                f"python -m automation up {self._session.name}",
+            )
 
     @property
     def urn(self) -> str:

@@ -221,3 +221,22 @@ def check_snapshot(snapshot: Snapshot, *, key: str, username: str, region: str, 
             f"copy it with that key: aws rds copy-db-snapshot --region {region} --source-db-snapshot-identifier "
             f"{snapshot.name} --target-db-snapshot-identifier {copy} --kms-key-id {key}; then restore {copy}",
         )
+
+
+def check_storage(snapshot: Snapshot, gib: int, stack: str) -> None:
+    """Raise BackupFailed for a snapshot that is larger than the config's size, as after RDS has grown the storage.
+
+    The provider gives a restored instance that size, and RDS, which never shrinks storage, refuses it when the instance
+    is made (github.com/hashicorp/terraform-provider-aws, internal/service/rds/instance.go: `allocated_storage` where
+    there is a `snapshot_identifier`).
+
+    Args:
+        snapshot: What is to be restored.
+        gib: `airflow:databaseStorageGib`.
+        stack: The stack, for the command.
+    """
+    if gib < snapshot.gib:
+        raise BackupFailed(
+            f"airflow:databaseStorageGib: expected at least {snapshot.gib}, as {snapshot.name} has, found {gib}",
+            f"pulumi config set --stack {stack} airflow:databaseStorageGib {snapshot.gib}",
+        )

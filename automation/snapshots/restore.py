@@ -24,7 +24,7 @@ from automation.results import Changes
 from automation.snapshots.drill import delete_left
 from automation.snapshots.facts import INSTANCE_NAME, StateFacts
 from automation.snapshots.interrupted import what_became
-from automation.snapshots.model import Source, check_snapshot, chosen_source, next_identifier, of_stack
+from automation.snapshots.model import Source, check_snapshot, check_storage, chosen_source, next_identifier, of_stack
 from automation.snapshots.rds import Rds
 from automation.snapshots.stages import Doing, Stage, restore_stages
 from automation.stacks import updates
@@ -205,6 +205,8 @@ def _restoration(
             raise BackupFailed(f"the restore of {mark.move.source} is not finished", _again(session))
         return mark, True
     identifier = config.database_identifier
+    facts.must_be_current(identifier)
+    facts.must_not_be_left()
     everything = rds.snapshots()
     own = tuple(item for item in everything if of_stack(item.instance, identifier))
     if name is not None and name not in [item.name for item in own]:
@@ -219,6 +221,7 @@ def _restoration(
         assert eks is not None
         [snapshot] = [item for item in own if item.name == source.snapshot]
         check_snapshot(snapshot, key=facts.key, username=config.database_user, region=eks[1], copy=f"{new}-copy")
+        check_storage(snapshot, config.database_storage_gib, session.name)
     return _begun(source, identifier, new, Running(config.running or Running.ALL)), False
 
 

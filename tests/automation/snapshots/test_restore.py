@@ -301,6 +301,17 @@ def test_snapshot_with_another_key_is_refused_before_anything_is_written(world: 
     assert world.calls == []
 
 
+def test_snapshot_that_grew_beyond_the_configs_size_is_refused_before_anything_is_written(world: World) -> None:
+    world.kept = world.kept.changed(databaseStorageGib="80")
+    words = (
+        r"airflow:databaseStorageGib: expected at least 100, as airflow-prod-\S+ has, found 80. "
+        r"Fix: pulumi config set --stack \S+ airflow:databaseStorageGib 100"
+    )
+    with pytest.raises(BackupFailed, match=words):
+        world.restore()
+    assert world.calls == []
+
+
 def test_another_source_is_refused_until_the_restore_is_finished(world: World) -> None:
     world.kill_at = 3
     with pytest.raises(Killed):
@@ -374,11 +385,17 @@ def test_instance_of_another_stack_or_that_the_stack_still_has_is_not_deleted(wo
     )
     assert world.open().backups().old_databases == (OLD,)
     world.kept = world.kept.changed(databaseIdentifier=OLD)  # a checkout from before the restore
-    with pytest.raises(BackupFailed, match=f"airflow:databaseIdentifier: expected {NEW}, which the stack has, found"):
-        world.open().delete_old_databases()
+    world.calls.clear()
+    stack = world.open()
+    attempts: tuple[Callable[[], Any], ...] = (stack.delete_old_databases, world.restore, stack.backup)
+    for attempt in attempts:
+        with pytest.raises(BackupFailed, match=f"databaseIdentifier: expected {NEW}, which the stack has, found {OLD}"):
+            attempt()
     world.kept, world.retained = world.kept.changed(databaseIdentifier=NEW), True
-    with pytest.raises(BackupFailed, match="a restore from another checkout is not finished"):
-        world.open().delete_old_databases()
+    for attempt in (world.open().delete_old_databases, world.restore):
+        with pytest.raises(BackupFailed, match="a restore from another checkout is not finished"):
+            attempt()
+    assert world.calls == []
     assert set(world.instances) == {OLD, NEW, "airflow-prod-7"}
     world.retained = False
     assert world.open().delete_old_databases().names == (OLD,)
