@@ -11,6 +11,7 @@ from automation.engine import operations
 from automation.errors import BackupFailed
 from automation.stacks.session import Session
 from automation.stages.writers import airflow_pods
+from components.database.rds_existing import RESTORED_FROM_TAG, is_of_restore
 from components.release.running import Running
 
 _INSTANCE: Final = "aws:rds/instance:Instance"
@@ -39,7 +40,7 @@ class StateFacts:
 
     @property
     def instance(self) -> str:
-        return str((self._found.get("outputs") or {}).get("identifier") or "")
+        return str(self._instance_outputs.get("identifier") or "")
 
     @property
     def retained(self) -> bool:
@@ -63,6 +64,19 @@ class StateFacts:
                 f"python -m automation up {self._session.name}",
             )
 
+    def must_be_finished(self) -> None:
+        """Raise BackupFailed where a restore was killed in its last update, after its mark was taken out.
+
+        To run the verb again would stop Airflow, and restore once more.
+        """
+        made = str((self._instance_outputs.get("tags") or {}).get(RESTORED_FROM_TAG) or "")
+        if is_of_restore(made):
+            stack = self._session.name
+            raise BackupFailed(
+                f"the last restore is done and verified, but for its last update: {self.instance} still has its tag",
+                f"python -m automation up {stack}; to restore once more, run this again afterwards",
+            )
+
     @property
     def urn(self) -> str:
         """The URN of the instance, "" if there is none."""
@@ -78,6 +92,10 @@ class StateFacts:
     @property
     def _resources(self) -> list[Mapping[str, Any]]:
         return [item for item in self.deployment.get("resources") or () if not item.get("delete")]
+
+    @property
+    def _instance_outputs(self) -> Mapping[str, Any]:
+        return self._found.get("outputs") or {}
 
     @cached_property
     def _found(self) -> Mapping[str, Any]:

@@ -207,6 +207,7 @@ def _restoration(
     identifier = config.database_identifier
     facts.must_be_current(identifier)
     facts.must_not_be_left()
+    facts.must_be_finished()
     everything = rds.snapshots()
     own = tuple(item for item in everything if of_stack(item.instance, identifier))
     if name is not None and name not in [item.name for item in own]:

@@ -11,6 +11,8 @@ from components.database.rds_settings import ENGINE, ManagedDatabase, Move, leas
 RESTORED_FROM_TAG: Final = "airflow:restored-from"
 """Key of the instance's tag that names the snapshot it was restored from; RDS itself does not report it."""
 
+_RESTORE: Final = "restore "
+
 LEFT_TAG: Final = "airflow-left-by"
 """Key of the tag of an instance that a restore has left: which restore, and where the stack went."""
 
@@ -151,7 +153,12 @@ def origin(wanted: ManagedDatabase) -> str | None:
 
 def made_by(move: Move) -> str:
     """Return the value of RESTORED_FROM_TAG for the instance that a restore makes."""
-    return f"restore {move.id} of {move.source[-200:]}"
+    return f"{_RESTORE}{move.id} of {move.source[-200:]}"
+
+
+def is_of_restore(value: str) -> bool:
+    """Return whether a value of RESTORED_FROM_TAG is that of an instance that a restore made."""
+    return value.startswith(_RESTORE)
 
 
 def left_by(move: Move) -> str:

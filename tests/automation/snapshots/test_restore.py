@@ -62,6 +62,7 @@ class World(KeptWorld):
     state: str = OLD
     retained: bool = False
     protected: bool = True
+    made: str = ""
     instances: dict[str, Instance] = field(default_factory=lambda: {OLD: instance(OLD)})
     sources: dict[str, str] = field(default_factory=dict)
     pending: list[dict[str, Any]] = field(default_factory=list)
@@ -97,6 +98,7 @@ class World(KeptWorld):
             self._tag(wanted.identifier, LEFT_TAG, left_by(wanted.left))
         self.state, self.running = wanted.identifier, running
         self.retained, self.protected = wanted.left is not None, wanted.left is None
+        self.made = made_by(wanted.made) if wanted.made else ""
         self.step(f"up {running} done")
         return EngineResult(Changes({"update": 1}), ())
 
@@ -117,7 +119,7 @@ class World(KeptWorld):
             "type": "aws:rds/instance:Instance",
             "custom": True,
             "id": "db-1",
-            "outputs": {"identifier": self.state},
+            "outputs": {"identifier": self.state, "tags": {RESTORED_FROM_TAG: self.made} if self.made else {}},
             "retainOnDelete": self.retained,
         }
         key = {"urn": KEY_URN, "type": "aws:kms/key:Key", "custom": True, "id": "k", "outputs": {"arn": KEY}}
@@ -258,7 +260,7 @@ def test_restore_stops_moves_starts_verifies_and_leaves_the_old_instance(world: 
 
 def test_restore_that_is_killed_anywhere_goes_on_to_the_same_end(world: World) -> None:
     world.restore()
-    steps = world.steps
+    steps, killed_at_the_end = world.steps, 0
     for moment in range(1, steps + 1):
         vars(world).update(vars(World(world.folder)), kill_at=moment)
         with pytest.raises(Killed):
@@ -269,6 +271,14 @@ def test_restore_that_is_killed_anywhere_goes_on_to_the_same_end(world: World) -
             assert "is not finished; python -m automation restore team continues it" in problems
             world.restore()
             finished(world)
+        elif world.made:
+            killed_at_the_end += 1
+            with pytest.raises(BackupFailed, match=r"verified, but for its last update.*automation up team"):
+                world.restore()
+            world.open().up()
+            assert not world.made
+            finished(world)
+    assert killed_at_the_end
 
 
 def test_moment_is_restored_by_the_engine_too(world: World) -> None:
