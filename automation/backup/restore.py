@@ -97,7 +97,8 @@ def restore(
     done = run.stages.done(run.facts, run.do)
     if not run.verification.checks:
         run.start()
-    run.write({"restore": None})
+    # From here on, another call of the verb would be another restore.
+    run.write({"restore": None}, again=f"python -m automation up {session.name} finishes it")
     if restoration.running is Running.STOPPED:
         resumed_update(session, VERB, timeout_seconds, on_event)  # a container database stops again
     seconds = round(time.monotonic() - started, 1)
@@ -158,9 +159,9 @@ class _Run:
         self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, _again(self.session))
         return changes
 
-    def write(self, changed: Mapping[str, Any]) -> None:
-        """Write down what the next stage needs, before anything uses it."""
-        write_config(self.session, VERB, changed, self.keep, _again(self.session))
+    def write(self, changed: Mapping[str, Any], again: str = "") -> None:
+        """Write down what the next stage needs, before anything uses it. again: what goes on after a kill."""
+        write_config(self.session, VERB, changed, self.keep, again or _again(self.session))
 
     def _update(self) -> Changes:
         return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
