@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from components.aws.region import REGION
+from components.secrets.shapes import key_shape
 
 _SHOWN_LENGTH = 60
 _FERNET_KEY_BYTES = 32
@@ -55,7 +56,14 @@ def shown(value: Any) -> str:
     text = json.dumps(value)
     if _LOGIN.search(text) and not _PUBLIC.match(text):
         return "a text that may hold a login, which is not shown"
+    if may_be_secret(text):
+        return "a text that may hold a key, which is not shown"
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
+def may_be_secret(text: str) -> bool:
+    """Tell whether a text has the form of a key or a token, and so may stand in the wrong place."""
+    return key_shape(text) is not None
 
 
 def one_line(text: str) -> str:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from components import fields
 from components.kube.own_secrets import OWN_SECRET
 
 
 def foreign_secret(name: str) -> str:
-    """Return the name. Raises ValueError for a text that is no name, and for the name of a Secret of the stack."""
-    fields.dns_subdomain(name)
-    if OWN_SECRET.search(name):
-        fields.refuse("expected a Secret of your own, found one of the stack's, whose name changes")
+    """Return the name. Raises ValueError for a text that is no name, and for the name of a Secret of the stack.
+
+    What a Secret holds is easily set in place of its name. No text that may be such a value is in the error.
+    """
+    try:
+        fields.dns_subdomain(name)
+    except ValueError as error:
+        expected, _, found = str(error).partition(", found ")
+        hidden = "another text, which is not shown because it may be what the Secret holds"
+        raise ValueError(f"{expected}, found {found if name == '' or found == 'more' else hidden}") from None
+    if re.fullmatch(r"[0-9a-f]{32,}", name):
+        fields.refuse("expected the name of a Secret, found hexadecimal digits alone, which may be a key itself")
+    if OWN_SECRET.match(name):
+        fields.refuse(
+            "expected a Secret of your own, with a name that does not begin as that of one of the stack's, found "
+            f"{fields.shown(name)}"
+        )
     return name

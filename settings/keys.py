@@ -27,6 +27,8 @@ PROJECT: Final = "airflow"
 _QUOTABLE: Final = re.compile(r"[\w .:/=+@-]{1,200}")
 """Names of entries that a command may hold in quotes."""
 
+NO_ENTRY: Final = "is not an entry"
+"""How the problem of an entry begins that must be taken out."""
 _SETTABLE: Final = re.compile(r"[A-Za-z]+(\[[0-9]+\])?")
 """Paths in a map that a command may set to one value."""
 
@@ -254,7 +256,9 @@ class Section:
                     values.append(check(item))
                 except EntryError as error:
                     for path, text_ in error.problems.items():
-                        fix = f"pulumi config set --path '{PROJECT}:{name}[{index}].{path}' VALUE"
+                        unknown = text_.startswith(NO_ENTRY)
+                        place = f"--path '{PROJECT}:{name}[{index}].{path}'"
+                        fix = f"pulumi config rm {place}" if unknown else f"pulumi config set {place} VALUE"
                         edit = f"edit {PROJECT}:{name} in Pulumi.STACK.yaml"
                         problems.append((f"[{index}].{path}: {text_}", fix if _SETTABLE.fullmatch(path) else edit))
                 except ValueError as error:
@@ -297,7 +301,7 @@ class Section:
                     (
                         problem,
                         f"pulumi config rm --path '{PROJECT}:{name}[\"{entry}\"]'"
-                        if _QUOTABLE.fullmatch(entry)
+                        if _QUOTABLE.fullmatch(entry) and not fields.may_be_secret(entry)
                         else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
                     )
                     for entry, problem in problems_of(found).items()

@@ -39,6 +39,7 @@ from settings.sections.executor import (
 from settings.sections.images import AIRFLOW_VERSION, REGISTRY_CREDENTIALS, UPGRADE, read_images
 from settings.sections.ingress import read_ingress
 from settings.sections.isolation import read_isolation
+from settings.sections.key_secrets import check_key_secrets
 from settings.sections.keys import (
     ADMIN_EMAIL,
     ADMIN_USERNAME,
@@ -165,6 +166,7 @@ def _read(config: Config) -> Settings:
             exporters=int(config[MONITORING] is not Monitoring.OFF),
         ),
     )
+    check_key_secrets(config)
     return Settings(
         platform=platform,
         chart_path=config[CHART_PATH] or "",

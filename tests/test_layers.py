@@ -36,7 +36,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/kube": "",
     "components/secrets": "",
     "components/aws": "",
-    "components/fields": "components/aws",
+    "components/fields": "components/aws components/secrets",
     "components/keys": "components/kube components/aws components/fields",
     "components/connections": "components/kube components/aws",
     "components/dags": "components/kube",

@@ -48,5 +48,5 @@ def pool_variables(pools: Iterable[Pool]) -> list[dict[str, Any]]:
     }
     if not found:
         return []
-    # Kubernetes would put a variable in for $(NAME).
-    return [variable(POOLS_VARIABLE, json.dumps(found, sort_keys=True).replace("$(", "$$("))]
+    # Kubernetes would put a variable in for $(NAME), and reads $$ as $.
+    return [variable(POOLS_VARIABLE, json.dumps(found, sort_keys=True).replace("$", "$$"))]

@@ -62,7 +62,7 @@ def names_of(*kinds: Holds) -> str:
     return "|".join(name for name in wanted if not any(name.startswith(f"{shorter}-") for shorter in wanted))
 
 
-OWN_SECRET: Final = re.compile(rf"\b(?:{names_of()})\b")
+OWN_SECRET: Final = re.compile(rf"(?<![\w.-])(?:{names_of()})\b")
 """A name of a Secret of the stack, in a text."""
 
 

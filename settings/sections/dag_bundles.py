@@ -12,7 +12,7 @@ from components.dags.delivery import DagBundle
 from components.dags.git_repository import parse_git_repository, validate_git_ref, validate_sub_path
 from components.dags.known_hosts import pinned_known_hosts
 from settings.foreign_secrets import foreign_secret
-from settings.keys import EntryError, Section
+from settings.keys import NO_ENTRY, EntryError, Section
 from settings.reading import Config
 
 SECTION = Section("DAG bundles", "several repositories of DAGs, in place of one")
@@ -73,7 +73,7 @@ def _bundle(entry: Mapping[str, Any]) -> DagBundle:
         if key not in _ENTRIES:
             close = difflib.get_close_matches(key[:100], _ENTRIES, n=1)
             hint = f"; use {_INSTEAD[key]}" if key in _INSTEAD else f"; did you mean {close[0]}?" if close else ""
-            problems[key[:100]] = f"is not an entry of a bundle{hint}"
+            problems[key[:100]] = f"{NO_ENTRY} of a bundle{hint}"
             continue
         field, check = _ENTRIES[key]
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from components import fields
-from components.connections.pools import Pool
-from settings.keys import EntryError, Section
+from components.connections.pools import Pool, pool_variables
+from settings.keys import NO_ENTRY, EntryError, Section
 from settings.reading import Config
 
 SECTION = Section("Pools", "beside those that people make in the UI")
@@ -16,10 +17,21 @@ SECTION = Section("Pools", "beside those that people make in the UI")
 _MOST_SLOTS: Final = 2_147_483_647
 """The largest number of the database's column (airflow 3.2.2, models/pool.py)."""
 _LONGEST_NAME: Final = 256
+_MOST_BYTES: Final = 100_000
+"""Of all pools as JSON. Linux starts no program with a variable above 128 KiB (`MAX_ARG_STRLEN` in execve(2))."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        fields.refuse(f"expected a text, found {fields.shown(value)}")
+    if re.search("[\0\ud800-\udfff]", value):
+        fields.refuse("expected a text without the character NUL and halves of characters, which no database keeps")
+    return value
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+    _text(value)
+    if len(value) > _LONGEST_NAME:
         fields.refuse(f"expected a name of at most {_LONGEST_NAME} characters, found {fields.shown(value)}")
     return fields.one_line(value)
 
@@ -30,10 +42,6 @@ def _slots(value: Any) -> int:
     return int(value)
 
 
-def _description(value: Any) -> str:
-    return value if isinstance(value, str) else fields.refuse(f"expected a text, found {fields.shown(value)}")
-
-
 def _switch(value: Any) -> bool:
     return value if isinstance(value, bool) else fields.refuse(f"expected true or false, found {fields.shown(value)}")
 
@@ -41,7 +49,7 @@ def _switch(value: Any) -> bool:
 _ENTRIES: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "name": ("name", _name),
     "slots": ("slots", _slots),
-    "description": ("description", _description),
+    "description": ("description", _text),
     "includeDeferred": ("include_deferred", _switch),
 }
 """Entries of a pool: the field that each becomes, and what checks its value."""
@@ -55,7 +63,7 @@ def _pool(entry: Mapping[str, Any]) -> Pool:
         if key not in _ENTRIES:
             words = {found.lower(): found for found in _ENTRIES}
             close = difflib.get_close_matches(key[:100].replace("_", "").lower(), words, n=1)
-            problems[key[:100]] = f"is not an entry of a pool{f'; did you mean {words[close[0]]}?' if close else ''}"
+            problems[key[:100]] = f"{NO_ENTRY} of a pool{f'; did you mean {words[close[0]]}?' if close else ''}"
             continue
         field, check = _ENTRIES[key]
         try:
@@ -86,6 +94,13 @@ def read_pools(config: Config) -> tuple[Pool, ...]:
         config.problem(
             POOLS,
             f"expected each pool once, found {fields.shown(name)} twice",
+            f"edit {POOLS.full} in Pulumi.STACK.yaml",
+        )
+    size = sum(len(entry["value"]) for entry in pool_variables(pools))
+    if size > _MOST_BYTES:
+        config.problem(
+            POOLS,
+            f"expected at most {_MOST_BYTES} bytes as JSON, which a variable can hold, found {size}",
             f"edit {POOLS.full} in Pulumi.STACK.yaml",
         )
     return pools

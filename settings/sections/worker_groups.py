@@ -12,7 +12,7 @@ from components.release.chart_defaults import chart_schema
 from components.release.scale import WorkerAutoscaling
 from components.release.worker_group import WorkerGroup
 from settings.errors import remove_command
-from settings.keys import EntryError, Key, Section
+from settings.keys import NO_ENTRY, EntryError, Key, Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
 from settings.sections.database import PGBOUNCER_ENABLED
@@ -89,10 +89,10 @@ def _group_problems(group: Mapping[str, Any]) -> dict[str, str]:
     problems = {}
     for key in group:
         if key in _INSTEAD:
-            problems[key] = f"is not an entry of a group; use {_INSTEAD[key]}"
+            problems[key] = f"{NO_ENTRY} of a group; use {_INSTEAD[key]}"
         elif key not in known:
             close = difflib.get_close_matches(key[:100], known - _INSTEAD.keys(), n=1)
-            problems[key[:100]] = f"is not an entry of a group{f'; did you mean {close[0]}?' if close else ''}"
+            problems[key[:100]] = f"{NO_ENTRY} of a group{f'; did you mean {close[0]}?' if close else ''}"
     problems |= _problem_of(_name, group.get("name"), "name", text=True)
     for key, least, most in (
         ("replicas", 0, MOST_WORKERS),

@@ -542,6 +542,33 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "keySecrets",
         "expected one of fernetKey, apiSecretKey, jwtSecret",
     ),
+    "a key itself in place of its Secret": (
+        DEV,
+        {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "apiSecretKey": "0123456789abcdef" * 3}},
+        {},
+        "keySecrets",
+        "may be a key itself",
+    ),
+    "a key Secret that pods refer to for task logs": (
+        EXTERNAL,
+        {
+            "keySource": "secret",
+            "keySecrets": {**KEY_SECRETS, "fernetKey": "team"},
+            "taskLogs": "remote",
+            "taskLogsUrl": "s3://bucket/x",
+            "taskLogsConnectionSecret": "team",
+        },
+        {},
+        "keySecrets",
+        "expected Secrets that no other key names, found team, which airflow:taskLogsConnectionSecret names too",
+    ),
+    "a key Secret that pulls images": (
+        DEV,
+        {"keySource": "secret", "keySecrets": KEY_SECRETS, "imagePullSecrets": ["team-jwt"]},
+        {},
+        "keySecrets",
+        "which airflow:imagePullSecrets names too",
+    ),
     "a key in a Secret of the stack": (
         DEV,
         {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "fernetKey": "airflow-keys-fernet-key-1a2b3c4d"}},
@@ -571,6 +598,27 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "until the rotation of jwt is done",
     ),
     # Pools
+    "pool with a number as its name": (
+        DEV,
+        {"pools": [{"name": 2024, "slots": 1}]},
+        {},
+        "pools",
+        "[0].name: expected a text, found 2024",
+    ),
+    "pool with a character that no database keeps": (
+        DEV,
+        {"pools": [{"name": "a", "slots": 1, "description": "a\0b"}]},
+        {},
+        "pools",
+        "[0].description: expected a text without",
+    ),
+    "more pools than a variable holds": (
+        DEV,
+        {"pools": [{"name": "a", "slots": 1, "description": "ä" * 30_000}]},
+        {},
+        "pools",
+        "expected at most 100000 bytes",
+    ),
     "pool without slots": (DEV, {"pools": [{"name": "a"}]}, {}, "pools", "[0].slots: expected a value"),
     "pool of another team's API": (
         DEV,
@@ -889,6 +937,51 @@ def test_fix_of_a_bad_entry_is_of_that_entry() -> None:
     problems = external().with_({"databaseCidrs": ["10.0.0.0/8", "x", 5]}).problems()
     for index, problem in zip((1, 2), problems, strict=True):
         assert f"--path 'airflow:databaseCidrs[{index}]'" in problem
+
+
+def test_unknown_entry_of_a_list_is_to_be_taken_out_and_not_to_be_set() -> None:
+    for key, entry in (
+        ("pools", {"name": "a", "slots": 1, "pool": "b"}),
+        ("dagBundles", {"name": "a", "repository": "https://git.test/a.git", "branch": "b"}),
+        ("workerGroups", {"name": "a", "queues": ["a"], "scale": 1}),
+    ):
+        unknown = list(entry)[-1]
+        told = [text for text in dev().with_({key: [entry]}).problems() if "is not an entry" in text]
+        assert len(told) == 1
+        assert told[0].endswith(f"Fix: pulumi config rm --stack dev --path 'airflow:{key}[0].{unknown}'")
+
+
+def test_secret_in_the_place_of_a_name_is_not_shown() -> None:
+    secrets = {key: value for key, value in sentinels().items() if key in ("fernetKey", "jwtSecret")}
+    secrets["PEM"] = "MIIEpAIBAAKCAQEAMIIEpAIBAAKCAQEA+/=="
+    for secret in secrets.values():
+        for changes in (
+            {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "fernetKey": secret}},
+            {"databaseClientCertificateSecret": secret},
+            {"taskLogsConnectionSecret": secret},
+        ):
+            told = " ".join(external().with_(changes).problems())
+            assert "expected the name of a Secret" in told
+            assert secret[:12] not in told
+    key = sentinels()["fernetKey"]
+    for changes in (
+        {"keySecrets": key},
+        {"keySecrets": {key: "a"}, "keySource": "secret"},
+        {"keySecrets": {"fernetKey": {"name": key}}, "keySource": "secret"},
+        {"keySource": key},
+    ):
+        told = " ".join(external().with_(changes).problems())
+        assert told != ""
+        assert key[:12] not in told
+
+
+def test_secret_of_the_team_may_have_a_name_that_only_ends_as_one_of_the_stack() -> None:
+    assert (
+        dev().with_({"keySource": "secret", "keySecrets": {**KEY_SECRETS, "jwtSecret": "team-airflow-keys"}}).problems()
+        == ()
+    )
+    [told] = external().with_({"databaseClientCertificateSecret": "airflow-database-client"}).problems()
+    assert 'a name that does not begin as that of one of the stack\'s, found "airflow-database-client"' in told
 
 
 def test_address_without_a_prefix_length_is_no_network() -> None:

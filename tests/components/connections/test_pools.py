@@ -14,15 +14,15 @@ from components.connections.pools import IMPORT, Pool, pool_variables
 
 POOLS: Final = (
     Pool(name="default_pool", slots=64),
-    Pool(name="größe 'a\"", slots=-1, description="$(HOME) $HOME `x`", include_deferred=True),
+    Pool(name="größe 'a\"", slots=-1, description="$(HOME) $HOME $$ $$(HOME) `x`", include_deferred=True),
 )
 
 
 def test_pools_are_one_variable_in_the_form_that_airflow_imports() -> None:
     [variable] = pool_variables(POOLS)
-    assert json.loads(variable["value"].replace("$$(", "$(")) == {
+    assert json.loads(variable["value"].replace("$$", "$")) == {
         "default_pool": {"slots": 64, "description": "", "include_deferred": False},
-        "größe 'a\"": {"slots": -1, "description": "$(HOME) $HOME `x`", "include_deferred": True},
+        "größe 'a\"": {"slots": -1, "description": "$(HOME) $HOME $$ $$(HOME) `x`", "include_deferred": True},
     }
     assert "$$(HOME)" in variable["value"], "Kubernetes would put a variable in"
     assert pool_variables(()) == []

@@ -103,7 +103,8 @@ def test_own_secret_of_a_team_is_the_way() -> None:
 
 
 def test_names_are_told_from_a_team_s() -> None:
-    assert not any(OWN_SECRET.search(name) for name in ("airflow-team", "my-database", "airflow-databases", "airflow"))
+    names = ("airflow-team", "my-database", "airflow-databases", "airflow", "team-airflow-keys", "a.airflow-database")
+    assert not any(OWN_SECRET.search(name) for name in names)
 
 
 # Labels
