@@ -56,14 +56,9 @@ def shown(value: Any) -> str:
     text = json.dumps(value)
     if _LOGIN.search(text) and not _PUBLIC.match(text):
         return "a text that may hold a login, which is not shown"
-    if may_be_secret(text):
+    if key_shape(text):
         return "a text that may hold a key, which is not shown"
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
-
-
-def may_be_secret(text: str) -> bool:
-    """Tell whether a text has the form of a key or a token, and so may stand in the wrong place."""
-    return key_shape(text) is not None
 
 
 def one_line(text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from components import fields
 from components.kube.secret import Secret
+from components.secrets.shapes import key_shape
 
 PROJECT: Final = "airflow"
 """Name of the Pulumi project, which is the namespace of its config keys."""
@@ -301,7 +302,7 @@ class Section:
                     (
                         problem,
                         f"pulumi config rm --path '{PROJECT}:{name}[\"{entry}\"]'"
-                        if _QUOTABLE.fullmatch(entry) and not fields.may_be_secret(entry)
+                        if _QUOTABLE.fullmatch(entry) and not key_shape(entry)
                         else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
                     )
                     for entry, problem in problems_of(found).items()

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from components.preflight.quotas import quantity
 from policy.convert import objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
-from policy.pods import containers, pod_of
+from policy.pods import Container, containers, pod_of
 
 _QUANTITY: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
 """An amount (kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity)."""
@@ -20,6 +21,13 @@ _TOLERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "operator": ("Exists", "Equal", "Lt", "Gt"),
 }
 """Fields with the values that Kubernetes knows."""
+
+
+_LABEL_NAME: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+"""The value of a label (kubernetes.io/docs/concepts/overview/working-with-objects/labels)."""
+_PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+"""The name of a port, as RFC 6335 has it."""
 
 
 def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -42,20 +50,51 @@ def _refusals(rendered: RenderedObject) -> Iterator[str]:
         mounts = entries(container.body.get("volumeMounts"))
         for path in _twice(str(mount.get("mountPath")).rstrip("/") for mount in mounts):
             yield f"{where} mounts two volumes at {path} in container {container.name}: mount yours elsewhere"
-        for kind in ("requests", "limits"):
-            for name, amount in mapping(get(container.body, f"resources.{kind}")).items():
-                if not _QUANTITY.fullmatch(str(amount)):
-                    yield (
-                        f"{where} has {kind} of {name} {amount} in container {container.name}: write an amount of "
-                        "Kubernetes, such as 500m or 2Gi"
-                    )
+        yield from (f"{where} {problem}" for problem in _container_problems(container))
         for mount in mounts:
             if mount.get("name") not in (*volumes, *claims):
                 volume = mount.get("name")
                 yield f"{where} mounts a volume {volume} in container {container.name}, and has none: add it to volumes"
 
 
+def _container_problems(container: Container) -> Iterator[str]:
+    if not re.fullmatch(_LABEL_NAME, container.name):
+        yield f"has a container {container.name}: name it by at most 63 of a-z, 0-9 and -, not at the ends"
+    for port in entries(container.body.get("ports")):
+        name = port.get("name")
+        if isinstance(name, str) and not _PORT_NAME.fullmatch(name):
+            yield (
+                f"has a port {name} in container {container.name}: name it by at most 15 of a-z, 0-9 and -, not at "
+                "the ends, with a letter"
+            )
+    requests, limits = (mapping(get(container.body, f"resources.{kind}")) for kind in ("requests", "limits"))
+    for kind, amounts in (("requests", requests), ("limits", limits)):
+        for name, amount in amounts.items():
+            if not _QUANTITY.fullmatch(str(amount)):
+                yield (
+                    f"has {kind} of {name} {amount} in container {container.name}: write an amount of Kubernetes, such "
+                    "as 500m or 2Gi"
+                )
+            elif kind == "requests" and _above(amount, limits.get(name)):
+                yield (
+                    f"has requests of {name} {amount} above the limits {limits[name]} in container {container.name}: "
+                    "set the limits beside it"
+                )
+
+
+def _above(request: Any, limit: Any) -> bool:
+    if limit is None or not _QUANTITY.fullmatch(str(limit)):
+        return False
+    return quantity(str(request)) > quantity(str(limit))
+
+
 def _other_problems(rendered: RenderedObject, spec: Mapping[str, Any]) -> Iterator[str]:
+    for label, value in mapping(get(pod_of(rendered), "metadata.labels")).items():
+        if isinstance(value, str) and not _LABEL_VALUE.fullmatch(value):
+            yield (
+                f"has a label {label} with the value {value}: write at most 63 of A-Z, a-z, 0-9 and _.-, the last "
+                "three not at the ends"
+            )
     for toleration in entries(spec.get("tolerations")):
         for field, known in _TOLERATION.items():
             value = toleration.get(field)

@@ -17,6 +17,8 @@ KEY: Final = "tls.key"
 FOLDER: Final = "/etc/airflow-database-client"
 CERTIFICATE_FILE: Final = f"{FOLDER}/{CERTIFICATE}"
 KEY_FILE: Final = f"{FOLDER}/{KEY}"
+CLIENT_VARIABLES: Final = ("PGSSLCERT", "PGSSLKEY")
+"""Variables with the two files, as libpq and asyncpg read them."""
 _VOLUME: Final = "database-client"
 _FOR_GROUP: Final = 0o440
 """libpq refuses a key that others may read (postgresql.org/docs/current/libpq-ssl.html). Root owns these files, and
@@ -27,7 +29,9 @@ _FOR_ALL: Final = 0o444
 
 def client_variables(secret: str | None) -> list[dict[str, Any]]:
     """Return the variables of a container that connects to the database itself; none without a Secret."""
-    return [] if secret is None else [variable("PGSSLCERT", CERTIFICATE_FILE), variable("PGSSLKEY", KEY_FILE)]
+    if secret is None:
+        return []
+    return [variable(name, file) for name, file in zip(CLIENT_VARIABLES, (CERTIFICATE_FILE, KEY_FILE), strict=True)]
 
 
 def client_volumes(secret: str | None, *, for_all: bool = False) -> list[dict[str, Any]]:

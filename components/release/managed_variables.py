@@ -62,7 +62,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
 _DATABASE: Final = "the keys airflow:database…"
 
 _OPTION: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+?)(?:_CMD|_SECRET)?")
-_DEFAULT_QUEUE: Final = "config.operators.default_queue"
+DEFAULT_QUEUE: Final = "config.operators.default_queue"
 """The program counts the tasks of the queues that workers serve."""
 _TEXTS: Final = ("extraEnv", "extraEnvFrom", "podTemplate")
 """Values that are YAML in a text."""
@@ -89,7 +89,7 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
     found = [(path, name) for path, name, _ in listed_variables(helm_values)]
     found += _options(helm_values)
     for path in _TEXTS:
-        text = str(helm_values.get(path) or "")
+        text = without_comments(str(helm_values.get(path) or ""))
         if path == "podTemplate":
             text = _TASK_POD_EXECUTOR.sub("", text)
         found += [(path, name) for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", text)]
@@ -99,6 +99,11 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
             yield path, f"{path} may not set {name}: the program does; use {instead}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
             yield path, f"{path} may not set {name}: the program does; use the keys airflow:dags…"
+
+
+def without_comments(text: str) -> str:
+    """Return YAML without its comments."""
+    return re.sub(r"(?m)(^|\s)#.*$", r"\1", text)
 
 
 def managed_name(name: str) -> str | None:
@@ -120,7 +125,7 @@ def _of_an_option(name: str, path: str) -> str | None:
     if found is None or own_number or path.startswith("config."):
         return None
     option = f"config.{found[1]}.{found[2]}".lower()
-    return option if option == _DEFAULT_QUEUE else owner(option)
+    return option if option == DEFAULT_QUEUE else owner(option)
 
 
 def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,11 +10,12 @@ From Airflow 3.2.2: `CONFIGS_CHANGES` of cli/commands/config_command.py, which `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from components.release.managed_variables import instead_of, listed_variables
+from components.release.managed_variables import DEFAULT_QUEUE, instead_of, listed_variables, without_comments
 from components.release.owned_values import owner
+from components.release.value_paths import nested
 
 _GONE: Final[Mapping[str, str]] = {
     "core": (
@@ -147,24 +148,38 @@ _TEXTS: Final = ("extraEnv", "podTemplate")
 """Values that are YAML in a text."""
 
 
-def removed_option_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield path and problem of each such option, given in `config` or by a variable."""
+def removed_option_problems(
+    helm_values: Mapping[str, Any], refusal: Callable[[Mapping[str, Any]], str | None] = lambda _: None
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each such option, given in `config` or by a variable.
+
+    refusal: What this stack has against values that one would give instead, or None.
+    """
     config = helm_values.get("config")
     for section, options in (config if isinstance(config, Mapping) else {}).items():
         for option in options if isinstance(options, Mapping) else ():
             new = _new(str(section).lower(), str(option).lower())
             if new is not None:
                 path = f"config.{section}.{option}"
-                yield path, f"{path} is not an option of Airflow 3; {_use(new)}"
-    variables = [(path, name) for path, name, _ in listed_variables(helm_values)]
+                against = _against(new, options[option], refusal)
+                yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
+    variables = {(path, name): value for path, name, value in listed_variables(helm_values)}
     for path in _TEXTS:
-        variables += [(path, name) for name in re.findall(r"\bAIRFLOW__[A-Z0-9_]+", str(helm_values.get(path) or ""))]
-    for path, name in dict.fromkeys(variables):
+        names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
+        variables |= {(path, name): None for name in names}
+    for (path, name), value in variables.items():
         found = _VARIABLE.fullmatch(name)
         new = None if found is None else _new(found[1].lower(), found[2].lower())
         if new is not None:
-            instead = _use(new, variable=True)
-            yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3; {instead}"
+            against = _against(new, value, refusal)
+            instead = against or f"; {_use(new, variable=True)}"
+            yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3{instead}"
+
+
+def _against(new: str, value: Any, refusal: Callable[[Mapping[str, Any]], str | None]) -> str:
+    """Return how a sentence goes on where the stack refuses the new option too, with what works; or ""."""
+    problem = refusal(nested(f"config.{new}", value)) if new and owner(f"config.{new}") is None else None
+    return "" if problem is None else f", and {problem}"
 
 
 def _new(section: str, option: str) -> str | None:
@@ -180,4 +195,6 @@ def _use(new: str, *, variable: bool = False) -> str:
         return "leave it out"
     name = f"AIRFLOW__{new.replace('.', '__').upper()}"
     own = owner(f"config.{new}") or instead_of(name)
+    if own is None and new == DEFAULT_QUEUE.removeprefix("config."):
+        own = DEFAULT_QUEUE
     return f"use {own or (name if variable else f'config.{new}')}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from components.database.client_certificate import CLIENT_VARIABLES
 from components.release.managed_variables import listed_variables
 from components.release.owned_values import owner
 from components.release.value_paths import at, leaf_paths, under
@@ -36,6 +37,8 @@ class Surroundings:
     """Paths of what is not deployed, each with the setting that switches it on."""
     secrets_in_aws: bool = False
     """Whether the program sets the secrets backend of what reads connections."""
+    client_certificate: bool = False
+    """Whether the program gives pods a client certificate for the database."""
     held_secrets: Mapping[str, str] = field(default_factory=dict)
     """Secrets of the team that may be referred to as little as the stack's own, each with the setting that names it."""
     api_server_may_send: Callable[[int], bool] = lambda _: False
@@ -117,6 +120,9 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{path} may not set a secrets backend beside airflow:secretsManagerPrefix, which gives one to API "
                     "server, DAG processor and triggerer; use one of the two",
                 )
+    for path, name, _ in listed_variables(helm_values) if surroundings.client_certificate else ():
+        if name in CLIENT_VARIABLES:
+            yield path, f"{path} may not set {name} beside airflow:databaseClientCertificateSecret; use one of the two"
     if not surroundings.isolated:
         return
     for path in dict.fromkeys(path for path, name, _ in listed_variables(helm_values) if name == _PIP):
@@ -195,7 +201,9 @@ def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
     kind = at(helm_values, path)
     annotations = at(helm_values, "apiServer.service.annotations") or {}
     closed = surroundings.isolated and not surroundings.ui_reachable
-    plain = surroundings.protected and not any(_TLS.search(name) for name in annotations)
+    # A load balancer of an Ingress, which ends TLS, may reach the pods by a port of the nodes.
+    of_ingress = kind == "NodePort" and surroundings.ingress
+    plain = surroundings.protected and not of_ingress and not any(_TLS.search(name) for name in annotations)
     if kind not in _SERVICE_TYPES or not (closed or plain):
         return
     why = ["nobody may call the API server from outside"] if closed else []

@@ -60,7 +60,9 @@ def problems(
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
-        *removed_option_problems(helm_values),
+        *removed_option_problems(
+            helm_values, lambda values: next((text for _, text in unsupported_problems(values, surroundings)), None)
+        ),
     ):
         if not _refused(path, found):
             found[path] = problem

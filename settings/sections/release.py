@@ -191,6 +191,7 @@ def _surroundings(config: Config) -> Surroundings:
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
+        client_certificate=config[CLIENT_CERTIFICATE_SECRET] is not None,
         held_secrets=_held_secrets(config),
         without_budget=_without_budget(config),
         switched_off=_switched_off(config),

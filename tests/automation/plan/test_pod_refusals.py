@@ -26,6 +26,21 @@ def sized(**limits: Any) -> dict[str, Any]:
     return workload(pod={"containers": [{"name": "a", "resources": {"limits": limits}}]})
 
 
+def labelled(**labels: str) -> dict[str, Any]:
+    found = workload()
+    found["spec"]["template"]["metadata"] = {"labels": labels}
+    return found
+
+
+def ported(name: str | None) -> dict[str, Any]:
+    port = {"containerPort": 8080} | ({} if name is None else {"name": name})
+    return workload(pod={"containers": [{"name": "a", "ports": [port]}]})
+
+
+def resourced(resources: dict[str, Any]) -> dict[str, Any]:
+    return workload(pod={"containers": [{"name": "a", "resources": resources}]})
+
+
 def test_pod_with_names_of_its_own_is_not_refused() -> None:
     claims = [{"metadata": {"name": "data"}}]
     for good in (
@@ -34,6 +49,11 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
         workload(pod={"containers": [{"name": "a"}], "initContainers": [{"name": "b"}]}),
         *(sized(memory=amount) for amount in ("2Gi", "128974848", "129e6", "0.5", 1.5, "129M", "100m")),
         workload(pod={"tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}]}),
+        labelled(team="Data_Platform.1", empty=""),
+        ported("http"),
+        ported(None),
+        resourced({"requests": {"memory": "1Gi", "cpu": 0.5}, "limits": {"memory": "1024Mi", "cpu": "500m"}}),
+        resourced({"requests": {"memory": "1Gi"}, "limits": {"cpu": "500m"}}),
         workload(strategy={"type": "Recreate"}),
         workload(strategy={"rollingUpdate": {"maxSurge": 1}}),
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {}},
@@ -48,6 +68,14 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
         (workload(pod={"initContainers": [{"name": "a"}]}), "has two containers a"),
         (workload(pod=mounting(("x", "/x"), ("x", "/x/"))), "mounts two volumes at /x in container a"),
         (workload(pod=mounting(("y", "/x"))), "mounts a volume y in container a, and has none"),
+        (labelled(team="Data Platform"), "has a label team with the value Data Platform: write at most 63"),
+        (labelled(team="a" * 64), "has a label team"),
+        (workload(pod={"containers": [{"name": "My_Proxy"}]}), "has a container My_Proxy: name it by at most 63"),
+        (ported("a-very-long-port"), "has a port a-very-long-port in container a: name it by at most 15"),
+        (
+            resourced({"requests": {"memory": "4Gi"}, "limits": {"memory": "2000Mi"}}),
+            "has requests of memory 4Gi above the limits 2000Mi in container a",
+        ),
         (sized(memory="2GB"), "has limits of memory 2GB in container a: write an amount of Kubernetes"),
         (workload(pod={"tolerations": [{"effect": "NoSchedul"}]}), "has a toleration with the effect NoSchedul"),
         (workload(pod={"tolerations": [{"operator": "Exist"}]}), "has a toleration with the operator Exist"),

@@ -6,12 +6,13 @@ from typing import Any
 
 from components.release.chart_defaults import chart_schema, chart_values
 from components.release.removed_options import removed_option_problems
+from components.release.unsupported_values import Surroundings
 from components.release.user_values import problems
 from tests.cases import each
 
 
-def found(helm_values: dict[str, Any]) -> list[str]:
-    return problems(helm_values, chart_values(), chart_schema())
+def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), surroundings)
 
 
 @each(
@@ -57,6 +58,8 @@ def _as_variable(instead: str) -> str:
 
 
 def test_what_is_to_be_used_instead_is_not_refused() -> None:
+    [told] = found({"env": [{"name": "AIRFLOW__CELERY__DEFAULT_QUEUE", "value": "gpu"}]})
+    assert told.endswith("use config.operators.default_queue")
     for old, new in (
         ({"core": {"dag_concurrency": "4"}}, {"core": {"max_active_tasks_per_dag": "4"}}),
         ({"webserver": {"expose_config": "True"}}, {"api": {"expose_config": "True"}}),
@@ -64,3 +67,21 @@ def test_what_is_to_be_used_instead_is_not_refused() -> None:
     ):
         assert len(found({"config": old})) == 1
         assert found({"config": new}) == []
+
+
+def test_way_that_is_refused_in_this_stack_is_told_with_what_works() -> None:
+    address = "sets the address of the UI, which the Ingress has; use airflow:ingressHost and airflow:ingressPath"
+    for place, told in (
+        ({"config": {"webserver": {"base_url": "https://x"}}}, f"config.api.base_url {address}"),
+        ({"env": [{"name": "AIRFLOW__WEBSERVER__BASE_URL", "value": "https://x"}]}, f"config.api.base_url {address}"),
+    ):
+        assert found(place, Surroundings(ingress=True))[0].endswith(f"is not an option of Airflow 3, and {told}")
+        assert "base_url" in found(place)[0].lower()
+    [told] = found({"config": {"scheduler": {"statsd_host": "x"}}}, Surroundings(isolated=True))
+    assert "airflow:extraEgress" in told
+
+
+def test_option_in_a_comment_of_a_text_is_no_option() -> None:
+    for name in ("AIRFLOW__CORE__DAG_CONCURRENCY", "AIRFLOW__CELERY__WORKER_CONCURRENCY"):
+        assert found({"extraEnv": f"# {name} is elsewhere\n- name: A\n  value: b  # as {name}\n"}) == []
+        assert len(found({"extraEnv": f"- name: {name}\n  value: '#1'\n"})) == 1
