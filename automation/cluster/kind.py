@@ -71,6 +71,8 @@ def ensure_cluster(
             on_line(f"context {context} is of the cluster at {urlsplit(server).hostname}, not of this machine")
         return Cluster(context, created=False, identity=identity)
     except ClusterUnreachable as unreachable:
+        with cluster_errors():
+            kubeconfig.require_readable(path)  # no other cluster mends that, and Kind would find out after minutes
         if not context.startswith(KIND_PREFIX):
             remedy = local_clusters.how_to_reach(context, kubeconfig.contexts(path))
             raise ClusterUnreachable(unreachable.what, remedy or unreachable.remedy) from None
@@ -164,12 +166,10 @@ def is_gone(project_dir: Path, context: str, *, kubeconfig_path: str | None = No
 
 
 def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) -> None:
-    """Raise ClusterUnreachable for a context that is not of a Kind cluster on this machine, or cannot be read.
+    """Raise ClusterUnreachable for a context that is not of a Kind cluster on this machine.
 
     Kind would put its new cluster in the context's place.
     """
-    with cluster_errors():
-        kubeconfig.require_readable(path)  # Kind would find out only after minutes
     server = kubeconfig.contexts(path).get(context, "")
     host = urlsplit(server).hostname or ""
     if server and host not in local_clusters.LOOPBACK:

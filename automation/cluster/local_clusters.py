@@ -143,7 +143,7 @@ def how_to_reach(context: str, contexts: Collection[str]) -> str:
     item = local_cluster(context)
     if item is None:
         return ""
-    done = (item.start if context in contexts else item.make).format(name=item.name_of(context))
+    done = (item.start if context in contexts else item.make).format(name=shlex.quote(item.name_of(context)))
     return f"{done}{' && ' if done.startswith(item.executable) else ', then: '}{_dev(context)}"
 
 

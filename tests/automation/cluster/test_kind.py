@@ -66,6 +66,15 @@ def calls(tmp_path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+def test_broken_kubeconfig_is_told_whatever_makes_the_context(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    (tmp_path / "kubeconfig").write_text("{")
+    for context in (CONTEXT, "k3d-airflow", "minikube", "prod"):
+        with pytest.raises(ClusterUnreachable, match=r"expected a file of YAML .* Fix: restore it"):
+            ensure_cluster(tmp_path, context)
+
+
 def test_cluster_that_answers_is_used_as_it_is_without_any_tool(
     tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:
