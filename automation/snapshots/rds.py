@@ -25,7 +25,20 @@ _MISSING: Final = (
 _INTERVAL_SECONDS: Final = 10.0
 _LONGEST_SECONDS: Final = 6 * 3600.0
 """A large database takes hours."""
-_FAILED: Final = ("failed", "incompatible-restore", "incompatible-network", "incompatible-parameters", "storage-full")
+_FAILED: Final = (
+    "failed",
+    "inaccessible-encryption-credentials",
+    "incompatible-create",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "insufficient-capacity",
+    "restore-error",
+    "stopped",
+    "storage-full",
+)
+"""Statuses that a person must end (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html)."""
 
 
 class Rds:

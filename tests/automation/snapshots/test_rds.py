@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from automation.engine.events import ignore
 from automation.errors import BackupFailed
-from automation.snapshots.model import Source
+from automation.snapshots.model import Instance, Source
 from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
 from tests.automation.fakes import FakeTime
@@ -84,6 +84,14 @@ def test_what_does_not_exist_is_none_or_an_error_with_its_action(rds: Rds) -> No
         rds.make_snapshot("airflow-prod-9", "airflow-prod-9-a")
     rds.delete("airflow-prod-9")  # is gone already
     rds.until_gone("airflow-prod-9")
+
+
+def test_instance_that_nothing_makes_available_is_not_waited_for(rds: Rds, monkeypatch: pytest.MonkeyPatch) -> None:
+    for status in ("failed", "inaccessible-encryption-credentials", "insufficient-capacity", "stopped"):
+        seen = iter([Instance(identifier="airflow-prod", status=status)])
+        monkeypatch.setattr(rds, "instance", lambda identifier, seen=seen: next(seen))
+        with pytest.raises(BackupFailed, match=f"is {status}, and does not become available"):
+            rds.until_available("airflow-prod")
 
 
 def test_temporary_instance_is_beside_the_stacks_own(rds: Rds, client: Any) -> None:
