@@ -18,6 +18,7 @@ from automation.recovery.status import ClusterStatus
 from automation.results import Changes
 from automation.stacks import session, updates
 from automation.stacks.session import Session
+from automation.stages.config import write_config
 from automation.verification.result import Verification, failed, passed
 from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
 from tests.automation.kept_world import KeptWorld, Killed
@@ -155,6 +156,20 @@ def test_restore_of_a_lost_database_has_none_to_keep(world: World) -> None:
     world.comments.clear()
     world.restore(OLDER)
     assert world.contents == {"airflow": OLDER}
+
+
+def test_what_follows_a_kill_after_the_mark_is_gone_is_no_other_restore(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[tuple[Any, str]] = []
+
+    def noted(session: Any, verb: str, changed: Any, keep: Any, again: str) -> None:
+        hints.append((changed, again))
+        write_config(session, verb, changed, keep, again)
+
+    monkeypatch.setattr("automation.backup.restore.write_config", noted)
+    world.restore()
+    assert hints[-1] == ({"restore": None}, "python -m automation up team finishes it")
 
 
 def test_stack_that_was_stopped_is_stopped_again(world: World) -> None:
