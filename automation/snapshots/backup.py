@@ -26,6 +26,12 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
     rds, started = Rds(session, "backup", on_event), time.monotonic()
     identifier = session.config().database_identifier
     StateFacts(session, "backup").must_be_current(identifier)
+    if rds.instance(identifier) is None:
+        raise BackupFailed(
+            f"airflow:databaseIdentifier: expected an instance of RDS, found none that is called {identifier}",
+            f"python -m automation up {session.name} makes the first one; one that was lost comes back by "
+            f"python -m automation restore {session.name}",
+        )
     name = f"{identifier}-{datetime.now(UTC).strftime(_NAME)}"
     session.events("backup", on_event).note(f"making the snapshot {name} of {identifier}")
     made = rds.make_snapshot(identifier, name)

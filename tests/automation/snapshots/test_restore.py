@@ -365,6 +365,14 @@ def test_backups_are_those_of_the_stack_with_the_moments(world: World) -> None:
     assert made.backup.name.startswith("airflow-prod-2")
 
 
+def test_backup_of_an_instance_that_does_not_exist_says_what_makes_one(world: World) -> None:
+    del world.instances[OLD]
+    with pytest.raises(
+        BackupFailed, match=rf"expected an instance of RDS, found none .*{OLD}.* automation restore team"
+    ):
+        world.open().backup()
+
+
 def test_dump_of_a_managed_database_needs_the_volume(world: World) -> None:
     attempts: list[Callable[[], Any]] = [
         lambda: world.open().backup(dump=True),
