@@ -199,11 +199,11 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
 def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     path = "apiServer.service.type"
     kind = at(helm_values, path)
-    annotations = at(helm_values, "apiServer.service.annotations") or {}
+    given = at(helm_values, "apiServer.service.annotations")
+    ended = isinstance(given, Mapping) and any(_TLS.search(str(name)) for name in given)
     closed = surroundings.isolated and not surroundings.ui_reachable
     # A load balancer of an Ingress, which ends TLS, may reach the pods by a port of the nodes.
-    of_ingress = kind == "NodePort" and surroundings.ingress
-    plain = surroundings.protected and not of_ingress and not any(_TLS.search(name) for name in annotations)
+    plain = surroundings.protected and not ended and not (kind == "NodePort" and surroundings.ingress)
     if kind not in _SERVICE_TYPES or not (closed or plain):
         return
     why = ["nobody may call the API server from outside"] if closed else []

@@ -81,7 +81,12 @@ def planted() -> tuple[dict[str, Any], list[str]]:
         "extraConfigMaps": {"own": {"data": "".join(f"x{number}: |\n  {text(t)}\n" for number, t in enumerate(TEXTS))}},
         "triggerer": {
             "extraInitContainers": [
-                {"name": "own", "image": "busybox:1.37", "args": [text(word) for pair in ARGUMENTS for word in pair]}
+                {
+                    "name": "own",
+                    "image": "busybox:1.37",
+                    "args": [text(word) for pair in ARGUMENTS for word in pair],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
             ]
         },
     }

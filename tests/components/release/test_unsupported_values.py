@@ -379,6 +379,10 @@ def test_no_pod_with_tasks_may_be_evicted() -> None:
         (nested("apiServer.service.type", "LoadBalancer"), {"protected": True, "ingress": True}, "over plain HTTP"),
         (in_env("PGSSLCERT", "/x"), {"client_certificate": True}, "use one of the two"),
         (in_env("PGSSLCERT", "/x"), {}, None),
+        *(
+            (nested("apiServer.service", {"type": "LoadBalancer", "annotations": wrong}), {"protected": True}, "HTTP")
+            for wrong in ([1], 1, {1: "x"})
+        ),
         (PIP, {"isolated": True}, "use an image with the packages"),
         (PIP, {}, None),
     ],
