@@ -118,21 +118,12 @@ def test_pod_that_cannot_fetch_is_told_alone(watching: Prometheus, repository: R
     if not url:
         pytest.skip("no repository over SSH: AIRFLOW_TEST_GIT_REPOSITORY is not set")
     settled(watching)
-    elsewhere = ("git", "config", "--global", "url.ssh://127.0.0.1:1/.insteadOf", str(url))
-    kubectl("exec", "deployment/airflow-triggerer", "-c", "git-sync", "--", *elsewhere)
+    # In the repository: git-sync reads no other user's configuration.
+    config = ("exec", "deployment/airflow-triggerer", "-c", "git-sync", "--", "git", "-C", "/git", "config")
+    key = "url.ssh://127.0.0.1:1/.insteadOf"
+    kubectl(*config, key, str(url))
     fires(watching, "AirflowDagsNotFetched")
-    kubectl(
-        "exec",
-        "deployment/airflow-triggerer",
-        "-c",
-        "git-sync",
-        "--",
-        "git",
-        "config",
-        "--global",
-        "--unset",
-        elsewhere[3],
-    )
+    kubectl(*config, "--unset", key)
 
 
 def test_stopped_pooler_is_told_alone(watching: Prometheus) -> None:
