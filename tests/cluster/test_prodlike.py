@@ -78,6 +78,7 @@ def stack(engine: None, database: TlsDatabase, tmp_path_factory: pytest.TempPath
         protect=True,
         size="small",
         taskLogs="worker",  # a volume would need a class for several nodes, which a test's cluster has not
+        workerGraceSeconds=400,  # such workers stop before their successor starts, while the slow task has just begun
         networkIsolation="required",
         database="external",
         databaseHost=database.host,
