@@ -8,36 +8,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import outputs
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
+from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again
 from automation.backup.result import Restored, RestorePlan
 from automation.backup.stages import Doing, Stage, database_name, restore_stages
 from automation.engine.events import OnEvent
 from automation.errors import BackupFailed
 from automation.folder import short_name
-from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.recovery.recover import resumed_update
 from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stacks.verify_stack import verified_stack
-from automation.stages.config import write_config
 from automation.stages.result import PlannedStage
-from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
 from automation.stages.writers import airflow_pods
-from automation.verification.result import Verification
 from components.database.container import NAME
 from components.release.running import Running
 from settings.restoration import Restoration
-
-VERB: Final = "restore"
-_ID: Final = "%Y%m%d%H%M%S"
 
 
 class _ClusterFacts:
@@ -88,7 +82,16 @@ def restore(
     jobs = BackupJobs(session, found, VERB)
     jobs.end_left_over()
     restoration, resumed = _restoration(session, jobs, name, at)
-    run = _Run(session, jobs, restoration, timeout_seconds, keep, on_event)
+    run = _Run(
+        session=session,
+        planned=restore_stages(restoration),
+        before=restoration.running,
+        timeout_seconds=timeout_seconds,
+        keep=keep,
+        on_event=on_event,
+        jobs=jobs,
+        restoration=restoration,
+    )
     run.write({"restore": str(restoration)})
     if _databases(_ClusterFacts(session, found, jobs), jobs) is None:
         # A container database of a stopped stack does not run before an update with the mark.
@@ -97,36 +100,19 @@ def restore(
     done = run.stages.done(run.facts, run.do)
     if not run.verification.checks:
         run.start()
-    # From here on, another call of the verb would be another restore.
-    run.write({"restore": None}, again=f"python -m automation up {session.name} finishes it")
+    run.forget()
     if restoration.running is Running.STOPPED:
         resumed_update(session, VERB, timeout_seconds, on_event)  # a container database stops again
     seconds = round(time.monotonic() - started, 1)
     return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
 
 
-@dataclass
-class _Run:
+@dataclass(kw_only=True)
+class _Run(RestoreRun[Stage]):
     """One run of the verb."""
 
-    session: Session
     jobs: BackupJobs
     restoration: Restoration
-    timeout_seconds: float
-    keep: Keep
-    on_event: OnEvent
-    verification: Verification = field(default_factory=lambda: Verification(()))
-
-    @cached_property
-    def stages(self) -> StagedRun[Stage]:
-        return StagedRun(
-            session=self.session,
-            verb=VERB,
-            what="restore",
-            again=_again(self.session),
-            stages=restore_stages(self.restoration),
-            on_event=self.on_event,
-        )
 
     def facts(self) -> _ClusterFacts:
         """Return the facts as they are now."""
@@ -139,7 +125,7 @@ class _Run:
         changes = Changes({})
         if stage.doing is Doing.STOP:
             self.write({"running": Running.STOPPED.value})
-            changes = self._update()
+            changes = self.update()
         else:
             own, id_ = self.facts().name, self.restoration.id
             new = database_name(own, "new", id_)
@@ -150,22 +136,6 @@ class _Run:
         self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
         return changes
 
-    def start(self) -> Changes:
-        """Let run what ran before, and verify it. Raises NotHealthy."""
-        running = self.restoration.running
-        self.write({"running": None if running is Running.ALL else running.value})
-        changes = self._update()
-        wait_until_healthy(self.session, self.timeout_seconds)
-        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, _again(self.session))
-        return changes
-
-    def write(self, changed: Mapping[str, Any], again: str = "") -> None:
-        """Write down what the next stage needs, before anything uses it. again: what goes on after a kill."""
-        write_config(self.session, VERB, changed, self.keep, again or _again(self.session))
-
-    def _update(self) -> Changes:
-        return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
-
 
 def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datetime | None) -> tuple[Restoration, bool]:
     """Return the restore that is under way, or a new one. Raises BackupFailed."""
@@ -173,11 +143,11 @@ def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datet
     if config.restore:
         mark = Restoration.of(config.restore)
         if name not in (None, mark.backup) or (name is None and at is not None):
-            raise BackupFailed(f"the restore of {mark.backup} is not finished", _again(session))
+            raise BackupFailed(f"the restore of {mark.backup} is not finished", again(session))
         return mark, True
     backup = chosen_backup(jobs.backups(), name, at)
     running = Running(config.running or Running.ALL)
-    return Restoration(id=datetime.now(UTC).strftime(_ID), backup=backup, running=running), False
+    return Restoration(id=datetime.now(UTC).strftime(ID_FORMAT), backup=backup, running=running), False
 
 
 def _plan(session: Session, restoration: Restoration, resumed: bool, facts: _ClusterFacts) -> RestorePlan:
@@ -204,7 +174,3 @@ def _databases(facts: _ClusterFacts, jobs: BackupJobs) -> Databases | None:
         if facts.running is not Running.STOPPED:
             raise
         return None
-
-
-def _again(session: Session) -> str:
-    return f"python -m automation restore {session.name} continues it"

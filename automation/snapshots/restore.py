@@ -7,19 +7,18 @@ instance so that the engine forgets it where it would delete it, and the new one
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Final
 
+from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again
 from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.locks import Holder
 from automation.errors import BackupFailed, from_text
 from automation.folder import short_name
-from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.recovery.recover import resumed_update
 from automation.results import Changes
 from automation.snapshots.drill import delete_left
 from automation.snapshots.facts import INSTANCE_NAME, StateFacts
@@ -30,21 +29,15 @@ from automation.snapshots.stages import Doing, Stage, restore_stages
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stacks.verify_stack import verified_stack
 from automation.stages import decisions
-from automation.stages.config import write_config
 from automation.stages.result import PlannedStage
-from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
-from automation.verification.result import Verification
 from components.aws.client import AwsError
 from components.database.rds_existing import RESTORED_FROM_TAG, made_by
 from components.database.rds_settings import Move
 from components.release.running import Running
 from settings.restoration import InstanceRestoration, restoration_of
 
-VERB: Final = "restore"
-_ID: Final = "%Y%m%d%H%M%S"
 _UPDATES: Final = 5
 
 
@@ -67,42 +60,34 @@ def restore(
     started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, on_event)
     restoration, resumed = _restoration(session, rds, facts, name, at)
     delete_left(session, rds, on_event)
-    run = _Run(session, rds, restoration, timeout_seconds, keep, on_event)
+    run = _Run(
+        session=session,
+        planned=restore_stages(restoration),
+        before=restoration.running,
+        timeout_seconds=timeout_seconds,
+        keep=keep,
+        on_event=on_event,
+        rds=rds,
+        restoration=restoration,
+    )
     plan = _plan(session, restoration, resumed, facts)
     run.write({"restore": str(restoration)})
     run.decide()
     done = run.stages.done(run.facts, run.do)
     if not run.verification.checks:
         run.start()
-    # From here on, another call of the verb would be another restore.
-    run.write({"restore": None}, again=f"python -m automation up {session.name} finishes it")
+    run.forget()
     run.update()  # the new instance loses the tag that names its source
     seconds = round(time.monotonic() - started, 1)
     return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
 
 
-@dataclass
-class _Run:
+@dataclass(kw_only=True)
+class _Run(RestoreRun[Stage]):
     """One run of the verb."""
 
-    session: Session
     rds: Rds
     restoration: InstanceRestoration
-    timeout_seconds: float
-    keep: Keep
-    on_event: OnEvent
-    verification: Verification = field(default_factory=lambda: Verification(()))
-
-    @cached_property
-    def stages(self) -> StagedRun[Stage]:
-        return StagedRun(
-            session=self.session,
-            verb=VERB,
-            what="restore",
-            again=_again(self.session),
-            stages=restore_stages(self.restoration),
-            on_event=self.on_event,
-        )
 
     @property
     def move(self) -> Move:
@@ -129,25 +114,12 @@ class _Run:
     def _moved(self) -> dict[str, Any]:
         return {"databaseIdentifier": self.move.new, "databaseSnapshotIdentifier": None}
 
-    def start(self) -> Changes:
-        """Let run what ran before, and verify it. Raises NotHealthy."""
-        running = self.restoration.running
-        self.write({"running": None if running is Running.ALL else running.value})
-        changes = self.update()
-        wait_until_healthy(self.session, self.timeout_seconds)
-        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, _again(self.session))
-        return changes
-
     def decide(self) -> None:
         """Let a reviewer's report know that the instance is replaced on purpose."""
         session = self.session
         if session.place.settings is None and session.config().protect:
             text = f"restore of {self.move.source}"
             decisions.decide(session.place.project_dir, short_name(session.name), INSTANCE_NAME, text)
-
-    def write(self, changed: Mapping[str, Any], again: str = "") -> None:
-        """Write down what the next stage needs, before anything uses it. again: what goes on after a kill."""
-        write_config(self.session, VERB, changed, self.keep, again or _again(self.session))
 
     def update(self) -> Changes:
         """Update the stack, after what a killed update has left in AWS was found out."""
@@ -173,7 +145,7 @@ class _Run:
         if found.tags.get(RESTORED_FROM_TAG) != made_by(self.move):
             raise BackupFailed(
                 f"{identifier}: expected no instance of RDS, found one that this restore has not made",
-                f"delete it if nobody needs it; then {_again(self.session)}",
+                f"delete it if nobody needs it; then {again(self.session)}",
             )
         self.session.events(VERB, self.on_event).note(f"deleting {identifier}, whose creation was interrupted")
         if found.status != "deleting":
@@ -202,7 +174,7 @@ def _restoration(
         mark = restoration_of(config.restore)
         assert isinstance(mark, InstanceRestoration)
         if name not in (None, mark.move.snapshot) or (name is None and at is not None):
-            raise BackupFailed(f"the restore of {mark.move.source} is not finished", _again(session))
+            raise BackupFailed(f"the restore of {mark.move.source} is not finished", again(session))
         return mark, True
     identifier = config.database_identifier
     facts.must_be_current(identifier)
@@ -227,7 +199,9 @@ def _restoration(
 
 
 def _begun(source: Source, old: str, new: str, running: Running) -> InstanceRestoration:
-    move = Move(id=datetime.now(UTC).strftime(_ID), old=old, new=new, snapshot=source.snapshot, moment=source.moment)
+    move = Move(
+        id=datetime.now(UTC).strftime(ID_FORMAT), old=old, new=new, snapshot=source.snapshot, moment=source.moment
+    )
     return InstanceRestoration(move=move, running=running)
 
 
@@ -254,7 +228,3 @@ def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, fac
         ),
         old_database=restoration.move.old,
     )
-
-
-def _again(session: Session) -> str:
-    return f"python -m automation restore {session.name} continues it"

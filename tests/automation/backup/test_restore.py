@@ -167,7 +167,7 @@ def test_what_follows_a_kill_after_the_mark_is_gone_is_no_other_restore(
         hints.append((changed, again))
         write_config(session, verb, changed, keep, again)
 
-    monkeypatch.setattr("automation.backup.restore.write_config", noted)
+    monkeypatch.setattr("automation.backup.restoring.write_config", noted)
     world.restore()
     assert hints[-1] == ({"restore": None}, "python -m automation up team finishes it")
 

@@ -442,7 +442,7 @@ def test_what_follows_a_kill_in_the_last_update_is_no_other_restore(
         hints.append((changed, again))
         write_config(session, verb, changed, keep, again)
 
-    monkeypatch.setattr(restoring, "write_config", noted)
+    monkeypatch.setattr("automation.backup.restoring.write_config", noted)
     world.restore()
     assert hints[-1] == ({"restore": None}, "python -m automation up team finishes it")
     assert all("restore team" in again for _, again in hints[:-1])

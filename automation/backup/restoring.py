@@ -1,0 +1,75 @@
+"""What a restore does, whatever it restores from: it changes the config, updates, starts Airflow and verifies it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Generic
+
+from automation.engine.events import OnEvent
+from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.results import Changes
+from automation.stacks.config import Keep
+from automation.stacks.session import Session
+from automation.stacks.verify_stack import verified_stack
+from automation.stages.config import write_config
+from automation.stages.run import StagedRun
+from automation.stages.stage import AnyStage
+from automation.verification.result import Verification
+from components.release.running import Running
+
+VERB: Final = "restore"
+ID_FORMAT: Final = "%Y%m%d%H%M%S"
+"""Of the time at which a restore began, its id."""
+
+
+def again(session: Session) -> str:
+    """Return what continues a restore."""
+    return f"python -m automation restore {session.name} continues it"
+
+
+@dataclass(kw_only=True)
+class RestoreRun(Generic[AnyStage]):
+    """One run of the verb."""
+
+    session: Session
+    planned: tuple[AnyStage, ...]
+    """Its stages."""
+    before: Running
+    """What ran before the restore."""
+    timeout_seconds: float
+    keep: Keep
+    on_event: OnEvent
+    verification: Verification = field(default_factory=lambda: Verification(()))
+
+    @cached_property
+    def stages(self) -> StagedRun[AnyStage]:
+        return StagedRun(
+            session=self.session,
+            verb=VERB,
+            what="restore",
+            again=again(self.session),
+            stages=self.planned,
+            on_event=self.on_event,
+        )
+
+    def start(self) -> Changes:
+        """Let run what ran before, and verify it. Raises NotHealthy."""
+        self.write({"running": None if self.before is Running.ALL else self.before.value})
+        changes = self.update()
+        wait_until_healthy(self.session, self.timeout_seconds)
+        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, again(self.session))
+        return changes
+
+    def write(self, changed: Mapping[str, Any], finishes: str = "") -> None:
+        """Write down what the next stage needs, before anything uses it. finishes: what goes on after a kill."""
+        write_config(self.session, VERB, changed, self.keep, finishes or again(self.session))
+
+    def forget(self) -> None:
+        """Take the mark out of the config. From here on, another call of the verb would be another restore."""
+        self.write({"restore": None}, f"python -m automation up {self.session.name} finishes it")
+
+    def update(self) -> Changes:
+        """Update the stack."""
+        return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
