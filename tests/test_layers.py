@@ -33,6 +33,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "versions": "",
     "compatibility": "versions",
     "outputs": "",
+    "components/download": "",
     "components/kube": "",
     "components/secrets": "",
     "components/aws": "",
@@ -45,13 +46,13 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/task_logs": "components/kube components/aws",
     "components/release/executor": "",
     "components/network": "components/kube components/database components/release/executor",
-    "components/release": "versions components/release/executor "
+    "components/release": "versions components/download components/release/executor "
     "components/kube components/secrets components/aws components/keys components/connections components/dags "
     "components/login components/database components/task_logs",
     "components/preflight": "versions components/kube components/secrets components/keys components/dags "
     "components/database components/task_logs components/release",
     "components/monitoring": "components/kube components/database components/network components/release",
-    "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
+    "components": "versions outputs components/download " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",
     "providers": "components",
     "policy": "versions components settings",

@@ -44,6 +44,13 @@ def test_tests_run_on_the_pinned_sdk() -> None:
     assert importlib.metadata.version("pulumi") == versions.PULUMI_CLI
 
 
+def test_archives_of_the_cli_are_of_the_pinned_version() -> None:
+    """Who moves the number alone would pin the content of another version."""
+    platforms = [f"{system}-{processor}" for system in ("darwin", "linux") for processor in ("arm64", "x64")]
+    assert list(versions.PULUMI_CLI_SHA256) == [f"pulumi-v{versions.PULUMI_CLI}-{name}.tar.gz" for name in platforms]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in versions.PULUMI_CLI_SHA256.values())
+
+
 def test_minimum_cli_is_not_above_the_pin() -> None:
     assert number(versions.PULUMI_CLI_MINIMUM) <= number(versions.PULUMI_CLI)
 

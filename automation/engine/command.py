@@ -18,7 +18,8 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 import versions
-from automation.engine import started_engines
+from automation.engine import installation, started_engines
+from automation.engine.installation import InstallationError
 from automation.errors import EngineMissing
 from automation.folder import Folder
 
@@ -186,12 +187,12 @@ def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda li
     root = str(Folder(project_dir).engine)
     on_line(f"installing Pulumi {versions.PULUMI_CLI} in {root}")
     try:
-        PulumiCommand.install(root=root, version=VersionInfo.parse(versions.PULUMI_CLI))
+        installation.install(Path(root))
         return Engine(root)
-    except (InvalidVersionError, OSError, subprocess.SubprocessError) as error:
+    except (InstallationError, InvalidVersionError, OSError, subprocess.SubprocessError) as error:
         raise EngineMissing(
             f"pulumi {versions.PULUMI_CLI_MINIMUM} or newer is not on PATH, and {versions.PULUMI_CLI} could not be "
-            f"installed from get.pulumi.com ({_reason(error)})",
+            f"installed ({_reason(error)})",
             "install it as https://www.pulumi.com/docs/iac/download-install/ says, or give this machine access",
         ) from error
 

@@ -6,11 +6,8 @@ archive that moved is found (only the newest chart stays where index.yaml points
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -18,6 +15,7 @@ from typing import Final
 import pulumi
 
 import versions
+from components.download import fetch, sha256
 
 ARCHIVE: Final = f"airflow-{versions.AIRFLOW_CHART}.tgz"
 SOURCES: Final = (
@@ -25,7 +23,6 @@ SOURCES: Final = (
     f"https://archive.apache.org/dist/airflow/helm-chart/{versions.AIRFLOW_CHART}/{ARCHIVE}",
 )
 """Where the current release is, and where it moves when a newer one is published."""
-_DOWNLOAD_TIMEOUT_SECONDS = 60
 _MODE: Final = 0o644  # a temporary file is readable only by its owner
 
 
@@ -33,7 +30,7 @@ class ChartError(pulumi.RunError):
     """The pinned chart cannot be obtained, or a file with its name has other content."""
 
 
-def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | None = None) -> str:
+def chart_archive(given: str, project: Path, download: Callable[[str], bytes] = fetch) -> str:
     """Return the path of the verified archive, relative to `project`, so that it is the same on every machine.
 
     Args:
@@ -48,7 +45,7 @@ def chart_archive(given: str, project: Path, download: Callable[[str], bytes] | 
     if given:
         _keep(_verified(_read(Path(given).expanduser())), kept)
     elif _pinned(kept) is None:
-        _keep(_cached(download or _fetch), kept)
+        _keep(_cached(download), kept)
     return f"./{kept.relative_to(project)}"
 
 
@@ -71,11 +68,7 @@ def _cached(download: Callable[[str], bytes]) -> bytes:
 def _pinned(path: Path) -> bytes | None:
     """Return the content of a file if it is the pinned one, else None."""
     content = path.read_bytes() if path.is_file() else b""
-    return content if _digest(content) == versions.AIRFLOW_CHART_SHA256 else None
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return content if sha256(content) == versions.AIRFLOW_CHART_SHA256 else None
 
 
 def _read(path: Path) -> bytes:
@@ -89,7 +82,7 @@ def _read(path: Path) -> bytes:
 
 
 def _verified(content: bytes) -> bytes:
-    found = _digest(content)
+    found = sha256(content)
     if found != versions.AIRFLOW_CHART_SHA256:
         raise ChartError(
             f"expected the archive of chart {versions.AIRFLOW_CHART} with SHA-256 {versions.AIRFLOW_CHART_SHA256}, "
@@ -117,16 +110,10 @@ def _downloaded(sources: Iterable[str], download: Callable[[str], bytes]) -> byt
     for source in sources:
         try:
             return download(source)
-        except (OSError, urllib.error.URLError) as error:
+        except OSError as error:
             reasons.append(f"{source}: {error}")
     raise ChartError(
         f"expected to download chart {versions.AIRFLOW_CHART}, got: {'; '.join(reasons)}. "
         f"Fix: fetch {ARCHIVE} elsewhere, then `pulumi config set --stack STACK airflow:chartPath FILE`, or put "
         f"it into {user_cache()}"
     )
-
-
-def _fetch(source: str) -> bytes:
-    with urllib.request.urlopen(source, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as response:  # noqa: S310 - https constants
-        content: bytes = response.read()
-    return content

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from pulumi.automation import PulumiCommand
-from semver import VersionInfo
 
 import versions
+from automation.engine import installation
 from automation.engine.plugins import AWS, PLUGINS
 from tests import samples
 from tests.workflows.conftest import load
@@ -29,14 +28,14 @@ def _install(
 ) -> int:
     """Run the script in a copy of the repository's stack files. The installer writes an engine that keeps a log."""
 
-    def install(root: str, version: VersionInfo) -> None:
-        path = Path(root) / "bin" / "pulumi"
+    def install(root: Path) -> None:
+        path = root / "bin" / "pulumi"
         path.parent.mkdir(parents=True)
         path.write_text(PULUMI.format(version=given, log=tmp_path / "log", code=code))
         path.chmod(0o755)
 
     given = version
-    monkeypatch.setattr(PulumiCommand, "install", install)
+    monkeypatch.setattr(installation, "install", install)
     result: int = script.main([stack], {"GITHUB_PATH": str(tmp_path / "path")}, samples.ship(tmp_path))
     return result
 

@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from pulumi.automation import CommandError, PulumiCommand
-from semver import VersionInfo
+from pulumi.automation import CommandError
 
 import versions
 from automation.cli.interrupt import interruptible
+from automation.engine import installation
 from automation.engine.command import Engine, find_engine, install_engine
+from automation.engine.installation import InstallationError
 from automation.errors import EngineMissing
 
 MINIMUM = versions.PULUMI_CLI_MINIMUM
@@ -42,31 +43,28 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def installs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Root and version of each installation that is asked for; it succeeds without any download."""
-    calls: list[tuple[str, str]] = []
+def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Folder of each installation that is asked for; it succeeds without any download."""
+    calls: list[str] = []
 
-    def install(root: str | None = None, version: VersionInfo | None = None) -> None:
-        assert root is not None
-        calls.append((root, str(version)))
-        fake_pulumi(Path(root) / "bin", str(version))
+    def install(root: Path) -> None:
+        calls.append(str(root))
+        fake_pulumi(root / "bin", versions.PULUMI_CLI)
 
-    monkeypatch.setattr(PulumiCommand, "install", install)
+    monkeypatch.setattr(installation, "install", install)
     return calls
 
 
 @pytest.mark.parametrize("version", [MINIMUM, versions.PULUMI_CLI, "3.999.0"])
 def test_engine_on_path_that_is_new_enough_is_taken(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]], version: str
+    tmp_path: Path, on_path: Path, installs: list[str], version: str
 ) -> None:
     fake_pulumi(on_path, version)
     assert str(find_engine(tmp_path).version) == version
     assert installs == []
 
 
-def test_engine_on_path_comes_before_an_installed_one(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]]
-) -> None:
+def test_engine_on_path_comes_before_an_installed_one(tmp_path: Path, on_path: Path, installs: list[str]) -> None:
     fake_pulumi(on_path, "3.998.0")
     fake_pulumi(tmp_path / ".dev" / "pulumi" / "bin", "3.999.0")
     assert str(find_engine(tmp_path).version) == "3.998.0"
@@ -74,7 +72,7 @@ def test_engine_on_path_comes_before_an_installed_one(
 
 @pytest.mark.parametrize("version", [None, TOO_OLD, "4.0.0", "nonsense"])
 def test_else_the_installed_one_is_taken(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]], version: str | None
+    tmp_path: Path, on_path: Path, installs: list[str], version: str | None
 ) -> None:
     if version:
         fake_pulumi(on_path, version)
@@ -86,19 +84,17 @@ def test_else_the_installed_one_is_taken(
 
 @pytest.mark.parametrize("installed", [None, TOO_OLD])
 def test_else_exactly_the_pinned_one_is_installed_and_said_so(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]], installed: str | None
+    tmp_path: Path, on_path: Path, installs: list[str], installed: str | None
 ) -> None:
     if installed:
         fake_pulumi(tmp_path / ".dev" / "pulumi" / "bin", installed)
     lines: list[str] = []
     assert str(find_engine(tmp_path, lines.append).version) == versions.PULUMI_CLI
-    assert installs == [(str(tmp_path / ".dev" / "pulumi"), versions.PULUMI_CLI)]
+    assert installs == [str(tmp_path / ".dev" / "pulumi")]
     assert lines == [f"installing Pulumi {versions.PULUMI_CLI} in {tmp_path / '.dev' / 'pulumi'}"]
 
 
-def test_engine_on_path_that_is_of_no_use_is_said_to_be(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]]
-) -> None:
+def test_engine_on_path_that_is_of_no_use_is_said_to_be(tmp_path: Path, on_path: Path, installs: list[str]) -> None:
     fake_pulumi(on_path, TOO_OLD)
     lines: list[str] = []
     find_engine(tmp_path, lines.append)
@@ -106,7 +102,7 @@ def test_engine_on_path_that_is_of_no_use_is_said_to_be(
 
 
 def test_pinned_engine_is_installed_beside_a_newer_one_on_path_if_asked_for(
-    tmp_path: Path, on_path: Path, installs: list[tuple[str, str]]
+    tmp_path: Path, on_path: Path, installs: list[str]
 ) -> None:
     fake_pulumi(on_path, "3.999.0")
     engine = install_engine(tmp_path)
@@ -117,26 +113,24 @@ def test_pinned_engine_is_installed_beside_a_newer_one_on_path_if_asked_for(
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError("<urlopen error [Errno -2] Name or service not known>"), "Name or service not known"),
-        (
-            subprocess.CalledProcessError(1, "x", output=b"+ Downloading\nerror: failed to download\n"),
-            "failed to download",
-        ),
+        (InstallationError("<urlopen error [Errno -2] Name or service not known>"), "Name or service not known"),
+        (OSError(30, "Read-only file system"), "Read-only file system"),
+        (subprocess.CalledProcessError(1, "x", output=b"first line\nwrong format\n"), "wrong format"),
         (subprocess.CalledProcessError(7, "x", output=b""), "exit code 7"),
     ],
 )
 def test_download_that_fails_is_one_line_with_what_why_and_how(
     tmp_path: Path, on_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    def install(**kwargs: object) -> None:
+    def install(root: Path) -> None:
         raise error
 
-    monkeypatch.setattr(PulumiCommand, "install", install)
+    monkeypatch.setattr(installation, "install", install)
     with pytest.raises(EngineMissing) as raised:
         find_engine(tmp_path)
     text = str(raised.value)
     assert "\n" not in text
-    for part in (MINIMUM, "get.pulumi.com", reason, "Fix: ", "https://www.pulumi.com/docs/iac/download-install/"):
+    for part in (MINIMUM, versions.PULUMI_CLI, reason, "Fix: ", "https://www.pulumi.com/docs/iac/download-install/"):
         assert part in text
 
 

@@ -1,0 +1,62 @@
+"""Installs the pinned Pulumi engine: its archive is downloaded, compared with the pinned digest, and unpacked."""
+
+from __future__ import annotations
+
+import io
+import platform
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import versions
+from components.download import fetch, sha256
+
+_SOURCE: Final = f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI_CLI}"
+_PROCESSORS: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+_ROOT_IN_ARCHIVE: Final = "pulumi"
+
+
+class InstallationError(Exception):
+    """The engine cannot be installed. The text is the reason."""
+
+
+def install(root: Path, download: Callable[[str], bytes] = fetch) -> None:
+    """Put exactly `versions.PULUMI_CLI` into `root/bin`, in place of what is there. Nothing unverified is unpacked.
+
+    Args:
+        root: Folder of the installation; made if it is missing.
+        download: Returns the content of a URL; for tests.
+
+    Raises:
+        InstallationError: If there is no release for this machine, it cannot be downloaded, or its content is another.
+        OSError: If the folder cannot be written.
+    """
+    name = _archive(platform.system(), platform.machine())
+    source = f"{_SOURCE}/{name}"
+    try:
+        content = download(source)
+    except OSError as error:
+        raise InstallationError(f"{source}: {error}") from error
+    found, pinned = sha256(content), versions.PULUMI_CLI_SHA256[name]
+    if found != pinned:
+        raise InstallationError(f"{source}: expected SHA-256 {pinned}, got {found}")
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            # A Python before 3.11.4 has no such filter; the content is the pinned one anyway.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(folder)  # noqa: S202 - the pinned content
+        shutil.rmtree(root / "bin", ignore_errors=True)
+        (Path(folder) / _ROOT_IN_ARCHIVE).rename(root / "bin")
+
+
+def _archive(system: str, machine: str) -> str:
+    """Return the name of the archive for an operating system and a processor, as Python's `platform` names them."""
+    processor = _PROCESSORS.get(machine.lower(), machine)
+    name = f"pulumi-v{versions.PULUMI_CLI}-{system.lower()}-{processor}.tar.gz"
+    if name not in versions.PULUMI_CLI_SHA256:
+        raise InstallationError(f"no release for {system} on {machine} is pinned in versions.py")
+    return name
