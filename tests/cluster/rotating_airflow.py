@@ -303,27 +303,53 @@ def rotate(folder: Path, key: str, kills: Sequence[Kill] = ()) -> list[str]:
 
 
 def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill]) -> list[str]:
-    """Run a command, kill it at each of these moments, and begin it again. Return what it told, until its good end."""
+    """Run a command, kill it at each of these moments, and begin it again. Return what it told, until its good end.
+
+    The kill inside a short stage may come when the stage has just ended. Then the moment after that stage never comes,
+    and is passed over.
+    """
     told: list[str] = []
+    left = list(kills)
     for number in range(len(kills) + 1):
-        kill = kills[number] if number < len(kills) else None
         log = folder / f"{name}-{number}.txt"
         with log.open("w") as output:
             process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        if kill is not None:
-            end = time.monotonic() + _CHILD_SECONDS
-            while kill.text not in log.read_text():
-                assert process.poll() is None, f"ended before {kill}: {log.read_text()[-3000:]}"
-                assert time.monotonic() < end
-                time.sleep(0.1)
+        kill = _next(left, log, process)
+        if kill is None:
+            assert process.wait(_CHILD_SECONDS) == 0, log.read_text()[-4000:]
+        else:
             time.sleep(kill.seconds)
             assert process.poll() is None, f"ended before {kill}: {log.read_text()[-3000:]}"
             kill_up.kill(process.pid, whole=number % 2 == 0)
             process.wait()
-        else:
-            assert process.wait(_CHILD_SECONDS) == 0, log.read_text()[-4000:]
         told += [f"--- {kill or 'to the end'}", *log.read_text().splitlines()]
+        if kill is None:
+            break
+    struck = sum(line.startswith("--- Kill") for line in told)
+    assert struck >= len(kills) - 1, told
     return told
+
+
+def _next(left: list[Kill], log: Path, process: subprocess.Popen[bytes]) -> Kill | None:
+    """Wait for the first moment of those that are left, and take it off the list; None if there is none."""
+    end = time.monotonic() + _CHILD_SECONDS
+    while left:
+        text = log.read_text()
+        if left[0].text in text:
+            return left.pop(0)
+        if (stage := _stage(left[0].text)) and _stage(text) > stage:
+            left.pop(0)
+            continue
+        assert process.poll() is None, f"ended before {left[0]}: {text[-3000:]}"
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return None
+
+
+def _stage(text: str) -> int:
+    """Return the last stage that a text names, or 0."""
+    found: list[str] = re.findall(r"stage (\d) of", text)
+    return int(found[-1]) if found else 0
 
 
 def store(folder: Path, settings: EnvironmentSettings) -> None:
@@ -387,7 +413,7 @@ FERNET_KILLS: Final = (
     Kill("stage 1 of 4 is done", 0),
     Kill("updating Release airflow", 8),
     Kill("stage 2 of 4 is done", 0),
-    Kill("stage 3 of 4: ", 1),
+    Kill("stage 3 of 4: ", 0.3),
     Kill("stage 3 of 4 is done", 0),
     Kill("updating Release airflow", 15),
     Kill("stage 4 of 4 is done", 0),
