@@ -16,7 +16,7 @@ endif
 GIVEN = --context '$(CONTEXT)'
 endif
 
-.PHONY: dev up preview verify down ui test lint bench image load lock
+.PHONY: dev up preview verify down ui test fuzz lint bench image load lock
 
 dev: .venv/run                  ## from a clean machine to a finished DAG run
 	$(RUN) -m automation dev $(GIVEN)
@@ -26,6 +26,8 @@ down: .venv/run                 ## remove what `make dev` made, and nothing else
 	$(RUN) -m automation down
 test: .venv/test                ## all tests; those that need an engine or a cluster run if one is found
 	$(RUN) -m pytest -n auto --dist loadgroup # the tests of the cluster run one after the other
+fuzz: .venv/fuzz                ## what reads foreign text, for ten minutes; Linux alone
+	$(RUN) -m tests.fuzz
 lint: .venv/test
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
 	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy skips hidden folders
@@ -43,6 +45,8 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 	$(PYTHON) -m venv .venv && $(RUN) $(INSTALL) -r requirements.txt && touch $@
 .venv/test: .venv/run requirements-dev.txt .venv/checkov
 	$(RUN) $(INSTALL) -r requirements-dev.txt && touch $@
+.venv/fuzz: .venv/test tests/fuzz/requirements.txt
+	$(RUN) $(INSTALL) -r tests/fuzz/requirements.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt
 	$(PYTHON) -m venv $@ && $@/bin/python $(INSTALL) -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
 

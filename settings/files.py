@@ -193,7 +193,11 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
         problem = f"expected UTF-8 in {path.name}, found something else. {_EDIT}"
     except RecursionError:
         problem = f"expected YAML in {path.name}, found too many levels of it. {_EDIT}"
-    except ValueError:
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+    ):  # PyYAML raises all three, as for !!bool x, !!int "", !!timestamp x
         problem = f"expected YAML in {path.name}, found a date or a number that cannot be. Fix: write it in quotes"
     raise SettingsError(stack, [problem])
 

@@ -8,7 +8,13 @@ from typing import Final
 
 from tests.samples import ROOT
 
-FILES: Final = ("requirements.txt", "requirements-dev.txt", "requirements-checkov.txt", "policy/requirements.txt")
+FILES: Final = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-checkov.txt",
+    "policy/requirements.txt",
+    "tests/fuzz/requirements.txt",
+)
 """Every file that the Makefile installs."""
 _PIN: Final = re.compile(r"([a-z0-9.-]+)==([0-9][^\s*;]*)(?: ; ([^\\]+?))?((?: --hash=sha256:[0-9a-f]{64})+)")
 

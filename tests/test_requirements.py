@@ -25,7 +25,7 @@ each_file = each("file", FILES)
 @each_file
 def test_every_requirement_is_one_version_with_hashes(file: str) -> None:
     requirements = read(file)
-    assert len(requirements) > 15
+    assert requirements
     assert all(requirement.hashes for requirement in requirements)
 
 

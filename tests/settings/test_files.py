@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import settings
 from components.database.connection import ContainerDatabase
 from components.network.isolation_args import Isolation
 from components.release.executor import Executor
+from settings.files import read_files
 from tests import samples
 from tests.samples import ROOT, dev
 
@@ -220,6 +224,9 @@ def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
         b"config:\n  airflow:size: \xe9\n": "expected UTF-8 in Pulumi.qa.yaml",
         b"config: " + b"[" * 1000: "found too many levels",
         b"config:\n  airflow:imageTag: 2026-13-45\n": "found a date or a number that cannot be",
+        b"config:\n  airflow:imageTag: !!timestamp x\n": "found a date or a number that cannot be",
+        b"config:\n  airflow:imageTag: !!bool x\n": "found a date or a number that cannot be",
+        b"config:\n  airflow:imageTag: !!int ''\n": "found a date or a number that cannot be",
         b"config:\n  airflow:imageTag: " + b"9" * 5000: "found a date or a number that cannot be",
     }
     found = {says: check_text(tmp_path, content) for content, says in cases.items()}
@@ -273,3 +280,41 @@ def test_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
 def test_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for key in ("true", "12", "1e3", "2026-01-01"):
         assert any("expected a text as the key" in problem for problem in problems_of(tmp_path, f"{key}: a")), key
+
+
+PIECES = [
+    *(
+        "config:",
+        "airflow:",
+        "imageTag",
+        "helmValues",
+        "secure",
+        "v1:x",
+        ": ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "? ",
+        "| ",
+    ),
+    *("{", "}", "[", "]", ",", "&a ", "*a", "<<", "!!", "!!binary ", "!!timestamp ", "%YAML 1.2", "---", "...", "\t"),
+    *("!!bool ", "!!int ", "!!float ", "!!set ", "!!omap ", "!!pairs ", "!!null ", "!!python/name:os ", "!x "),
+    *("'", '"', "#", "0x_", "1e400", "2026-13-45", "1_000", "on", "~", "\x85", "\u2028", "\ufeff"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25).map("".join))
+def test_any_text_in_a_stack_s_file_is_read_or_refused_in_lines_with_a_fix(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        (project / "Pulumi.yaml").write_text("name: airflow\n")
+        (project / "Pulumi.x.yaml").write_text(f"config:\n  airflow:{text}", encoding="utf-8", newline="")
+        problems = list[str]()
+        config: dict[str, str] = {}
+        try:
+            config, _ = read_files(project, "x")
+        except settings.SettingsError as error:
+            problems = list(error.problems)
+        assert all("Fix: " in problem and "\n" not in problem for problem in problems)
+        assert all(isinstance(value, str) for value in config.values())

@@ -402,6 +402,26 @@ def test_a_damaged_key_is_refused_silently_or_is_still_a_key(keys: Keys, kind: s
         assert public_key(normal) == public_key(key)
 
 
+PIECES = [
+    *(f"-----{end} {kind}PRIVATE KEY-----" for end in ("BEGIN", "END") for kind in ("", "OPENSSH ", "RSA ", "EC ")),
+    *("\n", "\r\n", "\\n", " ", "Proc-Type: 4,ENCRYPTED", "b3BlbnNzaC1rZXktdjEA", "MC4CAQAwBQYDK2VwBCIEI", "=="),
+]
+
+
+@given(st.text(max_size=200) | st.lists(st.sampled_from(PIECES) | st.text(max_size=20)).map("".join))
+def test_any_text_is_a_key_or_is_refused_in_one_line(text: str) -> None:
+    message = ""
+    try:
+        normal = normalise_private_key(text)
+    except ValueError as error:
+        message = str(error)
+    if message:
+        assert message.startswith("expected ")
+        assert "\n" not in message
+    else:
+        assert normalise_private_key(normal) == normal
+
+
 def test_equal_keys_have_one_public_half_in_every_format(keys: Keys) -> None:
     assert len({public_key(keys[kind]) for kind in ("rsa", "rsa PEM", "rsa PKCS#8")}) == 1
     assert public_key(keys["ed25519"]) != public_key(keys["rsa"])

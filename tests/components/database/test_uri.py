@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from components.database.uri import DatabaseUri, read_database_uri
 
@@ -58,3 +63,15 @@ def test_text_that_is_no_uri_is_none() -> None:
 def test_first_parameter_that_is_there_counts() -> None:
     uri = read("postgresql+asyncpg://db.test/n?ssl=prefer")
     assert (uri.parameter("sslmode", "ssl"), uri.parameter("sslmode")) == ("prefer", "")
+
+
+@given(st.text(alphabet="ab1%/:@[]?=&#é \n", max_size=40) | st.text(max_size=40))
+def test_what_is_clear_is_what_sqlalchemy_finds_in_any_text(text: str) -> None:
+    uri = read(f"postgresql://{text}")
+    if uri.is_clear:
+        url = None
+        with suppress(ArgumentError, ValueError):
+            url = make_url(f"postgresql://{text}")
+        assert url is not None
+        found = (url.username or "", url.password or "", url.host, url.port, url.database)
+        assert (uri.user, uri.password, uri.host, uri.port, uri.name) == found
