@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from automation.engine.command import Engine, find_engine
-from automation.environment import LOCK_SECONDS, Environment, Limits
+from automation.environment import Environment
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
 from automation.stacks.backend import (
@@ -25,6 +25,7 @@ from automation.stacks.backend import (
     url_secrets,
 )
 from automation.stacks.place import Place
+from automation.stacks.session import LOCK_SECONDS, Limits
 from automation.wait import Clock
 from components.kube.secret import Secret
 from components.secrets.masker import Masker

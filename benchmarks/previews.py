@@ -128,6 +128,6 @@ def _timed(stacks: Sequence[Environment]) -> tuple[float, float | None]:
 
 def _plain(stack: Environment) -> Callable[[], object]:
     """Return the plain command, with the same variables."""
-    variables = {**os.environ, **ENVIRONMENT, "PULUMI_SKIP_UPDATE_CHECK": "true", **stack.engine_variables()}
+    variables = {**os.environ, **ENVIRONMENT, "PULUMI_SKIP_UPDATE_CHECK": "true", **stack.session.engine_variables()}
     command = [str(pulumi()), "preview", "--stack", stack.name, "--non-interactive"]
     return partial(subprocess.run, command, cwd=stack.work_dir, env=variables, capture_output=True, check=True)

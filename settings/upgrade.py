@@ -23,6 +23,11 @@ class AirflowImage:
     airflow: str
     """Airflow in it."""
 
+    @staticmethod
+    def of(tag: str | None, airflow: str | None) -> AirflowImage | None:
+        """Return the image if both are given, else None."""
+        return AirflowImage(tag=tag, airflow=airflow) if tag and airflow else None
+
     def __str__(self) -> str:
         return self.airflow if self.tag == self.airflow else f"{self.airflow} ({self.tag})"
 

@@ -29,7 +29,7 @@ CHANGED: Final = 2
 DEV: Final = "dev"
 """The stack of a verb that is called without one."""
 LOCK_SECONDS: Final = 120.0
-HEALTHY_SECONDS: Final = 300.0
+WAIT_SECONDS: Final = 300.0
 """Defaults of `automation.environment` (tested). Not imported: the help would load the engine's SDK."""
 
 
@@ -140,7 +140,7 @@ COMMON: Final = (
 TIMEOUT: Final = argument(
     "--timeout",
     type=float,
-    default=HEALTHY_SECONDS,
+    default=WAIT_SECONDS,
     metavar="SECONDS",
     help="how long to wait until all pods are ready",
 )

@@ -37,21 +37,23 @@ _GONE_WITH_THE_CLUSTER: Final = ("kubernetes:", "random:", "pulumi:providers:kub
 def dev(call: Call) -> int:
     """Go from nothing to a verified Airflow on a local cluster. A second call changes nothing."""
     from automation.cluster.deployment import Deployment
+    from automation.stacks.chosen_context import check_context, keep_context
+    from automation.stacks.cluster_tag import follow_cluster
 
     console, named = call.console, call.args.context
     with opened(call.project_dir, DEV, console, lock_seconds=LOCK_SECONDS) as environment:
-        environment.check()
-        config = environment.config()
+        environment.session.check_config()
+        config = environment.session.config()
         moves = named is not None and named != config.kube_context
         if moves:
-            environment.check_context(named)
+            check_context(environment.session, named)
         cluster = _cluster(call, environment, named or config.kube_context, config.kubeconfig)
         console.line(f"{'created' if cluster.created else 'using'} the cluster of context {cluster.context}")
         if moves:
-            environment.keep_context(named)
-            config = environment.config()
+            keep_context(environment.session, named)
+            config = environment.session.config()
             console.line(f"airflow:kubeContext in Pulumi.{DEV}.yaml is now {named}, for all verbs")
-        environment.follow_cluster(cluster.identity, created=cluster.created, on_event=console.event)
+        follow_cluster(environment.session, cluster.identity, console.event, created=cluster.created)
         update = environment.up(on_event=console.event)
         console.result(f"up of {DEV}: {update.changes}")
         settle_verification(environment.verify(on_event=console.event), console)
@@ -72,7 +74,7 @@ def down(call: Call) -> int:
     project_dir, stack, console = call.project_dir, call.args.stack, call.console
     folder = Folder(project_dir)
     with opened(project_dir, stack, console, lock_seconds=LOCK_SECONDS) as environment:
-        config = environment.config()
+        config = environment.session.config()
         if config.protect:
             raise Protected(f"stack {stack} is protected: down removes data and keys", unprotect(stack))
         if not may_have_stacks(project_dir):
@@ -107,7 +109,7 @@ def ui(call: Call) -> int:
 
     tools.require("kubectl")
     with call.opened() as environment:
-        config = environment.config().reached(environment.work_dir)
+        config = environment.session.config().reached(environment.work_dir)
         _forward(Deployment.of(environment.outputs().values), config, call)
     return DONE
 
@@ -123,7 +125,7 @@ def load(call: Call) -> int:
     from automation.cluster.local_clusters import load_command
 
     with call.opened() as environment:
-        context = environment.config().kube_context
+        context = environment.session.config().kube_context
     command = load_command(context, call.args.image)
     if command is None:
         raise ClusterUnreachable(
@@ -151,7 +153,7 @@ def env(call: Call) -> int:
     Creates the stack where there is none: without one the CLI sets no config. Raises AutomationError.
     """
     with call.opened() as environment:
-        variables = environment.engine_variables()
+        variables = environment.session.engine_variables()
     for name, value in {**variables, "PULUMI_STACK": call.args.stack}.items():
         call.console.result(f"export {name}={shlex.quote(value)}")
     return DONE
@@ -162,7 +164,7 @@ def _cluster(call: Call, environment: Environment, context: str, kubeconfig: str
     from automation.cluster import images_ahead
     from automation.cluster.kind import ensure_cluster
 
-    engine = Background(environment.find_engine)
+    engine = Background(environment.session.find_engine)
     cluster = ensure_cluster(
         call.project_dir,
         context,
@@ -226,7 +228,10 @@ def _forget(environment: Environment, config: StackConfig, console: Console) -> 
 
     The engine cannot do this: it asks the cluster about the Helm release.
     """
-    elsewhere = environment.resources_outside(_GONE_WITH_THE_CLUSTER)
+    from automation.engine import operations
+
+    with environment.session.open_for_reading("status") as opened:
+        elsewhere = operations.resources_outside(opened, _GONE_WITH_THE_CLUSTER)
     if elsewhere:
         raise ClusterUnreachable(
             f"the cluster of context {config.kube_context} is no more, but stack {environment.name} owns more: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from automation.engine import operations
+from automation.engine.events import OnEvent
 from automation.engine.operations import OpenedStack
 from automation.errors import WrongCluster
 from automation.stacks.config import StackConfig
@@ -60,18 +61,20 @@ def require_known(name: str, config: StackConfig, identity: str, known: str) -> 
         )
 
 
-def follow_cluster(opened: OpenedStack, identity: str, *, created: bool) -> None:
+def follow_cluster(session: Session, identity: str, on_event: OnEvent, *, created: bool) -> None:
     """Move the stack to a local cluster. If it is a new one, first refresh the state with what is in it.
 
     Args:
-        opened: The stack, opened for an update.
+        session: The stack.
         identity: The cluster's identity.
+        on_event: Receives the events.
         created: The cluster has just been created.
     """
-    known = read_tag(opened)
-    if known == identity:
-        return
-    if (known or created) and operations.has_resources(opened):
-        opened.teller.note("the cluster is a new one: looking what of the state is in it")
-        operations.refresh(opened)
-    store_tag(opened, identity)
+    with session.open_for_update("refresh", on_event) as opened:
+        known = read_tag(opened)
+        if known == identity:
+            return
+        if (known or created) and operations.has_resources(opened):
+            opened.teller.note("the cluster is a new one: looking what of the state is in it")
+            operations.refresh(opened)
+        store_tag(opened, identity)

@@ -128,6 +128,10 @@ Keep = Callable[[EnvironmentSettings], object]
 """Stores changed settings. The stage that needs them begins when it has returned."""
 
 
+def forget(settings: EnvironmentSettings) -> None:
+    """Store nothing: the caller reads the settings at the end."""
+
+
 @dataclass(frozen=True)
 class StackConfig:
     """What a verb must know of a stack's config before, or without, a run of the program."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Final, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pulumi.automation import Stack
 
@@ -35,6 +35,7 @@ from components.secrets.masker import Masker
 from settings import PROJECT
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 LOCK_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
@@ -85,6 +86,17 @@ class Session:
     def busy(self) -> AbstractContextManager[None]:
         """See `Cancellation.busy`."""
         return self.cancellation.busy()
+
+    def do(self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Call a function of this session. A cancel within it holds until its end, even if it runs several updates."""
+        with self.busy():
+            return function(self, *args, **named)
+
+    def do_checked(self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """The same, once the config is checked. Also raises SettingsInvalid."""
+        with self.busy():
+            self.check_config()
+            return function(self, *args, **named)
 
     def cancel(self) -> None:
         """Cancel what is under way, in this process and in the engine."""
@@ -166,6 +178,11 @@ class Session:
                 self.place, self.name, engine, create=False, opened=self._for_reading, for_reading=True
             )
             yield OpenedStack(self._for_reading, engine, self.events(verb, ignore), self.masker)
+
+    def engine_variables(self) -> Mapping[str, str]:
+        """Return what lets `pulumi` work on the stack, which is created if there is none. It may hold a passphrase."""
+        with self.open_for_update("env", ignore):
+            return self.place.prepare(self.name).env
 
     def forget_opened(self) -> None:
         """Open the stack anew the next time: it was removed, or its settings were replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from automation.cluster.worker_stop import StoppedWorkers, resume_scaling, start_workers, stop_workers
 from automation.engine import operations
-from automation.engine.events import OnEvent
+from automation.engine.events import OnEvent, ignore
 from automation.engine.failures import unprotect
 from automation.engine.operations import EngineResult, OpenedStack
 from automation.engine.stack_state import StackState, protected
@@ -60,13 +61,21 @@ def _up(session: Session, opened: OpenedStack, plan: str | None) -> EngineResult
     return result
 
 
-def destroy(session: Session, on_event: OnEvent, worker_seconds: float) -> Update:
+def refresh(session: Session, on_event: OnEvent, *, new_cluster: bool) -> Update:
+    """Make the state as the cluster is. With `new_cluster` it may be another cluster than the stack was in."""
+    with session.open_for_update("refresh", on_event, create=False) as opened:
+        identity = cluster_to_store(session, opened, may_be_new=new_cluster)
+        return run(session, "refresh", opened, lambda: operations.refresh(opened), identity)
+
+
+def destroy(session: Session, on_event: OnEvent, worker_seconds: float, *, remove: bool) -> Update:
     """Delete what the stack owns. Raises Protected before anything is deleted if config or state protects something.
 
     Args:
         session: The stack.
         on_event: Receives the events.
         worker_seconds: How long the workers' tasks may take to end, before anything else is deleted.
+        remove: Also remove the stack itself.
     """
     if session.config().protect:
         raise Protected(
@@ -78,7 +87,22 @@ def destroy(session: Session, on_event: OnEvent, worker_seconds: float) -> Updat
             names = ", ".join(sorted(resource.name for resource in kept))
             raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
         identity = cluster_to_store(session, opened)
-        return run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
+        done = run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
+    if remove:
+        remove_state(session)
+    return done
+
+
+def remove_state(session: Session, *, force: bool = False) -> tuple[str, ...]:
+    """Remove the stack itself, with its history and work directory. Return the stacks that the backend still has.
+
+    `force` also removes a stack whose state holds something.
+    """
+    with session.open_for_update("remove", ignore, create=False) as opened:
+        left = operations.remove(opened, force=force)
+        session.forget_opened()
+        shutil.rmtree(session.work_dir, ignore_errors=True)
+    return left
 
 
 def _destroy(session: Session, opened: OpenedStack, worker_seconds: float) -> EngineResult:

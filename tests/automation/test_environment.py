@@ -660,9 +660,9 @@ def test_cancel_reaches_the_engine_of_that_stack_alone(rig: Rig) -> None:
     one.preview()
     two.preview()
     one.cancel()
-    assert [env._session.engine.told for env in (one, two)] == [1, 0]  # type: ignore[union-attr]
+    assert [env.session.engine.told for env in (one, two)] == [1, 0]  # type: ignore[union-attr]
     both.cancel()
-    assert [env._session.engine.told for env in (one, two)] == [2, 1]  # type: ignore[union-attr]
+    assert [env.session.engine.told for env in (one, two)] == [2, 1]  # type: ignore[union-attr]
 
 
 # Plans

@@ -251,7 +251,7 @@ def test_listener_hears_enough_for_a_change_report_with_the_values_and_without_s
 
 
 def held_by_another_process(env: Environment, project: Path, started: Path) -> subprocess.Popen[bytes]:
-    variables = {**os.environ, **env.engine_variables()}
+    variables = {**os.environ, **env.session.engine_variables()}
     command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "team"]
     process = subprocess.Popen(command, cwd=env.work_dir, env=variables, stdout=subprocess.DEVNULL)
     until(started)
@@ -384,7 +384,7 @@ def test_killed_update_is_recovered_with_the_same_keys(
 
 def key_of(env: Environment) -> str:
     """The generated value itself, out of the state."""
-    variables = {**os.environ, **env.engine_variables()}
+    variables = {**os.environ, **env.session.engine_variables()}
     command = ["pulumi", "stack", "export", "--show-secrets", "--stack", env.name, "--non-interactive"]
     done = subprocess.run(command, cwd=env.work_dir, env=variables, capture_output=True, text=True, check=True)
     resources = json.loads(done.stdout)["deployment"]["resources"]

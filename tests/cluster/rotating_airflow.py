@@ -147,7 +147,7 @@ class Work:
 
     @property
     def namespace(self) -> str:
-        return str(self.environment.config().namespace)
+        return str(self.environment.session.config().namespace)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.api._request(method, f"/api/v2/{path}", body)

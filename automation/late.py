@@ -1,0 +1,16 @@
+"""Modules that are imported when they are first used: not every verb needs a client of Kubernetes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class Late:
+    """Stands for a module. Declare it where type checkers do not look, beside the true import."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
