@@ -10,7 +10,7 @@ from components.kube.pod_security_standard import violations
 from policy.chart import airflow_values, has_task_pods
 from policy.context import Context
 from policy.dag_pods import WORKER, references, runs_dags, secrets_by_content, token_problem, variable_of
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource, entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, entries, get, has_unknown, mapping
 from policy.pods import SERVERS, containers, labels, pod_of
 from policy.rule import Rule
 
@@ -155,6 +155,13 @@ def _pinned(resources: Sequence[Resource], context: Context) -> Iterator[Finding
             yield Finding.about(release, "starts pods of tasks, and nothing pins their labels, account and Secrets")
 
 
+def _logs_apart(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
+    for release in resources:
+        values = airflow_values(release)
+        if values is not None and not context.disposable and get(values, "logs.persistence.enabled") is True:
+            yield Finding.about(release, "its tasks write their logs into a volume that the API server reads")
+
+
 def _has(spec: Any, key: str, item: str) -> bool:
     found = get(spec, key)
     return found is UNKNOWN or (isinstance(found, list) and (item in found or UNKNOWN in found))
@@ -212,5 +219,14 @@ RULES: Final = (
         source="docs/adr/0027-task-pods-are-pinned-by-admission.md",
         needs_stack=True,
         stack=_pinned,
+    ),
+    Rule(
+        id="task-logs-apart",
+        description="No task writes its log into a volume that the API server reads, except in a laptop's stack.",
+        remedy="Set airflow:taskLogs to s3, remote or worker.",
+        source="docs/adr/0008-shared-log-volume.md",
+        level=Level.ADVISORY,
+        needs_stack=True,
+        stack=_logs_apart,
     ),
 )

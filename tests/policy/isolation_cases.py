@@ -64,6 +64,11 @@ def release(executor: Any = "CeleryExecutor") -> Resource:
     return resource(RELEASE, "airflow", inputs={**inputs, "namespace": "airflow"})
 
 
+def logs_of(volume: Any) -> Resource:
+    """A release whose tasks share a volume for their logs, or not."""
+    return resource(RELEASE, "airflow", inputs=values({"logs.persistence.enabled": volume}).resources[0].inputs)
+
+
 def policy(namespace: Any = "airflow", **spec: Any) -> Resource:
     full = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], **spec}
     inputs = {"metadata": {"namespace": namespace}, "spec": full}
@@ -229,5 +234,15 @@ ISOLATION: Final[dict[str, Cases]] = {
         missing=[stack(release(TASKS))],
         unknown=[stack(release(UNKNOWN)), stack(release(TASKS), PINS, binding(UNKNOWN))],
         missing_is_bad=True,
+    ),
+    "task-logs-apart": Cases(
+        good=[
+            stack(logs_of(False)),
+            Given(resources=[logs_of(True)], context=Context(disposable=True)),
+        ],
+        bad=[stack(logs_of(True))],
+        missing=[stack(release())],
+        unknown=[stack(logs_of(UNKNOWN))],
+        missing_is_bad=False,
     ),
 }

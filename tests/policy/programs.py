@@ -37,7 +37,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     ),
     "prod by digest": lambda: samples.prod().with_({"imageDigest": samples.DIGEST}),
     "external": lambda: samples.external().with_(
-        {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate()}
+        {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate(), "taskLogs": "worker"}
     ),
 }
 """Stacks of which the policies approve; the first two are the shipped ones."""

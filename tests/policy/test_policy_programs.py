@@ -301,6 +301,7 @@ WORSE: Final[dict[str, dict[str, Change]]] = {
         "none for all pods": without("kubernetes:networking.k8s.io/v1:NetworkPolicy", "-default-deny"),
     },
     "task-pods-pinned": {"nothing pins them": value("executor", "CeleryExecutor,KubernetesExecutor")},
+    "task-logs-apart": {"one volume": value("logs.persistence.enabled", True)},
 }
 WORSE_IDS: Final = [(rule, what) for rule, changes in WORSE.items() for what in changes]
 
