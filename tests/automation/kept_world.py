@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
+import pytest
+
+from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
+from automation.engine import operations
 from automation.engine.events import Event
+from automation.engine.operations import EngineResult
+from automation.recovery.status import ClusterStatus
+from automation.stacks import session, updates
+from automation.stacks.config import StackConfig
+from automation.verification.result import Verification, failed, passed
 from tests import samples
-from tests.automation.fakes import SETTINGS, FakeTime
+from tests.automation.fakes import SETTINGS, FakeEngine, FakeStack, FakeTime
+
+POD = {"metadata": {"name": "airflow-scheduler-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "x"}]}}
 
 
 class Killed(BaseException):
@@ -26,6 +38,50 @@ class KeptWorld:
     steps: int = 0
     kill_at: int = 0
     opened: Environment | None = None
+    running: str = "all"
+    """How much of Airflow was deployed last."""
+    verified: bool = True
+
+    def take_over(self, monkeypatch: pytest.MonkeyPatch, **does: Callable[..., Any]) -> None:
+        """Stand in place of engine, backend and cluster. does: operations of the engine, besides the usual ones."""
+        usual: Mapping[str, Callable[..., Any]] = {
+            "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
+            "history": lambda on, limit: [],
+            "tag": lambda on, name: "",
+            "set_tag": lambda on, name, value: None,
+            "up": self.up,
+        }
+        for name, function in {**usual, **does}.items():
+            monkeypatch.setattr(operations, name, function)
+        monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
+        monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
+        monkeypatch.setattr(session, "read_locks", lambda *args: ())
+        monkeypatch.setattr(session.Session, "cluster", lambda opened: (self, "airflow"))
+        monkeypatch.setattr(StackConfig, "reached", lambda config, work_dir: config)
+        monkeypatch.setattr(updates, "stop_workers", lambda *args, **options: None)
+        monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
+        monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: self)
+        monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: self)
+        monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
+        monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", lambda *args: self.verify())
+
+    def up(self, on: Any, **options: Any) -> EngineResult:
+        """Update. Each verb's world says what that changes."""
+        raise NotImplementedError
+
+    def verify(self) -> Verification:
+        self.step("verify")
+        return Verification((passed("a", "") if self.verified else failed("a", "not so"),))
+
+    def items(self, api_version: str, kind: str, namespace: str, **_: Any) -> list[dict[str, Any]]:
+        return [POD] if kind == "Pod" and self.running != "stopped" else []
+
+    @property
+    def given(self) -> EnvironmentSettings:
+        """The settings that the environment has, which was opened last."""
+        assert self.opened is not None
+        assert self.opened.settings is not None
+        return self.opened.settings
 
     def step(self, name: str) -> None:
         self.calls.append(name)

@@ -9,32 +9,24 @@ from typing import Any
 
 import pytest
 
-from automation import environments
 from automation.backup.jobs import BackupJobs
 from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, NotHealthy
-from automation.recovery.status import ClusterStatus
 from automation.results import Changes
-from automation.stacks import session, updates
-from automation.stacks.session import Session
 from automation.stages.config import write_config
-from automation.verification.result import Verification, failed, passed
-from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import KeptWorld, Killed
 
 OLDER, NEWEST = "airflow-20260101T000000Z.dump", "airflow-20260102T000000Z.dump"
-POD = {"metadata": {"name": "airflow-scheduler-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "x"}]}}
 
 
 @dataclass
 class World(KeptWorld):
     """A deployment, its databases, and the settings that a service has kept. contents: of each database."""
 
-    running: str = "all"
     contents: dict[str, str] = field(default_factory=lambda: {"airflow": "lost"})
     comments: dict[str, str] = field(default_factory=lambda: {"airflow": ""})
-    verified: bool = True
     asleep: bool = False
     """A container database that does not run."""
 
@@ -42,10 +34,8 @@ class World(KeptWorld):
         return self.open().restore(*backup, keep=self.keep, timeout_seconds=30)
 
     def up(self, on: Any, **options: Any) -> EngineResult:
-        assert self.opened is not None
-        assert self.opened.settings is not None
         self.step("up begins")
-        values = self.opened.settings.values
+        values = self.given.values
         self.running = values.get("running", "all")
         self.asleep = self.asleep and self.running == "stopped" and not values.get("restore")
         self.step(f"up {self.running}")
@@ -74,43 +64,19 @@ class World(KeptWorld):
         self.step(mode)
         return ""
 
-    # The cluster
-
-    def items(self, api_version: str, kind: str, namespace: str, **_: Any) -> list[dict[str, Any]]:
-        return [POD] if kind == "Pod" and self.running != "stopped" else []
-
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
-    for name, does in {
-        "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
-        "stack_outputs": lambda on: {
+    found.take_over(
+        monkeypatch,
+        stack_outputs=lambda on: {
             **OUTPUTS,
             "backup_pods": {"database": {}, "airflow": {}},
             **({} if found.running == "all" else {"running": found.running}),
         },
-        "tag": lambda on, name: "",
-        "set_tag": lambda on, name, value: None,
-        "up": found.up,
-    }.items():
-        monkeypatch.setattr(operations, name, does)
-    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(session, "read_locks", lambda *args: ())
-    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
-    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
-    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
-    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
-    monkeypatch.setattr(Session, "cluster", lambda self: (found, "ns"))
-    monkeypatch.setattr(updates, "stop_workers", lambda *args, **options: None)
+    )
     monkeypatch.setattr(BackupJobs, "_database", lambda self, mode, *arguments: found.job(mode, *arguments))
-
-    def verify(*args: Any) -> Verification:
-        found.step("verify")
-        return Verification((passed("a", "") if found.verified else failed("a", "not so"),))
-
-    monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", verify)
     return found
 
 

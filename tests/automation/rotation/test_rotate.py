@@ -10,18 +10,16 @@ from typing import Any
 
 import pytest
 
-from automation import EnvironmentSettings, Secret, environments
+from automation import EnvironmentSettings, Secret
 from automation.cluster.client import ExecResult, Pod, SecretUse
 from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import NotHealthy, RotationRefused, StackUnknown
-from automation.recovery.status import ClusterStatus
 from automation.results import Changes
 from automation.rotation.keys import KEYS
-from automation.stacks import session
 from settings.rotation import Mark
 from tests import samples
-from tests.automation.fakes import OUTPUTS, SETTINGS, FakeEngine, FakeStack, pod
+from tests.automation.fakes import OUTPUTS, SETTINGS, pod
 from tests.automation.kept_world import KeptWorld, Killed
 
 OLD = samples.sentinels()["fernetKey"]
@@ -52,12 +50,10 @@ class World(KeptWorld):
 
     def up(self, on: Any, **options: Any) -> EngineResult:
         self.step("up begins")
-        assert self.opened is not None
-        assert self.opened.settings is not None
-        assert self.opened.settings.secrets == self.kept.secrets, "an update used what nobody had kept"
+        assert self.given.secrets == self.kept.secrets, "an update used what nobody had kept"
         name = f"fernet-{len(self.secrets)}"
         if self.rolls:
-            self.secrets[name] = self.opened.settings.secrets["fernetKey"].reveal()
+            self.secrets[name] = self.given.secrets["fernetKey"].reveal()
             self.deployed = name
         self.step("up")
         return EngineResult(Changes({"update": 1}), ())
@@ -98,22 +94,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         "endTime": "2026-11-29T10:01:30.000Z",
         "resourceChanges": {"update": 1},
     }
-    for name, does in {
-        "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
-        "stack_outputs": lambda on: {**OUTPUTS, "fernet_key_secret": found.deployed},
-        "history": lambda on, limit: [record],
-        "tag": lambda on, name: "",
-        "set_tag": lambda on, name, value: None,
-        "up": found.up,
-    }.items():
-        monkeypatch.setattr(operations, name, does)
-    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(session, "read_locks", lambda *args: ())
-    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
-    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
-    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
-    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
+    found.take_over(
+        monkeypatch,
+        stack_outputs=lambda on: {**OUTPUTS, "fernet_key_secret": found.deployed},
+        history=lambda on, limit: [record],
+    )
     return found
 
 

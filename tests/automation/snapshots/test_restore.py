@@ -11,31 +11,24 @@ from typing import Any
 import pytest
 import yaml
 
-from automation import EnvironmentSettings, Secret, environments
+from automation import EnvironmentSettings, Secret
 from automation.backup.jobs import BackupJobs
-from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, NotHealthy
-from automation.recovery.status import ClusterStatus
 from automation.recovery.steps import Decisions
 from automation.results import Changes
 from automation.snapshots import backup as snapshot_verbs
 from automation.snapshots import drill as drilling
 from automation.snapshots import restore as restoring
 from automation.snapshots.model import Instance, Snapshot, Source, Window
-from automation.stacks import session, updates
-from automation.stacks.config import StackConfig
-from automation.stacks.session import Session
 from automation.stages.config import write_config
-from automation.verification.result import Verification, failed, passed
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG, left_by, made_by
 from components.database.rds_settings import ManagedDatabase
 from tests import samples
-from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import KeptWorld, Killed
 from tests.automation.snapshots.test_model import KEY, NOON, snapshot
 
-POD = {"metadata": {"name": "airflow-scheduler-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "x"}]}}
 URN = "urn:pulumi:team::airflow::aws:rds/instance:Instance::airflow-postgres"
 KEY_URN = "urn:pulumi:team::airflow::aws:kms/key:Key::airflow-postgres-key"
 OLD, NEW = "airflow-prod", "airflow-prod-2"
@@ -58,7 +51,6 @@ class World(KeptWorld):
     """A deployment in AWS. state: the instance that the stack has. sources: what instances of RDS were made from."""
 
     kept: EnvironmentSettings = field(default_factory=settings)
-    running: str = "all"
     state: str = OLD
     retained: bool = False
     protected: bool = True
@@ -66,7 +58,6 @@ class World(KeptWorld):
     instances: dict[str, Instance] = field(default_factory=lambda: {OLD: instance(OLD)})
     sources: dict[str, str] = field(default_factory=dict)
     pending: list[dict[str, Any]] = field(default_factory=list)
-    verified: bool = True
 
     def restore(self, *backup: str, **options: Any) -> Any:
         return self.open().restore(*backup, keep=self.keep, timeout_seconds=30, **options)
@@ -74,12 +65,10 @@ class World(KeptWorld):
     # The engine
 
     def up(self, on: Any, **options: Any) -> EngineResult:
-        assert self.opened is not None
-        assert self.opened.settings is not None
-        values = self.opened.settings.checked.platform
+        values = self.given.checked.platform
         wanted = values.database
         assert isinstance(wanted, ManagedDatabase)
-        running = self.opened.settings.values.get("running", "all")
+        running = self.given.values.get("running", "all")
         self.step(f"up {running}")
         self.pending = []
         if self.state and wanted.identifier != self.state:
@@ -128,11 +117,6 @@ class World(KeptWorld):
     def _tag(self, identifier: str, key: str, value: str) -> None:
         found = self.instances[identifier]
         self.instances[identifier] = replace(found, tags={**found.tags, key: value})
-
-    # The cluster
-
-    def items(self, api_version: str, kind: str, namespace: str, **_: Any) -> list[dict[str, Any]]:
-        return [POD] if kind == "Pod" and self.running != "stopped" else []
 
 
 class FakeRds:
@@ -193,30 +177,16 @@ class FakeRds:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
-    for name, does in {
-        "deployment": lambda on: found.deployment(on),
-        "stack_outputs": lambda on: {
+    found.take_over(
+        monkeypatch,
+        deployment=found.deployment,
+        stack_outputs=lambda on: {
             **OUTPUTS,
             "backup_pods": {"airflow": {"spec": {"containers": [{"env": [_URI]}]}}},
             **({} if found.running == "all" else {"running": found.running}),
         },
-        "history": lambda on, limit: [],
-        "tag": lambda on, name: "",
-        "set_tag": lambda on, name, value: None,
-        "up": found.up,
-        "refresh": found.refresh,
-    }.items():
-        monkeypatch.setattr(operations, name, does)
-    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(session, "read_locks", lambda *args: ())
-    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
-    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
-    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
-    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
-    monkeypatch.setattr(StackConfig, "reached", lambda config, work_dir: config)
-    monkeypatch.setattr(Session, "cluster", lambda self: (found, "ns"))
-    monkeypatch.setattr(updates, "stop_workers", lambda *args, **options: None)
+        refresh=found.refresh,
+    )
     monkeypatch.setattr(
         restoring,
         "what_became",
@@ -226,12 +196,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     for module in (restoring, snapshot_verbs):
         monkeypatch.setattr(module, "Rds", lambda *args: FakeRds(found))
-
-    def verify(*args: Any) -> Verification:
-        found.step("verify")
-        return Verification((passed("a", "") if found.verified else failed("a", "not so"),))
-
-    monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", verify)
     return found
 
 

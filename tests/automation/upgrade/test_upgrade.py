@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from automation import environments
 from automation.backup.result import Backup, BackupDone
-from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import MigrationFailed, UpgradeRefused, UpgradeStopped
-from automation.recovery.status import ClusterStatus
 from automation.results import Changes
-from automation.stacks import session
 from automation.upgrade.trial import Trial
-from automation.verification.result import Verification, failed
 from settings.upgrade import UpgradeMark
-from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import KeptWorld, Killed
 
 HEADS = {"3.2.2": "old", "3.3.2": "new"}
@@ -34,13 +28,12 @@ class World(KeptWorld):
     database: str = "old"
     deployed: str = "3.2.2"
     paused: bool = False
-    running: int = 0
+    tasks: int = 0
     new: Trial = field(
         default_factory=lambda: Trial(airflow="3.3.2", postgresql=17, revision="old", head="new", done=True)
     )
     history: list[str] = field(default_factory=lambda: ["3.2.2"])
     fails: bool = False
-    unverified: bool = False
     backs_up: bool = False
 
     def upgrade(self) -> Any:
@@ -58,9 +51,7 @@ class World(KeptWorld):
 
     def up(self, on: Any, **options: Any) -> EngineResult:
         self.step("up begins")
-        assert self.opened is not None
-        assert self.opened.settings is not None
-        assert self.opened.settings.values == self.kept.values, "an update used what nobody had kept"
+        assert self.given.values == self.kept.values, "an update used what nobody had kept"
         if self.fails:
             raise MigrationFailed("the migration failed", "see its log")
         tag = str(self.kept.values["imageTag"])
@@ -106,7 +97,7 @@ class World(KeptWorld):
     def downgrade(self, tag: str, version: str) -> None:
         assert tag == "3.3.2"
         assert self.paused
-        assert not self.running, "the newer API server cannot serve a task on the older database"
+        assert not self.tasks, "the newer API server cannot serve a task on the older database"
         self.step("downgrade begins")
         self.database = HEADS[version]
         self.step("downgrade")
@@ -126,46 +117,21 @@ class World(KeptWorld):
         return self.database
 
     def tasks_in(self, states: Sequence[str]) -> int:
-        self.running = max(self.running - 1, 0)
-        return self.running
+        self.tasks = max(self.tasks - 1, 0)
+        return self.tasks
 
     def backup(self, *args: Any) -> BackupDone:
         assert not self.paused, "Airflow runs while the database is dumped"
         self.step("backup")
         return BackupDone(stack="team", backup=Backup(name="a.dump", bytes=7), seconds=1.0)
 
-    def verify(self, *args: Any) -> Verification:
-        self.step("verify")
-        return Verification((failed("health", "the scheduler is ill"),) if self.unverified else ())
-
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
-    for name, does in {
-        "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
-        "stack_outputs": lambda on: {
-            **OUTPUTS,
-            "image": f"apache/airflow:{found.deployed}",
-            "backup_pods": {"database": {}} if found.backs_up else {},
-        },
-        "history": lambda on, limit: found.records(),
-        "tag": lambda on, name: "",
-        "set_tag": lambda on, name, value: None,
-        "up": found.up,
-    }.items():
-        monkeypatch.setattr(operations, name, does)
-    monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
-    monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(session, "read_locks", lambda *args: ())
-    monkeypatch.setattr(session.Session, "cluster", lambda self: (SimpleNamespace(), "airflow"))
-    monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
-    monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: found)
-    monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: found)
-    monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: ClusterStatus())
+    found.take_over(monkeypatch, stack_outputs=lambda on: found.outputs(), history=lambda on, limit: found.records())
     monkeypatch.setattr("automation.upgrade.upgrade.UpgradeCluster", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
-    monkeypatch.setattr("automation.stacks.verify_stack.verify_stack", found.verify)
     monkeypatch.setattr("automation.upgrade.upgrade.backup", found.backup)
     return found
 
@@ -236,7 +202,7 @@ def test_rollback_that_is_killed_anywhere_and_begun_again_comes_to_the_same_end(
     while True:
         world.kept = before
         upgraded(world)
-        world.paused, world.steps, world.kill_at, world.running = False, 0, kill_at, 3
+        world.paused, world.steps, world.kill_at, world.tasks = False, 0, kill_at, 3
         try:
             world.rollback()
             break
@@ -286,12 +252,12 @@ def test_migration_that_fails_leaves_the_old_airflow_running_and_names_the_way_b
 
 
 def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: World) -> None:
-    world.unverified = True
-    with pytest.raises(UpgradeStopped, match=r"stage 5 of 5 .*health: the scheduler is ill"):
+    world.verified = False
+    with pytest.raises(UpgradeStopped, match=r"stage 5 of 5 .*a: not so"):
         world.upgrade()
     assert world.mark is not None
     assert world.mark.stage == 5
-    world.unverified, world.calls = False, []
+    world.verified, world.calls = True, []
     world.upgrade()
     assert [call for call in world.calls if call != "keep"] == ["verify"], "nothing is done twice"
     finished(world, "3.3.2")
@@ -299,7 +265,7 @@ def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: Wo
 
 def test_tasks_that_do_not_end_keep_a_rollback_from_touching_the_database(world: World) -> None:
     upgraded(world)
-    world.running = 10_000
+    world.tasks = 10_000
     with pytest.raises(UpgradeStopped, match="tasks still run after"):
         world.rollback()
     assert (world.database, world.deployed, world.paused) == ("new", "3.3.2", False)
