@@ -16,7 +16,7 @@ from typing import Any
 import outputs
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
-from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again
+from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again, planned_stages
 from automation.backup.result import Restored, RestorePlan
 from automation.backup.stages import Doing, Stage, database_name, restore_stages
 from automation.engine.events import OnEvent
@@ -26,8 +26,6 @@ from automation.recovery.recover import resumed_update
 from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stages.result import PlannedStage
-from automation.stages.stage import next_stage
 from automation.stages.writers import airflow_pods
 from components.database.container import NAME
 from components.release.running import Running
@@ -151,17 +149,11 @@ def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datet
 
 
 def _plan(session: Session, restoration: Restoration, resumed: bool, facts: _ClusterFacts) -> RestorePlan:
-    stages = restore_stages(restoration)
-    following = next_stage(stages, facts) if resumed else (1, stages[0])
-    first = following[0] if following else len(stages) + 1
     return RestorePlan(
         stack=short_name(session.name),
         backup=restoration.backup,
         resumed=resumed,
-        stages=tuple(
-            PlannedStage(text=stage.text, rolls=stage.rolls, done=number < first)
-            for number, stage in enumerate(stages, 1)
-        ),
+        stages=planned_stages(restore_stages(restoration), facts, resumed=resumed),
         old_database=database_name(facts.name, "old", restoration.id),
     )
 

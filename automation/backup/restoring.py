@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, TypeVar
 
 from automation.engine.events import OnEvent
 from automation.recovery.recover import resumed_update, wait_until_healthy
@@ -14,14 +14,58 @@ from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.verify_stack import verified_stack
 from automation.stages.config import write_config
+from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
-from automation.stages.stage import AnyStage
+from automation.stages.stage import AnyStage, next_stage
 from automation.verification.result import Verification
 from components.release.running import Running
 
 VERB: Final = "restore"
 ID_FORMAT: Final = "%Y%m%d%H%M%S"
 """Of the time at which a restore began, its id."""
+
+_Doing = TypeVar("_Doing")
+_Facts = TypeVar("_Facts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreStage(Generic[_Doing, _Facts]):
+    """One stage."""
+
+    text: str
+    """What is so when it is done."""
+    doing: _Doing
+    """How it is done."""
+    lacks: Callable[[_Facts], str]
+    """Returns what its postcondition lacks, "" where it holds."""
+    rolls: tuple[str, ...] = ()
+    """The components whose pods stop or start."""
+
+
+AnyRestoreStage = TypeVar("AnyRestoreStage", bound=RestoreStage[Any, Any])
+
+
+def planned_stages(
+    stages: Sequence[AnyRestoreStage],
+    facts: object,
+    *,
+    resumed: bool,
+    seconds: Callable[[AnyRestoreStage], float | None] = lambda stage: None,
+) -> tuple[PlannedStage, ...]:
+    """Return the stages of a plan.
+
+    Args:
+        stages: All stages.
+        facts: What they look at.
+        resumed: Whether the restore was begun before. Else none is done, whatever there is.
+        seconds: About how long a stage takes, None where that is not known.
+    """
+    following = next_stage(stages, facts) if resumed else (1, stages[0])
+    first = following[0] if following else len(stages) + 1
+    return tuple(
+        PlannedStage(text=stage.text, rolls=stage.rolls, seconds=seconds(stage), done=number < first)
+        for number, stage in enumerate(stages, 1)
+    )
 
 
 def again(session: Session) -> str:

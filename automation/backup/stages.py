@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum, unique
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
+from automation.backup.restoring import RestoreStage
 from automation.stages.writers import AIRFLOW, writers
 from components.release.running import Running
 from settings.restoration import Restoration
@@ -46,17 +46,7 @@ class Facts(Protocol):
         """Name of the stack's database."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage."""
-
-    text: str
-    """What is so when it is done."""
-    doing: Doing
-    lacks: Callable[[Facts], str]
-    """Returns what its postcondition lacks, "" where it holds."""
-    rolls: tuple[str, ...] = ()
-    """The components whose pods stop or start."""
+Stage: TypeAlias = RestoreStage[Doing, Facts]
 
 
 def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:

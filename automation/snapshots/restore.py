@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again
+from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again, planned_stages
 from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
@@ -30,8 +30,6 @@ from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stages import decisions
-from automation.stages.result import PlannedStage
-from automation.stages.stage import next_stage
 from components.aws.client import AwsError
 from components.database.rds_existing import RESTORED_FROM_TAG, made_by
 from components.database.rds_settings import Move
@@ -206,9 +204,6 @@ def _begun(source: Source, old: str, new: str, running: Running) -> InstanceRest
 
 
 def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, facts: StateFacts) -> RestorePlan:
-    stages = restore_stages(restoration)
-    following = next_stage(stages, facts) if resumed else (1, stages[0])
-    first = following[0] if following else len(stages) + 1
     with session.open_for_reading(VERB) as opened:
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     usual = updates.usual_seconds(history)
@@ -216,15 +211,12 @@ def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, fac
         stack=short_name(session.name),
         backup=restoration.move.source,
         resumed=resumed,
-        stages=tuple(
-            PlannedStage(
-                text=stage.text,
-                rolls=stage.rolls,
-                # RDS takes as long as the database is large.
-                seconds=None if stage.doing is Doing.MOVE else usual,
-                done=number < first,
-            )
-            for number, stage in enumerate(stages, 1)
+        stages=planned_stages(
+            restore_stages(restoration),
+            facts,
+            resumed=resumed,
+            # RDS takes as long as the database is large.
+            seconds=lambda stage: None if stage.doing is Doing.MOVE else usual,
         ),
         old_database=restoration.move.old,
     )

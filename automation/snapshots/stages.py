@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from automation.backup.restoring import RestoreStage
 from automation.stages.writers import AIRFLOW, writers
 from components.release.running import Running
 from settings.restoration import InstanceRestoration
@@ -44,17 +44,7 @@ class Facts(Protocol):
         """The engine forgets that instance where it would delete it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage."""
-
-    text: str
-    """What is so when it is done."""
-    doing: Doing
-    lacks: Callable[[Facts], str]
-    """Returns what its postcondition lacks, "" where it holds."""
-    rolls: tuple[str, ...] = ()
-    """The components whose pods stop or start."""
+Stage: TypeAlias = RestoreStage[Doing, Facts]
 
 
 def restore_stages(restoration: InstanceRestoration) -> tuple[Stage, ...]:

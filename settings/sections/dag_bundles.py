@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,8 +10,9 @@ from components import fields
 from components.dags.delivery import DagBundle
 from components.dags.git_repository import parse_git_repository, validate_git_ref, validate_sub_path
 from components.dags.known_hosts import pinned_known_hosts
+from settings.entries import Entries, checked_entries, note_repeated, switch
 from settings.foreign_secrets import foreign_secret
-from settings.keys import NO_ENTRY, EntryError, Section
+from settings.keys import EntryError, Section
 from settings.reading import Config
 
 SECTION = Section("DAG bundles", "several repositories of DAGs, in place of one")
@@ -31,12 +31,6 @@ _INSTEAD: Final[Mapping[str, str]] = {
 }
 
 
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, found {fields.shown(value)}")
-    return value
-
-
 def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
     def checked(value: Any) -> Any:
         if not isinstance(value, str):
@@ -52,42 +46,26 @@ def _named(text: str) -> str:
     return text
 
 
-_ENTRIES: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+_ENTRIES: Final[Entries] = {
     "name": ("name", _text(_named)),
     "repository": ("repository", _text(parse_git_repository)),
     "ref": ("ref", _text(validate_git_ref)),
     "subPath": ("sub_path", _text(validate_sub_path)),
-    "submodules": ("submodules", _switch),
+    "submodules": ("submodules", switch),
     "knownHosts": ("known_hosts", _text(str)),  # checked together with the repository
     "keySecret": ("secret", _text(foreign_secret)),
     "tokenSecret": ("secret", _text(foreign_secret)),
 }
-"""Entries of a bundle: the field that each becomes, and what makes its value."""
 
 
 def _bundle(entry: Mapping[str, Any]) -> DagBundle:
     """Return a bundle. Raises EntryError; no message shows what may be a secret."""
-    problems: dict[str, str] = {}
-    values: dict[str, Any] = {"ref": "main", "sub_path": ""}
-    for key, value in entry.items():
-        if key not in _ENTRIES:
-            close = difflib.get_close_matches(key[:100], _ENTRIES, n=1)
-            hint = f"; use {_INSTEAD[key]}" if key in _INSTEAD else f"; did you mean {close[0]}?" if close else ""
-            problems[key[:100]] = f"{NO_ENTRY} of a bundle{hint}"
-            continue
-        field, check = _ENTRIES[key]
-        try:
-            values[field] = check(value)
-        except ValueError as error:
-            problems[key] = str(error)
-    for key in ("name", "repository"):
-        if key not in entry:
-            problems[key] = "expected a value, found none"
-    if not problems:
-        problems = _access_problems(entry, DagBundle(**values))
+    given = checked_entries(entry, _ENTRIES, "a bundle", required=("name", "repository"), instead=_INSTEAD)
+    bundle = DagBundle(**{"ref": "main", "sub_path": "", **given})
+    problems = _access_problems(entry, bundle)
     if problems:
         raise EntryError(problems)
-    return DagBundle(**values)
+    return bundle
 
 
 def _access_problems(entry: Mapping[str, Any], bundle: DagBundle) -> dict[str, str]:
@@ -117,11 +95,5 @@ DAG_BUNDLES = SECTION.entries(
 def read_bundles(config: Config) -> tuple[DagBundle, ...]:
     """Return the bundles, and note names that are not unique."""
     bundles = config[DAG_BUNDLES]
-    names = [bundle.name for bundle in bundles]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        config.problem(
-            DAG_BUNDLES,
-            f"expected a name of its own for each bundle, found {name} twice",
-            f"edit {DAG_BUNDLES.full} in Pulumi.STACK.yaml",
-        )
+    note_repeated(config, DAG_BUNDLES, [bundle.name for bundle in bundles], "bundle")
     return bundles

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from components import fields
 from components.connections.pools import Pool, pool_variables
-from settings.keys import NO_ENTRY, EntryError, Section
+from settings.entries import Entries, checked_entries, note_repeated, switch
+from settings.keys import Section
 from settings.reading import Config
 
 SECTION = Section("Pools", "beside those that people make in the UI")
@@ -42,40 +42,17 @@ def _slots(value: Any) -> int:
     return int(value)
 
 
-def _switch(value: Any) -> bool:
-    return value if isinstance(value, bool) else fields.refuse(f"expected true or false, found {fields.shown(value)}")
-
-
-_ENTRIES: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+_ENTRIES: Final[Entries] = {
     "name": ("name", _name),
     "slots": ("slots", _slots),
     "description": ("description", _text),
-    "includeDeferred": ("include_deferred", _switch),
+    "includeDeferred": ("include_deferred", switch),
 }
-"""Entries of a pool: the field that each becomes, and what checks its value."""
 
 
 def _pool(entry: Mapping[str, Any]) -> Pool:
     """Return a pool. Raises EntryError."""
-    problems: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key not in _ENTRIES:
-            words = {found.lower(): found for found in _ENTRIES}
-            close = difflib.get_close_matches(key[:100].replace("_", "").lower(), words, n=1)
-            problems[key[:100]] = f"{NO_ENTRY} of a pool{f'; did you mean {words[close[0]]}?' if close else ''}"
-            continue
-        field, check = _ENTRIES[key]
-        try:
-            values[field] = check(value)
-        except ValueError as error:
-            problems[key] = str(error)
-    for key in ("name", "slots"):
-        if key not in entry:
-            problems[key] = "expected a value, found none"
-    if problems:
-        raise EntryError(problems)
-    return Pool(**values)
+    return Pool(**checked_entries(entry, _ENTRIES, "a pool", required=("name", "slots")))
 
 
 POOLS = SECTION.entries(
@@ -89,13 +66,7 @@ POOLS = SECTION.entries(
 def read_pools(config: Config) -> tuple[Pool, ...]:
     """Return the pools, and note names that are not unique."""
     pools = config[POOLS]
-    names = [pool.name for pool in pools]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        config.problem(
-            POOLS,
-            f"expected each pool once, found {fields.shown(name)} twice",
-            f"edit {POOLS.full} in Pulumi.STACK.yaml",
-        )
+    note_repeated(config, POOLS, [pool.name for pool in pools], "pool")
     size = sum(len(entry["value"]) for entry in pool_variables(pools))
     if size > _MOST_BYTES:
         config.problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,8 +10,9 @@ from components.aws.region import partition
 from components.release.chart_defaults import chart_schema
 from components.release.scale import WorkerAutoscaling
 from components.release.worker_group import WorkerGroup
+from settings.entries import no_entry
 from settings.errors import remove_command
-from settings.keys import NO_ENTRY, EntryError, Key, Section
+from settings.keys import EntryError, Key, Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
 from settings.sections.database import PGBOUNCER_ENABLED
@@ -86,13 +86,8 @@ def _checked(group: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _group_problems(group: Mapping[str, Any]) -> dict[str, str]:
     known = {*_TYPED, *chart_schema()["properties"]["workers"]["properties"]["celery"]["properties"]}
-    problems = {}
-    for key in group:
-        if key in _INSTEAD:
-            problems[key] = f"{NO_ENTRY} of a group; use {_INSTEAD[key]}"
-        elif key not in known:
-            close = difflib.get_close_matches(key[:100], known - _INSTEAD.keys(), n=1)
-            problems[key[:100]] = f"{NO_ENTRY} of a group{f'; did you mean {close[0]}?' if close else ''}"
+    known -= _INSTEAD.keys()
+    problems = {key[:100]: no_entry(key, "a group", known, _INSTEAD) for key in group if key not in known}
     problems |= _problem_of(_name, group.get("name"), "name", text=True)
     for key, least, most in (
         ("replicas", 0, MOST_WORKERS),

@@ -129,7 +129,7 @@ def test_each_mistake_in_a_bundle_is_named_with_its_place() -> None:
         assert why in problem, problem
         assert "sentinel" not in problem
     [problem] = several(SSH_BUNDLE, {**HTTPS_BUNDLE, "name": "team-a"}).problems()
-    assert "found team-a twice" in problem
+    assert 'expected each bundle once, found "team-a" twice' in problem
 
 
 def test_one_repository_and_another_delivery_are_refused_beside_several() -> None:
