@@ -13,7 +13,7 @@ from benchmarks.stacks import deployable, need_cluster
 from benchmarks.step_times import MIGRATION, RELEASE, Update, rest_series, step_series, timed
 from benchmarks.stopwatch import seconds
 
-AIM: Final = 1.10
+AIM: Final = 1.15
 TAGS: Final = ("3.2.2", "3.2.2-python3.12")
 _NAMESPACE: Final = "airflow-bench-roll"
 

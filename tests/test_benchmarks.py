@@ -136,9 +136,9 @@ def test_the_program_s_time_is_divided() -> None:
         RELEASE: Span(begin=20.0, end=60.0),
     }
     update = Update(seconds=62.0, steps=steps)
-    found = {series.name: series.median for series in up.results([update], [40.0]).series}
-    assert list(found.values()) == [62.0, 8.0, 10.0, 40.0, 4.0, 44.0, 40.0]
-    assert [round(ratio.value, 2) for ratio in up.results([update], [40.0]).ratios] == [1.55, 1.10, 1.0]
+    results = up.results([update], [40.0], [(6.0, 3.0)])
+    assert [series.median for series in results.series] == [62.0, 8.0, 10.0, 40.0, 4.0, 44.0, 40.0, 6.0, 3.0]
+    assert [round(ratio.value, 2) for ratio in results.ratios] == [1.55, 1.10, 1.0, 2.0]
     assert [round(ratio.value, 2) for ratio in roll.results([update], [50.0]).ratios] == [1.24, 1.04, 0.8]
 
 
@@ -155,7 +155,7 @@ def test_a_preview_is_reported_without_memory_where_there_is_none() -> None:
     assert [ratio.value for ratio in preview.results(previews(None)).ratios] == [*of_time, *of_time]
     found = preview.results(previews(100.0))
     assert [ratio.value for ratio in found.ratios] == [*of_time, *of_time, 1.0, 1.0]
-    assert [ratio.met for ratio in found.ratios] == [False, None, None, None, True, None]
+    assert [ratio.met for ratio in found.ratios] == [None, False, None, None, None, True]
 
 
 def test_previews_of_many_are_compared_with_those_of_one() -> None:
