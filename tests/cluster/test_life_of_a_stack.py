@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ from components.release.helm_record import decode
 from tests.chart.rendering import CHART, HELM, needs_chart
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
+from tests.cluster.prometheus import until
 from tests.samples import quoted_forms
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -84,6 +86,37 @@ def test_a_second_up_changes_nothing(stack: Stack) -> None:
 def test_a_refresh_finds_nothing_and_a_preview_after_it_neither(stack: Stack) -> None:
     stack.refresh()
     assert stack.preview().steps == ()
+
+
+def test_a_killed_redis_loses_no_queued_task(stack: Stack) -> None:
+    """A Redis that ends without writing its file is as if it was killed."""
+
+    def redis(*words: str) -> str:
+        script = 'REDISCLI_AUTH=$REDIS_PASSWORD exec redis-cli "$@"'
+        command = [
+            "kubectl",
+            "--context",
+            CONTEXT,
+            "-n",
+            NAMESPACE,
+            "exec",
+            "airflow-redis-0",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ]
+        done = subprocess.run([*command, "sh", *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    assert redis("lpush", "a-queue", "a-task") == "1"
+    written = r"rdb_changes_since_last_save:0\s"
+    until(lambda: bool(re.search(written, redis("info", "persistence"))), lambda: redis("info", "persistence"), 30)
+    redis("shutdown", "nosave")
+    until(lambda: redis("ping") == "PONG", lambda: redis("ping"), 120)
+    assert redis("lrange", "a-queue", "0", "-1") == "a-task"
+    redis("del", "a-queue")
+    assert_healthy(stack)
 
 
 def test_no_secret_stands_anywhere_in_plain_text(stack: Stack, api: Any) -> None:

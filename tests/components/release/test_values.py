@@ -260,6 +260,8 @@ def test_celery_has_its_broker_and_keeps_results_out_of_the_database() -> None:
     assert values["data"]["resultBackendSecretName"] == "result-backend-1"
     assert values["redis"]["enabled"] is True
     assert values["redis"]["passwordSecretName"] == "redis-1"
+    hook = values["redis"]["containerLifecycleHooks"]["postStart"]["exec"]["command"]
+    assert "config set save '1 1'" in hook[-1], "a killed Redis loses a second, not an hour"
     assert values["config"]["celery"]["worker_concurrency"] == "16"
 
 
