@@ -14,12 +14,9 @@ import pulumi_kubernetes as k8s
 import outputs
 import versions
 from components.aws.placement import placed
-from components.aws.pod_identity import PodIdentity
-from components.aws_access import AwsAccess, aws_access, has_roles
-from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
+from components.aws_access import aws_access
 from components.connections.secrets_backend import LOOK
 from components.dag_access import dag_access
-from components.dags.delivery import DagsDelivery
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
 from components.database.backups import DatabaseBackups, DatabaseBackupsArgs, reading_pod
 from components.database.connection import Database, ExternalDatabase
@@ -31,17 +28,17 @@ from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.metadata import LABELS
-from components.login.oidc import server_config
-from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.monitoring.monitoring import StackMonitoring
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
-from components.network.isolation_rules import IsolationRules
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
-from components.platform_checks import PlatformChecks, inputs_without_secrets
-from components.platform_database import database_place, managed_database
+from components.platform_checks import PlatformChecks
+from components.platform_database import managed_database
+from components.platform_isolation import isolation_rules, secrets_not_for_tasks
 from components.platform_monitoring import exporter_pod, monitoring_args
+from components.platform_outputs import platform_outputs
+from components.platform_release import release_inputs, scaler_args
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -51,23 +48,14 @@ from components.release.airflow_release import (
     AirflowReleaseArgs,
 )
 from components.release.autoscaling import (
-    DEFAULT_WORKERS,
-    ScaledWorkers,
     WorkerScaler,
-    WorkerScalerArgs,
-    scaled_group,
 )
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
-from components.release.ingress import CLOSED_PORT
 from components.release.job_pods import job_pod
-from components.release.metrics import GIT_SYNC_PORT, Monitoring
-from components.release.release_inputs import ConnectionSecrets, KeySecrets, Login, ReleaseInputs
+from components.release.metrics import Monitoring
 from components.release.running import Running
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
-from components.release.worker_group import default_queues
-from components.task_logs.store import TaskLogs, TaskLogStore
-from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
 
@@ -100,7 +88,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         # What the release comes after, and so goes before: while a pod runs, none of it is missing.
         around: list[pulumi.Resource] = []
         if args.isolation.mode is not Isolation.OFF:
-            isolation_args = NetworkIsolationArgs(namespace=self._namespace, rules=self._rules())
+            isolation_args = NetworkIsolationArgs(namespace=self._namespace, rules=isolation_rules(args))
             around += NetworkIsolation(f"{name}-isolation", isolation_args, self._child).policies
         checks = PlatformChecks(name, args, self._images, self._namespace, self._child)
         cluster_checked = checks.cluster()
@@ -130,7 +118,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             self._child,
         )
         in_aws = aws_access(self, name, args)
-        inputs = self._release_inputs(keys, access, in_aws)
+        dags = dag_access(self, name, args, self._namespace)
+        inputs = release_inputs(self, name, args, self._images, self._namespace, keys, access, in_aws, dags)
         checked = (
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
@@ -147,7 +136,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 release_name=RELEASE_NAME,
                 scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT,
                 service_accounts=(*TASK_SERVICE_ACCOUNTS, *args.task_service_accounts),
-                secrets=_not_for_tasks(args),
+                secrets=secrets_not_for_tasks(args),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
         watched: tuple[pulumi.Resource, ...] = ()
@@ -182,45 +171,16 @@ class AirflowPlatform(pulumi.ComponentResource):
             )
             GatewayRoute(f"{name}-route", route_args, self._child)
         if args.keda_namespace is not None:
-            self._scale_workers(database, release)
+            WorkerScaler(
+                f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
+            )
 
-        self.exports = {
-            outputs.NAMESPACE: self._namespace,
-            outputs.RELEASE_NAME: RELEASE_NAME,
-            outputs.KUBE_CONTEXT: args.kube_context,
-            outputs.EXECUTOR: args.executor.value,
-            outputs.IMAGE: args.images.airflow,
-            outputs.API_SERVER_SERVICE: API_SERVER_SERVICE,
-            outputs.API_SERVER_PORT: API_SERVER_PORT,
-            outputs.ADMIN_USERNAME: args.admin_username,
-            outputs.ADMIN_PASSWORD_SECRET: keys.admin_password_secret,
-            outputs.FERNET_KEY_SECRET: keys.fernet_key_secret,
-            outputs.API_SECRET_KEY_SECRET: keys.api_secret_key_secret,
-            outputs.JWT_SECRET: keys.jwt_secret,
-            outputs.REDIS_PASSWORD_SECRET: keys.redis_password_secret,
-            outputs.METADATA_SECRET: access.metadata_secret,
-            outputs.DATABASE_HOST: database.host,
-            outputs.DATABASE_PORT: database.port,
-            outputs.POOLER_HOST: f"{RELEASE_NAME}-pgbouncer" if args.pgbouncer else "",
-            outputs.DAGS_REPOSITORY: args.dags.repository.url,
-            outputs.DAGS_DELIVERY: args.dags.delivery.value,
-            outputs.DAGS_SYNC_PERIOD_SECONDS: args.dags.sync_period_seconds,
-            outputs.ISOLATION: args.isolation.mode.value,
-            outputs.LOAD_EXAMPLES: args.load_examples,
-            outputs.TASK_LOGS: in_aws.remote_logs.folder if in_aws.remote_logs else "",
-            outputs.UI_URL: args.ingress.url if args.ingress else "",
-        }
+        self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws)
         backups = self._backup_args(keys, access)
         if args.backup_storage_gib:
             self.exports[outputs.BACKUP_PODS] = DatabaseBackups(f"{name}-backups", backups, self._child).pods
         elif isinstance(args.database, ManagedDatabase):
             self.exports[outputs.BACKUP_PODS] = {"airflow": reading_pod(backups)}
-        if args.running is not Running.ALL:
-            self.exports[outputs.RUNNING] = args.running.value
-        if args.dags.bundles:
-            self.exports[outputs.DAG_BUNDLES] = {bundle.name: bundle.repository.url for bundle in args.dags.bundles}
-        if args.worker_groups:
-            self.exports[outputs.WORKER_GROUPS] = {group.name: list(group.queues) for group in args.worker_groups}
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:
@@ -318,127 +278,6 @@ class AirflowPlatform(pulumi.ComponentResource):
 
     def _postgres_image(self) -> str:
         return f"{self._args.images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
-
-    def _scale_workers(self, database: Database, release: AirflowRelease) -> None:
-        args = self._args
-        default = ScaledWorkers(
-            account=DEFAULT_WORKERS,
-            queues=default_queues(args.helm_values),
-            autoscaling=args.autoscaling,
-            min_workers=args.scale.worker,
-            concurrency=args.scale.worker_concurrency,
-        )
-        WorkerScaler(
-            f"{self._name}-worker-scaler",
-            WorkerScalerArgs(
-                namespace=self._namespace,
-                release_name=RELEASE_NAME,
-                database=database,
-                executor=args.executor,
-                workers=tuple(
-                    found for found in (default, *map(scaled_group, args.worker_groups)) if found.autoscaling
-                ),
-                worker_grace_seconds=args.worker_grace_seconds,
-                stateful=args.task_logs.store is TaskLogStore.WORKER,
-                paused=args.running is not Running.ALL,
-                after=(release.release,),
-            ),
-            self._child,
-        )
-
-    def _rules(self) -> IsolationRules:
-        args = self._args
-        monitored = args.monitoring is not Monitoring.OFF
-        return IsolationRules(
-            release_name=RELEASE_NAME,
-            executor=args.executor,
-            database=database_place(args),
-            pgbouncer=args.pgbouncer is not None,
-            egress_except=args.isolation.egress_except,
-            ui_namespaces=args.isolation.ui_namespaces,
-            ui_cidrs=args.isolation.ui_cidrs,
-            ui_closed_port=CLOSED_PORT if args.ingress and not args.ingress.gateway else None,
-            metrics_namespaces=args.isolation.metrics_namespaces,
-            dns=args.isolation.dns,
-            extra_egress=args.isolation.extra_egress,
-            keda_namespace=args.keda_namespace,
-            database_cleanup=args.metadata_retention_days > 0,
-            exporter=monitored,
-            git_sync_metrics=(GIT_SYNC_PORT if monitored and args.dags.delivery is DagsDelivery.GIT_SYNC else None),
-            pod_identity=(
-                args.aws is not None
-                and (has_roles(args) or _in_s3(args.task_logs))
-                and args.pod_identity is PodIdentity.EKS_POD_IDENTITY
-            ),
-            secrets_in_aws=args.secrets_prefix is not None,
-        )
-
-    def _release_inputs(self, keys: AirflowKeys, access: DatabaseAccess, in_aws: AwsAccess) -> ReleaseInputs:
-        args = self._args
-        return replace(
-            inputs_without_secrets(args, self._images),
-            keys=KeySecrets(
-                fernet_key=keys.fernet_key_secret,
-                worker_key=keys.worker_key_secret,
-                api_secret_key=keys.api_secret_key_secret,
-                jwt_secret=keys.jwt_secret,
-                jwt_key_id=keys.jwt_key_id_secret,
-                jwks=keys.jwks_secret,
-                redis_password=keys.redis_password_secret,
-            ),
-            connections=ConnectionSecrets(
-                metadata=access.metadata_secret,
-                broker=access.broker_secret,
-                result_backend=access.result_backend_secret,
-                pgbouncer_config=access.pgbouncer_config_secret,
-                pgbouncer_stats=access.pgbouncer_stats_secret,
-            ),
-            dag_access=dag_access(self, self._name, args, self._namespace),
-            task_log_claim=self._task_log_claim(),
-            release_name=RELEASE_NAME,
-            worker_grace_seconds=args.worker_grace_seconds,
-            metadata_retention_days=args.metadata_retention_days,
-            remote_logs=in_aws.remote_logs,
-            pod_roles=in_aws.roles,
-            login=self._login(),
-            connection_variables=self._connection_variables(),
-            database_ca=access.ca_config_map,
-        )
-
-    def _login(self) -> Login | None:
-        oidc = self._args.oidc
-        if oidc is None:
-            return None
-        client_args = OidcClientArgs(namespace=self._namespace, client_secret=oidc.client_secret)
-        client = OidcClient(f"{self._name}-oidc-client", client_args, self._child)
-        return Login(server_config=server_config(oidc, self._args.admin_username), client_secret=client.secret)
-
-    def _connection_variables(self) -> tuple[dict[str, Any], ...]:
-        given = self._args.connections
-        if not given.environment():
-            return ()
-        connections_args = AirflowConnectionsArgs(namespace=self._namespace, given=given)
-        return tuple(AirflowConnections(f"{self._name}-connections", connections_args, self._child).variables)
-
-    def _task_log_claim(self) -> pulumi.Input[str] | None:
-        args = self._args
-        if args.task_logs.store is not TaskLogStore.VOLUME:
-            return None
-        if args.task_logs.claim is not None:
-            return args.task_logs.claim
-        volume_args = TaskLogVolumeArgs(namespace=self._namespace, logs=args.task_logs, protect=args.protect)
-        return TaskLogVolume(f"{self._name}-task-logs", volume_args, self._child).claim
-
-
-def _not_for_tasks(args: AirflowPlatformArgs) -> tuple[str, ...]:
-    """Return the Secrets of the team to which no task pod may refer."""
-    keys = args.existing_keys.not_for_workers if args.existing_keys else ()
-    return keys if args.client_certificate is None else (*keys, args.client_certificate)
-
-
-def _in_s3(logs: TaskLogs) -> bool:
-    """Return whether logs are in a bucket that exists, and pods have an identity for it in place of a connection."""
-    return logs.place is not None and logs.place.connection_secret is None and logs.place.url.startswith("s3:")
 
 
 def _pod_security() -> dict[str, str]:

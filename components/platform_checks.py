@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -20,6 +20,7 @@ from components.kube.secret import Secret
 from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
 from components.platform_monitoring import exporter_pod
+from components.platform_release import inputs_without_secrets
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -32,11 +33,9 @@ from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_defaults import chart_values, merged
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
-from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
+from components.release.release_inputs import ReleaseInputs
 from components.release.user_values import with_helm_values
 from components.release.values import airflow_values
-from components.task_logs.remote import RemoteLogs
-from components.task_logs.store import TaskLogStore
 
 _Checked = tuple[pulumi.Resource, ...]
 
@@ -182,33 +181,6 @@ def _as_the_jobs(database: Database, pooler: PgBouncer | None) -> Database:
     """Return the database with the role by which the Jobs log in."""
     login = pooler.login if pooler is not None else None
     return database if login is None else replace(database, user=login.user, password=login.password)
-
-
-def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
-    """Return the inputs of the release before the Secrets and the bucket that they name exist."""
-    outside = args.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
-    return ReleaseInputs(
-        executor=args.executor,
-        airflow_version=args.airflow_version,
-        images=images,
-        keys=KeySecrets(**dict.fromkeys((item.name for item in fields(KeySecrets)), "")),
-        connections=ConnectionSecrets(metadata=""),
-        pgbouncer=args.pgbouncer,
-        dags=args.dags,
-        dag_access=DagAccess(),
-        task_logs=args.task_logs,
-        task_log_claim=None,
-        scale=args.scale,
-        load_examples=args.load_examples,
-        size=args.size,
-        autoscaling=args.autoscaling,
-        worker_groups=args.worker_groups,
-        remote_logs=RemoteLogs(folder="") if outside else None,
-        ingress=args.ingress,
-        monitoring=args.monitoring,
-        secrets_prefix=args.secrets_prefix,
-        client_certificate=args.client_certificate,
-    )
 
 
 def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:

@@ -1,0 +1,165 @@
+"""What the Helm release of a platform is made from: its arguments, and the names of Secrets, volumes and roles."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pulumi
+
+from components.aws_access import AwsAccess
+from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
+from components.database.access import DatabaseAccess
+from components.database.connection import Database
+from components.keys.airflow_keys import AirflowKeys
+from components.kube.images import Images
+from components.login.oidc import server_config
+from components.login.oidc_client import OidcClient, OidcClientArgs
+from components.platform_args import AirflowPlatformArgs
+from components.release.airflow_release import RELEASE_NAME
+from components.release.autoscaling import DEFAULT_WORKERS, ScaledWorkers, WorkerScalerArgs, scaled_group
+from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
+from components.release.running import Running
+from components.release.worker_group import default_queues
+from components.task_logs.remote import RemoteLogs
+from components.task_logs.store import TaskLogStore
+from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
+
+
+def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
+    """Return the inputs of the release before the Secrets and the bucket that they name exist."""
+    outside = args.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
+    return ReleaseInputs(
+        executor=args.executor,
+        airflow_version=args.airflow_version,
+        images=images,
+        keys=KeySecrets(**dict.fromkeys((item.name for item in fields(KeySecrets)), "")),
+        connections=ConnectionSecrets(metadata=""),
+        pgbouncer=args.pgbouncer,
+        dags=args.dags,
+        dag_access=DagAccess(),
+        task_logs=args.task_logs,
+        task_log_claim=None,
+        scale=args.scale,
+        load_examples=args.load_examples,
+        size=args.size,
+        autoscaling=args.autoscaling,
+        worker_groups=args.worker_groups,
+        remote_logs=RemoteLogs(folder="") if outside else None,
+        ingress=args.ingress,
+        monitoring=args.monitoring,
+        secrets_prefix=args.secrets_prefix,
+        client_certificate=args.client_certificate,
+    )
+
+
+def release_inputs(
+    parent: pulumi.ComponentResource,
+    name: str,
+    args: AirflowPlatformArgs,
+    images: Images,
+    namespace: pulumi.Input[str],
+    keys: AirflowKeys,
+    access: DatabaseAccess,
+    in_aws: AwsAccess,
+    dags: DagAccess,
+) -> ReleaseInputs:
+    """Return the inputs of the release, and make what they name and nothing else needs.
+
+    Args:
+        parent: The platform.
+        name: Its name.
+        args: Its arguments.
+        images: Its images, with the stack's own pull Secret.
+        namespace: Its namespace.
+        keys: Its keys.
+        access: How its database is reached.
+        in_aws: What it has in AWS.
+        dags: How its pods get DAGs.
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    return replace(
+        inputs_without_secrets(args, images),
+        keys=KeySecrets(
+            fernet_key=keys.fernet_key_secret,
+            worker_key=keys.worker_key_secret,
+            api_secret_key=keys.api_secret_key_secret,
+            jwt_secret=keys.jwt_secret,
+            jwt_key_id=keys.jwt_key_id_secret,
+            jwks=keys.jwks_secret,
+            redis_password=keys.redis_password_secret,
+        ),
+        connections=ConnectionSecrets(
+            metadata=access.metadata_secret,
+            broker=access.broker_secret,
+            result_backend=access.result_backend_secret,
+            pgbouncer_config=access.pgbouncer_config_secret,
+            pgbouncer_stats=access.pgbouncer_stats_secret,
+        ),
+        dag_access=dags,
+        task_log_claim=_task_log_claim(name, args, namespace, child),
+        release_name=RELEASE_NAME,
+        worker_grace_seconds=args.worker_grace_seconds,
+        metadata_retention_days=args.metadata_retention_days,
+        remote_logs=in_aws.remote_logs,
+        pod_roles=in_aws.roles,
+        login=_login(name, args, namespace, child),
+        connection_variables=_connection_variables(name, args, namespace, child),
+        database_ca=access.ca_config_map,
+    )
+
+
+def scaler_args(
+    args: AirflowPlatformArgs, namespace: pulumi.Input[str], database: Database, release: pulumi.Resource
+) -> WorkerScalerArgs:
+    """Return what KEDA scales the workers of a platform by, once the release exists."""
+    default = ScaledWorkers(
+        account=DEFAULT_WORKERS,
+        queues=default_queues(args.helm_values),
+        autoscaling=args.autoscaling,
+        min_workers=args.scale.worker,
+        concurrency=args.scale.worker_concurrency,
+    )
+    return WorkerScalerArgs(
+        namespace=namespace,
+        release_name=RELEASE_NAME,
+        database=database,
+        executor=args.executor,
+        workers=tuple(found for found in (default, *map(scaled_group, args.worker_groups)) if found.autoscaling),
+        worker_grace_seconds=args.worker_grace_seconds,
+        stateful=args.task_logs.store is TaskLogStore.WORKER,
+        paused=args.running is not Running.ALL,
+        after=(release,),
+    )
+
+
+def _login(
+    name: str, args: AirflowPlatformArgs, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+) -> Login | None:
+    oidc = args.oidc
+    if oidc is None:
+        return None
+    client_args = OidcClientArgs(namespace=namespace, client_secret=oidc.client_secret)
+    client = OidcClient(f"{name}-oidc-client", client_args, child)
+    return Login(server_config=server_config(oidc, args.admin_username), client_secret=client.secret)
+
+
+def _connection_variables(
+    name: str, args: AirflowPlatformArgs, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+) -> tuple[dict[str, Any], ...]:
+    given = args.connections
+    if not given.environment():
+        return ()
+    connections_args = AirflowConnectionsArgs(namespace=namespace, given=given)
+    return tuple(AirflowConnections(f"{name}-connections", connections_args, child).variables)
+
+
+def _task_log_claim(
+    name: str, args: AirflowPlatformArgs, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+) -> pulumi.Input[str] | None:
+    if args.task_logs.store is not TaskLogStore.VOLUME:
+        return None
+    if args.task_logs.claim is not None:
+        return args.task_logs.claim
+    volume_args = TaskLogVolumeArgs(namespace=namespace, logs=args.task_logs, protect=args.protect)
+    return TaskLogVolume(f"{name}-task-logs", volume_args, child).claim
