@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from automation.environment import Environment
     from automation.environments import Environments
     from automation.errors import AutomationError
-    from automation.recovery.steps import Decisions
+    from automation.recovery.result import Decisions
     from automation.stacks.backend import KeyService, Passphrase, PassphraseFile
     from automation.stacks.config import EnvironmentSettings
     from components.kube.secret import Secret
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "AutomationError": "automation.errors",
-    "Decisions": "automation.recovery.steps",
+    "Decisions": "automation.recovery.result",
     "Environment": "automation.environment",
     "EnvironmentSettings": "automation.stacks.config",
     "Environments": "automation.environments",

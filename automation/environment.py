@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from automation.preflight import preflight_stack
     from automation.preflight.result import Preflight
     from automation.recovery import recover
+    from automation.recovery.result import Decisions, Recovery, RecoverySteps
     from automation.recovery.status import StackStatus
-    from automation.recovery.steps import Decisions, Recovery, RecoverySteps
     from automation.rotation import rotate
     from automation.rotation.result import Rotation, RotationPlan
     from automation.stacks import export, roll_image, verify_stack

@@ -16,16 +16,15 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import source_pb2
 
+from automation.plan.answers import AWS_ACCOUNT, AWS_REGION
+from automation.plan.answers import complete as _complete
 from automation.plan.recorder import (
-    AWS_ACCOUNT,
-    AWS_REGION,
     STACK_TYPE,
     UNKNOWN,
     Recorder,
     Registration,
     SecretValue,
 )
-from automation.plan.recorder import complete as _complete
 from settings import PROJECT
 from tests import samples
 from tests.one_program import room_for_one_program

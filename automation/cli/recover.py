@@ -26,7 +26,7 @@ def _pair(text: str) -> tuple[str, str]:
 )
 def recover(call: Call) -> int:
     """Repair what an interrupted update left. The exit code says "changed" where there was something to repair."""
-    from automation.recovery.steps import Decisions
+    from automation.recovery.result import Decisions
 
     args = call.args
     decisions = Decisions(

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
-from components.kube.client import ExecResult, KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
+from components.kube.pod_command import ExecResult
 from components.kube.unready_pods import why_unready
 from components.kube.workload_states import owner
 from components.secrets.masker import Masker

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import json
 import logging
 import threading
@@ -23,17 +22,13 @@ from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
+from automation.plan.answers import AWS_ACCOUNT, AWS_REGION, PASSWORD, STASH, complete, secret
 from settings import PROJECT
 
 _T = TypeVar("_T")
 
-_PASSWORD: Final = "random:index/randomPassword:RandomPassword"
-_STASH: Final = "pulumi:index:Stash"
-_REPLACED_BY_CONTENT: Final = ("kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"
-AWS_REGION: Final = "eu-central-1"
-AWS_ACCOUNT: Final = "123456789012"
 UNKNOWN: Final = rpc.UNKNOWN
 """Stands in a request for a value that is not known in a preview."""
 
@@ -202,13 +197,13 @@ class Recorder(mocks.MockMonitor):
             identity = complete(request, state, self._seed, self._region, self._account)
             with self._lock:
                 self.registrations[urn].identity = identity
-                if request.type == _PASSWORD:
+                if request.type == PASSWORD:
                     self.generated.append(state["result"])
-                elif request.type == _STASH:
+                elif request.type == STASH:
                     self.generated.append(state["output"]["value"])
         for key in request.additionalSecretOutputs:
             if key in state:
-                state[key] = _secret(state[key])
+                state[key] = secret(state[key])
         return resource_pb2.RegisterResourceResponse(
             urn=urn, id=identity, object=json_format.ParseDict(state, struct_pb2.Struct())
         )
@@ -249,65 +244,6 @@ class _Callbacks:
         self._hooks[hook.name] = hook
 
     register_error_hook = register_resource_hook
-
-
-def complete(
-    request: Any, state: dict[str, Any], seed: str = "", region: str = AWS_REGION, account: str = AWS_ACCOUNT
-) -> str:
-    """Add what the provider computes to `state`, and return the resource's ID.
-
-    The caller marks generated values as secret where the SDK asks for it (`additionalSecretOutputs`).
-    """
-    # An object keeps its generated name until it is replaced. Other content replaces an immutable Secret and a Job.
-    content = json.dumps(state, sort_keys=True) if request.type in _REPLACED_BY_CONTENT else ""
-    suffix = hashlib.sha256(f"{seed}{request.name} {content}".encode()).hexdigest()[:8]
-    if request.type == _PASSWORD:
-        generated = f"{suffix}Gen{request.name.title().replace('-', '')}"
-        state["result"] = (generated * 9)[: int(state["length"])]
-    elif request.type == _STASH:
-        state["output"] = state["input"]
-    elif request.type == "kubernetes:helm.sh/v3:Release":
-        state["status"] = {"status": "deployed"}
-        return f"{state.get('namespace', '')}/{state.setdefault('name', f'{request.name}-{suffix}')}"
-    elif request.type.startswith("kubernetes:"):
-        metadata = _opened(state.setdefault("metadata", {}))
-        metadata.setdefault("name", f"{request.name}-{suffix}")
-        if request.type == "kubernetes:core/v1:Secret":
-            # The provider keeps a copy of a Secret's data among the annotations: the metadata then holds a secret.
-            metadata["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": _secret("{}")}
-        return f"{metadata.get('namespace', '')}/{metadata['name']}"
-    elif request.type.startswith("aws:"):
-        return _complete_aws(request.type, f"{request.name}-{suffix}", state, region, account)
-    return f"{request.name}-{suffix}"
-
-
-def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str, account: str) -> str:
-    """Complete a resource of AWS: a name where none is given, and the ARN that is made of it."""
-    service, _, kind = type_.removeprefix("aws:").partition("/")
-    name = str(next((state[key] for key in ("bucket", "name", "identifier") if state.get(key)), generated))
-    # An S3 ARN names neither region nor account; an IAM one no region.
-    place = {"s3": "::", "iam": f"::{account}"}.get(service, f":{region}:{account}")
-    state.setdefault("arn", f"arn:aws:{service}{place}:{name}")
-    if type_ == "aws:rds/instance:Instance":
-        state |= {"address": f"{name}.abc.{region}.rds.amazonaws.com", "port": state.get("port", 5432)}
-        state["endpoint"] = f"{state['address']}:{state['port']}"
-    elif type_ == "aws:kms/key:Key":
-        state["keyId"] = generated
-    elif type_ == "aws:s3/bucket:Bucket":
-        state["bucket"] = name
-    elif kind.partition(":")[2] in ("Role", "SubnetGroup", "ParameterGroup"):
-        state["name"] = name
-    return str(state["arn"]) if service == "secretsmanager" else name
-
-
-def _opened(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a map that may be marked as secret as a whole."""
-    opened: dict[str, Any] = value["value"] if value.get(rpc._special_sig_key) == rpc._special_secret_sig else value
-    return opened
-
-
-def _secret(value: Any) -> dict[str, Any]:
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
 def _decoded(properties: dict[str, Any], secret: Callable[[Any], Any]) -> dict[str, Any]:

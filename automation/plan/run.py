@@ -14,11 +14,12 @@ import pulumi
 
 from automation.helm_template import ChartRefusedError, RenderingError, rendered
 from automation.plan import stand_ins
+from automation.plan.answers import AWS_ACCOUNT, AWS_REGION
 from automation.plan.failures import failure_of
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, PlannedResource
 from automation.plan.pod_refusals import pod_refusals
 from automation.plan.policies import plan_results
-from automation.plan.recorder import AWS_ACCOUNT, AWS_REGION, Recorder, Registration, SecretValue
+from automation.plan.recorder import Recorder, Registration, SecretValue
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
 from components.secrets.masker import Masker
 from policy.context import DecisionsInvalid, decided_in

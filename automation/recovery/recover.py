@@ -17,18 +17,9 @@ from automation.engine.stack_state import StackState, with_created
 from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown
 from automation.folder import short_name
 from automation.recovery import status as status_module
+from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
-from automation.recovery.steps import (
-    PLUGIN_SECONDS,
-    Decisions,
-    Doing,
-    Recovery,
-    RecoverySteps,
-    lock_steps,
-    pending_steps,
-    pod_steps,
-    update_step,
-)
+from automation.recovery.steps import PLUGIN_SECONDS, lock_steps, pending_steps, pod_steps, update_step
 from automation.results import Update
 from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_identity, read_tag, require_known

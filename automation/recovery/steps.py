@@ -11,9 +11,7 @@ destroy it. Only an object that a later update has made again is deleted, and ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum, unique
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from automation.cluster.objects import Found, Objects
@@ -22,8 +20,8 @@ from automation.engine.processes import Process, left_behind, orphaned_plugins
 from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
 from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
-from automation.recovery.status import StackStatus, StuckPod
-from automation.results import Result, Update
+from automation.recovery.result import Decisions, Doing, RecoveryStep
+from automation.recovery.status import StuckPod
 
 PLUGIN_SECONDS: Final = 330.0
 """How long a plugin may go on without its engine: it looks for its engine every five minutes."""
@@ -31,90 +29,6 @@ _START_SECONDS: Final = 120.0
 """An engine starts its plugins within this time."""
 _SKEW_SECONDS: Final = 60.0
 """How far the clocks of this machine and of the cluster may differ."""
-
-
-@unique
-class Doing(StrEnum):
-    """What a step of a recovery does."""
-
-    END = "end"
-    """Ends a process that the killed engine left."""
-    WAIT = "wait"
-    """Waits for the end of such a process."""
-    UNLOCK = "unlock"
-    """Removes a lock."""
-    ADOPT = "adopt"
-    """Takes an object into the state."""
-    FORGET = "forget"
-    """Drops an interrupted step from the state."""
-    DELETE = "delete"
-    """Deletes an object that a later update has made again."""
-    KEEP = "keep"
-    """Drops an interrupted step from the state, and leaves the object, which may hold data."""
-    REPLACE_POD = "replace_pod"
-    """Deletes a pod, which its StatefulSet then makes anew."""
-    UPDATE = "update"
-    """Runs `up`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecoveryStep(Result):
-    """One step of a recovery."""
-
-    doing: Doing
-    text: str
-    """What it does and why."""
-    urn: str = ""
-    """The URN of its resource, "" if it is about none."""
-    id: str = ""
-    """The id of its object, "" if it is about none."""
-    pid: int = 0
-    """The id of its process, 0 if it is about none."""
-    found: Found | None = None
-    """The object to delete or to keep."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecoverySteps(Result):
-    """The steps of a recovery, in their order. The last is always an update."""
-
-    stack: str
-    steps: tuple[RecoveryStep, ...]
-
-    SHOWN = ("interrupted",)
-
-    @property
-    def interrupted(self) -> bool:
-        """There is something to repair before the update."""
-        return any(step.doing is not Doing.UPDATE for step in self.steps)
-
-    def of(self, doing: Doing) -> tuple[RecoveryStep, ...]:
-        """Return the steps of one kind."""
-        return tuple(step for step in self.steps if step.doing is doing)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recovery(Result):
-    """What a recovery has done."""
-
-    plan: RecoverySteps
-    """Its steps."""
-    update: Update
-    """What the update at its end did."""
-    status: StackStatus
-    """How the stack is now."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decisions:
-    """What only a person can know."""
-
-    lock_is_stale: bool = False
-    """The process that holds the lock does not run any more."""
-    adopt: Mapping[str, str] = field(default_factory=dict)
-    """Ids of resources whose creation was interrupted and that exist, by URN."""
-    forget: frozenset[str] = frozenset()
-    """URNs of resources whose creation was interrupted and that do not exist."""
 
 
 def lock_steps(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from automation.recovery.steps import Decisions
+from automation.recovery.result import Decisions
 from components.aws.client import AwsError, aws_call, aws_clients
 
 _INSTANCE: Final = "aws:rds/instance:Instance"

@@ -11,41 +11,19 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from components.kube.kinds import PLURALS
 from components.kube.kubeconfig import KubeUnreachable, api_client
+from components.kube.pod_command import CommandError, ExecResult, run_in_pod
 
 REQUEST_SECONDS: Final = 30.0
 _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-_PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
-    "v1": {
-        "ConfigMap": "configmaps",
-        "Event": "events",
-        "Namespace": "namespaces",
-        "PersistentVolumeClaim": "persistentvolumeclaims",
-        "Pod": "pods",
-        "ResourceQuota": "resourcequotas",
-        "Secret": "secrets",
-        "Service": "services",
-    },
-    "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
-    "batch/v1": {"Job": "jobs"},
-    "networking.k8s.io/v1": {"IngressClass": "ingressclasses", "NetworkPolicy": "networkpolicies"},
-    "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
-    "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
-    "admissionregistration.k8s.io/v1": {
-        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
-    },
-}
-"""How the API spells the kinds that the program uses. Only Namespace, the two classes and what is about admission live
-in no namespace."""
 _NO_RIGHT: Final = "cannot create resource"
 """What the API server says of a user's missing right; an admission plugin says something else."""
 
@@ -56,18 +34,6 @@ class KubeRequestFailed(Exception):  # noqa: N818 - the name says what is wrong
     def __init__(self, action: str, reason: str, remedy: str) -> None:
         self.reason, self.what, self.remedy = reason, f"cannot {action}: {reason}", remedy
         super().__init__(f"{self.what}. Fix: {remedy}")
-
-
-@dataclass(frozen=True)
-class ExecResult:
-    """What a command in a container did."""
-
-    exit_code: int
-    """The command's exit code."""
-    stdout: str
-    """What it wrote to its output."""
-    stderr: str = field(repr=False, default="")
-    """What it wrote to its error output; it may hold a secret."""
 
 
 class KubeApi:
@@ -230,37 +196,13 @@ class KubeApi:
 
         `line` is written to its input, which stays open: others may see the command, and the cluster's audit log does.
         """
-        from kubernetes import client, stream
-
         action = f"run a command in {pod}"
         with self._translated(action):
-            # A client of its own: `stream` replaces the client's transport for as long as the call lasts.
-            process: Any = stream.stream(
-                client.CoreV1Api(self._new_client()).connect_get_namespaced_pod_exec,
-                pod,
-                namespace,
-                container=container,
-                command=list(command),
-                stdout=True,
-                stderr=True,
-                stdin=bool(line),
-                tty=False,
-                _preload_content=False,
-            )
             try:
-                if line:
-                    process.write_stdin(f"{line}\n")
-                process.run_forever(timeout=seconds)
-                ended = not process.is_open()
-                out, err, status = (process.read_channel(channel) for channel in (1, 2, 3))
-            finally:
-                process.close()
-        if not ended:
-            raise self._failed(action, f"no end within {seconds:.0f} s")
-        code = exit_code(status)
-        if code is None:
-            raise self._failed(action, _message(status))
-        return ExecResult(code, out, err)
+                # A client of its own: `stream` replaces the client's transport for as long as the call lasts.
+                return run_in_pod(self._new_client(), namespace, pod, container, command, seconds=seconds, line=line)
+            except CommandError as error:
+                raise self._failed(action, str(error)) from None
 
     def connect(self, namespace: str, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
         """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
@@ -286,7 +228,7 @@ class KubeApi:
     def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
         """Return the address of an object, or of all of its kind; "" where the cluster does not know the kind."""
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        plural, namespaced = _PLURALS.get(api_version, {}).get(kind, ""), bool(namespace)
+        plural, namespaced = PLURALS.get(api_version, {}).get(kind, ""), bool(namespace)
         if not plural:
             if api_version not in self._discovered:
                 resources = (self._request("GET", root) or {}).get("resources") or ()
@@ -374,29 +316,9 @@ class KubeApi:
         return KubeRequestFailed(action, reason, f"kubectl --context {self._context} auth can-i --list")
 
 
-def exit_code(status: str) -> int | None:
-    """Return the exit code in the status object that ends an exec; None where the command did not run."""
-    try:
-        content = json.loads(status)
-        if content["status"] == "Success":
-            return 0
-        if content["reason"] == "NonZeroExitCode":
-            return int(content["details"]["causes"][0]["message"])
-    except (ValueError, KeyError, IndexError, TypeError):
-        pass
-    return None
-
-
 def _time(header: str | None) -> float | None:
     """Return the time in a `Date` header, in seconds since 1970; None if there is none."""
     try:
         return parsedate_to_datetime(header or "").timestamp()
     except ValueError:
         return None
-
-
-def _message(status: str) -> str:
-    try:
-        return str(json.loads(status)["message"])
-    except (ValueError, KeyError, TypeError):
-        return "the connection ended before the command did"

@@ -9,7 +9,7 @@ import datetime
 from enum import StrEnum
 
 from components import fields
-from components.database import rds_settings
+from components.database import rds_settings, rds_windows
 from components.database.connection import SslMode
 from components.database.host import database_host
 from components.database.rds_instance_class import instance_memory_gib
@@ -164,13 +164,13 @@ BACKUP_RETENTION_DAYS = SECTION.integer(
 )
 BACKUP_WINDOW = SECTION.text(
     "databaseBackupWindow",
-    rds_settings.backup_window,
+    rds_windows.backup_window,
     default="02:00-03:00",
     description="Daily window for backups of a managed database, in UTC.",
 )
 MAINTENANCE_WINDOW = SECTION.text(
     "databaseMaintenanceWindow",
-    rds_settings.maintenance_window,
+    rds_windows.maintenance_window,
     default="sun:03:30-sun:04:30",
     description="Weekly window for maintenance of a managed database, in UTC.",
 )

@@ -29,8 +29,8 @@ from automation.cluster.objects import ReleaseRecord
 from automation.engine import operations as update
 from automation.engine.events import Event, EventKind
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
+from automation.recovery.result import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
-from automation.recovery.steps import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
 from automation.stacks.session import LOCK_SECONDS
 from automation.verification.result import Check, Verification

@@ -36,8 +36,8 @@ from automation.errors import (
     UpdateFailed,
     WrongCluster,
 )
+from automation.recovery.result import Decisions, Doing
 from automation.recovery.status import ClusterStatus, UnreadyPod
-from automation.recovery.steps import Decisions, Doing
 from automation.results import Changes, Step
 from automation.stacks import export, session, updates
 from automation.stacks.session import Session

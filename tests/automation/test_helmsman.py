@@ -17,8 +17,9 @@ from automation.__main__ import parse
 from automation.helmsman import FILES, FolderRefused, NotExportable, Source
 from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
 from automation.helmsman.names import MARK
+from automation.plan.answers import complete
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
-from automation.plan.recorder import Recorder, complete
+from automation.plan.recorder import Recorder
 from components.kube.safe_yaml import load_all_yaml, load_yaml
 from components.release.chart_defaults import merged
 from components.release.value_paths import leaf_paths

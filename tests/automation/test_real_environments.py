@@ -41,7 +41,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.folder import Folder
-from automation.recovery.steps import Doing
+from automation.recovery.result import Doing
 from automation.stacks.concurrency import Running
 from automation.stacks.place import Place
 from automation.stacks.stack_values import file_values, write_to_file

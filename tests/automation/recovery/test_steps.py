@@ -14,17 +14,9 @@ from automation.engine.processes import Process
 from automation.engine.stack_state import StackState
 from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
+from automation.recovery.result import Decisions, Doing, RecoveryStep, RecoverySteps
 from automation.recovery.status import StuckPod
-from automation.recovery.steps import (
-    Decisions,
-    Doing,
-    RecoveryStep,
-    RecoverySteps,
-    lock_steps,
-    pending_steps,
-    pod_steps,
-    update_step,
-)
+from automation.recovery.steps import lock_steps, pending_steps, pod_steps, update_step
 from tests.automation.fakes import FakeObjects, found_object, pending_create, resource_state
 
 SECRET = "kubernetes:core/v1:Secret"

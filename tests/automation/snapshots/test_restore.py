@@ -15,7 +15,7 @@ from automation import EnvironmentSettings, Secret
 from automation.backup.jobs import BackupJobs
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, NotHealthy
-from automation.recovery.steps import Decisions
+from automation.recovery.result import Decisions
 from automation.results import Changes
 from automation.snapshots import backup as snapshot_verbs
 from automation.snapshots import drill as drilling

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.database import rds_settings as rds
+from components.database import rds_windows
 from components.database.rds_settings import ManagedDatabase, problems
 from tests.aws.samples import managed
 from tests.cases import each
@@ -22,8 +23,8 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (rds.engine_version, ["17", "17.1", "17.6", "17.10"]),
     (rds.database_name, ["airflow", "a", "a_1", "postgres", "a" * 63]),
     (rds.username, ["airflow", "a", "a_1", "postgres", "rdsx", "pgx", "a" * 16]),
-    (rds.backup_window, ["02:00-03:00", "00:00-00:30", "23:45-00:15", "12:01-12:00"]),
-    (rds.maintenance_window, ["sun:03:30-sun:04:30", "sun:23:45-mon:00:15", "mon:00:00-tue:00:00"]),
+    (rds_windows.backup_window, ["02:00-03:00", "00:00-00:30", "23:45-00:15", "12:01-12:00"]),
+    (rds_windows.maintenance_window, ["sun:03:30-sun:04:30", "sun:23:45-mon:00:15", "mon:00:00-tue:00:00"]),
     (
         rds.snapshot_identifier,
         [
@@ -52,9 +53,9 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (rds.engine_version, ["", "16", "18", "17.", "17.0", "17.6.1", "v17", "17 ", "17\n", "170"]),
     (rds.database_name, ["", "1a", "_a", "Air", "a-b", "a" * 64, "a\n", "template1", "rdsadmin"]),
     (rds.username, ["", "1a", "A", "a-b", "a" * 17, "a\n", "admin", "rdsadmin", "user", "pg_x", "rds_superuser"]),
-    (rds.backup_window, ["", "02:00", "02:00-02:29", "02:00-02:00", "24:00-01:00", "2:00-3:00", "02:60-04:00"]),
+    (rds_windows.backup_window, ["", "02:00", "02:00-02:29", "02:00-02:00", "24:00-01:00", "2:00-3:00", "02:60-04:00"]),
     (
-        rds.maintenance_window,
+        rds_windows.maintenance_window,
         [
             "",
             "03:30-04:30",
@@ -129,7 +130,7 @@ def test_says_what_it_expected_and_what_it_found(check: Callable[[str], str], te
 
 
 def test_maintenance_window_is_kept_as_rds_keeps_it() -> None:
-    assert rds.maintenance_window("Sun:03:30-SUN:04:30") == "sun:03:30-sun:04:30"
+    assert rds_windows.maintenance_window("Sun:03:30-SUN:04:30") == "sun:03:30-sun:04:30"
 
 
 @given(st.text(alphabet="ab-1A\n", max_size=70))
@@ -203,9 +204,9 @@ def test_windows_that_meet_are_refused_and_no_others(daily: int, length: int, st
     backups = {(day * 1440 + daily + minute) % WINDOW_MINUTES for day in range(7) for minute in range(length + 1)}
     maintenance = {(start + minute) % WINDOW_MINUTES for minute in range(weekly_length + 1)}
     backup_text, weekly_text = f"{time(daily)}-{time(daily + length)}", weekly(start, weekly_length)
-    rds.backup_window(backup_text)
-    rds.maintenance_window(weekly_text)
-    problem = rds.windows_problem(backup_text, weekly_text)
+    rds_windows.backup_window(backup_text)
+    rds_windows.maintenance_window(weekly_text)
+    problem = rds_windows.windows_problem(backup_text, weekly_text)
     assert (problem is not None) == bool(backups & maintenance)
 
 

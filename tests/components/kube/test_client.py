@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.kube.client import KubeApi, KubeRequestFailed, exit_code
+from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.pod_command import exit_code
 from tests.kube_server import RIGHT, TOKEN, WRONG, KubeServer, serving
 
 NAMESPACE = "airflow"

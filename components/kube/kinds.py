@@ -1,0 +1,29 @@
+"""How the API spells the kinds that the program uses, which spares a request for each API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
+    "v1": {
+        "ConfigMap": "configmaps",
+        "Event": "events",
+        "Namespace": "namespaces",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+        "Pod": "pods",
+        "ResourceQuota": "resourcequotas",
+        "Secret": "secrets",
+        "Service": "services",
+    },
+    "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
+    "batch/v1": {"Job": "jobs"},
+    "networking.k8s.io/v1": {"IngressClass": "ingressclasses", "NetworkPolicy": "networkpolicies"},
+    "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
+    "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    },
+}
+"""By API version and kind. Only Namespace, the two classes and what is about admission live in no namespace."""
