@@ -6,7 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from automation.errors import AirflowRequestFailed, ClusterUnreachable
+
+LOST_SECONDS: Final = 60.0
+"""How long a wait goes on without an answer: an API server that is replaced, or a connection that breaks."""
 
 _T = TypeVar("_T")
 
@@ -24,12 +29,25 @@ class Clock:
 def wait_for(
     attempt: Callable[[], _T], good: Callable[[_T], bool], *, seconds: float, interval: float, clock: Clock
 ) -> _T:
-    """Try until the result is good or the time is up, at least once. Return the last result, good or not."""
+    """Try until the result is good or the time is up, at least once. Return the last result, good or not.
+
+    A cluster or an API server that stops to answer meanwhile is asked again for `LOST_SECONDS`. One that does not
+    answer the first attempt raises at once.
+    """
     end = clock.now() + seconds
+    answered: float | None = None
     while True:
-        result = attempt()
-        if good(result) or clock.now() + interval > end:
-            return result
+        try:
+            result = attempt()
+        except (ClusterUnreachable, AirflowRequestFailed) as error:
+            now = clock.now()
+            lost = not isinstance(error, AirflowRequestFailed) or not error.status
+            if not lost or answered is None or now + interval > min(end, answered + LOST_SECONDS):
+                raise
+        else:
+            answered = clock.now()
+            if good(result) or answered + interval > end:
+                return result
         clock.sleep(interval)
 
 

@@ -1,0 +1,71 @@
+"""Waiting, while what is waited for stops to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from automation.errors import AirflowRequestFailed, AutomationError, ClusterRequestFailed, ClusterUnreachable
+from automation.wait import LOST_SECONDS, Clock, wait_for
+
+LOST = (ClusterUnreachable("no answer", "look"), AirflowRequestFailed("no answer", "look"))
+REFUSED = (ClusterRequestFailed("403", "look"), AirflowRequestFailed("403", "look", 403))
+
+
+@dataclass
+class Time:
+    """A clock that only its own sleep moves."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.now, sleep=self.sleep)
+
+
+def waited(answers: Iterator[object], seconds: float = 300) -> tuple[object, float]:
+    time = Time()
+
+    def attempt() -> object:
+        answer = next(answers)
+        if isinstance(answer, AutomationError):
+            raise answer
+        return answer
+
+    return wait_for(attempt, bool, seconds=seconds, interval=2, clock=time.clock), time.now
+
+
+def test_answer_that_fails_once_in_a_long_wait_does_not_end_it() -> None:
+    for error in LOST:
+        assert waited(iter([0, error, error, 0, error, 7])) == (7, 10)
+
+
+def test_silence_ends_it_at_last() -> None:
+    for error in LOST:
+        asked = [0, *[error] * 100]
+        with pytest.raises(type(error)):
+            waited(answers := iter(asked))
+        assert (len(asked) - len(list(answers)) - 1) * 2 == pytest.approx(LOST_SECONDS, abs=2)
+
+
+def test_what_never_answered_is_told_at_once() -> None:
+    for error in LOST:
+        with pytest.raises(type(error)):
+            waited(iter([error]))
+
+
+def test_refusal_is_an_answer_and_ends_it() -> None:
+    for error in REFUSED:
+        with pytest.raises(type(error)):
+            waited(iter([0, error]))
+
+
+def test_its_own_time_ends_it_too() -> None:
+    with pytest.raises(ClusterUnreachable):
+        waited(iter([0, *[LOST[0]] * 3]), seconds=4)
