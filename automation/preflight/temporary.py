@@ -7,9 +7,11 @@ documents name are made anew, from what the program registers, under names of th
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from automation.plan.recorder import Recorder, Registration
@@ -24,6 +26,9 @@ _CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 _NAMED: Final = {"kubernetes:core/v1:Secret": "Secret", _CONFIG_MAP: "ConfigMap"}
 _LABELS: Final = {LABEL: "true"}
 _LONGEST_NAME: Final = 63
+_RANDOM_BYTES: Final = 3
+_LEFT_SECONDS: Final = 600
+"""The checks take less than a minute."""
 
 
 def documents(recorder: Recorder) -> list[str]:
@@ -36,6 +41,8 @@ def documents(recorder: Recorder) -> list[str]:
 def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[str]) -> Iterator[str]:
     """Make what the documents name, yield the namespace in which it is, and delete it at the end.
 
+    First, what a preflight of this stack left that was killed is deleted.
+
     If the stack's namespace does not exist, a temporary one with its labels and network policies stands in for it. It
     has another name: an update or another preflight may make the real one meanwhile. If it exists, its own policies
     apply. Raises KubeRequestFailed, KubeUnreachable.
@@ -46,6 +53,7 @@ def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[st
         recorder: What the program registered.
         texts: The documents.
     """
+    _clean(api, namespace)
     with contextlib.ExitStack() as made:
         if texts and api.get("v1", "Namespace", "", namespace) is None:
             namespace = _make_namespace(api, namespace, recorder, made)
@@ -54,9 +62,36 @@ def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[st
         yield namespace
 
 
+def _clean(api: KubeApi, namespace: str) -> None:
+    """Delete what a preflight of this namespace left that was killed. What a user may not see or delete stays."""
+    with contextlib.suppress(KubeRequestFailed):
+        for item in api.items("v1", "Namespace", "", labels=_LABELS, metadata_only=True):
+            if _stand_in(namespace).fullmatch(item["metadata"]["name"]) and _is_old(api, item):
+                api.delete("v1", "Namespace", "", item["metadata"]["name"])
+    for kind in _NAMED.values():
+        with contextlib.suppress(KubeRequestFailed):
+            for item in api.items("v1", kind, namespace, labels=_LABELS, metadata_only=True):
+                if _is_old(api, item):
+                    api.delete("v1", kind, namespace, item["metadata"]["name"])
+
+
+def _is_old(api: KubeApi, item: Mapping[str, Any]) -> bool:
+    """Return whether an object is older than any preflight that runs, by the cluster's own time."""
+    made = datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
+    return api.now is not None and api.now - made > _LEFT_SECONDS
+
+
+def _stand_in(namespace: str) -> re.Pattern[str]:
+    """Return what the names of the temporary namespaces of this one look like."""
+    return re.compile(rf"{re.escape(_beginning(namespace))}-preflight-[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
+
+
+def _beginning(namespace: str) -> str:
+    return namespace[: _LONGEST_NAME - len("-preflight-") - 2 * _RANDOM_BYTES].rstrip("-")
+
+
 def _make_namespace(api: KubeApi, name: str, recorder: Recorder, made: contextlib.ExitStack) -> str:
-    suffix = f"-preflight-{secrets.token_hex(3)}"
-    temporary = f"{name[: _LONGEST_NAME - len(suffix)].rstrip('-')}{suffix}"
+    temporary = f"{_beginning(name)}-preflight-{secrets.token_hex(_RANDOM_BYTES)}"
     labels = recorder.one(_NAMESPACE).revealed["metadata"]["labels"]
     metadata = {"name": temporary, "labels": {**labels, **_LABELS}}
     _make(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, "", made)

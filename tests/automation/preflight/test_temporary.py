@@ -28,9 +28,20 @@ class Cluster:
         self.objects: dict[tuple[str, str], Mapping[str, Any]] = {("Namespace", name): {} for name in namespaces}
         self.created: list[Mapping[str, Any]] = []
         self.refused = ""
+        self.now = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+        self.older: dict[tuple[str, str], str] = {}
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
         return self.objects.get((kind, name))
+
+    def items(
+        self, api_version: str, kind: str, namespace: str, *, labels: Mapping[str, str], metadata_only: bool
+    ) -> list[Mapping[str, Any]]:
+        assert (labels, metadata_only) == ({"airflow-preflight": "true"}, True)
+        if self.refused == f"list {kind}":
+            raise KubeRequestFailed("GET", "403 Forbidden", "ask for the right")
+        found = [(name, time) for (of, name), time in self.older.items() if of == kind]
+        return [{"metadata": {"name": name, "creationTimestamp": time}} for name, time in found]
 
     def create(self, manifest: Mapping[str, Any], namespace: str) -> None:
         if manifest["kind"] == self.refused:
@@ -40,6 +51,7 @@ class Cluster:
 
     def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
         self.objects.pop((kind, name), None)
+        self.older.pop((kind, name), None)
         if kind == "Namespace":
             self.objects.clear()
 
@@ -115,3 +127,20 @@ def test_objects_go_when_a_check_fails_or_one_cannot_be_made(recorded: Recorder)
         ):
             pass
         assert {name for _, name in cluster.objects} == {*namespaces}
+
+
+def test_what_a_killed_preflight_left_is_deleted_by_the_next(recorded: Recorder) -> None:
+    old, young = "2025-12-31T23:30:00Z", "2025-12-31T23:59:30Z"
+    for refused, left in (("", set()), ("list Namespace", {"ns-preflight-0a0a0a"})):
+        cluster = Cluster("ns")
+        cluster.refused = refused
+        kept = {
+            ("Namespace", "ns-preflight-0b0b0b"): young,
+            ("Namespace", "other-preflight-0a0a0a"): old,
+            ("Namespace", "ns-preflight-of-a-team"): old,
+            ("Secret", "git-1"): young,
+        }
+        cluster.older = {("Namespace", "ns-preflight-0a0a0a"): old, ("Secret", "git-2"): old, **kept}
+        with present(cast(KubeApi, cluster), "ns", recorded, documents(recorded)):
+            pass
+        assert {name for kind, name in cluster.older if (kind, name) not in kept} == left
