@@ -19,6 +19,10 @@ from components.preflight.image_reasons import is_permanent
 LABEL: Final = "airflow-preflight"
 _JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _TIME_TO_LIVE_SECONDS: Final = 60
+_BEGUN: Final = "PodReadyToStartContainers"
+"""Condition of a pod (kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle, "Pod network readiness")."""
+_BEGIN_SECONDS: Final = 20.0
+"""For the node to make the pod's network and volumes, which takes long where much starts at once."""
 _POLL_SECONDS: Final = 0.2
 _OTHERS_SECONDS: Final = 1.0
 """After a failure, the others of the pod get this long: all that is wrong is then told at once."""
@@ -33,7 +37,7 @@ class WaitLimits:
     node_seconds: float = 10.0
     """For a node with room."""
     image_seconds: float = 10.0
-    """For images, from the time when the pod has a node."""
+    """For images, from the time when the node has begun."""
     run_seconds: float = 15.0
     """For the containers, from the time when all images are there."""
 
@@ -103,7 +107,7 @@ def run_pod(
     refused = api.creation_refusal(trial, namespace)
     if refused:
         return PodEnd(refused=refused)
-    longest = limits.node_seconds + limits.image_seconds + limits.run_seconds
+    longest = limits.node_seconds + _BEGIN_SECONDS + limits.image_seconds + limits.run_seconds
     job = api.create(
         {
             "apiVersion": "batch/v1",
@@ -138,6 +142,7 @@ def _watch(
 ) -> PodEnd:
     started = time.monotonic()
     placed: float | None = None
+    begun: float | None = None
     pulled: float | None = None
     failed: float | None = None
     while True:
@@ -149,19 +154,33 @@ def _watch(
         if status.get("phase") in ("Succeeded", "Failed"):
             return PodEnd(containers=ends)
         placed = placed or (now if (pod.get("spec") or {}).get("nodeName") else None)
+        begun = begun or (now if placed and _has_begun(status) else None)
         there = {end.image for end in ends.values() if end.pulled}
         undecided = any(end.image not in there and not end.not_pulled for end in ends.values())
-        pulled = pulled or (now if placed and not undecided else None)
+        pulled = pulled or (now if begun and not undecided else None)
         failed = failed or (now if any(map(_is_final, ends.values())) else None)
         if failed is not None and (not undecided or now - failed >= _OTHERS_SECONDS):
             return PodEnd(containers=ends)
         if placed is None and now - started >= limits.node_seconds:
             return PodEnd(containers=ends, waits=f"a node with room for it ({_unscheduled(status)})")
-        if placed is not None and pulled is None and now - placed >= limits.image_seconds:
+        if placed is not None and begun is None and now - placed >= _BEGIN_SECONDS:
+            return PodEnd(containers=ends, waits="its node to begin with it")
+        if begun is not None and pulled is None and now - begun >= limits.image_seconds:
             return PodEnd(containers=ends, waits="its images")
         if pulled is not None and now - pulled >= limits.run_seconds:
             return PodEnd(containers=ends, waits="its end")
         sleep(_POLL_SECONDS)
+
+
+def _has_begun(status: Mapping[str, Any]) -> bool:
+    """Return whether the node pulls images or has them: the pod's network and volumes are there.
+
+    Kubernetes before 1.29 does not say it; it then counts that the node knows the pod.
+    """
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == _BEGUN:
+            return bool(condition.get("status") == "True")
+    return bool(status.get("containerStatuses") or status.get("initContainerStatuses"))
 
 
 def _logs(api: KubeApi, namespace: str, job: str, end: PodEnd, lines: int) -> dict[str, str]:
