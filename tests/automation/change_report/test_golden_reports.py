@@ -25,11 +25,13 @@ from automation.cli.report import report_json
 from automation.plan.model import FailureKind, Plan, PlannedResource
 from tests.automation.checkouts import OTHER_SECURE, SECURE, another_chart, edit
 from tests.chart.rendering import needs_chart
+from tests.samples import ROOT
 
 if TYPE_CHECKING:
     from tests.automation.checkouts import Checkouts
 
 _GOLDEN: Final = Path(__file__).with_name("golden")
+_PAGE: Final = ROOT / "docs" / "change-report.md"
 _WRITE: Final = bool(os.environ.get("AIRFLOW_WRITE_GOLDEN"))
 
 INJECTION: Final = "x</summary></details> | `` @team #1 [click](https://evil.test) <img src=//evil.test> \u202e\\"
@@ -266,3 +268,13 @@ def test_fork_is_planned_without_its_secrets_and_cannot_write_markdown(base: Pat
 def _inline_tokens(text: str) -> list[Token]:
     parsed = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
     return [child for token in parsed for child in (token, *(token.children or ()))]
+
+
+def test_page_shows_a_report_as_a_reviewer_sees_it() -> None:
+    report = (_GOLDEN / "image-tag.md").read_text(encoding="utf-8").removeprefix(f"{MARKER}\n").strip()
+    quoted = "\n".join(f"> {line}".rstrip() for line in report.splitlines())
+    text = _PAGE.read_text(encoding="utf-8")
+    if _WRITE:
+        text = re.sub(r"^>.*\n(>.*\n)*", lambda _: f"{quoted}\n", text, count=1, flags=re.MULTILINE)
+        _PAGE.write_text(text, encoding="utf-8")
+    assert f"\n\n{quoted}\n\n" in text
