@@ -39,6 +39,7 @@ from components.platform_isolation import isolation_rules, secrets_not_for_tasks
 from components.platform_monitoring import exporter_pod, monitoring_args
 from components.platform_outputs import platform_outputs
 from components.platform_release import release_inputs, scaler_args
+from components.platform_verification import scheduled_verification
 from components.release.airflow_release import (
     API_SERVER_SERVICE,
     RELEASE_NAME,
@@ -47,9 +48,7 @@ from components.release.airflow_release import (
     AirflowRelease,
     AirflowReleaseArgs,
 )
-from components.release.autoscaling import (
-    WorkerScaler,
-)
+from components.release.autoscaling import WorkerScaler
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
@@ -145,6 +144,9 @@ class AirflowPlatform(pulumi.ComponentResource):
             before = (*_before_release(migration, checked, protect=False), *around)
             watch_args = monitoring_args(args, self._namespace, exporter, before)
             watched = StackMonitoring(f"{name}-monitoring", watch_args, self._child).resources
+        verified = scheduled_verification(
+            self, name, args, self._namespace, self._images, keys, access, in_aws, migration, around
+        )
         release = AirflowRelease(
             name,
             AirflowReleaseArgs(
@@ -155,7 +157,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready, *watched),
+                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready, *watched, *verified),
                 running=args.running,
                 protect=args.protect,
             ),
@@ -174,7 +176,6 @@ class AirflowPlatform(pulumi.ComponentResource):
             WorkerScaler(
                 f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
             )
-
         self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws)
         backups = self._backup_args(keys, access)
         if args.backup_storage_gib:

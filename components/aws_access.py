@@ -37,6 +37,8 @@ class AwsAccess:
     """IAM roles of pods, by the part of their service account's name after the release's."""
     ready: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist before a pod starts."""
+    log_bucket: pulumi.Output[str] | None = None
+    """Name of the bucket that was made for task logs, or None."""
 
 
 def has_roles(args: AirflowPlatformArgs) -> bool:
@@ -64,7 +66,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
     logs_name, tasks_name = f"{name}-task-logs", f"{name}-task-roles"
     roles: dict[str, PodRole] = {}
     ready: tuple[pulumi.Resource, ...] = ()
-    log_policy = None
+    log_policy = log_bucket = None
     secrets = None
     if args.secrets_prefix is not None:
         secrets = (POLICY_NAME, secrets_policy(args.secrets_prefix, cluster.region, cluster.account_id))
@@ -89,6 +91,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
             child,
         )
         remote = RemoteLogs(folder=bucket.folder, region=cluster.region)
+        log_bucket = bucket.bucket
         log_policy = (task_logs.POLICY_NAME, bucket.log_policy)
         roles |= dict.fromkeys(READERS, bucket.read_role) | dict.fromkeys(tasks, bucket.write_role)
         ready += bucket.ready
@@ -136,7 +139,7 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
         for role_name, role in made.roles.items():
             roles |= dict.fromkeys(accounts[role_name], role)
         ready += made.ready
-    return AwsAccess(remote_logs=remote, roles=roles, ready=ready)
+    return AwsAccess(remote_logs=remote, roles=roles, ready=ready, log_bucket=log_bucket)
 
 
 def _account(suffix: str) -> str:

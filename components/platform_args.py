@@ -30,6 +30,7 @@ from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
 from components.release.worker_group import WorkerGroup
 from components.task_logs.store import TaskLogs
+from components.verification.verified import Verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,8 @@ class AirflowPlatformArgs:
     """Labels by which the Prometheus operator selects its objects."""
     runbook_url: str | None = None
     """Address of the page that explains the alerts. None names its path in the repository."""
+    verified: Verified | None = None
+    """The DAG that is run by a schedule, to see that DAGs run. None runs none."""
     load_examples: bool = False
     """Load the example DAGs of the Airflow image."""
     helm_values: Mapping[str, Any] = field(default_factory=dict)

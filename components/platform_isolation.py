@@ -32,6 +32,7 @@ def isolation_rules(args: AirflowPlatformArgs) -> IsolationRules:
         keda_namespace=args.keda_namespace,
         database_cleanup=args.metadata_retention_days > 0,
         exporter=monitored,
+        verification=args.verified is not None,
         git_sync_metrics=(GIT_SYNC_PORT if monitored and args.dags.delivery is DagsDelivery.GIT_SYNC else None),
         pod_identity=(
             args.aws is not None

@@ -6,6 +6,7 @@ import pulumi
 
 from components.kube.images import Images
 from components.monitoring.alerts import PAGE
+from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.exporter import ExporterPod
 from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import MonitoringArgs
@@ -53,11 +54,19 @@ def monitoring_args(
         parts.add("pgbouncer")
     if exporter.database_ca is not None or exporter.tls_secret is not None:
         parts.add("certificates")
+    if args.verified is not None:
+        parts.add("verification")
+    if args.backup_schedule:
+        parts.add("backups")
     return MonitoringArgs(
         namespace=namespace,
         exporter=exporter,
         watched=Watched(
-            namespace=args.namespace, parts=frozenset(parts), sync_period_seconds=args.dags.sync_period_seconds
+            namespace=args.namespace,
+            parts=frozenset(parts),
+            sync_period_seconds=args.dags.sync_period_seconds,
+            verified_seconds=args.verified.seconds if args.verified else 0,
+            backup_seconds=oldest_seconds(args.backup_schedule) if args.backup_schedule else 0,
         ),
         labels=args.monitoring_labels,
         page=args.runbook_url or PAGE,

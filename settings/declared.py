@@ -22,6 +22,7 @@ from settings.sections import (
     pools,
     release,
     task_logs,
+    verification,
     worker_groups,
 )
 
@@ -43,6 +44,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
         pools,
         isolation,
         monitoring,
+        verification,
         release,
     )
 )

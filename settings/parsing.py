@@ -61,6 +61,7 @@ from settings.sections.release import (
     read_release_timeout,
 )
 from settings.sections.task_logs import read_task_logs
+from settings.sections.verification import read_verified
 from settings.sections.worker_groups import read_task_policies, read_worker_groups
 
 
@@ -154,6 +155,7 @@ def _read(config: Config) -> Settings:
         monitoring=config[MONITORING],
         monitoring_labels=config[MONITORING_LABELS],
         runbook_url=config[RUNBOOK_URL],
+        verified=read_verified(config, aws),
         load_examples=config[LOAD_EXAMPLES],
         helm_values=helm_values,
         # Last: it adds up what the others read.

@@ -54,6 +54,9 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
         }
     ),
     "prod with secrets in AWS": lambda: prod().with_({"secretsManagerPrefix": "airflow-secrets/prod"}),
+    "prod with a scheduled verification": lambda: prod().with_(
+        {"verificationDag": "probe", "verificationAlarmTopicArn": prod().values["airflow:databaseAlarmTopicArn"]}
+    ),
     "prod by IRSA": lambda: prod().with_({"podIdentity": "irsa", "workerScaling": "keda"}),
 }
 
@@ -268,6 +271,13 @@ RIGHTS: Final[Mapping[str, Life]] = {
         delete=("s3:PutLifecycleConfiguration",),
         arns=bucket,
     ),
+    "aws:s3/bucketMetric:BucketMetric": Life(
+        create=("s3:PutMetricsConfiguration",),
+        read=("s3:GetMetricsConfiguration",),
+        update=("s3:PutMetricsConfiguration",),
+        delete=("s3:PutMetricsConfiguration",),
+        arns=bucket,
+    ),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": Life(
         create=("s3:PutBucketOwnershipControls",),
         read=("s3:GetBucketOwnershipControls",),
@@ -375,11 +385,13 @@ OTHER_NAMES: Final = {
     "s3:GetBucketPublicAccessBlock": "GetPublicAccessBlock",
     "s3:GetEncryptionConfiguration": "GetBucketEncryption",
     "s3:GetLifecycleConfiguration": "GetBucketLifecycleConfiguration",
+    "s3:GetMetricsConfiguration": "GetBucketMetricsConfiguration",
     "s3:GetReplicationConfiguration": "GetBucketReplication",
     "s3:ListBucket": "HeadBucket",
     "s3:PutBucketPublicAccessBlock": "PutPublicAccessBlock",
     "s3:PutEncryptionConfiguration": "PutBucketEncryption",
     "s3:PutLifecycleConfiguration": "PutBucketLifecycleConfiguration",
+    "s3:PutMetricsConfiguration": "PutBucketMetricsConfiguration",
 }
 """Actions that IAM names otherwise than the API its operation."""
 OF_S3_CONTROL: Final = frozenset({"s3:ListTagsForResource", "s3:TagResource", "s3:UntagResource"})
@@ -428,9 +440,9 @@ def resources(request: pytest.FixtureRequest, registered: Callable[..., Recorder
 
 
 def test_every_type_that_the_program_registers_has_its_rights(resources: list[Registration]) -> None:
-    associations = {"aws:eks/podIdentityAssociation:PodIdentityAssociation"}
+    sometimes = {"aws:eks/podIdentityAssociation:PodIdentityAssociation", "aws:s3/bucketMetric:BucketMetric"}
     registered = {resource.type for resource in resources}
-    assert registered | associations == set(RIGHTS), "a new type needs its rights in RIGHTS, and then in the policies"
+    assert registered | sometimes == set(RIGHTS), "a new type needs its rights in RIGHTS, and then in the policies"
 
 
 def test_every_resource_can_be_made_read_changed_and_deleted(resources: list[Registration]) -> None:

@@ -236,6 +236,7 @@ def _policies() -> Iterator[Mapping[str, Any]]:
                 metrics_namespaces=(),
                 database_cleanup=True,
                 exporter=True,
+                verification=True,
             )
         )
 

@@ -27,6 +27,7 @@ COMPONENTS: Final = (
     "release",
     "secrets",
     "task_logs",
+    "verification",
 )
 MAY_IMPORT: Final[dict[str, str]] = {
     # a file or folder: what it may import besides itself. Low layers come first; each may only name lines above it.
@@ -52,6 +53,8 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/preflight": "versions components/kube components/secrets components/keys components/dags "
     "components/database components/task_logs components/release",
     "components/monitoring": "components/kube components/database components/network components/release",
+    "components/verification": "components/kube components/keys components/database components/network "
+    "components/release",
     "components": "versions outputs components/download " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",
     "providers": "components",

@@ -54,6 +54,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "taskPolicyArns": ["arn:aws:iam::123456789012:policy/airflow-tasks/sales"],
             "metricsNamespaces": ["monitoring"],
             "monitoring": "operator",
+            "verificationDag": "probe",
         }
     ),
     "dev with task pods": lambda: dev().with_({"executor": "KubernetesExecutor"}),
@@ -379,8 +380,9 @@ def test_what_holds_data_or_keys_is_protected_in_prod_and_nothing_in_dev(
         "kubernetes:helm.sh/v3:Release",  # where a destroy stops before it has deleted what the rest needs
     }
     for resource in program.every():
-        # PgBouncer's own statistics user is made anew at no loss; the escrow is retained, which survives more.
-        exempt = "stats" in resource.name or resource.name == "airflow-keys-escrow"
+        # These users are made anew at no loss; the escrow is retained, which survives more.
+        made_anew = ("airflow-database-pgbouncer-stats", "airflow-verification-password")
+        exempt = resource.name in (*made_anew, "airflow-keys-escrow")
         expected = not name.startswith("dev") and resource.type in stateful and not exempt
         assert resource.protected is expected, resource
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
 from automation.wait import Clock
+from components.verification.in_image.dag_run import log_parts
 
 _PAGE: Final = 100
 _ATTEMPTS: Final = 5
@@ -292,11 +293,8 @@ def _is_required(param: Any) -> bool:
 
 
 def _log(events: list[str]) -> TaskLog:
-    """Split a log from the group with its sources, which Airflow puts before it (file_task_handler.py)."""
-    if not events or not events[0].startswith("::group::"):
-        return TaskLog(sources=(), lines=tuple(events))
-    end = next((index for index, event in enumerate(events) if event.startswith("::endgroup::")), len(events))
-    return TaskLog(sources=tuple(events[1:end]), lines=tuple(events[end + 1 :]))
+    sources, lines = log_parts(events)
+    return TaskLog(sources=sources, lines=lines)
 
 
 def _detail(answer: Any) -> str:

@@ -56,6 +56,8 @@ class ClusterStatus(Result):
     """The state holds a release of which Helm has no record."""
     workloads: tuple[WorkloadState, ...] = ()
     """The workloads, Jobs and volumes that are not ready, each with the reason of its worst pod."""
+    schedules: tuple[WorkloadState, ...] = ()
+    """The CronJobs that failed the last time, each with the reason of its pod."""
     unready_pods: tuple[UnreadyPod, ...] = ()
     """Those of no workload."""
     stuck_pods: tuple[StuckPod, ...] = ()
@@ -106,7 +108,8 @@ class StackStatus(Result):
     def healthy(self) -> bool:
         """All runs, and no update is half done. What is left over does no harm, nor do unfinished stages.
 
-        A stack that is frozen or stopped on purpose is healthy too.
+        A stack that is frozen or stopped on purpose is healthy too, and so is one of which a CronJob failed: it may be
+        right again, which only the next time shows.
         """
         return not self._unhealthy()
 
@@ -115,8 +118,9 @@ class StackStatus(Result):
         """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
         known = [text for text in (self.restoration, self.halted, self.rotation, self.upgrade) if text]
+        failed = [item.sentence for item in self.cluster.schedules] if self.cluster else []
         leftovers = [f"{leftover} is left over: the state does not know it" for leftover in left]
-        return (*self._unhealthy(), *known, *leftovers)
+        return (*self._unhealthy(), *failed, *known, *leftovers)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -185,6 +189,7 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
         release=release,
         release_missing=release is None and _holds_release(state),
         workloads=tuple(item for item in seen.workloads if _is_unready(item) and item.name not in stuck_sets),
+        schedules=seen.schedules,
         unready_pods=tuple(
             UnreadyPod(name=pod.name, reason=pod.reason)
             for pod in sorted(pods, key=lambda pod: pod.name)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from automation.cluster.airflow_api import Dag, TaskInstance, TaskLog
+from automation.cluster.airflow_api import Dag, TaskInstance
 from automation.errors import AirflowRequestFailed, AutomationError
 from automation.verification.dag_choice import TAG, Choice, choose
 from automation.verification.result import Check, failed, passed, skipped, warning
 from automation.verification.running_airflow import RunningAirflow
 from automation.wait import wait_for
+from components.verification.in_image.dag_run import readable
 
 DAG_RUN: Final = "DAG run on a worker"
 TASK_LOG: Final = "task log readable"
@@ -21,9 +21,6 @@ _ENDED: Final = ("success", "failed")
 _NOTE: Final = "Started by the verification of a deployment."
 _INTERVAL_SECONDS: Final = 2.0
 _LOG_SECONDS: Final = 30.0  # a log that is uploaded at the end of its task may come a little later
-_NOT_A_LOG: Final = re.compile(
-    r"(\*+ *)?(Could not read|Log file not found|Failed to fetch|!!!!|.*\b403\b.*forbidden)", re.I
-)
 _DETAIL_LENGTH: Final = 160
 
 
@@ -54,11 +51,6 @@ def dag_run(airflow: RunningAirflow, dag_id: str | None) -> tuple[Check, Check]:
     count = "1 task" if len(ran) == 1 else f"{len(ran)} tasks"
     run = passed(DAG_RUN, f"{choice.dag_id} ({choice.why}): {count} on {hosts}")
     return run, _log_check(airflow, choice.dag_id, run_id, ran[0])
-
-
-def readable(log: TaskLog) -> bool:
-    """Return whether the log holds a line that a task wrote, not only the reason why there is none."""
-    return any(line.strip() and not _NOT_A_LOG.match(line.strip()) for line in log.lines)
 
 
 def _named(airflow: RunningAirflow, dag_id: str) -> Choice | Check:
@@ -127,12 +119,12 @@ def _host(airflow: RunningAirflow, hostname: str) -> str:
 def _log_check(airflow: RunningAirflow, dag_id: str, run_id: str, task: TaskInstance) -> Check:
     log = wait_for(
         lambda: airflow.api.log(dag_id, run_id, task),
-        readable,
+        lambda seen: readable(seen.lines),
         seconds=_LOG_SECONDS,
         interval=_INTERVAL_SECONDS,
         clock=airflow.clock,
     )
-    if readable(log):
+    if readable(log.lines):
         return passed(TASK_LOG, f"{len(log.lines)} lines of {task.task_id}")
     said = [line.strip() for line in (*log.sources, *log.lines) if line.strip()]
     return failed(TASK_LOG, f"{task.task_id}: {said[-1].splitlines()[0][:_DETAIL_LENGTH] if said else 'it is empty'}")

@@ -230,10 +230,10 @@ def subnet_problem(zones: Sequence[str]) -> str | None:
     return None
 
 
-def topic_region_problem(arn: str, region: str) -> str | None:
+def topic_region_problem(arn: str, region: str, watched: str) -> str | None:
     """Return what is wrong with the region of a valid topic; else None. An alarm reaches only topics of its region."""
     found = arn.split(":")[3]
-    return None if found == region else f"expected a topic in {region}, where the database is, found one in {found}"
+    return None if found == region else f"expected a topic in {region}, where {watched} is, found one in {found}"
 
 
 def storage_problems(managed: ManagedDatabase) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.scheduled_jobs import failed_schedules
 from components.kube.unready_pods import Unready
 from components.kube.workload_states import Namespace, WorkloadState, kube_event, workload_states
 
@@ -21,6 +22,8 @@ class Look:
 
     workloads: tuple[WorkloadState, ...] = ()
     """All workloads, Jobs and volumes of the namespace, by kind and name."""
+    schedules: tuple[WorkloadState, ...] = ()
+    """The CronJobs whose newest ended Job failed, by name."""
     ending: tuple[str, ...] = ()
     """Names of the pods that are being deleted."""
     signs: frozenset[str] = frozenset()
@@ -57,6 +60,7 @@ def look(api: KubeApi, namespace: str, clean: Callable[[str], str] = str) -> Loo
     living = {str(pod["metadata"].get("uid")) for pod in pods if not pod["metadata"].get("deletionTimestamp")}
     return Look(
         workloads=workload_states(found, log),
+        schedules=failed_schedules(found, log),
         ending=tuple(sorted(pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp"))),
         signs=frozenset(str(pod["metadata"].get("uid")) for pod in pods) | {event.sign for event in events},
         node_comes=any(event.reason in _NODE_COMES and event.uid in living for event in events)

@@ -34,7 +34,7 @@ class WorkloadState:
     """A workload, a Job or a volume, and why it is not ready."""
 
     kind: str
-    """`Deployment`, `StatefulSet`, `Job` or `PersistentVolumeClaim`."""
+    """`Deployment`, `StatefulSet`, `Job`, `PersistentVolumeClaim`; `CronJob` in `Look.schedules` alone."""
     name: str
     """Name of the object."""
     ready: int

@@ -13,6 +13,10 @@ from components.monitoring.expressions import Watched
 PAGE: Final = "docs/monitoring.md"
 """Page with the sections, from the root of the repository."""
 
+_FETCHED: Final = -1
+"""The time in which DAGs must have been fetched."""
+_VERIFIED: Final = -2
+"""The time in which a verification must have succeeded."""
 _DATABASE_DOWN: Final = "airflow_exporter_database_up{$at} == 0"
 
 
@@ -37,7 +41,7 @@ class Alert:
     description: str
     """What it means, and where to look first."""
     window: int = 0
-    """Seconds that the expression looks back, as `$window`; 0 for none. -1 is the time in which DAGs are fetched."""
+    """Seconds that the expression looks back, as `$window`; 0 for none, or one of `_FETCHED` and `_VERIFIED`."""
     needs: str = ""
     """Part of the stack that it is about (see `Watched.parts`), or "" for what every stack has."""
 
@@ -131,7 +135,7 @@ ALERTS: Final = (
         " or 0 * sum by (namespace, pod) (git_sync_count_total{$at})",
         fires="== 0",
         seconds=60,
-        window=-1,
+        window=_FETCHED,
         summary="{{ $labels.pod }} of {{ $labels.namespace }} cannot fetch DAGs.",
         description="It runs on with the DAGs that it has; other pods may have newer ones. The log of its container "
         "git-sync has the reason.",
@@ -212,6 +216,20 @@ ALERTS: Final = (
         "task up after ten minutes in the queue.",
     ),
     Alert(
+        name="AirflowVerificationFails",
+        section="tasks",
+        severity="critical",
+        # A restarted statsd knows no success yet, and a new stack has none.
+        value="time() - max by (namespace) (max_over_time(airflow_verification_succeeded_timestamp_seconds"
+        "{$at}[$window])) or $zero_then + 2 * $verify",
+        fires=f"> $verify unless on (namespace) {_DATABASE_DOWN}",
+        seconds=60,
+        window=_VERIFIED,
+        summary="No scheduled verification of {{ $labels.namespace }} has succeeded: no DAG runs as it should.",
+        description="`python -m automation status STACK` says why the last one failed, and so does the log of its pod.",
+        needs="verification",
+    ),
+    Alert(
         name="AirflowDatabaseUnreachable",
         section="database",
         severity="critical",
@@ -231,6 +249,17 @@ ALERTS: Final = (
         summary="Clients of {{ $labels.namespace }} wait for a connection to the database.",
         description="PgBouncer's pool is used up: by long transactions, or by more clients than planned.",
         needs="pgbouncer",
+    ),
+    Alert(
+        name="AirflowBackupOld",
+        section="database",
+        severity="warning",
+        value="max by (namespace) (airflow_backup_age_seconds{$at})",
+        fires="> $backup",
+        seconds=600,
+        summary="The newest backup of {{ $labels.namespace }} is {{ $value | humanizeDuration }} old.",
+        description="A scheduled backup has failed or did not begin. `python -m automation status STACK` says why.",
+        needs="backups",
     ),
     Alert(
         name="AirflowCertificateEnds",
@@ -268,7 +297,7 @@ def values(watched: Watched, *, faster: int = 1) -> dict[str, str]:
 
 
 def _window(alert: Alert, watched: Watched) -> int:
-    return watched.fetch_seconds if alert.window < 0 else alert.window
+    return {_FETCHED: watched.fetch_seconds, _VERIFIED: watched.verified_seconds}.get(alert.window, alert.window)
 
 
 def _rule(alert: Alert, watched: Watched, page: str, faster: int) -> dict[str, Any]:

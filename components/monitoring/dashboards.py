@@ -56,6 +56,12 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
             "s",
         ),
         Panel("DAG files with import errors", "max by (namespace) (airflow_dag_processing_import_errors{$at})"),
+        Panel(
+            "Since a scheduled verification succeeded",
+            "time() - max by (namespace) (airflow_verification_succeeded_timestamp_seconds{$at})",
+            unit="s",
+            needs="verification",
+        ),
     ),
     "DAGs and tasks": (
         Panel("Failed tasks per second", _rate("airflow_ti_failures", "dag_id"), "{{dag_id}}"),
@@ -131,6 +137,12 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
             "{{certificate}}",
             "s",
             needs="certificates",
+        ),
+        Panel(
+            "Age of the newest backup",
+            "max by (namespace) (airflow_backup_age_seconds{$at})",
+            unit="s",
+            needs="backups",
         ),
     ),
     "DAG delivery": (

@@ -2,7 +2,7 @@
 
 In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped,
 `$window` the time that an alert looks back, `$zero_then` a 0 if statsd was scraped that long ago, and `$fetch` the
-seconds in which DAGs must have been fetched.
+seconds in which DAGs must have been fetched; `$verify` and `$backup` say the same of a verification and a backup.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ class Watched:
     namespace: str
     """Namespace of the stack; one Prometheus may scrape several stacks."""
     parts: frozenset[str]
-    """Which optional parts are there: `git-sync`, `git-bundle`, `pgbouncer`, `certificates`."""
+    """Which optional parts are there: `git-sync`, `git-bundle`, `pgbouncer`, `certificates`, `verification`,
+    `backups`."""
     sync_period_seconds: int
     """How often DAGs are fetched, in seconds."""
+    verified_seconds: int = 0
+    """Within which a scheduled verification must have succeeded, in seconds; 0 without one."""
+    backup_seconds: int = 0
+    """Within which a backup must have succeeded, in seconds; 0 without a schedule."""
 
     @property
     def fetch_seconds(self) -> int:
@@ -42,4 +47,6 @@ class Watched:
             zero_then=f"0 * max by (namespace) ({scraped} offset {window})",
             window=window,
             fetch=str(self.fetch_seconds),
+            verify=str(self.verified_seconds),
+            backup=str(self.backup_seconds),
         )

@@ -38,6 +38,8 @@ class IsolationRules:
     """Whether the chart's job that deletes old rows runs."""
     exporter: bool = False
     """Whether the program's own exporter runs."""
+    verification: bool = False
+    """Whether a DAG is run by a schedule, through the API server."""
     git_sync_metrics: int | None = None
     """Port at which git-sync serves metrics, or None."""
     pod_identity: bool = False

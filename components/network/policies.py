@@ -31,6 +31,8 @@ DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggere
 EXPORTER: Final = "exporter"
 """Label of the pod that measures what Airflow does not, which uses the database too."""
 EXPORTER_PORT: Final = 9108
+VERIFICATION: Final = "verification"
+"""Label of the pods that run a DAG by a schedule, through the API server."""
 CLEANUP: Final = "database-cleanup"
 """The chart's label of the pods that delete old rows, which use the database too."""
 KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
@@ -122,6 +124,11 @@ class _Policies:
         if rules.exporter:
             specs[EXPORTER] = self.policy(
                 self.component(EXPORTER), ingress=self.scraped(EXPORTER_PORT), egress=self.to_database()
+            )
+        if rules.verification:
+            specs[VERIFICATION] = self.policy(
+                self.component(VERIFICATION),
+                egress=[self.allow("to", [self.peer("api-server")], API_SERVER_PORT), self.to_statsd()],
             )
         if rules.pgbouncer:
             clients = [self.peer(client) for client in self.clients]

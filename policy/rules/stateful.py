@@ -19,6 +19,7 @@ _KEYS: Final = "airflow:index:AirflowKeys"
 _ESCROW: Final = "airflow:index:KeyEscrow"
 _PLATFORM: Final = "airflow:index:AirflowPlatform"
 _CONNECTIONS: Final = "airflow:index:DatabaseAccess"
+_VERIFICATION: Final = "airflow:index:ScheduledVerification"
 _INSTANCE: Final = "aws:rds/instance:Instance"
 _BUCKETS: Final = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 _ESCROW_SECRET: Final = "aws:secretsmanager/secret:Secret"
@@ -61,8 +62,11 @@ _PARTS: Final = {
 
 
 def lost_with(subject: Resource | Step) -> str | None:
-    """Return what is lost with a resource, or None, as for the password of the pooler's statistics user."""
-    if subject.type in _RANDOM and subject.under(_CONNECTIONS):
+    """Return what is lost with a resource, or None.
+
+    The passwords of the pooler's statistics user and of the scheduled verification are made anew at no loss.
+    """
+    if subject.type in _RANDOM and (subject.under(_CONNECTIONS) or subject.under(_VERIFICATION)):
         return None
     if subject.type == _SECRET:
         return _KEY_IN_USE if subject.under(_KEYS) and not subject.name.endswith(_FROM_JWT_SECRET) else None

@@ -82,7 +82,7 @@ def _check(config: Config, key: Key[str], check: Callable[[str], str]) -> None:
 def _check_alarm_topic(config: Config, aws: AwsChoice | None) -> None:
     topic = config[db.ALARM_TOPIC_ARN]
     if topic and aws and aws.region:
-        problem = rds_settings.topic_region_problem(topic, aws.region)
+        problem = rds_settings.topic_region_problem(topic, aws.region, "the database")
         if problem is not None:
             config.problem(db.ALARM_TOPIC_ARN, problem)
 

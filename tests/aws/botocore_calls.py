@@ -280,6 +280,16 @@ CALLS: Final[Mapping[str, Sequence[Call]]] = {
             takes_rest=True,
         ),
     ),
+    "aws:s3/bucketMetric:BucketMetric": (
+        Call(
+            operation="s3:PutBucketMetricsConfiguration",
+            inputs={"bucket": "Bucket", "name": "MetricsConfiguration.Id"},
+            takes_rest=True,
+            rest_in="MetricsConfiguration",
+            known={"Id": "id"},
+            unplayed="moto does not know it",
+        ),
+    ),
     "aws:s3/bucketPolicy:BucketPolicy": (Call(operation="s3:PutBucketPolicy", takes_rest=True),),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": (
         Call(

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from tests import samples
 from tests.aws.recorded import AwsResource, aws_resources
-from tests.aws.samples import REGION, Network, alarms, postgres
+from tests.aws.samples import REGION, TOPIC, Network, alarms, postgres
 from tests.aws.terraform import Finding, checkov
 from tests.aws.weakened import weakened
 
@@ -67,7 +67,9 @@ def programs(
     if not _RECORDED:
         _RECORDED["database"] = database()
         _RECORDED["prod"] = production()
-        _RECORDED["prod-by-irsa"] = production(podIdentity="irsa", databaseAlarmTopicArn="")
+        _RECORDED["prod-by-irsa"] = production(
+            podIdentity="irsa", databaseAlarmTopicArn="", verificationDag="probe", verificationAlarmTopicArn=TOPIC
+        )
     return _RECORDED
 
 

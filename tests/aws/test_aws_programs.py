@@ -29,6 +29,7 @@ def test_checkov_sees_every_resource_that_it_has_rules_for(programs: Programs, j
         "aws_db_subnet_group",
         "aws_eks_pod_identity_association",
         "aws_kms_alias",
+        "aws_s3_bucket_metric",
         "aws_s3_bucket_ownership_controls",
         "aws_s3_bucket_server_side_encryption_configuration",
         "aws_s3_bucket_versioning",

@@ -54,6 +54,7 @@ def everything_else() -> None:
     """One of each type that the managed database does not have, with most of what a program may say of it."""
     bucket = aws.s3.Bucket("logs", force_destroy=False, tags={"a": "b"})
     key = aws.kms.Key("logs")
+    aws.s3.BucketMetric("logs", bucket=bucket.bucket, name="some", filter={"prefix": "logs/"})
     aws.s3.BucketVersioning("logs", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"})
     aws.s3.BucketServerSideEncryptionConfiguration(
         "logs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -10,11 +11,18 @@ from typing import Any, Final
 
 import pytest
 
-from automation.verification.verify import verify
+from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
+from automation.cluster.deployment import Deployment
+from automation.errors import AirflowRequestFailed
+from automation.verification.verify import airflow_api, verify
 from components.monitoring.alerts import rule_groups, values
+from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.dashboards import panels
 from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import RULE_FILE, rule_file
+from components.verification.in_image.user import permissions
+from components.verification.verified import USERNAME, Verified
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack
 from tests.cluster.modest_values import modest_values
 from tests.cluster.prometheus import PROMETHEUS, Prometheus, prometheus, targets, until
@@ -26,8 +34,21 @@ pytestmark = [
 ]
 
 NAMESPACE: Final = "airflow-watched"
+DAG: Final = "hello"
+"""In the repository of `AIRFLOW_TEST_GIT_REPOSITORY`."""
 PERIOD: Final = 5
-WATCHED: Final = Watched(namespace=NAMESPACE, parts=frozenset({"git-sync", "pgbouncer"}), sync_period_seconds=PERIOD)
+MINUTES: Final = 30
+SCHEDULE: Final = "@monthly"
+WATCHED: Final = Watched(
+    namespace=NAMESPACE,
+    parts=frozenset({"git-sync", "pgbouncer", "verification", "backups"}),
+    sync_period_seconds=PERIOD,
+    verified_seconds=Verified(dag_id="", every_minutes=MINUTES).seconds,
+    backup_seconds=oldest_seconds(SCHEDULE),
+)
+JSON_LOGS: Final = {"env": [{"name": "AIRFLOW__LOGGING__JSON_LOGS", "value": "True"}]}
+NOT_JSON: Final = {"statsd", "redis", "pgbouncer", "metrics-exporter", "postgres", "exporter"}
+"""Containers in which neither Airflow nor git-sync runs."""
 FASTER: Final = 5
 SECONDS: Final = 240
 ONLY_IN_TROUBLE: Final = {
@@ -41,6 +62,10 @@ ONLY_IN_TROUBLE: Final = {
 """Nothing sends these while all is well and no run is scheduled."""
 
 
+def verified_dag(repository: Repository) -> str:
+    return DAG if repository.config.get("dagsRepository") else "tutorial_taskflow_api"
+
+
 @pytest.fixture(scope="module")
 def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = make_stack(tmp_path_factory.mktemp("watched"), NAMESPACE, repository)
@@ -50,7 +75,11 @@ def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pyte
         pgbouncerEnabled=True,
         pgbouncerReplicas=1,
         dagsSyncPeriodSeconds=PERIOD,
-        helmValues=modest_values(),
+        verificationDag=verified_dag(repository),
+        verificationMinutes=MINUTES,
+        backupStorageGib=1,
+        backupSchedule=SCHEDULE,
+        helmValues=modest_values() | JSON_LOGS,
     )
     yield from destroyed(stack)
 
@@ -63,11 +92,25 @@ def watching(stack: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -
     ) as running:
         result = verify(stack.outputs(), kube_context=CONTEXT)
         assert result.ok, [(check.name, check.detail) for check in result.checks]
+        for name in ("airflow-verification", "airflow-backups"):
+            print(run_now(name, f"{name}-now"))
         yield running
 
 
-def kubectl(*words: str) -> None:
-    subprocess.run(["kubectl", "--context", CONTEXT, "-n", NAMESPACE, *words], check=True, capture_output=True)
+def kubectl(*words: str, given: str | None = None) -> str:
+    command = ["kubectl", "--context", CONTEXT, "-n", NAMESPACE, *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=given).stdout
+
+
+def run_now(cron_job: str, name: str, *, without: str = "", instead: str = "") -> str:
+    """Runs what a CronJob runs, and returns the log; instead: what stands in place of `without` in the Job."""
+    cron = json.loads(kubectl("get", "cronjob", "-o", "json"))
+    [full] = [item["metadata"]["name"] for item in cron["items"] if item["metadata"]["name"].startswith(cron_job)]
+    job = kubectl("create", "job", name, f"--from=cronjob/{full}", "--dry-run=client", "-o", "json")
+    kubectl("create", "-f", "-", given=job.replace(without, instead) if without else job)
+    wanted = "failed" if without else "complete"
+    kubectl("wait", f"job/{name}", f"--for=condition={wanted}", "--timeout=600s")
+    return kubectl("logs", f"job/{name}")
 
 
 def settled(watching: Prometheus) -> None:
@@ -103,6 +146,64 @@ def test_every_expression_has_data_and_nothing_fires(watching: Prometheus) -> No
     pools = watching.query("airflow_pool_open_slots")
     assert [found["metric"].get("pool_name") for found in pools] == ["default_pool"], "none without a label beside it"
     assert not [name for name in watching.names() if "default_pool" in name], "a label, and no part of a name"
+
+
+def test_user_of_the_verification_may_run_its_dag_and_nothing_else(
+    watching: Prometheus, stack: Stack, repository: Repository
+) -> None:
+    deployment = Deployment.of(stack.outputs())
+    kube = KubeClient(CONTEXT, NAMESPACE)
+    everything = airflow_api(deployment, kube)
+    [secret] = [name for name in kubectl("get", "secret", "-o", "name").split() if "airflow-keys-verification" in name]
+    password = kube.secret(secret.partition("/")[2])["password"]
+    own = AirflowApi(everything._connect, USERNAME, lambda: password)
+    dag_id = verified_dag(repository)
+    assert [dag.dag_id for dag in own.dags()] == [dag_id]
+    others = [dag.dag_id for dag in everything.dags() if dag.dag_id != dag_id]
+    for method, path, body in (
+        ("GET", "connections", None),
+        ("GET", "variables", None),
+        ("GET", "pools", None),
+        ("POST", "variables", {"key": "k", "value": "v"}),
+        ("DELETE", f"dags/{dag_id}", None),
+        ("GET", f"dags/{others[0]}", None),
+        ("POST", f"dags/{others[0]}/dagRuns", {"logical_date": None}),
+        ("PATCH", f"dags/{others[0]}", {"is_paused": False}),
+    ):
+        with pytest.raises(AirflowRequestFailed) as refused:
+            own._request(method, f"/api/v2/{path}", body)
+        assert refused.value.status == 403, (method, path, refused.value)
+    assert len(permissions(dag_id)) == 7
+
+
+def test_failed_verification_is_in_the_status(watching: Prometheus, repository: Repository) -> None:
+    dag_id = verified_dag(repository)
+    log = run_now("airflow-verification", "not-there", without=f'"{dag_id}"', instead='"not-there"')
+    print(log)
+    [failed] = KubeClient(CONTEXT, NAMESPACE).look().schedules
+    print(failed.sentence)
+    assert failed.sentence.startswith("CronJob airflow-verification")
+    assert "Airflow answers GET /api/v2/dags/not-there with 403" in failed.sentence
+    run_now("airflow-verification", "there-again")
+    assert KubeClient(CONTEXT, NAMESPACE).look().schedules == ()
+
+
+def test_every_line_of_airflow_and_git_sync_is_json(watching: Prometheus) -> None:
+    looked, wrong = set(), []
+    for pod in json.loads(kubectl("get", "pod", "-o", "json"))["items"]:
+        containers = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+        for name in (container["name"] for container in containers):
+            if name in NOT_JSON or name.endswith("log-groomer"):
+                continue
+            looked.add(name)
+            for line in kubectl("logs", pod["metadata"]["name"], "-c", name).splitlines():
+                try:
+                    assert isinstance(json.loads(line), dict)
+                except (ValueError, AssertionError):
+                    wrong.append(f"{pod['metadata']['name']} {name}: {line}")
+    print(*wrong, sep="\n")
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "worker", "git-sync"} <= looked
+    assert wrong == []
 
 
 def test_stopped_scheduler_is_told_alone(watching: Prometheus) -> None:

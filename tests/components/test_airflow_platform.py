@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ from components.release.metrics import Monitoring
 from components.release.running import Running
 from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
+from components.verification.verified import Verified
 from tests import samples
 from tests.cases import each
 
@@ -354,6 +356,23 @@ def test_keys_of_the_team_are_named_everywhere_and_looked_for_before_any_pod_sta
     assert "team-fernet" in policy
     assert "team-jwt" in policy
     assert "team-api" not in policy, "a task pod refers to it"
+
+
+def test_scheduled_verification_has_a_login_and_nothing_else(composed: Record) -> None:
+    verified = Verified(dag_id="probe", every_minutes=10)
+    recorder = composed(verified=verified, monitoring=Monitoring.ANNOTATIONS)
+    cron = recorder.one("kubernetes:batch/v1:CronJob", "airflow-verification")
+    kept = composed(verified=verified, protect=True)
+    assert kept.one("kubernetes:batch/v1:CronJob").urn in kept.one(RELEASE).request.dependencies, "as what watches"
+    assert cron.urn not in recorder.one(RELEASE).request.dependencies, "nothing waits for the Job of its user"
+    pod = cron.inputs["spec"]["jobTemplate"]["spec"]["template"]
+    [secret] = set(re.findall(r"airflow-keys-[a-z]+", json.dumps(pod)))
+    assert secret == "airflow-keys-verification", "by this beginning no task pod may have it"
+    assert "http://airflow-api-server:8080" in pod["spec"]["containers"][0]["command"]
+    assert "airflow-verification" in {found.name.removesuffix("-user") for found in recorder.every(JOB)}
+    assert "verification" in json.dumps([found.inputs["spec"] for found in recorder.every(POLICY)])
+    for changes in ({}, {"verified": verified, "running": Running.FROZEN}):
+        assert "ScheduledVerification" not in parts(composed(**changes))
 
 
 @each("pooler", [None, PgBouncer()])

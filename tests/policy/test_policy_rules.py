@@ -81,6 +81,9 @@ CASES: Final[dict[str, Cases]] = {
             steps("delete", "kubernetes:core/v1:Secret"),
             steps("delete", ESCROW, retain_on_delete=True),
             steps("replace", "random:index/randomPassword:RandomPassword", parents="airflow:index:DatabaseAccess"),
+            steps(
+                "delete", "random:index/randomPassword:RandomPassword", parents="airflow:index:ScheduledVerification"
+            ),
             steps("replace", INSTANCE, context=Context(decided=frozenset({"x"}))),
             steps("delete", "kubernetes:core/v1:Namespace", context=Context(disposable=True)),
         ],
@@ -121,6 +124,9 @@ CASES: Final[dict[str, Cases]] = {
             stack(resource(INSTANCE, retain_on_delete=True)),  # a restore leaves it
             stack(resource(ESCROW, parents="airflow:index:KeyEscrow", retain_on_delete=True)),
             stack(resource("random:index/randomPassword:RandomPassword", parents="airflow:index:DatabaseAccess")),
+            stack(
+                resource("random:index/randomPassword:RandomPassword", parents="airflow:index:ScheduledVerification")
+            ),
             Given(resources=[resource("kubernetes:core/v1:Namespace")], context=Context(disposable=True)),
         ],
         bad=[

@@ -37,6 +37,14 @@ MEASURES = (
         "SELECT name, EXTRACT(EPOCH FROM now() - last_refreshed) FROM dag_bundle"
         " WHERE active AND last_refreshed IS NOT NULL",
     ),
+    (
+        "airflow_backup_age_seconds",
+        "Time since the last backup, or since Airflow's oldest event if there is none.",
+        "database",
+        # backups.sh notes each dump among Airflow's events.
+        "SELECT current_database(), EXTRACT(EPOCH FROM now() - COALESCE("
+        "(SELECT MAX(dttm) FROM log WHERE event = 'database_backup'), (SELECT MIN(dttm) FROM log), now()))",
+    ),
 )
 UP = "airflow_exporter_database_up"
 ENDS = "airflow_certificate_end_timestamp_seconds"

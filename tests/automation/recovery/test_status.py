@@ -229,3 +229,22 @@ def test_status_survives_json() -> None:
     assert document["healthy"] is False
     assert document["cluster"]["stuck_pods"][0]["name"] == "airflow-redis-0"
     assert document["problems"]
+
+
+def test_cron_job_that_failed_the_last_time_is_named_and_no_reason_to_recover() -> None:
+    failed = WorkloadState(
+        kind="CronJob",
+        name="airflow-verification-1",
+        ready=0,
+        wanted=1,
+        failed="BackoffLimitExceeded",
+        unready=Unready("Error", "pod p has ended: the run x of probe is failed", cause=Cause.CRASH),
+    )
+    cluster = replace(
+        look(objects=FakeObjects(record=ReleaseRecord(revision=3, status="deployed"))), schedules=(failed,)
+    )
+    status = StackStatus(stack="dev", exists=True, deployed=True, cluster=cluster)
+    assert status.healthy
+    (problem,) = status.problems
+    assert problem.startswith("CronJob airflow-verification-1 has failed (BackoffLimitExceeded): pod p has ended")
+    assert status.to_json()["problems"] == [problem]

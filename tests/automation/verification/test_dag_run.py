@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from automation.cluster.airflow_api import TaskLog
 from automation.errors import AirflowRequestFailed
 from automation.verification import dag_run
 from automation.verification.result import Status
+from components.verification.in_image.dag_run import log_parts, readable
 from tests.automation.fakes import LOG_HEADER, World, dag_json, pod
 
 
@@ -211,4 +211,6 @@ def test_log_that_comes_late_is_waited_for(world: World) -> None:
 
 
 def test_error_beside_lines_of_the_task_does_not_count() -> None:
-    assert dag_run.readable(TaskLog(sources=("Could not read remote logs",), lines=("hello",)))
+    sources, lines = log_parts(["::group::sources", "Could not read remote logs", "::endgroup::", "hello"])
+    assert sources == ("Could not read remote logs",)
+    assert readable(lines)

@@ -222,8 +222,8 @@ def test_fewer_zones_are_refused(zones: list[str], found: str) -> None:
 
 def test_topic_is_where_the_database_is() -> None:
     topic = "arn:aws:sns:eu-central-1:123456789012:on-call"
-    assert rds.topic_region_problem(topic, "eu-central-1") is None
-    assert str(rds.topic_region_problem(topic, "eu-west-1")).startswith("expected a topic in eu-west-1")
+    assert rds.topic_region_problem(topic, "eu-central-1", "the database") is None
+    assert str(rds.topic_region_problem(topic, "eu-west-1", "the database")).startswith("expected a topic in eu-west-1")
 
 
 # All settings

@@ -12,8 +12,10 @@ from typing import Any, Final
 import pytest
 
 from components.monitoring.alerts import ALERTS, PAGE, rule_groups
+from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.dashboards import panels
 from components.monitoring.expressions import Watched
+from components.verification.verified import Verified
 from tests.samples import ROOT
 
 PROMTOOL: Final = shutil.which("promtool")
@@ -21,8 +23,10 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="needs promtool (De
 
 EVERYTHING: Final = Watched(
     namespace="airflow",
-    parts=frozenset({"git-sync", "git-bundle", "pgbouncer", "certificates"}),
+    parts=frozenset({"git-sync", "git-bundle", "pgbouncer", "certificates", "verification", "backups"}),
     sync_period_seconds=30,
+    verified_seconds=Verified(dag_id="d", every_minutes=10).seconds,
+    backup_seconds=oldest_seconds("30 1 * * *"),
 )
 AT: Final = 'namespace="airflow"'
 LIVES: Final = {
@@ -38,6 +42,9 @@ LIVES: Final = {
     'airflow_dag_bundle_refreshed_seconds{bundle="dags"}': "30x120",
     'pgbouncer_exporter_pools_waiting_clients{database="airflow-metadata"}': "0x120",
     'airflow_certificate_end_timestamp_seconds{certificate="ingress"}': "8640000x120",
+    # The samples begin at the time 0. A verification every ten minutes.
+    "airflow_verification_succeeded_timestamp_seconds": "0x20 600x20 1200x20 1800x20 2400x20 3000x20",
+    'airflow_backup_age_seconds{database="airflow"}': "3600x120",
     # Of a time that this Prometheus has not seen.
     "airflow_task_instances_without_heartbeats_killed": "3x120",
 }
@@ -58,6 +65,8 @@ FAILS: Final[dict[str, dict[str, str | None]]] = {
     "AirflowTasksLost": {"airflow_task_instances_without_heartbeats_killed": "_x90 1x30"},
     "AirflowScheduleDelay": {'airflow_dagrun_schedule_delay{quantile="0.9",dag_id="d"}': "700x120"},
     "AirflowQueuedTooLong": {'airflow_oldest_queued_task_seconds{queue="gpu"}': "301x120"},
+    "AirflowVerificationFails": {"airflow_verification_succeeded_timestamp_seconds": "0x120"},
+    "AirflowBackupOld": {'airflow_backup_age_seconds{database="airflow"}': "115201x120"},
     "AirflowDatabaseUnreachable": {
         "airflow_exporter_database_up": "0x120",
         **{f"airflow_{name}_heartbeat": "7x120" for name in ("scheduler", "dag_processor", "triggerer")},

@@ -117,6 +117,7 @@ REDIS, STATSD, PGBOUNCER = component("redis"), component("statsd"), component("p
 MIGRATION, ADMIN_USER = Pod(MIGRATION_LABELS), Pod(ADMIN_USER_LABELS)
 CLEANUP = component("database-cleanup")
 EXPORTER = component("exporter")
+VERIFICATION = component("verification")
 POSTGRES = Pod(container.POD_LABELS)
 STRANGER = Pod({"app": "something-else"})
 DNS = Pod({"k8s-app": "kube-dns"}, "kube-system", "10.96.0.10")
@@ -151,6 +152,7 @@ PODS: Final = {
     "admin user": ADMIN_USER,
     "cleanup": CLEANUP,
     "exporter": EXPORTER,
+    "verification": VERIFICATION,
     "postgres": POSTGRES,
     "stranger": STRANGER,
 }

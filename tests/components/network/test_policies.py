@@ -52,6 +52,7 @@ from tests.components.network.evaluator import (
     STRANGER,
     TASK_POD,
     TRIGGERER,
+    VERIFICATION,
     WORKER,
     WORKERS,
     Pod,
@@ -465,6 +466,23 @@ def test_exporter_reaches_the_database_alone_and_prometheus_reaches_it() -> None
     assert not reaches(without, EXPORTER, PGBOUNCER, pgbouncer.PORT)
 
 
+def test_verification_reaches_the_api_server_and_statsd_alone() -> None:
+    for pooled in (True, False):
+        specs = policies(pgbouncer=pooled, exporter=True, verification=True)
+        allowed = {("api-server", np.API_SERVER_PORT, "TCP"), ("statsd", np.STATSD_PORT, "UDP")}
+        ports = [(port, "TCP") for port in (5432, 6379, 6543, 8080, 8793, 8794, 9102)] + [(9125, "UDP")]
+        found = {
+            (name, port, protocol)
+            for name, pod in PODS.items()
+            for port, protocol in ports
+            if reaches(specs, VERIFICATION, pod, port, protocol)
+        }
+        assert found == allowed
+        assert not reaches(specs, VERIFICATION, INTERNET, 443)
+        assert not any(reaches(specs, pod, VERIFICATION, 8080) for pod in PODS.values())
+    assert not reaches(policies(), VERIFICATION, API_SERVER, np.API_SERVER_PORT)
+
+
 def test_prometheus_reaches_git_sync_only_where_it_serves_metrics() -> None:
     for port, expected in ((1234, True), (None, False)):
         specs = policies(metrics_namespaces=("monitoring",), git_sync_metrics=port)
@@ -517,6 +535,7 @@ EXTRA_EGRESS = st.builds(
             "keda_namespace": st.sampled_from([None, "keda"]),
             "database_cleanup": st.booleans(),
             "exporter": st.booleans(),
+            "verification": st.booleans(),
             "git_sync_metrics": st.sampled_from([None, 1234]),
             "pod_identity": st.booleans(),
             "extra_egress": st.lists(EXTRA_EGRESS, max_size=2).map(tuple),
