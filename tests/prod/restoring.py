@@ -39,8 +39,8 @@ def _look(_: BackupJobs, database: str, host: str) -> dict[str, Any]:
 
 STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
     "automation.recovery.recover.wait_until_healthy": lambda *_: None,
-    "automation.snapshots.restore.wait_until_healthy": lambda *_: None,
-    "automation.snapshots.restore.verified_stack": _verified,
+    "automation.backup.restoring.wait_until_healthy": lambda *_: None,
+    "automation.backup.restoring.verified_stack": _verified,
     "automation.snapshots.drill._password": lambda *_: PASSWORD,
     "automation.backup.jobs.BackupJobs.end_left_over": lambda _: None,
     "automation.backup.jobs.BackupJobs.look": _look,
