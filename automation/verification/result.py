@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Any
+
+from automation.results import Result
 
 
 @unique
@@ -34,20 +35,18 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verification:
-    """The result of a verification."""
+class Verification(Result):
+    """The result of a verification. As JSON: `{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
 
     checks: tuple[Check, ...]
     """In the order in which they were made."""
+
+    SHOWN = ("ok",)
 
     @property
     def ok(self) -> bool:
         """Whether no check failed."""
         return all(check.status is not Status.FAILED for check in self.checks)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a document for `json.dumps`: `{"ok": …, "checks": [{"name": …, "status": …, "detail": …}]}`"""
-        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
 
 
 def passed(name: str, detail: str) -> Check:
