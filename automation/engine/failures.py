@@ -152,13 +152,8 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     outside = cause_of(text, stack)
     if outside:
         return outside
-    if missing := _DENIED.search(text):
-        action, resource = missing[1], missing[2] or ""
-        given = statements_for(action, resource)
-        return (
-            UpdateFailed,
-            f"allow {action} to the role that deploys{f' ({given})' if given else ''}; then run it again",
-        )
+    if missing := _missing_rights(text):
+        return UpdateFailed, f"allow {', '.join(missing)} to the role that deploys; then run it again"
     if any(step.type == _JOB and step.name.endswith("-migrate") for step in failed):
         return MigrationFailed, f"python -m automation status {stack}; the log of the Job's pod says why; then {again}"
     if _TOO_LATE.search(text) and any(step.type.startswith("kubernetes:") for step in failed):
@@ -166,6 +161,13 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     if any(step.type == _RELEASE for step in failed):
         return UpdateFailed, f"python -m automation status {stack} says what is wrong; {again}"
     return UpdateFailed, again
+
+
+def _missing_rights(text: str) -> tuple[str, ...]:
+    """Return every right that AWS misses in the text, with the statements that give it."""
+    found = ((match[1], statements_for(match[1], match[2] or "")) for match in _DENIED.finditer(text))
+    # Resources that are made at the same time often lack the same one.
+    return tuple(dict.fromkeys(f"{action} ({given})" if given else action for action, given in found))
 
 
 def unprotect(stack: str) -> str:

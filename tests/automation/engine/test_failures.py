@@ -78,11 +78,23 @@ def test_missing_right_is_named_with_the_statement_that_gives_it() -> None:
         "arn:aws:iam::123456789012:role/airflow-postgres-monitoring-0123abc because no identity-based policy allows it"
     )
     assert found.remedy == (
-        "allow iam:CreateRole to the role that deploys (statement BoundedRoles of docs/deploying-role.json); "
+        "allow iam:CreateRole (statement BoundedRoles of docs/deploying-role.json) to the role that deploys; "
         "then run it again"
     )
     other = typed("User: x is not authorized to perform: iam:DeleteUser")
     assert other.remedy == "allow iam:DeleteUser to the role that deploys; then run it again"
+
+
+def test_all_rights_that_were_missing_at_once_are_named() -> None:
+    role = "User: x is not authorized to perform: iam:CreateRole because no identity-based policy allows it"
+    alarm = role.replace("iam:CreateRole", "cloudwatch:PutMetricAlarm")
+    found = typed(f"airflow-task-logs: {role}", f"cpu: {alarm}", f"memory: {alarm}")
+    assert "failed: airflow-task-logs: " in found.what
+    assert found.remedy == (
+        "allow iam:CreateRole (statement BoundedRoles of docs/deploying-role.json), "
+        "cloudwatch:PutMetricAlarm (statement Alarms of docs/deploying-role-database.json) "
+        "to the role that deploys; then run it again"
+    )
 
 
 def test_programs_own_remedy_is_kept() -> None:
