@@ -535,11 +535,17 @@ def test_every_action_is_needed_by_a_resource_a_lookup_or_a_verb() -> None:
 
 
 def of_verbs() -> set[str]:
-    """What the verbs of backups ask of RDS."""
+    """What the verbs of backups ask of RDS, and `recover` of all that a killed update was making."""
     source = (ROOT / "automation" / "snapshots" / "rds.py").read_text()
     found = {f"rds:{name}" for name in re.findall(r"_(?:call|all)\(\s*\"(\w+)\"", source)}
     assert {"rds:CreateDBSnapshot", "rds:DescribeDBInstanceAutomatedBackups", "rds:DeleteDBInstance"} <= found
-    return found
+    source = (ROOT / "automation" / "recovery" / "aws_creates.py").read_text()
+    looks = set(re.findall(r"\"([a-z0-9]+:[A-Z]\w+)\"", source))
+    for action in looks:
+        name = action.partition(":")[2]
+        assert f'"{xform_name(OTHER_NAMES.get(action, name))}"' in source, action
+    assert {"eks:ListPodIdentityAssociations", "kms:ListAliases", "tag:GetResources"} <= looks
+    return found | looks
 
 
 # The documents
@@ -630,7 +636,8 @@ def test_every_action_is_an_operation_of_the_api() -> None:
     session = botocore.session.Session()
     for action in sorted(actions(*POLICIES) - PERMISSION_ALONE):
         service, _, name = action.partition(":")
-        model = session.get_service_model("s3control" if action in OF_S3_CONTROL else service)
+        named = "s3control" if action in OF_S3_CONTROL else "resourcegroupstaggingapi" if service == "tag" else service
+        model = session.get_service_model(named)
         operation = OTHER_NAMES.get(action, name)
         # IAM compares names without case, and writes some otherwise than the API: GetBucketCORS.
         assert operation.lower() in {known.lower() for known in model.operation_names}, action

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from automation.cluster import client, objects
 from automation.cluster.client import KubeClient
@@ -14,9 +14,10 @@ from automation.engine.events import OnEvent
 from automation.engine.locks import Holder, Lock
 from automation.engine.operations import OpenedStack
 from automation.engine.stack_state import StackState, with_created
-from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown
+from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown, from_text
 from automation.folder import short_name
 from automation.recovery import status as status_module
+from automation.recovery.aws_creates import what_became
 from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.recovery.steps import PLUGIN_SECONDS, lock_steps, pending_steps, pod_steps, update_step
@@ -26,6 +27,7 @@ from automation.stacks.cluster_tag import cluster_identity, read_tag, require_kn
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
+from components.aws.client import AwsError
 from components.release.running import Running
 from settings.restoration import restoration_of
 from settings.rotation import Mark
@@ -151,11 +153,22 @@ def _steps(
     steps = lock_steps(session.name, locks, processes.processes(), decisions, engines)
     config = session.reached_config()
     require_known(session.name, config, cluster_identity(config), read_tag(opened))
-    state = StackState.of(operations.deployment(opened))
+    deployment = operations.deployment(opened)
+    state = StackState.of(deployment)
     cluster = _objects(config)
-    steps += pending_steps(session.name, state, cluster, decisions)
+    steps += pending_steps(session.name, state, cluster, decisions, _in_aws(config, deployment, decisions))
     steps += pod_steps(_cluster_status(session, config, state).stuck_pods, cluster, config.namespace)
     return RecoverySteps(stack=session.name, steps=(*steps, update_step(session.name)))
+
+
+def _in_aws(config: StackConfig, deployment: Mapping[str, Any], decisions: Decisions) -> dict[str, str]:
+    """Return what interrupted creates have made in AWS. Raises RecoveryRefused if AWS does not say."""
+    if config.eks is None:
+        return {}
+    try:
+        return what_became(deployment, config.eks[1], {*decisions.adopt, *decisions.forget})
+    except AwsError as error:
+        raise from_text(RecoveryRefused, str(error)) from None
 
 
 def _end_processes(session: Session, plan: RecoverySteps) -> None:

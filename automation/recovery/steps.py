@@ -11,7 +11,7 @@ destroy it. Only an object that a later update has made again is deleted, and ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from automation.cluster.objects import Found, Objects
@@ -115,13 +115,18 @@ def _wait(process: Process) -> RecoveryStep:
     return RecoveryStep(doing=Doing.WAIT, text=text, pid=process.pid)
 
 
-def pending_steps(stack: str, state: StackState, objects: Objects, decisions: Decisions) -> list[RecoveryStep]:
-    """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide."""
+def pending_steps(
+    stack: str, state: StackState, objects: Objects, decisions: Decisions, in_aws: Mapping[str, str]
+) -> list[RecoveryStep]:
+    """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide.
+
+    `in_aws` has the ids of what was found in AWS, by URN; "" for what need not be in the state.
+    """
     steps, open_questions = [], []
     decided: set[str] = set()
     # The newest first: of two interrupted creates of one resource, one at most can be adopted.
     for pending in reversed(state.pending):
-        step = _pending_step(pending, state, objects, decisions, adopted=pending.urn in decided)
+        step = _pending_step(pending, state, objects, decisions, in_aws, adopted=pending.urn in decided)
         if step is None:
             open_questions.append(pending)
             continue
@@ -143,6 +148,7 @@ def _pending_step(
     state: StackState,
     objects: Objects,
     decisions: Decisions,
+    in_aws: Mapping[str, str],
     *,
     adopted: bool,
 ) -> RecoveryStep | None:
@@ -158,6 +164,8 @@ def _pending_step(
     if pending.is_of_state_only:
         reason = "the update takes over what Helm has begun" if pending.type == RELEASE else "it is in the state alone"
         return _forget(pending, reason)
+    if pending.urn in in_aws:
+        return _step_in_aws(pending, in_aws[pending.urn], adopted=adopted)
     if not pending.is_object:
         return None
     found = objects.find(pending.api_version, pending.kind, pending.namespace, pending.object_name)
@@ -171,6 +179,12 @@ def _pending_step(
     if adopted or (current is not None and _is_newer(current.id, pending, found, objects)):
         return _orphan(pending, found, objects)
     return _adopt(pending, found.id, f"{found} is there")
+
+
+def _step_in_aws(pending: Pending, found: str, *, adopted: bool) -> RecoveryStep:
+    if not found:
+        return _forget(pending, "AWS does not have it, or the update writes it over")
+    return _forget(pending, f"{found} is taken already") if adopted else _adopt(pending, found, "AWS has it")
 
 
 def _is_own(pending: Pending, found: Found, state: StackState) -> bool:

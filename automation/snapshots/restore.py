@@ -16,13 +16,15 @@ from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.locks import Holder
-from automation.errors import BackupFailed, from_text
+from automation.engine.stack_state import StackState
+from automation.errors import BackupFailed
 from automation.folder import short_name
+from automation.recovery.aws_creates import INSTANCE
 from automation.recovery.recover import resumed_update
+from automation.recovery.result import Decisions
 from automation.results import Changes
 from automation.snapshots.drill import delete_left
 from automation.snapshots.facts import INSTANCE_NAME, StateFacts
-from automation.snapshots.interrupted import what_became
 from automation.snapshots.model import Source, check_snapshot, check_storage, chosen_source, next_identifier, of_stack
 from automation.snapshots.rds import Rds
 from automation.snapshots.stages import Doing, Stage, restore_stages
@@ -30,7 +32,6 @@ from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stages import decisions
-from components.aws.client import AwsError
 from components.database.rds_existing import RESTORED_FROM_TAG, made_by
 from components.database.rds_settings import Move
 from components.release.running import Running
@@ -126,13 +127,10 @@ class _Run(RestoreRun[Stage]):
             return resumed_update(session, VERB, self.timeout_seconds, self.on_event).changes  # waits, or refuses
         if facts.instance != self.move.new:
             self._delete_unfinished()
-        eks = session.config().eks
-        assert eks is not None
-        try:
-            found = what_became(facts.deployment, eks[1])
-        except AwsError as error:
-            raise from_text(BackupFailed, str(error)) from None
-        return resumed_update(session, VERB, self.timeout_seconds, self.on_event, found).changes
+        # It is gone now: nobody could know whether it had its password yet.
+        gone = frozenset(item.urn for item in StackState.of(facts.deployment).pending if item.type == INSTANCE)
+        known = Decisions(forget=gone)
+        return resumed_update(session, VERB, self.timeout_seconds, self.on_event, known).changes
 
     def _delete_unfinished(self) -> None:
         """Delete a new instance that a killed update was making. It holds nothing but what it was made from."""

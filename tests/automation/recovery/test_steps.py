@@ -49,9 +49,10 @@ def steps(
     resources: list[dict[str, Any]] | None = None,
     decisions: Decisions | None = None,
     written: str = "",
+    in_aws: Mapping[str, str] | None = None,
 ) -> list[RecoveryStep]:
     state = StackState.of({"manifest": {"time": written}, "resources": resources or [], "pending_operations": pending})
-    return pending_steps("dev", state, objects, decisions or Decisions())
+    return pending_steps("dev", state, objects, decisions or Decisions(), in_aws or {})
 
 
 def doing(found: list[RecoveryStep]) -> list[Doing]:

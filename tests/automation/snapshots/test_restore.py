@@ -15,7 +15,7 @@ from automation import EnvironmentSettings, Secret
 from automation.backup.jobs import BackupJobs
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, NotHealthy
-from automation.recovery.result import Decisions
+from automation.recovery import recover as recovering
 from automation.results import Changes
 from automation.snapshots import backup as snapshot_verbs
 from automation.snapshots import drill as drilling
@@ -188,11 +188,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         refresh=found.refresh,
     )
     monkeypatch.setattr(
-        restoring,
+        recovering,
         "what_became",
-        lambda deployment, region: Decisions(
-            forget=frozenset(item["resource"]["urn"] for item in deployment["pending_operations"])
-        ),
+        lambda deployment, region, decided: {
+            item["resource"]["urn"]: ""
+            for item in deployment["pending_operations"] or ()
+            if item["resource"]["urn"] not in decided
+        },
     )
     for module in (restoring, snapshot_verbs):
         monkeypatch.setattr(module, "Rds", lambda *args: FakeRds(found))
@@ -219,6 +221,7 @@ def test_restore_stops_moves_starts_verifies_and_leaves_the_old_instance(world: 
         *("up stopped", "up stopped", "up all", "verify", "up all"),
     ]
     assert (done.plan.old_database, [stage.number for stage in done.stages]) == (OLD, [1, 2, 3])
+    assert done.to_json()["verification"]["ok"] is True
     finished(world)
 
 
