@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pulumi.automation import CommandResult
@@ -25,6 +26,8 @@ from automation.errors import (
 from automation.results import Step
 from components.secrets.masker import Masker
 from tests.cases import each
+from tests.prod.emulator.policies import listed
+from tests.samples import ROOT
 
 RELEASE = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
 MIGRATION = Step(operation="create", type="kubernetes:batch/v1:Job", name="airflow-database-migrate", urn="urn")
@@ -95,6 +98,27 @@ def test_all_rights_that_were_missing_at_once_are_named() -> None:
         "cloudwatch:PutMetricAlarm (statement Alarms of docs/deploying-role-database.json) "
         "to the role that deploys; then run it again"
     )
+
+
+def test_every_right_of_the_policies_is_named_with_its_statement_when_it_is_missing() -> None:
+    seen = 0
+    for path in sorted((ROOT / "docs").glob("deploying-role*.json")):
+        if path.name == "deploying-role-boundary.json":
+            continue
+        for statement in json.loads(path.read_text())["Statement"]:
+            for action in listed(statement["Action"]):
+                resource = listed(statement["Resource"])[0]
+                named = "" if resource == "*" else f" on resource: {resource.replace('*', 'x')}"
+                found = typed(
+                    f"airflow: creating: operation error: Call, https response error StatusCode: 403, api error "
+                    f"AccessDenied: User: arn:aws:sts::123456789012:assumed-role/ci/me is not authorized to perform: "
+                    f"{action}{named} because no identity-based policy allows the {action} action"
+                )
+                assert f"allow {action} (statement" in found.remedy
+                assert str(statement["Sid"]) in found.remedy, (action, found.remedy)
+                assert f"docs/{path.name}" in found.remedy
+                seen += 1
+    assert seen > 100
 
 
 def test_programs_own_remedy_is_kept() -> None:
