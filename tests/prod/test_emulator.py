@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any, Final
 
 import boto3
@@ -18,8 +19,9 @@ from tests.prod.emulator import cbor
 from tests.prod.emulator.operations import Operation, operation_of
 from tests.prod.emulator.policies import given_by
 from tests.prod.emulator.principals import asked_of, tags_of
-from tests.prod.emulator.refusals import denied, throttled
+from tests.prod.emulator.refusals import Answer, denied, throttled
 from tests.prod.emulator.rights import Right, rights
+from tests.prod.emulator.settling import Settling
 
 REGION: Final = "eu-central-1"
 EVERY_DAY: Final = ("deploying-role.json", "deploying-role-database.json")
@@ -212,3 +214,17 @@ def _parsed(service: str, method: str, status: str, headers: dict[str, str], bod
 )
 def test_cbor_is_read_as_it_was_written(value: Any) -> None:
     assert cbor.loads(cbor.dumps(value)) == value
+
+
+def test_what_was_just_made_is_not_found_by_every_call() -> None:
+    made, now = Settling(Random(0)), sent("kms", "create_key")
+    made.note(now, Answer.of("200 OK", "application/json", b'{"KeyMetadata": {"KeyId": "0123"}}'))
+    for service, method, parameters, found in (
+        ("kms", "describe_key", {"KeyId": "0123"}, False),
+        ("kms", "describe_key", {"KeyId": "arn:aws:kms:eu-central-1:123456789012:key/0123"}, False),
+        ("kms", "describe_key", {"KeyId": "4567"}, True),
+        ("kms", "create_key", {}, True),
+        ("rds", "describe_db_instances", {"DBInstanceIdentifier": "0123"}, True),
+    ):
+        assert (made.refusal(sent(service, method, **parameters), 1) is None) is found, (method, parameters)
+    assert made.refusal(sent("kms", "describe_key", KeyId="0123"), 0) is None

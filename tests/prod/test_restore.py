@@ -5,18 +5,15 @@ What the cluster answers is a stand-in (`restoring.py`): its pods, the checks of
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import time
 from typing import Any, Final
 
 import pytest
 
 from tests.prod.account import Account
-from tests.prod.checkout import COMMAND_SECONDS, Checkout
+from tests.prod.checkout import Checkout
+from tests.prod.killing import killed_at
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-restore")]
 
@@ -99,7 +96,8 @@ def test_killed_restore_goes_on_and_ends_green(checkout: Checkout, account: Acco
     account.client("rds").modify_db_instance(  # a change after the backup
         DBInstanceIdentifier="airflow-prod", BackupRetentionPeriod=15, ApplyImmediately=True
     )
-    _killed_while_rds_makes_the_instance(checkout, account, "restore", "prod", "--from", snapshot)
+    made = "rds:RestoreDBInstanceFromDBSnapshot"
+    killed_at(checkout, account, made, *COMMAND, "restore", "prod", "--from", snapshot)
     assert list(instances(account)) == ["airflow-prod", "airflow-prod-2"]
     assert "is not finished" in verb(checkout, "status", "prod", check=False)
     account.order(teardown=True)  # what was half made is deleted
@@ -109,40 +107,6 @@ def test_killed_restore_goes_on_and_ends_green(checkout: Checkout, account: Acco
     assert asked(account, "RestoreDBInstanceFromDBSnapshot") == 3, "the drill, the killed run, the one after it"
     assert ids(checkout) == before
     _on(checkout, account, "airflow-prod-2", left="airflow-prod")
-
-
-def _killed_while_rds_makes_the_instance(checkout: Checkout, account: Account, *words: str) -> None:
-    started = asked(account, "RestoreDBInstanceFromDBSnapshot")
-    output = checkout.folder / "killed.txt"
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [*COMMAND, *words],
-            cwd=checkout.folder,
-            env=checkout.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + COMMAND_SECONDS
-    while asked(account, "RestoreDBInstanceFromDBSnapshot") == started:
-        assert process.poll() is None, output.read_text()[-6000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    # The engine and its plugins too, which are in sessions of their own.
-    for pid in (process.pid, *_below(process.pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
-def _below(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that these have started."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
-    found = [pid]
-    for ancestor in found:
-        found += [child for child, parent in parents.items() if parent == ancestor]
-    return found[1:]
 
 
 def _on(checkout: Checkout, account: Account, new: str, *, left: str) -> None:

@@ -21,6 +21,10 @@ class Orders:
     role that was assumed: that has its own policies."""
     throttled: float = 0
     """The part of all calls that is refused as too many, 0 to 1."""
+    unsettled: float = 0
+    """The part of calls on what was made a moment ago that do not find it yet, 0 to 1."""
+    held: str = ""
+    """An operation, such as `iam:CreateRole`, that is done but not answered for as long as this is in force."""
     expired: bool = False
     """Whether every token has expired."""
 

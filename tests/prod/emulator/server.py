@@ -35,6 +35,7 @@ from tests.prod.emulator.principals import Principals, asked_of, tags_of
 from tests.prod.emulator.refusals import Answer, denied, refused, throttled
 from tests.prod.emulator.repairs import repair
 from tests.prod.emulator.rights import rights
+from tests.prod.emulator.settling import Settling
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -49,6 +50,7 @@ class Emulator:
         self._amendments = Amendments(folder, url)
         self._principals = Principals()
         self._chance = random.Random(0)
+        self._settling = Settling(self._chance)
         self._log = (folder / CALLS).open("a", buffering=1)
         self._writing = threading.Lock()
 
@@ -62,6 +64,7 @@ class Emulator:
         answer, refused_right = self._refusal(operation, asked, orders)
         if answer is None:
             answer = self._answer(operation, environ, body)
+            self._settling.note(operation, answer)
         call = Call(
             time=started,
             access_key=operation.access_key,
@@ -73,6 +76,8 @@ class Emulator:
         )
         with self._writing:
             print(json.dumps(vars(call)), file=self._log)
+        while Orders.read(self._folder).held == call.operation and call.status < 400:
+            time.sleep(0.2)
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 
@@ -89,7 +94,7 @@ class Emulator:
                 return denied(operation, principal.arn, right.action, right.resource), right.action
         if self._chance.random() < orders.throttled:
             return throttled(operation), ""
-        return None, ""
+        return self._settling.refusal(operation, orders.unsettled), ""
 
     def _answer(self, operation: Operation, environ: dict[str, Any], body: bytes) -> Answer:
         if self._associations.answers(operation):
