@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from automation.engine.events import EventKind, OnEvent
@@ -229,8 +228,3 @@ def _told(*, missing_is_none: bool = False) -> Iterator[None]:
         if missing_is_none and error.code in _MISSING:
             return
         raise from_text(BackupFailed, str(error)) from None
-
-
-def moment_text(moment: datetime) -> str:
-    """Return a moment as RDS and a mark write it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

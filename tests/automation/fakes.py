@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import ExecResult, Pod, SecretUse, Workload
@@ -70,6 +73,18 @@ def run_verb(project_dir: Path, *words: str) -> tuple[int, str]:
     args, written = parse(words), io.StringIO()
     code = args.declared.run(Call(args, Console(results=written, progress=written), project_dir))
     return code, written.getvalue()
+
+
+def run_on(monkeypatch: pytest.MonkeyPatch, stack: object, *words: str) -> tuple[int, str]:
+    """Run a verb of the command line on a stack that takes an environment's place; its exit code and its results."""
+    from automation.__main__ import parse
+    from automation.cli.console import Console
+    from automation.cli.declare import Call
+
+    monkeypatch.setattr("automation.cli.declare.opened", lambda *args, **options: contextlib.nullcontext(stack))
+    args, written = parse(words), io.StringIO()
+    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
+    return args.declared.run(call), written.getvalue()
 
 
 class FakeEngine:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automation.__main__ import parse
 from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
-from automation.cli.console import Console
-from automation.cli.declare import Call
 from automation.errors import BackupFailed
 from automation.stages.result import PlannedStage
 from automation.verification.result import Verification
+from tests.automation.fakes import run_on
 from tests.cases import each
 
 NAME = "airflow-20260101T000000Z.dump"
@@ -72,42 +67,33 @@ class Stack:
         return self.drilled
 
 
-def run(monkeypatch: pytest.MonkeyPatch, stack: Stack, *words: str) -> tuple[int, str]:
-    @contextmanager
-    def opened(*args: Any, **options: Any) -> Any:
-        yield stack
-
-    monkeypatch.setattr("automation.cli.declare.opened", opened)
-    args, written = parse(words), io.StringIO()
-    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
-    return args.declared.run(call), written.getvalue()
-
-
 def test_backup_tells_its_name_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, Stack(), "backup", "prod") == (0, f"{NAME}: 5 MiB in 3 s\n")
-    _, written = run(monkeypatch, Stack(), "backups", "prod")
+    assert run_on(monkeypatch, Stack(), "backup", "prod") == (0, f"{NAME}: 5 MiB in 3 s\n")
+    _, written = run_on(monkeypatch, Stack(), "backups", "prod")
     assert NAME in written
     assert "replaced: airflow_old_1" in written
 
 
 def test_restore_tells_what_it_would_do_and_what_it_left(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    _, written = run(monkeypatch, stack, "restore", "prod", "--dry-run", "--at", "2026-01-31T10:45")
+    _, written = run_on(monkeypatch, stack, "restore", "prod", "--dry-run", "--at", "2026-01-31T10:45")
     assert f"would restore {NAME}; the present database would stay as airflow_old_1" in written
-    code, written = run(monkeypatch, stack, "restore", "prod", "--from", NAME, "--timeout", "7", "--detailed-exitcode")
+    code, written = run_on(
+        monkeypatch, stack, "restore", "prod", "--from", NAME, "--timeout", "7", "--detailed-exitcode"
+    )
     assert (code, "python -m automation restore prod --delete-old" in written) == (2, True)
     assert stack.asked == [
         ("plan", None, datetime(2026, 1, 31, 10, 45, tzinfo=UTC)),
         ("restore", NAME, None, 7.0),
     ]
-    assert run(monkeypatch, stack, "restore", "prod", "--delete-old") == (0, "deleted: airflow_old_1\n")
+    assert run_on(monkeypatch, stack, "restore", "prod", "--delete-old") == (0, "deleted: airflow_old_1\n")
 
 
 def test_dry_run_of_a_deletion_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
     words = ("restore", "prod", "--delete-old", "--dry-run")
-    assert run(monkeypatch, stack, *words) == (0, "would delete: airflow_old_1\n")
-    assert json.loads(run(monkeypatch, stack, *words, "--json")[1])["names"] == ["airflow_old_1"]
+    assert run_on(monkeypatch, stack, *words) == (0, "would delete: airflow_old_1\n")
+    assert json.loads(run_on(monkeypatch, stack, *words, "--json")[1])["names"] == ["airflow_old_1"]
     assert stack.asked == []
 
 
@@ -124,28 +110,28 @@ def test_choice_that_would_be_ignored_is_refused(
 ) -> None:
     stack = Stack()
     with pytest.raises(BackupFailed, match=expected):
-        run(monkeypatch, stack, *words)
+        run_on(monkeypatch, stack, *words)
     assert stack.asked == []
 
 
 def test_drill_tells_rpo_and_rto_and_fails_where_a_value_needs_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    code, written = run(monkeypatch, stack, "drill", "prod")
+    code, written = run_on(monkeypatch, stack, "drill", "prod")
     assert code == 0
     assert "RPO: 60 s" in written
     assert "RTO: 12 s" in written
     stack.drilled = replace(DRILL, unread=("connection lost (password)",), unread_count=3)
     with pytest.raises(BackupFailed, match=r"connection lost \(password\) and 2 more"):
-        run(monkeypatch, stack, "drill", "prod")
+        run_on(monkeypatch, stack, "drill", "prod")
     with pytest.raises(BackupFailed):
-        run(monkeypatch, stack, "drill", "prod", "--json")
+        run_on(monkeypatch, stack, "drill", "prod", "--json")
 
 
 def test_document_of_a_drill_says_whether_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, written = run(monkeypatch, Stack(), "drill", "prod", "--json")
+    _, written = run_on(monkeypatch, Stack(), "drill", "prod", "--json")
     assert json.loads(written)["ok"] is True
 
 
 def test_time_that_is_none_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
-        run(monkeypatch, Stack(), "restore", "prod", "--at", "yesterday")
+        run_on(monkeypatch, Stack(), "restore", "prod", "--at", "yesterday")

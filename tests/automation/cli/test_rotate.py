@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automation.__main__ import parse
-from automation.cli.console import Console
-from automation.cli.declare import Call
 from automation.errors import RotationRefused
 from automation.results import Changes
 from automation.rotation.result import Rotation, RotationPlan
 from automation.stages.result import DoneStage, PlannedStage
+from tests.automation.fakes import run_on
 
 PLAN = RotationPlan(
     stack="prod",
@@ -49,20 +44,9 @@ class Stack:
         return Rotation(plan=self.plan, stages=(done,), seconds=12.4)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, stack: Stack, *words: str) -> tuple[int, str]:
-    @contextmanager
-    def opened(*args: Any, **options: Any) -> Any:
-        yield stack
-
-    monkeypatch.setattr("automation.cli.declare.opened", opened)
-    args, written = parse(["rotate", *words]), io.StringIO()
-    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
-    return args.declared.run(call), written.getvalue()
-
-
 def test_dry_run_prints_stages_rolls_and_waits_and_rotates_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    code, written = run(monkeypatch, stack, "fernet", "prod", "--dry-run", "--detailed-exitcode")
+    code, written = run_on(monkeypatch, stack, "rotate", "fernet", "prod", "--dry-run", "--detailed-exitcode")
     lines = [line.split() for line in written.splitlines()]
     assert (code, stack.asked) == (2, ["plan fernet"])
     assert lines[0][0] == "1"
@@ -72,25 +56,25 @@ def test_dry_run_prints_stages_rolls_and_waits_and_rotates_nothing(monkeypatch: 
 
 
 def test_rotation_that_goes_on_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, written = run(monkeypatch, Stack(replace(PLAN, resumed=True)), "fernet", "prod", "--dry-run")
+    _, written = run_on(monkeypatch, Stack(replace(PLAN, resumed=True)), "rotate", "fernet", "prod", "--dry-run")
     assert written.startswith("was begun before, and would be continued")
 
 
 def test_rotation_is_done_and_its_document_has_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    code, written = run(monkeypatch, stack, "fernet", "prod", "--timeout", "7")
+    code, written = run_on(monkeypatch, stack, "rotate", "fernet", "prod", "--timeout", "7")
     assert (code, written) == (0, "fernet of prod is rotated (12 s); commit what changed\n")
     assert stack.asked == ["rotate fernet 7"]
-    _, written = run(monkeypatch, stack, "fernet", "prod", "--json")
+    _, written = run_on(monkeypatch, stack, "rotate", "fernet", "prod", "--json")
     assert json.loads(written)["stages"][0]["seconds"] == 12.0
 
 
 def test_refusal_is_raised_after_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack(replace(PLAN, refusals=("no. Fix: do",)))
     with pytest.raises(RotationRefused, match="fernet of stack prod cannot be rotated: one reason"):
-        run(monkeypatch, stack, "fernet", "prod", "--dry-run", "--json")
+        run_on(monkeypatch, stack, "rotate", "fernet", "prod", "--dry-run", "--json")
 
 
 def test_key_that_is_not_known_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
-        run(monkeypatch, Stack(), "nonsense", "prod")
+        run_on(monkeypatch, Stack(), "rotate", "nonsense", "prod")

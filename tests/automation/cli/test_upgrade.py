@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automation.__main__ import parse
-from automation.cli.console import Console
-from automation.cli.declare import Call
 from automation.errors import UpgradeRefused
 from automation.results import Changes
 from automation.stages.result import DoneStage, PlannedStage
 from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.statements import Locking
+from tests.automation.fakes import run_on
 
 LOCK = Locking(statement="CREATE INDEX i ON dag (x)", table="dag", rows=3, lock="no writes")
 PLAN = UpgradePlan(
@@ -60,35 +55,24 @@ class Stack:
         return Upgrade(plan=replace(self.found, verb="rollback", after="3.2.2"), stages=(), seconds=12.4)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, stack: Stack, *words: str) -> tuple[int, str]:
-    @contextmanager
-    def opened(*args: Any, **options: Any) -> Any:
-        yield stack
-
-    monkeypatch.setattr("automation.cli.declare.opened", opened)
-    args, written = parse(words), io.StringIO()
-    call = Call(args, Console(results=written, progress=io.StringIO()), Path())
-    return args.declared.run(call), written.getvalue()
-
-
 def test_dry_run_prints_stages_notes_and_locks_and_upgrades_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    code, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--detailed-exitcode")
+    code, written = run_on(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--detailed-exitcode")
     assert (code, stack.asked) == (2, [("plan", "3.3.2", "3.3.2")])
     for expected in ("from Airflow 3.2.2 to 3.3.2", "worker", "90 s", "a provider is missing", "locks a table: CREATE"):
         assert expected in written
-    run(monkeypatch, stack, "rollback", "prod", "--dry-run")
+    run_on(monkeypatch, stack, "rollback", "prod", "--dry-run")
     assert stack.asked[-1] == ("plan back", None, None)
 
 
 def test_upgrade_is_done_and_its_document_has_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack()
-    code, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--timeout", "7")
+    code, written = run_on(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--timeout", "7")
     assert (code, written) == (0, "prod runs Airflow 3.3.2 (12 s); commit what changed\n")
     assert stack.asked == [("upgrade", "3.3.2", "3.3.2", 7.0)]
-    _, written = run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--json")
+    _, written = run_on(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--json")
     assert json.loads(written)["stages"][0]["seconds"] == 12.0
-    code, written = run(monkeypatch, stack, "rollback", "prod", "--tag", "v7", "--airflow-version", "3.2.2")
+    code, written = run_on(monkeypatch, stack, "rollback", "prod", "--tag", "v7", "--airflow-version", "3.2.2")
     assert (code, written) == (0, "prod runs Airflow 3.2.2 (12 s); commit what changed\n")
     assert stack.asked[-1][:3] == ("rollback", "v7", "3.2.2")
 
@@ -99,15 +83,15 @@ def test_version_is_that_of_the_tag_unless_it_is_given(monkeypatch: pytest.Monke
         (("--tag", "slim-3.3.2-python3.12"), "3.3.2"),
         (("--tag", "team-7", "--airflow-version", "3.3.1"), "3.3.1"),
     ):
-        run(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
+        run_on(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
         assert stack.asked[-1][-1] == version
     for words in (("--tag", "team-7"), ("--tag", "3.3.2", "--airflow-version", "3.3")):
         with pytest.raises(UpgradeRefused, match="the upgrade of stack prod cannot begin: one reason") as refused:
-            run(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
+            run_on(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
         assert "--airflow-version: expected Airflow's version" in str(refused.value)
 
 
 def test_refusal_is_raised_after_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack(replace(PLAN, refusals=("no. Fix: do",)))
     with pytest.raises(UpgradeRefused, match="the upgrade of stack prod cannot begin: one reason"):
-        run(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--json")
+        run_on(monkeypatch, stack, "upgrade", "prod", "--tag", "3.3.2", "--dry-run", "--json")
