@@ -63,7 +63,9 @@ def pytest_collection_finish() -> None:
 
 
 # Property tests must not fail because the machine is busy.
-hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+_BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("suite", max_examples=50, **_BUSY)
+hypothesis.settings.register_profile("long", max_examples=1000, **_BUSY)
 hypothesis.settings.load_profile("suite")
 
 
