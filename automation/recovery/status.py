@@ -27,6 +27,8 @@ class UnreadyPod(Result):
     name: str
     reason: str
     """Why, in a word or two of Kubernetes."""
+    why: str = ""
+    """The same in a sentence, with the pod's name and Kubernetes' messages; "" if no more is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,13 +187,14 @@ def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterSt
     stuck_sets = {pod.stateful_set for pod in stuck}
     release = objects.release(RELEASE_NAME)
     seen = kube.look()
+    known = {unready.pod: unready.sentence for unready in seen.loose}
     return ClusterStatus(
         release=release,
         release_missing=release is None and _holds_release(state),
         workloads=tuple(item for item in seen.workloads if _is_unready(item) and item.name not in stuck_sets),
         schedules=seen.schedules,
         unready_pods=tuple(
-            UnreadyPod(name=pod.name, reason=pod.reason)
+            UnreadyPod(name=pod.name, reason=pod.reason, why=known.get(pod.name, ""))
             for pod in sorted(pods, key=lambda pod: pod.name)
             if not pod.ready and not pod.workload
         ),
@@ -252,5 +255,5 @@ def _cluster_problems(cluster: ClusterStatus) -> list[str]:
         f"and not ready ({pod.reason}), the newest is {pod.newest}"
         for pod in cluster.stuck_pods
     ]
-    problems += [f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unready_pods]
+    problems += [pod.why or f"pod {pod.name} is not ready ({pod.reason})" for pod in cluster.unready_pods]
     return problems

@@ -9,7 +9,7 @@ from typing import Any, Final
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.scheduled_jobs import failed_schedules
 from components.kube.unready_pods import Unready
-from components.kube.workload_states import Namespace, WorkloadState, kube_event, workload_states
+from components.kube.workload_states import Namespace, WorkloadState, kube_event, loose_pods, workload_states
 
 _LOG_LINES: Final = 5
 _NODE_COMES: Final = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
@@ -24,6 +24,8 @@ class Look:
     """All workloads, Jobs and volumes of the namespace, by kind and name."""
     schedules: tuple[WorkloadState, ...] = ()
     """The CronJobs whose newest ended Job failed, by name."""
+    loose: tuple[Unready, ...] = ()
+    """Why pods are not ready that belong to nothing, such as those that run a single task."""
     ending: tuple[str, ...] = ()
     """Names of the pods that are being deleted."""
     signs: frozenset[str] = frozenset()
@@ -61,6 +63,7 @@ def look(api: KubeApi, namespace: str, clean: Callable[[str], str] = str) -> Loo
     return Look(
         workloads=workload_states(found, log),
         schedules=failed_schedules(found, log),
+        loose=loose_pods(found),
         ending=tuple(sorted(pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp"))),
         signs=frozenset(str(pod["metadata"].get("uid")) for pod in pods) | {event.sign for event in events},
         node_comes=any(event.reason in _NODE_COMES and event.uid in living for event in events)

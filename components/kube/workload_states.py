@@ -149,6 +149,14 @@ def workload_states(found: Namespace, log: Callable[[Unready], str] = lambda unr
     return tuple(_with_log(state, log) for state in sorted(states, key=lambda state: (state.kind, state.name)))
 
 
+def loose_pods(found: Namespace) -> tuple[Unready, ...]:
+    """Return why pods that belong to nothing are not ready, by name."""
+    loose = sorted((pod for pod in found.pods if owner(pod) == ("", "")), key=lambda pod: str(pod["metadata"]["name"]))
+    about = ([event for event in found.events if event.uid == str(pod["metadata"].get("uid"))] for pod in loose)
+    reasons = (why_unready(pod, events) for pod, events in zip(loose, about, strict=True))
+    return tuple(reason for reason in reasons if reason is not None)
+
+
 def owner(pod: Mapping[str, Any]) -> tuple[str, str]:
     """Return kind and name of the workload that a pod belongs to; empty texts for one that belongs to none."""
     metadata = pod["metadata"]

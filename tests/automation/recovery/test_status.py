@@ -12,6 +12,7 @@ from automation.cluster.objects import ReleaseRecord
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import StackState
 from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status, dags_place
+from components.kube.look import Look
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
 from tests.automation.fakes import (
@@ -248,3 +249,14 @@ def test_cron_job_that_failed_the_last_time_is_named_and_no_reason_to_recover() 
     (problem,) = status.problems
     assert problem.startswith("CronJob airflow-verification-1 has failed (BackoffLimitExceeded): pod p has ended")
     assert status.to_json()["problems"] == [problem]
+
+
+def test_pod_of_a_single_task_is_named_with_the_message_of_kubernetes() -> None:
+    class Kube(FakeKube):
+        def look(self) -> Look:
+            why = "pod task-1 is not scheduled: 0/3 nodes are available: 3 Insufficient cpu."
+            return replace(super().look(), loose=(Unready("Unschedulable", why, pod="task-1"),))
+
+    task = pod("worker", name="task-1", ready=False, reason="Pending", workload="")
+    (problem,) = problems(look(Kube(found_pods=[task], found_workloads=[])))
+    assert problem == "pod task-1 is not scheduled: 0/3 nodes are available: 3 Insufficient cpu."

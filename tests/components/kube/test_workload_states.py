@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.kube.unready_pods import Cause, KubeEvent, Unready
-from components.kube.workload_states import Namespace, WorkloadState, kube_event, owner, workload_states
+from components.kube.workload_states import Namespace, WorkloadState, kube_event, loose_pods, owner, workload_states
 
 HASH: Final = "5d9c"
 
@@ -220,3 +220,19 @@ def test_event_is_another_one_when_it_happens_again() -> None:
     first, again = kube_event(item), kube_event({**item, "metadata": {"uid": "e", "resourceVersion": "8"}})
     assert (first.uid, first.message) == ("u", "a b")
     assert first.sign != again.sign
+
+
+def test_pod_of_a_single_task_says_all_that_kubernetes_says() -> None:
+    task = {
+        "metadata": {"name": "task-1", "uid": "u"},
+        "status": {
+            "phase": "Pending",
+            "conditions": [
+                {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient cpu."}
+            ],
+        },
+    }
+    ended = {"metadata": {"name": "task-0"}, "status": {"phase": "Succeeded"}}
+    owned = pod("a", "ReplicaSet", f"scheduler-{HASH}", **waiting("ImagePullBackOff"))
+    (found,) = loose_pods(Namespace(pods=[task, owned, ended]))
+    assert found.sentence == "pod task-1 is not scheduled: 0/3 nodes are available: 3 Insufficient cpu."
