@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from automation.adoption.plan import Adoption, AdoptionPlan
     from automation.backup import mechanism
     from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+    from automation.lifetime import expiry, spawn
+    from automation.lifetime.result import Spawned
     from automation.plan.model import Plan
     from automation.preflight import preflight_stack
     from automation.preflight.result import Preflight
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
     from automation.verification.result import Verification
 else:
     adopt = Late("automation.adoption.adopt")
+    expiry = Late("automation.lifetime.expiry")
     export = Late("automation.stacks.export")
     mechanism = Late("automation.backup.mechanism")
     preflight_stack = Late("automation.preflight.preflight_stack")
     recover = Late("automation.recovery.recover")
     roll_image = Late("automation.stacks.roll_image")
     rotate = Late("automation.rotation.rotate")
+    spawn = Late("automation.lifetime.spawn")
     upgrade = Late("automation.upgrade.upgrade")
     verify_stack = Late("automation.stacks.verify_stack")
 
@@ -136,6 +140,27 @@ class Environment:
     def up(self, *, on_event: OnEvent = ignore, plan: Path | None = None) -> Update:
         """Make the stack as its config says. It must not leave a saved update plan, the file `plan` (PlanViolated)."""
         return self.session.do_checked(updates.up, "up", on_event, plan)
+
+    def spawn(
+        self, like: str, values: Mapping[str, str] | None = None, *, hours: float, on_event: OnEvent = ignore
+    ) -> Spawned:
+        """Make the stack like another one of the checkout, for so many hours from now; again to update and keep it.
+
+        `values` are what differs from it, by short key. Raises Protected if the stack, its file or its namespace is
+        there, and `spawn` did not make it.
+        """
+        return self.session.do(spawn.spawn, like, values or {}, hours, on_event)
+
+    def keep_for(self, hours: float) -> str:
+        """Let `Environments.expire` remove the stack after so many hours from now. Return until when it is kept.
+
+        The stack is created if there is none, so call it before `up`: then a failed update expires too.
+        """
+        return expiry.keep_for(self.session, hours)
+
+    def expires(self) -> str:
+        """Return until when the stack is kept, as `2026-01-31T10:45:00Z`; "" if for ever. Raises StackUnknown."""
+        return expiry.expires(self.session)
 
     def roll_image(self, tag: str, *, on_event: OnEvent = ignore) -> Update:
         """Move the Airflow image to another tag, and update. If the engine never began, the config stays as it was."""

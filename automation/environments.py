@@ -6,12 +6,14 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from automation.engine.command import Engine, find_engine
+from automation.engine.events import OnEvent, ignore
 from automation.environment import Environment
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
@@ -32,6 +34,7 @@ from components.secrets.masker import Masker
 from settings import PROJECT
 
 if TYPE_CHECKING:
+    from automation.lifetime.result import Expiry
     from automation.stacks.config import EnvironmentSettings
 
 __all__ = ["Environment", "Environments", "KeyService", "Passphrase", "PassphraseFile", "Secret"]
@@ -113,22 +116,35 @@ class Environments:
                 f"expected settings of stack {short_name(name)}, found settings of stack {settings.name}",
                 "give it settings of its own",
             )
-        short_name(name)
-        provider = self._place.provider
-        secrets = list(settings.secrets.values()) if settings is not None else []
-        secrets += [provider.value] if isinstance(provider, Passphrase) else []
-        login = [
-            unquote(part) for text in url_secrets(self._place.url) for part in {text, text.partition(":")[2]} if part
-        ]
-        masker = Masker(secrets=[*(secret.reveal() for secret in secrets), *login])
-        place = Place(
-            project_dir=self._place.project_dir,
-            folder=self._place.folder,
-            backend=self._place.backend,
-            provider=provider,
-            settings=settings,
-            environ=self._place.environ,
+        return self._open(name, replace(self._place, settings=settings))
+
+    def expire(self, names: Sequence[str] = (), *, dry_run: bool = False, on_event: OnEvent = ignore) -> Expiry:
+        """Remove the stacks whose time to live has passed, with all that they own; see docs/temporary-stacks.md.
+
+        It looks at every stack of the backend, in whichever checkout its file is. A stack without a time to live is
+        never touched, nor one that is protected. What could not be removed is in the result, not an error.
+
+        Args:
+            names: Remove these stacks now, and no others, if they exist. Each must have a time to live.
+            dry_run: Only return what would be done.
+            on_event: Receives the events.
+
+        Raises:
+            StackUnknown: A named stack has no time to live.
+            UpdateFailed: The backend cannot be read.
+        """
+        from automation.lifetime.expire import Expiring
+
+        return Expiring(place=self._place, find_engine=self._engine, opened=self._open, on_event=on_event).done(
+            names, dry_run=dry_run
         )
+
+    def _open(self, name: str, place: Place) -> Environment:
+        short_name(name)
+        secrets = list(place.settings.secrets.values()) if place.settings is not None else []
+        secrets += [place.provider.value] if isinstance(place.provider, Passphrase) else []
+        login = [unquote(part) for text in url_secrets(place.url) for part in {text, text.partition(":")[2]} if part]
+        masker = Masker(secrets=[*(secret.reveal() for secret in secrets), *login])
         environment = Environment(name, place, self._engine, self._limits, masker)
         with self._lock:
             self._opened.add(environment)

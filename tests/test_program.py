@@ -211,8 +211,11 @@ def test_all_is_in_the_namespace(name: str, programs: Mapping[str, Recorder]) ->
         elif resource.type == RELEASE:
             assert resource.inputs["namespace"] == "airflow"
         elif resource.type.startswith("kubernetes:admissionregistration.k8s.io/"):
-            # It belongs to the cluster, and selects the namespace; the binding names the policy.
+            # It belongs to the cluster, and selects the namespace; the binding names the policy. Its name is generated
+            # from one that ends with the namespace, so two stacks in one cluster never meet.
             assert "airflow" in str(resource.inputs["spec"])
+            assert resource.name.endswith("-airflow")
+            assert "name" not in resource.inputs["metadata"]
         else:
             assert resource.inputs["metadata"]["namespace"] == "airflow", resource
 
@@ -233,6 +236,21 @@ def test_only_the_namespace_and_the_release_have_fixed_names(name: str, programs
     program = programs[name]
     fixed = {resource.type for resource in kubernetes(program) if resource.inputs.get("metadata", {}).get("name")}
     assert fixed == {"kubernetes:core/v1:Namespace"}
+
+
+def test_two_stacks_of_other_names_have_no_fixed_name_in_aws_in_common(registered: Callable[..., Recorder]) -> None:
+    """Names that are not generated come of the config, and are the stack's own there."""
+    own: dict[str, Any] = {"namespace": "other", "databaseIdentifier": "other-db", "keyEscrow": "other/keys"}
+    config = PROGRAMS["prod with worker groups"]()
+
+    def names(program: Recorder) -> set[tuple[str, str]]:
+        # A policy of a role has its name in the role alone.
+        aws = [found for found in program.every() if found.type.startswith("aws:") and "Policy" not in found.type]
+        assert len(aws) > 10
+        fixed = ("name", "identifier", "finalSnapshotIdentifier")
+        return {(found.type, str(found.inputs[key])) for found in aws for key in fixed if key in found.inputs}
+
+    assert names(registered(config)) & names(registered(config.with_(own))) == set()
 
 
 @every_program

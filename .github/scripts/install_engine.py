@@ -1,4 +1,6 @@
-"""`install_engine.py STACK`: install exactly the pinned engine and the plugins of a stack, and put the engine on PATH.
+"""`install_engine.py [STACK]`: install exactly the pinned engine and a stack's plugins, and put the engine on PATH.
+
+Without a stack, the plugins are those that any stack may need.
 
 It runs before a job gets credentials: what it downloads and runs then finds none, and later steps download no engine or
 plugin. Any other `pulumi` of the runner comes after this one on PATH.
@@ -20,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 import versions  # noqa: E402 - not found before the line above
 from automation.engine.command import install_engine  # noqa: E402
-from automation.engine.plugins import ENVIRONMENT, install_plugins, plugins_of  # noqa: E402
+from automation.engine.plugins import AWS, ENVIRONMENT, PLUGINS, install_plugins, plugins_of  # noqa: E402
 from automation.errors import EngineMissing  # noqa: E402
 from settings import SettingsError  # noqa: E402
 from settings.files import examine_files  # noqa: E402
@@ -28,16 +30,17 @@ from settings.files import examine_files  # noqa: E402
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stack")
+    parser.add_argument("stack", nargs="?")
     args = parser.parse_args(arguments)
     try:
         engine = install_engine(root, print)
         if str(engine.version) != versions.PULUMI_CLI:
             print(f"error: expected Pulumi {versions.PULUMI_CLI}, found {engine.version}", file=sys.stderr)
             return 1
-        config, _, _ = examine_files(root, args.stack)  # what is wrong in it, the preview says
+        # What is wrong in a stack's config, the preview says.
+        names = plugins_of(examine_files(root, args.stack)[0]) if args.stack else (*PLUGINS, AWS)
         workspace = LocalWorkspace(work_dir=str(root), env_vars=dict(ENVIRONMENT), pulumi_command=engine)
-        install_plugins(workspace, plugins_of(config), print)
+        install_plugins(workspace, names, print)
     except (EngineMissing, CommandError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

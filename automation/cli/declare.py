@@ -17,6 +17,7 @@ from automation.cli.report_text import Table, write_table
 
 if TYPE_CHECKING:
     from automation.environment import Environment
+    from automation.environments import Environments
     from automation.results import Update
 
 DONE: Final = 0
@@ -148,14 +149,21 @@ DRY_RUN: Final = argument("--dry-run", action="store_true", help="only show what
 
 
 @contextmanager
-def opened(project_dir: Path, stack_name: str, console: Console, *, lock_seconds: float) -> Iterator[Environment]:
-    """Open a stack of the checkout. Until the end of the block, signals stop an operation cleanly."""
+def all_opened(project_dir: Path, console: Console, *, lock_seconds: float) -> Iterator[Environments]:
+    """Open the stacks of the checkout. Until the end of the block, signals stop an operation cleanly."""
     from automation.cli.interrupt import interruptible
     from automation.environments import Environments
 
     environments = Environments(project_dir, lock_seconds=lock_seconds, on_line=console.line)
     with interruptible(environments, console.line):
         try:
-            yield environments.open(stack_name)
+            yield environments
         finally:
             console.close()
+
+
+@contextmanager
+def opened(project_dir: Path, stack_name: str, console: Console, *, lock_seconds: float) -> Iterator[Environment]:
+    """Open a stack of the checkout, as `all_opened` does."""
+    with all_opened(project_dir, console, lock_seconds=lock_seconds) as environments:
+        yield environments.open(stack_name)

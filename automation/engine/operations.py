@@ -197,10 +197,16 @@ def history(opened: OpenedStack, limit: int) -> list[dict[str, Any]]:
     return records
 
 
+def tags(opened: OpenedStack) -> dict[str, str]:
+    """Return the tags of the stack. Raises UpdateFailed."""
+    with _reading(opened, "reading the stack's tags"):
+        found: dict[str, str] = json.loads(_run(opened, "stack", "tag", "ls", "--json")) or {}
+    return found
+
+
 def tag(opened: OpenedStack, name: str) -> str:
     """Return a tag of the stack, "" if it has none. Raises UpdateFailed."""
-    with _reading(opened, "reading the stack's tags"):
-        return str((json.loads(_run(opened, "stack", "tag", "ls", "--json")) or {}).get(name, ""))
+    return tags(opened).get(name, "")
 
 
 def set_tag(opened: OpenedStack, name: str, value: str) -> None:

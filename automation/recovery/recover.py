@@ -16,6 +16,7 @@ from automation.engine.operations import OpenedStack
 from automation.engine.stack_state import StackState, with_created
 from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown, from_text
 from automation.folder import short_name
+from automation.lifetime.expiry import read_expiry
 from automation.recovery import status as status_module
 from automation.recovery.aws_creates import what_became
 from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
@@ -70,7 +71,7 @@ def stack_status(session: Session) -> StackStatus:
     try:
         with session.open_for_reading("status") as opened:
             state = StackState.of(operations.deployment(opened))
-            known = read_tag(opened)
+            known, expires = read_tag(opened), read_expiry(opened)
     except StackUnknown:
         return StackStatus(stack=session.name, exists=False, locks=locks)
     status = StackStatus(
@@ -85,6 +86,7 @@ def stack_status(session: Session) -> StackStatus:
         upgrade=_told(session, lambda config, stack: config.upgrade and UpgradeMark.of(config.upgrade).told(stack)),
         airflow=_told(session, lambda config, stack: config.airflow_version),
         dags=status_module.dags_place(state.outputs),
+        expires=expires,
     )
     if not state.resources and not state.pending:
         return status

@@ -98,6 +98,8 @@ class StackStatus(Result):
     """Where the DAGs come from; "" if nothing is deployed."""
     airflow: str = ""
     """Airflow in the config; "" if the config is not valid."""
+    expires: str = ""
+    """Until when the stack is kept, as `2026-01-31T10:45:00Z`; "" if for ever."""
 
     SHOWN = ("healthy", "running", "problems", "notes")
 
@@ -126,7 +128,11 @@ class StackStatus(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What works, but in versions that are untested together or get no fixes, a sentence each."""
+        """What works, but not for ever, or in versions that are untested together or get no fixes, a sentence each."""
+        ends = (f"python -m automation expire removes the stack after {self.expires}",) if self.expires else ()
+        return (*ends, *self._versions())
+
+    def _versions(self) -> tuple[str, ...]:
         if not self.airflow:
             return ()
         kubernetes = self.cluster.kubernetes if self.cluster else ""

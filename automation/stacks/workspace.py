@@ -62,7 +62,7 @@ def open_stack(
         # By itself the engine would download more plugins than the program uses; `operations` installs those it needs.
         env_vars={**plugins.ENVIRONMENT, **_added(place.environ), **backend.env},
         pulumi_command=engine,
-        secrets_provider=place.provider.url if isinstance(place.provider, KeyService) else None,
+        secrets_provider=_key_service(place, work_dir / f"Pulumi.{short_name(stack)}.yaml"),
     )
     try:
         if opened is None:
@@ -81,6 +81,17 @@ def open_stack(
         if engine.interrupted:
             raise Interrupted(f"{action} was interrupted", "run it again") from None
         raise engine_error(error, action, stack=stack) from None
+
+
+def _key_service(place: Place, file: Path) -> str | None:
+    """Return the URL of the key that encrypts a new stack's secrets; None means a passphrase, or the backend's own.
+
+    Where the stack's file names one, the engine would take a passphrase nevertheless, unless it is told.
+    """
+    if isinstance(place.provider, KeyService):
+        return place.provider.url
+    named = str(read_yaml(file).get("secretsprovider") or "")
+    return named if "://" in named else None
 
 
 def _lacks_secret(work_dir: Path, stack: str, settings: EnvironmentSettings) -> bool:

@@ -1,4 +1,7 @@
-"""Deprecated values of the chart: another value took their place. Found in the chart's schema, whose text says so."""
+"""Deprecated values of the chart: another value took their place. Found in the chart's schema, whose text says so.
+
+The chart after 1.22.0 removes them (apache/airflow #66671, #68036). Without its text, they are known by their form.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any, Final
 
 _NEW: Final = ("celery", "kubernetes")
 """Keys of `workers` that are no old spelling: every other one is, of a key of the same name below one of these."""
+_MOVED: Final = {"securityContext": "securityContexts.pod"}
+"""Keys of components that a later chart lacks, each with what took its place."""
 _REPLACEMENT: Final = re.compile(r"(?:use|renamed to):? `+([\w.\[\]*]+?)(?:\[\*\][\w.\[\]*]*)?`+", re.IGNORECASE)
 
 
@@ -23,7 +28,10 @@ def replacements(path: str, schema: Mapping[str, Any]) -> list[str]:
         return _of_workers(parts, schema)
     node = schema
     for number, part in enumerate(parts):
-        node = node.get("properties", {}).get(part, {})
+        siblings = node.get("properties", {})
+        if part not in siblings and _MOVED.get(part, "").partition(".")[0] in siblings:
+            return [".".join([*parts[:number], _MOVED[part]])]
+        node = siblings.get(part, {})
         if "deprecated" in str(node.get("description", "")).lower():
             return [_in_text(str(node["description"]), parts[:number])]
     return []
@@ -32,7 +40,7 @@ def replacements(path: str, schema: Mapping[str, Any]) -> list[str]:
 def _of_workers(parts: list[str], schema: Mapping[str, Any]) -> list[str]:
     workers = schema["properties"]["workers"]["properties"]
     key = parts[1]
-    if key not in workers:
+    if key not in workers and not workers.keys() <= {*_NEW}:
         return []
     rest = parts[1:]
     if key == "securityContext":

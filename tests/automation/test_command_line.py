@@ -461,7 +461,9 @@ def test_verbs_have_names_of_their_own_and_a_line_of_help() -> None:
     names = [name for item in VERBS for name in (item.name, *item.aliases)]
     assert len(names) == len(set(names))
     own = {"dev", "down", "ui", "load", "env", "plan", "report", "preflight", "roll_image", "rotate"}
-    assert own | {"backup", "backups", "restore", "drill", "upgrade", "rollback"} | {*STACK_VERBS} == set(names)
+    assert own | {"backup", "backups", "restore", "drill", "upgrade", "rollback", "spawn", "expire"} | {
+        *STACK_VERBS
+    } == set(names)
     assert all(item.help and "\n" not in item.help for item in VERBS)
 
 

@@ -18,6 +18,7 @@ deploy.preview          | role AWS_PREVIEW_ROLE_ARN      | main          | -
 deploy.deploy           | role AWS_DEPLOY_ROLE_ARN       | main          | prod
 drift.stacks            | none                           | main          | -
 drift.drift             | role AWS_PREVIEW_ROLE_ARN      | main          | -
+expire.expire           | role AWS_TEMPORARY_ROLE_ARN    | main          | -
 fork-comment.comment    | GitHub token                   | main, scripts | -
 image.build             | role AWS_IMAGE_ROLE_ARN        | main          | -
 image.move              | GitHub token                   | main          | image
@@ -25,22 +26,26 @@ preview.plan            | none                           | pull request  | -
 preview.preview         | role AWS_PREVIEW_ROLE_ARN      | pull request  | preview
 preview.comment         | GitHub token                   | main, scripts | -
 preview.comment-preview | GitHub token                   | main, scripts | -
+pull-request-stack.stack | role AWS_TEMPORARY_ROLE_ARN   | platform main | -
 """
 """Every job. A change of this table is a change of who can read or change production: review it as one.
 
 credentials: a role of AWS, or a token that may write to this repository. code: whose the job checks out; "main,
-scripts" is `.github/scripts` of the base branch alone. approved in: the environment; the reviewers of `preview` and
+scripts" is `.github/scripts` of the base branch alone, and "platform main" is this repository's main in a job that runs
+for another one. approved in: the environment; the reviewers of `preview` and
 `prod` approve each run, and `image` only keeps a secret for main.
 """
 PULL_REQUEST: Final = "pull request"
+PLATFORM: Final = "${{ vars.PLATFORM_REPOSITORY }}"
 INSTALLS: Final = re.compile(r"make |\.ci/run|install_\w+\.py")
 """Commands that download and run something of others."""
-CREDENTIAL: Final = re.compile(r"aws-actions/configure-aws-credentials|secrets\.|github\.token")
+CREDENTIAL: Final = re.compile(r"aws-actions/configure-aws-credentials|secrets\.(?!PLATFORM_DEPLOY_KEY)|github\.token")
+"""The deploy key reads this repository, and does not stay in the checkout."""
 
 
 def _credentials(job: Job) -> str:
     roles = [f"role {name}" for name in re.findall(r"role-to-assume': '\$\{\{ vars\.(\w+) \}\}", str(job))]
-    token = ["GitHub token"] if re.search(r"secrets\.|github\.token", str(job)) else []
+    token = ["GitHub token"] if re.search(r"secrets\.(?!PLATFORM_DEPLOY_KEY)|github\.token", str(job)) else []
     return ", ".join(roles + token) or "none"
 
 
@@ -48,6 +53,10 @@ def _code(name: str, job: Job) -> str:
     found = triggers(name.partition(".")[0])
     (checkout,) = [step for step in job["steps"] if str(step.get("uses")).startswith("actions/checkout@")]
     ref = checkout["with"].get("ref")
+    if "workflow_call" in found:
+        assert (checkout["with"]["repository"], ref) == (PLATFORM, "main")
+        return "platform main"
+    assert "ssh-key" not in checkout["with"]
     assert ref in (None, "${{ github.event.pull_request.base.sha }}")
     if ref is None and "pull_request" in found:
         return PULL_REQUEST
@@ -115,11 +124,11 @@ def test_step_that_gets_a_role_comes_after_the_last_action_that_sets_up_tools(na
 
 @each_job
 def test_job_that_runs_the_engine_with_a_role_has_its_engine_before(name: str, job: Job) -> None:
-    runs = _number(job, re.compile(r"engine_preview\.py|automation (up|preview|verify)"))
+    runs = _number(job, re.compile(r"engine_preview\.py|automation (up|preview|spawn|verify)"))
     roles = _number(job, re.compile(r"aws-actions/"))
     if not runs or not roles:
         return
-    (install,) = _number(job, re.compile(r'install_engine\.py "\$STACK"'))
+    (install,) = _number(job, re.compile(r'install_engine\.py "\$(STACK|LIKE)"'))
     assert install < roles[0] < min(runs)
 
 
@@ -133,7 +142,9 @@ def test_roles_are_assumed_on_main_or_after_an_approval() -> None:
         if "push" in found:
             assert found.keys() == {"push"}
             assert found["push"]["branches"] == ["main"]
-        else:
+        elif found.keys() == {"workflow_call"}:
+            assert _code(name, jobs(workflow)[job]) == "platform main"  # the token names this file on main
+        elif found.keys() != {"schedule"}:  # a schedule is of the default branch
             assert found.keys() == {"schedule", "workflow_dispatch"}
             (needed,) = [jobs(workflow)[job]["needs"]]
             assert "github.ref == 'refs/heads/main'" in jobs(workflow)[needed]["if"]

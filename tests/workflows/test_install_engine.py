@@ -24,7 +24,7 @@ exit {code}
 
 
 def _install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str, *, version: str = versions.PULUMI_CLI, code: int = 0
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *stack: str, version: str = versions.PULUMI_CLI, code: int = 0
 ) -> int:
     """Run the script in a copy of the repository's stack files. The installer writes an engine that keeps a log."""
 
@@ -36,7 +36,7 @@ def _install(
 
     given = version
     monkeypatch.setattr(installation, "install", install)
-    result: int = script.main([stack], {"GITHUB_PATH": str(tmp_path / "path")}, samples.ship(tmp_path))
+    result: int = script.main([*stack], {"GITHUB_PATH": str(tmp_path / "path")}, samples.ship(tmp_path))
     return result
 
 
@@ -48,6 +48,12 @@ def _plugins(*names: str) -> list[str]:
 
 def test_prod_gets_the_pinned_engine_and_its_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _install(tmp_path, monkeypatch, "prod") == 0
+    assert (tmp_path / "log").read_text().splitlines() == _plugins(*PLUGINS, AWS)
+
+
+def test_without_a_stack_there_are_the_plugins_of_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what expires, this checkout has no file."""
+    assert _install(tmp_path, monkeypatch) == 0
     assert (tmp_path / "log").read_text().splitlines() == _plugins(*PLUGINS, AWS)
 
 

@@ -20,7 +20,7 @@ from tests.workflows.conftest import SCRIPTS, load
 
 FILES: Final = sorted((ROOT / ".github" / "workflows").glob("*"))
 SAME_REPOSITORY: Final = "github.event.pull_request.head.repo.full_name == github.repository"
-ENGINE: Final = r"engine_preview\.py|automation (up|preview)"
+ENGINE: Final = r"engine_preview\.py|automation (up|preview|spawn)"
 """What lets the engine preview or update a stack."""
 each_file = each("path", FILES, ids=lambda path: path.stem)
 
@@ -69,7 +69,8 @@ each_command = each(("name", "command"), every_command())
 
 def test_the_workflows_are_these() -> None:
     assert {path.name for path in FILES} == {
-        f"{name}.yml" for name in ("ci", "deploy", "drift", "fork-comment", "image", "preview")
+        f"{name}.yml"
+        for name in ("ci", "deploy", "drift", "expire", "fork-comment", "image", "preview", "pull-request-stack")
     }
 
 
@@ -97,12 +98,14 @@ def test_these_jobs_may_write_and_no_others() -> None:
         "deploy.deploy": {"id-token"},
         "deploy.preview": {"id-token"},
         "drift.drift": {"id-token"},
+        "expire.expire": {"id-token"},
         "fork-comment.comment": {"pull-requests"},
         "image.build": {"attestations", "id-token"},
         "image.move": {"contents", "pull-requests"},
         "preview.comment": {"pull-requests"},
         "preview.comment-preview": {"pull-requests"},
         "preview.preview": {"id-token"},
+        "pull-request-stack.stack": {"id-token"},
     }
 
 
@@ -123,7 +126,10 @@ def test_secrets_are_named_where_they_are_used(path: Path) -> None:
     """`secrets: inherit`, or all of them as JSON, would hand on more than a step needs."""
     text = path.read_text()
     assert "inherit" not in text
-    assert set(re.findall(r"secrets\.(\w+)|toJSON\((?:secrets|github)", text)) <= {"PULL_REQUEST_TOKEN"}
+    assert set(re.findall(r"secrets\.(\w+)|toJSON\((?:secrets|github)", text)) <= {
+        "PULL_REQUEST_TOKEN",
+        "PLATFORM_DEPLOY_KEY",
+    }
 
 
 # Pull requests
@@ -137,7 +143,9 @@ def test_no_workflow_runs_a_fork_s_code_with_rights() -> None:
     assert [path.stem for path in FILES if "workflow_run" in triggers(path.stem)] == ["fork-comment"]
 
 
-@pytest.mark.parametrize("name", [path.stem for path in FILES if "pull_request" in triggers(path.stem)])
+@pytest.mark.parametrize(
+    "name", [path.stem for path in FILES if {"pull_request", "workflow_call"} & triggers(path.stem).keys()]
+)
 def test_a_fork_s_pull_request_reaches_no_job_with_a_right_to_write(name: str) -> None:
     for job in jobs(name).values():
         if "write" in job["permissions"].values():
@@ -298,7 +306,7 @@ def test_jobs_over_stacks_have_a_group_for_each_stack(name: str, job: Job) -> No
         assert "fromJSON(needs." in job["strategy"]["matrix"]["stack"]
 
 
-@pytest.mark.parametrize("name", ["deploy", "image", "drift"])
+@pytest.mark.parametrize("name", ["deploy", "image", "drift", "expire", "pull-request-stack"])
 def test_what_has_begun_to_change_something_is_not_cancelled(name: str) -> None:
     assert workflow(name)["concurrency"]["cancel-in-progress"] is False
 
@@ -333,7 +341,8 @@ def test_the_policy_pack_judges_every_preview_and_update(name: str, job: Job) ->
 
 def test_jobs_with_a_preview_or_an_update_are_these() -> None:
     found = {name for name, job in every_job() if "make policy" in commands(job)}
-    assert found == {"ci.cluster", "deploy.deploy", "deploy.preview", "drift.drift", "preview.preview"}
+    others = {"ci.cluster", "drift.drift", "preview.preview", "pull-request-stack.stack"}
+    assert found == {"deploy.deploy", "deploy.preview", *others}
 
 
 def test_environment_of_the_policy_pack_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -395,6 +404,28 @@ def test_drift_is_looked_for_every_night_and_expects_none() -> None:
     assert [entry["cron"].split()[2:] for entry in triggers("drift")["schedule"]] == [["*", "*", "*"]]
     (step,) = [step for step in jobs("drift")["drift"]["steps"] if "automation" in str(step.get("run"))]
     assert step["run"] == '.venv/bin/python -m automation preview "$STACK" --refresh --expect-no-changes'
+
+
+def test_stack_of_a_pull_request_is_made_and_removed_by_the_code_of_main_alone() -> None:
+    job = jobs("pull-request-stack")["stack"]
+    (checkout,) = steps(job, using="actions/checkout")
+    place = {"repository": "${{ vars.PLATFORM_REPOSITORY }}", "ref": "main"}
+    assert place.items() <= checkout["with"].items(), "an input would be the caller's, whom a pull request can change"
+    assert job["env"]["STACK"] == "${{ inputs.like }}-pr-${{ github.event.pull_request.number }}"
+    verbs = {
+        re.sub(r" .*", "", step["run"].partition("-m automation ")[2]): step["if"]
+        for step in job["steps"]
+        if "-m automation" in str(step.get("run"))
+    }
+    made = "github.event.action != 'closed'"
+    assert verbs == dict.fromkeys(("spawn", "verify", "outputs"), made) | {"expire": "github.event.action == 'closed'"}
+
+
+def test_what_expires_is_in_no_backend_of_production() -> None:
+    for name, job in every_job():
+        if "AWS_TEMPORARY_ROLE_ARN" in str(job):
+            assert "vars.TEMPORARY_BACKEND_URL" in str(job), name
+            assert "vars.PULUMI_BACKEND_URL" not in str(job), name
 
 
 def test_image_is_built_when_what_it_is_made_of_changes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from automation.change_report.assemble import object_changes
 from automation.change_report.workloads import rolls_between
 from tests.cases import each
 
@@ -51,3 +52,20 @@ def test_only_another_pod_rolls() -> None:
 def test_what_a_roll_tells() -> None:
     (roll,) = rolls_between([workload("a:1")], [workload("a:2", replicas=3)])
     assert (roll.component, roll.kind, roll.replicas, roll.grace_seconds) == ("c", "Deployment", 3, 30)
+
+
+@each("kind", ["Deployment", "StatefulSet"])
+def test_labels_of_a_later_chart_are_told_as_a_roll_and_in_a_selector_as_a_refusal(kind: str) -> None:
+    """The chart after 1.22.0 puts the recommended labels on all objects (apache/airflow #71987)."""
+    old, new = {"component": "c"}, {"component": "c", "app.kubernetes.io/name": "airflow"}
+
+    def with_labels(labels: dict[str, str], selector: dict[str, str]) -> dict[str, Any]:
+        made = workload("a:1", kind, selector={"matchLabels": selector})
+        made["metadata"]["labels"] = made["spec"]["template"]["metadata"]["labels"] = labels
+        return made
+
+    before = with_labels(old, old)
+    for after, immutable in ((with_labels(new, old), ()), (with_labels(new, new), ("spec.selector",))):
+        assert [roll.component for roll in rolls_between([before], [after])] == ["c"]
+        (change,) = object_changes([before], [after])
+        assert change.refused == immutable

@@ -260,3 +260,10 @@ def test_pod_of_a_single_task_is_named_with_the_message_of_kubernetes() -> None:
     task = pod("worker", name="task-1", ready=False, reason="Pending", workload="")
     (problem,) = problems(look(Kube(found_pods=[task], found_workloads=[])))
     assert problem == "pod task-1 is not scheduled: 0/3 nodes are available: 3 Insufficient cpu."
+
+
+def test_stack_with_a_time_to_live_is_healthy_and_says_until_when() -> None:
+    status = StackStatus(stack="pr-1", exists=True, expires="2030-01-01T00:00:00Z")
+    assert status.healthy
+    assert status.problems == ()
+    assert status.notes == ("python -m automation expire removes the stack after 2030-01-01T00:00:00Z",)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from pulumi.automation import CommandResult, Stack
+from pulumi.automation import CommandResult, LocalWorkspace, Stack
 from pulumi.automation.errors import create_command_error
 
 from automation.engine.command import Engine
@@ -156,6 +156,23 @@ def test_opening_that_was_told_to_stop_is_no_failure(
     engine = cast(Engine, SimpleNamespace(interrupted=told, version=None))
     with pytest.raises(kind, match="opening stack dev"):
         open_stack(Place.of(project, {}), "dev", engine)
+
+
+def test_new_stack_is_encrypted_by_the_key_that_its_file_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without being told, the engine would ask for a passphrase."""
+    url, file = "awskms://alias/key?region=eu-central-1", project / "Pulumi.dev.yaml"
+    told: list[str | None] = []
+
+    def create(name: str, workspace: LocalWorkspace) -> Stack:
+        told.append(workspace.secrets_provider)
+        return cast(Stack, SimpleNamespace(name=name, workspace=workspace))
+
+    monkeypatch.setattr(Stack, "create_or_select", create)
+    for line in ("", "secretsprovider: passphrase\n", f"secretsprovider: {url}\nencryptedkey: abc\n"):
+        file.write_text(line + STACK)
+        place = replace(Place.of(project), environ={"PULUMI_CONFIG_PASSPHRASE": "x"})
+        open_stack(place, "dev", cast(Engine, SimpleNamespace(interrupted=False, command="pulumi", version=None)))
+    assert told == [None, None, url]
 
 
 def test_stack_without_a_file_is_an_error_that_names_those_with_one(project: Path) -> None:

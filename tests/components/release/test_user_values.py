@@ -270,7 +270,7 @@ def test_labels_by_which_network_policies_tell_pods_apart_are_refused(parent: st
         {"workers": {"kubernetes": {"nodeselector": {}}}},
         {"ingress": {"apiserver": {}}},
         {"scheduler": {"serviceAccount": {"annotation": {}}}},
-        {"extraObjects": []},
+        {"extraObject": []},
     ],
 )
 def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: dict[str, Any]) -> None:

@@ -1,0 +1,91 @@
+"""The config of a stack that is made like another one: what it takes over, what is its own, what is refused. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Final
+
+from automation.stacks.config import with_value
+from settings import PROJECT, SECRET_KEYS
+from settings.declared import KEYS
+
+HEADER: Final = "# Made by `python -m automation spawn`, anew at each run. Do not commit it.\n"
+_SCALARS: Final = ("string", "integer", "boolean")
+_UNDER_WAY: Final = ("rotation", "restore", "upgrade")
+"""Marks of verbs that have begun, and have not ended."""
+_ALONE: Final = {
+    "keyEscrow": "the keys of both would be in one secret",
+    "ingressHost": "one host cannot lead to both",
+    "taskLogsUrl": "the logs of one would overwrite those of the other",
+}
+"""Keys whose value only one stack may have, because it names something outside of the namespace."""
+
+
+def own_values(stack: str, given: Mapping[str, str], like_host: str = "") -> dict[str, str]:
+    """Return the values, by short key, in which a stack differs from the one that it is made like.
+
+    Args:
+        stack: The stack, which names its namespace and its host too.
+        given: Values that were asked for, which win.
+        like_host: Host of the other stack's UI; "" if it has none.
+    """
+    _, dot, domain = like_host.partition(".")
+    host = {"ingressHost": f"{stack}.{domain}"} if dot else {}
+    return {"namespace": stack, "protect": "false", **host, **given}
+
+
+def derived_text(like_text: str, values: Mapping[str, str]) -> str:
+    """Return the file of a stack that is made like another. Encrypted values, and what decrypts them, stay.
+
+    Raises FileInvalid.
+    """
+    text = reduce(lambda found, item: with_value(found, f"{PROJECT}:{item[0]}", item[1]), values.items(), like_text)
+    return HEADER + text.removeprefix(HEADER)
+
+
+def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return why a stack cannot be made like another, each with its remedy.
+
+    Args:
+        like: The other stack.
+        like_config: Its config, as the engine gives it: texts by full key, with the defaults.
+        values: What is the new stack's own, by short key.
+    """
+    found = [text for key in values if (text := _not_settable(key))]
+    if found:
+        return tuple(found)
+
+    def of_like(key: str) -> str:
+        return like_config.get(f"{PROJECT}:{key}", "")
+
+    def problem(key: str, what: str, fix: str) -> None:
+        found.append(f"{PROJECT}:{key}: {what}. Fix: {fix}")
+
+    another = "name another stack with --like"
+    if of_like("protect") != "false":
+        problem("protect", f"expected false in {like}, because what is made like it is thrown away", another)
+    for key in _UNDER_WAY:
+        if of_like(key):
+            problem(key, f"expected nothing under way in {like}, found {of_like(key)}", f"finish it in {like}")
+    database = values.get("database", of_like("database"))
+    if database != "container":
+        problem("database", f"expected container, so that each stack has its own, found {database}", another)
+    for key, why in {**_ALONE, "namespace": "each owns all that is in it"}.items():
+        value = values.get(key, of_like(key))
+        if value and value == of_like(key):
+            problem(key, f"expected another value than in {like}, because {why}", f"--set {key}=VALUE")
+    if values.get("protect") != "false":
+        problem("protect", "expected false in a stack that expires", "leave it out of --set")
+    return tuple(found)
+
+
+def _not_settable(key: str) -> str:
+    full = f"{PROJECT}:{key}"
+    if key not in KEYS:
+        return f"{full}: is not a config key. Fix: see docs/configuration.md"
+    if key in SECRET_KEYS:
+        return f"{full}: expected no secret among arguments. Fix: set it in the stack that --like names"
+    if KEYS[key].type not in _SCALARS:
+        return f"{full}: expected a key of one value. Fix: set it in the stack that --like names"
+    return ""

@@ -1,0 +1,86 @@
+"""Makes a stack like another one, for a limited time. Run again, it updates the stack, and its time begins anew.
+
+The time is there before anything is made. So whatever happens to the update, the stack expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from automation.cluster.client import cluster_errors
+from automation.engine import operations
+from automation.engine.events import OnEvent
+from automation.engine.operations import OpenedStack
+from automation.errors import Protected, SettingsInvalid, StackUnknown
+from automation.folder import short_name, write_file
+from automation.lifetime.derived import HEADER, derived_text, own_values, problems
+from automation.lifetime.expiry import read_expiry, set_expiry
+from automation.lifetime.result import Spawned
+from automation.recovery.recover import resumed_update
+from automation.stacks.session import Session
+from settings import PROJECT, SettingsError, read_files
+
+VERB: Final = "spawn"
+_READY_SECONDS: Final = 300.0
+
+
+def spawn(session: Session, like: str, given: Mapping[str, str], hours: float, on_event: OnEvent) -> Spawned:
+    """See `Environment.spawn`."""
+    name, folder = short_name(session.name), session.place.project_dir
+    if session.place.settings is not None:
+        raise StackUnknown(f"the config of stack {name} is not in a file", "keep_for gives it a time to live")
+    path, text = folder / f"Pulumi.{name}.yaml", _derived(folder, name, short_name(like), given)
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
+    if before is not None and not before.startswith(HEADER):
+        raise Protected(f"spawn did not make {path.name}", "choose another name for the stack")
+    write_file(path, text, mode=0o600)
+    try:
+        session.check_config()
+        with session.open_for_update(VERB, on_event) as opened:
+            _require_its_own(session, opened)
+            expires = set_expiry(opened, hours)
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_file(path, before, mode=0o600)
+        raise
+    session.events(VERB, on_event).note(f"stack {name} is kept until {expires}")
+    update = resumed_update(session, VERB, _READY_SECONDS, on_event)
+    return Spawned(stack=name, namespace=session.config().namespace, expires=expires, update=update)
+
+
+def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> str:
+    """Return the file's text. Raises SettingsInvalid, StackUnknown, FileInvalid."""
+    path = folder / f"Pulumi.{like}.yaml"
+    if not path.is_file():
+        raise StackUnknown(f"stack {like} has no file {path.name}", "name another one with --like")
+    try:
+        config, _ = read_files(folder, like)
+    except SettingsError as error:
+        raise SettingsInvalid(like, error.problems) from None
+    values = own_values(name, given, config.get(f"{PROJECT}:ingressHost", ""))
+    found = problems(like, config, values)
+    if found:
+        raise SettingsInvalid(name, found)
+    return derived_text(path.read_text(encoding="utf-8"), values)
+
+
+def _require_its_own(session: Session, opened: OpenedStack) -> None:
+    """Raise Protected if the stack, or what is in its namespace, is not of `spawn`: it would expire too."""
+    if read_expiry(opened):
+        return
+    if operations.has_resources(opened):
+        raise Protected(
+            f"stack {session.name} is deployed and has no time to live", "choose another name for the stack"
+        )
+    with cluster_errors():
+        api, namespace = session.cluster()
+        found = api.get("v1", "Namespace", "", namespace, metadata_only=True)
+    if found is not None:
+        raise Protected(
+            f"airflow:namespace: expected none of the name {namespace} in the cluster, found one",
+            "choose another name for the stack, or --set namespace=NAME",
+        )
