@@ -19,6 +19,8 @@ from typing import Any, Final
 
 import yaml
 
+from components.kube.safe_yaml import load_yaml
+
 CONTEXT: Final = "kind-airflow"
 ROOT: Final = Path(__file__).parents[1]
 SHIPPED: Final = ROOT / "tests" / "shipped"
@@ -84,7 +86,7 @@ class Stack:
     def create(self, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         """Initialise the stack with the dev stack's config and `config` on top."""
         (self.folder / "state").mkdir(parents=True)
-        project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+        project = load_yaml((ROOT / "Pulumi.yaml").read_text())
         project["main"] = str(ROOT)
         project["runtime"]["options"]["virtualenv"] = sys.prefix
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
@@ -97,7 +99,7 @@ class Stack:
     def set(self, **config: Any) -> None:
         """Set plain config keys; None removes one."""
         path = self.folder / f"Pulumi.{self.name}.yaml"
-        content = yaml.safe_load(path.read_text())
+        content = load_yaml(path.read_text())
         for key, value in config.items():
             content["config"].pop(f"airflow:{key}", None)
             if value is not None:

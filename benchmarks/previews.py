@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from automation.engine.plugins import ENVIRONMENT
 from benchmarks.plain_stack import ROOT, SHIPPED, pulumi
 from benchmarks.results import Ratio, Results, Series
 from benchmarks.stacks import need_cluster
 from benchmarks.stopwatch import peak_memory, resident_bytes, seconds
+from components.kube.safe_yaml import load_yaml
 from components.release.chart_archive import chart_archive
 
 AIM: Final = 1.05
@@ -93,7 +92,7 @@ def _stacks(folder: Path, count: int) -> list[Environment]:
         secrets_provider=Passphrase(Secret("only for this benchmark")),
         work_dir=folder / "work",
     )
-    committed = yaml.safe_load((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
+    committed = load_yaml((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
     values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
     values |= {
         "adminPassword": Secret(values["adminPassword"]),

@@ -16,6 +16,7 @@ import yaml
 from automation.engine.plugins import ENVIRONMENT, PLUGINS
 from benchmarks.plain_stack import CONTEXT, ROOT, Stack, core_api, dag_repository, destroyed, make_stack, pulumi
 from benchmarks.results import UnavailableError
+from components.kube.safe_yaml import load_yaml
 from components.release.chart_archive import chart_archive
 
 
@@ -39,7 +40,7 @@ def undeployed(namespace: str, *, program: Path = ROOT) -> Iterator[Stack]:
         stack = Stack(Path(folder), namespace)
         stack.create({"chartPath": str(ROOT / chart_archive("", ROOT))}, {})
         path = stack.folder / "Pulumi.yaml"
-        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "main": str(program)}))
+        path.write_text(yaml.safe_dump({**load_yaml(path.read_text()), "main": str(program)}))
         yield stack
 
 

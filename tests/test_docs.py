@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 import outputs
 import settings
 from automation.__main__ import main as command_line
+from components.kube.safe_yaml import load_yaml
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
@@ -189,7 +189,7 @@ def test_the_embedding_example_registers_a_platform(
 
 @each(("document", "text"), _every("yaml"))
 def test_helm_values_in_examples_are_accepted(document: Path, text: str) -> None:
-    given = yaml.safe_load(text)["config"].get("airflow:helmValues", {})
+    given = load_yaml(text)["config"].get("airflow:helmValues", {})
     assert [*problems(given, chart_values(), chart_schema()), *schema_problems(given)] == []
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import botocore.session
 import pytest
-import yaml
 from botocore import xform_name
 from moto import mock_aws
 
@@ -22,6 +21,7 @@ from components.aws.client import AwsError
 from components.database.rds_alarms import AlarmSpec, Capacity, alarm_specs
 from components.database.rds_instance_class import instance_memory_gib, max_connections
 from components.keys.escrow_reader import refuse_second_keys
+from components.kube.safe_yaml import load_yaml
 from components.release.connection_budget import ConnectionLoad, budget, budget_problem
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset, size_values
@@ -223,7 +223,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
 
 def test_every_key_of_the_shipped_stack_is_on_the_page() -> None:
     text = PRODUCTION.read_text()
-    config = yaml.safe_load((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
+    config = load_yaml((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
     pods = {key for key in config if key.endswith("Replicas")}
     assert [key for key in config if key.startswith("airflow:") and key not in pods and f"`{key}`" not in text] == []
 

@@ -9,13 +9,13 @@ import tarfile
 from typing import Final
 
 import pytest
-import yaml
 
 import compatibility
 import versions
 from components.database import pgbouncer
 from components.kube import env, images
 from components.kube import pod_security as uids
+from components.kube.safe_yaml import load_yaml
 from components.network import policies
 from components.release import chart_archive, chart_defaults
 from tests import samples
@@ -129,6 +129,6 @@ def test_chart_folder_is_the_pinned_archive_s() -> None:
 
         assert content("values.yaml") == (chart_defaults.FOLDER / "values.yaml").read_bytes()
         assert content("values.schema.json") == (chart_defaults.FOLDER / "values.schema.json").read_bytes()
-        chart = yaml.safe_load(content("Chart.yaml"))
+        chart = load_yaml(content("Chart.yaml").decode())
     assert chart["version"] == versions.AIRFLOW_CHART
     assert chart["appVersion"] == versions.AIRFLOW

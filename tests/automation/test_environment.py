@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
 from automation.cluster.worker_stop import StoppedWorkers
@@ -41,6 +40,7 @@ from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.results import Changes, Step
 from automation.stacks import export, session, updates
 from automation.stacks.session import Session
+from components.kube.safe_yaml import load_yaml
 from tests import samples
 from tests.automation.checkouts import plan_here
 from tests.automation.fakes import (
@@ -295,7 +295,7 @@ def test_roll_that_began_and_failed_says_what_was_tried(rig: Rig) -> None:
     env, path = committed(rig)
     with pytest.raises(UpdateFailed):
         env.roll_image("3.2.2-7")
-    assert yaml.safe_load(path.read_text())["config"]["airflow:imageTag"] == "3.2.2-7"
+    assert load_yaml(path.read_text())["config"]["airflow:imageTag"] == "3.2.2-7"
     given = rig.open()
     with pytest.raises(UpdateFailed):
         given.roll_image("3.2.2-7")
@@ -353,7 +353,7 @@ def test_roll_of_a_committed_stack_changes_one_line_or_none(rig: Rig) -> None:
     env.roll_image("3.2.2-7")
     after = path.read_text().splitlines()
     changed = [line for line in after if line not in before]
-    assert [yaml.safe_load(line) for line in changed] == [{"airflow:imageTag": "3.2.2-7"}]
+    assert [load_yaml(line) for line in changed] == [{"airflow:imageTag": "3.2.2-7"}]
 
 
 # Clusters

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
+from components.kube.safe_yaml import load_yaml
 from tests.aws.recorded import AwsResource, with_references
 from tests.samples import ROOT
 
@@ -170,7 +170,7 @@ def checkov(
 
 
 def waivers(path: Path = WAIVERS) -> list[Waiver]:
-    return [Waiver(**entry) for entry in yaml.safe_load(path.read_text()) or []]
+    return [Waiver(**entry) for entry in load_yaml(path.read_text()) or []]
 
 
 def unwaived(findings: Iterable[Finding], given: Iterable[Waiver]) -> list[Finding]:

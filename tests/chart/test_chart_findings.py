@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from components.database.pgbouncer import PgBouncer
+from components.kube.safe_yaml import load_yaml
 from components.network.database_place import DatabaseCidrs
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
@@ -27,7 +28,7 @@ from tests.chart import rendering
 
 pytestmark = rendering.needs_chart
 
-WAIVERS: Final[dict[str, dict[str, str]]] = yaml.safe_load(Path(__file__).with_name("waivers.yaml").read_text())
+WAIVERS: Final[dict[str, dict[str, str]]] = load_yaml(Path(__file__).with_name("waivers.yaml").read_text())
 CRITICAL: Final = 1
 """kube-score's grade of a failure; 5 is a warning, 10 is good."""
 

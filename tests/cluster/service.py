@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from automation.errors import AutomationError, StackUnknown
+from components.kube.safe_yaml import load_yaml
 from settings import SECRET_KEYS
 from tests.cluster.harness import ROOT, SHIPPED, Repository
 
@@ -21,7 +20,7 @@ PASSPHRASE: Final = "sentinel-passphrase-of-this-test"
 
 def dev_values(namespace: str, repository: Repository, **changed: Any) -> dict[str, Any]:
     """The config of the stack `dev`, in a namespace of its own; `changed` on top, None takes a key out."""
-    committed = yaml.safe_load((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
+    committed = load_yaml((SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
     values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
     values |= {"namespace": namespace, "releaseTimeoutSeconds": 600, **repository.config, **repository.secrets}
     values |= changed

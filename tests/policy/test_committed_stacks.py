@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import yaml
 
 import settings
 from automation.plan.model import PolicyResult
 from automation.plan.process import plan_checkout
 from automation.plan.stand_ins import plan_config
+from components.kube.safe_yaml import load_yaml
 from policy.context import DECIDED
 from policy.images import parse_image
 from tests.automation.checkouts import edit, plan_here
@@ -43,7 +43,7 @@ def violations(folder: Path, stack: str) -> list[PolicyResult]:
 
 
 def config_of(folder: Path, stack: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text())["config"]
+    found: dict[str, Any] = load_yaml((folder / f"Pulumi.{stack}.yaml").read_text())["config"]
     return found
 
 

@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 import pytest
-import yaml
 
 import versions
+from components.kube.safe_yaml import load_yaml
 from policy.context import allowed_registries
 from policy.rule import Rule
 from policy.rules import ALL_RULES
@@ -82,7 +82,7 @@ def test_every_requirement_of_the_pack_is_pinned_and_its_sdk_is_the_program_s() 
 
 
 def test_pack_runs_in_the_environment_that_the_makefile_makes() -> None:
-    project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
+    project = load_yaml((PACK / "PulumiPolicy.yaml").read_text())
     assert project["runtime"]["name"] == "python"
     environment = (PACK / project["runtime"]["options"]["virtualenv"]).resolve()
     target = environment.relative_to(ROOT)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from components.kube.safe_yaml import load_yaml
 from policy.context import Context
 from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation
 from policy.rule import Rule, WhenUnknown
@@ -651,9 +652,8 @@ def test_ids_are_different() -> None:
 
 
 def test_config_keys_in_remedies_exist() -> None:
-    import yaml
 
-    known: Mapping[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    known: Mapping[str, Any] = load_yaml((ROOT / "Pulumi.yaml").read_text())["config"]
     for rule in ALL_RULES:
         assert set(re.findall(r"airflow:(\w+)", rule.remedy)) <= set(known), rule.id
 

@@ -11,6 +11,7 @@ import yaml
 
 import settings
 from components.connections.pools import Pool
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings.sections.connections import secrets_prefix
 from tests import samples
@@ -81,7 +82,7 @@ def test_plain_text_is_refused_and_no_map_too() -> None:
 def test_encrypted_entries_of_a_committed_file_count_as_given(tmp_path: Path) -> None:
     samples.ship(tmp_path)
     path = tmp_path / "Pulumi.dev.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    content: dict[str, Any] = load_yaml(path.read_text())
     content["config"]["airflow:connections"] = {"my_db": {"secure": "v1:abc:def"}}
     path.write_text(yaml.safe_dump(content))
     settings.check(tmp_path, "dev")

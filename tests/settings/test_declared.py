@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import versions
+from components.kube.safe_yaml import load_yaml
 from settings import generate
 from settings.declared import KEYS, SECTIONS
 from settings.keys import Section
@@ -44,11 +44,11 @@ def test_new_key_needs_its_declaration_only() -> None:
     section.secret("newKey", str, description="New: a|b.")
     section.texts("newList", str, default=["off", "x"], description="New.")
     project = generate.project_text((ROOT / "Pulumi.yaml").read_text(), [section])
-    assert yaml.safe_load(project)["config"] == {
+    assert load_yaml(project)["config"] == {
         "newKey": {"type": "string", "default": "", "description": "Secret. New: a|b."},
         "newList": {"type": "array", "items": {"type": "string"}, "default": ["off", "x"], "description": "New."},
     }
-    assert yaml.safe_load(project)["runtime"] == yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["runtime"]
+    assert load_yaml(project)["runtime"] == load_yaml((ROOT / "Pulumi.yaml").read_text())["runtime"]
     page = generate.page_text([section], 'NAME: Final = "name"\n"""Text."""\n')
     assert "### New\n\nA note.\n" in page
     assert "| `airflow:newKey` | string, **secret** |  | New: a\\|b. |\n" in page
@@ -115,7 +115,7 @@ def test_program_reads_the_keys_of_the_schema_and_no_other() -> None:
 
 def test_stack_files_say_only_what_differs_from_the_defaults() -> None:
     for stack in ("dev", "prod"):
-        given = yaml.safe_load((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
+        given = load_yaml((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
         for key, value in given.items():
             if key.startswith("airflow:"):
                 default = schema()[key.removeprefix("airflow:")]["default"]
@@ -125,7 +125,7 @@ def test_stack_files_say_only_what_differs_from_the_defaults() -> None:
 
 def test_no_default_provider_may_be_used_in_any_stack() -> None:
     for stack in ("dev", "prod"):
-        given = yaml.safe_load((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
+        given = load_yaml((samples.SHIPPED / f"Pulumi.{stack}.yaml").read_text())["config"]
         assert set(given["pulumi:disable-default-providers"]) >= {"kubernetes", "aws"}
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import settings
 from components.database.connection import ContainerDatabase
+from components.kube.safe_yaml import load_yaml
 from components.network.isolation_args import Isolation
 from components.release.executor import Executor
 from settings.files import read_files
@@ -48,7 +49,7 @@ def test_prod_lacks_its_deploy_key_and_nothing_else(tmp_path: Path) -> None:
 def committed(folder: Path, stack: str, change: Callable[[dict[str, Any]], None]) -> Path:
     """A copy of the project's files in `folder`, one stack changed."""
     samples.ship(folder)
-    content = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text())
+    content = load_yaml((folder / f"Pulumi.{stack}.yaml").read_text())
     change(content["config"])
     (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(content))
     return folder
@@ -208,7 +209,7 @@ def test_key_that_nothing_reads_is_refused(tmp_path: Path) -> None:
 
 def test_file_whose_map_has_another_name_says_what_is_there(tmp_path: Path) -> None:
     for content in ("Config:\n  airflow:size: small\n", "airflow:size: small\nencryptionsalt: x\n"):
-        top = ", ".join(yaml.safe_load(content))
+        top = ", ".join(load_yaml(content))
         expected = f"expected a map config in Pulumi.qa.yaml, found at its top: {top}. Fix: edit it"
         assert check_text(tmp_path, content) == (expected,)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from components.kube.safe_yaml import load_yaml
 from settings.scalars import Loader, engine_value, is_plain_number, read_differently
 from tests.cases import each
 
@@ -86,7 +87,7 @@ def test_the_engine_reads_each_value_as_this_program_says(tmp_path: Path) -> Non
         # In a list: what is not said to be read differently is the same value to both.
         node = yaml.compose(f"- {text}", Loader=Loader)
         if node is not None and not list(read_differently(node)):
-            assert json.loads(given[f"t:n{number}"]["value"]) == plain(yaml.safe_load(f"- {text}")), text
+            assert json.loads(given[f"t:n{number}"]["value"]) == plain(load_yaml(f"- {text}")), text
     print(f"{len(texts)} values, {len(inner)} in lists: the engine read each as this program says")
 
 

@@ -27,6 +27,7 @@ import yaml
 
 from automation.engine.plugins import AWS, missing
 from benchmarks.plain_stack import Result, pulumi, steps
+from components.kube.safe_yaml import load_yaml
 from tests.prod.account import Account, running
 from tests.prod.kubernetes_stand_in import StandIn, kubernetes_stand_in, outputs_of
 from tests.samples import ROOT, ssh_private_key
@@ -55,7 +56,7 @@ class Offline:
     def prepare(self, config: Mapping[str, Any]) -> None:
         """Write the project and the stack's file."""
         (self.folder / "state").mkdir(parents=True)
-        project = yaml.safe_load((self.program / "Pulumi.yaml").read_text())
+        project = load_yaml((self.program / "Pulumi.yaml").read_text())
         project["main"] = str(self.program)
         project["runtime"]["options"]["virtualenv"] = sys.prefix
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
@@ -113,9 +114,7 @@ def offline(program: Path, name: str, folder: Path) -> Iterator[Offline]:
 def config_of(program: Path, name: str) -> dict[str, Any]:
     """Return the content of a stack's file, as the release shipped it; `external` is `prod` without AWS."""
     shipped = program / "tests" / "shipped"
-    content: dict[str, Any] = yaml.safe_load(
-        (shipped / f"Pulumi.{'dev' if name == 'dev' else 'prod'}.yaml").read_text()
-    )
+    content: dict[str, Any] = load_yaml((shipped / f"Pulumi.{'dev' if name == 'dev' else 'prod'}.yaml").read_text())
     if name == "external":
         config = content["config"]
         for key in [key for key in config if key.startswith(("airflow:aws", "airflow:database", "airflow:ingress"))]:
@@ -152,7 +151,7 @@ def record(program: Path, name: str, folder: Path) -> dict[str, Any]:
         stack.run("up", "--yes", "--skip-preview")
         deployment = json.loads(stack.run("stack", "export").output.partition("\nwarning:")[0])["deployment"]
         network = _network(stack.account)
-        return {"file": yaml.safe_load(stack.file.read_text()), "network": network, "deployment": stripped(deployment)}
+        return {"file": load_yaml(stack.file.read_text()), "network": network, "deployment": stripped(deployment)}
 
 
 def stripped(deployment: Mapping[str, Any]) -> dict[str, Any]:

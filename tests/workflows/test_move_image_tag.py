@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.kube.safe_yaml import load_yaml
 from tests.cases import each
 from tests.samples import SHIPPED
 from tests.workflows.conftest import load
@@ -93,7 +93,7 @@ def test_whatever_stands_around_it_stays(
     lines = ["# Top: 'x'", "config:", repository, *others, tag] if last else ["config:", tag, *others, repository]
     before = ending.join("\n".join(lines).split("\n")) + ("" if last else ending)
     result = script.moved(before, new)
-    assert yaml.safe_load(result)["config"]["airflow:imageTag"] == new
+    assert load_yaml(result)["config"]["airflow:imageTag"] == new
     changed = [pair for pair in zip(before.split("\n"), result.split("\n"), strict=True) if pair[0] != pair[1]]
     assert len(changed) <= 1
     assert all("airflow:imageTag" in old_line for old_line, _ in changed)
@@ -102,15 +102,15 @@ def test_whatever_stands_around_it_stays(
 
 def test_tag_that_yaml_would_read_as_a_number_stays_text() -> None:
     for tag in ("1234567e89", "0123456789", "12345678", "0x12", "1_000"):
-        assert yaml.safe_load(script.moved(file(), tag))["config"]["airflow:imageTag"] == tag
+        assert load_yaml(script.moved(file(), tag))["config"]["airflow:imageTag"] == tag
 
 
 def test_digest_moves_beside_the_tag_where_the_stack_has_one() -> None:
     old, new = f"sha256:{'0' * 64}", f"sha256:{'ab' * 32}"
     before = file() + f"  airflow:imageDigest: {old}  # its content\n"
     after = script.moved(before, SHA, new)
-    assert yaml.safe_load(after)["config"]["airflow:imageDigest"] == new
-    assert yaml.safe_load(after)["config"]["airflow:imageTag"] == SHA
+    assert load_yaml(after)["config"]["airflow:imageDigest"] == new
+    assert load_yaml(after)["config"]["airflow:imageTag"] == SHA
     assert len(differing(before, after)) == 4
     assert after.endswith(f'airflow:imageDigest: "{new}"  # its content\n')
     assert script.moved(after, SHA, new) == after

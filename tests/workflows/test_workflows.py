@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from components.kube.safe_yaml import load_yaml
 from tests.cases import each
 from tests.samples import ROOT
 from tests.workflows.conftest import SCRIPTS, load
@@ -29,7 +30,7 @@ Step = dict[str, Any]
 
 
 def workflow(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+    content: dict[str, Any] = load_yaml((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
     return content
 
 

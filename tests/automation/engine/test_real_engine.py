@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
@@ -20,6 +19,7 @@ from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFail
 from automation.results import Changes
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
+from components.kube.safe_yaml import load_yaml
 from tests.samples import ROOT, sentinels
 
 pytestmark = pytest.mark.engine
@@ -58,11 +58,11 @@ def test_program_runs_where_it_is_and_the_second_time_nothing_changes(engine: En
     assert first.changes == Changes({"create": 1})
     assert operations.stack_outputs(stack) == {"answer": "forty-two"}
     copy = project / ".dev" / "dev" / "Pulumi.dev.yaml"
-    salt = yaml.safe_load(copy.read_text())["encryptionsalt"]
+    salt = load_yaml(copy.read_text())["encryptionsalt"]
 
     again = opened(project, engine)
     assert str(operations.up(again).changes) == "no changes"
-    assert yaml.safe_load(copy.read_text())["encryptionsalt"] == salt
+    assert load_yaml(copy.read_text())["encryptionsalt"] == salt
     assert not operations.has_resources(again)
     assert operations.resources_outside(again, ("pulumi:",)) == []
 

@@ -12,6 +12,7 @@ import settings
 from automation.plan import stand_ins
 from automation.plan.model import Placeholder, Why
 from components.dags.ssh_private_key import public_key
+from components.kube.safe_yaml import load_yaml
 from settings import SECRET_KEYS
 from tests import samples
 from tests.cases import each
@@ -49,7 +50,7 @@ def project(tmp_path: Path) -> Path:
 
 def _set(project: Path, stack: str, **config: object) -> None:
     path = project / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load(path.read_text())
+    content = load_yaml(path.read_text())
     content["config"] |= {f"airflow:{key}": value for key, value in config.items()}
     path.write_text(yaml.safe_dump(content))
 
@@ -77,7 +78,7 @@ def test_what_a_stack_needs_and_lacks_is_stood_in_for(project: Path) -> None:
 def test_an_encrypted_part_of_a_value_is_stood_in_for(project: Path) -> None:
     _set(project, "dev", awsTags={"owner": "me", "token": {"secure": "v1:x"}}, eksCluster={"secure": "v1:y"})
     found = stand_ins.plan_config(project, "dev", {})
-    tags = yaml.safe_load(found.text("awsTags"))
+    tags = load_yaml(found.text("awsTags"))
     assert tags["owner"] == "me"
     assert isinstance(tags["token"], str)
     assert {"airflow:awsTags", "airflow:eksCluster"} <= found.secret_keys

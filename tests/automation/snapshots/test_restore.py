@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from automation import EnvironmentSettings, Secret
 from automation.backup.jobs import BackupJobs
@@ -24,6 +23,7 @@ from automation.snapshots.model import Instance, Snapshot, Source, Window
 from automation.stages.config import write_config
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG, left_by, made_by
 from components.database.rds_settings import ManagedDatabase
+from components.kube.safe_yaml import load_yaml
 from tests import samples
 from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import KeptWorld, Killed
@@ -36,7 +36,7 @@ OLD, NEW = "airflow-prod", "airflow-prod-2"
 
 def settings() -> EnvironmentSettings:
     """`prod`, as a service gives it."""
-    content = yaml.safe_load((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
+    content = load_yaml((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
     plain = {key.removeprefix("airflow:"): value for key, value in content.items() if key.startswith("airflow:")}
     return EnvironmentSettings.of("team", {**plain, "gitSshPrivateKey": Secret(samples.ssh_private_key())})
 

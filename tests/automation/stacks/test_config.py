@@ -17,6 +17,7 @@ from automation.folder import Folder
 from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings, with_value
 from automation.stacks.place import Place
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import SECRET_KEYS
 from tests import samples
@@ -52,7 +53,7 @@ def test_program_gets_the_texts_that_were_checked(tmp_path: Path) -> None:
 
 
 def test_committed_stack_can_be_given_as_a_value(tmp_path: Path) -> None:
-    committed = yaml.safe_load((samples.SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
+    committed = load_yaml((samples.SHIPPED / "Pulumi.dev.yaml").read_text())["config"]
     values = {key.removeprefix("airflow:"): value for key, value in committed.items() if key.startswith("airflow:")}
     settings = EnvironmentSettings.of("dev", {**values, "adminPassword": Secret(values["adminPassword"])})
     texts, secret_keys = program_settings.read_files(samples.ship(tmp_path), "dev")
@@ -168,7 +169,7 @@ def test_values_cannot_be_changed_behind_its_back() -> None:
 def test_whatever_is_valid_reads_back_as_it_was_given(values: dict[str, Any]) -> None:
     settings = EnvironmentSettings.of("dev", {**DEV, **values})
     text = yaml.safe_dump({"config": settings.file_config()})
-    config = yaml.safe_load(text)["config"]
+    config = load_yaml(text)["config"]
     for key, value in values.items():
         assert config[f"airflow:{key}"] == value
         found = settings.texts()[f"airflow:{key}"]
@@ -196,7 +197,7 @@ def test_line_is_changed_and_its_comment_stays() -> None:
 def test_key_that_is_not_there_is_added() -> None:
     text = FILE.replace("  airflow:imageTag: 3.2.2  # moved by deployments\n", "")
     changed = with_value(text, KEY, "3.2.2-7")
-    assert yaml.safe_load(changed)["config"][KEY] == "3.2.2-7"
+    assert load_yaml(changed)["config"][KEY] == "3.2.2-7"
     assert [line for line in changed.splitlines() if KEY not in line] == text.splitlines()
 
 
@@ -228,7 +229,7 @@ def test_value_stays_the_same_text_for_every_reader_of_yaml() -> None:
     """Only quotes ensure it: YAML 1.1 and 1.2 differ in what is a number without them."""
     for value in VALUES:
         changed = with_value(FILE, KEY, value)
-        assert yaml.safe_load(changed)["config"][KEY] == value
+        assert load_yaml(changed)["config"][KEY] == value
         assert f'{KEY}: "' in changed
         assert len(changed.splitlines()) == len(FILE.splitlines())
 
@@ -241,7 +242,7 @@ def test_file_that_is_no_config_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "encryptionsalt: v1:x\n"])
 def test_file_without_config_gets_one(text: str) -> None:
-    assert yaml.safe_load(with_value(text, KEY, "a")) == {**(yaml.safe_load(text) or {}), "config": {KEY: "a"}}
+    assert load_yaml(with_value(text, KEY, "a")) == {**(load_yaml(text) or {}), "config": {KEY: "a"}}
 
 
 @pytest.mark.parametrize("text", ["config: {airflow:imageTag: a, x: b}\n", "config:\n  airflow:imageTag:\n    - a\n"])
@@ -254,5 +255,5 @@ def test_file_that_would_have_to_be_written_anew_is_refused(text: str) -> None:
 def test_shipped_files_can_be_changed(name: str) -> None:
     text = (SHIPPED / f"Pulumi.{name}.yaml").read_text()
     changed = with_value(with_value(text, KEY, "3.2.2-1"), KEY, "3.2.2-2")
-    assert yaml.safe_load(changed)["config"] == {**yaml.safe_load(text)["config"], KEY: "3.2.2-2"}
+    assert load_yaml(changed)["config"] == {**load_yaml(text)["config"], KEY: "3.2.2-2"}
     assert set(text.splitlines()) <= set(changed.splitlines())

@@ -32,6 +32,7 @@ from automation.stacks.backend import (
 from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
+from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from tests import samples
 from tests.automation.fakes import SETTINGS
@@ -68,10 +69,10 @@ def prepare_work_dir(project: Path, stack: str) -> Path:
 
 def test_program_and_its_python_are_where_they_were(project: Path) -> None:
     (project / ".venv").mkdir()
-    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    made = load_yaml((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
     assert made["main"] == str(project)
     assert made["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(project / ".venv")}}
-    assert made["config"] == yaml.safe_load(PROJECT)["config"]
+    assert made["config"] == load_yaml(PROJECT)["config"]
     assert made["name"] == "airflow"
 
 
@@ -79,17 +80,17 @@ def test_without_the_projects_environment_the_running_one_is_taken(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", "/some/venv")
-    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    made = load_yaml((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
     assert made["runtime"]["options"]["virtualenv"] == "/some/venv"
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
-    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    made = load_yaml((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
     assert made["runtime"]["options"] == {"toolchain": "pip"}
 
 
 def test_short_form_of_the_runtime_is_understood(project: Path) -> None:
     (project / "Pulumi.yaml").write_text("name: airflow\nruntime: python\n")
     (project / ".venv").mkdir()
-    made = yaml.safe_load((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
+    made = load_yaml((prepare_work_dir(project, "dev") / "Pulumi.yaml").read_text())
     assert made["runtime"] == {"name": "python", "options": {"virtualenv": str(project / ".venv")}}
 
 
@@ -114,7 +115,7 @@ def test_salt_that_the_engine_wrote_is_kept_and_config_is_refreshed(project: Pat
     for _ in range(2):
         prepare_work_dir(project, "dev")
         assert copy.read_text().startswith(STACK.replace("3.10 ", "3.20 "))
-        assert yaml.safe_load(copy.read_text())["encryptionsalt"] == SALT
+        assert load_yaml(copy.read_text())["encryptionsalt"] == SALT
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}\n", "config: {}\n...\n"])
@@ -123,7 +124,7 @@ def test_salt_is_kept_beside_any_form_of_file(project: Path, text: str) -> None:
     copy = prepare_work_dir(project, "dev") / "Pulumi.dev.yaml"
     write_file(copy, f"encryptionsalt: {SALT}\n")
     prepare_work_dir(project, "dev")
-    assert yaml.safe_load(copy.read_text()) == {**(yaml.safe_load(text) or {}), "encryptionsalt": SALT}
+    assert load_yaml(copy.read_text()) == {**(load_yaml(text) or {}), "encryptionsalt": SALT}
 
 
 @pytest.mark.parametrize("key", ["encryptionsalt", "secretsprovider", "encryptedkey"])
@@ -132,7 +133,7 @@ def test_what_the_committed_file_says_of_encryption_wins(project: Path, key: str
     copy.write_text(f"{STACK}encryptionsalt: old\nsecretsprovider: old\n")
     (project / "Pulumi.dev.yaml").write_text(f"{STACK}{key}: new\n")
     prepare_work_dir(project, "dev")
-    found = yaml.safe_load(copy.read_text())
+    found = load_yaml(copy.read_text())
     assert {name: found[name] for name in found if name != "config"} == {key: "new"}
 
 
@@ -322,7 +323,7 @@ def given(folder: Path, provider: SecretsProvider | None = None) -> Place:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((folder / "team" / "Pulumi.team.yaml").read_text())
+    found: dict[str, Any] = load_yaml((folder / "team" / "Pulumi.team.yaml").read_text())
     return found
 
 
@@ -371,8 +372,8 @@ def test_folder_for_looking_knows_how_the_stack_is_encrypted_and_no_config(proje
     copy.write_text(f"{STACK}encryptionsalt: {SALT}\n")
     folder = work_directory.prepare_reading_dir(Place.of(project), "dev")
     assert folder.parent == copy.parent
-    assert yaml.safe_load((folder / "Pulumi.dev.yaml").read_text()) == {"encryptionsalt": SALT}
-    assert yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"] == "airflow"
+    assert load_yaml((folder / "Pulumi.dev.yaml").read_text()) == {"encryptionsalt": SALT}
+    assert load_yaml((folder / "Pulumi.yaml").read_text())["name"] == "airflow"
     assert copy.read_text() == f"{STACK}encryptionsalt: {SALT}\n", "an operation may be at work with it"
 
 
@@ -384,7 +385,7 @@ def test_place_that_looks_like_the_project_has_another_stack_file(tmp_path: Path
         assert not {"Pulumi.dev.yaml", ".git", ".dev"} & names
         text = (folder / "Pulumi.team.yaml").read_text()
         assert "sentinel" not in text
-        assert yaml.safe_load(text)["config"]["airflow:adminPassword"] == {"secure": ""}
+        assert load_yaml(text)["config"]["airflow:adminPassword"] == {"secure": ""}
     assert not folder.exists()
 
 

@@ -11,7 +11,6 @@ import sys
 from typing import Any
 
 import pytest
-import yaml
 
 from automation.cluster.client import Kube
 from automation.cluster.deployment import POOLER_PORT
@@ -21,6 +20,7 @@ from automation.verification.probe import Outcome
 from automation.verification.result import Status
 from automation.verification.worker_isolation import verdict, worker_isolation
 from components.database import pgbouncer
+from components.kube.safe_yaml import load_yaml
 from tests.automation.fakes import World, isolated, pod
 from tests.cases import each
 
@@ -203,7 +203,7 @@ def test_celery_without_a_ready_worker_makes_no_pod(world: World) -> None:
 
 
 def test_pod_is_like_a_tasks_without_what_it_would_fetch() -> None:
-    template = yaml.safe_load(TEMPLATE)
+    template = load_yaml(TEMPLATE)
     spec = worker_pod.pod_manifest(template)["spec"]
     (container,) = spec["containers"]
     base = template["spec"]["containers"][0]

@@ -13,7 +13,6 @@ from typing import Any, Final
 import boto3
 import botocore.client
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -35,6 +34,7 @@ from components.aws.eks_cluster import (
     require_active,
 )
 from components.kube.kubeconfig import api_client, is_content
+from components.kube.safe_yaml import load_yaml
 from tests.cases import each
 
 REGION: Final = "eu-central-1"
@@ -407,7 +407,7 @@ def test_kubeconfig_leads_to_the_cluster_with_a_token_of_the_aws_command(aws_cli
 
 
 def test_kubeconfig_is_one_cluster_one_user_and_one_context_named_by_the_arn() -> None:
-    found = yaml.safe_load(CLUSTER.kubeconfig)
+    found = load_yaml(CLUSTER.kubeconfig)
     assert [found["kind"], found["apiVersion"], found["current-context"]] == ["Config", "v1", ARN]
     assert [entry["name"] for key in ("clusters", "users", "contexts") for entry in found[key]] == [ARN] * 3
     assert found["contexts"][0]["context"] == {"cluster": ARN, "user": ARN}
@@ -416,7 +416,7 @@ def test_kubeconfig_is_one_cluster_one_user_and_one_context_named_by_the_arn() -
 
 def test_kubeconfig_never_asks_anybody_anything() -> None:
     """A program in CI would wait for ever."""
-    user = yaml.safe_load(CLUSTER.kubeconfig)["users"][0]["user"]
+    user = load_yaml(CLUSTER.kubeconfig)["users"][0]["user"]
     assert set(user) == {"exec"}, "the AWS CLI is the only source of credentials"
     assert user["exec"]["interactiveMode"] == "Never"
     assert user["exec"]["apiVersion"] == "client.authentication.k8s.io/v1beta1"

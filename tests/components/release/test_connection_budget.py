@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.database.rds_instance_class import MEMORY_GIB, max_connections
+from components.kube.safe_yaml import load_yaml
 from components.release.connection_budget import ConnectionBudget, ConnectionLoad, budget, budget_problem
 from components.release.scale import Scale
 
 ROOT: Final = Path(__file__).parents[3]
-CHART: Final[dict[str, Any]] = yaml.safe_load((ROOT / "chart" / "values.yaml").read_text())
+CHART: Final[dict[str, Any]] = load_yaml((ROOT / "chart" / "values.yaml").read_text())
 COMPONENTS: Final = ("api_server", "scheduler", "dag_processor", "triggerer")
 
 PODS: Final = st.integers(1, 50)

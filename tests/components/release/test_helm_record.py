@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.kube.safe_yaml import load_all_yaml
 from components.release.helm_record import (
     ForeignReleaseError,
     KubernetesRecords,
@@ -206,7 +206,7 @@ def test_part_of_a_name_is_no_name() -> None:
 
 
 def names_in(found: Mapping[str, Any]) -> list[str]:
-    return [item["metadata"]["name"] for item in yaml.safe_load_all(found["manifest"])]
+    return [item["metadata"]["name"] for item in load_all_yaml(found["manifest"])]
 
 
 def test_deployed_release_is_left_as_it_is() -> None:

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from components.kube.safe_yaml import load_all_yaml, load_yaml
 from components.release.manifest_union import manifest_union
 from tests.cases import each
 
@@ -50,7 +51,7 @@ def read(manifest: str) -> list[dict[str, Any]]:
 
 
 def union(*manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(manifest_union([written(items) for items in manifests])))
+    return load_all_yaml(manifest_union([written(items) for items in manifests]))
 
 
 def deployment(containers: list[dict[str, Any]], **spec: Any) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def test_text_stays_a_text(text: str) -> None:
 def test_any_text_is_read_as_it_was_and_by_json_and_yaml_alike(text: str) -> None:
     item = {"apiVersion": "v1", "kind": "A", "metadata": {"name": "x"}, "data": {"key": text}}
     manifest = manifest_union([json.dumps(item, ensure_ascii=False) if text.isprintable() else written([item])])
-    assert yaml.safe_load(manifest) == item
+    assert load_yaml(manifest) == item
     assert json.loads(manifest.removeprefix("---\n")) == item
     # Helm's reader of YAML refuses one half of a character.
     assert not re.search(r"(?<!\\)(\\\\)*\\u[dD][89a-fA-F]", manifest)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-import yaml
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from components.dags.known_hosts import published_known_hosts
 from components.database import access, container
 from components.keys import airflow_keys
+from components.kube.safe_yaml import load_yaml
 from components.release import chart_defaults
 from components.secrets.masker import SHOWN, Masker
 from components.secrets.shapes import LENGTHS, harmless, key_shape, looks_generated
@@ -160,7 +160,7 @@ def texts(value: Any) -> Iterator[str]:
 def test_nothing_that_is_published_or_shipped_is_a_key() -> None:
     found = [
         *texts(chart_defaults.chart_values()),
-        *texts([yaml.safe_load(path.read_text()) for path in samples.SHIPPED.glob("*.yaml")]),
+        *texts([load_yaml(path.read_text()) for path in samples.SHIPPED.glob("*.yaml")]),
         *texts(samples.schema()),
         *[str(published_known_hosts(host)) for host in ("github.com", "gitlab.com", "bitbucket.org")],
         (samples.ROOT / "certificates" / "rds-global-bundle.pem").read_text(),
