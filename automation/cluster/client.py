@@ -62,6 +62,8 @@ class Pod:
     """Name of the workload or Job that it belongs to; "" for a pod that runs a single task."""
     images: Mapping[str, str] = field(default_factory=dict)
     """What the image of each container that runs, or ran, really is, by the container's name: a digest at its end."""
+    mounts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Where each container has each volume, by their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,6 +294,11 @@ def pod_of(pod: Mapping[str, Any]) -> Pod:
         config_maps=tuple(name for name in mounted if name),
         workload=owner(pod)[1],
         images={item["name"]: item["imageID"] for item in status.get("containerStatuses") or () if item.get("imageID")},
+        mounts={
+            (container["name"], mount["name"]): mount["mountPath"]
+            for container in spec["containers"]
+            for mount in container.get("volumeMounts") or ()
+        },
     )
 
 

@@ -14,8 +14,9 @@ from automation.verification.running_airflow import RunningAirflow
 from automation.wait import wait_for
 
 DAG_COMMIT: Final = "same DAG commit everywhere"
-LINK: Final = "/opt/airflow/dags/repo"
-"""git-sync moves this link; it points to a folder with the name of the commit."""
+_VOLUME: Final = "dags"
+_LINK: Final = "repo"
+"""git-sync moves this link in the volume; it points to a folder with the name of the commit."""
 _COMPONENTS: Final = ("dag-processor", "triggerer", "worker")
 _SLACK_SECONDS: Final = 15.0
 _PARSE_SECONDS: Final = 60.0  # Airflow's min_file_process_interval is 30 s, and parsing takes its time
@@ -92,8 +93,9 @@ def _image(airflow: RunningAirflow, pod: Pod, container: str) -> str:
 
 
 def _link(airflow: RunningAirflow, pod: Pod, container: str) -> str:
+    link = f"{pod.mounts.get((container, _VOLUME), '')}/{_LINK}"
     try:
-        result = airflow.kube.run(pod.name, container, ("readlink", LINK), seconds=_EXEC_SECONDS)
+        result = airflow.kube.run(pod.name, container, ("readlink", link), seconds=_EXEC_SECONDS)
     except AutomationError:
         return ""  # the pod is being replaced
     return result.stdout.strip().rpartition("/")[2] if result.exit_code == 0 else ""

@@ -134,6 +134,7 @@ def pod(component: str, *, name: str = "", ready: bool = True, reason: str = "",
         ready=ready,
         reason=reason,
         workload=more.pop("workload", f"airflow-{component}"),
+        mounts=more.pop("mounts", {(component, "dags"): "/opt/airflow/dags", ("git-sync", "dags"): "/git"}),
         **more,
     )
 
@@ -214,7 +215,8 @@ class FakeKube:
             raise ClusterRequestFailed(f"cannot run a command in {pod}: no container {container}", "look")
         self.commands.append((pod, container, tuple(command)))
         if command[0] == "readlink":
-            commit = self.commits.get(pod, COMMIT)
+            there = command[1] == f"{found.mounts[container, 'dags']}/repo"
+            commit = self.commits.get(pod, COMMIT) if there else ""
             return ExecResult(0, f".worktrees/{commit}\n") if commit else ExecResult(1, "")
         if command[0] == "airflow":
             return ExecResult(self.migrations_exit_code, "", f"could not connect with {PASSWORD}")

@@ -38,7 +38,10 @@ def pod_json(name: str, **more: Any) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "labels": {"component": "worker"}, **more.pop("metadata", {})},
         "spec": {
-            "containers": [{"name": "worker"}, {"name": "git-sync"}],
+            "containers": [
+                {"name": "worker", "volumeMounts": [{"name": "dags", "mountPath": "/opt/airflow/dags"}]},
+                {"name": "git-sync", "volumeMounts": [{"name": "dags", "mountPath": "/git"}]},
+            ],
             "volumes": [{"name": "config", "configMap": {"name": "airflow-config"}}, {"name": "x", "emptyDir": {}}],
         },
         "status": status,
@@ -57,6 +60,7 @@ def test_pods_are_those_of_the_context_namespace_and_labels_that_live(server: Ku
     assert (pod.name, pod.ready, pod.reason, pod.ip) == ("a", True, "", "10.0.0.1")
     assert pod.containers == ("worker", "git-sync")
     assert pod.config_maps == ("airflow-config",)
+    assert pod.mounts == {("worker", "dags"): "/opt/airflow/dags", ("git-sync", "dags"): "/git"}
     (request,) = server.asked
     assert (request.method, request.path, request.query) == (
         *("GET", PODS),

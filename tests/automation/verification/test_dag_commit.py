@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from automation.cluster.client import Pod
@@ -13,6 +15,15 @@ from tests.automation.fakes import COMMIT, OTHER_COMMIT, World, dag_json, pod
 def test_same_commit_in_every_pod_passes(world: World) -> None:
     found = same_commit(world.running())
     assert (found.status, found.detail) == (Status.PASSED, "01234567 in 3 pods")
+
+
+def test_dags_may_be_mounted_elsewhere(world: World) -> None:
+    """As `airflowHome` and `dags.mountPath` of the chart have it."""
+    world.kube.found_pods = [
+        replace(found, mounts={**found.mounts, (found.containers[0], "dags"): "/home/airflow/dags"})
+        for found in world.kube.found_pods
+    ]
+    assert same_commit(world.running()).status is Status.PASSED
 
 
 @pytest.mark.parametrize("component", ["dag-processor", "triggerer", "worker"])
