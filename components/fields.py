@@ -35,12 +35,6 @@ _POLICY_ARN: Final = r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([\x21-\x7e]+/
 _WHOLE_ACCOUNT: Final = ("::aws:policy/AdministratorAccess", "::aws:policy/IAMFullAccess")
 """Policies of AWS with which a pod could give itself every right."""
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_MOVING_TAGS: Final = (
-    "latest|stable|current|newest|main|master|trunk|head|default|edge|nightly|daily|weekly|snapshot|canary|unstable|"
-    "dev|devel|develop|development|staging|stage|prod|production|release|test|testing|next|lts|rolling"
-)
-_MOVING_TAG: Final = re.compile(rf"(slim-)?({_MOVING_TAGS})(-slim)?(-python[0-9.]+)?", re.IGNORECASE)
-"""Tags that are pushed again, alone or as apache/airflow and python combine them."""
 
 
 def refuse(text: str) -> NoReturn:
@@ -111,39 +105,6 @@ def email(text: str) -> str:
     if "$(" in text or "$$" in text:
         refuse("expected an e-mail address without $( and $$, which Kubernetes would expand, found one of them")
     return text
-
-
-def image_repository(text: str) -> str:
-    """An image reference without tag and digest (github.com/distribution/reference)."""
-    component = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
-    # A first part is a host only with a dot or a port in it; see `images.registry_host`.
-    host = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|localhost)(:[0-9]+)?/"
-    return matching(text, rf"({host})?{component}(/{component})*", "an image without tag, such as apache/airflow")
-
-
-def image_tag(text: str) -> str:
-    """A tag that names one image for good."""
-    matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
-    if _MOVING_TAG.fullmatch(text):
-        refuse(
-            f"expected a tag that stays on one image, such as a commit or 3.2.2-4, found {shown(text)}: no update "
-            "would see a new one"
-        )
-    return text
-
-
-def image_digest(text: str) -> str:
-    """A SHA-256 digest."""
-    return matching(text, r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
-
-
-def image_registry(text: str) -> str:
-    """Host, optional port, optional path; no scheme, no slash at the end."""
-    return matching(
-        text,
-        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*",
-        "a registry such as registry.example.com/mirror, without https:// and without a slash at the end",
-    )
 
 
 def cidr(text: str) -> str:

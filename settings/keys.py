@@ -3,7 +3,7 @@
 A section declares the keys of one subject (see `settings/sections/`):
 
     SECTION = Section("Images")
-    IMAGE_TAG = SECTION.text("imageTag", fields.image_tag, default="3.2.2", description="Tag of the Airflow image.")
+    IMAGE_TAG = SECTION.text("imageTag", image_tag, default="3.2.2", description="Tag of the Airflow image.")
 
 `config[IMAGE_TAG]` is then the checked value (see `reading.py`). The schema in Pulumi.yaml and docs/configuration.md
 are generated from the declarations (see `generate.py`).

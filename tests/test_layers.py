@@ -39,6 +39,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/secrets": "",
     "components/aws": "",
     "components/fields": "components/aws components/secrets",
+    "components/image_fields": "components/fields",
     "components/keys": "components/kube components/aws components/fields",
     "components/connections": "components/kube components/aws",
     "components/dags": "components/kube",

@@ -75,11 +75,30 @@ def _container_problems(container: Container) -> Iterator[str]:
                     f"has {kind} of {name} {amount} in container {container.name}: write an amount of Kubernetes, such "
                     "as 500m or 2Gi"
                 )
-            elif kind == "requests" and _above(amount, limits.get(name)):
+            elif kind == "requests" and not _is_extended(name) and _above(amount, limits.get(name)):
                 yield (
                     f"has requests of {name} {amount} above the limits {limits[name]} in container {container.name}: "
                     "set the limits beside it"
                 )
+    for name in sorted({*requests, *limits}):
+        if _is_extended(name) and (problem := _extended_problem(requests.get(name), limits.get(name))):
+            yield f"has {name} in container {container.name}: {problem}"
+
+
+def _is_extended(name: str) -> bool:
+    """Return whether a resource is a device such as nvidia.com/gpu, which Kubernetes does not know itself."""
+    return "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
+
+
+def _extended_problem(request: Any, limit: Any) -> str | None:
+    """Kubernetes: devices are whole, and requested as limits, with equal requests or none (validation.go)."""
+    if UNKNOWN in (request, limit):
+        return None
+    if limit is None:
+        return "set it in limits, because a device cannot be requested alone"
+    if not re.fullmatch("[0-9]+", str(limit)):
+        return f"write a whole number in limits, not {limit}"
+    return None if request in (None, limit, str(limit)) else "set equal requests and limits, or limits alone"
 
 
 def _above(request: Any, limit: Any) -> bool:

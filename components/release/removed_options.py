@@ -1,4 +1,4 @@
-"""Options of airflow.cfg that Airflow 3.0 removed or renamed.
+"""Options of airflow.cfg that Airflow 3.0 removed or renamed, and misspelt ones.
 
 Most would be taken, and do nothing. Some are still read under their old names, which nothing else here knows: the
 connection budget and the program's own variables go by the new ones.
@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from components.release.airflow_options import meant
 from components.release.managed_variables import DEFAULT_QUEUE, instead_of, listed_variables, without_comments
 from components.release.owned_values import owner
 from components.release.value_paths import nested
@@ -183,11 +184,12 @@ def _against(new: str, value: Any, refusal: Callable[[Mapping[str, Any]], str | 
 
 
 def _new(section: str, option: str) -> str | None:
-    """Return the new name of an option, "" for one that was removed, None for any other."""
+    """Return an option's new name, what a misspelt one means, "" for one that was removed, None for any other."""
     if section in _SECTIONS:
         section = _SECTIONS[section]
         return _REMOVED.get(f"{section}.{option}", f"{section}.{option}")
-    return _REMOVED.get(f"{section}.{option}")
+    removed = _REMOVED.get(f"{section}.{option}")
+    return meant(section, option) if removed is None else removed
 
 
 def _use(new: str, *, variable: bool = False) -> str:

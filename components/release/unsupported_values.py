@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.database.client_certificate import CLIENT_VARIABLES
+from components.release.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
+from components.release.given_options import given_options
 from components.release.managed_variables import listed_variables
 from components.release.owned_values import owner
+from components.release.surroundings import Surroundings
 from components.release.value_paths import at, leaf_paths, under
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What typed settings say, as far as Helm values depend on it."""
-
-    isolated: bool = False
-    """Whether network policies are applied."""
-    ui_reachable: bool = True
-    """Whether networks outside the cluster may call the API server."""
-    protected: bool = False
-    """Whether the stack holds what must not be lost, and so passwords that must not be read."""
-    ingress: bool = False
-    """Whether the stack has an Ingress."""
-    with_role: tuple[str, ...] = ()
-    """Paths of the components whose pods get an IAM role."""
-    groups: bool = False
-    """Whether sets of workers are worker groups, which have service accounts of their own."""
-    oidc: bool = False
-    """Whether people log in by OpenID Connect."""
-    without_budget: frozenset[str] = frozenset()
-    """Components that the program gives no disruption budget, such as one with a single pod."""
-    switched_off: Mapping[str, str] = field(default_factory=dict)
-    """Paths of what is not deployed, each with the setting that switches it on."""
-    secrets_in_aws: bool = False
-    """Whether the program sets the secrets backend of what reads connections."""
-    client_certificate: bool = False
-    """Whether the program gives pods a client certificate for the database."""
-    held_secrets: Mapping[str, str] = field(default_factory=dict)
-    """Secrets of the team that may be referred to as little as the stack's own, each with the setting that names it."""
-    api_server_may_send: Callable[[int], bool] = lambda _: False
-    """Whether the API server may send to a TCP port of another system."""
-    metrics_readable: bool = False
-    """Whether pods of other namespaces may read metrics."""
-    dags_fetched: bool = False
-    """Whether something fetches DAGs to a place of the chart's or the program's."""
-    stateful_workers: bool | None = None
-    """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
-    may_send: Callable[[str, int], bool] = lambda _, __: False
-    """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""
-
 
 FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _OPEN: Final = "or set airflow:networkIsolation to off"
-_NOT_OFF: Final = "is refused while airflow:networkIsolation is not off"
 
 _SWITCHES: Final[Mapping[str, str]] = {
     "flower.enabled": "Flower would have no network policy and no login; use Airflow's UI, which shows queues",
@@ -66,24 +26,15 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "cleanup.enabled": "its pods have no network policy; leave it out: Airflow deletes "
     "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
 }
-_HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
-    "config.metrics.statsd": ("airflow-statsd", "UDP", 9125),
-    "config.metrics.otel": ("", "TCP", 4318),
-    "config.traces.otel": ("", "TCP", 4318),
-}
-"""Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
 _BUDGET: Final = "podDisruptionBudget"
 """Its switch is the program's, which sets it where a component has several pods."""
 _PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
-_LOCAL: Final = ("localhost", "127.0.0.1")
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
 """What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
 _STATSD_PORT: Final = "9125"
-_SEARCH_PORT: Final = 9200
-"""The chart's default for Elasticsearch and OpenSearch."""
 _DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
 _OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
     True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
@@ -114,7 +65,7 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
         yield from _behind_ingress(helm_values)
     if surroundings.secrets_in_aws:
         for option in ("config.secrets.backend", "config.secrets.backend_kwargs"):
-            for path, _ in _option(helm_values, option):
+            for path, _ in given_options(helm_values, option):
                 yield (
                     path,
                     f"{path} may not set a secrets backend beside airflow:secretsManagerPrefix, which gives one to API "
@@ -133,17 +84,8 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
         )
     for path, why in _SWITCHES.items():
         if at(helm_values, path):
-            yield path, f"{path} {_NOT_OFF}: {why}, {_OPEN}"
-    for option, (own, protocol, port) in _HOSTS.items():
-        for path, host in _option(helm_values, f"{option}_host"):
-            ports = [value for _, value in _option(helm_values, f"{option}_port")] or [port]
-            if isinstance(host, str) and host and not _is_own(host, own) and not _opened(surroundings, protocol, ports):
-                yield (
-                    path,
-                    f"{path} {_NOT_OFF}: pods may send metrics to the chart's statsd only; open {protocol} port "
-                    f"{ports[0]} of the other system to all components in airflow:extraEgress, or let that system "
-                    "scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces",
-                )
+            yield path, f"{path} {NOT_OFF}: {why}, {_OPEN}"
+    yield from closed_problems(helm_values, surroundings)
 
 
 def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
@@ -164,34 +106,25 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
     for name in ("apiServer", "scheduler", "dagProcessor"):
         if at(helm_values, f"{name}.enabled") is False:
             yield f"{name}.enabled", f"{name}.enabled: Airflow does not work without it; to pause, use airflow:running"
-    for path, _ in _option(helm_values, "config.core.dags_folder") if surroundings.dags_fetched else ():
+    for path, _ in given_options(helm_values, "config.core.dags_folder") if surroundings.dags_fetched else ():
         yield (
             path,
             f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
             "airflow:dagsDelivery image",
         )
-    for path, port in _option(helm_values, "config.metrics.statsd_port"):
-        host = next((found for _, found in _option(helm_values, "config.metrics.statsd_host")), "")
-        if str(port) != _STATSD_PORT and (not host or _is_own(str(host), _HOSTS["config.metrics.statsd"][0])):
+    for path, port in given_options(helm_values, "config.metrics.statsd_port"):
+        host = next((found for _, found in given_options(helm_values, "config.metrics.statsd_host")), "")
+        if str(port) != _STATSD_PORT and (not host or is_own(str(host), STATSD)):
             yield path, f"{path}: the chart's statsd listens at port {_STATSD_PORT} only; leave it out"
     if at(helm_values, "ingress.flower.enabled") and not at(helm_values, "flower.enabled"):
         yield "ingress.flower.enabled", "ingress.flower.enabled has no effect without flower.enabled; leave it out"
     if not surroundings.isolated:
         return
-    for name in ("elasticsearch", "opensearch"):
-        given = str(at(helm_values, f"{name}.connection.port") or "")
-        port = int(given) if given.isdecimal() else _SEARCH_PORT
-        if at(helm_values, f"{name}.enabled") and not surroundings.api_server_may_send(port):
-            yield (
-                f"{name}.enabled",
-                f"{name}.enabled {_NOT_OFF}: the API server reads task logs from it, and may not send to port {port}; "
-                f"open TCP port {port} to api-server in airflow:extraEgress",
-            )
     for name in ("statsd", "pgbouncer"):
         if at(helm_values, f"ingress.{name}.enabled") and not surroundings.metrics_readable:
             yield (
                 f"ingress.{name}.enabled",
-                f"ingress.{name}.enabled {_NOT_OFF}: nobody may read metrics; name the namespace of the ingress "
+                f"ingress.{name}.enabled {NOT_OFF}: nobody may read metrics; name the namespace of the ingress "
                 "controller in airflow:metricsNamespaces",
             )
 
@@ -218,9 +151,9 @@ def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
 
 def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what would contradict the Ingress of the stack."""
-    for path, _ in _option(helm_values, "config.api.base_url"):
+    for path, _ in given_options(helm_values, "config.api.base_url"):
         yield path, f"{path} sets the address of the UI, which the Ingress has; use {_ADDRESS}"
-    for path, kind in _option(helm_values, "config.api.server_type"):
+    for path, kind in given_options(helm_values, "config.api.server_type"):
         if kind == "gunicorn":
             yield path, f"{path} gunicorn believes the forwarded headers of everybody; leave it out, or set uvicorn"
     for path, name, _ in listed_variables(helm_values):
@@ -230,35 +163,8 @@ def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         yield "apiServer.args", "apiServer.args is set by the program where there is an Ingress; use apiServer.env"
 
 
-def _opened(surroundings: Surroundings, protocol: str, ports: list[Any]) -> bool:
-    return all(str(port).isdecimal() and surroundings.may_send(protocol, int(port)) for port in ports)
-
-
-def _is_own(host: str, own: str) -> bool:
-    name = host.partition(".")[0]
-    return host in _LOCAL or (own != "" and (name == own or f'"%s-{own.removeprefix("airflow-")}"' in host))
-
-
-def _option(helm_values: Mapping[str, Any], option: str) -> Iterator[tuple[str, Any]]:
-    """Yield path and value of each place that sets an option of airflow.cfg: the option itself, and variables."""
-    value = at(helm_values, option)
-    if value is not None:
-        yield option, value
-    _, section, key = option.split(".")
-    variable = f"AIRFLOW__{section}__{key}".upper()
-    yield from ((path, value) for path, name, value in listed_variables(helm_values) if name == variable)
-    text = helm_values.get("extraEnv")
-    found = (
-        re.search(rf"\b{variable}\b[\"']?\s*\n?\s*(?:,\s*)?value:\s*([^\n}}]*)", text)
-        if isinstance(text, str)
-        else None
-    )
-    if found is not None:
-        yield "extraEnv", found[1].strip().strip("\"'")
-
-
 def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for path, value in _option(helm_values, "config.core.auth_manager"):
+    for path, value in given_options(helm_values, "config.core.auth_manager"):
         if value != FAB:
             yield (
                 path,

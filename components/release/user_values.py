@@ -19,7 +19,8 @@ from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
 from components.release.removed_options import removed_option_problems
 from components.release.security_contexts import completed, context_problems
-from components.release.unsupported_values import Surroundings, off_problems, unsupported_problems
+from components.release.surroundings import Surroundings
+from components.release.unsupported_values import off_problems, unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
 from components.release.worker_groups import with_inherited, without_default_budget
 from components.release.worker_sets import SETS, set_problems, with_own

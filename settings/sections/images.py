@@ -9,7 +9,7 @@ from typing import Final
 
 import compatibility
 import versions
-from components import fields
+from components import fields, image_fields
 from components.kube.docker_config import docker_config
 from components.kube.images import Images
 from settings.keys import Section
@@ -41,7 +41,7 @@ def _mirror_problems(mirrors: Mapping[str, str]) -> dict[str, str]:
             problems[host] = f"expected hosts of registries such as docker.io, found {fields.shown(host)}"
             continue
         try:
-            fields.image_registry(mirror)
+            image_fields.image_registry(mirror)
         except ValueError as error:
             problems[host] = f"{host}: {error}"
     return problems
@@ -57,19 +57,19 @@ class PullPolicy(StrEnum):
 
 IMAGE_REPOSITORY = SECTION.text(
     "imageRepository",
-    fields.image_repository,
+    image_fields.image_repository,
     default=Images.repository,
     description="Airflow image without tag. One without a registry host follows imageRegistry.",
 )
 IMAGE_TAG = SECTION.text(
     "imageTag",
-    fields.image_tag,
+    image_fields.image_tag,
     default=versions.AIRFLOW,
     description="Tag of the Airflow image. A routine deployment moves this key and nothing else.",
 )
 IMAGE_DIGEST = SECTION.optional(
     "imageDigest",
-    fields.image_digest,
+    image_fields.image_digest,
     description="Digest of the Airflow image (sha256: and 64 hexadecimal digits). Wins over the tag, in task pods too.",
 )
 IMAGE_PULL_POLICY = SECTION.choice(
@@ -91,7 +91,7 @@ REGISTRY_CREDENTIALS = SECTION.secret(
 )
 IMAGE_REGISTRY = SECTION.optional(
     "imageRegistry",
-    fields.image_registry,
+    image_fields.image_registry,
     description="Registry, with optional port and path, that mirrors every image. Empty takes each image from its own.",
 )
 IMAGE_MIRRORS = SECTION.text_map(

@@ -32,6 +32,8 @@ def _issuer(text: str) -> str:
         fields.refuse(f"{expected}, found another text")
     if userinfo:
         fields.refuse(f"{expected}, found a login in it")
+    if parts.scheme == "http":
+        fields.refuse(f"{expected}, found http: an issuer has TLS")
     if parts.scheme != "https" or not host or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
         fields.refuse(f"{expected}, found {fields.shown(text)}")
     return text.rstrip("/")

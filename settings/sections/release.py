@@ -17,7 +17,7 @@ from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
 from components.release.managed_variables import listed_variables
 from components.release.pod_isolation import READ_LOGS, RUN_TASKS
-from components.release.unsupported_values import Surroundings
+from components.release.surroundings import Surroundings
 from components.release.user_values import problems as value_problems
 from components.release.value_paths import at, nested, without_nulls
 from components.release.worker_group import default_queues

@@ -12,7 +12,8 @@ from cryptography.fernet import Fernet
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components import fields
+from components import fields, image_fields
+from tests import samples
 from tests.cases import each
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
@@ -27,13 +28,16 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
     (fields.username, ["admin", "a.b", "a@example.com", "A1", "a" * 64]),
     (fields.email, ["admin@example.com", "a+b@x"]),
     (
-        fields.image_repository,
+        image_fields.image_repository,
         ["apache/airflow", "airflow", "registry.test:5000/a/b__c/d-e", "localhost/x", "1.dkr.ecr.eu.amazonaws.com/a.b"],
     ),
-    (fields.image_tag, ["stable-4f2a", "main.17", "nightly-20261129", "edgeworth", "v1"]),
-    (fields.image_tag, ["3.2.2", "3.2.2-python3.12", "4f2a", "_x", "latest-1", "a" * 128]),
-    (fields.image_digest, ["sha256:" + "0" * 64]),
-    (fields.image_registry, ["registry.test", "registry.test:5000", "registry.test/mirror/all", "localhost:5000"]),
+    (image_fields.image_tag, ["stable-4f2a", "main.17", "nightly-20261129", "edgeworth", "v1"]),
+    (image_fields.image_tag, ["3.2.2", "3.2.2-python3.12", "4f2a", "_x", "latest-1", "a" * 128]),
+    (image_fields.image_digest, ["sha256:" + "0" * 64]),
+    (
+        image_fields.image_registry,
+        ["registry.test", "registry.test:5000", "registry.test/mirror/all", "localhost:5000"],
+    ),
     (fields.network, ["10.0.0.0/8", "fd00::/8"]),
     (fields.cidr, ["10.0.0.0/8", "128.0.0.0/1", "10.1.2.3/32", "fd00::/8", "::1/128"]),
     (fields.network, ["10.0.0.0/8", "10.1.2.3/32", "fd00::/8"]),
@@ -72,12 +76,15 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
     (fields.username, ["", "-a", "a b", "a" * 65, "a\n", "ä", "a'b", "--help"]),
     (fields.email, ["$(POD_IP)@example.com", "a@$(HOST)", "a$$b@example.com"]),
     (fields.email, ["", "a", "@x", "a@", "a@b@c", "a b@c", "a@b\n"]),
-    (fields.image_repository, ["", "A/b", "a:1", "a@sha256:0", "a//b", "/a", "a/", "a b", "https://x/y", "a\n"]),
-    (fields.image_tag, ["Latest", "LATEST", "stable", "main", "Master", "edge", "nightly", "dev", "slim-latest"]),
-    (fields.image_tag, ["latest-python3.12", "main-slim", "prod"]),
-    (fields.image_tag, ["", "latest", "-a", ".a", "a" * 129, "a:b", "a/b", "a\n"]),
-    (fields.image_digest, ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "0" * 64]),
-    (fields.image_registry, ["", "https://r", "r/", "r//a", "/r", "r/A", "-r", "r:port", "r\n"]),
+    (image_fields.image_repository, ["", "A/b", "a:1", "a@sha256:0", "a//b", "/a", "a/", "a b", "https://x/y", "a\n"]),
+    (image_fields.image_tag, ["Latest", "LATEST", "stable", "main", "Master", "edge", "nightly", "dev", "slim-latest"]),
+    (image_fields.image_tag, ["latest-python3.12", "main-slim", "prod"]),
+    (image_fields.image_tag, ["", "latest", "-a", ".a", "a" * 129, "a:b", "a/b", "a\n"]),
+    (
+        image_fields.image_digest,
+        ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "0" * 64],
+    ),
+    (image_fields.image_registry, ["", "https://r", "r/", "r//a", "/r", "r/A", "-r", "r:port", "r\n"]),
     (fields.network, ["10.0.0.1", "10.0.0.1/8", "0.0.0.0/0", "db.test"]),
     (fields.cidr, ["", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.0/33", "db.test", "10.0.0.0/-1", "10.0.0.0/8 "]),
     (fields.network, ["", "10.1.2.3", "fd00::1", "10.0.0.1/8", "0.0.0.0/0", "db.test", "a/b"]),
@@ -128,7 +135,7 @@ def test_every_check_of_a_text_is_among_these() -> None:
     assert tested == {check.__name__ for check, _ in REFUSED}
     found = {
         name
-        for name, value in vars(fields).items()
+        for name, value in {**vars(fields), **vars(image_fields)}.items()
         if callable(value) and getattr(value, "__annotations__", {}) == {"text": "str", "return": "str"}
     }
     assert found - {"fernet_key"} == tested
@@ -237,3 +244,21 @@ def test_value_that_may_hold_a_login_is_not_shown(text: object) -> None:
 )
 def test_value_that_holds_no_login_is_shown(text: object) -> None:
     assert fields.shown(text).strip('"') == str(text)
+
+
+@each(
+    "read, text, told",
+    [
+        (image_fields.image_tag, f"3.2.2@{samples.DIGEST}", "found a digest: give it as airflow:imageDigest"),
+        (image_fields.image_tag, samples.DIGEST, "found a digest: give it as airflow:imageDigest"),
+        (image_fields.image_repository, "docker.io/apache/airflow:3.2.2", "give that as airflow:imageTag"),
+        (image_fields.image_repository, f"localhost:5000/airflow@{samples.DIGEST}", "give that as airflow:imageTag"),
+        (image_fields.image_repository, "https://docker.io/apache/airflow", "leave out what is before the host"),
+        (image_fields.image_repository, "docker.io/user:password@x", "a text that may hold a login"),
+    ],
+)
+def test_part_of_an_image_in_the_wrong_key_is_told_where_it_belongs(
+    read: Callable[[str], str], text: str, told: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        read(text)

@@ -21,7 +21,7 @@ from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.scale import Scale
 from components.release.size_preset import SizePreset
-from components.release.unsupported_values import Surroundings
+from components.release.surroundings import Surroundings
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import at, nested, without_nulls
 from components.release.values import airflow_values

@@ -76,6 +76,18 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
             resourced({"requests": {"memory": "4Gi"}, "limits": {"memory": "2000Mi"}}),
             "has requests of memory 4Gi above the limits 2000Mi in container a",
         ),
+        (
+            resourced({"requests": {"nvidia.com/gpu": 1}}),
+            "has nvidia.com/gpu in container a: set it in limits, because a device cannot be requested alone",
+        ),
+        (
+            sized(**{"nvidia.com/gpu": "0.5"}),
+            "has nvidia.com/gpu in container a: write a whole number in limits, not 0.5",
+        ),
+        (
+            resourced({"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 2}}),
+            "has nvidia.com/gpu in container a: set equal requests and limits",
+        ),
         (sized(memory="2GB"), "has limits of memory 2GB in container a: write an amount of Kubernetes"),
         (workload(pod={"tolerations": [{"effect": "NoSchedul"}]}), "has a toleration with the effect NoSchedul"),
         (workload(pod={"tolerations": [{"operator": "Exist"}]}), "has a toleration with the operator Exist"),

@@ -8,7 +8,7 @@ from components.aws.pod_identity import ROLE_ANNOTATION
 from components.kube.own_secrets import OWN_SECRET
 from components.release.chart_defaults import chart_schema, chart_values
 from components.release.pod_isolation import READ_LOGS, RUN_TASKS
-from components.release.unsupported_values import Surroundings
+from components.release.surroundings import Surroundings
 from components.release.user_values import problems
 from components.release.value_paths import nested
 from tests.cases import each

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.release.airflow_options import _OPTIONS, meant
 from components.release.chart_defaults import chart_schema, chart_values
 from components.release.removed_options import removed_option_problems
-from components.release.unsupported_values import Surroundings
+from components.release.surroundings import Surroundings
 from components.release.user_values import problems
 from tests.cases import each
 
@@ -31,6 +32,12 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         ("kubernetes", "namespace", "use nothing: the scheduler starts task pods in its own namespace"),
         ("scheduler", "statsd_allow_list", "use config.metrics.metrics_allow_list"),
         ("core", "parallelism", None),
+        ("scheduler", "max_tis_per_qery", "use config.scheduler.max_tis_per_query"),
+        ("schedular", "max_tis_per_query", "use config.scheduler.max_tis_per_query"),
+        ("core", "worker_concurrency", "use airflow:workerConcurrency"),
+        ("core", "execute_tasks_new_python_interpretor", "use config.core.execute_tasks_new_python_interpreter"),
+        ("sentry", "traces_sample_rate", None),
+        ("celery_broker_transport_options", "visibility_timeouts", None),
         ("team", "option", None),
     ],
 )
@@ -85,3 +92,10 @@ def test_option_in_a_comment_of_a_text_is_no_option() -> None:
     for name in ("AIRFLOW__CORE__DAG_CONCURRENCY", "AIRFLOW__CELERY__WORKER_CONCURRENCY"):
         assert found({"extraEnv": f"# {name} is elsewhere\n- name: A\n  value: b  # as {name}\n"}) == []
         assert len(found({"extraEnv": f"- name: {name}\n  value: '#1'\n"})) == 1
+
+
+def test_no_option_that_airflow_or_the_chart_knows_is_taken_for_a_misspelt_one() -> None:
+    names = [(section, option) for section, text in _OPTIONS.items() for option in text.split()]
+    names += [(section, option) for section, options in chart_values()["config"].items() for option in options]
+    assert len(names) > 400
+    assert {name for name in names if meant(*name) is not None} == set()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any, Final
 
 from components.release.chart_defaults import chart_schema, chart_values, merged
 from components.release.executor import Executor
 from components.release.managed_variables import GIT_SYNC_VARIABLES, MANAGED_VARIABLES, managed_name
-from components.release.unsupported_values import FAB, Surroundings
+from components.release.surroundings import Surroundings
+from components.release.unsupported_values import FAB
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import at, nested
 from components.release.values import airflow_values
@@ -281,6 +284,28 @@ def test_null_deletes_a_default(users: dict[str, Any]) -> None:
 def test_null_deletes_nothing_of_the_program(path: str) -> None:
     [refused] = found(nested(path, None))
     assert "is set by the program" in refused
+
+
+# Other systems
+
+
+def test_secrets_backend_that_the_api_server_may_not_reach_is_refused_with_its_port() -> None:
+    """The tasks' connections come through the API server. Nothing would say why they are not found."""
+    for url, port in (("https://vault.example.com:8200", 8200), ("http://vault.vault.svc", 80)):
+        kwargs = json.dumps({"url": url, "auth_type": "kubernetes"})
+        for values in (
+            {"config": {"secrets": {"backend_kwargs": kwargs}}},
+            in_env("AIRFLOW__SECRETS__BACKEND_KWARGS", kwargs, "apiServer.env"),
+        ):
+            [refused] = found(values, ISOLATED)
+            assert (
+                f"may not send to port {port}; open TCP port {port} to all components in airflow:extraEgress" in refused
+            )
+            assert found(values, replace(ISOLATED, api_server_may_send=port.__eq__)) == []
+            assert found(values) == []
+    for kwargs in ("{}", "no JSON", '{"url": "https://vault.example.com"}', '["list"]', '{"url": "https://x:port"}'):
+        values = {"config": {"secrets": {"backend_kwargs": kwargs}}}
+        assert found(values, replace(ISOLATED, api_server_may_send=(443).__eq__)) == []
 
 
 # Switches

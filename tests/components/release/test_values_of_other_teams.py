@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from components.release.chart_defaults import chart_schema, chart_values
-from components.release.unsupported_values import Surroundings
+from components.release.surroundings import Surroundings
 from components.release.user_values import problems
 from components.release.value_paths import nested
 from tests.cases import each
