@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent, ignore
-from automation.late import Late
+from automation.late import late
 from automation.results import HelmsmanExport, History, Outputs, Preview, Update
 from automation.stacks import asking, updates
 from automation.stacks.backend import shown_url
@@ -41,17 +41,10 @@ if TYPE_CHECKING:
     from automation.upgrade.result import Upgrade, UpgradePlan
     from automation.verification.result import Verification
 else:
-    adopt = Late("automation.adoption.adopt")
-    expiry = Late("automation.lifetime.expiry")
-    export = Late("automation.stacks.export")
-    mechanism = Late("automation.backup.mechanism")
-    preflight_stack = Late("automation.preflight.preflight_stack")
-    recover = Late("automation.recovery.recover")
-    roll_image = Late("automation.stacks.roll_image")
-    rotate = Late("automation.rotation.rotate")
-    spawn = Late("automation.lifetime.spawn")
-    upgrade = Late("automation.upgrade.upgrade")
-    verify_stack = Late("automation.stacks.verify_stack")
+    adopt, mechanism, expiry, spawn = late("adoption.adopt", "backup.mechanism", "lifetime.expiry", "lifetime.spawn")
+    preflight_stack, recover, rotate = late("preflight.preflight_stack", "recovery.recover", "rotation.rotate")
+    export, roll_image, verify_stack = late("stacks.export", "stacks.roll_image", "stacks.verify_stack")
+    (upgrade,) = late("upgrade.upgrade")
 
 WAIT_SECONDS: Final = 300.0
 
@@ -101,11 +94,7 @@ class Environment:
         return asking.plan(self.session, render=render)
 
     def preview(self, *, on_event: OnEvent = ignore, save_plan: Path | None = None, refresh: bool = False) -> Preview:
-        """Return what `up` would do.
-
-        `save_plan` is a file for the engine's update plan. `refresh` compares with what really exists, not with the
-        state, which stays as it is.
-        """
+        """Return what `up` would do, with `refresh` from what really exists. `save_plan`: a file for an update plan."""
         return self.session.do_checked(asking.preview, on_event, save_plan, refresh=refresh)
 
     def outputs(self) -> Outputs:
@@ -123,10 +112,7 @@ class Environment:
         return self.session.do(verify_stack.verify_stack, dag_id, timeout_seconds, on_event)
 
     def preflight(self, *, on_event: OnEvent = ignore) -> Preflight:
-        """Make the checks that `up` makes before it changes anything. A failed check is in the result.
-
-        What the checks need and is not there, such as the namespace, is made and deleted again. Raises UpdateFailed.
-        """
+        """Make the checks that `up` makes before it changes anything. A failed check is in the result."""
         return self.session.do_checked(preflight_stack.preflight_stack, on_event)
 
     def status(self) -> StackStatus:
@@ -213,17 +199,11 @@ class Environment:
     def rotate(
         self, key: str, *, keep: Keep = forget, timeout_seconds: float = WAIT_SECONDS, on_event: OnEvent = ignore
     ) -> Rotation:
-        """Give a key of `automation.rotation.keys.KEYS`, such as `fernet`, another value, in stages.
-
-        The new value is in the committed file, or in `settings`. Raises RotationRefused with every reason.
-        """
+        """Give a key of `automation.rotation.keys.KEYS` another value, in stages. Raises RotationRefused."""
         return self.session.do_checked(rotate.rotate, key, timeout_seconds, keep, on_event)
 
     def backup(self, *, dump: bool = False, on_event: OnEvent = ignore) -> BackupDone:
-        """Make a snapshot of a managed database, or dump another one, while Airflow runs. `dump` dumps any database.
-
-        Raises BackupFailed, StackUnknown, ClusterUnreachable, ClusterRequestFailed.
-        """
+        """Make a snapshot of a managed database, or dump another one; `dump` dumps either. Raises BackupFailed."""
         return self.session.do(mechanism.backup, on_event, dump=dump)
 
     def backups(self) -> Backups:
@@ -231,10 +211,7 @@ class Environment:
         return self.session.do(mechanism.backups)
 
     def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
-        """Restore a backup into a temporary database or instance, try the stack's keys on it, and delete it.
-
-        What no key reads is in the result, not an error. Raises what `backup` raises.
-        """
+        """Restore a backup aside, try the stack's keys on it, and delete it. What no key reads is in the result."""
         return self.session.do(mechanism.drill, backup, at, on_event)
 
     def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
@@ -250,10 +227,7 @@ class Environment:
         timeout_seconds: float = WAIT_SECONDS,
         on_event: OnEvent = ignore,
     ) -> Restored:
-        """Stop Airflow, restore a backup, let Airflow run on it, and verify that. Raises BackupFailed.
-
-        The database before it stays under another name, or as an instance that the stack does not have any more.
-        """
+        """Stop Airflow, restore a backup, and verify Airflow on it. What it replaces stays. Raises BackupFailed."""
         return self.session.do_checked(mechanism.restore, backup, at, timeout_seconds, keep, on_event)
 
     def delete_old_databases(self, *, on_event: OnEvent = ignore) -> DeletedDatabases:

@@ -6,11 +6,16 @@ from importlib import import_module
 from typing import Any
 
 
-class Late:
-    """Stands for a module. Declare it where type checkers do not look, beside the true import."""
+class _Late:
+    """Stands for a module."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(import_module(self._name), name)
+
+
+def late(*names: str) -> list[Any]:
+    """Return modules of this package. Declare them where type checkers do not look, beside the true imports."""
+    return [_Late(f"{__package__}.{name}") for name in names]
