@@ -150,6 +150,8 @@ def dns_name(text: str) -> str:
 
 def eks_cluster(text: str) -> str:
     """The name of an EKS cluster (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+    if re.fullmatch(r"arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[0-9A-Za-z_-]+", text):
+        refuse("expected the name of an EKS cluster, found its ARN: give what follows cluster/")
     return matching(text, r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "an EKS cluster: at most 100 of A-Z, a-z, 0-9, _ and -")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -24,8 +25,9 @@ _SEARCH_PORT: Final = 9200
 """The chart's default for Elasticsearch and OpenSearch."""
 _LOCAL: Final = ("localhost", "127.0.0.1")
 NOT_OFF: Final = "is refused while airflow:networkIsolation is not off"
-_BACKEND: Final = "config.secrets.backend_kwargs"
-_WEB_PORTS: Final = {"http": 80, "https": 443}
+_USUAL_PORTS: Final = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
+_SERVER_CONFIG: Final = "apiServer.apiServerConfig"
+_LDAP: Final = re.compile(r"AUTH_LDAP_SERVER\s*=\s*[\"'](ldaps?://[^\s\"']+)")
 
 
 def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
@@ -52,22 +54,45 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
                 f"{name}.enabled {NOT_OFF}: the API server reads task logs from it, and may not send to port {port}; "
                 f"open TCP port {port} to api-server in airflow:extraEgress",
             )
-    for path, kwargs in given_options(helm_values, _BACKEND):
-        needed = _port_of_backend(kwargs)
+    for path, kwargs in given_options(helm_values, "config.secrets.backend_kwargs"):
+        needed = _port(_url_in(kwargs))
         if needed is not None and not surroundings.api_server_may_send(needed):
             yield (
                 path,
                 f"{path} {NOT_OFF}: the API server reads connections from this secrets backend, and may not send to "
                 f"port {needed}; open TCP port {needed} to all components in airflow:extraEgress",
             )
+    for path, transport in given_options(helm_values, "config.openlineage.transport"):
+        needed = _port(_url_in(transport))
+        if needed is not None and not surroundings.may_send("TCP", needed):
+            yield (
+                path,
+                f"{path} {NOT_OFF}: the scheduler sends events too, and may not send to port {needed}; open TCP port "
+                f"{needed} to all components in airflow:extraEgress",
+            )
+    for url in _LDAP.findall(str(at(helm_values, _SERVER_CONFIG) or "")):
+        needed = _port(url)
+        if needed is not None and not surroundings.api_server_may_send(needed):
+            yield (
+                _SERVER_CONFIG,
+                f"{_SERVER_CONFIG} {NOT_OFF}: it names an LDAP server, and the API server may not send to port "
+                f"{needed}; open TCP port {needed} to api-server in airflow:extraEgress",
+            )
 
 
-def _port_of_backend(kwargs: Any) -> int | None:
-    """Return the port of the URL in a secrets backend's arguments, which are JSON; None where there is no URL."""
+def _url_in(text: Any) -> str:
+    """Return the entry `url` of an option whose value is JSON, or ""."""
     with suppress(ValueError, AttributeError, TypeError):
-        found = kwargs if isinstance(kwargs, Mapping) else json.loads(kwargs)
-        url = urlsplit(str(found.get("url") or ""))
-        return url.port or _WEB_PORTS.get(url.scheme)
+        found = text if isinstance(text, Mapping) else json.loads(text)
+        return str(found.get("url") or "")
+    return ""
+
+
+def _port(url: str) -> int | None:
+    """Return the port of a URL; None if it has none, and its scheme no usual one."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.port or _USUAL_PORTS.get(parts.scheme)
     return None
 
 

@@ -96,6 +96,10 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             "priorityClasses are of the whole cluster, and the releases of two stacks would contend for them; make "
             "them with kubectl, and name them in priorityClassName of the components",
         )
+    for index, entry in enumerate(at(helm_values, "env") or ()):
+        if isinstance(entry, Mapping) and "valueFrom" in entry:
+            path = f"env.{index}.valueFrom"
+            yield path, f"{path}: the chart takes name and value alone here; use extraEnv, or env of the components"
     if at(helm_values, "redis.service.type") not in (None, "ClusterIP"):
         yield "redis.service.type", "redis.service.type: nothing outside the stack may use its Redis; leave it out"
     if surroundings.stateful_workers is not None:

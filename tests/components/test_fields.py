@@ -253,12 +253,11 @@ def test_value_that_holds_no_login_is_shown(text: object) -> None:
         (image_fields.image_tag, samples.DIGEST, "found a digest: give it as airflow:imageDigest"),
         (image_fields.image_repository, "docker.io/apache/airflow:3.2.2", "give that as airflow:imageTag"),
         (image_fields.image_repository, f"localhost:5000/airflow@{samples.DIGEST}", "give that as airflow:imageTag"),
+        (fields.eks_cluster, "arn:aws:eks:eu-central-1:123456789012:cluster/data", "give what follows cluster/"),
         (image_fields.image_repository, "https://docker.io/apache/airflow", "leave out what is before the host"),
         (image_fields.image_repository, "docker.io/user:password@x", "a text that may hold a login"),
     ],
 )
-def test_part_of_an_image_in_the_wrong_key_is_told_where_it_belongs(
-    read: Callable[[str], str], text: str, told: str
-) -> None:
+def test_name_in_another_form_is_told_what_to_give(read: Callable[[str], str], text: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         read(text)

@@ -308,6 +308,19 @@ def test_secrets_backend_that_the_api_server_may_not_reach_is_refused_with_its_p
         assert found(values, replace(ISOLATED, api_server_may_send=(443).__eq__)) == []
 
 
+def test_ldap_server_and_lineage_behind_a_closed_port_are_refused_with_it() -> None:
+    ldap = "from flask_appbuilder.const import AUTH_LDAP\nAUTH_TYPE = AUTH_LDAP\nAUTH_LDAP_SERVER = '{}'\n"
+    for server, port in (("ldaps://ldap.example.com", 636), ("ldap://ldap.example.com:3389", 3389)):
+        values = {"apiServer": {"apiServerConfig": ldap.format(server)}}
+        [refused] = found(values, ISOLATED)
+        assert f"may not send to port {port}; open TCP port {port} to api-server in airflow:extraEgress" in refused
+        assert found(values, replace(ISOLATED, api_server_may_send=port.__eq__)) == []
+    lineage = {"config": {"openlineage": {"transport": '{"type": "http", "url": "http://marquez:5000"}'}}}
+    [refused] = found(lineage, replace(ISOLATED, api_server_may_send=(5000).__eq__))
+    assert "open TCP port 5000 to all components in airflow:extraEgress" in refused
+    assert found(lineage, replace(ISOLATED, may_send=lambda protocol, port: (protocol, port) == ("TCP", 5000))) == []
+
+
 # Switches
 
 
@@ -373,6 +386,7 @@ def test_no_pod_with_tasks_may_be_evicted() -> None:
     "values, surroundings, says",
     [
         ({"priorityClasses": [{"name": "a", "preemptionPolicy": "Never", "value": 1}]}, {}, "make them with kubectl"),
+        ({"env": [{"name": "A", "valueFrom": {}}]}, {}, "use extraEnv, or env of the components"),
         ({"redis": {"service": {"type": "LoadBalancer"}}}, {}, "nothing outside the stack may use its Redis"),
         ({"redis": {"service": {"type": "ClusterIP"}}}, {}, None),
         ({"ingress": {"flower": {"enabled": True}}}, {}, "has no effect without flower.enabled"),
