@@ -7,99 +7,17 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from automation.cluster.pods import Pod, SecretUse, Workload, may_run, pod_of, secret_uses, volume_uses, workload_of
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
 from components.kube.pod_command import ExecResult
-from components.kube.unready_pods import why_unready
-from components.kube.workload_states import owner
 from components.secrets.masker import Masker
 
-__all__ = [
-    "REVISION",
-    "ExecResult",
-    "Kube",
-    "KubeClient",
-    "Pod",
-    "SecretUse",
-    "Workload",
-    "cluster_errors",
-    "cluster_identity",
-    "decoded",
-    "kubeconfig_file",
-]
-
 _KUBECONFIG: Final = "~/.kube/config"
-
-REVISION: Final = "controller-revision-hash"
-"""Label of a StatefulSet's pods: the revision of the template that a pod was made from."""
-_ENDED: Final = ("Succeeded", "Failed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pod:
-    """A pod that has not ended and is not being deleted."""
-
-    name: str
-    """Name of the pod."""
-    labels: Mapping[str, str]
-    """All labels of the pod."""
-    containers: tuple[str, ...]
-    """Names of its containers, without the init containers."""
-    ready: bool
-    """Whether Kubernetes counts it as ready."""
-    reason: str = ""
-    """Why it is not ready, in a word or two of Kubernetes; "" for a ready pod."""
-    ip: str = ""
-    """Its address; "" before it has one."""
-    config_maps: tuple[str, ...] = ()
-    """Names of the ConfigMaps that it mounts."""
-    workload: str = ""
-    """Name of the workload or Job that it belongs to; "" for a pod that runs a single task."""
-    images: Mapping[str, str] = field(default_factory=dict)
-    """What the image of each container that runs, or ran, really is, by the container's name: a digest at its end."""
-    mounts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Where each container has each volume, by their names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workload:
-    """A Deployment or StatefulSet."""
-
-    kind: str
-    """`Deployment` or `StatefulSet`."""
-    name: str
-    """Name of the workload."""
-    labels: Mapping[str, str]
-    """All labels of the workload."""
-    desired: int
-    """Number of pods that it should have."""
-    ready: int
-    """Number of its pods that are ready."""
-    current: bool
-    """Whether its controller has seen the newest template, and every pod is made from it."""
-    revision: str = ""
-    """A StatefulSet's newest revision, as the label `REVISION` of its pods names it; else ""."""
-    ordered: bool = False
-    """Whether it is a StatefulSet that waits for a pod to become ready before it replaces it, even by a better one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretUse:
-    """A variable of a pod's container, or a volume, that a Secret gives."""
-
-    pod: str
-    """Name of the pod."""
-    component: str
-    """Its label `component`."""
-    secret: str
-    """Name of the Secret."""
-    ending: bool
-    """Whether the pod is being deleted; its processes may still run."""
 
 
 class Kube(Protocol):
@@ -185,11 +103,7 @@ class KubeClient:
     @cluster_errors()
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         pods = self._api.items("v1", "Pod", self._namespace, labels=labels)
-        return tuple(
-            pod_of(pod)
-            for pod in pods
-            if not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in _ENDED
-        )
+        return tuple(pod_of(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and may_run(pod))
 
     @cluster_errors()
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
@@ -213,13 +127,7 @@ class KubeClient:
 
     @cluster_errors()
     def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
-        return tuple(
-            _use(pod, item["secret"]["secretName"])
-            for pod in self._api.items("v1", "Pod", self._namespace)
-            if _may_run(pod)
-            for item in pod["spec"].get("volumes") or ()
-            if item["name"] == volume and item.get("secret")
-        )
+        return tuple(volume_uses(self._api.items("v1", "Pod", self._namespace), volume))
 
     @cluster_errors()
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
@@ -278,70 +186,3 @@ def decoded(secret: Mapping[str, Any]) -> dict[str, str]:
     """Return the data of a Secret, decoded."""
     data = secret.get("data") or {}
     return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
-
-
-def pod_of(pod: Mapping[str, Any]) -> Pod:
-    """Return a pod of the Kubernetes API as a `Pod`."""
-    spec, status, unready = pod["spec"], pod.get("status") or {}, why_unready(pod)
-    mounted = [(volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()]
-    return Pod(
-        name=pod["metadata"]["name"],
-        labels=dict(pod["metadata"].get("labels") or {}),
-        containers=tuple(container["name"] for container in spec["containers"]),
-        ready=unready is None,
-        reason="" if unready is None else unready.reason,
-        ip=status.get("podIP") or "",
-        config_maps=tuple(name for name in mounted if name),
-        workload=owner(pod)[1],
-        images={item["name"]: item["imageID"] for item in status.get("containerStatuses") or () if item.get("imageID")},
-        mounts={
-            (container["name"], mount["name"]): mount["mountPath"]
-            for container in spec["containers"]
-            for mount in container.get("volumeMounts") or ()
-        },
-    )
-
-
-def secret_uses(pods: Sequence[Mapping[str, Any]], variable: str, containers: Sequence[str]) -> Iterator[SecretUse]:
-    """Yield which Secrets give a variable to containers of these names, of pods of the Kubernetes API."""
-    for pod in filter(_may_run, pods):
-        for container in pod["spec"]["containers"]:
-            for entry in container.get("env") or () if container["name"] in containers else ():
-                reference = (entry.get("valueFrom") or {}).get("secretKeyRef")
-                if entry["name"] == variable and reference:
-                    yield _use(pod, reference["name"])
-
-
-def _may_run(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("status") or {}).get("phase") not in _ENDED
-
-
-def _use(pod: Mapping[str, Any], secret: str) -> SecretUse:
-    metadata = pod["metadata"]
-    return SecretUse(
-        pod=metadata["name"],
-        component=(metadata.get("labels") or {}).get("component", ""),
-        secret=secret,
-        ending=bool(metadata.get("deletionTimestamp")),
-    )
-
-
-def workload_of(kind: str, item: Mapping[str, Any]) -> Workload:
-    """Return a Deployment or StatefulSet of the Kubernetes API as a `Workload`."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    desired = 1 if spec.get("replicas") is None else spec["replicas"]
-    replicas, stateful = status.get("replicas") or 0, kind == "StatefulSet"
-    seen = (status.get("observedGeneration") or 0) >= (metadata.get("generation") or 0)
-    updated = status.get("updatedReplicas") or 0
-    if stateful and status.get("currentRevision") == status.get("updateRevision"):
-        updated = replicas  # after a roll the controller may leave updatedReplicas out
-    return Workload(
-        kind=kind,
-        name=metadata["name"],
-        labels=dict(metadata.get("labels") or {}),
-        desired=desired,
-        ready=status.get("readyReplicas") or 0,
-        current=seen and updated >= desired and replicas == desired,
-        revision=(status.get("updateRevision") or "") if stateful else "",
-        ordered=stateful and spec.get("podManagementPolicy") == "OrderedReady",
-    )

@@ -8,8 +8,9 @@ from typing import Any
 
 import compatibility
 import outputs
-from automation.cluster.client import REVISION, Kube
+from automation.cluster.client import Kube
 from automation.cluster.objects import Found, Objects, ReleaseRecord
+from automation.cluster.pods import REVISION
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import RELEASE, Pending, StackState
 from automation.results import Result

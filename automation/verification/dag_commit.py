@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import Dag
-from automation.cluster.client import Pod
+from automation.cluster.pods import Pod
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import RunningAirflow

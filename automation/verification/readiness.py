@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Kube, Workload
+from automation.cluster.client import Kube
+from automation.cluster.pods import Workload
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow

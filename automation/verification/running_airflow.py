@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Kube, Pod
+from automation.cluster.client import Kube
 from automation.cluster.deployment import Deployment
+from automation.cluster.pods import Pod
 from automation.wait import Clock
 
 COMPONENT: Final = "component"

@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import ExecResult, Pod, SecretUse, Workload
 from automation.cluster.deployment import Deployment
 from automation.cluster.objects import Found, ReleaseRecord
+from automation.cluster.pods import Pod, SecretUse, Workload
 from automation.errors import ClusterRequestFailed
 from automation.verification.probe import Outcome
 from automation.verification.running_airflow import RunningAirflow
 from automation.wait import Clock
 from components.kube.look import Look
 from components.kube.metadata import LABELS
+from components.kube.pod_command import ExecResult
 from components.kube.secret import Secret
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState

@@ -24,8 +24,8 @@ from automation import Environment, Environments, EnvironmentSettings, Passphras
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
-from automation.cluster.client import Pod, Workload
 from automation.cluster.objects import Found, ReleaseRecord
+from automation.cluster.pods import Pod, Workload
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from automation.cluster.client import KubeClient, cluster_identity, workload_of
+from automation.cluster.client import KubeClient, cluster_identity
+from automation.cluster.pods import workload_of
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from tests.kube_server import RIGHT, WRONG, KubeServer, serving
 

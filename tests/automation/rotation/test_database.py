@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation.cluster.client import ExecResult, Pod
+from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import database
 from automation.rotation.stage_lists import database_stages
@@ -21,6 +21,7 @@ from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
 from automation.stages.stage import next_stage
 from components.database.connection import SslMode
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
+from components.kube.pod_command import ExecResult
 from tests.automation.fakes import pod
 
 NEW: Final = f"airflow_0a1b2c:{'ab' * 20}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from automation.cluster.client import ExecResult, Pod
+from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import git_host
 from automation.rotation.keys import KEYS, PRIVATE_KEY
@@ -21,6 +21,7 @@ from automation.rotation.stages import Doing, PodKey
 from automation.stages.stage import next_stage
 from components.dags import git_ssh_key
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
+from components.kube.pod_command import ExecResult
 from tests.automation.fakes import pod
 
 GIT: Final = """\

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from automation.cluster.client import ExecResult, Pod
+from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import redis
+from components.kube.pod_command import ExecResult
 from tests.automation.fakes import pod
 
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="sh is not on PATH")

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from automation import EnvironmentSettings, Secret
-from automation.cluster.client import ExecResult, Pod, SecretUse
+from automation.cluster.pods import Pod, SecretUse
 from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.errors import NotHealthy, RotationRefused, StackUnknown
 from automation.results import Changes
 from automation.rotation.keys import KEYS
+from components.kube.pod_command import ExecResult
 from settings.rotation import Mark
 from tests import samples
 from tests.automation.fakes import OUTPUTS, SETTINGS, pod

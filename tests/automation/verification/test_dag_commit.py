@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from automation.cluster.client import Pod
+from automation.cluster.pods import Pod
 from automation.verification.dag_commit import agreed, disagreement, same_commit
 from automation.verification.result import Status
 from tests.automation.fakes import COMMIT, OTHER_COMMIT, World, dag_json, pod

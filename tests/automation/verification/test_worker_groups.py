@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from automation.cluster.client import Pod
+from automation.cluster.pods import Pod
 from automation.verification.probe import Outcome
 from automation.verification.result import Check, Status
 from automation.verification.verify import run_checks

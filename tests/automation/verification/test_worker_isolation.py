@@ -266,7 +266,7 @@ def test_environment_script_names_variables_and_shows_no_value(variable: str, va
 def test_probe_without_an_answer_is_an_error(world: World) -> None:
     class Silent(type(world.kube)):  # type: ignore[misc]
         def run(self, *args: Any, **kwargs: Any) -> Any:
-            from automation.cluster.client import ExecResult
+            from components.kube.pod_command import ExecResult
 
             return ExecResult(127, "", "python: not found")
 
