@@ -421,10 +421,14 @@ def test_fingerprint_is_that_of_openssh() -> None:
 
 
 def test_ssh_string_is_split_from_its_rest() -> None:
-    assert read_string(b"\0\0\0\2abcd") == (b"ab", b"cd")
-    for short in (b"", b"\0\0\0", b"\0\0\0\2a", b"\xff\xff\xff\xff"):
+    short = [b"\xff\xff\xff\xff"]
+    for text in (b"", b"ab", b"abcd", b"abcdefg", b"abcdefgh"):
+        whole = len(text).to_bytes(4, "big") + text
+        assert read_string(whole + b"rest") == (text, b"rest")
+        short += [whole[:end] for end in range(len(whole))]
+    for data in short:
         with pytest.raises(ValueError, match="expected a whole SSH string"):
-            read_string(short)
+            read_string(data)
 
 
 NAMES = [
