@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from kubernetes.client import VersionApi
+from kubernetes import client as kubernetes
 
 from automation.helmsman import IMAGE_VALUES, VALUES, files, from_state
 from automation.verification.verify import verify
@@ -166,7 +166,7 @@ def test_files_for_helmsman_give_the_objects_that_helm_has_recorded(stack: Stack
     for name in (VALUES, IMAGE_VALUES):
         (tmp_path / name).write_text(made[name])
     [release] = (item for item in api.list_namespaced_secret(NAMESPACE).items if item.type == "helm.sh/release.v1")
-    version = VersionApi(api.api_client).get_code().git_version
+    version = kubernetes.VersionApi(api.api_client).get_code().git_version
     options = ["--namespace", NAMESPACE, "--kube-version", version, "--no-hooks", "-f", VALUES, "-f", IMAGE_VALUES]
     rendered = subprocess.run(
         [str(HELM), "template", "airflow", str(CHART), *options],

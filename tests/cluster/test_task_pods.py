@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
-from kubernetes.client import AdmissionregistrationV1Api, ApiException, CoreV1Api
+from kubernetes import client as kubernetes
 
 from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import KubeClient
@@ -35,7 +35,7 @@ RUN_SECONDS: Final = 600
 @pytest.fixture(scope="module")
 def rules(api: Any) -> Iterator[None]:
     """The admission policy in a namespace of its own, with the service accounts of a release."""
-    admission: Any = AdmissionregistrationV1Api(api.api_client)
+    admission: Any = kubernetes.AdmissionregistrationV1Api(api.api_client)
     labels = {"app": RULES_NAMESPACE}
     spec = policy_spec(
         namespace=RULES_NAMESPACE, release_name="airflow", scheduler=SCHEDULER, service_accounts=(WORKER, "etl")
@@ -60,7 +60,7 @@ def rules(api: Any) -> Iterator[None]:
         ):
             try:
                 delete(RULES_NAMESPACE)
-            except ApiException as error:
+            except kubernetes.ApiException as error:
                 if error.status != 404:
                     raise
 
@@ -110,10 +110,10 @@ def created(account: str, body: dict[str, Any], *, user: str = "") -> str | None
     user = user or f"system:serviceaccount:{RULES_NAMESPACE}:{account}"
     client.set_default_header("Impersonate-User", user)
     client.set_default_header("Impersonate-Group", "system:masters")  # or RBAC would refuse it first
-    core: Any = CoreV1Api(client)
+    core: Any = kubernetes.CoreV1Api(client)
     try:
         core.create_namespaced_pod(RULES_NAMESPACE, copy.deepcopy(body), dry_run="All")
-    except ApiException as error:
+    except kubernetes.ApiException as error:
         return str(error.body)
     return None
 
@@ -252,7 +252,7 @@ def test_stack_with_task_pods_is_verified_by_a_probe_like_a_task_s(stack: Stack)
 @pytest.mark.engine
 def test_nothing_of_the_cluster_is_left(stack: Stack, api: Any) -> None:
     """The policy is no part of the namespace, and goes with the stack all the same."""
-    admission: Any = AdmissionregistrationV1Api(api.api_client)
+    admission: Any = kubernetes.AdmissionregistrationV1Api(api.api_client)
     mine = f"app.kubernetes.io/instance={NAMESPACE}"
 
     def of_the_stack() -> list[str]:
