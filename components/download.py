@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import urllib.request
+from collections.abc import Callable
 
 _TIMEOUT_SECONDS = 60
+_PART_BYTES = 2**20
 
 
-def fetch(source: str) -> bytes:
-    """Return the content of an HTTPS address.
+OnPart = Callable[[int, int], None]
+"""Is told how many bytes are there, and how many there will be; 0 if the server does not say."""
+
+
+def fetch(source: str, on_part: OnPart = lambda done, whole: None) -> bytes:
+    """Return the content of an HTTPS address. `on_part` is called after each part of it.
 
     Raises OSError (`urllib.error.URLError` is one) if it cannot be had, or sends nothing for 60 seconds.
     """
+    parts = []
     with urllib.request.urlopen(source, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - the callers' constants
-        content: bytes = response.read()
-    return content
+        whole = int(response.headers.get("Content-Length") or 0)
+        while part := response.read(_PART_BYTES):
+            parts.append(part)
+            on_part(sum(map(len, parts)), whole)
+    return b"".join(parts)
 
 
 def sha256(content: bytes) -> str:

@@ -187,7 +187,7 @@ def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda li
     root = str(Folder(project_dir).engine)
     on_line(f"installing Pulumi {versions.PULUMI_CLI} in {root}")
     try:
-        installation.install(Path(root))
+        installation.install(Path(root), on_line)
         return Engine(root)
     except (InstallationError, InvalidVersionError, OSError, subprocess.SubprocessError) as error:
         raise EngineMissing(

@@ -7,27 +7,32 @@ import platform
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import versions
-from components.download import fetch, sha256
+from components.download import OnPart, fetch, sha256
 
 _SOURCE: Final = f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI_CLI}"
 _PROCESSORS: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _ROOT_IN_ARCHIVE: Final = "pulumi"
+_TELL_SECONDS: Final = 10.0
 
 
 class InstallationError(Exception):
     """The engine cannot be installed. The text is the reason."""
 
 
-def install(root: Path, download: Callable[[str], bytes] = fetch) -> None:
+def install(
+    root: Path, on_line: Callable[[str], None] = lambda line: None, download: Callable[[str, OnPart], bytes] = fetch
+) -> None:
     """Put exactly `versions.PULUMI_CLI` into `root/bin`, in place of what is there. Nothing unverified is unpacked.
 
     Args:
         root: Folder of the installation; made if it is missing.
+        on_line: Is told how far a slow download is, every ten seconds.
         download: Returns the content of a URL; for tests.
 
     Raises:
@@ -37,7 +42,7 @@ def install(root: Path, download: Callable[[str], bytes] = fetch) -> None:
     name = _archive(platform.system(), platform.machine())
     source = f"{_SOURCE}/{name}"
     try:
-        content = download(source)
+        content = download(source, _told(on_line))
     except OSError as error:
         raise InstallationError(f"{source}: {error}") from error
     found, pinned = sha256(content), versions.PULUMI_CLI_SHA256[name]
@@ -51,6 +56,20 @@ def install(root: Path, download: Callable[[str], bytes] = fetch) -> None:
             archive.extractall(folder)  # noqa: S202 - the pinned content
         shutil.rmtree(root / "bin", ignore_errors=True)
         (Path(folder) / _ROOT_IN_ARCHIVE).rename(root / "bin")
+
+
+def _told(on_line: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> OnPart:
+    """Return what tells a line at most every ten seconds."""
+    last = now()
+
+    def on_part(done: int, whole: int) -> None:
+        nonlocal last
+        if now() - last >= _TELL_SECONDS:
+            last = now()
+            of = f" of {whole >> 20}" if whole else ""
+            on_line(f"downloading Pulumi {versions.PULUMI_CLI}: {done >> 20}{of} MiB")
+
+    return on_part
 
 
 def _archive(system: str, machine: str) -> str:

@@ -28,7 +28,7 @@ def _install(
 ) -> int:
     """Run the script in a copy of the repository's stack files. The installer writes an engine that keeps a log."""
 
-    def install(root: Path) -> None:
+    def install(root: Path, on_line: object) -> None:
         path = root / "bin" / "pulumi"
         path.parent.mkdir(parents=True)
         path.write_text(PULUMI.format(version=given, log=tmp_path / "log", code=code))

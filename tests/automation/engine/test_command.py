@@ -47,7 +47,7 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Folder of each installation that is asked for; it succeeds without any download."""
     calls: list[str] = []
 
-    def install(root: Path) -> None:
+    def install(root: Path, on_line: object) -> None:
         calls.append(str(root))
         fake_pulumi(root / "bin", versions.PULUMI_CLI)
 
@@ -122,7 +122,7 @@ def test_pinned_engine_is_installed_beside_a_newer_one_on_path_if_asked_for(
 def test_download_that_fails_is_one_line_with_what_why_and_how(
     tmp_path: Path, on_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    def install(root: Path) -> None:
+    def install(root: Path, on_line: object) -> None:
         raise error
 
     monkeypatch.setattr(installation, "install", install)

@@ -12,7 +12,8 @@ from typing import Final
 import pytest
 
 import versions
-from automation.engine.installation import InstallationError, install
+from automation.engine.installation import InstallationError, _told, install
+from components.download import OnPart
 from tests.cases import each
 
 NAME: Final = f"pulumi-v{versions.PULUMI_CLI}-linux-x64.tar.gz"
@@ -44,11 +45,11 @@ def test_engine_and_its_hosts_are_unpacked_in_place_of_another(tmp_path: Path) -
     (tmp_path / "bin" / "pulumi-of-another-version").touch()
     asked: list[str] = []
 
-    def download(source: str) -> bytes:
+    def download(source: str, on_part: OnPart) -> bytes:
         asked.append(source)
         return ARCHIVE
 
-    install(tmp_path, download)
+    install(tmp_path, download=download)
     assert asked == [f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI_CLI}/{NAME}"]
     found = {path.name: path.read_bytes() for path in (tmp_path / "bin").iterdir()}
     assert found == {"pulumi": b"engine", "host": b"host"}
@@ -60,16 +61,16 @@ def test_other_content_is_refused_and_the_engine_that_was_there_stays(tmp_path: 
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "pulumi").write_bytes(b"before")
     with pytest.raises(InstallationError, match=r"expected SHA-256 \w+, got \w+"):
-        install(tmp_path, lambda source: _archive(pulumi=b"tampered"))
+        install(tmp_path, download=lambda source, _: _archive(pulumi=b"tampered"))
     assert (tmp_path / "bin" / "pulumi").read_bytes() == b"before"
 
 
 def test_download_that_fails_names_the_address_and_the_reason(tmp_path: Path) -> None:
-    def download(source: str) -> bytes:
+    def download(source: str, on_part: OnPart) -> bytes:
         raise OSError("Name or service not known")
 
     with pytest.raises(InstallationError, match=rf"https://github.com/\S+{NAME}: Name or service not known"):
-        install(tmp_path, download)
+        install(tmp_path, download=download)
     assert not list(tmp_path.iterdir())
 
 
@@ -80,4 +81,14 @@ def test_machine_without_a_pinned_release_is_named(
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(InstallationError, match=f"no release for {system} on {machine} is pinned"):
-        install(tmp_path, lambda source: pytest.fail("nothing to download"))
+        install(tmp_path, download=lambda source, _: pytest.fail("nothing to download"))
+
+
+def test_slow_download_says_how_far_it_is_every_ten_seconds() -> None:
+    lines: list[str] = []
+    moments = iter([0.0, 4.0, 11.0, 11.0, 12.0, 30.0, 30.0])
+    on_part = _told(lines.append, lambda: next(moments))
+    for done, whole in ((1, 120), (30, 120), (31, 120), (90, 0)):
+        on_part(done << 20, whole << 20)
+    version = versions.PULUMI_CLI
+    assert lines == [f"downloading Pulumi {version}: 30 of 120 MiB", f"downloading Pulumi {version}: 90 MiB"]
