@@ -11,6 +11,7 @@ from automation.errors import SettingsInvalid, StackLocked
 from automation.results import Update
 from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_to_store
+from automation.stacks.config import StackConfig
 from automation.stacks.plain_values import check_values, write_values
 from automation.stacks.session import Session
 from settings import PROJECT
@@ -20,14 +21,7 @@ _TAG: Final = "imageTag"
 
 def roll_image(session: Session, tag: str, on_event: OnEvent) -> Update:
     """See `Environment.roll_image`."""
-    if session.config().image_digest:
-        raise SettingsInvalid(
-            session.name,
-            (
-                f"{PROJECT}:imageDigest: must not be set, because it wins over the tag. "
-                f"Fix: pulumi config rm --stack {session.name} {PROJECT}:imageDigest",
-            ),
-        )
+    refuse_digest(session.name, session.config())
     check_values(session, {_TAG: tag})
     with session.open_for_update("roll_image", on_event) as opened:
         identity, engine_began = cluster_to_store(session, opened), False
@@ -48,3 +42,15 @@ def roll_image(session: Session, tag: str, on_event: OnEvent) -> Update:
         finally:
             if not engine_began:
                 put_back()
+
+
+def refuse_digest(stack: str, config: StackConfig) -> None:
+    """Raise SettingsInvalid if the config pins the image by its digest: another tag would change nothing."""
+    if config.image_digest:
+        raise SettingsInvalid(
+            stack,
+            (
+                f"{PROJECT}:imageDigest: must not be set, because it wins over the tag. "
+                f"Fix: pulumi config rm --stack {stack} {PROJECT}:imageDigest",
+            ),
+        )

@@ -19,7 +19,6 @@ from automation.errors import (
     AutomationError,
     Interrupted,
     NotHealthy,
-    SettingsInvalid,
     UpgradeRefused,
     UpgradeStopped,
 )
@@ -29,6 +28,7 @@ from automation.results import Changes
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.plain_values import check_values, write_values
+from automation.stacks.roll_image import refuse_digest
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
 from automation.stacks.verify_stack import verified_stack
@@ -42,7 +42,6 @@ from automation.upgrade.trial import Trial
 from automation.verification.verify import airflow_api
 from automation.wait import wait_for
 from components.release.running import Running
-from settings import PROJECT
 from settings.upgrade import AirflowImage, UpgradeMark
 
 _INTERVAL_SECONDS: Final = 3.0
@@ -94,14 +93,7 @@ class _Run:
     def of(session: Session, verb: str, image: AirflowImage | None, on_event: OnEvent) -> _Run:
         """Find out what goes where. Raises StackUnknown, SettingsInvalid."""
         config, stack = session.reached_config(), short_name(session.name)
-        if config.image_digest:
-            raise SettingsInvalid(
-                session.name,
-                (
-                    f"{PROJECT}:imageDigest: must not be set, because it wins over the tag. "
-                    f"Fix: pulumi config rm --stack {session.name} {PROJECT}:imageDigest",
-                ),
-            )
+        refuse_digest(session.name, config)
         with session.open_for_reading(verb) as opened:
             outputs = operations.stack_outputs(opened)
             history = operations.history(opened, _EARLIER)
