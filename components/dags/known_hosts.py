@@ -7,7 +7,6 @@ but nothing else of a line, which may be a private key pasted by mistake.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from base64 import b64decode, b64encode
@@ -19,10 +18,18 @@ from pathlib import Path
 from typing import Final
 
 from components.dags.git_repository import GitRepository
+from components.dags.ssh_public_key import (
+    DSA,
+    KEY_TYPES,
+    RSA_SIGNATURES,
+    KeyFormatError,
+    check_strength,
+    decode_key,
+    fingerprint,
+)
 
 _SSH_PORT: Final = 22
 _HTTPS_PORT: Final = 443
-_MIN_RSA_BITS: Final = 2048  # NIST SP 800-131A; OpenSSH's own floor is 1024
 _SHA1_BYTES: Final = 20
 
 _REVOKED: Final = "@revoked"
@@ -51,20 +58,6 @@ _WITHDRAWN: Final = {
     "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A": "Bitbucket's RSA key until June 2023, since leaked",
 }
 
-_CURVE_POINT_BYTES: Final = {b"nistp256": 65, b"nistp384": 97, b"nistp521": 133}
-_ED25519_BYTES: Final = 32
-_KEY_TYPES: Final = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "ssh-rsa",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
-_DSA: Final = "ssh-dss"
-_RSA_SIGNATURES: Final = ("rsa-sha2-256", "rsa-sha2-512")
-"""Names of signatures with an ssh-rsa key (RFC 8332, section 3), which some tools write in place of the key's type."""
 _MOST_BYTES: Final = 1024 * 1024 - 64 * 1024
 """A Secret holds 1 MiB (kubernetes.io/docs/concepts/configuration/secret), and the private key is in it too."""
 
@@ -79,22 +72,6 @@ def pinned_known_hosts(given: str | None, repository: GitRepository) -> str:
             "that the host publishes"
         )
     return check_known_hosts(lines, repository.host, repository.port)
-
-
-def fingerprint(key_blob: bytes) -> str:
-    """Return `SHA256:...` of a public key's binary form, as `ssh-keygen -l` and Git hosts show it."""
-    return "SHA256:" + b64encode(hashlib.sha256(key_blob).digest()).decode().rstrip("=")
-
-
-def read_string(data: bytes) -> tuple[bytes, bytes]:
-    """Return the first string of SSH's binary encoding (RFC 4251, section 5), and the rest of the data.
-
-    Raises ValueError if the data ends before the string does.
-    """
-    length = int.from_bytes(data[:4], "big")
-    if len(data) < 4 + length:
-        raise ValueError("expected a whole SSH string, got a shorter one")
-    return data[4 : 4 + length], data[4 + length :]
 
 
 def published_known_hosts(host: str) -> str | None:
@@ -179,7 +156,7 @@ def _parse(text: str, how: str) -> Iterator[_Line]:
         if line and not line.startswith("#"):
             try:
                 yield _parse_line(number, line)
-            except _LineError as problem:
+            except (_LineError, KeyFormatError) as problem:
                 raise ValueError(
                     f"expected HOST KEY-TYPE KEY on line {number} of known_hosts, got {problem}; {how}"
                 ) from None
@@ -196,17 +173,19 @@ def _parse_line(number: int, content: str) -> _Line:
         raise _LineError(f"a marker other than {_REVOKED} and {_CERT_AUTHORITY}")
     if any(re.fullmatch(r"(SHA256|MD5):\S+", field) for field in fields):
         raise _LineError("a fingerprint, from which no key can be made")
-    if fields and fields[0] in (*_KEY_TYPES, _DSA, *_RSA_SIGNATURES):
+    if fields and fields[0] in (*KEY_TYPES, DSA, *RSA_SIGNATURES):
         raise _LineError("a key without its host: write the host before it")
     if len(fields) < 3:
         raise _LineError("fewer than three fields")
     hosts, key_type, key = fields[:3]
-    if key_type in _RSA_SIGNATURES:
+    if key_type in RSA_SIGNATURES:
         key_type = "ssh-rsa"  # what every ssh reads
     _check_hosts(hosts)
-    blob = _decode_key(key_type, key)
+    if "-cert-v0" in key_type:
+        raise _LineError(f"a certificate: give the key of its authority, with {_CERT_AUTHORITY} before the host")
+    blob = decode_key(key_type, key)
     if marker != _REVOKED:
-        _check_strength(key_type, blob)
+        check_strength(key_type, blob)
     # A hash stays as it is, because its Base64 is case-sensitive.
     return _Line(number, marker, hosts if hosts.startswith("|") else hosts.lower(), key_type, blob)
 
@@ -229,66 +208,6 @@ def _split_hash(hosts: str) -> tuple[bytes, bytes]:
     if scheme != "1":
         raise ValueError("expected hash scheme 1, got another one")
     return b64decode(salt, validate=True), b64decode(digest, validate=True)
-
-
-def _decode_key(key_type: str, key: str) -> bytes:
-    """Return the key's binary form. Raises _LineError unless it is a whole key of the type given before it."""
-    if key_type.isdigit():
-        raise _LineError("a key of SSH protocol 1, which no current ssh reads")
-    if "-cert-v0" in key_type:
-        raise _LineError(f"a certificate: give the key of its authority, with {_CERT_AUTHORITY} before the host")
-    if key_type not in (*_KEY_TYPES, _DSA):
-        raise _LineError(f"an unknown key type (known: {', '.join(_KEY_TYPES)})")
-    try:
-        blob = b64decode(key, validate=True)
-        embedded, body = read_string(blob)
-    except ValueError:
-        raise _LineError("a key that is cut off or damaged") from None
-    if embedded != key_type.encode():
-        raise _LineError(f"a key of another type than {key_type}")
-    try:
-        whole = _is_whole(key_type, body)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise _LineError("a key that is cut off or damaged")
-    return blob
-
-
-def _is_whole(key_type: str, body: bytes) -> bool:
-    """Return whether the rest of a key's binary form has exactly its type's fields. Raises ValueError if cut off."""
-    match key_type:
-        case "ssh-rsa":
-            exponent, body = read_string(body)
-            modulus, body = read_string(body)
-            return bool(exponent and modulus) and not body
-        case "ssh-dss":
-            for _ in range(4):
-                _, body = read_string(body)
-            return not body
-    if "ecdsa" in key_type:
-        curve, body = read_string(body)
-        # Only the sk- form of a type's name has an @, before the vendor.
-        if curve.decode("ascii", "replace") != key_type.partition("@")[0].rpartition("-")[2]:
-            return False
-        size = _CURVE_POINT_BYTES[curve]
-    else:
-        size = _ED25519_BYTES
-    point, body = read_string(body)
-    if key_type.startswith("sk-"):
-        _, body = read_string(body)
-    return len(point) == size and not body
-
-
-def _check_strength(key_type: str, blob: bytes) -> None:
-    if key_type == _DSA:
-        raise _LineError("a DSA key, which current ssh refuses")
-    if key_type == "ssh-rsa":
-        _, body = read_string(blob)
-        _, body = read_string(body)
-        bits = int.from_bytes(read_string(body)[0], "big").bit_length()
-        if bits < _MIN_RSA_BITS:
-            raise _LineError(f"an RSA key of {bits} bits, fewer than {_MIN_RSA_BITS}")
 
 
 def _check_published(lines: list[_Line], name: str, service: str) -> None:

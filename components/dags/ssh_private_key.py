@@ -11,7 +11,7 @@ import textwrap
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final
 
-from components.dags.known_hosts import read_string
+from components.dags.ssh_public_key import read_string
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

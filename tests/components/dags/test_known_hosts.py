@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.dags.known_hosts import check_known_hosts, fingerprint, published_known_hosts, read_string
+from components.dags.known_hosts import check_known_hosts, published_known_hosts
+from components.dags.ssh_public_key import fingerprint, read_string
 from tests.cases import each
 
 SSH_KEYGEN = shutil.which("ssh-keygen")

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.dags.known_hosts import fingerprint
 from components.dags.ssh_private_key import normalise_private_key, public_key
+from components.dags.ssh_public_key import fingerprint
 from tests.cases import each
 
 SSH_KEYGEN = shutil.which("ssh-keygen")
