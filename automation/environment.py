@@ -18,6 +18,7 @@ from automation.stacks.backend import shown_url
 from automation.stacks.config import EnvironmentSettings, Keep, forget
 from automation.stacks.place import Place
 from automation.stacks.session import Limits, Session
+from components.kube.secret import Secret
 from components.secrets.masker import Masker
 from settings.upgrade import AirflowImage
 
@@ -130,18 +131,11 @@ class Environment:
     def spawn(
         self, like: str, values: Mapping[str, str] | None = None, *, hours: float, on_event: OnEvent = ignore
     ) -> Spawned:
-        """Make the stack like another one of the checkout, for so many hours from now; again to update and keep it.
-
-        `values` are what differs from it, by short key. Raises Protected if the stack, its file or its namespace is
-        there, and `spawn` did not make it.
-        """
+        """Make the stack like another one, but for `values`, for so many hours from now. Raises Protected."""
         return self.session.do(spawn.spawn, like, values or {}, hours, on_event)
 
     def keep_for(self, hours: float) -> str:
-        """Let `Environments.expire` remove the stack after so many hours from now. Return until when it is kept.
-
-        The stack is created if there is none, so call it before `up`: then a failed update expires too.
-        """
+        """Let `Environments.expire` remove the stack after so many hours. Return when. Call it before `up`."""
         return expiry.keep_for(self.session, hours)
 
     def expires(self) -> str:
@@ -192,15 +186,21 @@ class Environment:
         """
         return self.session.do_checked(adopt.adopt, timeout_seconds, on_event)
 
-    def rotation(self, key: str) -> RotationPlan:
+    def rotation(self, key: str, *, given: Secret | None = None) -> RotationPlan:
         """Return what `rotate` would do. Refusals are in the result."""
-        return self.session.do_checked(rotate.rotation_plan, key)
+        return self.session.do_checked(rotate.rotation_plan, key, given)
 
     def rotate(
-        self, key: str, *, keep: Keep = forget, timeout_seconds: float = WAIT_SECONDS, on_event: OnEvent = ignore
+        self,
+        key: str,
+        *,
+        given: Secret | None = None,
+        keep: Keep = forget,
+        timeout_seconds: float = WAIT_SECONDS,
+        on_event: OnEvent = ignore,
     ) -> Rotation:
-        """Give a key of `automation.rotation.keys.KEYS` another value, in stages. Raises RotationRefused."""
-        return self.session.do_checked(rotate.rotate, key, timeout_seconds, keep, on_event)
+        """Give a key another value, in stages; `given` is that of `registry` or `ca`. Raises RotationRefused."""
+        return self.session.do_checked(rotate.rotate, key, given, timeout_seconds, keep, on_event)
 
     def backup(self, *, dump: bool = False, on_event: OnEvent = ignore) -> BackupDone:
         """Make a snapshot of a managed database, or dump another one; `dump` dumps either. Raises BackupFailed."""

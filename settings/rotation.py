@@ -19,6 +19,8 @@ ROTATED: Final = {
     "redis-password": "redisPassword",
     "git-key": "gitSshPrivateKey",
     "database-password": "databaseLogin",
+    "registry": "registryCredentials",
+    "ca": "databaseCaCertificate",
 }
 BEGINNING: Final = "the rotation of"
 """How a sentence about a rotation that is under way begins."""

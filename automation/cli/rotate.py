@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from automation.cli.declare import COMMON, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
 from automation.cli.report_text import Table, stage_table
-from automation.errors import RotationRefused
+from automation.errors import RotationRefused, files_told
 
-_KEYS: Final = ("fernet", "api-secret-key", "admin-password", "jwt", "redis-password", "git-key", "database-password")
+_KEYS: Final = (
+    *("fernet", "api-secret-key", "admin-password", "jwt", "redis-password", "git-key", "database-password"),
+    *("registry", "ca"),
+)
 """Those of `settings.rotation.ROTATED`, which the help of the other verbs should not load (tested)."""
 
 if TYPE_CHECKING:
@@ -20,18 +24,31 @@ if TYPE_CHECKING:
     argument("key", metavar="KEY", choices=_KEYS, help=f"one of {', '.join(_KEYS)}"),
     STACK,
     *COMMON,
+    argument(
+        "--from",
+        dest="file",
+        type=Path,
+        metavar="FILE",
+        help="the new value of a key that others make: of registry a Docker config.json, of ca a PEM",
+    ),
     DRY_RUN,
     TIMEOUT,
 )
 def rotate(call: Call) -> int:
     """Rotate a key. Raises RotationRefused where that is not possible."""
-    key = call.args.key
+    from components.kube.secret import Secret
+
+    key, file = call.args.key, call.args.file
+    with files_told(file):
+        given = None if file is None else Secret(file.read_text(encoding="utf-8"))
     with call.opened() as environment:
         if not call.args.dry_run:
-            result = environment.rotate(key, timeout_seconds=call.args.timeout, on_event=call.console.event)
+            result = environment.rotate(
+                key, given=given, timeout_seconds=call.args.timeout, on_event=call.console.event
+            )
             call.show(result, f"{key} of {result.plan.stack} is rotated ({result.seconds:.0f} s); commit what changed")
             return call.exit_code(changed=True)
-        plan = environment.rotation(key)
+        plan = environment.rotation(key, given=given)
     call.show(plan, *(() if call.args.json else _lines(plan)))
     if plan.refusals:
         raise RotationRefused(plan.stack, key, plan.refusals)

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from automation.cluster.pods import Pod, SecretUse, Workload, may_run, pod_of, secret_uses, volume_uses, workload_of
+from automation.cluster.pods import (
+    Pod,
+    SecretUse,
+    Workload,
+    may_run,
+    pod_of,
+    pull_uses,
+    secret_uses,
+    volume_uses,
+    workload_of,
+)
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
@@ -40,6 +50,12 @@ class Kube(Protocol):
 
     def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
         """Return which Secrets are the volume of a name in the pods that have not ended, or are being deleted."""
+
+    def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
+        """Return by which Secrets, whose names so begin, such pods pull their images."""
+
+    def config_map_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        """Return which ConfigMaps are the volume of a name in such pods."""
 
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         """Run a command in a container with a line as its input, and wait for its end."""
@@ -128,6 +144,14 @@ class KubeClient:
     @cluster_errors()
     def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
         return tuple(volume_uses(self._api.items("v1", "Pod", self._namespace), volume))
+
+    @cluster_errors()
+    def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
+        return tuple(pull_uses(self._api.items("v1", "Pod", self._namespace), beginning))
+
+    @cluster_errors()
+    def config_map_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        return tuple(volume_uses(self._api.items("v1", "Pod", self._namespace), volume, ("configMap", "name")))
 
     @cluster_errors()
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:

@@ -71,7 +71,7 @@ class SecretUse:
     component: str
     """Its label `component`."""
     secret: str
-    """Name of the Secret."""
+    """Name of the Secret, or of the ConfigMap."""
     ending: bool
     """Whether the pod is being deleted; its processes may still run."""
 
@@ -108,12 +108,23 @@ def secret_uses(pods: Sequence[Mapping[str, Any]], variable: str, containers: Se
                     yield _use(pod, reference["name"])
 
 
-def volume_uses(pods: Sequence[Mapping[str, Any]], volume: str) -> Iterator[SecretUse]:
-    """Yield which Secrets are in volumes of this name, of pods of the Kubernetes API."""
+def volume_uses(
+    pods: Sequence[Mapping[str, Any]], volume: str, source: tuple[str, str] = ("secret", "secretName")
+) -> Iterator[SecretUse]:
+    """Yield which Secrets, or ConfigMaps, are in volumes of this name. source: where a volume has the name of one."""
+    kind, key = source
     for pod in filter(may_run, pods):
         for item in pod["spec"].get("volumes") or ():
-            if item["name"] == volume and item.get("secret"):
-                yield _use(pod, item["secret"]["secretName"])
+            if item["name"] == volume and item.get(kind):
+                yield _use(pod, item[kind][key])
+
+
+def pull_uses(pods: Sequence[Mapping[str, Any]], beginning: str) -> Iterator[SecretUse]:
+    """Yield by which Secrets, whose names so begin, pods of the Kubernetes API pull their images."""
+    for pod in filter(may_run, pods):
+        for item in pod["spec"].get("imagePullSecrets") or ():
+            if item["name"].startswith(beginning):
+                yield _use(pod, item["name"])
 
 
 def may_run(pod: Mapping[str, Any]) -> bool:

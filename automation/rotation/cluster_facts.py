@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -13,8 +14,10 @@ from automation.errors import AirflowRequestFailed, ClusterRequestFailed
 from automation.rotation import database, git_host, redis
 from automation.rotation.keys import Key
 from automation.rotation.stages import Encrypted, PodKey
+from automation.rotation.trials import authority_refusal, registry_refusal
 from automation.verification.verify import airflow_api
 from components.database import encrypted_values
+from components.kube.client import KubeApi
 
 _SCHEDULER: Final = "scheduler"
 _READ_SECONDS: Final = 600.0
@@ -43,6 +46,8 @@ class ClusterFacts:
         secret: Callable[[str], Mapping[str, str]],
         new: str,
         signed_until: str = "",
+        cluster: Callable[[], tuple[KubeApi, str]] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Ask nothing yet.
 
@@ -53,25 +58,33 @@ class ClusterFacts:
             secret: Returns a Secret's data, {} if it does not exist.
             new: The new value; "" while there is none.
             signed_until: The fact of this name.
+            cluster: Returns the cluster and the namespace, for pods that try something.
+            sleep: Waits for such a pod.
         """
         self.signed_until = signed_until
+        self._cluster, self._sleep = cluster, sleep
         self._key, self._outputs, self._kube, self._secret, self._new = key, outputs, kube, secret, new
 
     @cached_property
     def deployed(self) -> str | None:
         if not self._key.output:
-            return next((pod.value for pod in self.pods if not pod.ending), None)
+            return next((pod.value for pod in self.pods if not pod.ending and pod.value is not None), None)
         return self._secret(str(self._outputs[self._key.output])).get(self._key.data_key)
 
     @cached_property
     def pods(self) -> tuple[PodKey, ...]:
         found = []
         for use in self._key.uses:
+            content = self._secret
             if use.volume:
                 pods = self._kube.secret_volumes(use.volume)
+            elif use.pulls:
+                pods = self._kube.pull_secrets(use.pulls)
+            elif use.config_map:
+                pods, content = self._kube.config_map_volumes(use.config_map), self._config_map
             else:
                 pods = self._kube.secret_uses(use.variable, use.containers)
-            values = {name: use.read(self._secret(name)) for name in {pod.secret for pod in pods}}
+            values = {name: use.read(content(name)) for name in {pod.secret for pod in pods}}
             found += [
                 PodKey(
                     name=pod.pod,
@@ -83,6 +96,12 @@ class ClusterFacts:
                 for pod in pods
             ]
         return tuple(found)
+
+    @cached_property
+    def refusal(self) -> str:
+        assert self._cluster is not None
+        ask = registry_refusal if self._key.name == "registry" else authority_refusal
+        return ask(*self._cluster(), self._new, self._sleep)
 
     @cached_property
     def encrypted(self) -> Encrypted:
@@ -140,6 +159,12 @@ class ClusterFacts:
                 f"the lifetime of tokens could not be read in {pod.name} (exit code {done.exit_code})",
                 f"kubectl logs {pod.name}; then run it again",
             ) from None
+
+    def _config_map(self, name: str) -> Mapping[str, str]:
+        try:
+            return self._kube.config_map(name)
+        except ClusterRequestFailed:
+            return {}  # an update has deleted it, and a pod that is ending still names it
 
     def _scheduler(self, what: str) -> PodKey:
         """Return a scheduler that is ready. Raises ClusterRequestFailed."""

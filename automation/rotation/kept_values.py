@@ -44,7 +44,8 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
         escrow = (str(values.get("keyEscrow")), str(values.get("awsRegion")))
         return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow)
     secret = str((values.get("keySecrets") or {}).get(key.config_key, ""))
-    return Kept(value=_revealed(values, key.config_key) or None, mark=mark, beside=beside, secret=secret)
+    value = _revealed(values, key.config_key) if key.secret else str(values.get(key.config_key, ""))
+    return Kept(value=value or None, mark=mark, beside=beside, secret=secret)
 
 
 def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:
@@ -58,7 +59,7 @@ def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mar
         changed[_BESIDE] = Secret(stage.beside) if stage.beside else None
     another = bool(value) and value != kept.value
     if another and kept.escrow is None:
-        changed[key.config_key] = Secret(value)
+        changed[key.config_key] = Secret(value) if key.secret else value
     if changed:
         change_config(session, opened, changed)
     if another and kept.escrow is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -14,23 +17,30 @@ from automation.rotation import database
 from automation.rotation.stage_lists import (
     API_SERVER,
     REDIS,
+    authority_stages,
     database_stages,
     fernet_stages,
     git_stages,
     jwt_stages,
     login_stages,
+    pull_stages,
     redis_stages,
     replacement_stages,
 )
 from automation.rotation.stages import Stage
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
+from components.database.connection import CA_KEY, CA_VOLUME
 from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets, share_an_id
+from components.kube.docker_config import docker_config
 from settings.rotation import ROTATED
 
 SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Names of the containers that use the database."""
 PRIVATE_KEY: Final = "gitSshKey"
 """As `components.dags.git_ssh_key` has it (tested). Importing that would load the Kubernetes SDK."""
+PULL_SECRET: Final = "airflow-image-pull-secret-"
+"""Beginning of the name of the stack's own Secret with credentials for registries (tested)."""
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 CELERY_WORKER: Final = "worker"
 """Name of a Celery worker's container. That of a task pod has another one: such a pod ends with its task."""
 
@@ -43,6 +53,10 @@ class Use:
     """Returns the key in the data of the Secret; None if it is not there."""
     variable: str = ""
     """Name of the variable."""
+    pulls: str = ""
+    """How the names of the Secrets begin, if pods pull their images by it."""
+    config_map: str = ""
+    """Name of the volume, if a ConfigMap holds it."""
     containers: tuple[str, ...] = ()
     """Names of the containers that use the variable."""
     volume: str = ""
@@ -63,8 +77,14 @@ class Key:
     """The stack's output with the name of its Secret; "" if there is none, and the pods tell."""
     data_key: str
     """Its key in that Secret."""
-    make: Callable[[], str]
+    make: Callable[[], str] = str
     """Makes another value."""
+    given: bool = False
+    """Whether only others can make one, who give it."""
+    check: Callable[[str], object] = str
+    """Raises ValueError if a given value is not valid."""
+    secret: bool = True
+    """Whether the value is a secret."""
     stages: Callable[[Sequence[str], str], tuple[Stage, ...]]
     """Returns the stages from the values in use to a new one."""
     uses: tuple[Use, ...] = ()
@@ -106,6 +126,35 @@ def _password(uri: str) -> str | None:
 
 def _accepted(data: Mapping[str, str]) -> str | None:
     return ",".join(accepted(data[JWKS_KEY])) if JWKS_KEY in data else None
+
+
+def _login(text: str) -> str:
+    """Return a Docker config.json in one form, so that two can be compared; another text as it is."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return text
+
+
+def _certificates(text: str) -> tuple[str, ...]:
+    return tuple(f"{block}\n" for block in _CERTIFICATE.findall(text))
+
+
+def _pull_login(data: Mapping[str, str]) -> str | None:
+    return _login(data[".dockerconfigjson"]) if ".dockerconfigjson" in data else None
+
+
+def _authorities(data: Mapping[str, str]) -> str | None:
+    return "".join(_certificates(data[CA_KEY])) if CA_KEY in data else None
+
+
+def _check_certificates(text: str) -> None:
+    # Imported here: the parser of certificates loads slowly.
+    from components.database.rds_certificates import certificate_problems
+
+    problems = certificate_problems(text, now=datetime.now(UTC))
+    if problems:
+        raise ValueError(problems[0])
 
 
 def _fernet_key() -> str:
@@ -201,6 +250,28 @@ KEYS: Final[Mapping[str, Key]] = {
             normal=normalise_private_key,
             told=lambda new: f"register this deploy key, for reading only, at the Git host: {public_key(new)}",
             needs="git-sync with a deploy key",
+        ),
+        Key(
+            name="registry",
+            data_key=".dockerconfigjson",
+            given=True,
+            check=docker_config,
+            stages=pull_stages,
+            uses=(Use(pulls=PULL_SECRET, read=_pull_login),),
+            normal=_login,
+            needs="airflow:registryCredentials",
+        ),
+        Key(
+            name="ca",
+            data_key="",
+            given=True,
+            check=_check_certificates,
+            secret=False,
+            stages=authority_stages,
+            uses=(Use(config_map=CA_VOLUME, read=_authorities),),
+            split=_certificates,
+            told=lambda new: "let the database's operator give it a certificate of the new authority",
+            needs="airflow:databaseCaCertificate",
         ),
     )
 }

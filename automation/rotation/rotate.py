@@ -33,6 +33,7 @@ from automation.stages import decisions
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
+from components.kube.secret import Secret
 from settings.rotation import Mark, fingerprint
 
 VERB: Final = "rotate"
@@ -50,21 +51,24 @@ class _Target:
     resumed: bool
 
 
-def rotation_plan(session: Session, name: str) -> RotationPlan:
+def rotation_plan(session: Session, name: str, given: Secret | None) -> RotationPlan:
     """See `Environment.rotation`."""
-    return _plan(session, KEYS[name])[0]
+    return _plan(session, KEYS[name], given)[0]
 
 
-def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_event: OnEvent) -> Rotation:
+def rotate(
+    session: Session, name: str, given: Secret | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
+) -> Rotation:
     """See `Environment.rotate`."""
     key, started = KEYS[name], time.monotonic()
     teller = session.events(VERB, on_event)
-    plan, target = _plan(session, key)
+    plan, target = _plan(session, key, given)
     if plan.refusals:
         raise RotationRefused(plan.stack, name, plan.refusals)
     for note in plan.notes:
         teller.note(note)
-    session.masker = session.masker.knowing([target.new, *target.old])
+    if key.secret:
+        session.masker = session.masker.knowing([target.new, *target.old])
     run = StagedRun(
         session=session,
         verb=VERB,
@@ -83,15 +87,19 @@ def rotate(session: Session, name: str, timeout_seconds: float, keep: Keep, on_e
     return Rotation(plan=plan, stages=done, seconds=round(time.monotonic() - started, 1))
 
 
-def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
+def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPlan, _Target]:
     """Raises StackUnknown, and what cluster and engine raise."""
     stack = short_name(session.name)
+    if given is not None and key.secret:
+        session.masker = session.masker.knowing([given.reveal()])
     with session.open_for_update(VERB, ignore, create=False) as opened:
         kept = kept_values.read(session, opened, key)
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
-    target = _target(key, kept, _facts(session, key, "").deployed)
+    target = _target(key, kept, _facts(session, key, "").deployed, given)
     facts = _facts(session, key, target.new)
-    refusals = tuple(_refusals(stack, key, kept, facts, resumed=target.resumed))
+    refusals = tuple(
+        _given_refusals(stack, key, given, target) or _refusals(stack, key, kept, facts, resumed=target.resumed)
+    )
     rolls = tuple(sorted({pod.component for pod in facts.pods if not pod.ending}))
     seconds = updates.usual_seconds(history)
     nxt = None if refusals else next_stage(target.stages, facts)
@@ -112,7 +120,7 @@ def _plan(session: Session, key: Key) -> tuple[RotationPlan, _Target]:
     return plan, target
 
 
-def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
+def _target(key: Key, kept: Kept, deployed: str | None, given: Secret | None) -> _Target:
     """Return the rotation that is under way, or a new one. A new value that was never written is forgotten."""
     present = kept.value or deployed
     values = key.values(present) if present else ()
@@ -122,10 +130,37 @@ def _target(key: Key, kept: Kept, deployed: str | None) -> _Target:
         if new is not None:
             old = tuple(value for value in values if value != new)
             return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True)
+    if key.given:
+        new = next(iter(key.values(given.reveal())), "") if given is not None else ""
+        old = tuple(value for value in values if value != new)
+        return _Target(new=new, old=old, stages=key.stages(old, new), resumed=False)
     new = key.make()
     while not key.fits((*values, new)):
         new = key.make()
     return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False)
+
+
+def _given_refusals(stack: str, key: Key, given: Secret | None, target: _Target) -> list[str]:
+    """Return what is wrong with a value that was given, or with none."""
+    fix = f"python -m automation rotate {key.name} {stack}"
+    if not key.given:
+        return [] if given is None else [f"--from: expected no value, because the verb makes one. Fix: {fix}"]
+    if given is None:
+        return (
+            []
+            if target.resumed
+            else [f"--from: expected a file with the new value, found none. Fix: {fix} --from FILE"]
+        )
+    try:
+        key.check(given.reveal())
+    except ValueError as error:
+        return [f"--from: {error}. Fix: {fix} --from FILE"]
+    values = key.values(given.reveal())
+    if len(values) != 1:
+        return [f"--from: expected one certificate, the new authority's, found {len(values)}. Fix: {fix} --from FILE"]
+    if target.resumed and values[0] != target.new:
+        return [f"--from: expected the value that the rotation began with, found another one. Fix: {fix}"]
+    return []
 
 
 def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: bool) -> list[str]:
@@ -147,10 +182,19 @@ def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed:
         ]
     if key.needs and not facts.pods:
         return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
-    if facts.deployed is None or (kept.value is not None and key.normal(kept.value) != facts.deployed):
+    if facts.deployed is None or (kept.value is not None and not _same(key, kept.value, facts.deployed)):
         return [
             f"airflow:{key.config_key}: expected the value that is deployed, found another one. "
             f"Fix: python -m automation up {stack}"
+        ]
+    if key.name == "registry" and facts.refusal:
+        return [
+            f"registry: expected that the nodes pull Airflow's image with the new login, found: {facts.refusal}. Fix: "
+            f"try it with docker login, then python -m automation rotate registry {stack} --from FILE"
+        ]
+    if key.name == "ca" and kept.value is None:
+        return [
+            "ca: expected airflow:databaseCaCertificate, found an authority that the program knows. Fix: none is needed"
         ]
     if key.name != "fernet":
         return []
@@ -160,6 +204,10 @@ def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed:
         "value anew, or delete it, in Airflow"
         for name in facts.encrypted.unread
     ]
+
+
+def _same(key: Key, kept: str, deployed: str) -> bool:
+    return key.normal(kept) == deployed if key.secret else key.values(kept) == key.values(deployed)
 
 
 def _notes(facts: ClusterFacts) -> list[str]:
@@ -225,7 +273,10 @@ def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]
     kube = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=path)
     stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=path)
     mark = _mark(session, key, new)
-    return lambda: ClusterFacts(key, outputs, kube, stored.secret, new, token_wait.signed_until(mark))
+    sleep = session.cancellation.clock(session.cancellation.raise_if_cancelled).sleep
+    return lambda: ClusterFacts(
+        key, outputs, kube, stored.secret, new, token_wait.signed_until(mark), session.cluster, sleep
+    )
 
 
 def _mark(session: Session, key: Key, new: str) -> Mark | None:

@@ -202,6 +202,50 @@ def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     )
 
 
+def pull_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the only stage of a login for registries, which has been tried before. Both are valid there meanwhile."""
+
+    def lacks(facts: Facts) -> str:
+        if facts.deployed != new:
+            return "the last update deployed another login"
+        # A pod of a single task has pulled its images. The Secret that it names may be gone.
+        pods = (pod for pod in facts.pods if not pod.ending and pod.value is not None)
+        return listed("pods that pull with another login", (pod.name for pod in pods if pod.value != new))
+
+    return (Stage(text="every pod pulls with the new login", value=new, lacks=lacks),)
+
+
+def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
+    """Return the stages in which pods trust both authorities of a database until its certificate is of the new one.
+
+    Args:
+        old: The certificates in use, without the new one. Empty in a rotation whose last stage has begun.
+        new: The new authority's.
+    """
+
+    def others(facts: Facts, holds: Callable[[str], bool]) -> str:
+        pods = (pod for pod in facts.pods if not pod.ending and not holds(pod.value or ""))
+        return listed("pods that trust other authorities", (pod.name for pod in pods))
+
+    return (
+        Stage(
+            text="every pod trusts both authorities",
+            value="".join((*old, new)),
+            lacks=lambda facts: others(facts, lambda value: new in value),
+        ),
+        Stage(
+            text="the new authority has signed the database's certificate",
+            doing=Doing.ASK,
+            lacks=lambda facts: f"the database is not trusted by it: {facts.refusal}" if facts.refusal else "",
+        ),
+        Stage(
+            text="no pod trusts the old authority",
+            value=new,
+            lacks=lambda facts: others(facts, lambda value: value == new),
+        ),
+    )
+
+
 def _without(facts: Facts, holds: Callable[[str], bool], *, ending: bool = True) -> str:
     """Return which pods, with or without those that are ending, have another value than they should."""
     if facts.deployed is None or not holds(facts.deployed):

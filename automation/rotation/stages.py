@@ -76,6 +76,10 @@ class Facts(Protocol):
         """Airflow accepts the deployed admin password, or a server the new value: Redis, the database, the Git host."""
 
     @property
+    def refusal(self) -> str:
+        """Why a registry does not take the new login, or who trusts the new authority alone not the database."""
+
+    @property
     def alone(self) -> bool:
         """The database accepts no other password of the stack than the new one."""
 

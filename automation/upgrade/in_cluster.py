@@ -13,7 +13,7 @@ from automation.upgrade.pods import AFTER, BEFORE, DOWNGRADE, downgrade_pod, tri
 from automation.upgrade.trial import Trial
 from automation.wait import Clock, wait_for
 from components.kube.client import KubeApi
-from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
+from components.preflight.pod_run import WaitLimits, run_pod
 
 _LIMITS: Final = WaitLimits(node_seconds=120, image_seconds=900, run_seconds=1200)
 """An image of a team may be large, and a repository may have hundreds of DAGs."""
@@ -85,9 +85,10 @@ class UpgradeCluster:
             sleep=self._clock.sleep,
             log_lines=_LOG_LINES,
         )
-        problem = _problem(end)
-        if problem:
-            raise ClusterRequestFailed(f"a pod of the image did not come to its end: {problem}", "look at what it says")
+        if end.problem:
+            raise ClusterRequestFailed(
+                f"a pod of the image did not come to its end: {end.problem}", "look at what it says"
+            )
         return end.logs
 
     @cluster_errors()
@@ -145,16 +146,3 @@ class UpgradeCluster:
         except AutomationError:
             pass
         return ""
-
-
-def _problem(end: PodEnd) -> str:
-    """Return why a pod did not do what it should; "" if it did."""
-    if end.refused:
-        return end.refused
-    for container in end.containers.values():
-        if container.not_pulled:
-            return f"{container.image}: {container.reason} {container.message}"
-        if container.exit_code:
-            last = container.message.strip().splitlines()[-1:] or [container.reason]
-            return f"{container.name} ended with {container.exit_code}: {last[0][:300]}"
-    return f"it waits for {end.waits}" if end.waits else ""

@@ -15,6 +15,7 @@ from components.database.connection import (
     CA_FILE,
     CA_FOLDER,
     CA_KEY,
+    CA_VOLUME,
     Database,
     SslMode,
     connection_uri,
@@ -38,7 +39,6 @@ ASYNC_CONNECTION_KEY: Final = "connection-async"
 _BROKER_DATABASE = 0
 _RESULT_BACKEND_DATABASE = 1
 _STATS_PASSWORD_LENGTH = 40
-_CA_VOLUME = "database-ca"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,9 +211,9 @@ def ca_variables(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
 
 def ca_volumes(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
     """Return a pod's volume with the CA certificates; none without the ConfigMap that holds them."""
-    return [] if config_map is None else [{"name": _CA_VOLUME, "configMap": {"name": config_map}}]
+    return [] if config_map is None else [{"name": CA_VOLUME, "configMap": {"name": config_map}}]
 
 
 def ca_mounts(config_map: pulumi.Input[str] | None) -> list[dict[str, Any]]:
     """Return where a container has that volume."""
-    return [] if config_map is None else [{"name": _CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}]
+    return [] if config_map is None else [{"name": CA_VOLUME, "mountPath": CA_FOLDER, "readOnly": True}]

@@ -13,6 +13,8 @@ from components.kube.secret import SecretInput
 
 CA_FOLDER: Final = "/etc/airflow-database-ca"
 """Mount path of the CA certificates in a pod that connects to the database directly."""
+CA_VOLUME: Final = "database-ca"
+"""Name of the volume with them."""
 CA_KEY: Final = "ca.crt"
 CA_FILE: Final = f"{CA_FOLDER}/{CA_KEY}"
 

@@ -78,6 +78,19 @@ class PodEnd:
     logs: Mapping[str, str] = field(default_factory=dict)
     """What the containers that were started wrote, by their names, if it was asked for."""
 
+    @property
+    def problem(self) -> str:
+        """Why it did not do what it should; "" if it did."""
+        if self.refused:
+            return self.refused
+        for container in self.containers.values():
+            if container.not_pulled:
+                return f"{container.image}: {container.reason} {container.message}"
+            if container.exit_code:
+                last = container.message.strip().splitlines()[-1:] or [container.reason]
+                return f"{container.name} ended with {container.exit_code}: {last[0][:300]}"
+        return f"it waits for {self.waits}" if self.waits else ""
+
 
 def run_pod(
     api: KubeApi,

@@ -210,6 +210,12 @@ class FakeKube:
     def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
         return ()
 
+    def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
+        return ()
+
+    def config_map_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        return ()
+
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         found = next((item for item in self.found_pods if item.name == pod), None)
         if found is None or container not in found.containers:

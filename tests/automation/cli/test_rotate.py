@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automation.errors import RotationRefused
+from automation.errors import FileUnusable, RotationRefused
 from automation.results import Changes
 from automation.rotation.result import Rotation, RotationPlan
 from automation.stages.result import DoneStage, PlannedStage
+from components.kube.secret import Secret
 from tests.automation.fakes import run_on
 
 PLAN = RotationPlan(
@@ -33,13 +35,16 @@ class Stack:
     plan: RotationPlan = PLAN
     asked: list[str] = field(default_factory=list)
     backend: str = "file:///state"
+    given: Secret | None = None
 
-    def rotation(self, key: str) -> RotationPlan:
+    def rotation(self, key: str, *, given: Secret | None) -> RotationPlan:
         self.asked.append(f"plan {key}")
+        self.given = given
         return self.plan
 
     def rotate(self, key: str, **options: Any) -> Rotation:
         self.asked.append(f"rotate {key} {options['timeout_seconds']:.0f}")
+        self.given = options["given"]
         done = DoneStage(number=1, text="every pod can read", seconds=12.0, changes=Changes({"update": 1}))
         return Rotation(plan=self.plan, stages=(done,), seconds=12.4)
 
@@ -53,6 +58,20 @@ def test_dry_run_prints_stages_rolls_and_waits_and_rotates_nothing(monkeypatch: 
     assert "api-server, scheduler" in written.splitlines()[0]
     assert [line[-1] for line in lines] == ["done", "unknown", "s"]
     assert "nothing" in lines[1]
+
+
+def test_value_that_others_make_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text("sentinel-login")
+    for words in ((), ("--dry-run",)):
+        stack = Stack()
+        _, written = run_on(monkeypatch, stack, "rotate", "registry", "prod", "--from", str(file), *words)
+        assert stack.given == Secret("sentinel-login")
+        assert "sentinel" not in written
+    stack = Stack()
+    with pytest.raises(FileUnusable, match="nothing"):
+        run_on(monkeypatch, stack, "rotate", "registry", "prod", "--from", str(tmp_path / "nothing"))
+    assert stack.asked == []
 
 
 def test_rotation_that_goes_on_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

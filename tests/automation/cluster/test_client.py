@@ -99,6 +99,18 @@ def test_secrets_that_are_a_volume_are_those_of_pods_that_may_still_run(server: 
     assert [(use.pod, use.secret) for use in client.secret_volumes("ssh")] == [("a", "key-1")]
 
 
+def test_pull_secrets_and_config_maps_are_those_of_pods_that_may_still_run(
+    server: KubeServer, client: KubeClient
+) -> None:
+    items = [pod_json("a"), pod_json("done", status={"phase": "Failed"}), pod_json("none")]
+    for item in items[:2]:
+        item["spec"]["volumes"] += [{"name": "ca", "configMap": {"name": "ca-1"}}, {"name": "ca", "emptyDir": {}}]
+        item["spec"]["imagePullSecrets"] = [{"name": "of-the-team"}, {"name": "pull-1"}]
+    server.put(PODS, {"items": items})
+    assert [(use.pod, use.secret) for use in client.config_map_volumes("ca")] == [("a", "ca-1")]
+    assert [(use.pod, use.secret) for use in client.pull_secrets("pull-")] == [("a", "pull-1")]
+
+
 def test_pod_that_is_not_ready_says_why(server: KubeServer, client: KubeClient) -> None:
     waiting = {"name": "worker", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     server.put(PODS, {"items": [pod_json("a", status={"conditions": [], "containerStatuses": [waiting]})]})

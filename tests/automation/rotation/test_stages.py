@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +29,7 @@ class Deployment:
     accepted: bool = True
     signed_until: str = ""
     alone: bool = True
+    refusal: str = "401"
 
     def __post_init__(self) -> None:
         assert self.deployed is not None
@@ -209,7 +211,7 @@ def test_password_is_rotated_when_airflow_accepts_it() -> None:
 
 def test_no_text_of_a_stage_shows_a_key() -> None:
     for key in KEYS.values():
-        old, new = key.make(), key.make()
+        old, new = (secrets.token_hex(20) if key.given else key.make() for _ in range(2))
         assert old != new
         stages = key.stages([old], new)
         found = Deployment(old, ending={"worker": old}, accepted=False)

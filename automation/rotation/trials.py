@@ -1,0 +1,122 @@
+"""What a pod finds out before anything rolls: if a registry takes a login, and who signed a database's certificate.
+
+The pods are made from what the stack has in the cluster, so they are admitted and reach what its own pods reach.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from automation.cluster.client import cluster_errors
+from automation.errors import ClusterRequestFailed
+from components.kube.client import KubeApi
+from components.preflight.pod_run import WaitLimits, run_pod
+
+_LABEL: Final = "airflow-rotation"
+_LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=60)
+_PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
+_MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
+"""Its pod goes past PgBouncer, and the network policies let it."""
+_PLACED: Final = ("affinity", "nodeSelector", "securityContext", "tolerations", "topologySpreadConstraints")
+_OF_THE_JOB: Final = ("controller-uid", "job-name")
+_AUTHORITY: Final = "NEW_AUTHORITY"
+ASK_DATABASE: Final = """\
+import os, socket, ssl, struct, sys
+from sqlalchemy.engine import make_url
+url = make_url(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.load_verify_locations(cadata=os.environ["NEW_AUTHORITY"])
+with socket.create_connection((url.host, url.port or 5432), timeout=20) as raw:
+    raw.sendall(struct.pack("!ii", 8, 80877103))
+    if raw.recv(1) != b"S":
+        sys.exit("it offers no TLS")
+    try:
+        context.wrap_socket(raw, server_hostname=url.host).close()
+    except ssl.SSLCertVerificationError as error:
+        sys.exit(f"its certificate is not signed by the new authority ({error.verify_message})")
+"""
+"""80877103 asks PostgreSQL for TLS (postgresql.org/docs/current/protocol-message-formats.html, SSLRequest). Whether the
+name fits is not asked: that does not change with the authority."""
+
+
+@cluster_errors()
+def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[float], object]) -> str:
+    """Return why the nodes cannot pull the image of Airflow with a login; "" if they can.
+
+    A node that has the image asks the registry all the same, because the pod's policy is Always.
+    """
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"generateName": f"{_LABEL}-"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": login},
+    }
+    template = _template(api, namespace, "apps/v1", "Deployment", _PROCESSOR)
+    secret = str(api.create(manifest, namespace)["metadata"]["name"])
+    try:
+        end = run_pod(api, namespace, pulling_pod(template, secret), _LIMITS, label=_LABEL, sleep=sleep)
+    finally:
+        api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
+    return end.problem
+
+
+@cluster_errors()
+def authority_refusal(api: KubeApi, namespace: str, authority: str, sleep: Callable[[float], object]) -> str:
+    """Return why a client that trusts one authority alone does not trust the database; "" if it does."""
+    template = _template(api, namespace, "batch/v1", "Job", _MIGRATION)
+    return run_pod(api, namespace, asking_pod(template, authority), _LIMITS, label=_LABEL, sleep=sleep).problem
+
+
+def pulling_pod(template: Mapping[str, Any], secret: str) -> dict[str, Any]:
+    """Return metadata and spec of a pod that pulls the first image of a template with one Secret, and ends. Pure."""
+    spec, container = template["spec"], template["spec"]["containers"][0]
+    kept = {key: container[key] for key in ("resources", "securityContext") if key in container}
+    return {
+        "metadata": {"labels": {}},
+        "spec": {
+            **{key: spec[key] for key in _PLACED if key in spec},
+            "automountServiceAccountToken": False,
+            "imagePullSecrets": [{"name": secret}],
+            "containers": [
+                {
+                    **kept,
+                    "name": "image",
+                    "image": container["image"],
+                    "imagePullPolicy": "Always",
+                    "command": ["true"],
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                }
+            ],
+        },
+    }
+
+
+def asking_pod(template: Mapping[str, Any], authority: str) -> dict[str, Any]:
+    """Return metadata and spec of a pod like the migration's, which asks the database for its certificate. Pure."""
+    spec = copy.deepcopy(dict(template["spec"]))
+    container = spec["containers"][0]
+    variables = [*(container.get("env") or ()), {"name": _AUTHORITY, "value": authority}]
+    container |= {
+        "env": variables,
+        "args": ["python", "-c", ASK_DATABASE],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    found = (template.get("metadata") or {}).get("labels") or {}
+    labels = {key: value for key, value in found.items() if not key.endswith(_OF_THE_JOB)}
+    return {"metadata": {"labels": labels}, "spec": {**spec, "containers": [container]}}
+
+
+def _template(api: KubeApi, namespace: str, version: str, kind: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
+    found = api.items(version, kind, namespace, labels=labels)
+    if not found:
+        raise ClusterRequestFailed(
+            f"the stack has no {kind} of {labels['component']}, from which a pod could be made",
+            "python -m automation up",
+        )
+    newest = max(found, key=lambda item: str(item["metadata"].get("creationTimestamp")))
+    template: Mapping[str, Any] = newest["spec"]["template"]
+    return template
