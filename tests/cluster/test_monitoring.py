@@ -47,7 +47,7 @@ WATCHED: Final = Watched(
     backup_seconds=oldest_seconds(SCHEDULE),
 )
 JSON_LOGS: Final = {"env": [{"name": "AIRFLOW__LOGGING__JSON_LOGS", "value": "True"}]}
-NOT_JSON: Final = {"statsd", "redis", "pgbouncer", "metrics-exporter", "postgres", "exporter"}
+NOT_JSON: Final = {"statsd", "redis", "pgbouncer", "metrics-exporter", "postgres", "exporter", "verification"}
 """Containers in which neither Airflow nor git-sync runs."""
 TEXT: Final = {
     # Celery's banner.
