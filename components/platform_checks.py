@@ -21,6 +21,7 @@ from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
 from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
+from components.platform_verification import verification_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -90,6 +91,9 @@ class PlatformChecks:
             # The cluster judges the pod, not whether the Secret is there; it must have the form of a name.
             exporter = exporter_spec(exporter_pod(args, self._images, "not-made-yet", None))
             pods.append({"component": "exporter", "pods": 1, "pod": exporter["template"]})
+        verification = verification_pod(args, self._images)
+        if verification is not None:
+            pods.append({"component": "verification", "pods": 1, "pod": verification})
         needs = {
             "storage": storage_needs(
                 values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)

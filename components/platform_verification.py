@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import pulumi
 
@@ -18,8 +20,11 @@ from components.release.airflow_release import API_SERVER_SERVICE, RELEASE_NAME
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
 from components.release.running import Running
-from components.verification.pods import VerificationPods
+from components.verification.pods import VerificationPods, run_template
 from components.verification.scheduled import ScheduledVerification, ScheduledVerificationArgs
+from components.verification.verified import Verified
+
+_LATER: Final = "not-made-yet"
 
 
 def scheduled_verification(
@@ -55,17 +60,11 @@ def scheduled_verification(
     if verified is None or migration is None or args.running is not Running.ALL:
         return ()
     child = pulumi.ResourceOptions(parent=platform)
-    path = args.ingress.path.rstrip("/") if args.ingress else ""
-    pods = VerificationPods(
-        release_name=RELEASE_NAME,
-        verified=verified,
-        url=f"http://{API_SERVER_SERVICE}:{API_SERVER_PORT}{path}",
-        images=images,
+    pods = replace(
+        _pods(args, images, verified),
         migration_secret=access.migration_secret,
         fernet_key_secret=keys.fernet_key_secret,
         ca_config_map=access.ca_config_map,
-        monitored=args.monitoring is not Monitoring.OFF,
-        pod=job_pod(args.helm_values, args.client_certificate),
     )
     alarms: tuple[pulumi.Resource, ...] = ()
     if verified.alarm_topic_arn is not None and in_aws.log_bucket is not None:
@@ -91,3 +90,26 @@ def scheduled_verification(
         child,
     )
     return (*scheduled.resources, *alarms) if args.protect else ()
+
+
+def verification_pod(args: AirflowPlatformArgs, images: Images) -> dict[str, Any] | None:
+    """Return the pod that runs the DAG, to ask a cluster whether it admits it; None if there is none.
+
+    The cluster judges the pod, not whether its Secret is there; that must have the form of a name.
+    """
+    return None if args.verified is None else run_template(_pods(args, images, args.verified), _LATER)
+
+
+def _pods(args: AirflowPlatformArgs, images: Images, verified: Verified) -> VerificationPods:
+    """Return what the pods run with, but for what is made."""
+    path = args.ingress.path.rstrip("/") if args.ingress else ""
+    return VerificationPods(
+        release_name=RELEASE_NAME,
+        verified=verified,
+        url=f"http://{API_SERVER_SERVICE}:{API_SERVER_PORT}{path}",
+        images=images,
+        migration_secret=_LATER,
+        fernet_key_secret=_LATER,
+        monitored=args.monitoring is not Monitoring.OFF,
+        pod=job_pod(args.helm_values, args.client_certificate),
+    )

@@ -541,10 +541,11 @@ def test_frozen_stack_keeps_its_database_and_jobs(composed: Record) -> None:
     assert but_release(composed(running=Running.FROZEN)) == but_release(composed())
 
 
-def test_preflight_asks_about_an_exporter_that_a_cluster_could_take(composed: Record) -> None:
+def test_preflight_asks_about_further_pods_that_a_cluster_could_take(composed: Record) -> None:
     """A Secret without a name is refused by every cluster."""
-    recorder = composed(monitoring=Monitoring.ANNOTATIONS)
+    recorder = composed(monitoring=Monitoring.ANNOTATIONS, verified=Verified(dag_id="probe", every_minutes=10))
     text = recorder.one("kubernetes:core/v1:ConfigMap", "airflow-preflight-cluster").inputs["data"][DOCUMENT]
-    [exporter] = [found for found in json.loads(text)["needs"]["pods"] if found["component"] == "exporter"]
-    [container] = exporter["pod"]["spec"]["containers"]
-    assert all(variable["valueFrom"]["secretKeyRef"]["name"] for variable in container["env"])
+    pods = {found["component"]: found["pod"] for found in json.loads(text)["needs"]["pods"]}
+    for component in ("exporter", "verification"):
+        [container] = pods[component]["spec"]["containers"]
+        assert all(entry.get("value") or entry["valueFrom"]["secretKeyRef"]["name"] for entry in container["env"])
