@@ -87,6 +87,7 @@ def stack_status(session: Session) -> StackStatus:
         airflow=_told(session, lambda config, stack: config.airflow_version),
         dags=status_module.dags_place(state.outputs),
         expires=expires,
+        authority=_told(session, status_module.ending_authority),
     )
     if not state.resources and not state.pending:
         return status

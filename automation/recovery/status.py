@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import compatibility
@@ -14,6 +15,7 @@ from automation.cluster.pods import REVISION
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import RELEASE, Pending, StackState
 from automation.results import Result
+from automation.stacks.config import StackConfig
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import CLAIM, WorkloadState
 from components.release.airflow_release import RELEASE_NAME
@@ -101,6 +103,8 @@ class StackStatus(Result):
     """Airflow in the config; "" if the config is not valid."""
     expires: str = ""
     """Until when the stack is kept, as `2026-01-31T10:45:00Z`; "" if for ever."""
+    authority: str = ""
+    """That the authority of the database ends soon, and what helps; "" if it does not."""
 
     SHOWN = ("healthy", "running", "problems", "notes")
 
@@ -131,7 +135,7 @@ class StackStatus(Result):
     def notes(self) -> tuple[str, ...]:
         """What works, but not for ever, or in versions that are untested together or get no fixes, a sentence each."""
         ends = (f"python -m automation expire removes the stack after {self.expires}",) if self.expires else ()
-        return (*ends, *self._versions())
+        return (*ends, *([self.authority] if self.authority else []), *self._versions())
 
     def _versions(self) -> tuple[str, ...]:
         if not self.airflow:
@@ -156,6 +160,20 @@ class StackStatus(Result):
         if self.cluster is not None:
             problems += _cluster_problems(self.cluster)
         return problems
+
+
+def ending_authority(config: StackConfig, stack: str) -> str:
+    """Return that the authority in a config ends within 30 days, and what helps; "" if it does not."""
+    if not config.database_ca:
+        return ""
+    # Imported here: the parser of certificates loads slowly.
+    from components.database.rds_certificates import soon_ended
+
+    end = soon_ended(config.database_ca, now=datetime.now(UTC))
+    if end is None:
+        return ""
+    fix = f"python -m automation rotate ca {stack} --from FILE replaces it"
+    return f"airflow:databaseCaCertificate: the database's authority ends on {end:%Y-%m-%d}; {fix}"
 
 
 def dags_place(found: Mapping[str, Any]) -> str:

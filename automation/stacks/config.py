@@ -168,6 +168,8 @@ class StackConfig:
     """Login role; master user of a managed database."""
     database_name: str = ""
     """Name of an external or managed database."""
+    database_ca: str = ""
+    """PEM of the authority of an external database, "" if none is given."""
     database_storage_gib: int = 0
     """Size of a database's storage at first, 0 if the config does not say."""
     worker_grace_seconds: float = 0
@@ -202,6 +204,7 @@ class StackConfig:
             database_identifier=text("databaseIdentifier"),
             database_user=text("databaseUser"),
             database_name=text("databaseName"),
+            database_ca=text("databaseCaCertificate"),
             database_storage_gib=int(size) if (size := text("databaseStorageGib")).isdecimal() else 0,
             worker_grace_seconds=float(text("workerGraceSeconds") or 0),
         )

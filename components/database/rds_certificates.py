@@ -11,7 +11,7 @@ import difflib
 import functools
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -114,6 +114,12 @@ def certificate_problems(pem: str, *, now: datetime) -> list[str]:
             continue
         problems += [f"certificate {number} ({_shown(certificate)}): {text}" for text in _faults(certificate, now)]
     return problems
+
+
+def soon_ended(pem: str, *, now: datetime, days: int = 30) -> datetime | None:
+    """Return when the last CA certificate of a valid bundle ends, if that is in so many days; else None."""
+    ends = [certificate.not_valid_after_utc for block in _BLOCK.findall(pem) if (certificate := _parse(block))]
+    return max(ends) if ends and max(ends) - now < timedelta(days=days) else None
 
 
 def _faults(certificate: Certificate, now: datetime) -> list[str]:

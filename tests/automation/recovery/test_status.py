@@ -11,7 +11,15 @@ import pytest
 from automation.cluster.objects import ReleaseRecord
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import StackState
-from automation.recovery.status import ClusterStatus, StackStatus, StuckPod, cluster_status, dags_place
+from automation.recovery.status import (
+    ClusterStatus,
+    StackStatus,
+    StuckPod,
+    cluster_status,
+    dags_place,
+    ending_authority,
+)
+from automation.stacks.config import StackConfig
 from components.kube.look import Look
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
@@ -25,6 +33,7 @@ from tests.automation.fakes import (
     resource_state,
     workload,
 )
+from tests.automation.rotation.test_given_values import authority
 
 SECRET = "kubernetes:core/v1:Secret"
 
@@ -267,3 +276,15 @@ def test_stack_with_a_time_to_live_is_healthy_and_says_until_when() -> None:
     assert status.healthy
     assert status.problems == ()
     assert status.notes == ("python -m automation expire removes the stack after 2030-01-01T00:00:00Z",)
+
+
+def test_authority_that_ends_within_thirty_days_is_noted_with_what_replaces_it() -> None:
+    for days, found in ((29, True), (31, False)):
+        given = authority("db", days=days) + authority("older", days=1)
+        told = ending_authority(StackConfig.of({"airflow:databaseCaCertificate": given}), "prod")
+        assert bool(told) is found
+        status = StackStatus(stack="prod", exists=True, authority=told)
+        assert status.healthy
+        assert status.notes == ((told,) if found else ())
+        assert not found or told.endswith("; python -m automation rotate ca prod --from FILE replaces it")
+    assert ending_authority(StackConfig.of({}), "prod") == ""

@@ -27,7 +27,7 @@ from settings.rotation import Mark, fingerprint
 from tests import samples
 
 
-def authority(name: str) -> str:
+def authority(name: str, *, days: int = 365) -> str:
     """The certificate of an authority, as PEM."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -38,7 +38,7 @@ def authority(name: str) -> str:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
