@@ -1,0 +1,60 @@
+"""A first deployment that is killed again and again while AWS makes something, and goes on each time.
+
+Every command is killed when AWS has done what it asked for, but has not said so: the state knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pytest
+
+from tests.prod.account import Account
+from tests.prod.checkout import Checkout
+from tests.prod.killing import killed_at
+from tests.prod.ownership import not_in_the_state
+
+pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-killed")]
+
+COMMAND: Final = ("python", "-m", "tests.prod.restoring")
+MOMENTS: Final = (
+    "kms:CreateKey",
+    "logs:CreateLogGroup",
+    "s3:CreateBucket",
+    "secretsmanager:CreateSecret",
+    "rds:CreateDBInstance",
+)
+"""Each waits for the one before it. Much else is being made at each."""
+
+
+def keys(checkout: Checkout) -> dict[str, str]:
+    """Return what was generated, by URN."""
+    shown = checkout.run(["pulumi", "stack", "export", "--stack", "prod", "--show-secrets"]).output
+    resources = json.loads(shown)["deployment"].get("resources") or []
+    return {item["urn"]: json.dumps(item["outputs"]) for item in resources if item["type"].startswith("random:")}
+
+
+def test_it_goes_on_after_each_kill_and_makes_nothing_twice(checkout: Checkout, account: Account) -> None:
+    found: dict[str, str] = {}
+    for number, moment in enumerate(MOMENTS):
+        killed_at(checkout, account, moment, *COMMAND, "recover" if number else "up", "prod")
+        now = keys(checkout)
+        assert {urn: now.get(urn) for urn in found} == found, "another key"
+        found = now
+    refused = checkout.run([*COMMAND, "up", "prod"], check=False)
+    assert refused.code != 0
+    assert "python -m automation recover prod" in refused.output
+    recovered = checkout.run([*COMMAND, "recover", "prod"])
+    print(recovered.output, flush=True)
+    assert {urn: keys(checkout)[urn] for urn in found} == found
+    assert not_in_the_state(account, checkout) == []
+
+
+def test_nothing_is_left_to_do(checkout: Checkout) -> None:
+    assert checkout.up().steps == ()
+    assert checkout.refresh().steps == ()
+
+
+def test_every_call_was_allowed(account: Account) -> None:
+    assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
