@@ -71,6 +71,7 @@ class Environment:
         """For `Environments.open`. `engine` finds one; it is called when one is needed."""
         self.name = name
         self.session = Session(name, place, engine, limits, masker)
+        """What the functions behind the methods work on."""
 
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {self.backend!r})"
