@@ -71,26 +71,35 @@ def shortened(text: str, limit: int) -> str:
     end = "\n\n**Shortened: GitHub takes no longer comment.**"
     room = limit - len(end.encode())
     kept: list[str] = []
-    size = 0
+    size, fence, details = 0, "", 0
     for line in text.split("\n"):
         size += len(line.encode()) + 1
-        if size + len(_closing([*kept, line]).encode()) > room:
+        after = _open_after(line, fence, details)
+        if size + len(_closing(*after).encode()) > room:
             break
         kept.append(line)
-    return "\n".join(kept) + _closing(kept) + end
+        fence, details = after
+    return "\n".join(kept) + _closing(fence, details) + end
 
 
-def _closing(lines: Sequence[str]) -> str:
+def _open_after(line: str, fence: str, details: int) -> tuple[str, int]:
+    """Return what is open after a line: the fence of a code block, "" for none, and how many `<details>`.
+
+    Args:
+        line: The line.
+        fence: The fence that is open before it.
+        details: How many `<details>` are open before it.
+    """
+    found = re.match(r" {0,3}(`{3,}|~{3,})", line)
+    if found and not fence:
+        return found[1], details
+    if found and fence and found[1].startswith(fence) and not line.strip(" `~"):
+        return "", details
+    return fence, details if fence else details + line.count("<details") - line.count("</details>")
+
+
+def _closing(fence: str, details: int) -> str:
     """Return what closes an open code block and the `<details>` around it."""
-    fence, details = "", 0
-    for line in lines:
-        found = re.match(r" {0,3}(`{3,}|~{3,})", line)
-        if found and not fence:
-            fence = found[1]
-        elif found and fence and found[1].startswith(fence) and not line.strip(" `~"):
-            fence = ""
-        elif not fence:
-            details += line.count("<details") - line.count("</details>")
     return (f"\n{fence}" if fence else "") + "\n\n</details>" * max(details, 0)
 
 
