@@ -44,7 +44,7 @@ def throttled(operation: Operation) -> Answer:
     if operation.service in ("s3", "s3control"):
         return refused(operation, "503 Slow Down", "SlowDown", "Please reduce your request rate.")
     code = "RequestLimitExceeded" if operation.service == "ec2" else "ThrottlingException"
-    code = "Throttling" if operation.service in ("iam", "rds", "sts", "sns") else code
+    code = "Throttling" if operation.service in ("cloudwatch", "iam", "rds", "sts", "sns") else code
     return refused(operation, "400 Bad Request", code, "Rate exceeded")
 
 
@@ -52,7 +52,9 @@ def refused(operation: Operation, status: str, code: str, message: str) -> Answe
     """Return a refusal with AWS's code and message."""
     if operation.by_cbor:
         body = cbor.dumps({"__type": f"com.amazonaws.cloudwatch#{code}", "message": message})
-        return Answer.of(status, "application/cbor", body, ("smithy-protocol", "rpc-v2-cbor"))
+        # CloudWatch spoke the query protocol before: SDKs take the code from there.
+        before = ("x-amzn-query-error", f"{code};Sender")
+        return Answer.of(status, "application/cbor", body, ("smithy-protocol", "rpc-v2-cbor"), before)
     if operation.service in _JSON:
         body = json.dumps({"__type": code, "message": message}).encode()
         return Answer.of(status, "application/json", body, ("x-amzn-errortype", code))
