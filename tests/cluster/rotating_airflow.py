@@ -139,6 +139,7 @@ class Work:
     kube: KubeClient = field(init=False)
     problems: list[str] = field(default_factory=list)
     changed: int = 0
+    ends: bool = False
 
     def __post_init__(self) -> None:
         deployment = Deployment.of(self.environment.outputs().values)
@@ -233,8 +234,10 @@ class Work:
             thread.join()
 
     def let_end(self) -> None:
-        """Let the long task end."""
-        self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
+        """Let the long task end. It may be let end twice."""
+        if not self.ends:
+            self.ends = True
+            self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
 
     def end(self, folder: Path) -> list[str]:
         """Let all work come to its end; what went wrong with it."""
