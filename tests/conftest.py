@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,6 +44,9 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
+# A shell starts what runs in its background with SIGINT ignored, and no script that a test starts could then trap it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
 gc.disable()
 # The SDK sends with each resource where it was made. No test looks at that, and it takes a tenth of a program's run.
