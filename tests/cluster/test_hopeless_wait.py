@@ -23,7 +23,9 @@ def test_branch_that_does_not_exist_ends_the_first_update_and_the_next_one_goes_
     engine: None, api: Any, repository: Repository, tmp_path: Path
 ) -> None:
     environments, events = service.environments(tmp_path), list[Event]()
-    wrong = environments.open("one", service.settings("one", NAMESPACE, repository, dagsRef="no-such-branch"))
+    # The preflight would find it out before the release.
+    settings = service.settings("one", NAMESPACE, repository, dagsRef="no-such-branch", preflight="off")
+    wrong = environments.open("one", settings)
     with service.removed(wrong, api, NAMESPACE):
         with pytest.raises(NotHealthy, match=rf"waiting cannot make this ready: .*{REFUSED}"):
             wrong.up(on_event=events.append)
