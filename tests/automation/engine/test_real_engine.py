@@ -15,7 +15,7 @@ from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.engine.operations import OpenedStack
 from automation.engine.stack_state import StackState
-from automation.errors import Interrupted, StackLocked, StackUnknown, UpdateFailed
+from automation.errors import Interrupted, PassphraseMissing, StackLocked, StackUnknown, UpdateFailed
 from automation.results import Changes
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
@@ -86,7 +86,7 @@ def test_error_of_the_program_is_told_in_one_line(engine: Engine, project: Path)
 def test_wrong_passphrase_is_told_in_one_line(engine: Engine, project: Path) -> None:
     opened(project, engine)
     (project / ".dev" / "passphrase").write_text("another")
-    with pytest.raises(UpdateFailed, match="incorrect passphrase"):
+    with pytest.raises(PassphraseMissing, match="incorrect passphrase"):
         operations.up(opened(project, engine))
 
 
