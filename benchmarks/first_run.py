@@ -20,7 +20,7 @@ from automation.verification.verify import airflow_api
 from benchmarks.helm import Helm, need_helm
 from benchmarks.plain_stack import CONTEXT, Stack
 from benchmarks.results import Ratio, Results, Series
-from benchmarks.stacks import deployable, need_cluster
+from benchmarks.stacks import deployable, namespaces, need_cluster
 
 AIM: Final = 0.90
 _NAMESPACE: Final = "airflow-bench-first"
@@ -73,6 +73,7 @@ def _by_helm(
     api: Any, stack: Stack, values: Mapping[str, Any], deployment: Deployment, dag: str
 ) -> tuple[float, float]:
     """Return the seconds until ready and until the DAG has run. Nothing is left."""
+    helm = Helm(api=api, namespace=_HELM_NAMESPACE, folder=stack.folder)
     began = time.monotonic()
     api.create_namespace({"metadata": {"name": _HELM_NAMESPACE}})
     try:
@@ -80,18 +81,13 @@ def _by_helm(
         secrets = {_ADMIN_SECRET: {"password": "admin"}, _KEY_SECRET: {"gitSshKey": key.output} if not key.code else {}}
         for name, data in secrets.items():
             api.create_namespaced_secret(_HELM_NAMESPACE, {"metadata": {"name": name}, "stringData": data})
-        helm = Helm(api=api, namespace=_HELM_NAMESPACE, folder=stack.folder)
         helm.upgrade(values)
         ready = time.monotonic()
         _run_a_dag(replace(deployment, namespace=_HELM_NAMESPACE, admin_password_secret=_ADMIN_SECRET), dag)
         return ready - began, time.monotonic() - began
     finally:
         api.delete_namespace(_HELM_NAMESPACE)
-        end = time.monotonic() + _SECONDS
-        while any(item.metadata.name == _HELM_NAMESPACE for item in api.list_namespace().items):
-            if time.monotonic() > end:
-                raise TimeoutError(f"namespace {_HELM_NAMESPACE} is not gone after {_SECONDS} s")
-            time.sleep(1)
+        helm.until(lambda: _HELM_NAMESPACE not in namespaces(api), "gone")
 
 
 def _values(deployed: Mapping[str, Any]) -> dict[str, Any]:

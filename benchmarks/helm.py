@@ -54,11 +54,11 @@ class Helm:
         """Remove the release and its volumes; what the program made beside it stays."""
         self._run("uninstall", RELEASE_NAME, "--wait")
         self.api.delete_collection_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS)
-        self._until(lambda: not self._pods() and not self._claims(), "gone")
+        self.until(lambda: not self._pods() and not self._claims(), "gone")
 
     def settle(self) -> None:
         """Wait until no pod of an earlier revision is left: it would disturb the next measurement."""
-        self._until(lambda: all(pod.metadata.deletion_timestamp is None for pod in self._pods()), "settled")
+        self.until(lambda: all(pod.metadata.deletion_timestamp is None for pod in self._pods()), "settled")
 
     def _pods(self) -> list[Any]:
         pods: list[Any] = self.api.list_namespaced_pod(self.namespace, label_selector=_PODS).items
@@ -69,7 +69,8 @@ class Helm:
         claims: list[Any] = api.list_namespaced_persistent_volume_claim(self.namespace, label_selector=_PODS).items
         return claims
 
-    def _until(self, good: Callable[[], bool], state: str) -> None:
+    def until(self, good: Callable[[], bool], state: str) -> None:
+        """Wait until the release is in a state. Raises TimeoutError after ten minutes."""
         end = time.monotonic() + _TIMEOUT_SECONDS
         while not good():
             if time.monotonic() > end:

@@ -47,14 +47,14 @@ def undeployed(namespace: str, *, program: Path = ROOT) -> Iterator[Stack]:
 @contextmanager
 def deployable(api: Any, namespace: str) -> Iterator[Stack]:
     """Yield a stack to deploy. Afterwards its namespace is removed, whatever happened in between."""
-    if namespace in _namespaces(api):
+    if namespace in namespaces(api):
         raise UnavailableError(f"namespace {namespace} exists. Fix: kubectl delete namespace {namespace}")
     with tempfile.TemporaryDirectory() as folder:
         stack = make_stack(Path(folder), namespace, dag_repository())
         try:
             yield from destroyed(stack)
         finally:
-            if namespace in _namespaces(api):
+            if namespace in namespaces(api):
                 api.delete_namespace(namespace)
 
 
@@ -75,5 +75,6 @@ def _need_engine() -> None:
     os.environ.update(ENVIRONMENT)
 
 
-def _namespaces(api: Any) -> set[str]:
+def namespaces(api: Any) -> set[str]:
+    """Return the names of the cluster's namespaces."""
     return {item.metadata.name for item in api.list_namespace().items}

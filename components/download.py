@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import urllib.request
 from collections.abc import Callable
 
@@ -19,13 +20,13 @@ def fetch(source: str, on_part: OnPart = lambda done, whole: None) -> bytes:
 
     Raises OSError (`urllib.error.URLError` is one) if it cannot be had, or sends nothing for 60 seconds.
     """
-    parts = []
+    content = io.BytesIO()
     with urllib.request.urlopen(source, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - the callers' constants
         whole = int(response.headers.get("Content-Length") or 0)
         while part := response.read(_PART_BYTES):
-            parts.append(part)
-            on_part(sum(map(len, parts)), whole)
-    return b"".join(parts)
+            content.write(part)
+            on_part(content.tell(), whole)
+    return content.getvalue()
 
 
 def sha256(content: bytes) -> str:
