@@ -95,10 +95,7 @@ def restore(
         # A container database of a stopped stack does not run before an update with the mark.
         resumed_update(session, VERB, timeout_seconds, on_event)
     plan = _plan(session, restoration, resumed, run.facts())
-    done = run.stages.done(run.facts, run.do)
-    if not run.verification.checks:
-        run.start()
-    run.forget()
+    done = run.done(run.facts, run.do)
     if restoration.running is Running.STOPPED:
         resumed_update(session, VERB, timeout_seconds, on_event)  # a container database stops again
     seconds = round(time.monotonic() - started, 1)

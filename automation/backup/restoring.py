@@ -14,7 +14,7 @@ from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.verify_stack import verified_stack
 from automation.stages.config import write_config
-from automation.stages.result import PlannedStage
+from automation.stages.result import DoneStage, PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import AnyStage, next_stage
 from automation.verification.result import Verification
@@ -97,6 +97,17 @@ class RestoreRun(Generic[AnyStage]):
             stages=self.planned,
             on_event=self.on_event,
         )
+
+    def done(self, look: Callable[[], Any], do: Callable[[int, AnyStage], Changes]) -> tuple[DoneStage, ...]:
+        """Do the stages that are left (see `StagedRun.done`), and take the mark away.
+
+        A run that finds them all done verifies the stack too: the one before it may have been killed at its end.
+        """
+        done = self.stages.done(look, do)
+        if not self.verification.checks:
+            self.start()
+        self.forget()
+        return done
 
     def start(self) -> Changes:
         """Let run what ran before, and verify it. Raises NotHealthy."""

@@ -72,10 +72,7 @@ def restore(
     plan = _plan(session, restoration, resumed, facts)
     run.write({"restore": str(restoration)})
     run.decide()
-    done = run.stages.done(run.facts, run.do)
-    if not run.verification.checks:
-        run.start()
-    run.forget()
+    done = run.done(run.facts, run.do)
     run.update()  # the new instance loses the tag that names its source
     seconds = round(time.monotonic() - started, 1)
     return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
