@@ -18,6 +18,8 @@ from automation.wait import Clock
 
 LOCK_NAME: Final = ".lock"
 _STACK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MOST_PARTS: Final = 3
+"""Organisation, project and stack (pulumi.com/docs/iac/concepts/stacks, "Fully qualified stack names")."""
 _INTERVAL_SECONDS: Final = 0.2
 
 
@@ -71,12 +73,12 @@ class Folder:
 
 def short_name(stack: str) -> str:
     """Return `dev` for `dev` and for `organisation/project/dev`. Raises StackUnknown if it cannot be a file name."""
-    name = stack.rpartition("/")[2]
-    if not _STACK_NAME.fullmatch(name):
+    parts = stack.split("/")
+    if len(parts) > _MOST_PARTS or not all(map(_STACK_NAME.fullmatch, parts)):
         raise StackUnknown(
-            f"expected a stack name of letters, digits, '.', '_' and '-', found {name!r}", "name one, for example dev"
+            f"expected a stack name of letters, digits, '.', '_' and '-', found {stack!r}", "name one, for example dev"
         )
-    return name
+    return parts[-1]
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:

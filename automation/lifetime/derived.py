@@ -53,6 +53,7 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
         values: What is the new stack's own, by short key.
     """
     found = [text for key in values if (text := _not_settable(key))]
+    found = found or [text for key, value in values.items() if (text := _not_valid(key, value))]
     if found:
         return tuple(found)
 
@@ -88,4 +89,12 @@ def _not_settable(key: str) -> str:
         return f"{full}: expected no secret among arguments. Fix: set it in the stack that --like names"
     if KEYS[key].type not in _SCALARS:
         return f"{full}: expected a key of one value. Fix: set it in the stack that --like names"
+    return ""
+
+
+def _not_valid(key: str, value: str) -> str:
+    try:
+        KEYS[key].parse(value)
+    except ValueError as error:
+        return f"{PROJECT}:{key}: {error}. Fix: --set {key}=VALUE"
     return ""

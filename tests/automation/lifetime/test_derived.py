@@ -78,6 +78,8 @@ def test_its_host_is_beside_that_of_the_other() -> None:
         ({"dagsRfe": "main"}, {}, "dagsRfe", "is not a config key"),
         ({"dagsToken": "sentinel-token"}, {}, "dagsToken", "no secret among arguments"),
         ({"workerGroups": "[]"}, {}, "workerGroups", "a key of one value"),
+        ({"namespace": "Try_1"}, {}, "namespace", 'found "Try_1". Fix: --set namespace=VALUE'),
+        ({"workerReplicas": "many"}, {}, "workerReplicas", 'found "many". Fix: --set workerReplicas=VALUE'),
     ],
 )
 def test_what_would_let_two_stacks_meet_is_refused_with_its_key(

@@ -210,6 +210,12 @@ def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
     assert short_name("acme/airflow/prod") == "prod"
 
 
+@pytest.mark.parametrize("name", ["../x", "a//x", "/x", "a/b/c/x"])
+def test_name_before_the_stack_must_be_one_too(name: str) -> None:
+    with pytest.raises(StackUnknown, match=f"expected a stack name .*found '{name}'"):
+        short_name(name)
+
+
 def test_looking_for_a_stack_where_none_was_made_makes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StackUnknown, match="there is no stack dev in file://") as raised:
         open_stack(Place.of(project, {}), "dev", cast(Engine, None), create=False)
