@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from benchmarks.plain_stack import Result, events, steps
+from tests.checkout_copy import copy_checkout
 from tests.prod.account import BOUNDARY, DEPLOYER, REGION, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.emulator.rights import ACCOUNT
 from tests.samples import ROOT, ssh_private_key
@@ -55,17 +56,7 @@ class Checkout:
 
     def copy(self) -> None:
         """Copy what is committed, and the environment by a link."""
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-        for name in listed.decode().split("\0"):
-            source = ROOT / name
-            if name and source.is_file():
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, self.folder / name)
-        for path in self.folder.glob("requirements*.txt"):
-            os.utime(path, (0, 0))  # older than the environment: make installs nothing
-        (self.folder / ".venv").symlink_to((ROOT / ".venv").resolve())
-        if (ROOT / ".charts").is_dir():
-            shutil.copytree(ROOT / ".charts", self.folder / ".charts")
+        copy_checkout(self.folder)
         shutil.copy2(SHIPPED, self.file)
 
     def init(self, deploy_key: str | None = None, **config: Any) -> None:
