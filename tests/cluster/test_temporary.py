@@ -40,7 +40,9 @@ def checkout(folder: Path, repository: Repository) -> Environments:
     folder.mkdir()
     copy_checkout(folder)
     values = service.dev_values(LIKE, repository, executor="KubernetesExecutor")
-    values["helmValues"] = {key: value for key, value in modest_values(pgbouncer=False).items() if key != "redis"}
+    values["helmValues"] = {
+        key: value for key, value in modest_values(pgbouncer=False).items() if key not in ("redis", "workers")
+    }
     plain = {f"airflow:{key}": value for key, value in values.items() if not isinstance(value, Secret)}
     (folder / f"Pulumi.{LIKE}.yaml").write_text(yaml.safe_dump({"config": plain}))
     found = Environments(
