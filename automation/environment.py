@@ -235,9 +235,17 @@ class Environment:
         """Delete the databases or instances that restores have replaced. Raises what `backup` raises."""
         return self.session.do(mechanism.delete_old, on_event)
 
-    def upgrade_plan(self, tag: str, airflow_version: str, *, on_event: OnEvent = ignore) -> UpgradePlan:
+    def upgrade_plan(
+        self,
+        tag: str | None = None,
+        airflow_version: str | None = None,
+        *,
+        chart: str | None = None,
+        on_event: OnEvent = ignore,
+    ) -> UpgradePlan:
         """Let a pod of the new image look at the stack, and return what `upgrade` would do, refusals too."""
-        return self.session.do_checked(upgrade.upgrade_plan, "upgrade", AirflowImage.of(tag, airflow_version), on_event)
+        image = AirflowImage.of(tag, airflow_version)
+        return self.session.do_checked(upgrade.upgrade_plan, "upgrade", image, on_event, chart)
 
     def rollback_plan(
         self, tag: str | None = None, airflow_version: str | None = None, *, on_event: OnEvent = ignore
@@ -248,19 +256,17 @@ class Environment:
 
     def upgrade(
         self,
-        tag: str,
-        airflow_version: str,
+        tag: str | None = None,
+        airflow_version: str | None = None,
         *,
+        chart: str | None = None,
         keep: Keep = forget,
         timeout_seconds: float = WAIT_SECONDS,
         on_event: OnEvent = ignore,
     ) -> Upgrade:
-        """Move to another Airflow, by the tag of its image and its version, in stages.
-
-        Raises UpgradeRefused with every reason before anything changes, and UpgradeStopped if a stage failed.
-        """
+        """Move to another Airflow and to this checkout's chart, in stages. Raises UpgradeRefused, UpgradeStopped."""
         image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(upgrade.upgrade, "upgrade", image, timeout_seconds, keep, on_event)
+        return self.session.do_checked(upgrade.upgrade, "upgrade", image, timeout_seconds, keep, on_event, chart)
 
     def rollback(
         self,
@@ -271,10 +277,7 @@ class Environment:
         timeout_seconds: float = WAIT_SECONDS,
         on_event: OnEvent = ignore,
     ) -> Upgrade:
-        """Go back to an older Airflow, its database too. Raises what `upgrade` raises.
-
-        Without a tag, it goes back to what an unfinished upgrade began with, else to what was deployed before.
-        """
+        """Go back to an older Airflow with its database, without a tag to the one before. Raises as `upgrade`."""
         image = AirflowImage.of(tag, airflow_version)
         return self.session.do_checked(upgrade.upgrade, "rollback", image, timeout_seconds, keep, on_event)
 
@@ -289,10 +292,7 @@ class Environment:
         return self.session.cancellation.requested
 
     def cancel(self) -> None:
-        """Cancel what is under way, from another thread or from a signal handler; its method raises Interrupted.
-
-        The engine finishes what it has begun, records it, and releases its lock. The next `up` takes over.
-        """
+        """Let the engine end what it has begun, from another thread or a handler; its method raises Interrupted."""
         self.session.cancel()
 
     def busy(self) -> AbstractContextManager[None]:

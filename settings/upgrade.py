@@ -11,7 +11,7 @@ from components import fields
 BEGINNINGS: Final = {"upgrade": "the upgrade from", "rollback": "the rollback from"}
 """How a sentence about one that is under way begins, by its verb."""
 _IMAGE: Final = r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})/([0-9.]+)"
-_FORM: Final = re.compile(rf"(upgrade|rollback) ([1-9])/([1-9]) {_IMAGE} {_IMAGE}")
+_FORM: Final = re.compile(rf"(upgrade|rollback) ([1-9])/([1-9]) {_IMAGE} {_IMAGE}(?: ([0-9.]+) ([0-9.]+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,8 @@ class UpgradeMark:
     """What ran when it began."""
     after: AirflowImage
     """What will run at its end."""
+    charts: tuple[str, str] | None = None
+    """Version of the chart before and after; None if it does not change."""
 
     @staticmethod
     def of(text: str) -> UpgradeMark:
@@ -59,20 +61,30 @@ class UpgradeMark:
             stages=int(found[3]),
             before=AirflowImage(tag=found[4], airflow=found[5]),
             after=AirflowImage(tag=found[6], airflow=found[7]),
+            charts=(found[8], found[9]) if found[8] else None,
         )
 
     def __str__(self) -> str:
         images = (f"{image.tag}/{image.airflow}" for image in (self.before, self.after))
-        return f"{self.verb} {self.stage}/{self.stages} {' '.join(images)}"
+        return f"{self.verb} {self.stage}/{self.stages} {' '.join((*images, *(self.charts or ())))}"
 
     def command(self, stack: str) -> str:
         """Return the command that continues it."""
         if self.verb == "rollback":
             return f"python -m automation rollback {stack}"
-        return f"python -m automation upgrade {stack} --tag {self.after.tag} --airflow-version {self.after.airflow}"
+        command = f"python -m automation upgrade {stack} --tag {self.after.tag} --airflow-version {self.after.airflow}"
+        return f"{command} --chart {self.charts[1]}" if self.charts else command
 
     def told(self, stack: str) -> str:
         """Return how far it is, and what continues it."""
-        how_far = f"{BEGINNINGS[self.verb]} {self.before} to {self.after} is in stage {self.stage} of {self.stages}"
+        before, after = named(self.before, self.after, self.charts)
+        how_far = f"{BEGINNINGS[self.verb]} {before} to {after} is in stage {self.stage} of {self.stages}"
         back = f"; python -m automation rollback {stack} goes back" if self.verb == "upgrade" else ""
         return f"{how_far}; {self.command(stack)} continues it{back}"
+
+
+def named(before: AirflowImage, after: AirflowImage, charts: tuple[str, str] | None) -> tuple[str, str]:
+    """Return what ran and what will run, in words."""
+    if charts is None:
+        return str(before), str(after)
+    return f"{before} with chart {charts[0]}", f"{after} with chart {charts[1]}"

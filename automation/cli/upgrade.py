@@ -20,29 +20,33 @@ _VERSION_HELP: Final = "Airflow in the image; without it, the version with which
 
 
 @verb(
-    "move to another Airflow: try its image on the stack, then migrate, roll and verify; run it again to continue",
+    "move to another Airflow, and to this checkout's chart: try the image on the stack, then migrate, roll and verify; "
+    "run it again to continue",
     _STACK,
     *COMMON,
-    argument("--tag", required=True, help=_TAG_HELP),
+    argument("--tag", help=f"{_TAG_HELP}; without it, only the chart changes"),
     argument("--airflow-version", metavar="VERSION", help=_VERSION_HELP),
+    argument("--chart", metavar="VERSION", help="refuse to begin unless this checkout has this version of the chart"),
     DRY_RUN,
     TIMEOUT,
 )
 def upgrade(call: Call) -> int:
     """Upgrade a stack. Raises UpgradeRefused, UpgradeStopped."""
-    tag = call.args.tag
-    airflow = _version(call, tag)
+    tag, chart, on_event = call.args.tag, call.args.chart, call.console.event
+    airflow = _version(call, tag) if tag else None
     with call.opened() as environment:
         if not call.args.dry_run:
-            result = environment.upgrade(tag, airflow, timeout_seconds=call.args.timeout, on_event=call.console.event)
+            result = environment.upgrade(
+                tag, airflow, chart=chart, timeout_seconds=call.args.timeout, on_event=on_event
+            )
             call.show(result, _done(result.plan, result.seconds))
             return call.exit_code(changed=True)
-        plan = environment.upgrade_plan(tag, airflow, on_event=call.console.event)
+        plan = environment.upgrade_plan(tag, airflow, chart=chart, on_event=on_event)
     return _show(call, plan)
 
 
 @verb(
-    "go back to the Airflow before an upgrade, with its database; run it again to continue",
+    "go back to the Airflow before an upgrade, with its database and this checkout's chart; run it again to continue",
     _STACK,
     *COMMON,
     argument("--tag", help=f"{_TAG_HELP} to go back to; without it, the one before"),

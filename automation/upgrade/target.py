@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import versions
-from automation.upgrade.stages import STAGES, Stage, first_number
+from automation.upgrade.chart import Charts
+from automation.upgrade.stages import STAGES, Doing, Stage, first_number
 from compatibility import number
 from settings import PROJECT
 from settings.upgrade import AirflowImage, UpgradeMark
+
+_SAME: Final = Charts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,28 @@ class Target:
     first: int = 1
     """The stage to begin with, from 1."""
     resumed: bool = False
+    charts: tuple[str, str] | None = None
+    """Version of the chart before and after; None if it does not change."""
     refusals: tuple[str, ...] = ()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All stages."""
-        return STAGES[self.verb]
+        found = STAGES[self.verb]
+        if self.charts is None:
+            return found
+        text = f"the release has chart {self.charts[1]}"
+        return tuple(
+            replace(stage, text=text if self.keeps_image else f"{text}; {stage.text}")
+            if stage.doing is Doing.UPDATE
+            else stage
+            for stage in found
+        )
+
+    @property
+    def keeps_image(self) -> bool:
+        """Only the chart changes."""
+        return self.before == self.after
 
     @property
     def newer(self) -> AirflowImage:
@@ -37,11 +56,23 @@ class Target:
 
     def mark(self, stage: int) -> UpgradeMark:
         """Return the mark of a stage that begins."""
-        return UpgradeMark(verb=self.verb, stage=stage, stages=len(self.stages), before=self.before, after=self.after)
+        return UpgradeMark(
+            verb=self.verb,
+            stage=stage,
+            stages=len(self.stages),
+            before=self.before,
+            after=self.after,
+            charts=self.charts,
+        )
 
 
 def upgrade_target(
-    stack: str, present: AirflowImage, deployed_tag: str, wanted: AirflowImage, mark: UpgradeMark | None
+    stack: str,
+    present: AirflowImage,
+    deployed_tag: str,
+    wanted: AirflowImage | None,
+    mark: UpgradeMark | None,
+    charts: Charts = _SAME,
 ) -> Target:
     """Return where an upgrade goes, with the reasons why it cannot.
 
@@ -49,13 +80,23 @@ def upgrade_target(
         stack: For commands.
         present: What the config says.
         deployed_tag: The tag that was deployed last.
-        wanted: What was asked for.
+        wanted: What was asked for; None for the image that runs.
         mark: What an earlier run left in the config.
+        charts: The chart that runs, and this checkout's.
     """
+    if wanted is None:
+        wanted = mark.after if mark is not None and mark.verb == "upgrade" else present
     if mark is not None:
         if mark.verb == "upgrade" and mark.after == wanted:
-            first = first_number(STAGES["upgrade"], mark)
-            return Target(verb="upgrade", before=mark.before, after=wanted, first=first, resumed=True)
+            return Target(
+                verb="upgrade",
+                before=mark.before,
+                after=wanted,
+                first=first_number(STAGES["upgrade"], mark),
+                resumed=True,
+                charts=mark.charts,
+                refusals=_of_another_checkout(stack, mark, charts),
+            )
         refusal = f"{mark.told(stack)}. Fix: finish it first"
         return Target(verb="upgrade", before=present, after=wanted, refusals=(refusal,))
     found = []
@@ -64,35 +105,76 @@ def upgrade_target(
             f"airflow:imageTag: expected what is deployed, {deployed_tag}, found {present.tag}. "
             f"Fix: python -m automation up {stack}"
         )
-    elif present == wanted:
-        found.append(f"--tag: expected another image than the one that runs, found {wanted}. Fix: give another tag")
+    elif charts.to_older:
+        found.append(
+            f"the chart: expected {charts.deployed} or a newer one in this checkout, found {charts.here}. "
+            f"Fix: git pull; to go back on purpose, python -m automation rollback {stack}"
+        )
+    elif present == wanted and not charts.to_newer:
+        found.append(
+            f"--tag: expected another image than the one that runs, found {wanted}, and no newer chart in this "
+            f"checkout than {charts.here}. Fix: give another tag, or git pull"
+        )
     if number(wanted.airflow) < number(present.airflow):
         found.append(
             f"--airflow-version: expected {present.airflow} or newer, found {wanted.airflow}. "
             f"Fix: python -m automation rollback {stack} --tag {wanted.tag} --airflow-version {wanted.airflow}"
         )
-    return Target(verb="upgrade", before=present, after=wanted, refusals=tuple(found))
+    change = charts.change() if charts.to_newer else None
+    return Target(verb="upgrade", before=present, after=wanted, charts=change, refusals=tuple(found))
 
 
-def rollback_target(stack: str, present: AirflowImage, wanted: AirflowImage | None, mark: UpgradeMark | None) -> Target:
-    """Return where a rollback goes. Arguments as in `upgrade_target`; wanted: None if nothing says it."""
+def rollback_target(
+    stack: str,
+    present: AirflowImage,
+    wanted: AirflowImage | None,
+    mark: UpgradeMark | None,
+    charts: Charts = _SAME,
+) -> Target:
+    """Return where a rollback goes. Arguments as in `upgrade_target`; wanted: None if nothing says it.
+
+    A chart comes with a checkout, so one of the older chart takes it back too. The image then stays, unless an upgrade
+    of both was not finished.
+    """
     if mark is not None and mark.verb == "rollback":
-        first = first_number(STAGES["rollback"], mark)
-        return Target(verb="rollback", before=mark.before, after=mark.after, first=first, resumed=True)
+        return Target(
+            verb="rollback",
+            before=mark.before,
+            after=mark.after,
+            first=first_number(STAGES["rollback"], mark),
+            resumed=True,
+            charts=mark.charts,
+            refusals=_of_another_checkout(stack, mark, charts),
+        )
     if mark is not None:
-        return Target(verb="rollback", before=mark.after, after=mark.before)
+        back = (mark.charts[1], mark.charts[0]) if mark.charts else None
+        target = Target(verb="rollback", before=mark.after, after=mark.before, charts=back)
+        return replace(target, refusals=_of_another_checkout(stack, target.mark(1), charts))
+    if charts.to_newer:
+        then = f"python -m automation rollback {stack}"
+        refusals = charts.refusals(charts.deployed, then)
+        return Target(verb="rollback", before=present, after=wanted or present, refusals=refusals)
+    if charts.to_older and wanted is None:
+        wanted = present
     found = []
-    if wanted is None or wanted == present:
+    if not charts.to_older and (wanted is None or wanted == present):
         found.append(
             f"--tag: expected the image to go back to, because no earlier update had another one than {present}. "
             f"Fix: python -m automation rollback {stack} --tag TAG --airflow-version VERSION"
         )
-    elif number(wanted.airflow) > number(present.airflow):
+    elif wanted is not None and number(wanted.airflow) > number(present.airflow):
         found.append(
             f"--airflow-version: expected {present.airflow} or older, found {wanted.airflow}. "
             f"Fix: python -m automation upgrade {stack} --tag {wanted.tag} --airflow-version {wanted.airflow}"
         )
-    return Target(verb="rollback", before=present, after=wanted or present, refusals=tuple(found))
+    return Target(
+        verb="rollback", before=present, after=wanted or present, charts=charts.change(), refusals=tuple(found)
+    )
+
+
+def _of_another_checkout(stack: str, mark: UpgradeMark, charts: Charts) -> tuple[str, ...]:
+    """Return why what is under way cannot go on here: its chart is another one than this checkout's."""
+    return charts.refusals(mark.charts[1] if mark.charts else charts.deployed, mark.command(stack))
 
 
 def earlier_image(history: Iterable[Mapping[str, Any]], present: AirflowImage) -> AirflowImage | None:

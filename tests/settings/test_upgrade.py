@@ -28,10 +28,23 @@ def test_mark_is_read_as_it_was_written_and_tells_how_to_go_on_and_back() -> Non
     back = replace(MARK, verb="rollback")
     assert UpgradeMark.of(str(back)) == back
     assert back.told("prod").endswith("python -m automation rollback prod continues it")
+    chart = replace(MARK, after=MARK.before, charts=("1.22.0", "1.23.0"))
+    assert UpgradeMark.of(str(chart)) == chart
+    assert chart.told("prod").startswith(
+        "the upgrade from 3.2.2 (3.2.2-python3.12) with chart 1.22.0 to 3.2.2 (3.2.2-python3.12) with chart 1.23.0 is"
+    )
+    assert chart.command("prod").endswith(" --chart 1.23.0")
 
 
 @pytest.mark.parametrize(
-    "text", ["upgrade", "upgrade 5/4 a/3.2.2 b/3.3.2", "update 1/4 a/3.2.2 b/3.3.2", "upgrade 1/4 a"]
+    "text",
+    [
+        "upgrade",
+        "upgrade 5/4 a/3.2.2 b/3.3.2",
+        "update 1/4 a/3.2.2 b/3.3.2",
+        "upgrade 1/4 a",
+        "upgrade 1/4 a/3.2.2 b/3.3.2 1.22.0",
+    ],
 )
 def test_what_upgrade_did_not_write_is_refused(text: str) -> None:
     [problem] = dev().with_({"upgrade": text}).problems()

@@ -37,8 +37,8 @@ class Stack:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     backend: str = "file:///state"
 
-    def upgrade_plan(self, *image: str, **options: Any) -> UpgradePlan:
-        self.asked.append(("plan", *image))
+    def upgrade_plan(self, *image: str | None, chart: str | None, **options: Any) -> UpgradePlan:
+        self.asked.append(("plan", *image, *([chart] if chart else [])))
         return self.found
 
     def rollback_plan(self, *image: str | None, **options: Any) -> UpgradePlan:
@@ -89,6 +89,12 @@ def test_version_is_that_of_the_tag_unless_it_is_given(monkeypatch: pytest.Monke
         with pytest.raises(UpgradeRefused, match="the upgrade of stack prod cannot begin: one reason") as refused:
             run_on(monkeypatch, stack, "upgrade", "prod", "--dry-run", *words)
         assert "--airflow-version: expected Airflow's version" in str(refused.value)
+
+
+def test_chart_alone_needs_no_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    run_on(monkeypatch, stack, "upgrade", "prod", "--chart", "1.23.0", "--dry-run")
+    assert stack.asked == [("plan", None, None, "1.23.0")]
 
 
 def test_refusal_is_raised_after_the_document(monkeypatch: pytest.MonkeyPatch) -> None:

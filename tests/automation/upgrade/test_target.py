@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from automation.upgrade.chart import Charts
 from automation.upgrade.stages import STAGES, Doing, first_number
 from automation.upgrade.target import Target, earlier_image, rollback_target, upgrade_target
 from settings.upgrade import AirflowImage, UpgradeMark
@@ -84,3 +85,46 @@ def test_earlier_image_is_that_of_the_last_successful_update_with_another_one() 
     assert earlier_image(history, NEW) == AirflowImage(tag="3.2.2-b", airflow="3.2.2")
     assert earlier_image([record()], NEW) == OLD, "a stack that sets neither has the defaults"
     assert earlier_image([], NEW) is None
+
+
+NEWER, OLDER = Charts(deployed="1.22.0", here="1.23.0"), Charts(deployed="1.23.0", here="1.22.0")
+SAME = Charts(deployed="1.23.0", here="1.23.0")
+UP, BACK = ("1.22.0", "1.23.0"), ("1.23.0", "1.22.0")
+
+
+def test_newer_chart_of_the_checkout_is_part_of_an_upgrade_or_all_of_it() -> None:
+    both = upgrade_target("prod", OLD, "3.2.2", NEW, None, NEWER)
+    assert (both.charts, both.refusals, both.mark(4).charts) == (UP, (), UP)
+    alone = upgrade_target("prod", OLD, "3.2.2", None, None, NEWER)
+    assert (alone.before, alone.after, alone.charts, alone.refusals) == (OLD, OLD, UP, ())
+    texts = [target.stages[3].text for target in (both, alone)]
+    assert texts[0].startswith("the release has chart 1.23.0; the database is migrated")
+    assert texts[1] == "the release has chart 1.23.0"
+
+
+def test_upgrade_is_refused_where_the_checkout_has_another_chart_than_it_needs() -> None:
+    under_way = mark(4, after=OLD)
+    with_chart = UpgradeMark(**{**vars(under_way), "charts": UP})
+    for wanted, left, charts, expected in (
+        (NEW, None, OLDER, "the chart: expected 1.23.0 or a newer one in this checkout, found 1.22.0. Fix: git pull"),
+        (None, None, SAME, "--tag: expected another image than the one that runs"),
+        (None, with_chart, OLDER, "the chart: expected 1.23.0 in this checkout, found 1.22.0. Fix: git pull"),
+        (NEW, mark(4), NEWER, "the chart: expected 1.22.0 in this checkout, found 1.23.0. Fix: git checkout"),
+    ):
+        [reason] = upgrade_target("prod", OLD, "3.2.2", wanted, left, charts).refusals
+        assert reason.startswith(expected)
+    assert upgrade_target("prod", OLD, "3.2.2", None, with_chart, SAME).resumed, "its update is done"
+
+
+def test_rollback_takes_the_chart_back_where_the_checkout_has_the_older_one() -> None:
+    begun = UpgradeMark(**{**vars(mark(4)), "charts": UP})
+    target = rollback_target("prod", NEW, None, begun, OLDER)
+    assert (target.before, target.after, target.charts, target.refusals) == (NEW, OLD, BACK, ())
+    again = rollback_target("prod", OLD, None, target.mark(4), OLDER)
+    assert (again.charts, again.resumed, again.refusals) == (BACK, True, ())
+    finished = rollback_target("prod", NEW, None, None, OLDER)
+    assert (finished.after, finished.charts, finished.refusals) == (NEW, BACK, ()), "the image stays"
+    for left, charts in ((begun, SAME), (begun, NEWER), (None, NEWER)):
+        [reason] = rollback_target("prod", NEW, OLD, left, charts).refusals
+        assert reason.startswith("the chart: expected 1.22.0 in this checkout, found 1.23.0. Fix: git checkout")
+        assert reason.endswith("then python -m automation rollback prod")

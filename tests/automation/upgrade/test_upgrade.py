@@ -13,6 +13,7 @@ from automation.backup.result import Backup, BackupDone
 from automation.engine.operations import EngineResult
 from automation.errors import MigrationFailed, UpgradeRefused, UpgradeStopped
 from automation.results import Changes
+from automation.upgrade.chart import Charts
 from automation.upgrade.trial import Trial
 from settings.upgrade import UpgradeMark
 from tests.automation.fakes import OUTPUTS
@@ -35,6 +36,10 @@ class World(KeptWorld):
     history: list[str] = field(default_factory=lambda: ["3.2.2"])
     fails: bool = False
     backs_up: bool = False
+    chart: str = "1.22.0"
+    """The one that is deployed."""
+    here: str = "1.22.0"
+    """That of the checkout."""
 
     def upgrade(self) -> Any:
         return self.open().upgrade("3.3.2", "3.3.2", keep=self.keep, on_event=self.events.append, timeout_seconds=30)
@@ -59,7 +64,7 @@ class World(KeptWorld):
         assert self.paused or self.database == HEADS[tag], "an older scheduler ran on the newer database"
         self.database = HEADS[tag]
         self.step("migrated")
-        self.deployed, self.paused = tag, False
+        self.deployed, self.paused, self.chart = tag, False, self.here
         self.history.insert(0, tag)
         self.step("up")
         return EngineResult(Changes({"update": 1}), ())
@@ -129,8 +134,11 @@ class World(KeptWorld):
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
+    monkeypatch.setattr(
+        "automation.upgrade.planning.charts", lambda *args: Charts(deployed=found.chart, here=found.here)
+    )
     found.take_over(monkeypatch, stack_outputs=lambda on: found.outputs(), history=lambda on, limit: found.records())
-    monkeypatch.setattr("automation.upgrade.upgrade.UpgradeCluster", lambda *args: found)
+    monkeypatch.setattr("automation.upgrade.planning.UpgradeCluster", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.backup", found.backup)
     return found
@@ -280,3 +288,40 @@ def test_plan_says_stages_and_what_is_refused_and_changes_nothing(world: World) 
     assert len(world.open().upgrade_plan("3.3.2", "3.3.2").stages) == 3, "nothing is paused for nothing"
     assert world.kept == before
     assert "pause" not in world.calls
+
+
+def test_newer_chart_is_an_upgrade_with_a_backup_that_comes_to_the_same_end_wherever_it_is_killed(world: World) -> None:
+    world.here, world.backs_up = "1.23.0", True
+    start = world.kept
+    kill_at = 1
+    while True:
+        world.kept, world.chart, world.steps, world.kill_at, world.calls = start, "1.22.0", 0, kill_at, []
+        try:
+            done = world.open().upgrade(chart="1.23.0", keep=world.keep)
+            break
+        except Killed:
+            world.kill_at = 0
+            if world.mark is not None or world.chart == "1.22.0":
+                world.open().upgrade(keep=world.keep)
+            assert (world.chart, world.mark) == ("1.23.0", None)
+            kill_at += 1
+    assert [call for call in world.calls if call != "keep"] == [
+        *("backup", "up begins", "migrated", "up", "updated", "verify")
+    ]
+    assert (done.plan.before, done.plan.after) == ("3.2.2 with chart 1.22.0", "3.2.2 with chart 1.23.0")
+    assert [stage.number for stage in done.stages] == [2, 4, 5]
+    assert any("the way back: git checkout" in note for note in done.plan.notes)
+    assert kill_at > 5
+
+
+def test_chart_goes_back_by_the_older_checkout(world: World) -> None:
+    world.chart, world.here = "1.23.0", "1.22.0"
+    done = world.rollback()
+    assert (world.chart, world.deployed, done.plan.after) == ("1.22.0", "3.2.2", "3.2.2 with chart 1.22.0")
+
+
+def test_another_chart_than_the_checkout_s_is_refused_and_nothing_changes(world: World) -> None:
+    before = world.kept
+    with pytest.raises(UpgradeRefused, match=r"the chart: expected 1\.23\.0 in this checkout, found 1\.22\.0"):
+        world.open().upgrade("3.3.2", "3.3.2", chart="1.23.0")
+    assert (world.kept, world.calls) == (before, [])
