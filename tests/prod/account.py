@@ -32,7 +32,8 @@ STATE_BUCKET: Final = "example-pulumi-state"
 STATE_KEY: Final = "airflow-pulumi"
 """Alias of the KMS key of Pulumi's secrets."""
 CLUSTER_NAME: Final = "example"
-_POLICIES: Final = ("deploying-role.json", "deploying-role-database.json", "deploying-role-new.json")
+POLICIES: Final = ("deploying-role.json", "deploying-role-database.json", "deploying-role-new.json")
+"""Policies of the first deployment, files of docs/."""
 BOUNDARY: Final = "airflow-deploying-role-boundary"
 """Name of the policy that bounds the roles which the stack makes."""
 TEARDOWN: Final = "deploying-role-teardown.json"
@@ -97,7 +98,7 @@ class Account:
 
         `teardown`, `drill`: the policy for that too. `without`: actions that are taken out of the policies.
         """
-        names = (*_POLICIES, *([TEARDOWN] if teardown else []), *([DRILL] if drill else []))
+        names = (*POLICIES, *([TEARDOWN] if teardown else []), *([DRILL] if drill else []))
         found = [item for stack in stacks for item in statements(*names, stack=stack)]
         given = [{**item, "Action": [name for name in listed(item["Action"]) if name not in without]} for item in found]
         Orders(identities={DEPLOYER: [*given, *self._for_pulumi()]}, **orders).write(self.folder)

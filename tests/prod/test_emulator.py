@@ -100,6 +100,9 @@ def test_what_iam_asks_beside_the_action_of_the_operation() -> None:
         made
     )
     assert made["iam:PassRole"] == ROLE
+    bucket = {"LocationConstraint": REGION, "Tags": TAGS}
+    tagged = needed(sent("s3", "create_bucket", Bucket="airflow-task-logs-1", CreateBucketConfiguration=bucket))
+    assert set(tagged) == {"s3:CreateBucket", "s3:TagResource"}
     read = needed(sent("secretsmanager", "get_secret_value", SecretId="airflow/prod/keys"))
     assert set(read) == {"secretsmanager:GetSecretValue", "kms:Decrypt"}
 

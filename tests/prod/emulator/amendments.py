@@ -144,10 +144,9 @@ class Amendments:
         written.write_text(json.dumps(self._masters))
         written.rename(self._folder / MASTERS)
 
-    def _bucket(self, operation: Operation, request: bytes, text: str) -> str:
+    def _bucket(self, operation: Operation, _: bytes, text: str) -> str:
         """The tags of a new bucket."""
-        found = re.findall(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>", request.decode())
-        if found:
+        if tags := operation.parameters["Tags"]:
             client: Any = boto3.client(
                 "s3",
                 region_name=operation.region,
@@ -155,6 +154,5 @@ class Amendments:
                 aws_access_key_id="made-up",
                 aws_secret_access_key="made-up",
             )
-            tags = [{"Key": key, "Value": value} for key, value in found]
             client.put_bucket_tagging(Bucket=operation.parameters["Bucket"], Tagging={"TagSet": tags})
         return text

@@ -23,6 +23,9 @@ class Orders:
     """The part of all calls that is refused as too many, 0 to 1."""
     unsettled: float = 0
     """The part of calls on what was made a moment ago that do not find it yet, 0 to 1."""
+    missing: Sequence[str] = ()
+    """IAM actions that are refused on the first resource for which a statement with an ID gives them, until they leave
+    this list."""
     held: str = ""
     """An operation, such as `iam:CreateRole`, that is done but not answered for as long as this is in force."""
     expired: bool = False

@@ -20,6 +20,7 @@ MODELS: Final = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingap
 _S3_CONTROL: Final = "/v20180820/"
 _PLACE: Final = re.compile(r"\\\{(\w+)(\\\+)?\\\}")
 """A parameter in an escaped path; an ARN holds slashes."""
+_BUCKET_TAG: Final = re.compile(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>")
 _CREDENTIAL: Final = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4")
 
 
@@ -52,6 +53,9 @@ def operation_of(environ: Mapping[str, Any], body: bytes) -> Operation:
     if not name:
         name, found = _routed(service, str(environ["REQUEST_METHOD"]), path, query)
         parameters = {**parameters, **found}
+    if (service, name) == ("s3", "CreateBucket"):
+        # In no path and no query, but IAM asks about them.
+        parameters["Tags"] = [{"Key": key, "Value": value} for key, value in _BUCKET_TAG.findall(body.decode())]
     return Operation(
         access_key=key,
         region=region,

@@ -22,5 +22,14 @@ def repair() -> None:
 
     # moto gives every instance the same id. The AWS provider looks for an instance by it, and refuses to find two.
     DBInstance.__init__ = with_own_id  # type: ignore[method-assign]
+    change = DBInstance.update
+
+    def in_its_window(self: DBInstance, *arguments: Any, **named: Any) -> None:
+        if not named.get("apply_immediately"):
+            named.pop("db_instance_class", None)
+        change(self, *arguments, **named)
+
+    # moto changes everything at once. RDS lets another class wait for the maintenance window.
+    DBInstance.update = in_its_window  # type: ignore[method-assign]
     # moto takes a denial with a condition for one without. So nothing could use a bucket that asks for TLS.
     FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.NEUTRAL  # type: ignore[assignment, method-assign]

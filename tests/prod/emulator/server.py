@@ -34,7 +34,7 @@ from tests.prod.emulator.pod_identity import PodIdentity
 from tests.prod.emulator.principals import Principals, asked_of, tags_of
 from tests.prod.emulator.refusals import Answer, denied, refused, throttled
 from tests.prod.emulator.repairs import repair
-from tests.prod.emulator.rights import rights
+from tests.prod.emulator.rights import Right, rights
 from tests.prod.emulator.settling import Settling
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -51,6 +51,7 @@ class Emulator:
         self._principals = Principals()
         self._chance = random.Random(0)
         self._settling = Settling(self._chance)
+        self._first: dict[str, str] = {}
         self._log = (folder / CALLS).open("a", buffering=1)
         self._writing = threading.Lock()
 
@@ -90,11 +91,15 @@ class Emulator:
                 operation, "403 Forbidden", "ExpiredToken", "The security token included in the request is expired"
             ), ""
         for right in asked:
-            if principal.statement_for(right) is None:
+            given = principal.statement_for(right)
+            if given is None or ("Sid" in given and right.action in orders.missing and self._is_first(right)):
                 return denied(operation, principal.arn, right.action, right.resource), right.action
         if self._chance.random() < orders.throttled:
             return throttled(operation), ""
         return self._settling.refusal(operation, orders.unsettled), ""
+
+    def _is_first(self, right: Right) -> bool:
+        return self._first.setdefault(right.action, right.resource) == right.resource
 
     def _answer(self, operation: Operation, environ: dict[str, Any], body: bytes) -> Answer:
         if self._associations.answers(operation):
