@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -299,10 +299,36 @@ def wait(good: Any, what: str) -> None:
         time.sleep(2)
 
 
-def rotate(folder: Path, key: str, kills: Sequence[Kill] = ()) -> list[str]:
-    """Rotate in another process, which is killed at each of these moments and begun again. Return what it told."""
+def rotate(folder: Path, key: str, kills: Sequence[Kill] = (), given: str = "") -> list[str]:
+    """Rotate in another process, which is killed at each of these moments and begun again. Return what it told.
+
+    given: The new value of a key that others make.
+    """
     words = [sys.executable, "-m", "tests.cluster.rotating_airflow", key, "--child", str(folder)]
+    if given:
+        (folder / f"given-{key}").write_text(given)
     return killed(folder, f"rotate-{key}", words, kills)
+
+
+@contextmanager
+def answered(folder: Path, key: str, asks: str, act: Callable[[str], object]) -> Iterator[None]:
+    """Act once, as a person would, when the rotation of a key asks for it: with what `asks`, a pattern, has found."""
+    stop = threading.Event()
+
+    def listen() -> None:
+        while not stop.wait(1):
+            for log in sorted(folder.glob(f"rotate-{key}-*.txt")):
+                if found := re.search(asks, log.read_text()):
+                    act(found[0])
+                    return
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill]) -> list[str]:
@@ -401,8 +427,9 @@ def _child(folder: Path, key: str) -> int:
         print(f"{time.strftime('%H:%M:%S')} {event.text.splitlines()[0]}", flush=True)
 
     try:
-        found = environment(folder)
-        done = found.rotate(key, keep=lambda settings: store(folder, settings), on_event=tell)
+        found, file = environment(folder), folder / f"given-{key}"
+        given = Secret(file.read_text()) if file.is_file() else None
+        done = found.rotate(key, given=given, keep=lambda settings: store(folder, settings), on_event=tell)
         print(json.dumps(done.to_json(), indent=2), flush=True)
     except AutomationError as error:
         print(f"{error.kind}: {error}", flush=True)
@@ -439,10 +466,25 @@ DATABASE_KILLS: Final = (
     Kill("stage 2 of 3: ", 25),
     Kill("stage 2 of 3 is done", 0),
 )
+GIT_KILLS: Final = (
+    Kill("register this deploy key", 1),
+    Kill("stage 2 of 2: ", 20),
+    Kill("stage 2 of 2 is done", 0),
+)
+REGISTRY_KILLS: Final = (Kill("stage 1 of 1: ", 20), Kill("stage 1 of 1 is done", 0))
+AUTHORITY_KILLS: Final = (
+    Kill("stage 1 of 3: ", 20),
+    Kill("stage 1 of 3 is done", 0),
+    Kill("let the database's operator", 2),
+    Kill("stage 3 of 3: ", 20),
+)
 KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {
     "fernet": FERNET_KILLS,
     "jwt": JWT_KILLS,
     "database-password": DATABASE_KILLS,
+    "git-key": GIT_KILLS,
+    "registry": REGISTRY_KILLS,
+    "ca": AUTHORITY_KILLS,
 }
 
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 import versions
+from automation.cluster.client import KubeClient
+from tests.cluster.harness import CONTEXT
 
 USER: Final = "airflow"
 _READY_SECONDS: Final = 180
@@ -122,6 +124,19 @@ class TlsDatabase:
         while not self._ready():
             assert time.monotonic() < deadline, "the database does not become ready"
             time.sleep(1)
+
+    def reissue(self, authority: Authority) -> None:
+        """Give the running server a certificate of another authority, as its operator would: no connection breaks."""
+        kube, issued = KubeClient(CONTEXT, self.namespace), authority.issue(self.host)
+        self.api.patch_namespaced_secret(f"{self.name}-tls", self.namespace, {"stringData": issued})
+        deadline = time.monotonic() + _READY_SECONDS
+        while kube.run(self.name, "postgres", ("cat", "/tls/tls.crt"), seconds=30).stdout != issued["tls.crt"]:
+            assert time.monotonic() < deadline, "the new certificate does not reach the pod"
+            time.sleep(2)
+        reload = ("psql", "-h", "/tmp", "-U", self.owner, "-c", "SELECT pg_reload_conf()")
+        done = kube.run(self.name, "postgres", reload, seconds=30)
+        assert done.exit_code == 0, done.stderr
+        self.authority = authority
 
     def stop(self) -> None:
         """Stops the server at once, as a failing machine does."""

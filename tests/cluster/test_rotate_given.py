@@ -1,0 +1,197 @@
+"""Keys that others take part in: a Git host, a registry, a database's authority. Tasks run through all of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import versions
+from automation import Secret
+from automation.errors import RotationRefused
+from tests.cluster.rotating_airflow import (
+    AUTHORITY_KILLS,
+    GIT_KILLS,
+    NAMESPACE,
+    REGISTRY_KILLS,
+    Work,
+    answered,
+    deployed,
+    environment,
+    rotate,
+)
+from tests.cluster.tls_database import USER, Authority, TlsDatabase
+
+AUTHORIZED_KEYS: Final = os.environ.get("AIRFLOW_TEST_GIT_AUTHORIZED_KEYS", "")
+MANIFEST: Final = os.environ.get("AIRFLOW_TEST_REGISTRY_MANIFEST", "")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.cluster,
+    pytest.mark.skipif("AIRFLOW_TEST_GIT_PUSH" not in os.environ, reason="no AIRFLOW_TEST_GIT_PUSH, to push DAGs to"),
+]
+
+REGISTRY: Final = "127.0.0.1:5055"
+"""On the node itself. The container runtime talks to such a registry without TLS."""
+OUTSIDE: Final = f"{NAMESPACE}-outside"
+_ROLLED_SECONDS: Final = 30.0
+_SERVER: Final = """\
+import base64, http.server, sys
+MEDIA_TYPE, DIGEST, SIZE, *LOGINS = sys.argv[1:]
+KNOWN = {"Basic " + base64.b64encode(login.encode()).decode() for login in LOGINS}
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        if self.headers.get("Authorization") not in KNOWN:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="registry"')
+            self.send_header("Content-Length", "0")
+        else:
+            self.send_response(200)
+            self.send_header("Docker-Content-Digest", DIGEST)
+            self.send_header("Content-Type", MEDIA_TYPE)
+            self.send_header("Content-Length", SIZE)
+        self.end_headers()
+
+http.server.ThreadingHTTPServer(("127.0.0.1", 5055), Registry).serve_forever()
+"""
+"""As much of a registry as the runtime asks about an image that the node has: who may see it, and what it is."""
+
+
+@contextmanager
+def outside(api: Any) -> Iterator[None]:
+    """A namespace for what is outside of the stack."""
+    api.create_namespace({"metadata": {"name": OUTSIDE}})
+    try:
+        yield
+    finally:
+        api.delete_namespace(OUTSIDE)
+
+
+def start_registry(api: Any, *logins: str) -> None:
+    """Start a registry on the node, which knows these logins, and wait for it."""
+    container = {
+        "name": "registry",
+        "image": f"apache/airflow:{versions.AIRFLOW}",
+        "command": ["python", "-c", _SERVER, *MANIFEST.split(), *logins],
+    }
+    spec = {"hostNetwork": True, "terminationGracePeriodSeconds": 1, "containers": [container]}
+    api.create_namespaced_pod(OUTSIDE, {"metadata": {"name": "registry"}, "spec": spec})
+    for _ in range(120):
+        if api.read_namespaced_pod("registry", OUTSIDE).status.phase == "Running":
+            return
+        time.sleep(1)
+    pytest.fail("the registry does not start")
+
+
+def docker_config(login: str) -> str:
+    return json.dumps({"auths": {REGISTRY: {"auth": base64.b64encode(login.encode()).decode()}}})
+
+
+def rotated_with_a_roll_of_workers(work: Work, folder: Path, key: str, kills: Any, given: str = "") -> list[str]:
+    """A worker that rolls gives its tasks 600 s: the long task is let end soon."""
+    end = threading.Timer(_ROLLED_SECONDS, work.let_end)
+    with work.logs(folder / "logs"), work.somebody_who_changes_a_password():
+        end.start()
+        told = rotate(folder, key, kills, given)
+        end.join()
+        problems = work.end(folder / "logs")
+    assert problems == [], told
+    found = environment(folder)
+    assert found.status().problems == ()
+    assert not found.preview().changes.any
+    return told
+
+
+@pytest.mark.skipif(not AUTHORIZED_KEYS, reason="no AIRFLOW_TEST_GIT_AUTHORIZED_KEYS, where a deploy key is registered")
+def test_git_key_rotation_that_is_killed_while_it_waits_for_the_host(engine: None, api: Any, tmp_path: Path) -> None:
+    keys = Path(AUTHORIZED_KEYS)
+    before = keys.read_text()
+    asked: list[str] = []
+
+    def register(key: str) -> None:
+        asked.append(key)
+        time.sleep(5)  # the first run is killed meanwhile; the second one finds the key registered
+        with keys.open("a") as file:
+            file.write(f"{key}\n")
+
+    try:
+        with deployed(tmp_path) as work:
+            old = str(
+                work.environment.settings.secrets["gitSshPrivateKey"].reveal() if work.environment.settings else ""
+            )
+            with answered(tmp_path, "git-key", r"ssh-ed25519 \S+", register):
+                rotated_with_a_roll_of_workers(work, tmp_path, "git-key", GIT_KILLS)
+            keys.write_text(f"{asked[0]}\n")  # the host forgets the old key
+            found = environment(tmp_path)
+            assert found.settings is not None
+            assert found.settings.secrets["gitSshPrivateKey"].reveal() != old
+            assert found.verify().ok
+    finally:
+        keys.write_text(before)
+
+
+@pytest.mark.skipif(not MANIFEST, reason="no AIRFLOW_TEST_REGISTRY_MANIFEST, of an image that a registry could give")
+def test_registry_login_is_tried_before_anything_rolls_and_then_reaches_every_pod(
+    engine: None, api: Any, tmp_path: Path
+) -> None:
+    old, new = docker_config("robot:the-old-password"), docker_config("robot:the-new-password")
+    with outside(api):
+        start_registry(api, "robot:the-old-password", "robot:the-new-password")
+        image: dict[str, Any] = {"imageRepository": f"{REGISTRY}/apache/airflow", "registryCredentials": old}
+        with deployed(tmp_path, **image) as work:
+            before = {pod.name for pod in work.kube.pods({})}
+            wrong = Secret(docker_config("robot:another-password"))
+            with pytest.raises(RotationRefused, match="expected that the nodes pull Airflow's image") as refused:
+                environment(tmp_path).rotate("registry", given=wrong)
+            assert "another-password" not in str(refused.value)
+            assert {pod.name for pod in work.kube.pods({})} == before
+            rotated_with_a_roll_of_workers(work, tmp_path, "registry", REGISTRY_KILLS, new)
+            secrets = api.list_namespaced_secret(NAMESPACE, field_selector="type=kubernetes.io/dockerconfigjson").items
+            [content] = [base64.b64decode(item.data[".dockerconfigjson"]).decode() for item in secrets]
+            assert json.loads(content) == json.loads(new)
+
+
+def test_authority_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: Any, tmp_path: Path) -> None:
+    old, new = Authority.new("the old authority"), Authority.new("the new authority")
+    server = TlsDatabase(api, f"{NAMESPACE}-database", old)
+    try:
+        server.create()
+        database: dict[str, Any] = {
+            "database": "external",
+            "databaseHost": server.host,
+            "databaseUser": USER,
+            "databasePassword": server.password,
+            "databaseCidrs": [server.cidr],
+            "databaseSslMode": "verify-full",
+            "databaseCaCertificate": old.pem,
+            "databaseMaxConnections": 200,
+        }
+        with deployed(tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1, **database) as work:
+            airflow = {pod.name for pod in work.kube.pods({"tier": "airflow"})}
+            asks = "let the database's operator"
+            with (
+                work.logs(tmp_path / "logs"),
+                work.somebody_who_changes_a_password(),
+                answered(tmp_path, "ca", asks, lambda _: server.reissue(new)),
+            ):
+                told = rotate(tmp_path, "ca", AUTHORITY_KILLS, new.pem)
+                problems = work.end(tmp_path / "logs")
+            assert problems == [], told
+            found = environment(tmp_path)
+            assert found.settings is not None
+            assert found.settings.values["databaseCaCertificate"] == new.pem
+            assert found.status().problems == ()
+            assert not found.preview().changes.any
+            assert found.verify().ok
+            left = {pod.name for pod in work.kube.pods({"tier": "airflow"})}
+            assert {name for name in airflow if "migrate" not in name and "pgbouncer" not in name} <= left, told
+    finally:
+        server.delete()
