@@ -1,10 +1,11 @@
-"""Kills `up` with SIGKILL at random moments, and lets `recover` mend what is left: `python -m tests.cluster.kill_up`.
+"""Kills updates with SIGKILL at random moments, and recovers what is left: `python -m tests.cluster.kill_up`.
 
-Each round deploys the stack `dev`, or rolls its image, in a process of its own, kills that process and its engine at a
-random moment, every other time with all that they started, and recovers in another process. Recovered means: `recover`
-alone brings the stack to healthy, every generated key and every Secret that was there is byte for byte the same, no
-object is there twice, nothing is left to change, and a DAG runs to success. Needs the engine and the cluster; see
-conftest.py for the DAG repository. Exit code 1 where a round failed.
+In turn, a round deploys the stack `dev`, rolls its image, or destroys it, in a process of its own, kills that process
+and its engine at a random moment, by chance with all that they started, and recovers in another process. Recovered
+means: `recover` alone brings the stack to healthy, every generated key and every Secret that was there is byte for byte
+the same, no object is there twice, nothing is left to change, and a DAG runs to success. Every second destroy is begun
+again instead, and must leave nothing. Needs the engine and the cluster; see conftest.py for the DAG repository. Exit
+code 1 where a round failed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any, Final
 from automation import Environment
 from automation.engine.events import Event
 from automation.engine.processes import Process, processes
-from automation.errors import AutomationError
+from automation.errors import AutomationError, StackUnknown
 from automation.verification.dag_run import DAG_RUN
 from automation.verification.result import Check, Status
 from tests.cluster import service
@@ -38,9 +39,12 @@ STACK: Final = "kill"
 TAGS: Final = ("3.2.2", "3.2.2-python3.12")
 CREATE: Final = "create"
 ROLL: Final = "roll"
-_SECONDS: Final = {CREATE: 75.0, ROLL: 60.0}
-"""About as long as each takes: moments are chosen in it."""
+DESTROY: Final = "destroy"
+_SECONDS: Final = {CREATE: 75.0, ROLL: 60.0, DESTROY: 30.0}
+"""About as long as each takes, in their order: moments are chosen in it."""
 _CHILD_SECONDS: Final = 1500
+_SETTLED_SECONDS: Final = 5.0
+"""What the killed process had asked the cluster for has happened by then."""
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Round:
     def __str__(self) -> str:
         what = "everything" if self.whole else "engine only"
         result = "recovered" if not self.problems else "; ".join(self.problems)
-        return f"{self.kind:<6} {self.moment:5.1f} s  {what:<11}  {self.last:<50}  {self.seconds:5.1f} s  {result}"
+        return f"{self.kind:<7} {self.moment:5.1f} s  {what:<11}  {self.last:<50}  {self.seconds:5.1f} s  {result}"
 
 
 @dataclass(frozen=True)
@@ -103,41 +107,47 @@ def run(folder: Path, times: int, chance: random.Random) -> list[Round]:
     env = environment(folder, tag)
     with service.removed(env, api, NAMESPACE):
         for number in range(times):
-            # Creations, then rolls of what the last of them left.
-            kind = CREATE if number < (times + 1) // 2 else ROLL
-            if kind == CREATE and number:
-                env.destroy(remove=True)
+            kind, turn = list(_SECONDS)[number % len(_SECONDS)], number // len(_SECONDS)
+            if kind == CREATE:
+                with contextlib.suppress(StackUnknown):
+                    env.destroy(remove=True)
             if kind == ROLL:
                 tag = TAGS[1 - TAGS.index(tag)]
             found = Round(kind=kind, moment=chance.uniform(0.5, _SECONDS[kind]), whole=chance.random() < 0.5)
             rounds.append(found)
-            tag = _round(found, folder, tag, api)
+            tag = _round(found, folder, tag, api, again=kind == DESTROY and turn % 2 == 0)
             print(f"{number + 1:>2}  {found}", flush=True)
             env = environment(folder, tag)
     return rounds
 
 
-def _round(found: Round, folder: Path, tag: str, api: Any) -> str:
-    """Kills, recovers and compares. Returns the image tag that the stack then has."""
+def _round(found: Round, folder: Path, tag: str, api: Any, *, again: bool) -> str:
+    """Kills, recovers and compares. Returns the image tag that the stack then has. again: destroy, do not recover."""
     env = environment(folder, tag)
     while not _killed(found, folder, tag):
         # It had come to its end: another moment of another update.
         found.moment *= 0.7
         if found.kind == CREATE:
             env.destroy(remove=True)
+        elif found.kind == DESTROY:
+            env.up()
         else:
             tag = TAGS[1 - TAGS.index(tag)]
             env = environment(folder, tag)
+    time.sleep(_SETTLED_SECONDS)
     before = keys(folder, api)
-    started = time.monotonic()
+    started, verb = time.monotonic(), DESTROY if again else "recover"
     done = subprocess.run(
-        command(folder, "recover", tag), cwd=ROOT, capture_output=True, text=True, timeout=_CHILD_SECONDS, check=False
+        command(folder, verb, tag), cwd=ROOT, capture_output=True, text=True, timeout=_CHILD_SECONDS, check=False
     )
     found.seconds = time.monotonic() - started
     found.plan = [line for line in done.stdout.splitlines() if line.startswith("will ")]
     if done.returncode:
-        found.problems.append(f"recover: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
+        found.problems.append(f"{verb}: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
         print(done.stdout, done.stderr, flush=True)
+        return tag
+    if again:
+        found.problems += leftovers(keys(folder, api), api)
         return tag
     found.problems += differences(before, keys(folder, api))
     found.problems += health(env)
@@ -146,9 +156,9 @@ def _round(found: Round, folder: Path, tag: str, api: Any) -> str:
 
 def _killed(found: Round, folder: Path, tag: str) -> bool:
     """Starts the update and kills it; whether it was still running."""
-    log = folder / "events.txt"
+    log, verb = folder / "events.txt", DESTROY if found.kind == DESTROY else "up"
     with log.open("w") as output:
-        process = subprocess.Popen(command(folder, "up", tag), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command(folder, verb, tag), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
         process.wait(found.moment)
         return False
@@ -211,6 +221,13 @@ def differences(before: Keys, after: Keys) -> list[str]:
     return problems
 
 
+def leftovers(left: Keys, api: Any) -> list[str]:
+    """What a destroy has left."""
+    problems = [f"in the state: {urn}" for urn in left.generated]
+    there = NAMESPACE in {item.metadata.name for item in api.list_namespace().items}
+    return [*problems, *([f"namespace {NAMESPACE}"] if there else [])]
+
+
 def keys(folder: Path, api: Any) -> Keys:
     """As state and cluster have them now."""
     variables = {
@@ -254,6 +271,9 @@ def _child(folder: Path, verb: str, tag: str) -> int:
     try:
         if verb == "up":
             env.up(on_event=tell)
+        elif verb == DESTROY:
+            with contextlib.suppress(StackUnknown):  # it was killed when all was done
+                env.destroy(remove=True, on_event=tell)
         else:
             env.recover(on_event=tell)
     except AutomationError as error:

@@ -1,6 +1,6 @@
 """Killed at the places that hurt most, a stack is recovered by `recover` alone: nothing is there twice, or lost.
 
-Random moments, ten of them: `python -m tests.cluster.kill_up`.
+Random moments of `up`, a roll and `destroy`: `python -m tests.cluster.kill_up`.
 """
 
 from __future__ import annotations
