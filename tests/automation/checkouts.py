@@ -93,7 +93,10 @@ def edit(path: Path, before: str, after: str) -> None:
 
 
 def another_chart(folder: Path) -> None:
-    """Gives the program a newer chart: the pinned one with another number, and statsd with another label."""
+    """Gives the program a newer chart: the pinned one with another number, and more labels.
+
+    The pods of statsd get one, which rolls them. Those of Redis get one that is in the selector too.
+    """
     assert CHART is not None
     newer = re.sub(r"[0-9]+$", lambda match: str(int(match[0]) + 1), versions.AIRFLOW_CHART)
     written = io.BytesIO()
@@ -107,6 +110,8 @@ def another_chart(folder: Path) -> None:
                 data = data.replace(
                     b"        component: statsd\n", b"        component: statsd\n        newer: chart\n", 1
                 )
+            if member.name.endswith("redis-statefulset.yaml"):
+                data = re.sub(rb"^( {6,})(component: redis\n)", rb"\1\2\1newer: chart\n", data, flags=re.MULTILINE)
             member.size = len(data)
             new.addfile(member, io.BytesIO(data))
     archive = written.getvalue()
