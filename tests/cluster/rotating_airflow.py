@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,86 +29,25 @@ from automation.engine.events import Event
 from automation.errors import AirflowRequestFailed, AutomationError
 from automation.verification.verify import airflow_api
 from settings import SECRET_KEYS
-from tests.cluster import kill_up, service
+from tests.cluster import service
 from tests.cluster.git_push import pushed_dag
-from tests.cluster.harness import CONTEXT, ROOT, core_api, dag_repository
+from tests.cluster.harness import CONTEXT, core_api, dag_repository
+from tests.cluster.killed_verb import KILLS, Kill, killed
 from tests.cluster.modest_values import modest_values
+from tests.cluster.rotating_dags import (
+    DAG_FILE,
+    DAG_NAME,
+    DAGS,
+    DEFERRED_FILE,
+    PASSWORD,
+    POD_DAG,
+    POD_FILE,
+    POD_NAME,
+    WATCHED_FILE,
+)
 
 NAMESPACE: Final = "airflow-rotate"
 STACK: Final = "rotate"
-DAGS: Final = ("rotation_long", "rotation_short", "rotation_deferred", "rotation_watched")
-PASSWORD: Final = "sentinel-of-the-connection"
-DEFERRED_FILE: Final = "/tmp/rotation-deferred"
-WATCHED_FILE: Final = "/tmp/rotation-watched"
-DAG_NAME: Final = "rotation_for_the_tests.py"
-DAG_FILE: Final = f'''\
-"""Work that a rotation of a key must not disturb."""
-
-import time
-from datetime import datetime, timedelta
-
-from airflow.providers.standard.triggers.file import FileDeleteTrigger, FileTrigger
-from airflow.sdk import Asset, AssetWatcher, BaseOperator, Connection, Variable, dag, task
-
-ARGUMENTS = dict(start_date=datetime(2026, 1, 1), catchup=False, default_args=dict(retries=0))
-
-
-def read():
-    assert Connection.get("rotation_fixed").password == "{PASSWORD}"
-    assert Connection.get("rotation_changed").password.startswith("changed-")
-    assert Variable.get("rotation_secret") == "{PASSWORD}"
-
-
-class Deferred(BaseOperator):
-    def execute(self, context):
-        self.defer(trigger=FileTrigger(filepath="{DEFERRED_FILE}", poke_interval=2), method_name="resumed")
-
-    def resumed(self, context, event=None):
-        read()
-
-
-@dag(schedule=None, **ARGUMENTS)
-def rotation_long():
-    @task
-    def work():
-        while Variable.get("rotation_end", default="no") != "yes":
-            read()
-            time.sleep(3)
-
-    work()
-
-
-@dag(schedule=timedelta(seconds=30), max_active_runs=2, **ARGUMENTS)
-def rotation_short():
-    @task
-    def work():
-        read()
-
-    work() >> work()
-
-
-@dag(schedule=None, **ARGUMENTS)
-def rotation_deferred():
-    Deferred(task_id="work")
-
-
-trigger = FileDeleteTrigger(filepath="{WATCHED_FILE}", poke_interval=2)
-
-
-@dag(schedule=[Asset("rotation", watchers=[AssetWatcher(name="file", trigger=trigger)])], **ARGUMENTS)
-def rotation_watched():
-    @task
-    def work():
-        read()
-
-    work()
-
-
-rotation_long()
-rotation_short()
-rotation_deferred()
-rotation_watched()
-'''
 SHORT_TOKENS: Final = {
     "config": {"scheduler": {"task_queued_timeout": "150"}, "execution_api": {"jwt_expiration_time": "120"}}
 }
@@ -118,16 +56,7 @@ _REFUSED: Final = "InvalidToken|Invalid auth token|Failed to validate JWT|403 Fo
 """How a log says that a key does not fit."""
 _GOOD: Final = ("success", "running", "queued", "scheduled", None)
 """A short run may have begun just now."""
-_CHILD_SECONDS: Final = 1200
 _WAIT_SECONDS: Final = 400
-
-
-@dataclass(frozen=True)
-class Kill:
-    """A moment at which the rotation is killed: so many seconds after it told a line that has a text."""
-
-    text: str
-    seconds: float
 
 
 @dataclass
@@ -140,6 +69,8 @@ class Work:
     problems: list[str] = field(default_factory=list)
     changed: int = 0
     ends: bool = False
+    long: tuple[str, ...] = ("rotation_long",)
+    """The DAGs whose run goes on until it is let end."""
 
     def __post_init__(self) -> None:
         deployment = Deployment.of(self.environment.outputs().values)
@@ -160,12 +91,13 @@ class Work:
             body = {"connection_id": name, "conn_type": "generic", "password": password, "extra": '{"a": "b"}'}
             self.send("POST", "connections", body)
         self.send("POST", "variables", {"key": "rotation_secret", "value": PASSWORD})
-        wait(lambda: {dag.dag_id for dag in self.api.dags()} >= set(DAGS), "the DAGs")
-        for dag_id in DAGS:
+        wait(lambda: {dag.dag_id for dag in self.api.dags()} >= {*DAGS, *self.long}, "the DAGs")
+        for dag_id in {*DAGS, *self.long}:
             self.api.set_paused(dag_id, False)
-        for dag_id in ("rotation_long", "rotation_deferred"):
+        for dag_id in (*self.long, "rotation_deferred"):
             self.api.trigger(dag_id, "the-run", "")
-        wait(lambda: self.states("rotation_long") == {"running"}, "the long task")
+        for dag_id in self.long:
+            wait(lambda dag_id=dag_id: self.states(dag_id) == {"running"}, f"the long task of {dag_id}")
         wait(lambda: self.states("rotation_deferred") == {"deferred"}, "the deferred task")
 
     def states(self, dag_id: str) -> set[str]:
@@ -245,10 +177,10 @@ class Work:
         [triggerer] = [pod for pod in self.kube.pods({"component": "triggerer"}) if pod.ready]
         for path in (DEFERRED_FILE, WATCHED_FILE):
             self.kube.run(triggerer.name, "triggerer", ("touch", path), seconds=30)
-        for dag_id in ("rotation_long", "rotation_deferred"):
+        for dag_id in (*self.long, "rotation_deferred"):
             wait(lambda dag_id=dag_id: self.api.run_state(dag_id, "the-run") in ("success", "failed"), dag_id)
         wait(lambda: bool(self.ended("rotation_watched")), "the watcher's run")
-        for dag_id in DAGS:
+        for dag_id in {*DAGS, *self.long}:
             self.problems += [
                 f"{dag_id} {run['dag_run_id']}: {task.task_id} {task.state} at try {task.try_number}"
                 for run in self.runs(dag_id)
@@ -331,56 +263,6 @@ def answered(folder: Path, key: str, asks: str, act: Callable[[str], object]) ->
         thread.join()
 
 
-def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill]) -> list[str]:
-    """Run a command, kill it at each of these moments, and begin it again. Return what it told, until its good end.
-
-    The kill inside a short stage may come when the stage has just ended. Then the moment after that stage never comes,
-    and is passed over.
-    """
-    told: list[str] = []
-    left = list(kills)
-    for number in range(len(kills) + 1):
-        log = folder / f"{name}-{number}.txt"
-        with log.open("w") as output:
-            process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        kill = _next(left, log, process)
-        if kill is None:
-            assert process.wait(_CHILD_SECONDS) == 0, log.read_text()[-4000:]
-        else:
-            time.sleep(kill.seconds)
-            assert process.poll() is None, f"ended before {kill}: {log.read_text()[-3000:]}"
-            kill_up.kill(process.pid, whole=number % 2 == 0)
-            process.wait()
-        told += [f"--- {kill or 'to the end'}", *log.read_text().splitlines()]
-        if kill is None:
-            break
-    struck = sum(line.startswith("--- Kill") for line in told)
-    assert struck >= len(kills) - 1, told
-    return told
-
-
-def _next(left: list[Kill], log: Path, process: subprocess.Popen[bytes]) -> Kill | None:
-    """Wait for the first moment of those that are left, and take it off the list; None if there is none."""
-    end = time.monotonic() + _CHILD_SECONDS
-    while left:
-        text = log.read_text()
-        if left[0].text in text:
-            return left.pop(0)
-        if (stage := _stage(left[0].text)) and _stage(text) > stage:
-            left.pop(0)
-            continue
-        assert process.poll() is None, f"ended before {left[0]}: {text[-3000:]}"
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return None
-
-
-def _stage(text: str) -> int:
-    """Return the last stage that a text names, or 0."""
-    found: list[str] = re.findall(r"stage (\d) of", text)
-    return int(found[-1]) if found else 0
-
-
 def store(folder: Path, settings: EnvironmentSettings) -> None:
     """Keep the settings as a service would."""
     secrets = {key: secret.reveal() for key, secret in settings.secrets.items()}
@@ -396,22 +278,34 @@ def environment(folder: Path) -> Environment:
 
 
 @contextmanager
-def deployed(folder: Path, helm: Mapping[str, Any] | None = None, **changed: Any) -> Iterator[Work]:
-    """An Airflow with the work in it. Nothing of it is left afterwards. helm: more values of the chart."""
+def deployed(
+    folder: Path, helm: Mapping[str, Any] | None = None, *, task_pod: bool = False, **changed: Any
+) -> Iterator[Work]:
+    """An Airflow with the work in it. Nothing of it is left afterwards.
+
+    Args:
+        folder: For its settings and its state.
+        helm: More values of the chart.
+        task_pod: Whether a long task runs in a pod of its own, too.
+        changed: Config of the stack.
+    """
     namespace = str(changed.pop("namespace", NAMESPACE))
     # Without PgBouncer the chart has no use for its values.
     unused = () if changed.get("pgbouncerEnabled") else ("pgbouncer",)
     values = {key: value for key, value in modest_values().items() if key not in unused} | dict(helm or {})
+    if task_pod:
+        changed["executor"] = "CeleryExecutor,KubernetesExecutor"
     store(
         folder,
         service.settings(STACK, namespace, dag_repository(dagsSyncPeriodSeconds=5), helmValues=values, **changed),
     )
     with (
         pushed_dag(folder / "clone", DAG_NAME, DAG_FILE),
+        pushed_dag(folder / "clone-2", POD_NAME, POD_FILE) if task_pod else nullcontext(),
         service.removed(environment(folder), core_api(), namespace) as made,
     ):
         made.up()
-        work = Work(made)
+        work = Work(made, long=("rotation_long", *([POD_DAG] if task_pod else [])))
         try:
             work.begin()
             yield work
@@ -437,63 +331,13 @@ def _child(folder: Path, key: str) -> int:
     return 0
 
 
-FERNET_KILLS: Final = (
-    Kill("stage 1 of 4: ", 1),
-    Kill("creating a new Job airflow-database-migrate", 2),
-    Kill("stage 1 of 4 is done", 0),
-    Kill("updating Release airflow", 8),
-    Kill("stage 2 of 4 is done", 0),
-    Kill("stage 3 of 4: ", 0.3),
-    Kill("stage 3 of 4 is done", 0),
-    Kill("updating Release airflow", 15),
-    Kill("stage 4 of 4 is done", 0),
-)
-"""After and inside each stage."""
-
-JWT_KILLS: Final = (
-    Kill("stage 1 of 4: ", 25),
-    Kill("stage 1 of 4 is done", 0),
-    Kill("stage 2 of 4: ", 25),
-    Kill("stage 2 of 4 is done", 0),
-    Kill("waiting: tokens of the old secret", 15),
-    Kill("stage 3 of 4 is done", 0),
-    Kill("stage 4 of 4: ", 25),
-)
-"""The same; the wait is one of them."""
-DATABASE_KILLS: Final = (
-    Kill("stage 1 of 3: ", 0),
-    Kill("stage 1 of 3 is done", 0),
-    Kill("stage 2 of 3: ", 25),
-    Kill("stage 2 of 3 is done", 0),
-)
-GIT_KILLS: Final = (
-    Kill("register this deploy key", 1),
-    Kill("stage 2 of 2: ", 20),
-    Kill("stage 2 of 2 is done", 0),
-)
-REGISTRY_KILLS: Final = (Kill("stage 1 of 1: ", 20), Kill("stage 1 of 1 is done", 0))
-AUTHORITY_KILLS: Final = (
-    Kill("stage 1 of 3: ", 20),
-    Kill("stage 1 of 3 is done", 0),
-    Kill("let the database's operator", 2),
-    Kill("stage 3 of 3: ", 20),
-)
-KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {
-    "fernet": FERNET_KILLS,
-    "jwt": JWT_KILLS,
-    "database-password": DATABASE_KILLS,
-    "git-key": GIT_KILLS,
-    "registry": REGISTRY_KILLS,
-    "ca": AUTHORITY_KILLS,
-}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rotate keys one after the other while the work runs; tell each stage's duration and what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.rotating_airflow", description=__doc__)
     parser.add_argument("keys", nargs="+")
     parser.add_argument("--kill", action="store_true", help="kill after and inside each stage")
     parser.add_argument("--short-tokens", action="store_true", help="let the tokens of tasks end early")
+    parser.add_argument("--task-pod", action="store_true", help="let a long task run in a pod of its own, too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all that is told there")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -503,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = given.keep or Path(temporary)
         pooled = {"pgbouncerEnabled": True, "pgbouncerReplicas": 1} if "database-password" in given.keys else {}
         with (
-            deployed(folder, SHORT_TOKENS if given.short_tokens else None, **pooled) as work,
+            deployed(folder, SHORT_TOKENS if given.short_tokens else None, task_pod=given.task_pod, **pooled) as work,
             work.logs(folder / "logs"),
             work.somebody_who_changes_a_password(),
         ):

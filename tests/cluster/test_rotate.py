@@ -13,17 +13,8 @@ from automation.rotation import database
 from components.keys.jwt_keys import accepted
 from tests.cluster import service
 from tests.cluster.harness import core_api
-from tests.cluster.rotating_airflow import (
-    DATABASE_KILLS,
-    FERNET_KILLS,
-    JWT_KILLS,
-    NAMESPACE,
-    SHORT_TOKENS,
-    Work,
-    deployed,
-    environment,
-    rotate,
-)
+from tests.cluster.killed_verb import DATABASE_KILLS, FERNET_KILLS, JWT_KILLS
+from tests.cluster.rotating_airflow import NAMESPACE, SHORT_TOKENS, Work, deployed, environment, rotate
 
 pytestmark = [
     pytest.mark.engine,

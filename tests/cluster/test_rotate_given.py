@@ -17,17 +17,8 @@ import pytest
 import versions
 from automation import Secret
 from automation.errors import RotationRefused
-from tests.cluster.rotating_airflow import (
-    AUTHORITY_KILLS,
-    GIT_KILLS,
-    NAMESPACE,
-    REGISTRY_KILLS,
-    Work,
-    answered,
-    deployed,
-    environment,
-    rotate,
-)
+from tests.cluster.killed_verb import AUTHORITY_KILLS, GIT_KILLS, REGISTRY_KILLS
+from tests.cluster.rotating_airflow import NAMESPACE, Work, answered, deployed, environment, rotate
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
 AUTHORIZED_KEYS: Final = os.environ.get("AIRFLOW_TEST_GIT_AUTHORIZED_KEYS", "")

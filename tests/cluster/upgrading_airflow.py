@@ -20,7 +20,8 @@ import versions
 from automation.engine.events import Event
 from automation.errors import AutomationError
 from tests.cluster.harness import core_api
-from tests.cluster.rotating_airflow import Kill, Work, deployed, environment, killed, store, wait
+from tests.cluster.killed_verb import Kill, killed
+from tests.cluster.rotating_airflow import Work, deployed, environment, store, wait
 
 NAMESPACE: Final = "airflow-upgrade"
 UPGRADE_KILLS: Final = (
