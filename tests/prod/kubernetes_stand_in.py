@@ -140,7 +140,7 @@ _EXISTING: Final[Mapping[str, Any]] = {
     "/apis/networking.k8s.io/v1": {
         "resources": [{"kind": "IngressClass", "name": "ingressclasses", "namespaced": False}]
     },
-    "/apis/networking.k8s.io/v1/ingressclasses": {"items": [{"metadata": {"name": "alb"}}]},
+    "/apis/networking.k8s.io/v1/ingressclasses": {"items": [{"metadata": {"name": name}} for name in ("alb", "nginx")]},
     "/apis/storage.k8s.io/v1": {"resources": [{"kind": "StorageClass", "name": "storageclasses", "namespaced": False}]},
     "/apis/storage.k8s.io/v1/storageclasses": {
         "items": [{"metadata": {"name": "gp3", "annotations": _DEFAULT_CLASS}}],

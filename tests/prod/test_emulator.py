@@ -103,6 +103,8 @@ def test_what_iam_asks_beside_the_action_of_the_operation() -> None:
     bucket = {"LocationConstraint": REGION, "Tags": TAGS}
     tagged = needed(sent("s3", "create_bucket", Bucket="airflow-task-logs-1", CreateBucketConfiguration=bucket))
     assert set(tagged) == {"s3:CreateBucket", "s3:TagResource"}
+    more = needed(sent("ec2", "create_tags", Resources=["sg-0a000000"], Tags=TAGS))
+    assert more == {"ec2:CreateTags": f"arn:aws:ec2:{REGION}:123456789012:security-group/sg-0a000000"}
     read = needed(sent("secretsmanager", "get_secret_value", SecretId="airflow/prod/keys"))
     assert set(read) == {"secretsmanager:GetSecretValue", "kms:Decrypt"}
 

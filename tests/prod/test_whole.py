@@ -99,8 +99,7 @@ def test_a_log_is_read_from_s3_after_its_worker_is_gone(stack: Whole, airflow: A
         until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
     assert airflow.run_state(dag_id, run_id) == "success"
     bucket = stack.checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
-    stored = stack.account.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"logs/dag_id={dag_id}/")
-    assert [item["Key"] for item in stored.get("Contents", []) if run_id in item["Key"]]
+    until(lambda: _stored(stack, bucket, dag_id, run_id), "the log is in the bucket")
     workers = {"label_selector": "component=worker"}
     [worker] = stack.api.list_namespaced_pod(NAMESPACE, **workers).items
     stack.api.delete_namespaced_pod(worker.metadata.name, NAMESPACE, grace_period_seconds=0)
@@ -113,6 +112,12 @@ def test_a_log_is_read_from_s3_after_its_worker_is_gone(stack: Whole, airflow: A
         ),
         "another worker is ready",
     )
+
+
+def _stored(stack: Whole, bucket: str, dag_id: str, run_id: str) -> list[str]:
+    """Return the keys of a run's logs. A task uploads its log after its end."""
+    found = stack.account.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"logs/dag_id={dag_id}/")
+    return [item["Key"] for item in found.get("Contents", []) if run_id in item["Key"]]
 
 
 def test_it_is_verified(stack: Whole) -> None:

@@ -59,7 +59,7 @@ _TAGGING: Final = {
 }
 """The action that AWS asks for where a request makes something with tags."""
 _NEW_INSTANCE: Final = ("CreateDBInstance", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
-_MAKING: Final = re.compile(r"Create\w+|PutMetricAlarm|AuthorizeSecurityGroupIngress|Restore\w+")
+_MAKING: Final = re.compile(r"Create(?!Tags\b)\w+|PutMetricAlarm|AuthorizeSecurityGroupIngress|Restore\w+")
 
 TagsOf = Callable[[str], Mapping[str, str]]
 """Returns the tags of a resource by its ARN."""
