@@ -138,12 +138,12 @@ def test_registry_login_is_tried_before_anything_rolls_and_then_reaches_every_po
         start_registry(api, "robot:the-old-password", "robot:the-new-password")
         image: dict[str, Any] = {"imageRepository": f"{REGISTRY}/apache/airflow", "registryCredentials": old}
         with deployed(tmp_path, **image) as work:
-            before = {pod.name for pod in work.kube.pods({})}
+            before = {pod.name for pod in work.kube.pods({"release": "airflow"})}
             wrong = Secret(docker_config("robot:another-password"))
             with pytest.raises(RotationRefused, match="expected that the nodes pull Airflow's image") as refused:
                 environment(tmp_path).rotate("registry", given=wrong)
             assert "another-password" not in str(refused.value)
-            assert {pod.name for pod in work.kube.pods({})} == before
+            assert {pod.name for pod in work.kube.pods({"release": "airflow"})} == before
             rotated_with_a_roll_of_workers(work, tmp_path, "registry", REGISTRY_KILLS, new)
             secrets = api.list_namespaced_secret(NAMESPACE, field_selector="type=kubernetes.io/dockerconfigjson").items
             [content] = [base64.b64decode(item.data[".dockerconfigjson"]).decode() for item in secrets]
