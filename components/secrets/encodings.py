@@ -21,6 +21,8 @@ def go_json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1].translate(_GO_ESCAPES)
 
 
+_OPENSSH_HEAD: Final = "BEGIN OPENSSH PRIVATE KEY"
+_OPENSSH_MAGIC: Final = b"openssh-key-v1\0"
 _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
@@ -65,6 +67,24 @@ def secret_parts(secret: str) -> Iterator[str]:
     if "://" in secret:
         with contextlib.suppress(ValueError):
             yield urlsplit(secret).password or ""
+
+
+def ssh_public_half(secret: str) -> bytes:
+    """Return the public key in the file of an SSH private key that OpenSSH has written, b"" in any other text.
+
+    The form is in openssh-portable, PROTOCOL.key: a magic, three strings, a number, and the public key as a string.
+    """
+    if _OPENSSH_HEAD not in secret:
+        return b""
+    with contextlib.suppress(ValueError):
+        rest = base64.b64decode("".join(next(secret_parts(secret)).split()))
+        if not rest.startswith(_OPENSSH_MAGIC):
+            return b""
+        rest = rest[len(_OPENSSH_MAGIC) :]
+        for _ in range(3):
+            rest = rest[4 + int.from_bytes(rest[:4], "big") :]
+        return rest[8 : 8 + int.from_bytes(rest[4:8], "big")]
+    return b""
 
 
 def texts(value: Any) -> Iterator[str]:

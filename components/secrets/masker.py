@@ -6,6 +6,7 @@ readable; `without_digests` removes it before anything is shown.
 
 from __future__ import annotations
 
+import base64
 import copy
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from components.secrets.encodings import base64_forms, forms, secret_parts, texts
+from components.secrets.encodings import base64_forms, forms, secret_parts, ssh_public_half, texts
 from components.secrets.names import is_given, is_secret_option, secret_keys
 from components.secrets.plan_violation import without_values
 from components.secrets.shapes import hide
@@ -89,6 +90,8 @@ class Masker:
                 else:
                     self._wholes.add(form)
         self._pieces -= _public_pieces()
+        # A person registers it at the Git host. The file of the private key holds its characters, too.
+        self._pieces -= set(_pieces(base64.b64encode(ssh_public_half(secret)).decode()))
         for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
             if len(line) >= _SHORTEST:
                 # A line may have pieces that are public.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import pinned_known_hosts
+from components.dags.ssh_private_key import new_private_key, public_key
 from components.secrets.masker import CHANGED, SHOWN, Masker, masks, without_digests
 from tests import samples
 from tests.cases import each
@@ -199,3 +200,14 @@ def test_a_part_that_changes_is_seen_within_a_text() -> None:
     before, after = (masker.text(f"redis://:{word}@redis") for word in ("first-password-1", "second-password-2"))
     assert before != after
     assert without_digests(before) == without_digests(after)
+
+
+def test_public_half_of_a_deploy_key_is_shown_and_its_private_half_is_not() -> None:
+    """Somebody must register it at the Git host; the private key's file repeats it."""
+    private = new_private_key()
+    masker = Masker(secrets=[private])
+    told = f"register this deploy key: {public_key(private)}"
+    assert masker.text(told) == told
+    for line in private.splitlines()[1:-1]:
+        assert "[secret" in masker.text(line)
+    assert masker.text("".join(private.splitlines()[1:-1])) == "[secret]"
