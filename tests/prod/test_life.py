@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
 from tests.prod.account import ADMINISTRATOR, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.checkout import Checkout
+from tests.prod.drift import INSTANCE, change_by_hand, memory_alarm
+from tests.prod.rights_seen import unneeded_after
 from tests.prod.runbook import Block, blocks
+from tests.samples import quoted_forms
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-life")]
 
-INSTANCE: Final = "aws:rds/instance:Instance::airflow-postgres"
 LOST_STATE: Final = "runbooks/lost-state.md"
 TEAR_DOWN: Final = "runbooks/tear-down-production.md"
 BUCKET: Final = {"BUCKET": STATE_BUCKET}
@@ -47,10 +50,77 @@ def test_a_refresh_finds_nothing_else(checkout: Checkout) -> None:
     assert checkout.preview().steps == ()
 
 
-def test_class_and_storage_are_changed_by_config_in_place(checkout: Checkout, account: Account) -> None:
-    checkout.set(databaseInstanceClass="db.m7g.xlarge", databaseMaxStorageGib=400, databaseApplyImmediately=True)
+def test_no_secret_stands_anywhere_in_plain_text(checkout: Checkout, account: Account) -> None:
+    """In the state, in each older one in the bucket, in what the engine shows, or in AWS beside the escrow."""
+    escrow = account.client("secretsmanager").get_secret_value(SecretId="airflow/prod/keys")["SecretString"]
+    revealed = checkout.run("pulumi stack export --stack prod --show-secrets").output
+    generated = [
+        str(json.loads(value["plaintext"]))
+        for item in json.loads(revealed)["deployment"]["resources"]
+        if item["type"].startswith("random:")
+        for value in item["outputs"].values()
+        if isinstance(value, dict) and "plaintext" in value
+    ]
+    secrets = {*_texts(json.loads(escrow)), *generated, account.masters()["airflow-prod"]["MasterUserPassword"]}
+    deploy_key = checkout.run("pulumi config get --stack prod airflow:gitSshPrivateKey").output.splitlines()[2]
+    assert len(secrets) >= 8
+    places = {
+        "state": json.dumps(checkout.export()),
+        "IDs and URNs": checkout.run("pulumi stack --stack prod --show-ids --show-urns").output,
+        "preview": checkout.preview("--show-sames").output,
+        "outputs": json.dumps(checkout.outputs()),
+        **dict(_objects(account, STATE_BUCKET)),
+        "alarms": str(account.client("cloudwatch").describe_alarms()),
+        "database": str(instance(account)),
+    }
+    assert len(places) > 10, "versions of the state"
+    found = {
+        place
+        for place, text in places.items()
+        for value in {*secrets, deploy_key}
+        for form in quoted_forms(value)
+        if form in text
+    }
+    assert found == set()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a JSON document that are long enough to be a secret."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, str) and len(value) > 8:
+        yield value
+
+
+def _objects(account: Account, bucket: str) -> Iterator[tuple[str, str]]:
+    """Yield each version of each object of a bucket."""
+    s3 = account.client("s3")
+    for item in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        body = s3.get_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])["Body"].read()
+        yield f"{item['Key']} {item['VersionId']}", body.decode()
+
+
+def test_another_class_waits_for_the_maintenance_window(checkout: Checkout, account: Account) -> None:
+    checkout.set(databaseInstanceClass="db.m7g.xlarge")
+    assert f"update {INSTANCE}" in checkout.up().steps
+    assert instance(account)["DBInstanceClass"] == "db.m7g.large"
+    assert checkout.preview().steps == (f"update {INSTANCE}",), "until then each preview shows it"
+    account.client("rds").modify_db_instance(
+        DBInstanceIdentifier="airflow-prod", DBInstanceClass="db.m7g.xlarge", ApplyImmediately=True
+    )
+    checkout.refresh()
+    assert checkout.preview().steps == ()
+
+
+def test_class_and_storage_are_changed_at_once_and_in_place_where_the_config_says_so(
+    checkout: Checkout, account: Account
+) -> None:
+    before = memory_alarm(account)["Threshold"]
+    checkout.set(databaseInstanceClass="db.m7g.2xlarge", databaseMaxStorageGib=400, databaseApplyImmediately=True)
     assert [step for step in checkout.up().steps if "aws:rds" in step] == [f"update {INSTANCE}"]
-    assert (instance(account)["DBInstanceClass"], instance(account)["MaxAllocatedStorage"]) == ("db.m7g.xlarge", 400)
+    assert (instance(account)["DBInstanceClass"], instance(account)["MaxAllocatedStorage"]) == ("db.m7g.2xlarge", 400)
+    assert memory_alarm(account)["Threshold"] == 2 * before, "a tenth of the memory"
 
 
 def test_what_rds_changes_by_itself_is_left_alone(checkout: Checkout, account: Account) -> None:
@@ -65,15 +135,13 @@ def test_what_rds_changes_by_itself_is_left_alone(checkout: Checkout, account: A
 
 
 def test_what_a_person_changed_is_put_back(checkout: Checkout, account: Account) -> None:
-    account.client("rds").modify_db_instance(
-        DBInstanceIdentifier="airflow-prod",
-        DBInstanceClass="db.m7g.2xlarge",
-        BackupRetentionPeriod=7,
-        ApplyImmediately=True,
-    )
-    assert f"update {INSTANCE}" in checkout.refresh().steps
-    assert checkout.up().steps == (f"update {INSTANCE}",)
-    assert instance(account)["DBInstanceClass"] == "db.m7g.xlarge"
+    threshold = memory_alarm(account)["Threshold"]
+    changed = {f"update {name}" for name in change_by_hand(account, "db.m7g.4xlarge")}
+    assert changed <= set(checkout.refresh().steps)
+    assert set(checkout.up().steps) == changed
+    assert instance(account)["DBInstanceClass"] == "db.m7g.2xlarge"
+    assert memory_alarm(account)["Threshold"] == threshold
+    assert checkout.refresh().steps == ()
 
 
 def test_a_destroy_is_refused_and_the_next_up_finds_nothing_missing(checkout: Checkout) -> None:
@@ -212,3 +280,7 @@ def test_what_is_left_is_what_the_runbook_says(checkout: Checkout, account: Acco
 
 def test_every_call_was_allowed(account: Account) -> None:
     assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
+
+
+def test_the_rights_of_which_the_page_says_so_were_needed(account: Account) -> None:
+    assert unneeded_after(account, "test_life.py") == set()

@@ -14,6 +14,7 @@ import pytest
 from tests.prod.account import Account
 from tests.prod.checkout import Checkout
 from tests.prod.killing import killed_at
+from tests.prod.rights_seen import unneeded_after
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-restore")]
 
@@ -146,3 +147,7 @@ def test_moment_is_restored(checkout: Checkout, account: Account) -> None:
 
 def test_every_call_was_allowed(account: Account) -> None:
     assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
+
+
+def test_the_rights_of_which_the_page_says_so_were_needed(account: Account) -> None:
+    assert unneeded_after(account, "test_restore.py") == set()
