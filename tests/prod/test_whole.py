@@ -19,13 +19,18 @@ from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
 from tests.cluster.git_push import pushed_dag
 from tests.prod.conftest import require_engine
+from tests.prod.keda import STRANGER, Keda, keda
 from tests.prod.whole import NAMESPACE, Whole, whole
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.aws]
 
 SECONDS: Final = 900
-DAG: Final = '''\
-"""A task that says a word: its log must outlive its worker."""
+TASK_SECONDS: Final = 240
+"""A task that runs from before a roll until after it. A worker's grace is longer."""
+DAG: Final = f'''\
+"""A task that says a word: its log must outlive its worker. And one that takes its time."""
+
+import time
 
 from datetime import datetime
 
@@ -41,7 +46,17 @@ def says_a_word():
     speak()
 
 
+@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False)
+def takes_its_time():
+    @task(retries=0)
+    def wait():
+        time.sleep({TASK_SECONDS})
+
+    wait()
+
+
 says_a_word()
+takes_its_time()
 '''
 
 
@@ -62,6 +77,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 @pytest.fixture
 def airflow(stack: Whole) -> AirflowApi:
     return airflow_api(Deployment.of(stack.checkout.outputs()), KubeClient(CONTEXT, NAMESPACE))
+
+
+@pytest.fixture(scope="module")
+def operator(stack: Whole) -> Iterator[Keda]:
+    with keda(stack.api) as found:
+        yield found
+        # Its objects must go before their kinds do.
+        stack.checkout.set(workerScaling=None, workerMaxReplicas=None)
+        stack.checkout.up()
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -130,11 +154,31 @@ def test_pods_reach_the_logs_by_the_rights_of_their_role_alone(stack: Whole) -> 
     assert [(call.operation, call.refused) for call in calls if call.refused] == []
 
 
-def test_another_image_rolls_the_pods_and_nothing_in_aws(stack: Whole) -> None:
+def test_keda_counts_the_tasks_through_the_pooler_and_nobody_else_may(stack: Whole, operator: Keda) -> None:
+    stack.checkout.set(workerScaling="keda", workerMaxReplicas=3)
+    made = stack.checkout.up()
+    assert [step for step in made.steps if "aws:" in step or step.startswith("delete ")] == []
+    assert operator.asks(NAMESPACE) == "0"
+    assert "timeout expired" in operator.asks(NAMESPACE, STRANGER)
+
+
+def test_another_image_rolls_the_pods_and_no_task_and_nothing_in_aws(
+    stack: Whole, airflow: AirflowApi, operator: Keda, tmp_path: Path
+) -> None:
     if stack.tag is None:
         pytest.skip("no second image: AIRFLOW_TEST_S3_IMAGE_TAG is not set")
-    stack.checkout.set(imageTag=f"{stack.tag}-2")
-    rolled = stack.checkout.up().touched()
+    dag_id, run_id = "takes_its_time", f"test__{time.time_ns()}"
+    with pushed_dag(tmp_path, "takes_its_time.py", DAG):
+        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+        airflow.set_paused(dag_id, paused=False)
+        airflow.trigger(dag_id, run_id, "a test")
+        until(lambda: [task.state for task in airflow.task_instances(dag_id, run_id)] == ["running"], "the task runs")
+        assert operator.asks(NAMESPACE) == "1", "one worker for one task"
+        stack.checkout.set(imageTag=f"{stack.tag}-2")
+        rolled = stack.checkout.up().touched()
+        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+    [task] = airflow.task_instances(dag_id, run_id)
+    assert (airflow.run_state(dag_id, run_id), task.state, task.try_number) == ("success", "success", 1)
     assert "kubernetes:helm.sh/v3:Release::airflow" in rolled
     assert [name for name in rolled if name.startswith("aws:")] == []
 
