@@ -16,7 +16,6 @@ import pytest
 from tests.prod.account import ADMINISTRATOR, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.checkout import Checkout
 from tests.prod.drift import INSTANCE, change_by_hand, memory_alarm
-from tests.prod.rights_seen import unneeded_after
 from tests.prod.runbook import Block, blocks
 from tests.samples import quoted_forms
 
@@ -280,7 +279,3 @@ def test_what_is_left_is_what_the_runbook_says(checkout: Checkout, account: Acco
 
 def test_every_call_was_allowed(account: Account) -> None:
     assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
-
-
-def test_the_rights_of_which_the_page_says_so_were_needed(account: Account) -> None:
-    assert unneeded_after(account, "test_life.py") == set()
