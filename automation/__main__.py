@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from automation.cli.console import Console
 from automation.cli.declare import DEV, FAILED, Call, Verb
 from automation.cli.verbs import VERBS
 from automation.errors import AutomationError, FileUnusable, from_text, of_system
+from automation.remedies import complete
 
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 _USAGE: Final = 2
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb, and return the exit code. Raises SystemExit for a wrong command line."""
     # The Automation API warns of an event that it cannot parse, and its warning holds the whole event.
     warnings.filterwarnings("ignore", module=r"pulumi\.automation")
-    args = parse(list(sys.argv[1:] if arguments is None else arguments))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    args = parse(words)
     declared: Verb = args.declared
     # Progress is not mixed into a result that a program reads.
     for_program = declared.for_shell or getattr(args, "json", False)
@@ -45,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return declared.run(Call(args, console, PROJECT_DIR))
     except AutomationError as error:
+        if stack := getattr(args, "stack", None):
+            complete(error, stack)
         return _failed(str(error), error, args, console)
     except KeyboardInterrupt:
-        print(f"interrupted; run it again to go on: python -m automation {args.verb}", file=sys.stderr, flush=True)
+        print(f"interrupted; run it again to go on: python -m automation {shlex.join(words)}", file=sys.stderr)
         return FAILED
     except ModuleNotFoundError:
         raise
@@ -88,7 +93,7 @@ def _typed(error: Exception, args: argparse.Namespace) -> tuple[str, AutomationE
         return str(typed), typed
     if isinstance(error, CommandError):
         # A command of the engine that was not expected to fail; its text is all that the engine wrote.
-        failed = engine_error(error, f"{args.verb} of {getattr(args, 'stack', None) or DEV}")
+        failed = engine_error(error, f"{args.verb} of {(stack := getattr(args, 'stack', None) or DEV)}", stack=stack)
         return str(failed), failed
     raise error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -37,6 +37,15 @@ class AutomationError(Exception):
         """Take one clause that says what is wrong and why, and what to do: a command if there is one."""
         self.what, self.remedy = what, remedy
         super().__init__(f"{what}{_FIX}{remedy}")
+
+    def reword(self, remedy: Callable[[str], str]) -> None:
+        """Replace each remedy: its own, and those of the problems or refusals that it lists."""
+        self.remedy = remedy(self.remedy)
+        self.args = (f"{self.what}{_FIX}{self.remedy}",)
+        for listed in ("problems", "refusals"):
+            texts = [text.partition(_FIX) for text in getattr(self, listed, ()) if isinstance(text, str)]
+            if texts:
+                setattr(self, listed, tuple(f"{what}{fix}{remedy(rest)}" for what, fix, rest in texts))
 
     @property
     def kind(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,15 @@ def load() -> Settings:
 
     Raises SettingsError; ChartError without the chart; AwsError where AWS is not as the config says.
     """
+    try:
+        return _load()
+    except pulumi.RunError as error:
+        # A command that is copied from an error must not change the stack that the shell has selected.
+        error.args = (re.sub(r"\bSTACK\b", str(pulumi.get_stack()), str(error)),)
+        raise
+
+
+def _load() -> Settings:
     config = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     secret_keys = {key for key in config if pulumi.runtime.is_config_secret(key)}
     settings = parse(config, secret_keys, pulumi.get_stack())

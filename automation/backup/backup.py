@@ -87,7 +87,7 @@ def chosen_backup(found: Sequence[Backup], name: str | None, at: datetime | None
         return names[0]
     wanted = name or (f"from {at.isoformat()} or before" if at else "at all")
     there = f"there are: {', '.join(item.name for item in found[:5])}"
-    there = there if found else "make one: python -m automation backup"
+    there = there if found else "make one: python -m automation backup STACK"
     raise BackupFailed(f"there is no backup {wanted}", there)
 
 

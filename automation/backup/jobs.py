@@ -58,7 +58,7 @@ class BackupJobs:
             BackupFailed: The stack has no volume for backups.
         """
         if outputs.NAMESPACE not in found:
-            raise StackUnknown("the stack has not been deployed yet", "deploy it: make up")
+            raise StackUnknown("the stack has not been deployed yet", "python -m automation up STACK")
         if dumps and "database" not in found.get(outputs.BACKUP_PODS, ()):
             raise BackupFailed(
                 "airflow:backupStorageGib: expected the size of a volume for backups, found 0",
@@ -146,14 +146,18 @@ class BackupJobs:
 def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:
     """Return what the only container of a pod answered. Raises BackupFailed with its own words. clean: masks them."""
     if end.refused:
-        raise BackupFailed(f"the cluster admits no pod for the {verb}: {clean(end.refused)}", "follow what it says")
+        raise BackupFailed(
+            f"the cluster admits no pod for the {verb}: {clean(end.refused)}", "correct that; then run it again"
+        )
     [found] = end.containers.values()
     if found.exit_code == 0:
         return str(found.message)
     words = " ".join(clean(found.message or found.reason).split())[-_SHOWN:]
     if end.waits:
-        raise BackupFailed(f"the pod of the {verb} waited in vain for {clean(end.waits)}", "see to it; run it again")
-    raise BackupFailed(f"the {verb} failed in its pod: {words}", "repair that; then run it again")
+        raise BackupFailed(
+            f"the pod of the {verb} waited too long for {clean(end.waits)}", "correct that; then run it again"
+        )
+    raise BackupFailed(f"the {verb} failed in its pod: {words}", "correct that; then run it again")
 
 
 def deployed_outputs(session: Session, verb: str) -> dict[str, Any]:

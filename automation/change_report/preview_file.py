@@ -45,7 +45,7 @@ def read_events(path: Path) -> list[Mapping[str, Any]]:
         # Without the error's text, which may quote the file.
         raise FileInvalid(f"{path.name} is neither a preview's JSON nor an event log", _WRITE) from None
     if isinstance(document, Mapping) and document.keys() >= _OF_THE_LIBRARY:
-        problem = "`python -m automation preview --json` wrote it, which does not say what changes in a resource"
+        problem = "it is that of this command line's `preview --json`, which does not say what changes in a resource"
     else:
         document = _as_events(document)
         problem = fault(document)

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import versions
@@ -184,7 +185,12 @@ def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
 
     console = call.console
     target = f"service/{deployment.api_server_service}"
-    command = [*_kubectl(deployment, config), "port-forward", target, f"{UI_PORT}:{deployment.api_server_port}"]
+    command = [
+        *shlex.split(_kubectl(deployment, config)),
+        "port-forward",
+        target,
+        f"{UI_PORT}:{deployment.api_server_port}",
+    ]
 
     def on_open() -> None:
         url = f"http://localhost:{UI_PORT}{deployment.ui_path}"
@@ -234,12 +240,14 @@ def _forget(environment: Environment, config: StackConfig, console: Console) -> 
         elsewhere = operations.resources_outside(opened, _GONE_WITH_THE_CLUSTER)
     if elsewhere:
         raise ClusterUnreachable(
-            f"the cluster of context {config.kube_context} is no more, but stack {environment.name} owns more: "
+            f"the cluster of context {config.kube_context} no longer exists, but stack {environment.name} owns more: "
             f"{', '.join(elsewhere)}",
             "make dev, so that there is a cluster to look at, then make down",
         )
     left = environment.remove_state(force=True)
-    console.result(f"the cluster of context {config.kube_context} is no more, and all of {environment.name} with it")
+    console.result(
+        f"the cluster of context {config.kube_context} no longer exists, nor does anything else of {environment.name}"
+    )
     return left
 
 
@@ -255,9 +263,8 @@ def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> 
 
 def _password_command(deployment: Deployment, config: StackConfig) -> str:
     secret = f"get secret {deployment.admin_password_secret} -o jsonpath='{{.data.password}}'"
-    return f"{shlex.join(_kubectl(deployment, config))} {secret} | base64 -d"
+    return f"{_kubectl(deployment, config)} {secret} | base64 -d"
 
 
-def _kubectl(deployment: Deployment, config: StackConfig) -> list[str]:
-    file = ["--kubeconfig", config.kubeconfig] if config.kubeconfig else []
-    return ["kubectl", *file, "--context", deployment.kube_context, "--namespace", deployment.namespace]
+def _kubectl(deployment: Deployment, config: StackConfig) -> str:
+    return replace(config, kube_context=deployment.kube_context, namespace=deployment.namespace).kubectl()

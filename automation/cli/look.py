@@ -111,7 +111,9 @@ def settle_verification(result: Verification, console: Console, *, as_json: bool
         write_table(result, console.results)
     if not result.ok:
         names = ", ".join(check.name for check in result.checks if check.status is Status.FAILED)
-        raise NotHealthy(f"verification failed: {names}", "see the table above; then: python -m automation verify")
+        raise NotHealthy(
+            f"verification failed: {names}", "see the table above; then: python -m automation verify STACK"
+        )
 
 
 def _history_table(history: History) -> Table:

@@ -16,7 +16,7 @@ from components.verification.in_image.dag_run import log_parts
 _PAGE: Final = 100
 _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 2.0
-_REMEDY: Final = "look at the pods: kubectl get pods -l component=api-server"
+_REMEDY: Final = "python -m automation status STACK"
 _UNSCHEDULED: Final = (None, "None")
 """What `timetable_summary` of a DAG with `schedule=None` is."""
 

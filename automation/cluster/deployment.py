@@ -74,5 +74,6 @@ class Deployment:
             )
         except KeyError as error:
             raise StackUnknown(
-                f"the stack has no output {error.args[0]}: it has not been deployed yet", "deploy it: make up"
+                f"the stack has no output {error.args[0]}: it has not been deployed yet",
+                "python -m automation up STACK",
             ) from None

@@ -71,7 +71,7 @@ def forward(
         if clock.now() - lost_at >= _GIVE_UP_SECONDS:
             raise ClusterRequestFailed(
                 f"no connection for {_GIVE_UP_SECONDS:.0f} s ({reason})",
-                "python -m automation status says what is wrong",
+                "python -m automation status STACK says what is wrong",
             )
         try:
             clock.sleep(_PAUSE_SECONDS)

@@ -112,7 +112,7 @@ CAUSES: Final = (
         r"|getting credentials: exec",
         ClusterUnreachable,
         "the cluster does not accept the login of the stack's context; sign in again (EKS: aws sso login), then "
-        "kubectl get nodes with that context must answer",
+        "kubectl get nodes must answer",
     ),
     _cause(
         r'object is being deleted: namespaces "',

@@ -58,7 +58,7 @@ _CORRECT: Final = {
     Cause.CONFIG: "make the Secret, the ConfigMap or the key that it names, or correct airflow:helmValues",
     Cause.VOLUME: "make what it names, or correct the storage class or airflow:helmValues",
     Cause.INIT: "correct airflow:dagsRepository, airflow:dagsRef or the credentials for it",
-    Cause.CRASH: "read its log: kubectl logs --previous; then correct that",
+    Cause.CRASH: "read its log, kubectl logs --previous POD; then correct that",
     Cause.SCHEDULING: "add nodes, or ask for less: airflow:size, airflow:helmValues",
     Cause.DENIED: "raise the quota or the limit, or correct what is refused",
 }
@@ -141,7 +141,7 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     """Return which error it is, and its remedy if the text itself has none."""
     again = "correct that, and run it again"
     if _UNREACHABLE.search(text):
-        return ClusterUnreachable, "kubectl get nodes with the stack's context must answer; then run it again"
+        return ClusterUnreachable, "kubectl get nodes must answer; then run it again"
     if _STUCK.search(text):
         return ReleaseStuck, f"python -m automation recover {stack}"
     if _PROTECTED.search(text):

@@ -303,7 +303,7 @@ def _typed(opened: OpenedStack, error: CommandError, action: str, progress: Judg
     if opened.engine.interrupted:
         return Interrupted(
             f"{action} was interrupted; what it had begun is in the state",
-            "run it again (make up): it takes over what was left",
+            "run it again: it takes over what was left",
         )
     if progress.refusals and not progress.failed:
         return refused(action, [opened.masker.text(text) for text in progress.refusals])

@@ -171,7 +171,7 @@ class ClusterFacts:
         ready = {pod.name for pod in self._kube.pods({"component": _SCHEDULER}) if pod.ready}
         pod = next((pod for pod in self.pods if pod.name in ready and pod.value is not None), None)
         if pod is None:
-            raise ClusterRequestFailed(f"no scheduler is ready, in which {what}", "python -m automation status")
+            raise ClusterRequestFailed(f"no scheduler is ready, in which {what}", "python -m automation status STACK")
         return pod
 
     def _on_database(self, mode: str) -> Encrypted:

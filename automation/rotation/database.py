@@ -91,7 +91,7 @@ def retire(kube: Kube, login: str) -> None:
 def _change(kube: Kube, script: str, login: str, by: str, failure: str) -> None:
     told, reason = _told(kube, script, login, by)
     if told != "done":
-        raise ClusterRequestFailed(f"{failure}: {reason}", "python -m automation status")
+        raise ClusterRequestFailed(f"{failure}: {reason}", "python -m automation status STACK")
 
 
 def _told(kube: Kube, script: str, login: str, by: str) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def _told(kube: Kube, script: str, login: str, by: str) -> tuple[str, str]:
         return "", "no rotation made this role"  # it would stand in SQL as it is
     pod = next((pod for pod in kube.pods({"component": POSTGRES}) if pod.ready), None)
     if pod is None:
-        raise ClusterRequestFailed("no database is ready", "python -m automation status")
+        raise ClusterRequestFailed("no database is ready", "python -m automation status STACK")
     role, _, password = by.partition(":")
     lines = "\n".join((*found.groups(), role, password))
     done = kube.run(pod.name, POSTGRES, ("sh", "-c", script), seconds=_SECONDS, line=lines)

@@ -23,7 +23,9 @@ REDISCLI_AUTH="$new" redis-cli ping
 def admit(kube: Kube, new: str) -> None:
     """Let the default user log in by another password too. Raises ClusterRequestFailed."""
     if _told(kube, _ADMIT, new) != "OK":
-        raise ClusterRequestFailed("Redis did not take another password", "kubectl logs airflow-redis-0; run it again")
+        raise ClusterRequestFailed(
+            "Redis did not take another password", "kubectl logs airflow-redis-0; then run it again"
+        )
 
 
 def accepts(kube: Kube, password: str) -> bool:
@@ -34,6 +36,6 @@ def accepts(kube: Kube, password: str) -> bool:
 def _told(kube: Kube, script: str, line: str) -> str:
     pod = next((pod for pod in kube.pods({"component": REDIS}) if pod.ready), None)
     if pod is None:
-        raise ClusterRequestFailed("no Redis is ready", "python -m automation status")
+        raise ClusterRequestFailed("no Redis is ready", "python -m automation status STACK")
     done = kube.run(pod.name, REDIS, ("sh", "-c", script), seconds=_SECONDS, line=line)
     return done.stdout.strip().rpartition("\n")[2]

@@ -115,7 +115,7 @@ def _template(api: KubeApi, namespace: str, version: str, kind: str, labels: Map
     if not found:
         raise ClusterRequestFailed(
             f"the stack has no {kind} of {labels['component']}, from which a pod could be made",
-            "python -m automation up",
+            "python -m automation up STACK",
         )
     newest = max(found, key=lambda item: str(item["metadata"].get("creationTimestamp")))
     template: Mapping[str, Any] = newest["spec"]["template"]

@@ -193,7 +193,9 @@ def chosen_source(
     there = [", ".join(item.name for item in snapshots[:_SHOWN])] if snapshots else []
     raise BackupFailed(
         f"there is no available snapshot{wanted}",
-        f"there are: {'; '.join([*there, *moments])}" if there or moments else "make one: python -m automation backup",
+        f"there are: {'; '.join([*there, *moments])}"
+        if there or moments
+        else "make one: python -m automation backup STACK",
     )
 
 
@@ -208,12 +210,15 @@ def check_snapshot(snapshot: Snapshot, *, key: str, username: str, region: str, 
         copy: Name for a copy of the snapshot.
     """
     if snapshot.engine != ENGINE:
-        raise BackupFailed(f"{snapshot.name}: expected a snapshot of {ENGINE}, found {snapshot.engine}", "take another")
+        raise BackupFailed(
+            f"{snapshot.name}: expected a snapshot of {ENGINE}, found {snapshot.engine}",
+            "python -m automation backups STACK lists those of this stack",
+        )
     if snapshot.username != username:
         raise BackupFailed(
             f"{snapshot.name}: expected the master user {username}, as airflow:databaseUser says, found "
             f"{snapshot.username}",
-            "take a snapshot of this stack's instance",
+            "python -m automation backups STACK lists those of this stack",
         )
     if key and snapshot.kms_key != key:
         raise BackupFailed(

@@ -199,7 +199,10 @@ class Rds:
             clock=session.cancellation.clock(session.cancellation.raise_if_cancelled),
         )
         if status(found) != "available":
-            raise BackupFailed(f"{what} is {status(found)}, and does not become available", "look at its events in RDS")
+            raise BackupFailed(
+                f"{what} is {status(found)}, and does not become available",
+                "its events in RDS say why; then run it again",
+            )
         return found
 
     def _call(self, action: str, **parameters: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -228,6 +229,11 @@ class StackConfig:
         path = work_dir / "kubeconfig"
         write_file(path, cluster.kubeconfig, mode=0o600)
         return replace(self, kube_context=cluster.context, kubeconfig=str(path))
+
+    def kubectl(self) -> str:
+        """Return the beginning of a `kubectl` command for the stack's namespace."""
+        file = ["--kubeconfig", self.kubeconfig] if self.kubeconfig else []
+        return shlex.join(["kubectl", *file, "--context", self.kube_context, "--namespace", self.namespace])
 
 
 def check_files(folder: Path, name: str) -> None:

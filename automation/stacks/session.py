@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
@@ -21,6 +21,7 @@ from automation.engine.operations import OpenedStack
 from automation.engine.usual_times import UsualTimes
 from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
 from automation.folder import alone_in, short_name
+from automation.remedies import complete
 from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import Keep, StackConfig, check_files, read_stack_config
@@ -76,6 +77,7 @@ class Session:
         self._for_updates: Stack | None = None
         self._for_reading: Stack | None = None
         self._cluster: tuple[KubeApi, str] | None = None
+        self._reached: StackConfig | None = None
         self._learned = False
 
     @property
@@ -83,9 +85,15 @@ class Session:
         """The engine's work directory."""
         return self.place.folder.work(self.name)
 
-    def busy(self) -> AbstractContextManager[None]:
-        """See `Cancellation.busy`."""
-        return self.cancellation.busy()
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let a cancel hold until the end (see `Cancellation.busy`), and complete the commands in errors."""
+        with self.cancellation.busy():
+            try:
+                yield
+            except AutomationError as error:
+                complete(error, self.name, self._kubectl)
+                raise
 
     def do(self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Call a function of this session. A cancel within it holds until its end, even if it runs several updates."""
@@ -119,7 +127,16 @@ class Session:
 
     def reached_config(self) -> StackConfig:
         """Return the config with a kubeconfig that reaches its cluster. Also raises ClusterUnreachable."""
-        return self.config().reached(self.work_dir)
+        self._reached = self.config().reached(self.work_dir)
+        return self._reached
+
+    def _kubectl(self) -> str:
+        """Return the beginning of a `kubectl` command, "" if the cluster is not known."""
+        try:
+            config = self._reached or self.config()
+        except AutomationError:
+            return ""
+        return config.kubectl() if config.kube_context else ""
 
     def keep_settings(self, keep: Keep) -> None:
         """Let a service store the settings. Those of a checkout are in its file."""
@@ -186,7 +203,7 @@ class Session:
 
     def forget_opened(self) -> None:
         """Open the stack anew the next time: it was removed, or its settings were replaced."""
-        self._for_updates = self._for_reading = self._cluster = None
+        self._for_updates = self._for_reading = self._cluster = self._reached = None
 
     def events(self, verb: str, on_event: OnEvent) -> Teller:
         """Return what passes the events of one update on."""

@@ -51,7 +51,7 @@ class UpgradeCluster:
         found = self._api.items("apps/v1", "Deployment", self._namespace, labels=_PROCESSOR)
         if not found:
             raise ClusterRequestFailed(
-                "the stack has no DAG processor, whose pod could be tried", "python -m automation up"
+                "the stack has no DAG processor, whose pod could be tried", "python -m automation up STACK"
             )
         logs = self._run(trial_pod(found[0]["spec"]["template"], tag))
         return trial.read(logs[BEFORE]), trial.read(logs[AFTER])
@@ -69,7 +69,7 @@ class UpgradeCluster:
         jobs = self._api.items("batch/v1", "Job", self._namespace, labels=_MIGRATION)
         if not jobs:
             raise ClusterRequestFailed(
-                "the stack has no migration Job, whose pod could be used", "python -m automation up"
+                "the stack has no migration Job, whose pod could be used", "python -m automation up STACK"
             )
         newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
         return trial.read(self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))[DOWNGRADE])
@@ -87,7 +87,7 @@ class UpgradeCluster:
         )
         if end.problem:
             raise ClusterRequestFailed(
-                f"a pod of the image did not come to its end: {end.problem}", "look at what it says"
+                f"a pod of the image did not come to its end: {end.problem}", "correct that; then run it again"
             )
         return end.logs
 
@@ -98,7 +98,9 @@ class UpgradeCluster:
             self._api, self._namespace, seconds=_WRITERS_SECONDS, clock=self._clock, on_line=self._on_line
         )
         if left:
-            raise NotHealthy(f"these pods did not end: {', '.join(left)}", f"kubectl delete pod {' '.join(left)}")
+            raise NotHealthy(
+                f"these pods did not end: {', '.join(left)}", f"kubectl delete pod {' '.join(left)}; then run it again"
+            )
 
     @cluster_errors()
     def resume(self) -> None:
@@ -116,7 +118,9 @@ class UpgradeCluster:
 
         left = wait_for(others, lambda found: not found, seconds=seconds, interval=_INTERVAL_SECONDS, clock=self._clock)
         if left:
-            raise NotHealthy(f"these pods run another image: {', '.join(left)}", "kubectl describe pod of one of them")
+            raise NotHealthy(
+                f"these pods run another image: {', '.join(left)}", f"kubectl describe pod {left[0]} says why"
+            )
 
     @cluster_errors()
     def other_pods(self, tag: str) -> list[str]:

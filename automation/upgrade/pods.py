@@ -78,7 +78,7 @@ def _container(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
         if container["name"] == name:
             return dict(container) if name == _PROCESSOR else container
     raise ClusterRequestFailed(
-        f"expected a container {name} in a pod of the stack, found none", "python -m automation up"
+        f"expected a container {name} in a pod of the stack, found none", "python -m automation up STACK"
     )
 
 

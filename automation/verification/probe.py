@@ -101,5 +101,6 @@ def _python(kube: Kube, pod: str, container: str, script: str, arguments: Sequen
         return json.loads(result.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         raise ClusterRequestFailed(
-            f"the probe in {pod} ended with exit code {result.exit_code} and no answer", f"kubectl exec {pod} -- python"
+            f"the probe in {pod} ended with exit code {result.exit_code} and no answer",
+            f"kubectl exec {pod} -- python -V must answer; then python -m automation verify STACK",
         ) from None

@@ -80,7 +80,7 @@ def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
         pods = kube.pods({**AIRFLOW, COMPONENT: "api-server"})
         ready = next((pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.ready), None)
         if ready is None:
-            raise ClusterRequestFailed("no API server is ready", "kubectl get pods -l component=api-server")
+            raise ClusterRequestFailed("no API server is ready", "python -m automation status STACK")
         return kube.connect(ready.name, deployment.api_server_port, seconds=_REQUEST_SECONDS)
 
     def password() -> str:

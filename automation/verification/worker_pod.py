@@ -46,7 +46,7 @@ def worker(airflow: RunningAirflow) -> Iterator[tuple[str, str]]:
         yield standing[0].name, "worker"
         return
     if not airflow.deployment.kubernetes:
-        raise ClusterRequestFailed("no worker is ready", "kubectl get pods -l component=worker")
+        raise ClusterRequestFailed("no worker is ready", "python -m automation status STACK")
     airflow.on_progress("starting a pod like a task's, to probe from")
     name = airflow.kube.create_pod(pod_manifest(_template(airflow)))
     try:
@@ -94,7 +94,9 @@ def _template(airflow: RunningAirflow) -> Mapping[str, Any]:
             content = load_yaml(text)
             if isinstance(content, dict):
                 return content
-    raise ClusterRequestFailed(f"no ready scheduler mounts a ConfigMap with {TEMPLATE_KEY}", "kubectl get pods")
+    raise ClusterRequestFailed(
+        f"no ready scheduler mounts a ConfigMap with {TEMPLATE_KEY}", "python -m automation status STACK"
+    )
 
 
 def _wait_until_ready(airflow: RunningAirflow, name: str) -> None:
@@ -111,5 +113,5 @@ def _wait_until_ready(airflow: RunningAirflow, name: str) -> None:
     if pod is None or not pod.ready:
         raise ClusterRequestFailed(
             f"the pod {name} did not become ready ({pod.reason if pod else 'it is gone'})",
-            f"kubectl describe pod {name}",
+            "correct that; then python -m automation verify STACK",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import settings
+from components.release.chart_archive import ChartError
 from settings import loading
 from tests import samples
 from tests.samples import dev, external
@@ -48,4 +49,17 @@ def test_bad_config_stops_before_the_chart_is_looked_for(
     monkeypatch.setattr(loading, "chart_archive", lambda *_: pytest.fail("looked for the chart"))
     stack_config(dev().with_({"executor": "x"}).values, ())
     with pytest.raises(settings.SettingsError):
+        settings.load()
+
+
+def test_command_in_an_error_names_the_stack(
+    stack_config: Callable[[Mapping[str, str], Iterable[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_chart(*_: object) -> Path:
+        raise ChartError("airflow:chartPath: found none. Fix: pulumi config set --stack STACK airflow:chartPath FILE")
+
+    monkeypatch.setattr(loading, "chart_archive", no_chart)
+    monkeypatch.setattr("pulumi.get_stack", lambda: "team")
+    stack_config(dev().values, ())
+    with pytest.raises(ChartError, match="Fix: pulumi config set --stack team airflow:chartPath FILE"):
         settings.load()

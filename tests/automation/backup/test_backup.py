@@ -56,5 +56,5 @@ def test_end_of_a_pod_is_its_answer_or_its_own_words_without_secrets() -> None:
         answer(end(exit_code=1, message="pg_dump:\n sentinel is wrong\n"), clean, "backup")
     with pytest.raises(BackupFailed, match=r"admits no pod for the drill: quota"):
         answer(PodEnd(refused="quota"), clean, "drill")
-    with pytest.raises(BackupFailed, match=r"waited in vain for its images"):
+    with pytest.raises(BackupFailed, match=r"waited too long for its images"):
         answer(PodEnd(containers=end().containers, waits="its images"), clean, "drill")

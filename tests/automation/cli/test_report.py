@@ -227,8 +227,8 @@ def preview(path: Path, *documents: Any) -> str:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        (_OF_THE_LIBRARY, "`python -m automation preview --json` wrote it"),
-        ({**_OF_THE_LIBRARY, "steps": []}, "`python -m automation preview --json` wrote it"),
+        (_OF_THE_LIBRARY, "it is that of this command line's `preview --json`"),
+        ({**_OF_THE_LIBRARY, "steps": []}, "it is that of this command line's `preview --json`"),
         ({"steps": _OF_THE_LIBRARY["steps"], "changeSummary": {"replace": 1}}, "`op`"),
         ({"error": {"kind": "StackLocked"}}, "found none"),
         ({}, "found none"),

@@ -611,9 +611,9 @@ def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytes
         (
             create_command_error(CommandResult(stdout="sentinel", stderr="error: broken", code=255)),
             1,
-            "error: up of dev failed: broken. Fix: correct that, and run it again\n",
+            "error: up of prod failed: broken. Fix: correct that, and run it again\n",
         ),
-        (KeyboardInterrupt(), 1, "interrupted; run it again to go on: python -m automation up\n"),
+        (KeyboardInterrupt(), 1, "interrupted; run it again to go on: python -m automation up prod\n"),
     ],
 )
 def test_exit_code_and_line_of_a_failure(
@@ -630,7 +630,7 @@ def test_exit_code_and_line_of_a_failure(
 
     changed = tuple(replace(item, run=up) if item.name == "up" else item for item in VERBS)
     monkeypatch.setattr(command_line, "VERBS", changed)
-    assert command_line.main(["up"]) == code
+    assert command_line.main(["up", "prod"]) == code
     assert capsys.readouterr().err == said
 
 

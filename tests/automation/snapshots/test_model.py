@@ -83,7 +83,7 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
         chosen_source(FOUND, WINDOW, None, datetime(2025, 1, 1, tzinfo=UTC))
     with pytest.raises(BackupFailed, match=r"there are: moments from 2026-01-17"):
         chosen_source((), WINDOW, None, None)
-    with pytest.raises(BackupFailed, match="make one: python -m automation backup"):
+    with pytest.raises(BackupFailed, match="make one: python -m automation backup STACK"):
         chosen_source((), None, None, None)
 
 
