@@ -183,9 +183,10 @@ class Environment:
     def adopt(self, *, timeout_seconds: float = WAIT_SECONDS, on_event: OnEvent = ignore) -> Adoption:
         """Take over the release `airflow` that Helm or Helmsman installed in the stack's namespace, and update it.
 
-        Its keys and its database stay, and are added to the config. Raises AdoptionRefused with every reason.
+        Its keys and its database stay, and are added to the config, which is checked after that. Raises AdoptionRefused
+        with every reason, SettingsInvalid if the config lacks what no release says.
         """
-        return self.session.do_checked(adopt.adopt, timeout_seconds, on_event)
+        return self.session.do(adopt.adopt, timeout_seconds, on_event)
 
     def rotation(self, key: str, *, given: Secret | None = None) -> RotationPlan:
         """Return what `rotate` would do. Refusals are in the result."""

@@ -14,7 +14,7 @@ from automation.adoption import prepare as prepare_module
 from automation.engine import operations
 from automation.engine.operations import EngineResult
 from automation.engine.stack_state import NAMESPACE, RELEASE
-from automation.errors import AdoptionRefused, UpdateFailed
+from automation.errors import AdoptionRefused, SettingsInvalid, UpdateFailed
 from automation.plan.model import Plan
 from automation.recovery.status import ClusterStatus
 from automation.results import Changes, Step
@@ -100,6 +100,17 @@ def test_release_goes_into_the_state_before_the_update(rig: Rig) -> None:
     assert {item["type"] for item in rig.states[0]["resources"]} >= {RELEASE, NAMESPACE}
     assert found.plan.possible
     assert found.update.verb == "adopt"
+
+
+def test_config_may_lack_what_the_release_says(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adoption adds the database and the keys: the committed config is invalid until then."""
+
+    def invalid(self: session.Session) -> None:
+        raise SettingsInvalid(self.name, ("airflow:databaseHost: expected a value, found none",))
+
+    monkeypatch.setattr(session.Session, "check_config", invalid)
+    rig.previewed = (step("update", RELEASE), step("update", NAMESPACE))
+    assert rig.open().adopt().plan.possible
 
 
 def test_to_look_stores_nothing(rig: Rig) -> None:
