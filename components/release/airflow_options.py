@@ -6,6 +6,7 @@ each provider adds. A plugin or a newer Airflow may have others, so an option th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final
@@ -166,6 +167,26 @@ def meant(section: str, option: str) -> str | None:
         return f"{elsewhere[0]}.{option}"
     near = _near(option, _KNOWN[section])
     return None if near is None else f"{section}.{near}"
+
+
+def variable_meant(name: str) -> str | None:
+    """Return `section.option` that a variable means and does not set, or None for any other name.
+
+    Airflow reads `AIRFLOW__SECTION__OPTION`, in upper case and with two underscores each, and nothing else.
+    """
+    return None if _FORM.fullmatch(name) else _SQUEEZED.get(_squeezed(name))
+
+
+def _squeezed(name: str) -> str:
+    return re.sub("_+", "_", name.upper())
+
+
+_FORM: Final = re.compile("AIRFLOW__[A-Z0-9_]+?__[A-Z0-9_]+")
+_SQUEEZED: Final[Mapping[str, str]] = {
+    _squeezed(f"AIRFLOW_{section}_{option}"): f"{section}.{option}"
+    for section, options in _KNOWN.items()
+    for option in options
+}
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from components.release.airflow_options import meant
+from components.release.airflow_options import meant, variable_meant
 from components.release.managed_variables import DEFAULT_QUEUE, instead_of, listed_variables, without_comments
 from components.release.owned_values import owner
 from components.release.value_paths import nested
@@ -169,6 +169,10 @@ def removed_option_problems(
         names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
         variables |= {(path, name): None for name in names}
     for (path, name), value in variables.items():
+        meaning = variable_meant(name)
+        if meaning is not None:
+            yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"
+            continue
         found = _VARIABLE.fullmatch(name)
         new = None if found is None else _new(found[1].lower(), found[2].lower())
         if new is not None:

@@ -64,6 +64,20 @@ def _as_variable(instead: str) -> str:
     return f"use AIRFLOW__{instead.removeprefix('use config.').replace('.', '__').upper()}"
 
 
+def test_variable_in_a_form_that_airflow_does_not_read_is_refused_with_the_right_one() -> None:
+    for name in ("AIRFLOW_CORE_PARALLELISM", "AIRFLOW__CORE_PARALLELISM", "airflow__core__parallelism"):
+        [told] = found({"scheduler": {"env": [{"name": name, "value": "3"}]}})
+        assert f"{name}, which Airflow does not read; use AIRFLOW__CORE__PARALLELISM" in told, told
+    for name in (
+        "AIRFLOW_HOME",
+        "AIRFLOW_UID",
+        "AIRFLOW_VAR_CORE_PARALLELISM",
+        "AIRFLOW_CONN_CORE",
+        "CORE_PARALLELISM",
+    ):
+        assert found({"scheduler": {"env": [{"name": name, "value": "3"}]}}) == [], name
+
+
 def test_what_is_to_be_used_instead_is_not_refused() -> None:
     [told] = found({"env": [{"name": "AIRFLOW__CELERY__DEFAULT_QUEUE", "value": "gpu"}]})
     assert told.endswith("use config.operators.default_queue")
