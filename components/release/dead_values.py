@@ -62,7 +62,7 @@ DEAD: Final[Mapping[str, str]] = {
     "scheduler.updateStrategy": "scheduler.strategy",
     "triggerer.updateStrategy": "triggerer.strategy",
     # They belong to Airflow 2.
-    "ingress.web": "airflow:ingressHost, and ingress.apiServer.annotations",
+    "ingress.web": "airflow:ingressHost and airflow:ingressAnnotations",
     "webserver.webserverConfig": "apiServer.apiServerConfig",
     "webserver.webserverConfigConfigMapName": "apiServer.apiServerConfigConfigMapName",
     "webserver.defaultUser": "airflow:adminUsername and airflow:adminPassword",

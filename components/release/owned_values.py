@@ -87,6 +87,7 @@ OWNED: Final[Mapping[str, str]] = {
     "images": "airflow:imageTag, airflow:imageRegistry, airflow:imageMirrors and the other keys airflow:image…",
     "images.migrationsWaitTimeout": "airflow:migrationTimeoutSeconds: the program migrates before the release",
     "images.useDefaultImageForMigration": "nothing: the program migrates before the release",
+    "ingress.apiServer.annotations": "airflow:ingressAnnotations",
     "ingress.apiServer.enabled": "airflow:ingressHost",
     "ingress.apiServer.host": "airflow:ingressHost",
     "ingress.apiServer.hosts": "airflow:ingressHost",

@@ -104,7 +104,7 @@ def test_what_an_ingress_has_is_the_gateway_s(key: str, value: Any) -> None:
 def test_a_gateway_needs_a_way_in_and_a_host() -> None:
     assert "airflow:uiNamespaces: expected" in problems({**GATEWAY, "uiNamespaces": []})
     assert "airflow:ingressGateway: must not be set without airflow:ingressHost" in problems({"ingressGateway": "a/b"})
-    values = {"ingress": {"apiServer": {"annotations": {"a": "b"}}}}
+    values = {"ingress": {"apiServer": {"succeedingPaths": [{"path": "/a"}]}}}
     assert "ingress.apiServer is not deployed" in problems({**GATEWAY, "helmValues": values})
 
 

@@ -221,7 +221,6 @@ WAYS: Final[dict[str, dict[str, Any]]] = {
     "pgbouncer.uid": {"pgbouncer": {"securityContexts": {"pod": {"runAsUser": 7}}}},
     "scheduler.updateStrategy": {"scheduler": {"strategy": {"type": "Recreate"}}},
     "triggerer.updateStrategy": {"triggerer": {"strategy": {"type": "Recreate"}}},
-    "ingress.web": {"ingress": {"apiServer": {"annotations": {"a.b/c": "d"}}}},
     "webserver.webserverConfig": {"apiServer": {"apiServerConfig": "AUTH_TYPE = 1"}},
     "webserver.webserverConfigConfigMapName": {"apiServer": {"apiServerConfigConfigMapName": "own"}},
     "webserver.allowPodLogReading": {"apiServer": {"allowPodLogReading": True}},

@@ -47,7 +47,6 @@ TUNABLE: Final = {
     "databaseCleanup.schedule",
     "databaseCleanup.skipArchive",
     "enableServiceLinks",
-    "ingress.apiServer.annotations",
     "redis.terminationGracePeriodSeconds",
     "revisionHistoryLimit",
     "workers.celery.podManagementPolicy",
@@ -289,7 +288,7 @@ def test_misspelt_key_is_refused_even_where_the_chart_ignores_it(helm_values: di
         {"workers": {"kubernetes": {"nodeSelector": {"pool": "tasks"}, "tolerations": [{"key": "tasks"}]}}},
         {
             "ingress": {
-                "apiServer": {"annotations": {"a.b/c": "d"}, "succeedingPaths": []},
+                "apiServer": {"succeedingPaths": []},
                 "flower": {"enabled": False},
             }
         },
