@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -124,6 +125,7 @@ def outside(api: Any) -> Iterator[Outside]:
 def stack(engine: None, api: Any, outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = make_stack(tmp_path_factory.mktemp("places"), NAMESPACE, dag_repository(dagsSyncPeriodSeconds=5))
     stack.set(
+        imageTag=os.environ.get("AIRFLOW_TEST_S3_IMAGE_TAG") or versions.AIRFLOW,
         networkIsolation="required",
         ingressHost="tools.example.com",
         ingressPath="/airflow",
