@@ -15,6 +15,7 @@ import pytest
 import versions
 from automation.cluster.client import KubeClient
 from automation.verification.verify import verify
+from automation.wait import Clock, wait_for
 from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -199,7 +200,14 @@ def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack) -> None:
 
 def test_its_log_is_in_the_storage(stack: Stack, outside: Outside) -> None:
     listing = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
-    assert "<Key>airflow/dag_id=" in outside.python(listing, f"http://127.0.0.1:{PORT}/logs")
+    listed = wait_for(  # a worker uploads a log after its task has ended
+        lambda: outside.python(listing, f"http://127.0.0.1:{PORT}/logs"),
+        lambda found: "<Key>airflow/dag_id=" in found,
+        seconds=60,
+        interval=2,
+        clock=Clock(),
+    )
+    assert "<Key>airflow/dag_id=" in listed
 
 
 def _service() -> str:
