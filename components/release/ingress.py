@@ -100,7 +100,8 @@ def ingress_values(ingress: Ingress | None) -> dict[str, Any]:
     values: dict[str, Any] = {
         # Otherwise the API server takes every request for plain HTTP, and its redirects leave TLS.
         "apiServer": {"args": ["bash", "-c", "exec airflow api-server --proxy-headers"]},
-        "config": {"api": {"base_url": ingress.url}},
+        # The chart's default lets FAB believe the same headers of anybody, after the API server has judged them.
+        "config": {"api": {"base_url": ingress.url}, "fab": {"enable_proxy_fix": "False"}},
     }
     if ingress.gateway is not None:
         return values
