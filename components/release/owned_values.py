@@ -40,6 +40,7 @@ OWNED: Final[Mapping[str, str]] = {
     "config.logging.base_log_folder": "nothing: the volume of task logs is mounted at the chart's place",
     "config.kubernetes_executor.pod_template_file": "podTemplate",
     "config.core.executor": "airflow:executor",
+    "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
     "config.core.load_examples": "airflow:loadExamples",
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",
     **dict.fromkeys(

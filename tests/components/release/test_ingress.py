@@ -64,6 +64,7 @@ def test_default_class_of_the_cluster_is_left_to_it() -> None:
 def test_airflow_knows_its_address_and_believes_its_proxy() -> None:
     found = values(Ingress(host=HOST))
     assert found["config"]["api"]["base_url"] == f"https://{HOST}"
+    assert found["config"]["fab"]["enable_proxy_fix"] == "False", "else FAB believes the headers of anybody"
     assert "--proxy-headers" in found["apiServer"]["args"][-1]
     assert variables(found)["FORWARDED_ALLOW_IPS"] == "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
     assert len(variables(found)) == len(found["apiServer"]["env"])

@@ -25,7 +25,7 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         ("webserver", "workers", "use config.api.workers"),
         ("webserver", "rbac", None),
         ("webserver", "secret_key", "use airflow:apiSecretKey"),
-        ("webserver", "enable_proxy_fix", "use config.fab.enable_proxy_fix"),
+        ("webserver", "enable_proxy_fix", "use airflow:trustedProxyCidrs"),
         ("webserver", "x_frame_enabled", "leave it out"),
         ("kubernetes", "delete_worker_pods", "use config.kubernetes_executor.delete_worker_pods"),
         ("kubernetes", "worker_pods_pending_timeout", "use config.scheduler.task_queued_timeout"),
