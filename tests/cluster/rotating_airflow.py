@@ -121,13 +121,8 @@ class Work:
                     if error.status:  # else no API server answered while it rolled
                         self.problems.append(f"the password was not changed: {error.what}")
 
-        thread = threading.Thread(target=change)
-        thread.start()
-        try:
+        with beside(change, stop):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     @contextmanager
     def logs(self, folder: Path) -> Iterator[None]:
@@ -157,13 +152,8 @@ class Work:
                             threading.Thread(target=follow, args=key, daemon=True).start()
                 stop.wait(2)
 
-        thread = threading.Thread(target=look)
-        thread.start()
-        try:
+        with beside(look, stop):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def let_end(self) -> None:
         """Let the long task end. It may be let end twice."""
@@ -243,6 +233,18 @@ def rotate(folder: Path, key: str, kills: Sequence[Kill] = (), given: str = "") 
 
 
 @contextmanager
+def beside(work: Callable[[], None], stop: threading.Event) -> Iterator[None]:
+    """Let work that ends with `stop` run meanwhile."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
 def answered(folder: Path, key: str, asks: str, act: Callable[[str], object]) -> Iterator[None]:
     """Act once, as a person would, when the rotation of a key asks for it: with what `asks`, a pattern, has found."""
     stop = threading.Event()
@@ -254,13 +256,8 @@ def answered(folder: Path, key: str, asks: str, act: Callable[[str], object]) ->
                     act(found[0])
                     return
 
-    thread = threading.Thread(target=listen)
-    thread.start()
-    try:
+    with beside(listen, stop):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def store(folder: Path, settings: EnvironmentSettings) -> None:
