@@ -170,18 +170,14 @@ def meant(section: str, option: str) -> str | None:
 
 
 def variable_meant(name: str) -> str | None:
-    """Return `section.option` that a variable means and does not set, or None for any other name.
-
-    Airflow reads `AIRFLOW__SECTION__OPTION`, in upper case and with two underscores each, and nothing else.
-    """
-    return None if _FORM.fullmatch(name) else _SQUEEZED.get(_squeezed(name))
+    """Return `section.option` that a variable means, whatever its case and underscores, or None for any other name."""
+    return _SQUEEZED.get(_squeezed(name))
 
 
 def _squeezed(name: str) -> str:
     return re.sub("_+", "_", name.upper())
 
 
-_FORM: Final = re.compile("AIRFLOW__[A-Z0-9_]+?__[A-Z0-9_]+")
 _SQUEEZED: Final[Mapping[str, str]] = {
     _squeezed(f"AIRFLOW_{section}_{option}"): f"{section}.{option}"
     for section, options in _KNOWN.items()

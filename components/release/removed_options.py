@@ -169,11 +169,10 @@ def removed_option_problems(
         names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
         variables |= {(path, name): None for name in names}
     for (path, name), value in variables.items():
-        meaning = variable_meant(name)
+        found = _VARIABLE.fullmatch(name)
+        meaning = None if found else variable_meant(name)
         if meaning is not None:
             yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"
-            continue
-        found = _VARIABLE.fullmatch(name)
         new = None if found is None else _new(found[1].lower(), found[2].lower())
         if new is not None:
             against = _against(new, value, refusal)
