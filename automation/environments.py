@@ -121,8 +121,8 @@ class Environments:
     def expire(self, names: Sequence[str] = (), *, dry_run: bool = False, on_event: OnEvent = ignore) -> Expiry:
         """Remove the stacks whose time to live has passed, with all that they own; see docs/temporary-stacks.md.
 
-        It looks at every stack of the backend, in whichever checkout its file is. A stack without a time to live is
-        never touched, nor one that is protected. What could not be removed is in the result, not an error.
+        It looks at every stack of the backend, in whichever checkout its file is. A stack without a time to live, or a
+        protected one, is never touched. What could not be removed is in the result, not an error.
 
         Args:
             names: Remove these stacks now, and no others, if they exist. Each must have a time to live.

@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first used: not every verb needs a client of Kubernetes."""
+"""Imports modules when they are first used, because not every verb needs a client of Kubernetes."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class HistoryEntry(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class History(Result):
-    """The earlier updates of a stack. One that was killed is not among them."""
+    """The earlier updates of a stack, without those that were killed."""
 
     stack: str
     entries: tuple[HistoryEntry, ...]

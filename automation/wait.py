@@ -1,4 +1,4 @@
-"""Waiting, with a clock that a test can replace, and work that goes on meanwhile."""
+"""Waits, with a clock that a test can replace, while other work goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same release by Helm's own command, with which the program is compared."""
+"""Installs the same release with the `helm` command, for comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Airflow on one cluster, as one component that another Pulumi program can embed.
+"""Airflow on one cluster, as one component that you can embed in another Pulumi program.
 
 It composes the other components in this order: namespace, isolation, keys, database, connections, migration, release.
 """

@@ -1,4 +1,4 @@
-"""Which checks a stack has, made from the arguments of the platform and from the values of its release."""
+"""The preflight checks of a platform, made from its arguments and from the values of its release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a platform keeps apart, made from its arguments: the connections that it needs, Secrets not for tasks."""
+"""The isolation of a platform, made from its arguments: the connections that it needs, the Secrets kept from tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a platform is watched, made from its arguments."""
+"""The monitoring of a platform, made from its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Helm release of a platform is made from: its arguments, and the names of Secrets, volumes and roles."""
+"""The inputs of a platform's Helm release: made from its arguments, and the names of Secrets, volumes and roles."""
 
 from __future__ import annotations
 

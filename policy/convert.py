@@ -1,4 +1,4 @@
-"""Converts what engine, cluster and charts write into the model. It knows their formats and judges nothing."""
+"""Converts resources of the engine, objects of the cluster and manifests of charts into the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stack runs, as the rules of availability judge it, whether it is read from Helm values or rendered objects.
+"""The workloads of a stack as the rules of availability judge them, read from Helm values or from rendered objects.
 
 The policy pack sees values, and a plan also sees the objects that the chart renders.
 """

@@ -1,7 +1,7 @@
 """Looks up in AWS what the program must know before it registers anything. It only reads.
 
-Afterwards the cluster and the networks of the database are known, an instance that exists fits what is asked of it, and
-keys in the escrow are at hand.
+It returns the cluster, the networks of the database and the keys in the escrow, and refuses a config that does not fit
+an existing instance.
 """
 
 from __future__ import annotations

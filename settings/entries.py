@@ -1,4 +1,4 @@
-"""Maps in a list: what their entries are, with all problems of a map in one error."""
+"""Checks the entries of maps in a list, and reports all problems of a map in one error."""
 
 from __future__ import annotations
 

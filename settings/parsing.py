@@ -1,6 +1,6 @@
 """Makes typed settings from a stack's config, without an engine and without asking AWS.
 
-Every value is checked by its key's declaration, then what must fit together. All problems come in one error.
+It checks every value by its key's declaration, then the rules between keys. All problems come in one error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Adoption of a release by a stack: its config is completed, its state is written, and an update follows."""
+"""Lets a stack take over a release: completes its config, writes its state, and updates."""
 
 from __future__ import annotations
 

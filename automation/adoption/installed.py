@@ -1,7 +1,7 @@
 """A release as Helm recorded it, and what its pods run with.
 
-The pods count, not the values: a key may come from a Secret of the chart, from a Secret that the values name, or from
-an added variable.
+It looks at the pods, not at the values, because a key may come from a Secret of the chart, from a Secret that the
+values name, or from an added variable.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class InstalledRelease:
         return next((item for item in _containers(self.workload(component)) if item.get("name") == name), None)
 
     def variable(self, name: str, *, component: str = _SCHEDULER, container: str = "") -> SecretKey | str | None:
-        """Return where the value of a container's variable is, or the value itself; None if neither is given.
+        """Return the Secret's key that gives a container's variable, or its value; None if the variable is not set.
 
         container: The name of the container; by default that of its component.
         """
@@ -112,7 +112,7 @@ class InstalledRelease:
         return str(name) if name else None
 
     def image(self) -> tuple[str, str, str]:
-        """Return repository, tag and digest of the scheduler's image; "" for what it has not."""
+        """Return repository, tag and digest of the scheduler's image; "" for a part that is missing."""
         text = str((self.container(_SCHEDULER, _SCHEDULER) or {}).get("image") or "")
         found = _IMAGE.fullmatch(text)
         return (found["repository"], found["tag"] or "", found["digest"] or "") if found else ("", "", "")

@@ -13,7 +13,7 @@ from automation.stacks.config import EnvironmentSettings
 def notes(
     release: InstalledRelease, settings: EnvironmentSettings, rendered: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Yield what changes beside objects and config. rendered: The chart's objects with the stack's values."""
+    """Yield what else changes, apart from objects and config. rendered: The chart's objects with the stack's values."""
     platform = settings.checked.platform
     yield (
         f"the namespace {release.namespace} is the stack's from then on, with all that is in it: "

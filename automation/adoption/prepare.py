@@ -1,4 +1,4 @@
-"""Tells what happens when a stack with a given config takes over a release."""
+"""Finds out what happens when a stack with a given config takes over a release."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ _OF_REPOSITORY: Final = (
 
 
 def completed(values: Mapping[str, Any], config: ReleaseConfig) -> dict[str, Any]:
-    """Return what the release decides and the stack's config does not say, by key."""
+    """Return the values that the release decides and that the stack's config lacks, by key."""
     added = {key: value for key, value in config.values.items() if key not in values}
     # A digest wins over a tag, and a folder and a key are of one repository: half of either would be of neither.
     if "imageTag" in values or "imageRepository" in values:
@@ -100,7 +100,7 @@ def completed(values: Mapping[str, Any], config: ReleaseConfig) -> dict[str, Any
 
 
 def _config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterator[str]:
-    """Yield what the release does not say and must, and what the stack's config says otherwise."""
+    """Yield what is missing in the release, and what in the stack's config contradicts it."""
     yield from config.problems
     yield from config_refusals(values, config)
     if "dagsRepository" not in {**config.values, **values} and not _dags_in_image(values):
@@ -197,7 +197,7 @@ def _cluster_refusals(
 ) -> tuple[str, ...]:
     if head.objects is None:
         return (
-            f"the chart's objects cannot be told, and so not what would be lost: {head.no_objects}. Fix: install "
+            f"the chart's objects are not known, so nobody can say what would be lost: {head.no_objects}. Fix: install "
             "helm (https://helm.sh/docs/intro/install), and see airflow:chartPath",
         )
     host = str(settings.values.get("databaseHost") or "")
@@ -210,7 +210,7 @@ def _cluster_refusals(
             if said:
                 text = without_digests(masker.text(" ".join(said.split())))
                 refusals.append(
-                    f"{kind} {name}: expected what Kubernetes lets become as the stack makes it, found: "
+                    f"{kind} {name}: expected that Kubernetes changes it to what the stack deploys, found: "
                     f"{text[:_LONGEST]}. Fix: set airflow:helmValues so that it stays as it is, or delete it (a "
                     "StatefulSet with kubectl delete --cascade=orphan) when that loses nothing"
                 )

@@ -55,7 +55,7 @@ def release_refusals(release: InstalledRelease) -> Iterator[str]:
 
 
 def config_refusals(values: Mapping[str, Any], config: ReleaseConfig) -> Iterator[str]:
-    """Yield where the stack's config contradicts the release, although nothing may change there.
+    """Yield each contradiction between the stack's config and the release in a value that must not change.
 
     values: The config by short key, secret values as `Secret`; a value that cannot be decrypted is None.
     """
@@ -91,7 +91,7 @@ def loss_refusals(
             continue
         kind, name = str(item["kind"]), item["metadata"]["name"]
         yield (
-            f"{kind} {name}: expected it in the release as the stack makes it, found that Helm would delete it, and "
+            f"{kind} {name}: expected that the stack's release has it too, found that Helm would delete it, and "
             f"with it {lost}. Fix: kubectl --namespace {release.namespace} annotate {kind.lower()} {name} {_KEEP}, "
             "and it stays, outside the release"
         )

@@ -1,4 +1,4 @@
-"""The secrets in values and manifests of a release that another tool made, where nothing marks what is secret.
+"""Finds the secrets in values and manifests of a release that another tool made and in which nothing marks them.
 
 Hiding takes two steps, because a value stands in several places: `secrets_in` finds the texts to hide wherever they
 are, and `hidden` hides a value in its own place, even one that is a number or too short to be looked for.

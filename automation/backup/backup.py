@@ -55,7 +55,7 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
     chosen = chosen_backup(jobs.backups(), name, at)
     databases = jobs.databases()
     for left in databases.of("drill"):
-        teller.note(f"deleting the database {left}, which a drill left that was killed")
+        teller.note(f"deleting the database {left}, which a killed drill left")
         jobs.drop(left)
     began, started = datetime.now(UTC), time.monotonic()
     database = database_name(databases.own, "drill", began.strftime(_ID))

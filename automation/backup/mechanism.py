@@ -1,7 +1,7 @@
-"""Which mechanism a verb uses: a managed database has snapshots of RDS, every other one dumps.
+"""Chooses the mechanism of a verb: snapshots of RDS for a managed database, dumps for every other one.
 
-A managed database can have dumps too, in the volume of `airflow:backupStorageGib`. They are used where they are asked
-for: `backup --dump`, and wherever a dump is named.
+A managed database can have dumps too, in the volume of `airflow:backupStorageGib`: with `backup --dump`, and where the
+name of a dump is given.
 """
 
 from __future__ import annotations

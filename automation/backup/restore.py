@@ -1,7 +1,7 @@
-"""Restore of a backup: the next stage is found, done and proved, until none lacks anything.
+"""Restores a backup in stages: finds the next stage, does it and proves it, until all are done.
 
-A restore that was killed is resumed by beginning it again: the mark in the config names the backup, and the facts say
-how far it is.
+To resume a restore that was killed, begin it again: the mark in the config names the backup, and the facts say how far
+it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a restore does, whatever it restores from: it changes the config, updates, starts Airflow and verifies it."""
+"""The parts that every restore shares: it changes the config, updates, starts Airflow and verifies it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class RestoreStage(Generic[_Doing, _Facts]):
     """One stage."""
 
     text: str
-    """What is so when it is done."""
+    """The result of the stage, as a sentence."""
     doing: _Doing
     """How it is done."""
     lacks: Callable[[_Facts], str]
-    """Returns what its postcondition lacks, "" where it holds."""
+    """Returns what is missing for its postcondition; "" if it holds."""
     rolls: tuple[str, ...] = ()
     """The components whose pods stop or start."""
 
@@ -110,7 +110,7 @@ class RestoreRun(Generic[AnyStage]):
         return done
 
     def start(self) -> Changes:
-        """Let run what ran before, and verify it. Raises NotHealthy."""
+        """Start what ran before, and verify it. Raises NotHealthy."""
         self.write({"running": None if self.before is Running.ALL else self.before.value})
         changes = self.update()
         wait_until_healthy(self.session, self.timeout_seconds)

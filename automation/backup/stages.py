@@ -27,7 +27,7 @@ class Doing(StrEnum):
 
 
 class Facts(Protocol):
-    """What there is. Each fact is looked up when it is asked for."""
+    """The facts that stages ask for. Each is looked up when it is asked for."""
 
     @property
     def running(self) -> Running:

@@ -1,4 +1,4 @@
-"""What the engine writes about a preview, in its three forms, as one: steps and messages, masked.
+"""Reads the engine's preview in each of its three forms, as steps and messages, masked.
 
 The forms are the document of `pulumi preview --json`, the lines of an event log, and the events of the Automation API.
 """

@@ -1,4 +1,4 @@
-"""A change report from the engine's preview: against what is deployed, and as the providers say."""
+"""A change report from the engine's preview, which compares with what is deployed and asks the providers."""
 
 from __future__ import annotations
 

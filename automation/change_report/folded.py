@@ -1,4 +1,4 @@
-"""What a comment folds up: the steps, changes, objects, policies and messages of one stack."""
+"""The folded part of a comment: the steps, changes, objects, policies and messages of one stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What repeats in the objects of a report: an image that moves in many of them, and the checksums that follow."""
+"""Shortens repetition in the objects of a report: an image that changes in many of them, and checksums that follow."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ objects by the fields that are immutable there, and for what holds data or keys 
 Sources: provider/pkg/provider/diff.go (`forceNew`) and provider.go (`DiffConfig`) of pulumi/pulumi-kubernetes 4.32;
 `ForceNew` in internal/service/*/*.go of hashicorp/terraform-provider-aws.
 
-The chart's objects are no resources: Helm patches them, and where Kubernetes refuses that, nothing replaces them.
+The chart's objects are not resources of Pulumi. Helm patches them, and if Kubernetes refuses that, nothing replaces
+them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a reviewer must not overlook, as sentences, the gravest first."""
+"""The warnings of a report, as sentences, the gravest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs `backup`, `backups`, `restore` and `drill`: a copy of the database, and proof that it can be restored."""
+"""The verbs `backup`, `backups`, `restore` and `drill`: make, list, restore and prove backups of the database."""
 
 from __future__ import annotations
 

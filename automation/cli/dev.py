@@ -1,4 +1,4 @@
-"""The verbs of a developer: a local Airflow with everything that it needs, and a shell and a port for any stack."""
+"""The verbs for a developer: `dev`, `down`, `ui`, `load` and `env`."""
 
 from __future__ import annotations
 

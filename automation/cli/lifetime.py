@@ -1,4 +1,4 @@
-"""The verbs `spawn` and `expire`: a stack for a limited time, and its end."""
+"""The verbs `spawn` and `expire`: make a stack for a limited time, and remove it."""
 
 from __future__ import annotations
 

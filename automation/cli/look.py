@@ -74,7 +74,7 @@ def status(call: Call) -> int:
     if not result.healthy:
         raise NotHealthy(
             f"stack {result.stack} is not healthy",
-            f"what an interrupted update left: python -m automation recover {result.stack}; else see above",
+            f"after an interrupted update: python -m automation recover {result.stack}; otherwise see the lines above",
         )
     return DONE
 

@@ -1,4 +1,4 @@
-"""The verbs `upgrade` and `rollback`: another Airflow, in stages, and back."""
+"""The verbs `upgrade` and `rollback`: move to another Airflow in stages, and go back."""
 
 from __future__ import annotations
 

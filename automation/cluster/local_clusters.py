@@ -1,4 +1,4 @@
-"""Ways to have a cluster on one's own machine: which are here, how to go on with each, how an image gets into it.
+"""Kinds of clusters on your own machine: which are installed, how to start each, how to copy an image into it.
 
 Nothing is asked here: executables and contexts are given.
 """

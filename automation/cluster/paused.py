@@ -1,6 +1,6 @@
 """Stops the workloads that write to the database by themselves, and starts them again.
 
-How many pods a stopped workload had stands in an annotation of it, so that another process can start it again.
+An annotation of a stopped workload says how many pods it had, so that another process can start it again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A local port that leads to a Service until Ctrl-C, whatever becomes of the pods behind it; and a browser for it."""
+"""Forwards a local port to a Service until Ctrl-C, even if its pods are replaced; and opens a browser there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Stops the Celery workers of a deployment before a destroy takes their broker, their policies and their Secrets away.
 
-A worker that is told to stop ends its tasks first. If its Redis is gone by then, it never ends, even without a task: it
-waits for an answer of the broker until Kubernetes kills it, 600 s later by default. Helm deletes all objects of a
+A worker that stops first ends its tasks. If its Redis is gone by then, it never ends, even without a task: it waits for
+an answer of the broker until Kubernetes kills it, 600 s later by default. Helm deletes all objects of a
 release at once, so the workers must have ended before.
 """
 

@@ -1,4 +1,4 @@
-"""Causes of a failure that lie outside the stack: credentials, the state's place, keys, disks; each with its remedy.
+"""Causes of a failure outside the stack: credentials, the place of the state, keys, disks; each with its remedy.
 
 The texts are those that the engine passes on from AWS, Kubernetes and the system. The first cause that fits is taken.
 """

@@ -1,4 +1,4 @@
-"""What an update tells while it runs: short events, each with the line that a person reads."""
+"""The events of a running update: short ones, each with the line that a person reads."""
 
 from __future__ import annotations
 

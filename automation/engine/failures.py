@@ -1,4 +1,4 @@
-"""Typed errors for those of the engine, whose own text is all that the engine wrote."""
+"""Turns errors of the engine, whose text is the engine's whole output, into typed errors."""
 
 from __future__ import annotations
 

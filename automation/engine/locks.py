@@ -1,4 +1,4 @@
-"""Who holds the lock of a stack, as far as the backend tells, and whether the holder may be alive.
+"""Who holds the lock of a stack, as far as the backend tells, and whether that process may still run.
 
 A DIY backend keeps one file per lock, `.pulumi/locks/…/UUID.json`, with process, user, host and time (pulumi:
 pkg/backend/diy/lock.go). Those in folders and in S3 are read here. Any other backend tells only in the engine's errors.

@@ -1,4 +1,4 @@
-"""What identifies this machine and its moments, whatever happens to the wall clock."""
+"""Identifies this machine, and moments on it, even if somebody sets the wall clock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The engine's provider plugins: only those that the stack's program uses.
 
-By itself the engine downloads, before each update, a plugin for every provider package that is installed next to the
-program. For a stack on a laptop that would include pulumi-aws: hundreds of megabytes that it never uses.
+Without this module, the engine would download a plugin for every provider package that is installed next to the
+program. For a stack on a laptop that includes pulumi-aws: hundreds of megabytes that it never uses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes of this machine: whether one lives, and what a killed engine left running.
+"""Processes of this machine: whether one runs, and which ones a killed engine left.
 
 Starts are measured from the start of the machine, so that they stay the same when the wall clock is set.
 """

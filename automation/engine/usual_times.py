@@ -1,4 +1,4 @@
-"""How long the steps of a stack usually take on this machine: the middle of the last few times."""
+"""How long the steps of a stack usually take on this machine: the median of the last few times."""
 
 from __future__ import annotations
 

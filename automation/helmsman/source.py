@@ -1,4 +1,4 @@
-"""What a stack is, as far as Helmsman's files need it: the release, the objects beside it, the Secrets they name."""
+"""The parts of a stack that Helmsman's files describe: the release, the objects beside it, the Secrets they name."""
 
 from __future__ import annotations
 

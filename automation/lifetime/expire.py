@@ -1,4 +1,4 @@
-"""Removes the stacks whose time has passed, and never one without a time to live, nor one that is protected."""
+"""Removes the stacks whose time has passed. A stack without a time to live, or a protected one, is never removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Until when a stack is kept: a tag of the stack, which every backend stores beside its state."""
+"""When a stack expires: a tag of the stack, which every backend stores beside the state."""
 
 from __future__ import annotations
 

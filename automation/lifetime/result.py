@@ -1,4 +1,4 @@
-"""What was made for a limited time, and what became of it."""
+"""What `spawn` and `expire` return."""
 
 from __future__ import annotations
 

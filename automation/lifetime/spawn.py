@@ -1,6 +1,6 @@
 """Makes a stack like another one, for a limited time. Run again, it updates the stack, and its time begins anew.
 
-The time is there before anything is made. So whatever happens to the update, the stack expires.
+The time to live is set before anything is made, so the stack expires even if the update is killed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Why a program could not be planned, as one text that is the same on every machine and shows no secret.
 
-Imports no module of the program: any of them may be what is wrong.
+This module imports no other module of the program, because any of them may be the cause.
 """
 
 from __future__ import annotations

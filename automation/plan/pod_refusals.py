@@ -1,6 +1,6 @@
-"""What Helm renders and Kubernetes refuses, where the chart's schema cannot know it. Pure.
+"""Finds pods that Helm renders and Kubernetes would refuse, which the chart's schema does not show. Pure.
 
-An update would find it out in the middle, after the migration.
+Without this, an update would fail in the middle, after the migration.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def documents(recorder: Recorder) -> list[str]:
 def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[str]) -> Iterator[str]:
     """Make what the documents name, yield the namespace in which it is, and delete it at the end.
 
-    First, what a preflight of this stack left that was killed is deleted.
+    First, what a killed preflight of this stack left is deleted.
 
     If the stack's namespace does not exist, a temporary one with its labels and network policies stands in for it. It
     has another name: an update or another preflight may make the real one meanwhile. If it exists, its own policies
@@ -63,7 +63,7 @@ def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[st
 
 
 def _clean(api: KubeApi, namespace: str) -> None:
-    """Delete what a preflight of this namespace left that was killed. What a user may not see or delete stays."""
+    """Delete what a killed preflight of this namespace left. What the user may not see or delete stays."""
     with contextlib.suppress(KubeRequestFailed):
         for item in api.items("v1", "Namespace", "", labels=_LABELS, metadata_only=True):
             if _stand_in(namespace).fullmatch(item["metadata"]["name"]) and _is_old(api, item):

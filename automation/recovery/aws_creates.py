@@ -1,4 +1,4 @@
-"""What became of what a killed update was making in AWS: the engine cannot tell, but the names can be looked for.
+"""Looks in AWS for what a killed update was making there, because the engine does not know whether it exists.
 
 The engine writes down what it is about to make, with the name that the provider has chosen for it. AWS chooses the ids
 of keys, groups, rules and associations itself; these are found by what the stack says of them.

@@ -148,7 +148,7 @@ class StackStatus(Result):
         problems = [] if self.exists else [f"there is no stack {self.stack}"]
         problems += map(_held, self.locks or ())
         holders = {lock.holder for lock in self.locks or ()}
-        # The state of a running update looks like that of one that was killed.
+        # The state of a running update looks like that of a killed one.
         word = "interrupted while"
         if Holder.ALIVE in holders:
             word = "under way:"

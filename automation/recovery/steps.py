@@ -1,8 +1,8 @@
-"""The steps of a recovery: what repairs what an interrupted update left, decided before anything is changed.
+"""The steps of a recovery: how to repair what an interrupted update left. All are decided before anything is changed.
 
 An interrupted update may leave: a lock; processes of the killed engine that go on; creates whose end was not recorded;
-an unfinished record of the Helm release (the update itself repairs that, see `airflow_release`); a pod that its
-StatefulSet waits for in vain.
+an unfinished record of the Helm release (the update itself repairs that, see `airflow_release`); a pod that cannot
+become ready, and for which its StatefulSet waits.
 
 An object whose creation was interrupted either exists, under the name that the state says, or it does not. If it does,
 it is taken into the state, so that the next update does not make a second one: two database servers on one volume would
@@ -233,7 +233,8 @@ def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> li
     for pod in stuck:
         found = objects.find("v1", "Pod", namespace, pod.name)
         if found is not None and not found.deleting:
-            text = f"let {pod.stateful_set} make pod {pod.name} anew: it waits in vain for the old one ({pod.reason})"
+            why = f"it waits for the old one, which cannot become ready ({pod.reason})"
+            text = f"let {pod.stateful_set} make pod {pod.name} anew: {why}"
             steps.append(RecoveryStep(doing=Doing.REPLACE_POD, text=text, found=found))
     return steps
 

@@ -25,7 +25,7 @@ def accepts(kube: Kube, private_key: str) -> bool:
     """Return whether the repository can be read with a key. Raises ClusterRequestFailed."""
     pod = next((pod for pod in kube.pods({"component": _COMPONENT}) if pod.ready), None)
     if pod is None:
-        raise ClusterRequestFailed("no DAG processor is ready, from which to ask", "python -m automation status STACK")
+        raise ClusterRequestFailed("no DAG processor is ready to ask the Git host", "python -m automation status STACK")
     # A blank line ends the key.
     done = kube.run(pod.name, _CONTAINER, ("sh", "-c", _ASK), seconds=_SECONDS, line=f"{private_key.strip()}\n")
     return done.stdout.strip() == "accepted"

@@ -1,4 +1,4 @@
-"""Where a stack keeps the value of a key that it was given: in its config, or in the escrow."""
+"""Reads and writes the value of a key where a stack keeps it: in its config, or in the escrow."""
 
 from __future__ import annotations
 

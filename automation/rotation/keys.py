@@ -62,7 +62,7 @@ class Use:
     volume: str = ""
     """Name of the volume, if it is no variable."""
     accepts: bool = False
-    """Whether it is all that a pod accepts, and not what it uses itself."""
+    """Whether it holds every value that a pod accepts, and not the one that the pod uses itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Key:
     make: Callable[[], str] = str
     """Makes another value."""
     given: bool = False
-    """Whether only others can make one, who give it."""
+    """Whether only somebody else can make a new value, so that it must be given."""
     check: Callable[[str], object] = str
     """Raises ValueError if a given value is not valid."""
     secret: bool = True
@@ -98,7 +98,7 @@ class Key:
     told: Callable[[str], str] = lambda new: ""
     """Returns what a person must be told of a new value, without what is secret in it."""
     needs: str = ""
-    """What a stack must have that uses it, in words."""
+    """What a stack needs to use the key, in words."""
 
     @property
     def config_key(self) -> str:

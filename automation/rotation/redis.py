@@ -1,4 +1,4 @@
-"""Redis accepts two passwords: the one that it was started with, and one that it is told of until it restarts."""
+"""Lets a running Redis accept a second password. Redis forgets it when it restarts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rotation of a key: the next stage is found, done and proved, until none lacks anything.
+"""Rotates a key in stages: finds the next stage, does it and proves it, until all are done.
 
-A rotation that was killed is resumed by beginning it again: the mark in the config names its new value, and the facts
-say how far it is.
+To resume a rotation that was killed, begin it again: the mark in the config identifies the new value, and the facts say
+how far it is.
 """
 
 from __future__ import annotations

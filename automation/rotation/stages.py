@@ -19,11 +19,11 @@ class Doing(StrEnum):
     ASK = "ask"
     """A person is told what to do elsewhere."""
     WAIT = "wait"
-    """Until what the old key signed is not valid any more."""
+    """Waits until nothing that the old key signed is valid any more."""
     ADMIT = "admit"
-    """Redis, until it restarts, or the database is told to accept the new password too."""
+    """Redis (until it restarts) or the database accepts the new password too."""
     RETIRE = "retire"
-    """The database is told not to accept an earlier password any more."""
+    """The database no longer accepts an earlier password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Encrypted:
 
 
 class Facts(Protocol):
-    """What there is. Each fact is looked up when it is asked for."""
+    """The facts that stages ask for. Each is looked up when it is asked for."""
 
     @property
     def deployed(self) -> str | None:
@@ -77,7 +77,7 @@ class Facts(Protocol):
 
     @property
     def refusal(self) -> str:
-        """Why a registry does not take the new login, or who trusts the new authority alone not the database."""
+        """Why a registry refuses the new login, or why a client of the new authority does not trust the database."""
 
     @property
     def alone(self) -> bool:
@@ -89,11 +89,11 @@ class Stage:
     """One stage."""
 
     text: str
-    """What is so when it is done."""
+    """The result of the stage, as a sentence."""
     lacks: Callable[[Facts], str]
-    """Returns what its postcondition lacks, "" where it holds."""
+    """Returns what is missing for its postcondition; "" if it holds."""
     value: str = field(default="", repr=False)
-    """What the config says from its beginning on; "" if it changes nothing there."""
+    """The value in the config from the beginning of the stage; "" if the stage does not change it."""
     beside: str | None = field(default=None, repr=False)
     """What the config keeps beside the new value from its beginning on; "" takes it out, None leaves it as it is."""
     doing: Doing = Doing.UPDATE

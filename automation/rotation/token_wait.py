@@ -1,4 +1,4 @@
-"""How long tokens of an old JWT secret are valid: found out when the wait begins, and then kept in the mark."""
+"""How long tokens of an old JWT secret are valid. The end is computed when the wait begins, and kept in the mark."""
 
 from __future__ import annotations
 

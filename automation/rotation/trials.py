@@ -1,6 +1,6 @@
-"""What a pod finds out before anything rolls: if a registry takes a login, and who signed a database's certificate.
+"""Pods that try a value before anything rolls: a registry's login, and the authority of a database's certificate.
 
-The pods are made from what the stack has in the cluster, so they are admitted and reach what its own pods reach.
+The pods are made from those of the stack, so the cluster admits them, and they reach what the stack's pods reach.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _template(api: KubeApi, namespace: str, version: str, kind: str, labels: Map
     found = api.items(version, kind, namespace, labels=labels)
     if not found:
         raise ClusterRequestFailed(
-            f"the stack has no {kind} of {labels['component']}, from which a pod could be made",
+            f"the stack has no {kind} of {labels['component']} from which to make a pod",
             "python -m automation up STACK",
         )
     newest = max(found, key=lambda item: str(item["metadata"].get("creationTimestamp")))

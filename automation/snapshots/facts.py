@@ -1,4 +1,4 @@
-"""What a stack's state says of its instance, and what runs."""
+"""What a stack's state says about its instance of RDS, and which pods run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class StateFacts:
         if is_of_restore(made):
             stack = self._session.name
             raise BackupFailed(
-                f"the last restore is done and verified, but for its last update: {self.instance} still has its tag",
+                f"the last restore is done and verified, except for its last update: {self.instance} still has its tag",
                 f"python -m automation up {stack}; to restore once more, run this again afterwards",
             )
 

@@ -1,7 +1,7 @@
-"""Restore of a managed database: the stack moves to another instance, which is made from a snapshot or a moment.
+"""Restores a managed database: the stack moves to another instance, which is made from a snapshot or a moment.
 
-RDS restores into a new instance only. The mark in the config names both. It lets the program register the present
-instance so that the engine forgets it where it would delete it, and the new one as made from its source.
+RDS restores into a new instance only. The mark in the config names both. With it, the program registers the present
+instance as retained, so that the engine forgets it and does not delete it, and the new one as made from its source.
 """
 
 from __future__ import annotations

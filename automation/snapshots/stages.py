@@ -25,7 +25,7 @@ class Doing(StrEnum):
 
 
 class Facts(Protocol):
-    """What there is. Each fact is looked up when it is asked for."""
+    """The facts that stages ask for. Each is looked up when it is asked for."""
 
     @property
     def running(self) -> Running:
@@ -41,7 +41,7 @@ class Facts(Protocol):
 
     @property
     def retained(self) -> bool:
-        """The engine forgets that instance where it would delete it."""
+        """If the engine had to delete that instance, it would forget it instead."""
 
 
 Stage: TypeAlias = RestoreStage[Doing, Facts]

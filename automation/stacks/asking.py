@@ -1,4 +1,4 @@
-"""What a stack is asked and nothing changes by: what an update would do, its outputs, its earlier updates."""
+"""Questions to a stack that change nothing: what an update would do, its outputs, its earlier updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling what is under way on one stack, from another thread or from a signal handler."""
+"""Cancels what is under way on a stack, from another thread or from a signal handler."""
 
 from __future__ import annotations
 

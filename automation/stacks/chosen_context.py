@@ -1,4 +1,4 @@
-"""The cluster that a person names for a stack: kept in its config, and never while the stack is deployed elsewhere."""
+"""Keeps the cluster that a person names in the stack's config, unless the stack is deployed to another one."""
 
 from __future__ import annotations
 

@@ -75,6 +75,6 @@ def follow_cluster(session: Session, identity: str, on_event: OnEvent, *, create
         if known == identity:
             return
         if (known or created) and operations.has_resources(opened):
-            opened.teller.note("the cluster is a new one: looking what of the state is in it")
+            opened.teller.note("the cluster is a new one: looking for what the state says is in it")
             operations.refresh(opened)
         store_tag(opened, identity)

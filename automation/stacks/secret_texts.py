@@ -1,4 +1,4 @@
-"""What `pulumi config set` must be told of a secret: the whole text, or the entries of a map one by one."""
+"""The arguments of `pulumi config set` for a secret: the whole text, or the entries of a map one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verb replaces, in the committed list of decisions: a reviewer's report does not take it for an accident."""
+"""Adds what a verb replaces to the committed list of decisions, so that a change report does not alarm anybody."""
 
 from __future__ import annotations
 

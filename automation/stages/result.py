@@ -16,9 +16,9 @@ class PlannedStage(Result):
     rolls: tuple[str, ...] = ()
     """The components whose pods are replaced or stopped."""
     seconds: float | None = None
-    """About how long it takes, by the last updates of the stack; None if it has none to go by."""
+    """About how long it takes, by the last updates of the stack; None if there were none."""
     done: bool = False
-    """It lacks nothing."""
+    """Whether it is done already."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Runs a verb of several stages: the next stage is found, done and proved, until none lacks anything."""
+"""Runs a verb of several stages: finds the next stage, does it and proves it, until all are done."""
 
 from __future__ import annotations
 

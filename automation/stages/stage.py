@@ -1,7 +1,7 @@
 """What a stage is, and how the next one is found. Pure: a stage says what must hold when it is done.
 
-Nothing remembers how far a verb is. The next stage is the first that lacks something, so a verb that was killed is
-resumed by beginning it again.
+Nothing remembers how far a verb is. The next stage is the first that lacks something, so to resume a verb that was
+killed, begin it again.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Stage(Protocol[_Facts]):
 
     @property
     def text(self) -> str:
-        """What is so when it is done."""
+        """The result of the stage, as a sentence."""
 
     @property
     def lacks(self) -> Callable[[_Facts], str]:
-        """Returns what its postcondition lacks, "" where it holds."""
+        """Return what is missing for its postcondition; "" if it holds."""
 
 
 AnyStage = TypeVar("AnyStage", bound=Stage[Any])

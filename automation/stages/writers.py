@@ -1,4 +1,4 @@
-"""What of Airflow runs and could write to the database."""
+"""The pods of Airflow that run, and whether any could still write to the database."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Upgrade to another Airflow, and rollback: what is tried, which stages there are, and how each is done."""
+"""Upgrades a stack to another Airflow, and rolls it back: the trial of the image, the stages, and how each is done."""

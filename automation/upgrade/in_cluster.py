@@ -1,4 +1,4 @@
-"""What an upgrade does and looks at in a stack's cluster."""
+"""The part of an upgrade that works in the stack's cluster."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class UpgradeCluster:
         found = self._api.items("apps/v1", "Deployment", self._namespace, labels=_PROCESSOR)
         if not found:
             raise ClusterRequestFailed(
-                "the stack has no DAG processor, whose pod could be tried", "python -m automation up STACK"
+                "the stack has no DAG processor from which to make a pod", "python -m automation up STACK"
             )
         logs = self._run(trial_pod(found[0]["spec"]["template"], tag))
         return trial.read(logs[BEFORE]), trial.read(logs[AFTER])
@@ -69,7 +69,7 @@ class UpgradeCluster:
         jobs = self._api.items("batch/v1", "Job", self._namespace, labels=_MIGRATION)
         if not jobs:
             raise ClusterRequestFailed(
-                "the stack has no migration Job, whose pod could be used", "python -m automation up STACK"
+                "the stack has no migration Job from which to make a pod", "python -m automation up STACK"
             )
         newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
         return trial.read(self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))[DOWNGRADE])
@@ -87,7 +87,7 @@ class UpgradeCluster:
         )
         if end.problem:
             raise ClusterRequestFailed(
-                f"a pod of the image did not come to its end: {end.problem}", "correct that; then run it again"
+                f"a pod of the image did not finish: {end.problem}", "correct that; then run it again"
             )
         return end.logs
 

@@ -130,7 +130,10 @@ class Planning:
         before, new = self.cluster.try_image(after.tag)
         self._learn(new, drains=bool(new.drains))
         if not new.done:
-            raise NotHealthy("the new image ended in the middle of the trial", "look at its Airflow")
+            raise NotHealthy(
+                "the trial of the new image ended early: its Airflow, or the code of a DAG, ended the process",
+                f"try the image by itself: docker run --rm IMAGE:{after.tag} version; then run this again",
+            )
         if new.commits:
             self.note(f"the DAGs are those of {', '.join(new.commits)}")
         return self._plan(

@@ -39,11 +39,11 @@ class Stage:
 
     doing: Doing
     text: str
-    """What is so when it is done."""
+    """The result of the stage, as a sentence."""
     rolls: tuple[str, ...] = ()
     """The components whose pods it replaces or stops."""
     only_migrating: bool = False
-    """Whether there is nothing to do where the database does not change."""
+    """Whether it is left out if the database does not change."""
 
 
 _WRITERS: Final = ("dag-processor", "scheduler", "triggerer")

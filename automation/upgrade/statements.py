@@ -1,4 +1,4 @@
-"""What the statements of a migration do to the tables that Airflow uses meanwhile. Pure."""
+"""Which statements of a migration lock or change tables that a running Airflow uses. Pure."""
 
 from __future__ import annotations
 

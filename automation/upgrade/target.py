@@ -1,4 +1,4 @@
-"""From which image to which: what the config says, what was asked for, and what an earlier run left. Pure."""
+"""From which image to which: derived from the config, the request, and what an earlier run left. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the new image makes of a stack, read from the lines of `in_image/trial.py`, and what follows from it. Pure."""
+"""Reads what `in_image/trial.py` found in an image, and decides whether the stack may run it. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Upgrade and rollback of a stack: each stage is marked in the config, done, waited for and proved.
+"""Upgrades a stack, or rolls it back: marks each stage in the config, does it, waits for it and proves it.
 
-One that was killed is resumed by beginning it again: the mark says what goes where, and how far it is.
+To resume one that was killed, begin it again: the mark names both versions and the stage.
 """
 
 from __future__ import annotations

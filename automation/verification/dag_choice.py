@@ -1,4 +1,4 @@
-"""Which DAG a verification runs where none is named. Pure: the same DAGs give the same choice."""
+"""Chooses the DAG that a verification runs if you name none. Pure: the same DAGs give the same choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small scripts that run in a container: what it connects to, what its environment says of the database, its queues."""
+"""Small scripts that run in a container: where it can connect, how its environment names the database, its queues."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
 
 
 def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verification:
-    """Make all checks in order. Where components are not ready, the others would wait in vain: they are skipped."""
+    """Make all checks in order. If components are not ready, the others would only time out: they are skipped."""
     basics: list[tuple[Sequence[str], _Run]] = [
         ((readiness.COMPONENTS_READY,), readiness.components_ready),
         ((readiness.HEALTH,), readiness.health),

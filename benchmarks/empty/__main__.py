@@ -1,4 +1,4 @@
-"""What the program is compared with: the same providers, and nothing that they would deploy."""
+"""The program for comparison: the same providers, and no resources of theirs."""
 
 import pulumi
 import pulumi_kubernetes as k8s

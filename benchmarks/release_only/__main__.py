@@ -1,4 +1,4 @@
-"""How much of a preview is the Helm provider's work: the same providers, and a release of the same chart, as it is."""
+"""A program for comparison, which shows the Helm provider's part: the same providers, one release of the chart."""
 
 import pulumi
 import pulumi_kubernetes as k8s

@@ -1,4 +1,4 @@
-"""Read-only calls to AWS while the program runs, and the one error for everything that can go wrong in them.
+"""Read-only calls to AWS while the program runs, and the one error for all their failures.
 
 A message says how to fix the problem, names a missing IAM action, and never contains a credential.
 """

@@ -22,7 +22,7 @@ TYPE: Final = "airflow:index:TaskRoles"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRole:
-    """What one of the roles is for."""
+    """The purpose of one of the roles."""
 
     associations: Mapping[str, str]
     """Service accounts that get it, each with the logical name of its association."""

@@ -1,4 +1,4 @@
-"""Check where an external database answers: a name or an address that pods can reach, and that is no trap.
+"""Checks the host of an external database: a name or an address that pods can reach.
 
 No message shows the text: it may be the URI of the database, with its password.
 """

@@ -1,6 +1,6 @@
 """Reads the URI of a database as SQLAlchemy does (`_parse_url` in sqlalchemy/engine/url.py).
 
-Its password may hold what the password of another URI may not, so that urllib reads it wrongly.
+A password in it may contain characters that are not allowed in other URIs, so urllib would read it wrongly.
 """
 
 from __future__ import annotations

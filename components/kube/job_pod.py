@@ -1,4 +1,4 @@
-"""What a team says of the pods of its Jobs: where they run, what they are called, and their variables and volumes."""
+"""A team's own values for the pods of Jobs: placement, labels, variables and volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the last lines of a container's log say: the line that a person would quote, out of JSON if it is in JSON."""
+"""Finds the line of a container's log that a person would quote, and reads it out of JSON if the log is JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack's own Secrets by their names, and what each holds.
+"""The names of the stack's own Secrets, and what each holds.
 
 A Secret is named after its resource, with a generated ending: `airflow-keys-fernet-key-1a2b3c4d`. A test compares the
 names here with those that the program registers.

@@ -1,6 +1,6 @@
-"""The rule by which a wait ends before its time is up: a pod that cannot become ready is not waited for (ADR 25).
+"""The rule that ends a wait before its time-out: it ends if a pod cannot become ready (ADR 25).
 
-Each reason is given some patience, in seconds without a pause. None is as long as the time-out: it may pass by itself.
+Each reason must hold for some seconds without a pause, because it may pass by itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a registry or a Git host says when it refuses: the same attempt will fail again.
+"""The texts with which a registry or a Git host refuses, so that the same attempt will fail again.
 
-The preflight makes sentences of these texts, and a wait ends early by them. They are those of containerd and of
-registries; of git 2.39, OpenSSH 9.2 and libcurl, of GitHub, GitLab and Bitbucket. Compared without case.
+The preflight makes sentences of these texts, and a wait ends early because of them. They come from containerd and
+registries, from git 2.39, OpenSSH 9.2 and libcurl, and from GitHub, GitLab and Bitbucket. They are compared without
+case.
 """
 
 from __future__ import annotations

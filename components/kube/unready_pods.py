@@ -1,4 +1,4 @@
-"""Why a pod is not ready: in a word for a table, and in a sentence for a log. Helm's time-out says neither."""
+"""Says why a pod is not ready: in a word for a table, and in a sentence for a log. Helm says nothing about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a namespace again and again while somebody else waits for its workloads."""
+"""Looks at a namespace every few seconds while the engine or Helm waits for its workloads."""
 
 from __future__ import annotations
 

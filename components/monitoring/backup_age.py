@@ -1,4 +1,4 @@
-"""How old the newest backup may become while all is well. Pure."""
+"""The age of the newest backup from which the alert fires. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What watches a stack: the exporter, scrape objects, alerts, dashboards."""
+"""The monitoring of a stack: the exporter, scrape objects, alerts, dashboards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What components may reach beside what every deployment needs, such as an LDAP server.
+"""The destinations that a config opens to components in addition to those of every deployment, such as an LDAP server.
 
 An entry never opens the metadata database's port to anybody, nor the cloud's instance metadata: the policies except
 both. A value type and pure functions, without Pulumi resources.

@@ -31,7 +31,7 @@ class IsolationRules:
     ui_cidrs: tuple[str, ...] = ()
     """Networks, such as a load balancer's subnets, that may call the API server."""
     ui_closed_port: int | None = None
-    """Port without a listener that who calls the API server may try, so that it is refused at once; or None."""
+    """Port without a listener that callers of the API server may also use, so that it is refused at once; or None."""
     keda_namespace: str | None = None
     """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
     database_cleanup: bool = False

@@ -1,4 +1,4 @@
-"""Ask an existing database whether Airflow can work with it, and say what its usual refusals mean for the config."""
+"""Asks an existing database whether Airflow can work with it, and says what its usual refusals mean for the config."""
 
 from __future__ import annotations
 

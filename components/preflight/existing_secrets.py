@@ -1,6 +1,6 @@
-"""Whether the Secrets exist that something else puts into the namespace, with the keys that pods read.
+"""Checks that Secrets which something else puts into the namespace exist, with the keys that pods read.
 
-A pod that lacks one waits for it without end, and Kubernetes names no config key.
+Without this check, a pod would wait for such a Secret for ever, and nothing would name the config key.
 """
 
 from __future__ import annotations

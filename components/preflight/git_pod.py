@@ -1,4 +1,4 @@
-"""The pod that fetches the DAGs once, with image, key, host keys, variables and network policy of the later ones."""
+"""The pod that fetches the DAGs once, with the image, key, host keys, variables and network policy of the real pods."""
 
 from __future__ import annotations
 

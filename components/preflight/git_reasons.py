@@ -1,4 +1,4 @@
-"""What git's usual errors mean for the config of a stack."""
+"""Says what git's usual errors mean for the config of a stack."""
 
 from __future__ import annotations
 

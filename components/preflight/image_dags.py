@@ -1,4 +1,4 @@
-"""The pod that looks for DAGs in Airflow's image, where nothing fetches any."""
+"""The pod that looks for DAGs in Airflow's image, for stacks whose DAGs are there."""
 
 from __future__ import annotations
 

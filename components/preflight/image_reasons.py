@@ -1,4 +1,4 @@
-"""What the usual errors of a pull mean for a stack's config."""
+"""Says what the usual errors of an image pull mean for the config of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the findings of a check do to an update: the same for the hooks of an update and for the verb `preflight`."""
+"""Decides which findings of a check fail and which warn, for the hooks of an update and for the verb `preflight`."""
 
 from __future__ import annotations
 

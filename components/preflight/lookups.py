@@ -1,4 +1,4 @@
-"""Look at the cluster for what a stack needs of it (`needs`). Nothing is made; new pods are only tried."""
+"""Looks in the cluster for what a stack needs (`needs`). Nothing is created; pods are tried by a dry run."""
 
 from __future__ import annotations
 

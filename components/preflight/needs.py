@@ -1,4 +1,4 @@
-"""What a stack needs of its cluster and needs no pod to be seen: classes, APIs, and room for its pods. Pure."""
+"""The needs of a stack that can be checked without a pod: classes, APIs, room for its pods in the cluster. Pure."""
 
 from __future__ import annotations
 

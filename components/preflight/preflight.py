@@ -1,4 +1,4 @@
-"""The preflight of an update: what the release will need is tried before anything of it exists.
+"""The preflight of an update: it tries what the release will need, before anything of the release exists.
 
 Each check is a document in a ConfigMap. A hook makes the check before the engine creates or updates that ConfigMap, so
 `up` makes it when what it checks has changed, a preview never does, and a check that failed is made again by the next

@@ -1,7 +1,7 @@
-"""The options that Airflow knows, to tell what a misspelt one means.
+"""The options that Airflow knows, to find the one that a misspelt option means.
 
-From Airflow 3.2.2 and 3.3.2 as their images have them: config_templates/config.yml, and what `get_provider_info` of
-each provider adds. A plugin or a newer Airflow may have others, so an option that is like none of these means itself.
+They come from the images of Airflow 3.2.2 and 3.3.2: config_templates/config.yml, and what `get_provider_info` of each
+provider adds. A plugin or a newer Airflow may have others, so an option that is similar to none of these is accepted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Other systems that Helm values name, and that the network policies keep pods from."""
+"""Finds systems that Helm values name and that the network policies close to the pods."""
 
 from __future__ import annotations
 

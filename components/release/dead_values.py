@@ -1,4 +1,4 @@
-"""Values of the chart without any effect, because of what the program sets: each is refused with what works.
+"""Values of the chart that have no effect beside what the program sets. Each is refused, with what to use instead.
 
 A test renders the chart with a mark in every value, and compares this table with the marks that are not found again
 (tests/components/release/test_dead_values.py).

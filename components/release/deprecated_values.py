@@ -1,4 +1,4 @@
-"""Deprecated values of the chart: another value took their place. Found in the chart's schema, whose text says so.
+"""Deprecated values of the chart, each with the value that replaces it, as the text of the chart's schema names it.
 
 The chart after 1.22.0 removes them (apache/airflow #66671, #68036). Without its text, they are known by their form.
 """

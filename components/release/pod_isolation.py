@@ -1,4 +1,4 @@
-"""What a user's Helm values must not take from a pod's isolation, wherever in the values it is said.
+"""Refuses Helm values that would undo the isolation of a pod, wherever in the values they stand.
 
 Pods that run DAG code (workers, task pods, DAG processor, triggerer) hold no Secret of the stack that they do not need,
 no token for the Kubernetes API, and the label by which network policies know them.

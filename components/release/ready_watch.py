@@ -1,7 +1,7 @@
-"""What people see of a release that Pulumi waits for: Helm itself says nothing until its time is up.
+"""Shows which pods a release still waits for. Helm itself says nothing until its time is up.
 
-A plain `pulumi up` shows it in the row of the release. It cannot end the wait; it says when there is nothing left to
-wait for. `python -m automation up` then ends it (ADR 25).
+A plain `pulumi up` shows them in the row of the release, and warns if waiting will not help, but cannot end the wait.
+`python -m automation up` ends it (ADR 25).
 """
 
 from __future__ import annotations

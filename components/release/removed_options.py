@@ -1,7 +1,7 @@
 """Options of airflow.cfg that Airflow 3.0 removed or renamed, and misspelt ones.
 
-Most would be taken, and do nothing. Some are still read under their old names, which nothing else here knows: the
-connection budget and the program's own variables go by the new ones.
+Airflow accepts most of them and ignores them. It still reads some under their old names, but the connection budget and
+the program's own variables know only the new names.
 
 From Airflow 3.2.2: `CONFIGS_CHANGES` of cli/commands/config_command.py, which `airflow config lint` uses, and
 `deprecated_options` of _shared/configuration/parser.py.

@@ -1,4 +1,4 @@
-"""The security contexts that users give: what they leave out comes from the program's.
+"""Completes the security contexts that users give: fields that they leave out come from the program's own.
 
 The chart takes the context of a component in place of the common one, and does not merge the two (templates/
 _helpers.yaml, `airflowPodSecurityContext` and `containerSecurityContext`). A context with `runAsUser` alone would lose

@@ -1,4 +1,4 @@
-"""What the typed settings say, as far as it decides which Helm values can work."""
+"""The part of the typed settings that decides which Helm values can work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What typed settings say, as far as Helm values depend on it."""
+    """The typed settings on which the check of Helm values depends."""
 
     isolated: bool = False
     """Whether network policies are applied."""

@@ -1,4 +1,4 @@
-"""What the cluster refuses of a pod that code of DAGs has a say in.
+"""The rules by which the cluster refuses a task pod.
 
 With KubernetesExecutor, a DAG's `pod_override` and `pod_template_file` win over the chart's template of a task pod
 (apache-airflow-providers-cncf-kubernetes 10.17.1, `PodGenerator.construct_pod`). Its author could choose the labels,

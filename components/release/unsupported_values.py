@@ -1,4 +1,4 @@
-"""Values that work in the chart, and cannot work in this deployment: what the typed settings say is against them."""
+"""Values that work in the chart but not in this deployment, because the typed settings contradict them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes secrets out of what is shown: known secrets wherever they stand, and whatever looks like one.
+"""Masks secrets in everything that is shown: known secrets, and texts that look like one.
 
 With a key, a mask holds a keyed digest of what it hides, so that two plans can be compared without either being
 readable; `without_digests` removes it before anything is shown.

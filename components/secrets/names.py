@@ -1,4 +1,4 @@
-"""The names that tell of a secret: of Helm values, options of airflow.cfg, variables and members of JSON."""
+"""The names by which a secret is recognised: of Helm values, options of airflow.cfg, variables and members of JSON."""
 
 from __future__ import annotations
 

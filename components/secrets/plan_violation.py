@@ -1,4 +1,4 @@
-"""The one text in which the engine quotes secret values: the properties that violate an update plan."""
+"""The only message in which the engine quotes secret values: the properties that violate an update plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise secrets that anybody guesses: one repeated character, blanks, and common words."""
+"""Recognises secrets that are easy to guess: one repeated character, blanks, and common words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The volume that keeps task logs, while pods come and go."""
+"""The volume that keeps task logs when pods are replaced."""
 
 from __future__ import annotations
 

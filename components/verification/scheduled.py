@@ -1,4 +1,4 @@
-"""A DAG that is run again and again through Airflow's API, so that a deployment that runs no task is noticed."""
+"""Runs a DAG by a schedule through Airflow's API, so that somebody notices if the deployment runs no tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps code of DAGs away from the database, the keys and the cluster, judged on the pods that come of it."""
+"""Rules that keep code of DAGs away from the database, the keys and the cluster. They judge the resulting pods."""
 
 from __future__ import annotations
 

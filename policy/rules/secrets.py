@@ -1,4 +1,4 @@
-"""No key and no password stands in clear in Helm values, which Helm keeps in the cluster, or in an object.
+"""Rule that no key or password stands in plain text in Helm values, which Helm keeps in the cluster, or in an object.
 
 Secrets (the objects) may hold them. Inputs of AWS resources are not judged: the provider says which of them are secret.
 """

@@ -1,4 +1,4 @@
-"""What holds data or keys exists, stays, and is not lost in one step.
+"""Rules that keep what holds data or keys: it exists, is protected, and is not lost in one step.
 
 CrossGuard shows a policy the resources as they will be, never what becomes of the existing ones. Only the rule over the
 engine's steps sees a deletion or a replacement.

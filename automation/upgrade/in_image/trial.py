@@ -1,4 +1,4 @@
-"""Tries what an image of Airflow makes of a stack. A script of its own, which writes nothing.
+"""Tries an image of Airflow with a stack's config and DAGs. A script of its own, which writes nothing.
 
 It runs in Airflow's image, as `python -c TEXT MODE`, in a pod like the DAG processor's. Nothing here imports it.
 
