@@ -172,7 +172,7 @@ def test_what_kubernetes_would_not_let_become_is_refused_in_its_words(program: d
     said = "StatefulSet.apps is invalid: spec: Forbidden: updates to statefulset spec"
     cluster = FakeCluster(refused={"airflow-redis": said})
     (text,) = prepared(cluster).plan.refusals
-    assert text.startswith("StatefulSet airflow-redis: expected what Kubernetes lets become")
+    assert text.startswith("StatefulSet airflow-redis: expected that Kubernetes changes it")
     assert said in text
     assert "airflow-scheduler" in cluster.asked
 
