@@ -240,7 +240,7 @@ def test_restore_that_is_killed_anywhere_goes_on_to_the_same_end(world: World) -
             finished(world)
         elif world.made:
             killed_at_the_end += 1
-            with pytest.raises(BackupFailed, match=r"verified, but for its last update.*automation up team"):
+            with pytest.raises(BackupFailed, match=r"verified, except for its last update.*automation up team"):
                 world.restore()
             world.open().up()
             assert not world.made
