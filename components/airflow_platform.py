@@ -53,6 +53,7 @@ from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
 from components.release.running import Running
+from components.release.security_contexts import said_of_all_pods
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 
@@ -226,6 +227,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
+                security=said_of_all_pods(args.helm_values),
                 runs=args.running is not Running.STOPPED or args.restoring,
                 after=checked,
             ),

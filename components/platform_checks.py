@@ -35,6 +35,7 @@ from components.release.chart_defaults import chart_values, merged
 from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
 from components.release.release_inputs import ReleaseInputs
+from components.release.security_contexts import said_of_all_pods
 from components.release.user_values import with_helm_values
 from components.release.values import airflow_values
 
@@ -114,6 +115,7 @@ class PlatformChecks:
             self._args.executor,
             container_database=isinstance(self._args.database, ContainerDatabase),
             pgbouncer=self._args.pgbouncer is not None,
+            said=said_of_all_pods(self._args.helm_values),
         )
         return (self._preflight.check(pod_document(Kind.IMAGES, pod, {}), after),)
 
@@ -158,7 +160,7 @@ class PlatformChecks:
         folder = dags_folder(self._values)
         if self._preflight is None or folder is None:
             return ()
-        pod = image_dags_pod(folder, self._values, self._images)
+        pod = image_dags_pod(folder, self._values, self._images, said_of_all_pods(self._args.helm_values))
         about = image_dags_about(folder, self._images)
         return (self._preflight.check(pod_document(Kind.DAGS, pod, about), after),)
 

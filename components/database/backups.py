@@ -19,7 +19,7 @@ from components.kube.env import AUTH_MANAGER, fernet_key, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.metadata import object_metadata
-from components.kube.pod_security import AIRFLOW_UID, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
 
 TYPE: Final = "airflow:index:DatabaseBackups"
 FOLDER: Final = "/backups"
@@ -122,7 +122,7 @@ def _database_pod(args: DatabaseBackupsArgs, claim: pulumi.Input[str]) -> dict[s
     container["image"] = args.postgres_image
     container["volumeMounts"] = [*container.get("volumeMounts", ()), {"name": "backups", "mountPath": FOLDER}]
     spec["volumes"] = [*spec.get("volumes", ()), {"name": "backups", "persistentVolumeClaim": {"claimName": claim}}]
-    spec["securityContext"] = pod_security_context(AIRFLOW_UID, gid=0, fs_group=0)
+    spec["securityContext"] = followed(pod_security_context(AIRFLOW_UID, gid=0, fs_group=0), args.pod.security)
     return pod
 
 

@@ -6,7 +6,8 @@ archive, and with this component `dev` and `prod` reach their databases in the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -16,7 +17,7 @@ from components.database.connection import Database, SslMode
 from components.keys.generated_password import generated_password
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.metadata import LABELS, object_metadata
-from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_context
+from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_context, without_ids
 
 TYPE: Final = "airflow:index:PostgresContainer"
 
@@ -44,6 +45,8 @@ class PostgresContainerArgs:
     """Size of the volume in GiB."""
     protect: bool
     """Whether to refuse to delete the password and the volume."""
+    security: Mapping[str, Any] = field(default_factory=dict)
+    """What a team says of the security context of all pods: a user or group that is null is left to the cluster."""
     runs: bool = True
     """Whether the server runs. Its volume stays without it."""
     after: tuple[pulumi.Resource, ...] = ()
@@ -134,7 +137,9 @@ def _server(
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
                 "imagePullSecrets": [{"name": pull_secret} for pull_secret in args.pull_secrets],
-                "securityContext": pod_security_context(POSTGRES_UID, gid=POSTGRES_UID, fs_group=POSTGRES_UID),
+                "securityContext": without_ids(
+                    pod_security_context(POSTGRES_UID, gid=POSTGRES_UID, fs_group=POSTGRES_UID), args.security
+                ),
                 "containers": [
                     {
                         "name": "postgres",

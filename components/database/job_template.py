@@ -11,7 +11,7 @@ from components.database.access import ca_mounts, ca_variables, ca_volumes, data
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.metadata import LABELS
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 
 
 def job_environment(
@@ -66,7 +66,7 @@ def job_template(
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "imagePullSecrets": [{"name": pull_secret} for pull_secret in images.pull_secrets],
-            "securityContext": pod_security_context(AIRFLOW_UID, gid=0),
+            "securityContext": followed(pod_security_context(AIRFLOW_UID, gid=0), pod.security),
             "containers": [
                 {
                     "name": "airflow",

@@ -23,3 +23,5 @@ class JobPod:
     """Volumes of the pod."""
     volume_mounts: Sequence[Mapping[str, Any]] = ()
     """Mounts of these volumes in the container."""
+    security: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the pod's security context; null takes the program's away."""

@@ -11,8 +11,9 @@ from components.dags.git_bundle import CONNECTION_ID
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import variable
 from components.kube.images import Images
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, GIT_SYNC_UID, pod_security_context
+from components.kube.pod_security import CONTAINER
 from components.preflight.pods import chart_image, extra_volumes, pod_spec
+from components.release.value_paths import at
 
 FETCH: Final = "fetch"
 REACH: Final = "reach"
@@ -155,7 +156,7 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
     common = {
         "image": chart_image(values, "gitSync"),
         "imagePullPolicy": images.pull_policy,
-        "securityContext": {**CONTAINER, "runAsUser": GIT_SYNC_UID},
+        "securityContext": dict(git_sync["securityContexts"]["container"]),
         "resources": git_sync.get("resources") or {},
         "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -164,7 +165,7 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
     fetch = {"name": FETCH, **common, "env": [*variables, *credentials, *given.values()]}
     first = [] if dags.repository.scheme == "ssh" or _PROXIES & {name.upper() for name in given} else [_reach(dags)]
     return {
-        **pod_spec(values, "dagProcessor", images, _security()),
+        **pod_spec(values, "dagProcessor", images, _security(values)),
         "initContainers": [*({**common, **container} for container in first), fetch],
         "containers": [
             {"name": FOLDER, **common, "command": ["bash", "-c", _LISTING, FOLDER, _parent(dags), dags.sub_path]}
@@ -173,8 +174,9 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
     }
 
 
-def _security() -> dict[str, Any]:
-    return pod_security_context(AIRFLOW_UID, gid=0, fs_group=GIT_SYNC_UID)
+def _security(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    security: Mapping[str, Any] = at(values, "dagProcessor.securityContexts.pod") or at(values, "securityContexts.pod")
+    return security
 
 
 def _parent(dags: Dags) -> str:
@@ -194,7 +196,7 @@ def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connecti
     processor = values["dagProcessor"]
     mounts = list(processor.get("extraVolumeMounts") or ())
     return {
-        **pod_spec(values, "dagProcessor", images, _security()),
+        **pod_spec(values, "dagProcessor", images, _security(values)),
         "containers": [
             {
                 "name": FETCH,

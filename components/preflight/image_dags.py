@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.kube.images import Images
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.finding import Finding, failed, passed
 from components.preflight.pods import extra_volumes, pod_spec
 from components.release.chart_defaults import chart_values
@@ -56,14 +56,16 @@ def _filled_later(folder: str, values: Mapping[str, Any]) -> bool:
     return any("emptyDir" in volume for volume in extra_volumes(values, "dagProcessor", over))
 
 
-def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images) -> dict[str, Any]:
+def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata and spec of the pod.
 
     Args:
         folder: Where the DAGs should be.
         values: The values of the release, with the chart's own below them.
         images: The images of the stack.
+        said: What a team says of the security context of all pods.
     """
+    security = followed(pod_security_context(AIRFLOW_UID, gid=0), said)
     mounts = list(at(values, "dagProcessor.extraVolumeMounts") or ())
     container = {
         "name": LOOK,
@@ -79,7 +81,7 @@ def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images) -> di
     return {
         "metadata": {"labels": dict(LABELS)},
         "spec": {
-            **pod_spec(values, "dagProcessor", images, pod_security_context(AIRFLOW_UID, gid=0)),
+            **pod_spec(values, "dagProcessor", images, security),
             "containers": [container],
             "volumes": extra_volumes(values, "dagProcessor", mounts),
         },

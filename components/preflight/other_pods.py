@@ -13,7 +13,7 @@ from components.database.job_template import job_environment, job_template
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.job_pod import JobPod
-from components.kube.pod_security import CONTAINER, NOBODY_UID, pod_security_context
+from components.kube.pod_security import CONTAINER, NOBODY_UID, followed, pod_security_context
 from components.preflight.database_reasons import SCRIPT
 from components.preflight.pods import chart_image, pod_spec
 from components.release.executor import Executor
@@ -31,7 +31,13 @@ _CONTAINERS: Final = {
 
 
 def images_pod(
-    values: Mapping[str, Any], images: Images, executor: Executor, *, container_database: bool, pgbouncer: bool
+    values: Mapping[str, Any],
+    images: Images,
+    executor: Executor,
+    *,
+    container_database: bool,
+    pgbouncer: bool,
+    said: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return metadata and spec of a pod with a container for each image, which does nothing.
 
@@ -41,6 +47,7 @@ def images_pod(
         executor: Whether Redis runs.
         container_database: Whether PostgreSQL runs in the namespace.
         pgbouncer: Whether PgBouncer runs.
+        said: What a team says of the security context of all pods.
     """
     runs = {"statsd": bool(values["statsd"].get("enabled")), "redis": executor.celery, "pgbouncer": pgbouncer}
     references = {"airflow": images.airflow}
@@ -51,7 +58,7 @@ def images_pod(
     return {
         "metadata": {"labels": dict(IMAGE_LABELS)},
         "spec": {
-            **pod_spec(values, "", images, pod_security_context(NOBODY_UID)),
+            **pod_spec(values, "", images, followed(pod_security_context(NOBODY_UID), said)),
             "containers": [_idle(role, image, images.pull_policy) for role, image in references.items()],
         },
     }

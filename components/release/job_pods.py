@@ -8,6 +8,7 @@ from typing import Any, Final
 from components.database.client_certificate import with_client_certificate
 from components.kube.env import variable
 from components.kube.job_pod import JobPod
+from components.release.security_contexts import said_of_all_pods
 
 _PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
 """Values at the chart's root that are fields of a pod's spec too. Spread does not matter for a single pod."""
@@ -29,6 +30,7 @@ def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = Non
         env=(*(helm_values.get("env") or ()), *_database_options(helm_values)),
         volumes=tuple(helm_values.get("volumes") or ()),
         volume_mounts=tuple(helm_values.get("volumeMounts") or ()),
+        security=said_of_all_pods(helm_values),
     )
     return with_client_certificate(pod, client_certificate)
 

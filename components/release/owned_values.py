@@ -70,8 +70,27 @@ OWNED: Final[Mapping[str, str]] = {
     "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
     "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",
     "dags.gitSync": "the keys airflow:dags…",
-    "dags.gitSync.credentialsSecret": "airflow:dagsTokenSecret",
-    "dags.gitSync.enabled": "airflow:dagsDelivery",
+    **{
+        f"dags.gitSync.{key}": instead
+        for keys, instead in (
+            ("repo", "airflow:dagsRepository"),
+            ("branch ref rev", "airflow:dagsRef"),
+            ("subPath", "airflow:dagsSubPath"),
+            ("depth", "airflow:dagsDepth"),
+            ("period wait", "airflow:dagsSyncPeriodSeconds"),
+            ("credentialsSecret", "airflow:dagsTokenSecret"),
+            ("sshKey sshKeySecret", "airflow:gitSshPrivateKey"),
+            ("knownHosts", "airflow:gitKnownHosts"),
+            ("enabled", "airflow:dagsDelivery"),
+            ("envFrom", "dags.gitSync.env"),
+            ("securityContext", "dags.gitSync.securityContexts.container"),
+            ("uid", "dags.gitSync.securityContexts.container.runAsUser"),
+            ("maxFailures", "nothing: while the Git host is away, pods keep the DAGs that they have"),
+            ("startupProbe livenessProbe readinessProbe recommendedProbeSetting", "nothing: its probes are set"),
+            ("containerName httpPort", "nothing: probes and metrics know git-sync by it"),
+        )
+        for key in keys.split()
+    },
     "data": "the keys airflow:database…",
     "databaseCleanup.enabled": "airflow:metadataRetentionDays",
     "databaseCleanup.retentionDays": "airflow:metadataRetentionDays",
@@ -141,7 +160,10 @@ OWNED: Final[Mapping[str, str]] = {
 """Paths that the program sets itself, each with the config key to use instead."""
 
 FREE: Final = (
+    "dags.gitSync.containerLifecycleHooks",
+    "dags.gitSync.emptyDirConfig",
     "dags.gitSync.resources",
+    "dags.gitSync.securityContexts",
     "dags.gitSync.env",
     "dags.gitSync.extraVolumeMounts",
     "images.gitSync.tag",

@@ -10,44 +10,92 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, GIT_SYNC_UID, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, GIT_SYNC_UID, IDS, followed, pod_security_context
 from components.kube.pod_security_standard import violations
 from components.release.chart_defaults import merged
+from components.release.value_paths import at, nested
 
 POD: Final = pod_security_context(AIRFLOW_UID, gid=0, fs_group=GIT_SYNC_UID)
 """The context of the pods of Airflow."""
 _CONTEXTS: Final = "securityContexts"
 _OF_POD: Final = "pod"
-_OWN: Final = ("redis", "statsd", "pgbouncer")
+_OWN: Final = ("redis", "statsd", "pgbouncer", "dags")
 """Components with contexts of the program's own, with which Helm merges the user's."""
+_WITH_IDS: Final = (*(f"{name}.securityContexts.pod" for name in _OWN[:3]), "dags.gitSync.securityContexts.container")
+"""Contexts of these components that name users and groups."""
+_SAID: Final = "securityContexts.pod"
 _CONTAINERS: Final = ("extraContainers", "extraInitContainers")
 
 
+def said_of_all_pods(helm_values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a pod's security context that a team gives for all pods; null takes one away."""
+    said = at(helm_values, _SAID)
+    return said if isinstance(said, Mapping) else {}
+
+
 def completed(helm_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with each security context of a component completed by the program's."""
+    """Return the values with each security context of a component completed: by the one for all, then the program's.
+
+    A context that is null says nothing: without any, no pod would be admitted.
+    """
+    of_containers = at(helm_values, "securityContexts.containers")
+    pod = followed(POD, said_of_all_pods(helm_values))
+    container = followed(CONTAINER, of_containers if isinstance(of_containers, Mapping) else {})
     return {
-        key: value if key in (_CONTEXTS, *_OWN) else _completed(value) if isinstance(value, Mapping) else value
+        key: _stripped(value) if key in (_CONTEXTS, *_OWN) else _completed(value, pod, container)
         for key, value in helm_values.items()
+        if key != _CONTEXTS or value is not None
     }
 
 
-def _completed(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_completed(item) for item in value]
+def _stripped(value: Any) -> Any:
+    """Return the values without contexts that are null."""
     if not isinstance(value, Mapping):
         return value
-    return {key: _contexts(item) if key == _CONTEXTS else _completed(item) for key, item in value.items()}
+    of_contexts = (_CONTEXTS, _OF_POD, "container", "containers")
+    return {key: _stripped(item) for key, item in value.items() if item is not None or key not in of_contexts}
 
 
-def _contexts(given: Any) -> Any:
+def _completed(value: Any, pod: Mapping[str, Any], container: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_completed(item, pod, container) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _contexts(item, pod, container) if key == _CONTEXTS else _completed(item, pod, container)
+        for key, item in value.items()
+    }
+
+
+def _contexts(given: Any, pod: Mapping[str, Any], container: Mapping[str, Any]) -> Any:
     if not isinstance(given, Mapping):
         return given
     return {
-        key: merged(POD if key == _OF_POD else CONTAINER, context)
+        key: followed(merged(pod if key == _OF_POD else container, context), {})
         if isinstance(context, Mapping) and context
         else context
         for key, context in given.items()
     }
+
+
+def with_ids_of_all(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without the users and groups that a team takes away from all pods, wherever they are.
+
+    values: with the user's on top. A component for which the user gives one has that.
+    """
+    taken = [field for field, value in said_of_all_pods(helm_values).items() if field in IDS and value is None]
+    result = dict(values)
+    for path in _WITH_IDS:
+        context = at(result, path)
+        if isinstance(context, Mapping):
+            left = {
+                field: value
+                for field, value in context.items()
+                if field not in taken or at(helm_values, f"{path}.{field}") is not None
+            }
+            # A map takes the place of a map only after something else: it would be merged.
+            result = merged(merged(result, nested(path, None)), nested(path, left))
+    return result
 
 
 def context_problems(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

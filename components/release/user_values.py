@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.release.chart_defaults import merged
+from components.release.chart_defaults import chart_values, merged
 from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
 from components.release.managed_variables import managed_variable_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
 from components.release.removed_options import removed_option_problems
-from components.release.security_contexts import completed, context_problems
+from components.release.security_contexts import completed, context_problems, with_ids_of_all
 from components.release.surroundings import Surroundings
 from components.release.unsupported_values import off_problems, unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
@@ -90,6 +90,7 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
     """Return `values` with the user's on top. Lists in `APPENDED` grow, others are replaced. Assumes no `problems`."""
     helm_values = completed(helm_values)
     result = _with_one_budget(merged(values, _with_whole_numbers(helm_values)), helm_values)
+    result = with_ids_of_all(_without_vain_nulls(result, helm_values, chart_values()), helm_values)
     for path in APPENDED:
         own, users = at(values, path), at(helm_values, path)
         if isinstance(own, list):
@@ -99,6 +100,21 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
         result = without_default_budget(merged(result, nested(SETS, with_inherited(result))))
     elif sets:
         result = merged(result, nested(SETS, with_own(sets, values, helm_values, _WORKER_ACCOUNT)))
+    return result
+
+
+def _without_vain_nulls(values: Mapping[str, Any], helm_values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
+    """Return the values without each null of the user's for which the chart has no default.
+
+    Helm deletes a default by it. Where there is none, it would keep the null, which the chart's schema refuses.
+    """
+    result = dict(values)
+    for key, given in helm_values.items():
+        default = defaults.get(key) if isinstance(defaults, Mapping) else None
+        if given is None and default is None and result.get(key) is None:
+            result.pop(key, None)
+        elif isinstance(given, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = _without_vain_nulls(result[key], given, default)
     return result
 
 

@@ -75,7 +75,7 @@ def test_pod_has_airflow_s_image_and_the_volumes_of_the_dag_processor() -> None:
     mount = {"name": "plugins", "mountPath": "/opt/airflow/plugins"}
     volume = {"name": "plugins", "configMap": {"name": "plugins"}}
     users = {"dagProcessor": {"extraVolumes": [volume], "extraVolumeMounts": [mount]}}
-    found = image_dags_pod("/opt/airflow/dags", values(users), IMAGES)
+    found = image_dags_pod("/opt/airflow/dags", values(users), IMAGES, {})
     [container] = found["spec"]["containers"]
     assert container["image"] == "apache/airflow:team-1"
     assert container["args"][-1] == "/opt/airflow/dags"

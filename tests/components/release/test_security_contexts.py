@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
-from components.kube.pod_security import CONTAINER
+from components.database.pgbouncer import PgBouncer
+from components.kube.pod_security import CONTAINER, IDS, followed
 from components.kube.pod_security_standard import violations
-from components.release.chart_defaults import chart_schema, chart_values
+from components.release.chart_defaults import chart_schema, chart_values, merged
+from components.release.executor import Executor
+from components.release.job_pods import job_pod
+from components.release.security_contexts import POD
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import at, nested
 from components.release.values import airflow_values
 from tests import samples
 from tests.cases import each
 from tests.chart import rendering
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
 
 READ_ONLY: Final = {"container": {"readOnlyRootFilesystem": True}, "pod": {"runAsUser": 1000650000}}
 PLACES: Final = ("scheduler", "apiServer", "workers.celery", "redis", "statsd", "scheduler.logGroomerSidecar")
@@ -73,3 +82,78 @@ def test_additional_container_needs_a_context_that_is_admitted(key: str) -> None
     assert refused.startswith(f"scheduler.{key}[0]: allowPrivilegeEscalation is not false, does not drop ALL")
     way = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert found(nested(f"scheduler.{key}", [{**container, "securityContext": way}])) == [], "the way"
+
+
+# Users and groups that the cluster gives, as OpenShift does
+
+NO_IDS: Final[dict[str, Any]] = {"securityContexts": {"pod": dict.fromkeys(IDS)}}
+STACKS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "monitored, verified, with both executors": (
+        "external",
+        {
+            "executor": "CeleryExecutor,KubernetesExecutor",
+            "monitoring": "annotations",
+            "metricsNamespaces": ["monitoring"],
+            "backupStorageGib": 10,
+        },
+    ),
+    "with DAGs in the image and a database in a container": ("dev", {"dagsDelivery": "image", "dagsSubPath": ""}),
+    "with bundles": ("external", {"dagsDelivery": "git-bundle"}),
+}
+
+
+def ids(recorder: Recorder) -> set[str]:
+    """Every user and group that a resource names, in documents of the preflight too."""
+    text = " ".join(repr(item.revealed) for item in recorder.every())
+    return {f"{field} {value}" for field, value in re.findall(rf"({'|'.join(IDS)})\W+(\w+)", text)}
+
+
+@each("stack", STACKS)
+def test_one_setting_takes_users_and_groups_from_every_pod(
+    stack: str, registered: Callable[[samples.StackConfig], Recorder]
+) -> None:
+    base, changes = STACKS[stack]
+    config = getattr(samples, base)().with_(changes)
+    without = config.with_({"helmValues": NO_IDS})
+    assert without.problems() == ()
+    assert ids(registered(without)) == set()
+
+
+@rendering.needs_chart
+def test_no_pod_of_the_chart_names_a_user_or_a_group_then() -> None:
+    inputs = samples.release_inputs(
+        executor=Executor.CELERY_AND_KUBERNETES, pgbouncer=PgBouncer(replicas=2), metadata_retention_days=30
+    )
+    users = merged(
+        NO_IDS, {"workers": {"celery": {"sets": [{"name": "gpu", "securityContexts": {"pod": {"x": None}}}]}}}
+    )
+    text = rendering.manifest(with_helm_values(airflow_values(inputs), users))
+    assert "runAsNonRoot: true" in text
+    assert not [line for line in text.splitlines() if any(f"{field}:" in line for field in IDS)]
+
+
+def test_users_that_a_team_gives_stay_and_the_jobs_follow_them() -> None:
+    users = {
+        "securityContexts": {"pod": {"runAsUser": 1000650000, "fsGroup": None}},
+        "redis": {"securityContexts": {"pod": {"runAsUser": 1000650001}}},
+        "scheduler": {"securityContexts": {"pod": {"fsGroup": 7}}},
+    }
+    values = with_helm_values(airflow_values(samples.release_inputs()), users)
+    assert at(values, "securityContexts.pod") == {**without(POD, "fsGroup"), "runAsUser": 1000650000}
+    assert at(values, "redis.securityContexts.pod.runAsUser") == 1000650001
+    assert "fsGroup" not in at(values, "redis.securityContexts.pod")
+    scheduler = at(values, "scheduler.securityContexts.pod")
+    assert scheduler == {**POD, "runAsUser": 1000650000, "fsGroup": 7}, "what it leaves out is that of all pods"
+    assert job_pod(users).security == {"runAsUser": 1000650000, "fsGroup": None}
+    assert followed(POD, job_pod(users).security) == {**without(POD, "fsGroup"), "runAsUser": 1000650000}
+
+
+def without(context: dict[str, Any], field: str) -> dict[str, Any]:
+    return {key: value for key, value in context.items() if key != field}
+
+
+@each("path", ["securityContexts", "securityContexts.pod", "securityContexts.containers", "redis.securityContexts"])
+def test_context_that_is_null_says_nothing(path: str) -> None:
+    """Without any, no pod would be admitted."""
+    values = airflow_values(samples.release_inputs())
+    assert with_helm_values(values, nested(path, None)) == values

@@ -9,6 +9,7 @@ from typing import Any, Final
 from components.release.chart_defaults import chart_schema, chart_values, merged
 from components.release.executor import Executor
 from components.release.managed_variables import GIT_SYNC_VARIABLES, MANAGED_VARIABLES, managed_name
+from components.release.size_preset import SizePreset
 from components.release.surroundings import Surroundings
 from components.release.unsupported_values import FAB
 from components.release.user_values import problems, with_helm_values
@@ -244,7 +245,7 @@ def test_whole_number_of_airflow_cfg_goes_out_as_text(given: float, text: str) -
     assert users["config"]["core"]["max_templated_field_length"] == given, "the input stays as it is"
 
 
-@each("given", [0.5, True, False, "1e6", None])
+@each("given", [0.5, True, False, "1e6"])
 def test_other_options_stay_as_they_are(given: Any) -> None:
     values = with_helm_values(airflow_values(samples.release_inputs()), {"config": {"core": {"x": given}}})
     assert values["config"]["core"]["x"] is given
@@ -284,6 +285,20 @@ def test_null_deletes_a_default(users: dict[str, Any]) -> None:
 def test_null_deletes_nothing_of_the_program(path: str) -> None:
     [refused] = found(nested(path, None))
     assert "is set by the program" in refused
+
+
+@rendering.needs_chart
+def test_null_takes_away_what_only_the_program_sets() -> None:
+    """Helm would keep a null without a default of the chart, and the chart's schema refuses it."""
+    users = {
+        "config": {"core": {"parallelism": None}, "workers": {"execution_api_retries": None}},
+        "scheduler": {"startupProbe": {"failureThreshold": None}, "strategy": None},
+    }
+    assert found(users) == []
+    values = with_helm_values(airflow_values(samples.release_inputs(size=SizePreset.SMALL)), users)
+    assert "execution_api_retries" not in values["config"]["workers"]
+    assert at(values, "scheduler.startupProbe") == {"failureThreshold": None}, "the chart has one"
+    assert "execution_api_retries" not in rendering.airflow_cfg(rendering.objects(values))
 
 
 # Other systems
