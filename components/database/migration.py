@@ -9,13 +9,14 @@ depends on it while the old pods still run.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.connections.pools import IMPORT, Pool, pool_variables
-from components.database.encrypted_values import command as encrypted_values
+from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
 from components.database.job_template import job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
@@ -27,9 +28,17 @@ TYPE: Final = "airflow:index:DatabaseMigration"
 MIGRATION_LABELS: Final = {"tier": "airflow", "component": "database-migration"}
 ADMIN_USER_LABELS: Final = {"tier": "airflow", "component": "admin-user"}
 _BACKOFF_LIMIT = 2
-# The check comes first: a stack that lost its keys, a database restored under another stack, or a key that was dropped
-# too early would otherwise leave connections and variables that nobody can read from then on.
-_MIGRATION_SCRIPT = 'set -e; "$@"; exec airflow db migrate'
+# It checks the key first: a stack that lost its keys, a database restored under another stack, or a key that was
+# dropped too early would otherwise leave connections and variables that nobody can read from then on.
+MIGRATE: Final = (
+    "python",
+    "-c",
+    (Path(__file__).parent / "in_image" / "migration.py").read_text(encoding="utf-8"),
+    ENCRYPTED_VALUES,
+)
+"""The command that migrates."""
+# The image would otherwise run `airflow db check` first, which imports Airflow. The script waits for the database too.
+_NO_CHECK: Final = variable("CONNECTION_CHECK_MAX_COUNT", "0")
 _ADMIN_USER_DEADLINE_SECONDS = 600
 # `create` succeeds for an existing user, but does not change the password. Airflow asks for it twice, and reads the
 # answers from its input: an argument would stand in the node's list of processes. With `=`, a value may begin with `-`.
@@ -77,10 +86,10 @@ class DatabaseMigrationArgs:
 
 
 class DatabaseMigration(pulumi.ComponentResource):
-    """A Job that runs `airflow db migrate`, and a Job that creates the admin user.
+    """A Job that runs `airflow db migrate` where it is needed, and a Job that creates the admin user.
 
     Each Job is kept until another replaces it. The migration first checks that the Fernet key decrypts what the
-    database holds (`encrypted_values`).
+    database holds (`encrypted_values`). If the database already has every migration of the image, that is all.
 
     Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
     Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address,
@@ -95,21 +104,20 @@ class DatabaseMigration(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        environment = job_environment(
-            args.migration_secret,
-            args.ca_config_map,
-            args.pod,
-            [
-                fernet_key(args.fernet_key_secret),
-                variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
-                variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
-            ],
-        )
-        migrate = ["bash", "-c", args.first + _MIGRATION_SCRIPT, "migrate", *encrypted_values("check")]
+        variables = [
+            fernet_key(args.fernet_key_secret),
+            variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER),
+            variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
+        ]
+
+        def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
+            return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
+
+        migrate = ["bash", "-c", args.first + 'exec "$@"', "migrate", *MIGRATE]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
             metadata=object_metadata(args.namespace, MIGRATION_LABELS),
-            spec=_job(args, MIGRATION_LABELS, migrate, environment, args.timeout_seconds),
+            spec=_job(args, MIGRATION_LABELS, migrate, environment(_NO_CHECK), args.timeout_seconds),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
@@ -124,7 +132,7 @@ class DatabaseMigration(pulumi.ComponentResource):
                 ADMIN_USER_LABELS,
                 ["bash", "-c", _ADMIN_USER_SCRIPT + (IMPORT if args.pools else "")],
                 [
-                    *environment,
+                    *environment(),
                     variable("ADMIN_USERNAME", args.admin_username),
                     variable("ADMIN_EMAIL", args.admin_email),
                     from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),

@@ -1,9 +1,9 @@
 """Reads, counts and re-encrypts what Airflow's database holds under a Fernet key. A script of its own.
 
 It runs in Airflow's image, as `python -c TEXT MODE`, with the URI of the database and the Fernet keys in its
-environment. The image has SQLAlchemy and cryptography, and not this repository. Nothing here imports it.
+environment. The image has SQLAlchemy and cryptography, and not this repository. `migration.py` takes `accepted` from
+the text.
 
-    check   before a migration: exit code 1 where a value needs a key that is not given
     count   print as JSON how many values each key reads, and which values none reads
     renew   encrypt with the first key what another one encrypted, then count
 
@@ -95,14 +95,16 @@ def renew(database: Connection, keys: Sequence[Fernet]) -> int:
     return renewed
 
 
-def check(found: dict[str, Any]) -> str:
-    """Return why the migration must not begin, or ""."""
-    unread = found["unread"]
+def accepted(database: Connection, keys: Sequence[Fernet]) -> str:
+    """Return what to say of keys that read everything. Else the process ends: a migration must not begin."""
+    found = count(database, keys)
+    unread, broken = found["unread"], found["broken"]
     if not unread:
-        return ""
+        named = f"; not encrypted by any key: {', '.join(broken[:SHOWN])}" if broken else ""
+        return f"Fernet key: reads {sum(found['read'])} of {sum(found['read'])} encrypted values{named}"
     named = ", ".join(unread[:SHOWN]) + (f" and {len(unread) - SHOWN} more" if len(unread) > SHOWN else "")
     reads = f"{sum(found['read'])} of {sum(found['read']) + len(unread)}"
-    return (
+    sys.exit(
         f"the database holds values that another Fernet key encrypted: this stack reads {reads}, and not {named}. Fix: "
         "give the stack that key too, by airflow:keySource escrow or by pulumi config set --stack STACK --secret "
         "airflow:fernetKey, and KEY,OTHER_KEY when it asks; or delete what nobody needs, for example: airflow "
@@ -120,14 +122,7 @@ def main(mode: str) -> None:
             found = count(database, keys)
     except OperationalError as error:
         sys.exit(f"the database could not be asked: {str(error.orig).strip()}")
-    if mode != "check":
-        print(json.dumps({**found, "renewed": renewed}))
-        return
-    problem = check(found)
-    if problem:
-        sys.exit(problem)
-    broken = f"; not encrypted by any key: {', '.join(found['broken'][:SHOWN])}" if found["broken"] else ""
-    print(f"Fernet key: reads {sum(found['read'])} of {sum(found['read'])} encrypted values{broken}")
+    print(json.dumps({**found, "renewed": renewed}))
 
 
 if __name__ == "__main__":
