@@ -110,7 +110,8 @@ def made(
             return (*there, *cluster_findings(api, namespace, document["needs"], stack))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
-        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)
+        limits, only_pulls = WaitLimits(**document["patience"]), kind is Kind.IMAGES
+        end = run_pod(api, namespace, document["pod"], limits, sleep=sleep, only_pulls=only_pulls)
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
     return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))

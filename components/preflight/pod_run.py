@@ -101,6 +101,7 @@ def run_pod(
     label: str = LABEL,
     sleep: Callable[[float], object] | None = None,
     log_lines: int = 0,
+    only_pulls: bool = False,
 ) -> PodEnd:
     """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
 
@@ -112,6 +113,7 @@ def run_pod(
         label: Label of Job and pod, and the beginning of their names.
         sleep: Waits so many seconds; it may raise, and the Job is then deleted. None takes the system's.
         log_lines: How many of its last lines to read from the log of each container.
+        only_pulls: Whether all that counts is that its images are there: what its containers do then does not matter.
     """
     spec = {**pod["spec"], "restartPolicy": "Never"}
     labels = {**pod["metadata"].get("labels", {}), label: "true"}
@@ -137,7 +139,7 @@ def run_pod(
     )
     name = str(job["metadata"]["name"])
     try:
-        end = _watch(api, namespace, name, spec, limits, sleep or time.sleep)
+        end = _watch(api, namespace, name, spec, limits, sleep or time.sleep, only_pulls)
         return replace(end, logs=_logs(api, namespace, name, end, log_lines)) if log_lines else end
     finally:
         # It ends by itself too.
@@ -152,6 +154,7 @@ def _watch(
     spec: Mapping[str, Any],
     limits: WaitLimits,
     sleep: Callable[[float], object],
+    only_pulls: bool,
 ) -> PodEnd:
     started = time.monotonic()
     placed: float | None = None
@@ -164,12 +167,14 @@ def _watch(
         pod: Mapping[str, Any] = pods[0] if pods else {}
         status = pod.get("status") or {}
         ends = _ends(spec, status)
-        if status.get("phase") in ("Succeeded", "Failed"):
+        if status.get("phase") in ("Succeeded", "Failed") or _is_told(spec, ends):
             return PodEnd(containers=ends)
         placed = placed or (now if (pod.get("spec") or {}).get("nodeName") else None)
         begun = begun or (now if placed and _has_begun(status) else None)
         there = {end.image for end in ends.values() if end.pulled}
         undecided = any(end.image not in there and not end.not_pulled for end in ends.values())
+        if only_pulls and there.issuperset(end.image for end in ends.values()):
+            return PodEnd(containers=ends)
         pulled = pulled or (now if begun and not undecided else None)
         failed = failed or (now if any(map(_is_final, ends.values())) else None)
         if failed is not None and (not undecided or now - failed >= _OTHERS_SECONDS):
@@ -200,6 +205,12 @@ def _logs(api: KubeApi, namespace: str, job: str, end: PodEnd, lines: int) -> di
     pods = api.items("v1", "Pod", namespace, labels={_JOB_NAME: job})
     started = [item.name for item in end.containers.values() if item.exit_code is not None]
     return {name: api.log(namespace, pods[0]["metadata"]["name"], name, lines=lines) for name in started if pods}
+
+
+def _is_told(spec: Mapping[str, Any], ends: Mapping[str, ContainerEnd]) -> bool:
+    """Whether every container has ended, or will never start. The phase of the pod says so a second later."""
+    first = [ends[item["name"]].exit_code for item in spec.get("initContainers") or ()]
+    return any(first) or all(end.exit_code is not None for end in ends.values())
 
 
 def _is_final(end: ContainerEnd) -> bool:

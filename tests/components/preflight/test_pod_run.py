@@ -12,7 +12,7 @@ from components.kube.client import KubeApi
 from components.preflight import pod_run
 from components.preflight.pod_run import LABEL, PodEnd, WaitLimits, run_pod
 
-POD: Final = {
+POD: Final[Mapping[str, Any]] = {
     "metadata": {"labels": {"component": "x"}},
     "spec": {"containers": [{"name": "a", "image": "one"}, {"name": "b", "image": "two"}]},
 }
@@ -74,8 +74,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return passed
 
 
-def end(cluster: Cluster) -> PodEnd:
-    return run_pod(cast(KubeApi, cluster), "ns", POD, LIMITS)
+def end(cluster: Cluster, pod: Mapping[str, Any] = POD, *, only_pulls: bool = False) -> PodEnd:
+    return run_pod(cast(KubeApi, cluster), "ns", pod, LIMITS, only_pulls=only_pulls)
 
 
 def test_pod_that_ends_gives_its_answers_and_leaves_nothing() -> None:
@@ -84,6 +84,34 @@ def test_pod_that_ends_gives_its_answers_and_leaves_nothing() -> None:
     assert (found.containers["a"].message, found.containers["b"].exit_code) == ("answer", 3)
     assert not found.waits
     assert cluster.deleted == ["job-1"]
+
+
+def test_ends_of_all_containers_end_the_wait_before_the_phase_tells_them(clock: list[float]) -> None:
+    found = end(Cluster([pod(RUNS, RUNS), pod(done(), RUNS), pod(done(0, "answer"), done(3), "Running")]))
+    assert (found.containers["a"].message, found.containers["b"].exit_code, found.waits) == ("answer", 3, "")
+    assert clock[0] < 1
+
+
+def test_init_container_that_fails_ends_the_wait(clock: list[float]) -> None:
+    """What follows it never starts."""
+    first, second = POD["spec"]["containers"]
+    status = {
+        "phase": "Pending",
+        "initContainerStatuses": [{"name": "a", "state": done(2, "why")}],
+        "containerStatuses": [{"name": "b", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    }
+    failed = {"spec": {"nodeName": "n"}, "status": status}
+    found = end(Cluster([failed]), {"metadata": {}, "spec": {"initContainers": [first], "containers": [second]}})
+    assert (found.containers["a"].exit_code, found.containers["a"].message, found.waits) == (2, "why", "")
+    assert clock[0] == 0
+
+
+def test_pod_that_only_pulls_is_not_waited_for_once_its_images_are_there(clock: list[float]) -> None:
+    found = end(Cluster([pod(CREATING, RUNS), pod(RUNS, RUNS)]), only_pulls=True)
+    assert all(item.pulled for item in found.containers.values())
+    assert not found.waits
+    assert clock[0] < 1
+    assert end(Cluster([pod(MISSING, RUNS)]), only_pulls=True).containers["a"].not_pulled
 
 
 def test_job_is_never_tried_again_and_goes_by_itself() -> None:
