@@ -31,7 +31,7 @@ _NOT_INTERNET: Final = (
     *("::/3", "4000::/2", "8000::/1"),
 )
 _POLICY_ARN: Final = r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([\x21-\x7e]+/)*[A-Za-z0-9+=,.@_-]{1,128}"
-"""Of a managed IAM policy (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+"""ARN of a managed IAM policy (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 _WHOLE_ACCOUNT: Final = ("::aws:policy/AdministratorAccess", "::aws:policy/IAMFullAccess")
 """Policies of AWS with which a pod could give itself every right."""
 _DNS_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

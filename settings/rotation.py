@@ -39,7 +39,7 @@ class Mark:
     stages: int
     """How many there are."""
     fingerprint: str
-    """Of the new value; see `fingerprint`."""
+    """Fingerprint of the new value; see `fingerprint`."""
     until: datetime | None = None
     """When a stage that waits is done, in whole seconds; None before such a stage."""
 

@@ -70,7 +70,7 @@ def hidden(value: Any, masker: Masker) -> Any:
         }
         metadata = _mapping(value.get("metadata"))
         if "kind" in value and "name" in metadata:
-            # Else airflow-postgresql would be another object where the password is the chart's own, postgres.
+            # Otherwise airflow-postgresql would be another object if the password is the chart's own, postgres.
             shown["metadata"] = {**shown["metadata"], "name": metadata["name"]}
         return shown
     if isinstance(value, list | tuple):

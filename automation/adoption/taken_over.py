@@ -232,7 +232,7 @@ def _repository(reading: _Reading, repository: str, source: str) -> None:
         reading.take("dagsRepository", f"{login['scheme']}{login['rest']}", source)
         reading.take("dagsUsername", unquote(login["user"]), source)
         reading.take("dagsToken", Secret(unquote(login["token"])), source)
-    # Else it is a user without a token or a token alone, and the address does not tell which.
+    # Otherwise it is a user without a token, or only a token, and the address does not tell which.
 
 
 def _rest(reading: _Reading) -> None:

@@ -22,7 +22,7 @@ from components.release.running import Running
 
 VERB: Final = "restore"
 ID_FORMAT: Final = "%Y%m%d%H%M%S"
-"""Of the time at which a restore began, its id."""
+"""The format of a restore's id: the time at which it began."""
 
 _Doing = TypeVar("_Doing")
 _Facts = TypeVar("_Facts")

@@ -89,7 +89,7 @@ class Restored(Result):
     """Without those that an earlier run had done."""
     seconds: float
     verification: Verification
-    """Of the stack afterwards. No check failed."""
+    """The verification of the stack afterwards, in which no check failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ def database_name(name: str, kind: str, id_: str) -> str:
     Args:
         name: Name of the stack's database.
         kind: `new`, `old` or `drill`.
-        id_: Of the restore or the drill.
+        id_: The id of the restore or the drill.
     """
     suffix = f"_{kind}_{id_}"
     return f"{name[: _NAME_LIMIT - len(suffix)]}{suffix}"

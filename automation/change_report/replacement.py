@@ -19,7 +19,7 @@ _KUBERNETES: Final = "kubernetes:"
 _SELECTOR: Final = ("spec.selector",)
 
 IMMUTABLE: Final[Mapping[str, tuple[str, ...]]] = {
-    # Of Kubernetes 1.35: pkg/registry/apps/{deployment,daemonset}/strategy.go; pkg/apis/apps/validation/validation.go
+    # From Kubernetes 1.35: pkg/registry/apps/{deployment,daemonset}/strategy.go; pkg/apis/apps/validation/validation.go
     # (ValidateStatefulSetUpdate); pkg/apis/core/validation/validation.go (ValidateServiceUpdate,
     # ValidatePersistentVolumeClaimUpdate, ValidateSecretUpdate); pkg/apis/batch/validation/validation.go
     # (ValidateJobSpecUpdate); pkg/apis/rbac/validation/validation.go.

@@ -18,7 +18,7 @@ _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 2.0
 _REMEDY: Final = "python -m automation status STACK"
 _UNSCHEDULED: Final = (None, "None")
-"""What `timetable_summary` of a DAG with `schedule=None` is."""
+"""The `timetable_summary` of a DAG with `schedule=None`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Dag:
 
 @dataclass(frozen=True, kw_only=True)
 class DagDetails:
-    """What a decision to run a DAG needs to know besides."""
+    """More about a DAG, for the decision to run it."""
 
     catchup: bool
     """Whether unpausing it starts the runs that its schedule missed."""

@@ -20,15 +20,15 @@ class LocalCluster:
     """One way to have a cluster on one's own machine. `{name}` in a text is the cluster's name in its own tool."""
 
     title: str
-    """What it calls itself."""
+    """The product's own name."""
     executable: str
     """The program by which it is known to be installed."""
     context: str
     """Its context in the kubeconfig; with a `-` at the end, the beginning of each of them."""
     make: str
-    """What makes a cluster that is not there, as a command or a clause."""
+    """How to make the cluster, as a command or a clause."""
     start: str
-    """What starts a cluster that was stopped, as a command or a clause."""
+    """How to start the cluster after it was stopped, as a command or a clause."""
     load: tuple[str, ...] = ()
     """The command that copies `{image}` from Docker into the cluster; () where the cluster sees Docker's images."""
     needs_docker: bool = False
@@ -98,7 +98,7 @@ LOCAL_CLUSTERS: Final = (
 EXECUTABLES: Final = (*(item.executable for item in LOCAL_CLUSTERS), "docker", "podman", "nerdctl")
 """What `ways_on` looks for."""
 _NAME: Final = "airflow"
-"""Of a cluster that is proposed."""
+"""Name of a cluster in the commands that are proposed."""
 _ANOTHER: Final = "another cluster: make dev CONTEXT=NAME, with a name that kubectl config get-contexts shows"
 
 

@@ -66,7 +66,7 @@ def stop_workers(
     stopped = StoppedWorkers(replicas=standing, scaled_objects=scaled)
     try:
         for name in scaled:
-            # Else KEDA would start them again.
+            # Otherwise KEDA would start them again.
             api.merge(_KEDA, "ScaledObject", namespace, name, {"metadata": {"annotations": {PAUSED: "0"}}})
         for kind, name in standing:
             api.merge(_APPS, kind, namespace, name, {"spec": {"replicas": 0}})

@@ -32,7 +32,7 @@ _WRITTEN_OVER: Final = frozenset(
 _OF_BUCKETS: Final = "aws:s3/"
 """The same is true of all settings of a bucket."""
 _SOURCES: Final = ("snapshotIdentifier", "restoreToPointInTime")
-"""Of an instance that is made from another one's data. Nobody can tell how far that came."""
+"""Inputs of an instance that is made from another one's data. Nobody can tell how far that came."""
 _MISSING: Final = frozenset(
     {
         "404",

@@ -275,4 +275,4 @@ KEYS: Final[Mapping[str, Key]] = {
         ),
     )
 }
-"""By what the verb calls them."""
+"""The keys by the name that the verb gives them."""

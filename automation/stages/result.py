@@ -12,7 +12,7 @@ class PlannedStage(Result):
     """A stage that would be done."""
 
     text: str
-    """What is so when it is done."""
+    """The result of the stage, as a sentence."""
     rolls: tuple[str, ...] = ()
     """The components whose pods are replaced or stopped."""
     seconds: float | None = None
@@ -28,7 +28,7 @@ class DoneStage(Result):
     number: int
     """Its number, from 1."""
     text: str
-    """What is so now."""
+    """The result of the stage, as a sentence."""
     seconds: float
     """How long it took, with its waits."""
     changes: Changes

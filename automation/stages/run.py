@@ -27,7 +27,7 @@ class StagedRun(Generic[AnyStage]):
     what: str
     """What the verb does, such as `rotation`."""
     again: str
-    """What continues it."""
+    """The command that continues it."""
     stages: Sequence[AnyStage]
     on_event: OnEvent
 

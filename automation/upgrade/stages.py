@@ -68,7 +68,7 @@ STAGES: Final = {
         Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
     ),
 }
-"""By verb."""
+"""The stages of each verb."""
 
 
 def first_number(stages: Sequence[Stage], mark: UpgradeMark | None) -> int:

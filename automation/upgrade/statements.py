@@ -10,7 +10,7 @@ from typing import Final
 from automation.results import Result
 
 MANY_ROWS: Final = 1_000_000
-"""From so many rows on, a statement that locks a table is worth a warning: it may take minutes."""
+"""Number of rows from which a statement that locks a table is worth a warning: it may take minutes."""
 TASK_TABLES: Final = frozenset(
     {
         "asset",

@@ -19,7 +19,7 @@ _MARK: Final = "tried: "
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What one image told."""
+    """What was found in one image."""
 
     airflow: str = ""
     """Its Airflow."""

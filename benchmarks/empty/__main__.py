@@ -7,5 +7,5 @@ import pulumi_random as random
 context = pulumi.Config("airflow").require("kubeContext")
 
 k8s.Provider("cluster", context=context, cluster_identifier=context)
-# Of the default provider, as in the program: it starts the plugin.
+# From the default provider, as in the program: it starts the plugin.
 random.RandomId("id", byte_length=8)

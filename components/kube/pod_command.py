@@ -31,7 +31,7 @@ def run_in_pod(
 
     Args:
         api_client: A client that nothing else uses meanwhile.
-        namespace: Of the pod.
+        namespace: The pod's namespace.
         pod: Its name.
         container: Where the command runs.
         command: Its words.

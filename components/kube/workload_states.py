@@ -46,7 +46,7 @@ class WorkloadState:
     current: bool = True
     """Whether its controller has seen the newest template, and every pod is made from it."""
     failed: str = ""
-    """Of a Job that Kubernetes does not try again: why, in a word; else ""."""
+    """Why Kubernetes does not try a Job again, in a word; "" for anything else."""
     release: str = ""
     """The Helm release that it belongs to; "" if it belongs to none."""
 

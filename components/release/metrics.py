@@ -60,7 +60,7 @@ MAPPINGS: Final[tuple[dict[str, Any], ...]] = (
     _mapping(r"dag_processing\.last_duration", "airflow_dag_processing_last_duration", scale=1000),
     # Sent only while a pool starves: without an end, it would starve for ever.
     _mapping(r"pool\.starving_tasks", "airflow_pool_starving_tasks", match_metric_type="gauge", ttl="1m"),
-    # Of several executors, each has its class in the name, and in a label as well.
+    # With several executors, Airflow sends the class of each in the name, and in a label as well.
     _mapping(r"executor\.(\w+)(?:\..+)?", "airflow_executor_${1}", match_metric_type="gauge", ttl=_STALE),
     _mapping(r"(pool|triggerer|triggers|ti)\.(\w+)", "airflow_${1}_${2}", match_metric_type="gauge", ttl=_STALE),
 )

@@ -59,7 +59,7 @@ class Masker:
     """Hides what it learned, and what looks like a secret.
 
     Args:
-        key: Of the digests in masks, the same for all that is compared. Without one, masks hold no digests.
+        key: Key of the digests in masks, the same for everything that is compared. Without one, masks hold no digests.
         secrets: What it knows from the beginning.
     """
 

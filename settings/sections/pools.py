@@ -18,7 +18,7 @@ _MOST_SLOTS: Final = 2_147_483_647
 """The largest number of the database's column (airflow 3.2.2, models/pool.py)."""
 _LONGEST_NAME: Final = 256
 _MOST_BYTES: Final = 100_000
-"""Of all pools as JSON. Linux starts no program with a variable above 128 KiB (`MAX_ARG_STRLEN` in execve(2))."""
+"""Size of all pools as JSON. Linux starts no program with a variable above 128 KiB (`MAX_ARG_STRLEN` in execve(2))."""
 
 
 def _text(value: Any) -> str:
