@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject, Resource, Step, get, mapping
+from policy.model import UNKNOWN, RenderedObject, Resource, get, mapping
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
 UNKNOWN_TEXTS: Final = {
@@ -51,40 +51,6 @@ def _item(container: Any, key: Any, refusals: tuple[type[Exception], ...]) -> An
         return known(container[key], refusals)
     except refusals:
         return UNKNOWN
-
-
-# What the engine writes
-
-
-def resource_of_state(state: Mapping[str, Any]) -> Resource:
-    """Convert a state of `pulumi preview --json` (`newState`), of an event (`new`) or of an exported stack."""
-    return Resource(
-        type=str(state["type"]),
-        name=_name(state["urn"]),
-        urn=str(state["urn"]),
-        inputs=known(state.get("inputs") or {}),
-        protect=bool(state.get("protect")),
-        retain_on_delete=bool(state.get("retainOnDelete")),
-        parent=str(state.get("parent") or ""),
-    )
-
-
-def step_of(step: Mapping[str, Any]) -> Step:
-    """Convert a step of `pulumi preview --json`, or the `metadata` of an event."""
-    old = step.get("oldState") or step.get("old") or {}
-    new = step.get("newState") or step.get("new") or {}
-    return Step(
-        operation=str(step["op"]),
-        type=str(step.get("type") or (old or new)["type"]),
-        name=_name(step["urn"]),
-        urn=str(step["urn"]),
-        protect=bool(old.get("protect")),
-        retain_on_delete=bool(old.get("retainOnDelete")),
-    )
-
-
-def _name(urn: Any) -> str:
-    return str(urn).rpartition("::")[2]
 
 
 # What Kubernetes and charts write

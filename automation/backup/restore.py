@@ -13,35 +13,26 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-import outputs
+from automation.backup import restoring
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
-from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again, planned_stages
+from automation.backup.restoring import ID_FORMAT, VERB, AirflowFacts, Doing, RestoreRun, must_continue
 from automation.backup.result import Restored, RestorePlan
-from automation.backup.stages import Doing, Stage, database_name, restore_stages
+from automation.backup.stages import Facts, Stage, database_name, restore_stages
 from automation.engine.events import OnEvent
 from automation.errors import BackupFailed
-from automation.folder import short_name
-from automation.recovery.recover import resumed_update
 from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stages.writers import airflow_pods
 from components.database.container import NAME
 from components.release.running import Running
 from settings.restoration import Restoration
 
 
-class _ClusterFacts:
-    """The `Facts` of a deployment, each looked up once: make another one to look again."""
-
+class _ClusterFacts(AirflowFacts):
     def __init__(self, session: Session, found: Mapping[str, Any], jobs: BackupJobs) -> None:
-        self._session, self._jobs = session, jobs
-        self.running = Running(found.get(outputs.RUNNING) or Running.ALL)
-
-    @cached_property
-    def pods(self) -> tuple[str, ...]:
-        return airflow_pods(self._session)
+        super().__init__(session, found)
+        self._jobs = jobs
 
     @cached_property
     def databases(self) -> Databases:
@@ -68,12 +59,7 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
 
 
 def restore(
-    session: Session,
-    name: str | None,
-    at: datetime | None,
-    timeout_seconds: float,
-    keep: Keep,
-    on_event: OnEvent,
+    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
 ) -> Restored:
     """See `Environment.restore`."""
     started, found = time.monotonic(), deployed_outputs(session, VERB)
@@ -82,54 +68,44 @@ def restore(
     restoration, resumed = _restoration(session, jobs, name, at)
     run = _Run(
         session=session,
+        restoration=restoration,
         planned=restore_stages(restoration),
-        before=restoration.running,
         timeout_seconds=timeout_seconds,
         keep=keep,
         on_event=on_event,
+        started=started,
         jobs=jobs,
-        restoration=restoration,
     )
-    run.write({"restore": str(restoration)})
+    run.begin()
     if _databases(_ClusterFacts(session, found, jobs), jobs) is None:
         # A container database of a stopped stack does not run before an update with the mark.
-        resumed_update(session, VERB, timeout_seconds, on_event)
-    plan = _plan(session, restoration, resumed, run.facts())
-    done = run.done(run.facts, run.do)
-    if restoration.running is Running.STOPPED:
-        resumed_update(session, VERB, timeout_seconds, on_event)  # a container database stops again
-    seconds = round(time.monotonic() - started, 1)
-    return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
+        run.update()
+    return run.done(_plan(session, restoration, resumed, run.facts()))
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[Stage]):
-    """One run of the verb."""
-
-    jobs: BackupJobs
+class _Run(RestoreRun[Facts]):
     restoration: Restoration
+    jobs: BackupJobs
 
     def facts(self) -> _ClusterFacts:
-        """Return the facts as they are now."""
         return _ClusterFacts(self.session, deployed_outputs(self.session, VERB), self.jobs)
 
-    def do(self, number: int, stage: Stage) -> Changes:
-        """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
-        if stage.doing is Doing.START:
-            return self.start()
-        changes = Changes({})
+    @property
+    def changes_without_mark(self) -> bool:
+        return self.restoration.running is Running.STOPPED  # a container database stops again
+
+    def do(self, stage: Stage) -> Changes:
         if stage.doing is Doing.STOP:
             self.write({"running": Running.STOPPED.value})
-            changes = self.update()
+            return self.update()
+        own, id_ = self.facts().name, self.restoration.id
+        new = database_name(own, "new", id_)
+        if stage.doing is Doing.RESTORE:
+            self.jobs.restore(self.restoration.backup, new, self.restoration.comment)
         else:
-            own, id_ = self.facts().name, self.restoration.id
-            new = database_name(own, "new", id_)
-            if stage.doing is Doing.RESTORE:
-                self.jobs.restore(self.restoration.backup, new, self.restoration.comment)
-            else:
-                self.jobs.swap(new, database_name(own, "old", id_))
-        self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
-        return changes
+            self.jobs.swap(new, database_name(own, "old", id_))
+        return Changes({})
 
 
 def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datetime | None) -> tuple[Restoration, bool]:
@@ -137,8 +113,7 @@ def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datet
     config = session.config()
     if config.restore:
         mark = Restoration.of(config.restore)
-        if name not in (None, mark.backup) or (name is None and at is not None):
-            raise BackupFailed(f"the restore of {mark.backup} is not finished", again(session))
+        must_continue(session, name, at, begun=mark.backup, source=mark.backup)
         return mark, True
     backup = chosen_backup(jobs.backups(), name, at)
     running = Running(config.running or Running.ALL)
@@ -146,12 +121,13 @@ def _restoration(session: Session, jobs: BackupJobs, name: str | None, at: datet
 
 
 def _plan(session: Session, restoration: Restoration, resumed: bool, facts: _ClusterFacts) -> RestorePlan:
-    return RestorePlan(
-        stack=short_name(session.name),
+    return restoring.restore_plan(
+        session,
+        restore_stages(restoration),
+        facts,
         backup=restoration.backup,
-        resumed=resumed,
-        stages=planned_stages(restore_stages(restoration), facts, resumed=resumed),
         old_database=database_name(facts.name, "old", restoration.id),
+        resumed=resumed,
     )
 
 

@@ -1,41 +1,18 @@
-"""The stages of a restore. Pure: a stage says what must hold when it is done."""
+"""The stages of a restore from a dump. Pure: a stage says what must hold when it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum, unique
+from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
-from automation.backup.restoring import RestoreStage
+from automation.backup.restoring import Doing, RestoreFacts, RestoreStage, last_stage
 from automation.stages.writers import AIRFLOW, writers
 from components.release.running import Running
 from settings.restoration import Restoration
 
 
-@unique
-class Doing(StrEnum):
-    """How a stage is done."""
-
-    STOP = "stop"
-    """The config says that nothing runs, and an update follows."""
-    RESTORE = "restore"
-    """A Job restores the backup."""
-    SWAP = "swap"
-    """A Job renames both databases in one transaction."""
-    START = "start"
-    """The config says what it said before, an update follows, and a verification."""
-
-
-class Facts(Protocol):
-    """The facts that stages ask for. Each is looked up when it is asked for."""
-
-    @property
-    def running(self) -> Running:
-        """How much of Airflow the last update deployed."""
-
-    @property
-    def pods(self) -> Sequence[str]:
-        """Names of Airflow's pods, those that are ending included."""
+class Facts(RestoreFacts, Protocol):
+    """The facts of a restore from a dump."""
 
     @property
     def comments(self) -> Mapping[str, str]:
@@ -46,7 +23,7 @@ class Facts(Protocol):
         """Name of the stack's database."""
 
 
-Stage: TypeAlias = RestoreStage[Doing, Facts]
+Stage: TypeAlias = RestoreStage[Facts]
 
 
 def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
@@ -63,19 +40,14 @@ def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
         return "" if restoration.comment in facts.comments.values() else "no database holds the whole backup"
 
     return (
-        Stage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=running, rolls=AIRFLOW),
-        Stage(text="the backup is restored into a new database", doing=Doing.RESTORE, lacks=unrestored),
-        Stage(
+        RestoreStage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=running, rolls=AIRFLOW),
+        RestoreStage(text="the backup is restored into a new database", doing=Doing.RESTORE, lacks=unrestored),
+        RestoreStage(
             text="the new database has the name of the old one, which is kept",
             doing=Doing.SWAP,
             lacks=lambda facts: "" if swapped(facts) else "Airflow would use the old database",
         ),
-        Stage(
-            text="Airflow runs on the restored database, and is verified",
-            doing=Doing.START,
-            lacks=lambda facts: "" if facts.running is restoration.running else "the last update deployed less",
-            rolls=AIRFLOW if restoration.running is Running.ALL else (),
-        ),
+        last_stage("Airflow runs on the restored database, and is verified", restoration.running),
     )
 
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
-import outputs
+from automation.backup.restoring import AirflowFacts
 from automation.engine import operations
 from automation.errors import BackupFailed
 from automation.stacks.session import Session
-from automation.stages.writers import airflow_pods
 from components.database.rds_existing import RESTORED_FROM_TAG, is_of_restore
-from components.release.running import Running
 
 _INSTANCE: Final = "aws:rds/instance:Instance"
 INSTANCE_NAME: Final = "airflow-postgres"
@@ -20,23 +18,14 @@ INSTANCE_NAME: Final = "airflow-postgres"
 _KEY: Final = ("aws:kms/key:Key", "::airflow-postgres-key")
 
 
-class StateFacts:
+class StateFacts(AirflowFacts):
     """The `Facts` of a stack, each looked up once: make another one to look again."""
 
     def __init__(self, session: Session, verb: str) -> None:
         """Read the state. Raises StackUnknown, UpdateFailed."""
-        self._session = session
         with session.open_for_reading(verb) as opened:
             self.deployment: Mapping[str, Any] = operations.deployment(opened)
-            self._outputs = operations.stack_outputs(opened)
-
-    @property
-    def running(self) -> Running:
-        return Running(self._outputs.get(outputs.RUNNING) or Running.ALL)
-
-    @cached_property
-    def pods(self) -> tuple[str, ...]:
-        return airflow_pods(self._session)
+            super().__init__(session, operations.stack_outputs(opened))
 
     @property
     def instance(self) -> str:
@@ -61,7 +50,7 @@ class StateFacts:
             raise BackupFailed(
                 "a restore from another checkout is not finished, and may still need the instance before it",
                 "wait for its end, and take its config, such as with git pull; if it was called off: "
-                f"python -m automation up {self._session.name}",
+                f"python -m automation up {self.session.name}",
             )
 
     def must_be_finished(self) -> None:
@@ -71,7 +60,7 @@ class StateFacts:
         """
         made = str((self._instance_outputs.get("tags") or {}).get(RESTORED_FROM_TAG) or "")
         if is_of_restore(made):
-            stack = self._session.name
+            stack = self.session.name
             raise BackupFailed(
                 f"the last restore is done and verified, except for its last update: {self.instance} still has its tag",
                 f"python -m automation up {stack}; to restore once more, run this again afterwards",

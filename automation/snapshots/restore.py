@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from automation.backup.restoring import ID_FORMAT, VERB, RestoreRun, again, planned_stages
+from automation.backup import restoring
+from automation.backup.restoring import ID_FORMAT, VERB, Doing, RestoreRun, again, must_continue
 from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
@@ -27,7 +28,7 @@ from automation.snapshots.drill import delete_left
 from automation.snapshots.facts import INSTANCE_NAME, StateFacts
 from automation.snapshots.model import Source, check_snapshot, check_storage, chosen_source, next_identifier, of_stack
 from automation.snapshots.rds import Rds
-from automation.snapshots.stages import Doing, Stage, restore_stages
+from automation.snapshots.stages import Facts, Stage, restore_stages
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
@@ -48,12 +49,7 @@ def restore_plan(session: Session, name: str | None, at: datetime | None, on_eve
 
 
 def restore(
-    session: Session,
-    name: str | None,
-    at: datetime | None,
-    timeout_seconds: float,
-    keep: Keep,
-    on_event: OnEvent,
+    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
 ) -> Restored:
     """See `Environment.restore`."""
     started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, on_event)
@@ -61,50 +57,43 @@ def restore(
     delete_left(session, rds, on_event)
     run = _Run(
         session=session,
+        restoration=restoration,
         planned=restore_stages(restoration),
-        before=restoration.running,
         timeout_seconds=timeout_seconds,
         keep=keep,
         on_event=on_event,
+        started=started,
         rds=rds,
-        restoration=restoration,
     )
     plan = _plan(session, restoration, resumed, facts)
-    run.write({"restore": str(restoration)})
+    run.begin()
     run.decide()
-    done = run.done(run.facts, run.do)
-    run.update()  # the new instance loses the tag that names its source
-    seconds = round(time.monotonic() - started, 1)
-    return Restored(plan=plan, stages=done, seconds=seconds, verification=run.verification)
+    return run.done(plan)
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[Stage]):
-    """One run of the verb."""
-
-    rds: Rds
+class _Run(RestoreRun[Facts]):
     restoration: InstanceRestoration
+    rds: Rds
 
     @property
     def move(self) -> Move:
         return self.restoration.move
 
     def facts(self) -> StateFacts:
-        """Return the facts as they are now."""
         return StateFacts(self.session, VERB)
 
-    def do(self, number: int, stage: Stage) -> Changes:
-        """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
-        if stage.doing is Doing.START:
-            return self.start()
+    @property
+    def changes_without_mark(self) -> bool:
+        return True  # the new instance loses the tag that names its source
+
+    def do(self, stage: Stage) -> Changes:
         if stage.doing is Doing.STOP and self._forget_lost():
             # The engine would make a lost instance anew, and empty.
             self.write({"running": Running.STOPPED.value, **self._moved})
         else:
             self.write({"running": Running.STOPPED.value} if stage.doing is Doing.STOP else self._moved)
-        changes = self.update()
-        self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
-        return changes
+        return self.update()
 
     @property
     def _moved(self) -> dict[str, Any]:
@@ -166,8 +155,7 @@ def _restoration(
     if config.restore:
         mark = restoration_of(config.restore)
         assert isinstance(mark, InstanceRestoration)
-        if name not in (None, mark.move.snapshot) or (name is None and at is not None):
-            raise BackupFailed(f"the restore of {mark.move.source} is not finished", again(session))
+        must_continue(session, name, at, begun=mark.move.snapshot, source=mark.move.source)
         return mark, True
     identifier = config.database_identifier
     facts.must_be_current(identifier)
@@ -202,16 +190,13 @@ def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, fac
     with session.open_for_reading(VERB) as opened:
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     usual = updates.usual_seconds(history)
-    return RestorePlan(
-        stack=short_name(session.name),
+    return restoring.restore_plan(
+        session,
+        restore_stages(restoration),
+        facts,
         backup=restoration.move.source,
-        resumed=resumed,
-        stages=planned_stages(
-            restore_stages(restoration),
-            facts,
-            resumed=resumed,
-            # RDS takes as long as the database is large.
-            seconds=lambda stage: None if stage.doing is Doing.MOVE else usual,
-        ),
         old_database=restoration.move.old,
+        resumed=resumed,
+        # RDS takes as long as the database is large.
+        seconds=lambda stage: None if stage.doing is Doing.MOVE else usual,
     )

@@ -181,12 +181,6 @@ def snapshot_identifier(text: str) -> str:
     )
 
 
-def kms_key_arn(text: str) -> str:
-    """Validate the ARN of a key. An alias is refused: RDS reports the key, and the two would always differ."""
-    key = r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    return matching(text, rf"{_ARN}:kms:{REGION}:[0-9]{{12}}:key/{key}", "the ARN of a KMS key (arn:aws:kms:…:key/…)")
-
-
 def topic_arn(text: str) -> str:
     """Validate the ARN of a standard SNS topic. An alarm cannot use a FIFO topic.
 

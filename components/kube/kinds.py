@@ -26,4 +26,4 @@ PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
         "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     },
 }
-"""The spelling by API version and kind. Only Namespace, the two classes and what is about admission live in no namespace."""
+"""The spelling by API version and kind. Only Namespace, the two classes and kinds of admission have no namespace."""

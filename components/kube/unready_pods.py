@@ -15,7 +15,6 @@ _SILENT: Final = "runs, and does not answer its probe"
 _PULLS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
-_CONFIG: Final = "CreateContainerConfigError"
 _CREATING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 _PULL_STEPS: Final = re.compile(
     r'Back-off pulling image "[^"]*"(?:: ErrImagePull)?:? ?|rpc error: code = \w+ desc = '

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.context import allowed_registries
-from policy.convert import known, object_of_resource, objects_of, resource_of_state, secret_data, step_of
+from policy.convert import known, object_of_resource, objects_of, secret_data
 from policy.images import Image, parse_image
-from policy.model import UNKNOWN, RenderedObject, Resource, Step, dotted, get, has_unknown, walk
+from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, has_unknown, walk
 from tests import samples
 from tests.cases import each
 
@@ -76,64 +76,6 @@ def test_values_of_crossguard() -> None:
     assert known(Refusing(), (RefusedError,)) == {"a": 1, "inner": [2], "unknown": UNKNOWN}
     with pytest.raises(RefusedError):
         known(Refusing())
-
-
-# States and steps, as `pulumi preview --json` and events have them
-
-
-def test_state_becomes_a_resource() -> None:
-    state = {
-        "urn": URN,
-        "type": "pulumi:index:Stash",
-        "custom": True,
-        "protect": True,
-        "parent": "urn:parent",
-        "inputs": {"length": 32, "keepers": "[secret]"},
-    }
-    found = resource_of_state(state)
-    assert found == Resource(
-        type="pulumi:index:Stash",
-        name="airflow-keys-fernet-key",
-        urn=URN,
-        inputs={"length": 32, "keepers": UNKNOWN},
-        protect=True,
-        retain_on_delete=False,
-        parent="urn:parent",
-    )
-    assert found.under("airflow:index:AirflowKeys")
-    assert found.under("airflow:index:AirflowPlatform")
-    assert not found.under("pulumi:index:Stash")
-    assert found.label == "Stash airflow-keys-fernet-key"
-
-
-OLD: Final = {"type": "pulumi:index:Stash", "urn": URN, "protect": True, "retainOnDelete": True}
-NEW: Final = {"type": "pulumi:index:Stash", "urn": URN}
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"op": "replace", "urn": URN, "oldState": OLD, "newState": NEW},
-        {"op": "replace", "urn": URN, "type": OLD["type"], "old": OLD, "new": NEW},
-        {"op": "replace", "urn": URN, "oldState": OLD},
-    ],
-    ids=["preview", "event", "without a new state"],
-)
-def test_step_has_the_options_of_what_is_there(step: dict[str, Any]) -> None:
-    """Not those that shall be: the change may be to take the protection away."""
-    assert step_of(step) == Step(
-        operation="replace",
-        type="pulumi:index:Stash",
-        name="airflow-keys-fernet-key",
-        urn=URN,
-        protect=True,
-        retain_on_delete=True,
-    )
-
-
-def test_creation_has_nothing_that_is_there() -> None:
-    found = step_of({"op": "create", "urn": URN, "newState": {**OLD}})
-    assert (found.operation, found.protect, found.retain_on_delete) == ("create", False, False)
 
 
 # Objects

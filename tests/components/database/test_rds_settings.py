@@ -37,13 +37,6 @@ ACCEPTED: list[tuple[Callable[[str], str], list[str]]] = [
             "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:rds:airflow-2026-01-31-02-05",
         ],
     ),
-    (
-        rds.kms_key_arn,
-        [
-            "arn:aws:kms:eu-central-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
-            "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-" + "0123456789abcdef" * 2,
-        ],
-    ),
     (rds.topic_arn, ["arn:aws:sns:eu-central-1:123456789012:on-call", "arn:aws:sns:us-east-1:123456789012:A_1"]),
 ]
 
@@ -80,16 +73,6 @@ REFUSED: list[tuple[Callable[[str], str], list[str]]] = [
             "arn:aws:rds:eu-central-1:123456789012:db:airflow",
             "arn:aws:rds:eu-central-1:123:snapshot:a",
             "a\n",
-        ],
-    ),
-    (
-        rds.kms_key_arn,
-        [
-            "",
-            "12345678-90ab-cdef-1234-567890abcdef",
-            "alias/aws/rds",
-            "arn:aws:kms:eu-central-1:123456789012:alias/aws/rds",
-            "arn:aws:kms:eu-central-1:123456789012:key/x",
         ],
     ),
     (
