@@ -8,14 +8,18 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 import versions
 from automation.cluster.client import KubeClient
+from automation.verification.dag_run import DAG_RUN, TASK_LOG
+from automation.verification.result import Status
 from automation.verification.verify import verify
 from automation.wait import Clock, wait_for
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -24,6 +28,23 @@ NAMESPACE: Final = "airflow-places"
 OUTSIDE: Final = f"{NAMESPACE}-outside"
 PORT: Final = 9636
 CLOSED: Final = 9637
+_DAG: Final = """\
+from datetime import datetime
+
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False)
+def has_a_log():
+    @task(retries=0)
+    def speak():
+        print("a word", flush=True)
+
+    speak()
+
+
+has_a_log()
+"""
 _CONNECT: Final = """\
 import socket, sys
 try:
@@ -80,7 +101,8 @@ class Storage(http.server.BaseHTTPRequestHandler):
             return self.answer(200, KEPT[key]) if key in KEPT else self.answer(404)
         prefix = f"{key}/{query.get('prefix', '')}"
         found = [name.removeprefix(f"{key}/") for name in sorted(KEPT) if name.startswith(prefix)]
-        rows = "".join(f"<Contents><Key>{name}</Key><Size>1</Size></Contents>" for name in found)
+        rest = "<LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
+        rows = "".join(f"<Contents><Key>{name}</Key>{rest}</Contents>" for name in found)
         self.answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode())
 
     do_HEAD = do_GET
@@ -192,10 +214,12 @@ def test_a_port_is_open_to_one_component(stack: Stack, outside: Outside, kube: K
     assert _in(kube, "api-server", _CONNECT, outside.address, str(CLOSED)) == "closed"
 
 
-def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack) -> None:
+def test_a_dag_runs_and_its_log_is_read_under_the_path(stack: Stack, tmp_path: Path) -> None:
     assert stack.outputs()["ui_url"] == "https://tools.example.com/airflow"
-    result = verify(stack.outputs(), kube_context=CONTEXT)
-    assert result.ok, [(check.name, check.detail) for check in result.checks if str(check.status) == "failed"]
+    with pushed_dag(tmp_path / "dags", "has_a_log.py", _DAG):
+        result = verify(stack.outputs(), kube_context=CONTEXT, dag_id="has_a_log")
+    assert result.ok, [(check.name, check.detail) for check in result.checks if check.status is Status.FAILED]
+    assert {DAG_RUN, TASK_LOG} <= {check.name for check in result.checks if check.status is Status.PASSED}, result
 
 
 def test_its_log_is_in_the_storage(stack: Stack, outside: Outside) -> None:
