@@ -117,13 +117,16 @@ def _host(airflow: RunningAirflow, hostname: str) -> str:
 
 
 def _log_check(airflow: RunningAirflow, dag_id: str, run_id: str, task: TaskInstance) -> Check:
-    log = wait_for(
-        lambda: airflow.api.log(dag_id, run_id, task),
-        lambda seen: readable(seen.lines),
-        seconds=_LOG_SECONDS,
-        interval=_INTERVAL_SECONDS,
-        clock=airflow.clock,
-    )
+    try:
+        log = wait_for(
+            lambda: airflow.api.log(dag_id, run_id, task),
+            lambda seen: readable(seen.lines),
+            seconds=_LOG_SECONDS,
+            interval=_INTERVAL_SECONDS,
+            clock=airflow.clock,
+        )
+    except AutomationError as error:
+        return failed(TASK_LOG, f"{task.task_id}: {error.what}")  # the run has succeeded all the same
     if readable(log.lines):
         return passed(TASK_LOG, f"{len(log.lines)} lines of {task.task_id}")
     said = [line.strip() for line in (*log.sources, *log.lines) if line.strip()]

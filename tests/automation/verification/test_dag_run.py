@@ -204,6 +204,21 @@ def test_log_that_is_only_about_why_there_is_none_is_not_readable(world: World, 
     assert "\n" not in log.detail
 
 
+def test_api_that_fails_at_the_log_does_not_hide_that_the_run_succeeded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    airflow = world.running()
+
+    def broken(*_: object) -> None:
+        raise AirflowRequestFailed("Airflow's API server does not answer GET …/logs/1 (500)", "look", 500)
+
+    monkeypatch.setattr(airflow.api, "log", broken)
+    run, log = dag_run.dag_run(airflow, None)
+    assert run.status is Status.PASSED
+    assert log.status is Status.FAILED
+    assert "(500)" in log.detail
+
+
 def test_log_that_comes_late_is_waited_for(world: World) -> None:
     world.airflow.log = [*LOG_HEADER]
     world.time.on_sleep = lambda now: world.airflow.log.append({"event": "hello"}) if now > 10 else None
