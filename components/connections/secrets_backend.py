@@ -18,14 +18,6 @@ POLICY_NAME: Final = "secrets"
 """Name in IAM of a role's policy for them."""
 BACKEND_VARIABLES: Final = ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS")
 _CLASS: Final = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
-LOOK: Final = """\
-python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("airflow.providers.amazon") is None)' || {
-  echo "airflow:secretsManagerPrefix: expected the package apache-airflow-providers-amazon in the Airflow image, found \
-none. Fix: add it to the image (docs/image.md), or take the key out of the config" >&2
-  exit 1
-}
-"""
-"""Lines of a shell script that end it where the image lacks the package: every process of Airflow would fail."""
 
 
 def backend_variables(prefix: str | None) -> list[dict[str, Any]]:

@@ -29,14 +29,6 @@ import os
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from flask_appbuilder.const import AUTH_OAUTH
 
-try:
-    import authlib  # noqa: F401
-except ImportError:
-    raise ImportError(
-        "airflow:oidcIssuer needs the package authlib in the Airflow image. Fix: add authlib to the image's"
-        " dependencies and set airflow:imageTag, or take the airflow:oidc… keys out of Pulumi.STACK.yaml"
-    ) from None
-
 GROUPS_CLAIM = %(groups_claim)r
 ADMIN = %(admin)r
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from components.connections.secrets_backend import LOOK, backend_variables, secrets_policy
+from components.connections.secrets_backend import backend_variables, secrets_policy
 from tests.prod.emulator.policies import given_by
 from tests.prod.emulator.rights import Right
 
@@ -47,20 +42,3 @@ def test_role_reads_what_is_below_the_prefix_and_nothing_beside_it() -> None:
     assert may("kms:Decrypt", key, **through, **mine)
     assert not may("kms:Decrypt", key, **through, **foreign)
     assert not may("kms:Decrypt", key, **mine)
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
-def test_image_without_the_package_ends_the_job_with_the_key(tmp_path: Path) -> None:
-    for code, out in ((0, "migrated\n"), (1, "")):
-        program = tmp_path / "python"
-        program.write_text(f"#!/bin/sh\nexit {code}\n")
-        program.chmod(0o755)
-        done = subprocess.run(
-            ["bash", "-c", f"{LOOK}echo migrated"],
-            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stdout) == (code, out)
-        assert (code == 0) is ("airflow:secretsManagerPrefix: expected the package" not in done.stderr)

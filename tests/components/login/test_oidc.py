@@ -29,7 +29,7 @@ def oidc(**changes: Any) -> Oidc:
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three packages of the image that the file imports, with no more in them than it uses."""
+    """The two packages of the image that the file imports, with no more in them than it uses."""
     parts = ["airflow", "providers", "fab", "auth_manager", "security_manager", "override"]
     for count in range(1, len(parts) + 1):
         monkeypatch.setitem(sys.modules, ".".join(parts[:count]), ModuleType(".".join(parts[:count])))
@@ -37,7 +37,6 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, content in (
         ("flask_appbuilder", {}),
         ("flask_appbuilder.const", {"AUTH_OAUTH": 4}),
-        ("authlib", {}),
     ):
         module = ModuleType(name)
         module.__dict__.update(content)
@@ -100,13 +99,6 @@ def test_nobody_logs_in_as_the_admin_of_the_stack() -> None:
     for name in ("admin", "Admin"):
         for claims in ({"preferred_username": name}, {"email": name}, {"sub": name}):
             assert person(oidc(), {"sub": "7", "groups": ["admins"], **claims}) == {}
-
-
-@pytest.mark.usefixtures("modules")
-def test_an_image_without_authlib_is_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "authlib", None)
-    with pytest.raises(ImportError, match=r"airflow:oidcIssuer needs the package authlib .* Fix: "):
-        run(oidc())
 
 
 @pytest.mark.usefixtures("modules")

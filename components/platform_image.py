@@ -1,0 +1,46 @@
+"""What the Airflow image must have, read from the arguments of the platform. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from components.database.image_check import ImageNeed
+from components.platform_args import AirflowPlatformArgs
+from components.task_logs.store import TaskLogs, TaskLogStore
+
+_PROVIDER: Final = "apache-airflow-providers-"
+_OF_LOGS: Final = {"s3": "amazon", "gs": "google", "wasb": "microsoft-azure"}
+"""The provider that reads and writes task logs, by the scheme of their URL."""
+_OUT: Final = "take the key out of the config"
+
+
+def image_needs(args: AirflowPlatformArgs) -> tuple[ImageNeed, ...]:
+    """Return the packages that the config needs and that not every image of Airflow has."""
+    return tuple(_needs(args))
+
+
+def _needs(args: AirflowPlatformArgs) -> Iterator[ImageNeed]:
+    # The images of Airflow whose tags begin with `slim` have none of these three.
+    yield ImageNeed(package=f"{_PROVIDER}fab", key="airflow:imageTag", instead="take an image with it")
+    if args.executor.celery:
+        yield _provider("celery", "airflow:executor", "set the key to KubernetesExecutor")
+    if args.executor.kubernetes:
+        yield _provider("cncf-kubernetes", "airflow:executor", "set the key to CeleryExecutor")
+    logs = _log_provider(args.task_logs)
+    if logs:
+        yield _provider(logs, "airflow:taskLogs", "set the key to volume")
+    if args.secrets_prefix is not None:
+        yield _provider("amazon", "airflow:secretsManagerPrefix", _OUT)
+    if args.oidc is not None:
+        yield ImageNeed(package="authlib", key="airflow:oidcIssuer", instead="take the airflow:oidc… keys out of it")
+
+
+def _provider(name: str, key: str, instead: str) -> ImageNeed:
+    return ImageNeed(package=f"{_PROVIDER}{name}", key=key, instead=instead)
+
+
+def _log_provider(logs: TaskLogs) -> str:
+    if logs.store is TaskLogStore.S3:
+        return _OF_LOGS["s3"]
+    return _OF_LOGS[logs.place.url.split(":", 1)[0]] if logs.place is not None else ""

@@ -1,0 +1,75 @@
+"""Which packages the config needs in the Airflow image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from components.database.connection import ContainerDatabase
+from components.kube.secret import Secret
+from components.login.oidc import Oidc
+from components.network.isolation_args import Isolation, IsolationArgs
+from components.platform_args import AirflowPlatformArgs
+from components.platform_image import image_needs
+from components.release.executor import Executor
+from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
+from tests import samples
+
+LOGS: Final = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE)
+ARGS: Final = AirflowPlatformArgs(
+    kubeconfig=None,
+    kube_context="ctx",
+    namespace="ns",
+    protect=False,
+    chart=samples.CHART,
+    executor=Executor.KUBERNETES,
+    dags=samples.dags(),
+    database=ContainerDatabase(storage_gib=2),
+    task_logs=LOGS,
+    isolation=IsolationArgs(mode=Isolation.REQUIRED),
+)
+
+
+def needed(**changes: Any) -> dict[str, str]:
+    """Key by package, without the prefix of providers."""
+    needs = image_needs(replace(ARGS, **changes))
+    return {need.package.removeprefix("apache-airflow-providers-"): need.key for need in needs}
+
+
+def test_each_executor_needs_its_provider() -> None:
+    common = {"fab": "airflow:imageTag"}
+    kubernetes, celery = {"cncf-kubernetes": "airflow:executor"}, {"celery": "airflow:executor"}
+    assert needed() == {**common, **kubernetes}
+    assert needed(executor=Executor.CELERY) == {**common, **celery}
+    assert needed(executor=Executor.CELERY_AND_KUBERNETES) == {**common, **celery, **kubernetes}
+
+
+def test_task_logs_need_the_provider_of_their_place() -> None:
+    logs = {"amazon": "airflow:taskLogs"}
+    assert logs.items() <= needed(task_logs=replace(LOGS, store=TaskLogStore.S3)).items()
+    for url, provider in (
+        ("s3://bucket/logs", "amazon"),
+        ("gs://bucket/logs", "google"),
+        ("wasb://container/logs", "microsoft-azure"),
+    ):
+        place = LogPlace(url=url)
+        found = needed(task_logs=replace(LOGS, store=TaskLogStore.REMOTE, place=place))
+        assert found.keys() - needed().keys() == {provider}
+
+
+def test_secrets_of_aws_and_single_sign_on_need_a_package_each() -> None:
+    oidc = Oidc(
+        issuer="https://login.example.com",
+        client_id="airflow",
+        client_secret=Secret("sentinel"),
+        groups_claim="groups",
+        roles={},
+        default_role="Viewer",
+        scopes="openid",
+    )
+    found = needed(secrets_prefix="airflow-secrets/prod", oidc=oidc)
+    assert found["amazon"] == "airflow:secretsManagerPrefix"
+    assert found["authlib"] == "airflow:oidcIssuer"
+    for need in image_needs(replace(ARGS, oidc=oidc)):
+        assert need.problem.startswith(f"{need.key}: expected the package {need.package} in the Airflow image")
+        assert ". Fix: add it to the image (docs/image.md), or " in need.problem
