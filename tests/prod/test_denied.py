@@ -28,8 +28,9 @@ ATTEMPTS: Final = 80
 UNSEEN: Final = frozenset({"s3:ListBucket", "s3:UntagResource"})
 """Without the first, the provider does not see that the bucket exists: it waits for 20 minutes, and then says that it
 cannot find it. Without the second, it uses the older API."""
-OLDER: Final = {"s3:ListTagsForResource": "s3:GetBucketTagging", "s3:TagResource": "s3:PutBucketTagging"}
-"""Without the first, the provider uses the older API, which needs the second: the error names that."""
+OLDER: Final = frozenset({"s3:ListTagsForResource", "s3:TagResource"})
+"""Without them, the provider uses the older API, which needs `s3:GetBucketTagging` and `s3:PutBucketTagging`: the error
+names those, or nothing fails."""
 
 
 class Ratchet:
@@ -66,8 +67,8 @@ class Ratchet:
             for action, statement in refused.items():
                 self.given[action] = statement
                 # By the engine at the end, or by the program about a look.
-                named = OLDER.get(action, action)
-                if not re.search(rf"{named}( in an IAM policy of that identity)? \({statement}\)", result.output):
+                named = re.search(rf"{action}( in an IAM policy of that identity)? \({statement}\)", result.output)
+                if not named and action not in OLDER:
                     self.unnamed[action] = result.output[-3000:]
             self._missing -= refused.keys()
             self._order()
