@@ -34,7 +34,6 @@ from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_checks import PlatformChecks
 from components.platform_database import managed_database
-from components.platform_image import image_needs
 from components.platform_isolation import isolation_rules, secrets_not_for_tasks
 from components.platform_monitoring import exporter_pod, monitoring_args
 from components.platform_outputs import platform_outputs
@@ -253,8 +252,6 @@ class AirflowPlatform(pulumi.ComponentResource):
                 admin_email=args.admin_email,
                 admin_password_secret=keys.admin_password_secret,
                 pools=args.pools,
-                airflow_version=args.airflow_version,
-                needs=image_needs(args),
                 timeout_seconds=args.migration_timeout_seconds,
                 ca_config_map=access.ca_config_map,
                 pod=job_pod(args.helm_values, args.client_certificate),

@@ -19,9 +19,11 @@ from components.kube.images import Images
 from components.kube.secret import Secret
 from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
+from components.platform_image import image_needs
 from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
 from components.platform_verification import verification_pod
+from components.preflight import image_packages
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -106,18 +108,21 @@ class PlatformChecks:
         return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys))),)
 
     def images(self, after: Sequence[pulumi.Resource]) -> _Checked:
-        """Pull every image but git-sync's."""
+        """Pull every image but git-sync's, and look into Airflow's."""
         if self._preflight is None:
             return ()
+        args, needs = self._args, image_needs(self._args)
         pod = images_pod(
             self._values,
             self._images,
-            self._args.executor,
-            container_database=isinstance(self._args.database, ContainerDatabase),
-            pgbouncer=self._args.pgbouncer is not None,
-            said=said_of_all_pods(self._args.helm_values),
+            args.executor,
+            container_database=isinstance(args.database, ContainerDatabase),
+            pgbouncer=args.pgbouncer is not None,
+            said=said_of_all_pods(args.helm_values),
+            needs=needs,
         )
-        return (self._preflight.check(pod_document(Kind.IMAGES, pod, {}), after),)
+        about = image_packages.about(self._images.airflow, args.airflow_version, needs)
+        return (self._preflight.check(pod_document(Kind.IMAGES, pod, about), after),)
 
     def dags(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         """Fetch the DAGs once, or look for them in the image.

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.database.image_check import ImageNeed
 from components.platform_args import AirflowPlatformArgs
+from components.preflight.image_packages import ImageNeed
 from components.task_logs.store import TaskLogs, TaskLogStore
 
 _PROVIDER: Final = "apache-airflow-providers-"
 _OF_LOGS: Final = {"s3": "amazon", "gs": "google", "wasb": "microsoft-azure"}
 """The provider that reads and writes task logs, by the scheme of their URL."""
-_OUT: Final = "take the key out of the config"
+_SET: Final = "pulumi config set --stack {stack}"
+_NO_OIDC: Final = "take the airflow:oidc… keys out of the config"
+_UNSET: Final = "pulumi config rm --stack {stack}"
 
 
 def image_needs(args: AirflowPlatformArgs) -> tuple[ImageNeed, ...]:
@@ -22,18 +24,18 @@ def image_needs(args: AirflowPlatformArgs) -> tuple[ImageNeed, ...]:
 
 def _needs(args: AirflowPlatformArgs) -> Iterator[ImageNeed]:
     # The images of Airflow whose tags begin with `slim` have none of these three.
-    yield ImageNeed(package=f"{_PROVIDER}fab", key="airflow:imageTag", instead="take an image with it")
+    yield ImageNeed(package=f"{_PROVIDER}fab", key="airflow:imageTag", instead=f"{_SET} airflow:imageTag TAG")
     if args.executor.celery:
-        yield _provider("celery", "airflow:executor", "set the key to KubernetesExecutor")
+        yield _provider("celery", "airflow:executor", f"{_SET} airflow:executor KubernetesExecutor")
     if args.executor.kubernetes:
-        yield _provider("cncf-kubernetes", "airflow:executor", "set the key to CeleryExecutor")
+        yield _provider("cncf-kubernetes", "airflow:executor", f"{_SET} airflow:executor CeleryExecutor")
     logs = _log_provider(args.task_logs)
     if logs:
-        yield _provider(logs, "airflow:taskLogs", "set the key to volume")
+        yield _provider(logs, "airflow:taskLogs", f"{_SET} airflow:taskLogs volume")
     if args.secrets_prefix is not None:
-        yield _provider("amazon", "airflow:secretsManagerPrefix", _OUT)
+        yield _provider("amazon", "airflow:secretsManagerPrefix", f"{_UNSET} airflow:secretsManagerPrefix")
     if args.oidc is not None:
-        yield ImageNeed(package="authlib", key="airflow:oidcIssuer", instead="take the airflow:oidc… keys out of it")
+        yield ImageNeed(package="authlib", key="airflow:oidcIssuer", instead=_NO_OIDC)
 
 
 def _provider(name: str, key: str, instead: str) -> ImageNeed:

@@ -8,7 +8,7 @@ depends on it while the old pods still run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,6 @@ import pulumi_kubernetes as k8s
 
 from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
-from components.database.image_check import REFUSED, ImageNeed
-from components.database.image_check import command as image_check
 from components.database.job_template import job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
@@ -31,8 +29,6 @@ TYPE: Final = "airflow:index:DatabaseMigration"
 MIGRATION_LABELS: Final = {"tier": "airflow", "component": "database-migration"}
 ADMIN_USER_LABELS: Final = {"tier": "airflow", "component": "admin-user"}
 _BACKOFF_LIMIT = 2
-# The image is looked at first, by a command of four words: what it lacks would otherwise be found by pods that crash.
-_SCRIPT: Final = 'set -e; "${@:1:4}"; exec "${@:5}"'
 # It checks the key first: a stack that lost its keys, a database restored under another stack, or a key that was
 # dropped too early would otherwise leave connections and variables that nobody can read from then on.
 MIGRATE: Final = (
@@ -44,15 +40,6 @@ MIGRATE: Final = (
 """The command that migrates."""
 # The image would otherwise run `airflow db check` first, which imports Airflow. The script waits for the database too.
 _NO_CHECK: Final = variable("CONNECTION_CHECK_MAX_COUNT", "0")
-_REFUSED_AT_ONCE: Final = {
-    "rules": [
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": "airflow", "operator": "In", "values": [REFUSED]},
-        }
-    ]
-}
-"""A check that refuses would refuse again: the Job has failed, without another try."""
 _ADMIN_USER_DEADLINE_SECONDS = 600
 # `create` succeeds for an existing user, but does not change the password. Airflow asks for it twice, and reads the
 # answers from its input: an argument would stand in the node's list of processes. With `=`, a value may begin with `-`.
@@ -89,10 +76,6 @@ class DatabaseMigrationArgs:
     """Pools that the Job of the admin user makes or changes."""
     timeout_seconds: int
     """Time after which the migration is stopped and fails, in seconds."""
-    airflow_version: str
-    """The Airflow that the image must have."""
-    needs: tuple[ImageNeed, ...] = ()
-    """The packages that the image must have."""
     ca_config_map: pulumi.Input[str] | None = None
     """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
     pod: JobPod = field(default_factory=JobPod)
@@ -104,9 +87,8 @@ class DatabaseMigrationArgs:
 class DatabaseMigration(pulumi.ComponentResource):
     """A Job that runs `airflow db migrate` where it is needed, and a Job that creates the admin user.
 
-    Each Job is kept until another replaces it. The migration first checks that the image has what the config needs
-    (`image_check`), and that the Fernet key decrypts what the database holds (`encrypted_values`). If the database
-    already has every migration of the image, that is all.
+    Each Job is kept until another replaces it. The migration first checks that the Fernet key decrypts what the
+    database holds (`encrypted_values`). If the database already has every migration of the image, that is all.
 
     Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
     Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address,
@@ -130,11 +112,10 @@ class DatabaseMigration(pulumi.ComponentResource):
         def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
             return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
 
-        migrate = ["bash", "-c", _SCRIPT, "migrate", *image_check(args.airflow_version, args.needs), *MIGRATE]
         self.migration = k8s.batch.v1.Job(
             f"{name}-migrate",
             metadata=object_metadata(args.namespace, MIGRATION_LABELS),
-            spec=_job(args, MIGRATION_LABELS, migrate, environment(_NO_CHECK), args.timeout_seconds, _REFUSED_AT_ONCE),
+            spec=_job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
@@ -170,16 +151,14 @@ class DatabaseMigration(pulumi.ComponentResource):
 def _job(
     args: DatabaseMigrationArgs,
     labels: dict[str, str],
-    command: list[str],
+    command: Sequence[str],
     environment: list[dict[str, Any]],
     deadline_seconds: int,
-    policy: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return a Job's spec, without a TTL: a refresh would find the Job gone, and the next update would run it again."""
     return {
         "backoffLimit": _BACKOFF_LIMIT,
         "activeDeadlineSeconds": deadline_seconds,
-        **({"podFailurePolicy": policy} if policy else {}),
         "template": job_template(
             args.images, labels, command, environment, ca_config_map=args.ca_config_map, pod=args.pod
         ),

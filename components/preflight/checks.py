@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
-from components.preflight import database_reasons, git_reasons
+from components.preflight import database_reasons, git_reasons, image_packages
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
@@ -42,16 +42,16 @@ class Kind(StrEnum):
     DAGS = "dags"
     """DAGs in Airflow's image."""
     IMAGES = "images"
-    """Every image but git-sync's, which the pod of GIT has."""
+    """Every image but git-sync's, which the pod of GIT has; and what is in Airflow's."""
     DATABASE = "database"
     """An existing database."""
 
 
 LIMITS: Final[Mapping[Kind, WaitLimits]] = {
     Kind.GIT: WaitLimits(image_seconds=30, run_seconds=20),
-    Kind.IMAGES: WaitLimits(run_seconds=5),
+    # The migration would wait for Airflow's image too.
+    Kind.IMAGES: WaitLimits(image_seconds=600),
     Kind.DAGS: WaitLimits(image_seconds=600),
-    # The migration would wait for the same image.
     Kind.DATABASE: WaitLimits(image_seconds=600),
 }
 
@@ -117,7 +117,7 @@ def made(
     return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))
 
 
-def judged(kind: Kind, end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def judged(kind: Kind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     """Return what the end of a pod says."""
     stack = about["stack"]
     if end.refused:
@@ -134,7 +134,7 @@ def judged(kind: Kind, end: PodEnd, about: Mapping[str, str], clean: Callable[[s
     return _JUDGES[kind](end, about, clean)
 
 
-def _git(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def _git(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     for name in (REACH, FETCH):
         item = end.containers.get(name)
         if item is not None and item.exit_code:
@@ -159,7 +159,7 @@ def _git(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> 
     return (there, git_reasons.folder_finding(about, shown[:_NAMES]))
 
 
-def _dags(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def _dags(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     item = end.containers[LOOK]
     if item.exit_code is None:
         return (_late(IMAGE_DAGS, end),)
@@ -169,14 +169,20 @@ def _dags(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) ->
     return (image_dags_finding(item.message.strip(), about),)
 
 
-def _images(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    return tuple(
+def _images(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    pulled = tuple(
         passed(f"image {item.image}", "is on the node") if item.pulled else _late(f"image {item.image}", end)
         for item in _once(end)
     )
+    item = end.containers[image_packages.CONTAINER]
+    if item.exit_code is None:
+        return (*pulled, _late(image_packages.CHECK, end))
+    if item.exit_code:
+        return (*pulled, skipped(image_packages.CHECK, f"the check itself failed: {_line(clean(item.message))}"))
+    return (*pulled, *image_packages.findings(item.message, about))
 
 
-def _database(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def _database(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     item = end.containers[DATABASE]
     if item.exit_code is None:
         return (_late(database_reasons.CHECK, end),)
@@ -188,7 +194,7 @@ def _database(end: PodEnd, about: Mapping[str, str], clean: Callable[[str], str]
 
 
 _GIT_SYNC: Final = (REACH, FETCH, FOLDER)
-_JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, str], Callable[[str], str]], tuple[Finding, ...]]]] = {
+_JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str], str]], tuple[Finding, ...]]]] = {
     Kind.GIT: _git,
     Kind.DAGS: _dags,
     Kind.IMAGES: _images,

@@ -1,8 +1,8 @@
-"""Two more pods: one pulls every image, the other logs in to an existing database."""
+"""Two more pods: one pulls every image and looks into Airflow's, the other logs in to an existing database."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pulumi
@@ -13,8 +13,10 @@ from components.database.job_template import job_environment, job_template
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.job_pod import JobPod
-from components.kube.pod_security import CONTAINER, NOBODY_UID, followed, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.database_reasons import SCRIPT
+from components.preflight.image_packages import CONTAINER as LOOKS
+from components.preflight.image_packages import ImageNeed, command
 from components.preflight.pods import chart_image, pod_spec
 from components.release.executor import Executor
 
@@ -38,8 +40,9 @@ def images_pod(
     container_database: bool,
     pgbouncer: bool,
     said: Mapping[str, Any],
+    needs: Sequence[ImageNeed],
 ) -> dict[str, Any]:
-    """Return metadata and spec of a pod with a container for each image, which does nothing.
+    """Return metadata and spec of a pod with a container for each image. Airflow's says which packages it has.
 
     Args:
         values: The values of the release, with the chart's own below them.
@@ -48,6 +51,7 @@ def images_pod(
         container_database: Whether PostgreSQL runs in the namespace.
         pgbouncer: Whether PgBouncer runs.
         said: What a team says of the security context of all pods.
+        needs: The packages that Airflow's image must have.
     """
     runs = {"statsd": bool(values["statsd"].get("enabled")), "redis": executor.celery, "pgbouncer": pgbouncer}
     references = {"airflow": images.airflow}
@@ -58,20 +62,24 @@ def images_pod(
     return {
         "metadata": {"labels": dict(IMAGE_LABELS)},
         "spec": {
-            **pod_spec(values, "", images, followed(pod_security_context(NOBODY_UID), said)),
-            "containers": [_idle(role, image, images.pull_policy) for role, image in references.items()],
+            # Airflow's group can read its packages in every image that is made like the official one.
+            **pod_spec(values, "", images, followed(pod_security_context(AIRFLOW_UID, gid=0), said)),
+            "containers": [
+                _container(role, image, images.pull_policy, command(needs) if role == LOOKS else ["true"])
+                for role, image in references.items()
+            ],
         },
     }
 
 
-def _idle(role: str, image: str, pull_policy: str) -> dict[str, Any]:
+def _container(role: str, image: str, pull_policy: str, command: list[str]) -> dict[str, Any]:
     return {
         # A container's name has small letters; `image_role` finds the key again.
         "name": role.lower(),
         "image": image,
         "imagePullPolicy": pull_policy,
         # An image without it has been pulled all the same.
-        "command": ["true"],
+        "command": command,
         "securityContext": CONTAINER,
         "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
     }

@@ -35,7 +35,6 @@ COLUMNS = (
     ("trigger", "classpath", "kwargs", ""),
 )
 SHOWN = 10
-REFUSED = 78  # EX_CONFIG of sysexits.h: another try would end in the same way
 
 
 def rows(database: Connection) -> Iterator[tuple[str, str, Any, str, str]]:
@@ -105,14 +104,12 @@ def accepted(database: Connection, keys: Sequence[Fernet]) -> str:
         return f"Fernet key: reads {sum(found['read'])} of {sum(found['read'])} encrypted values{named}"
     named = ", ".join(unread[:SHOWN]) + (f" and {len(unread) - SHOWN} more" if len(unread) > SHOWN else "")
     reads = f"{sum(found['read'])} of {sum(found['read']) + len(unread)}"
-    print(
+    sys.exit(
         f"the database holds values that another Fernet key encrypted: this stack reads {reads}, and not {named}. Fix: "
         "give the stack that key too, by airflow:keySource escrow or by pulumi config set --stack STACK --secret "
         "airflow:fernetKey, and KEY,OTHER_KEY when it asks; or delete what nobody needs, for example: airflow "
-        "connections delete ID",
-        file=sys.stderr,
+        "connections delete ID"
     )
-    sys.exit(REFUSED)
 
 
 def main(mode: str) -> None:

@@ -16,8 +16,6 @@ import pytest
 
 from components.connections.pools import Pool
 from components.database.connection import CA_FILE, CA_FOLDER
-from components.database.image_check import REFUSED
-from components.database.in_image import encrypted_values, image_check
 from components.database.migration import (
     ADMIN_USER_LABELS,
     MIGRATE,
@@ -45,7 +43,6 @@ ARGS: Final = DatabaseMigrationArgs(
     admin_email="admin@example.com",
     admin_password_secret="admin-1",
     timeout_seconds=90,
-    airflow_version="3.2.2",
 )
 
 
@@ -76,7 +73,7 @@ def variables(job: Registration) -> dict[str, Any]:
 
 def test_jobs_run_airflow_s_own_image_and_commands(record: Record) -> None:
     recorder = record(migration(images=Images(tag="3.2.2", digest=samples.DIGEST)))
-    assert tuple(container(migrate(recorder))["args"][-4:]) == MIGRATE
+    assert tuple(container(migrate(recorder))["args"]) == MIGRATE
     for job in (migrate(recorder), admin_user(recorder)):
         assert container(job)["image"] == f"apache/airflow@{samples.DIGEST}"
         assert "command" not in container(job), "the image's entry point makes the user and the paths"
@@ -167,30 +164,6 @@ def test_only_the_migration_leaves_out_the_image_s_own_check_of_the_database(rec
     recorder = record(migration(pod=JobPod(env=({"name": "CONNECTION_CHECK_MAX_COUNT", "value": "3"},))))
     assert variables(migrate(recorder))["CONNECTION_CHECK_MAX_COUNT"] == "0"
     assert variables(admin_user(recorder))["CONNECTION_CHECK_MAX_COUNT"] == "3"
-
-
-def test_image_is_looked_at_before_anything_else(record: Record, tmp_path: Path) -> None:
-    """The container's own arguments, with a `python` that knows two scripts."""
-    arguments = container(migrate(record(migration())))["args"]
-    for code in (0, REFUSED):
-        program = tmp_path / "python"
-        program.write_text(f'#!/bin/sh\ncase "$3" in {{*) echo image; exit {code};; *) echo migrates;; esac\n')
-        program.chmod(0o755)
-        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (code, "image\n" if code else "image\nmigrates\n"), done.stderr
-
-
-def test_what_a_check_refuses_is_not_tried_again(record: Record) -> None:
-    recorder = record(migration())
-    [rule] = migrate(recorder).inputs["spec"]["podFailurePolicy"]["rules"]
-    name = container(migrate(recorder))["name"]
-    assert rule == {
-        "action": "FailJob",
-        "onExitCodes": {"containerName": name, "operator": "In", "values": [REFUSED]},
-    }
-    assert REFUSED == image_check.REFUSED == encrypted_values.REFUSED
-    assert "podFailurePolicy" not in admin_user(recorder).inputs["spec"]
 
 
 def test_password_is_neither_in_the_arguments_nor_in_the_migration(record: Record) -> None:

@@ -68,8 +68,12 @@ def test_what_was_not_seen_in_time_ends_no_update() -> None:
         ("DAG repository", "skipped")
     ]
     pulling = ContainerEnd(name="redis", image="redis:7")
-    images = end(ended("airflow", image="airflow:3"), pulling, waits="its images")
-    assert verdicts(Kind.IMAGES, images) == [("image airflow:3", "passed"), ("image redis:7", "skipped")]
+    images = end(ended("airflow", code=None, image="airflow:3"), pulling, waits="its images")
+    assert verdicts(Kind.IMAGES, images) == [
+        ("image airflow:3", "passed"),
+        ("image redis:7", "skipped"),
+        ("packages of the image", "skipped"),
+    ]
     assert verdicts(Kind.DATABASE, end(ended("airflow", code=None))) == [("database", "skipped")]
 
 
@@ -90,7 +94,8 @@ def test_missing_image_is_told_once_and_with_its_own_key() -> None:
 
 def test_image_without_the_command_true_is_there_all_the_same() -> None:
     odd = ContainerEnd(name="statsd", image="s:1", pulled=True, exit_code=128, reason="StartError")
-    assert verdicts(Kind.IMAGES, end(odd)) == [("image s:1", "passed")]
+    airflow = ended("airflow", code=127, image="airflow:3")
+    assert verdicts(Kind.IMAGES, end(airflow, odd))[:2] == [("image airflow:3", "passed"), ("image s:1", "passed")]
 
 
 def test_refused_pod_is_a_failure_with_the_words_of_kubernetes() -> None:

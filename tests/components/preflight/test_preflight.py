@@ -125,5 +125,5 @@ def test_every_image_is_pulled_once(record: Record) -> None:
         (Executor.CELERY, True, True, ["airflow", "postgres", "statsd", "redis", "pgbouncer", "pgbouncerexporter"]),
         (Executor.KUBERNETES, False, False, ["airflow", "statsd"]),
     ):
-        pod = images_pod(values, images, executor, container_database=container, pgbouncer=pooler, said={})
+        pod = images_pod(values, images, executor, container_database=container, pgbouncer=pooler, said={}, needs=())
         assert [item["name"] for item in pod["spec"]["containers"]] == names

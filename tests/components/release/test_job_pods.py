@@ -28,7 +28,6 @@ def jobs(record: Callable[..., Recorder], values: Mapping[str, Any]) -> list[dic
         admin_email="admin@example.com",
         admin_password_secret="admin-1",
         timeout_seconds=90,
-        airflow_version="3.2.2",
         ca_config_map="database-ca-1",
         pod=job_pod(values),
     )

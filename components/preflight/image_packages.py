@@ -1,0 +1,105 @@
+"""What the Airflow image has in it: the right Airflow, and the packages that the config needs.
+
+The pod that pulls the images looks. What is missing would otherwise be found by components that crash, long after the
+old ones were rolled; and another Airflow would migrate the database before anybody had said so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components.preflight.finding import Finding, failed, passed, skipped
+
+CHECK: Final = "packages of the image"
+CONTAINER: Final = "airflow"
+"""The container that looks, of the pod that pulls the images."""
+_AIRFLOW: Final = ("apache-airflow-core", "apache-airflow")
+"""Airflow 3 is in the first; an image may have been built without the second."""
+_SCRIPT: Final = """\
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+with open("/dev/termination-log", "w") as answer:
+    json.dump(found, answer)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNeed:
+    """A package that the image must have."""
+
+    package: str
+    """Its name as a distribution."""
+    key: str
+    """The config key that needs it."""
+    instead: str
+    """What to do in place of adding it, as a command with `{stack}` in it or as a sentence."""
+
+
+def command(needs: Sequence[ImageNeed]) -> list[str]:
+    """Return the command that writes as JSON which version of each package the image has."""
+    return ["python", "-c", _SCRIPT, *_AIRFLOW, *sorted({need.package for need in needs})]
+
+
+def about(image: str, airflow: str, needs: Sequence[ImageNeed]) -> dict[str, Any]:
+    """Return what the texts name.
+
+    Args:
+        image: Its reference.
+        airflow: The version of Airflow that it must have.
+        needs: The packages that it must have.
+    """
+    return {
+        "image": image,
+        "airflow": airflow,
+        "needs": [{"package": need.package, "key": need.key, "instead": need.instead} for need in needs],
+    }
+
+
+def findings(answer: str, about: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what the image lacks, or that it lacks nothing.
+
+    Args:
+        answer: What the container wrote.
+        about: See `about`, and the stack's name.
+    """
+    try:
+        found: dict[str, str] = json.loads(answer)
+    except ValueError:
+        return (skipped(CHECK, "the check itself failed: its answer is not JSON"),)
+    image = about["image"]
+    return tuple(_problems(found, about)) or (passed(CHECK, f"{image} has Airflow {about['airflow']}"),)
+
+
+def _problems(found: Mapping[str, str], about: Mapping[str, Any]) -> Iterator[Finding]:
+    image, airflow, stack = about["image"], about["airflow"], about["stack"]
+    tag = f"pulumi config set --stack {stack} airflow:imageTag TAG"
+    there = next((found[name] for name in _AIRFLOW if name in found), None)
+    if there is None:
+        yield failed(CHECK, f"airflow:imageTag: expected Airflow {airflow} in {image}, found no Airflow", tag)
+        return
+    # What follows the number, as of a patched Airflow, does not matter.
+    number = re.match(r"\d+(\.\d+)*", there)
+    if number is None or number.group() != airflow:
+        yield failed(
+            CHECK,
+            f"airflow:imageTag: expected Airflow {airflow} in {image}, as airflow:airflowVersion says, found {there}",
+            f"{tag}; or, to change Airflow's version: python -m automation upgrade {stack} --tag TAG "
+            f"--airflow-version {number.group() if number else 'VERSION'}",
+        )
+    for need in about["needs"]:
+        if need["package"] not in found:
+            yield failed(
+                CHECK,
+                f"{need['key']}: expected the package {need['package']} in {image}, found none",
+                f"add it to the image (docs/image.md), or {need['instead'].format(stack=stack)}",
+            )
