@@ -153,7 +153,11 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
     if outside:
         return outside
     if missing := _missing_rights(text):
-        return UpdateFailed, f"allow {', '.join(missing)} to the role that deploys; then run it again"
+        allow = f"allow {', '.join(missing)} to the role that deploys; then"
+        if any(step.operation == "update" and step.type.startswith("aws:") for step in failed):
+            # The provider has written what it wanted into the state: the next update would find nothing to do.
+            return UpdateFailed, f"{allow} python -m automation refresh {stack}, and run it again"
+        return UpdateFailed, f"{allow} run it again"
     if any(step.type == _JOB and step.name.endswith("-migrate") for step in failed):
         return MigrationFailed, f"python -m automation status {stack}; the log of the Job's pod says why; then {again}"
     if _TOO_LATE.search(text) and any(step.type.startswith("kubernetes:") for step in failed):

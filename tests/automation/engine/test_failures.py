@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from pulumi.automation import CommandResult
@@ -98,6 +99,16 @@ def test_all_rights_that_were_missing_at_once_are_named() -> None:
         "cloudwatch:PutMetricAlarm (statement Alarms of docs/deploying-role-database.json) "
         "to the role that deploys; then run it again"
     )
+
+
+def test_after_a_refused_change_the_state_is_read_anew_before_the_next_update() -> None:
+    """The state says what the provider wanted, so without a refresh the next update may find nothing to do."""
+    refused = "User: x is not authorized to perform: iam:PutRolePermissionsBoundary because no policy allows it"
+    role = Step(operation="update", type="aws:iam/role:Role", name="airflow", urn="urn")
+    remedy = typed(refused, failed=(role,)).remedy
+    assert remedy.endswith("to the role that deploys; then python -m automation refresh dev, and run it again")
+    for step in (replace(role, operation="create"), RELEASE):
+        assert "refresh" not in typed(refused, failed=(step,)).remedy, step
 
 
 def test_every_right_of_the_policies_is_named_with_its_statement_when_it_is_missing() -> None:
