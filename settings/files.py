@@ -18,13 +18,15 @@ from components.kube.safe_yaml import SafeLoader
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, set_command
 from settings.keys import PROJECT, Key
-from settings.scalars import Loader, engine_value, is_plain_number, read_differently
+from settings.scalars import Loader, engine_value, is_plain_number, read_differently, size
 
 _ENGINE: Final = "pulumi"
 _PROVIDERS: Final = ("aws", "kubernetes", "random")
 _TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"})
 """Top-level keys of a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file)."""
 _EDIT: Final = "Fix: edit it"
+_MOST_NODES: Final = 100_000
+"""With what its aliases stand for. The engine refuses so many aliases, and here they would take all memory."""
 
 
 def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
@@ -80,9 +82,13 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
 
 
 def holds_secure(value: Any) -> bool:
-    """Return whether a value of a stack's file is encrypted, or holds an encrypted one."""
+    """Return whether a value of a stack's file is encrypted, or holds an encrypted one.
+
+    To the engine only a text alone under `secure` is encrypted (pulumi: sdk/go/common/resource/config/object.go).
+    """
     if isinstance(value, Mapping):
-        return "secure" in value or any(holds_secure(item) for item in value.values())
+        is_secure = len(value) == 1 and isinstance(value.get("secure"), str)
+        return is_secure or any(holds_secure(item) for item in value.values())
     return isinstance(value, list) and any(holds_secure(item) for item in value)
 
 
@@ -177,6 +183,8 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
         root = reader.get_single_node()
         if loader is not Loader:
             return reader.construct_document(root), root
+        if size(root) > _MOST_NODES:
+            raise yaml.YAMLError("too many aliases")
         repeated = next(_repeated(root), None)
         if repeated is None:
             return (None if root is None else reader.construct_document(root)), root
@@ -205,7 +213,7 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
 def _config(content: Any, name: str, stack: str) -> dict[Any, Any]:
     """Return the map `config` in the content of a file."""
     config = content.get("config") if isinstance(content, Mapping) else content
-    if not isinstance(config or {}, dict):
+    if not isinstance({} if config is None else config, dict):
         raise SettingsError(stack, [f"expected a map `config` in {name}. {_EDIT}"])
     return config or {}
 

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -38,13 +38,46 @@ _MOST: Final = 2**63 - 1
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, whose nodes say whether the file gives their type (`node.typed`)."""
+    """PyYAML's safe loader, for what the engine's reads too; its nodes say whether the file gives their type."""
+
+    ESCAPE_REPLACEMENTS = {  # type: ignore[misc] # noqa: RUF012 - as in PyYAML
+        letter: stands for letter, stands in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if letter != "/"
+    }
+
+    def process_directives(self) -> Any:
+        found = super().process_directives()  # type: ignore[no-untyped-call]
+        if self.yaml_version not in (None, (1, 1)):
+            raise yaml.YAMLError("another version of YAML")
+        return found
 
     def compose_scalar_node(self, anchor: Any) -> Any:
+        return self._typed(super().compose_scalar_node, anchor)
+
+    def compose_sequence_node(self, anchor: Any) -> Any:
+        return self._typed(super().compose_sequence_node, anchor)
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        return self._typed(super().compose_mapping_node, anchor)
+
+    def _typed(self, compose: Callable[[Any], Any], anchor: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        node: Any = super().compose_scalar_node(anchor)
+        node = compose(anchor)
         node.typed = event.tag is not None
         return node
+
+
+def size(node: yaml.Node | None) -> int:
+    """Return how many nodes there are when each alias is replaced by what it stands for."""
+    sizes: dict[int, int] = {}
+
+    def count(part: Any) -> int:
+        if id(part) not in sizes:
+            sizes[id(part)] = 1  # within itself, should it hold itself
+            inner = part.value if isinstance(part, yaml.CollectionNode) else ()
+            sizes[id(part)] += sum(sum(map(count, item)) if isinstance(item, tuple) else count(item) for item in inner)
+        return sizes[id(part)]
+
+    return 0 if node is None else count(node)
 
 
 def engine_value(text: str) -> Any:
@@ -77,11 +110,14 @@ def is_plain_number(text: str) -> bool:
 
 def read_differently(node: yaml.Node, path: str = "") -> Iterator[str]:
     """Yield the places in a value where the engine reads something else than PyYAML, or where readers differ."""
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.CollectionNode) and getattr(node, "typed", False):
+        yield path
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             place = f"{path}.{name}".lstrip(".")
-            if not isinstance(key, yaml.ScalarNode) or (name != "<<" and not _is_text(key)):
+            # To the engine, "<<" in quotes merges too.
+            if not isinstance(key, yaml.ScalarNode) or (key.style is not None if name == "<<" else not _is_text(key)):
                 yield f"the key {place}"
             yield from read_differently(value, place)
     elif isinstance(node, yaml.SequenceNode):

@@ -13,6 +13,7 @@ from automation.engine.operations import OpenedStack
 from automation.folder import short_name
 from automation.stacks.backend import read_yaml
 from settings import PROJECT
+from settings.files import holds_secure
 
 _PREFIX = f"{PROJECT}:"
 
@@ -22,7 +23,7 @@ def has_secrets(work_dir: Path, stack: str) -> bool:
     path = work_dir / f"Pulumi.{short_name(stack)}.yaml"
     config = read_yaml(path).get("config") if path.is_file() else None
     values = config.values() if isinstance(config, Mapping) else ()
-    return any(isinstance(value, Mapping) and "secure" in value for value in values)
+    return any(map(holds_secure, values))
 
 
 def file_secrets(on: OpenedStack) -> dict[str, str]:

@@ -19,6 +19,7 @@ from automation.stacks.secret_texts import secret_texts
 from automation.stacks.session import Session
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
+from settings.files import holds_secure
 
 _PREFIX = f"{PROJECT}:"
 
@@ -54,7 +55,7 @@ def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
     path = project_dir / f"Pulumi.{short_name(on.stack.name)}.yaml"
     config = read_yaml(path).get("config") or {}
     given = {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
-    encrypted = {key for key, value in given.items() if isinstance(value, Mapping) and "secure" in value}
+    encrypted = {key for key, value in given.items() if holds_secure(value)}
     clear = file_secrets(on) if encrypted else {}
     values: dict[str, Any] = {}
     for key, value in given.items():

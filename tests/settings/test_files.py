@@ -229,6 +229,11 @@ def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
         b"config:\n  airflow:imageTag: !!bool x\n": "found a date or a number that cannot be",
         b"config:\n  airflow:imageTag: !!int ''\n": "found a date or a number that cannot be",
         b"config:\n  airflow:imageTag: " + b"9" * 5000: "found a date or a number that cannot be",
+        # What the engine does not read either.
+        b"%YAML 1.2\n---\nconfig:\n  airflow:imageTag: a\n": "expected YAML in Pulumi.qa.yaml",
+        b'{"config": {"airflow:ingressPath": "\\/airflow"}}': "expected YAML in Pulumi.qa.yaml",
+        b"config: []\n": "expected a map `config` in Pulumi.qa.yaml",
+        b"config: 0\n": "expected a map `config` in Pulumi.qa.yaml",
     }
     found = {says: check_text(tmp_path, content) for content, says in cases.items()}
     (tmp_path / "Pulumi.qa.yaml").unlink()
@@ -268,6 +273,34 @@ def test_value_in_a_map_that_readers_read_in_different_ways_is_refused_with_its_
     [problem] = problems_of(tmp_path, "helmValues:\n    config: {core: {on: a}}")
     assert "at the key config.core.on" in problem
     assert problems_of(tmp_path, "helmValues:\n    config: {core: {parallelism: 64, x: '0o10', y: true}}") == ()
+
+
+def test_collection_with_a_tag_and_quoted_merge_are_refused(tmp_path: Path) -> None:
+    """The engine makes other values of them."""
+    for text in ("!!omap [a: b]", "!!pairs [a: b]", "!!map {a: b}"):
+        [problem] = problems_of(tmp_path, f"helmValues:\n    labels: {text}")
+        assert "at labels. Fix: " in problem, text
+    assert problems_of(tmp_path, "helmValues: !!omap [a: b]")[0].startswith("airflow:helmValues: expected values that")
+    [problem] = problems_of(tmp_path, 'helmValues:\n    labels: {"<<": {a: b}, c: d}')
+    assert "at the key labels.<<. Fix: " in problem
+
+
+def test_only_a_text_alone_under_secure_is_encrypted(tmp_path: Path) -> None:
+    """The engine takes the others for plain values, and the state and every log would show them."""
+    for text in ("{secure: 31415926}", "{secure: {a: b}}", "{secure: x, more: sentinel}"):
+        problems = problems_of(tmp_path, f"fernetKey: {text}")
+        assert any("expected an encrypted value, found plain text" in problem for problem in problems), text
+        assert "31415926" not in str(problems)
+        assert "sentinel" not in str(problems)
+
+
+def test_file_of_many_aliases_takes_no_time(tmp_path: Path) -> None:
+    levels = "".join(f"    {n}x: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    merges = "".join(f"    {n}x: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 9)}]}}\n" for n in range(1, 12))
+    for text in (f"    0x: &l0 [x, y]\n{levels}", f"    0x: &l0 {{x: y}}\n{merges}"):
+        assert check_text(tmp_path, f"config:\n  airflow:helmValues:\n{text}") == (
+            "expected YAML in Pulumi.qa.yaml. Fix: edit it",
+        )
 
 
 def test_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
+import settings
 from components.kube.safe_yaml import load_yaml
+from settings import files
 from settings.scalars import Loader, engine_value, is_plain_number, read_differently
 from tests.cases import each
 
@@ -51,34 +53,98 @@ def generated(count: int) -> list[str]:
     return sorted(found)
 
 
+FILES: Final = (
+    *(
+        "config:\n  t:a: b",
+        "config: {}",
+        "config:",
+        '{"config": {"t:a": "b/c"}}',
+        "config:\r\n  t:a: b",
+        "\ufeffconfig: {}",
+    ),
+    *("config: []", "config: x", "config: 0", "%YAML 1.1\n---\nconfig: {t:a: b}", "%YAML 1.2\n---\nconfig: {}"),
+    *(
+        'config: {t:a: "\\/"}',
+        "config:\n  t:a: {b: {x: y}, c: {<<: {x: z}, y: 1}}",
+        'config: {t:a: {"<<": {x: z}, y: 1}}',
+    ),
+    *("config: {t:a: {x: !!omap [a: b]}}", "config: {t:a: {x: !!pairs [a: b]}}", "config: {t:a: !!map {a: b}}"),
+    *("config: {t:a: &x {y: z}, t:b: *x}", "config: {t:a: b}\n---\nconfig: {t:a: c}", "config: {t:a: b}\n...\n]"),
+    *("config: {t:a: {secure: 3}}", "config: {t:a: {secure: {x: y}}}", "config: {t:a: {secure: x, y: z}}"),
+    *("config:\n\tt:a: b", "config:\n  t:a:\tb", "config:\n  t:a: b\u2028c", 'config: {t:a: "\\ud83d\\ude00"}'),
+)
+"""Whole files, whose `t:` is the project."""
+
+
+class TheEngine:
+    """A project with a stack `qa`, and the engine that reads its file."""
+
+    def __init__(self, folder: Path) -> None:
+        if not shutil.which("pulumi"):
+            pytest.skip("no engine: pulumi is not on PATH")
+        self.folder, self.file = folder, folder / "Pulumi.qa.yaml"
+        (folder / "Pulumi.yaml").write_text("name: t\nruntime: python\n")
+        (folder / "state").mkdir()
+        self.env = {
+            **os.environ,
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "x",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+        }
+        self.run("stack", "init", "qa").check_returncode()
+        self.salt = self.file.read_text()
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", *words, "--non-interactive"]
+        return subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
+
+    def config(self) -> dict[str, Any] | None:
+        """Return the config that the engine reads, None if it refuses the file."""
+        done = self.run("config", "--json", "--stack", "qa")
+        found: dict[str, Any] | None = None if done.returncode else json.loads(done.stdout)
+        return found
+
+
+@pytest.mark.engine
+def test_the_engine_reads_each_file_as_this_program_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the program reads without a problem gives the same values to the engine."""
+    monkeypatch.setattr(files, "PROJECT", "t")
+    engine = TheEngine(tmp_path)
+    read = 0
+    for text in FILES:
+        engine.file.write_text(text, encoding="utf-8", newline="")
+        engines = engine.config()
+        try:
+            mine, secret_keys, problems = files.examine_files(tmp_path, "qa")
+        except settings.SettingsError:
+            continue
+        if problems:
+            continue
+        read += 1
+        assert engines is not None, text
+        assert {key: entry["secret"] for key, entry in engines.items()} == {key: key in secret_keys for key in mine}
+        assert {key: as_json(entry["value"]) for key, entry in engines.items()} == {
+            key: as_json(value) for key, value in mine.items()
+        }, text
+    print(f"{len(FILES)} files: {read} read, each as the engine does; the others refused")
+    assert read > len(FILES) / 3
+
+
+def as_json(text: str) -> Any:
+    """Return a map or a list of a config's text, else the text."""
+    return json.loads(text) if text[:1] in ("{", "[") else text
+
+
 @pytest.mark.engine
 def test_the_engine_reads_each_value_as_this_program_says(tmp_path: Path) -> None:
-    if not shutil.which("pulumi"):
-        pytest.skip("no engine: pulumi is not on PATH")
+    engine = TheEngine(tmp_path)
     finite = [text for text in (*SCALARS, *generated(600)) if engine_value(text) == engine_value(text)]
     texts = [text for text in finite if engine_value(text) not in (float("inf"), float("-inf"))]
-    (tmp_path / "Pulumi.yaml").write_text("name: t\nruntime: python\n")
-    (tmp_path / "state").mkdir()
-    env = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": "x",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-    }
-
-    def pulumi(*words: str) -> str:
-        command = ["pulumi", *words, "--non-interactive", "--stack", "qa"]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
-
-    subprocess.run(
-        ["pulumi", "stack", "init", "qa", "--non-interactive"], cwd=tmp_path, env=env, capture_output=True, check=True
-    )
-    file = tmp_path / "Pulumi.qa.yaml"
-    salt = file.read_text()
     lines = [f"  t:k{number}: {text}" for number, text in enumerate(texts)]
     inner = [f"  t:n{number}:\n    - {text}" for number, text in enumerate(texts)]
-    file.write_text("\n".join([salt, "config:", *lines, *inner]) + "\n")
-    given = json.loads(pulumi("config", "--json"))
+    engine.file.write_text("\n".join([engine.salt, "config:", *lines, *inner]) + "\n")
+    given = engine.config()
+    assert given is not None
     for number, text in enumerate(texts):
         mine, engines = engine_value(text), given[f"t:k{number}"]["value"]
         assert same(mine, engines), (text, mine, engines)

@@ -15,8 +15,11 @@ from automation.stacks import session as session_module
 from automation.stacks.file_secrets import file_secrets, has_secrets
 from automation.stacks.place import Place
 from automation.stacks.session import Limits, Session
+from automation.stacks.stack_values import file_values
 from components.secrets.masker import Masker
 from tests.automation.fakes import FakeEngine
+
+URI = "postgres://u:sentinel-Kq8Rt2Vw5y@h/d"
 
 
 class Engine(FakeEngine):
@@ -30,6 +33,7 @@ class Engine(FakeEngine):
         entries = {
             "airflow:dagsToken": {"value": "sentinel-Zx9Qw7Lm3p", "secret": True},
             "airflow:size": {"value": "small"},
+            "airflow:connections": {"value": json.dumps({"db": URI}), "objectValue": {"db": URI}, "secret": True},
         }
         return CommandResult(stdout=json.dumps(entries), stderr="", code=0)
 
@@ -45,11 +49,19 @@ def test_only_encrypted_values_are_asked_for(tmp_path: Path) -> None:
     stack, engine = opened(tmp_path, "config:\n  airflow:dagsToken:\n    secure: v1:x\n")
     found: Any = OpenedStack(stack, engine)  # type: ignore[arg-type]
     assert has_secrets(tmp_path, "dev")
-    assert file_secrets(found) == {"dagsToken": "sentinel-Zx9Qw7Lm3p"}
+    assert file_secrets(found)["dagsToken"] == "sentinel-Zx9Qw7Lm3p"
     for config in ("config: {}\n", "", "config:\n  airflow:size: small\n"):
         (tmp_path / "Pulumi.dev.yaml").write_text(config)
         assert not has_secrets(tmp_path, "dev"), config
     assert not has_secrets(tmp_path / "nowhere", "dev")
+
+
+def test_encrypted_entry_of_a_map_is_asked_for_too(tmp_path: Path) -> None:
+    stack, engine = opened(tmp_path, "config:\n  airflow:connections:\n    db:\n      secure: v1:x\n")
+    found: Any = OpenedStack(stack, engine)  # type: ignore[arg-type]
+    assert has_secrets(tmp_path, "dev")
+    assert json.loads(file_values(found, tmp_path)["connections"].reveal()) == {"db": URI}
+    assert Masker(secrets=file_secrets(found).values()).text("it is sentinel-Kq8Rt2Vw5y") == "it is [secret]"
 
 
 def test_session_learns_them_once_and_masks_its_events(tmp_path: Path, monkeypatch: Any) -> None:
