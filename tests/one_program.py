@@ -28,6 +28,8 @@ def room_for_one_program() -> Iterator[None]:
             asyncio.set_event_loop(used)
             used.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             used.run_until_complete(used.shutdown_default_executor())
+            # Futures of a program that failed are collected later, and would each tell of it then.
+            used.set_exception_handler(lambda *told: None)
             used.close()
         asyncio.set_event_loop(around)
         runtime_settings.SETTINGS.callbacks = None

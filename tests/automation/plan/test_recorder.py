@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pulumi
@@ -11,6 +12,7 @@ import pulumi_random as random
 import pytest
 
 from automation.plan.recorder import Recorder, RecordingError
+from tests.one_program import room_for_one_program
 
 
 @pytest.fixture
@@ -75,10 +77,19 @@ def test_aws_names_things_where_they_are(run: Callable[..., Recorder]) -> None:
     assert found[0].startswith("arn:aws:kms:us-west-2:999999999999:")
 
 
-def test_two_resources_of_one_name_are_refused(run: Callable[..., Recorder]) -> None:
-    def program() -> None:
-        _config_map()
-        _config_map()
+def _twice() -> None:
+    _config_map()
+    _config_map()
 
+
+def test_two_resources_of_one_name_are_refused(run: Callable[..., Recorder]) -> None:
     with pytest.raises(RecordingError, match="found two"):
-        run(program)
+        run(_twice)
+
+
+def test_failed_program_is_not_told_again_when_what_it_left_is_collected(caplog: pytest.LogCaptureFixture) -> None:
+    """That could be in the middle of any other test. One that parses Python then fails: a traceback parses it too."""
+    with room_for_one_program(), pytest.raises(RecordingError):
+        Recorder().run(_twice)
+    gc.collect()
+    assert caplog.records == []
