@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 import outputs
 import versions
@@ -26,6 +25,7 @@ from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
 from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
 from components.kube.images import POSTGRES_REPOSITORY, Images
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import LABELS
 from components.monitoring.monitoring import StackMonitoring
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
@@ -77,12 +77,14 @@ class AirflowPlatform(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
 
-        namespace = k8s.core.v1.Namespace(
+        namespace = KubeObject(
+            "v1",
+            "Namespace",
             f"{name}-namespace",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace, labels={**LABELS, **_pod_security()}),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            {"metadata": {"name": args.namespace, "labels": {**LABELS, **_pod_security()}}},
+            pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        self._namespace = namespace.metadata.name
+        self._namespace = namespace.name
         self._images = self._with_credentials(args.images)
         # What the release comes after, and so goes before: while a pod runs, none of it is missing.
         around: list[pulumi.Resource] = []

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.database.connection import (
     CA_FILE,
@@ -27,6 +26,7 @@ from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBou
 from components.keys.generated_password import generated_password
 from components.kube.env import from_secret, variable
 from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 
@@ -92,14 +92,18 @@ class DatabaseAccess(pulumi.ComponentResource):
 
         self.ca_config_map = None
         if database.ca_certificates is not None:
-            certificates = k8s.core.v1.ConfigMap(
+            certificates = KubeObject(
+                "v1",
+                "ConfigMap",
                 f"{name}-ca",
-                metadata=object_metadata(args.namespace),
-                immutable=True,
-                data={CA_KEY: database.ca_certificates},
-                opts=child,
+                {
+                    "metadata": object_metadata(args.namespace),
+                    "immutable": True,
+                    "data": {CA_KEY: database.ca_certificates},
+                },
+                child,
             )
-            self.ca_config_map = certificates.metadata.name
+            self.ca_config_map = certificates.name
 
         login = pooler.login if pooler is not None else None
         straight = database if login is None else replace(database, user=login.user, password=login.password)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.database.backup_scripts import database_command
 from components.database.job_template import job_environment, job_template
@@ -18,6 +17,7 @@ from components.database.migration import MIGRATION_LABELS
 from components.kube.env import AUTH_MANAGER, fernet_key, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
 
@@ -72,25 +72,30 @@ class DatabaseBackups(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseBackupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        claim = k8s.core.v1.PersistentVolumeClaim(
+        claim = KubeObject(
+            "v1",
+            "PersistentVolumeClaim",
             name,
-            # Bound when the first pod is scheduled; waiting here would never end.
-            metadata=object_metadata(args.namespace, skip_await=True),
-            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{args.storage_gib}Gi"}),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            {
+                # Bound when the first pod is scheduled; waiting here would never end.
+                "metadata": object_metadata(args.namespace, skip_await=True),
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": f"{args.storage_gib}Gi"}},
+                },
+            },
+            pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        self.pods = {"database": _database_pod(args, claim.metadata.name), "airflow": reading_pod(args)}
+        self.pods = {"database": _database_pod(args, claim.name), "airflow": reading_pod(args)}
         if args.schedule:
-            k8s.batch.v1.CronJob(
+            KubeObject(
+                "batch/v1",
+                "CronJob",
                 name,
-                metadata=object_metadata(args.namespace),
-                spec=_schedule(args, self.pods["database"]),
-                opts=pulumi.ResourceOptions(parent=self),
+                {"metadata": object_metadata(args.namespace), "spec": _schedule(args, self.pods["database"])},
+                pulumi.ResourceOptions(parent=self),
             )
-        self.register_outputs({"claim": claim.metadata.name})
+        self.register_outputs({"claim": claim.name})
 
 
 def _schedule(args: DatabaseBackupsArgs, pod: dict[str, Any]) -> Any:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.database.connection import Database, SslMode
 from components.keys.generated_password import generated_password
 from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import LABELS, object_metadata
 from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_context, without_ids
 
@@ -64,7 +64,7 @@ class PostgresContainer(pulumi.ComponentResource):
 
     database: Database
     """How to connect; the password is secret."""
-    server: k8s.apps.v1.StatefulSet
+    server: KubeObject
     """The server; Pulumi waits until it is ready."""
 
     def __init__(self, name: str, args: PostgresContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -76,31 +76,43 @@ class PostgresContainer(pulumi.ComponentResource):
         secret = immutable_secret(name, args.namespace, {"password": password}, child)
 
         # The claim is separate from the StatefulSet, so that the data survives a replacement of the StatefulSet.
-        claim = k8s.core.v1.PersistentVolumeClaim(
+        claim = KubeObject(
+            "v1",
+            "PersistentVolumeClaim",
             f"{name}-data",
-            # Kind's storage class binds the claim only when the pod is scheduled: waiting here would never end.
-            metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
-            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{args.storage_gib}Gi"}),
-            ),
-            opts=kept,
+            {
+                # Kind's storage class binds the claim only when the pod is scheduled: waiting here would never end.
+                "metadata": object_metadata(args.namespace, POD_LABELS, skip_await=True),
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": f"{args.storage_gib}Gi"}},
+                },
+            },
+            kept,
         )
-        service = k8s.core.v1.Service(
+        service = KubeObject(
+            "v1",
+            "Service",
             name,
-            # Pulumi would wait for a pod behind the Service, but the pod is created after it.
-            metadata=object_metadata(args.namespace, POD_LABELS, skip_await=True),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                selector=POD_LABELS,
-                ports=[k8s.core.v1.ServicePortArgs(name="postgresql", port=PORT, target_port=PORT)],
-            ),
-            opts=child,
+            {
+                # Pulumi would wait for a pod behind the Service, but the pod is created after it.
+                "metadata": object_metadata(args.namespace, POD_LABELS, skip_await=True),
+                "spec": {
+                    "selector": POD_LABELS,
+                    "ports": [{"name": "postgresql", "port": PORT, "targetPort": PORT}],
+                },
+            },
+            child,
         )
-        self.server = k8s.apps.v1.StatefulSet(
+        self.server = KubeObject(
+            "apps/v1",
+            "StatefulSet",
             name,
-            metadata=object_metadata(args.namespace, POD_LABELS),
-            spec=_server(args, service.metadata.name, secret_name(secret), claim.metadata.name),
-            opts=pulumi.ResourceOptions(
+            {
+                "metadata": object_metadata(args.namespace, POD_LABELS),
+                "spec": _server(args, service.name, secret_name(secret), claim.name),
+            },
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
                 # Two servers on one volume would destroy it.
@@ -110,14 +122,14 @@ class PostgresContainer(pulumi.ComponentResource):
         )
 
         self.database = Database(
-            host=service.metadata.name,
+            host=service.name,
             port=PORT,
             name=NAME,
             user="airflow",
             password=password,
             ssl_mode=SslMode.PREFER,
         )
-        self.register_outputs({"host": service.metadata.name, "port": PORT})
+        self.register_outputs({"host": service.name, "port": PORT})
 
 
 def _server(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
@@ -22,6 +21,7 @@ from components.database.job_template import job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 
 TYPE: Final = "airflow:index:DatabaseMigration"
@@ -96,9 +96,9 @@ class DatabaseMigration(pulumi.ComponentResource):
     Survives a destroy: the database and its user; the Jobs are deleted.
     """
 
-    migration: k8s.batch.v1.Job
+    migration: KubeObject
     """The migration; it must succeed before any pod with a new image starts."""
-    admin_user: k8s.batch.v1.Job
+    admin_user: KubeObject
     """The Job that creates the admin user or resets its password, and then imports the pools."""
 
     def __init__(self, name: str, args: DatabaseMigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -112,40 +112,39 @@ class DatabaseMigration(pulumi.ComponentResource):
         def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
             return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
 
-        self.migration = k8s.batch.v1.Job(
+        spec = _job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds)
+        self.migration = KubeObject(
+            "batch/v1",
+            "Job",
             f"{name}-migrate",
-            metadata=object_metadata(args.namespace, MIGRATION_LABELS),
-            spec=_job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds),
-            opts=pulumi.ResourceOptions(
+            {"metadata": object_metadata(args.namespace, MIGRATION_LABELS), "spec": spec},
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{args.timeout_seconds + 30}s"),
             ),
         )
-        self.admin_user = k8s.batch.v1.Job(
+        create = ["bash", "-c", _ADMIN_USER_SCRIPT + (IMPORT if args.pools else "")]
+        given = [
+            variable("ADMIN_USERNAME", args.admin_username),
+            variable("ADMIN_EMAIL", args.admin_email),
+            from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),
+            *pool_variables(args.pools),
+        ]
+        spec = _job(args, ADMIN_USER_LABELS, create, [*environment(), *given], _ADMIN_USER_DEADLINE_SECONDS)
+        self.admin_user = KubeObject(
+            "batch/v1",
+            "Job",
             f"{name}-admin-user",
-            metadata=object_metadata(args.namespace, ADMIN_USER_LABELS),
-            spec=_job(
-                args,
-                ADMIN_USER_LABELS,
-                ["bash", "-c", _ADMIN_USER_SCRIPT + (IMPORT if args.pools else "")],
-                [
-                    *environment(),
-                    variable("ADMIN_USERNAME", args.admin_username),
-                    variable("ADMIN_EMAIL", args.admin_email),
-                    from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),
-                    *pool_variables(args.pools),
-                ],
-                _ADMIN_USER_DEADLINE_SECONDS,
-            ),
-            opts=pulumi.ResourceOptions(
+            {"metadata": object_metadata(args.namespace, ADMIN_USER_LABELS), "spec": spec},
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[self.migration],
                 ignore_changes=["spec.template.spec.containers[0].image"],
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{_ADMIN_USER_DEADLINE_SECONDS + 30}s"),
             ),
         )
-        self.register_outputs({"migration_job": self.migration.metadata.name})
+        self.register_outputs({"migration_job": self.migration.name})
 
 
 def _job(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 
@@ -18,22 +18,26 @@ def immutable_secret(
     opts: pulumi.ResourceOptions,
     *,
     type_: str = "Opaque",
-) -> k8s.core.v1.Secret:
+) -> KubeObject:
     """Create a Secret named `name-<hex>`. Other data makes another Secret under another name.
 
     The pods that refer to it then roll, and the old Secret stays until they have. No kubelet serves a stale copy, which
     can happen to a Secret that is recreated under its name (github.com/kubernetes/kubernetes/issues/131589).
     """
-    return k8s.core.v1.Secret(
+    return KubeObject(
+        "v1",
+        "Secret",
         name,
-        metadata=object_metadata(namespace),
-        immutable=True,
-        type=type_,
-        string_data={key: secret_output(value) for key, value in data.items()},
-        opts=opts,
+        {
+            "metadata": object_metadata(namespace),
+            "immutable": True,
+            "type": type_,
+            "stringData": pulumi.Output.secret({key: secret_output(value) for key, value in data.items()}),
+        },
+        opts,
     )
 
 
-def secret_name(secret: k8s.core.v1.Secret) -> pulumi.Output[str]:
+def secret_name(secret: KubeObject) -> pulumi.Output[str]:
     """Return the generated name, which is not secret although the Secret's data is."""
-    return pulumi.Output.unsecret(secret.metadata.name)
+    return pulumi.Output.unsecret(secret.name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 LABELS: Final = {"app.kubernetes.io/part-of": "airflow", "app.kubernetes.io/managed-by": "pulumi"}
 
@@ -22,13 +21,14 @@ def object_metadata(
     *,
     skip_await: bool = False,
     annotations: Mapping[str, str] | None = None,
-) -> k8s.meta.v1.ObjectMetaArgs:
+) -> dict[str, Any]:
     """Return metadata without a name: the provider generates one, so that a replacement can exist beside the old one.
 
     With `skip_await`, the provider does not wait until the object is ready.
     """
-    return k8s.meta.v1.ObjectMetaArgs(
-        namespace=namespace,
-        labels={**LABELS, **(labels or {})},
-        annotations={**({"pulumi.com/skipAwait": "true"} if skip_await else {}), **(annotations or {})} or None,
-    )
+    noted = {**({"pulumi.com/skipAwait": "true"} if skip_await else {}), **(annotations or {})}
+    return {
+        "namespace": namespace,
+        "labels": {**LABELS, **(labels or {})},
+        **({"annotations": noted} if noted else {}),
+    }

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.monitoring.alerts import PAGE, rule_groups
 from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
@@ -60,23 +60,25 @@ class StackMonitoring(pulumi.ComponentResource):
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         release_name = args.exporter.release_name
-        exporter = k8s.apps.v1.Deployment(
+        exporter = KubeObject(
+            "apps/v1",
+            "Deployment",
             f"{name}-{EXPORTER}",
-            # Nothing waits for it: an alert tells if it is missing.
-            metadata=object_metadata(args.namespace, component_labels(release_name, EXPORTER), skip_await=True),
-            spec=exporter_spec(args.exporter),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            {
+                # Nothing waits for it: an alert tells if it is missing.
+                "metadata": object_metadata(args.namespace, component_labels(release_name, EXPORTER), skip_await=True),
+                "spec": exporter_spec(args.exporter),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
 
         def config_map(role: str, labels: Mapping[str, str], data: Mapping[str, str]) -> pulumi.Resource:
             metadata = object_metadata(args.namespace, labels)
-            return k8s.core.v1.ConfigMap(f"{name}-{role}", metadata=metadata, data=dict(data), opts=child)
+            return KubeObject("v1", "ConfigMap", f"{name}-{role}", {"metadata": metadata, "data": dict(data)}, child)
 
         def of_operator(role: str, kind: str, spec: Mapping[str, Any]) -> pulumi.Resource:
             metadata = object_metadata(args.namespace, args.labels)
-            return k8s.apiextensions.CustomResource(
-                f"{name}-{role}", api_version=API_VERSION, kind=kind, metadata=metadata, spec=spec, opts=child
-            )
+            return KubeObject(API_VERSION, kind, f"{name}-{role}", {"metadata": metadata, "spec": spec}, child)
 
         dashboards = config_map("dashboards", SIDECAR_LABEL, dashboard_files(args.watched))
         groups = rule_groups(args.watched, args.page)
@@ -89,7 +91,7 @@ class StackMonitoring(pulumi.ComponentResource):
         else:
             found = (config_map("alerts", RULE_LABEL, {RULE_FILE: rule_file(groups)}),)
         self.resources = (exporter, dashboards, *found)
-        self.register_outputs({"exporter": exporter.metadata.name})
+        self.register_outputs({"exporter": exporter.name})
 
 
 def pod_monitor(release_name: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
@@ -37,17 +37,18 @@ class NetworkIsolation(pulumi.ComponentResource):
     Raises: nothing of its own. Replaces: nothing; rules change in place. Survives a destroy: nothing.
     """
 
-    policies: tuple[k8s.networking.v1.NetworkPolicy, ...]
+    policies: tuple[KubeObject, ...]
     """All policies; whatever runs in the namespace is created after them and deleted before them."""
 
     def __init__(self, name: str, args: NetworkIsolationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         self.policies = tuple(
-            k8s.networking.v1.NetworkPolicy(
+            KubeObject(
+                "networking.k8s.io/v1",
+                "NetworkPolicy",
                 f"{name}-{role}",
-                metadata=object_metadata(args.namespace),
-                spec=spec,
-                opts=pulumi.ResourceOptions(parent=self),
+                {"metadata": object_metadata(args.namespace), "spec": spec},
+                pulumi.ResourceOptions(parent=self),
             )
             for role, spec in network_policies(args.rules).items()
         )

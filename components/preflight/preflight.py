@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.kube.client import KubeApi
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.preflight.checks import DOCUMENT, Kind
 from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict
@@ -57,9 +57,7 @@ class ClusterPreflight(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.register_outputs({"namespace": args.namespace})
 
-    def check(
-        self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = (), of: str = ""
-    ) -> k8s.core.v1.ConfigMap:
+    def check(self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = (), of: str = "") -> KubeObject:
         """Return a resource that exists only once the check of a document has been made, and did not fail.
 
         Args:
@@ -86,11 +84,15 @@ class ClusterPreflight(pulumi.ComponentResource):
 
         name = f"{self._name}-{kind.value}{of and f'-{of}'}"
         hook = pulumi.ResourceHook(f"{name}-check", before)
-        return k8s.core.v1.ConfigMap(
+        return KubeObject(
+            "v1",
+            "ConfigMap",
             name,
-            metadata=object_metadata(self._args.namespace, LABELS),
-            data={DOCUMENT: pulumi.Output.json_dumps(document, sort_keys=True)},
-            opts=pulumi.ResourceOptions(
+            {
+                "metadata": object_metadata(self._args.namespace, LABELS),
+                "data": {DOCUMENT: pulumi.Output.json_dumps(document, sort_keys=True)},
+            },
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=after,
                 hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]),

@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 
 from components.keys.jwt_keys import JWKS_VOLUME
 from components.kube.client import KubeApi
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.release.availability import component_labels
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
@@ -104,11 +105,12 @@ class AirflowRelease(pulumi.ComponentResource):
         values = airflow_values(args.inputs)
         budget: Any = default_budget(values, args.helm_values, component_labels(RELEASE_NAME, "worker"))
         budgets = [
-            k8s.policy.v1.PodDisruptionBudget(
+            KubeObject(
+                "policy/v1",
+                "PodDisruptionBudget",
                 f"{name}-default-workers",
-                metadata=object_metadata(args.namespace),
-                spec=spec,
-                opts=pulumi.ResourceOptions(parent=self),
+                {"metadata": object_metadata(args.namespace), "spec": spec},
+                pulumi.ResourceOptions(parent=self),
             )
             for spec in (budget,)
             if spec is not None

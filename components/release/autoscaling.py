@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.database.access import CONNECTION_KEY
 from components.database.connection import Database, SslMode, connection_uri
 from components.database.pgbouncer import METADATA_POOL, PORT
 from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
 from components.release.executor import Executor
@@ -99,7 +99,7 @@ class WorkerScaler(pulumi.ComponentResource):
     Survives a destroy: nothing. KEDA's operator must still run, to remove its finalizer from the ScaledObject.
     """
 
-    scaled_objects: tuple[k8s.apiextensions.CustomResource, ...]
+    scaled_objects: tuple[KubeObject, ...]
     """KEDA's ScaledObjects, each of which creates and owns a HorizontalPodAutoscaler."""
 
     def __init__(self, name: str, args: WorkerScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -121,13 +121,15 @@ class WorkerScaler(pulumi.ComponentResource):
             )
         )
         secret = secret_name(immutable_secret(f"{name}-connection", args.namespace, {CONNECTION_KEY: uri}, child))
-        authentication = k8s.apiextensions.CustomResource(
+        authentication = KubeObject(
+            API_VERSION,
+            "TriggerAuthentication",
             f"{name}-authentication",
-            api_version=API_VERSION,
-            kind="TriggerAuthentication",
-            metadata=object_metadata(args.namespace),
-            spec={"secretTargetRef": [{"parameter": "connection", "name": secret, "key": CONNECTION_KEY}]},
-            opts=child,
+            {
+                "metadata": object_metadata(args.namespace),
+                "spec": {"secretTargetRef": [{"parameter": "connection", "name": secret, "key": CONNECTION_KEY}]},
+            },
+            child,
         )
 
         # The URI contains these too, but KEDA identifies its connection pools only by them: without them, two stacks of
@@ -135,13 +137,15 @@ class WorkerScaler(pulumi.ComponentResource):
         pool = {"host": host, "userName": database.user, "dbName": METADATA_POOL}
         trigger = {"type": "postgresql", "authenticationRef": {"name": _object_name(authentication)}}
         self.scaled_objects = tuple(
-            k8s.apiextensions.CustomResource(
+            KubeObject(
+                API_VERSION,
+                "ScaledObject",
                 name if workers.account == DEFAULT_WORKERS else f"{name}-{workers.account.removeprefix('worker-')}",
-                api_version=API_VERSION,
-                kind="ScaledObject",
-                metadata=object_metadata(args.namespace, annotations={PAUSED: "0"} if args.paused else None),
-                spec=_spec(args, workers, scaling, {**trigger, "metadata": pool}),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+                {
+                    "metadata": object_metadata(args.namespace, annotations={PAUSED: "0"} if args.paused else None),
+                    "spec": _spec(args, workers, scaling, {**trigger, "metadata": pool}),
+                },
+                pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )
             for workers in args.workers
             if (scaling := workers.autoscaling) is not None
@@ -197,7 +201,7 @@ def needed_workers_query(executor: Executor, worker_concurrency: int, queues: Se
     return f"SELECT {needed} FROM task_instance WHERE {' AND '.join(conditions)}"  # noqa: S608 - all from here
 
 
-def _object_name(resource: k8s.apiextensions.CustomResource) -> pulumi.Output[str]:
+def _object_name(resource: KubeObject) -> pulumi.Output[str]:
     """Return the generated name. The SDK gives no metadata of a custom resource, but its ID is NAMESPACE/NAME."""
     return resource.id.apply(lambda identity: identity.rpartition("/")[2])
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.release.ingress import Ingress
 
@@ -40,18 +40,20 @@ class GatewayRoute(pulumi.ComponentResource):
     Survives a destroy: nothing.
     """
 
-    route: k8s.apiextensions.CustomResource
+    route: KubeObject
     """The HTTPRoute."""
 
     def __init__(self, name: str, args: GatewayRouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        self.route = k8s.apiextensions.CustomResource(
+        self.route = KubeObject(
+            API_VERSION,
+            "HTTPRoute",
             name,
-            api_version=API_VERSION,
-            kind="HTTPRoute",
-            metadata=object_metadata(args.namespace),
-            spec=route_spec(args.ingress, args.service, args.port),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            {
+                "metadata": object_metadata(args.namespace),
+                "spec": route_spec(args.ingress, args.service, args.port),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
         self.register_outputs({"host": args.ingress.host})
 

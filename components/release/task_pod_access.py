@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 
 TYPE: Final = "airflow:index:TaskPodAccess"
 
+_GROUP: Final = "rbac.authorization.k8s.io"
 RULES: Final[Any] = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "patch", "delete"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
@@ -39,25 +40,24 @@ class TaskPodAccess(pulumi.ComponentResource):
     Raises: nothing of its own. Replaces: nothing. Survives a destroy: nothing.
     """
 
-    binding: k8s.rbac.v1.RoleBinding
+    binding: KubeObject
     """The binding, which gives the right."""
 
     def __init__(self, name: str, args: TaskPodAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         metadata = object_metadata(args.namespace)
-        role = k8s.rbac.v1.Role(name, metadata=metadata, rules=RULES, opts=child)
-        self.binding = k8s.rbac.v1.RoleBinding(
+        role = KubeObject(f"{_GROUP}/v1", "Role", name, {"metadata": metadata, "rules": RULES}, child)
+        scheduler = {"kind": "ServiceAccount", "name": args.scheduler_service_account, "namespace": args.namespace}
+        self.binding = KubeObject(
+            f"{_GROUP}/v1",
+            "RoleBinding",
             name,
-            metadata=metadata,
-            role_ref=k8s.rbac.v1.RoleRefArgs(
-                api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata.name
-            ),
-            subjects=[
-                k8s.rbac.v1.SubjectArgs(
-                    kind="ServiceAccount", name=args.scheduler_service_account, namespace=args.namespace
-                )
-            ],
-            opts=child,
+            {
+                "metadata": metadata,
+                "roleRef": {"apiGroup": _GROUP, "kind": "Role", "name": role.name},
+                "subjects": [scheduler],
+            },
+            child,
         )
-        self.register_outputs({"role": role.metadata.name})
+        self.register_outputs({"role": role.name})

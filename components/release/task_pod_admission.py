@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import cluster_labels
 from components.kube.own_secrets import Holds, names_of
 
 TYPE: Final = "airflow:index:TaskPodAdmission"
+_API_VERSION: Final = "admissionregistration.k8s.io/v1"
 
 _SERVER_VOLUMES: Final = "^(airflow-postgres-|redis-db-|logs-airflow-)"
 """Beginnings of the names of volumes that only the database, Redis or one worker mounts."""
@@ -58,13 +59,13 @@ class TaskPodAdmission(pulumi.ComponentResource):
     Replaces: nothing; the rules change in place. Survives a destroy: nothing.
     """
 
-    binding: k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding
+    binding: KubeObject
     """The binding, without which the policy does nothing."""
 
     def __init__(self, name: str, args: TaskPodAdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        metadata = k8s.meta.v1.ObjectMetaArgs(labels=cluster_labels(args.namespace))
+        metadata = {"labels": cluster_labels(args.namespace)}
         spec = policy_spec(
             namespace=args.namespace,
             release_name=args.release_name,
@@ -74,18 +75,17 @@ class TaskPodAdmission(pulumi.ComponentResource):
         )
         # The name tells whoever looks at the whole cluster, and reads a refusal, whose it is.
         of_namespace = f"{name}-{args.namespace}"
-        policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
-            of_namespace, metadata=metadata, spec=spec, opts=child
+        policy = KubeObject(
+            _API_VERSION, "ValidatingAdmissionPolicy", of_namespace, {"metadata": metadata, "spec": spec}, child
         )
-        self.binding = k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+        self.binding = KubeObject(
+            _API_VERSION,
+            "ValidatingAdmissionPolicyBinding",
             of_namespace,
-            metadata=metadata,
-            spec=k8s.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpecArgs(
-                policy_name=policy.metadata.name, validation_actions=["Deny"]
-            ),
-            opts=child,
+            {"metadata": metadata, "spec": {"policyName": policy.name, "validationActions": ["Deny"]}},
+            child,
         )
-        self.register_outputs({"policy": policy.metadata.name})
+        self.register_outputs({"policy": policy.name})
 
 
 def policy_spec(

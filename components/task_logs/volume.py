@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.task_logs.store import TaskLogs
 
@@ -41,16 +41,20 @@ class TaskLogVolume(pulumi.ComponentResource):
     def __init__(self, name: str, args: TaskLogVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         size = {"storage": f"{args.logs.storage_gib}Gi"}
-        claim = k8s.core.v1.PersistentVolumeClaim(
+        claim = KubeObject(
+            "v1",
+            "PersistentVolumeClaim",
             name,
-            # Bound when the first pod is scheduled; waiting here would never end.
-            metadata=object_metadata(args.namespace, skip_await=True),
-            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=[args.logs.access_mode.value],
-                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests=size),
-                storage_class_name=args.logs.storage_class,
-            ),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            {
+                # Bound when the first pod is scheduled; waiting here would never end.
+                "metadata": object_metadata(args.namespace, skip_await=True),
+                "spec": {
+                    "accessModes": [args.logs.access_mode.value],
+                    "resources": {"requests": size},
+                    **({"storageClassName": args.logs.storage_class} if args.logs.storage_class is not None else {}),
+                },
+            },
+            pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        self.claim = claim.metadata.name
+        self.claim = claim.name
         self.register_outputs({"claim": self.claim})

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components.keys.generated_password import generated_password
 from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.network.policies import VERIFICATION
 from components.release.availability import component_labels
@@ -57,11 +57,12 @@ class ScheduledVerification(pulumi.ComponentResource):
         # Never protected: it opens nothing that a new one does not.
         password = generated_password(f"{name}-password", _PASSWORD_LENGTH, child)
         login = secret_name(immutable_secret(args.secret, args.namespace, {PASSWORD_KEY: password}, child))
-        user = k8s.batch.v1.Job(
+        user = KubeObject(
+            "batch/v1",
+            "Job",
             f"{name}-user",
-            metadata=object_metadata(args.namespace),
-            spec=_job(user_template(args.pods, login)),
-            opts=pulumi.ResourceOptions(
+            {"metadata": object_metadata(args.namespace), "spec": _job(user_template(args.pods, login))},
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,
                 ignore_changes=["spec.template.spec.containers[0].image"],
@@ -69,11 +70,12 @@ class ScheduledVerification(pulumi.ComponentResource):
             ),
         )
         labels = component_labels(args.pods.release_name, VERIFICATION)
-        cron = k8s.batch.v1.CronJob(
+        cron = KubeObject(
+            "batch/v1",
+            "CronJob",
             name,
-            metadata=object_metadata(args.namespace, labels),
-            spec=_schedule(args.pods, login),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=user),
+            {"metadata": object_metadata(args.namespace, labels), "spec": _schedule(args.pods, login)},
+            pulumi.ResourceOptions(parent=self, depends_on=user),
         )
         self.resources = (user, cron)
         self.register_outputs({"password_secret": login})

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import pulumi
-import pulumi_kubernetes as k8s
 import pytest
 
 from automation.plan.recorder import Recorder
 from automation.preflight.temporary import documents, present
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.preflight.checks import DOCUMENT
 
@@ -57,17 +57,16 @@ class Cluster:
 
 
 def program() -> None:
-    namespace = k8s.core.v1.Namespace("n", metadata={"name": "ns", "labels": {"enforce": "restricted"}})
-    spec = k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(), policy_types=["Egress"]
-    )
-    k8s.networking.v1.NetworkPolicy("deny", metadata=object_metadata("ns"), spec=spec)
+    metadata = object_metadata("ns")
+    namespace = KubeObject("v1", "Namespace", "n", {"metadata": {"name": "ns", "labels": {"enforce": "restricted"}}})
+    spec = {"podSelector": {}, "policyTypes": ["Egress"]}
+    KubeObject("networking.k8s.io/v1", "NetworkPolicy", "deny", {"metadata": metadata, "spec": spec})
     opts = pulumi.ResourceOptions(depends_on=[namespace])
     used = immutable_secret("git", "ns", {"gitSshKey": pulumi.Output.secret(SECRET)}, opts)
     immutable_secret("other", "ns", {"x": pulumi.Output.secret("y")}, opts)
     document = pulumi.Output.json_dumps({"kind": "git", "secret": secret_name(used)})
-    k8s.core.v1.ConfigMap("check", metadata=object_metadata("ns"), data={DOCUMENT: document})
-    k8s.core.v1.ConfigMap("unrelated", metadata=object_metadata("ns"), data={"a": "b"})
+    KubeObject("v1", "ConfigMap", "check", {"metadata": metadata, "data": {DOCUMENT: document}})
+    KubeObject("v1", "ConfigMap", "unrelated", {"metadata": metadata, "data": {"a": "b"}})
 
 
 @pytest.fixture
