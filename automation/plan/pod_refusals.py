@@ -9,25 +9,33 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from automation.plan.placement_refusals import LABEL_RULE, label_value, placement_problems, qualified
+from automation.plan.workload_refusals import workload_problems
 from components.preflight.quotas import quantity
 from policy.convert import objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
 from policy.pods import Container, containers, pod_of
 
-_QUANTITY: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
+_QUANTITY: Final = re.compile(r"\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
 """An amount (kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity)."""
-_TOLERATION: Final[Mapping[str, tuple[str, ...]]] = {
-    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
-    "operator": ("Exists", "Equal", "Lt", "Gt"),
-}
-"""Fields with the values that Kubernetes knows."""
-
-
 _LABEL_NAME: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-"""The value of a label (kubernetes.io/docs/concepts/overview/working-with-objects/labels)."""
 _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a port, as RFC 6335 has it."""
+_RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
+"""What a container may have without a domain in its name."""
+_VARIABLE: Final = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
+"""The name of a variable that every version of Kubernetes takes."""
+_SOURCES: Final[Mapping[str, str]] = {
+    "configMap": "name",
+    "csi": "driver",
+    "persistentVolumeClaim": "claimName",
+    "secret": "secretName",
+}
+"""Kinds of volumes, each with the field that it must have."""
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_PROBE_NUMBERS: Final = (
+    *("failureThreshold", "initialDelaySeconds", "periodSeconds", "successThreshold", "timeoutSeconds"),
+)
 
 
 def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -41,7 +49,10 @@ def _refusals(rendered: RenderedObject) -> Iterator[str]:
     where = f"{rendered.kind} {rendered.name}"
     volumes = [str(volume.get("name")) for volume in entries(spec.get("volumes"))]
     claims = [str(get(claim, "metadata.name")) for claim in entries(get(rendered.body, "spec.volumeClaimTemplates"))]
-    yield from (f"{where} {problem}" for problem in _other_problems(rendered, spec))
+    for problems in (workload_problems(rendered), _label_problems(rendered), placement_problems(spec)):
+        yield from (f"{where} {problem}" for problem in problems)
+    for source in entries(spec.get("volumes")):
+        yield from (f"{where} has a volume {source.get('name')} {problem}" for problem in _volume_problems(source))
     inside = list(containers(rendered))
     for what, names in (("volumes", volumes), ("containers", [container.name for container in inside])):
         for name in _twice(names):
@@ -60,6 +71,8 @@ def _refusals(rendered: RenderedObject) -> Iterator[str]:
 def _container_problems(container: Container) -> Iterator[str]:
     if not re.fullmatch(_LABEL_NAME, container.name):
         yield f"has a container {container.name}: name it by at most 63 of a-z, 0-9 and -, not at the ends"
+    yield from _variable_problems(container)
+    yield from _probe_problems(container)
     for port in entries(container.body.get("ports")):
         name = port.get("name")
         if isinstance(name, str) and not _PORT_NAME.fullmatch(name):
@@ -70,6 +83,11 @@ def _container_problems(container: Container) -> Iterator[str]:
     requests, limits = (mapping(get(container.body, f"resources.{kind}")) for kind in ("requests", "limits"))
     for kind, amounts in (("requests", requests), ("limits", limits)):
         for name, amount in amounts.items():
+            if "/" not in name and not _RESOURCES.fullmatch(name):
+                yield (
+                    f"has {kind} of {name} in container {container.name}: write cpu, memory, ephemeral-storage, or a "
+                    "device with its domain, such as nvidia.com/gpu"
+                )
             if not _QUANTITY.fullmatch(str(amount)):
                 yield (
                     f"has {kind} of {name} {amount} in container {container.name}: write an amount of Kubernetes, such "
@@ -107,21 +125,40 @@ def _above(request: Any, limit: Any) -> bool:
     return quantity(str(request)) > quantity(str(limit))
 
 
-def _other_problems(rendered: RenderedObject, spec: Mapping[str, Any]) -> Iterator[str]:
+def _label_problems(rendered: RenderedObject) -> Iterator[str]:
     for label, value in mapping(get(pod_of(rendered), "metadata.labels")).items():
-        if isinstance(value, str) and not _LABEL_VALUE.fullmatch(value):
-            yield (
-                f"has a label {label} with the value {value}: write at most 63 of A-Z, a-z, 0-9 and _.-, the last "
-                "three not at the ends"
-            )
-    for toleration in entries(spec.get("tolerations")):
-        for field, known in _TOLERATION.items():
-            value = toleration.get(field)
-            if value is not UNKNOWN and value not in (None, "", *known):
-                yield f"has a toleration with the {field} {value}: write {' or '.join(known)}"
-    strategy = mapping(get(rendered.body, "spec.strategy"))
-    if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
-        yield "has the strategy Recreate, and rollingUpdate beside it: set that to null"
+        if isinstance(value, str) and not label_value(value):
+            yield f"has a label {label} with the value {value}: {LABEL_RULE}"
+        elif not qualified(label):
+            yield f"has a label {label}: name it as in example.com/team, by A-Z, a-z, 0-9 and _.- alone"
+
+
+def _variable_problems(container: Container) -> Iterator[str]:
+    for entry in entries(container.body.get("env")):
+        name = entry.get("name")
+        if isinstance(name, str) and not _VARIABLE.fullmatch(name):
+            yield f"has a variable {name!r} in container {container.name}: name it by letters, digits and _.- alone"
+
+
+def _probe_problems(container: Container) -> Iterator[str]:
+    for probe in _PROBES:
+        probed = mapping(container.body.get(probe))
+        for field in _PROBE_NUMBERS:
+            number = probed.get(field)
+            if isinstance(number, int) and number < 0:
+                yield f"has {probe}.{field} {number} in container {container.name}: write 1 or more"
+        if probe != "readinessProbe" and probed.get("successThreshold") not in (None, UNKNOWN, 0, 1):
+            yield f"has {probe}.successThreshold in container {container.name}: write 1, or leave it out"
+
+
+def _volume_problems(volume: Mapping[str, Any]) -> Iterator[str]:
+    sources = [key for key, value in volume.items() if key != "name" and value is not None]
+    if len(sources) != 1:
+        found = " and ".join(sources) or "no source"
+        yield f"with {found}: give it one source, such as emptyDir: {{}}"
+    for source, field in _SOURCES.items():
+        if source in sources and not get(volume, f"{source}.{field}"):
+            yield f"without {source}.{field}: name what it mounts"
 
 
 def _twice(names: Iterable[str]) -> list[str]:

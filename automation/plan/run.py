@@ -159,7 +159,7 @@ class _Run:
             manifests = rendered(self._chart, inputs["name"], inputs["namespace"], values)
             refused = pod_refusals(manifests)
             if refused:
-                raise ChartRefusedError(f"airflow:helmValues: Kubernetes would refuse a pod: {'; '.join(refused)}")
+                raise ChartRefusedError(f"airflow:helmValues: Kubernetes would refuse it: {'; '.join(refused)}")
             return manifests, ""
         except ChartRefusedError:
             raise

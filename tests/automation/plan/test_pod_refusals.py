@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from automation.plan.pod_refusals import pod_refusals
 
@@ -15,6 +15,9 @@ def workload(kind: str = "Deployment", **spec: Any) -> dict[str, Any]:
         "metadata": {"name": "airflow-a"},
         "spec": {"template": {"spec": {"volumes": [{"name": "x", "emptyDir": {}}], **inside}}, **spec},
     }
+
+
+EMPTY: Final = {"name": "x", "emptyDir": {}}
 
 
 def mounting(*mounts: tuple[str, str]) -> dict[str, Any]:
@@ -41,6 +44,87 @@ def resourced(resources: dict[str, Any]) -> dict[str, Any]:
     return workload(pod={"containers": [{"name": "a", "resources": resources}]})
 
 
+def having(**fields: Any) -> dict[str, Any]:
+    return workload(pod={"containers": [{"name": "a", **fields}]})
+
+
+def made(kind: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "airflow-a"}, "spec": spec}
+
+
+SPREAD: Final = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}
+PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def near(**term: Any) -> dict[str, Any]:
+    """Affinity to pods."""
+    return {"affinity": {"podAffinity": {REQUIRED: [term]}}}
+
+
+def node(*expressions: dict[str, Any], weight: Any = 1) -> dict[str, Any]:
+    """Affinity to nodes."""
+    preferred = [{"weight": weight, "preference": {"matchExpressions": list(expressions)}}]
+    return {"affinity": {"nodeAffinity": {PREFERRED: preferred}}}
+
+
+NEAR: Final = near(topologyKey="zone", labelSelector={"matchExpressions": [{"key": "a", "operator": "Exists"}]})
+
+
+def test_what_only_an_update_would_tell_is_refused() -> None:
+    for bad, says in (
+        (workload(pod={"nodeSelector": {"my pool": "x"}}), "a nodeSelector my pool: name it"),
+        (workload(pod={"nodeSelector": {"Example.com/pool": "x"}}), "a nodeSelector Example.com/pool: name it"),
+        (workload(pod={"nodeSelector": {"pool": "a b"}}), "a nodeSelector pool with the value a b: write"),
+        (workload(pod={"tolerations": [{"key": "x", "operator": "Exists", "value": "y"}]}), "Exists and a value"),
+        (workload(pod={"tolerations": [{"value": "y"}]}), "a toleration without a key"),
+        (workload(pod={"tolerations": [{"key": "x y"}]}), "a toleration of x y: name it"),
+        (workload(pod={"tolerations": [{"key": "x", "tolerationSeconds": 3}]}), "write the effect NoExecute beside it"),
+        (workload(pod={"topologySpreadConstraints": [{**SPREAD, "maxSkew": 0}]}), "zone with maxSkew 0: write 1"),
+        (workload(pod={"topologySpreadConstraints": [{**SPREAD, "whenUnsatisfiable": "Maybe"}]}), "Maybe: write DoNot"),
+        (workload(pod={"topologySpreadConstraints": [{**SPREAD, "topologyKey": ""}]}), "without topologyKey"),
+        (workload(pod={"topologySpreadConstraints": [SPREAD, SPREAD]}), "zone twice"),
+        (
+            workload(pod={"topologySpreadConstraints": [{**SPREAD, "whenUnsatisfiable": "ScheduleAnyway"}]}),
+            "zone with minDomains",
+        ),
+        (workload(pod={"priorityClassName": "High One"}), "the priorityClassName High One"),
+        (workload(pod={"runtimeClassName": "gVisor"}), "the runtimeClassName gVisor"),
+        (workload(pod=near(labelSelector={})), "a podAffinity without topologyKey"),
+        (workload(pod=node({"key": "a", "operator": "in"})), "a nodeAffinity with the operator in: write In"),
+        (workload(pod=node({"key": "a", "operator": "In"})), "the operator In without values"),
+        (workload(pod=node({"key": "a", "operator": "Exists", "values": ["x"]})), "Exists and values"),
+        (workload(pod=node(weight=0)), "a nodeAffinity with the weight 0"),
+        (workload(pod={"affinity": {"nodeAffinity": {REQUIRED: {}}}}), "no nodeSelectorTerms"),
+        (workload(pod={"volumes": [EMPTY, {"name": "y"}]}), "a volume y with no source: give it one"),
+        (
+            workload(pod={"volumes": [EMPTY, {"name": "y", "emptyDir": {}, "secret": {"secretName": "s"}}]}),
+            "and secret",
+        ),
+        (workload(pod={"volumes": [EMPTY, {"name": "y", "persistentVolumeClaim": {}}]}), "without persistentVolume"),
+        (workload(strategy={"type": "Rolling"}), "the strategy Rolling: write RollingUpdate"),
+        (workload(strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}), "raise one of them"),
+        (workload(strategy={"rollingUpdate": {"maxSurge": "half"}}), "maxSurge half: write a number"),
+        (workload(replicas=-1), "replicas -1: write 0 or more"),
+        (workload(pod={"terminationGracePeriodSeconds": -1}), "terminationGracePeriodSeconds -1"),
+        (labelled(**{"my team": "x"}), "a label my team: name it"),
+        (resourced({"requests": {"gpu": 1}}), "requests of gpu in container a: write cpu"),
+        (sized(memory="-1Gi"), "limits of memory -1Gi in container a: write an amount"),
+        (having(env=[{"name": "FOO "}]), "a variable 'FOO ' in container a: name it"),
+        (having(env=[{"name": "1A"}]), "a variable '1A' in container a"),
+        (having(livenessProbe={"periodSeconds": -1}), "livenessProbe.periodSeconds -1 in container a"),
+        (having(startupProbe={"successThreshold": 2}), "startupProbe.successThreshold in container a: write 1"),
+        (made("HorizontalPodAutoscaler", minReplicas=5, maxReplicas=3), "minReplicas 5 above maxReplicas 3"),
+        (made("PodDisruptionBudget", minAvailable="150%"), "minAvailable 150%"),
+        (made("PodDisruptionBudget", maxUnavailable=-1), "maxUnavailable -1"),
+        (made("CronJob", schedule="daily"), "the schedule daily: write five fields"),
+        (made("Service") | {"metadata": {"name": "airflow-a", "annotations": {"a b": "x"}}}, "an annotation a b"),
+    ):
+        [refusal] = pod_refusals([bad])
+        assert refusal.startswith(f"{bad['kind']} airflow-a has "), refusal
+        assert says in refusal, refusal
+
+
 def test_pod_with_names_of_its_own_is_not_refused() -> None:
     claims = [{"metadata": {"name": "data"}}]
     for good in (
@@ -55,7 +139,19 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
         resourced({"requests": {"memory": "1Gi", "cpu": 0.5}, "limits": {"memory": "1024Mi", "cpu": "500m"}}),
         resourced({"requests": {"memory": "1Gi"}, "limits": {"cpu": "500m"}}),
         workload(strategy={"type": "Recreate"}),
-        workload(strategy={"rollingUpdate": {"maxSurge": 1}}),
+        workload(strategy={"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
+        workload(strategy={"rollingUpdate": {"maxSurge": "50%", "maxUnavailable": "0%"}}),
+        workload(pod={"nodeSelector": {"topology.kubernetes.io/zone": "eu-1a", "pool": ""}, **NEAR}),
+        workload(pod={"tolerations": [{"key": "a", "effect": "NoExecute", "tolerationSeconds": 3}]}),
+        workload(pod={"priorityClassName": "high.one", "topologySpreadConstraints": [SPREAD]}),
+        workload("StatefulSet", updateStrategy={"type": "OnDelete"}),
+        resourced({"requests": {"hugepages-2Mi": "4Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}),
+        having(env=[{"name": "_A.b-1", "value": "x"}], livenessProbe={"successThreshold": 1, "periodSeconds": 0}),
+        made("HorizontalPodAutoscaler", minReplicas=2, maxReplicas=2),
+        made("PodDisruptionBudget", minAvailable="100%"),
+        made("PodDisruptionBudget", maxUnavailable=0),
+        made("CronJob", schedule="*/5 1-3 * * MON"),
+        made("CronJob", schedule="@midnight"),
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {}},
     ):
         assert pod_refusals([good]) == ()
@@ -63,7 +159,7 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
 
 def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
     for bad, says in (
-        (workload(pod={"volumes": [{"name": "x"}, {"name": "x"}, {"name": "x"}]}), "has two volumes x"),
+        (workload(pod={"volumes": [EMPTY, EMPTY, EMPTY]}), "has two volumes x"),
         (workload(pod={"containers": [{"name": "a"}, {"name": "a"}]}), "has two containers a"),
         (workload(pod={"initContainers": [{"name": "a"}]}), "has two containers a"),
         (workload(pod=mounting(("x", "/x"), ("x", "/x/"))), "mounts two volumes at /x in container a"),
@@ -89,7 +185,10 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
             "has nvidia.com/gpu in container a: set equal requests and limits",
         ),
         (sized(memory="2GB"), "has limits of memory 2GB in container a: write an amount of Kubernetes"),
-        (workload(pod={"tolerations": [{"effect": "NoSchedul"}]}), "has a toleration with the effect NoSchedul"),
+        (
+            workload(pod={"tolerations": [{"key": "a", "effect": "NoSchedul"}]}),
+            "has a toleration of a with the effect NoSchedul",
+        ),
         (workload(pod={"tolerations": [{"operator": "Exist"}]}), "has a toleration with the operator Exist"),
         (
             workload(strategy={"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}),
@@ -101,7 +200,7 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
 
 
 def test_the_template_of_a_task_pod_is_judged_too() -> None:
-    text = "spec:\n  volumes: [{name: x}, {name: x}]\n  containers: [{name: base}]\n"
+    text = "spec:\n  volumes: [{name: x, emptyDir: {}}, {name: x, emptyDir: {}}]\n  containers: [{name: base}]\n"
     found = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -118,7 +118,7 @@ def test_pod_that_kubernetes_would_refuse_is_a_failure(checkouts: Checkouts) -> 
     assert failure is not None
     assert failure.kind is FailureKind.CHART
     assert failure.text == (
-        "airflow:helmValues: Kubernetes would refuse a pod: Deployment airflow-triggerer has two volumes dags: give "
+        "airflow:helmValues: Kubernetes would refuse it: Deployment airflow-triggerer has two volumes dags: give "
         "yours another name"
     )
 

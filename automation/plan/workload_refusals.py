@@ -1,0 +1,85 @@
+"""Finds what Kubernetes would refuse around pods: numbers, strategies, scalers, budgets and schedules. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from automation.plan.placement_refusals import qualified
+from policy.model import RenderedObject, get, mapping
+from policy.pods import pod_of
+
+_NOT_NEGATIVE: Final = (
+    *("minReadySeconds", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit"),
+    *("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"),
+)
+_KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "Deployment": ("strategy", ("RollingUpdate", "Recreate")),
+    "StatefulSet": ("updateStrategy", ("RollingUpdate", "OnDelete")),
+}
+"""Workloads, each with the field of its strategy and the types that it knows."""
+_MOST_PERCENT: Final = 100
+_SCHEDULE: Final = re.compile(
+    r"[\dA-Za-z*/,?-]+( +[\dA-Za-z*/,?-]+){4}|@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \w+"
+)
+"""When a CronJob runs (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)."""
+
+
+def workload_problems(rendered: RenderedObject) -> Iterator[str]:
+    """Yield what is wrong with an object, its pod left aside."""
+    spec = mapping(rendered.body.get("spec"))
+    yield from _metadata_problems(rendered)
+    for field in _NOT_NEGATIVE:
+        number = spec.get(field)
+        if isinstance(number, int) and number < 0:
+            yield f"has {field} {number}: write 0 or more"
+    grace = get(pod_of(rendered), "spec.terminationGracePeriodSeconds")
+    if isinstance(grace, int) and grace < 0:
+        yield f"has terminationGracePeriodSeconds {grace}: write 0 or more"
+    if rendered.kind in _KINDS:
+        yield from _strategy_problems(spec, *_KINDS[rendered.kind])
+    if rendered.kind == "HorizontalPodAutoscaler":
+        least, most = spec.get("minReplicas"), spec.get("maxReplicas")
+        if isinstance(least, int) and isinstance(most, int) and least > most:
+            yield f"has minReplicas {least} above maxReplicas {most}: raise the second, or lower the first"
+    if rendered.kind == "PodDisruptionBudget":
+        for field in ("minAvailable", "maxUnavailable"):
+            if _no_share(spec.get(field)):
+                yield f"has {field} {spec.get(field)}: write a number of pods, or a share such as 50%"
+    schedule = spec.get("schedule")
+    if rendered.kind == "CronJob" and isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule.strip()):
+        yield f"has the schedule {schedule}: write five fields such as 30 1 * * *, or @daily"
+
+
+def _metadata_problems(rendered: RenderedObject) -> Iterator[str]:
+    of_pod = mapping(get(pod_of(rendered), "metadata.annotations"))
+    for name in {**mapping(get(rendered.body, "metadata.annotations")), **of_pod}:
+        if not qualified(name.lower()):
+            yield f"has an annotation {name}: name it as in example.com/owner, by A-Z, a-z, 0-9 and _.- alone"
+
+
+def _strategy_problems(spec: Mapping[str, Any], field: str, types: tuple[str, ...]) -> Iterator[str]:
+    strategy = mapping(spec.get(field))
+    given, rolling = strategy.get("type"), mapping(strategy.get("rollingUpdate"))
+    if isinstance(given, str) and given not in types:
+        yield f"has the {field} {given}: write {' or '.join(types)}"
+    elif given not in (None, "RollingUpdate") and rolling:
+        yield f"has the {field} {given}, and rollingUpdate beside it: set that to null"
+    shares = {name: rolling[name] for name in ("maxSurge", "maxUnavailable") if rolling.get(name) is not None}
+    for name, share in shares.items():
+        if _no_share(share):
+            yield f"has {name} {share}: write a number of pods, or a share such as 25%"
+    if len(shares) > 1 and all(str(share) in ("0", "0%") for share in shares.values()):
+        yield "has maxSurge 0 and maxUnavailable 0, so that no pod could be replaced: raise one of them"
+
+
+def _no_share(value: Any) -> bool:
+    """Return whether a value is neither a number of pods nor a share of them."""
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return value < 0
+    if not isinstance(value, str):
+        return False
+    return re.fullmatch(r"\d{1,3}%", value) is None or int(value.rstrip("%")) > _MOST_PERCENT
