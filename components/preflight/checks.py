@@ -110,8 +110,7 @@ def made(
             return (*there, *cluster_findings(api, namespace, document["needs"], stack))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
-        limits, only_pulls = WaitLimits(**document["patience"]), kind is Kind.IMAGES
-        end = run_pod(api, namespace, document["pod"], limits, sleep=sleep, only_pulls=only_pulls)
+        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
     return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))

@@ -101,7 +101,6 @@ def run_pod(
     label: str = LABEL,
     sleep: Callable[[float], object] | None = None,
     log_lines: int = 0,
-    only_pulls: bool = False,
 ) -> PodEnd:
     """Run a pod and return its end. Raises KubeRequestFailed, KubeUnreachable.
 
@@ -113,7 +112,6 @@ def run_pod(
         label: Label of Job and pod, and the beginning of their names.
         sleep: Waits so many seconds; it may raise, and the Job is then deleted. None takes the system's.
         log_lines: How many of its last lines to read from the log of each container.
-        only_pulls: Whether all that counts is that its images are there: what its containers do then does not matter.
     """
     spec = {**pod["spec"], "restartPolicy": "Never"}
     labels = {**pod["metadata"].get("labels", {}), label: "true"}
@@ -139,7 +137,7 @@ def run_pod(
     )
     name = str(job["metadata"]["name"])
     try:
-        end = _watch(api, namespace, name, spec, limits, sleep or time.sleep, only_pulls)
+        end = _watch(api, namespace, name, spec, limits, sleep or time.sleep)
         return replace(end, logs=_logs(api, namespace, name, end, log_lines)) if log_lines else end
     finally:
         # It ends by itself too.
@@ -154,7 +152,6 @@ def _watch(
     spec: Mapping[str, Any],
     limits: WaitLimits,
     sleep: Callable[[float], object],
-    only_pulls: bool,
 ) -> PodEnd:
     started = time.monotonic()
     placed: float | None = None
@@ -173,8 +170,6 @@ def _watch(
         begun = begun or (now if placed and _has_begun(status) else None)
         there = {end.image for end in ends.values() if end.pulled}
         undecided = any(end.image not in there and not end.not_pulled for end in ends.values())
-        if only_pulls and there.issuperset(end.image for end in ends.values()):
-            return PodEnd(containers=ends)
         pulled = pulled or (now if begun and not undecided else None)
         failed = failed or (now if any(map(_is_final, ends.values())) else None)
         if failed is not None and (not undecided or now - failed >= _OTHERS_SECONDS):

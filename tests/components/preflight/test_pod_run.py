@@ -74,8 +74,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return passed
 
 
-def end(cluster: Cluster, pod: Mapping[str, Any] = POD, *, only_pulls: bool = False) -> PodEnd:
-    return run_pod(cast(KubeApi, cluster), "ns", pod, LIMITS, only_pulls=only_pulls)
+def end(cluster: Cluster, pod: Mapping[str, Any] = POD) -> PodEnd:
+    return run_pod(cast(KubeApi, cluster), "ns", pod, LIMITS)
 
 
 def test_pod_that_ends_gives_its_answers_and_leaves_nothing() -> None:
@@ -104,14 +104,6 @@ def test_init_container_that_fails_ends_the_wait(clock: list[float]) -> None:
     found = end(Cluster([failed]), {"metadata": {}, "spec": {"initContainers": [first], "containers": [second]}})
     assert (found.containers["a"].exit_code, found.containers["a"].message, found.waits) == (2, "why", "")
     assert clock[0] == 0
-
-
-def test_pod_that_only_pulls_is_not_waited_for_once_its_images_are_there(clock: list[float]) -> None:
-    found = end(Cluster([pod(CREATING, RUNS), pod(RUNS, RUNS)]), only_pulls=True)
-    assert all(item.pulled for item in found.containers.values())
-    assert not found.waits
-    assert clock[0] < 1
-    assert end(Cluster([pod(MISSING, RUNS)]), only_pulls=True).containers["a"].not_pulled
 
 
 def test_job_is_never_tried_again_and_goes_by_itself() -> None:
