@@ -33,6 +33,7 @@ DEAD: Final[Mapping[str, str]] = {
     "webserverSecretAnnotations": _SECRET,
     "redis.passwordSecretAnnotations": _SECRET,
     "pgbouncer.configSecretAnnotations": _SECRET,
+    "pgbouncer.certificatesSecretAnnotations": "nothing: there is no such Secret, see airflow:databaseCaCertificate",
     "pgbouncer.metricsExporterSidecar.statsSecretAnnotations": _SECRET,
     "registry": "airflow:registryCredentials, or airflow:imagePullSecrets for Secrets that exist",
     # It makes the network policies, and switches the chart's off.
@@ -61,6 +62,8 @@ DEAD: Final[Mapping[str, str]] = {
     # It makes Deployments of these, never StatefulSets.
     "scheduler.updateStrategy": "scheduler.strategy",
     "triggerer.updateStrategy": "triggerer.strategy",
+    # Nothing outside the stack may use its Redis.
+    "redis.service.nodePort": "nothing: no pod outside the stack may use its Redis",
     # They belong to Airflow 2.
     "ingress.web": "airflow:ingressHost and airflow:ingressAnnotations",
     "webserver.webserverConfig": "apiServer.apiServerConfig",

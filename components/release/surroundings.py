@@ -42,5 +42,7 @@ class Surroundings:
     """Whether something fetches DAGs to a place of the chart's or the program's."""
     stateful_workers: bool | None = None
     """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
+    log_volume: bool = False
+    """Whether all pods share a volume of task logs."""
     may_send: Callable[[str, int], bool] = lambda _, __: False
     """Whether all components may send to a port of another system, by protocol (TCP or UDP) and port."""

@@ -10,9 +10,8 @@ from components.database.client_certificate import CLIENT_VARIABLES
 from components.release.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
 from components.release.given_options import given_options
 from components.release.managed_variables import listed_variables
-from components.release.owned_values import owner
 from components.release.surroundings import Surroundings
-from components.release.value_paths import at, leaf_paths, under
+from components.release.value_paths import at
 
 FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _OPEN: Final = "or set airflow:networkIsolation to off"
@@ -27,8 +26,6 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
 }
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
-_BUDGET: Final = "podDisruptionBudget"
-"""Its switch is the program's, which sets it where a component has several pods."""
 _PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
@@ -51,7 +48,6 @@ _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each value that cannot work here."""
     yield from _auth_manager(helm_values)
-    yield from _switched_off(helm_values, surroundings.switched_off)
     if surroundings.oidc:
         for path in _SERVER_CONFIG:
             if at(helm_values, path):
@@ -175,35 +171,3 @@ def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 f"{path} may not set another auth manager: the Jobs create a user of the FAB auth manager; use "
                 "airflow:oidcIssuer for OpenID Connect, or apiServer.apiServerConfig for OAuth or LDAP, with it",
             )
-
-
-def off_problems(
-    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], without_budget: frozenset[str]
-) -> Iterator[tuple[str, str]]:
-    """Yield path and problem of each value of what a switch `enabled` beside it leaves out: the chart's, or the user's.
-
-    A switch that is not a plain false decides nothing here: the program may set it.
-    """
-    for path in leaf_paths(helm_values):
-        parts = path.split(".")
-        for end in range(1, len(parts)):
-            switch = ".".join([*parts[:end], "enabled"])
-            given, component = at(helm_values, switch), ".".join(parts[: end - 1])
-            by_program = parts[end - 1] == _BUDGET and given is None and component not in without_budget
-            off = (at(chart_values, switch) if given is None else given) is False
-            if off and path != switch and owner(switch) is None and not by_program:
-                yield path, f"{path} has no effect while {switch} is false; set that to true, or leave the value out"
-                break
-
-
-def _switched_off(helm_values: Mapping[str, Any], off: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if not off:
-        return
-    told = set()
-    for path in leaf_paths(helm_values):
-        root = under(path, off)
-        if root is not None and path == f"{root}.enabled" and at(helm_values, path) is False:
-            continue  # it says what is so
-        if root is not None and owner(path) is None and root not in told:
-            told.add(root)
-            yield path, f"{path} has no effect, because {root} is not deployed; use {off[root]}, or leave it out"

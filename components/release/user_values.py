@@ -14,13 +14,14 @@ from typing import Any, Final
 from components.release.chart_defaults import chart_values, merged
 from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
+from components.release.idle_values import idle_problems, off_problems, switched_off_problems
 from components.release.managed_variables import managed_variable_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
 from components.release.removed_options import removed_option_problems
 from components.release.security_contexts import completed, context_problems, with_ids_of_all
 from components.release.surroundings import Surroundings
-from components.release.unsupported_values import off_problems, unsupported_problems
+from components.release.unsupported_values import unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
 from components.release.worker_groups import with_inherited, without_default_budget
 from components.release.worker_sets import SETS, set_problems, with_own
@@ -60,6 +61,8 @@ def problems(
         *set_problems(helm_values, chart_schema, own_accounts=surroundings.groups),
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
+        *switched_off_problems(helm_values, surroundings.switched_off),
+        *idle_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
         *removed_option_problems(
             helm_values, lambda values: next((text for _, text in unsupported_problems(values, surroundings)), None)
@@ -67,10 +70,10 @@ def problems(
     ):
         if not _refused(path, found):
             found[path] = problem
-    for path in _unknown(helm_values, chart_values, chart_schema):
+    for path, key in _unknown(helm_values, chart_values, chart_schema):
         refused_below = path.endswith(_COMMON_CONTEXT) and any(other.startswith(f"{path}.") for other in found)
         if not _refused(path, found) and not refused_below:
-            found[path] = _not_of_the_chart(path, chart_values, chart_schema)
+            found[path] = _not_of_the_chart(path, key, chart_values, chart_schema)
     # Several variables of one list may be wrong, each with a problem of its own.
     variables = [item for item in managed_variable_problems(helm_values) if not _refused(item[0], found)]
     told = [*found, *(path for path, _ in variables)]
@@ -134,7 +137,9 @@ def _placed(
             yield path, f"{path} holds values that the program sets; give a map of the others"
 
 
-def _not_of_the_chart(path: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if "." in key:
+        return f"{path} is one key with dots in it, and not a value of the chart; write a map for each part"
     if path.endswith(_COMMON_CONTEXT):
         return f"{path} is not a value of the chart; use {path.removesuffix('s')}"
     places = [f"{part}.{path}" for part in _COMPONENTS if path in (at(chart_values, part) or ())]
@@ -220,14 +225,15 @@ def _contradictory_budgets(helm_values: Mapping[str, Any]) -> list[str]:
 
 def _unknown(
     values: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = ""
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
+    """Yield path and key of each value that the chart does not have, wherever it lists what it has."""
     properties = schema.get("properties", {})
     for key, value in values.items():
         path = f"{prefix}{key}"
         if key not in known and key not in properties:
             # airflow.cfg has more sections and options than the chart's defaults, and a budget more fields.
-            if not path.startswith("config.") and not prefix.endswith("podDisruptionBudget.config."):
-                yield path
+            if not prefix.startswith("config.") and not prefix.endswith("podDisruptionBudget.config."):
+                yield path, str(key)
         elif isinstance(value, Mapping) and isinstance(known.get(key), Mapping) and known[key]:
             below = properties.get(key, {})
             # An object of Kubernetes, such as a strategy, of which values.yaml has one example.

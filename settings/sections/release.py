@@ -42,6 +42,10 @@ from settings.sections.executor import (
     SCHEDULER_REPLICAS,
     TRIGGERER_REPLICAS,
     WORKER_GRACE_SECONDS,
+    WORKER_MAX_REPLICAS,
+    WORKER_REPLICAS,
+    WORKER_SCALING,
+    WorkerScaling,
 )
 from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, METRICS_NAMESPACES, NETWORK_ISOLATION, UI_CIDRS
@@ -190,6 +194,7 @@ def _surroundings(config: Config) -> Surroundings:
         metrics_readable=bool(config[METRICS_NAMESPACES]),
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
+        log_volume=not config.bad(TASK_LOGS) and config[TASK_LOGS] is TaskLogStore.VOLUME,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         client_certificate=config[CLIENT_CERTIFICATE_SECRET] is not None,
         held_secrets=_held_secrets(config),
@@ -217,8 +222,15 @@ def _without_budget(config: Config) -> frozenset[str]:
         "dagProcessor": config[DAG_PROCESSOR_REPLICAS],
         "triggerer": config[TRIGGERER_REPLICAS],
         "pgbouncer": config[PGBOUNCER_REPLICAS],
+        # A budget for workers would select task pods too, which have the same labels.
+        "workers.celery": 1 if config[EXECUTOR].kubernetes else _most_workers(config),
     }
     return frozenset(component for component, number in pods.items() if number == 1)
+
+
+def _most_workers(config: Config) -> int:
+    scaled = config[WORKER_SCALING] is WorkerScaling.KEDA
+    return config[WORKER_MAX_REPLICAS] if scaled else config[WORKER_REPLICAS]
 
 
 def _with_role(config: Config) -> tuple[str, ...]:
@@ -247,8 +259,11 @@ def _switched_off(config: Config) -> dict[str, str]:
         off |= dict.fromkeys(
             ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"
         )
+    if not executor.celery:
+        off["images.redis"] = f"{EXECUTOR.full} with CeleryExecutor"
     if not config[PGBOUNCER_ENABLED]:
-        off["pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
+        paths = ["pgbouncer", "images.pgbouncer", "images.pgbouncerExporter"]
+        off |= dict.fromkeys(paths, f"{PGBOUNCER_ENABLED.full} true")
     if not config[METADATA_RETENTION_DAYS]:
         off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
     if not config[PGBOUNCER_ENABLED]:
@@ -256,7 +271,7 @@ def _switched_off(config: Config) -> dict[str, str]:
     if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
         off["ingress.apiServer"] = INGRESS_HOST.full
     if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:
-        off["dags.gitSync"] = f"{DAGS_DELIVERY.full} git-sync"
+        off |= dict.fromkeys(("dags.gitSync", "images.gitSync"), f"{DAGS_DELIVERY.full} git-sync")
     return off
 
 

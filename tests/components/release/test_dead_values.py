@@ -171,7 +171,7 @@ def test_every_refused_dead_value_has_no_effect() -> None:
     # PgBouncer's certificates get a Secret and a mount, and no line of the program's pgbouncer.ini names them. The
     # login of the registry is used where the stack has none, which is airflow:registryCredentials. Switches have no
     # mark. The webserver's configuration reaches every pod but the API server.
-    known = {path for path in dead if path.startswith(("pgbouncer.ssl.", "registry."))}
+    known = {path for path in dead if path.startswith(("pgbouncer.ssl.", "pgbouncer.certificates", "registry."))}
     known |= {path for path in dead if isinstance(at(chart_values(), path), bool) or "boolean" in str(_schema_at(path))}
     known |= {path for path in dead if path.startswith("webserver.webserverConfig") or path in _SHAPED}
     assert dead - known - without_effect() == set()

@@ -214,7 +214,7 @@ def test_every_variable_that_the_chart_gives_git_sync_is_refused() -> None:
 # Images
 
 
-@each("image", ["redis", "statsd", "pgbouncer", "pgbouncerExporter", "gitSync", "otelCollector"])
+@each("image", ["redis", "statsd", "pgbouncer", "pgbouncerExporter", "gitSync"])
 def test_tag_of_another_component_is_the_user_s(image: str) -> None:
     users = nested(f"images.{image}.tag", "7.4-bookworm")
     assert found(users) == []
