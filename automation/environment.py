@@ -126,13 +126,13 @@ class Environment:
         return export.export_helmsman(self.session, folder, planned=planned)
 
     def up(self, *, on_event: OnEvent = ignore, plan: Path | None = None) -> Update:
-        """Make the stack as its config says. It must not leave a saved update plan, the file `plan` (PlanViolated)."""
+        """Deploy the stack as its config says; with `plan`, a saved update plan, exactly that plan (PlanViolated)."""
         return self.session.do_checked(updates.up, "up", on_event, plan)
 
     def spawn(
         self, like: str, values: Mapping[str, str] | None = None, *, hours: float, on_event: OnEvent = ignore
     ) -> Spawned:
-        """Make the stack like another one, but for `values`, for so many hours from now. Raises Protected."""
+        """Deploy the stack like another one, with other `values`, and keep it for so many hours. Raises Protected."""
         return self.session.do(spawn.spawn, like, values or {}, hours, on_event)
 
     def keep_for(self, hours: float) -> str:
@@ -148,7 +148,7 @@ class Environment:
         return self.session.do(roll_image.roll_image, tag, on_event)
 
     def refresh(self, *, new_cluster: bool = False, on_event: OnEvent = ignore) -> Update:
-        """Make the state as the cluster is. With `new_cluster` it may be another cluster than the stack was in."""
+        """Update the state from what really exists. `new_cluster` allows another cluster than before."""
         return updates.refresh(self.session, on_event, new_cluster=new_cluster)
 
     def destroy(self, *, remove: bool = False, worker_seconds: float = math.inf, on_event: OnEvent = ignore) -> Update:
@@ -169,7 +169,7 @@ class Environment:
     def recover(
         self, decisions: Decisions | None = None, *, timeout_seconds: float = WAIT_SECONDS, on_event: OnEvent = ignore
     ) -> Recovery:
-        """Repair what an interrupted update left, and update. All steps are told before the first is taken.
+        """Repair what an interrupted update left, and update. All steps are sent as events first.
 
         Raises RecoveryRefused if another update may be alive, or if only a person can tell what became of something;
         `decisions` say that.
@@ -213,7 +213,7 @@ class Environment:
         return self.session.do(mechanism.backups)
 
     def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
-        """Restore a backup aside, try the stack's keys on it, and delete it. What no key reads is in the result."""
+        """Restore a backup aside, read it with the stack's keys, and delete it. Unread values are in the result."""
         return self.session.do(mechanism.drill, backup, at, on_event)
 
     def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
@@ -244,7 +244,7 @@ class Environment:
         chart: str | None = None,
         on_event: OnEvent = ignore,
     ) -> UpgradePlan:
-        """Let a pod of the new image look at the stack, and return what `upgrade` would do, refusals too."""
+        """Return what `upgrade` would do, and what prevents it. A pod tries the new image on the stack."""
         image = AirflowImage.of(tag, airflow_version)
         return self.session.do_checked(upgrade.upgrade_plan, "upgrade", image, on_event, chart)
 
@@ -278,7 +278,7 @@ class Environment:
         timeout_seconds: float = WAIT_SECONDS,
         on_event: OnEvent = ignore,
     ) -> Upgrade:
-        """Go back to an older Airflow with its database, without a tag to the one before. Raises as `upgrade`."""
+        """Go back to an older Airflow, by default the one before, with its database. Raises what `upgrade` raises."""
         image = AirflowImage.of(tag, airflow_version)
         return self.session.do_checked(upgrade.upgrade, "rollback", image, timeout_seconds, keep, on_event)
 

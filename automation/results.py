@@ -34,7 +34,7 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Changes(Result):
-    """How many resources were, or would be, changed."""
+    """Numbers of resources that were changed, or would be."""
 
     counts: Mapping[str, int]
     """Numbers of resources by what is done to them: `same`, `create`, `update`, …"""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import re
 import runpy
 import subprocess
@@ -132,14 +135,19 @@ def test_make_targets_exist(document: Path) -> None:
     assert set(re.findall(r"\bmake ([a-z]+)", _code(document))) <= known
 
 
+@functools.cache
+def _options(verb: str) -> set[str]:
+    """The options in a verb's help. Raises AssertionError if there is no such verb."""
+    with pytest.raises(SystemExit) as exit_, contextlib.redirect_stdout(io.StringIO()) as written:
+        command_line([verb, "--help"])
+    assert exit_.value.code == 0, verb
+    return set(re.findall(r"--[a-z-]+", written.getvalue()))
+
+
 @each_document
-def test_verbs_and_options_of_the_command_line_exist(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbs_and_options_of_the_command_line_exist(document: Path) -> None:
     for verb, rest in re.findall(r"python -m automation ([a-z_]+)([^\n`]*)", _code(document)):
-        with pytest.raises(SystemExit) as exit_:
-            command_line([verb, "--help"])
-        assert exit_.value.code == 0, verb
-        options = set(re.findall(r"--[a-z-]+", rest))
-        assert options <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out)), rest
+        assert set(re.findall(r"--[a-z-]+", rest)) <= _options(verb), rest
 
 
 @each_document

@@ -85,6 +85,20 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree(path)))
+
+
+@functools.cache
+def module_of(full: str) -> str:
+    """`components/kube/env` of `components.kube.env.variable`; "" if it is not of this repository."""
+    module = full.replace(".", "/")
+    while module and not ((ROOT / f"{module}.py").is_file() or (ROOT / module).is_dir()):
+        module = module.rpartition("/")[0]
+    return module
+
+
 def dotted(node: ast.AST) -> str:
     """`a.b.c` of an expression of names and attributes, else ""."""
     if isinstance(node, ast.Name):
@@ -104,21 +118,17 @@ def imported(path: Path) -> tuple[str, ...]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: expected absolute imports"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for full in names:
-            module = full.replace(".", "/")
-            while module and not ((ROOT / f"{module}.py").is_file() or (ROOT / module).is_dir()):
-                module = module.rpartition("/")[0]
-            if module:
-                yield module
+        yield from filter(None, map(module_of, names))
 
 
+@functools.cache
 def part(module: str) -> str:
     """The line of the table that a module belongs to: the longest that fits."""
     return max((line for line in MAY_IMPORT if f"{module}/".startswith(f"{line}/")), key=len)
@@ -192,7 +202,7 @@ def test_program_is_wiring_alone() -> None:
     """A branch or a function in it would be covered by no test of a part."""
     path = ROOT / "__main__.py"
     assert len(path.read_text().splitlines()) <= 40
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         assert not isinstance(node, ast.If | ast.IfExp | ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.Try)
 
 
@@ -200,7 +210,7 @@ def test_only_the_settings_read_the_config() -> None:
     for path in SOURCES:
         if name(path).startswith(CONFIG_READERS):
             continue
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             forbidden = ("pulumi.Config", "pulumi.runtime.config", "pulumi.runtime.get_config_env")
             assert dotted(node) not in forbidden, path
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pulumi"):
@@ -211,7 +221,7 @@ def test_no_component_reads_the_environment_or_the_name_of_the_stack() -> None:
     """What differs between stacks is an argument."""
     for path in COMPONENT_FILES:
         asked = {"pulumi.get_stack", "pulumi.get_project", "os.environ", "os.getenv"}
-        found = {dotted(node) for node in ast.walk(tree(path))} & asked
+        found = {dotted(node) for node in nodes(path)} & asked
         # A script that runs in a container has no other arguments.
         may = path.name == "chart_archive.py" or path.parent.name == "in_image"
         assert found <= ({"os.environ"} if may else set()), path
@@ -224,7 +234,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_every_component_says_what_it_does_to_what_exists() -> None:
     for path in SOURCES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef) and "pulumi.ComponentResource" in map(dotted, node.bases):
                 for word in ("Raises", "Replaces", "Survives a destroy"):
                     assert word in (ast.get_docstring(node) or ""), f"{node.name} does not say: {word}"
@@ -243,14 +253,14 @@ def test_every_component_module_has_its_test() -> None:
 def test_every_test_is_in_a_file_that_pytest_collects() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         if not path.name.startswith("test_") and path.name != "conftest.py":
-            names = [node.name for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            names = [node.name for node in nodes(path) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
             assert not [found for found in names if found.startswith(("test_", "Test"))], path
 
 
 def constants(path: Path) -> Iterator[str]:
     """Texts in the code, except docstrings and the texts below a constant that describe it."""
-    described = {id(node.value) for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree(path)):
+    described = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             yield node.value
 

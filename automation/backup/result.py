@@ -102,11 +102,11 @@ class Drill(Result):
     encrypted: int
     """Number of encrypted values that the stack's keys read."""
     unread: tuple[str, ...]
-    """Names of those that another key encrypted, at most 15."""
+    """Names of values that another key encrypted, at most 15."""
     unread_count: int
     """Number of those."""
     broken: tuple[str, ...]
-    """Names of those that no key ever encrypted, at most 15."""
+    """Names of values that no key ever encrypted, at most 15."""
     heads: tuple[str, ...]
     """Revisions of the schema."""
     at_head: bool

@@ -1,4 +1,4 @@
-"""Programs that a verb needs: whether they are installed, and one line about where to get them if not."""
+"""Programs that a verb needs: checks that they are installed, and says where to get them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of a stack that is made like another one: what it takes over, what is its own, what is refused. Pure."""
+"""The config of a stack that is made like another one: which values it takes over, and which differ. Pure."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def upgrade_target(
     mark: UpgradeMark | None,
     charts: Charts = _SAME,
 ) -> Target:
-    """Return where an upgrade goes, with the reasons why it cannot.
+    """Return the target of an upgrade, with the reasons against it.
 
     Args:
         stack: For commands.
@@ -131,7 +131,7 @@ def rollback_target(
     mark: UpgradeMark | None,
     charts: Charts = _SAME,
 ) -> Target:
-    """Return where a rollback goes. Arguments as in `upgrade_target`; wanted: None if nothing says it.
+    """Return the target of a rollback. Arguments as in `upgrade_target`; wanted: None if no image is known.
 
     A chart comes with a checkout, so one of the older chart takes it back too. The image then stays, unless an upgrade
     of both was not finished.

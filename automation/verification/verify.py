@@ -1,4 +1,4 @@
-"""Verify a deployment: everything that a person would look at after an update."""
+"""Verifies a deployment: makes every check that a person would make after an update."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from components.kube.safe_yaml import load_all_yaml, load_yaml
 from components.release.chart_defaults import merged
 from components.release.value_paths import leaf_paths
 from tests import samples
-from tests.automation.checkouts import Checkouts
+from tests.automation.checkouts import Checkouts, plan_here
 from tests.automation.fakes import FakeEngine, FakeStack, run_verb
 from tests.chart import rendering
 from tests.chart.rendering import needs_chart
@@ -341,8 +341,14 @@ def run(project: Path, *words: str) -> str:
     return text
 
 
-def test_the_verb_writes_a_planned_stack_the_same_at_each_run(tmp_path: Path, base: Path, checkouts: Checkouts) -> None:
+def test_the_verb_writes_a_planned_stack_the_same_at_each_run(
+    tmp_path: Path, base: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its plan has another key each time, by which secrets are masked: the files show none of it."""
+    monkeypatch.setattr(
+        "automation.stacks.export.plan_checkout",
+        lambda folder, stack, *, render, key: plan_here(folder, stack, render=render, key=key.hex()),
+    )
     folder = tmp_path / "team" / "airflow"
     before = helmsman.files(helmsman.from_plan(checkouts.plan(base, "dev", render=False)))
     assert " Secrets first: " in run(base, "dev", "--planned", "--output", str(folder))

@@ -58,10 +58,10 @@ def _texts() -> list[tuple[str, str]]:
     """Return every text of the code that is no docstring, with the names in its braces as NAME."""
     texts = []
     for path in sorted([*(ROOT / "automation").rglob("*.py"), *(ROOT / "components").rglob("*.py")]):
-        tree = ast.parse(path.read_text())
-        within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        within |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        within = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        within |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
             if isinstance(node, ast.JoinedStr):
                 parts = (str(part.value) if isinstance(part, ast.Constant) else "NAME" for part in node.values)
                 texts.append((path.name, "".join(parts)))

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 from components.kube.safe_yaml import load_yaml
 from policy.context import Context
 from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation
@@ -538,14 +536,8 @@ CASES: Final[dict[str, Cases]] = {
 }
 
 
-def given(kind: str) -> pytest.MarkDecorator:
-    """Each rule with the violations in its cases of a kind."""
-    return pytest.mark.parametrize(("rule", "judged"), [(rule, kind) for rule in CASES], indirect=["judged"])
-
-
-@pytest.fixture
-def judged(request: pytest.FixtureRequest, rule: str) -> list[list[Violation]]:
-    cases: Sequence[Given] = getattr(CASES[rule], request.param)
+def judged(rule: str, cases: Sequence[Given]) -> list[list[Violation]]:
+    """The violations of a rule in each case."""
     return [case.judged_by(RULES[rule]) for case in cases]
 
 
@@ -558,42 +550,39 @@ def test_every_rule_has_its_cases() -> None:
         assert cases.unknown, rule
 
 
-@given("good")
-def test_good_case_is_not_reported(rule: str, judged: list[list[Violation]]) -> None:
-    for index, violations in enumerate(judged):
+@each("rule", CASES)
+def test_good_case_is_not_reported(rule: str) -> None:
+    for index, violations in enumerate(judged(rule, CASES[rule].good)):
         assert list(map(str, violations)) == [], index
 
 
-@given("bad")
-def test_bad_case_is_reported_at_the_level_of_the_rule(rule: str, judged: list[list[Violation]]) -> None:
-    for index, violations in enumerate(judged):
+@each("rule", CASES)
+def test_bad_case_is_reported_at_the_level_of_the_rule(rule: str) -> None:
+    for index, violations in enumerate(judged(rule, CASES[rule].bad)):
         assert violations, index
         assert {violation.level for violation in violations} == {RULES[rule].level}, index
         assert all(violation.subject and violation.message for violation in violations), index
 
 
-@given("missing")
-def test_missing_value_is_reported_if_it_is_required(rule: str, judged: list[list[Violation]]) -> None:
-    for index, violations in enumerate(judged):
+@each("rule", CASES)
+def test_missing_value_is_reported_if_it_is_required(rule: str) -> None:
+    for index, violations in enumerate(judged(rule, CASES[rule].missing)):
         assert bool(violations) is CASES[rule].missing_is_bad, index
 
 
-@given("unknown")
-def test_unknown_value_is_at_most_a_warning(rule: str, judged: list[list[Violation]]) -> None:
-    for index, violations in enumerate(judged):
+@each("rule", CASES)
+def test_unknown_value_is_at_most_a_warning(rule: str) -> None:
+    for index, violations in enumerate(judged(rule, CASES[rule].unknown)):
         assert [str(violation) for violation in violations if violation.level is Level.MANDATORY] == [], index
         if RULES[rule].when_unknown is WhenUnknown.NOTHING:
             assert violations == [], index
 
 
-@pytest.mark.parametrize(
-    ("rule", "judged"),
-    [(rule.id, "unknown") for rule in ALL_RULES if rule.when_unknown is WhenUnknown.WARNING],
-    indirect=["judged"],
-)
-def test_rule_warns_of_an_unknown_value(rule: str, judged: list[list[Violation]]) -> None:
-    assert sum(map(bool, judged)) > len(judged) / 2
-    assert {violation.level for violations in judged for violation in violations} == {Level.ADVISORY}
+@each("rule", [rule.id for rule in ALL_RULES if rule.when_unknown is WhenUnknown.WARNING])
+def test_rule_warns_of_an_unknown_value(rule: str) -> None:
+    found = judged(rule, CASES[rule].unknown)
+    assert sum(map(bool, found)) > len(found) / 2
+    assert {violation.level for violations in found for violation in violations} == {Level.ADVISORY}
 
 
 EMPTY: Final = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +24,6 @@ from components.secrets.masker import without_digests
 from tests import samples
 from tests.automation.checkouts import edit, plan_here
 from tests.automation.fakes import run_verb
-from tests.chart import rendering
 from tests.chart.rendering import needs_chart
 
 if TYPE_CHECKING:
@@ -53,16 +51,9 @@ def test_plan_is_the_same_twice(stack: str, base: Path) -> None:
 
 
 @pytest.fixture
-def production(base: Path) -> Plan:
-    """The plan of `prod`, as the verb says it; without Helm, without the chart's objects."""
-    return _planned(base)
-
-
-@functools.cache
-def _planned(base: Path) -> Plan:
-    code, text = run(base, "prod", "--json", *(() if rendering.HELM and rendering.CHART else ("--no-render",)))
-    assert code == 0
-    return Plan.from_json(json.loads(text))
+def production(base: Path, checkouts: Checkouts) -> Plan:
+    """The plan of `prod`, without the chart's objects."""
+    return checkouts.plan(base, "prod", render=False)
 
 
 def test_plan_says_what_it_stood_in_for(production: Plan) -> None:
