@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
+import outputs
 from automation.cluster.client import Kube
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
@@ -41,7 +42,7 @@ class ClusterFacts:
     def __init__(
         self,
         key: Key,
-        outputs: Mapping[str, Any],
+        found: Mapping[str, Any],
         kube: Kube,
         secret: Callable[[str], Mapping[str, str]],
         new: str,
@@ -53,7 +54,7 @@ class ClusterFacts:
 
         Args:
             key: The key that is rotated.
-            outputs: The stack's outputs.
+            found: The stack's outputs.
             kube: The deployment's namespace.
             secret: Returns a Secret's data, {} if it does not exist.
             new: The new value; "" while there is none.
@@ -63,13 +64,18 @@ class ClusterFacts:
         """
         self.signed_until = signed_until
         self._cluster, self._sleep = cluster, sleep
-        self._key, self._outputs, self._kube, self._secret, self._new = key, outputs, kube, secret, new
+        self._key, self._outputs, self._kube, self._secret, self._new = key, found, kube, secret, new
 
     @cached_property
     def deployed(self) -> str | None:
         if not self._key.output:
             return next((pod.value for pod in self.pods if not pod.ending and pod.value is not None), None)
         return self._secret(str(self._outputs[self._key.output])).get(self._key.data_key)
+
+    @property
+    def running(self) -> str:
+        """How much of Airflow the last update deployed."""
+        return str(self._outputs.get(outputs.RUNNING) or "")
 
     @cached_property
     def pods(self) -> tuple[PodKey, ...]:

@@ -24,6 +24,9 @@ from automation.rotation import kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, Key
+from automation.rotation.refusals import given_refusals
+from automation.rotation.refusals import notes as fernet_notes
+from automation.rotation.refusals import refusals as kept_refusals
 from automation.rotation.result import Rotation, RotationPlan
 from automation.rotation.stages import Doing, Stage
 from automation.stacks import updates
@@ -33,6 +36,7 @@ from automation.stages import decisions
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
+from automation.stages.under_way import not_running, others_under_way
 from components.kube.secret import Secret
 from settings.rotation import Mark, fingerprint
 
@@ -41,7 +45,7 @@ _UPDATES: Final = 5
 """How many of the last updates an estimate is made of."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Target:
     """What a rotation is to bring about."""
 
@@ -49,6 +53,14 @@ class _Target:
     old: tuple[str, ...] = field(repr=False)
     stages: tuple[Stage, ...]
     resumed: bool
+    kept: Kept
+    """What was kept about the key when the run began."""
+    mark: Mark | None = None
+    """What this run has written last."""
+
+    def is_alone(self, kept: Kept) -> bool:
+        """Return whether nobody else has written since this run looked. kept: what is kept now."""
+        return kept == self.kept if self.mark is None else kept.mark == self.mark
 
 
 def rotation_plan(session: Session, name: str, given: Secret | None) -> RotationPlan:
@@ -95,11 +107,17 @@ def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPla
     with session.open_for_update(VERB, ignore, create=False) as opened:
         kept = kept_values.read(session, opened, key)
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
-    target = _target(key, kept, _facts(session, key, "").deployed, given)
+    deployed = _facts(session, key, "").deployed
+    target = _target(key, kept, deployed, given)
     facts = _facts(session, key, target.new)
-    refusals = tuple(
-        _given_refusals(stack, key, given, target) or _refusals(stack, key, kept, facts, resumed=target.resumed)
-    )
+    config = session.config()
+    refusals = (
+        *others_under_way(stack, config, "rotation"),
+        *not_running(stack, (config.running, facts.running), "a rotation looks at the pods that have the key"),
+        *given_refusals(
+            stack, key, given, begun=target.new if target.resumed else None, present=kept.value or deployed
+        ),
+    ) or tuple(kept_refusals(stack, key, kept, facts, resumed=target.resumed))
     rolls = tuple(sorted({pod.component for pod in facts.pods if not pod.ending}))
     seconds = updates.usual_seconds(history)
     nxt = None if refusals else next_stage(target.stages, facts)
@@ -113,7 +131,7 @@ def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPla
         )
         for number, stage in enumerate(target.stages, 1)
     )
-    notes = () if refusals or key.name != "fernet" or target.resumed else tuple(_notes(facts))
+    notes = () if refusals or key.name != "fernet" or target.resumed else tuple(fernet_notes(facts))
     plan = RotationPlan(
         stack=stack, key=key.name, resumed=target.resumed, stages=stages, notes=notes, refusals=refusals
     )
@@ -129,89 +147,15 @@ def _target(key: Key, kept: Kept, deployed: str | None, given: Secret | None) ->
         new = next((value for value in known if fingerprint(value) == kept.mark.fingerprint), None)
         if new is not None:
             old = tuple(value for value in values if value != new)
-            return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True)
+            return _Target(new=new, old=old, stages=key.stages(old, new), resumed=True, kept=kept)
     if key.given:
         new = next(iter(key.values(given.reveal())), "") if given is not None else ""
         old = tuple(value for value in values if value != new)
-        return _Target(new=new, old=old, stages=key.stages(old, new), resumed=False)
+        return _Target(new=new, old=old, stages=key.stages(old, new), resumed=False, kept=kept)
     new = key.make()
     while not key.fits((*values, new)):
         new = key.make()
-    return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False)
-
-
-def _given_refusals(stack: str, key: Key, given: Secret | None, target: _Target) -> list[str]:
-    """Return what is wrong with a value that was given, or with none."""
-    fix = f"python -m automation rotate {key.name} {stack}"
-    if not key.given:
-        return [] if given is None else [f"--from: expected no value, because the verb makes one. Fix: {fix}"]
-    if given is None:
-        return (
-            []
-            if target.resumed
-            else [f"--from: expected a file with the new value, found none. Fix: {fix} --from FILE"]
-        )
-    try:
-        key.check(given.reveal())
-    except ValueError as error:
-        return [f"--from: {error}. Fix: {fix} --from FILE"]
-    values = key.values(given.reveal())
-    if len(values) != 1:
-        return [f"--from: expected one certificate, the new authority's, found {len(values)}. Fix: {fix} --from FILE"]
-    if target.resumed and values[0] != target.new:
-        return [f"--from: expected the value that the rotation began with, found another one. Fix: {fix}"]
-    return []
-
-
-def _refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: bool) -> list[str]:
-    if kept.mark is not None and kept.mark.key != key.name:
-        return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
-    if kept.secret:
-        return [
-            f"airflow:keySource: expected that the stack makes the key, found it in Secret {kept.secret}, which "
-            f"something else makes. Fix: put another Secret with the new value beside it, pulumi config set --stack "
-            f"{stack} --path 'airflow:keySecrets.{key.config_key}' NAME, and python -m automation up {stack}; first "
-            "see docs/runbooks/rotate-keys.md#keys-in-secrets-of-your-own"
-        ]
-    if resumed:
-        return []
-    if key.name == "database-password" and not facts.container_database:
-        return [
-            "database-password: expected a container database, found one whose roles the program does not make. Fix: "
-            f"pulumi config set --stack {stack} --secret airflow:databaseLogin, as docs/runbooks/rotate-keys.md says"
-        ]
-    if key.needs and not facts.pods:
-        return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
-    if facts.deployed is None or (kept.value is not None and not _same(key, kept.value, facts.deployed)):
-        return [
-            f"airflow:{key.config_key}: expected the value that is deployed, found another one. "
-            f"Fix: python -m automation up {stack}"
-        ]
-    if key.name == "registry" and facts.refusal:
-        return [
-            f"registry: expected that the nodes pull Airflow's image with the new login, found: {facts.refusal}. Fix: "
-            f"try it with docker login, then python -m automation rotate registry {stack} --from FILE"
-        ]
-    if key.name == "ca" and kept.value is None:
-        return [
-            "ca: expected airflow:databaseCaCertificate, found an authority that the program knows. Fix: none is needed"
-        ]
-    if key.name != "fernet":
-        return []
-    return [
-        f"{name}: another Fernet key encrypted it, and the rotation would lose it. Fix: give the stack that key too, "
-        f"pulumi config set --stack {stack} --secret airflow:fernetKey, and KEY,OTHER_KEY when it asks; or set the "
-        "value anew, or delete it, in Airflow"
-        for name in facts.encrypted.unread
-    ]
-
-
-def _same(key: Key, kept: str, deployed: str) -> bool:
-    return key.normal(kept) == deployed if key.secret else key.values(kept) == key.values(deployed)
-
-
-def _notes(facts: ClusterFacts) -> list[str]:
-    return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]
+    return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False, kept=kept)
 
 
 def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep) -> Changes:
@@ -230,7 +174,7 @@ def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_s
         ),
     )
     with session.open_for_update(VERB, on_event) as opened:
-        _write(session, opened, key, mark, stage, keep)
+        _write(session, opened, key, target, mark, stage, keep)
     changes = Changes({})
     if stage.doing is Doing.UPDATE:
         changes = resumed_update(session, VERB, timeout_seconds, on_event).changes
@@ -248,12 +192,26 @@ def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_s
     return changes
 
 
-def _write(session: Session, opened: OpenedStack, key: Key, mark: Mark, stage: Stage, keep: Keep) -> None:
-    """Write down what the stage needs, before anything uses it."""
-    if key.resource and session.place.settings is None and session.config().protect:
-        decisions.decide(session.place.project_dir, short_name(session.name), key.resource, f"rotate {key.name}")
+def _write(
+    session: Session, opened: OpenedStack, key: Key, target: _Target, mark: Mark, stage: Stage, keep: Keep
+) -> None:
+    """Write down what the stage needs, before anything uses it. Raises RotationRefused if somebody else has written."""
+    stack = short_name(session.name)
     kept = kept_values.read(session, opened, key)
+    if not target.is_alone(kept):
+        found = kept.mark.told(stack) if kept.mark else "another value, and no rotation under way"
+        raise RotationRefused(
+            stack,
+            key.name,
+            (
+                f"airflow:{key.config_key}: expected what this run found or wrote, found {found}: somebody else "
+                f"rotates or has rotated it. Fix: let the other run end; then python -m automation status {stack}",
+            ),
+        )
+    if key.resource and session.place.settings is None and session.config().protect:
+        decisions.decide(session.place.project_dir, stack, key.resource, f"rotate {key.name}")
     kept_values.write(session, opened, key, kept, mark, stage)
+    target.mark = mark
     session.keep_settings(keep)
     session.cancellation.record("the config was changed", _again(session, key.name))
 

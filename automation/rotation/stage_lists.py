@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from automation.rotation.stages import Doing, Encrypted, Facts, Stage, listed
+from automation.rotation.stages import Doing, Encrypted, Facts, PodKey, Stage, listed
 
 API_SERVER: Final = "api-server"
 """The component that accepts tokens."""
@@ -61,11 +61,11 @@ def jwt_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
         # One that a version without a set of secrets started accepts only what it signs with.
         all_ = {pod.name for pod in facts.pods if pod.component == API_SERVER}
         names = sorted(name for name in all_ if not holds(accepted.get(name, [])))
-        return listed("API servers that accept other secrets", names)
+        return listed("API servers that accept other secrets", names) if all_ else "no API server runs"
 
     def signers(facts: Facts) -> str:
-        names = (pod.name for pod in facts.pods if not pod.accepts and pod.value != new)
-        return listed("pods that sign with another secret", names)
+        pods = (pod for pod in facts.pods if not pod.accepts)
+        return _others("pods that sign with another secret", pods, lambda value: value == new)
 
     def dropped(facts: Facts) -> str:
         return servers(facts, lambda accepted: accepted == [new])
@@ -127,7 +127,7 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 
     def others(facts: Facts, *, server: bool) -> str:
         pods = (pod for pod in facts.pods if (pod.component == REDIS) is server)
-        return listed("pods that run with another password", (pod.name for pod in pods if pod.value != new))
+        return _others("pods that run with another password", pods, lambda value: value == new)
 
     return (
         Stage(
@@ -160,7 +160,7 @@ def database_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     """
 
     def others(facts: Facts) -> str:
-        return listed("pods that log in with another role", (pod.name for pod in facts.pods if pod.value != new))
+        return _others("pods that log in with another role", facts.pods, lambda value: value == new)
 
     return (
         Stage(
@@ -189,7 +189,7 @@ def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 
     def others(facts: Facts) -> str:
         pods = (pod for pod in facts.pods if not pod.ending)
-        return listed("pods that fetch with another key", (pod.name for pod in pods if pod.value != new))
+        return _others("pods that fetch with another key", pods, lambda value: value == new)
 
     return (
         Stage(
@@ -210,7 +210,7 @@ def pull_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             return "the last update deployed another login"
         # A pod of a single task has pulled its images. The Secret that it names may be gone.
         pods = (pod for pod in facts.pods if not pod.ending and pod.value is not None)
-        return listed("pods that pull with another login", (pod.name for pod in pods if pod.value != new))
+        return _others("pods that pull with another login", pods, lambda value: value == new)
 
     return (Stage(text="every pod pulls with the new login", value=new, lacks=lacks),)
 
@@ -224,8 +224,8 @@ def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     """
 
     def others(facts: Facts, holds: Callable[[str], bool]) -> str:
-        pods = (pod for pod in facts.pods if not pod.ending and not holds(pod.value or ""))
-        return listed("pods that trust other authorities", (pod.name for pod in pods))
+        pods = (pod for pod in facts.pods if not pod.ending)
+        return _others("pods that trust other authorities", pods, lambda value: holds(value or ""))
 
     return (
         Stage(
@@ -244,6 +244,12 @@ def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             lacks=lambda facts: others(facts, lambda value: value == new),
         ),
     )
+
+
+def _others(text: str, pods: Iterable[PodKey], holds: Callable[[str | None], bool]) -> str:
+    """Return which pods have another value than they should. Where none runs, nothing is proved."""
+    found = list(pods)
+    return listed(text, (pod.name for pod in found if not holds(pod.value))) if found else "none of its pods runs"
 
 
 def _without(facts: Facts, holds: Callable[[str], bool], *, ending: bool = True) -> str:

@@ -17,6 +17,7 @@ from automation.stacks.plain_values import check_values
 from automation.stacks.roll_image import refuse_digest
 from automation.stacks.session import Session
 from automation.stages.result import PlannedStage
+from automation.stages.under_way import not_running, others_under_way
 from automation.upgrade import trial
 from automation.upgrade.chart import Charts, charts
 from automation.upgrade.in_cluster import UpgradeCluster
@@ -24,7 +25,6 @@ from automation.upgrade.result import UpgradePlan
 from automation.upgrade.stages import Doing, Stage
 from automation.upgrade.target import Target, earlier_image, rollback_target, upgrade_target
 from automation.upgrade.trial import Trial
-from components.release.running import Running
 from settings.upgrade import AirflowImage, UpgradeMark, named
 
 _UPDATES: Final = 5
@@ -57,6 +57,8 @@ class Planning:
     """Whether no task may run meanwhile."""
     revision: str = ""
     """Migration that the database was at."""
+    mark: str = ""
+    """The mark in the config that this run has found, or has written last."""
     found: UpgradePlan | None = field(default=None)
 
     @classmethod
@@ -79,12 +81,11 @@ class Planning:
         else:
             earlier = None if both.to_older else earlier_image(history, present)
             target = rollback_target(stack, present, image or earlier, mark, both)
-        if config.running not in ("", Running.ALL):
-            refusal = (
-                f"airflow:running: expected {Running.ALL}, because a DAG runs at the end, found {config.running}. "
-                f"Fix: pulumi config set --stack {session.name} airflow:running {Running.ALL}, and an update"
-            )
-            target = replace(target, refusals=(*target.refusals, refusal))
+        refusals = (
+            *others_under_way(stack, config, "upgrade"),
+            *not_running(stack, (config.running, deployment.running), "a DAG runs at the end"),
+        )
+        target = replace(target, refusals=(*target.refusals, *refusals))
         teller = session.events(verb, on_event)
         return cls(
             session=session,
@@ -100,6 +101,7 @@ class Planning:
             on_event=on_event,
             backs_up=backs_up(session),
             charts=both,
+            mark=config.upgrade,
         )
 
     def plan(self) -> UpgradePlan:

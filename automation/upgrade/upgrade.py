@@ -32,7 +32,7 @@ from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.stages import Doing, Stage
 from automation.verification.verify import airflow_api
 from automation.wait import wait_for
-from settings.upgrade import AirflowImage
+from settings.upgrade import AirflowImage, UpgradeMark
 
 _INTERVAL_SECONDS: Final = 3.0
 
@@ -81,6 +81,8 @@ class _Run(Planning):
             except Interrupted:
                 self._put_back(stage)
                 raise
+            except UpgradeRefused:
+                raise  # another run is at work: nothing here is this one's to put back
             except AutomationError as error:
                 raise self._stopped(error, stage, number) from None
             done.append(self._told_done(number, time.monotonic() - begun, changes))
@@ -97,7 +99,9 @@ class _Run(Planning):
         if stage.doing is Doing.UPDATE:
             values |= self.values(target.after)
         with self.session.open_for_update(target.verb, self.on_event):
+            self._require_alone()
             write_values(self.session, values)
+            self.mark = values["upgrade"]
             self.session.forget_opened()
             self.session.keep_settings(keep)
         self.session.cancellation.record("the config was changed", self._again)
@@ -122,6 +126,20 @@ class _Run(Planning):
             verified_stack(self.session, timeout_seconds, self.on_event, "repair that")
         return changes
 
+    def _require_alone(self) -> None:
+        """Raise UpgradeRefused if another run has written its mark since this one looked."""
+        found = self.session.config().upgrade
+        if found != self.mark:
+            what = UpgradeMark.of(found).told(self.stack) if found else "none"
+            raise UpgradeRefused(
+                self.stack,
+                self.target.verb,
+                (
+                    f"airflow:upgrade: expected what this run found or wrote, found {what}: another run is at work, or "
+                    f"has ended meanwhile. Fix: let it end; then python -m automation status {self.stack}",
+                ),
+            )
+
     def _drain(self, seconds: float) -> None:
         """Wait until no task runs. Raises NotHealthy."""
         api = airflow_api(self.deployment, client.KubeClient(*self._place()))
@@ -141,6 +159,10 @@ class _Run(Planning):
 
         clock = self.session.cancellation.clock(self.session.cancellation.raise_if_cancelled)
         count = wait_for(left, lambda found: not found, seconds=seconds, interval=_INTERVAL_SECONDS, clock=clock)
+        if count < 0:
+            raise NotHealthy(
+                "the API server did not say which tasks run", "python -m automation status STACK; then run it again"
+            )
         if count:
             raise NotHealthy(
                 f"{count} tasks still run after {seconds:.0f} s", "let them end, or give a longer --timeout"

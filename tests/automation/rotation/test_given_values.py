@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, PULL_SECRET
-from automation.rotation.rotate import _given_refusals, _refusals, _target
+from automation.rotation.refusals import given_refusals, refusals
+from automation.rotation.rotate import _target
 from automation.rotation.stages import Doing, PodKey
 from automation.stages.stage import next_stage
 from components.database.access import ca_volumes
@@ -114,9 +115,9 @@ def test_rotation_under_way_needs_no_file_and_takes_no_other_value() -> None:
     kept = Kept(value=OLD_CA + NEW_CA, mark=mark)
     target = _target(CA, kept, OLD_CA + NEW_CA, None)
     assert (target.new, target.old, target.resumed) == (NEW_CA, (OLD_CA,), True)
-    assert _given_refusals("prod", CA, None, target) == []
-    assert _given_refusals("prod", CA, Secret(NEW_CA), target) == []
-    [refusal] = _given_refusals("prod", CA, Secret(authority("third")), target)
+    assert given_refusals("prod", CA, None, begun=target.new, present=OLD_CA + NEW_CA) == []
+    assert given_refusals("prod", CA, Secret(NEW_CA), begun=target.new, present=OLD_CA + NEW_CA) == []
+    [refusal] = given_refusals("prod", CA, Secret(authority("third")), begun=target.new, present=OLD_CA + NEW_CA)
     assert "the value that the rotation began with" in refusal
 
 
@@ -133,26 +134,34 @@ def test_rotation_under_way_needs_no_file_and_takes_no_other_value() -> None:
 )
 def test_value_that_cannot_be_the_new_one_is_refused_with_what_helps(key: str, given: str | None, because: str) -> None:
     secret = None if given is None else Secret(given)
-    target = _target(KEYS[key], NOTHING, None, secret if KEYS[key].given else None)
-    [refusal] = _given_refusals("prod", KEYS[key], secret, target)
+    [refusal] = given_refusals("prod", KEYS[key], secret, begun=None, present=None)
     assert refusal.startswith("--from: ")
     assert because in refusal
     assert f". Fix: python -m automation rotate {key} prod" in refusal
     assert "sentinel" not in refusal
 
 
+def test_value_that_is_in_use_already_is_no_new_one() -> None:
+    for key, given, present in (
+        ("ca", f"# a copy\n{OLD_CA}", OLD_CA),
+        ("registry", LOGIN, json.dumps(json.loads(LOGIN))),
+    ):
+        [refusal] = given_refusals("prod", KEYS[key], Secret(given), begun=None, present=present)
+        assert "expected another value than the present one, found the same" in refusal
+
+
 def test_login_that_the_registry_refuses_is_never_rolled_out() -> None:
     value = REGISTRY.normal(LOGIN)
     facts = Found([value], deployed=value, refusal="registry.test/a:1: ErrImagePull 401 Unauthorized")
-    [refusal] = _refusals("prod", REGISTRY, Kept(value=LOGIN, mark=None), cast(ClusterFacts, facts), resumed=False)
+    [refusal] = refusals("prod", REGISTRY, Kept(value=LOGIN, mark=None), cast(ClusterFacts, facts), resumed=False)
     assert "found: registry.test/a:1: ErrImagePull 401 Unauthorized. Fix: try it with docker login" in refusal
     facts.refusal = ""
-    assert _refusals("prod", REGISTRY, Kept(value=LOGIN, mark=None), cast(ClusterFacts, facts), resumed=False) == []
+    assert refusals("prod", REGISTRY, Kept(value=LOGIN, mark=None), cast(ClusterFacts, facts), resumed=False) == []
 
 
 def test_authority_that_the_config_does_not_give_cannot_be_rotated() -> None:
     facts = Found([OLD_CA], deployed=OLD_CA)
-    [refusal] = _refusals("prod", CA, NOTHING, cast(ClusterFacts, facts), resumed=False)
+    [refusal] = refusals("prod", CA, NOTHING, cast(ClusterFacts, facts), resumed=False)
     assert "expected airflow:databaseCaCertificate" in refusal
 
 

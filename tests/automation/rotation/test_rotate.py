@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class World(KeptWorld):
     values: list[str] = field(default_factory=lambda: [OLD, OLD])
     unread: tuple[str, ...] = ()
     rolls: bool = True
+    history: Callable[..., list[Any]] | None = None
+    """Answers for the engine."""
 
     def rotate(self, key: str = "fernet") -> Any:
         return self.open().rotate(key, keep=self.keep, on_event=self.events.append, timeout_seconds=30)
@@ -97,8 +99,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     }
     found.take_over(
         monkeypatch,
-        stack_outputs=lambda on: {**OUTPUTS, "fernet_key_secret": found.deployed},
-        history=lambda on, limit: [record],
+        stack_outputs=lambda on: {**OUTPUTS, "fernet_key_secret": found.deployed, "running": found.running},
+        history=lambda on, limit: found.history(on, limit) if found.history else [record],
     )
     return found
 
@@ -192,9 +194,33 @@ def undeployed(world: World) -> None:
     world.secrets["fernet-0"] = KEYS["fernet"].make()
 
 
+def stopped(world: World) -> None:
+    world.kept = world.kept.changed(running="stopped")
+
+
+def frozen_and_not_updated_since(world: World) -> None:
+    world.running = "frozen"
+
+
+def in_an_upgrade(world: World) -> None:
+    world.kept = world.kept.changed(upgrade="upgrade 3/5 3.2.2/3.2.2 3.3.2/3.3.2")
+
+
+def in_a_restore(world: World) -> None:
+    world.kept = world.kept.changed(restore="20260131104500 airflow-20260131T104500Z.dump all")
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
+        (
+            stopped,
+            "airflow:running: expected all, because a rotation looks at the pods that have the key, found stopped. "
+            "Fix: pulumi config set --stack team airflow:running all; python -m automation up team",
+        ),
+        (frozen_and_not_updated_since, "found frozen. Fix: pulumi config set --stack team airflow:running all"),
+        (in_an_upgrade, "python -m automation upgrade team --tag 3.3.2 --airflow-version 3.3.2 continues it"),
+        (in_a_restore, "python -m automation restore team continues it"),
         (foreign_value, "connection lost (password): another Fernet key encrypted it"),
         (
             in_another_secret,
@@ -226,3 +252,19 @@ def test_stage_that_does_not_come_to_hold_ends_the_rotation_and_leaves_its_mark(
     world.rolls = True
     world.rotate()
     finished(world)
+
+
+def test_second_rotation_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
+    """Both looked when nothing was under way. The second new value would push the first one out of the config."""
+    first = world.open()
+
+    def other_begins(on: Any, limit: int) -> list[Any]:
+        world.kept = world.kept.changed(rotation="fernet 3/4 0123456789ab", fernetKey=Secret(KEYS["fernet"].make()))
+        first.session.place = replace(first.session.place, settings=world.kept)
+        return []
+
+    world.history = other_begins
+    with pytest.raises(RotationRefused, match="found the rotation of fernet is in stage 3 of 4"):
+        first.rotate("fernet", keep=world.keep)
+    assert world.calls == []
+    assert world.kept.values["rotation"] == "fernet 3/4 0123456789ab"

@@ -218,3 +218,15 @@ def test_no_text_of_a_stage_shows_a_key() -> None:
         shown = repr(stages) + "".join(stage.text + stage.lacks(found) for stage in stages) + repr(found.pods)
         assert old not in shown
         assert new not in shown
+
+
+def test_no_stage_of_any_key_is_proved_by_pods_that_do_not_run() -> None:
+    """On a stack that was scaled to nothing each rotation would otherwise end at once, and have changed nothing."""
+    for name, key in KEYS.items():
+        nothing = Deployment("old", values=["old"], running={"x": "old"})
+        nothing.running.clear()
+        stages = key.stages(["old"], "new")
+        assert next_stage(stages, nothing) is not None, name
+        for stage in stages:
+            if stage.doing is Doing.UPDATE and stage.value:
+                assert stage.lacks(nothing), (name, stage.text)

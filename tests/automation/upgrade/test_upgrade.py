@@ -11,7 +11,7 @@ import pytest
 
 from automation.backup.result import Backup, BackupDone
 from automation.engine.operations import EngineResult
-from automation.errors import MigrationFailed, UpgradeRefused, UpgradeStopped
+from automation.errors import AirflowRequestFailed, MigrationFailed, UpgradeRefused, UpgradeStopped
 from automation.results import Changes
 from automation.upgrade.chart import Charts
 from automation.upgrade.trial import Trial
@@ -36,6 +36,8 @@ class World(KeptWorld):
     history: list[str] = field(default_factory=lambda: ["3.2.2"])
     fails: bool = False
     backs_up: bool = False
+    silent: bool = False
+    """The API server does not answer."""
     chart: str = "1.22.0"
     """The one that is deployed."""
     here: str = "1.22.0"
@@ -73,6 +75,7 @@ class World(KeptWorld):
         return {
             **OUTPUTS,
             "image": f"apache/airflow:{self.deployed}",
+            "running": self.running,
             "backup_pods": {"database": {}} if self.backs_up else {},
         }
 
@@ -122,6 +125,8 @@ class World(KeptWorld):
         return self.database
 
     def tasks_in(self, states: Sequence[str]) -> int:
+        if self.silent:
+            raise AirflowRequestFailed("it does not answer", "wait")
         self.tasks = max(self.tasks - 1, 0)
         return self.tasks
 
@@ -325,3 +330,45 @@ def test_another_chart_than_the_checkout_s_is_refused_and_nothing_changes(world:
     with pytest.raises(UpgradeRefused, match=r"the chart: expected 1\.23\.0 in this checkout, found 1\.22\.0"):
         world.open().upgrade("3.3.2", "3.3.2", chart="1.23.0")
     assert (world.kept, world.calls) == (before, [])
+
+
+def test_api_server_that_does_not_tell_which_tasks_run_is_named(world: World) -> None:
+    upgraded(world)
+    world.silent = True
+    with pytest.raises(UpgradeStopped, match="the API server did not say which tasks run"):
+        world.rollback()
+    assert (world.database, world.paused) == ("new", False)
+
+
+def test_upgrade_is_refused_while_something_else_is_under_way_or_not_all_runs(world: World) -> None:
+    before = world.kept
+    for changed, deployed, reason in (
+        ({"rotation": "fernet 2/4 0123456789ab"}, "all", "python -m automation rotate fernet team continues it"),
+        (
+            {"restore": "20260131104500 airflow-20260131T104500Z.dump all"},
+            "all",
+            "automation restore team continues it",
+        ),
+        ({"running": "frozen"}, "all", "because a DAG runs at the end, found frozen"),
+        ({}, "stopped", "because a DAG runs at the end, found stopped"),
+    ):
+        world.kept, world.running = before.changed(**changed), deployed
+        with pytest.raises(UpgradeRefused, match=reason):
+            world.upgrade()
+        assert world.calls == []
+
+
+def test_second_upgrade_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
+    """Both looked when nothing was under way."""
+    second = world.open()
+    mark = "upgrade 3/5 3.2.2/3.2.2 3.3.1/3.3.1"
+
+    def other_begins(tag: str) -> tuple[Trial, Trial]:
+        world.kept = world.kept.changed(upgrade=mark)
+        second.session.place = replace(second.session.place, settings=world.kept)
+        return replace(world.new, airflow="3.2.2"), world.new
+
+    world.try_image = other_begins  # type: ignore[method-assign]
+    with pytest.raises(UpgradeRefused, match=r"found the upgrade from 3\.2\.2 to 3\.3\.1 is in stage 3 of 5"):
+        second.upgrade("3.3.2", "3.3.2", keep=world.keep)
+    assert (world.calls, world.kept.values["upgrade"]) == ([], mark)

@@ -1,0 +1,94 @@
+"""Why a key cannot be rotated as things are, each reason with its remedy. Pure, but for what the facts look up."""
+
+from __future__ import annotations
+
+from automation.rotation.cluster_facts import ClusterFacts
+from automation.rotation.kept_values import Kept
+from automation.rotation.keys import Key
+from components.kube.secret import Secret
+
+
+def given_refusals(stack: str, key: Key, given: Secret | None, *, begun: str | None, present: str | None) -> list[str]:
+    """Return what is wrong with a value that was given, or with none.
+
+    Args:
+        stack: For commands.
+        key: The key.
+        given: The value.
+        begun: The new value of a rotation that is under way, else None.
+        present: The value that is in use, None if that is not known.
+    """
+    fix = f"python -m automation rotate {key.name} {stack}"
+    if not key.given:
+        return [] if given is None else [f"--from: expected no value, because the verb makes one. Fix: {fix}"]
+    if given is None:
+        return (
+            []
+            if begun is not None
+            else [f"--from: expected a file with the new value, found none. Fix: {fix} --from FILE"]
+        )
+    try:
+        key.check(given.reveal())
+    except ValueError as error:
+        return [f"--from: {error}. Fix: {fix} --from FILE"]
+    values = key.values(given.reveal())
+    if len(values) != 1:
+        return [f"--from: expected one certificate, the new authority's, found {len(values)}. Fix: {fix} --from FILE"]
+    if begun not in (None, values[0]):
+        return [f"--from: expected the value that the rotation began with, found another one. Fix: {fix}"]
+    if begun is None and present is not None and key.values(present) == values:
+        return [f"--from: expected another value than the present one, found the same. Fix: {fix} --from FILE"]
+    return []
+
+
+def refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: bool) -> list[str]:
+    """Return why a rotation cannot begin or go on, each with its remedy. resumed: it was begun before."""
+    if kept.mark is not None and kept.mark.key != key.name:
+        return [f"another rotation is under way. Fix: finish it, python -m automation rotate {kept.mark.key} {stack}"]
+    if kept.secret:
+        return [
+            f"airflow:keySource: expected that the stack makes the key, found it in Secret {kept.secret}, which "
+            f"something else makes. Fix: put another Secret with the new value beside it, pulumi config set --stack "
+            f"{stack} --path 'airflow:keySecrets.{key.config_key}' NAME, and python -m automation up {stack}; first "
+            "see docs/runbooks/rotate-keys.md#keys-in-secrets-of-your-own"
+        ]
+    if resumed:
+        return []
+    if key.name == "database-password" and not facts.container_database:
+        return [
+            "database-password: expected a container database, found one whose roles the program does not make. Fix: "
+            f"pulumi config set --stack {stack} --secret airflow:databaseLogin, as docs/runbooks/rotate-keys.md says"
+        ]
+    if key.needs and not facts.pods:
+        return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
+    if facts.deployed is None or (kept.value is not None and not _same(key, kept.value, facts.deployed)):
+        return [
+            f"airflow:{key.config_key}: expected the value that is deployed, found another one. "
+            f"Fix: python -m automation up {stack}"
+        ]
+    if key.name == "registry" and facts.refusal:
+        return [
+            f"registry: expected that the nodes pull Airflow's image with the new login, found: {facts.refusal}. Fix: "
+            f"try it with docker login, then python -m automation rotate registry {stack} --from FILE"
+        ]
+    if key.name == "ca" and kept.value is None:
+        return [
+            "ca: expected airflow:databaseCaCertificate, found an authority that the program knows. Fix: none is needed"
+        ]
+    if key.name != "fernet":
+        return []
+    return [
+        f"{name}: another Fernet key encrypted it, and the rotation would lose it. Fix: give the stack that key too, "
+        f"pulumi config set --stack {stack} --secret airflow:fernetKey, and KEY,OTHER_KEY when it asks; or set the "
+        "value anew, or delete it, in Airflow"
+        for name in facts.encrypted.unread
+    ]
+
+
+def _same(key: Key, kept: str, deployed: str) -> bool:
+    return key.normal(kept) == deployed if key.secret else key.values(kept) == key.values(deployed)
+
+
+def notes(facts: ClusterFacts) -> list[str]:
+    """Return what is good to know before the Fernet key is rotated, a sentence each."""
+    return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]

@@ -1,0 +1,48 @@
+"""Why a verb of several stages cannot begin now: another one is not finished, or not all of Airflow runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from automation.stacks.config import StackConfig
+from components.release.running import Running
+from settings.restoration import restoration_of
+from settings.rotation import Mark
+from settings.upgrade import UpgradeMark
+
+
+def others_under_way(stack: str, config: StackConfig, own: str) -> tuple[str, ...]:
+    """Return why other verbs of several stages must be finished first, each with its remedy.
+
+    Args:
+        stack: For commands.
+        config: The stack's.
+        own: The config key of the verb's own mark.
+    """
+    under_way = (
+        ("rotation", Mark.of(config.rotation).told(stack) if config.rotation else ""),
+        ("upgrade", UpgradeMark.of(config.upgrade).told(stack) if config.upgrade else ""),
+        ("restore", restoration_of(config.restore).told(stack) if config.restore else ""),
+    )
+    return tuple(
+        f"airflow:{key}: expected nothing else under way, found one. Fix: finish it; {told}"
+        for key, told in under_way
+        if told and key != own
+    )
+
+
+def not_running(stack: str, values: Iterable[str], because: str) -> tuple[str, ...]:
+    """Return why all of Airflow must run first, with the remedy.
+
+    Args:
+        stack: For commands.
+        values: `airflow:running` in the config, and what was deployed last; "" is `all`.
+        because: Why the verb needs it, as a clause.
+    """
+    found = next((value for value in values if value not in ("", Running.ALL)), None)
+    if found is None:
+        return ()
+    return (
+        f"airflow:running: expected {Running.ALL}, because {because}, found {found}. "
+        f"Fix: pulumi config set --stack {stack} airflow:running {Running.ALL}; python -m automation up {stack}",
+    )
