@@ -13,6 +13,7 @@ from automation.cluster.client import cluster_errors
 from automation.errors import ClusterRequestFailed
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
+from components.secrets.masker import Masker
 
 _LABEL: Final = "airflow-rotation"
 _LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=60)
@@ -61,14 +62,15 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
         end = run_pod(api, namespace, pulling_pod(template, secret), _LIMITS, label=_LABEL, sleep=sleep)
     finally:
         api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
-    return end.problem
+    return Masker(secrets=[login]).text(end.problem)
 
 
 @cluster_errors()
 def authority_refusal(api: KubeApi, namespace: str, authority: str, sleep: Callable[[float], object]) -> str:
     """Return why a client that trusts one authority alone does not trust the database; "" if it does."""
     template = _template(api, namespace, "batch/v1", "Job", _MIGRATION)
-    return run_pod(api, namespace, asking_pod(template, authority), _LIMITS, label=_LABEL, sleep=sleep).problem
+    end = run_pod(api, namespace, asking_pod(template, authority), _LIMITS, label=_LABEL, sleep=sleep)
+    return Masker().text(end.problem)
 
 
 def pulling_pod(template: Mapping[str, Any], secret: str) -> dict[str, Any]:

@@ -36,9 +36,17 @@ _REVISION: Final = (
 class UpgradeCluster:
     """The namespace of a stack. Every method may raise ClusterUnreachable or ClusterRequestFailed."""
 
-    def __init__(self, api: KubeApi, namespace: str, clock: Clock, on_line: Callable[[str], object]) -> None:
-        """Ask nothing yet. on_line: is told what is waited for."""
+    def __init__(
+        self,
+        api: KubeApi,
+        namespace: str,
+        clock: Clock,
+        on_line: Callable[[str], object],
+        clean: Callable[[str], str],
+    ) -> None:
+        """Ask nothing yet. on_line: is told what is waited for. clean: masks secrets in what pods wrote."""
         self._api, self._namespace, self._clock, self._on_line = api, namespace, clock, on_line
+        self._clean = clean
 
     @cluster_errors()
     def version(self) -> str:
@@ -54,7 +62,7 @@ class UpgradeCluster:
                 "the stack has no DAG processor from which to make a pod", "python -m automation up STACK"
             )
         logs = self._run(trial_pod(found[0]["spec"]["template"], tag))
-        return trial.read(logs[BEFORE]), trial.read(logs[AFTER])
+        return trial.read(logs[BEFORE], self._clean), trial.read(logs[AFTER], self._clean)
 
     def way_back(self, tag: str, version: str) -> Trial:
         """Return the migration that the database is at, and the one of an older Airflow. tag: of the newer image."""
@@ -72,7 +80,8 @@ class UpgradeCluster:
                 "the stack has no migration Job from which to make a pod", "python -m automation up STACK"
             )
         newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
-        return trial.read(self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))[DOWNGRADE])
+        logs = self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))
+        return trial.read(logs[DOWNGRADE], self._clean)
 
     def _run(self, pod: Mapping[str, Any]) -> Mapping[str, str]:
         """Run a pod to its good end, and return what its containers wrote."""
@@ -87,7 +96,7 @@ class UpgradeCluster:
         )
         if end.problem:
             raise ClusterRequestFailed(
-                f"a pod of the image did not finish: {end.problem}", "correct that; then run it again"
+                f"a pod of the image did not finish: {self._clean(end.problem)}", "correct that; then run it again"
             )
         return end.logs
 

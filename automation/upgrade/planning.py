@@ -96,6 +96,7 @@ class Planning:
                 *session.cluster(),
                 session.cancellation.clock(session.cancellation.raise_if_cancelled),
                 lambda line: teller.tell(EventKind.WAITING, line),
+                lambda text: session.masker.text(text),  # which learns more
             ),
             seconds=updates.usual_seconds([updates.history_entry(record) for record in history[:_UPDATES]]),
             on_event=on_event,

@@ -80,8 +80,9 @@ def ends(monkeypatch: pytest.MonkeyPatch, end: PodEnd | Exception) -> list[Any]:
 
 
 def test_login_is_tried_by_a_pull_that_asks_the_registry_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = ContainerEnd(name="image", image="registry.test/airflow:1", reason="ErrImagePull", message="401")
-    for end, expected in ((PodEnd(), ""), (PodEnd(containers={"image": refused}), "ErrImagePull 401")):
+    says = "401 for sentinel-login"
+    refused = ContainerEnd(name="image", image="registry.test/airflow:1", reason="ErrImagePull", message=says)
+    for end, expected in ((PodEnd(), ""), (PodEnd(containers={"image": refused}), "ErrImagePull 401 for [secret]")):
         cluster, pods = Cluster(), ends(monkeypatch, end)
         assert registry_refusal(cluster, "ns", "sentinel-login", lambda _: None).endswith(expected)  # type: ignore[arg-type]
         [pod] = pods
