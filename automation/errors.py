@@ -260,11 +260,16 @@ def of_system(error: OSError, path: str | os.PathLike[str] | None = None) -> Fil
 
 @contextmanager
 def files_told(path: str | os.PathLike[str] | None = None) -> Iterator[None]:
-    """Turn what the system refuses into FileUnusable. path: as for `of_system`."""
+    """Turn what the system refuses, and a file that is no text, into FileUnusable. path: as for `of_system`."""
     try:
         yield
     except OSError as error:
         raise of_system(error, path) from None
+    except UnicodeDecodeError:
+        # Its repr holds the whole file.
+        raise FileUnusable(
+            f"{path or 'a file'}: expected text in UTF-8, found something else", "name another file"
+        ) from None
 
 
 def from_text(kind: type[AutomationError], text: str) -> AutomationError:

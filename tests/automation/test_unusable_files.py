@@ -116,6 +116,17 @@ def test_disk_that_fills_up_while_a_file_is_written_leaves_the_old_one(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
+def test_file_that_is_no_text_is_told_without_a_part_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xffsentinel")
+    for key in ("registry", "ca"):
+        assert __main__.main(["rotate", key, "dev", "--from", str(tmp_path / "config.json"), "--json"]) == 1
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["error"]["what"].endswith(
+            "config.json: expected text in UTF-8, found something else"
+        )
+        assert "sentinel" not in shown.out + shown.err
+
+
 def test_folder_that_is_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileUnusable, match=rf"^{tmp_path}/file: .*move it away"):
