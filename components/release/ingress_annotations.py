@@ -1,4 +1,4 @@
-"""Check annotations that a config adds to the Ingress: their names, and that none of them undoes TLS. Pure."""
+"""Check annotations that a config adds to the Ingress: their names, and that none undoes TLS or the path. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _ALB: Final = "alb.ingress.kubernetes.io/"
 _TRUE: Final = ("true", "1", "yes", "on")
 _REDIRECTS: Final = ("ssl-redirect", "force-ssl-redirect", "redirect-to-https", "https-redirect")
 """Names that every controller for nginx, HAProxy and others uses, each with a prefix of its own."""
+_REWRITES: Final = ("path-rewrite", "rewrite-target", "rewrites", "strip-path")
+"""Names by which controllers take a part of the path away."""
 _STRONG_POLICY: Final = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]-(?!Ext)|FS-1-2-|TLS-1-2-(?!Ext))[A-Za-z0-9-]*")
 """TLS 1.2 and later (docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
 _CLOSING: Final = "actions.airflow-api-server"
@@ -41,7 +43,7 @@ def name_problems(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def tls_problems(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return what carries passwords over plain HTTP, or over TLS that the config does not know, by name."""
+    """Return what carries passwords over plain HTTP, or over TLS or a path that the config does not know, by name."""
     found = {name: _problem(name, value.strip()) for name, value in annotations.items()}
     ports = annotations.get(f"{_ALB}listen-ports")
     if ports is not None:
@@ -61,6 +63,8 @@ def _problem(name: str, value: str) -> str | None:
         return "expected websecure alone, found another entry point: passwords would go over plain HTTP"
     if short == "router.tls" and value.lower() not in _TRUE:
         return "expected true, found another value: passwords would go over plain HTTP"
+    if short in _REWRITES and not (short == "strip-path" and value.lower() not in _TRUE):
+        return "must not be set here: the API server answers at the whole path, see airflow:ingressPath"
     if name == "kubernetes.io/ingress.allow-http" and value.lower() != "false":
         return "expected false, found another value: passwords would go over plain HTTP"
     if name == "konghq.com/protocols" and {each.strip() for each in value.split(",")} != {"https"}:

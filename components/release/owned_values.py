@@ -39,7 +39,12 @@ OWNED: Final[Mapping[str, str]] = {
     "config.celery.worker_concurrency": "airflow:workerConcurrency",
     "config.logging.base_log_folder": "nothing: the volume of task logs is mounted at the chart's place",
     "config.kubernetes_executor.pod_template_file": "podTemplate",
+    "config.core.execution_api_server_url": "nothing: workers find the API server by its Service",
     "config.core.executor": "airflow:executor",
+    **{
+        f"config.celery.{option}": "nothing: the stack's Redis speaks no TLS"
+        for option in ("ssl_active", "ssl_cacert", "ssl_cert", "ssl_key", "ssl_mutual_tls")
+    },
     "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
     "config.core.load_examples": "airflow:loadExamples",
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",
@@ -92,6 +97,18 @@ OWNED: Final[Mapping[str, str]] = {
         for key in keys.split()
     },
     "data": "the keys airflow:database…",
+    **{
+        f"data.{key}": "airflow:redisPassword: the stack runs the Redis of its workers itself"
+        for key in ("brokerUrl", "brokerUrlSecretAnnotations", "brokerUrlSecretName")
+    },
+    **{
+        f"data.{key}": "nothing: results are in the metadata database"
+        for key in (
+            "resultBackendConnection",
+            "resultBackendConnectionSecretAnnotations",
+            "resultBackendSecretName",
+        )
+    },
     "databaseCleanup.enabled": "airflow:metadataRetentionDays",
     "databaseCleanup.retentionDays": "airflow:metadataRetentionDays",
     "defaultAirflowDigest": "airflow:imageDigest",

@@ -42,6 +42,8 @@ class Surroundings:
     """Whether something fetches DAGs to a place of the chart's or the program's."""
     stateful_workers: bool | None = None
     """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
+    worker_grace_seconds: int = 0
+    """Seconds that a worker which stops gives its tasks to end; 0 where it is not known."""
     log_volume: bool = False
     """Whether all pods share a volume of task logs."""
     may_send: Callable[[str, int], bool] = lambda _, __: False

@@ -32,6 +32,8 @@ _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
 """What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
 _STATSD_PORT: Final = "9125"
+_DAG_VOLUME: Final = "dags.persistence.enabled"
+_REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
 _DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
 _OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
     True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
@@ -111,6 +113,19 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             path,
             f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
             "airflow:dagsDelivery image",
+        )
+    for path, seconds in given_options(helm_values, _REDELIVERY):
+        if str(seconds).isdecimal() and int(seconds) < surroundings.worker_grace_seconds:
+            yield (
+                path,
+                f"{path}: expected at least airflow:workerGraceSeconds, {surroundings.worker_grace_seconds}, found "
+                f"{seconds}: a task that takes longer would be started a second time; leave it out for a day",
+            )
+    if surroundings.dags_fetched and at(helm_values, _DAG_VOLUME):
+        yield (
+            _DAG_VOLUME,
+            f"{_DAG_VOLUME} mounts a volume in place of the DAGs that are fetched; use airflow:dagsDelivery image with "
+            "it, or leave it out",
         )
     for path, port in given_options(helm_values, "config.metrics.statsd_port"):
         host = next((found for _, found in given_options(helm_values, "config.metrics.statsd_host")), "")

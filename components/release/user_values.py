@@ -23,6 +23,7 @@ from components.release.security_contexts import completed, context_problems, wi
 from components.release.surroundings import Surroundings
 from components.release.unsupported_values import unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
+from components.release.variable_problems import variable_problems
 from components.release.worker_groups import with_inherited, without_default_budget
 from components.release.worker_sets import SETS, set_problems, with_own
 
@@ -63,6 +64,7 @@ def problems(
         *unsupported_problems(helm_values, surroundings),
         *switched_off_problems(helm_values, surroundings.switched_off),
         *idle_problems(helm_values, surroundings),
+        *variable_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
         *removed_option_problems(
             helm_values, lambda values: next((text for _, text in unsupported_problems(values, surroundings)), None)

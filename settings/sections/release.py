@@ -194,6 +194,7 @@ def _surroundings(config: Config) -> Surroundings:
         metrics_readable=bool(config[METRICS_NAMESPACES]),
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
+        worker_grace_seconds=0 if config.bad(WORKER_GRACE_SECONDS) else config[WORKER_GRACE_SECONDS],
         log_volume=not config.bad(TASK_LOGS) and config[TASK_LOGS] is TaskLogStore.VOLUME,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         client_certificate=config[CLIENT_CERTIFICATE_SECRET] is not None,

@@ -39,12 +39,16 @@ def test_own_annotations_of_the_program_would_pass_but_for_the_keys_that_set_the
         ("traefik.ingress.kubernetes.io/router.tls", "false"),
         ("kubernetes.io/ingress.allow-http", "true"),
         ("konghq.com/protocols", "http,https"),
+        ("nginx.ingress.kubernetes.io/rewrite-target", "/$2"),
+        ("nginx.org/rewrites", "serviceName=airflow-api-server rewrite=/"),
+        ("haproxy.org/path-rewrite", "/"),
+        ("konghq.com/strip-path", "true"),
         ("alb.ingress.kubernetes.io/listen-ports", '[{"HTTP": 80}, {"HTTP": 8080}]'),
         ("alb.ingress.kubernetes.io/ssl-policy", "ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06"),
         ("alb.ingress.kubernetes.io/ssl-policy", "ELBSecurityPolicy-TLS13-1-0-2021-06"),
     ],
 )
-def test_annotation_that_undoes_tls_is_named(name: str, value: str) -> None:
+def test_annotation_that_undoes_tls_or_the_path_is_named(name: str, value: str) -> None:
     assert list(tls_problems({name: value, "a": "b"})) == [name]
 
 
@@ -55,6 +59,7 @@ def test_annotation_that_undoes_tls_is_named(name: str, value: str) -> None:
         ("traefik.ingress.kubernetes.io/router.entrypoints", "websecure"),
         ("kubernetes.io/ingress.allow-http", "false"),
         ("konghq.com/protocols", "https"),
+        ("konghq.com/strip-path", "false"),
         ("nginx.ingress.kubernetes.io/proxy-body-size", "8m"),
         ("alb.ingress.kubernetes.io/listen-ports", '[{"HTTPS": 443}]'),
         ("alb.ingress.kubernetes.io/ssl-policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"),

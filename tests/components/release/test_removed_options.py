@@ -69,7 +69,7 @@ def test_variable_in_a_form_that_airflow_does_not_read_is_refused_with_the_right
         [told] = found({"scheduler": {"env": [{"name": name, "value": "3"}]}})
         assert f"{name}, which Airflow does not read; use AIRFLOW__CORE__PARALLELISM" in told, told
     for name in (
-        "AIRFLOW_HOME",
+        "AIRFLOW_HOMES",
         "AIRFLOW_UID",
         "AIRFLOW_VAR_CORE_PARALLELISM",
         "AIRFLOW_CONN_CORE",

@@ -27,6 +27,7 @@ def in_env(name: str, value: str = "1", path: str = "env") -> dict[str, Any]:
     return nested(path, [{"name": name, "value": value}])
 
 
+GRACE: Final = {"worker_grace_seconds": 600}
 SEARCH: Final = {"elasticsearch": {"enabled": True, "secretName": "search"}}
 PIP: Final = {"env": [{"name": "_PIP_ADDITIONAL_REQUIREMENTS", "value": "pandas"}]}
 
@@ -437,6 +438,13 @@ def test_no_pod_with_tasks_may_be_evicted() -> None:
             (nested("apiServer.service", {"type": "LoadBalancer", "annotations": wrong}), {"protected": True}, "HTTP")
             for wrong in ([1], 1, {1: "x"})
         ),
+        (nested("dags.persistence.enabled", True), {"dags_fetched": True}, "use airflow:dagsDelivery image with it"),
+        (nested("dags.persistence.enabled", True), {}, None),
+        *(
+            (nested("config.celery_broker_transport_options.visibility_timeout", seconds), GRACE, says)
+            for seconds, says in ((60, "at least airflow:workerGraceSeconds, 600"), ("7200", None), (600, None))
+        ),
+        (in_env("AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT", "60"), GRACE, "started a second time"),
         (PIP, {"isolated": True}, "use an image with the packages"),
         (PIP, {}, None),
     ],

@@ -246,7 +246,7 @@ def test_other_variables_are_the_user_s() -> None:
     variable = {"name": "AIRFLOW__CORE__PARALLELISM", "value": "64"}
     for path in (path for path in APPENDED if path.endswith("env")):
         assert found(nested(path, [variable])) == []
-    assert found({"extraEnv": "- name: HTTP_PROXY\n  value: x\n"}) == []
+    assert found({"extraEnv": "- name: SMTP_PROXY\n  value: x\n"}) == []
     assert found({"config": {"core": {"parallelism": "64"}, "api": {"base_url": "https://airflow.test"}}}) == []
 
 
