@@ -270,7 +270,8 @@ def _switched_off(config: Config) -> dict[str, str]:
     if not config[PGBOUNCER_ENABLED]:
         off["ingress.pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
     if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
-        off["ingress.apiServer"] = INGRESS_HOST.full
+        gateway = f" without {INGRESS_GATEWAY.full}" if config[INGRESS_GATEWAY] else ""
+        off["ingress.apiServer"] = f"{INGRESS_HOST.full}{gateway}"
     if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:
         off |= dict.fromkeys(("dags.gitSync", "images.gitSync"), f"{DAGS_DELIVERY.full} git-sync")
     return off

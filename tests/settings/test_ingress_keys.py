@@ -105,7 +105,9 @@ def test_a_gateway_needs_a_way_in_and_a_host() -> None:
     assert "airflow:uiNamespaces: expected" in problems({**GATEWAY, "uiNamespaces": []})
     assert "airflow:ingressGateway: must not be set without airflow:ingressHost" in problems({"ingressGateway": "a/b"})
     values = {"ingress": {"apiServer": {"succeedingPaths": [{"path": "/a"}]}}}
-    assert "ingress.apiServer is not deployed" in problems({**GATEWAY, "helmValues": values})
+    assert "there is no such Ingress; use airflow:ingressHost without airflow:ingressGateway" in problems(
+        {**GATEWAY, "helmValues": values}
+    )
 
 
 # Forwarded headers
