@@ -32,10 +32,14 @@ _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: quote(text, safe=""),
     lambda text: quote(text, safe="/"),
     lambda text: quote_plus(text),
+    lambda text: re.sub("%..", lambda escape: escape[0].lower(), quote(text, safe="")),  # nginx and .NET
+    lambda text: quote(quote(text, safe=""), safe=""),  # a URI within a URI
     lambda text: text.replace("%", "%%"),  # configparser
     lambda text: quote(text, safe="").replace("%", "%%"),
     lambda text: html.escape(text),
+    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),  # Go, and Airflow's pages
     lambda text: repr(text)[1:-1],
+    lambda text: repr(text.encode())[2:-1],  # bytes of Python
     lambda text: shlex.quote(text)[1:-1] if shlex.quote(text) != text else text,
     lambda text: text.replace("'", "''"),  # YAML, SQL
     lambda text: text.replace("+", "-").replace("/", "_"),
@@ -114,8 +118,11 @@ def _credentials(text: str) -> Iterator[str]:
 def forms(text: str, shortest: int) -> frozenset[str]:
     """Return the forms of a text within other texts. shortest: characters below which a form is left out."""
     plain = {text, *(escape(text) for escape in _ESCAPES)}
-    encoded = {form.encode().hex() for form in plain}
-    encoded.add(base64.b64encode(text.encode()).decode().rstrip("="))
+    hexadecimal = {form.encode().hex() for form in plain}
+    encoded = hexadecimal | {digits.upper() for digits in hexadecimal}
+    whole = base64.b64encode(text.encode()).decode()
+    encoded.add(whole.rstrip("="))
+    encoded |= base64_forms(whole.encode())  # what a Secret of Kubernetes holds in Base64 is in Base64 once more
     for form in plain:
         encoded |= base64_forms(form.encode())
     return frozenset(form for form in plain | encoded if len(form) >= min(shortest, len(text)))

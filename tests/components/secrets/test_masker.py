@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import shlex
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -21,7 +22,7 @@ from tests import samples
 from tests.cases import each
 
 KEY = b"a key"
-SECRET = "S3cret:with/odd@chars%and+more"
+SECRET = "S3cret:with/odd@chars%and+more, ü and 'quotes'"
 
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
@@ -37,7 +38,13 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in base64 behind one byte": lambda text: base64.b64encode(f"x{text}y".encode()).decode(),
     "in base64 behind two bytes": lambda text: base64.urlsafe_b64encode(f"xx{text}yy".encode()).decode(),
     "in base64 of a URI": lambda text: base64.b64encode(f"redis://:{quote(text, safe='')}@h".encode()).decode(),
+    "in base64 in base64": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "in hexadecimal": lambda text: text.encode().hex(),
+    "in capital hexadecimal": lambda text: text.encode().hex().upper(),
+    "in a URI with small escapes": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+    "in a URI in a URI": lambda text: f"https://h/login?next={quote(quote(text, safe=''), safe='')}",
+    "in HTML of Go": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
+    "in bytes of Python": lambda text: repr(text.encode()),
     "in part": lambda text: f"it begins with {text[:-3]}…",
 }
 
