@@ -32,7 +32,7 @@ _AT = argument(
     "--at",
     type=_time,
     metavar="TIME",
-    help="of a managed database, that moment; else the newest backup until this time; UTC if it names no zone",
+    help="a managed database as it was then, any other from the newest backup until then; UTC if it names no zone",
 )
 _CHOSEN = (STACK, *COMMON, _FROM, _AT)
 

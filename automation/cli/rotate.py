@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         dest="file",
         type=Path,
         metavar="FILE",
-        help="the new value of a key that others make: of registry a Docker config.json, of ca a PEM",
+        help="file with the new value: a Docker config.json for registry, a PEM file for ca",
     ),
     DRY_RUN,
     TIMEOUT,
