@@ -38,14 +38,25 @@ def completed(helm_values: Mapping[str, Any]) -> dict[str, Any]:
 
     A context that is null says nothing: without any, no pod would be admitted.
     """
-    of_containers = at(helm_values, "securityContexts.containers")
-    pod = followed(POD, said_of_all_pods(helm_values))
-    container = followed(CONTAINER, of_containers if isinstance(of_containers, Mapping) else {})
+    pod, container = _of_all(helm_values)
     return {
         key: _stripped(value) if key in (_CONTEXTS, *_OWN) else _completed(value, pod, container)
         for key, value in helm_values.items()
         if key != _CONTEXTS or value is not None
     }
+
+
+def completed_sets(sets: list[Any], helm_values: Mapping[str, Any]) -> list[Any]:
+    """Return the elements that worker groups become, with each security context completed in the same way."""
+    completed_elements: list[Any] = _completed(sets, *_of_all(helm_values))
+    return completed_elements
+
+
+def _of_all(helm_values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the context of all pods, and of all containers."""
+    of_containers = at(helm_values, "securityContexts.containers")
+    said = of_containers if isinstance(of_containers, Mapping) else {}
+    return followed(POD, said_of_all_pods(helm_values)), followed(CONTAINER, said)
 
 
 def _stripped(value: Any) -> Any:

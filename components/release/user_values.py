@@ -19,7 +19,7 @@ from components.release.managed_variables import managed_variable_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
 from components.release.removed_options import removed_option_problems
-from components.release.security_contexts import completed, context_problems, with_ids_of_all
+from components.release.security_contexts import completed, completed_sets, context_problems, with_ids_of_all
 from components.release.surroundings import Surroundings
 from components.release.unsupported_values import unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
@@ -102,7 +102,8 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
             result = merged(result, nested(path, [*own, *(users or ())]))
     sets = at(helm_values, SETS)
     if at(values, SETS):  # groups of workers, beside which a user's sets are refused
-        result = without_default_budget(merged(result, nested(SETS, with_inherited(result))))
+        elements = completed_sets(with_inherited(result), helm_values)
+        result = without_default_budget(merged(result, nested(SETS, elements)))
     elif sets:
         result = merged(result, nested(SETS, with_own(sets, values, helm_values, _WORKER_ACCOUNT)))
     return result

@@ -16,6 +16,7 @@ from components.release.security_contexts import POD
 from components.release.user_values import problems, with_helm_values
 from components.release.value_paths import at, nested
 from components.release.values import airflow_values
+from components.release.worker_group import WorkerGroup
 from tests import samples
 from tests.cases import each
 from tests.chart import rendering
@@ -45,6 +46,17 @@ def test_context_of_a_set_is_completed_too() -> None:
     users = {"workers": {"celery": {"sets": [{"name": "gpu", "securityContexts": {"container": {"runAsUser": 7}}}]}}}
     [element] = at(with_helm_values(airflow_values(samples.release_inputs()), users), "workers.celery.sets")
     assert element["securityContexts"]["container"] == {**CONTAINER, "runAsUser": 7}
+
+
+def test_context_of_a_group_is_completed_too() -> None:
+    """Without, no pod of the group would be admitted."""
+    contexts = {"pod": {"runAsUser": 7}, "container": {"readOnlyRootFilesystem": True}}
+    group = WorkerGroup(name="gpu", queues=("gpu",), values={"securityContexts": contexts})
+    values = airflow_values(samples.release_inputs(worker_groups=(group,)))
+    for users, pod in (({}, {**POD, "runAsUser": 7}), (NO_IDS, {**without(POD, *IDS), "runAsUser": 7})):
+        [element] = at(with_helm_values(values, users), "workers.celery.sets")
+        container = {**CONTAINER, "readOnlyRootFilesystem": True}
+        assert element["securityContexts"] == {"pod": pod, "container": container}
 
 
 @rendering.needs_chart
@@ -148,8 +160,8 @@ def test_users_that_a_team_gives_stay_and_the_jobs_follow_them() -> None:
     assert followed(POD, job_pod(users).security) == {**without(POD, "fsGroup"), "runAsUser": 1000650000}
 
 
-def without(context: dict[str, Any], field: str) -> dict[str, Any]:
-    return {key: value for key, value in context.items() if key != field}
+def without(context: dict[str, Any], *fields: str) -> dict[str, Any]:
+    return {key: value for key, value in context.items() if key not in fields}
 
 
 @each("path", ["securityContexts", "securityContexts.pod", "securityContexts.containers", "redis.securityContexts"])
