@@ -9,15 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from components.release.chart_defaults import merged
 from components.release.owned_values import owner
 from components.release.surroundings import Surroundings
-from components.release.value_paths import at, leaf_paths, under
+from components.release.value_paths import at, leaf_paths, nested, under
+from components.release.worker_sets import elements
 
 BUDGET: Final = "podDisruptionBudget"
 """Its switch is the program's, which sets it where a component has several pods."""
 _SWITCHES: Final = ("otelCollector.tracesEnabled", "otelCollector.metricsEnabled")
+_CELERY: Final = "workers.celery"
 _GROOMER: Final = "workers.celery.logGroomerSidecar"
 _TOKEN: Final = "scheduler.serviceAccount.automountServiceAccountToken"
+_DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
+_OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
+    True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
+    False: {
+        "updateStrategy": _DEPLOYMENT,
+        "podManagementPolicy": _DEPLOYMENT,
+        "volumeClaimTemplates": "extraVolumes with a claim: the workers are a Deployment",
+    },
+}
+"""Keys of Celery's workers without effect, by whether the workers are a StatefulSet (worker-deployment.yaml)."""
 _INHERITED: Final = ("workers.celery.", "workers.kubernetes.")
 """Where a switch without a value is that of `workers`."""
 
@@ -79,6 +92,11 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
 
 def idle_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each value that does nothing beside the others, or in this stack."""
+    if surroundings.stateful_workers is not None:
+        for key, instead in _OF_KIND[surroundings.stateful_workers].items():
+            path = f"{_CELERY}.{key}"
+            if at(helm_values, path) is not None:
+                yield path, f"{path} has no effect here; use {instead}"
     for path in leaf_paths(helm_values):
         root = under(path, _IDLE)
         off = path.endswith(".enabled") and at(helm_values, path) is False  # it says what is so
@@ -87,6 +105,20 @@ def idle_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
         has_effect, why = _IDLE[root]
         if not has_effect(helm_values, surroundings):
             yield path, f"{path} has no effect {why}"
+
+
+def idle_set_problems(
+    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], surroundings: Surroundings
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value of a set of workers that does nothing in `workers.celery` either."""
+    for path, element in elements(helm_values):
+        # The budget of a set is the chart's, or the program's, by other rules.
+        own = nested(_CELERY, {key: value for key, value in element.items() if key != BUDGET})
+        beside = merged(helm_values, own)
+        found = [*idle_problems(beside, surroundings), *off_problems(beside, chart_values, frozenset())]
+        for told, problem in found:
+            if at(own, told) is not None:
+                yield told.replace(_CELERY, path, 1), problem.replace(f"{_CELERY}.", f"{path}.")
 
 
 def off_problems(

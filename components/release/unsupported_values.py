@@ -34,16 +34,6 @@ _TLS: Final = re.compile("ssl|tls|cert")
 _STATSD_PORT: Final = "9125"
 _DAG_VOLUME: Final = "dags.persistence.enabled"
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
-_DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
-_OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
-    True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
-    False: {
-        "updateStrategy": _DEPLOYMENT,
-        "podManagementPolicy": _DEPLOYMENT,
-        "volumeClaimTemplates": "extraVolumes with a claim: the workers are a Deployment",
-    },
-}
-"""Keys of Celery's workers without effect, by whether the workers are a StatefulSet (worker-deployment.yaml)."""
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
 
@@ -100,11 +90,6 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             yield path, f"{path}: the chart takes name and value alone here; use extraEnv, or env of the components"
     if at(helm_values, "redis.service.type") not in (None, "ClusterIP"):
         yield "redis.service.type", "redis.service.type: nothing outside the stack may use its Redis; leave it out"
-    if surroundings.stateful_workers is not None:
-        for key, instead in _OF_KIND[surroundings.stateful_workers].items():
-            path = f"workers.celery.{key}"
-            if at(helm_values, path) is not None:
-                yield path, f"{path} has no effect here; use {instead}"
     for name in ("apiServer", "scheduler", "dagProcessor"):
         if at(helm_values, f"{name}.enabled") is False:
             yield f"{name}.enabled", f"{name}.enabled: Airflow does not work without it; to pause, use airflow:running"

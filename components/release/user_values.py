@@ -14,7 +14,7 @@ from typing import Any, Final
 from components.release.chart_defaults import chart_values, merged
 from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
-from components.release.idle_values import idle_problems, off_problems, switched_off_problems
+from components.release.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
 from components.release.managed_variables import managed_variable_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
@@ -64,6 +64,7 @@ def problems(
         *unsupported_problems(helm_values, surroundings),
         *switched_off_problems(helm_values, surroundings.switched_off),
         *idle_problems(helm_values, surroundings),
+        *idle_set_problems(helm_values, chart_values, surroundings),
         *variable_problems(helm_values, surroundings),
         *off_problems(helm_values, chart_values, surroundings.without_budget),
         *removed_option_problems(

@@ -278,10 +278,10 @@ def _switched_off(config: Config) -> dict[str, str]:
 
 
 def _new_problems(schema_problems: list[str], found: list[str]) -> list[str]:
-    """Return the problems of the chart's schema, without those of a value, or of its map, that is refused already."""
+    """Return the problems of the chart's schema, without those of what is refused already."""
     refused = [re.split("[ :]", text, maxsplit=1)[0] for text in found]
-    return [
-        text
-        for text in schema_problems
-        if not any(f"{path}.".startswith(f"{text.partition(': ')[0]}.") for path in refused)
-    ]
+
+    def told(path: str) -> bool:
+        return any(f"{one}.".startswith(f"{other}.") for own in refused for one, other in ((own, path), (path, own)))
+
+    return [text for text in schema_problems if not told(text.partition(": ")[0])]

@@ -80,6 +80,33 @@ def test_way_that_the_refusal_names_works() -> None:
     assert found(nested("workers.celery.serviceAccount.annotations", {"a": "b"})) == []
 
 
+@each(
+    ("element", "says"),
+    [
+        (
+            {"logGroomerSidecar": {"retentionDays": 7}},
+            "sets[0].logGroomerSidecar.requirePersistence to false beside it",
+        ),
+        ({"volumeClaimTemplates": [{"metadata": {"name": "x"}}]}, "the workers are a Deployment"),
+        ({"updateStrategy": {"type": "OnDelete"}}, "the workers are a Deployment"),
+        ({"kerberosSidecar": {"resources": {"limits": {}}}}, "sets[0].kerberosSidecar.enabled is false"),
+    ],
+)
+def test_value_of_a_set_that_does_nothing_is_refused_there(element: dict[str, Any], says: str) -> None:
+    values = nested("workers.celery.sets", [{"name": "gpu", "queue": "gpu", **element}])
+    [told] = found(values, Surroundings(stateful_workers=False))
+    assert told.startswith(f"workers.celery.sets[0].{next(iter(element))}")
+    assert says in told
+    [group] = samples.prod().with_({"workerGroups": [{"name": "gpu", **element}]}).problems()
+    assert group.startswith(f"airflow:workerGroups: [0].{next(iter(element))}")
+
+
+def test_switch_of_all_workers_holds_for_sets() -> None:
+    celery = {"kerberosSidecar": {"enabled": True}, "logGroomerSidecar": {"requirePersistence": False}}
+    sets = [{"name": "gpu", "kerberosSidecar": {"resources": {}}, "logGroomerSidecar": {"retentionDays": 7}}]
+    assert found(nested("workers.celery", {**celery, "sets": sets}), Surroundings(stateful_workers=False)) == []
+
+
 @each("path", ["otelCollector.tracesEnabled", f"{GROOMER}.enabled", TOKEN_VOLUME, "redis.persistence.enabled"])
 def test_value_that_says_what_is_so_is_accepted(path: str) -> None:
     assert found(nested(path, False), Surroundings(stateful_workers=False)) == []
