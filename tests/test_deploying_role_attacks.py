@@ -19,6 +19,7 @@ from tests.test_deploying_role import BOUNDARY, DRILL, EVERY_DAY, NEW, TEARDOWN,
 
 OWN: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "prod"}
 OF_STAGING: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "staging"}
+OF_PROD_EU: Final = {"aws:ResourceTag/application": "airflow", "aws:ResourceTag/stack": "prod-eu"}
 OF_OTHERS: Final = {"aws:ResourceTag/application": "payments"}
 TAGS: Final = {"aws:RequestTag/application": "airflow", "aws:RequestTag/stack": "prod"}
 BOUNDED: Final = {"iam:PermissionsBoundary": "arn:aws:iam::ACCOUNT:policy/airflow-deploying-role-boundary"}
@@ -35,6 +36,8 @@ SECRET: Final = "arn:aws:secretsmanager:REGION:ACCOUNT:secret"
 GROUP: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group/sg-0a"
 RULE: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group-rule/sgr-0a"
 BUCKET: Final = "arn:aws:s3:::airflow-task-logs-0123abc"
+PARAMETERS: Final = f"{RDS}:pg:airflow-postgres-9f9f9f9"
+ESCROW: Final = f"{SECRET}:airflow/prod/keys-AbCdEf"
 LOGS: Final = "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/rds/instance"
 ALARM: Final = "arn:aws:cloudwatch:REGION:ACCOUNT:alarm"
 THROUGH_SECRETS: Final = {"kms:ViaService": "secretsmanager.REGION.amazonaws.com"}
@@ -206,6 +209,61 @@ ATTACKS: Final = (
     Call("silence another stack's alarm", "cloudwatch:DeleteAlarms", f"{ALARM}:rds-airflow-staging-cpu"),
     Call("delete the database's logs on any day", "logs:DeleteLogGroup", f"{LOGS}/airflow-prod/postgresql:*"),
     Call("change another stack's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-staging/postgresql:*"),
+    # A stack whose name begins with this one's and a hyphen, and what has generated names.
+    Call("change the database of prod-eu", "rds:ModifyDBInstance", f"{RDS}:db:airflow-prod-eu", OF_PROD_EU),
+    Call("restart it", "rds:RebootDBInstance", f"{RDS}:db:airflow-prod-eu", OF_PROD_EU),
+    Call("take its tags away first", "rds:RemoveTagsFromResource", f"{RDS}:db:airflow-prod-eu", OF_PROD_EU),
+    Call(
+        "delete it on the day of a tear-down", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-eu", OF_PROD_EU, ENDING
+    ),
+    Call(
+        "restore its snapshot",
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        f"{RDS}:snapshot:rds:airflow-prod-eu-1",
+        OF_PROD_EU,
+    ),
+    Call("let another stack's database take logins without TLS", "rds:ModifyDBParameterGroup", PARAMETERS, OF_STAGING),
+    Call("reset another stack's parameters", "rds:ResetDBParameterGroup", PARAMETERS, OF_STAGING),
+    Call("move another stack's database", "rds:ModifyDBSubnetGroup", f"{RDS}:subgrp:airflow-postgres-0", OF_STAGING),
+    Call(
+        "delete the database's logs of prod-eu",
+        "logs:DeleteLogGroup",
+        f"{LOGS}/airflow-prod-eu/postgresql:*",
+        OF_PROD_EU,
+        ENDING,
+    ),
+    Call("keep its logs for a day", "logs:PutRetentionPolicy", f"{LOGS}/airflow-prod-eu/postgresql:*", OF_PROD_EU),
+    Call("silence its alarms", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-eu-cpu", OF_PROD_EU),
+    Call(
+        "silence another stack's alarm of task logs",
+        "cloudwatch:DeleteAlarms",
+        f"{ALARM}:airflow-task-logs-0",
+        OF_STAGING,
+    ),
+    Call("delete its drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-drill-1", OF_PROD_EU, DRILLING),
+    # What takes data, keys or rights away by another door.
+    Call("export a snapshot to a bucket", "rds:StartExportTask", f"{RDS}:snapshot:airflow-prod-1", OWN),
+    Call("copy a snapshot under another key", "rds:CopyDBSnapshot", f"{RDS}:snapshot:airflow-prod-1", OWN),
+    Call("make a replica", "rds:CreateDBInstanceReadReplica", f"{RDS}:db:airflow-prod", OWN),
+    Call("log in to the database by IAM", "rds-db:connect", "arn:aws:rds-db:REGION:ACCOUNT:dbuser:*/airflow", OWN),
+    Call("copy the escrow to another region", "secretsmanager:ReplicateSecretToRegions", ESCROW, OWN),
+    Call("let a function rotate the escrow", "secretsmanager:RotateSecret", ESCROW, OWN),
+    Call("encrypt anew under another key", "kms:ReEncryptFrom", KEY, OWN),
+    Call("bring one's own key material", "kms:ImportKeyMaterial", KEY, OWN),
+    Call("copy a key to another region", "kms:ReplicateKey", KEY, OWN),
+    Call("end the rotation of a key", "kms:DisableKeyRotation", KEY, OWN),
+    Call("copy the logs to another bucket", "s3:PutReplicationConfiguration", BUCKET),
+    Call("open the bucket by an access list", "s3:PutBucketAcl", BUCKET),
+    Call("open the bucket by an access point", "s3:CreateAccessPoint", "arn:aws:s3:REGION:ACCOUNT:accesspoint/x"),
+    Call("write a policy that tasks may have", "iam:CreatePolicy", "arn:aws:iam::ACCOUNT:policy/airflow-tasks/all"),
+    Call("make keys for a user", "iam:CreateAccessKey", "arn:aws:iam::ACCOUNT:user/me"),
+    Call("give a machine a role", "iam:AddRoleToInstanceProfile", "arn:aws:iam::ACCOUNT:instance-profile/x"),
+    Call("be another team's role", "sts:AssumeRole", "arn:aws:iam::ACCOUNT:role/payments"),
+    Call("open the cluster to everybody", "eks:UpdateClusterConfig", CLUSTER, OWN, MAKING),
+    Call("widen one's own access entry", "eks:AssociateAccessPolicy", CLUSTER, OWN, MAKING),
+    Call("open a way out of the database", "ec2:AuthorizeSecurityGroupEgress", GROUP, OWN),
+    Call("run a command on a node", "ssm:SendCommand", "arn:aws:ec2:REGION:ACCOUNT:instance/i-0", {}),
+    Call("stop the account's records", "cloudtrail:StopLogging", "arn:aws:cloudtrail:REGION:ACCOUNT:trail/all"),
 )
 """Calls that must be refused."""
 
@@ -252,6 +310,8 @@ NEEDED: Final = (
     Call("make the database", "rds:CreateDBInstance", f"{RDS}:db:airflow-prod"),
     Call("with its parameters", "rds:CreateDBInstance", f"{RDS}:pg:airflow-postgres-0123abc"),
     Call("change it", "rds:ModifyDBInstance", f"{RDS}:db:airflow-prod"),
+    Call("change what a restore made", "rds:ModifyDBInstance", f"{RDS}:db:airflow-prod-2", OWN),
+    Call("change its parameters", "rds:ModifyDBParameterGroup", PARAMETERS, OWN),
     Call("restore it", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:rds:airflow-prod-2026-01-31-02-05"),
     Call("restore it beside the old one", "rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:db:airflow-prod-2"),
     Call("restore a moment of it", "rds:RestoreDBInstanceToPointInTime", f"{RDS}:db:airflow-prod"),
