@@ -107,7 +107,9 @@ class StackState:
     stack_urn: str = ""
     """The URN of the stack itself, "" in an empty state."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """The stack's outputs, by name."""
+    """The stack's outputs, by name. An update that was refused has changed them too."""
+    image: str = ""
+    """Reference of the Airflow image that was given to the release last; "" if the state does not say."""
 
     @staticmethod
     def of(deployment: Mapping[str, Any]) -> StackState:
@@ -130,6 +132,7 @@ class StackState:
             written=str((deployment.get("manifest") or {}).get("time") or ""),
             stack_urn=str(stack.get("urn") or ""),
             outputs=stack.get("outputs") or {},
+            image=_image(resources),
         )
 
     def current(self, urn: str) -> Resource | None:
@@ -141,6 +144,16 @@ class StackState:
         known = [(item.type, item.id) for item in self.resources]
         known += [(item.type, item.id) for item in self.pending]
         return any(type_.startswith(type_prefix) and item == id_ for type_, item in known)
+
+
+def _image(resources: Iterable[Mapping[str, Any]]) -> str:
+    found: Any = next((item for item in resources if item["type"] == RELEASE and not item.get("delete")), {})
+    for key in ("inputs", "values", "images", "airflow"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping) or not found.get("repository"):
+        return ""
+    repository, digest = found["repository"], found.get("digest")
+    return f"{repository}@{digest}" if digest else f"{repository}:{found.get('tag')}"
 
 
 def with_created(deployment: Mapping[str, Any], created: Mapping[str, str]) -> dict[str, Any]:

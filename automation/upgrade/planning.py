@@ -10,6 +10,7 @@ from automation.backup.mechanism import backs_up
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent
+from automation.engine.stack_state import StackState
 from automation.errors import NotHealthy
 from automation.folder import short_name
 from automation.stacks import updates
@@ -69,12 +70,14 @@ class Planning:
         with session.open_for_reading(verb) as opened:
             outputs = operations.stack_outputs(opened)
             history = operations.history(opened, _EARLIER)
-            both = charts(operations.deployment(opened), history)
+            state = operations.deployment(opened)
+            both = charts(state, history)
         deployment = Deployment.of(outputs)
         present = AirflowImage(tag=config.image_tag, airflow=config.airflow_version)
         mark = UpgradeMark.of(config.upgrade) if config.upgrade else None
         if verb == "upgrade":
-            deployed = str(outputs.get("image", "")).rpartition(":")[2]
+            # Not by the outputs: an update that was refused has changed them too.
+            deployed = StackState.of(state).image.rpartition(":")[2]
             target = upgrade_target(stack, present, deployed, image, mark, both)
             wrong = both.refusals(chart, "run this again") if chart else ()
             target = replace(target, refusals=wrong or target.refusals)

@@ -20,7 +20,7 @@ from components.preflight.finding import Finding, Verdict, failed, passed, skipp
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
 from components.preflight.image_dags import CHECK as IMAGE_DAGS
 from components.preflight.image_dags import LOOK, image_dags_finding
-from components.preflight.image_reasons import image_finding, image_key
+from components.preflight.image_reasons import WRONG_PROCESSOR, image_finding, image_key
 from components.preflight.lookups import cluster_findings, refusal_finding
 from components.preflight.other_pods import DATABASE, image_role
 from components.preflight.pod_run import ContainerEnd, PodEnd, WaitLimits, run_pod
@@ -122,7 +122,11 @@ def judged(kind: Kind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[s
     if end.refused:
         return (refusal_finding(clean(end.refused), f"the pod that checks {_SUBJECTS[kind]}"),)
     airflow = {DATABASE, LOOK} if FOLDER in end.containers else {DATABASE, LOOK, FETCH}
-    missing = tuple(_image(item, airflow, stack, clean) for item in _once(end) if item.not_pulled)
+    missing = tuple(
+        _image(item, airflow, stack, clean)
+        for item in _once(end)
+        if item.not_pulled or WRONG_PROCESSOR in item.message.lower()
+    )
     if missing:
         return missing
     broken = next((item for item in end.containers.values() if item.reason.startswith("Create")), None)
@@ -217,9 +221,9 @@ def _once(end: PodEnd) -> tuple[ContainerEnd, ...]:
 
 
 def _image(item: ContainerEnd, airflow: set[str], stack: str, clean: Callable[[str], str]) -> Finding:
-    """Return why an image was not pulled. airflow: further containers that have Airflow's image."""
+    """Return why an image was not pulled or cannot run. airflow: further containers that have Airflow's image."""
     role = "airflow" if item.name in airflow else "gitSync" if item.name in _GIT_SYNC else image_role(item.name)
-    key, correct = image_key(role)
+    key, correct = image_key(role, item.image)
     text = clean(f"{item.reason}: {item.message}")
     return image_finding(item.image, text, key=key, correct=correct.format(stack=stack), stack=stack)
 

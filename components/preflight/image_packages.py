@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.preflight.finding import Finding, failed, passed, skipped
+from components.preflight.image_reasons import image_key
 
 CHECK: Final = "packages of the image"
 CONTAINER: Final = "airflow"
@@ -82,19 +83,21 @@ def findings(answer: str, about: Mapping[str, Any]) -> tuple[Finding, ...]:
 
 def _problems(found: Mapping[str, str], about: Mapping[str, Any]) -> Iterator[Finding]:
     image, airflow, stack = about["image"], about["airflow"], about["stack"]
-    tag = f"pulumi config set --stack {stack} airflow:imageTag TAG"
+    key, correct = (text.format(stack=stack) for text in image_key(CONTAINER, image))
     there = next((found[name] for name in _AIRFLOW if name in found), None)
     if there is None:
-        yield failed(CHECK, f"airflow:imageTag: expected Airflow {airflow} in {image}, found no Airflow", tag)
+        yield failed(CHECK, f"{key}: expected Airflow {airflow} in {image}, found no Airflow", correct)
         return
     # What follows the number, as of a patched Airflow, does not matter.
     number = re.match(r"\d+(\.\d+)*", there)
     if number is None or number.group() != airflow:
+        version = number.group() if number else "VERSION"
         yield failed(
             CHECK,
-            f"airflow:imageTag: expected Airflow {airflow} in {image}, as airflow:airflowVersion says, found {there}",
-            f"{tag}; or, to change Airflow's version: python -m automation upgrade {stack} --tag TAG "
-            f"--airflow-version {number.group() if number else 'VERSION'}",
+            f"{key}: expected Airflow {airflow} in {image}, as airflow:airflowVersion says, found {there}",
+            f"{correct}; or, where nothing is deployed yet: pulumi config set --stack {stack} airflow:airflowVersion "
+            f"{version}; or set back what is deployed, and change Airflow's version by: "
+            f"python -m automation upgrade {stack} --tag TAG --airflow-version {version}",
         )
     for need in about["needs"]:
         if need["package"] not in found:

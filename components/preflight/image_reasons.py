@@ -11,12 +11,21 @@ from components.preflight.finding import Finding
 from components.preflight.reasons import Reason, explained
 
 _SET: Final = "pulumi config set --stack {stack}"
+_TAG: Final = "airflow:imageTag"
+_DIGEST: Final = "airflow:imageDigest"
+WRONG_PROCESSOR: Final = "exec format error"
+"""What a container writes whose image was pulled by its digest, and is for another processor."""
 _REASONS: Final = (
+    Reason(
+        rf"{WRONG_PROCESSOR}|no match for platform",
+        "{key}: expected {image} for the processor of the nodes, found it for another one",
+        "build it for this one too (docker buildx build --platform …), or: {correct}",
+    ),
     Reason(
         rf"{IMAGE_DENIED}|40[13] ",
         "airflow:registryCredentials: expected that the registry hands out {image}, found that it refuses it without "
         "other credentials, or has no such repository",
-        f"{_SET} --secret airflow:registryCredentials < CONFIG_FILE; or correct the name: {{correct}}",
+        f"{_SET} --secret airflow:registryCredentials < CONFIG_FILE; or correct the name: {{rename}}",
     ),
     Reason(
         rf"{IMAGE_MISSING}|404",
@@ -58,7 +67,7 @@ _CHAIN: Final = re.compile(
     r"(failed to do request: )?"
 )
 """What kubelet and containerd put before the reason."""
-_PERMANENT: Final = _REASONS[:4]
+_PERMANENT: Final = _REASONS[:5]
 
 
 def is_permanent(text: str) -> bool:
@@ -67,29 +76,33 @@ def is_permanent(text: str) -> bool:
 
 
 def image_finding(image: str, text: str, *, key: str, correct: str, stack: str) -> Finding:
-    """Return why an image could not be pulled.
+    """Return why an image could not be pulled or run.
 
     Args:
         image: Its reference.
-        text: What Kubernetes says.
+        text: What Kubernetes or the container says.
         key: The config key that names the image.
         correct: How to name another one.
         stack: The stack's name.
     """
-    known = {"image": image, "key": key, "correct": correct, "stack": stack}
+    own = key in (_TAG, _DIGEST)
+    rename = f"{_SET.format(stack=stack)} airflow:imageRepository NAME" if own else correct
+    known = {"image": image, "key": key, "correct": correct, "rename": rename, "stack": stack}
     found = explained(f"image {image}", _CHAIN.sub("", text), (*_REASONS, _OTHER), known)
     assert found is not None
     return found
 
 
-def image_key(role: str) -> tuple[str, str]:
+def image_key(role: str, image: str) -> tuple[str, str]:
     """Return the config key that decides on an image, and how to set it, with `{stack}` still in it.
 
     Args:
         role: `airflow`, `postgres`, or a key of the chart's `images`.
+        image: Its reference. A digest in it makes the tag of no effect.
     """
+    by_digest = (_DIGEST, f"{_SET} {_DIGEST} sha256:HEX")
     roles: Mapping[str, tuple[str, str]] = {
-        "airflow": ("airflow:imageTag", f"{_SET} airflow:imageTag TAG"),
+        "airflow": by_digest if "@" in image else (_TAG, f"{_SET} {_TAG} TAG"),
         "postgres": ("airflow:imageRegistry", f"mirror it, or: {_SET} airflow:imageRegistry REGISTRY"),
     }
     return roles.get(

@@ -82,6 +82,7 @@ def _container(role: str, image: str, pull_policy: str, command: list[str]) -> d
         "command": command,
         "securityContext": CONTAINER,
         "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 

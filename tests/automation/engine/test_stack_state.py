@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.engine.stack_state import StackState, protected, with_created
+from automation.engine.stack_state import RELEASE, StackState, protected, with_created
 from tests.automation.fakes import pending_create, resource_state
 
 SECRET = "kubernetes:core/v1:Secret"
@@ -152,6 +152,21 @@ def test_state_knows_what_it_holds_and_what_was_interrupted() -> None:
     assert state.knows("kubernetes:core/v1:Secret", "airflow/a-1")
     assert state.knows("kubernetes:apps/v1:StatefulSet", "airflow/b-1")
     assert not state.knows("kubernetes:core/v1:ConfigMap", "airflow/a-1")
+
+
+def test_image_is_the_one_that_the_release_was_given() -> None:
+    stack = {"urn": "s", "type": "pulumi:pulumi:Stack", "outputs": {"image": "acme/airflow:refused"}}
+    for airflow, expected in (
+        ({"repository": "acme/airflow", "tag": "7", "digest": None}, "acme/airflow:7"),
+        ({"repository": "acme/airflow", "tag": "7", "digest": "sha256:ab"}, "acme/airflow@sha256:ab"),
+        ({}, ""),
+        (None, ""),
+    ):
+        release = {"urn": "r", "type": RELEASE, "inputs": {"values": {"images": {"airflow": airflow}}}}
+        assert StackState.of({"resources": [stack, release]}).image == expected
+    encrypted = {"urn": "r", "type": RELEASE, "inputs": {"values": "encrypted"}}
+    assert StackState.of({"resources": [encrypted]}).image == ""
+    assert StackState.of({"resources": [stack]}).image == ""
 
 
 def test_protected_resources_are_named() -> None:

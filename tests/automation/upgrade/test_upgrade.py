@@ -11,6 +11,7 @@ import pytest
 
 from automation.backup.result import Backup, BackupDone
 from automation.engine.operations import EngineResult
+from automation.engine.stack_state import RELEASE
 from automation.errors import AirflowRequestFailed, MigrationFailed, UpgradeRefused, UpgradeStopped
 from automation.results import Changes
 from automation.upgrade.chart import Charts
@@ -42,6 +43,8 @@ class World(KeptWorld):
     """The one that is deployed."""
     here: str = "1.22.0"
     """That of the checkout."""
+    refused: str = ""
+    """The tag of an update that the preflight refused."""
 
     def upgrade(self) -> Any:
         return self.open().upgrade("3.3.2", "3.3.2", keep=self.keep, on_event=self.events.append, timeout_seconds=30)
@@ -74,10 +77,14 @@ class World(KeptWorld):
     def outputs(self) -> dict[str, Any]:
         return {
             **OUTPUTS,
-            "image": f"apache/airflow:{self.deployed}",
+            "image": f"apache/airflow:{self.refused or self.deployed}",
             "running": self.running,
             "backup_pods": {"database": {}} if self.backs_up else {},
         }
+
+    def state(self) -> dict[str, Any]:
+        images = {"airflow": {"repository": "apache/airflow", "tag": self.deployed, "digest": None}}
+        return {"resources": [{"urn": "urn", "type": RELEASE, "inputs": {"values": {"images": images}}}]}
 
     def records(self) -> list[dict[str, Any]]:
         return [
@@ -142,7 +149,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(
         "automation.upgrade.planning.charts", lambda *args: Charts(deployed=found.chart, here=found.here)
     )
-    found.take_over(monkeypatch, stack_outputs=lambda on: found.outputs(), history=lambda on, limit: found.records())
+    found.take_over(
+        monkeypatch,
+        stack_outputs=lambda on: found.outputs(),
+        deployment=lambda on: found.state(),
+        history=lambda on, limit: found.records(),
+    )
     monkeypatch.setattr("automation.upgrade.planning.UpgradeCluster", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.airflow_api", lambda *args: found)
     monkeypatch.setattr("automation.upgrade.upgrade.backup", found.backup)
@@ -293,6 +305,17 @@ def test_plan_says_stages_and_what_is_refused_and_changes_nothing(world: World) 
     assert len(world.open().upgrade_plan("3.3.2", "3.3.2").stages) == 3, "nothing is paused for nothing"
     assert world.kept == before
     assert "pause" not in world.calls
+
+
+def test_tag_that_the_preflight_refused_is_not_taken_for_the_one_that_runs(world: World) -> None:
+    """A rollback would go to an image that never ran."""
+    world.refused = "team-7"
+    world.kept = world.kept.changed(imageTag="team-7")
+    with pytest.raises(
+        UpgradeRefused, match=r"expected what is deployed, 3\.2\.2, found team-7\. Fix: pulumi config set"
+    ):
+        world.open().upgrade("team-7", "3.3.2", keep=world.keep)
+    assert world.mark is None
 
 
 def test_newer_chart_is_an_upgrade_with_a_backup_that_comes_to_the_same_end_wherever_it_is_killed(world: World) -> None:

@@ -98,6 +98,20 @@ def test_image_without_the_command_true_is_there_all_the_same() -> None:
     assert verdicts(Kind.IMAGES, end(airflow, odd))[:2] == [("image airflow:3", "passed"), ("image s:1", "passed")]
 
 
+def test_image_for_another_processor_is_named_by_whichever_pod_runs_it() -> None:
+    for kind, name, key in (
+        (Kind.IMAGES, "airflow", "airflow:imageDigest"),
+        (Kind.DATABASE, "airflow", "airflow:imageDigest"),
+        (Kind.GIT, "fetch", "airflow:imageDigest"),  # git-bundle
+        (Kind.DAGS, "look", "airflow:imageDigest"),
+    ):
+        odd = ended(name, "exec /usr/local/bin/python: exec format error\n", 255, "apache/airflow@sha256:ab")
+        [found] = judged(kind, end(odd), ABOUT, str)
+        assert found.verdict is Verdict.FAILED
+        assert str(found).startswith(f"{key}: expected apache/airflow@sha256:ab for the processor of the nodes")
+        assert "docker buildx" in found.fix
+
+
 def test_refused_pod_is_a_failure_with_the_words_of_kubernetes() -> None:
     refused = PodEnd(refused='pods "x" is forbidden: exceeded quota: small, requested: pods=1, limited: pods=0')
     [found] = judged(Kind.GIT, refused, ABOUT, str)
