@@ -8,7 +8,8 @@ from typing import Final
 
 from automation.errors import AutomationError
 
-_KUBECTL: Final = re.compile(r"\bkubectl (?=[a-z])")
+_KUBECTL: Final = re.compile(r"\bkubectl (?!config )(?=[a-z])")
+"""A command that asks a cluster; `kubectl config` reads a file."""
 
 
 def complete(error: AutomationError, stack: str, kubectl: Callable[[], str] = lambda: "") -> None:

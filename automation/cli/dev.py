@@ -205,18 +205,17 @@ def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
 
 def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
     """Destroy a stack and remove its state. A state whose cluster is gone is only removed."""
-    from automation.cluster.client import cluster_identity
     from automation.cluster.kind import is_gone
     from automation.stacks.backend import is_local
 
     console = call.console
     config = config.reached(environment.work_dir)
-    gone = is_gone(call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
-    if not gone:
-        cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
     try:
-        if gone:
+        if is_gone(call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig):
             left = _forget(environment, config, console)
+        elif _needs_no_cluster(environment, config):
+            console.line(f"stack {environment.name}: nothing is deployed")
+            left = environment.remove_state()
         else:
             update = environment.destroy(worker_seconds=_TASK_SECONDS, on_event=console.event)
             console.result(f"down of {environment.name}: {update.changes}")
@@ -227,6 +226,26 @@ def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
     if not left and is_local(call.project_dir):
         # It was the last stack: only the history of removed stacks is left.
         shutil.rmtree(Folder(call.project_dir).state, ignore_errors=True)
+
+
+def _needs_no_cluster(environment: Environment, config: StackConfig) -> bool:
+    """Return whether the cluster does not answer and need not, because an update was refused before it made anything.
+
+    Raises ClusterUnreachable if it must answer.
+    """
+    from automation.cluster.client import cluster_identity
+    from automation.engine import operations
+    from automation.engine.stack_state import StackState
+
+    try:
+        cluster_identity(config.kube_context, kubeconfig_path=config.kubeconfig)
+    except ClusterUnreachable:
+        with environment.session.open_for_reading("status") as opened:
+            state = StackState.of(operations.deployment(opened))
+        if state.resources or state.pending:
+            raise
+        return True
+    return False
 
 
 def _forget(environment: Environment, config: StackConfig, console: Console) -> tuple[str, ...]:

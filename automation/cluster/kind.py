@@ -73,15 +73,19 @@ def ensure_cluster(
     except ClusterUnreachable as unreachable:
         with cluster_errors():
             kubeconfig.require_readable(path)  # no other cluster mends that, and Kind would find out after minutes
+        contexts = kubeconfig.contexts(path)
         if not context.startswith(KIND_PREFIX):
-            remedy = local_clusters.how_to_reach(context, kubeconfig.contexts(path))
+            remedy = local_clusters.how_to_reach(context, contexts)
             raise ClusterUnreachable(unreachable.what, remedy or unreachable.remedy) from None
         _refuse_foreign(context, path, unreachable)
+        silent = unreachable.what if context in contexts else ""
     name = context.removeprefix(KIND_PREFIX)
     problems = missing_tools(environ)
     if problems:
         found = [name for name in local_clusters.EXECUTABLES if shutil.which(name)]
-        raise ToolsMissing(tuple(problems), local_clusters.ways_on(found, kubeconfig.contexts(path)))
+        others = {name: server for name, server in contexts.items() if name != context}
+        ways = local_clusters.ways_on(found, others)
+        raise ToolsMissing(tuple(problems), (f"{silent}: start it, then make dev", *ways) if silent else ways)
     if name in _kind_clusters():
         raise ClusterUnreachable(
             f"the Kind cluster {name} exists but does not answer on context {context}",

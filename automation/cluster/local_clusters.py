@@ -99,6 +99,7 @@ EXECUTABLES: Final = (*(item.executable for item in LOCAL_CLUSTERS), "docker", "
 """What `ways_on` looks for."""
 _NAME: Final = "airflow"
 """Name of a cluster in the commands that are proposed."""
+_NAMES: Final = 10
 _ANOTHER: Final = "another cluster: make dev CONTEXT=NAME, with a name that kubectl config get-contexts shows"
 
 
@@ -134,7 +135,7 @@ def ways_on(executables: Collection[str], contexts: Mapping[str, str]) -> tuple[
 
 
 def how_to_reach(context: str, contexts: Collection[str]) -> str:
-    """Return what makes a local cluster answer that does not; "" where that is not known here.
+    """Return what makes a cluster answer that does not; "" where that is not known here.
 
     Args:
         context: Its context.
@@ -142,7 +143,10 @@ def how_to_reach(context: str, contexts: Collection[str]) -> str:
     """
     item = local_cluster(context)
     if item is None:
-        return ""
+        others = ", ".join(sorted(contexts)[:_NAMES])
+        return (
+            f"make dev CONTEXT=NAME with a name that is there: {others}" if others and context not in contexts else ""
+        )
     done = (item.start if context in contexts else item.make).format(name=shlex.quote(item.name_of(context)))
     return f"{done}{' && ' if done.startswith(item.executable) else ', then: '}{_dev(context)}"
 

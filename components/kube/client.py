@@ -303,7 +303,7 @@ class KubeApi:
             raise self._failed(action, reason) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubeUnreachable(
-                f"the cluster of context {self._context} does not answer ({type(error).__name__})",
+                f"the cluster of context {self._context} does not answer ({_why(error)})",
                 f"kubectl --context {self._context} get nodes",
             ) from None
 
@@ -314,6 +314,19 @@ class KubeApi:
 
     def _failed(self, action: str, reason: str) -> KubeRequestFailed:
         return KubeRequestFailed(action, reason, f"kubectl --context {self._context} auth can-i --list")
+
+
+def _why(error: Exception) -> str:
+    """Return why there was no answer, without the client's addresses and classes around it."""
+    import ssl
+
+    reason = getattr(error, "reason", None) or error  # that of the last try
+    for item in (reason, *getattr(reason, "args", ()), getattr(reason, "__cause__", None)):
+        if isinstance(item, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {item.verify_message}"
+        if isinstance(item, OSError) and item.strerror:
+            return item.strerror
+    return "it took too long" if "Timeout" in type(reason).__name__ else type(reason).__name__
 
 
 def _time(header: str | None) -> float | None:

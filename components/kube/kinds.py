@@ -10,6 +10,7 @@ PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
         "ConfigMap": "configmaps",
         "Event": "events",
         "Namespace": "namespaces",
+        "PersistentVolume": "persistentvolumes",
         "PersistentVolumeClaim": "persistentvolumeclaims",
         "Pod": "pods",
         "ResourceQuota": "resourcequotas",
@@ -20,10 +21,11 @@ PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
     "batch/v1": {"Job": "jobs"},
     "networking.k8s.io/v1": {"IngressClass": "ingressclasses", "NetworkPolicy": "networkpolicies"},
     "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
-    "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
+    "storage.k8s.io/v1": {"CSIDriver": "csidrivers", "StorageClass": "storageclasses"},
     "admissionregistration.k8s.io/v1": {
         "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
         "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     },
 }
-"""The spelling by API version and kind. Only Namespace, the two classes and kinds of admission have no namespace."""
+"""The spelling by API version and kind. No namespace have Namespace, PersistentVolume, what storage and admission are
+about, and IngressClass."""

@@ -14,6 +14,16 @@ STORAGE: Final = "storage class"
 INGRESS: Final = "ingress class"
 ADMISSION: Final = "admission of pods"
 _DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
+_BY_HAND: Final = "kubernetes.io/no-provisioner"
+"""Its volumes are made by people (kubernetes.io/docs/concepts/storage/storage-classes, "Local")."""
+_CLASS: Final = "storageClassName"
+_DRIVERS: Final = {
+    "kubernetes.io/aws-ebs": "ebs.csi.aws.com",  # Kubernetes hands it on
+    "ebs.csi.aws.com": "ebs.csi.aws.com",
+    "efs.csi.aws.com": "efs.csi.aws.com",
+}
+"""The drivers of EKS, whose classes a cluster may have without them. Others need not register an object."""
+_ADD_ONS: Final = {"ebs.csi.aws.com": "aws-ebs-csi-driver", "efs.csi.aws.com": "aws-efs-csi-driver"}
 _NAMES: Final = 5
 _QUOTA: Final = re.compile(r"exceeded quota|failed quota")
 _LIMITS: Final = re.compile(r"(maximum|minimum) \w+ usage per|must specify|limit to request ratio")
@@ -30,7 +40,7 @@ def cluster_findings(api: KubeApi, namespace: str, needs: Mapping[str, Any], sta
     """
     found: list[Finding] = []
     looks: Mapping[str, Iterator[Finding]] = {
-        STORAGE: _storage(api, needs.get("storage") or (), stack),
+        STORAGE: _storage(api, namespace, needs.get("storage") or (), stack),
         INGRESS: _ingress(api, str(needs.get("ingress") or ""), stack),
         "add-ons": _apis(api, needs.get("apis") or (), stack),
         ADMISSION: _admission(api, namespace, needs.get("pods") or ()),
@@ -43,7 +53,7 @@ def cluster_findings(api: KubeApi, namespace: str, needs: Mapping[str, Any], sta
     return tuple(found)
 
 
-def _storage(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> Iterator[Finding]:
+def _storage(api: KubeApi, namespace: str, needs: Sequence[Mapping[str, str]], stack: str) -> Iterator[Finding]:
     if not needs:
         return
     classes = {str(item["metadata"]["name"]): item for item in api.items("storage.k8s.io/v1", "StorageClass", "")}
@@ -65,7 +75,38 @@ def _storage(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> It
                 "kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true, or name one",
             )
         else:
-            yield passed(STORAGE, f"{what}: {name or default[0]}")
+            chosen = name or default[0]
+            found, fix = _not_made(api, namespace, classes[chosen])
+            if found:
+                expected = f"{key}: expected that something makes {what}, of storage class {chosen}"
+                yield failed(STORAGE, f"{expected}, found {found}", f"{fix}, or take another class")
+            else:
+                yield passed(STORAGE, f"{what}: {chosen}")
+
+
+def _not_made(api: KubeApi, namespace: str, item: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why nothing makes the volumes of a storage class, and the fix; "" if something may, or may not be seen."""
+    provisioner = str(item.get("provisioner"))
+    driver = _DRIVERS.get(provisioner, "")
+    try:
+        if driver:
+            there = {str(one["metadata"]["name"]) for one in api.items("storage.k8s.io/v1", "CSIDriver", "")}
+            if driver not in there:
+                return f"no CSI driver {driver} in the cluster", f"install the add-on {_ADD_ONS[driver]} of EKS"
+        elif provisioner == _BY_HAND:
+            volumes = api.items("v1", "PersistentVolume", "")
+            name = item["metadata"]["name"]
+            if not any(_may_bind(volume, namespace) for volume in volumes if volume["spec"].get(_CLASS) == name):
+                return "that it has no provisioner, and that no volume of it is free", "make a PersistentVolume of it"
+    except KubeRequestFailed:
+        pass  # this user may not look; the release may still have its volume
+    return "", ""
+
+
+def _may_bind(volume: Mapping[str, Any], namespace: str) -> bool:
+    """Return whether a volume is free, or a claim of this namespace has it."""
+    claim = (volume.get("spec") or {}).get("claimRef") or {}
+    return (volume.get("status") or {}).get("phase") == "Available" or claim.get("namespace") == namespace
 
 
 def _ingress(api: KubeApi, name: str, stack: str) -> Iterator[Finding]:

@@ -28,6 +28,12 @@ def test_remedy_names_the_stack_and_tells_kubectl_where() -> None:
     assert error.to_json()["remedy"] == error.remedy
 
 
+def test_kubectl_that_reads_the_kubeconfig_is_told_no_cluster() -> None:
+    error = AutomationError("what", "kubectl config get-contexts, and kubectl get nodes")
+    complete(error, "prod", lambda: KUBECTL)
+    assert error.remedy == f"kubectl config get-contexts, and {KUBECTL} get nodes"
+
+
 def test_kubectl_stays_as_it_is_where_the_cluster_is_not_known() -> None:
     error = AutomationError("what", "kubectl get nodes")
     complete(error, "prod")

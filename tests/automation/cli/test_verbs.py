@@ -170,7 +170,7 @@ class Bench:
     def _deployment(self, on: Any) -> dict[str, Any]:
         urn = "urn:pulumi:dev::airflow::pulumi:index:Stash::airflow-keys-fernet-key"
         key = {"urn": urn, "type": "pulumi:index:Stash", "custom": True, "protect": self.protected}
-        return {"resources": [key]}
+        return {"resources": [key] if self.resources else []}
 
     def _ensure_cluster(self, project_dir: Path, context: str, **options: Any) -> kind.Cluster:
         self.calls.append("ensure cluster")
@@ -471,6 +471,15 @@ def test_down_twice_or_before_anything_asks_no_engine(bench: Bench) -> None:
     assert not (bench.project_dir / ".dev").exists()
 
 
+def test_down_needs_no_cluster_where_nothing_was_deployed(bench: Bench) -> None:
+    """Such as after an update without a cluster, which was refused."""
+    bench.deployed()
+    bench.resources, bench.reachable = False, False
+    bench.run("down")
+    assert bench.order == ["find engine", "open dev if it is there"], "the engine has nothing to destroy"
+    assert not (bench.project_dir / ".dev" / "state").exists()
+
+
 def test_down_of_a_protected_stack_is_refused(bench: Bench) -> None:
     bench.deployed()
     (bench.project_dir / "Pulumi.dev.yaml").write_text(STACK.replace("false", "true"))
@@ -507,7 +516,7 @@ def test_down_while_a_cluster_is_only_out_of_reach_changes_nothing(bench: Bench)
     bench.reachable = False
     with pytest.raises(ClusterUnreachable):
         bench.run("down")
-    assert bench.calls == []
+    assert bench.order == ["find engine", "open dev if it is there"]
     assert (bench.project_dir / ".dev" / "dev").exists()
 
 

@@ -179,6 +179,19 @@ def test_without_kind_the_error_ends_with_the_ways_on(
     assert calls(tmp_path) == ["docker info"]
 
 
+def test_cluster_that_does_not_answer_is_no_way_on_but_is_told(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    write_kubeconfig(tmp_path / "kubeconfig", CONTEXT, "https://127.0.0.1:26443")
+    with pytest.raises(ToolMissing) as raised:
+        ensure_cluster(tmp_path, CONTEXT)
+    assert str(raised.value).splitlines()[2:] == [
+        "  or go on without it:",
+        f"    context {CONTEXT} does not answer: start it, then make dev",
+        "    another cluster: make dev CONTEXT=NAME, with a name that kubectl config get-contexts shows",
+    ]
+
+
 def test_local_cluster_that_does_not_answer_is_told_with_what_starts_or_makes_it(
     tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:

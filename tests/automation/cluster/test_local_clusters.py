@@ -82,6 +82,8 @@ def test_stopped_cluster_is_started_and_a_missing_one_made() -> None:
         ("docker-desktop", {"docker-desktop"}, "start Docker Desktop, then: make dev CONTEXT=docker-desktop"),
         ("prod", {"prod"}, ""),
         ("minikube-2", {"minikube-2"}, ""),
+        ("typo", {"orbstack", "kind-a"}, "make dev CONTEXT=NAME with a name that is there: kind-a, orbstack"),
+        ("typo", set(), ""),
         ("k3d-a b", set(), "k3d cluster create 'a b' && make dev CONTEXT='k3d-a b'"),
     )
     for context, contexts, wanted in cases:

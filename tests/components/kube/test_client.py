@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +154,22 @@ def test_cluster_that_does_not_answer_is_named(server: KubeServer) -> None:
     with pytest.raises(KubeUnreachable, match=r"the cluster of context wrong does not answer \(.*\)\. Fix: kubectl"):
         KubeApi(WRONG, server.kubeconfig, seconds=2, retries=0).get("v1", "Namespace", "", "kube-system")
     assert server.asked == []
+
+
+def test_reason_of_no_answer_is_that_of_the_network() -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    for server, why in (
+        ("https://127.0.0.1:9", "Connection refused"),
+        (f"https://127.0.0.1:{silent.getsockname()[1]}", "it took too long"),
+        ("http://127.0.0.1:x", "LocationParseError"),
+    ):
+        content = {
+            "clusters": [{"name": "a", "cluster": {"server": server}}],
+            "users": [{"name": "a", "user": {}}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        }
+        with pytest.raises(KubeUnreachable, match=rf"does not answer \({why}\)"):
+            KubeApi("a", json.dumps(content), seconds=0.5, retries=0).get("v1", "Namespace", "", "kube-system")
 
 
 def test_command_that_is_refused_is_an_error_without_headers(api: KubeApi) -> None:

@@ -57,6 +57,41 @@ def test_storage_class_is_there_or_the_default_one(server: KubeServer) -> None:
     assert "expected a default storage class" in text
 
 
+def test_storage_class_whose_volumes_nothing_makes_is_named(server: KubeServer) -> None:
+    def of(provisioner: str) -> tuple[str, str]:
+        item = {"metadata": {"name": "c"}, "provisioner": provisioner}
+        server.put(f"{CLASSES}/storageclasses", {"items": [item]})
+        [found] = look(server, storage=need("c"))
+        return found
+
+    assert of("kubernetes.io/aws-ebs")[0] == "passed", "this user may not look"
+    server.put(f"{CLASSES}/csidrivers", {"items": [{"metadata": {"name": "efs.csi.aws.com"}}]})
+    for provisioner in ("kubernetes.io/aws-ebs", "ebs.csi.aws.com"):
+        verdict, text = of(provisioner)
+        assert verdict == "failed"
+        assert "class c, found no CSI driver ebs.csi.aws.com in the cluster. Fix: install the add-on aws-ebs-" in text
+    assert of("efs.csi.aws.com")[0] == "passed"
+    assert of("rancher.io/local-path")[0] == "passed"
+
+
+def test_storage_class_without_provisioner_needs_a_volume_that_may_be_bound(server: KubeServer) -> None:
+    item = {"metadata": {"name": "hand"}, "provisioner": "kubernetes.io/no-provisioner"}
+    server.put(f"{CLASSES}/storageclasses", {"items": [item]})
+    for phase, name, claim, expected in (
+        ("Available", "hand", None, "passed"),
+        ("Bound", "hand", "ns", "passed"),
+        ("Bound", "hand", "other", "failed"),
+        ("Released", "hand", "other", "failed"),
+        ("Available", "fast", None, "failed"),
+    ):
+        claimed = {"claimRef": {"namespace": claim}} if claim else {}
+        volume = {"spec": {"storageClassName": name, **claimed}, "status": {"phase": phase}}
+        server.put("/api/v1/persistentvolumes", {"items": [volume]})
+        [(verdict, text)] = look(server, storage=need("hand"))
+        assert verdict == expected, (phase, name, claim)
+    assert "no volume of it is free. Fix: make a PersistentVolume of it, or take another class" in text
+
+
 def test_ingress_class_must_be_there(server: KubeServer) -> None:
     server.put(f"{INGRESSES}/ingressclasses", {"items": [{"metadata": {"name": "nginx"}}]})
     assert look(server, ingress="nginx") == [("passed", "nginx")]
