@@ -13,6 +13,7 @@ from automation.engine.command import Engine
 from automation.engine.progress import Progress
 from automation.engine.stack_state import RELEASE
 from components.kube.look import Look
+from components.kube.unready_pods import Cause
 from components.kube.watch import Watch
 from components.kube.workload_states import CLAIM, JOB, STATEFUL_SET, WorkloadState
 from components.release.ready_watch import of_release
@@ -25,15 +26,26 @@ _KINDS: Final = {
     "kubernetes:core/v1:PersistentVolumeClaim": CLAIM,
 }
 """The program's own resources for which the provider waits, by Pulumi type."""
+_CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
+"""Type of the resources whose hooks make the checks of the preflight."""
+_TOLD: Final = frozenset({Cause.PULLING, Cause.IMAGE, Cause.SCHEDULING, Cause.DENIED})
+"""What a pod of the preflight may wait for longer than a moment."""
 
 
 def waited_for(types: Iterable[str], seen: Look) -> tuple[WorkloadState, ...]:
     """Return the workloads for which steps of these types wait."""
     types = frozenset(types)
     kinds = {kind for type_, kind in _KINDS.items() if type_ in types}
-    own = [state for state in seen.workloads if not state.release and state.kind in kinds]
+    own = [state for state in seen.workloads if not state.release and state.kind in kinds and not state.is_check]
     release = of_release(seen.workloads, _RELEASE_NAME) if RELEASE in types else ()
     return (*(state for state in own if state not in release), *release)
+
+
+def checks(types: Iterable[str], seen: Look) -> tuple[WorkloadState, ...]:
+    """Return the Jobs of the preflight that wait for something, if steps of these types may make one."""
+    if _CONFIG_MAP not in types:
+        return ()
+    return tuple(item for item in seen.workloads if item.is_check and item.unready and item.unready.cause in _TOLD)
 
 
 def cluster_watch(look: Callable[[], Look], progress: Progress, engine: Engine) -> Watch:
@@ -49,5 +61,6 @@ def cluster_watch(look: Callable[[], Look], progress: Progress, engine: Engine) 
         waited_for=lambda seen: waited_for(progress.waits_for, seen),
         on_look=lambda seen, states: progress.see(states),
         on_hopeless=give_up,
-        active=lambda: bool(progress.waits_for & {RELEASE, *_KINDS}),
+        active=lambda: bool(progress.waits_for & {RELEASE, _CONFIG_MAP, *_KINDS}),
+        beside=lambda seen: checks(progress.waits_for, seen),
     )

@@ -37,6 +37,7 @@ _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SILENCE_SECONDS: Final = 20.0
 _KNOWN_SECONDS: Final = 60.0
 """The same where it was said what is waited for: every change of it is told at once."""
+_OF_AN_EXIT: Final = re.compile(r"program exited with non-zero exit code: \d+$")
 _OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
 
 
@@ -142,6 +143,8 @@ class Progress:
         message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
         if self.given_up and _OF_A_CANCEL.search(message):
             return  # what the provider says of the cancel; why it was cancelled is said at the end
+        if self.errors and _OF_AN_EXIT.search(message):
+            return  # the error with which the program ended was told
         name = (event.urn or "").rpartition("::")[2]
         text = f"{name}: {message}" if name else message
         (self.errors if event.severity == "error" else self.warnings).append(text)

@@ -28,6 +28,7 @@ class Watch:
         on_look: Callable[[Look, States], object],
         on_hopeless: Callable[[States], object],
         active: Callable[[], bool] = lambda: True,
+        beside: Callable[[Look], Iterable[WorkloadState]] = lambda seen: (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Ask nothing yet.
@@ -38,10 +39,12 @@ class Watch:
             on_look: Is told of each look with something that is waited for.
             on_hopeless: Is told once of the workloads that cannot become ready.
             active: Whether anything may be waited for now. If not, there is no look, but for the first.
+            beside: Returns workloads that are told of too, but whose wait somebody else ends.
             now: The time in seconds.
         """
         self._look, self._waited_for, self._now = look, waited_for, now
         self._on_look, self._on_hopeless, self._active = on_look, on_hopeless, active
+        self._beside = beside
         self._patience: Patience | None = None
         self._given_up = False
         self._ended = threading.Event()
@@ -64,10 +67,10 @@ class Watch:
             return
         if self._patience is None:
             self._patience = Patience(seen)
-        states = tuple(self._waited_for(seen))
-        if not states or self._ended.is_set():
+        states, beside = tuple(self._waited_for(seen)), tuple(self._beside(seen))
+        if not (states or beside) or self._ended.is_set():
             return
-        self._on_look(seen, states)
+        self._on_look(seen, (*states, *beside))
         hopeless = self._patience.hopeless(seen, states, self._now())
         if hopeless and not self._given_up:
             self._given_up = True

@@ -17,6 +17,8 @@ DEPLOYMENT: Final = "Deployment"
 STATEFUL_SET: Final = "StatefulSet"
 JOB: Final = "Job"
 CLAIM: Final = "PersistentVolumeClaim"
+CHECK_JOB: Final = "airflow-preflight-"
+"""Beginning of the names of the preflight's Jobs (`components.preflight.pod_run.LABEL`, tested)."""
 
 _WORST: Final = (
     *(Cause.DENIED, Cause.CONFIG, Cause.IMAGE, Cause.CRASH, Cause.SCHEDULING, Cause.VOLUME, Cause.INIT),
@@ -58,7 +60,16 @@ class WorkloadState:
     def is_of(self, type_: str) -> bool:
         """Return whether a resource of this Pulumi type made it: the release, or the program itself."""
         kind = type_.rpartition(":")[2]
-        return bool(self.release) if kind == "Release" else not self.release and self.kind == kind
+        if kind == "Release":
+            return bool(self.release)
+        # The hook of a ConfigMap makes it.
+        own = "ConfigMap" if self.is_check else self.kind
+        return not self.release and own == kind
+
+    @property
+    def is_check(self) -> bool:
+        """It is a Job of the preflight, which judges its pod itself."""
+        return self.kind == JOB and self.name.startswith(CHECK_JOB)
 
     @property
     def says(self) -> str:

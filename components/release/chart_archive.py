@@ -6,6 +6,7 @@ archive that moved is found (only the newest chart stays where index.yaml points
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable
@@ -52,7 +53,11 @@ def chart_archive(given: str, project: Path, download: Callable[[str], bytes] = 
 def user_cache() -> Path:
     """Return the folder that all clones share: `$XDG_CACHE_HOME/airflow-on-kubernetes`, or else under `~/.cache`."""
     root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(root).expanduser() / "airflow-on-kubernetes"
+    try:
+        folder = Path(root).expanduser()
+    except RuntimeError:  # a user without a home, such as any id in a container
+        folder = Path(tempfile.gettempdir())
+    return folder / "airflow-on-kubernetes"
 
 
 def _cached(download: Callable[[str], bytes]) -> bytes:
@@ -61,7 +66,8 @@ def _cached(download: Callable[[str], bytes]) -> bytes:
     content = _pinned(cached)
     if content is None:
         content = _verified(_downloaded(SOURCES, download))
-        _keep(content, cached)
+        with contextlib.suppress(OSError):  # the home is read-only: other clones download it again
+            _keep(content, cached)
     return content
 
 

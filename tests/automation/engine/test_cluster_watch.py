@@ -10,7 +10,7 @@ from pulumi.automation.errors import create_command_error
 
 from automation.engine import cluster_watch as module
 from automation.engine import operations
-from automation.engine.cluster_watch import cluster_watch, waited_for
+from automation.engine.cluster_watch import checks, cluster_watch, waited_for
 from automation.engine.events import Event, EventKind, Teller
 from automation.engine.failures import hopeless
 from automation.engine.operations import OpenedStack
@@ -21,7 +21,8 @@ from automation.errors import Interrupted, NotHealthy
 from components.kube.look import Look
 from components.kube.patience import CERTAIN_SECONDS
 from components.kube.unready_pods import Cause, Unready
-from components.kube.workload_states import WorkloadState
+from components.kube.workload_states import CHECK_JOB, WorkloadState
+from components.preflight.pod_run import LABEL
 from components.release.airflow_release import RELEASE_NAME
 from tests.automation.engine.test_progress import diagnostic, event
 from tests.automation.fakes import FakeStack
@@ -57,6 +58,33 @@ def test_each_kind_of_step_waits_for_its_own() -> None:
         ((RELEASE, JOB, "kubernetes:core/v1:PersistentVolumeClaim"), ["migrate", "scheduler", "logs", "redis"]),
     ):
         assert [item.name for item in waited_for(types, SEEN)] == names
+
+
+def test_preflight_is_told_of_while_its_pod_waits_and_never_ends_the_update() -> None:
+    """The preflight judges its pod itself, and may let the update go on."""
+    assert f"{LABEL}-" == CHECK_JOB
+    config_map, name = "kubernetes:core/v1:ConfigMap", f"{CHECK_JOB}abc"
+    pulls = Unready("airflow: pulling airflow:3", "pod p pulls", cause=Cause.PULLING)
+    engine = FakeEngine()
+    seen = [Look(workloads=(state("Job", name, unready=pulls),))]
+    watch, progress, events, times = watched(engine, seen)
+    progress(event("resourcePreEvent", type_=config_map))
+    for times[0] in (0.0, 2.0):
+        watch.step()
+    assert [item.text for item in events if item.kind is EventKind.WORKLOAD] == [
+        f"{name} 0/1 done: airflow: pulling airflow:3"
+    ]
+    seen.append(Look(workloads=(state("Job", name),)))
+    for times[0] in (4.0, 1000.0):
+        watch.step()
+    assert not engine.interrupted
+    assert events[-1].text == f"{name} 0/1 done: main: ErrImagePull: x: not found"
+    assert [item.name for item in waited_for((JOB, config_map), seen[-1])] == []
+    starts = Look(workloads=(state("Job", name, unready=replace(pulls, cause=Cause.STARTING)),))
+    assert checks((config_map,), starts) == ()
+    assert checks((RELEASE,), seen[-1]) == ()
+    assert state("Job", name).is_of(config_map)
+    assert not state("Job", name).is_of(JOB)
 
 
 class FakeEngine:

@@ -102,6 +102,7 @@ def test_errors_and_warnings_are_told_without_markup_and_errors_are_kept() -> No
     progress(diagnostic("info", "chatter"))
     progress(diagnostic("info#err", "from stderr of the program"))
     progress(diagnostic("error", "for a moment", ephemeral=True))
+    progress(diagnostic("error", "an unhandled error occurred: program exited with non-zero exit code: 1"))
     assert lines == ["error: airflow: no room", "warning: old key"]
     assert progress.errors == ["airflow: no room"]
 

@@ -55,6 +55,15 @@ def assert_kept(project: Path) -> None:
     assert (project / ".charts" / ARCHIVE).read_bytes() == CONTENT
 
 
+def test_cache_that_cannot_be_written_or_found_stops_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as in a container whose home is read-only, or whose user has none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    assert chart_archive("", project, Downloads(CONTENT)) == RELATIVE
+    assert_kept(project)
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-has-this-name/cache")
+    assert user_cache().is_absolute()
+
+
 def test_archive_of_the_project_is_used_as_it_is(project: Path) -> None:
     put(project / ".charts" / ARCHIVE)
     assert chart_archive("", project, Downloads()) == RELATIVE
