@@ -8,6 +8,10 @@ IMAGE  ?= airflow:$(shell git rev-parse HEAD)
 # this machine (cryptography on a Mac with an Intel processor).
 WHEELS ?= --only-binary :all:
 INSTALL = -m pip install -q --require-hashes $(WHEELS)
+# pip calls a package that it cannot fetch one that does not exist.
+NOT_INSTALLED = { echo "error: pip could not install what is needed. Fix: give this machine access to pypi.org, or name\
+ a mirror or a proxy: export PIP_INDEX_URL=URL or HTTPS_PROXY=URL. Where a package has no wheel for this machine: add\
+ WHEELS= to the command" >&2; exit 1; }
 
 ifeq ($(origin CONTEXT),command line) # a variable of this name in the shell means something else
 ifneq ($(MAKECMDGOALS),dev)
@@ -42,9 +46,12 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
-	$(PYTHON) -m venv .venv && $(RUN) $(INSTALL) -r requirements.txt && touch $@
+	$(PYTHON) -m venv .venv
+	$(RUN) $(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
+	touch $@
 .venv/test: .venv/run requirements-dev.txt .venv/checkov
-	$(RUN) $(INSTALL) -r requirements-dev.txt && touch $@
+	$(RUN) $(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
+	touch $@
 .venv/fuzz: .venv/test tests/fuzz/requirements.txt
 	$(RUN) $(INSTALL) -r tests/fuzz/requirements.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt

@@ -73,6 +73,20 @@ def test_whatever_the_makefile_installs_it_installs_by_hash() -> None:
     assert set(re.findall(r"\$\(INSTALL\) -r (\S+)", MAKEFILE)) == set(FILES)
 
 
+def test_installation_that_fails_is_told_with_a_fix_and_tried_again(tmp_path: Path) -> None:
+    """pip itself says that there is no such package, where it only has no network."""
+    (tmp_path / "requirements.txt").touch()
+    python = tmp_path / "python"
+    fails = 'printf "#!/bin/sh\\nexit 1\\n" > "$3/bin/python"; chmod +x "$3/bin/python"'
+    python.write_text(f'#!/bin/sh\n[ "$2" = venv ] || exit 0\nmkdir -p "$3/bin"\n{fails}\n')
+    python.chmod(0o755)
+    command = ["make", "-f", str(ROOT / "Makefile"), ".venv/run", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: pip could not install what is needed. Fix: ")
+    assert not (tmp_path / ".venv" / "run").exists()
+
+
 # What pip does with them
 
 NAME: Final = "sentinel"
