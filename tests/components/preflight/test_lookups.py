@@ -64,6 +64,7 @@ def test_storage_class_whose_volumes_nothing_makes_is_named(server: KubeServer) 
         [found] = look(server, storage=need("c"))
         return found
 
+    server.put(f"{CLASSES}/csidrivers", {}, 403)
     assert of("kubernetes.io/aws-ebs")[0] == "passed", "this user may not look"
     server.put(f"{CLASSES}/csidrivers", {"items": [{"metadata": {"name": "efs.csi.aws.com"}}]})
     for provisioner in ("kubernetes.io/aws-ebs", "ebs.csi.aws.com"):
