@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -49,7 +50,7 @@ class Console:
 
     def event(self, event: Event) -> None:
         """Write an event of an update as progress. A terminal shows what is under way, and prints what is over."""
-        if not self.progress.isatty():
+        if not _shows_a_view(self.progress):
             self.line(event.text)
         elif not self.view.event(event, self.progress):
             self.view.print(event.text, _STYLE[event.kind], self.progress)
@@ -66,3 +67,8 @@ class Console:
         """Write the result for a program, as one document."""
         self.documents.append(content)
         self.result(json.dumps(content, indent=2))
+
+
+def _shows_a_view(file: TextIO) -> bool:
+    """Return whether lines can be written over. On a terminal that cannot do it, rich shows no view at all."""
+    return file.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")

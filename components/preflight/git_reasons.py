@@ -25,7 +25,7 @@ _REASONS: Final = (
     Reason(
         GIT_NO_REF,
         "airflow:dagsRef: expected a branch, a tag or a commit of {url}, found none named {ref}",
-        f"{_SET} airflow:dagsRef BRANCH (git ls-remote {{url}} lists them)",
+        f"{_SET} airflow:dagsRef BRANCH (git ls-remote {{url}} lists them; an empty repository has none)",
     ),
     Reason(
         GIT_HOST_KEY,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from automation.cli.console import Console
 from automation.cli.live import LiveView
 from automation.engine.events import Event, EventKind
@@ -62,7 +64,8 @@ def test_workload_is_shown_only_while_its_step_is_under_way() -> None:
         view.close()
 
 
-def test_terminal_keeps_what_is_over_and_a_pipe_every_line() -> None:
+def test_terminal_keeps_what_is_over_and_a_pipe_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     terminal, pipe = Terminal(), io.StringIO()
     for file in (terminal, pipe):
         console = Console(progress=file)
@@ -78,3 +81,12 @@ def test_terminal_keeps_what_is_over_and_a_pipe_every_line() -> None:
     ]
     assert terminal.getvalue().rstrip().splitlines()[-1].endswith("after all")
     assert DONE.text in terminal.getvalue()
+
+
+def test_terminal_that_cannot_show_a_view_gets_every_line_as_a_pipe_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    console = Console(progress=terminal)
+    for event in (BEGUN, workload("scheduler", 0), DONE):
+        console.event(event)
+    assert terminal.getvalue().splitlines() == [BEGUN.text, workload("scheduler", 0).text, DONE.text]
