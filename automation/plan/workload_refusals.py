@@ -44,6 +44,8 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
         if isinstance(least, int) and isinstance(most, int) and least > most:
             yield f"has minReplicas {least} above maxReplicas {most}: raise the second, or lower the first"
     if rendered.kind == "PodDisruptionBudget":
+        if None not in (spec.get("minAvailable"), spec.get("maxUnavailable")):
+            yield "has minAvailable and maxUnavailable: give one of the two"
         for field in ("minAvailable", "maxUnavailable"):
             if _no_share(spec.get(field)):
                 yield f"has {field} {spec.get(field)}: write a number of pods, or a share such as 50%"

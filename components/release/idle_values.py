@@ -119,6 +119,11 @@ def idle_set_problems(
         for told, problem in found:
             if at(own, told) is not None:
                 yield told.replace(_CELERY, path, 1), problem.replace(f"{_CELERY}.", f"{path}.")
+        # With sets, the program switches the budget of all workers off.
+        on = at(element, f"{BUDGET}.enabled") or at(helm_values, f"{_CELERY}.{BUDGET}.enabled")
+        if at(element, f"{BUDGET}.config") and on is not True and not surroundings.groups:
+            budget = f"{path}.{BUDGET}"
+            yield f"{budget}.config", f"{budget}.config has no effect without {budget}.enabled; set that to true"
 
 
 def off_problems(

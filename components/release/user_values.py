@@ -25,7 +25,7 @@ from components.release.unsupported_values import unsupported_problems
 from components.release.value_paths import at, leaf_paths, nested, under
 from components.release.variable_problems import variable_problems
 from components.release.worker_groups import with_inherited, without_default_budget
-from components.release.worker_sets import SETS, set_problems, with_own
+from components.release.worker_sets import SETS, elements, set_problems, with_own
 
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 """Components with a disruption budget, which users may change."""
@@ -103,8 +103,8 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
             result = merged(result, nested(path, [*own, *(users or ())]))
     sets = at(helm_values, SETS)
     if at(values, SETS):  # groups of workers, beside which a user's sets are refused
-        elements = completed_sets(with_inherited(result), helm_values)
-        result = without_default_budget(merged(result, nested(SETS, elements)))
+        groups = completed_sets(with_inherited(result), helm_values)
+        result = without_default_budget(merged(result, nested(SETS, groups)))
     elif sets:
         result = merged(result, nested(SETS, with_own(sets, values, helm_values, _WORKER_ACCOUNT)))
     return result
@@ -219,8 +219,9 @@ def _with_one_budget(values: dict[str, Any], helm_values: Mapping[str, Any]) -> 
 
 def _contradictory_budgets(helm_values: Mapping[str, Any]) -> list[str]:
     found = []
-    for component in BUDGETED:
-        config = at(helm_values, f"{component}.podDisruptionBudget.config")
+    places = [(component, at(helm_values, component)) for component in BUDGETED]
+    for component, values in (*places, *elements(helm_values)):
+        config = at(values, "podDisruptionBudget.config") if isinstance(values, Mapping) else None
         given = {key for key, value in config.items() if value is not None} if isinstance(config, Mapping) else set()
         if {"minAvailable", "maxUnavailable"} <= given:
             found.append(f"{component}.podDisruptionBudget.config: give one of minAvailable and maxUnavailable")

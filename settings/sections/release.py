@@ -147,6 +147,14 @@ def check_group_values(config: Config) -> None:
         for index, element in enumerate(elements)
         if any(name == CONCURRENCY_VARIABLE for _, name, _ in listed_variables(element))
     ]
+    found += [
+        f"[{index}].podDisruptionBudget.config has no effect with one worker; set podDisruptionBudget.enabled to true "
+        "beside it, or leave it out"
+        for index, group in enumerate(groups)
+        if at(group, "podDisruptionBudget.config")
+        and at(group, "podDisruptionBudget.enabled") is None
+        and group.get("maxReplicas", group.get("replicas", 1)) == 1
+    ]
     default = default_queues(config[HELM_VALUES])
     found += [
         f"[{index}].queues: expected queues of its own, found {queue}, which the default workers serve"

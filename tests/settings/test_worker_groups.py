@@ -116,7 +116,7 @@ def test_way_that_a_problem_names_is_accepted() -> None:
         {**GROUP, "serviceAccount": {"annotations": {"iam.gke.io/gcp-service-account": "a@b.iam"}}},
         {**GROUP, "taskPolicyArns": []},
         {**GROUP, "taskPolicyArns": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]},
-        {**GROUP, "podDisruptionBudget": {"config": {"maxUnavailable": 1}}},
+        {**GROUP, "replicas": 2, "podDisruptionBudget": {"config": {"maxUnavailable": 1}}},
     ):
         assert problems(group) == (), group
 

@@ -117,6 +117,7 @@ def test_what_only_an_update_would_tell_is_refused() -> None:
         (made("HorizontalPodAutoscaler", minReplicas=5, maxReplicas=3), "minReplicas 5 above maxReplicas 3"),
         (made("PodDisruptionBudget", minAvailable="150%"), "minAvailable 150%"),
         (made("PodDisruptionBudget", maxUnavailable=-1), "maxUnavailable -1"),
+        (made("PodDisruptionBudget", maxUnavailable=1, minAvailable=1), "give one of the two"),
         (made("CronJob", schedule="daily"), "the schedule daily: write five fields"),
         (made("Service") | {"metadata": {"name": "airflow-a", "annotations": {"a b": "x"}}}, "an annotation a b"),
     ):

@@ -101,6 +101,22 @@ def test_value_of_a_set_that_does_nothing_is_refused_there(element: dict[str, An
     assert group.startswith(f"airflow:workerGroups: [0].{next(iter(element))}")
 
 
+def test_budget_of_a_set_or_a_group_that_is_off_is_refused() -> None:
+    budget = {"config": {"minAvailable": 1}}
+    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": budget}]))
+    assert told.endswith("no effect without workers.celery.sets[0].podDisruptionBudget.enabled; set that to true")
+    on = {**budget, "enabled": True}
+    assert found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": on}])) == [], "the way"
+    both = {"enabled": True, "config": {"minAvailable": 1, "maxUnavailable": 1}}
+    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": both}]))
+    assert told == "workers.celery.sets[0].podDisruptionBudget.config: give one of minAvailable and maxUnavailable"
+    for given, replicas, says in ((budget, 1, "with one worker"), (budget, 2, ""), (on, 1, ""), (both, 2, "give one")):
+        group = {"name": "gpu", "replicas": replicas, "podDisruptionBudget": given}
+        problems_of = samples.prod().with_({"workerGroups": [group]}).problems()
+        assert len(problems_of) == bool(says), problems_of
+        assert says in "".join(problems_of)
+
+
 def test_switch_of_all_workers_holds_for_sets() -> None:
     celery = {"kerberosSidecar": {"enabled": True}, "logGroomerSidecar": {"requirePersistence": False}}
     sets = [{"name": "gpu", "kerberosSidecar": {"resources": {}}, "logGroomerSidecar": {"retentionDays": 7}}]
