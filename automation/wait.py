@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from automation.errors import AirflowRequestFailed, ClusterUnreachable
+from automation.errors import AirflowRequestFailed, ClusterRequestFailed, ClusterUnreachable
 
 LOST_SECONDS: Final = 60.0
 """How long a wait goes on without an answer: an API server that is replaced, or a connection that breaks."""
+REFUSED_SECONDS: Final = 15.0
+"""How long a pod is asked again that refuses: one that is about to end is not listed any more by then."""
+_REFUSED_INTERVAL_SECONDS: Final = 1.0
 
 _T = TypeVar("_T")
 
@@ -49,6 +52,21 @@ def wait_for(
             if good(result) or answered + interval > end:
                 return result
         clock.sleep(interval)
+
+
+def answered(ask: Callable[[], _T], clock: Clock) -> _T:
+    """Return an answer that comes from a pod, asking again for `REFUSED_SECONDS` while the cluster refuses.
+
+    A pod that is about to end refuses a command, and the next attempt asks its successor. Raises ClusterRequestFailed.
+    """
+    end = clock.now() + REFUSED_SECONDS
+    while True:
+        try:
+            return ask()
+        except ClusterRequestFailed:
+            if clock.now() >= end:
+                raise
+        clock.sleep(_REFUSED_INTERVAL_SECONDS)
 
 
 class Background:

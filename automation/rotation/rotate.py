@@ -37,6 +37,7 @@ from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
 from automation.stages.under_way import not_running, others_under_way
+from automation.wait import answered
 from components.kube.secret import Secret
 from settings.rotation import Mark, fingerprint
 
@@ -120,7 +121,8 @@ def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPla
     ) or tuple(kept_refusals(stack, key, kept, facts, resumed=target.resumed))
     rolls = tuple(sorted({pod.component for pod in facts.pods if not pod.ending}))
     seconds = updates.usual_seconds(history)
-    nxt = None if refusals else next_stage(target.stages, facts)
+    clock = session.cancellation.clock()
+    nxt = None if refusals else answered(lambda: next_stage(target.stages, facts), clock)
     first = nxt[0] if nxt else len(target.stages) + 1
     stages = tuple(
         PlannedStage(

@@ -13,7 +13,7 @@ from automation.results import Changes
 from automation.stacks.session import Session
 from automation.stages.result import DoneStage
 from automation.stages.stage import AnyStage, next_stage
-from automation.wait import wait_for
+from automation.wait import answered, wait_for
 
 _INTERVAL_SECONDS: Final = 3.0
 
@@ -42,7 +42,8 @@ class StagedRun(Generic[AnyStage]):
             NotHealthy: A stage that was done does not hold any more.
         """
         teller, done = self.session.events(self.verb, self.on_event), list[DoneStage]()
-        while (found := next_stage(self.stages, look())) is not None:
+        clock = self.session.cancellation.clock()
+        while (found := answered(lambda: next_stage(self.stages, look()), clock)) is not None:
             number, stage = found
             if done and number <= done[-1].number:
                 raise NotHealthy(f"stage {number} was done, and does not hold any more", self.again)
@@ -62,10 +63,11 @@ class StagedRun(Generic[AnyStage]):
         A worker that is ending may take `airflow:workerGraceSeconds` more for its tasks.
         """
         teller, stage = self.session.events(self.verb, self.on_event), self.stages[number - 1]
+        clock = self.session.cancellation.clock()
 
         def lacks() -> str:
             self.session.cancellation.raise_if_cancelled()
-            lacking = stage.lacks(look())
+            lacking = answered(lambda: stage.lacks(look()), clock)
             if lacking:
                 teller.tell(EventKind.WAITING, f"waiting: {lacking}")
             return lacking
@@ -75,7 +77,7 @@ class StagedRun(Generic[AnyStage]):
             lambda text: not text,
             seconds=seconds + self.session.config().worker_grace_seconds,
             interval=_INTERVAL_SECONDS,
-            clock=self.session.cancellation.clock(),
+            clock=clock,
         )
         if lacking:
             raise NotHealthy(f"stage {number} of the {self.what} is not done: {lacking}", self.again)

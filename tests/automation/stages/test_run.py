@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from automation.engine.events import ignore
-from automation.errors import NotHealthy
+from automation.errors import ClusterRequestFailed, NotHealthy
 from automation.results import Changes
 from automation.stacks.session import Session
 from automation.stages.run import StagedRun
@@ -68,6 +68,30 @@ def test_stage_that_does_not_hold_any_more_stops_the_verb() -> None:
 
     with pytest.raises(NotHealthy, match=r"stage 1 was done, and does not hold any more. Fix: again"):
         run([]).done(lambda: done, do)
+
+
+def test_pod_that_ends_while_it_is_asked_does_not_end_the_verb() -> None:
+    """The first pod that is asked is about to end and refuses; its successor answers."""
+    refused = ClusterRequestFailed("cannot run a command in a-pod: Handshake status 500", "look")
+    looks = iter([refused, set(), refused, {"b"}])
+
+    def look() -> Any:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    lines = list[str]()
+    run(lines).until_it_holds(2, look, 60)
+    assert lines == ["waiting: b lacks"]
+    looks = iter([refused, {"a", "b", "c"}])
+    assert run([]).done(look, lambda number, stage: Changes({})) == ()
+
+    def always() -> Any:
+        raise refused
+
+    with pytest.raises(ClusterRequestFailed, match="Handshake"):
+        run([]).until_it_holds(2, always, 60)
 
 
 def test_wait_for_a_stage_ends_when_it_holds_or_says_what_it_lacks() -> None:
