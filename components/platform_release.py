@@ -18,11 +18,13 @@ from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.autoscaling import DEFAULT_WORKERS, ScaledWorkers, WorkerScalerArgs, scaled_group
+from components.release.job_pods import job_pod
 from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.release.running import Running
 from components.release.worker_group import default_queues
+from components.task_logs.first_pod import FirstPod
 from components.task_logs.remote import RemoteLogs
-from components.task_logs.store import TaskLogStore
+from components.task_logs.store import AccessMode, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 
 
@@ -161,5 +163,15 @@ def _task_log_claim(
         return None
     if args.task_logs.claim is not None:
         return args.task_logs.claim
-    volume_args = TaskLogVolumeArgs(namespace=namespace, logs=args.task_logs, protect=args.protect)
+    # A volume of many nodes lets every pod choose its own; that of a single one is where its first pod is.
+    first = FirstPod(
+        kubeconfig=args.kubeconfig,
+        kube_context=args.kube_context,
+        image=args.images.airflow,
+        pod=job_pod(args.helm_values),
+    )
+    single = args.task_logs.access_mode is AccessMode.READ_WRITE_ONCE and args.running is Running.ALL
+    volume_args = TaskLogVolumeArgs(
+        namespace=namespace, logs=args.task_logs, protect=args.protect, first_pod=first if single else None
+    )
     return TaskLogVolume(f"{name}-task-logs", volume_args, child).claim

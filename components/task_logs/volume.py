@@ -9,6 +9,7 @@ import pulumi
 
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
+from components.task_logs.first_pod import FirstPod
 from components.task_logs.store import TaskLogs
 
 TYPE: Final = "airflow:index:TaskLogVolume"
@@ -24,6 +25,8 @@ class TaskLogVolumeArgs:
     """Size, access mode and storage class of the volume."""
     protect: bool
     """Whether to refuse to delete the volume."""
+    first_pod: FirstPod | None = None
+    """A pod for which the volume is made at once, or None to wait for the pods of the release."""
 
 
 class TaskLogVolume(pulumi.ComponentResource):
@@ -54,7 +57,11 @@ class TaskLogVolume(pulumi.ComponentResource):
                     **({"storageClassName": args.logs.storage_class} if args.logs.storage_class is not None else {}),
                 },
             },
-            pulumi.ResourceOptions(parent=self, protect=args.protect),
+            pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                hooks=pulumi.ResourceHookBinding(after_create=[args.first_pod.hook(name)]) if args.first_pod else None,
+            ),
         )
         self.claim = claim.name
         self.register_outputs({"claim": self.claim})
