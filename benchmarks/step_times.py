@@ -51,9 +51,18 @@ def step_series(name: str, updates: Iterable[Update], step: str) -> Series:
 
 
 def rest_series(name: str, updates: Iterable[Update], *steps: str) -> Series:
-    """Return the seconds of each update without some of its steps."""
-    rest = (update.seconds - sum(update.steps[step].seconds for step in steps) for update in updates)
+    """Return the seconds of each update in which none of these steps ran. Steps may run side by side."""
+    rest = (update.seconds - covered(update.steps[step] for step in steps) for update in updates)
     return Series(name=name, unit="s", values=tuple(rest))
+
+
+def covered(steps: Iterable[Span]) -> float:
+    """Return the seconds in which at least one of the steps ran."""
+    found, until = 0.0, 0.0
+    for step in sorted(steps, key=lambda step: step.begin):
+        found += max(0.0, step.end - max(step.begin, until))
+        until = max(until, step.end)
+    return found
 
 
 def timed(action: Callable[[], object], folder: Path) -> Update:

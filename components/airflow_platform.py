@@ -57,6 +57,7 @@ from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 
 TYPE: Final = "airflow:index:AirflowPlatform"
+_Resources = tuple[pulumi.Resource, ...]
 
 
 class AirflowPlatform(pulumi.ComponentResource):
@@ -106,7 +107,9 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
-        database, ready = self._database(keys, (*cluster_checked, *(images_checked if self._own_registry() else ())))
+        database, ready, begun = self._database(
+            keys, (*cluster_checked, *(images_checked if self._own_registry() else ()))
+        )
         access = DatabaseAccess(
             f"{name}-database",
             DatabaseAccessArgs(
@@ -126,7 +129,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, access, (*around, *cluster_checked, *ready)),
         )
-        migration = self._migration(keys, access, (*ready, *checked))
+        server = () if begun is None else ready
+        migration = self._migration(keys, access, begun, (*(ready if begun is None else ()), *checked))
         if args.executor.kubernetes:
             access_args = TaskPodAccessArgs(
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
@@ -140,10 +144,10 @@ class AirflowPlatform(pulumi.ComponentResource):
                 secrets=secrets_not_for_tasks(args),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
-        watched: tuple[pulumi.Resource, ...] = ()
+        watched: _Resources = ()
         if args.monitoring is not Monitoring.OFF and args.running is Running.ALL:
             exporter = exporter_pod(args, self._images, access.metadata_secret, access.ca_config_map)
-            before = (*_before_release(migration, checked, protect=False), *around)
+            before = (*_before_release(migration, server, checked, protect=False), *around)
             watch_args = monitoring_args(args, self._namespace, exporter, before)
             watched = StackMonitoring(f"{name}-monitoring", watch_args, self._child).resources
         verified = scheduled_verification(
@@ -159,7 +163,13 @@ class AirflowPlatform(pulumi.ComponentResource):
                 timeout_seconds=args.release_timeout_seconds,
                 kubeconfig=args.kubeconfig,
                 kube_context=args.kube_context,
-                after=(*_before_release(migration, checked, args.protect), *around, *in_aws.ready, *watched, *verified),
+                after=(
+                    *_before_release(migration, server, checked, args.protect),
+                    *around,
+                    *in_aws.ready,
+                    *watched,
+                    *verified,
+                ),
                 running=args.running,
                 protect=args.protect,
             ),
@@ -208,17 +218,17 @@ class AirflowPlatform(pulumi.ComponentResource):
         return Escrow(name=name, region=cluster.region, account_id=cluster.account_id)
 
     def _database(
-        self, keys: AirflowKeys, checked: tuple[pulumi.Resource, ...]
-    ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-        """Return the database, and the resources that must exist before anything connects.
+        self, keys: AirflowKeys, checked: _Resources
+    ) -> tuple[Database, _Resources, pulumi.Output[bool] | None]:
+        """Return the database, what must exist before anything connects, and what the migration may wait for instead.
 
         checked: The checks that a container is not started without.
         """
         args = self._args
         if isinstance(args.database, ExternalDatabase):
-            return args.database.database, keys.stored
+            return args.database.database, keys.stored, None
         if isinstance(args.database, ManagedDatabase):
-            return managed_database(self, self._name, args, args.database, keys)
+            return *managed_database(self, self._name, args, args.database, keys), None
         postgres = PostgresContainer(
             f"{self._name}-postgres",
             PostgresContainerArgs(
@@ -234,10 +244,10 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
-        return postgres.database, (postgres.server,)
+        return postgres.database, (postgres.server,), postgres.begun
 
     def _migration(
-        self, keys: AirflowKeys, access: DatabaseAccess, after: tuple[pulumi.Resource, ...]
+        self, keys: AirflowKeys, access: DatabaseAccess, begun: pulumi.Output[bool] | None, after: _Resources
     ) -> DatabaseMigration | None:
         """Return the Jobs, or None where nothing runs: they would wait for a container that is stopped."""
         args = self._args
@@ -246,7 +256,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         return DatabaseMigration(
             f"{self._name}-database",
             DatabaseMigrationArgs(
-                namespace=self._namespace,
+                namespace=pulumi.Output.all(self._namespace, begun).apply(lambda known: str(known[0])),
                 images=self._images,
                 migration_secret=access.migration_secret,
                 fernet_key_secret=keys.fernet_key_secret,
@@ -289,8 +299,8 @@ def _pod_security() -> dict[str, str]:
 
 
 def _before_release(
-    migration: DatabaseMigration | None, checked: tuple[pulumi.Resource, ...], protect: bool
-) -> tuple[pulumi.Resource, ...]:
+    migration: DatabaseMigration | None, server: _Resources, checked: _Resources, protect: bool
+) -> _Resources:
     """Return what must have succeeded before any pod changes, and what a destroy deletes only after the release.
 
     A destroy stops at a protected release. Without `protect`, the Job of the admin user and the release run at the
@@ -299,4 +309,4 @@ def _before_release(
     if migration is None:
         return checked
     # The Job itself, because a component stands only for the children that exist so far.
-    return (migration.migration, *((migration.admin_user,) if protect else ()))
+    return (migration.migration, *server, *((migration.admin_user,) if protect else ()))

@@ -14,6 +14,7 @@ import pulumi
 
 from components.database.connection import Database, SslMode
 from components.keys.generated_password import generated_password
+from components.kube.beginning import Beginning
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import LABELS, object_metadata
@@ -66,6 +67,9 @@ class PostgresContainer(pulumi.ComponentResource):
     """How to connect; the password is secret."""
     server: KubeObject
     """The server; Pulumi waits until it is ready."""
+    begun: pulumi.Output[bool]
+    """Known as soon as a server begins that nobody has used, or is ready that was there before. What waits for a server
+    itself may begin then: never beside the change of a server that is in use."""
 
     def __init__(self, name: str, args: PostgresContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -104,6 +108,7 @@ class PostgresContainer(pulumi.ComponentResource):
             },
             child,
         )
+        created = Beginning(f"{name}-begins")
         self.server = KubeObject(
             "apps/v1",
             "StatefulSet",
@@ -118,8 +123,10 @@ class PostgresContainer(pulumi.ComponentResource):
                 # Two servers on one volume would destroy it.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT),
+                hooks=pulumi.ResourceHookBinding(before_create=[created.hook]),
             ),
         )
+        self.begun = created.or_registered(self.server)
 
         self.database = Database(
             host=service.name,

@@ -1,7 +1,8 @@
 """Checks the Fernet key, and then migrates the database, unless nothing is to be migrated. A script of its own.
 
 It runs in Airflow's image, as `python -c TEXT OTHER`, where OTHER is the text of `encrypted_values.py`, with the URI of
-the database and the Fernet keys in its environment. Nothing here imports it.
+the database and the Fernet keys in its environment. It waits for a database that does not answer yet. That is usually a
+new one, so what a migration needs is imported meanwhile. Nothing here imports this script.
 
 `airflow db migrate` takes seconds of processor time even if there is nothing to migrate, because it imports Airflow. So
 the image's migrations are read as texts here, and compared with what the database says of itself. Only if both are the
@@ -13,6 +14,8 @@ This text is part of the migration's Job: another text makes another Job, which 
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib
 import os
 import re
 import sys
@@ -28,7 +31,11 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 URI = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-WAIT_SECONDS = 60.0
+AUTH_MODULE = "airflow.providers.fab.auth_manager.fab_auth_manager"
+WAIT_SECONDS = 180.0
+CONNECT_SECONDS = "PGCONNECT_TIMEOUT"
+NEEDED = ("airflow.__main__", "airflow.cli.commands.db_command", AUTH_MODULE)
+"""What a migration imports: the first two with Airflow itself, the last with the tables of the auth manager."""
 COMES = re.compile("refused|timed out|timeout|translate host|no route|unreachable|starting up", re.IGNORECASE)
 """What is said of a server that has not started yet. Whatever else it says, it will say again."""
 
@@ -40,7 +47,7 @@ TABLES = {
     "airflow/providers/fab/migrations/versions": "alembic_version_fab",
 }
 MANAGER = "airflow.providers.fab.auth_manager.models.db.FABDBManager"
-AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+AUTH_MANAGER = f"{AUTH_MODULE}.FabAuthManager"
 FILLED = {
     "slot_pool": "SELECT count(*) FROM slot_pool WHERE pool = 'default_pool'",
     "log_template": "SELECT count(*) FROM log_template",
@@ -178,22 +185,45 @@ def wanted(database: Connection) -> str:
 
 def connected(engine: Engine) -> Connection:
     """Return a connection, as soon as the server of the database has started."""
-    until = time.monotonic() + WAIT_SECONDS
+    until, prepared = time.monotonic() + WAIT_SECONDS, False
     while True:
         try:
             return engine.connect()
         except OperationalError as error:
             if time.monotonic() >= until or not COMES.search(str(error.orig)):
                 raise
+        if not prepared:
+            prepare()
+            prepared = True
         time.sleep(0.2)
+
+
+def prepare() -> None:
+    """Import what a migration needs. Whatever fails would fail again, and be told then."""
+    with contextlib.suppress(Exception):
+        for name in NEEDED:
+            importlib.import_module(name)
+
+
+def migrate() -> None:
+    """Run `airflow db migrate`, here if it has been imported, else in place of this process."""
+    words = ["airflow", "db", "migrate"]
+    if all(name in sys.modules for name in NEEDED):
+        sys.argv[:] = words
+        sys.modules["airflow.__main__"].main()
+    else:
+        os.execvp("airflow", words)  # noqa: S606
 
 
 def main(encrypted_values: str) -> None:
     """Check the key, and migrate if that is needed."""
+    sys.path[:] = [entry for entry in sys.path if entry]  # as a command has it, not what is in the folder
     values: dict[str, Any] = {"__name__": "encrypted_values"}
     exec(compile(encrypted_values, "encrypted_values", "exec"), values)  # noqa: S102 - the text beside this one
     keys = [Fernet(key) for key in os.environ["AIRFLOW__CORE__FERNET_KEY"].split(",")]
     engine = create_engine(os.environ[URI], isolation_level="AUTOCOMMIT")
+    own_limit = CONNECT_SECONDS not in os.environ
+    os.environ.setdefault(CONNECT_SECONDS, "5")  # seconds of one attempt
     try:
         with connected(engine) as database:
             print(values["accepted"](database, keys))
@@ -201,11 +231,13 @@ def main(encrypted_values: str) -> None:
     except OperationalError as error:
         sys.exit(f"the database could not be asked: {str(error.orig).strip()}")
     engine.dispose()
+    if own_limit:
+        del os.environ[CONNECT_SECONDS]
     if not why:
         print("Database: already has every migration of this image, so `airflow db migrate` is left out")
         return
     print(f"Database: `airflow db migrate` begins, because {why}", flush=True)
-    os.execvp("airflow", ["airflow", "db", "migrate"])  # noqa: S606
+    migrate()
 
 
 if __name__ == "__main__":

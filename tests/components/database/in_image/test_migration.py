@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -293,6 +294,7 @@ def test_known_versions_are_those_that_the_program_deploys() -> None:
 def test_database_that_is_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["connection refused", "FATAL:  the database system is starting up", ""])
     waited: list[float] = []
+    prepared: list[str] = []
 
     class Engine:
         def connect(self) -> Engine:
@@ -302,11 +304,35 @@ def test_database_that_is_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch
             return self
 
     monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(migration, "prepare", lambda: prepared.append("once"))
     engine: Any = Engine()
     found: Any = migration.connected(engine)
     assert found is engine
     assert len(waited) == 2
+    assert prepared == ["once"]
     answers = iter(['FATAL:  password authentication failed for user "airflow"'])
     with pytest.raises(OperationalError):
         migration.connected(engine)
     assert len(waited) == 2
+
+
+def test_airflow_that_was_imported_during_the_wait_migrates_in_this_process(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of it cannot be imported is left to the command, which says why."""
+    image.write("airflow/__init__.py", "")
+    image.write("airflow/__main__.py", "import sys\ndef main():\n    print('HERE', *sys.argv)\n")
+    for module in migration.NEEDED[1:]:
+        *folders, name = module.split(".")
+        for number in range(len(folders)):
+            image.write("/".join([*folders[: number + 1], "__init__.py"]), "")
+        image.write("/".join([*folders, f"{name}.py"]), "")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", ["-c"])
+        migration.prepare()
+        migration.migrate()
+        assert sys.argv == ["airflow", "db", "migrate"]
+    for name in [name for name in sys.modules if name.split(".")[0] == "airflow"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit):
+        migration.migrate()
