@@ -11,6 +11,7 @@ from components.aws_access import AwsAccess
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.database.access import DatabaseAccess
 from components.database.connection import Database
+from components.first_pod import first_pod
 from components.keys.airflow_keys import AirflowKeys
 from components.kube.images import Images
 from components.login.oidc import server_config
@@ -18,11 +19,9 @@ from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.autoscaling import DEFAULT_WORKERS, ScaledWorkers, WorkerScalerArgs, scaled_group
-from components.release.job_pods import job_pod
 from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
 from components.release.running import Running
 from components.release.worker_group import default_queues
-from components.task_logs.first_pod import FirstPod
 from components.task_logs.remote import RemoteLogs
 from components.task_logs.store import AccessMode, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
@@ -163,15 +162,12 @@ def _task_log_claim(
         return None
     if args.task_logs.claim is not None:
         return args.task_logs.claim
-    # A volume of many nodes lets every pod choose its own; that of a single one is where its first pod is.
-    first = FirstPod(
-        kubeconfig=args.kubeconfig,
-        kube_context=args.kube_context,
-        image=args.images.airflow,
-        pod=job_pod(args.helm_values),
-    )
+    # Where pods of many nodes mount it, the first of them says nothing about the others.
     single = args.task_logs.access_mode is AccessMode.READ_WRITE_ONCE and args.running is Running.ALL
     volume_args = TaskLogVolumeArgs(
-        namespace=namespace, logs=args.task_logs, protect=args.protect, first_pod=first if single else None
+        namespace=namespace,
+        logs=args.task_logs,
+        protect=args.protect,
+        opened=first_pod(args, f"{name}-task-logs") if single else None,
     )
     return TaskLogVolume(f"{name}-task-logs", volume_args, child).claim

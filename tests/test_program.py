@@ -416,12 +416,14 @@ def test_hooks_are_registered(name: str, programs: Mapping[str, Recorder]) -> No
     program = programs[name]
     checked = [found for found in program.every(CONFIG_MAP) if "-preflight-" in found.name]
     assert len(checked) >= 3
-    named = set[str]()
-    for hooks in (found.request.hooks for found in (program.one(RELEASE), *checked)):
-        named |= {*hooks.before_create, *hooks.before_update, *hooks.on_error}
-    assert named == {hook for hook in program.hooks if "escrow" not in hook}
-    escrow = program.every("aws:secretsmanager/secret:Secret")
-    assert {hook for found in escrow for hook in found.request.hooks.before_create} == set(program.hooks) - named
+    bound = {
+        found.urn: {*hooks.before_create, *hooks.before_update, *hooks.after_create, *hooks.on_error}
+        for found in program.every()
+        for hooks in [found.request.hooks]
+    }
+    assert set().union(*bound.values()) == set(program.hooks)
+    kept = program.every("aws:secretsmanager/secret:Secret")
+    assert all(bound[found.urn] for found in (program.one(RELEASE), *checked, *kept))
 
 
 # Keys and their escrow

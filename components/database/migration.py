@@ -40,6 +40,8 @@ MIGRATE: Final = (
 """The command that migrates."""
 # The image would otherwise run `airflow db check` first, which imports Airflow. The script waits for the database too.
 _NO_CHECK: Final = variable("CONNECTION_CHECK_MAX_COUNT", "0")
+_GONE_AT_ONCE: Final = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""The end of an update does not wait until the pod of its predecessor is gone too, which ended long ago."""
 _ADMIN_USER_DEADLINE_SECONDS = 600
 # `create` succeeds for an existing user, but does not change the password. Airflow asks for it twice, and reads the
 # answers from its input: an argument would stand in the node's list of processes. With `=`, a value may begin with `-`.
@@ -112,12 +114,13 @@ class DatabaseMigration(pulumi.ComponentResource):
         def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
             return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
 
+        metadata = object_metadata(args.namespace, MIGRATION_LABELS, annotations=_GONE_AT_ONCE)
         spec = _job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds)
         self.migration = KubeObject(
             "batch/v1",
             "Job",
             f"{name}-migrate",
-            {"metadata": object_metadata(args.namespace, MIGRATION_LABELS), "spec": spec},
+            {"metadata": metadata, "spec": spec},
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,

@@ -9,7 +9,6 @@ import pulumi
 
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.task_logs.first_pod import FirstPod
 from components.task_logs.store import TaskLogs
 
 TYPE: Final = "airflow:index:TaskLogVolume"
@@ -25,8 +24,8 @@ class TaskLogVolumeArgs:
     """Size, access mode and storage class of the volume."""
     protect: bool
     """Whether to refuse to delete the volume."""
-    first_pod: FirstPod | None = None
-    """A pod for which the volume is made at once, or None to wait for the pods of the release."""
+    opened: pulumi.ResourceHook | None = None
+    """What has the volume made once its claim is there, or None to wait for the pods of the release."""
 
 
 class TaskLogVolume(pulumi.ComponentResource):
@@ -60,7 +59,7 @@ class TaskLogVolume(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                hooks=pulumi.ResourceHookBinding(after_create=[args.first_pod.hook(name)]) if args.first_pod else None,
+                hooks=pulumi.ResourceHookBinding(after_create=[args.opened]) if args.opened is not None else None,
             ),
         )
         self.claim = claim.name

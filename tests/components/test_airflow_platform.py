@@ -194,9 +194,16 @@ def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(co
     recorder = composed()
     migration = recorder.one(JOB, "airflow-database-migrate")
     server = recorder.one("kubernetes:apps/v1:StatefulSet")
-    assert server.urn in migration.request.dependencies
+    # The Job waits for a new server itself. For one that is changed, the program waits (tests of `Beginning`).
+    assert list(server.request.hooks.before_create) == ["airflow-postgres-begins"]
     # The Job itself: a component stands for the children that are known when it is asked.
-    assert migration.urn in recorder.one(RELEASE).request.dependencies
+    assert {server.urn, migration.urn} <= set(recorder.one(RELEASE).request.dependencies)
+
+
+def test_migration_waits_for_a_database_that_is_not_in_the_cluster(composed: Record) -> None:
+    recorder = composed(database=samples.external().parse().platform.database)
+    stored = {item.urn for item in recorder.every("kubernetes:core/v1:Secret")}
+    assert stored & set(recorder.one(JOB, "airflow-database-migrate").request.dependencies)
 
 
 def test_everything_comes_after_its_namespace_and_goes_before_it(composed: Record) -> None:

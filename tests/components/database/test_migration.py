@@ -99,6 +99,11 @@ def test_names_are_made_by_the_provider(record: Record) -> None:
         assert not job.request.deleteBeforeReplace
 
 
+def test_removal_of_an_old_migration_waits_for_no_pod(record: Record) -> None:
+    metadata = migrate(record(migration())).inputs["metadata"]
+    assert metadata["annotations"]["pulumi.com/deletionPropagationPolicy"] == "background"
+
+
 def test_jobs_stay_until_they_are_replaced(record: Record) -> None:
     """With a time to live a refresh finds them gone, and the next update runs them again."""
     for job in record(migration()).every(JOB):

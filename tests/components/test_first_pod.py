@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from components import first_pod
+from components.first_pod import FirstPod
 from components.kube import client
 from components.kube.client import KubeRequestFailed
 from components.kube.job_pod import JobPod
 from components.preflight.pod_run import PodEnd, WaitLimits
-from components.task_logs import first_pod
-from components.task_logs.first_pod import FirstPod
-from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
-from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 from tests import samples
 
 if TYPE_CHECKING:
@@ -78,14 +76,9 @@ def test_cluster_that_refuses_it_ends_no_update(created: Callable[[Any], None]) 
     assert asked == ["once"]
 
 
-def test_only_a_volume_that_is_made_for_one_node_has_it(record: Record, registered: Record) -> None:
-    for pod, hooks in ((POD, ["logs-first-pod"]), (None, [])):
-        logs = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=7, access_mode=AccessMode.READ_WRITE_ONCE)
-        args = TaskLogVolumeArgs(namespace="ns", logs=logs, protect=False, first_pod=pod)
-        claim = record(lambda args=args: TaskLogVolume("logs", args)).one("kubernetes:core/v1:PersistentVolumeClaim")
-        assert list(claim.request.hooks.after_create) == hooks
+def test_only_a_volume_that_is_made_for_one_node_has_it(registered: Record) -> None:
     many = {"taskLogsAccessMode": "ReadWriteMany", "taskLogsStorageClass": "efs"}
     for changes, has in (({}, True), (many, False), ({"running": "stopped"}, False)):
         recorder = registered(samples.dev().with_(changes))
-        [claim] = [item for item in recorder.every("kubernetes:core/v1:PersistentVolumeClaim") if "logs" in item.name]
-        assert bool(claim.request.hooks.after_create) is has, changes
+        logs = recorder.one("kubernetes:core/v1:PersistentVolumeClaim", "airflow-task-logs")
+        assert list(logs.request.hooks.after_create) == (["airflow-task-logs-first-pod"] if has else []), changes

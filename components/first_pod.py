@@ -1,7 +1,7 @@
 """A pod that mounts a new volume and does nothing, so that the volume is made while other things start.
 
 Many storage classes make a volume only when the first pod that mounts it has a node (`WaitForFirstConsumer`), which
-takes seconds. The pods of the release would wait for it.
+takes seconds. The pods that need it would wait for that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from components.kube.job_pod import JobPod
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import LABELS
 from components.kube.pod_security import CONTAINER, NOBODY_UID, followed, pod_security_context
+from components.platform_args import AirflowPlatformArgs
 from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
+from components.release.job_pods import job_pod
 
 THREAD: Final = "first-pod"
 """Name of the thread that runs the pod."""
@@ -27,6 +29,17 @@ _LABELS: Final = {"tier": "airflow", "component": "first-pod"}
 """No network policy admits it to anything."""
 _LIMITS: Final = WaitLimits(node_seconds=30, image_seconds=0, run_seconds=0)
 """The volume is there once the node has begun with the pod. Its image does not matter."""
+
+
+def first_pod(args: AirflowPlatformArgs, name: str) -> pulumi.ResourceHook:
+    """Return the hook for the creation of a claim of the platform. `name` is that of the claim."""
+    pod = FirstPod(
+        kubeconfig=args.kubeconfig,
+        kube_context=args.kube_context,
+        image=args.images.airflow,
+        pod=job_pod(args.helm_values),
+    )
+    return pod.hook(name)
 
 
 @dataclass(frozen=True, kw_only=True)
