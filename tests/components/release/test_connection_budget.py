@@ -70,6 +70,13 @@ def test_clients_of_a_production_counted_by_hand() -> None:
     assert found.clients == api_servers + schedulers + others + 2 + 10
 
 
+def test_schedulers_in_a_roll_are_a_quarter_more_rounded_up() -> None:
+    one = load().clients
+    for pods, in_a_roll in ((1, 2), (3, 4), (4, 5), (5, 7), (8, 10), (9, 12)):
+        found = replace(load(), scale=replace(load().scale, scheduler=pods))
+        assert found.clients - one == (in_a_roll - 2) * (15 + 1), pods
+
+
 def test_pods_of_a_roll_are_those_of_the_chart() -> None:
     """What the counts above take for granted. The API server's surge of 1 stands in the chart's template."""
     assert CHART["apiServer"]["strategy"] is None
