@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from automation.rotation import rotate
     from automation.rotation.result import Rotation, RotationPlan
     from automation.stacks import export, roll_image, verify_stack
-    from automation.upgrade import upgrade
+    from automation.upgrade import by_restore, upgrade
     from automation.upgrade.result import Upgrade, UpgradePlan
     from automation.verification.result import Verification
 else:
     adopt, mechanism, expiry, spawn = late("adoption.adopt", "backup.mechanism", "lifetime.expiry", "lifetime.spawn")
     preflight_stack, recover, rotate = late("preflight.preflight_stack", "recovery.recover", "rotation.rotate")
     export, roll_image, verify_stack = late("stacks.export", "stacks.roll_image", "stacks.verify_stack")
-    (upgrade,) = late("upgrade.upgrade")
+    by_restore, upgrade = late("upgrade.by_restore", "upgrade.upgrade")
 
 WAIT_SECONDS: Final = 300.0
 
@@ -281,6 +281,35 @@ class Environment:
         """Go back to an older Airflow, by default the one before, with its database. Raises what `upgrade` raises."""
         image = AirflowImage.of(tag, airflow_version)
         return self.session.do_checked(upgrade.upgrade, "rollback", image, timeout_seconds, keep, on_event)
+
+    def rollback_restoration(
+        self,
+        tag: str | None = None,
+        airflow_version: str | None = None,
+        *,
+        backup: str | None = None,
+        at: datetime | None = None,
+    ) -> RestorePlan:
+        """Return what `rollback_by_restore` would do. Raises what that raises."""
+        return self.session.do_checked(by_restore.restoration, AirflowImage.of(tag, airflow_version), backup, at)
+
+    def rollback_by_restore(
+        self,
+        tag: str | None = None,
+        airflow_version: str | None = None,
+        *,
+        backup: str | None = None,
+        at: datetime | None = None,
+        keep: Keep = forget,
+        timeout_seconds: float = WAIT_SECONDS,
+        on_event: OnEvent = ignore,
+    ) -> Restored:
+        """Go back as `rollback`, but restore a backup: without a choice, the last from before the upgrade's update.
+
+        `restore` continues it too. Raises UpgradeRefused, BackupFailed.
+        """
+        image = AirflowImage.of(tag, airflow_version)
+        return self.session.do_checked(by_restore.rollback, image, backup, at, timeout_seconds, keep, on_event)
 
     @property
     def running(self) -> bool:

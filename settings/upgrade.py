@@ -68,6 +68,11 @@ class UpgradeMark:
         images = (f"{image.tag}/{image.airflow}" for image in (self.before, self.after))
         return f"{self.verb} {self.stage}/{self.stages} {' '.join((*images, *(self.charts or ())))}"
 
+    @property
+    def older(self) -> AirflowImage:
+        """The older of both images."""
+        return self.before if self.verb == "upgrade" else self.after
+
     def command(self, stack: str) -> str:
         """Return the command that continues it."""
         if self.verb == "rollback":

@@ -6,6 +6,7 @@ name of a dump is given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import outputs
@@ -69,11 +70,18 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
 
 
 def restore(
-    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
+    session: Session,
+    name: str | None,
+    at: datetime | None,
+    timeout_seconds: float,
+    keep: Keep,
+    on_event: OnEvent,
+    *,
+    image: Mapping[str, str] | None = None,
 ) -> Restored:
-    """See `Environment.restore`."""
+    """See `Environment.restore`. image: what the config says of an older image, to be written with the mark."""
     run = snapshot_restore.restore if _restores_snapshot(session, name) else dump_restore.restore
-    return run(session, name, at, timeout_seconds, keep, on_event)
+    return run(session, name, at, timeout_seconds, keep, on_event, image or {})
 
 
 def backs_up(session: Session) -> bool:

@@ -59,9 +59,15 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
 
 
 def restore(
-    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
+    session: Session,
+    name: str | None,
+    at: datetime | None,
+    timeout_seconds: float,
+    keep: Keep,
+    on_event: OnEvent,
+    image: Mapping[str, str],
 ) -> Restored:
-    """See `Environment.restore`."""
+    """See `mechanism.restore`."""
     started, found = time.monotonic(), deployed_outputs(session, VERB)
     jobs = BackupJobs(session, found, VERB)
     jobs.end_left_over()
@@ -74,6 +80,7 @@ def restore(
         keep=keep,
         on_event=on_event,
         started=started,
+        image=image,
         jobs=jobs,
     )
     run.begin()

@@ -19,6 +19,7 @@ from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
 from automation.stacks.config import Keep
+from automation.stacks.plain_values import write_values
 from automation.stacks.session import Session
 from automation.stacks.verify_stack import verified_stack
 from automation.stages.config import write_config
@@ -28,7 +29,8 @@ from automation.stages.stage import next_stage
 from automation.stages.writers import AIRFLOW, airflow_pods
 from automation.verification.result import Verification
 from components.release.running import Running
-from settings.restoration import InstanceRestoration, Restoration
+from settings.restoration import InstanceRestoration, Restoration, restoration_of
+from settings.upgrade import UpgradeMark
 
 VERB: Final = "restore"
 ID_FORMAT: Final = "%Y%m%d%H%M%S"
@@ -166,6 +168,8 @@ class RestoreRun(ABC, Generic[_Facts]):
     keep: Keep
     on_event: OnEvent
     started: float = field(default_factory=time.monotonic)
+    image: Mapping[str, str] = field(default_factory=dict)
+    """What the config says of an older image, by short key, if a rollback wants it."""
     verification: Verification = field(default_factory=lambda: Verification(()))
 
     @abstractmethod
@@ -216,8 +220,23 @@ class RestoreRun(ABC, Generic[_Facts]):
         return changes
 
     def begin(self) -> None:
-        """Write the mark into the config."""
-        self.write({"restore": str(self.restoration)})
+        """Write the mark into the config, with the older image in one step. An upgrade from that image ends with it.
+
+        Raises:
+            BackupFailed: Somebody else has begun another restore since this run looked.
+        """
+        session, mark = self.session, str(self.restoration)
+        with session.open_for_update(VERB, self.on_event, create=False):
+            found = session.config().restore
+            if found not in ("", mark):
+                raise BackupFailed(restoration_of(found).told(session.name).partition(";")[0], again(session))
+            write_values(session, {"restore": mark, **self.image})
+            session.forget_opened()
+            session.keep_settings(self.keep)
+        session.cancellation.record("the config was changed", again(session))
+        config = session.config()
+        if config.upgrade and UpgradeMark.of(config.upgrade).older.tag == config.image_tag:
+            self.write({"upgrade": None})
 
     def start(self) -> Changes:
         """Start what ran before, and verify it. Raises NotHealthy."""

@@ -78,6 +78,8 @@ class RestorePlan(Result):
     stages: tuple[PlannedStage, ...]
     old_database: str
     """What the present database, or the present instance of RDS, is called afterwards."""
+    after: str = ""
+    """The older Airflow that a rollback deploys; "" if the image stays."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from automation.cli.report_text import Table, stage_table
 from automation.errors import BackupFailed
 
 if TYPE_CHECKING:
-    from automation.backup.result import Drill
+    from automation.backup.result import Drill, Restored, RestorePlan
 
 
 def _time(text: str) -> datetime:
@@ -22,19 +22,19 @@ def _time(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-_FROM = argument(
+FROM = argument(
     "--from",
     dest="backup",
     metavar="BACKUP",
     help="a snapshot or a dump that the verb backups lists; default: the newest",
 )
-_AT = argument(
+AT = argument(
     "--at",
     type=_time,
     metavar="TIME",
     help="a managed database as it was then, any other from the newest backup until then; UTC if it names no zone",
 )
-_CHOSEN = (STACK, *COMMON, _FROM, _AT)
+_CHOSEN = (STACK, *COMMON, FROM, AT)
 
 
 @verb(
@@ -84,7 +84,7 @@ def restore(call: Call) -> int:
             "--delete-old: expected neither --from nor --at, because it restores nothing, found one",
             f"python -m automation restore {args.stack} --delete-old",
         )
-    _check_choice(args)
+    check_choice(args)
     with call.opened() as environment:
         if args.delete_old and args.dry_run:
             found = environment.backups()
@@ -100,21 +100,9 @@ def restore(call: Call) -> int:
             )
             return call.exit_code(changed=bool(deleted.names))
         if args.dry_run:
-            plan = environment.restoration(args.backup, at=args.at)
-            call.show(
-                plan,
-                *(["was begun before, and would be continued"] if plan.resumed else []),
-                f"would restore {plan.backup}; the present database would stay as {plan.old_database}",
-                stage_table(plan.stages, "stops or starts"),
-            )
-            return call.exit_code(changed=True)
+            return show_plan(call, environment.restoration(args.backup, at=args.at))
         result = environment.restore(args.backup, at=args.at, timeout_seconds=args.timeout, on_event=call.console.event)
-    call.show(
-        result,
-        f"{result.plan.backup} is restored and verified ({result.seconds:.0f} s); the database before it is "
-        f"{result.plan.old_database}, until you run: python -m automation restore {result.plan.stack} --delete-old",
-    )
-    return call.exit_code(changed=True)
+    return show_restored(call, result)
 
 
 @verb(
@@ -122,7 +110,7 @@ def restore(call: Call) -> int:
 )
 def drill(call: Call) -> int:
     """Prove a backup. Raises BackupFailed where the stack's keys do not read everything."""
-    _check_choice(call.args)
+    check_choice(call.args)
     with call.opened() as environment:
         result = environment.drill(call.args.backup, at=call.args.at, on_event=call.console.event)
     call.show(result, *_found(result))
@@ -136,7 +124,32 @@ def drill(call: Call) -> int:
     return DONE
 
 
-def _check_choice(args: argparse.Namespace) -> None:
+def show_plan(call: Call, plan: RestorePlan) -> int:
+    """Write what a restore would do, and return the exit code."""
+    call.show(
+        plan,
+        *(["was begun before, and would be continued"] if plan.resumed else []),
+        *([f"would deploy Airflow {plan.after}"] if plan.after else []),
+        f"would restore {plan.backup}; the present database would stay as {plan.old_database}",
+        stage_table(plan.stages, "stops or starts"),
+    )
+    return call.exit_code(changed=True)
+
+
+def show_restored(call: Call, result: Restored) -> int:
+    """Write what a restore has done, and return the exit code."""
+    plan = result.plan
+    call.show(
+        result,
+        *([f"{plan.stack} runs Airflow {plan.after}; commit what changed"] if plan.after else []),
+        f"{plan.backup} is restored and verified ({result.seconds:.0f} s); the database before it is "
+        f"{plan.old_database}, until you run: python -m automation restore {plan.stack} --delete-old",
+    )
+    return call.exit_code(changed=True)
+
+
+def check_choice(args: argparse.Namespace) -> None:
+    """Raise BackupFailed if a backup and a time are given."""
     if args.backup and args.at:
         raise BackupFailed(
             "--at: expected nothing beside --from, which names the backup already, found both",

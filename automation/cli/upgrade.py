@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from automation.cli.backup import AT, FROM, check_choice, show_plan, show_restored
 from automation.cli.declare import COMMON, DRY_RUN, TIMEOUT, Call, argument, verb
 from automation.cli.report_text import Table, stage_table
 from automation.errors import UpgradeRefused
@@ -51,14 +52,34 @@ def upgrade(call: Call) -> int:
     *COMMON,
     argument("--tag", help=f"{_TAG_HELP} to go back to; without it, the one before"),
     argument("--airflow-version", metavar="VERSION", help=_VERSION_HELP),
+    argument(
+        "--restore",
+        action="store_true",
+        help="restore a backup from before the upgrade, where the database cannot be taken back",
+    ),
+    FROM,
+    AT,
     DRY_RUN,
     TIMEOUT,
 )
 def rollback(call: Call) -> int:
-    """Go back. Raises UpgradeRefused, UpgradeStopped."""
-    tag = call.args.tag
+    """Go back. Raises UpgradeRefused, UpgradeStopped, with `--restore` BackupFailed."""
+    args, tag = call.args, call.args.tag
     airflow = _version(call, tag) if tag else None
+    if (args.backup or args.at) and not args.restore:
+        reason = (
+            "--from, --at: expected --restore with them, found none. "
+            f"Fix: python -m automation rollback {args.stack} --restore"
+        )
+        raise UpgradeRefused(args.stack, "rollback", (reason,))
+    check_choice(args)
     with call.opened() as environment:
+        if args.restore and args.dry_run:
+            return show_plan(call, environment.rollback_restoration(tag, airflow, backup=args.backup, at=args.at))
+        if args.restore:
+            options = {"timeout_seconds": args.timeout, "on_event": call.console.event}
+            restored = environment.rollback_by_restore(tag, airflow, backup=args.backup, at=args.at, **options)
+            return show_restored(call, restored)
         if not call.args.dry_run:
             result = environment.rollback(tag, airflow, timeout_seconds=call.args.timeout, on_event=call.console.event)
             call.show(result, _done(result.plan, result.seconds))

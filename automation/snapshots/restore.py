@@ -7,6 +7,7 @@ instance as retained, so that the engine forgets it and does not delete it, and 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -49,9 +50,15 @@ def restore_plan(session: Session, name: str | None, at: datetime | None, on_eve
 
 
 def restore(
-    session: Session, name: str | None, at: datetime | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
+    session: Session,
+    name: str | None,
+    at: datetime | None,
+    timeout_seconds: float,
+    keep: Keep,
+    on_event: OnEvent,
+    image: Mapping[str, str],
 ) -> Restored:
-    """See `Environment.restore`."""
+    """See `mechanism.restore`."""
     started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, on_event)
     restoration, resumed = _restoration(session, rds, facts, name, at)
     delete_left(session, rds, on_event)
@@ -63,6 +70,7 @@ def restore(
         keep=keep,
         on_event=on_event,
         started=started,
+        image=image,
         rds=rds,
     )
     plan = _plan(session, restoration, resumed, facts)

@@ -30,7 +30,7 @@ from settings.upgrade import AirflowImage, UpgradeMark, named
 
 _UPDATES: Final = 5
 """How many of the last updates an estimate is made of."""
-_EARLIER: Final = 100
+EARLIER: Final = 100
 """How many of the last updates are searched for an earlier image."""
 _NO_BACKUP: Final = (
     "no backup is made, because the stack has no volume for one (airflow:backupStorageGib): make one before you upgrade"
@@ -69,7 +69,7 @@ class Planning:
         refuse_digest(session.name, config)
         with session.open_for_reading(verb) as opened:
             outputs = operations.stack_outputs(opened)
-            history = operations.history(opened, _EARLIER)
+            history = operations.history(opened, EARLIER)
             state = operations.deployment(opened)
             both = charts(state, history)
         deployment = Deployment.of(outputs)

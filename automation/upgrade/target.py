@@ -180,14 +180,19 @@ def _of_another_checkout(stack: str, mark: UpgradeMark, charts: Charts) -> tuple
 
 def earlier_image(history: Iterable[Mapping[str, Any]], present: AirflowImage) -> AirflowImage | None:
     """Return the image of the last successful update that had another one. history: the engine's, the newest first."""
-
-    def value(record: Mapping[str, Any], key: str) -> str:
-        found = (record.get("config") or {}).get(f"{PROJECT}:{key}") or {}
-        return str(found.get("value") or versions.AIRFLOW)
-
     for record in history:
         if record.get("kind") == "update" and record.get("result") == "succeeded":
-            image = AirflowImage(tag=value(record, "imageTag"), airflow=value(record, "airflowVersion"))
+            image = image_of(record)
             if image != present:
                 return image
     return None
+
+
+def image_of(record: Mapping[str, Any]) -> AirflowImage:
+    """Return the image that an update of the engine's history deployed."""
+
+    def value(key: str) -> str:
+        found = (record.get("config") or {}).get(f"{PROJECT}:{key}") or {}
+        return str(found.get("value") or versions.AIRFLOW)
+
+    return AirflowImage(tag=value("imageTag"), airflow=value("airflowVersion"))

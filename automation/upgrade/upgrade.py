@@ -182,7 +182,9 @@ class _Run(Planning):
 
     def _stopped(self, error: AutomationError, stage: Stage, number: int) -> UpgradeStopped:
         target, put_back = self.target, self._put_back(stage)
-        back = f", or go back: python -m automation rollback {self.stack}" if target.verb == "upgrade" else ""
+        back = f", or go back: python -m automation rollback {self.stack}"
+        if target.verb == "rollback":
+            back = f"{back} --restore, with a backup" if stage.doing is Doing.DOWNGRADE else ""
         return UpgradeStopped(
             f"stage {number} of {len(target.stages)} of the {target.verb} failed: {error}{put_back}",
             f"{target.mark(number).command(self.stack)} continues it{back}",

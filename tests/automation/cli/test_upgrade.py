@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from automation.errors import UpgradeRefused
+from automation.backup.result import Restored, RestorePlan
+from automation.errors import BackupFailed, UpgradeRefused
 from automation.results import Changes
 from automation.stages.result import DoneStage, PlannedStage
 from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.statements import Locking
+from automation.verification.result import Verification
 from tests.automation.fakes import run_on
 
 LOCK = Locking(statement="CREATE INDEX i ON dag (x)", table="dag", rows=3, lock="no writes")
@@ -26,6 +28,15 @@ PLAN = UpgradePlan(
     stages=(PlannedStage(text="it is tried"), PlannedStage(text="it runs", rolls=("worker",), seconds=90.0)),
     notes=("a provider is missing",),
     locks=(LOCK,),
+)
+
+RESTORE = RestorePlan(
+    stack="prod",
+    backup="a.dump",
+    resumed=False,
+    stages=(PlannedStage(text="nothing of Airflow runs"),),
+    old_database="airflow_old_1",
+    after="3.2.2",
 )
 
 
@@ -53,6 +64,35 @@ class Stack:
     def rollback(self, *image: str | None, **options: Any) -> Upgrade:
         self.asked.append(("rollback", *image, options["timeout_seconds"]))
         return Upgrade(plan=replace(self.found, verb="rollback", after="3.2.2"), stages=(), seconds=12.4)
+
+    def rollback_restoration(self, *image: str | None, **options: Any) -> RestorePlan:
+        self.asked.append(("plan to restore", *image, options["backup"]))
+        return RESTORE
+
+    def rollback_by_restore(self, *image: str | None, **options: Any) -> Restored:
+        self.asked.append(("restore", *image, options["backup"], options["timeout_seconds"]))
+        return Restored(plan=RESTORE, stages=(), seconds=12.4, verification=Verification(()))
+
+
+def test_rollback_by_a_backup_says_both_and_takes_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    code, written = run_on(monkeypatch, stack, "rollback", "prod", "--restore", "--dry-run")
+    assert (code, stack.asked) == (0, [("plan to restore", None, None, None)])
+    for expected in ("would deploy Airflow 3.2.2", "would restore a.dump", "nothing of Airflow runs"):
+        assert expected in written
+    arguments = ("--restore", "--from", "b.dump", "--timeout", "7", "--detailed-exitcode")
+    code, written = run_on(monkeypatch, stack, "rollback", "prod", *arguments)
+    assert (code, stack.asked[-1]) == (2, ("restore", None, None, "b.dump", 7.0))
+    assert written.startswith("prod runs Airflow 3.2.2; commit what changed\na.dump is restored and verified (12 s)")
+
+
+def test_backup_without_the_option_that_uses_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    with pytest.raises(UpgradeRefused, match="expected --restore with them"):
+        run_on(monkeypatch, stack, "rollback", "prod", "--from", "b.dump")
+    with pytest.raises(BackupFailed, match="--at: expected nothing beside --from"):
+        run_on(monkeypatch, stack, "rollback", "prod", "--restore", "--from", "b.dump", "--at", "2026-01-31T10:45Z")
+    assert stack.asked == []
 
 
 def test_dry_run_prints_stages_notes_and_locks_and_upgrades_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
