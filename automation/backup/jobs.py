@@ -25,6 +25,7 @@ _LIMITS: Final = WaitLimits(node_seconds=300.0, image_seconds=600.0, run_seconds
 _POLL_SECONDS: Final = 1.0
 _JOB: Final = "batch/v1"
 _SHOWN: Final = 600
+_FULL: Final = "No space left on device"
 _LEFT_SECONDS: Final = 120.0
 
 
@@ -157,7 +158,18 @@ def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:
         raise BackupFailed(
             f"the pod of the {verb} waited too long for {clean(end.waits)}", "correct that; then run it again"
         )
-    raise BackupFailed(f"the {verb} failed in its pod: {words}", "correct that; then run it again")
+    raise BackupFailed(f"the {verb} failed in its pod: {words}", _remedy(words, verb))
+
+
+def _remedy(words: str, verb: str) -> str:
+    if _FULL not in words:
+        return "correct that; then run it again"
+    if verb == "backup":
+        return (
+            "give the volume of backups more room: pulumi config set --stack STACK airflow:backupStorageGib GIB; "
+            "python -m automation up STACK; then run it again"
+        )
+    return "give the server of the database more room; then run it again"
 
 
 def deployed_outputs(session: Session, verb: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Modules of verbs import little at their top: `python -m automation --help` loads
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,13 +126,24 @@ def argument(*flags: str, **options: Any) -> Argument:
     return Argument(flags, options)
 
 
+def seconds(text: str) -> float:
+    """Read a number of seconds. Raises argparse.ArgumentTypeError, also for nan, with which a wait would never end."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, found {text!r}")
+    return found
+
+
 STACK: Final = argument("stack", nargs="?", default=DEV, help=f"default: {DEV}")
 COMMON: Final = (
     argument("--json", action="store_true", help="write the result as one JSON document, and progress to stderr"),
     argument("--detailed-exitcode", action="store_true", help="exit with 2 if something changed or would change"),
     argument(
         "--lock-timeout",
-        type=float,
+        type=seconds,
         default=LOCK_SECONDS,
         metavar="SECONDS",
         help="how long to wait for another update of the stack; default: %(default).0f",
@@ -140,7 +152,7 @@ COMMON: Final = (
 """Arguments of every verb that works on a deployed stack."""
 TIMEOUT: Final = argument(
     "--timeout",
-    type=float,
+    type=seconds,
     default=WAIT_SECONDS,
     metavar="SECONDS",
     help="how long to wait until all pods are ready",

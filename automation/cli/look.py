@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from automation.cli.console import Console
-from automation.cli.declare import COMMON, DONE, STACK, WAIT_SECONDS, Call, argument, verb
+from automation.cli.declare import COMMON, DONE, STACK, WAIT_SECONDS, Call, argument, seconds, verb
 from automation.cli.report_text import Table, write_table
 from automation.errors import NotHealthy, PreflightFailed
 from automation.verification.result import Status, Verification
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     STACK,
     *COMMON,
     argument("--dag", metavar="DAG_ID", help="the DAG to run; without it a harmless one is chosen"),
-    argument("--timeout", type=float, default=WAIT_SECONDS, metavar="SECONDS", help="how long each check may wait"),
+    argument("--timeout", type=seconds, default=WAIT_SECONDS, metavar="SECONDS", help="how long each check may wait"),
 )
 def verify(call: Call) -> int:
     """Verify a stack. Raises NotHealthy where a check failed."""

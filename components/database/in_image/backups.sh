@@ -1,7 +1,8 @@
 # Dumps, restores, swaps and drops databases with PostgreSQL's own tools: bash -c TEXT backups MODE ARGUMENT...
 #
 #   dump FILE                  dump the stack's database into the volume; prints the size in bytes
-#   scheduled DAYS             dump it under the name of the present time, then delete dumps that are older; 0: none
+#   scheduled DAYS             the same under the name of the present time; delete dumps that are older, but never the
+#                              newest, before and after: a volume that is full would else stay full; 0: delete none
 #   list                       print size and name of each dump, the newest first
 #   databases                  print the name of the stack's database, then name and comment of each that exists
 #   restore FILE NEW COMMENT   restore a dump into a new database, and mark it with a comment once it is whole
@@ -38,11 +39,18 @@ INSERT INTO log (dttm, event, owner, extra) VALUES (now(), 'database_backup', 'b
 SQL
 }
 
+forget() {
+  newest=$(find "$folder" -maxdepth 1 -name 'airflow-*.dump' | sort | tail -n 1)
+  [ "$1" = 0 ] ||
+    find "$folder" -maxdepth 1 -name 'airflow-*.dump' -mtime "+$(($1 - 1))" ! -path "$newest" -delete
+}
+
 case $1 in
   dump) dump "$2" ;;
   scheduled)
+    forget "$2"
     dump "airflow-$(date --utc +%Y%m%dT%H%M%SZ).dump"
-    [ "$2" = 0 ] || find "$folder" -maxdepth 1 -name 'airflow-*.dump' -mtime "+$(($2 - 1))" -delete
+    forget "$2"
     ;;
   list)
     say "$(find "$folder" -maxdepth 1 -name '*.dump' -printf '%s %f\n' | sort --reverse --key 2 | sed -n 1,60p)"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 URI = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 MESSAGE = "/dev/termination-log"
@@ -34,6 +34,8 @@ def main(database: str, encrypted_values: str, host: str = "") -> None:
     done = subprocess.run(count, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     with create_engine(os.environ[URI]).connect() as connection:
+        if not {"alembic_version", "dag_run"} <= set(inspect(connection).get_table_names()):
+            sys.exit("the backup holds no tables of Airflow: it is of a database that was empty")
         newest = connection.execute(text(NEWEST)).scalar()
         runs = connection.execute(text("SELECT count(*) FROM dag_run")).scalar()
         heads = [row[0] for row in connection.execute(text("SELECT version_num FROM alembic_version"))]

@@ -54,6 +54,13 @@ def test_end_of_a_pod_is_its_answer_or_its_own_words_without_secrets() -> None:
     assert answer(end(exit_code=0, message="12"), clean, "backup") == "12"
     with pytest.raises(BackupFailed, match=r"the backup failed in its pod: pg_dump: \[secret\] is wrong"):
         answer(end(exit_code=1, message="pg_dump:\n sentinel is wrong\n"), clean, "backup")
+    full = end(exit_code=1, message="pg_dump: error: could not write to file: No space left on device")
+    with pytest.raises(
+        BackupFailed, match=r"Fix: give the volume of backups more room: .*airflow:backupStorageGib GIB"
+    ):
+        answer(full, clean, "backup")
+    with pytest.raises(BackupFailed, match=r"Fix: give the server of the database more room"):
+        answer(full, clean, "restore")
     with pytest.raises(BackupFailed, match=r"admits no pod for the drill: quota"):
         answer(PodEnd(refused="quota"), clean, "drill")
     with pytest.raises(BackupFailed, match=r"waited too long for its images"):

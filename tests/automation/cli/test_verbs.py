@@ -653,6 +653,15 @@ def test_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytest.
     assert "usage:" in capsys.readouterr().err
 
 
+def test_wait_of_no_known_length_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is later than `nan`, so a wait for it would never end."""
+    for option in ("--timeout", "--lock-timeout"):
+        for given in ("nan", "inf", "-1", "soon"):
+            with pytest.raises(SystemExit):
+                command_line.parse(["rotate", "fernet", "dev", f"{option}={given}"])
+            assert f"{option}: expected seconds, 0 or more, found '{given}'" in capsys.readouterr().err
+
+
 def test_verb_of_a_developer_works_on_dev_where_no_stack_is_named() -> None:
     for name in ("dev", "down", "ui", "env"):
         assert command_line.parse([name]).stack == "dev"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from components.database.backup_scripts import BACKUPS, RESTORED, database_command, look_command
 from components.database.backups import DatabaseBackups, DatabaseBackupsArgs
@@ -90,3 +97,48 @@ def test_commands_hand_scripts_to_the_images() -> None:
     assert database_command("dump", "x")[:5] == ["bash", "-c", BACKUPS, "backups", "dump"]
     assert look_command("airflow", "other.example")[4:] == [*look_command("airflow")[4:], "other.example"]
     assert look_command("airflow_drill_1")[:4] == ["python", "-c", RESTORED, "airflow_drill_1"]
+
+
+def scheduled(folder: Path, days: str, *, room: bool = True) -> int:
+    """Run the script as the CronJob does, with programs of PostgreSQL that do nothing, and return its exit code."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    writes = 'while [ "$1" != --file ]; do shift; done; echo x > "$2"'
+    dump = writes if room else f"{writes}; echo No space left on device >&2; exit 1"
+    for name, text in (("pg_dump", dump), ("pg_restore", ":"), ("psql", "cat > /dev/null")):
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    script = BACKUPS.replace("folder=/backups", f"folder={folder}").replace("/dev/termination-log", "/dev/null")
+    env = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://airflow:x@host.test:5432/airflow",
+    }
+    done = subprocess.run(
+        ["bash", "-c", script, "backups", "scheduled", days], env=env, capture_output=True, check=False
+    )
+    return done.returncode
+
+
+def old_dumps(folder: Path, *ages: int) -> None:
+    for days in ages:
+        path = folder / f"airflow-202601{31 - days:02}T000000Z.dump"
+        path.write_text("x")
+        moment = time.time() - 86400 * days - 60
+        os.utime(path, (moment, moment))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on PATH")
+def test_full_volume_is_freed_of_what_is_too_old_and_never_of_the_newest_dump(tmp_path: Path) -> None:
+    def names() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("airflow-*"))
+
+    old_dumps(tmp_path, 9, 8, 7, 1)
+    assert scheduled(tmp_path, "7", room=False) != 0
+    assert names() == ["airflow-20260130T000000Z.dump"], "no half dump, and room for the next one"
+    os.utime(tmp_path / names()[0], (0, 0))
+    assert scheduled(tmp_path, "7", room=False) != 0
+    assert names() == ["airflow-20260130T000000Z.dump"], "better an old one than none"
+    assert scheduled(tmp_path, "0") == 0
+    assert len(names()) == 2, "0 deletes none"
+    assert scheduled(tmp_path, "7") == 0
+    assert "airflow-20260130T000000Z.dump" not in names()

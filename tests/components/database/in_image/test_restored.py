@@ -22,10 +22,12 @@ INSERT INTO alembic_version VALUES ('abc');
 """
 
 
-def look(folder: Path, monkeypatch: pytest.MonkeyPatch, *rows: str, at_head: bool = True) -> dict[str, object]:
+def look(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *rows: str, at_head: bool = True, schema: str = SCHEMA
+) -> dict[str, object]:
     """What the script answers about the database `restored`, beside which there is the stack's own."""
     with sqlite3.connect(folder / "restored") as database:
-        database.executescript(SCHEMA + "".join(rows))
+        database.executescript(schema + "".join(rows))
     (folder / "airflow").write_text(f"#!/bin/sh\nexit {0 if at_head else 1}\n")
     (folder / "airflow").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -69,3 +71,13 @@ def test_answer_fits_into_a_message_and_says_how_many_there_are(
     assert found["unread_count"] == 100
     assert found["at_head"] is False
     assert (tmp_path / "message").stat().st_size < 4096
+
+
+def test_backup_of_an_empty_database_is_named_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="the backup holds no tables of Airflow"):
+        look(tmp_path, monkeypatch, schema="CREATE TABLE other (id INTEGER);")
+
+
+def test_backup_of_an_airflow_that_never_ran_is_a_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = look(tmp_path, monkeypatch)
+    assert [found[key] for key in ("read", "unread_count", "runs", "newest_run", "heads")] == [0, 0, 0, "", ["abc"]]
