@@ -15,6 +15,7 @@ LOST_SECONDS: Final = 60.0
 REFUSED_SECONDS: Final = 15.0
 """How long a pod is asked again that refuses: one that is about to end is not listed any more by then."""
 _REFUSED_INTERVAL_SECONDS: Final = 1.0
+_REMIND_SECONDS: Final = 30.0
 
 _T = TypeVar("_T")
 
@@ -67,6 +68,20 @@ def answered(ask: Callable[[], _T], clock: Clock) -> _T:
             if clock.now() >= end:
                 raise
         clock.sleep(_REFUSED_INTERVAL_SECONDS)
+
+
+def reminding(clock: Clock, on_line: Callable[[str], object], what: str) -> Callable[[float], None]:
+    """Return a sleep that says every half minute what is waited for, and for how long already."""
+    began = said = clock.now()
+
+    def sleep(seconds: float) -> None:
+        nonlocal said
+        clock.sleep(seconds)
+        if clock.now() - said >= _REMIND_SECONDS:
+            said = clock.now()
+            on_line(f"waiting: {what} ({said - began:.0f} s)")
+
+    return sleep
 
 
 class Background:

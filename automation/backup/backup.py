@@ -10,7 +10,7 @@ from typing import Final
 from automation.backup.jobs import BackupJobs, deployed_outputs
 from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill
 from automation.backup.stages import database_name
-from automation.engine.events import OnEvent
+from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.folder import short_name
 from automation.stacks.session import Session
@@ -21,7 +21,7 @@ _ID: Final = "%Y%m%d%H%M%S"
 
 def backup(session: Session, on_event: OnEvent) -> BackupDone:
     """See `Environment.backup`."""
-    jobs = BackupJobs(session, deployed_outputs(session, "backup"), "backup")
+    jobs = BackupJobs(session, deployed_outputs(session, "backup"), "backup", on_event)
     teller = session.events("backup", on_event)
     name, started = datetime.now(UTC).strftime(_NAME), time.monotonic()
     teller.note(f"dumping the database into {name}")
@@ -32,14 +32,14 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
 
 def backups(session: Session) -> Backups:
     """See `Environment.backups`."""
-    jobs = BackupJobs(session, deployed_outputs(session, "backups"), "backup")
+    jobs = BackupJobs(session, deployed_outputs(session, "backups"), "backup", ignore)
     found = jobs.backups()
     return Backups(stack=short_name(session.name), backups=found, old_databases=jobs.databases().of("old"))
 
 
 def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
     """See `Environment.delete_old_databases`."""
-    jobs = BackupJobs(session, deployed_outputs(session, "restore"), "restore")
+    jobs = BackupJobs(session, deployed_outputs(session, "restore"), "restore", on_event)
     teller = session.events("restore", on_event)
     names = jobs.databases().of("old")
     for name in names:
@@ -50,7 +50,10 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
 
 def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
     """See `Environment.drill`."""
-    jobs, teller = BackupJobs(session, deployed_outputs(session, "drill"), "drill"), session.events("drill", on_event)
+    jobs, teller = (
+        BackupJobs(session, deployed_outputs(session, "drill"), "drill", on_event),
+        session.events("drill", on_event),
+    )
     jobs.end_left_over()
     chosen = chosen_backup(jobs.backups(), name, at)
     databases = jobs.databases()

@@ -12,9 +12,10 @@ import outputs
 from automation.backup.result import Backup
 from automation.cluster.client import cluster_errors
 from automation.engine import operations
+from automation.engine.events import EventKind, OnEvent
 from automation.errors import BackupFailed, StackUnknown
 from automation.stacks.session import Session
-from automation.wait import wait_for
+from automation.wait import reminding, wait_for
 from components.database.backup_scripts import database_command, look_command
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
@@ -46,13 +47,16 @@ class Databases:
 class BackupJobs:
     """The Jobs of one verb. Every method raises BackupFailed, ClusterUnreachable, ClusterRequestFailed, Interrupted."""
 
-    def __init__(self, session: Session, found: Mapping[str, Any], verb: str, *, dumps: bool = True) -> None:
+    def __init__(
+        self, session: Session, found: Mapping[str, Any], verb: str, on_event: OnEvent, *, dumps: bool = True
+    ) -> None:
         """Run nothing yet.
 
         Args:
             session: The stack.
             found: Its outputs.
             verb: What is asked for: `backup`, `restore` or `drill`. Jobs are named after it.
+            on_event: Receives the events.
             dumps: Whether dumps are needed, and not only a look at a database.
 
         Raises:
@@ -66,7 +70,7 @@ class BackupJobs:
                 f"pulumi config set --stack {session.name} airflow:backupStorageGib 10; "
                 f"python -m automation up {session.name}",
             )
-        self._session, self._verb = session, verb
+        self._session, self._verb, self._on_event = session, verb, on_event
         self._pods: Mapping[str, Mapping[str, Any]] = found.get(outputs.BACKUP_PODS) or {}
         if "airflow" not in self._pods:
             raise StackUnknown(
@@ -136,10 +140,15 @@ class BackupJobs:
         return answer(self._in_cluster(api, namespace, pod), self._session.masker.text, self._verb)
 
     def _in_cluster(self, api: KubeApi, namespace: str, pod: Mapping[str, Any]) -> Any:
-        clock = self._session.cancellation.clock()
+        teller = self._session.events(self._verb, self._on_event)
+        reminds = reminding(
+            self._session.cancellation.clock(),
+            lambda line: teller.tell(EventKind.WAITING, line),
+            f"the pod of the {self._verb} has not ended",
+        )
 
         def sleep(seconds: float) -> None:
-            clock.sleep(max(seconds, _POLL_SECONDS))  # a dump takes minutes, not moments
+            reminds(max(seconds, _POLL_SECONDS))  # a dump takes minutes, not moments
 
         return run_pod(api, namespace, pod, _LIMITS, label=self._label, sleep=sleep)
 

@@ -19,7 +19,7 @@ from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
 from automation.backup.restoring import ID_FORMAT, VERB, AirflowFacts, Doing, RestoreRun, must_continue
 from automation.backup.result import Restored, RestorePlan
 from automation.backup.stages import Facts, Stage, database_name, restore_stages
-from automation.engine.events import OnEvent
+from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.results import Changes
 from automation.stacks.config import Keep
@@ -50,7 +50,7 @@ class _ClusterFacts(AirflowFacts):
 def restore_plan(session: Session, name: str | None, at: datetime | None) -> RestorePlan:
     """See `Environment.restoration`."""
     found = deployed_outputs(session, VERB)
-    jobs = BackupJobs(session, found, VERB)
+    jobs = BackupJobs(session, found, VERB, ignore)
     restoration, resumed = _restoration(session, jobs, name, at)
     facts = _ClusterFacts(session, found, jobs)
     # A container database that does not run holds nothing that a restore has made: it would have woken it.
@@ -69,7 +69,7 @@ def restore(
 ) -> Restored:
     """See `mechanism.restore`."""
     started, found = time.monotonic(), deployed_outputs(session, VERB)
-    jobs = BackupJobs(session, found, VERB)
+    jobs = BackupJobs(session, found, VERB, on_event)
     jobs.end_left_over()
     restoration, resumed = _restoration(session, jobs, name, at)
     run = _Run(

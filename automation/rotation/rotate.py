@@ -14,7 +14,7 @@ from typing import Final
 from automation.cluster import client, objects
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
-from automation.engine.events import OnEvent, ignore
+from automation.engine.events import EventKind, OnEvent, ignore
 from automation.engine.operations import OpenedStack
 from automation.errors import RotationRefused
 from automation.folder import short_name
@@ -37,7 +37,7 @@ from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
 from automation.stages.under_way import not_running, others_under_way
-from automation.wait import answered
+from automation.wait import answered, reminding
 from components.kube.secret import Secret
 from settings.rotation import Mark, fingerprint
 
@@ -66,7 +66,7 @@ class _Target:
 
 def rotation_plan(session: Session, name: str, given: Secret | None) -> RotationPlan:
     """See `Environment.rotation`."""
-    return _plan(session, KEYS[name], given)[0]
+    return _plan(session, KEYS[name], given, ignore)[0]
 
 
 def rotate(
@@ -75,7 +75,7 @@ def rotate(
     """See `Environment.rotate`."""
     key, started = KEYS[name], time.monotonic()
     teller = session.events(VERB, on_event)
-    plan, target = _plan(session, key, given)
+    plan, target = _plan(session, key, given, on_event)
     if plan.refusals:
         raise RotationRefused(plan.stack, name, plan.refusals)
     for note in plan.notes:
@@ -100,7 +100,7 @@ def rotate(
     return Rotation(plan=plan, stages=done, seconds=round(time.monotonic() - started, 1))
 
 
-def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPlan, _Target]:
+def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -> tuple[RotationPlan, _Target]:
     """Raises StackUnknown, and what cluster and engine raise."""
     stack = short_name(session.name)
     if given is not None and key.secret:
@@ -110,7 +110,7 @@ def _plan(session: Session, key: Key, given: Secret | None) -> tuple[RotationPla
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     deployed = _facts(session, key, "").deployed
     target = _target(key, kept, deployed, given)
-    facts = _facts(session, key, target.new)
+    facts = _facts(session, key, target.new, on_event)
     config = session.config()
     refusals = (
         *others_under_way(stack, config, "rotation"),
@@ -189,7 +189,7 @@ def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_s
     elif stage.doing is Doing.RETIRE:
         _facts(session, key, target.new).retire()
     waits = (token_wait.seconds_left(mark) or 0) if stage.doing is Doing.WAIT else 0
-    run.until_it_holds(number, _looking(session, key, target.new), timeout_seconds + waits)
+    run.until_it_holds(number, _looking(session, key, target.new, on_event), timeout_seconds + waits)
     wait_until_healthy(session, timeout_seconds)
     return changes
 
@@ -218,12 +218,12 @@ def _write(
     session.cancellation.record("the config was changed", _again(session, key.name))
 
 
-def _facts(session: Session, key: Key, new: str) -> ClusterFacts:
+def _facts(session: Session, key: Key, new: str, on_event: OnEvent = ignore) -> ClusterFacts:
     """Return the facts as they are now."""
-    return _looking(session, key, new)()
+    return _looking(session, key, new, on_event)()
 
 
-def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]:
+def _looking(session: Session, key: Key, new: str, on_event: OnEvent) -> Callable[[], ClusterFacts]:
     """Return what looks at the facts again and again, until another update."""
     config = session.reached_config()
     with session.open_for_reading(VERB) as opened:
@@ -233,9 +233,14 @@ def _looking(session: Session, key: Key, new: str) -> Callable[[], ClusterFacts]
     kube = client.KubeClient(config.kube_context, config.namespace, kubeconfig_path=path)
     stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=path)
     mark = _mark(session, key, new)
-    sleep = session.cancellation.clock(session.cancellation.raise_if_cancelled).sleep
+    clock, teller = session.cancellation.clock(session.cancellation.raise_if_cancelled), session.events(VERB, on_event)
+
+    def sleep() -> Callable[[float], None]:
+        what = f"the pod that tries the new value of {key.name} has not ended"
+        return reminding(clock, lambda line: teller.tell(EventKind.WAITING, line), what)
+
     return lambda: ClusterFacts(
-        key, outputs, kube, stored.secret, new, token_wait.signed_until(mark), session.cluster, sleep
+        key, outputs, kube, stored.secret, new, token_wait.signed_until(mark), session.cluster, sleep()
     )
 
 

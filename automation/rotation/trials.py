@@ -12,6 +12,7 @@ from typing import Any, Final
 from automation.cluster.client import cluster_errors
 from automation.errors import ClusterRequestFailed
 from components.kube.client import KubeApi
+from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
 from components.preflight.pod_run import WaitLimits, run_pod
 from components.secrets.masker import Masker
 
@@ -52,7 +53,8 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
     manifest = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"generateName": f"{_LABEL}-"},
+        # Should this process be killed, the preflight of a later update deletes it.
+        "metadata": {"generateName": f"{_LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}},
         "type": "kubernetes.io/dockerconfigjson",
         "stringData": {".dockerconfigjson": login},
     }

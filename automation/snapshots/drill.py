@@ -29,7 +29,11 @@ _ID: Final = "%Y%m%d%H%M%S"
 def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
     """See `Environment.drill`."""
     found, teller = deployed_outputs(session, VERB), session.events(VERB, on_event)
-    jobs, rds, config = BackupJobs(session, found, VERB, dumps=False), Rds(session, VERB, on_event), session.config()
+    jobs, rds, config = (
+        BackupJobs(session, found, VERB, on_event, dumps=False),
+        Rds(session, VERB, on_event),
+        session.config(),
+    )
     jobs.end_left_over()
     present = rds.instance(config.database_identifier)
     if present is None:

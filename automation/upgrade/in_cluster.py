@@ -11,7 +11,7 @@ from automation.errors import AutomationError, ClusterRequestFailed, NotHealthy
 from automation.upgrade import trial
 from automation.upgrade.pods import AFTER, BEFORE, DOWNGRADE, downgrade_pod, trial_pod, with_tag
 from automation.upgrade.trial import Trial
-from automation.wait import Clock, wait_for
+from automation.wait import Clock, reminding, wait_for
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
 
@@ -91,7 +91,7 @@ class UpgradeCluster:
             pod,
             _LIMITS,
             label=_LABEL,
-            sleep=self._clock.sleep,
+            sleep=reminding(self._clock, self._on_line, "the pod that tries the image has not ended"),
             log_lines=_LOG_LINES,
         )
         if end.problem:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from automation.errors import AirflowRequestFailed, AutomationError, ClusterRequestFailed, ClusterUnreachable
-from automation.wait import LOST_SECONDS, Clock, wait_for
+from automation.wait import LOST_SECONDS, Clock, reminding, wait_for
 
 LOST = (ClusterUnreachable("no answer", "look"), AirflowRequestFailed("no answer", "look"))
 REFUSED = (ClusterRequestFailed("403", "look"), AirflowRequestFailed("403", "look", 403))
@@ -69,3 +69,14 @@ def test_refusal_is_an_answer_and_ends_it() -> None:
 def test_its_own_time_ends_it_too() -> None:
     with pytest.raises(ClusterUnreachable):
         waited(iter([0, *[LOST[0]] * 3]), seconds=4)
+
+
+def test_long_wait_says_what_it_waits_for_every_half_minute_and_a_short_one_nothing() -> None:
+    time, told = Time(), list[str]()
+    sleep = reminding(time.clock, told.append, "the pod of the backup has not ended")
+    for _ in range(14):
+        sleep(2)
+    assert told == []
+    for _ in range(17):
+        sleep(2)
+    assert told == [f"waiting: the pod of the backup has not ended ({seconds} s)" for seconds in (30, 60)]

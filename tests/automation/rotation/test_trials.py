@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from automation.errors import ClusterRequestFailed
+from automation.plan.recorder import Recorder
+from automation.preflight import temporary
 from automation.rotation import trials
 from automation.rotation.trials import ASK_DATABASE, asking_pod, authority_refusal, pulling_pod, registry_refusal
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -98,6 +100,26 @@ def test_secret_of_the_trial_goes_even_if_the_trial_fails(monkeypatch: pytest.Mo
     with pytest.raises(RuntimeError):
         registry_refusal(cluster, "ns", "login", lambda _: None)  # type: ignore[arg-type]
     assert cluster.deleted == ["Secret airflow-rotation-1"]
+
+
+def test_secret_that_a_killed_trial_left_goes_with_the_next_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    ends(monkeypatch, PodEnd())
+    registry_refusal(cluster, "ns", "login", lambda _: None)  # type: ignore[arg-type]
+    left = {**cluster.made[0]["metadata"], "name": "left", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    later = datetime(2026, 1, 1, 0, 11, tzinfo=UTC).timestamp()
+
+    class Later(Cluster):
+        now = later
+
+        def items(self, version: str, kind: str, namespace: str, **options: Any) -> list[dict[str, Any]]:
+            wanted = options["labels"].items()
+            return [{"metadata": left}] if kind == "Secret" and wanted <= left["labels"].items() else []
+
+    after = Later()
+    with temporary.present(after, "ns", Recorder(), []):  # type: ignore[arg-type]
+        pass
+    assert after.deleted == ["Secret left"]
 
 
 def test_pod_that_pulls_is_admitted_like_the_stacks_own_and_has_nothing_of_theirs() -> None:
