@@ -94,7 +94,7 @@ def described_outputs(outputs: str) -> Iterator[tuple[str, str]]:
             case ast.AnnAssign(value=ast.Constant(value=str(name))):
                 match following:
                     case ast.Expr(value=ast.Constant(value=str(text))):
-                        yield name, text
+                        yield name, " ".join(text.split())
                     case _:
                         raise ValueError(f"outputs.py: expected a description below output {name}, found none")
 

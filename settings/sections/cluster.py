@@ -28,8 +28,8 @@ def _namespace(text: str) -> str:
 KUBE_CONTEXT = SECTION.optional(
     "kubeContext",
     fields.one_line,
-    description="Context of the kubeconfig that the stack deploys to, unless eksCluster names the cluster. Never the "
-    "current one by chance.",
+    description="Context of the kubeconfig that the stack deploys to, unless eksCluster names the cluster. The "
+    "current context is never used instead.",
 )
 KUBECONFIG = SECTION.optional(
     "kubeconfig",

@@ -24,7 +24,9 @@ def secrets_prefix(text: str) -> str:
     return text
 
 
-SECTION = Section("Connections and variables", "beside those that people enter in the UI; workers have none of them")
+SECTION = Section(
+    "Connections and variables", "in addition to those that people enter in the UI; workers have none of them"
+)
 
 CONNECTIONS = SECTION.secret_map(
     "connections",

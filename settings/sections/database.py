@@ -83,8 +83,7 @@ SSL_MODE = SECTION.choice(
     SslMode,
     default=SslMode.REQUIRE,
     description="TLS to an external database: disable, prefer, require, verify-ca (the authority, where the "
-    "certificate does not name the host) or verify-full. To a managed one always "
-    "verify-full.",
+    "certificate does not name the host) or verify-full. A managed database always has verify-full.",
 )
 CA_CERTIFICATE = SECTION.optional(
     "databaseCaCertificate",

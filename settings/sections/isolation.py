@@ -37,8 +37,8 @@ EGRESS_EXCEPT_CIDRS = SECTION.texts(
     "egressExceptCidrs",
     fields.network,
     default=["169.254.169.254/32"],
-    description="Networks that no pod reaches as a part of the outside. By default the cloud's instance metadata, "
-    "which is closed at its IPv6 address too.",
+    description="Networks outside the cluster that pods do not reach, unless extraEgress names a part. The default is "
+    "the cloud's instance metadata, which is closed at its IPv6 address too.",
 )
 UI_NAMESPACES = SECTION.texts(
     "uiNamespaces",
@@ -66,8 +66,8 @@ CLUSTER_DNS = SECTION.texts(
 EXTRA_EGRESS = SECTION.entries(
     "extraEgress",
     parse_entry,
-    description="What components may reach beside what they need, such as LDAP: a list of maps with components (or "
-    "all), cidrs or namespaces, ports, and protocol TCP or UDP. The database and instance metadata stay closed.",
+    description="More that components may reach, such as LDAP: a list of maps with components (or all), cidrs or "
+    "namespaces, ports, and protocol TCP or UDP. The database and instance metadata stay closed.",
 )
 
 

@@ -102,7 +102,7 @@ JWT_SECRET = SECTION.secret(
     "jwtSecret",
     KEY_CHECKS["jwt_secret"],
     description=f"JWT secret to use instead of a generated one, at least {JWT_SECRET_MIN_BYTES} bytes; several with "
-    "commas: the first signs, each is accepted.",
+    "commas: the first signs, all are accepted.",
 )
 REDIS_PASSWORD = SECTION.secret(
     "redisPassword",

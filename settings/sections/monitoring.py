@@ -16,7 +16,7 @@ from settings.reading import Config
 from settings.sections.isolation import METRICS_NAMESPACES, NETWORK_ISOLATION
 from settings.sections.release import HELM_VALUES
 
-SECTION = Section("Monitoring", "with off, nothing of this is made")
+SECTION = Section("Monitoring", "with off, none of it is made")
 
 _LABEL: Final = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")

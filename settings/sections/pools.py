@@ -12,7 +12,7 @@ from settings.entries import Entries, checked_entries, note_repeated, switch
 from settings.keys import Section
 from settings.reading import Config
 
-SECTION = Section("Pools", "beside those that people make in the UI")
+SECTION = Section("Pools", "in addition to those that people make in the UI")
 
 _MOST_SLOTS: Final = 2_147_483_647
 """The largest number of the database's column (airflow 3.2.2, models/pool.py)."""

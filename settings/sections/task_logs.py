@@ -58,7 +58,7 @@ TASK_LOGS = SECTION.choice(
 TASK_LOGS_URL = SECTION.optional(
     "taskLogsUrl",
     _url,
-    description="Where remote task logs are: s3://BUCKET/FOLDER (of S3 or what speaks its API), gs://BUCKET/FOLDER or "
+    description="Where remote task logs are: s3://BUCKET/FOLDER (S3 or compatible storage), gs://BUCKET/FOLDER or "
     "wasb://CONTAINER/FOLDER.",
 )
 TASK_LOGS_CONNECTION_SECRET = SECTION.optional(
@@ -92,7 +92,7 @@ TASK_LOGS_ACCESS_MODE = SECTION.choice(
     "taskLogsAccessMode",
     AccessMode,
     default=AccessMode.READ_WRITE_MANY,
-    description="Of the shared log volume. ReadWriteOnce is for a cluster of one node.",
+    description="Access mode of the shared log volume. ReadWriteOnce is for a cluster of one node.",
 )
 TASK_LOGS_STORAGE_CLASS = SECTION.optional(
     "taskLogsStorageClass",

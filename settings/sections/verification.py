@@ -12,7 +12,7 @@ from settings.sections.cluster import AwsChoice
 from settings.sections.keys import ADMIN_USERNAME
 from settings.sections.task_logs import TASK_LOGS
 
-SECTION = Section("Scheduled verification", "beside python -m automation verify")
+SECTION = Section("Scheduled verification", "a DAG that runs by a schedule, in addition to python -m automation verify")
 
 _LEAST, _MOST = 10, 60
 
