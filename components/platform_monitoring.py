@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import pulumi
 
 from components.kube.images import Images
@@ -12,7 +15,10 @@ from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import MonitoringArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
+from components.release.given_options import given_options
 from components.release.job_pods import job_pod
+
+_PARSE_INTERVAL: Final = "config.dag_processor.min_file_process_interval"
 
 
 def exporter_pod(
@@ -65,6 +71,7 @@ def monitoring_args(
             namespace=args.namespace,
             parts=frozenset(parts),
             sync_period_seconds=args.dags.sync_period_seconds,
+            parse_interval_seconds=parse_interval_seconds(args.helm_values),
             verified_seconds=args.verified.seconds if args.verified else 0,
             backup_seconds=oldest_seconds(args.backup_schedule) if args.backup_schedule else 0,
         ),
@@ -72,3 +79,9 @@ def monitoring_args(
         page=args.runbook_url or PAGE,
         after=after,
     )
+
+
+def parse_interval_seconds(helm_values: Mapping[str, Any]) -> int:
+    """Return after how many seconds Airflow parses a file again: the longest that a team says, or Airflow's default."""
+    given = [str(value) for _, value in given_options(helm_values, _PARSE_INTERVAL)]
+    return max((int(text) for text in given if text.isdecimal()), default=Watched.parse_interval_seconds)

@@ -2,7 +2,8 @@
 
 In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped,
 `$window` the time that an alert looks back, `$zero_then` a 0 if statsd was scraped that long ago, and `$fetch` the
-seconds in which DAGs must have been fetched; `$verify` and `$backup` say the same of a verification and a backup.
+seconds in which DAGs must have been fetched; `$parse`, `$verify` and `$backup` say the same of the parsing of a file,
+of a verification and of a backup.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class Watched:
     `backups`."""
     sync_period_seconds: int
     """How often DAGs are fetched, in seconds."""
+    parse_interval_seconds: int = 30
+    """After how many seconds Airflow parses a file again; its own default (`min_file_process_interval`)."""
     verified_seconds: int = 0
     """Within which a scheduled verification must have succeeded, in seconds; 0 without one."""
     backup_seconds: int = 0
@@ -31,6 +34,11 @@ class Watched:
     def fetch_seconds(self) -> int:
         """Within which DAGs must have been fetched once, in seconds."""
         return max(600, 5 * self.sync_period_seconds)
+
+    @property
+    def parse_seconds(self) -> int:
+        """Within which a file must have been parsed once, in seconds."""
+        return max(600, 3 * self.parse_interval_seconds)
 
     def has(self, needs: str) -> bool:
         """Return whether a part is there; "" always is."""
@@ -47,6 +55,7 @@ class Watched:
             zero_then=f"0 * max by (namespace) ({scraped} offset {window})",
             window=window,
             fetch=str(self.fetch_seconds),
+            parse=str(self.parse_seconds),
             verify=str(self.verified_seconds),
             backup=str(self.backup_seconds),
         )

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from components.monitoring.alerts import ALERTS, PAGE, rule_groups
 from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.dashboards import panels
 from components.monitoring.expressions import Watched
+from components.platform_monitoring import parse_interval_seconds
 from components.verification.verified import Verified
 from tests.samples import ROOT
 
@@ -122,6 +124,20 @@ def test_what_a_stack_does_not_have_is_not_watched() -> None:
 def test_a_slow_fetch_is_given_time() -> None:
     slow = Watched(namespace="airflow", parts=frozenset({"git-sync"}), sync_period_seconds=3600)
     assert any("[18000s]" in rule["expr"] for rule in rule_groups(slow)[0]["rules"])
+
+
+def test_a_team_that_parses_rarely_is_not_told_so_again_and_again() -> None:
+    cases: tuple[tuple[dict[str, Any], int], ...] = (
+        ({}, 600),
+        ({"config": {"dag_processor": {"min_file_process_interval": 60}}}, 600),
+        ({"config": {"dag_processor": {"min_file_process_interval": "1800"}}}, 5400),
+        ({"env": [{"name": "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL", "value": "900"}]}, 2700),
+        ({"config": {"dag_processor": {"min_file_process_interval": "odd"}}}, 600),
+    )
+    for values, seconds in cases:
+        watched = replace(EVERYTHING, parse_interval_seconds=parse_interval_seconds(values))
+        [rule] = [item for item in rule_groups(watched)[0]["rules"] if item["alert"] == "AirflowParseLag"]
+        assert rule["expr"].endswith(f"> {seconds}"), values
 
 
 @needs_promtool
