@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
+from automation.cluster import local_clusters
 from automation.cluster.pods import (
     Pod,
     SecretUse,
@@ -21,6 +22,7 @@ from automation.cluster.pods import (
     workload_of,
 )
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from components.kube import kubeconfig
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
@@ -192,18 +194,29 @@ def cluster_identity(context: str, *, kubeconfig_path: str | None = None, second
     Raises:
         ClusterUnreachable: There is no such context or no usable kubeconfig, or no answer in time.
     """
-    remedy = f"kubectl --context {context} get nodes"
+    remedy, path = f"kubectl --context {context} get nodes", kubeconfig_file(kubeconfig_path)
     try:
         # No retries: they would multiply the time limit by four.
-        api = KubeApi(context, kubeconfig_file(kubeconfig_path), seconds=seconds, retries=0)
+        api = KubeApi(context, path, seconds=seconds, retries=0)
         namespace = api.get("v1", "Namespace", "", "kube-system")
     except KubeUnreachable as error:
-        raise ClusterUnreachable(error.what, error.remedy) from None
+        raise ClusterUnreachable(error.what, _how_to_start(context, path) or error.remedy) from None
     except KubeRequestFailed as error:
         raise ClusterUnreachable(f"context {context}: {error.reason}", remedy) from None
     if namespace is None:
         raise ClusterUnreachable(f"context {context}: 404 Not Found", remedy)
     return str(namespace["metadata"]["uid"])
+
+
+def _how_to_start(context: str, path: str) -> str:
+    """Return what makes a local cluster answer; "" where that is not known, or the kubeconfig itself is wrong."""
+    try:
+        if kubeconfig.is_content(path):
+            return ""
+        kubeconfig.require_readable(path)
+    except KubeUnreachable:
+        return ""
+    return local_clusters.how_to_start(context, kubeconfig.contexts(path))
 
 
 def decoded(secret: Mapping[str, Any]) -> dict[str, str]:

@@ -151,6 +151,23 @@ def how_to_reach(context: str, contexts: Collection[str]) -> str:
     return f"{done}{' && ' if done.startswith(item.executable) else ', then: '}{_dev(context)}"
 
 
+def how_to_start(context: str, contexts: Collection[str]) -> str:
+    """Return what makes the silent cluster of a verb answer; "" where that is not known here.
+
+    A cluster whose context is missing may be named in another kubeconfig: only Kind's is made anew, by `make dev`.
+
+    Args:
+        context: Its context.
+        contexts: Those of the kubeconfig.
+    """
+    item = local_cluster(context)
+    if item is None or (context not in contexts and item is not KIND):
+        return ""
+    if context not in contexts:
+        return "make dev makes it; if it exists, name its kubeconfig: export KUBECONFIG=FILE"
+    return f"{item.start.format(name=shlex.quote(item.name_of(context)))}, and run this again"
+
+
 def load_command(context: str, image: str) -> tuple[str, ...] | None:
     """Return the command that copies an image from Docker into a context's cluster.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,6 +235,24 @@ def test_identity_is_that_of_kube_system_at_the_named_context(server: KubeServer
     assert identity(RIGHT, server.kubeconfig) == "uid-1"
     with pytest.raises(ClusterUnreachable, match="context wrong does not answer"):
         identity(WRONG, server.kubeconfig)
+
+
+def test_silent_local_cluster_is_told_with_what_starts_it(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    content = {
+        "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:9"}}],
+        "users": [{"name": "a", "user": {}}],
+        "contexts": [{"name": "minikube", "context": {"cluster": "a", "user": "a"}}],
+    }
+    path.write_text(json.dumps(content))
+    for context, fix in (("minikube", "minikube start, and run this again"), ("kind-airflow", "make dev makes it")):
+        with pytest.raises(ClusterUnreachable, match=f"Fix: {fix}"):
+            identity(context, str(path))
+    with pytest.raises(ClusterUnreachable, match="Fix: kubectl --context minikube get nodes"):
+        identity("minikube", path.read_text())
+    path.write_text("clusters: [")
+    with pytest.raises(ClusterUnreachable, match="found no YAML"):
+        identity("kind-airflow", str(path))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

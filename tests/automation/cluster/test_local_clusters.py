@@ -6,6 +6,7 @@ from automation.cluster.local_clusters import (
     EXECUTABLES,
     LOCAL_CLUSTERS,
     how_to_reach,
+    how_to_start,
     is_near,
     load_command,
     local_cluster,
@@ -88,6 +89,17 @@ def test_stopped_cluster_is_started_and_a_missing_one_made() -> None:
     )
     for context, contexts, wanted in cases:
         assert how_to_reach(context, contexts) == wanted, context
+
+
+def test_silent_cluster_is_started_and_only_that_of_kind_is_made() -> None:
+    for context, contexts, wanted in (
+        ("kind-airflow", {"kind-airflow"}, "docker start airflow-control-plane, and run this again"),
+        ("minikube", {"minikube"}, "minikube start, and run this again"),
+        ("kind-airflow", set[str](), "make dev makes it; if it exists, name its kubeconfig: export KUBECONFIG=FILE"),
+        ("minikube", set[str](), ""),
+        ("prod", {"prod"}, ""),
+    ):
+        assert how_to_start(context, contexts) == wanted, context
 
 
 def test_image_is_copied_by_the_clusters_own_tool_or_seen_without_it() -> None:
