@@ -14,7 +14,7 @@ from policy.model import UNKNOWN, entries, get, items, mapping
 LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, the last three not at the ends"
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 """The value of a label (kubernetes.io/docs/concepts/overview/working-with-objects/labels)."""
-_DOMAIN: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+DOMAIN: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAME_RULE: Final = "name it as in example.com/pool, by A-Z, a-z, 0-9 and _.- alone"
 _EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS: Final = ("Exists", "Equal", "Lt", "Gt")
@@ -34,7 +34,7 @@ def label_value(value: str) -> bool:
 def qualified(name: str) -> bool:
     """Return whether a text may be the name of a label, an annotation or a taint, with or without a domain."""
     domain, slash, short = name.rpartition("/")
-    return bool(short) and label_value(short) and (not slash or _DOMAIN.fullmatch(domain) is not None)
+    return bool(short) and label_value(short) and (not slash or DOMAIN.fullmatch(domain) is not None)
 
 
 def placement_problems(spec: Mapping[str, Any]) -> Iterator[str]:
@@ -49,7 +49,7 @@ def placement_problems(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _spread_problems(spec)
     for field in _NAMED:
         name = spec.get(field)
-        if isinstance(name, str) and name and not _DOMAIN.fullmatch(name):
+        if isinstance(name, str) and name and not DOMAIN.fullmatch(name):
             yield f"has the {field} {name}: write the name of one, which has a-z, 0-9, - and . alone"
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         affinity = mapping(get(spec, f"affinity.{kind}"))

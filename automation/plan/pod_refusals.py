@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from automation.plan.placement_refusals import LABEL_RULE, label_value, placement_problems, qualified
-from automation.plan.workload_refusals import workload_problems
+from automation.plan.workload_refusals import QUANTITY, workload_problems
 from components.preflight.quotas import quantity
 from policy.convert import objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
 from policy.pods import Container, containers, pod_of
 
-_QUANTITY: Final = re.compile(r"\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
-"""An amount (kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity)."""
 _LABEL_NAME: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a port, as RFC 6335 has it."""
@@ -88,7 +86,7 @@ def _container_problems(container: Container) -> Iterator[str]:
                     f"has {kind} of {name} in container {container.name}: write cpu, memory, ephemeral-storage, or a "
                     "device with its domain, such as nvidia.com/gpu"
                 )
-            if not _QUANTITY.fullmatch(str(amount)):
+            if not QUANTITY.fullmatch(str(amount)):
                 yield (
                     f"has {kind} of {name} {amount} in container {container.name}: write an amount of Kubernetes, such "
                     "as 500m or 2Gi"
@@ -120,7 +118,7 @@ def _extended_problem(request: Any, limit: Any) -> str | None:
 
 
 def _above(request: Any, limit: Any) -> bool:
-    if limit is None or not _QUANTITY.fullmatch(str(limit)):
+    if limit is None or not QUANTITY.fullmatch(str(limit)):
         return False
     return quantity(str(request)) > quantity(str(limit))
 

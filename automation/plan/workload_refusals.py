@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from automation.plan.placement_refusals import qualified
-from policy.model import RenderedObject, get, mapping
+from automation.plan.placement_refusals import DOMAIN, qualified
+from policy.model import RenderedObject, entries, get, mapping
 from policy.pods import pod_of
 
+QUANTITY: Final = re.compile(r"\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
+"""An amount (kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity)."""
 _NOT_NEGATIVE: Final = (
     *("minReadySeconds", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit"),
     *("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"),
@@ -30,6 +32,9 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
     """Yield what is wrong with an object, its pod left aside."""
     spec = mapping(rendered.body.get("spec"))
     yield from _metadata_problems(rendered)
+    claims = [mapping(claim.get("spec")) for claim in entries(spec.get("volumeClaimTemplates"))]
+    for claim in [*claims, *([spec] if rendered.kind == "PersistentVolumeClaim" else [])]:
+        yield from _claim_problems(claim)
     for field in _NOT_NEGATIVE:
         number = spec.get(field)
         if isinstance(number, int) and number < 0:
@@ -54,7 +59,21 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
         yield f"has the schedule {schedule}: write five fields such as 30 1 * * *, or @daily"
 
 
+def _claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:
+    size, storage_class = get(claim, "resources.requests.storage"), claim.get("storageClassName")
+    if isinstance(size, str | int | float) and not QUANTITY.fullmatch(str(size)):
+        yield f"has a claim of {size}: write an amount of Kubernetes, such as 8Gi"
+    if isinstance(storage_class, str) and storage_class and not DOMAIN.fullmatch(storage_class):
+        yield f"has the storageClassName {storage_class}: write the name of one, which has a-z, 0-9, - and . alone"
+
+
 def _metadata_problems(rendered: RenderedObject) -> Iterator[str]:
+    # The pod of a task has no name yet, and those of roles may have capitals and colons.
+    if rendered.kind != "Pod" and "Role" not in rendered.kind and not DOMAIN.fullmatch(rendered.name):
+        yield "has a bad name: name it by at most 253 of a-z, 0-9, - and ., the last two not at the ends"
+    for key in mapping(rendered.body.get("data")) if rendered.kind in ("ConfigMap", "Secret") else ():
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key):
+            yield f"has the key {key}: name it by A-Z, a-z, 0-9 and ._- alone"
     of_pod = mapping(get(pod_of(rendered), "metadata.annotations"))
     for name in {**mapping(get(rendered.body, "metadata.annotations")), **of_pod}:
         if not qualified(name.lower()):

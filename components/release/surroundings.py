@@ -30,6 +30,8 @@ class Surroundings:
     """Paths of what is not deployed, each with the setting that switches it on."""
     secrets_in_aws: bool = False
     """Whether the program sets the secrets backend of what reads connections."""
+    connection_variables: frozenset[str] = frozenset()
+    """Names of the variables in which pods get the connections and variables of the config."""
     client_certificate: bool = False
     """Whether the program gives pods a client certificate for the database."""
     held_secrets: Mapping[str, str] = field(default_factory=dict)

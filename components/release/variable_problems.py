@@ -61,6 +61,9 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
                 yield where, f"{path} sets {name} twice, and an update may drop both; give it once"
             elif name in _FIXED:
                 yield where, f"{path} may not set {name}: {_FIXED[name]}"
+            elif name in surroundings.connection_variables:
+                own = "airflow:variables" if name.startswith("AIRFLOW_VAR_") else "airflow:connections"
+                yield where, f"{path} sets {name} beside {own}, which gives it to some pods; use one of the two"
             elif _STORED.fullmatch(name):
                 yield where, f"{path} sets {name}, which Airflow does not read; use {name.upper()}"
     common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]

@@ -9,15 +9,10 @@ from typing import Any, Final
 
 import versions
 from components import fields
-from components.dags.delivery import DagsDelivery
-from components.network.extra_egress import API_SERVER_PORTS, COMPONENTS, Protocol
-from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.release.chart_defaults import chart_schema, chart_values, schema_problems
 from components.release.managed_variables import listed_variables
-from components.release.pod_isolation import READ_LOGS, RUN_TASKS
-from components.release.surroundings import Surroundings
 from components.release.user_values import problems as value_problems
 from components.release.value_paths import at, nested, without_nulls
 from components.release.worker_group import default_queues
@@ -26,33 +21,13 @@ from components.release.worker_sets import SETS, set_schema_problems
 from components.task_logs.store import TaskLogStore
 from settings.keys import Section
 from settings.reading import Config
-from settings.sections.cluster import PROTECT
-from settings.sections.connections import SECRETS_MANAGER_PREFIX
-from settings.sections.dags import DAGS_DELIVERY
-from settings.sections.database import (
-    CLIENT_CERTIFICATE_SECRET,
-    METADATA_RETENTION_DAYS,
-    PGBOUNCER_ENABLED,
-    PGBOUNCER_REPLICAS,
-)
 from settings.sections.executor import (
-    API_SERVER_REPLICAS,
-    DAG_PROCESSOR_REPLICAS,
     EXECUTOR,
-    SCHEDULER_REPLICAS,
-    TRIGGERER_REPLICAS,
     WORKER_GRACE_SECONDS,
-    WORKER_MAX_REPLICAS,
-    WORKER_REPLICAS,
-    WORKER_SCALING,
-    WorkerScaling,
 )
-from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
-from settings.sections.isolation import EXTRA_EGRESS, METRICS_NAMESPACES, NETWORK_ISOLATION, UI_CIDRS
-from settings.sections.keys import KEY_SECRETS
-from settings.sections.login import OIDC_ISSUER
+from settings.sections.release_surroundings import surroundings
 from settings.sections.task_logs import TASK_LOGS
-from settings.sections.worker_groups import TASK_POLICY_ARNS, WORKER_GROUPS, group_values, queues_of
+from settings.sections.worker_groups import WORKER_GROUPS, group_values, queues_of
 
 SECTION = Section("Release")
 
@@ -119,7 +94,7 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     values = config[HELM_VALUES]
     if values:
         try:
-            found = value_problems(values, chart_values(), chart_schema(), _surroundings(config))
+            found = value_problems(values, chart_values(), chart_schema(), surroundings(config))
             found += _beside_groups(values) if config[WORKER_GROUPS] else _no_workers(config, values)
             schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
             found += _new_problems(schema, found)
@@ -138,7 +113,7 @@ def check_group_values(config: Config) -> None:
     elements = [{"name": group["name"], **group_values(group)} for group in groups]
     values = nested(SETS, elements)
     try:
-        found = value_problems(values, chart_values(), chart_schema(), replace(_surroundings(config), groups=True))
+        found = value_problems(values, chart_values(), chart_schema(), replace(surroundings(config), groups=True))
         found += _new_problems([*set_schema_problems(values)], found)
     except RecursionError:
         found = [f"{SETS}: expected maps, found too many levels"]
@@ -185,104 +160,6 @@ def _no_workers(config: Config, helm_values: Mapping[str, Any]) -> list[str]:
     if not none or config.bad(EXECUTOR) or not config[EXECUTOR].celery:
         return []
     return [f"{_DEFAULT_WORKERS}: no worker is left; leave it out, or give {SETS} beside it"]
-
-
-def _surroundings(config: Config) -> Surroundings:
-    return Surroundings(
-        isolated=config[NETWORK_ISOLATION] is not Isolation.OFF,
-        ui_reachable=bool(config[UI_CIDRS]),
-        protected=config[PROTECT],
-        ingress=config[INGRESS_HOST] is not None,
-        with_role=_with_role(config),
-        oidc=config[OIDC_ISSUER] is not None,
-        api_server_may_send=lambda port: (
-            port in API_SERVER_PORTS
-            or any(entry.opens("api-server", Protocol.TCP, port) for entry in config[EXTRA_EGRESS])
-        ),
-        metrics_readable=bool(config[METRICS_NAMESPACES]),
-        dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
-        stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
-        worker_grace_seconds=0 if config.bad(WORKER_GRACE_SECONDS) else config[WORKER_GRACE_SECONDS],
-        log_volume=not config.bad(TASK_LOGS) and config[TASK_LOGS] is TaskLogStore.VOLUME,
-        secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
-        client_certificate=config[CLIENT_CERTIFICATE_SECRET] is not None,
-        held_secrets=_held_secrets(config),
-        without_budget=_without_budget(config),
-        switched_off=_switched_off(config),
-        may_send=lambda protocol, port: all(
-            any(entry.opens(component, Protocol(protocol), port) for entry in config[EXTRA_EGRESS])
-            for component in COMPONENTS
-        ),
-    )
-
-
-def _held_secrets(config: Config) -> dict[str, str]:
-    """Return the Secrets of the team that only the program may give to pods."""
-    held = dict.fromkeys(config[KEY_SECRETS].values(), KEY_SECRETS.full)
-    client = config[CLIENT_CERTIFICATE_SECRET]
-    return held if client is None else {**held, client: CLIENT_CERTIFICATE_SECRET.full}
-
-
-def _without_budget(config: Config) -> frozenset[str]:
-    """Return the components that the program gives no disruption budget (see `components.release.availability`)."""
-    pods = {
-        "apiServer": config[API_SERVER_REPLICAS],
-        "scheduler": config[SCHEDULER_REPLICAS],
-        "dagProcessor": config[DAG_PROCESSOR_REPLICAS],
-        "triggerer": config[TRIGGERER_REPLICAS],
-        "pgbouncer": config[PGBOUNCER_REPLICAS],
-        # A budget for workers would select task pods too, which have the same labels.
-        "workers.celery": 1 if config[EXECUTOR].kubernetes else _most_workers(config),
-    }
-    return frozenset(component for component, number in pods.items() if number == 1)
-
-
-def _most_workers(config: Config) -> int:
-    scaled = config[WORKER_SCALING] is WorkerScaling.KEDA
-    return config[WORKER_MAX_REPLICAS] if scaled else config[WORKER_REPLICAS]
-
-
-def _with_role(config: Config) -> tuple[str, ...]:
-    """Return the chart's paths of the components whose pods get an IAM role."""
-    secrets = (*READ_LOGS, "dagProcessor", "triggerer") if config[SECRETS_MANAGER_PREFIX] else ()
-    if config[TASK_LOGS] is TaskLogStore.S3:
-        return tuple(dict.fromkeys((*READ_LOGS, *RUN_TASKS, *secrets)))
-    if config[TASK_POLICY_ARNS]:
-        return tuple(dict.fromkeys((*RUN_TASKS, *secrets)))
-    groups = (SETS,) if any(group.get("taskPolicyArns") for group in config[WORKER_GROUPS]) else ()
-    return (*groups, *secrets)
-
-
-def _switched_off(config: Config) -> dict[str, str]:
-    """Return the chart's paths of what this stack does not deploy, each with the setting that would."""
-    if config.bad(EXECUTOR, PGBOUNCER_ENABLED, METADATA_RETENTION_DAYS, INGRESS_HOST, DAGS_DELIVERY):
-        return {}
-    executor = config[EXECUTOR]
-    off: dict[str, str] = {}
-    if not executor.celery:
-        # Not workers.celery.serviceAccount: task pods run as the workers' account.
-        celery = chart_schema()["properties"]["workers"]["properties"]["celery"]["properties"]
-        paths = ["redis", "flower", *(f"workers.celery.{key}" for key in celery if key != "serviceAccount")]
-        off |= dict.fromkeys(paths, f"{EXECUTOR.full} with CeleryExecutor")
-    if not executor.kubernetes:
-        off |= dict.fromkeys(
-            ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"
-        )
-    if not executor.celery:
-        off["images.redis"] = f"{EXECUTOR.full} with CeleryExecutor"
-    if not config[PGBOUNCER_ENABLED]:
-        paths = ["pgbouncer", "images.pgbouncer", "images.pgbouncerExporter"]
-        off |= dict.fromkeys(paths, f"{PGBOUNCER_ENABLED.full} true")
-    if not config[METADATA_RETENTION_DAYS]:
-        off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
-    if not config[PGBOUNCER_ENABLED]:
-        off["ingress.pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
-    if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
-        gateway = f" without {INGRESS_GATEWAY.full}" if config[INGRESS_GATEWAY] else ""
-        off["ingress.apiServer"] = f"{INGRESS_HOST.full}{gateway}"
-    if config[DAGS_DELIVERY] is not DagsDelivery.GIT_SYNC:
-        off |= dict.fromkeys(("dags.gitSync", "images.gitSync"), f"{DAGS_DELIVERY.full} git-sync")
-    return off
 
 
 def _new_problems(schema_problems: list[str], found: list[str]) -> list[str]:

@@ -52,6 +52,11 @@ def made(kind: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "airflow-a"}, "spec": spec}
 
 
+def claiming(size: str = "8Gi", storage_class: str = "gp3") -> dict[str, Any]:
+    claim = {"storageClassName": storage_class, "resources": {"requests": {"storage": size}}}
+    return workload("StatefulSet", volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": claim}])
+
+
 SPREAD: Final = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}
 PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -118,12 +123,22 @@ def test_what_only_an_update_would_tell_is_refused() -> None:
         (made("PodDisruptionBudget", minAvailable="150%"), "minAvailable 150%"),
         (made("PodDisruptionBudget", maxUnavailable=-1), "maxUnavailable -1"),
         (made("PodDisruptionBudget", maxUnavailable=1, minAvailable=1), "give one of the two"),
+        (claiming(size="8GB"), "a claim of 8GB: write an amount"),
+        (claiming(storage_class="Gp 3"), "the storageClassName Gp 3: write the name"),
         (made("CronJob", schedule="daily"), "the schedule daily: write five fields"),
         (made("Service") | {"metadata": {"name": "airflow-a", "annotations": {"a b": "x"}}}, "an annotation a b"),
     ):
         [refusal] = pod_refusals([bad])
         assert refusal.startswith(f"{bad['kind']} airflow-a has "), refusal
         assert says in refusal, refusal
+
+
+def test_bad_names_of_objects_and_keys_are_refused() -> None:
+    for kind in ("ConfigMap", "Secret"):
+        for name, data, says in (("Bad_Name", {}, "has a bad name: name it"), ("good", {"a b": "x"}, "the key a b")):
+            [told] = pod_refusals([{"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "data": data}])
+            assert told.startswith(f"{kind} {name} has ")
+            assert says in told
 
 
 def test_pod_with_names_of_its_own_is_not_refused() -> None:
@@ -149,7 +164,9 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
         resourced({"requests": {"hugepages-2Mi": "4Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}),
         having(env=[{"name": "_A.b-1", "value": "x"}], livenessProbe={"successThreshold": 1, "periodSeconds": 0}),
         made("HorizontalPodAutoscaler", minReplicas=2, maxReplicas=2),
+        claiming(),
         made("PodDisruptionBudget", minAvailable="100%"),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a.b-c"}, "data": {"a_B.yaml": "x"}},
         made("PodDisruptionBudget", maxUnavailable=0),
         made("CronJob", schedule="*/5 1-3 * * MON"),
         made("CronJob", schedule="@midnight"),

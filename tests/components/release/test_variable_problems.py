@@ -8,6 +8,7 @@ from components.release.chart_defaults import chart_schema, chart_values, merged
 from components.release.surroundings import Surroundings
 from components.release.user_values import problems
 from components.release.value_paths import nested
+from tests import samples
 from tests.cases import each
 
 CELERY: Final = Surroundings(switched_off={"workers.kubernetes": "x"})
@@ -67,6 +68,14 @@ def test_variable_that_a_list_has_twice_is_refused() -> None:
     [told] = found({"extraEnv": "- {name: A, value: b}\n- {name: A, value: c}\n"})
     assert "sets A twice" in told
     assert found({"scheduler": {"env": twice[:1]}, "triggerer": {"env": twice[1:]}}) == []
+
+
+def test_connection_that_the_config_has_too_is_refused() -> None:
+    """Workers would have the one of the variable, and the API server the other."""
+    config = samples.prod().with_({"helmValues": env(AIRFLOW_CONN_MYDB="x")})
+    assert config.problems() == ()
+    [told] = config.with_(secrets={"connections": '{"mydb": "postgres://h/d"}'}).problems()
+    assert "env sets AIRFLOW_CONN_MYDB beside airflow:connections" in told
 
 
 # Proxies
