@@ -10,7 +10,7 @@ import os
 import runpy
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -97,6 +97,19 @@ def quoted_forms(value: str) -> tuple[str, ...]:
     for content in contents:
         forms |= {content.hex(), base64.b64encode(content).decode(), base64.urlsafe_b64encode(content).decode()}
     return tuple(sorted({form.rstrip("=") for form in forms if form}))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every key and every value at any depth, as text."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+    else:
+        yield str(value)
 
 
 def traces(key: str, value: str) -> tuple[str, ...]:

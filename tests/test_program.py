@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -273,23 +273,11 @@ def test_nothing_is_retained_aliased_or_imported_by_chance(name: str, programs: 
 # Secrets
 
 
-def texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield str(key)
-            yield from texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts(item)
-    else:
-        yield str(value)
-
-
 def generated(program: Recorder) -> set[str]:
     """What the recorder gave as generated values: nobody may print them either."""
     found = set()
     for secret in program.every("kubernetes:core/v1:Secret"):
-        found |= {text for text in texts(program.secret_data(secret.name)) if "Gen" in text and "/" not in text}
+        found |= {text for text in samples.texts(program.secret_data(secret.name)) if "Gen" in text and "/" not in text}
     return found
 
 
@@ -353,7 +341,9 @@ def test_no_output_is_secret_or_holds_one(name: str, programs: Mapping[str, Reco
     }
     for urn, registered in program.outputs.items():
         assert "SecretValue" not in repr(registered), urn
-        assert not any(trace in text for trace in traces | generated(program) for text in texts(registered)), urn
+        assert not any(trace in text for trace in traces | generated(program) for text in samples.texts(registered)), (
+            urn
+        )
 
 
 @every_program

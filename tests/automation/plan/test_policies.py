@@ -5,7 +5,7 @@ And how a plan's text tells what they say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pulumi
@@ -48,18 +48,6 @@ def told(recorder: Recorder, secrets: Iterable[str] = ()) -> list[tuple[str, str
     return [(found.rule, found.subject) for found in plan_results(recorder.every(), None, secrets)]
 
 
-def texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield str(key)
-            yield from texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts(item)
-    elif isinstance(value, str):
-        yield value
-
-
 # Whole programs
 
 
@@ -91,7 +79,7 @@ def test_no_rule_is_given_a_secret(name: str, planned: Planned, monkeypatch: pyt
     monkeypatch.setattr(policies, "evaluate_resources", evaluate)
     recorder, secrets = planned(PROGRAMS[name]())
     plan_results(recorder.every(), None, secrets)
-    given = "\n".join(text for resource in asked for text in texts(resource.inputs))
+    given = "\n".join(text for resource in asked for text in samples.texts(resource.inputs))
     assert "://" in given, "or the test would see nothing"
     config = PROGRAMS[name]()
     for full in config.secret_keys:
