@@ -55,8 +55,15 @@ def present(api: KubeApi, namespace: str, recorder: Recorder, texts: Sequence[st
     """
     _clean(api, namespace)
     with contextlib.ExitStack() as made:
-        if texts and api.get("v1", "Namespace", "", namespace) is None:
+        there = api.get("v1", "Namespace", "", namespace) if texts else {}
+        if there is None:
             namespace = _make_namespace(api, namespace, recorder, made)
+        elif (there.get("metadata") or {}).get("deletionTimestamp"):
+            raise KubeRequestFailed(
+                f"check anything in namespace {namespace}",
+                "it is being deleted",
+                "wait until kubectl get namespaces does not list it any more, and run this again",
+            )
         for item in _named(recorder, texts):
             _make(api, _manifest(item), namespace, made)
         yield namespace

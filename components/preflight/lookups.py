@@ -26,6 +26,8 @@ _DRIVERS: Final = {
 _ADD_ONS: Final = {"ebs.csi.aws.com": "aws-ebs-csi-driver", "efs.csi.aws.com": "aws-efs-csi-driver"}
 _NAMES: Final = 5
 _QUOTA: Final = re.compile(r"exceeded quota|failed quota")
+_ENDING: Final = re.compile(r"because it is being terminated")
+"""What the API server says of a namespace (its plugin NamespaceLifecycle)."""
 _LIMITS: Final = re.compile(r"(maximum|minimum) \w+ usage per|must specify|limit to request ratio")
 
 
@@ -143,6 +145,8 @@ def _admission(api: KubeApi, namespace: str, needs: Sequence[Mapping[str, Any]])
         if message:
             refused = True
             yield refusal_finding(message, f"a pod of {need['component']}")
+            if _ENDING.search(message):
+                return  # it holds for all of them
     if refused or not needs:
         return
     quotas = api.items("v1", "ResourceQuota", namespace)
@@ -156,6 +160,12 @@ def refusal_finding(message: str, what: str) -> Finding:
     """Return what to do about a pod that Kubernetes does not admit. message: what it says."""
     line = " ".join(message.split())[:400]
     line = re.sub(r'^pods "[^"]*" is forbidden: |^admission webhook ', "", line)
+    if _ENDING.search(message):
+        return failed(
+            ADMISSION,
+            f"airflow:namespace: expected that the cluster admits {what}, found that the namespace is being deleted",
+            "wait until kubectl get namespaces does not list it any more, and run this again",
+        )
     if _QUOTA.search(message):
         return failed(
             ADMISSION,

@@ -106,6 +106,18 @@ def test_namespace_that_exists_gets_only_what_a_document_names_and_keeps_everyth
     assert set(cluster.objects) == {("Namespace", "ns")}
 
 
+def test_namespace_that_is_being_deleted_is_told_before_anything_is_made(recorded: Recorder) -> None:
+    """The cluster itself would only say 403."""
+    cluster = Cluster("ns")
+    cluster.objects["Namespace", "ns"] = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    with (
+        pytest.raises(KubeRequestFailed, match=r"ns: it is being deleted\. Fix: wait until kubectl get"),
+        present(cast(KubeApi, cluster), "ns", recorded, documents(recorded)),
+    ):
+        pass
+    assert cluster.created == []
+
+
 def test_without_checks_nothing_is_made(recorded: Recorder) -> None:
     cluster = Cluster()
     with present(cast(KubeApi, cluster), "ns", recorded, []):

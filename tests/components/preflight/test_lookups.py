@@ -112,6 +112,14 @@ def test_add_on_that_serves_nothing_is_missing(server: KubeServer) -> None:
     assert look(server, apis=[keda])[0][0] == "passed"
 
 
+def test_namespace_that_is_being_deleted_is_told_once(server: KubeServer) -> None:
+    message = 'pods "x" is forbidden: unable to create new content in namespace ns because it is being terminated'
+    server.put(PODS, {"kind": "Status", "message": message}, 403)
+    [(verdict, text)] = look(server, pods=[POD, {**POD, "component": "triggerer"}])
+    assert verdict == "failed"
+    assert "found that the namespace is being deleted. Fix: wait until kubectl get namespaces" in text
+
+
 def test_pods_are_only_tried(server: KubeServer) -> None:
     server.put(PODS, {"items": []}, 201)
     server.put(QUOTAS, {"items": []})
