@@ -79,7 +79,7 @@ def upgrade_target(
     Args:
         stack: For commands.
         present: What the config says.
-        deployed_tag: The tag that was deployed last; "" if the state does not say.
+        deployed_tag: The tag that was deployed last; "" if the state has no release.
         wanted: What was asked for; None for the image that runs.
         mark: What an earlier run left in the config.
         charts: The chart that runs, and this checkout's.
@@ -100,7 +100,11 @@ def upgrade_target(
         refusal = f"{mark.told(stack)}. Fix: finish it first"
         return Target(verb="upgrade", before=present, after=wanted, refusals=(refusal,))
     found = []
-    if deployed_tag and present.tag != deployed_tag:
+    if not deployed_tag:
+        found.append(
+            f"the release: expected one that an update has deployed, found none. Fix: python -m automation up {stack}"
+        )
+    elif present.tag != deployed_tag:
         found.append(
             f"airflow:imageTag: expected what is deployed, {deployed_tag}, found {present.tag}. "
             f"Fix: pulumi config set --stack {stack} airflow:imageTag {deployed_tag}; or, if {present.tag} has the "

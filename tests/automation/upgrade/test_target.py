@@ -31,6 +31,7 @@ def test_upgrade_that_makes_no_sense_is_refused() -> None:
         (OLD, "3.2.2", OLD, None, "--tag: expected another image than the one that runs"),
         (NEW, "3.3.2", OLD, None, "--airflow-version: expected 3.3.2 or newer, found 3.2.2"),
         (OLD, "3.2.1", NEW, None, "airflow:imageTag: expected what is deployed, 3.2.1"),
+        (OLD, "", NEW, None, "the release: expected one that an update has deployed, found none"),
         (
             OLD,
             "3.2.2",
