@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import OnEvent, ignore
@@ -24,13 +23,12 @@ from automation.stacks.backend import (
     SecretsProvider,
     read_yaml,
     shown_url,
-    url_secrets,
+    url_masker,
 )
 from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits
 from automation.wait import Clock
 from components.kube.secret import Secret
-from components.secrets.masker import Masker
 from settings import PROJECT
 
 if TYPE_CHECKING:
@@ -143,8 +141,7 @@ class Environments:
         short_name(name)
         secrets = list(place.settings.secrets.values()) if place.settings is not None else []
         secrets += [place.provider.value] if isinstance(place.provider, Passphrase) else []
-        login = [unquote(part) for text in url_secrets(place.url) for part in {text, text.partition(":")[2]} if part]
-        masker = Masker(secrets=[*(secret.reveal() for secret in secrets), *login])
+        masker = url_masker(place.url, (secret.reveal() for secret in secrets))
         environment = Environment(name, place, self._engine, self._limits, masker)
         with self._lock:
             self._opened.add(environment)

@@ -75,8 +75,11 @@ def short_name(stack: str) -> str:
     """Return `dev` for `dev` and for `organisation/project/dev`. Raises StackUnknown if it cannot be a file name."""
     parts = stack.split("/")
     if len(parts) > _MOST_PARTS or not all(map(_STACK_NAME.fullmatch, parts)):
+        from components.secrets.shapes import harmless
+
+        found = harmless(stack)
         raise StackUnknown(
-            f"expected a stack name of letters, digits, '.', '_' and '-', found {stack!r}", "name one, for example dev"
+            f"expected a stack name of letters, digits, '.', '_' and '-', found {found!r}", "name one, for example dev"
         )
     return parts[-1]
 

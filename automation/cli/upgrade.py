@@ -93,9 +93,11 @@ def _version(call: Call, tag: str) -> str:
     found = _VERSION.fullmatch(tag)
     version = call.args.airflow_version or (found[1] if found else "")
     if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version):
+        from components.secrets.shapes import harmless
+
         reason = (
-            f"--airflow-version: expected Airflow's version in {tag}, such as 3.3.2, found {version or 'none'}. "
-            "Fix: give it; docker run --rm IMAGE version prints it"
+            f"--airflow-version: expected Airflow's version in {harmless(tag)}, such as 3.3.2, "
+            f"found {version or 'none'}. Fix: give it; docker run --rm IMAGE version prints it"
         )
         raise UpgradeRefused(call.args.stack, call.args.verb, (reason,))
     return str(version)

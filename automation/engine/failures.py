@@ -28,6 +28,7 @@ from components.aws.deploying_role import statements_for
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
 from components.preflight.finding import FOUND
+from components.secrets.masker import Masker
 from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
@@ -73,7 +74,7 @@ def engine_error(
     stack: str = "STACK",
     failed: Sequence[Step] = (),
     warnings: Sequence[str] = (),
-    clean: Callable[[str], str] = str,
+    clean: Callable[[str], str] | None = None,
 ) -> AutomationError:
     """Return a typed error for a failed command of the engine. Raise it `from None`: the cause holds all the output.
 
@@ -84,10 +85,11 @@ def engine_error(
         stack: The name of the stack, for remedies.
         failed: The steps that failed.
         warnings: The warnings among the engine's events. They may name pods.
-        clean: Masks known secrets in a text.
+        clean: Masks known secrets in a text. None masks what looks like one.
     """
     if isinstance(error, ConcurrentUpdateError):
         return locked(action, str(error), stack)
+    clean = clean or Masker().text
     # The engine's last error is "update failed", which adds nothing.
     reasons = [clean(text) for text in reported if not text.endswith("update failed")]
     reasons += _ERROR_LINE.findall(clean(without_values(str(error))))

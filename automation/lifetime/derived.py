@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Final
 
 from automation.stacks.config import with_value
+from components.secrets.shapes import harmless
 from settings import PROJECT, SECRET_KEYS
 from settings.declared import KEYS
 
@@ -68,7 +69,9 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
         problem("protect", f"expected false in {like}, because what is made like it is thrown away", another)
     for key in _UNDER_WAY:
         if of_like(key):
-            problem(key, f"expected nothing under way in {like}, found {of_like(key)}", f"finish it in {like}")
+            problem(
+                key, f"expected nothing under way in {like}, found {harmless(of_like(key))}", f"finish it in {like}"
+            )
     database = values.get("database", of_like("database"))
     if database != "container":
         problem("database", f"expected container, so that each stack has its own, found {database}", another)

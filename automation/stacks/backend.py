@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import yaml
@@ -18,7 +18,7 @@ from automation.errors import FileInvalid, PassphraseMissing
 from automation.folder import Folder, make_folder, short_name, write_new_file
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
-from components.secrets.masker import SHOWN
+from components.secrets.masker import SHOWN, Masker
 
 BACKEND: Final = "PULUMI_BACKEND_URL"
 PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
@@ -85,6 +85,12 @@ def url_secrets(url: str) -> tuple[str, ...]:
     parameters = re.findall(r"[?&]([^=&#]*)=([^&#]*)", url)
     secret = [value for name, value in parameters if value and _SECRET_PARAMETER.search(name)]
     return (*([login[1]] if login and login[1] else []), *secret)
+
+
+def url_masker(url: str, secrets: Iterable[str] = ()) -> Masker:
+    """Return a masker that knows what is secret in a backend's URL, which the engine quotes in its errors, and more."""
+    login = [unquote(part) for text in url_secrets(url) for part in {text, text.partition(":")[2]} if part]
+    return Masker(secrets=[*secrets, *login])
 
 
 def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:

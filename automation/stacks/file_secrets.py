@@ -33,7 +33,7 @@ def file_secrets(on: OpenedStack) -> dict[str, str]:
     try:
         found = json.loads(on.engine.run(words, workspace.work_dir, workspace.env_vars).stdout)
     except CommandError as error:
-        raise engine_error(error, "reading the config", stack=on.stack.name) from None
+        raise engine_error(error, "reading the config", stack=on.stack.name, clean=on.masker.text) from None
     return {
         key.removeprefix(_PREFIX): str(entry.get("value") or "") for key, entry in found.items() if entry.get("secret")
     }

@@ -16,7 +16,7 @@ from automation.engine import plugins
 from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.folder import make_folder
-from automation.stacks.backend import BACKEND, local_path, may_have_stacks, shown_url
+from automation.stacks.backend import BACKEND, local_path, may_have_stacks, shown_url, url_masker
 from automation.stacks.place import Place
 
 _LEFT_OUT: Final = frozenset({".git", ".dev"})
@@ -39,7 +39,8 @@ def stack_tags(place: Place, find_engine: Callable[[], Engine]) -> dict[str, Map
                 for name in names
             }
     except CommandError as error:
-        raise engine_error(error, f"listing the stacks in {shown_url(place.url)}", stack="") from None
+        action = f"listing the stacks in {shown_url(place.url)}"
+        raise engine_error(error, action, stack="", clean=url_masker(place.url).text) from None
 
 
 @contextmanager
@@ -59,7 +60,8 @@ def as_deployed(place: Place, stack: str, find_engine: Callable[[], Engine]) -> 
             if _NO_UPDATE in str(error):
                 yield None
                 return
-            raise engine_error(error, f"reading the config of the last update of stack {stack}", stack=stack) from None
+            action = f"reading the config of the last update of stack {stack}"
+            raise engine_error(error, action, stack=stack, clean=url_masker(place.url).text) from None
         yield replace(place, project_dir=folder, settings=None, backend=place.url, environ=env)
 
 
@@ -69,7 +71,8 @@ def remove_empty(place: Place, stack: str, find_engine: Callable[[], Engine]) ->
         with _project(place.project_dir) as folder:
             find_engine().run(["stack", "rm", "--yes", "--stack", stack], str(folder), _environment(place))
     except CommandError as error:
-        raise engine_error(error, f"removing stack {stack}", stack=stack) from None
+        action = f"removing stack {stack}"
+        raise engine_error(error, action, stack=stack, clean=url_masker(place.url).text) from None
 
 
 def _environment(place: Place) -> dict[str, str]:

@@ -86,4 +86,4 @@ def write_to_file(on: OpenedStack, project_dir: Path, changed: Mapping[str, Any]
                     ["config", "set", *kind, path, "--stack", on.stack.name], str(project_dir), env, given=text
                 )
     except CommandError as error:
-        raise engine_error(error, "writing the config", stack=on.stack.name) from None
+        raise engine_error(error, "writing the config", stack=on.stack.name, clean=on.masker.text) from None

@@ -15,7 +15,7 @@ from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.errors import Interrupted
 from automation.folder import short_name
-from automation.stacks.backend import KeyService, read_yaml, shown_url
+from automation.stacks.backend import KeyService, read_yaml, shown_url, url_masker
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.secret_texts import same_secret, secret_texts
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
@@ -80,7 +80,7 @@ def open_stack(
         action = f"opening stack {stack} in {shown_url(backend.url)}"
         if engine.interrupted:
             raise Interrupted(f"{action} was interrupted", "run it again") from None
-        raise engine_error(error, action, stack=stack) from None
+        raise engine_error(error, action, stack=stack, clean=url_masker(backend.url).text) from None
 
 
 def _key_service(place: Place, file: Path) -> str | None:
