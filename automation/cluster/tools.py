@@ -42,6 +42,10 @@ def require_container_engine(tool: str) -> None:
         reason = lines[-1].strip() if lines else f"exit code {answer.returncode}"
     except subprocess.TimeoutExpired:
         reason = f"no answer within {_SECONDS} s"
+    start = "start it"
+    if tool == "docker" and "permission denied" in reason.lower():
+        # https://docs.docker.com/engine/install/linux-postinstall/
+        start = "let your user use it (Linux: sudo usermod -aG docker $USER, and log in again)"
     raise ToolMissing(
-        f"{tool} is installed but its engine does not answer ({reason})", f"start it; `{tool} info` must succeed"
+        f"{tool} is installed but its engine does not answer ({reason})", f"{start}; `{tool} info` must succeed"
     )

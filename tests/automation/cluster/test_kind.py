@@ -162,6 +162,15 @@ def test_each_missing_tool_is_named_with_why_and_how(
     assert not any(call.startswith("kind create") for call in calls(tmp_path))
 
 
+def test_user_who_may_not_use_docker_is_told_how_to_get_the_right(
+    tmp_path: Path, identities: dict[str, str], programs: Script
+) -> None:
+    programs("kind", KIND)
+    programs("docker", "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1")
+    with pytest.raises(ToolMissing, match=r"Fix: let your user use it .*usermod -aG docker"):
+        ensure_cluster(tmp_path, CONTEXT)
+
+
 def test_without_kind_the_error_ends_with_the_ways_on(
     tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:
