@@ -86,4 +86,5 @@ def dead_instead(path: str, schema: Mapping[str, Any]) -> str | None:
     if key not in schema["properties"]["apiServer"]["properties"]:
         return f"apiServer: {_NO_WEBSERVER}"
     new = f"apiServer.{rest}".replace(".securityContexts.containers", ".securityContexts.container")
-    return f"{owner(new) or new}: {_NO_WEBSERVER}"
+    dead = under(new, DEAD)
+    return f"{owner(new) or (DEAD[dead] if dead else new)}: {_NO_WEBSERVER}"
