@@ -21,7 +21,7 @@ _SYSTEM: Final = {
     errno.EDQUOT: _SPACE,
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
-    errno.ENOENT: "it does not exist; make its folder, and run it again",
+    errno.ENOENT: "it does not exist; name another, or make its folder, and run it again",
     errno.ENOSPC: _SPACE,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EPERM: _RIGHTS,

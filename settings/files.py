@@ -190,7 +190,10 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
             return (None if root is None else reader.construct_document(root)), root
         problem = f"expected each key once in {path.name}, found one again in line {repeated[1]}. {_EDIT}"
     except FileNotFoundError:
-        problem = f"expected a file {path.name}, found none. Fix: pulumi stack init {stack}"
+        others = sorted(found.name.split(".", 1)[1][: -len(".yaml")] for found in path.parent.glob("Pulumi.?*.yaml"))
+        there = f", but those of {', '.join(others)}" if others else ""
+        named = "name a stack that is there, or make this one: " if others else ""
+        problem = f"expected a file {path.name}, found none{there}. Fix: {named}pulumi stack init {stack}"
     except OSError as error:
         problem = f"expected a file {path.name} that can be read, found none ({error.strerror}). Fix: look at it"
     except yaml.YAMLError as error:

@@ -85,6 +85,14 @@ def test_missing_stack_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(settings.SettingsError) as error:
         settings.check(tmp_path, "qa")
     assert error.value.problems == ("expected a file Pulumi.qa.yaml, found none. Fix: pulumi stack init qa",)
+    for name in ("prod", "dev"):
+        (tmp_path / f"Pulumi.{name}.yaml").touch()
+    with pytest.raises(settings.SettingsError) as error:
+        settings.check(tmp_path, "qa")
+    assert error.value.problems == (
+        "expected a file Pulumi.qa.yaml, found none, but those of dev, prod. Fix: name a stack that is there, or make "
+        "this one: pulumi stack init qa",
+    )
 
 
 def test_broken_stack_file_is_one_error_that_does_not_quote_it(tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_value_that_others_make_comes_from_a_file(monkeypatch: pytest.MonkeyPatc
         assert stack.given == Secret("sentinel-login")
         assert "sentinel" not in written
     stack = Stack()
-    with pytest.raises(FileUnusable, match="nothing"):
+    with pytest.raises(
+        FileUnusable, match=r"nothing: No such file or directory\. Fix: it does not exist; name another"
+    ):
         run_on(monkeypatch, stack, "rotate", "registry", "prod", "--from", str(tmp_path / "nothing"))
     assert stack.asked == []
 
