@@ -1,7 +1,8 @@
 """Finds values that do nothing because another value or a setting decides: each is refused with what lets it work.
 
 What never has an effect is in `dead_values`, and what a switch `enabled` beside it leaves out is found from the chart's
-own values. The conditions here are those of the chart's templates.
+own values. The conditions here are those of the chart's templates. A test renders every value that a stack accepts, and
+finds what is missing here (tests/chart/test_values_have_effect.py).
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def with_ids_of_all(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -
     """
     taken = [field for field, value in said_of_all_pods(helm_values).items() if field in IDS and value is None]
     result = dict(values)
-    for path in _WITH_IDS:
+    for path in _WITH_IDS if taken else ():
         context = at(result, path)
         if isinstance(context, Mapping):
             left = {

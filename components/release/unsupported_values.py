@@ -11,7 +11,7 @@ from components.release.closed_systems import NOT_OFF, STATSD, closed_problems, 
 from components.release.given_options import given_options
 from components.release.managed_variables import listed_variables
 from components.release.surroundings import Surroundings
-from components.release.value_paths import at
+from components.release.value_paths import at, leaves
 
 FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _OPEN: Final = "or set airflow:networkIsolation to off"
@@ -99,6 +99,10 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
             "airflow:dagsDelivery image",
         )
+    config = helm_values.get("config")
+    for path, value in leaves(config if isinstance(config, Mapping) else {}, "config"):
+        if isinstance(value, str) and "\n" in value.strip():
+            yield path, f"{path} has several lines, and airflow.cfg would take the others for options; write it in one"
     for path, seconds in given_options(helm_values, _REDELIVERY):
         if str(seconds).isdecimal() and int(seconds) < surroundings.worker_grace_seconds:
             yield (

@@ -438,6 +438,8 @@ def test_no_pod_with_tasks_may_be_evicted() -> None:
             (nested("apiServer.service", {"type": "LoadBalancer", "annotations": wrong}), {"protected": True}, "HTTP")
             for wrong in ([1], 1, {1: "x"})
         ),
+        (nested("config.core.default_timezone", "utc\n[database]\nx = y"), {}, "write it in one"),
+        (nested("config.logging.remote_task_handler_kwargs", "{}\n"), {}, None),
         (nested("dags.persistence.enabled", True), {"dags_fetched": True}, "use airflow:dagsDelivery image with it"),
         (nested("dags.persistence.enabled", True), {}, None),
         *(
