@@ -8,6 +8,7 @@ end; should this process be killed, Kubernetes deletes it by its time to live.
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ _BEGUN: Final = "PodReadyToStartContainers"
 _BEGIN_SECONDS: Final = 20.0
 """For the node to make the pod's network and volumes, which takes long where much starts at once."""
 _POLL_SECONDS: Final = 0.2
+_SHOWN: Final = 300
 _OTHERS_SECONDS: Final = 1.0
 """After a failure, the others of the pod get this long: all that is wrong is then told at once."""
 _PULLS: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
@@ -88,7 +90,7 @@ class PodEnd:
                 return f"{container.image}: {container.reason} {container.message}"
             if container.exit_code:
                 last = container.message.strip().splitlines()[-1:] or [container.reason]
-                return f"{container.name} ended with {container.exit_code}: {last[0][:300]}"
+                return f"{container.name} ended with {container.exit_code}: {_short(last[0])}"
         return f"it waits for {self.waits}" if self.waits else ""
 
 
@@ -242,5 +244,10 @@ def _end(container: Mapping[str, Any], status: Mapping[str, Any]) -> ContainerEn
 def _unscheduled(status: Mapping[str, Any]) -> str:
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled":
-            return " ".join(str(condition.get("message") or "").split())[:300] or "pending"
+            return _short(str(condition.get("message") or "")) or "pending"
     return "pending"
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a text, cut between words: half a secret would not be recognised and masked."""
+    return textwrap.shorten(text, _SHOWN, placeholder=" …")
