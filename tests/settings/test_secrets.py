@@ -56,6 +56,15 @@ def test_no_error_shows_a_value_that_is_encrypted_without_need() -> None:
         assert any(problem.startswith(f"airflow:{key}: expected plain text") for problem in error.value.problems)
 
 
+def test_login_in_the_name_of_a_context_is_refused_and_not_shown() -> None:
+    """Errors about the cluster name the context, and so do the commands in them."""
+    with pytest.raises(settings.SettingsError, match="found a URI that may hold a login") as error:
+        dev().with_({"kubeContext": "https://admin:sentinel-4711@api.test:6443"}).parse()
+    assert "sentinel" not in str(error.value) + repr(error.value)
+    for name in ("arn:aws:eks:eu-central-1:123456789012:cluster/x", "airflow/api-test:6443/kube:admin", "me@kind"):
+        assert dev().with_({"kubeContext": name}).parse().platform.kube_context == name
+
+
 def test_good_settings_hold_the_secrets_and_do_not_show_them() -> None:
     secrets = all_secrets(but=["dagsToken"])
     loaded = external().with_(samples.OIDC, secrets).parse()
