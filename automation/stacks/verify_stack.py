@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent
@@ -31,7 +33,7 @@ def verify_stack(session: Session, dag_id: str | None, timeout_seconds: float, o
         stop_if_cancelled()
 
     try:
-        return verification.verify(
+        found = verification.verify(
             outputs,
             kube_context=Deployment.of(outputs).kube_context,
             kubeconfig_path=config.kubeconfig,
@@ -42,6 +44,9 @@ def verify_stack(session: Session, dag_id: str | None, timeout_seconds: float, o
         )
     except _Cancelled:
         raise Interrupted(f"verify of stack {session.name} was interrupted", "run it again") from None
+    # What pods, Airflow and the logs of tasks say is quoted in it.
+    clean = session.masker.text
+    return Verification(tuple(replace(check, detail=clean(check.detail)) for check in found.checks))
 
 
 def verified_stack(session: Session, timeout_seconds: float, on_event: OnEvent, remedy: str) -> Verification:

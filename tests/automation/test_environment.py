@@ -40,6 +40,7 @@ from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.results import Changes, Step
 from automation.stacks import export, session, updates
 from automation.stacks.session import Session
+from automation.verification.result import Check, Status, Verification
 from components.kube.safe_yaml import load_yaml
 from tests import samples
 from tests.automation.checkouts import plan_here
@@ -621,6 +622,18 @@ def test_verification_ends_within_a_poll_of_its_cancel(rig: Rig, monkeypatch: py
         env.verify(on_event=rig.events.append)
     assert rig.time.seconds < 6
     assert [text for text in rig.texts(EventKind.WAITING) if "components ready" in text]
+
+
+def test_what_a_check_quotes_shows_no_secret(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = SETTINGS["adminPassword"].reveal()
+    log = f"etl: could not fetch https://bucket.test/log?X-Amz-Signature=sentinel0123456789 nor as {secret}"
+    found = Verification((Check("task log", Status.FAILED, log), Check("API", Status.PASSED, "version 3.2.2")))
+    monkeypatch.setattr("automation.verification.verify.verify", lambda *args, **options: found)
+    told = rig.open().verify()
+    assert [check.detail for check in told.checks] == [
+        "etl: could not fetch https://bucket.test/log?X-Amz-Signature=[secret] nor as [secret]",
+        "version 3.2.2",
+    ]
 
 
 def test_verification_that_is_told_to_stop_begins_no_further_check(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
