@@ -120,17 +120,17 @@ def _token(path: str, value: Any) -> str | None:
 
 def _account(path: str, value: Any) -> str | None:
     plain = without_numbers(path)
-    if plain.endswith(".serviceAccount.name") and value not in (None, ""):
-        return (
-            f"{path}: rights are bound to the chart's own service accounts; leave it out, and use "
-            f"{plain.removesuffix('.name')}.annotations"
-        )
-    if plain.endswith(".serviceAccount.create") and (value is not True or plain.startswith("workers.kubernetes.")):
-        return (
-            f"{path}: rights are bound to the chart's own service accounts; leave it out, and use "
-            f"{plain.removesuffix('.create')}.annotations"
-        )
-    return None
+    component, _, key = plain.rpartition(".serviceAccount.")
+    foreign = key == "name" and value not in (None, "")
+    none = key == "create" and (value is not True or component == "workers.kubernetes")
+    if not component or not (foreign or none):
+        return None
+    # Task pods run as the account of workers.
+    account = component.replace("workers.kubernetes", "workers.celery")
+    return (
+        f"{path}: rights are bound to the chart's own service accounts; leave it out, and use "
+        f"{account}.serviceAccount.annotations"
+    )
 
 
 _TEMPLATE_RULES: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (

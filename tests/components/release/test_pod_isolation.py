@@ -181,12 +181,13 @@ def test_mounted_token_is_refused_unless_it_is_for_another_service(component: st
 
 @each("component", [*DAG_CODE, "scheduler", "apiServer", "redis", "statsd", "pgbouncer", "databaseCleanup"])
 def test_foreign_account_is_refused_and_the_chart_s_own_is_annotated(component: str) -> None:
+    account = component.replace("workers.kubernetes", "workers.celery")  # task pods run as the account of workers
     for key, value in (("name", "own"), ("create", False)):
         path = f"{component}.serviceAccount.{key}"
         [refused] = found(nested(path, value))
         assert refused.startswith(f"{path}: rights are bound to the chart's own service accounts")
-        assert refused.endswith(f"use {component}.serviceAccount.annotations")
-    assert found(nested(f"{component}.serviceAccount", {"annotations": {"a.b/c": "d"}})) == []
+        assert refused.endswith(f"use {account}.serviceAccount.annotations")
+    assert found(nested(f"{account}.serviceAccount", {"annotations": {"a.b/c": "d"}})) == []
     if component != "workers.kubernetes":
         assert found(nested(f"{component}.serviceAccount.create", True)) == [], "as the chart does by itself"
 
@@ -197,7 +198,11 @@ def test_other_role_is_refused_where_the_program_gives_one(component: str) -> No
     [refused] = found(users, with_role=WITH_ROLE)
     assert "would take the role that the program gives to these pods" in refused
     assert ("airflow:taskPolicyArns" in refused) is (component != "apiServer")
-    assert found(users) == [], "where the program gives no role it is the user's"
+    if component == "workers.kubernetes":
+        [idle] = found(users)
+        assert idle.endswith("use workers.celery.serviceAccount.annotations"), "task pods run as that account"
+    else:
+        assert found(users) == [], "where the program gives no role it is the user's"
 
 
 def test_other_role_of_other_components_is_the_user_s() -> None:
