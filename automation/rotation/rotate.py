@@ -105,12 +105,14 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     stack = short_name(session.name)
     if given is not None and key.secret:
         session.masker = session.masker.knowing([given.reveal()])
-    with session.open_for_update(VERB, ignore, create=False) as opened:
+    with session.open_for_update(VERB, on_event, create=False) as opened:
         kept = kept_values.read(session, opened, key)
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     deployed = _facts(session, key, "").deployed
     target = _target(key, kept, deployed, given)
     facts = _facts(session, key, target.new, on_event)
+    if key.name == "fernet":
+        session.events(VERB, on_event).note("reading every encrypted value in the database, which may take minutes")
     config = session.config()
     refusals = (
         *others_under_way(stack, config, "rotation"),

@@ -120,6 +120,7 @@ def test_whole_rotation_is_kept_before_it_is_used_and_leaves_one_new_key(world: 
     assert [stage.number for stage in done.stages] == [1, 2, 3, 4]
     finished(world)
     told = [event.text for event in world.events]
+    assert told[0] == "reading every encrypted value in the database, which may take minutes"
     assert "stage 3 of 4: the new key alone reads all that is encrypted in the database" in told
     assert not any(key in json.dumps([told, done.to_json()]) for key in (OLD, *world.keys))
 
