@@ -50,7 +50,7 @@ def _decided(folder: Path) -> None:
 def _fork(folder: Path) -> None:
     """What comes from a fork may hold anything, and there are no secrets to plan it with."""
     edit(folder / "Pulumi.yaml", "default: 3.2.2\n    description: Tag", "default: 3.2.2-build-2\n    description: Tag")
-    annotations = json.dumps({"scheduler": {"podAnnotations": {INJECTION: INJECTION}}})
+    annotations = json.dumps({"scheduler": {"podAnnotations": {"example.com/owner": INJECTION}}})
     edit(folder / "Pulumi.prod.yaml", "config:\n", f"config:\n  airflow:helmValues: {annotations}\n")
 
 
