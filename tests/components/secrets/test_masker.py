@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import new_private_key, public_key
+from components.secrets.encodings import ssh_public_half
 from components.secrets.masker import CHANGED, SHOWN, Masker, masks, without_digests
 from tests import samples
 from tests.cases import each
@@ -213,6 +214,7 @@ def test_public_half_of_a_deploy_key_is_shown_and_its_private_half_is_not() -> N
     """Somebody must register it at the Git host; the private key's file repeats it."""
     private = new_private_key()
     masker = Masker(secrets=[private])
+    assert base64.b64encode(ssh_public_half(private)).decode() == public_key(private).split()[1]
     told = f"register this deploy key: {public_key(private)}"
     assert masker.text(told) == told
     for line in private.splitlines()[1:-1]:
