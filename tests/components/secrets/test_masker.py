@@ -210,6 +210,11 @@ def test_a_part_that_changes_is_seen_within_a_text() -> None:
     assert without_digests(before) == without_digests(after)
 
 
+def test_each_of_several_places_gets_one_mask() -> None:
+    secret = "sentinel-password-0123456789"
+    assert Masker(secrets=[secret]).text(f"{secret} and {secret}, {secret}") == "[secret] and [secret], [secret]"
+
+
 def test_public_half_of_a_deploy_key_is_shown_and_its_private_half_is_not() -> None:
     """Somebody must register it at the Git host; the private key's file repeats it."""
     private = new_private_key()
