@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from components.database.uri import DatabaseUri, read_database_uri
+from tests.cases import each
 
 
 def read(text: str) -> DatabaseUri:
@@ -19,7 +19,7 @@ def read(text: str) -> DatabaseUri:
     return uri
 
 
-@pytest.mark.parametrize("password", ["hunter2", "hun/ter2", "12#34", "hun[ter2", "hun?ter2", "p%40ss", ""])
+@each("password", ["hunter2", "hun/ter2", "12#34", "hun[ter2", "hun?ter2", "p%40ss", ""])
 def test_parts_are_those_that_sqlalchemy_finds(password: str) -> None:
     text = f"postgresql+psycopg2://air%2Fflow:{password}@db.test:5433/metadata?sslmode=verify-full"
     uri, url = read(text), make_url(text)
@@ -40,7 +40,7 @@ def test_host_may_be_an_ipv6_address() -> None:
     assert (read("postgresql://u@[2001:db8::1]:1/n").host, read("postgresql://u@[::1]/n").port) == ("2001:db8::1", None)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "postgresql://u:p@ss@db.test/n",

@@ -51,7 +51,7 @@ def test_the_table_above_is_every_image_that_runs() -> None:
     assert set(MIRRORED) == {*CHART_IMAGES.values(), POSTGRES_REPOSITORY}
 
 
-@pytest.mark.parametrize("repository", [*MIRRORED, "registry.test/team/airflow"])
+@each("repository", [*MIRRORED, "registry.test/team/airflow"])
 def test_without_a_mirror_every_image_comes_from_its_own_registry(repository: str) -> None:
     assert Images(tag="x").mirrored(repository) == repository
 

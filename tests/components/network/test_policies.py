@@ -613,7 +613,7 @@ def test_whatever_else_is_outside_stays_within_reach(
         assert reached is (node_dns or not (excepted or database_s))
 
 
-@pytest.mark.parametrize(
+@each(
     ("networks", "others", "expected"),
     [
         (["10.0.64.0/20"], ["10.0.64.0/20"], True),
