@@ -10,7 +10,7 @@ from components.kube.pod_security_standard import violations
 from policy.chart import airflow_values, has_task_pods
 from policy.context import Context
 from policy.dag_pods import WORKER, references, runs_dags, secrets_by_content, token_problem, variable_of
-from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, RenderedObject, Resource, entries, get, has_unknown, mapping
 from policy.pods import SERVERS, containers, labels, pod_of
 from policy.rule import Rule
 
@@ -223,10 +223,10 @@ RULES: Final = (
     Rule(
         id="task-logs-apart",
         description="No task writes its log into a volume that the API server reads, except in a laptop's stack.",
-        remedy="Set airflow:taskLogs to s3, remote or worker.",
+        remedy="Set airflow:taskLogs to s3, remote or worker. If it is meant, say so in policy/decided.txt.",
         source="docs/adr/0008-shared-log-volume.md",
-        level=Level.ADVISORY,
         needs_stack=True,
         stack=_logs_apart,
+        decidable=True,
     ),
 )

@@ -16,6 +16,7 @@ from policy.rules import isolation
 from tests.cases import each
 from tests.chart import rendering
 from tests.policy.conftest import Recorded
+from tests.policy.isolation_cases import ISOLATION
 from tests.policy.programs import RELEASE, changed, set_at, values_of
 
 HYBRID: Final = "prod by IRSA and KEDA"
@@ -118,6 +119,13 @@ def test_what_the_chart_makes_of_it_breaks_its_own_rule_alone(recorded: Recorded
     violations = evaluate_objects(objects, context_of(resources), isolation.RULES)
     assert {violation.rule for violation in violations} == {rule}, list(map(str, violations))
     assert {violation.level for violation in violations} == {Level.MANDATORY}
+
+
+def test_a_decision_makes_a_shared_log_volume_advisory() -> None:
+    [given] = ISOLATION["task-logs-apart"].bad
+    for decided, level in ((), Level.MANDATORY), (("task-logs-apart",), Level.ADVISORY):
+        found = evaluate_resources(given.resources, context_of(given.resources, decided=decided))
+        assert [item.level for item in found if item.rule == "task-logs-apart"] == [level]
 
 
 def test_a_decision_makes_a_stack_without_isolation_advisory(recorded: Recorded) -> None:
