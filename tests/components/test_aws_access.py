@@ -21,7 +21,7 @@ ASSOCIATION: Final = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ROLE: Final = "aws:iam/role:Role"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
-JOB: Final = "kubernetes:batch/v1:Job"
+CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/{}"
 ALL, OWN = POLICY.format("all"), POLICY.format("gpu")
@@ -101,7 +101,7 @@ def test_secrets_are_for_who_asks_for_connections_and_for_no_worker(run: Callabl
         assert {"AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS", "AWS_DEFAULT_REGION"} <= set(names)
     for other in (values["scheduler"], values["workers"], values["env"], values["config"]):
         assert "SECRETS__BACKEND" not in json.dumps(other)
-    assert "apache-airflow-providers-amazon" in recorder.one(JOB, "airflow-database-migrate").plain_text
+    assert "apache-airflow-providers-amazon" in recorder.one(CONFIG_MAP, "airflow-preflight-images").plain_text
 
 
 def test_with_secrets_alone_no_worker_has_a_role(run: Callable[..., Recorder]) -> None:
