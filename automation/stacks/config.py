@@ -22,6 +22,7 @@ import settings
 from automation.errors import ClusterUnreachable, FileInvalid, SettingsInvalid, from_text
 from automation.folder import write_file
 from automation.stacks.backend import read_yaml
+from components.kube.kubeconfig import is_content
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
@@ -231,8 +232,9 @@ class StackConfig:
         return replace(self, kube_context=cluster.context, kubeconfig=str(path))
 
     def kubectl(self) -> str:
-        """Return the beginning of a `kubectl` command for the stack's namespace."""
-        file = ["--kubeconfig", self.kubeconfig] if self.kubeconfig else []
+        """Return the beginning of a `kubectl` command for the stack's namespace. It never shows a kubeconfig itself."""
+        by_path = self.kubeconfig is not None and not is_content(self.kubeconfig)
+        file = ["--kubeconfig", self.kubeconfig] if self.kubeconfig and by_path else []
         return shlex.join(["kubectl", *file, "--context", self.kube_context, "--namespace", self.namespace])
 
 

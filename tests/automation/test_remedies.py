@@ -34,6 +34,14 @@ def test_kubectl_that_reads_the_kubeconfig_is_told_no_cluster() -> None:
     assert error.remedy == f"kubectl config get-contexts, and {KUBECTL} get nodes"
 
 
+def test_kubeconfig_that_is_given_as_text_is_in_no_command() -> None:
+    content = '{"users": [{"name": "u", "user": {"token": "sentinel-token"}}]}'
+    config = StackConfig(kube_context="there", kubeconfig=content, protect=True, namespace="airflow")
+    error = AutomationError("what", "kubectl get nodes")
+    complete(error, "prod", config.kubectl)
+    assert str(error) == f"what. Fix: {KUBECTL} get nodes"
+
+
 def test_kubectl_stays_as_it_is_where_the_cluster_is_not_known() -> None:
     error = AutomationError("what", "kubectl get nodes")
     complete(error, "prod")
