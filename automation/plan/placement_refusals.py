@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.kube.names import LABEL_VALUE
 from policy.model import UNKNOWN, entries, get, items, mapping
 
 LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, the last three not at the ends"
-_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-"""The value of a label (kubernetes.io/docs/concepts/overview/working-with-objects/labels)."""
 DOMAIN: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAME_RULE: Final = "name it as in example.com/pool, by A-Z, a-z, 0-9 and _.- alone"
 _EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -28,7 +27,7 @@ _MOST_WEIGHT: Final = 100
 
 def label_value(value: str) -> bool:
     """Return whether a text may be the value of a label."""
-    return _LABEL_VALUE.fullmatch(value) is not None
+    return LABEL_VALUE.fullmatch(value) is not None
 
 
 def qualified(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from automation.plan.placement_refusals import LABEL_RULE, label_value, placement_problems, qualified
 from automation.plan.workload_refusals import QUANTITY, workload_problems
+from components.kube.names import VARIABLE_NAME
 from components.preflight.quotas import quantity
 from policy.convert import objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
@@ -21,8 +22,6 @@ _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a port, as RFC 6335 has it."""
 _RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
 """What a container may have without a domain in its name."""
-_VARIABLE: Final = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
-"""The name of a variable that every version of Kubernetes takes."""
 _SOURCES: Final[Mapping[str, str]] = {
     "configMap": "name",
     "csi": "driver",
@@ -134,7 +133,7 @@ def _label_problems(rendered: RenderedObject) -> Iterator[str]:
 def _variable_problems(container: Container) -> Iterator[str]:
     for entry in entries(container.body.get("env")):
         name = entry.get("name")
-        if isinstance(name, str) and not _VARIABLE.fullmatch(name):
+        if isinstance(name, str) and not VARIABLE_NAME.fullmatch(name):
             yield f"has a variable {name!r} in container {container.name}: name it by letters, digits and _.- alone"
 
 

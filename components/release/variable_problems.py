@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from yaml import YAMLError
 
+from components.kube.names import VARIABLE_NAME
 from components.kube.safe_yaml import load_yaml
 from components.release.managed_variables import listed_variables
 from components.release.surroundings import Surroundings
 from components.release.value_paths import without_numbers
 
-_NAME: Final = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
-"""The name of a variable that every version of Kubernetes takes."""
 _STORED: Final = re.compile(r"AIRFLOW_(VAR|CONN)_.*[a-z]")
 """A variable or a connection of Airflow that is not found: Airflow asks for the name in capitals (3.2.2,
 secrets/environment_variables.py)."""
@@ -55,7 +54,7 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
         names = [name for name, _ in variables]
         for name in dict.fromkeys(names):
             where = f"{path} {name}"
-            if not _NAME.fullmatch(name):
+            if not VARIABLE_NAME.fullmatch(name):
                 yield where, f"{path} sets {name!r}: name a variable by letters, digits and _.- alone"
             elif names.count(name) > 1:
                 yield where, f"{path} sets {name} twice, and an update may drop both; give it once"
