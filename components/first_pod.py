@@ -18,9 +18,10 @@ from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.job_pod import JobPod
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import LABELS
-from components.kube.pod_security import CONTAINER, NOBODY_UID, followed, pod_security_context
+from components.kube.pod_security import NOBODY_UID, followed, pod_security_context
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
+from components.preflight.pods import small_container
 from components.release.job_pods import job_pod
 
 THREAD: Final = "first-pod"
@@ -79,11 +80,7 @@ class FirstPod:
                 "terminationGracePeriodSeconds": 1,
                 "containers": [
                     {
-                        "name": "first",
-                        "image": self.image,
-                        "command": ["true"],
-                        "securityContext": CONTAINER,
-                        "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
+                        **small_container("first", self.image),
                         "volumeMounts": [{"name": "volume", "mountPath": "/volume"}],
                     }
                 ],

@@ -13,11 +13,11 @@ from components.database.job_template import job_environment, job_template
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.job_pod import JobPod
-from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
+from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
 from components.preflight.database_reasons import SCRIPT
 from components.preflight.image_packages import CONTAINER as LOOKS
 from components.preflight.image_packages import ImageNeed, command
-from components.preflight.pods import chart_image, pod_spec
+from components.preflight.pods import chart_image, pod_spec, small_container
 from components.release.executor import Executor
 
 DATABASE: Final = "airflow"
@@ -65,24 +65,15 @@ def images_pod(
             # Airflow's group can read its packages in every image that is made like the official one.
             **pod_spec(values, "", images, followed(pod_security_context(AIRFLOW_UID, gid=0), said)),
             "containers": [
-                _container(role, image, images.pull_policy, command(needs) if role == LOOKS else ["true"])
+                {
+                    # A container's name has small letters; `image_role` finds the key again.
+                    **small_container(role.lower(), image, command(needs) if role == LOOKS else ("true",)),
+                    "imagePullPolicy": images.pull_policy,
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                }
                 for role, image in references.items()
             ],
         },
-    }
-
-
-def _container(role: str, image: str, pull_policy: str, command: list[str]) -> dict[str, Any]:
-    return {
-        # A container's name has small letters; `image_role` finds the key again.
-        "name": role.lower(),
-        "image": image,
-        "imagePullPolicy": pull_policy,
-        # An image without it has been pulled all the same.
-        "command": command,
-        "securityContext": CONTAINER,
-        "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"memory": "64Mi"}},
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 
