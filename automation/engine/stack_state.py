@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from automation.results import Result
+from components.release.value_paths import at
 
 CREATING: Final = "creating"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
@@ -147,9 +148,8 @@ class StackState:
 
 
 def _image(resources: Iterable[Mapping[str, Any]]) -> str:
-    found: Any = next((item for item in resources if item["type"] == RELEASE and not item.get("delete")), {})
-    for key in ("inputs", "values", "images", "airflow"):
-        found = found.get(key) if isinstance(found, Mapping) else None
+    release = next((item for item in resources if item["type"] == RELEASE and not item.get("delete")), {})
+    found = at(release, "inputs.values.images.airflow")
     if not isinstance(found, Mapping) or not found.get("repository"):
         return ""
     repository, digest = found["repository"], found.get("digest")

@@ -122,21 +122,18 @@ def _switched_off(config: Config) -> dict[str, str]:
     if not executor.celery:
         # Not workers.celery.serviceAccount: task pods run as the workers' account.
         celery = chart_schema()["properties"]["workers"]["properties"]["celery"]["properties"]
-        paths = ["redis", "flower", *(f"workers.celery.{key}" for key in celery if key != "serviceAccount")]
+        workers = (f"workers.celery.{key}" for key in celery if key != "serviceAccount")
+        paths = ["redis", "flower", "images.redis", *workers]
         off |= dict.fromkeys(paths, f"{EXECUTOR.full} with CeleryExecutor")
     if not executor.kubernetes:
         off |= dict.fromkeys(
             ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"
         )
-    if not executor.celery:
-        off["images.redis"] = f"{EXECUTOR.full} with CeleryExecutor"
     if not config[PGBOUNCER_ENABLED]:
-        paths = ["pgbouncer", "images.pgbouncer", "images.pgbouncerExporter"]
+        paths = ["pgbouncer", "images.pgbouncer", "images.pgbouncerExporter", "ingress.pgbouncer"]
         off |= dict.fromkeys(paths, f"{PGBOUNCER_ENABLED.full} true")
     if not config[METADATA_RETENTION_DAYS]:
         off["databaseCleanup"] = METADATA_RETENTION_DAYS.full
-    if not config[PGBOUNCER_ENABLED]:
-        off["ingress.pgbouncer"] = f"{PGBOUNCER_ENABLED.full} true"
     if not config[INGRESS_HOST] or config[INGRESS_GATEWAY]:
         gateway = f" without {INGRESS_GATEWAY.full}" if config[INGRESS_GATEWAY] else ""
         off["ingress.apiServer"] = f"{INGRESS_HOST.full}{gateway}"
