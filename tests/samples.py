@@ -26,11 +26,14 @@ from components.aws.pod_identity import PodIdentity, PodRole
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_repository import parse_git_repository
 from components.dags.ssh_private_key import normalise_private_key
+from components.database.connection import ContainerDatabase
 from components.database.pgbouncer import PgBouncer
 from components.keys.escrow_reader import EscrowedKeys
 from components.kube.images import Images
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
+from components.network.isolation_args import Isolation, IsolationArgs
+from components.platform_args import AirflowPlatformArgs
 from components.release.executor import Executor
 from components.release.ingress import Ingress
 from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
@@ -208,6 +211,23 @@ def external() -> StackConfig:
         "taskLogs": "volume",
     }
     return prod().with_(changes, {"databasePassword": sentinels()["databasePassword"]})
+
+
+def platform_args(**changes: Any) -> AirflowPlatformArgs:
+    """The platform on any cluster, with a database container and a log volume."""
+    given: dict[str, Any] = {
+        "kubeconfig": None,
+        "kube_context": "ctx",
+        "namespace": "ns",
+        "protect": False,
+        "chart": CHART,
+        "executor": Executor.CELERY,
+        "dags": dags(),
+        "database": ContainerDatabase(storage_gib=2),
+        "task_logs": TaskLogs(store=TaskLogStore.VOLUME, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE),
+        "isolation": IsolationArgs(mode=Isolation.REQUIRED),
+    }
+    return AirflowPlatformArgs(**{**given, **changes})
 
 
 @functools.cache

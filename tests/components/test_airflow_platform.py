@@ -16,13 +16,12 @@ import outputs
 from components.airflow_platform import AirflowPlatform
 from components.dags.delivery import DagBundle, DagsDelivery, GitCredentials
 from components.dags.git_repository import parse_git_repository
-from components.database.connection import ContainerDatabase, Database, ExternalDatabase, SslMode
+from components.database.connection import Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
-from components.platform_args import AirflowPlatformArgs
 from components.preflight.checks import DOCUMENT
 from components.release.executor import Executor
 from components.release.metrics import Monitoring
@@ -47,18 +46,7 @@ EXTERNAL: Final = ExternalDatabase(
     ),
     cidrs=("10.0.32.0/20",),
 )
-ARGS: Final = AirflowPlatformArgs(
-    kubeconfig=None,
-    kube_context="ctx",
-    namespace="ns",
-    protect=False,
-    chart=samples.CHART,
-    executor=Executor.CELERY,
-    dags=samples.dags(),
-    database=ContainerDatabase(storage_gib=2),
-    task_logs=TaskLogs(store=TaskLogStore.VOLUME, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE),
-    isolation=IsolationArgs(mode=Isolation.REQUIRED),
-)
+ARGS: Final = samples.platform_args()
 
 
 def platform(name: str = "airflow", **changes: Any) -> Callable[[], AirflowPlatform]:

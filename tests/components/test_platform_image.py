@@ -5,29 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from components.database.connection import ContainerDatabase
 from components.kube.secret import Secret
 from components.login.oidc import Oidc
-from components.network.isolation_args import Isolation, IsolationArgs
-from components.platform_args import AirflowPlatformArgs
 from components.platform_image import image_needs
 from components.release.executor import Executor
-from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
+from components.task_logs.store import LogPlace, TaskLogStore
 from tests import samples
 
-LOGS: Final = TaskLogs(store=TaskLogStore.VOLUME, storage_gib=2, access_mode=AccessMode.READ_WRITE_ONCE)
-ARGS: Final = AirflowPlatformArgs(
-    kubeconfig=None,
-    kube_context="ctx",
-    namespace="ns",
-    protect=False,
-    chart=samples.CHART,
-    executor=Executor.KUBERNETES,
-    dags=samples.dags(),
-    database=ContainerDatabase(storage_gib=2),
-    task_logs=LOGS,
-    isolation=IsolationArgs(mode=Isolation.REQUIRED),
-)
+ARGS: Final = samples.platform_args(executor=Executor.KUBERNETES)
+LOGS: Final = ARGS.task_logs
 
 
 def needed(**changes: Any) -> dict[str, str]:

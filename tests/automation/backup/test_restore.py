@@ -64,19 +64,19 @@ class World(KeptWorld):
         self.step(mode)
         return ""
 
+    def take_over(self, monkeypatch: pytest.MonkeyPatch, **does: Callable[..., Any]) -> None:
+        super().take_over(monkeypatch, stack_outputs=lambda on: self.outputs(), **does)
+        monkeypatch.setattr(BackupJobs, "_database", lambda jobs, mode, *arguments: self.job(mode, *arguments))
+
+    def outputs(self) -> dict[str, Any]:
+        running = {} if self.running == "all" else {"running": self.running}
+        return {**OUTPUTS, "backup_pods": {"database": {}, "airflow": {}}, **running}
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
-    found.take_over(
-        monkeypatch,
-        stack_outputs=lambda on: {
-            **OUTPUTS,
-            "backup_pods": {"database": {}, "airflow": {}},
-            **({} if found.running == "all" else {"running": found.running}),
-        },
-    )
-    monkeypatch.setattr(BackupJobs, "_database", lambda self, mode, *arguments: found.job(mode, *arguments))
+    found.take_over(monkeypatch)
     return found
 
 

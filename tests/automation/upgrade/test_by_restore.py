@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from automation.backup.jobs import BackupJobs
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, UpgradeRefused
 from tests.automation.backup.test_restore import NEWEST, OLDER
 from tests.automation.backup.test_restore import World as RestoreWorld
-from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import Killed
 
 AFTERWARDS = "airflow-20260103T000000Z.dump"
@@ -57,16 +55,7 @@ class World(RestoreWorld):
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(tmp_path)
-    found.take_over(
-        monkeypatch,
-        stack_outputs=lambda on: {
-            **OUTPUTS,
-            "backup_pods": {"database": {}, "airflow": {}},
-            **({} if found.running == "all" else {"running": found.running}),
-        },
-        history=lambda on, limit: found.history[:limit],
-    )
-    monkeypatch.setattr(BackupJobs, "_database", lambda self, mode, *arguments: found.job(mode, *arguments))
+    found.take_over(monkeypatch, history=lambda on, limit: found.history[:limit])
     return found
 
 
