@@ -157,11 +157,16 @@ class Account:
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName=f"alias/{STATE_KEY}", TargetKeyId=key)
 
-    def lead_databases_to(self, suffix: str, ready: Sequence[str]) -> None:
-        """Let the host name of each instance be its identifier and this suffix, and those that are ready available."""
+    def lead_databases_to(self, suffix: str, *, ready: Sequence[str], saved: Sequence[str]) -> None:
+        """Let the host name of each instance be its identifier and this suffix. Available are the instances that are
+        `ready`, and the snapshots that are `saved`."""
         new = self.folder / f"{DATABASES}.new"
-        new.write_text(json.dumps({"suffix": suffix, "ready": list(ready)}))
+        new.write_text(json.dumps({"suffix": suffix, "ready": list(ready), "saved": list(saved)}))
         new.rename(self.folder / DATABASES)
+
+    def roles(self) -> list[str]:
+        """Return the names of all roles."""
+        return [role["RoleName"] for role in self.client("iam").list_roles()["Roles"]]
 
     def masters(self) -> dict[str, dict[str, str]]:
         """Return the master user of each instance of RDS."""

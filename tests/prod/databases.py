@@ -1,11 +1,13 @@
 """The servers behind the instances of the emulated RDS: PostgreSQL in the cluster, each under its instance's name.
 
 Each demands TLS with a certificate for the instance's host name. The master user owns the database and may make roles
-and databases; it is no superuser, as on RDS.
+and databases; it is no superuser, as on RDS. A snapshot holds the databases and roles of its instance, and an instance
+that is made from it has them.
 """
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,7 @@ from typing import Any, Final
 
 from kubernetes.stream import stream
 
+from tests.cluster.harness import CONTEXT
 from tests.cluster.tls_database import Authority, TlsDatabase
 from tests.prod.account import Account
 
@@ -32,6 +35,8 @@ class Databases:
     authority: Authority
     _servers: dict[str, TlsDatabase] = field(default_factory=dict, init=False)
     _passwords: dict[str, str] = field(default_factory=dict, init=False)
+    _saved: dict[str, str] = field(default_factory=dict, init=False)
+    """What each snapshot holds, as SQL."""
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     problems: list[str] = field(default_factory=list, init=False)
 
@@ -69,6 +74,7 @@ class Databases:
         )
 
     def _step(self, masters: Mapping[str, Mapping[str, str]]) -> None:
+        self._save()
         for identifier, master in masters.items():
             password = master["MasterUserPassword"]
             if identifier not in self._servers:
@@ -78,14 +84,36 @@ class Databases:
             self._passwords[identifier] = password
         for identifier in self._servers.keys() - masters.keys():
             self._servers.pop(identifier).stop()
-        self.account.lead_databases_to(self.suffix, ready=sorted(self._servers))
+        self.account.lead_databases_to(self.suffix, ready=sorted(self._servers), saved=sorted(self._saved))
+
+    def _save(self) -> None:
+        """Dump what new snapshots are of, before a later change reaches it: they are not available until then."""
+        for snapshot in self.account.client("rds").describe_db_snapshots()["DBSnapshots"]:
+            name, source = snapshot["DBSnapshotIdentifier"], snapshot["DBInstanceIdentifier"]
+            if name not in self._saved and source in self._servers:
+                self._saved[name] = self._dump(source)
+
+    def _dump(self, identifier: str) -> str:
+        return self._run(identifier, "pg_dumpall", "-h", "/tmp", "-U", SUPERUSER)
+
+    def _run(self, identifier: str, *command: str, given: str = "") -> str:
+        words = ["kubectl", "--context", CONTEXT, "--namespace", self.namespace, "exec", "-i", identifier, "--"]
+        done = subprocess.run([*words, *command], input=given, capture_output=True, text=True, check=True)
+        return done.stdout
 
     def _create(self, identifier: str, master: Mapping[str, str]) -> None:
         server = TlsDatabase(self.api, self.namespace, self.authority, name=identifier, owner=SUPERUSER)
         server.create_in_namespace()
         user, password = master["MasterUsername"], master["MasterUserPassword"]
-        self.sql(identifier, f"CREATE ROLE {user} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'")
-        self.sql(identifier, f"CREATE DATABASE {master['DBName']} OWNER {user}")
+        kind, _, source = master.get("Source", "").partition(":")
+        if kind:
+            # It goes on after an error: the superuser is there already.
+            content = self._saved[source] if kind == "snapshot" else self._dump(source)
+            self._run(identifier, "psql", "-h", "/tmp", "-U", SUPERUSER, "-d", "postgres", given=content)
+            self.sql(identifier, f"ALTER ROLE {user} PASSWORD '{password}'")
+        else:
+            self.sql(identifier, f"CREATE ROLE {user} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'")
+            self.sql(identifier, f"CREATE DATABASE {master['DBName']} OWNER {user}")
         self._servers[identifier] = server
 
 
@@ -93,7 +121,7 @@ class Databases:
 def databases(api: Any, account: Account, namespace: str, authority: Authority) -> Iterator[Databases]:
     """Serve the instances of an account until the end of the block."""
     found = Databases(api, account, namespace, authority)
-    account.lead_databases_to(found.suffix, ready=[])
+    account.lead_databases_to(found.suffix, ready=[], saved=[])
     api.create_namespace({"metadata": {"name": namespace}})
     thread = threading.Thread(target=found.follow)
     thread.start()

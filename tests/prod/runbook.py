@@ -31,8 +31,12 @@ class Block:
         return text
 
 
-def blocks(page: str) -> list[Block]:
-    """Return the blocks of commands of a page in docs/, in their order."""
+def blocks(page: str, heading: str) -> list[Block]:
+    """Return the blocks of commands below a heading of a page in docs/, in their order."""
+    return [block for block in _blocks(page) if block.heading == heading]
+
+
+def _blocks(page: str) -> list[Block]:
     text = (ROOT / "docs" / page).read_text()
     headings = [(found.start(), found[1]) for found in _HEADING.finditer(text)]
     return [

@@ -7,27 +7,19 @@ Each test leaves the stack whole for the next. The runbooks are followed word by
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from tests.prod.account import ADMINISTRATOR, STATE_BUCKET, STATE_KEY, Account
+from tests.prod.account import STATE_BUCKET, Account
 from tests.prod.checkout import Checkout
 from tests.prod.drift import INSTANCE, change_by_hand, memory_alarm
-from tests.prod.runbook import Block, blocks
+from tests.prod.lost_state import begin_again_with_the_keys, import_all, take_older_version
+from tests.prod.tear_down import remove_protection, remove_with_logs, require_only_what_the_page_leaves
 from tests.samples import quoted_forms
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-life")]
-
-LOST_STATE: Final = "runbooks/lost-state.md"
-TEAR_DOWN: Final = "runbooks/tear-down-production.md"
-BUCKET: Final = {"BUCKET": STATE_BUCKET}
-
-
-def pages(page: str, heading: str) -> list[Block]:
-    return [block for block in blocks(page) if block.heading == heading]
 
 
 def instance(account: Account) -> dict[str, Any]:
@@ -158,57 +150,17 @@ def test_every_call_so_far_was_allowed_by_the_policies_of_every_day(account: Acc
 
 
 def test_a_lost_state_comes_back_from_an_older_version(checkout: Checkout, account: Account) -> None:
-    state = ".pulumi/stacks/airflow/prod.json"
-    s3 = account.client("s3")
-    version = s3.list_object_versions(Bucket=STATE_BUCKET, Prefix=state)["Versions"][0]["VersionId"]
-    s3.delete_object(Bucket=STATE_BUCKET, Key=state)
-    [block] = pages(LOST_STATE, "1. An older version")
-    done = checkout.run(block.filled({**BUCKET, "VERSION": version}), access_key=ADMINISTRATOR)
-    assert "no changes" in done.output
+    assert "no changes" in take_older_version(checkout, account)
 
 
 def test_a_stack_that_lost_its_state_does_not_get_other_keys(checkout: Checkout, account: Account) -> None:
-    s3 = account.client("s3")
-    for item in s3.list_objects_v2(Bucket=STATE_BUCKET)["Contents"]:
-        if "/stacks/airflow/prod.json" in item["Key"]:
-            s3.delete_object(Bucket=STATE_BUCKET, Key=item["Key"])
-    [block] = pages(LOST_STATE, "2. The keys, from the escrow")
-    init, take = block.filled({"KEY": STATE_KEY}).splitlines()
-    checkout.run(init)
-    refused = checkout.run("make preview STACK=prod", check=False)
-    assert refused.code != 0
-    assert "expected no secret airflow/prod/keys in AWS Secrets Manager" in refused.output
-    checkout.run(take)
+    refused = begin_again_with_the_keys(checkout, account)
+    assert "expected no secret airflow/prod/keys in AWS Secrets Manager" in refused
 
 
 def test_it_is_imported_and_nothing_is_replaced(checkout: Checkout, account: Account) -> None:
     before = instance(account)
-    stop, collect, write, look = pages(LOST_STATE, "Import")
-    checkout.run(stop.text)
-    group = before["VpcSecurityGroups"][0]["VpcSecurityGroupId"]
-    collected = checkout.run(collect.filled({"SECURITY_GROUP": group}), access_key=ADMINISTRATOR).output
-    tagged, described, rules, associations = _documents(collected)
-    key, subnets, parameters, found, monitoring = described
-    assert found == group
-    script = write.filled(
-        {
-            "BUCKET_NAME": _only(tagged, r"arn:aws:s3:::(airflow-task-logs-\w+)"),
-            "KEY_ID": key.rpartition("/")[2],
-            "KEY_ID_OF_THE_BUCKET": _bucket_key(account, _only(tagged, r"arn:aws:s3:::(airflow-task-logs-\w+)")),
-            "SUBNET_GROUP": subnets,
-            "PARAMETER_GROUP": parameters,
-            "sg-ID": group,
-            "sgr-ID": rules[0],
-            "MONITORING_ROLE": monitoring.rpartition("/")[2],
-            "TASK_LOG_ROLE": _only(_roles(account), r"(airflow-task-logs-\w+)"),
-            "API_SERVER_ROLE": _only(_roles(account), r"(airflow-task-logs-api-server-\w+)"),
-        }
-    )
-    for account_name, association in associations:
-        script = re.sub(rf"(airflow-task-logs-{account_name}\": \"example,)a-ID", rf"\g<1>{association}", script)
-    checkout.run(script)
-    previewed = checkout.run(look.text).output
-    assert "replace" not in previewed.partition("Resources:")[2]
+    import_all(checkout, account)
     made = checkout.up()
     assert not [step for step in made.steps if "replace" in step or "delete" in step]
     assert not [step for step in made.steps if step.startswith("create aws:") and "metricAlarm" not in step]
@@ -217,64 +169,19 @@ def test_it_is_imported_and_nothing_is_replaced(checkout: Checkout, account: Acc
     assert checkout.up().steps == ()
 
 
-def _documents(text: str) -> list[Any]:
-    """Return the JSON documents that follow each other in a text."""
-    decoder, found, rest = json.JSONDecoder(), [], text.strip()
-    while rest:
-        document, end = decoder.raw_decode(rest)
-        found.append(document)
-        rest = rest[end:].strip()
-    return found
-
-
-def _only(texts: list[str], pattern: str) -> str:
-    found = {matched[1] for text in texts if (matched := re.fullmatch(pattern, text))}
-    assert len(found) == 1, (pattern, texts)
-    return found.pop()
-
-
-def _roles(account: Account) -> list[str]:
-    return [role["RoleName"] for role in account.client("iam").list_roles()["Roles"]]
-
-
-def _bucket_key(account: Account, bucket: str) -> str:
-    rules = account.client("s3").get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    return str(rules[0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"].rpartition("/")[2])
-
-
 # docs/runbooks/tear-down-production.md
 
 
 def test_the_protection_is_removed(checkout: Checkout) -> None:
-    [block] = pages(TEAR_DOWN, "1. Remove the protection")
-    done = checkout.run(block.text).output
-    assert re.search(r"would update +Instance +airflow-postgres", done)
-    assert not re.search(r"would (create|replace|delete)", done)
+    remove_protection(checkout)
 
 
 def test_it_is_removed_but_for_a_bucket_with_logs(checkout: Checkout, account: Account) -> None:
-    bucket = checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
-    account.client("s3").put_object(Bucket=bucket, Key="logs/a.log", Body=b"a log")
-    account.order(teardown=True)
-    down, rest = pages(TEAR_DOWN, "2. Remove the stack")
-    stopped = checkout.run(down.text, check=False)
-    assert stopped.code != 0
-    assert "BucketNotEmpty" in stopped.output
-    commands = [line for line in rest.filled({"BUCKET": bucket, "URN": "URN"}).splitlines() if not line.startswith("#")]
-    listed_urns, delete, again = commands
-    assert "aws:s3/bucket:Bucket::airflow-task-logs" in checkout.run(listed_urns).output
-    checkout.run(delete, access_key=ADMINISTRATOR)
-    checkout.run(again)
-    assert account.client("s3").list_buckets()["Buckets"][0]["Name"] == STATE_BUCKET
+    remove_with_logs(checkout, account)
 
 
-def test_what_is_left_is_what_the_runbook_says(checkout: Checkout, account: Account) -> None:
-    [snapshot] = account.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
-    assert snapshot["DBSnapshotIdentifier"].startswith("airflow-prod-final-")
-    secrets = account.client("secretsmanager").list_secrets()["SecretList"]
-    assert [secret["Name"] for secret in secrets] == ["airflow/prod/keys"]
-    assert [role for role in _roles(account) if role.startswith("airflow-")] == []
-    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+def test_what_is_left_is_what_the_runbook_says(account: Account) -> None:
+    require_only_what_the_page_leaves(account, "airflow-prod")
 
 
 def test_every_call_was_allowed(account: Account) -> None:

@@ -1,10 +1,12 @@
 """All of `prod`, in the order of the tests: AWS emulated, Kubernetes, PostgreSQL and Airflow real.
 
-Each test leaves the stack healthy for the next.
+It is made, runs DAGs, is scaled and rolled, drifts, loses its state, is restored and torn down. Each test leaves the
+stack healthy for the next. The runbooks are followed word by word.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,10 @@ from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
 from tests.cluster.git_push import pushed_dag
 from tests.prod.conftest import require_engine
+from tests.prod.drift import change_by_hand
 from tests.prod.keda import STRANGER, Keda, keda
+from tests.prod.lost_state import begin_again_with_the_keys, import_all, take_older_version
+from tests.prod.tear_down import remove_protection, remove_with_logs, require_only_what_the_page_leaves
 from tests.prod.whole import NAMESPACE, Whole, whole
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.aws]
@@ -74,18 +79,35 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield stack
 
 
+def connected(stack: Whole) -> AirflowApi:
+    return airflow_api(Deployment.of(stack.checkout.outputs()), KubeClient(CONTEXT, NAMESPACE))
+
+
 @pytest.fixture
 def airflow(stack: Whole) -> AirflowApi:
-    return airflow_api(Deployment.of(stack.checkout.outputs()), KubeClient(CONTEXT, NAMESPACE))
+    return connected(stack)
+
+
+def send(stack: Whole, method: str, path: str, body: Any = None) -> Any:
+    return connected(stack)._request(method, f"/api/v2/{path}", body)
+
+
+def count(stack: Whole, path: str) -> int:
+    return int(send(stack, "GET", path)["total_entries"])
+
+
+def verb(stack: Whole, name: str, *words: str) -> str:
+    """Run a verb of the command line, and return what it prints."""
+    started = time.monotonic()
+    done = stack.checkout.run([".venv/bin/python", "-m", "automation", name, "prod", *words])
+    print(f"{name}: exit {done.code} after {time.monotonic() - started:.0f} s\n{done.output}", flush=True)
+    return done.output
 
 
 @pytest.fixture(scope="module")
 def operator(stack: Whole) -> Iterator[Keda]:
     with keda(stack.api) as found:
         yield found
-        # Its objects must go before their kinds do.
-        stack.checkout.set(workerScaling=None, workerMaxReplicas=None)
-        stack.checkout.up()
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -145,7 +167,7 @@ def _stored(stack: Whole, bucket: str, dag_id: str, run_id: str) -> list[str]:
 
 
 def test_it_is_verified(stack: Whole) -> None:
-    print(stack.checkout.run([".venv/bin/python", "-m", "automation", "verify", "prod"]).output)
+    verb(stack, "verify")
 
 
 def test_pods_reach_the_logs_by_the_rights_of_their_role_alone(stack: Whole) -> None:
@@ -181,6 +203,68 @@ def test_another_image_rolls_the_pods_and_no_task_and_nothing_in_aws(
     assert (airflow.run_state(dag_id, run_id), task.state, task.try_number) == ("success", "success", 1)
     assert "kubernetes:helm.sh/v3:Release::airflow" in rolled
     assert [name for name in rolled if name.startswith("aws:")] == []
+
+
+def test_without_keda_its_objects_go_and_nothing_in_aws(stack: Whole) -> None:
+    stack.checkout.set(workerScaling=None, workerMaxReplicas=None)
+    assert [step for step in stack.checkout.up().steps if "aws:" in step] == []
+
+
+def test_what_a_person_changed_is_put_back(stack: Whole) -> None:
+    changed = {f"update {name}" for name in change_by_hand(stack.account, "db.m7g.4xlarge")}
+    assert changed <= set(stack.checkout.refresh().steps)
+    assert set(stack.checkout.up().steps) == changed
+    assert stack.checkout.up().steps == ()
+
+
+def test_a_lost_state_comes_back_from_an_older_version(stack: Whole) -> None:
+    assert "no changes" in take_older_version(stack.checkout, stack.account)
+
+
+def test_without_any_state_it_is_imported_and_has_its_history(stack: Whole) -> None:
+    send(stack, "POST", "connections", {"connection_id": "kept", "conn_type": "generic", "password": "made-up"})
+    runs = count(stack, "dags/~/dagRuns")
+    assert runs > 0
+    begin_again_with_the_keys(stack.checkout, stack.account)
+    import_all(stack.checkout, stack.account, NAMESPACE)
+    made = stack.checkout.up()
+    assert not [step for step in made.steps if step.startswith(("replace", "delete"))]
+    assert not [step for step in made.steps if step.startswith("create aws:") and "metricAlarm" not in step]
+    assert count(stack, "dags/~/dagRuns") == runs
+    verb(stack, "verify")
+    assert stack.checkout.up().steps == ()
+
+
+def test_a_drill_reads_every_encrypted_value_in_a_temporary_instance(stack: Whole) -> None:
+    verb(stack, "backup")
+    send(stack, "DELETE", "connections/kept")
+    stack.account.order(drill=True)
+    answer = verb(stack, "drill", "--json")
+    stack.account.order()
+    found, _ = json.JSONDecoder().raw_decode(answer[answer.index("{") :])
+    assert (found["ok"], found["at_head"], found["unread"]) == (True, True, [])
+    assert found["encrypted"] >= 1, "the connection, which the stack no longer has"
+    assert found["runs"] == count(stack, "dags/~/dagRuns")
+    assert list(stack.account.masters()) == ["airflow-prod"], "the instance is gone"
+
+
+def test_a_restore_brings_back_what_was_deleted_and_leaves_the_old_instance(stack: Whole) -> None:
+    verb(stack, "restore")
+    assert list(stack.account.masters()) == ["airflow-prod", "airflow-prod-2"]
+    assert send(stack, "GET", "connections/kept")["conn_type"] == "generic"
+    assert stack.databases.sql("airflow-prod", "SELECT count(*) FROM connection", "airflow").strip() == "0"
+    assert stack.checkout.up().steps == ()
+    stack.account.order(teardown=True)
+    verb(stack, "restore", "--delete-old")
+    stack.account.order()
+    assert list(stack.account.masters()) == ["airflow-prod-2"]
+
+
+def test_it_is_torn_down_by_the_runbook(stack: Whole) -> None:
+    remove_protection(stack.checkout)
+    remove_with_logs(stack.checkout, stack.account)
+    require_only_what_the_page_leaves(stack.account, "airflow-prod-2")
+    assert NAMESPACE not in {item.metadata.name for item in stack.api.list_namespace().items}
 
 
 def test_every_call_of_the_deploying_role_was_allowed(stack: Whole) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -19,10 +20,11 @@ from tests.prod.emulator.rights import ACCOUNT
 CLUSTER: Final = "cluster.json"
 """File of the emulator's folder: fields of the EKS cluster beside moto's."""
 DATABASES: Final = "databases.json"
-"""File of the emulator's folder, if real servers are behind the instances of RDS: the `suffix` of their host names, and
-those that are `ready`."""
+"""File of the emulator's folder, if real servers are behind the instances of RDS: the `suffix` of their host names,
+the instances that are `ready`, and the snapshots that are `saved`."""
 MASTERS: Final = "masters.json"
-"""File of the emulator's folder: the master user of each instance, by the names of the API."""
+"""File of the emulator's folder: the master user of each instance, by the names of the API, and the `Source` of an
+instance that was restored: `snapshot:NAME` or `db:NAME`."""
 _INSIGHTS: Final = ("EnablePerformanceInsights", "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod")
 _CHANGED_RULE: Final = "SecurityGroupRule.1.SecurityGroupRuleId"
 
@@ -35,6 +37,7 @@ class Amendments:
         self._began = datetime.now(UTC)
         self._insights: dict[str, dict[str, str]] = {}
         self._masters: dict[str, dict[str, str]] = {}
+        self._saved: dict[str, dict[str, str]] = {}
         self._descriptions: dict[str, str] = {}
 
     def amended(self, operation: Operation, request: bytes, answer: bytes) -> bytes:
@@ -110,6 +113,8 @@ class Amendments:
                     content = content.replace("<DBInstanceStatus>available<", "<DBInstanceStatus>creating<")
             return f"<DBInstance>{content}{enabled}{more}</DBInstance>"
 
+        if served:
+            text = re.sub(r"<DBSnapshot>(.*?)</DBSnapshot>", partial(_being_made, served), text, flags=re.DOTALL)
         return re.sub(r"<DBInstance>(.*?)</DBInstance>", amended, text, flags=re.DOTALL)
 
     def _unprotect(self, operation: Operation) -> None:
@@ -122,6 +127,9 @@ class Amendments:
         made.source_db_instance_identifier = None  # moto takes the source of a moment for that of a replica
         if said.get("DeletionProtection") != "true":
             made.deletion_protection = False
+        if source := said.get("SourceDBInstanceIdentifier"):
+            self._masters[name] = {**self._masters.get(str(source), {}), "Source": f"db:{source}"}
+            self._write_masters()
 
     def _window(self, _: Operation, __: bytes, text: str) -> str:
         """The moments to which an instance can be restored."""
@@ -133,13 +141,23 @@ class Amendments:
 
     def _note_master(self, operation: Operation, identifier: str) -> None:
         said = operation.parameters
-        if operation.name == "DeleteDBInstance":
-            self._masters.pop(identifier, None)
+        snapshot = str(said.get("FinalDBSnapshotIdentifier") or said.get("DBSnapshotIdentifier", ""))
+        if operation.name == "CreateDBSnapshot":
+            self._saved[snapshot] = self._masters.get(identifier, {})
+            return
+        if operation.name == "RestoreDBInstanceFromDBSnapshot":
+            name = snapshot.rpartition(":")[2]
+            self._masters[identifier] = {**self._saved.get(name, {}), "Source": f"snapshot:{name}"}
+        elif operation.name == "DeleteDBInstance":
+            self._saved[snapshot] = self._masters.pop(identifier, {})
         elif "MasterUserPassword" in said:
             new = {key: str(said[key]) for key in ("MasterUsername", "MasterUserPassword", "DBName") if key in said}
             self._masters.setdefault(identifier, {}).update(new)
         else:
             return
+        self._write_masters()
+
+    def _write_masters(self) -> None:
         written = self._folder / f"{MASTERS}.new"
         written.write_text(json.dumps(self._masters))
         written.rename(self._folder / MASTERS)
@@ -156,3 +174,11 @@ class Amendments:
             )
             client.put_bucket_tagging(Bucket=operation.parameters["Bucket"], Tagging={"TagSet": tags})
         return text
+
+
+def _being_made(served: Mapping[str, Any], found: re.Match[str]) -> str:
+    """Return a snapshot, available only when its data is saved."""
+    named = re.search(r"<DBSnapshotIdentifier>([^<]+)<", found[0])
+    if named and named[1] not in served["saved"]:
+        return found[0].replace("<Status>available<", "<Status>creating<")
+    return found[0]

@@ -1,0 +1,49 @@
+"""The runbook of a tear-down, followed word by word."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tests.prod.account import ADMINISTRATOR, STATE_BUCKET, Account
+from tests.prod.checkout import Checkout
+from tests.prod.runbook import blocks
+
+_PAGE: Final = "runbooks/tear-down-production.md"
+
+
+def remove_protection(checkout: Checkout) -> None:
+    """Do stage 1, which only updates."""
+    [block] = blocks(_PAGE, "1. Remove the protection")
+    done = checkout.run(block.text).output
+    assert re.search(r"would update +Instance +airflow-postgres", done)
+    assert not re.search(r"would (create|replace|delete)", done)
+
+
+def remove_with_logs(checkout: Checkout, account: Account) -> None:
+    """Do stage 2: it stops at the bucket, which has a log, and goes on when that is deleted."""
+    bucket = checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
+    account.client("s3").put_object(Bucket=bucket, Key="logs/a.log", Body=b"a log")
+    account.order(teardown=True)
+    down, rest = blocks(_PAGE, "2. Remove the stack")
+    stopped = checkout.run(down.text, check=False)
+    assert stopped.code != 0
+    assert "BucketNotEmpty" in stopped.output
+    commands = [line for line in rest.filled({"BUCKET": bucket, "URN": "URN"}).splitlines() if not line.startswith("#")]
+    listed_urns, delete, again = commands
+    assert "aws:s3/bucket:Bucket::airflow-task-logs" in checkout.run(listed_urns).output
+    checkout.run(delete, access_key=ADMINISTRATOR)
+    checkout.run(again)
+
+
+def require_only_what_the_page_leaves(account: Account, instance: str) -> None:
+    """Fail if AWS has something else of the stack than the page's table says. `instance`: of RDS, which is gone."""
+    assert [item["Name"] for item in account.client("s3").list_buckets()["Buckets"]] == [STATE_BUCKET]
+    snapshots = account.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+    names = [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots]
+    assert [name for name in names if name.startswith(f"{instance}-final-")], names
+    assert account.client("rds").describe_db_instances()["DBInstances"] == []
+    secrets = account.client("secretsmanager").list_secrets()["SecretList"]
+    assert [secret["Name"] for secret in secrets] == ["airflow/prod/keys"]
+    assert [role for role in account.roles() if role.startswith("airflow-")] == []
+    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
