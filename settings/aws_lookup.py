@@ -6,24 +6,46 @@ an existing instance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
 
 from components.aws.eks_cluster import EksCluster, Subnet, find_cluster, find_subnets
 from components.aws.placement import AwsPlacement
 from components.database.rds_certificates import rds_certificates
-from components.database.rds_lookup import check_existing_instance
+from components.database.rds_lookup import InstanceError, check_existing_instance
 from components.database.rds_settings import ManagedDatabase, subnet_problem
 from components.keys.escrow_reader import read_escrowed_keys
 from components.keys.given_keys import GivenKeys
 from components.network.database_place import DatabaseCidrs
 from components.network.extra_egress import extra_egress_rules
 from components.platform_args import AirflowPlatformArgs
-from settings.errors import SettingsError, problem_text
+from settings.errors import SettingsError, problem_text, remove_command
+from settings.keys import Key
 from settings.model import Settings
-from settings.sections.database import CA_CERTIFICATE, SUBNET_IDS
+from settings.sections.database import (
+    CA_CERTIFICATE,
+    ENGINE_VERSION,
+    IDENTIFIER,
+    MAX_STORAGE_GIB,
+    NAME,
+    SNAPSHOT_IDENTIFIER,
+    SUBNET_IDS,
+    USER,
+)
 from settings.sections.extra_egress import DATABASE_ALONE
 from settings.sections.isolation import EXTRA_EGRESS
 from settings.sections.keys import KeySource
+
+_KEYS: Final[Mapping[str, Key[Any]]] = {
+    "engine_version": ENGINE_VERSION,
+    "identifier": IDENTIFIER,
+    "max_storage_gib": MAX_STORAGE_GIB,
+    "name": NAME,
+    "snapshot_identifier": SNAPSHOT_IDENTIFIER,
+    "username": USER,
+}
+"""Keys of the fields that an existing instance decides."""
 
 
 def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
@@ -34,7 +56,7 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
     subnets: tuple[Subnet, ...] = ()
     certificates = ""
     if isinstance(platform.database, ManagedDatabase):
-        check_existing_instance(platform.database, choice.region)
+        _check_existing_instance(platform.database, choice.region, stack)
         subnets = _database_subnets(settings, cluster, stack)
         _check_extra_egress(platform, subnets, stack)
         certificates = settings.database.ca_certificates or _rds_certificates(choice.region, stack)
@@ -61,6 +83,21 @@ def look_up(settings: Settings, stack: str) -> AirflowPlatformArgs:
             permissions_boundary=choice.permissions_boundary,
         ),
     )
+
+
+def _check_existing_instance(wanted: ManagedDatabase, region: str, stack: str) -> None:
+    try:
+        check_existing_instance(wanted, region)
+    except InstanceError as error:
+        if not error.replacements:
+            raise
+        problems = []
+        for found in error.replacements:
+            key = _KEYS[found.field]
+            command = remove_command(key) if found.value == "" else f"pulumi config set {key.full} {found.value}"
+            ways = [*([] if found.value is None else [command]), *([found.way] if found.way else [])]
+            problems.append(problem_text(stack, key.full, found.text, ", or ".join(ways)))
+        raise SettingsError(stack, problems) from None
 
 
 def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tuple[Subnet, ...]:

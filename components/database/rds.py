@@ -96,7 +96,7 @@ class ManagedPostgres(pulumi.ComponentResource):
 
     Raises: nothing of its own; its arguments raise ValueError.
     Replaces: another identifier, user name, database name or key means another, empty instance. `protect` refuses that,
-    and `replacement_problems` reports it before the preview. A snapshot is read only when an instance is created:
+    and `replacements` reports it before the preview. A snapshot is read only when an instance is created:
     removing `snapshot_identifier` later changes nothing. Everything else changes in place, partly with a restart.
     Survives a destroy: the KMS key, always, and what it encrypts: a final snapshot and the automated backups. With
     `protect`, Pulumi and RDS refuse the destroy until an update without `protect`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,10 +47,6 @@ class ExistingInstance:
     """Size in GiB up to which RDS may grow the storage, or None if it may not."""
     storage_encrypted: bool
     """Whether its storage is encrypted."""
-    kms_key_arn: str | None
-    """Key that encrypts its storage, or None."""
-    vpc_id: str | None
-    """Its network, or None if RDS names none."""
     restored_from: str | None
     """Value of its RESTORED_FROM_TAG, or None."""
 
@@ -71,77 +68,44 @@ def status_problem(existing: ExistingInstance) -> str | None:
     )
 
 
-def replacement_problems(
-    existing: ExistingInstance,
-    wanted: ManagedDatabase,
-    *,
-    vpc_id: str | None = None,
-    kms_key_arn: str | None = None,
-) -> list[str]:
-    """Return the changes that RDS makes only by replacing the instance, or not at all: a sentence each, with a way out.
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """A change of settings that RDS makes only by replacing the instance, or not at all."""
+
+    field: str
+    """Field of ManagedDatabase."""
+    text: str
+    """What was expected, what was found, and why it is refused."""
+    value: str | None = None
+    """Value of the field that is accepted, "" for no value, or None if no value is."""
+    way: str = ""
+    """Another way out, as a command such as `delete it`, or ""."""
+
+    def __str__(self) -> str:
+        taken = () if self.value is None else (f"set it to {self.value}" if self.value else "take it out",)
+        return f"{self.field}: {self.text}. Fix: {', or '.join([*taken, *([self.way] if self.way else [])])}"
+
+
+_DUMP: Final = "dump the data into an instance under another identifier"
+
+
+def replacements(existing: ExistingInstance, wanted: ManagedDatabase) -> list[Replacement]:
+    """Return the changes that RDS makes only by replacing the instance, or not at all.
 
     Everything else changes in place. A smaller storage_gib is no problem as long as the maximum allows the present
     size: RDS may have grown the storage, and the provider then keeps the present size.
-
-    Args:
-        existing: The instance as it is.
-        wanted: The settings to update it to.
-        vpc_id: The wanted network, or None if it is not known yet.
-        kms_key_arn: The wanted key, or None if it is not known yet.
     """
     if existing.engine != ENGINE:
         # Nothing else can be compared.
-        return [
-            f"engine: expected {ENGINE}, found {existing.engine}: the RDS instance {existing.identifier} does not "
-            "belong to this stack. Choose another identifier"
-        ]
-    found = []
-    if existing.username != wanted.username:
-        found.append(
-            f"username: expected {existing.username}, which the instance was made with, found {wanted.username}: RDS "
-            "never renames the master user, and a snapshot brings the old name. Take the old name back, or dump the "
-            "data into an instance under another identifier"
-        )
-    if existing.name is not None and existing.name != wanted.name:
-        found.append(
-            f"name: expected {existing.name}, the database that the instance was made with, found {wanted.name}: the "
-            "instance would be replaced by an empty one. Take the old name back, or dump the data into an instance "
-            "under another identifier"
-        )
-    if not existing.storage_encrypted:
-        found.append(
-            "storage encryption: expected an encrypted instance, found one that is not: RDS encrypts only when it "
-            "makes an instance. Copy a snapshot of it with a KMS key (aws rds copy-db-snapshot --kms-key-id) and "
-            "restore the copy under another identifier"
-        )
-    elif kms_key_arn is not None and existing.kms_key_arn != kms_key_arn:
-        found.append(
-            f"KMS key: expected the instance's own, {existing.kms_key_arn}, found {kms_key_arn}: RDS never changes the "
-            "key. Copy a snapshot with the wanted key (aws rds copy-db-snapshot --kms-key-id) and restore the copy "
-            "under another identifier"
-        )
-    if problem := _version_problem(existing.engine_version, wanted.engine_version):
-        found.append(problem)
-    if problem := _growth_problem(existing, wanted.max_storage_gib):
-        found.append(problem)
-    if vpc_id is not None and existing.vpc_id is not None and existing.vpc_id != vpc_id:
-        found.append(
-            f"VPC: expected {existing.vpc_id}, where the instance is, found {vpc_id}: RDS does not move one that has a "
-            "standby. Restore a snapshot under another identifier there"
-        )
-    source = origin(wanted)
-    if wanted.made is not None and existing.restored_from != source:
-        found.append(
-            f"{existing.identifier}: expected no instance before the restore makes it, found one that is not of it. "
-            "Delete it if nobody needs it"
-        )
-    elif source is not None and existing.restored_from != source:
-        found.append(
-            f"snapshot_identifier: expected none, as the instance exists, found {wanted.snapshot_identifier}: a "
-            "snapshot becomes a new instance, never the content of one that is there. Take it out, or choose another "
-            "identifier for the restored instance"
-        )
-    return found
+        text = f"expected an instance of {ENGINE}, found one of {existing.engine}, which does not belong to this stack"
+        return [Replacement(field="identifier", text=text, value="ANOTHER")]
+    return [
+        *_name_problems(existing, wanted),
+        *_encryption_problem(existing),
+        *_version_problem(existing.engine_version, wanted.engine_version),
+        *_growth_problem(existing, wanted.max_storage_gib),
+        *_source_problem(existing, wanted),
+    ]
 
 
 def origin(wanted: ManagedDatabase) -> str | None:
@@ -175,44 +139,92 @@ def restored_from(snapshot: str) -> str:
     return f"snapshot {snapshot[-200:]}"
 
 
-def _version_problem(existing: str, wanted: str) -> str | None:
-    """Return what is wrong with a change between two versions, each given as 17 or 17.6; else None."""
+def _name_problems(existing: ExistingInstance, wanted: ManagedDatabase) -> Iterator[Replacement]:
+    if existing.username != wanted.username:
+        yield Replacement(
+            field="username",
+            text=f"expected {existing.username}, which the instance was made with, found {wanted.username}: RDS never "
+            "renames the master user, and a snapshot brings the old name",
+            value=existing.username,
+            way=_DUMP,
+        )
+    if existing.name is not None and existing.name != wanted.name:
+        yield Replacement(
+            field="name",
+            text=f"expected {existing.name}, the database that the instance was made with, found {wanted.name}: the "
+            "instance would be replaced by an empty one",
+            value=existing.name,
+            way=_DUMP,
+        )
+
+
+def _encryption_problem(existing: ExistingInstance) -> Iterator[Replacement]:
+    if not existing.storage_encrypted:
+        yield Replacement(
+            field="identifier",
+            text="expected an encrypted instance, found one that is not: RDS encrypts only when it makes an instance",
+            way="copy a snapshot of it with a KMS key (aws rds copy-db-snapshot --kms-key-id), and restore the copy "
+            "under another identifier",
+        )
+
+
+def _version_problem(existing: str, wanted: str) -> Iterator[Replacement]:
+    """Yield what is wrong with a change between two versions, each given as 17 or 17.6."""
     there, asked = _version(existing), _version(wanted)
     if there[0] < asked[0]:
-        return (
-            f"engine_version: expected {there[0]}, as the instance has, found {wanted}: a new major version is no "
-            "routine update, and what fails in it is down. Use a blue/green deployment, which is tried before the "
-            "switch and keeps the identifier"
+        yield Replacement(
+            field="engine_version",
+            text=f"expected {there[0]}, as the instance has, found {wanted}: a new major version is no routine update, "
+            "and what fails in it is down",
+            way="use a blue/green deployment, which is tried before the switch and keeps the identifier",
         )
-    # The provider accepts any existing 17.N for 17.
-    if there[0] > asked[0] or there[1:] > asked[1:] > ():
-        return (
-            f"engine_version: expected {existing} or {there[0]}, as the instance has, found {wanted}: RDS never goes "
-            "back to an older version. Take the newer one, or restore a snapshot from before the upgrade under another "
-            "identifier"
+    elif there[0] > asked[0] or there[1:] > asked[1:] > ():
+        yield Replacement(
+            field="engine_version",
+            text=f"expected {existing} or {there[0]}, as the instance has, found {wanted}: RDS never goes back to an "
+            "older version",
+            # The provider accepts any existing 17.N for 17.
+            value=str(there[0]) if there[0] == asked[0] else None,
+            way="restore a snapshot from before the upgrade under another identifier",
         )
-    return None
 
 
-def _growth_problem(existing: ExistingInstance, maximum: int) -> str | None:
-    """Return what is wrong with a changed maximum of storage; else None.
+def _growth_problem(existing: ExistingInstance, maximum: int) -> Iterator[Replacement]:
+    """Yield what is wrong with a changed maximum of storage.
 
     RDS checks the maximum only when it changes: storage that has grown to its maximum must not stop other updates.
     """
-    if maximum == existing.max_storage_gib:
-        return None
     least = least_maximum(existing.storage_gib)
-    if maximum < existing.storage_gib:
-        return (
-            f"max_storage_gib: expected at least {least}, as the instance has {existing.storage_gib} GiB, found "
-            f"{maximum}: RDS never shrinks storage. Raise it, or move to smaller storage with a blue/green deployment"
+    if maximum == existing.max_storage_gib or maximum >= least:
+        return
+    shrinks = maximum < existing.storage_gib
+    reason = "RDS never shrinks storage" if shrinks else "RDS asks for 110 % of the present size"
+    yield Replacement(
+        field="max_storage_gib",
+        text=f"expected at least {least}, as the instance has {existing.storage_gib} GiB, found {maximum}: {reason}",
+        value=str(least),
+        way="move to smaller storage with a blue/green deployment" if shrinks else "",
+    )
+
+
+def _source_problem(existing: ExistingInstance, wanted: ManagedDatabase) -> Iterator[Replacement]:
+    source = origin(wanted)
+    if source is None or existing.restored_from == source:
+        return
+    if wanted.made is not None:
+        yield Replacement(
+            field="identifier",
+            text=f"expected no instance {existing.identifier} before the restore makes it, found one that is not of it",
+            way="delete it if nobody needs it",
         )
-    if maximum < least:
-        return (
-            f"max_storage_gib: expected at least {least}, 110 % of the {existing.storage_gib} GiB that the instance "
-            f"has, found {maximum}: RDS refuses it. Raise it"
-        )
-    return None
+        return
+    yield Replacement(
+        field="snapshot_identifier",
+        text=f"expected none, as the instance exists, found {wanted.snapshot_identifier}: a snapshot becomes a new "
+        "instance, never the content of one that is there",
+        value="",
+        way="choose another identifier for the restored instance",
+    )
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ The rules for what the lookup finds are in rds_existing.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pulumi
@@ -14,7 +14,8 @@ from components.aws.client import AwsError, aws_call, aws_clients
 from components.database.rds_existing import (
     RESTORED_FROM_TAG,
     ExistingInstance,
-    replacement_problems,
+    Replacement,
+    replacements,
     status_problem,
 )
 from components.database.rds_settings import ManagedDatabase
@@ -25,6 +26,13 @@ _NO_SUCH_INSTANCE: Final = "DBInstanceNotFound"
 
 class InstanceError(pulumi.RunError):
     """The existing instance cannot be updated to the wanted settings. Raised before anything is registered."""
+
+    replacements: tuple[Replacement, ...]
+    """The changes that would replace it."""
+
+    def __init__(self, text: str, found: Sequence[Replacement] = ()) -> None:
+        self.replacements = tuple(found)
+        super().__init__("\n".join([text, *(f"  - {item}" for item in found)]))
 
 
 def read_existing_instance(identifier: str, region: str) -> ExistingInstance | None:
@@ -45,17 +53,16 @@ def read_existing_instance(identifier: str, region: str) -> ExistingInstance | N
 def check_existing_instance(wanted: ManagedDatabase, region: str) -> ExistingInstance | None:
     """Return the existing instance if it can be updated to `wanted`, or None if there is none yet.
 
-    Raises InstanceError with all problems: a status in which nothing may be updated, and changes that would replace the
+    Raises InstanceError for a status in which nothing may be updated, else with all changes that would replace the
     instance. Raises AwsError.
     """
     existing = read_existing_instance(wanted.identifier, region)
     if existing is None:
         return None
-    status = status_problem(existing)
-    problems = [*([status] if status else []), *replacement_problems(existing, wanted)]
-    if problems:
-        listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise InstanceError(f"the RDS instance {wanted.identifier} in {region} cannot be updated:\n{listed}")
+    if problem := status_problem(existing):
+        raise InstanceError(problem)
+    if found := replacements(existing, wanted):
+        raise InstanceError(f"the RDS instance {wanted.identifier} in {region} cannot be updated:", found)
     return existing
 
 
@@ -71,7 +78,5 @@ def _parsed(description: Mapping[str, Any]) -> ExistingInstance:
         storage_gib=description["AllocatedStorage"],
         max_storage_gib=description.get("MaxAllocatedStorage"),
         storage_encrypted=description["StorageEncrypted"],
-        kms_key_arn=description.get("KmsKeyId"),
-        vpc_id=description.get("DBSubnetGroup", {}).get("VpcId"),
         restored_from=tags.get(RESTORED_FROM_TAG),
     )

@@ -67,8 +67,6 @@ def existing_instance() -> ExistingInstance:
         storage_gib=100,
         max_storage_gib=1000,
         storage_encrypted=True,
-        kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/12345678-90ab-cdef-1234-567890abcdef",
-        vpc_id="vpc-1",
         restored_from=None,
     )
 

@@ -21,6 +21,7 @@ from automation.engine.events import Event
 from automation.verification.verify import airflow_api
 from settings import SECRET_KEYS
 from tests.cluster import service
+from tests.cluster.container_database import sql
 from tests.cluster.harness import CONTEXT, ROOT, Repository
 from tests.cluster.modest_values import modest_values
 
@@ -77,13 +78,6 @@ def restored(folder: Path, kill_at: str = "") -> str:
     return log.read_text()
 
 
-def in_postgres(kube: KubeClient, statement: str) -> None:
-    [pod] = kube.pods({"component": "postgres"})
-    psql = 'PGPASSWORD=$POSTGRES_PASSWORD psql --host 127.0.0.1 --username airflow --set ON_ERROR_STOP=1 --command "$0"'
-    done = kube.run(pod.name, "postgres", ("sh", "-c", f"{psql} airflow", statement), seconds=60)
-    assert done.exit_code == 0, done.stderr
-
-
 def test_lost_database_comes_back(stack: Environment, tmp_path: Path) -> None:
     kube = KubeClient(CONTEXT, NAMESPACE)
     airflow = airflow_api(Deployment.of(stack.outputs().values), kube)
@@ -108,7 +102,7 @@ def test_lost_database_comes_back(stack: Environment, tmp_path: Path) -> None:
     assert stack.backups().old_databases == (), "the drill leaves nothing"
 
     # The data is lost: tables that everything hangs on, with all that hangs on them.
-    in_postgres(kube, "DROP TABLE dag_run, connection, dag CASCADE")
+    sql(NAMESPACE, "DROP TABLE dag_run, connection, dag CASCADE")
     for moment in ("stage 2 of 4: ", "updating Release airflow"):
         restored(tmp_path, kill_at=moment)
     told = restored(tmp_path)

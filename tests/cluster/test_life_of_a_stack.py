@@ -20,6 +20,7 @@ from automation.helmsman import IMAGE_VALUES, VALUES, files, from_state
 from automation.verification.verify import verify
 from components.release.helm_record import decode
 from tests.chart.rendering import CHART, HELM, needs_chart
+from tests.cluster.container_database import sql
 from tests.cluster.git_push import push_dag
 from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
 from tests.cluster.prometheus import until
@@ -243,12 +244,16 @@ def test_a_wrong_image_tag_fails_with_the_reason_and_the_right_one_mends_it(stac
 
 def test_a_failed_migration_stops_the_release(stack: Stack, api: Any) -> None:
     before = snapshot(api)
-    stack.set(imageRepository="redis", imageTag="7.2-bookworm")  # an image in which there is no Airflow
+    present = sql(NAMESPACE, "SELECT version_num FROM alembic_version")
+    sql(NAMESPACE, "UPDATE alembic_version SET version_num = 'made-up'")  # a schema that no Airflow knows
+    stack.set(imageTag=SECOND_TAG)
     failed = stack.up(check=False)
     assert failed.code != 0
+    assert "made-up" in failed.output
     assert not any(step.endswith(RELEASE) for step in failed.steps)
     assert rolled(api, before) == set()
-    stack.set(imageRepository=None, imageTag="3.2.2")
+    sql(NAMESPACE, f"UPDATE alembic_version SET version_num = '{present}'")
+    stack.set(imageTag="3.2.2")
     stack.up()
 
 

@@ -104,13 +104,20 @@ def test_another_class_waits_for_the_maintenance_window(checkout: Checkout, acco
     assert checkout.preview().steps == ()
 
 
-def test_class_and_storage_are_changed_at_once_and_in_place_where_the_config_says_so(
+def test_class_storage_and_version_are_changed_at_once_and_in_place_where_the_config_says_so(
     checkout: Checkout, account: Account
 ) -> None:
     before = memory_alarm(account)["Threshold"]
-    checkout.set(databaseInstanceClass="db.m7g.2xlarge", databaseMaxStorageGib=400, databaseApplyImmediately=True)
+    checkout.set(
+        databaseInstanceClass="db.m7g.2xlarge",
+        databaseMaxStorageGib=400,
+        databaseEngineVersion="17.6",
+        databaseApplyImmediately=True,
+    )
     assert [step for step in checkout.up().steps if "aws:rds" in step] == [f"update {INSTANCE}"]
-    assert (instance(account)["DBInstanceClass"], instance(account)["MaxAllocatedStorage"]) == ("db.m7g.2xlarge", 400)
+    changed = instance(account)
+    assert (changed["DBInstanceClass"], changed["MaxAllocatedStorage"]) == ("db.m7g.2xlarge", 400)
+    assert changed["EngineVersion"] == "17.6"
     assert memory_alarm(account)["Threshold"] == 2 * before, "a tenth of the memory"
 
 
@@ -121,6 +128,9 @@ def test_what_rds_changes_by_itself_is_left_alone(checkout: Checkout, account: A
         DBInstanceIdentifier="airflow-prod", EngineVersion=newer, AllocatedStorage=150, ApplyImmediately=True
     )
     checkout.refresh()
+    refused = checkout.preview(check=False)
+    assert "expected 17.9 or 17, as the instance has, found 17.6" in " ".join(refused.output.split())
+    checkout.set(databaseEngineVersion=None)
     assert checkout.up().steps == ()
     assert (instance(account)["EngineVersion"], instance(account)["AllocatedStorage"]) == (newer, 150)
 

@@ -210,21 +210,23 @@ def test_database_that_fits_is_updated(instance: World) -> None:
 
 
 @each(
-    ("changes", "says"),
+    ("changes", "fix"),
     [
-        ({"databaseUser": "another"}, "username: expected airflow"),
-        ({"databaseName": "another"}, "name: expected airflow"),
-        ({"databaseEngineVersion": "17.4"}, "never goes back to an older version"),
-        ({"databaseSnapshotIdentifier": "a-snapshot"}, "choose another identifier"),
+        ({"databaseUser": "another"}, "config set --stack STACK airflow:databaseUser airflow, or dump the data"),
+        ({"databaseName": "another"}, "config set --stack STACK airflow:databaseName airflow, or dump the data"),
+        ({"databaseEngineVersion": "17.4"}, "config set --stack STACK airflow:databaseEngineVersion 17, or restore"),
+        ({"databaseSnapshotIdentifier": "a-snapshot"}, "config rm --stack STACK airflow:databaseSnapshotIdentifier"),
     ],
 )
-def test_change_that_would_replace_the_database_is_refused_with_a_way_around(
-    instance: World, changes: Mapping[str, Any], says: str
+def test_change_that_would_replace_the_database_is_refused_with_its_key_and_a_way_around(
+    instance: World, changes: Mapping[str, Any], fix: str
 ) -> None:
-    with pytest.raises(InstanceError) as error:
+    with pytest.raises(settings.SettingsError) as error:
         instance.look_up(changes)
-    assert says in str(error.value)
-    assert "identifier" in str(error.value)
+    [problem] = error.value.problems
+    [key] = changes
+    assert problem.startswith(f"airflow:{key}: expected ")
+    assert f"Fix: pulumi {fix.replace('STACK', error.value.stack)}" in problem
 
 
 def test_database_that_is_stopped_is_not_updated(instance: World) -> None:

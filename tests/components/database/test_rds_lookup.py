@@ -72,7 +72,7 @@ def test_instance_is_read_as_it_is(rds: Any) -> None:
         "17.6",
     )
     assert (found.name, found.username, found.storage_gib, found.max_storage_gib) == ("airflow", "airflow", 100, 1000)
-    assert (found.storage_encrypted, found.kms_key_arn) == (True, "arn:aws:kms:eu-central-1:123456789012:key/k")
+    assert found.storage_encrypted
     assert found.restored_from == "before"
 
 
@@ -85,7 +85,7 @@ def test_replacements_come_in_one_error(rds: Any) -> None:
     make(rds, managed(), StorageEncrypted=False, MasterUsername="other")
     with pytest.raises(InstanceError, match="the RDS instance airflow in eu-central-1") as error:
         check_existing_instance(managed(), REGION)
-    assert [line[:12] for line in str(error.value).splitlines()[1:]] == ["  - username", "  - storage "]
+    assert [line[:12] for line in str(error.value).splitlines()[1:]] == ["  - username", "  - identifi"]
 
 
 def test_stopped_instance_is_refused(rds: Any) -> None:
