@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from components.release.chart_defaults import chart_values
 from components.release.connection_budget import ConnectionLoad
+from components.release.given_options import given_options
 from components.release.scale import Scale
 from components.release.value_paths import at
 
@@ -41,12 +42,8 @@ def _at_its_largest(scale: Scale, helm_values: Mapping[str, Any]) -> Scale:
 
 
 def _largest(helm_values: Mapping[str, Any], section: str, option: str) -> int | None:
-    found = [
-        (f"config.{section}.{option}", at(helm_values, f"config.{section}.{option}")),
-        *_variables(helm_values, f"AIRFLOW__{section}__{option}".upper()),
-    ]
     numbers = []
-    for place, value in found:
+    for place, value in given_options(helm_values, f"config.{section}.{option}"):
         if value is None:
             continue
         try:
@@ -54,15 +51,3 @@ def _largest(helm_values: Mapping[str, Any], section: str, option: str) -> int |
         except ValueError:
             raise ValueError(f"{place}: expected a whole number, because connections are counted by it") from None
     return max(numbers, default=None)
-
-
-def _variables(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the value of each entry of this name, at any depth."""
-    if isinstance(value, Mapping):
-        if value.get("name") == name and "value" in value:
-            yield name, value["value"]
-        for item in value.values():
-            yield from _variables(item, name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _variables(item, name)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_PREFIX: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-_NAME: Final = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+from components.kube.names import qualified
+
 _MOST_BYTES: Final = 256 * 1024
 _ALB: Final = "alb.ingress.kubernetes.io/"
 _TRUE: Final = ("true", "1", "yes", "on")
@@ -31,8 +31,7 @@ def name_problems(annotations: Mapping[str, str]) -> dict[str, str]:
     """
     problems = {}
     for name in annotations:
-        prefix, slash, rest = name.rpartition("/")
-        if not re.fullmatch(_NAME, rest) or (slash and (len(prefix) > 253 or not re.fullmatch(_PREFIX, prefix))):
+        if not qualified(name):
             problems[name] = (
                 "expected names such as example.com/name: a DNS name and /, then at most 63 letters, digits and - _ . "
                 "that begin and end with a letter or digit, found another one"

@@ -94,7 +94,7 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
             text = _TASK_POD_EXECUTOR.sub("", text)
         found += [(path, name) for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", text)]
     for path, name in dict.fromkeys(found):
-        instead = instead_of(name) or _of_an_option(name, path)
+        instead = instead_at(path, name)
         if instead is not None:
             yield path, f"{path} may not set {name}: the program does; use {instead}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
@@ -115,6 +115,11 @@ def instead_of(name: str) -> str | None:
     """Return what to use instead of a managed variable, or None for any other."""
     managed = managed_name(name)
     return None if managed is None else _INSTEAD.get(managed, _DATABASE)
+
+
+def instead_at(path: str, name: str) -> str | None:
+    """Return what to use instead of a variable that may not be set at a path, or None."""
+    return instead_of(name) or _of_an_option(name, path)
 
 
 def _of_an_option(name: str, path: str) -> str | None:

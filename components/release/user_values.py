@@ -16,6 +16,7 @@ from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
 from components.release.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
 from components.release.managed_variables import managed_variable_problems
+from components.release.option_values import option_value_problems
 from components.release.owned_values import APPENDED, OWNED, holds_own, owner
 from components.release.pod_isolation import isolation_problems
 from components.release.removed_options import removed_option_problems
@@ -26,6 +27,7 @@ from components.release.value_paths import at, leaf_paths, nested, under
 from components.release.variable_problems import variable_problems
 from components.release.worker_groups import with_inherited, without_default_budget
 from components.release.worker_sets import SETS, elements, set_problems, with_own
+from components.release.yaml_texts import text_problems
 
 BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
 """Components with a disruption budget, which users may change."""
@@ -70,6 +72,8 @@ def problems(
         *removed_option_problems(
             helm_values, lambda values: next((text for _, text in unsupported_problems(values, surroundings)), None)
         ),
+        *option_value_problems(helm_values),
+        *text_problems(helm_values),
     ):
         if not _refused(path, found):
             found[path] = problem

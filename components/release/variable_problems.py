@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
-from yaml import YAMLError
-
 from components.kube.names import VARIABLE_NAME
-from components.kube.safe_yaml import load_yaml
 from components.release.managed_variables import listed_variables
 from components.release.surroundings import Surroundings
 from components.release.value_paths import without_numbers
+from components.release.yaml_texts import extra_variables
 
 _STORED: Final = re.compile(r"AIRFLOW_(VAR|CONN)_.*[a-z]")
 """A variable or a connection of Airflow that is not found: Airflow asks for the name in capitals (3.2.2,
@@ -104,10 +101,6 @@ def _lists(helm_values: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
     for path, name, value in listed_variables(helm_values):
         if path == "secret" or path.rpartition(".")[2] == "env":
             found.setdefault(path, []).append((name, value))
-    entries: Any = None
-    with suppress(YAMLError):  # it may be a template, or a mistake, which Helm tells
-        entries = load_yaml(str(helm_values.get("extraEnv") or ""))
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and "name" in entry:
-            found.setdefault("extraEnv", []).append((str(entry["name"]), entry.get("value")))
+    for path, name, value in extra_variables(helm_values):
+        found.setdefault(path, []).append((name, value))
     return found

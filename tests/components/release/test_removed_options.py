@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.release.airflow_options import _OPTIONS, meant
+from components.release.airflow_options import OPTIONS, meant
 from components.release.chart_defaults import chart_schema, chart_values
 from components.release.removed_options import removed_option_problems
 from components.release.surroundings import Surroundings
@@ -109,7 +109,7 @@ def test_option_in_a_comment_of_a_text_is_no_option() -> None:
 
 
 def test_no_option_that_airflow_or_the_chart_knows_is_taken_for_a_misspelt_one() -> None:
-    names = [(section, option) for section, text in _OPTIONS.items() for option in text.split()]
+    names = [(section, option) for section, options in OPTIONS.items() for option in options]
     names += [(section, option) for section, options in chart_values()["config"].items() for option in options]
     assert len(names) > 400
     assert {name for name in names if meant(*name) is not None} == set()
