@@ -48,7 +48,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/task_logs": "components/kube components/aws",
     "components/release/executor": "",
     "components/network": "components/kube components/database components/release/executor",
-    "components/release": "versions components/download components/release/executor "
+    "components/release": "versions components/download components/fields components/release/executor "
     "components/kube components/secrets components/aws components/keys components/connections components/dags "
     "components/login components/database components/task_logs",
     "components/preflight": "versions components/kube components/secrets components/keys components/dags "

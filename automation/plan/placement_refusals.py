@@ -5,15 +5,13 @@ The limits are those of pkg/apis/core/validation/validation.go of Kubernetes 1.3
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.kube.names import LABEL_VALUE
+from components.kube.names import DNS_NAME, LABEL_VALUE, qualified
 from policy.model import UNKNOWN, entries, get, items, mapping
 
 LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, the last three not at the ends"
-DOMAIN: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAME_RULE: Final = "name it as in example.com/pool, by A-Z, a-z, 0-9 and _.- alone"
 _EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS: Final = ("Exists", "Equal", "Lt", "Gt")
@@ -25,30 +23,19 @@ _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _MOST_WEIGHT: Final = 100
 
 
-def label_value(value: str) -> bool:
-    """Return whether a text may be the value of a label."""
-    return LABEL_VALUE.fullmatch(value) is not None
-
-
-def qualified(name: str) -> bool:
-    """Return whether a text may be the name of a label, an annotation or a taint, with or without a domain."""
-    domain, slash, short = name.rpartition("/")
-    return bool(short) and label_value(short) and (not slash or DOMAIN.fullmatch(domain) is not None)
-
-
 def placement_problems(spec: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with each field of a pod's spec that decides on its node."""
     for label, value in mapping(spec.get("nodeSelector")).items():
         if not qualified(label):
             yield f"has a nodeSelector {label}: {_NAME_RULE}"
-        elif isinstance(value, str) and not label_value(value):
+        elif isinstance(value, str) and not LABEL_VALUE.fullmatch(value):
             yield f"has a nodeSelector {label} with the value {value}: {LABEL_RULE}"
     for toleration in entries(spec.get("tolerations")):
         yield from _toleration_problems(toleration)
     yield from _spread_problems(spec)
     for field in _NAMED:
         name = spec.get(field)
-        if isinstance(name, str) and name and not DOMAIN.fullmatch(name):
+        if isinstance(name, str) and name and not DNS_NAME.fullmatch(name):
             yield f"has the {field} {name}: write the name of one, which has a-z, 0-9, - and . alone"
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         affinity = mapping(get(spec, f"affinity.{kind}"))

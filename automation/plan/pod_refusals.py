@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from automation.plan.placement_refusals import LABEL_RULE, label_value, placement_problems, qualified
+from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
-from components.kube.names import VARIABLE_NAME
+from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
 from components.preflight.quotas import quantity
 from policy.convert import objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
@@ -124,7 +124,7 @@ def _above(request: Any, limit: Any) -> bool:
 
 def _label_problems(rendered: RenderedObject) -> Iterator[str]:
     for label, value in mapping(get(pod_of(rendered), "metadata.labels")).items():
-        if isinstance(value, str) and not label_value(value):
+        if isinstance(value, str) and not LABEL_VALUE.fullmatch(value):
             yield f"has a label {label} with the value {value}: {LABEL_RULE}"
         elif not qualified(label):
             yield f"has a label {label}: name it as in example.com/team, by A-Z, a-z, 0-9 and _.- alone"

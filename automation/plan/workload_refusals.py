@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from automation.plan.placement_refusals import DOMAIN, qualified
+from components.kube.names import DNS_NAME, qualified
 from policy.model import RenderedObject, entries, get, mapping
 from policy.pods import pod_of
 
@@ -63,13 +63,13 @@ def _claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:
     size, storage_class = get(claim, "resources.requests.storage"), claim.get("storageClassName")
     if isinstance(size, str | int | float) and not QUANTITY.fullmatch(str(size)):
         yield f"has a claim of {size}: write an amount of Kubernetes, such as 8Gi"
-    if isinstance(storage_class, str) and storage_class and not DOMAIN.fullmatch(storage_class):
+    if isinstance(storage_class, str) and storage_class and not DNS_NAME.fullmatch(storage_class):
         yield f"has the storageClassName {storage_class}: write the name of one, which has a-z, 0-9, - and . alone"
 
 
 def _metadata_problems(rendered: RenderedObject) -> Iterator[str]:
     # The pod of a task has no name yet, and those of roles may have capitals and colons.
-    if rendered.kind != "Pod" and "Role" not in rendered.kind and not DOMAIN.fullmatch(rendered.name):
+    if rendered.kind != "Pod" and "Role" not in rendered.kind and not DNS_NAME.fullmatch(rendered.name):
         yield "has a bad name: name it by at most 253 of a-z, 0-9, - and ., the last two not at the ends"
     for key in mapping(rendered.body.get("data")) if rendered.kind in ("ConfigMap", "Secret") else ():
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key):

@@ -113,10 +113,10 @@ def made(
         end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
-    return (*there, *judged(kind, end, {**document["about"], "stack": stack}, clean))
+    return (*there, *findings_of(kind, end, {**document["about"], "stack": stack}, clean))
 
 
-def judged(kind: Kind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def findings_of(kind: Kind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     """Return what the end of a pod says."""
     stack = about["stack"]
     if end.refused:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from components import fields
-from components.kube.names import LABEL_VALUE
+from components.kube.names import LABEL_VALUE, qualified
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
 from components.release.metrics import Monitoring
@@ -19,8 +18,6 @@ from settings.sections.release import HELM_VALUES
 
 SECTION = Section("Monitoring", "with off, none of it is made")
 
-_LABEL: Final = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-"""kubernetes.io/docs/concepts/overview/working-with-objects/labels, "Syntax and character set"."""
 _TAKEN: Final = (
     *("statsd.enabled", "statsd.args", "statsd.extraMappings", "otelCollector.metricsEnabled"),
     *("config.metrics.statsd_on", "config.metrics.statsd_host", "config.metrics.statsd_prefix"),
@@ -33,7 +30,7 @@ def _label_problems(labels: Mapping[str, str]) -> dict[str, str]:
     return {
         name: f"expected a label of Kubernetes, found {fields.shown(value)}"
         for name, value in labels.items()
-        if not _LABEL.fullmatch(name) or not LABEL_VALUE.fullmatch(value)
+        if not qualified(name) or not LABEL_VALUE.fullmatch(value)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.kube.names import LABEL_VALUE, VARIABLE_NAME
+from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
 
 
 def test_names_of_variables() -> None:
@@ -17,3 +17,10 @@ def test_values_of_labels() -> None:
         assert LABEL_VALUE.fullmatch(value), value
     for value in ("-a", "a-", ".", "a/b", "a b", "x" * 64, "ü"):
         assert not LABEL_VALUE.fullmatch(value), value
+
+
+def test_names_of_labels() -> None:
+    for name in ("a", "A_b.c-9", "x" * 63, "example.com/pool", f"{'a.' * 126}a/b"):
+        assert qualified(name), name
+    for name in ("", "-a", "a/", "/a", "a/b/c", "a..b/c", "Example.com/a", "x" * 64, f"{'a.' * 127}a/b", "a b"):
+        assert not qualified(name), name

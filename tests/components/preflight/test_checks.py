@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.preflight.checks import Kind, cluster_document, judged, pod_document
+from components.preflight.checks import Kind, cluster_document, findings_of, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Verdict
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -28,7 +28,7 @@ def ended(name: str, message: str = "", code: int | None = 0, image: str = "git-
 
 
 def verdicts(kind: Kind, found: PodEnd, **about: Any) -> list[tuple[str, str]]:
-    return [(item.check, item.verdict.value) for item in judged(kind, found, {**ABOUT, **about}, str)]
+    return [(item.check, item.verdict.value) for item in findings_of(kind, found, {**ABOUT, **about}, str)]
 
 
 def test_repository_and_folder_that_are_there_pass() -> None:
@@ -39,16 +39,16 @@ def test_repository_and_folder_that_are_there_pass() -> None:
 
 def test_folder_is_missing_unless_it_is_in_its_very_parent() -> None:
     for listed in ("airflow\nplugins\n", "\ndags\nairflow", "", "airflow\ndags-old"):
-        [there, folder] = judged(Kind.GIT, end(ended("fetch"), ended("folder", listed)), ABOUT, str)
+        [there, folder] = findings_of(Kind.GIT, end(ended("fetch"), ended("folder", listed)), ABOUT, str)
         assert (there.verdict, folder.verdict) == (Verdict.PASSED, Verdict.FAILED), listed
-    [_, folder] = judged(Kind.GIT, end(ended("fetch"), ended("folder", "airflow\n.git\nplugins")), ABOUT, str)
+    [_, folder] = findings_of(Kind.GIT, end(ended("fetch"), ended("folder", "airflow\n.git\nplugins")), ABOUT, str)
     assert "there are: airflow/plugins." in str(folder)
 
 
 def test_pointers_of_git_lfs_are_a_warning_with_a_way_out() -> None:
     for listed, folder in (("airflow\ndags", "airflow/dags"), ("\n", "")):
         found = end(ended("fetch"), ended("folder", listed, code=3))
-        *_, lfs = judged(Kind.GIT, found, {**ABOUT, "folder": folder}, str)
+        *_, lfs = findings_of(Kind.GIT, found, {**ABOUT, "folder": folder}, str)
         assert lfs.verdict is Verdict.WARNING
         assert "pointers of Git LFS" in lfs.what
         assert "airflow:dagsDelivery image" in lfs.fix
@@ -56,9 +56,9 @@ def test_pointers_of_git_lfs_are_a_warning_with_a_way_out() -> None:
 
 def test_failed_fetch_is_told_by_whichever_container_it_ended() -> None:
     reach = ended("reach", "bash: connect: Connection refused", 1)
-    [found] = judged(Kind.GIT, end(reach, ended("fetch", code=None), ended("folder", code=None)), ABOUT, str)
+    [found] = findings_of(Kind.GIT, end(reach, ended("fetch", code=None), ended("folder", code=None)), ABOUT, str)
     assert found.outage
-    [found] = judged(Kind.GIT, end(ended("fetch", "fatal: couldn't find remote ref main", 1)), ABOUT, str)
+    [found] = findings_of(Kind.GIT, end(ended("fetch", "fatal: couldn't find remote ref main", 1)), ABOUT, str)
     assert found.what.startswith("airflow:dagsRef: ")
 
 
@@ -88,7 +88,7 @@ def test_missing_image_is_told_once_and_with_its_own_key() -> None:
         (Kind.IMAGES, ("airflow",), "airflow:imageTag"),
         (Kind.DATABASE, ("airflow",), "airflow:imageTag"),
     ):
-        [found] = judged(kind, end(*(missing[name] for name in names)), ABOUT, str)
+        [found] = findings_of(kind, end(*(missing[name] for name in names)), ABOUT, str)
         assert found.what.startswith(f"{key}: "), (kind, names)
 
 
@@ -106,7 +106,7 @@ def test_image_for_another_processor_is_named_by_whichever_pod_runs_it() -> None
         (Kind.DAGS, "look", "airflow:imageDigest"),
     ):
         odd = ended(name, "exec /usr/local/bin/python: exec format error\n", 255, "apache/airflow@sha256:ab")
-        [found] = judged(kind, end(odd), ABOUT, str)
+        [found] = findings_of(kind, end(odd), ABOUT, str)
         assert found.verdict is Verdict.FAILED
         assert str(found).startswith(f"{key}: expected apache/airflow@sha256:ab for the processor of the nodes")
         assert "docker buildx" in found.fix
@@ -114,7 +114,7 @@ def test_image_for_another_processor_is_named_by_whichever_pod_runs_it() -> None
 
 def test_refused_pod_is_a_failure_with_the_words_of_kubernetes() -> None:
     refused = PodEnd(refused='pods "x" is forbidden: exceeded quota: small, requested: pods=1, limited: pods=0')
-    [found] = judged(Kind.GIT, refused, ABOUT, str)
+    [found] = findings_of(Kind.GIT, refused, ABOUT, str)
     assert found.verdict is Verdict.FAILED
     assert "quota" in found.what
     assert "requested: pods=1" in found.what
@@ -123,10 +123,12 @@ def test_refused_pod_is_a_failure_with_the_words_of_kubernetes() -> None:
 def test_every_text_of_a_container_is_cleaned() -> None:
     secret = "sentinel-token"
     for found in (
-        judged(
+        findings_of(
             Kind.GIT, end(ended("fetch", f"fatal: odd {secret}", 1)), ABOUT, lambda t: t.replace(secret, "[secret]")
         ),
-        judged(Kind.DATABASE, end(ended("airflow", f"odd {secret}")), ABOUT, lambda t: t.replace(secret, "[secret]")),
+        findings_of(
+            Kind.DATABASE, end(ended("airflow", f"odd {secret}")), ABOUT, lambda t: t.replace(secret, "[secret]")
+        ),
     ):
         assert secret not in str(found)
         assert "[secret]" in str(found)

@@ -1,4 +1,4 @@
-"""What the image has is read by the command that runs in it, and judged by what the config needs."""
+"""What the image has is read by the command that runs in it, and findings_of by what the config needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from components.preflight.checks import Kind, judged
+from components.preflight.checks import Kind, findings_of
 from components.preflight.finding import Verdict
 from components.preflight.image_packages import CHECK, CONTAINER, ImageNeed, about, command
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -38,7 +38,7 @@ def judge(code: int | None = 0, message: str = "", **versions: str) -> list[tupl
     """The findings about packages. An underscore stands for a dash."""
     written = message or json.dumps({name.replace("_", "-"): version for name, version in versions.items()})
     item = ContainerEnd(name=CONTAINER, image="acme/airflow:7", pulled=True, exit_code=code, message=written)
-    pulled, *found = judged(Kind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
+    pulled, *found = findings_of(Kind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
     assert pulled.verdict is Verdict.PASSED
     assert {item.check for item in found} == {CHECK}
     return [(item.verdict, str(item)) for item in found]
