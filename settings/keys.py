@@ -206,17 +206,9 @@ class Section:
 
     def choice(self, name: str, kind: type[_Enum], *, default: _Enum, description: str) -> Key[_Enum]:
         """One of the values of `kind`. The description may list them as {choices}."""
-
-        def parse(text: str) -> _Enum:
-            try:
-                return kind(text)
-            except ValueError:
-                # In quotes, because one of them may have a comma in it.
-                fields.refuse(f"expected one of {', '.join(map(json.dumps, kind))}, found {fields.shown(text)}")
-
         *others, last = kind
         description = description.format(choices=f"{', '.join(others)} or {last}")
-        return self._add(name, "string", default.value, description, parse, next(iter(kind)))
+        return self._add(name, "string", default.value, description, one_of(kind), next(iter(kind)))
 
     def texts(
         self,
@@ -331,6 +323,19 @@ class Section:
         key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread, items)
         self.keys.append(key)
         return key
+
+
+def one_of(kind: type[_Enum]) -> Callable[[str], _Enum]:
+    """Return what makes one of the values of `kind` of its text."""
+
+    def parse(text: str) -> _Enum:
+        try:
+            return kind(text)
+        except ValueError:
+            # In quotes, because one of them may have a comma in it.
+            fields.refuse(f"expected one of {', '.join(map(json.dumps, kind))}, found {fields.shown(text)}")
+
+    return parse
 
 
 def _required(check: Callable[[str], T]) -> Callable[[str], T]:

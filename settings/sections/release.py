@@ -26,7 +26,7 @@ from settings.sections.executor import (
     WORKER_GRACE_SECONDS,
 )
 from settings.sections.release_surroundings import surroundings
-from settings.sections.task_logs import TASK_LOGS
+from settings.sections.task_logs import TASK_LOGS, log_store
 from settings.sections.worker_groups import WORKER_GROUPS, group_values, queues_of
 
 SECTION = Section("Release")
@@ -80,7 +80,7 @@ def read_release_timeout(config: Config) -> int:
     """
     seconds, grace = config[RELEASE_TIMEOUT_SECONDS], config[WORKER_GRACE_SECONDS]
     celery = config[EXECUTOR].celery and not config.bad(EXECUTOR)
-    if celery and config[TASK_LOGS] is TaskLogStore.WORKER and seconds <= grace:
+    if celery and log_store(config) is TaskLogStore.WORKER and seconds <= grace:
         config.problem(
             RELEASE_TIMEOUT_SECONDS,
             f"expected more than {WORKER_GRACE_SECONDS.full}, {grace}, with {TASK_LOGS.full} worker, found {seconds}: "

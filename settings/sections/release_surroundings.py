@@ -37,7 +37,7 @@ from settings.sections.ingress import INGRESS_GATEWAY, INGRESS_HOST
 from settings.sections.isolation import EXTRA_EGRESS, METRICS_NAMESPACES, NETWORK_ISOLATION, UI_CIDRS
 from settings.sections.keys import KEY_SECRETS
 from settings.sections.login import OIDC_ISSUER
-from settings.sections.task_logs import TASK_LOGS
+from settings.sections.task_logs import TASK_LOGS, log_store
 from settings.sections.worker_groups import TASK_POLICY_ARNS, WORKER_GROUPS
 
 
@@ -55,9 +55,9 @@ def surroundings(config: Config) -> Surroundings:
         ),
         metrics_readable=bool(config[METRICS_NAMESPACES]),
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
-        stateful_workers=None if config.bad(TASK_LOGS) else config[TASK_LOGS] is TaskLogStore.WORKER,
+        stateful_workers=None if config.bad(TASK_LOGS) else log_store(config) is TaskLogStore.WORKER,
         worker_grace_seconds=0 if config.bad(WORKER_GRACE_SECONDS) else config[WORKER_GRACE_SECONDS],
-        log_volume=not config.bad(TASK_LOGS) and config[TASK_LOGS] is TaskLogStore.VOLUME,
+        log_volume=not config.bad(TASK_LOGS) and log_store(config) is TaskLogStore.VOLUME,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,
         connection_variables=_connection_variables(config),
         client_certificate=config[CLIENT_CERTIFICATE_SECRET] is not None,
@@ -105,7 +105,7 @@ def _most_workers(config: Config) -> int:
 def _with_role(config: Config) -> tuple[str, ...]:
     """Return the chart's paths of the components whose pods get an IAM role."""
     secrets = (*READ_LOGS, "dagProcessor", "triggerer") if config[SECRETS_MANAGER_PREFIX] else ()
-    if config[TASK_LOGS] is TaskLogStore.S3:
+    if log_store(config) is TaskLogStore.S3:
         return tuple(dict.fromkeys((*READ_LOGS, *RUN_TASKS, *secrets)))
     if config[TASK_POLICY_ARNS]:
         return tuple(dict.fromkeys((*RUN_TASKS, *secrets)))

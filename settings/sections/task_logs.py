@@ -12,9 +12,10 @@ from components.platform_args import AirflowPlatformArgs
 from components.release.size_preset import SizePreset
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings.foreign_secrets import foreign_secret
-from settings.keys import Section
+from settings.keys import Section, one_of
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
+from settings.sections.database import DATABASE, DatabaseKind
 from settings.sections.executor import EXECUTOR, SIZE
 
 SECTION = Section("Task logs")
@@ -48,12 +49,12 @@ def _object_name(text: str, what: str) -> str:
         fields.refuse(f"expected the name of {what}: a-z, 0-9, - and ., found {fields.shown(text)}")
 
 
-TASK_LOGS = SECTION.choice(
+TASK_LOGS = SECTION.optional(
     "taskLogs",
-    TaskLogStore,
-    default=TaskLogStore.VOLUME,
+    one_of(TaskLogStore),
     description="volume (one for all pods; a log outlives its pod), worker (one for each Celery worker), s3 (a bucket "
-    "that the stack makes; needs eksCluster), or remote (a place that exists; needs taskLogsUrl).",
+    "that the stack makes; needs eksCluster), or remote (a place that exists; needs taskLogsUrl). Empty is volume with "
+    "a database container, and refused with another database.",
 )
 TASK_LOGS_URL = SECTION.optional(
     "taskLogsUrl",
@@ -122,7 +123,8 @@ class TaskLogChoice:
 
 def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
     """Return where task logs are kept."""
-    store = config[TASK_LOGS]
+    _refuse_silence(config)
+    store = log_store(config)
     if config[EXECUTOR].kubernetes and store is TaskLogStore.WORKER:
         config.problem(
             TASK_LOGS,
@@ -144,6 +146,29 @@ def read_task_logs(config: Config, aws: AwsChoice | None) -> TaskLogChoice:
         ),
         retention_days=config[TASK_LOGS_RETENTION_DAYS],
         identity=config[POD_IDENTITY],
+    )
+
+
+def log_store(config: Config) -> TaskLogStore:
+    """Return where task logs are kept, or a volume while that is not known."""
+    return config[TASK_LOGS] or TaskLogStore.VOLUME
+
+
+def _refuse_silence(config: Config) -> None:
+    """Note that nobody chose the store, where it is not a laptop's stack.
+
+    The rule `task-logs-apart` refuses the shared volume there, and a default would be a choice that nobody made.
+    """
+    if config[TASK_LOGS] is not None or config.bad(DATABASE) or config[DATABASE] is DatabaseKind.CONTAINER:
+        return
+    set_ = f"pulumi config set {TASK_LOGS.full}"
+    apart = "remote" if config[EXECUTOR].kubernetes else "worker"
+    config.problem(
+        TASK_LOGS,
+        f"expected s3, remote, worker or volume with {DATABASE.full} {config[DATABASE]}, found none: volume is the "
+        "default only with a database container, because DAG authors can read files of the API server through it",
+        f"{set_} {apart}; or, to keep the logs of a stack that runs: {set_} volume, and a line for task-logs-apart in "
+        "policy/decided.txt",
     )
 
 

@@ -10,7 +10,7 @@ from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice
 from settings.sections.keys import ADMIN_USERNAME
-from settings.sections.task_logs import TASK_LOGS
+from settings.sections.task_logs import TASK_LOGS, log_store
 
 SECTION = Section("Scheduled verification", "a DAG that runs by a schedule, in addition to python -m automation verify")
 
@@ -73,7 +73,7 @@ def _check_topic(config: Config, aws: AwsChoice | None) -> None:
         return
     if config[VERIFICATION_DAG] is None and not config.bad(VERIFICATION_DAG):
         config.must_not_be_set(key, f"without {VERIFICATION_DAG.full}")
-    if config[TASK_LOGS] is not TaskLogStore.S3 and not config.bad(TASK_LOGS):
+    if log_store(config) is not TaskLogStore.S3 and not config.bad(TASK_LOGS):
         config.must_not_be_set(key, f"without {TASK_LOGS.full} s3: the alarm counts the logs in that bucket")
     if aws and aws.region:
         problem = rds_settings.topic_region_problem(topic, aws.region, "the bucket")

@@ -63,6 +63,7 @@ PROTECTED = {
     "databaseHost": "db.test",
     "databaseCidrs": ["10.0.0.0/8"],
     "databasePassword": Secret("sentinel-database-password"),
+    "taskLogs": "worker",
 }
 STEP = Step(operation="update", type="kubernetes:helm.sh/v3:Release", name="airflow", urn="urn")
 SECRET_TYPE = "kubernetes:core/v1:Secret"

@@ -110,6 +110,7 @@ OTHERS: dict[str, dict[str, Any]] = {
         "databasePassword": SENTINELS["databasePassword"],
         "databaseLogin": SENTINELS["databaseLogin"],
         "pgbouncerEnabled": True,
+        "taskLogs": "worker",
     },
 }
 """Secrets that only some stacks have, with what they belong to."""

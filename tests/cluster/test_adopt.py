@@ -81,6 +81,7 @@ def values(release: PlainRelease, **changed: Any) -> dict[str, Any]:
         "protect": False,
         "networkIsolation": "wanted",
         "databaseCidrs": [release.database.cidr],
+        "taskLogs": "volume",
         "taskLogsAccessMode": "ReadWriteOnce",
         "taskLogsStorageGib": 1,
         "releaseTimeoutSeconds": 900,

@@ -164,6 +164,7 @@ def test_authority_rotation_that_is_killed_in_and_after_each_stage(engine: None,
             "databaseSslMode": "verify-full",
             "databaseCaCertificate": old.pem,
             "databaseMaxConnections": 200,
+            "taskLogs": "volume",
         }
         with deployed(tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1, **database) as work:
             airflow = {pod.name for pod in work.kube.pods({"tier": "airflow"})}

@@ -866,7 +866,9 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "pgbouncerEnabled",
         "put PgBouncer between them",
     ),
-    # Task logs in S3
+    # Task logs
+    "logs where nobody chose": (EXTERNAL, {"taskLogs": ""}, {}, "taskLogs", "expected s3, remote, worker or volume"),
+    "the same on protected AWS": (PROD, {"taskLogs": ""}, {}, "taskLogs", "with airflow:database managed, found none"),
     "S3 outside of AWS": (EXTERNAL, {"taskLogs": "s3"}, {}, "taskLogs", "the bucket is in AWS"),
     "logs of no day": (PROD, {"taskLogsRetentionDays": 0}, {}, "taskLogsRetentionDays", "from 1 to 3650"),
     "identity": (PROD, {"podIdentity": "keys"}, {}, "podIdentity", '"eks-pod-identity", "irsa"'),

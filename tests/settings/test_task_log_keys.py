@@ -33,3 +33,18 @@ def test_options_of_airflow_are_refused_with_the_keys() -> None:
     text = "\n".join(samples.external().with_({"helmValues": {"config": {"logging": logging}}}).problems())
     for key in ("airflow:taskLogs", "airflow:taskLogsUrl", "airflow:taskLogsConnectionSecret"):
         assert key in text
+
+
+@each(("executor", "apart"), [("CeleryExecutor", "worker"), ("KubernetesExecutor", "remote")])
+def test_default_is_the_shared_volume_on_a_laptop_alone(executor: str, apart: str) -> None:
+    nobody_chose = {"taskLogs": "", "executor": executor}
+    assert samples.dev().with_(nobody_chose).parse().platform.task_logs.store is TaskLogStore.VOLUME
+    [problem] = samples.external().with_(nobody_chose).problems()
+    # Both ways out stand in the error: away from the volume, and the command that keeps a deployed stack as it is.
+    for store in (apart, "volume"):
+        assert f"pulumi config set --stack {samples.external().stack} airflow:taskLogs {store}" in problem
+
+
+def test_shared_volume_that_somebody_chose_is_left_alone() -> None:
+    chosen = samples.external().with_({"taskLogs": "volume", "protect": True})
+    assert chosen.parse().platform.task_logs.store is TaskLogStore.VOLUME

@@ -131,6 +131,7 @@ def config_of(program: Path, name: str) -> dict[str, Any]:
             "airflow:ingressHost": "airflow.example.com",
             "airflow:ingressClass": "nginx",
             "airflow:ingressTlsSecret": "airflow-tls",
+            "airflow:taskLogs": "volume",
         }
     return content
 

@@ -48,6 +48,8 @@ def test_the_present_code_replaces_nothing_and_makes_no_new_key(recorded: str, t
     require_engine((*PLUGINS, AWS) if name == "prod" else PLUGINS)
     content = json.loads((STATES / f"{recorded}.json").read_text())
     with offline(ROOT, name, tmp_path) as stack:
+        if name == "external":  # the one thing to say: earlier releases kept logs on a volume where nobody chose
+            content["file"]["config"].setdefault("airflow:taskLogs", "volume")
         stack.prepare(content["file"])
         (tmp_path / "state.json").write_text(json.dumps(whole(content, stack.account)))
         stack.run("stack", "import", "--file", str(tmp_path / "state.json"))

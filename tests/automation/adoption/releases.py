@@ -15,6 +15,7 @@ VALUES: Final[Mapping[str, Any]] = {
     "kubeContext": "kind-airflow",
     "protect": False,
     "databaseCidrs": ["10.0.0.0/24"],
+    "taskLogs": "volume",
     "taskLogsAccessMode": "ReadWriteOnce",
     "dagsRepository": "https://git.test/dags.git",
 }
