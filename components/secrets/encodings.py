@@ -45,6 +45,39 @@ _ESCAPES: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: text.replace("+", "-").replace("/", "_"),
     lambda text: text.replace("-", "+").replace("_", "/"),
 )
+_NESTED: Final[tuple[Callable[[str], str], ...]] = (
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    go_json,
+)
+_LONGEST: Final = 4096
+"""A longer text is a document, of which each form would take as much memory again. Its secrets are learned alone."""
+_DEEPEST: Final = 3
+"""Documents of JSON, one in the other, at each of which another tool may escape in its own way."""
+
+
+def _nested(text: str) -> set[str]:
+    """Return how a text stands in JSON in JSON, up to three deep."""
+    found, level = set(), {text}
+    for _ in range(_DEEPEST):
+        level = {escape(inner) for inner in level for escape in _NESTED}
+        found |= level
+    return found
+
+
+def _letter_by_letter(text: str) -> Iterator[str]:
+    """Yield how tools write each byte or each character of a text alone."""
+    data = text.encode()
+    for separator in (":", " ", "-"):  # of certificates, of hexdump, of Windows
+        yield data.hex(separator)
+        yield data.hex(separator).upper()
+    for start in (0, 1):  # xxd writes two bytes together
+        yield " ".join(data[at : at + 2].hex() for at in range(start, len(data), 2))
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    for digits, more in ((data.hex(), units), (data.hex().upper(), units.upper())):
+        yield "".join(f"%{digits[at : at + 2]}" for at in range(0, len(digits), 2))
+        yield "".join(f"\\x{digits[at : at + 2]}" for at in range(0, len(digits), 2))
+        yield "".join(f"\\u{more[at : at + 4]}" for at in range(0, len(more), 4))
 
 
 def secret_parts(secret: str) -> Iterator[str]:
@@ -118,6 +151,7 @@ def _credentials(text: str) -> Iterator[str]:
 def forms(text: str, shortest: int) -> frozenset[str]:
     """Return the forms of a text within other texts. shortest: characters below which a form is left out."""
     plain = {text, *(escape(text) for escape in _ESCAPES)}
+    rare = {text.lower(), text.upper(), *_nested(text), *_letter_by_letter(text)} if len(text) <= _LONGEST else set()
     hexadecimal = {form.encode().hex() for form in plain}
     encoded = hexadecimal | {digits.upper() for digits in hexadecimal}
     whole = base64.b64encode(text.encode()).decode()
@@ -125,7 +159,7 @@ def forms(text: str, shortest: int) -> frozenset[str]:
     encoded |= base64_forms(whole.encode())  # what a Secret of Kubernetes holds in Base64 is in Base64 once more
     for form in plain:
         encoded |= base64_forms(form.encode())
-    return frozenset(form for form in plain | encoded if len(form) >= min(shortest, len(text)))
+    return frozenset(form for form in plain | rare | encoded if len(form) >= min(shortest, len(text)))
 
 
 def base64_forms(data: bytes) -> set[str]:

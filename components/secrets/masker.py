@@ -19,7 +19,7 @@ from typing import Any, Final
 from components.secrets.encodings import base64_forms, forms, secret_parts, ssh_public_half, texts
 from components.secrets.names import is_given, is_secret_option, secret_keys
 from components.secrets.plan_violation import without_values
-from components.secrets.shapes import hide
+from components.secrets.shapes import hide, replaced
 
 SHOWN: Final = "[secret]"
 CHANGED: Final = "[secret, changed]"
@@ -67,7 +67,7 @@ class Masker:
         self._key = key
         self._pieces: set[str] = set()
         self._wholes: set[str] = set()
-        self._by_length: list[str] = []
+        self._by_beginning: dict[str, list[str]] = {}
         for secret in secrets:
             self.learn(secret)
 
@@ -102,8 +102,10 @@ class Masker:
         """Learn a value that the program made of secrets. It is hidden as a whole; its pieces may be anything."""
         for text in texts(value):
             if len(text) >= _SHORTEST_WRAPPED and not _is_public(text):
-                self._wholes |= forms(text, _SHORTEST)
-        self._by_length = sorted(self._wholes, key=lambda whole: (len(whole), whole))
+                self._wholes |= {form for form in forms(text, _SHORTEST) if not self._hides_by_pieces(form)}
+        self._by_beginning = {}
+        for whole in self._wholes:
+            self._by_beginning.setdefault(whole[:_SHORTEST], []).append(whole)
 
     def secret(self, value: Any) -> Any:
         """Return a value that is marked as secret with a mask for each text and number; the keys of maps stay."""
@@ -152,8 +154,7 @@ class Masker:
         return "".join(f"{self._known_hidden(part)}{mask}" for part, mask in zip(parts, kept, strict=True))
 
     def _known_hidden(self, text: str) -> str:
-        for start, end in reversed(self._known(text)):
-            text = f"{text[:start]}{self._mask(text[start:end])}{text[end:]}"
+        text = replaced(text, self._known(text), self._mask)
         return hide(text, lambda secret: secret if _MASK.search(secret) else self._mask(secret))
 
     def _known(self, text: str) -> list[tuple[int, int]]:
@@ -163,13 +164,12 @@ class Masker:
             spans = [
                 (at, at + _PIECE) for at in range(len(text) - _PIECE + 1) if text[at : at + _PIECE] in self._pieces
             ]
-        for whole in self._by_length:
-            if len(whole) > len(text):
-                break
-            at = text.find(whole)
-            while at >= 0:
-                spans.append((at, at + len(whole)))
-                at = text.find(whole, at + len(whole))
+        # By their first characters, because a search for each of thousands would read the text as many times.
+        beginnings = self._by_beginning
+        for at in range(len(text) - _SHORTEST + 1) if beginnings else ():
+            if text[at : at + _SHORTEST] in beginnings:
+                found = [whole for whole in beginnings[text[at : at + _SHORTEST]] if text.startswith(whole, at)]
+                spans += [(at, at + len(whole)) for whole in found]
         joined: list[tuple[int, int]] = []
         for start, end in sorted(spans):
             if joined and start <= joined[-1][1]:

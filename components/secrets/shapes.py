@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,10 +34,9 @@ _LEAST_BITS: Final = 0.8
 _OPENSSH_KEY: Final = "b3BlbnNzaC1rZXktdjE"
 
 _PUBLIC: Final = re.compile(
-    r"-----BEGIN (?P<label>CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL)-----.*?-----END (?P=label)-----"
+    r"-----BEGIN (?P<label>CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL)-----[^-]*-----END (?P=label)-----"
     r"|\bAAAA[A-Za-z0-9+/]{40,}={0,2}"  # an SSH public key: the length of its type comes first
     r"|\bsha(256|384|512)[:-][A-Za-z0-9+/=]{40,}",
-    re.DOTALL,
 )
 _PLACEHOLDER: Final = re.compile(r"\$|%\(|\{|<|\*+$|x+$|\.\.\.|…", re.IGNORECASE)
 _EXPRESSION: Final = re.compile(
@@ -56,6 +55,8 @@ class Shape:
     """What it is, in words that a message may use."""
     pattern: re.Pattern[str]
     """Where it is. A group `secret` is the secret itself; without one, all of the match is."""
+    within: re.Pattern[str] | None = None
+    """The parts of a text in which to look, where the pattern alone would look at each part many times."""
     holds: Callable[[re.Match[str]], bool] = bool
     """Whether a match is one."""
     judged: Callable[[re.Match[str]], bool] = bool
@@ -67,7 +68,8 @@ class Shape:
 
     def matches(self, text: str) -> Iterator[re.Match[str]]:
         """Yield each place with this shape."""
-        return filter(self.holds, self.pattern.finditer(text))
+        parts = [(0, len(text))] if self.within is None else [part.span() for part in self.within.finditer(text)]
+        return filter(self.holds, (match for part in parts for match in self.pattern.finditer(text, *part)))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return where the secrets of this shape begin and end."""
@@ -111,7 +113,12 @@ def _is_login(match: re.Match[str]) -> bool:
 
 
 def _is_registry(match: re.Match[str]) -> bool:
-    return '"auths"' in match.string
+    return _has_auths(match.string)
+
+
+@functools.lru_cache(maxsize=1)
+def _has_auths(text: str) -> bool:
+    return '"auths"' in text
 
 
 def _is_private_key(match: re.Match[str]) -> bool:
@@ -171,6 +178,7 @@ SHAPES: Final = (
     Shape(
         name="a URI with a password",  # in which / and @ are not encoded: it may reach into a second URI
         pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s"']+)@"""),
+        within=re.compile(r"""(?<![^\s"'])[^\s"']*@"""),
         judged=_is_login,
     ),
     Shape(
@@ -205,8 +213,8 @@ SHAPES: Final = (
     Shape(
         name="an assigned password",  # Python, ini, shell, the query of a URL, a command's argument
         pattern=re.compile(
-            rf"(?<![\w.-])[-\"]*{SECRET_NAME}[ \t]*=[ \t]*"
-            r"(?:(?:[rbfu]{1,2}(?=[\"']))?(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)')|(?P<plain>[^\s\"'`,;&(){}\[\]<>|]+)(?![\w.]*[(\[]))",
+            rf"(?<![\w.-]){SECRET_NAME}[ \t]*=[ \t]*"
+            r"(?:(?:[rbfu]{1,2}(?=[\"']))?(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)')|(?P<plain>[^\s\"'`,;&(){}\[\]<>|]+)(?![\w.]{0,64}[(\[]))",
             re.IGNORECASE,
         ),
         holds=_is_assigned,
@@ -215,7 +223,7 @@ SHAPES: Final = (
     Shape(
         name="a line with a password",  # YAML
         pattern=re.compile(
-            rf"^[ \t-]*{SECRET_NAME}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
+            rf"^[ \t-]*+{SECRET_NAME}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
             re.IGNORECASE | re.MULTILINE,
         ),
         holds=_is_assigned,
@@ -236,7 +244,7 @@ SHAPES: Final = (
     ),
     Shape(
         name="a password among the arguments of a database's client",
-        pattern=re.compile(r"\b(?:mysql|mariadb)\w*\b[^\n;|]*?\s-p(?P<secret>[^\s\"'-][^\s\"']*)"),
+        pattern=re.compile(r"\b(?:mysql|mariadb)\w*\b[^\n;|]{0,300}?\s-p(?P<secret>[^\s\"'-][^\s\"']*)"),
         holds=_is_real_word,
     ),
     Shape(
@@ -284,9 +292,18 @@ def hide(text: str, mask: Callable[[str], str]) -> str:
     if _has_none(text):
         return text
     for shape in SHAPES:
-        for start, end in reversed(shape.spans(text)):
-            text = f"{text[:start]}{mask(text[start:end])}{text[end:]}"
+        text = replaced(text, shape.spans(text), mask)
     return text
+
+
+def replaced(text: str, spans: Iterable[tuple[int, int]], mask: Callable[[str], str]) -> str:
+    """Return a text with what `mask` makes of each span. The spans are in order, and none touches another."""
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        parts += text[at:start], mask(text[start:end])
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

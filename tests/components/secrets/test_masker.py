@@ -46,6 +46,17 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in a URI in a URI": lambda text: f"https://h/login?next={quote(quote(text, safe=''), safe='')}",
     "in HTML of Go": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "in bytes of Python": lambda text: repr(text.encode()),
+    "in JSON in JSON in JSON": lambda text: json.dumps(json.dumps(json.dumps({"key": text}))),
+    "in JSON of several tools": lambda text: json.dumps(json.dumps(json.dumps(text, ensure_ascii=False)[1:-1])),
+    "in hexadecimal with colons": lambda text: text.encode().hex(":"),
+    "in capital hexadecimal with blanks": lambda text: text.encode().hex(" ").upper(),
+    "in the lines of hexdump": lambda text: "\n".join(re.findall(".{1,48}", text.encode().hex(" "))),
+    "in the groups of xxd": lambda text: " ".join(re.findall(".{1,4}", text.encode().hex())),
+    "in a URI letter by letter": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "in JSON letter by letter": lambda text: "".join(f"\\u{ord(character):04X}" for character in text),
+    "in bytes letter by letter": lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
+    "in capitals": str.upper,
+    "in small letters": str.lower,
     "in part": lambda text: f"it begins with {text[:-3]}…",
 }
 
@@ -90,6 +101,25 @@ def test_every_kind_of_secret_is_hidden(key: str) -> None:
         for trace in samples.traces(key, secret):
             assert trace not in shown
             assert json.dumps(trace)[1:-1] not in shown
+
+
+SLOW = (
+    "://a:",
+    "-",
+    '"',
+    "mysql -p ",
+    "://a",
+    '{"password": "',
+    "password=" + "a." * 40,
+    "-----BEGIN CERTIFICATE-----\n",
+)
+
+
+@each("part", SLOW)
+def test_no_text_keeps_the_masker_busy(part: str) -> None:
+    """Each of these texts was read again from each of its places: minutes for what a task can write into a log."""
+    shown = Masker(KEY, [SECRET]).text(f"{part * (100_000 // len(part))}({SECRET}")
+    assert "odd@chars" not in shown
 
 
 @given(secret=st.text(min_size=12, max_size=60), before=st.text(max_size=20), after=st.text(max_size=20))
