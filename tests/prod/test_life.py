@@ -16,6 +16,7 @@ from tests.prod.account import STATE_BUCKET, Account
 from tests.prod.checkout import Checkout
 from tests.prod.drift import INSTANCE, change_by_hand, memory_alarm
 from tests.prod.lost_state import begin_again_with_the_keys, import_all, take_older_version
+from tests.prod.rights_seen import unneeded_after
 from tests.prod.tear_down import remove_protection, remove_with_logs, require_only_what_the_page_leaves
 from tests.samples import quoted_forms
 
@@ -196,3 +197,7 @@ def test_what_is_left_is_what_the_runbook_says(account: Account) -> None:
 
 def test_every_call_was_allowed(account: Account) -> None:
     assert [(call.operation, call.refused) for call in account.calls() if call.refused] == []
+
+
+def test_the_rights_of_which_the_page_says_so_were_needed(account: Account) -> None:
+    assert unneeded_after(account, "test_life.py") == set()
