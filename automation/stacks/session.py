@@ -25,7 +25,7 @@ from automation.remedies import complete
 from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import Keep, StackConfig, check_files, read_stack_config
-from automation.stacks.file_secrets import file_secrets, has_secrets
+from automation.stacks.file_secrets import committed_secrets, file_secrets, has_secrets
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
 from automation.wait import Clock
@@ -78,7 +78,7 @@ class Session:
         self._for_reading: Stack | None = None
         self._cluster: tuple[KubeApi, str] | None = None
         self._reached: StackConfig | None = None
-        self._learned = False
+        self._learned = self._asked = False
 
     @property
     def work_dir(self) -> Path:
@@ -231,7 +231,15 @@ class Session:
 
     def look(self) -> Look:
         """Look at the stack's namespace. Raises KubeRequestFailed, KubeUnreachable."""
-        return look(*self.cluster(), self.masker.text)
+        return look(*self.cluster(), self.clean)
+
+    def clean(self, text: str) -> str:
+        """Mask what a pod or Airflow says. The first text has the engine decrypt the secrets of the stack's file."""
+        if self._for_reading is not None and self.place.settings is None and not (self._learned or self._asked):
+            self._asked = True
+            on = OpenedStack(self._for_reading, self.find_engine(), self.events("look", ignore), self.masker)
+            self.masker = self.masker.knowing(committed_secrets(on, self.place.project_dir).values())
+        return self.masker.text(text)
 
     # Locks
 

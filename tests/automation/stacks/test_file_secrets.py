@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
 
 from automation.engine.events import Event
 from automation.engine.operations import OpenedStack
@@ -18,6 +19,7 @@ from automation.stacks.session import Limits, Session
 from automation.stacks.stack_values import file_values
 from components.secrets.masker import Masker
 from tests.automation.fakes import FakeEngine
+from tests.cases import each
 
 URI = "postgres://u:sentinel-Kq8Rt2Vw5y@h/d"
 
@@ -26,9 +28,12 @@ class Engine(FakeEngine):
     """An engine that decrypts."""
 
     asked = 0
+    refuses = False
 
     def run(self, words: list[str], *_: Any) -> CommandResult:
         self.asked += 1
+        if self.refuses:
+            raise create_command_error(CommandResult(stdout="", stderr="error: incorrect passphrase", code=255))
         assert words[:3] == ["config", "--show-secrets", "--json"]
         entries = {
             "airflow:dagsToken": {"value": "sentinel-Zx9Qw7Lm3p", "secret": True},
@@ -78,3 +83,44 @@ def test_session_learns_them_once_and_masks_its_events(tmp_path: Path, monkeypat
     found.teller.note("it said sentinel-Zx9Qw7Lm3p, and c2VudGluZWwtWng5UXc3TG0zcA")
     assert heard[0].text == "it said [secret], and [secret]"
     assert "sentinel" not in found.masker.text("sentinel-Zx9Qw7Lm3p")
+
+
+def looking(folder: Path, config: str, monkeypatch: Any) -> tuple[Session, Engine]:
+    """A session that has only read of a stack with this file."""
+    stack, engine = opened(folder, config)
+    (folder / "Pulumi.yaml").write_text("name: airflow\n")
+    (folder / ".dev" / "state").mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(session_module, "open_stack", lambda *args, **kwargs: stack)
+    session = Session("dev", Place.of(folder, {}), lambda: engine, Limits(), Masker())  # type: ignore[arg-type,return-value]
+    with session.open_for_reading("status"):
+        pass
+    return session, engine
+
+
+ENCRYPTED = "encryptionsalt: v1:a:b\nconfig:\n  airflow:dagsToken:\n    secure: v1:x\n"
+
+
+def test_who_only_looks_knows_them_too_once_a_pod_says_something(tmp_path: Path, monkeypatch: Any) -> None:
+    session, engine = looking(tmp_path, ENCRYPTED, monkeypatch)
+    assert engine.asked == 0, "a stack of which nothing is told costs nothing"
+    for _ in range(2):
+        assert session.clean("login failed: sentinel-Zx9Qw7Lm3p") == "login failed: [secret]"
+    assert engine.asked == 1
+
+
+@each(
+    ("config", "refuses", "asked"),
+    [
+        (ENCRYPTED, True, 1),  # no passphrase, or no right to the key
+        (ENCRYPTED.partition("\n")[2], False, 0),  # the engine would write its encryption into the committed file
+        ("config: {}\n", False, 0),
+    ],
+)
+def test_who_cannot_decrypt_them_may_look_all_the_same(
+    config: str, refuses: bool, asked: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    session, engine = looking(tmp_path, config, monkeypatch)
+    engine.refuses = refuses
+    assert session.clean("one\ntwo") == "one\ntwo"
+    assert session.clean("password=sentinel-Zx9Qw7Lm3p") == "password=[secret]"
+    assert engine.asked == asked
