@@ -1,5 +1,7 @@
 """Names of the stack's outputs, shared by the program, `automation` and the tests. No output is a secret.
 
+They are those of the last update that began to change what runs: one that a check or the migration ended changes none.
+
 The text beneath each name is its description in docs/configuration.md.
 """
 
@@ -14,7 +16,7 @@ KUBE_CONTEXT: Final = "kube_context"
 EXECUTOR: Final = "executor"
 """Executors of the deployment, as the chart names them."""
 IMAGE: Final = "image"
-"""Reference of the Airflow image in the config of the last update, even if this update was refused."""
+"""Reference of the Airflow image."""
 API_SERVER_SERVICE: Final = "api_server_service"
 """Service of the API server, which serves the UI too."""
 API_SERVER_PORT: Final = "api_server_port"

@@ -144,11 +144,11 @@ class AirflowPlatform(pulumi.ComponentResource):
                 secrets=secrets_not_for_tasks(args),
             )
             around.append(TaskPodAdmission(f"{name}-task-pods", admission_args, self._child).binding)
+        before_release = _before_release(migration, server, checked, protect=False)
         watched: _Resources = ()
         if args.monitoring is not Monitoring.OFF and args.running is Running.ALL:
             exporter = exporter_pod(args, self._images, access.metadata_secret, access.ca_config_map)
-            before = (*_before_release(migration, server, checked, protect=False), *around)
-            watch_args = monitoring_args(args, self._namespace, exporter, before)
+            watch_args = monitoring_args(args, self._namespace, exporter, (*before_release, *around))
             watched = StackMonitoring(f"{name}-monitoring", watch_args, self._child).resources
         verified = scheduled_verification(
             self, name, args, self._namespace, self._images, keys, access, in_aws, migration, around
@@ -188,7 +188,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             WorkerScaler(
                 f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
             )
-        self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws)
+        self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws, before_release)
         backups = self._backup_args(keys, access)
         if args.backup_storage_gib:
             self.exports[outputs.BACKUP_PODS] = DatabaseBackups(f"{name}-backups", backups, self._child).pods

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -24,14 +25,19 @@ def platform_outputs(
     keys: AirflowKeys,
     access: DatabaseAccess,
     in_aws: AwsAccess,
+    before: Sequence[pulumi.Resource],
 ) -> dict[str, pulumi.Input[Any]]:
-    """Return the outputs of the platform itself (see outputs.py); none is a secret."""
+    """Return the outputs of the platform itself (see outputs.py); none is a secret.
+
+    before: What must succeed before anything that runs changes. The engine stores the outputs of a stack all at once,
+    so one that waits for these is enough: an update that a check or the migration ends leaves the outputs as they were.
+    """
     found: dict[str, pulumi.Input[Any]] = {
         outputs.NAMESPACE: namespace,
         outputs.RELEASE_NAME: RELEASE_NAME,
         outputs.KUBE_CONTEXT: args.kube_context,
         outputs.EXECUTOR: args.executor.value,
-        outputs.IMAGE: args.images.airflow,
+        outputs.IMAGE: pulumi.Output.all(*(item.urn for item in before)).apply(lambda _: args.images.airflow),
         outputs.API_SERVER_SERVICE: API_SERVER_SERVICE,
         outputs.API_SERVER_PORT: API_SERVER_PORT,
         outputs.ADMIN_USERNAME: args.admin_username,

@@ -77,7 +77,10 @@ def page_text(sections: Iterable[Section], outputs: str) -> str:
             parts.append(f"{section.note[0].upper()}{section.note[1:]}.\n")
         parts.append(_table(("Key", "Type", "Default", "Description"), map(_key_row, section.keys)))
     parts.append("## Stack outputs\n")
-    parts.append("`pulumi stack output NAME --stack STACK` prints one. None is a secret.\n")
+    parts.append(
+        "`pulumi stack output NAME --stack STACK` prints one. None is a secret. An update that the preflight or the\n"
+        "migration ends leaves them as they were, although the display of `pulumi up` then lists each with a minus.\n"
+    )
     rows = ((f"`{name}`", text) for name, text in described_outputs(outputs))
     parts.append(_table(("Output", "Description"), rows))
     return "\n".join(parts)

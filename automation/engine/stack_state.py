@@ -108,7 +108,7 @@ class StackState:
     stack_urn: str = ""
     """The URN of the stack itself, "" in an empty state."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """The stack's outputs, by name. An update that was refused has changed them too."""
+    """The stack's outputs, by name."""
     image: str = ""
     """Reference of the Airflow image that was given to the release last; "" if the state does not say."""
 

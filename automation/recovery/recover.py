@@ -85,7 +85,7 @@ def stack_status(session: Session) -> StackStatus:
         rotation=_told(session, lambda config, stack: config.rotation and Mark.of(config.rotation).told(stack)),
         upgrade=_told(session, lambda config, stack: config.upgrade and UpgradeMark.of(config.upgrade).told(stack)),
         airflow=_told(session, lambda config, stack: config.airflow_version),
-        dags=status_module.dags_place(state.outputs, state.image),
+        dags=status_module.dags_place(state.outputs),
         expires=expires,
         authority=_told(session, status_module.ending_authority),
     )

@@ -176,16 +176,13 @@ def ending_authority(config: StackConfig, stack: str) -> str:
     return f"airflow:databaseCaCertificate: the database's authority ends on {end:%Y-%m-%d}; {fix}"
 
 
-def dags_place(found: Mapping[str, Any], image: str = "") -> str:
-    """Return where the DAGs of a stack with these outputs come from; "" if they do not say.
-
-    image: the one that runs. The outputs name that of the last update, which may have been refused.
-    """
+def dags_place(found: Mapping[str, Any]) -> str:
+    """Return where the DAGs of a stack with these outputs come from; "" if they do not say."""
     delivery = found.get(outputs.DAGS_DELIVERY)
     if not delivery:
         return ""
     if delivery == "image":
-        return f"in the image {image or found.get(outputs.IMAGE)}"
+        return f"in the image {found.get(outputs.IMAGE)}"
     several = found.get(outputs.DAG_BUNDLES) or {}
     places = ", ".join(f"{name} from {url}" for name, url in sorted(several.items()))
     return f"{places or found.get(outputs.DAGS_REPOSITORY)} by {delivery}"

@@ -76,7 +76,6 @@ class Planning:
         present = AirflowImage(tag=config.image_tag, airflow=config.airflow_version)
         mark = UpgradeMark.of(config.upgrade) if config.upgrade else None
         if verb == "upgrade":
-            # Not by the outputs: an update that was refused has changed them too.
             deployed = StackState.of(state).image.rpartition(":")[2]
             target = upgrade_target(stack, present, deployed, image, mark, both)
             wrong = both.refusals(chart, "run this again") if chart else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -289,6 +290,23 @@ def test_exports_say_how_it_is_reached(composed: Record) -> None:
     assert found[outputs.POOLER_HOST] == ""
     assert found[outputs.DATABASE_PORT] == 5432
     assert found[outputs.DATABASE_HOST].startswith("airflow-postgres-")
+
+
+def test_exports_wait_for_what_must_succeed_before_anything_changes(composed: Record) -> None:
+    """The engine stores all outputs at once: an update that is refused must not leave those of what it refused."""
+
+    def awaited(**changes: Any) -> set[str]:
+        loop, waiting = asyncio.get_event_loop(), _RUNS[repr(changes)][1].exports[outputs.IMAGE]
+        assert isinstance(waiting, pulumi.Output)
+        found = loop.run_until_complete(waiting.resources())
+        return {str(loop.run_until_complete(item.urn.future())).rpartition("::")[2] for item in found}
+
+    composed()
+    # The Job waits for the checks.
+    assert awaited() == {"airflow-database-migrate", "airflow-postgres"}
+    maps = composed(running=Running.STOPPED).every("kubernetes:core/v1:ConfigMap")
+    checks = {item.name for item in maps if DOCUMENT in item.inputs["data"]}
+    assert awaited(running=Running.STOPPED) == checks - {"airflow-preflight-cluster"}, "which the others wait for"
 
 
 def test_exports_of_an_external_database_are_its_own(composed: Record) -> None:

@@ -51,8 +51,6 @@ def test_place_of_the_dags_is_told_from_the_outputs() -> None:
     state = StackState.of({"resources": [{**stack, "outputs": OUTPUTS}]})
     assert dags_place(state.outputs) == "https://github.com/apache/airflow.git by git-sync"
     assert dags_place({**OUTPUTS, "dags_delivery": "image"}) == "in the image apache/airflow:3.2.2"
-    refused = {**OUTPUTS, "dags_delivery": "image", "image": "acme/airflow:refused"}
-    assert dags_place(refused, "acme/airflow:runs") == "in the image acme/airflow:runs"
     several = {**OUTPUTS, "dags_delivery": "git-bundle", "dag_bundles": {"a": "https://git.test/a.git"}}
     assert dags_place(several) == "a from https://git.test/a.git by git-bundle"
     assert dags_place(StackState.of({"resources": [stack]}).outputs) == ""
