@@ -17,6 +17,12 @@ _FETCHED: Final = -1
 """The time in which DAGs must have been fetched."""
 _VERIFIED: Final = -2
 """The time in which a verification must have succeeded."""
+WAITS_FOR_POOL: Final = (
+    "airflow_pool_starving_tasks{$at} > 0"
+    " or airflow_pool_scheduled_slots{$at} * (airflow_pool_open_slots{$at} <= bool 0)"
+)
+"""Tasks that wait for a pool. The scheduler of Airflow 3.2.2 does not look at pools that are full, so it counts as
+starving only tasks that need more slots than a pool has left (`_executable_task_instances_to_queued`)."""
 _DATABASE_DOWN: Final = "airflow_exporter_database_up{$at} == 0"
 
 
@@ -166,7 +172,7 @@ ALERTS: Final = (
         name="AirflowPoolStarving",
         section="tasks",
         severity="warning",
-        value="max by (namespace, pool_name) (airflow_pool_starving_tasks{$at} or airflow_pool_open_slots{$at} * 0)",
+        value=f"max by (namespace, pool_name) ({WAITS_FOR_POOL})",
         fires="> 0",
         seconds=900,
         summary="Tasks of {{ $labels.namespace }} have waited for the pool {{ $labels.pool_name }} for 15 minutes.",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.monitoring.alerts import WAITS_FOR_POOL
 from components.monitoring.expressions import Watched
 
 SIDECAR_LABEL: Final = {"grafana_dashboard": "1"}
@@ -100,7 +101,7 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel("Free slots of pools", "max by (namespace, pool_name) (airflow_pool_open_slots{$at})", "{{pool_name}}"),
         Panel(
             "Tasks that wait for a pool",
-            "sum by (namespace, pool_name) (airflow_pool_starving_tasks{$at}) or $zero",
+            f"max by (namespace, pool_name) ({WAITS_FOR_POOL})",
             "{{pool_name}}",
         ),
         Panel(

@@ -38,6 +38,7 @@ LIVES: Final = {
     'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x120",
     'airflow_executor_open_slots{name="CeleryExecutor"}': "32x120",
     'airflow_pool_open_slots{pool_name="default_pool"}': "128x120",
+    'airflow_pool_scheduled_slots{pool_name="default_pool"}': "3x120",
     'airflow_triggerer_capacity_left{hostname="t"}': "1000x120",
     "airflow_dag_processing_import_errors": "0x120",
     'airflow_dag_processing_last_run_seconds_ago{dag_file="a"}': "30x120",
@@ -62,7 +63,7 @@ FAILS: Final[dict[str, dict[str, str | None]]] = {
     "AirflowDagsNotFetched": {'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x20 21x100"},
     "AirflowDagBundleStale": {'airflow_dag_bundle_refreshed_seconds{bundle="dags"}': "900x120"},
     "AirflowExecutorFull": {'airflow_executor_open_slots{name="CeleryExecutor"}': "0x120"},
-    "AirflowPoolStarving": {'airflow_pool_starving_tasks{pool_name="default_pool"}': "3x120"},
+    "AirflowPoolStarving": {'airflow_pool_open_slots{pool_name="default_pool"}': "0x120"},
     "AirflowTriggererFull": {'airflow_triggerer_capacity_left{hostname="t"}': "0x120"},
     "AirflowTasksLost": {"airflow_task_instances_without_heartbeats_killed": "_x90 1x30"},
     "AirflowScheduleDelay": {'airflow_dagrun_schedule_delay{quantile="0.9",dag_id="d"}': "700x120"},
@@ -159,7 +160,14 @@ def test_each_failure_fires_its_alert_alone(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(json.dumps({"groups": rules}))
     # As labels differ, each test asks Prometheus which alerts fire rather than comparing them one by one.
     asks = 'count by (alertname) (ALERTS{alertstate="firing"})'
-    cases: list[tuple[str, dict[str, str | None]]] = [("", {}), *FAILS.items()]
+    pool = '{pool_name="default_pool"}'
+    cases: list[tuple[str, dict[str, str | None]]] = [
+        ("", {}),
+        *FAILS.items(),
+        # A task that needs more slots than are left, and a pool that is used up while nothing waits for it.
+        ("AirflowPoolStarving", {f"airflow_pool_starving_tasks{pool}": "3x120"}),
+        ("", {f"airflow_pool_open_slots{pool}": "0x120", f"airflow_pool_scheduled_slots{pool}": "0x120"}),
+    ]
     tests = [
         {
             "name": name or "health",
