@@ -98,13 +98,17 @@ def pod_monitor(release_name: str) -> dict[str, Any]:
     """Return the spec of the PodMonitor for every pod of the stack that has metrics."""
     git_sync = [
         {"action": "keep", "sourceLabels": ["__meta_kubernetes_pod_container_name"], "regex": "git-sync"},
-        # The chart does not declare this port.
-        {
-            "action": "replace",
-            "sourceLabels": ["__meta_kubernetes_pod_ip"],
-            "targetLabel": "__address__",
-            "replacement": f"$1:{GIT_SYNC_PORT}",
-        },
+        # The chart does not declare this port. An address of IPv6 stands in brackets before a port.
+        *(
+            {
+                "action": "replace",
+                "sourceLabels": ["__meta_kubernetes_pod_ip"],
+                "regex": addresses,
+                "targetLabel": "__address__",
+                "replacement": f"{address}:{GIT_SYNC_PORT}",
+            }
+            for addresses, address in (("([^:]+)", "$1"), ("(.+:.*)", "[$1]"))
+        ),
     ]
     return {
         "selector": {"matchLabels": {"tier": "airflow", "release": release_name}},

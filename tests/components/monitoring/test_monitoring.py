@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -60,9 +61,11 @@ def test_monitor_looks_at_every_port_with_metrics(record: Record) -> None:
     assert spec["selector"]["matchLabels"] == {"tier": "airflow", "release": "airflow"}
     named, git_sync = spec["podMetricsEndpoints"][:2], spec["podMetricsEndpoints"][2]
     assert [endpoint["port"] for endpoint in named] == ["statsd-scrape", "metrics"]
-    keep, address = git_sync["relabelings"]
+    keep, *addresses = git_sync["relabelings"]
     assert (keep["action"], keep["regex"]) == ("keep", "git-sync")
-    assert address["replacement"] == "$1:1234"
+    for ip, wanted in (("10.0.0.7", "10.0.0.7:1234"), ("fd00::7", "[fd00::7]:1234")):
+        [found] = [(rule, match) for rule in addresses if (match := re.fullmatch(rule["regex"], ip))]
+        assert found[1].expand(found[0]["replacement"].replace("$1", r"\1")) == wanted
 
 
 def test_dashboards_have_the_label_of_grafana_s_sidecar(record: Record) -> None:
