@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent, ignore
@@ -17,10 +17,10 @@ from automation.stacks import asking, updates
 from automation.stacks.backend import shown_url
 from automation.stacks.config import EnvironmentSettings, Keep, forget
 from automation.stacks.place import Place
-from automation.stacks.session import Limits, Session
+from automation.stacks.session import WAIT_SECONDS, Limits, Session
+from automation.upgrade.methods import UpgradeMethods
 from components.kube.secret import Secret
 from components.secrets.masker import Masker
-from settings.upgrade import AirflowImage
 
 if TYPE_CHECKING:
     from automation.adoption import adopt
@@ -38,19 +38,14 @@ if TYPE_CHECKING:
     from automation.rotation import rotate
     from automation.rotation.result import Rotation, RotationPlan
     from automation.stacks import export, roll_image, verify_stack
-    from automation.upgrade import by_restore, upgrade
-    from automation.upgrade.result import Upgrade, UpgradePlan
     from automation.verification.result import Verification
 else:
     adopt, mechanism, expiry, spawn = late("adoption.adopt", "backup.mechanism", "lifetime.expiry", "lifetime.spawn")
     preflight_stack, recover, rotate = late("preflight.preflight_stack", "recovery.recover", "rotation.rotate")
     export, roll_image, verify_stack = late("stacks.export", "stacks.roll_image", "stacks.verify_stack")
-    by_restore, upgrade = late("upgrade.by_restore", "upgrade.upgrade")
-
-WAIT_SECONDS: Final = 300.0
 
 
-class Environment:
+class Environment(UpgradeMethods):
     """One stack of the program. docs/automation.md has a table of the methods, and one of the errors.
 
     Nothing asks an engine, a cluster or a backend before a method needs it. Methods block. Each raises an
@@ -235,81 +230,6 @@ class Environment:
     def delete_old_databases(self, *, on_event: OnEvent = ignore) -> DeletedDatabases:
         """Delete the databases or instances that restores have replaced. Raises what `backup` raises."""
         return self.session.do(mechanism.delete_old, on_event)
-
-    def upgrade_plan(
-        self,
-        tag: str | None = None,
-        airflow_version: str | None = None,
-        *,
-        chart: str | None = None,
-        on_event: OnEvent = ignore,
-    ) -> UpgradePlan:
-        """Return what `upgrade` would do, and what prevents it. A pod tries the new image on the stack."""
-        image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(upgrade.upgrade_plan, "upgrade", image, on_event, chart)
-
-    def rollback_plan(
-        self, tag: str | None = None, airflow_version: str | None = None, *, on_event: OnEvent = ignore
-    ) -> UpgradePlan:
-        """Return what `rollback` would do, as `upgrade_plan` does."""
-        image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(upgrade.upgrade_plan, "rollback", image, on_event)
-
-    def upgrade(
-        self,
-        tag: str | None = None,
-        airflow_version: str | None = None,
-        *,
-        chart: str | None = None,
-        keep: Keep = forget,
-        timeout_seconds: float = WAIT_SECONDS,
-        on_event: OnEvent = ignore,
-    ) -> Upgrade:
-        """Move to another Airflow and to this checkout's chart, in stages. Raises UpgradeRefused, UpgradeStopped."""
-        image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(upgrade.upgrade, "upgrade", image, timeout_seconds, keep, on_event, chart)
-
-    def rollback(
-        self,
-        tag: str | None = None,
-        airflow_version: str | None = None,
-        *,
-        keep: Keep = forget,
-        timeout_seconds: float = WAIT_SECONDS,
-        on_event: OnEvent = ignore,
-    ) -> Upgrade:
-        """Go back to an older Airflow, by default the one before, with its database. Raises what `upgrade` raises."""
-        image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(upgrade.upgrade, "rollback", image, timeout_seconds, keep, on_event)
-
-    def rollback_restoration(
-        self,
-        tag: str | None = None,
-        airflow_version: str | None = None,
-        *,
-        backup: str | None = None,
-        at: datetime | None = None,
-    ) -> RestorePlan:
-        """Return what `rollback_by_restore` would do. Raises what that raises."""
-        return self.session.do_checked(by_restore.restoration, AirflowImage.of(tag, airflow_version), backup, at)
-
-    def rollback_by_restore(
-        self,
-        tag: str | None = None,
-        airflow_version: str | None = None,
-        *,
-        backup: str | None = None,
-        at: datetime | None = None,
-        keep: Keep = forget,
-        timeout_seconds: float = WAIT_SECONDS,
-        on_event: OnEvent = ignore,
-    ) -> Restored:
-        """Go back as `rollback`, but restore a backup: without a choice, the last from before the upgrade's update.
-
-        `restore` continues it too. Raises UpgradeRefused, BackupFailed.
-        """
-        image = AirflowImage.of(tag, airflow_version)
-        return self.session.do_checked(by_restore.rollback, image, backup, at, timeout_seconds, keep, on_event)
 
     @property
     def running(self) -> bool:

@@ -11,20 +11,19 @@ from typing import Any, Final
 import pulumi
 
 import outputs
-import versions
 from components.aws.placement import placed
 from components.aws_access import aws_access
 from components.dag_access import dag_access
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.backups import DatabaseBackups, DatabaseBackupsArgs, reading_pod
+from components.database.backups import DatabaseBackups, reading_pod
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import PostgresContainer, PostgresContainerArgs
-from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
+from components.database.migration import DatabaseMigration
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys, AirflowKeysArgs
 from components.keys.given_keys import Escrow
 from components.kube.image_pull_secret import ImagePullSecret, ImagePullSecretArgs
-from components.kube.images import POSTGRES_REPOSITORY, Images
+from components.kube.images import Images
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import LABELS
 from components.monitoring.monitoring import StackMonitoring
@@ -33,7 +32,7 @@ from components.network.isolation_args import Isolation
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_checks import PlatformChecks
-from components.platform_database import managed_database
+from components.platform_database import backup_args, managed_database, migration_args, postgres_image
 from components.platform_isolation import isolation_rules, secrets_not_for_tasks
 from components.platform_monitoring import exporter_pod, monitoring_args
 from components.platform_outputs import platform_outputs
@@ -49,7 +48,6 @@ from components.release.airflow_release import (
 )
 from components.release.autoscaling import WorkerScaler
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
-from components.release.job_pods import job_pod
 from components.release.metrics import Monitoring
 from components.release.running import Running
 from components.release.security_contexts import said_of_all_pods
@@ -130,7 +128,11 @@ class AirflowPlatform(pulumi.ComponentResource):
             *checks.database(database, access, (*around, *cluster_checked, *ready)),
         )
         server = () if begun is None else ready
-        migration = self._migration(keys, access, begun, (*(ready if begun is None else ()), *checked))
+        migration: DatabaseMigration | None = None
+        if args.running is not Running.STOPPED:  # the Jobs would wait for a container that is stopped
+            after = (*(ready if begun is None else ()), *checked)
+            jobs = migration_args(args, self._images, self._namespace, keys, access, begun, after)
+            migration = DatabaseMigration(f"{name}-database", jobs, self._child)
         if args.executor.kubernetes:
             access_args = TaskPodAccessArgs(
                 namespace=self._namespace, scheduler_service_account=SCHEDULER_SERVICE_ACCOUNT
@@ -189,7 +191,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
             )
         self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws, before_release)
-        backups = self._backup_args(keys, access)
+        backups = backup_args(args, self._images, self._namespace, keys, access)
         if args.backup_storage_gib:
             self.exports[outputs.BACKUP_PODS] = DatabaseBackups(f"{name}-backups", backups, self._child).pods
         elif isinstance(args.database, ManagedDatabase):
@@ -233,7 +235,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             f"{self._name}-postgres",
             PostgresContainerArgs(
                 namespace=self._namespace,
-                image=self._postgres_image(),
+                image=postgres_image(args.images),
                 pull_policy=args.images.pull_policy,
                 pull_secrets=self._images.pull_secrets,
                 storage_gib=args.database.storage_gib,
@@ -245,52 +247,6 @@ class AirflowPlatform(pulumi.ComponentResource):
             self._child,
         )
         return postgres.database, (postgres.server,), postgres.begun
-
-    def _migration(
-        self, keys: AirflowKeys, access: DatabaseAccess, begun: pulumi.Output[bool] | None, after: _Resources
-    ) -> DatabaseMigration | None:
-        """Return the Jobs, or None where nothing runs: they would wait for a container that is stopped."""
-        args = self._args
-        if args.running is Running.STOPPED:
-            return None
-        return DatabaseMigration(
-            f"{self._name}-database",
-            DatabaseMigrationArgs(
-                namespace=pulumi.Output.all(self._namespace, begun).apply(lambda known: str(known[0])),
-                images=self._images,
-                migration_secret=access.migration_secret,
-                fernet_key_secret=keys.fernet_key_secret,
-                admin_username=args.admin_username,
-                admin_email=args.admin_email,
-                admin_password_secret=keys.admin_password_secret,
-                pools=args.pools,
-                timeout_seconds=args.migration_timeout_seconds,
-                ca_config_map=access.ca_config_map,
-                pod=job_pod(args.helm_values, args.client_certificate),
-                after=after,
-            ),
-            self._child,
-        )
-
-    def _backup_args(self, keys: AirflowKeys, access: DatabaseAccess) -> DatabaseBackupsArgs:
-        args = self._args
-        return DatabaseBackupsArgs(
-            namespace=self._namespace,
-            storage_gib=args.backup_storage_gib,
-            schedule=args.backup_schedule,
-            retention_days=args.backup_retention_days,
-            suspended=args.running is Running.STOPPED,
-            protect=args.protect,
-            images=self._images,
-            postgres_image=self._postgres_image(),
-            migration_secret=access.migration_secret,
-            fernet_key_secret=keys.fernet_key_secret,
-            ca_config_map=access.ca_config_map,
-            pod=job_pod(args.helm_values, args.client_certificate),
-        )
-
-    def _postgres_image(self) -> str:
-        return f"{self._args.images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
 
 
 def _pod_security() -> dict[str, str]:

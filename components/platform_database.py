@@ -1,17 +1,24 @@
-"""The database of a platform, made from its arguments: in RDS, and where it is in the network."""
+"""The database of a platform, made from its arguments: in RDS, its Jobs and backups, and where it is."""
 
 from __future__ import annotations
 
 import pulumi
 
+import versions
 from components.aws.placement import placed
+from components.database.access import DatabaseAccess
+from components.database.backups import DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT
+from components.database.migration import DatabaseMigrationArgs
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys
+from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.platform_args import AirflowPlatformArgs
+from components.release.job_pods import job_pod
+from components.release.running import Running
 
 
 def managed_database(
@@ -69,6 +76,72 @@ def managed_database(
         ).alarms
     # A destroy stops at the protected release. It must not have deleted the alarms by then.
     return postgres.database, (*postgres.ready, *alarms)
+
+
+def migration_args(
+    args: AirflowPlatformArgs,
+    images: Images,
+    namespace: pulumi.Input[str],
+    keys: AirflowKeys,
+    access: DatabaseAccess,
+    begun: pulumi.Output[bool] | None,
+    after: tuple[pulumi.Resource, ...],
+) -> DatabaseMigrationArgs:
+    """Return the arguments of the Jobs. begun: what they wait for instead of a container that serves, if there is one.
+
+    The others are as in `backup_args`.
+    """
+    return DatabaseMigrationArgs(
+        namespace=pulumi.Output.all(namespace, begun).apply(lambda known: str(known[0])),
+        images=images,
+        migration_secret=access.migration_secret,
+        fernet_key_secret=keys.fernet_key_secret,
+        admin_username=args.admin_username,
+        admin_email=args.admin_email,
+        admin_password_secret=keys.admin_password_secret,
+        pools=args.pools,
+        timeout_seconds=args.migration_timeout_seconds,
+        ca_config_map=access.ca_config_map,
+        pod=job_pod(args.helm_values, args.client_certificate),
+        after=after,
+    )
+
+
+def backup_args(
+    args: AirflowPlatformArgs,
+    images: Images,
+    namespace: pulumi.Input[str],
+    keys: AirflowKeys,
+    access: DatabaseAccess,
+) -> DatabaseBackupsArgs:
+    """Return the arguments of `DatabaseBackups`.
+
+    Args:
+        args: Arguments of the platform.
+        images: Its images, with the stack's own pull Secret.
+        namespace: Its namespace.
+        keys: Its keys.
+        access: How its database is reached.
+    """
+    return DatabaseBackupsArgs(
+        namespace=namespace,
+        storage_gib=args.backup_storage_gib,
+        schedule=args.backup_schedule,
+        retention_days=args.backup_retention_days,
+        suspended=args.running is Running.STOPPED,
+        protect=args.protect,
+        images=images,
+        postgres_image=postgres_image(args.images),
+        migration_secret=access.migration_secret,
+        fernet_key_secret=keys.fernet_key_secret,
+        ca_config_map=access.ca_config_map,
+        pod=job_pod(args.helm_values, args.client_certificate),
+    )
+
+
+def postgres_image(images: Images) -> str:
+    """Return the image of a container database, and of backups."""
+    return f"{images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
 
 
 def database_place(args: AirflowPlatformArgs) -> DatabaseCidrs | DatabasePods:

@@ -18,7 +18,6 @@ import pytest
 from pulumi.automation import EngineEvent
 
 from automation import __main__ as command_line
-from automation import environment
 from automation.adoption.plan import Adoption, AdoptionPlan
 from automation.adoption.taken_over import TakenOver
 from automation.change_report import markdown
@@ -32,7 +31,7 @@ from automation.errors import AutomationError, SettingsInvalid, StackLocked, Upd
 from automation.recovery.result import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
-from automation.stacks.session import LOCK_SECONDS
+from automation.stacks.session import LOCK_SECONDS, WAIT_SECONDS
 from automation.verification.result import Check, Verification
 from automation.verification.result import Status as CheckStatus
 from settings.rotation import ROTATED
@@ -472,7 +471,7 @@ def test_defaults_of_the_help_are_those_of_the_library() -> None:
         argument for item in VERBS if item.name == "rotate" for argument in item.arguments if argument.flags == ("key",)
     )
     assert set(key.options["choices"]) == set(ROTATED)
-    assert (declare.LOCK_SECONDS, declare.WAIT_SECONDS) == (LOCK_SECONDS, environment.WAIT_SECONDS)
+    assert (declare.LOCK_SECONDS, declare.WAIT_SECONDS) == (LOCK_SECONDS, WAIT_SECONDS)
     assert report.LIMIT == markdown.LIMIT
 
 
