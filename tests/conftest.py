@@ -66,6 +66,12 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Search for no garbage while Python ends: that takes a second and more for all that was imported."""
+    gc.freeze()
+    gc.disable()
+
+
 # Property tests must not fail because the machine is busy.
 _BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("suite", max_examples=50, **_BUSY)

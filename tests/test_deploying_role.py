@@ -20,6 +20,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from tests.policy import programs as policies
 from tests.samples import ROOT, StackConfig, prod
 
 if TYPE_CHECKING:
@@ -46,18 +47,17 @@ TASK_POLICY: Final = "arn:aws:iam::123456789012:policy/airflow-tasks/sales"
 
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "prod": prod,
-    "prod with rights of tasks": lambda: prod().with_(
+    "prod with all that needs rights": lambda: prod().with_(
         {
             "awsPermissionsBoundary": BOUNDARY_ARN,
             "taskPolicyArns": [TASK_POLICY],
             "workerGroups": [{"name": "gpu", "taskPolicyArns": [TASK_POLICY]}, {"name": "big"}],
+            "secretsManagerPrefix": "airflow-secrets/prod",
+            "verificationDag": "probe",
+            "verificationAlarmTopicArn": prod().values["airflow:databaseAlarmTopicArn"],
         }
     ),
-    "prod with secrets in AWS": lambda: prod().with_({"secretsManagerPrefix": "airflow-secrets/prod"}),
-    "prod with a scheduled verification": lambda: prod().with_(
-        {"verificationDag": "probe", "verificationAlarmTopicArn": prod().values["airflow:databaseAlarmTopicArn"]}
-    ),
-    "prod by IRSA": lambda: prod().with_({"podIdentity": "irsa", "workerScaling": "keda"}),
+    "prod by IRSA": policies.PROGRAMS["prod by IRSA and KEDA"],
 }
 
 

@@ -159,14 +159,6 @@ def test_tampered_wheel_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "installed").exists()
 
 
-def test_package_without_a_hash_is_refused(tmp_path: Path) -> None:
-    wheel = _wheel(tmp_path / "offered", "VALUE = 1\n")
-    done = _install(tmp_path, wheel.parent, f"{NAME}==1.0\n")
-    assert done.returncode != 0
-    assert "require" in done.stderr
-    assert not (tmp_path / "installed").exists()
-
-
 def test_source_distribution_is_refused_even_with_its_hash(tmp_path: Path) -> None:
     """It would run code of its own, and fetch what builds it without any hash."""
     source = tmp_path / "offered" / f"{NAME}-1.0.tar.gz"

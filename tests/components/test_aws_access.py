@@ -67,7 +67,7 @@ def test_each_account_has_its_rights_and_no_more(run: Callable[..., Recorder]) -
 
 
 def test_without_logs_in_s3_only_who_has_policies_has_a_role(run: Callable[..., Recorder]) -> None:
-    assert rights(run(taskLogs="volume", workerGroups=[{"name": "big"}])) == {}
+    assert rights(run(taskLogs="volume")) == {}
     recorder = run(taskLogs="volume", taskPolicyArns=[ALL], workerGroups=GROUPS)
     found = rights(recorder)
     assert found == {
@@ -82,11 +82,16 @@ def test_without_logs_in_s3_only_who_has_policies_has_a_role(run: Callable[..., 
     assert "AWS_DEFAULT_REGION" not in json.dumps(values["apiServer"])
 
 
+WITH_SECRETS: Final = {
+    "secretsManagerPrefix": "airflow-secrets/prod",
+    "taskPolicyArns": [ALL],
+    "workerGroups": GROUPS,
+}
+
+
 @each("logs", ["s3", "volume"])
 def test_secrets_are_for_who_asks_for_connections_and_for_no_worker(run: Callable[..., Recorder], logs: str) -> None:
-    recorder = run(
-        taskLogs=logs, secretsManagerPrefix="airflow-secrets/prod", taskPolicyArns=[ALL], workerGroups=GROUPS
-    )
+    recorder = run(taskLogs=logs, **WITH_SECRETS)
     found = rights(recorder)
     read = "secretsmanager:GetSecretValue"
     readers = {account for account, (_, actions) in found.items() if read in actions}
@@ -119,8 +124,8 @@ def test_with_secrets_alone_no_worker_has_a_role(run: Callable[..., Recorder]) -
 
 def test_secrets_that_come_and_go_keep_the_associations(run: Callable[..., Recorder]) -> None:
     for logs in ("s3", "volume"):
-        without = run(taskLogs=logs, taskPolicyArns=[ALL])
-        with_secrets = run(taskLogs=logs, taskPolicyArns=[ALL], secretsManagerPrefix="a/b")
+        without = run(taskLogs=logs, taskPolicyArns=[ALL], workerGroups=GROUPS)
+        with_secrets = run(taskLogs=logs, **WITH_SECRETS)
         for before, after in ((without, with_secrets), (with_secrets, without)):
             parents = {found.inputs["serviceAccount"]: found for found in before.every(ASSOCIATION)}
             for found in after.every(ASSOCIATION):
@@ -141,15 +146,19 @@ def test_roles_exist_before_a_pod_starts(run: Callable[..., Recorder]) -> None:
 
 def test_move_of_the_logs_keeps_the_associations(run: Callable[..., Recorder]) -> None:
     """EKS takes one for each account: the new one of another URN would be made before the old is deleted."""
-    there = run(taskPolicyArns=[ALL])
-    elsewhere = run(taskLogs="volume", taskPolicyArns=[ALL])
+    there = run(taskPolicyArns=[ALL], workerGroups=GROUPS)
+    elsewhere = run(taskLogs="volume", taskPolicyArns=[ALL], workerGroups=GROUPS)
     for before, after in ((there, elsewhere), (elsewhere, there)):
+        moved = set()
         urns = {found.name: found.request.parent for found in before.every(ASSOCIATION)}
         for found in after.every(ASSOCIATION):
             if found.name in urns:
-                assert [alias.spec.parentUrn for alias in found.request.aliases] == [urns[found.name]]
+                aliases = [alias.spec.parentUrn for alias in found.request.aliases]
+                assert urns[found.name] in (found.request.parent, *aliases)
+                moved |= {found.name} if urns[found.name] != found.request.parent else set()
+        assert moved == {f"airflow-task-logs-airflow-{account}" for account in ("triggerer", "worker")}
     names = [{found.name for found in recorder.every(ASSOCIATION)} for recorder in (there, elsewhere)]
-    assert names[1] == names[0] - {"airflow-task-logs-airflow-api-server"}
+    assert names[1] == names[0] - {"airflow-task-logs-airflow-api-server", "airflow-tasks-bare"}
 
 
 @each("logs", ["s3", "volume"])
@@ -173,7 +182,8 @@ def test_with_irsa_the_accounts_name_their_roles(run: Callable[..., Recorder], l
 
 
 def test_pod_identity_s_agent_is_open_where_pods_have_roles(run: Callable[..., Recorder]) -> None:
-    for changes, reached in (({"taskLogs": "volume"}, False), ({"taskLogs": "volume", "taskPolicyArns": [ALL]}, True)):
+    with_roles = {"taskLogs": "volume", "taskPolicyArns": [ALL], "workerGroups": GROUPS}
+    for changes, reached in (({"taskLogs": "volume"}, False), (with_roles, True)):
         policies = run(**changes).every("kubernetes:networking.k8s.io/v1:NetworkPolicy")
         worker = next(found for found in policies if found.name.endswith("-worker"))
         assert ("169.254.170.23/32" in json.dumps(worker.inputs["spec"])) is reached
