@@ -23,6 +23,8 @@ _LOGIN: Final = re.compile(
     re.IGNORECASE,
 )
 """A URI, a mail address, USER:PASSWORD or `password: …`: what stands in the wrong key may be a login."""
+_WITH_LOGIN: Final = re.compile(r"://[^/\s]*@|^[^/@:\s]+:[^/@\s]+@")
+"""A URI with a login, or NAME:PASSWORD@HOST."""
 _PUBLIC: Final = re.compile(r"\"(arn:aws[^@/]*|sha256:[^@/]*|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)\"$")
 """ARNs, digests, IPv6 addresses and networks, which have colons too."""
 _NOT_INTERNET: Final = (
@@ -55,14 +57,26 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
 
+def has_login(text: str) -> bool:
+    """Tell whether a text is a URI with a login, NAME:PASSWORD@HOST, or has the shape of a key."""
+    return bool(_WITH_LOGIN.search(text) or key_shape(text))
+
+
+def without_login(text: str, expected: str) -> str:
+    """Return a text that has no login in it: what is no secret key is shown in plans, errors and commands."""
+    return text if not has_login(text) else refuse(f"expected {expected}, found {shown(text)}")
+
+
 def one_line(text: str) -> str:
-    """Printable text without white space at its ends."""
+    """Printable text without white space at its ends, and without a login."""
+    without_login(text, "one line of text that is no secret")
     end = r"[^\s\x00-\x1f\x7f]"
     return matching(text, rf"{end}([^\x00-\x1f\x7f]*{end})?", "one line of text without white space at its ends")
 
 
 def path(text: str) -> str:
     """A file's path."""
+    without_login(text, "a path")
     return matching(text, r"[^\x00-\x1f\x7f]+", "a path on one line")
 
 
@@ -100,8 +114,8 @@ def username(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """An address with one @. Kubernetes would expand a `$(NAME)` in it, and reads `$$` as `$`."""
-    matching(text, r"[^@\s]{1,64}@[^@\s]{1,253}", "an e-mail address")
+    """An address with one @ and no colon. Kubernetes would expand a `$(NAME)` in it, and reads `$$` as `$`."""
+    matching(text, r"[^@:\s]{1,64}@[^@:\s]{1,253}", "an e-mail address")
     if "$(" in text or "$$" in text:
         refuse("expected an e-mail address without $( and $$, which Kubernetes would expand, found one of them")
     return text

@@ -20,7 +20,6 @@ from typing import Any, Final, Generic, TypeVar
 
 from components import fields
 from components.kube.secret import Secret
-from components.secrets.shapes import key_shape
 
 PROJECT: Final = "airflow"
 """Name of the Pulumi project, which is the namespace of its config keys."""
@@ -171,9 +170,9 @@ class Section:
                 raise RefusedError(
                     *(
                         (
-                            f"{entry if _QUOTABLE.fullmatch(entry) else 'an entry'}: {problem}",
+                            f"{entry if _quotable(entry) else 'an entry'}: {problem}",
                             f"pulumi config set --secret --path '{PROJECT}:{name}[\"{entry}\"]'"
-                            if _QUOTABLE.fullmatch(entry)
+                            if _quotable(entry)
                             else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
                         )
                         for entry, problem in wrong.items()
@@ -294,7 +293,7 @@ class Section:
                     (
                         problem,
                         f"pulumi config rm --path '{PROJECT}:{name}[\"{entry}\"]'"
-                        if _QUOTABLE.fullmatch(entry) and not key_shape(entry)
+                        if _quotable(entry)
                         else f"edit {PROJECT}:{name} in Pulumi.STACK.yaml",
                     )
                     for entry, problem in problems_of(found).items()
@@ -323,6 +322,11 @@ class Section:
         key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread, items)
         self.keys.append(key)
         return key
+
+
+def _quotable(entry: str) -> bool:
+    """Tell whether a command may name an entry of a map, as a message may."""
+    return bool(_QUOTABLE.fullmatch(entry)) and fields.shown(entry) == json.dumps(entry)
 
 
 def one_of(kind: type[_Enum]) -> Callable[[str], _Enum]:

@@ -122,6 +122,8 @@ def validate_sub_path(path: str) -> str:
     parts = path.split("/")
     if any(not character.isprintable() for character in path) or any(part != part.strip() for part in parts):
         problem = "a control character, or white space at the end of a name"
+    elif re.search(r"://|:[^/]*@", path):
+        problem = "a URI, or a login"
     elif path.startswith("/"):
         problem = "an absolute path"
     elif re.search(r"[\\$%]", path):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.fields import has_login
 from components.release.chart_defaults import chart_values, merged
 from components.release.dead_values import DEAD, dead_instead
 from components.release.deprecated_values import replacements
@@ -146,6 +147,8 @@ def _placed(
 
 
 def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if has_login(path):
+        return "a key that may hold a login, which is not shown, is not a value of the chart"
     if "." in key:
         return f"{path} is one key with dots in it, and not a value of the chart; write a map for each part"
     if path.endswith(_COMMON_CONTEXT):

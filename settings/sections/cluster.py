@@ -25,16 +25,9 @@ def _namespace(text: str) -> str:
     return text
 
 
-def _context(text: str) -> str:
-    """The name of a context: errors and commands in them show it."""
-    if "://" in text and "@" in text:
-        fields.refuse("expected the name of a context, found a URI that may hold a login, which is not shown")
-    return fields.one_line(text)
-
-
 KUBE_CONTEXT = SECTION.optional(
     "kubeContext",
-    _context,
+    fields.one_line,
     description="Context of the kubeconfig that the stack deploys to, unless eksCluster names the cluster. The "
     "current context is never used instead.",
 )

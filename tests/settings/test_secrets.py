@@ -11,6 +11,7 @@ import settings
 from components.database.connection import ExternalDatabase
 from components.kube.secret import Secret
 from tests import samples
+from tests.cases import each
 from tests.samples import all_secrets, dev, external, prod, schema, sentinels
 
 
@@ -58,11 +59,35 @@ def test_no_error_shows_a_value_that_is_encrypted_without_need() -> None:
 
 def test_login_in_the_name_of_a_context_is_refused_and_not_shown() -> None:
     """Errors about the cluster name the context, and so do the commands in them."""
-    with pytest.raises(settings.SettingsError, match="found a URI that may hold a login") as error:
+    with pytest.raises(settings.SettingsError, match="found a text that may hold a login") as error:
         dev().with_({"kubeContext": "https://admin:sentinel-4711@api.test:6443"}).parse()
     assert "sentinel" not in str(error.value) + repr(error.value)
     for name in ("arn:aws:eks:eu-central-1:123456789012:cluster/x", "airflow/api-test:6443/kube:admin", "me@kind"):
         assert dev().with_({"kubeContext": name}).parse().platform.kube_context == name
+
+
+LOGINS = (
+    "robot:sentinel-4711@host.test",
+    "https://robot:sentinel-4711@host.test/x",
+    "https://sentinel-4711-A1@host.test/x",
+)
+
+
+@each("login", LOGINS)
+def test_login_in_a_key_for_something_else_is_refused_and_not_shown(login: str) -> None:
+    """Plans, errors and commands show these keys."""
+    for key in ("kubeContext", "kubeconfig", "adminEmail", "dagsSubPath", "dagsUsername", "oidcGroupsClaim"):
+        problems = dev().with_({key: login}).problems()
+        assert any(problem.startswith(f"airflow:{key}: ") for problem in problems), key
+        assert "sentinel" not in "".join(problems), key
+
+
+@each("login", LOGINS)
+def test_login_as_the_name_of_an_entry_is_not_shown(login: str) -> None:
+    for key in ("helmValues", "monitoringLabels", "imageMirrors", "keySecrets", "ingressAnnotations"):
+        problems = dev().with_({key: {login: "x"}}).problems()
+        assert problems, key
+        assert "sentinel" not in "".join(problems), key
 
 
 def test_good_settings_hold_the_secrets_and_do_not_show_them() -> None:
