@@ -31,12 +31,12 @@ pull-request-stack.stack | role AWS_TEMPORARY_ROLE_ARN   | platform main | -
 """Every job. A change of this table is a change of who can read or change production: review it as one.
 
 credentials: a role of AWS, or a token that may write to this repository. code: whose the job checks out; "main,
-scripts" is `.github/scripts` of the base branch alone, and "platform main" is this repository's main in a job that runs
-for another one. approved in: the environment; the reviewers of `preview` and
+scripts" is `.github/scripts` of the base branch alone, and "platform main" is the commit of this repository from which
+another one calls the workflow: the role trusts main. approved in: the environment; the reviewers of `preview` and
 `prod` approve each run, and `image` only keeps a secret for main.
 """
 PULL_REQUEST: Final = "pull request"
-PLATFORM: Final = "${{ vars.PLATFORM_REPOSITORY }}"
+PLATFORM: Final = ("${{ job.workflow_repository || 'unknown' }}", "${{ job.workflow_sha }}")
 INSTALLS: Final = re.compile(r"make |\.ci/run|install_\w+\.py")
 """Commands that download and run something of others."""
 CREDENTIAL: Final = re.compile(r"aws-actions/configure-aws-credentials|secrets\.(?!PLATFORM_DEPLOY_KEY)|github\.token")
@@ -54,7 +54,7 @@ def _code(name: str, job: Job) -> str:
     (checkout,) = [step for step in job["steps"] if str(step.get("uses")).startswith("actions/checkout@")]
     ref = checkout["with"].get("ref")
     if "workflow_call" in found:
-        assert (checkout["with"]["repository"], ref) == (PLATFORM, "main")
+        assert (checkout["with"]["repository"], ref) == PLATFORM
         return "platform main"
     assert "ssh-key" not in checkout["with"]
     assert ref in (None, "${{ github.event.pull_request.base.sha }}")

@@ -410,8 +410,9 @@ def test_drift_is_looked_for_every_night_and_expects_none() -> None:
 def test_stack_of_a_pull_request_is_made_and_removed_by_the_code_of_main_alone() -> None:
     job = jobs("pull-request-stack")["stack"]
     (checkout,) = steps(job, using="actions/checkout")
-    place = {"repository": "${{ vars.PLATFORM_REPOSITORY }}", "ref": "main"}
-    assert place.items() <= checkout["with"].items(), "an input would be the caller's, whom a pull request can change"
+    place = {"repository": "${{ job.workflow_repository || 'unknown' }}", "ref": "${{ job.workflow_sha }}"}
+    # The role trusts main's file alone. Inputs and variables are the caller's; a pull request's author can change them.
+    assert place.items() <= checkout["with"].items()
     assert job["env"]["STACK"] == "${{ inputs.like }}-pr-${{ github.event.pull_request.number }}"
     verbs = {
         re.sub(r" .*", "", step["run"].partition("-m automation ")[2]): step["if"]
