@@ -15,7 +15,6 @@ from components.aws.placement import placed
 from components.aws_access import aws_access
 from components.dag_access import dag_access
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
-from components.database.backups import DatabaseBackups, reading_pod
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import PostgresContainer, PostgresContainerArgs
 from components.database.migration import DatabaseMigration
@@ -31,6 +30,7 @@ from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
+from components.platform_backups import backup_pods
 from components.platform_checks import PlatformChecks
 from components.platform_database import backup_args, managed_database, migration_args, postgres_image
 from components.platform_isolation import isolation_rules, secrets_not_for_tasks
@@ -191,11 +191,9 @@ class AirflowPlatform(pulumi.ComponentResource):
                 f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
             )
         self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws, before_release)
-        backups = backup_args(args, self._images, self._namespace, keys, access)
-        if args.backup_storage_gib:
-            self.exports[outputs.BACKUP_PODS] = DatabaseBackups(f"{name}-backups", backups, self._child).pods
-        elif isinstance(args.database, ManagedDatabase):
-            self.exports[outputs.BACKUP_PODS] = {"airflow": reading_pod(backups)}
+        pods = backup_pods(self, name, args, backup_args(args, self._images, self._namespace, keys, access), in_aws)
+        if pods:
+            self.exports[outputs.BACKUP_PODS] = pods
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:

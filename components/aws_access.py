@@ -15,6 +15,8 @@ import pulumi
 
 from components.aws.pod_identity import PodRole
 from components.connections.secrets_backend import ACCOUNTS, POLICY_NAME, secrets_policy
+from components.database.backup_bucket import FOLDER as DUMPS
+from components.database.backup_bucket import BackupStore
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.worker_group import WorkerGroup
@@ -39,6 +41,10 @@ class AwsAccess:
     """Resources that must exist before a pod starts."""
     log_bucket: pulumi.Output[str] | None = None
     """Name of the bucket that was made for task logs, or None."""
+    log_key: pulumi.Output[str] | None = None
+    """ARN of its KMS key, or None."""
+    log_bucket_ready: tuple[pulumi.Resource, ...] = ()
+    """What must be in place before anything is stored in it."""
 
 
 def has_roles(args: AirflowPlatformArgs) -> bool:
@@ -66,7 +72,8 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
     logs_name, tasks_name = f"{name}-task-logs", f"{name}-task-roles"
     roles: dict[str, PodRole] = {}
     ready: tuple[pulumi.Resource, ...] = ()
-    log_policy = log_bucket = None
+    log_policy = log_bucket = log_key = None
+    configured: tuple[pulumi.Resource, ...] = ()
     secrets = None
     if args.secrets_prefix is not None:
         secrets = (POLICY_NAME, secrets_policy(args.secrets_prefix, cluster.region, cluster.account_id))
@@ -87,11 +94,12 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
                 secrets=secrets,
                 permissions_boundary=args.aws.permissions_boundary,
                 earlier_parent=pulumi.create_urn(tasks_name, task_roles.TYPE, platform),
+                dumps=DUMPS if args.backup_store is BackupStore.BUCKET else None,
             ),
             child,
         )
         remote = RemoteLogs(folder=bucket.folder, region=cluster.region)
-        log_bucket = bucket.bucket
+        log_bucket, log_key, configured = bucket.bucket, bucket.key, bucket.configured
         log_policy = (task_logs.POLICY_NAME, bucket.log_policy)
         roles |= dict.fromkeys(READERS, bucket.read_role) | dict.fromkeys(tasks, bucket.write_role)
         ready += bucket.ready
@@ -139,7 +147,14 @@ def aws_access(platform: pulumi.Resource, name: str, args: AirflowPlatformArgs) 
         for role_name, role in made.roles.items():
             roles |= dict.fromkeys(accounts[role_name], role)
         ready += made.ready
-    return AwsAccess(remote_logs=remote, roles=roles, ready=ready, log_bucket=log_bucket)
+    return AwsAccess(
+        remote_logs=remote,
+        roles=roles,
+        ready=ready,
+        log_bucket=log_bucket,
+        log_key=log_key,
+        log_bucket_ready=configured,
+    )
 
 
 def _account(suffix: str) -> str:

@@ -12,6 +12,7 @@ from components.aws.pod_identity import PodIdentity
 from components.connections.given import GivenConnections
 from components.connections.pools import Pool
 from components.dags.delivery import Dags, GitCredentials
+from components.database.backup_bucket import BackupStore
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
@@ -84,6 +85,8 @@ class AirflowPlatformArgs:
     """The connection pooler. None connects the pods to the database directly."""
     preflight: Preflight = Preflight.REQUIRED
     """Whether what the release needs is tried before an update changes anything, and what a failure does."""
+    backup_store: BackupStore = BackupStore.VOLUME
+    """Where dumps of the database are kept."""
     backup_storage_gib: int = 0
     """Size of the volume for backups of the database in GiB. 0 makes none."""
     backup_schedule: str = ""

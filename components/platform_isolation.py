@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.aws.pod_identity import PodIdentity
 from components.aws_access import has_roles
 from components.dags.delivery import DagsDelivery
+from components.database.backup_bucket import BackupStore
 from components.network.isolation_rules import IsolationRules
 from components.platform_args import AirflowPlatformArgs
 from components.platform_database import database_place
@@ -31,6 +32,7 @@ def isolation_rules(args: AirflowPlatformArgs) -> IsolationRules:
         extra_egress=args.isolation.extra_egress,
         keda_namespace=args.keda_namespace,
         database_cleanup=args.metadata_retention_days > 0,
+        backup_bucket=args.backup_store is BackupStore.BUCKET,
         exporter=monitored,
         verification=args.verified is not None,
         git_sync_metrics=(GIT_SYNC_PORT if monitored and args.dags.delivery is DagsDelivery.GIT_SYNC else None),

@@ -15,6 +15,7 @@ from settings.errors import SettingsError
 from settings.files import examine_files
 from settings.model import Settings
 from settings.reading import Config
+from settings.sections.backups import read_backup_schedule, read_backup_store
 from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
 from settings.sections.connections import read_connections, read_secrets_prefix
 from settings.sections.dags import read_dags
@@ -24,7 +25,6 @@ from settings.sections.database import (
     METADATA_RETENTION_DAYS,
     MIGRATION_TIMEOUT_SECONDS,
     RESTORE,
-    read_backup_schedule,
 )
 from settings.sections.database_kind import read_database
 from settings.sections.executor import (
@@ -127,6 +127,7 @@ def _read(config: Config) -> Settings:
         admin_username=config[ADMIN_USERNAME],
         admin_email=config[ADMIN_EMAIL],
         database=database.database,
+        backup_store=read_backup_store(config, task_logs.logs, aws),
         backup_storage_gib=config[BACKUP_STORAGE_GIB],
         backup_schedule=read_backup_schedule(config),
         backup_retention_days=config[DUMP_RETENTION_DAYS],

@@ -16,7 +16,10 @@ from automation.engine.events import EventKind, OnEvent
 from automation.errors import BackupFailed, StackUnknown
 from automation.stacks.session import Session
 from automation.wait import reminding, wait_for
-from components.database.backup_scripts import database_command, look_command
+from components.database.backup_scripts import OTHER_FAILED, bucket_command, database_command, look_command
+from components.database.backups import BUCKET_CONTAINER as BUCKET
+from components.database.backups import DATABASE_CONTAINER as DATABASE
+from components.database.backups import with_command
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
 from settings.restoration import BACKUP
@@ -25,6 +28,8 @@ _LIMITS: Final = WaitLimits(node_seconds=300.0, image_seconds=600.0, run_seconds
 """A database of some hundred GiB takes hours."""
 _POLL_SECONDS: Final = 1.0
 _JOB: Final = "batch/v1"
+_ONLY: Final = "airflow"
+"""The container of a pod that has one."""
 _SHOWN: Final = 600
 _FULL: Final = "No space left on device"
 _LEFT_SECONDS: Final = 120.0
@@ -60,13 +65,14 @@ class BackupJobs:
             dumps: Whether dumps are needed, and not only a look at a database.
 
         Raises:
-            BackupFailed: The stack has no volume for backups.
+            BackupFailed: The stack has no place for backups.
         """
         if outputs.NAMESPACE not in found:
             raise StackUnknown("the stack has not been deployed yet", "python -m automation up STACK")
         if dumps and "database" not in found.get(outputs.BACKUP_PODS, ()):
             raise BackupFailed(
-                "airflow:backupStorageGib: expected the size of a volume for backups, found 0",
+                "airflow:backupStorageGib: expected the size of a volume for backups, or airflow:backupStore bucket, "
+                "found 0",
                 f"pulumi config set --stack {session.name} airflow:backupStorageGib 10; "
                 f"python -m automation up {session.name}",
             )
@@ -80,11 +86,14 @@ class BackupJobs:
 
     def dump(self, name: str) -> int:
         """Dump the database, and return the size in bytes."""
+        if self._in_bucket:
+            return int(self._transfer(database_command("send"), bucket_command("store", name, "0")) or 0)
         return int(self._database("dump", name) or 0)
 
     def backups(self) -> tuple[Backup, ...]:
         """Return the backups, the newest first."""
-        lines = (line.split(" ", 1) for line in self._database("list").splitlines() if " " in line)
+        found = self._run("transfer", {BUCKET: bucket_command("list")}) if self._in_bucket else self._database("list")
+        lines = (line.split(" ", 1) for line in found.splitlines() if " " in line)
         return tuple(Backup(name=name, bytes=int(size)) for size, name in lines if BACKUP.fullmatch(name))
 
     def databases(self) -> Databases:
@@ -95,7 +104,10 @@ class BackupJobs:
 
     def restore(self, backup: str, database: str, comment: str) -> None:
         """Restore a backup into a new database. It can be run again."""
-        self._database("restore", backup, database, comment)
+        if self._in_bucket:
+            self._transfer(database_command("receive", database, comment), bucket_command("fetch", backup))
+        else:
+            self._database("restore", backup, database, comment)
 
     def swap(self, new: str, old: str) -> None:
         """Give the new database the name of the stack's, which is called `old` from then on."""
@@ -107,7 +119,7 @@ class BackupJobs:
 
     def look(self, database: str, host: str = "") -> dict[str, Any]:
         """Return what a restored database holds (see `restored.py`). host: of its server, "" for that of the stack."""
-        found: dict[str, Any] = json.loads(self._run("airflow", look_command(database, host)))
+        found: dict[str, Any] = json.loads(self._run("airflow", {_ONLY: look_command(database, host)}))
         return found
 
     @cluster_errors()
@@ -126,17 +138,27 @@ class BackupJobs:
                 clock=self._session.cancellation.clock(),
             )
 
+    @property
+    def _in_bucket(self) -> bool:
+        return "transfer" in self._pods
+
     def _database(self, mode: str, *arguments: str) -> str:
-        return self._run("database", database_command(mode, *arguments))
+        return self._run("database", {_ONLY: database_command(mode, *arguments)})
+
+    def _transfer(self, database: Sequence[str], bucket: Sequence[str]) -> str:
+        return self._run("transfer", {DATABASE: database, BUCKET: bucket})
 
     @cluster_errors()
-    def _run(self, kind: str, command: Sequence[str]) -> str:
-        """Run a pod to its end, and return what it answers."""
+    def _run(self, kind: str, commands: Mapping[str, Sequence[str]]) -> str:
+        """Run a pod to its end, and return what it answers. commands: of its containers, by their names, no others."""
         api, namespace = self._session.cluster()
         pod = copy.deepcopy(dict(self._pods[kind]))
-        [container] = pod["spec"]["containers"]
-        # The entry point of Airflow's image sets up the user and the paths; PostgreSQL's begins a server.
-        container["args" if kind == "airflow" else "command"] = list(command)
+        spec = pod["spec"]
+        spec["containers"] = [
+            with_command(container, commands[container["name"]])
+            for container in spec["containers"]
+            if container["name"] in commands
+        ]
         return answer(self._in_cluster(api, namespace, pod), self._session.masker.text, self._verb)
 
     def _in_cluster(self, api: KubeApi, namespace: str, pod: Mapping[str, Any]) -> Any:
@@ -154,19 +176,26 @@ class BackupJobs:
 
 
 def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:
-    """Return what the only container of a pod answered. Raises BackupFailed with its own words. clean: masks them."""
+    """Return what the containers of a pod answered. Raises BackupFailed with the words of the one that failed first.
+
+    clean: masks secrets in them.
+    """
     if end.refused:
         raise BackupFailed(
             f"the cluster admits no pod for the {verb}: {clean(end.refused)}", "correct that; then run it again"
         )
-    [found] = end.containers.values()
-    if found.exit_code == 0:
-        return str(found.message)
-    words = " ".join(clean(found.message or found.reason).split())[-_SHOWN:]
+    containers = end.containers.values()
+    failed = [found for found in containers if found.exit_code != 0]
+    if not failed:
+        return "\n".join(str(found.message) for found in containers if found.message)
     if end.waits:
         raise BackupFailed(
             f"the pod of the {verb} waited too long for {clean(end.waits)}", "correct that; then run it again"
         )
+    # Of two containers that failed, the one at the bucket knows whether it was the first.
+    own = [found for found in failed if found.name == BUCKET and found.exit_code not in (None, OTHER_FAILED)]
+    found = (own or failed)[0]
+    words = " ".join(clean(found.message or found.reason).split())[-_SHOWN:]
     raise BackupFailed(f"the {verb} failed in its pod: {words}", _remedy(words, verb))
 
 

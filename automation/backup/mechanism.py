@@ -1,7 +1,7 @@
 """Chooses the mechanism of a verb: snapshots of RDS for a managed database, dumps for every other one.
 
-A managed database can have dumps too, in the volume of `airflow:backupStorageGib`: with `backup --dump`, and where the
-name of a dump is given.
+A managed database can have dumps too, where `airflow:backupStore` says: with `backup --dump`, and where the name of a
+dump is given.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def backups(session: Session) -> Backups:
     if not session.config().managed:
         return dumps.backups(session)
     found = snapshots.backups(session)
-    if not _has_volume(session):
+    if not _has_dumps(session):
         return found
     more = dumps.backups(session)
     return Backups(
@@ -52,7 +52,7 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
     if not session.config().managed:
         return dumps.delete_old(session, on_event)
     found = snapshots.delete_old(session, on_event)
-    names = dumps.delete_old(session, on_event).names if _has_volume(session) else ()
+    names = dumps.delete_old(session, on_event).names if _has_dumps(session) else ()
     return DeletedDatabases(stack=found.stack, names=(*found.names, *names), final_snapshots=found.final_snapshots)
 
 
@@ -86,7 +86,7 @@ def restore(
 
 def backs_up(session: Session) -> bool:
     """Return whether a backup can be made. Raises StackUnknown."""
-    return session.config().managed or _has_volume(session)
+    return session.config().managed or _has_dumps(session)
 
 
 def _uses_snapshots(session: Session, name: str | None) -> bool:
@@ -107,5 +107,5 @@ def _restores_snapshot(session: Session, name: str | None) -> bool:
     return of_instance
 
 
-def _has_volume(session: Session) -> bool:
+def _has_dumps(session: Session) -> bool:
     return "database" in (deployed_outputs(session, "backup").get(outputs.BACKUP_PODS) or ())

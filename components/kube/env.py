@@ -10,7 +10,7 @@ AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManag
 """The chart's default; the migration needs it too, because it has tables of its own."""
 
 
-def variable(name: str, value: str) -> dict[str, Any]:
+def variable(name: str, value: pulumi.Input[str]) -> dict[str, Any]:
     """Return a variable with a plain value."""
     return {"name": name, "value": value}
 

@@ -15,8 +15,12 @@ from typing import Any, Final
 from components.network.addresses import METADATA, block, covered, within
 from components.network.database_place import DatabaseCidrs
 
+BACKUP: Final = "database-backup"
+"""The pods that store dumps in a bucket and fetch them."""
 COMPONENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
-"""Components that may be named. Task pods are workers."""
+"""The components of Airflow. Task pods are workers."""
+NAMED: Final = (*COMPONENTS, BACKUP)
+"""Who may be named."""
 
 FREE_COMPONENTS: Final = ("dag-processor", "triggerer", "worker")
 """Those that reach the outside on every port already."""
@@ -44,7 +48,7 @@ class ExtraEgress:
     """Ports of networks or namespaces that components may connect to."""
 
     components: tuple[str, ...]
-    """Who may connect, of `COMPONENTS`."""
+    """Who may connect, of `NAMED`."""
     ports: tuple[Ports, ...]
     """Ranges of ports."""
     cidrs: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ class IsolationRules:
     """Namespace of KEDA's operator, which asks PgBouncer how many workers are needed; or None."""
     database_cleanup: bool = False
     """Whether the chart's job that deletes old rows runs."""
+    backup_bucket: bool = False
+    """Whether dumps of the database go to a bucket."""
     exporter: bool = False
     """Whether the program's own exporter runs."""
     verification: bool = False

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from components.database import pgbouncer
+from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network.addresses import block, covered, with_metadata_of_ipv6, within
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DnsServer
-from components.network.extra_egress import API_SERVER_PORTS, LAST_PORT, extra_egress_rules
+from components.network.extra_egress import API_SERVER_PORTS, BACKUP, LAST_PORT, extra_egress_rules
 from components.network.isolation_rules import IsolationRules
 
 API_SERVER_PORT: Final = 8080
@@ -39,6 +40,7 @@ KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "ke
 """Labels of KEDA's operator: its Helm chart sets both, its plain manifests only the second."""
 _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
 _POD_IDENTITY_PORT = 80
+_HTTPS: Final = 443
 
 
 def network_policies(rules: IsolationRules) -> dict[str, Any]:
@@ -121,6 +123,15 @@ class _Policies:
             )
         if rules.database_cleanup:
             specs[CLEANUP] = self.policy(self.component(CLEANUP), egress=self.to_database())
+        if rules.backup_bucket:
+            specs[BACKUP] = self.policy(
+                {"matchLabels": BACKUP_LABELS},
+                egress=[
+                    self.allow("to", self.database_peers, rules.database.port),
+                    *self.to_outside(_HTTPS),
+                    *self.to_pod_identity(),
+                ],
+            )
         if rules.exporter:
             specs[EXPORTER] = self.policy(
                 self.component(EXPORTER), ingress=self.scraped(EXPORTER_PORT), egress=self.to_database()
@@ -150,6 +161,8 @@ class _Policies:
         for entry in rules.extra_egress:
             database = rules.database if isinstance(rules.database, DatabaseCidrs) else None
             for component in entry.components:
+                if component == BACKUP and not rules.backup_bucket:
+                    continue  # of an entry for all
                 specs[component]["egress"] += extra_egress_rules(entry, self.excepted, database)
         return specs
 
@@ -211,7 +224,8 @@ class _Policies:
     def postgres(self, database: DatabasePods) -> dict[str, Any]:
         clients = ("pgbouncer",) if self.rules.pgbouncer else self.clients
         peers = [self.peer(client) for client in clients]
-        peers += [{"podSelector": {"matchLabels": labels}} for labels in (MIGRATION_LABELS, ADMIN_USER_LABELS)]
+        jobs = (MIGRATION_LABELS, ADMIN_USER_LABELS, *([BACKUP_LABELS] if self.rules.backup_bucket else []))
+        peers += [{"podSelector": {"matchLabels": labels}} for labels in jobs]
         return self.policy({"matchLabels": database.labels}, ingress=[self.allow("from", peers, database.port)])
 
     def to_database(self) -> list[dict[str, Any]]:

@@ -18,14 +18,10 @@ from components.aws.eks_cluster import EksCluster
 from components.aws.kms_policy import key_policy
 from components.aws.pod_identity import PodIdentity, PodRole
 from components.aws.pod_role import PodRoleArgs, pod_role
+from components.task_logs.lifecycle import FOLDER, lifecycle_rules
 
 TYPE: Final = "airflow:index:TaskLogBucket"
 
-FOLDER: Final = "logs"
-"""Prefix of every log in the bucket; the roles can reach nothing else."""
-
-_NONCURRENT_DAYS = 30  # an overwritten log can be restored in this time
-_UNFINISHED_UPLOAD_DAYS = 7
 _KMS_DELETION_WINDOW_DAYS = 30
 POLICY_NAME: Final = "task-logs"
 """Name in IAM of a role's policy for logs."""
@@ -59,6 +55,8 @@ class TaskLogBucketArgs:
     """Tags of all resources that can have tags."""
     permissions_boundary: str | None = None
     """ARN of the policy that bounds the roles, None for none."""
+    dumps: str | None = None
+    """Prefix of the dumps of the database, which are deleted by what makes them; None where there are none."""
 
     def __post_init__(self) -> None:
         for argument in ("writers", "readers"):
@@ -92,6 +90,10 @@ class TaskLogBucket(pulumi.ComponentResource):
     """Where logs are, as Airflow takes it for `remote_base_log_folder`: `s3://BUCKET/logs`."""
     ready: tuple[pulumi.Resource, ...]
     """Resources that must exist before a pod starts: EKS gives a pod its credentials only at its start."""
+    key: pulumi.Output[str]
+    """ARN of the KMS key."""
+    configured: tuple[pulumi.Resource, ...]
+    """What must be in place before anything is stored."""
 
     def __init__(self, name: str, args: TaskLogBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
@@ -110,7 +112,7 @@ class TaskLogBucket(pulumi.ComponentResource):
         )
         # After the key: if a destroy stops at a bucket with logs, the key that reads them still exists.
         bucket = aws.s3.Bucket(name, force_destroy=False, tags=tags, opts=_after(kept, key))
-        configured = _configure(name, bucket, key.arn, args.retention_days, child)
+        self.configured = _configure(name, bucket, key.arn, lifecycle_rules(args.retention_days, args.dumps), child)
 
         arns = pulumi.Output.all(bucket.arn, key.arn)
         self.log_policy = arns.apply(lambda found: log_policy(*found))
@@ -148,9 +150,9 @@ class TaskLogBucket(pulumi.ComponentResource):
         )
 
         self.read_role, self.write_role = reader.role, writer.role
-        self.bucket = bucket.bucket
+        self.bucket, self.key = bucket.bucket, key.arn
         self.folder = pulumi.Output.concat("s3://", self.bucket, "/", FOLDER)
-        self.ready = (*configured, *reader.ready, *writer.ready)
+        self.ready = (*self.configured, *reader.ready, *writer.ready)
         self.register_outputs({"bucket": self.bucket, "role_arn": self.write_role.arn, "folder": self.folder})
 
 
@@ -162,7 +164,7 @@ def _configure(
     name: str,
     bucket: aws.s3.Bucket,
     key_arn: pulumi.Output[str],
-    retention_days: int,
+    rules: list[Any],
     child: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Resource, ...]:
     """Configure the bucket. No log is written before all of this is in place."""
@@ -197,17 +199,7 @@ def _configure(
     lifecycle = aws.s3.BucketLifecycleConfiguration(
         name,
         bucket=bucket.bucket,
-        rules=[
-            {
-                "id": "expire",
-                "status": "Enabled",
-                "filter": {"prefix": ""},
-                # This leaves delete markers, which S3 removes once no version is left.
-                "expiration": {"days": retention_days},
-                "noncurrent_version_expiration": {"noncurrent_days": _NONCURRENT_DAYS},
-                "abort_incomplete_multipart_upload": {"days_after_initiation": _UNFINISHED_UPLOAD_DAYS},
-            }
-        ],
+        rules=rules,
         # A rule for noncurrent versions needs versioning.
         opts=_after(child, versioning),
     )

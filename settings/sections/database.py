@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from components import fields
 from components.database import rds_settings, rds_windows
+from components.database.backup_bucket import BackupStore
 from components.database.connection import SslMode
 from components.database.host import database_host
 from components.database.rds_instance_class import instance_memory_gib
@@ -17,7 +18,6 @@ from components.database.rds_settings import CertificateAuthority
 from components.platform_args import AirflowPlatformArgs
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
-from settings.reading import Config
 from settings.restoration import restoration_of
 
 SECTION = Section("Metadata database")
@@ -194,6 +194,13 @@ ALARM_TOPIC_ARN = SECTION.optional(
     rds_settings.topic_arn,
     description="SNS topic that alarms of a managed database go to. Empty makes no alarms.",
 )
+BACKUP_STORE = SECTION.choice(
+    "backupStore",
+    BackupStore,
+    default=AirflowPlatformArgs.backup_store,
+    description="Where dumps of the database are kept: volume (of backupStorageGib), or bucket (that of the task logs, "
+    "in a folder of its own; needs taskLogs s3, or remote with s3://).",
+)
 BACKUP_STORAGE_GIB = SECTION.integer(
     "backupStorageGib",
     0,
@@ -206,7 +213,7 @@ BACKUP_SCHEDULE = SECTION.optional(
     "backupSchedule",
     fields.cron,
     description="When a backup is made by itself, as a CronJob takes it, UTC, such as 30 1 * * *. Needs "
-    "backupStorageGib.",
+    "backupStorageGib, or backupStore bucket.",
 )
 DUMP_RETENTION_DAYS = SECTION.integer(
     "backupRetentionDays",
@@ -257,15 +264,3 @@ METADATA_RETENTION_DAYS = SECTION.integer(
     description="Delete runs, logs and other metadata that are older than so many days, once a week; up to {most}. 0 "
     "keeps all.",
 )
-
-
-def read_backup_schedule(config: Config) -> str:
-    """Return when backups are made, "" for never. Without a volume there is no place for them."""
-    schedule = config[BACKUP_SCHEDULE]
-    if schedule and not config[BACKUP_STORAGE_GIB] and not config.bad(BACKUP_STORAGE_GIB):
-        config.problem(
-            BACKUP_STORAGE_GIB,
-            f"expected the size of a volume with {BACKUP_SCHEDULE.full}, found 0",
-            f"pulumi config set {BACKUP_STORAGE_GIB.full} 10",
-        )
-    return schedule or ""

@@ -10,9 +10,9 @@ from components import fields
 from components.network.addresses import METADATA, covered, overlap
 from components.network.database_place import DatabaseCidrs
 from components.network.extra_egress import (
-    COMPONENTS,
     FREE_COMPONENTS,
     LAST_PORT,
+    NAMED,
     ExtraEgress,
     Ports,
     Protocol,
@@ -30,10 +30,10 @@ def parse_entry(entry: Mapping[str, Any]) -> ExtraEgress:
     if unknown:
         fields.refuse(f"expected the keys {', '.join(_KEYS)}, found {fields.shown(unknown[0])}")
     components = _texts(entry, "components")
-    bad = [name for name in components if name not in (*COMPONENTS, _ALL)]
+    bad = [name for name in components if name not in (*NAMED, _ALL)]
     if bad or not components:
         found = fields.shown(bad[0]) if bad else "none"
-        fields.refuse(f"expected components of {', '.join(COMPONENTS)}, or all, found {found}")
+        fields.refuse(f"expected components of {', '.join(NAMED)}, or all, found {found}")
     cidrs, namespaces = _texts(entry, "cidrs"), _texts(entry, "namespaces")
     if not cidrs and not namespaces:
         fields.refuse("expected networks in cidrs, or names in namespaces, found neither")
@@ -41,7 +41,7 @@ def parse_entry(entry: Mapping[str, Any]) -> ExtraEgress:
     if protocol not in tuple(Protocol):
         fields.refuse(f"expected protocol TCP or UDP, found {fields.shown(protocol)}")
     return ExtraEgress(
-        components=COMPONENTS if _ALL in components else tuple(dict.fromkeys(components)),
+        components=NAMED if _ALL in components else tuple(dict.fromkeys(components)),
         cidrs=tuple(map(_cidr, cidrs)),
         namespaces=tuple(map(fields.dns_label, namespaces)),
         ports=_ports(entry.get("ports")),

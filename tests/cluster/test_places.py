@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,12 @@ from automation.verification.verify import verify
 from automation.wait import Clock, wait_for
 from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
+from tests.cluster.object_storage import CLOSED, PORT, SECRET, give_connection, object_storage
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
 NAMESPACE: Final = "airflow-places"
 OUTSIDE: Final = f"{NAMESPACE}-outside"
-PORT: Final = 9636
-CLOSED: Final = 9637
 _DAG: Final = """\
 from datetime import datetime
 
@@ -63,54 +61,6 @@ connection.request("GET", sys.argv[2], headers={"X-Forwarded-Proto": "https", "X
 answer = connection.getresponse()
 print(json.dumps([answer.status, answer.getheader("Location"), answer.read().decode()[:2000]]))
 """
-_STORAGE: Final = """\
-import http.server, threading, urllib.parse
-KEPT = {}
-
-class Storage(http.server.BaseHTTPRequestHandler):
-    def answer(self, status, body=b""):
-        self.send_response(status)
-        for name, value in (("Content-Length", str(len(body))), ("ETag", "e"), ("Connection", "close"),
-                            ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")):
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def place(self):
-        split = urllib.parse.urlsplit(self.path)
-        return urllib.parse.unquote(split.path).strip("/"), dict(urllib.parse.parse_qsl(split.query))
-
-    def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if "aws-chunked" in self.headers.get("Content-Encoding", ""):
-            whole, rest = b"", body
-            while rest:
-                size, _, rest = rest.partition(b"\\r\\n")
-                length = int(size.split(b";")[0], 16)
-                if length == 0:
-                    break
-                whole, rest = whole + rest[:length], rest[length + 2:]
-            body = whole
-        KEPT[self.place()[0]] = body
-        self.answer(200)
-
-    def do_GET(self):
-        key, query = self.place()
-        if "/" in key:
-            return self.answer(200, KEPT[key]) if key in KEPT else self.answer(404)
-        prefix = f"{key}/{query.get('prefix', '')}"
-        found = [name.removeprefix(f"{key}/") for name in sorted(KEPT) if name.startswith(prefix)]
-        rest = "<LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
-        rows = "".join(f"<Contents><Key>{name}</Key>{rest}</Contents>" for name in found)
-        self.answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode())
-
-    do_HEAD = do_GET
-
-for port in (9636, 9637):
-    threading.Thread(target=http.server.ThreadingHTTPServer(("", port), Storage).serve_forever).start()
-"""
-"""As much of S3's API as Airflow uses for logs, on two ports."""
 
 
 @dataclass
@@ -126,22 +76,8 @@ class Outside:
 
 @pytest.fixture(scope="module")
 def outside(api: Any) -> Iterator[Outside]:
-    container = {
-        "name": "outside",
-        "image": f"apache/airflow:{versions.AIRFLOW}",
-        "command": ["python", "-c", _STORAGE],
-    }
-    api.create_namespace({"metadata": {"name": OUTSIDE}})
-    try:
-        api.create_namespaced_pod(OUTSIDE, {"metadata": {"name": "outside"}, "spec": {"containers": [container]}})
-        for _ in range(120):
-            pod = api.read_namespaced_pod("outside", OUTSIDE)
-            if pod.status.phase == "Running":
-                break
-            time.sleep(1)
-        yield Outside(pod.status.pod_ip, KubeClient(CONTEXT, OUTSIDE))
-    finally:
-        api.delete_namespace(OUTSIDE)
+    with object_storage(api, OUTSIDE) as address:
+        yield Outside(address, KubeClient(CONTEXT, OUTSIDE))
 
 
 @pytest.fixture(scope="module")
@@ -161,25 +97,13 @@ def stack(engine: None, api: Any, outside: Outside, tmp_path_factory: pytest.Tem
         ],
         taskLogs="remote",
         taskLogsUrl="s3://logs/airflow",
-        taskLogsConnectionSecret="log-store",
+        taskLogsConnectionSecret=SECRET,
     )
     for made in destroyed(stack):
-        given = threading.Thread(target=_give_connection, args=(api, outside), daemon=True)
+        given = threading.Thread(target=give_connection, args=(api, NAMESPACE, outside.address), daemon=True)
         given.start()
         made.up()
         yield made
-
-
-def _give_connection(api: Any, outside: Outside) -> None:
-    """Put the connection into the namespace as soon as the stack has made it."""
-    extra = {"endpoint_url": f"http://{outside.address}:{PORT}", "region_name": "us-east-1"}
-    connection = json.dumps({"conn_type": "aws", "login": "key-id", "password": "key", "extra": extra})
-    for _ in range(600):
-        if NAMESPACE in {item.metadata.name for item in api.list_namespace().items}:
-            secret = {"metadata": {"name": "log-store"}, "stringData": {"connection": connection}}
-            api.create_namespaced_secret(NAMESPACE, secret)
-            return
-        time.sleep(1)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@
 #   scheduled DAYS             the same under the name of the present time; delete dumps that are older, but never the
 #                              newest, before and after: a volume that is full would else stay full; 0: delete none
 #   list                       print size and name of each dump, the newest first
+#   send                       dump the database to the container beside, dump_bucket.py; prints the size in bytes
+#   receive NEW COMMENT        restore the dump that the container beside sends, as `restore` does
 #   databases                  print the name of the stack's database, then name and comment of each that exists
 #   restore FILE NEW COMMENT   restore a dump into a new database, and mark it with a comment once it is whole
 #   swap NEW OLD               let the new database take the name of the stack's, which becomes OLD, in one transaction
@@ -13,7 +15,7 @@
 # the database comes in a variable, and its password goes on in one: no process has it among its arguments.
 set -euo pipefail
 umask 077
-folder=/backups
+folder=/backups port=9900
 
 decoded() { printf '%b' "${1//%/\\x}"; }
 say() { printf '%s' "${1:0:4000}" > /dev/termination-log; } # Kubernetes keeps 4096 bytes
@@ -32,11 +34,43 @@ dump() {
   pg_dump --format=custom --no-owner --no-privileges --file "$folder/$1.part" --dbname "$name"
   pg_restore --list "$folder/$1.part" > /dev/null
   mv "$folder/$1.part" "$folder/$1"
-  say "$(stat --format %s "$folder/$1")"
+  noted "$1" "$(stat --format %s "$folder/$1")"
+}
+
+noted() {
+  say "$2"
   # Into the table that Airflow's UI shows as its audit log. A dump without its note is a backup too.
   PGDATABASE=$name psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set file="$1" << 'SQL' || echo "not noted" >&2
 INSERT INTO log (dttm, event, owner, extra) VALUES (now(), 'database_backup', 'backup', :'file');
 SQL
+}
+
+beside() { # opens the dump (3) and the answer (4) of the container beside, once it is there
+  for _ in $(seq 600); do
+    if { exec 3<> "/dev/tcp/127.0.0.1/$port"; } 2> /dev/null; then
+      exec 4<> "/dev/tcp/127.0.0.1/$port"
+      return
+    fi
+    sleep 1
+  done
+  echo "the container that stores dumps did not begin" >&2
+  exit 1
+}
+
+answered() { read -r "$@" <&4 || { echo "the container that stores dumps has failed" >&2; exit 1; }; }
+
+made() {
+  quietly --set new="$1" << 'SQL'
+DROP DATABASE IF EXISTS :"new" WITH (FORCE);
+CREATE DATABASE :"new" TEMPLATE template0;
+SQL
+}
+
+filled() { pg_restore --no-owner --no-privileges --exit-on-error --single-transaction --dbname "$@"; }
+
+whole() {
+  PGDATABASE=$1 psql --no-psqlrc --quiet --command ANALYZE
+  quietly --set new="$1" --set comment="$2" <<< 'COMMENT ON DATABASE :"new" IS :'"'comment'"';'
 }
 
 forget() {
@@ -66,13 +100,25 @@ SQL
     ;;
   restore)
     [ -f "$folder/$2" ] || { echo "there is no backup $2" >&2; exit 1; }
-    quietly --set new="$3" << 'SQL'
-DROP DATABASE IF EXISTS :"new" WITH (FORCE);
-CREATE DATABASE :"new" TEMPLATE template0;
-SQL
-    pg_restore --no-owner --no-privileges --exit-on-error --single-transaction --dbname "$3" "$folder/$2"
-    PGDATABASE=$3 psql --no-psqlrc --quiet --command ANALYZE
-    quietly --set new="$3" --set comment="$4" <<< 'COMMENT ON DATABASE :"new" IS :'"'comment'"';'
+    made "$3"
+    filled "$3" "$folder/$2"
+    whole "$3" "$4"
+    ;;
+  send)
+    beside
+    pg_dump --format=custom --no-owner --no-privileges --dbname "$name" >&3
+    printf 'airflow: here ends the whole dump' >&3
+    exec 3>&-
+    answered size file
+    noted "$file" "$size"
+    ;;
+  receive)
+    beside
+    made "$2"
+    filled "$2" <&3
+    cat <&3 > /dev/null # what pg_restore had no use for
+    answered _
+    whole "$2" "$3"
     ;;
   swap)
     quietly --set name="$name" --set new="$2" --set old="$3" << 'SQL'
