@@ -53,6 +53,7 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "taskPolicyArns": [TASK_POLICY],
             "workerGroups": [{"name": "gpu", "taskPolicyArns": [TASK_POLICY]}, {"name": "big"}],
             "secretsManagerPrefix": "airflow-secrets/prod",
+            "backupStore": "bucket",
             "verificationDag": "probe",
             "verificationAlarmTopicArn": prod().values["airflow:databaseAlarmTopicArn"],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -64,6 +64,43 @@ def test_each_account_has_its_rights_and_no_more(run: Callable[..., Recorder]) -
     for account, (_, actions) in found.items():
         assert ("s3:PutObject" in actions) is (account != "airflow-api-server"), account
         assert "s3:GetObject" in actions
+
+
+def test_dumps_are_reached_by_the_pods_of_backups_alone(run: Callable[..., Recorder]) -> None:
+    found = run(backupStore="bucket", workerGroups=GROUPS)
+    [account] = found.every("kubernetes:core/v1:ServiceAccount")
+    assert account.inputs["metadata"]["name"] == "airflow-backups"
+    of_backups: list[dict[str, Any]] = []
+    for policy in found.every(ROLE_POLICY):
+        statements = json.loads(policy.inputs["policy"])["Statement"]
+        if "backups" in policy.inputs["policy"]:
+            of_backups += statements
+    assert len(of_backups) == 3, "of one role"
+    assert all("backups/*" in json.dumps(item) or item["Sid"] == "EncryptAndDecryptDumps" for item in of_backups)
+    assert "*" not in str(of_backups[2]["Resource"]), "the bucket's own key"
+    assert rights(found)["airflow-backups"][1] >= {"s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey"}
+    pods = found.outputs[found.one("airflow:index:AirflowPlatform").urn]["backup_pods"]
+    assert set(pods) == {"airflow", "database", "transfer"}
+    database, bucket = pods["transfer"]["spec"]["containers"]
+    assert {entry["name"] for entry in bucket["env"]} >= {"BACKUP_FOLDER", "AWS_DEFAULT_REGION"}
+    assert not any("DATABASE" in entry["name"] for entry in bucket["env"]), "it does not log in to the database"
+    assert not any("AWS" in entry["name"] for entry in database["env"])
+
+
+def test_dumps_beside_logs_in_a_bucket_that_exists_have_the_same_rights_there(run: Callable[..., Recorder]) -> None:
+    found = run(backupStore="bucket", taskLogs="remote", taskLogsUrl="s3://team-logs/prod/logs")
+    [policy] = [json.loads(item.inputs["policy"])["Statement"] for item in found.every(ROLE_POLICY)]
+    objects, listing, keys = policy
+    assert objects["Resource"] == "arn:aws:s3:::team-logs/prod/logs-backups/*"
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "prod/logs-backups/*"}}
+    assert keys["Condition"]["StringLike"]["kms:EncryptionContext:aws:s3:arn"][0] == "arn:aws:s3:::team-logs"
+    given = run(
+        backupStore="bucket",
+        taskLogs="remote",
+        taskLogsUrl="s3://team-logs/prod/logs",
+        taskLogsConnectionSecret="log-store",
+    )
+    assert given.every(ROLE_POLICY) == [], "the connection has credentials"
 
 
 def test_without_logs_in_s3_only_who_has_policies_has_a_role(run: Callable[..., Recorder]) -> None:

@@ -12,6 +12,7 @@ from automation.backup.jobs import Databases, answer
 from automation.backup.result import Backup
 from automation.backup.stages import database_name
 from automation.errors import BackupFailed
+from components.database.backup_scripts import OTHER_FAILED
 from components.preflight.pod_run import ContainerEnd, PodEnd
 
 FOUND = tuple(
@@ -65,3 +66,25 @@ def test_end_of_a_pod_is_its_answer_or_its_own_words_without_secrets() -> None:
         answer(PodEnd(refused="quota"), clean, "drill")
     with pytest.raises(BackupFailed, match=r"waited too long for its images"):
         answer(PodEnd(containers=end().containers, waits="its images"), clean, "drill")
+
+
+def test_of_two_containers_the_one_that_failed_first_is_heard() -> None:
+    def ended(database: int | None, bucket: int | None) -> PodEnd:
+        return PodEnd(
+            containers={
+                "database": ContainerEnd(name="database", image="i", exit_code=database, message="of pg_dump"),
+                "bucket": ContainerEnd(name="bucket", image="i", exit_code=bucket, message="of S3"),
+            }
+        )
+
+    assert answer(PodEnd(containers={"database": ended(0, 0).containers["database"]}), str, "backup") == "of pg_dump"
+    for codes, words in {
+        (1, OTHER_FAILED): "of pg_dump",
+        (1, 1): "of S3",
+        (0, 1): "of S3",
+        (137, OTHER_FAILED): "of pg_dump",
+        (1, None): "of pg_dump",
+        (1, 0): "of pg_dump",
+    }.items():
+        with pytest.raises(BackupFailed, match=words):
+            answer(ended(*codes), str, "backup")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.database.backup_scripts import BACKUPS, RESTORED, database_command, look_command
+from components.database.backup_bucket import LABELS as BACKUP_LABELS
+from components.database.backup_bucket import BackupBucket
+from components.database.backup_scripts import BACKUPS, RESTORED, bucket_command, database_command, look_command
 from components.database.backups import DatabaseBackups, DatabaseBackupsArgs
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import Images
@@ -81,6 +83,24 @@ def test_schedule_runs_the_same_pod_and_is_suspended_with_the_database(record: R
         [own] = found["database"]["spec"]["containers"]
         assert "command" not in own, "automation sets it"
         assert {**container, "command": None} == {**own, "command": None}
+
+
+def test_dumps_in_a_bucket_need_no_volume_and_an_account_of_their_own(record: Record) -> None:
+    bucket = BackupBucket(folder="s3://kept/dumps", connection_id="one", variables=({"name": "AIRFLOW_CONN_ONE"},))
+    recorder, found = pods(record, storage_gib=0, bucket=bucket, schedule="@daily", retention_days=7)
+    assert recorder.every(CLAIM) == []
+    account = recorder.one("kubernetes:core/v1:ServiceAccount")
+    [template] = [recorder.one(CRON_JOB).inputs["spec"]["jobTemplate"]["spec"]["template"]]
+    for pod in (found["transfer"], template):
+        assert list(violations(pod["spec"])) == []
+        assert pod["spec"]["serviceAccountName"] == account.inputs["metadata"]["name"]
+        assert pod["metadata"]["labels"].items() >= BACKUP_LABELS.items()
+    database, beside = template["spec"]["containers"]
+    assert database["command"] == database_command("send")
+    assert beside["args"] == bucket_command("store", "", "7")
+    assert "migration-1" not in str(beside), "it has no login at the database"
+    assert found["database"]["metadata"]["labels"].items() >= MIGRATION_LABELS.items()
+    assert "backups" not in str(found["database"]["spec"].get("volumes"))
 
 
 def test_only_the_pod_that_reads_values_has_the_key(record: Record) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from components.database import container
+from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.isolation_rules import IsolationRules
@@ -116,6 +117,7 @@ TASK_POD = Pod({**WORKER.labels, "dag_id": "d", "task_id": "t", "kubernetes_exec
 REDIS, STATSD, PGBOUNCER = component("redis"), component("statsd"), component("pgbouncer")
 MIGRATION, ADMIN_USER = Pod(MIGRATION_LABELS), Pod(ADMIN_USER_LABELS)
 CLEANUP = component("database-cleanup")
+BACKUP = Pod(BACKUP_LABELS)
 EXPORTER = component("exporter")
 VERIFICATION = component("verification")
 POSTGRES = Pod(container.POD_LABELS)

@@ -14,12 +14,13 @@ from components.network import policies as np
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import parse_dns_server
-from components.network.extra_egress import COMPONENTS, ExtraEgress, Protocol
+from components.network.extra_egress import COMPONENTS, NAMED, ExtraEgress, Protocol
 from components.release.executor import Executor
 from tests.cases import each
 from tests.components.network.evaluator import (
     AIRFLOW,
     API_SERVER,
+    BACKUP,
     CLEANUP,
     CLIENTS,
     DAG_PROCESSOR,
@@ -418,6 +419,25 @@ def test_pod_identity_is_for_who_reaches_task_logs(executor: Executor, excepted:
         with_secrets = policies(executor, egress_except=excepted, pod_identity=True, secrets_in_aws=True)
         assert reaches(with_secrets, DAG_PROCESSOR, agent, 80)
         assert not reaches(with_secrets, SCHEDULER, agent, 80)
+
+
+@each("database", [None, OUTSIDE])
+def test_backups_reach_database_and_bucket_where_dumps_go_to_one(database: DatabaseCidrs | None) -> None:
+    given: dict[str, Any] = {"pgbouncer": True, **({"database": database} if database else {})}
+    target, port = (EXTERNAL_DATABASE, OUTSIDE.port) if database else (POSTGRES, 5432)
+    specs = policies(**given, backup_bucket=True, pod_identity=True)
+    assert reaches(specs, BACKUP, target, port), "without PgBouncer, through which pg_dump cannot"
+    assert reaches(specs, BACKUP, INTERNET, 443)
+    assert all(reaches(specs, BACKUP, agent, 80) for agent in POD_IDENTITY)
+    for pod, closed in ((INTERNET, 80), (METADATA_SERVICE, 80), (API_SERVER, 8080), (REDIS, 6379), (PGBOUNCER, 6543)):
+        assert not reaches(specs, BACKUP, pod, closed)
+    assert not any(reaches(specs, pod, BACKUP, 9900) for pod in PODS.values())
+    without = policies(**given, pod_identity=True)
+    assert not reaches(without, BACKUP, target, port)
+    opened = ExtraEgress(components=NAMED, cidrs=("192.0.2.7/32",), ports=((9000, 9000),))
+    storage = Pod(namespace=None, address="192.0.2.7")
+    assert reaches(policies(**given, backup_bucket=True, extra_egress=(opened,)), BACKUP, storage, 9000)
+    assert not reaches(policies(**given, extra_egress=(opened,)), BACKUP, storage, 9000)
 
 
 # The set

@@ -125,6 +125,14 @@ def test_logs_go_when_they_are_old_and_not_before(record: Record) -> None:
     assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
 
 
+def test_age_of_logs_does_not_delete_dumps(record: Record) -> None:
+    logs_go, dumps_stay = record(logs(retention_days=7, dumps="backups")).one(LIFECYCLE).inputs["rules"]
+    assert (logs_go["filter"], logs_go["expiration"]) == ({"prefix": "logs/"}, {"days": 7})
+    assert dumps_stay["filter"] == {"prefix": "backups/"}
+    assert "days" not in dumps_stay["expiration"]
+    assert dumps_stay["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
+
+
 def test_log_that_is_written_over_can_be_had_back(record: Record) -> None:
     recorder = record(logs())
     assert recorder.one(VERSIONING).inputs["versioningConfiguration"] == {"status": "Enabled"}
