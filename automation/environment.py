@@ -26,9 +26,18 @@ if TYPE_CHECKING:
     from automation.adoption import adopt
     from automation.adoption.plan import Adoption, AdoptionPlan
     from automation.backup import mechanism
-    from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+    from automation.backup.result import (
+        BackupDone,
+        BackupPlan,
+        Backups,
+        DeletedDatabases,
+        Drill,
+        DrillPlan,
+        Restored,
+        RestorePlan,
+    )
     from automation.lifetime import expiry, spawn
-    from automation.lifetime.result import Spawned
+    from automation.lifetime.result import Spawned, SpawnPlan
     from automation.plan.model import Plan
     from automation.preflight import preflight_stack
     from automation.preflight.result import Preflight
@@ -130,6 +139,10 @@ class Environment(UpgradeMethods):
         """Deploy the stack like another one, with other `values`, and keep it for so many hours. Raises Protected."""
         return self.session.do(spawn.spawn, like, values or {}, hours, on_event)
 
+    def spawn_plan(self, like: str, values: Mapping[str, str] | None = None, *, hours: float) -> SpawnPlan:
+        """Return what `spawn` would do. Raises what it raises."""
+        return self.session.do(spawn.spawn_plan, like, values or {}, hours)
+
     def keep_for(self, hours: float) -> str:
         """Let `Environments.expire` remove the stack after so many hours. Return when. Call it before `up`."""
         return expiry.keep_for(self.session, hours)
@@ -146,12 +159,20 @@ class Environment(UpgradeMethods):
         """Update the state from what really exists. `new_cluster` allows another cluster than before."""
         return updates.refresh(self.session, on_event, new_cluster=new_cluster)
 
-    def destroy(self, *, remove: bool = False, worker_seconds: float = math.inf, on_event: OnEvent = ignore) -> Update:
+    def destroy(
+        self,
+        *,
+        remove: bool = False,
+        cluster_gone: bool = False,
+        worker_seconds: float = math.inf,
+        on_event: OnEvent = ignore,
+    ) -> Update:
         """Stop the workers, and delete what the stack owns; with `remove` also the stack itself, with its history.
 
-        Tasks get `worker_seconds` to end, at most `airflow:workerGraceSeconds`. Raises Protected.
+        Tasks get `worker_seconds` to end, at most `airflow:workerGraceSeconds`. With `cluster_gone`, what was in a
+        cluster that will never answer again is forgotten, and the rest deleted. Raises Protected.
         """
-        return self.session.do(updates.destroy, on_event, worker_seconds, remove=remove)
+        return self.session.do(updates.destroy, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone)
 
     def remove_state(self, *, force: bool = False) -> tuple[str, ...]:
         """Remove the stack itself, with `force` even if its state holds something. Return the stacks that are left."""
@@ -203,6 +224,10 @@ class Environment(UpgradeMethods):
         """Make a snapshot of a managed database, or dump another one; `dump` dumps either. Raises BackupFailed."""
         return self.session.do(mechanism.backup, on_event, dump=dump)
 
+    def backup_plan(self, *, dump: bool = False) -> BackupPlan:
+        """Return what `backup` would do. Raises what it raises."""
+        return self.session.do(mechanism.backup_plan, dump=dump)
+
     def backups(self) -> Backups:
         """Return the backups, the newest first. Raises what `backup` raises."""
         return self.session.do(mechanism.backups)
@@ -210,6 +235,10 @@ class Environment(UpgradeMethods):
     def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
         """Restore a backup aside, read it with the stack's keys, and delete it. Unread values are in the result."""
         return self.session.do(mechanism.drill, backup, at, on_event)
+
+    def drill_plan(self, backup: str | None = None, *, at: datetime | None = None) -> DrillPlan:
+        """Return what `drill` would do. Raises what it raises."""
+        return self.session.do(mechanism.drill_plan, backup, at)
 
     def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
         """Return what `restore` would do. Raises what `restore` raises."""

@@ -116,7 +116,14 @@ class Environments:
             )
         return self._open(name, replace(self._place, settings=settings))
 
-    def expire(self, names: Sequence[str] = (), *, dry_run: bool = False, on_event: OnEvent = ignore) -> Expiry:
+    def expire(
+        self,
+        names: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        cluster_gone: bool = False,
+        on_event: OnEvent = ignore,
+    ) -> Expiry:
         """Remove the stacks whose time to live has passed, with all that they own; see docs/temporary-stacks.md.
 
         It looks at every stack of the backend, in whichever checkout its file is. A stack without a time to live, or a
@@ -125,6 +132,7 @@ class Environments:
         Args:
             names: Remove these stacks now, and no others, if they exist. Each must have a time to live.
             dry_run: Only return what would be done.
+            cluster_gone: The cluster of the named stacks will never answer again: forget what was in it.
             on_event: Receives the events.
 
         Raises:
@@ -134,7 +142,7 @@ class Environments:
         from automation.lifetime.expire import Expiring
 
         return Expiring(place=self._place, find_engine=self._engine, opened=self._open, on_event=on_event).done(
-            names, dry_run=dry_run
+            names, dry_run=dry_run, cluster_gone=cluster_gone
         )
 
     def _open(self, name: str, place: Place) -> Environment:

@@ -16,6 +16,8 @@ REFUSED_SECONDS: Final = 15.0
 """How long a pod is asked again that refuses: one that is about to end is not listed any more by then."""
 _REFUSED_INTERVAL_SECONDS: Final = 1.0
 _REMIND_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.5
+"""How often a sleep is called while other work goes on."""
 
 _T = TypeVar("_T")
 
@@ -111,3 +113,23 @@ class Background:
             self._work()
         except Exception as error:
             self._error = error
+
+    def ended(self, seconds: float) -> bool:
+        """Wait so long at most. Return whether the work has ended, well or not, or was not begun."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return self._thread is None or not self._thread.is_alive()
+
+
+def while_waiting(work: Callable[[], _T], sleep: Callable[[float], object]) -> _T:
+    """Return what work returns that says nothing while it goes on. Raises what it raises.
+
+    sleep: Is called again and again meanwhile; it may raise, and the work is then left alone (see `reminding`).
+    """
+    done: list[_T] = []
+    background = Background(lambda: done.append(work()))
+    background.start()
+    while not background.ended(_LOOK_SECONDS):
+        sleep(0.0)
+    background.finish()
+    return done[0]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from automation.backup.jobs import BackupJobs, deployed_outputs
-from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill
+from automation.backup.result import Backup, BackupDone, BackupPlan, Backups, DeletedDatabases, Drill, DrillPlan
 from automation.backup.stages import database_name
 from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
@@ -30,6 +30,13 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
     return BackupDone(stack=short_name(session.name), backup=Backup(name=name, bytes=size), seconds=seconds)
 
 
+def backup_plan(session: Session) -> BackupPlan:
+    """See `Environment.backup_plan`."""
+    jobs = BackupJobs(session, deployed_outputs(session, "backup"), "backup", ignore)
+    found = jobs.backups()
+    return BackupPlan(stack=short_name(session.name), kind="dump", place=jobs.place, newest=found[0] if found else None)
+
+
 def backups(session: Session) -> Backups:
     """See `Environment.backups`."""
     jobs = BackupJobs(session, deployed_outputs(session, "backups"), "backup", ignore)
@@ -46,6 +53,15 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
         teller.note(f"deleting the database {name}")
         jobs.drop(name)
     return DeletedDatabases(stack=short_name(session.name), names=names)
+
+
+def drill_plan(session: Session, name: str | None, at: datetime | None) -> DrillPlan:
+    """See `Environment.drill_plan`."""
+    jobs = BackupJobs(session, deployed_outputs(session, "drill"), "drill", ignore)
+    chosen, now = chosen_backup(jobs.backups(), name, at), datetime.now(UTC)
+    into = database_name(jobs.databases().own, "drill", now.strftime(_ID))
+    rpo = round((now - taken_at(chosen)).total_seconds(), 1)
+    return DrillPlan(stack=short_name(session.name), backup=chosen, into=into, rpo_seconds=rpo)
 
 
 def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:

@@ -16,6 +16,7 @@ from automation.engine.events import EventKind, OnEvent
 from automation.errors import BackupFailed, StackUnknown
 from automation.stacks.session import Session
 from automation.wait import reminding, wait_for
+from components.database.backup_bucket import FOLDER_VARIABLE
 from components.database.backup_scripts import OTHER_FAILED, bucket_command, database_command, look_command
 from components.database.backups import BUCKET_CONTAINER as BUCKET
 from components.database.backups import DATABASE_CONTAINER as DATABASE
@@ -83,6 +84,17 @@ class BackupJobs:
                 "the stack was deployed by an earlier version", f"python -m automation up {session.name}"
             )
         self._label = f"airflow-{verb}"
+
+    @property
+    def place(self) -> str:
+        """Where dumps are: `s3://BUCKET/FOLDER`, or `the volume CLAIM`."""
+        if self._in_bucket:
+            containers = self._pods["transfer"]["spec"]["containers"]
+            variables = (entry for container in containers for entry in container["env"])
+            return next(str(entry["value"]) for entry in variables if entry["name"] == FOLDER_VARIABLE)
+        volumes = self._pods["database"]["spec"]["volumes"]
+        claims = (volume["persistentVolumeClaim"] for volume in volumes if "persistentVolumeClaim" in volume)
+        return f"the volume {[claim['claimName'] for claim in claims][-1]}"
 
     def dump(self, name: str) -> int:
         """Dump the database, and return the size in bytes."""

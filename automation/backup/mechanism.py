@@ -13,7 +13,16 @@ import outputs
 from automation.backup import backup as dumps
 from automation.backup import restore as dump_restore
 from automation.backup.jobs import deployed_outputs
-from automation.backup.result import BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+from automation.backup.result import (
+    BackupDone,
+    BackupPlan,
+    Backups,
+    DeletedDatabases,
+    Drill,
+    DrillPlan,
+    Restored,
+    RestorePlan,
+)
 from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.snapshots import backup as snapshots
@@ -29,6 +38,16 @@ def backup(session: Session, on_event: OnEvent, *, dump: bool = False) -> Backup
     return (
         dumps.backup(session, on_event) if dump or not session.config().managed else snapshots.backup(session, on_event)
     )
+
+
+def backup_plan(session: Session, *, dump: bool = False) -> BackupPlan:
+    """See `Environment.backup_plan`."""
+    return (dumps if dump or not session.config().managed else snapshots).backup_plan(session)
+
+
+def drill_plan(session: Session, name: str | None, at: datetime | None) -> DrillPlan:
+    """See `Environment.drill_plan`."""
+    return (snapshot_drill if _uses_snapshots(session, name) else dumps).drill_plan(session, name, at)
 
 
 def backups(session: Session) -> Backups:

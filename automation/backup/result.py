@@ -34,6 +34,32 @@ class Moments(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackupPlan(Result):
+    """What a backup would do."""
+
+    stack: str
+    kind: str
+    """`dump`, or `manual` for a snapshot of RDS."""
+    place: str
+    """The bucket's folder or the volume of dumps, or the instance of RDS that a snapshot would be made of."""
+    newest: Backup | None
+    """The newest backup of this kind, which is about as large; None if there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrillPlan(Result):
+    """What a drill would do."""
+
+    stack: str
+    backup: str
+    """Name of the backup that it would restore, or the moment."""
+    into: str
+    """The temporary database, or the temporary instance of RDS, that it would make and delete."""
+    rpo_seconds: float
+    """Age of the backup, or of the moment: what would be lost now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupDone(Result):
     """A backup that was made."""
 

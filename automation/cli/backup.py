@@ -11,7 +11,7 @@ from automation.cli.report_text import Table, stage_table
 from automation.errors import BackupFailed
 
 if TYPE_CHECKING:
-    from automation.backup.result import Drill, Restored, RestorePlan
+    from automation.backup.result import BackupPlan, Drill, Restored, RestorePlan
 
 
 def _time(text: str) -> datetime:
@@ -38,14 +38,17 @@ _CHOSEN = (STACK, *COMMON, FROM, AT)
 
 
 @verb(
-    "make a snapshot of a managed database, or dump another one into the stack's volume for backups",
+    "make a snapshot of a managed database, or dump another one into the stack's volume or bucket for backups",
     STACK,
     *COMMON,
-    argument("--dump", action="store_true", help="dump a managed database too; needs airflow:backupStorageGib"),
+    argument("--dump", action="store_true", help="dump a managed database too; needs a place for dumps"),
+    DRY_RUN,
 )
 def backup(call: Call) -> int:
     """Make a backup."""
     with call.opened() as environment:
+        if call.args.dry_run:
+            return _show_backup_plan(call, environment.backup_plan(dump=call.args.dump))
         result = environment.backup(dump=call.args.dump, on_event=call.console.event)
     call.show(result, f"{result.backup.name}: {_size(result.backup.bytes)} in {result.seconds:.0f} s")
     return call.exit_code(changed=True)
@@ -106,12 +109,22 @@ def restore(call: Call) -> int:
 
 
 @verb(
-    "restore a backup into a temporary database or instance, read all that is encrypted in it, and delete it", *_CHOSEN
+    "restore a backup into a temporary database or instance, read all that is encrypted in it, and delete it",
+    *_CHOSEN,
+    DRY_RUN,
 )
 def drill(call: Call) -> int:
     """Prove a backup. Raises BackupFailed where the stack's keys do not read everything."""
     check_choice(call.args)
     with call.opened() as environment:
+        if call.args.dry_run:
+            plan = environment.drill_plan(call.args.backup, at=call.args.at)
+            call.show(
+                plan,
+                f"would restore {plan.backup} into the temporary {plan.into}, read it, and delete that",
+                f"RPO: {plan.rpo_seconds:.0f} s, the age of the backup",
+            )
+            return DONE
         result = environment.drill(call.args.backup, at=call.args.at, on_event=call.console.event)
     call.show(result, *_found(result))
     if not result.ok:
@@ -122,6 +135,19 @@ def drill(call: Call) -> int:
             "give the stack the earlier key too: docs/runbooks/restore-database.md#an-earlier-fernet-key",
         )
     return DONE
+
+
+def _show_backup_plan(call: Call, plan: BackupPlan) -> int:
+    what = f"dump the database into {plan.place}" if plan.kind == "dump" else f"make a snapshot of {plan.place}"
+    newest = plan.newest
+    call.show(
+        plan,
+        f"would {what}",
+        f"the newest of this kind: {newest.name}, {_size(newest.bytes)}"
+        if newest
+        else "there is none of this kind yet",
+    )
+    return call.exit_code(changed=True)
 
 
 def show_plan(call: Call, plan: RestorePlan) -> int:

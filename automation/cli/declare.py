@@ -157,6 +157,11 @@ TIMEOUT: Final = argument(
     metavar="SECONDS",
     help="how long to wait until all pods are ready",
 )
+CLUSTER_GONE: Final = argument(
+    "--cluster-gone",
+    action="store_true",
+    help="the cluster will never answer again: forget what was in it, and delete the rest",
+)
 DRY_RUN: Final = argument("--dry-run", action="store_true", help="only show what it would do")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automation.cli.declare import COMMON, STACK, Call, argument, verb
+from automation.cli.declare import CLUSTER_GONE, COMMON, STACK, Call, argument, verb
 from automation.cli.report_text import Table
 from automation.errors import AutomationError
 from automation.folder import short_name, write_file
@@ -102,11 +102,15 @@ def refresh(call: Call) -> int:
     STACK,
     *COMMON,
     argument("--remove", action="store_true", help="also remove the stack itself, with its history"),
+    CLUSTER_GONE,
 )
 def destroy(call: Call) -> int:
     """Delete what a stack owns."""
     with call.opened() as environment:
-        return call.updated(environment.destroy(remove=call.args.remove, on_event=call.console.event))
+        args = call.args
+        return call.updated(
+            environment.destroy(remove=args.remove, cluster_gone=args.cluster_gone, on_event=call.console.event)
+        )
 
 
 def _preview_lines(result: Preview) -> list[str | Table]:

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Final
 
-from automation.cli.declare import COMMON, DONE, DRY_RUN, FAILED, Call, all_opened, argument, verb
+from automation.cli.declare import CLUSTER_GONE, COMMON, DONE, DRY_RUN, FAILED, Call, all_opened, argument, verb
 from automation.cli.report_text import Table
 
 if TYPE_CHECKING:
@@ -47,11 +47,19 @@ def _hours(text: str) -> float:
         metavar="KEY=VALUE",
         help="a config key, such as dagsRef, in which it differs; may be repeated",
     ),
+    DRY_RUN,
 )
 def spawn(call: Call) -> int:
     """Deploy a stack for a limited time."""
     args = call.args
     with call.opened() as environment:
+        if args.dry_run:
+            plan = environment.spawn_plan(args.like, dict(args.set), hours=args.hours)
+            does = "update" if plan.exists else "make"
+            call.show(
+                plan, f"would {does} {plan.stack} in namespace {plan.namespace}, and keep it until {plan.expires}"
+            )
+            return call.exit_code(changed=True)
         done = environment.spawn(args.like, dict(args.set), hours=args.hours, on_event=call.console.event)
     call.show(done, f"{done.stack} runs in namespace {done.namespace} until {done.expires}: {done.update.changes}")
     return call.exit_code(changed=done.update.changes.any)
@@ -64,13 +72,16 @@ def spawn(call: Call) -> int:
     ),
     *COMMON,
     DRY_RUN,
+    CLUSTER_GONE,
 )
 def expire(call: Call) -> int:
     """Remove what has expired. The exit code is 1 if something of it could not be removed."""
     args = call.args
     with all_opened(call.project_dir, call.console, lock_seconds=args.lock_timeout) as environments:
         call.console.line(f"stacks in {environments.backend}")
-        done = environments.expire(args.names, dry_run=args.dry_run, on_event=call.console.event)
+        done = environments.expire(
+            args.names, dry_run=args.dry_run, cluster_gone=args.cluster_gone, on_event=call.console.event
+        )
     call.show(done, *_lines(done))
     changed = any(item.fate in ("due", "removed") for item in done.stacks)
     return FAILED if done.failed else call.exit_code(changed=changed) if changed else DONE

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent
-from automation.errors import AutomationError, Interrupted, Protected, StackUnknown
+from automation.errors import AutomationError, ClusterUnreachable, Interrupted, Protected, StackUnknown
 from automation.folder import short_name
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expiry import TAG, moment_of, now
@@ -32,8 +31,13 @@ class Expiring:
     """Opens a stack at a place."""
     on_event: OnEvent
 
-    def done(self, names: Sequence[str], *, dry_run: bool) -> Expiry:
+    def done(self, names: Sequence[str], *, dry_run: bool, cluster_gone: bool) -> Expiry:
         """See `Environments.expire`."""
+        if cluster_gone and not names:
+            raise Protected(
+                "--cluster-gone: expected the names of the stacks whose cluster is gone, found none",
+                "python -m automation expire STACK --cluster-gone",
+            )
         found = {name: tags.get(TAG, "") for name, tags in stack_tags(self.place, self.find_engine).items()}
         by_short = {short_name(name): name for name in found}
         chosen = [by_short.get(short_name(name), name) for name in names]
@@ -43,30 +47,34 @@ class Expiring:
         chosen = chosen or sorted(name for name, text in found.items() if text)
         return Expiry(
             stacks=tuple(
-                self._one(name, found.get(name), now=now(), named=bool(names), dry_run=dry_run) for name in chosen
+                self._one(name, found.get(name), named=bool(names), dry_run=dry_run, cluster_gone=cluster_gone)
+                for name in chosen
             )
         )
 
-    def _one(self, name: str, text: str | None, *, now: datetime, named: bool, dry_run: bool) -> Lifetime:
+    def _one(self, name: str, text: str | None, *, named: bool, dry_run: bool, cluster_gone: bool) -> Lifetime:
         if text is None:
             return Lifetime(stack=name, expires="", fate=Fate.GONE)
         moment = moment_of(text)
         if moment is None and not named:
             reason = f"{TAG}: expected a time such as 2026-01-31T10:45:00Z, found {text!r}. Fix: expire {name}"
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=reason)
-        if moment is not None and moment > now and not named:
+        if moment is not None and moment > now() and not named:
             return Lifetime(stack=name, expires=text, fate=Fate.KEPT)
         if dry_run:
             return Lifetime(stack=name, expires=text, fate=Fate.DUE)
         try:
-            removed = self._removed(name, text)
+            removed = self._removed(name, text, cluster_gone=cluster_gone)
         except Interrupted:
             raise
+        except ClusterUnreachable as error:
+            gone = f"let it answer, or if it is gone for good: python -m automation expire {name} --cluster-gone"
+            return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=f"{error.what}. Fix: {gone}")
         except AutomationError as error:
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=str(error))
         return Lifetime(stack=name, expires=text, fate=Fate.REMOVED if removed else Fate.KEPT)
 
-    def _removed(self, name: str, text: str) -> bool:
+    def _removed(self, name: str, text: str, *, cluster_gone: bool) -> bool:
         """Remove a stack, unless its time was changed meanwhile. Raises AutomationError."""
         with as_deployed(self.place, name, self.find_engine) as place:
             if place is None:
@@ -82,7 +90,7 @@ class Expiring:
                     )
                 if environment.expires() != text:
                     return False
-                environment.destroy(remove=True, on_event=self.on_event)
+                environment.destroy(remove=True, cluster_gone=cluster_gone, on_event=self.on_event)
         self._forget_file(name)
         return True
 

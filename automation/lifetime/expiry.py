@@ -46,6 +46,11 @@ def expires(session: Session) -> str:
 
 def set_expiry(opened: OpenedStack, hours: float) -> str:
     """Keep a stack for so many hours from now, and no longer. Return until when. Raises UpdateFailed."""
-    text = (now() + timedelta(hours=hours)).strftime(_FORM)
+    text = expiry_in(hours)
     operations.set_tag(opened, TAG, text)
     return text
+
+
+def expiry_in(hours: float) -> str:
+    """Return the moment in so many hours, as the tag has it."""
+    return (now() + timedelta(hours=hours)).strftime(_FORM)

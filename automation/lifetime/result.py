@@ -19,6 +19,18 @@ class Spawned(Result):
     update: Update
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpawnPlan(Result):
+    """What `spawn` would make."""
+
+    stack: str
+    namespace: str
+    expires: str
+    """Until when the stack would be kept."""
+    exists: bool
+    """Whether it is there already, and would be updated."""
+
+
 @unique
 class Fate(StrEnum):
     """What becomes of a stack with a time to live."""

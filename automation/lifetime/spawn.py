@@ -5,7 +5,9 @@ The time to live is set before anything is made, so the stack expires even if th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +18,8 @@ from automation.engine.operations import OpenedStack
 from automation.errors import Protected, SettingsInvalid, StackUnknown
 from automation.folder import short_name, write_file
 from automation.lifetime.derived import HEADER, derived_text, own_values, problems
-from automation.lifetime.expiry import read_expiry, set_expiry
-from automation.lifetime.result import Spawned
+from automation.lifetime.expiry import expiry_in, read_expiry, set_expiry
+from automation.lifetime.result import Spawned, SpawnPlan
 from automation.recovery.recover import resumed_update
 from automation.stacks.session import Session
 from settings import PROJECT, SettingsError, read_files
@@ -28,6 +30,41 @@ _READY_SECONDS: Final = 300.0
 
 def spawn(session: Session, like: str, given: Mapping[str, str], hours: float, on_event: OnEvent) -> Spawned:
     """See `Environment.spawn`."""
+    name = short_name(session.name)
+    with _written(session, like, given) as written:
+        session.check_config()
+        with session.open_for_update(VERB, on_event) as opened:
+            _require_its_own(session, opened)
+            expires = set_expiry(opened, hours)
+        written.stays = True
+    session.events(VERB, on_event).note(f"stack {name} is kept until {expires}")
+    update = resumed_update(session, VERB, _READY_SECONDS, on_event)
+    return Spawned(stack=name, namespace=session.config().namespace, expires=expires, update=update)
+
+
+def spawn_plan(session: Session, like: str, given: Mapping[str, str], hours: float) -> SpawnPlan:
+    """See `Environment.spawn_plan`."""
+    with _written(session, like, given):
+        session.check_config()
+        namespace = session.config().namespace
+        try:
+            with session.open_for_reading(VERB) as opened:
+                exists = True
+                _require_its_own(session, opened)
+        except StackUnknown:
+            exists = False
+            _require_no_namespace(session)
+    return SpawnPlan(stack=short_name(session.name), namespace=namespace, expires=expiry_in(hours), exists=exists)
+
+
+@dataclass
+class _Written:
+    stays: bool = False
+
+
+@contextmanager
+def _written(session: Session, like: str, given: Mapping[str, str]) -> Iterator[_Written]:
+    """Write the stack's file, and put back what was there, unless it stays. Raises Protected, StackUnknown."""
     name, folder = short_name(session.name), session.place.project_dir
     if session.place.settings is not None:
         raise StackUnknown(f"the config of stack {name} is not in a file", "keep_for gives it a time to live")
@@ -36,20 +73,14 @@ def spawn(session: Session, like: str, given: Mapping[str, str], hours: float, o
     if before is not None and not before.startswith(HEADER):
         raise Protected(f"spawn did not make {path.name}", "choose another name for the stack")
     write_file(path, text, mode=0o600)
+    written = _Written()
     try:
-        session.check_config()
-        with session.open_for_update(VERB, on_event) as opened:
-            _require_its_own(session, opened)
-            expires = set_expiry(opened, hours)
-    except BaseException:
-        if before is None:
+        yield written
+    finally:
+        if not written.stays and before is None:
             path.unlink(missing_ok=True)
-        else:
-            write_file(path, before, mode=0o600)
-        raise
-    session.events(VERB, on_event).note(f"stack {name} is kept until {expires}")
-    update = resumed_update(session, VERB, _READY_SECONDS, on_event)
-    return Spawned(stack=name, namespace=session.config().namespace, expires=expires, update=update)
+        elif not written.stays:
+            write_file(path, before or "", mode=0o600)
 
 
 def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> str:
@@ -76,6 +107,10 @@ def _require_its_own(session: Session, opened: OpenedStack) -> None:
         raise Protected(
             f"stack {session.name} is deployed and has no time to live", "choose another name for the stack"
         )
+    _require_no_namespace(session)
+
+
+def _require_no_namespace(session: Session) -> None:
     with cluster_errors():
         api, namespace = session.cluster()
         found = api.get("v1", "Namespace", "", namespace, metadata_only=True)

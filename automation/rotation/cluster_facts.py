@@ -17,12 +17,15 @@ from automation.rotation.keys import Key
 from automation.rotation.stages import Encrypted, PodKey
 from automation.rotation.trials import authority_refusal, registry_refusal
 from automation.verification.verify import airflow_api
+from automation.wait import while_waiting
 from components.database import encrypted_values
 from components.kube.client import KubeApi
 
 _SCHEDULER: Final = "scheduler"
 _READ_SECONDS: Final = 600.0
 """Long enough for some hundred thousand encrypted values."""
+_DOING: Final = {"count": "reading every encrypted value in the database, which may take minutes", "renew": ""}
+"""What begins with each mode of the script. A stage says the second."""
 _SECONDS: Final = 60.0
 _TOKEN_SECONDS: Final = """
 from airflow.configuration import conf
@@ -48,7 +51,7 @@ class ClusterFacts:
         new: str,
         signed_until: str = "",
         cluster: Callable[[], tuple[KubeApi, str]] | None = None,
-        sleep: Callable[[float], object] = time.sleep,
+        waiting: Callable[[str, str], Callable[[float], None]] = lambda what, doing: time.sleep,
     ) -> None:
         """Ask nothing yet.
 
@@ -60,10 +63,10 @@ class ClusterFacts:
             new: The new value; "" while there is none.
             signed_until: The fact of this name.
             cluster: Returns the cluster and the namespace, for pods that try something.
-            sleep: Waits for such a pod.
+            waiting: Returns a sleep that says what is waited for. It also takes what begins, "" to say nothing of it.
         """
         self.signed_until = signed_until
-        self._cluster, self._sleep = cluster, sleep
+        self._cluster, self._waiting = cluster, waiting
         self._key, self._outputs, self._kube, self._secret, self._new = key, found, kube, secret, new
 
     @cached_property
@@ -107,7 +110,8 @@ class ClusterFacts:
     def refusal(self) -> str:
         assert self._cluster is not None
         ask = registry_refusal if self._key.name == "registry" else authority_refusal
-        return ask(*self._cluster(), self._new, self._sleep)
+        sleep = self._waiting(f"the pod that tries the new value of {self._key.name} has not ended", "")
+        return ask(*self._cluster(), self._new, sleep)
 
     @cached_property
     def encrypted(self) -> Encrypted:
@@ -183,7 +187,10 @@ class ClusterFacts:
     def _on_database(self, mode: str) -> Encrypted:
         """Run the script in a scheduler, which has the database's address and the keys."""
         pod = self._scheduler("the encrypted values could be read")
-        done = self._kube.run(pod.name, _SCHEDULER, encrypted_values.command(mode), seconds=_READ_SECONDS)
+        done = while_waiting(
+            lambda: self._kube.run(pod.name, _SCHEDULER, encrypted_values.command(mode), seconds=_READ_SECONDS),
+            self._waiting("the pod has not come through the encrypted values", _DOING[mode]),
+        )
         try:
             found = json.loads(done.stdout.strip().splitlines()[-1])
         except (ValueError, IndexError):

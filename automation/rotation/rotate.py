@@ -111,8 +111,6 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     deployed = _facts(session, key, "").deployed
     target = _target(key, kept, deployed, given)
     facts = _facts(session, key, target.new, on_event)
-    if key.name == "fernet":
-        session.events(VERB, on_event).note("reading every encrypted value in the database, which may take minutes")
     config = session.config()
     refusals = (
         *others_under_way(stack, config, "rotation"),
@@ -237,12 +235,16 @@ def _looking(session: Session, key: Key, new: str, on_event: OnEvent) -> Callabl
     mark = _mark(session, key, new)
     clock, teller = session.cancellation.clock(session.cancellation.raise_if_cancelled), session.events(VERB, on_event)
 
-    def sleep() -> Callable[[float], None]:
-        what = f"the pod that tries the new value of {key.name} has not ended"
+    told = set[str]()
+
+    def waiting(what: str, doing: str) -> Callable[[float], None]:
+        if doing and doing not in told:
+            told.add(doing)
+            teller.note(doing)
         return reminding(clock, lambda line: teller.tell(EventKind.WAITING, line), what)
 
     return lambda: ClusterFacts(
-        key, outputs, kube, stored.secret, new, token_wait.signed_until(mark), session.cluster, sleep()
+        key, outputs, kube, stored.secret, new, token_wait.signed_until(mark), session.cluster, waiting
     )
 
 

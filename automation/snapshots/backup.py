@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Moments
+from automation.backup.result import Backup, BackupDone, BackupPlan, Backups, DeletedDatabases, Moments
 from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.folder import short_name
@@ -24,6 +24,27 @@ _GOING: Final = "deleting"
 def backup(session: Session, on_event: OnEvent) -> BackupDone:
     """See `Environment.backup`."""
     rds, started = Rds(session, "backup", on_event), time.monotonic()
+    identifier = _serving(session, rds)
+    name = f"{identifier}-{datetime.now(UTC).strftime(_NAME)}"
+    session.events("backup", on_event).note(f"making the snapshot {name} of {identifier}")
+    made = rds.make_snapshot(identifier, name)
+    seconds = round(time.monotonic() - started, 1)
+    return BackupDone(stack=short_name(session.name), backup=_listed(made), seconds=seconds)
+
+
+def backup_plan(session: Session) -> BackupPlan:
+    """See `Environment.backup_plan`."""
+    rds = Rds(session, "backup", ignore)
+    identifier = _serving(session, rds)
+    found = [item for item in rds.snapshots() if of_stack(item.instance, identifier) and item.kind == "manual"]
+    newest = max(found, key=lambda item: item.taken, default=None)
+    return BackupPlan(
+        stack=short_name(session.name), kind="manual", place=identifier, newest=_listed(newest) if newest else None
+    )
+
+
+def _serving(session: Session, rds: Rds) -> str:
+    """Return the identifier of the stack's instance. Raises BackupFailed if there is none."""
     identifier = session.config().database_identifier
     StateFacts(session, "backup").must_be_current(identifier)
     if rds.instance(identifier) is None:
@@ -32,11 +53,7 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
             f"python -m automation up {session.name} makes the first one; one that was lost comes back by "
             f"python -m automation restore {session.name}",
         )
-    name = f"{identifier}-{datetime.now(UTC).strftime(_NAME)}"
-    session.events("backup", on_event).note(f"making the snapshot {name} of {identifier}")
-    made = rds.make_snapshot(identifier, name)
-    seconds = round(time.monotonic() - started, 1)
-    return BackupDone(stack=short_name(session.name), backup=_listed(made), seconds=seconds)
+    return identifier
 
 
 def backups(session: Session) -> Backups:

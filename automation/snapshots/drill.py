@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import outputs
 from automation.backup.jobs import BackupJobs, deployed_outputs
-from automation.backup.result import Drill
+from automation.backup.result import Drill, DrillPlan
 from automation.cluster import objects
-from automation.engine.events import OnEvent
+from automation.engine.events import OnEvent, ignore
 from automation.errors import BackupFailed
 from automation.folder import short_name
-from automation.snapshots.model import chosen_source, of_stack, suffixed
+from automation.snapshots.model import Instance, Source, chosen_source, of_stack, suffixed
 from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
@@ -35,18 +35,11 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
         session.config(),
     )
     jobs.end_left_over()
-    present = rds.instance(config.database_identifier)
-    if present is None:
-        raise BackupFailed(
-            f"there is no instance {config.database_identifier}, whose network a drill needs",
-            f"python -m automation restore {session.name} makes one from a snapshot",
-        )
-    snapshots = tuple(item for item in rds.snapshots() if of_stack(item.instance, present.identifier))
-    source = chosen_source(snapshots, rds.window(present.identifier), name, at, present.kms_key)
+    present, source = _chosen(session, rds, name, at)
     delete_left(session, rds, on_event)
     password = _password(session, found)
     began, started = datetime.now(UTC), time.monotonic()
-    temporary = suffixed(present.identifier, f"-drill-{began.strftime(_ID)}")
+    temporary = _temporary(present, began)
     tags = {key: value for key, value in present.tags.items() if _is_copied(key)} | {DRILL_TAG: present.identifier}
     teller.note(f"restoring {source.text} into the temporary instance {temporary}")
     try:
@@ -66,6 +59,35 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
     teller.note("deleting the temporary instance")
     rds.delete(temporary)
     return Drill.of(short_name(session.name), source.text, answer, (began - source.taken).total_seconds(), seconds)
+
+
+def drill_plan(session: Session, name: str | None, at: datetime | None) -> DrillPlan:
+    """See `Environment.drill_plan`."""
+    present, source = _chosen(session, Rds(session, VERB, ignore), name, at)
+    now = datetime.now(UTC)
+    return DrillPlan(
+        stack=short_name(session.name),
+        backup=source.text,
+        into=_temporary(present, now),
+        rpo_seconds=round((now - source.taken).total_seconds(), 1),
+    )
+
+
+def _chosen(session: Session, rds: Rds, name: str | None, at: datetime | None) -> tuple[Instance, Source]:
+    """Return the stack's instance, and what the temporary one is made from. Raises BackupFailed."""
+    identifier = session.config().database_identifier
+    present = rds.instance(identifier)
+    if present is None:
+        raise BackupFailed(
+            f"there is no instance {identifier}, whose network a drill needs",
+            f"python -m automation restore {session.name} makes one from a snapshot",
+        )
+    snapshots = tuple(item for item in rds.snapshots() if of_stack(item.instance, present.identifier))
+    return present, chosen_source(snapshots, rds.window(present.identifier), name, at, present.kms_key)
+
+
+def _temporary(present: Instance, began: datetime) -> str:
+    return suffixed(present.identifier, f"-drill-{began.strftime(_ID)}")
 
 
 def delete_left(session: Session, rds: Rds, on_event: OnEvent) -> None:

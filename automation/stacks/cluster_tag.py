@@ -7,7 +7,7 @@ from typing import Final
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.operations import OpenedStack
-from automation.errors import WrongCluster
+from automation.errors import ClusterUnreachable, Protected, WrongCluster
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 
@@ -59,6 +59,19 @@ def require_known(name: str, config: StackConfig, identity: str, known: str) -> 
             "name the right one; if the cluster was made anew under its old name: "
             f"python -m automation refresh {name} --new-cluster",
         )
+
+
+def require_gone(session: Session) -> None:
+    """Raise Protected if the stack's cluster answers: what is in it would be left there, and forgotten."""
+    try:
+        cluster_identity(session.reached_config())
+    except ClusterUnreachable:
+        return
+    raise Protected(
+        f"--cluster-gone: expected a cluster of stack {session.name} that does not answer, found one that does",
+        f"leave it out; if the cluster was made anew under its old name, first: python -m automation refresh "
+        f"{session.name} --new-cluster",
+    )
 
 
 def follow_cluster(session: Session, identity: str, on_event: OnEvent, *, created: bool) -> None:

@@ -18,9 +18,9 @@ from automation.engine.events import OnEvent, ignore
 from automation.engine.failures import unprotect
 from automation.engine.operations import EngineResult, OpenedStack
 from automation.engine.stack_state import StackState, protected
-from automation.errors import FileInvalid, Protected, UpdateFailed
+from automation.errors import ClusterUnreachable, FileInvalid, Protected, UpdateFailed
 from automation.results import Changes, HistoryEntry, Update
-from automation.stacks.cluster_tag import cluster_to_store, read_tag, store_tag
+from automation.stacks.cluster_tag import cluster_to_store, read_tag, require_gone, store_tag
 from automation.stacks.session import Session
 from components.kube.client import KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
@@ -68,7 +68,9 @@ def refresh(session: Session, on_event: OnEvent, *, new_cluster: bool) -> Update
         return run(session, "refresh", opened, lambda: operations.refresh(opened), identity)
 
 
-def destroy(session: Session, on_event: OnEvent, worker_seconds: float, *, remove: bool) -> Update:
+def destroy(
+    session: Session, on_event: OnEvent, worker_seconds: float, *, remove: bool, cluster_gone: bool = False
+) -> Update:
     """Delete what the stack owns. Raises Protected before anything is deleted if config or state protects something.
 
     Args:
@@ -76,6 +78,7 @@ def destroy(session: Session, on_event: OnEvent, worker_seconds: float, *, remov
         on_event: Receives the events.
         worker_seconds: How long the workers' tasks may take to end, before anything else is deleted.
         remove: Also remove the stack itself.
+        cluster_gone: The cluster will never answer again: forget what was in it. Raises Protected if it answers.
     """
     if session.config().protect:
         raise Protected(
@@ -86,11 +89,23 @@ def destroy(session: Session, on_event: OnEvent, worker_seconds: float, *, remov
         if kept:
             names = ", ".join(sorted(resource.name for resource in kept))
             raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
-        identity = cluster_to_store(session, opened)
-        done = run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
+        if cluster_gone:
+            require_gone(session)
+            done = run(session, "destroy", opened, lambda: operations.destroy(opened, forget_unreachable=True), "")
+        else:
+            identity = _identity(session, opened)
+            done = run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
     if remove:
         remove_state(session)
     return done
+
+
+def _identity(session: Session, opened: OpenedStack) -> str:
+    try:
+        return cluster_to_store(session, opened)
+    except ClusterUnreachable as error:
+        gone = f"if the cluster is gone for good: python -m automation destroy {session.name} --cluster-gone"
+        raise ClusterUnreachable(error.what, f"{error.remedy}; {gone}") from None
 
 
 def remove_state(session: Session, *, force: bool = False) -> tuple[str, ...]:
