@@ -246,6 +246,7 @@ def _policies() -> Iterator[Mapping[str, Any]]:
                 database_cleanup=True,
                 exporter=True,
                 verification=True,
+                backup_bucket=True,
             )
         )
 

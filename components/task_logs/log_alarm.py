@@ -14,7 +14,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from components.task_logs.bucket import FOLDER
+from components.task_logs.lifecycle import FOLDER
 
 TYPE: Final = "airflow:index:TaskLogAlarm"
 FILTER: Final = "verification"

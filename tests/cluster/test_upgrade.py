@@ -9,9 +9,10 @@ from typing import Final
 
 import pytest
 
-from automation.errors import UpgradeRefused
+from automation.errors import UpgradeRefused, UpgradeStopped
+from tests.cluster.container_database import sql
 from tests.cluster.git_push import pushed_dag
-from tests.cluster.rotating_airflow import Work, deployed, environment
+from tests.cluster.rotating_airflow import Work, deployed, environment, store, wait
 from tests.cluster.upgrading_airflow import (
     NAMESPACE,
     REFUSED_DAG,
@@ -62,6 +63,52 @@ def test_upgrade_and_rollback_that_are_killed_in_and_after_each_stage(work: Work
     assert images() == {old}, told
     assert before.items() <= history_of(work).items()
     assert environment(tmp_path).status().problems == ()
+
+
+def test_migration_that_fails_leaves_the_old_pods_running(work: Work, tmp_path: Path) -> None:
+    """Once in its first statement, which changes nothing; once in the middle, at a view that somebody has made."""
+    before, [old] = with_history(work), images()
+    kept = {pod.name for name in ("api-server", "worker") for pod in work.kube.pods({"component": name})}
+    revision = sql(NAMESPACE, "SELECT version_num FROM alembic_version")
+    sql(NAMESPACE, "ALTER TABLE xcom ADD COLUMN dag_result boolean")
+    failed = _stopped(tmp_path)
+    print(failed)
+    assert 'column "dag_result" of relation "xcom" already exists' in failed
+    assert "what was stopped runs again" in failed
+    assert images() == {old}
+    _nothing_rolled(work, kept)
+    assert sql(NAMESPACE, "SELECT version_num FROM alembic_version") == revision
+    known = set(history_of(work))
+    wait(lambda: bool(set(history_of(work)) - known), "the older scheduler runs tasks again")
+
+    sql(NAMESPACE, "ALTER TABLE xcom DROP COLUMN dag_result")
+    sql(NAMESPACE, "CREATE VIEW deadlines_of_a_team AS SELECT interval FROM deadline_alert")
+    failed = _stopped(tmp_path)
+    print(failed)
+    assert "deadlines_of_a_team" in failed
+    assert images() == {old}
+    _nothing_rolled(work, kept)
+
+    sql(NAMESPACE, "DROP VIEW deadlines_of_a_team")
+    told = change(tmp_path, "upgrade", TAG)
+    assert images() == {f"{old.rpartition(':')[0]}:{TAG}"}, told
+    assert work.end(tmp_path) == [], told
+    assert before.items() <= history_of(work).items()
+    assert environment(tmp_path).status().problems == ()
+
+
+def _stopped(folder: Path) -> str:
+    """What an upgrade says that does not come to its end."""
+    with pytest.raises(UpgradeStopped) as stopped:
+        environment(folder).upgrade(
+            TAG, version_of(TAG), timeout_seconds=420, keep=lambda settings: store(folder, settings)
+        )
+    return str(stopped.value)
+
+
+def _nothing_rolled(work: Work, kept: set[str]) -> None:
+    assert kept <= {pod.name for pod in work.kube.pods({}) if pod.ready}
+    assert work.states("rotation_long") == {"running"}
 
 
 def test_dag_that_the_new_image_cannot_import_is_refused_and_nothing_rolls(work: Work, tmp_path: Path) -> None:

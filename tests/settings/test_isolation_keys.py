@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.network.extra_egress import COMPONENTS, ExtraEgress, Protocol
+from components.network.extra_egress import NAMED, ExtraEgress, Protocol
 from tests import samples
 from tests.cases import each
 
@@ -52,7 +52,7 @@ def test_all_means_every_component() -> None:
         .parse()
         .platform.isolation.extra_egress
     )
-    assert (entry.components, entry.protocol) == (COMPONENTS, Protocol.TCP)
+    assert (entry.components, entry.protocol) == (NAMED, Protocol.TCP)
 
 
 @each(

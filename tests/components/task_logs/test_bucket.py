@@ -13,7 +13,8 @@ import pulumi_random as random
 import pytest
 
 from components.aws.pod_identity import PodIdentity, trust_policy
-from components.task_logs.bucket import FOLDER, TaskLogBucket, TaskLogBucketArgs, bucket_policy, log_policy
+from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs, bucket_policy, log_policy
+from components.task_logs.lifecycle import FOLDER
 from tests.components.aws.test_eks_cluster import CLUSTER
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from components.task_logs.bucket import FOLDER
+from components.task_logs.lifecycle import FOLDER
 from components.task_logs.log_alarm import TaskLogAlarm, TaskLogAlarmArgs
 from components.verification.verified import Verified
 from tests.aws.samples import TAGS, TOPIC
