@@ -91,7 +91,7 @@ class Background:
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -111,8 +111,8 @@ class Background:
     def _run(self) -> None:
         try:
             self._work()
-        except Exception as error:
-            self._error = error
+        except BaseException as error:
+            self._error = error  # for the thread that waits
 
     def ended(self, seconds: float) -> bool:
         """Wait so long at most. Return whether the work has ended, well or not, or was not begun."""

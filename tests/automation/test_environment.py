@@ -482,6 +482,19 @@ def test_workers_end_before_anything_is_deleted_and_start_again_if_the_destroy_f
     assert rig.calls == ["open", "destroy"], "another update needs its workers"
 
 
+def test_what_was_in_a_cluster_that_is_gone_is_forgotten_and_never_that_in_one_that_answers(rig: Rig) -> None:
+    with pytest.raises(Protected, match=r"--cluster-gone: expected a cluster of stack team that does not answer"):
+        rig.open().destroy(remove=True, cluster_gone=True)
+    assert not {"destroy", "remove"} & set(rig.calls)
+    rig.reachable = False
+    with pytest.raises(ClusterUnreachable, match=r"Fix: look; if the cluster is gone for good: .* destroy team --clus"):
+        rig.open().destroy(remove=True)
+    assert not {"destroy", "remove"} & set(rig.calls)
+    rig.open().destroy(remove=True, cluster_gone=True)
+    assert rig.options["destroy"] == {"forget_unreachable": True}
+    assert rig.calls[-1] == "remove"
+
+
 def test_destroy_leaves_the_stack_unless_it_is_to_go_too(rig: Rig) -> None:
     env = rig.open()
     env.destroy()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from automation.errors import AirflowRequestFailed, AutomationError, ClusterRequestFailed, ClusterUnreachable
-from automation.wait import LOST_SECONDS, Clock, reminding, wait_for
+from automation.wait import LOST_SECONDS, Clock, reminding, wait_for, while_waiting
 
 LOST = (ClusterUnreachable("no answer", "look"), AirflowRequestFailed("no answer", "look"))
 REFUSED = (ClusterRequestFailed("403", "look"), AirflowRequestFailed("403", "look", 403))
@@ -80,3 +81,36 @@ def test_long_wait_says_what_it_waits_for_every_half_minute_and_a_short_one_noth
     for _ in range(17):
         sleep(2)
     assert told == [f"waiting: the pod of the backup has not ended ({seconds} s)" for seconds in (30, 60)]
+
+
+def test_work_that_says_nothing_is_waited_for_aloud() -> None:
+    ends, slept = threading.Event(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        ends.set()
+
+    def work() -> str:
+        assert ends.wait(30)
+        return "done"
+
+    assert while_waiting(work, sleep) == "done"
+    assert slept, "while it went on"
+    for error in (ClusterUnreachable("no answer", "look"), KeyboardInterrupt()):
+
+        def fails(error: BaseException = error) -> None:
+            raise error
+
+        with pytest.raises(type(error)):
+            while_waiting(fails, sleep)
+
+
+def test_wait_that_is_cancelled_leaves_the_work_alone() -> None:
+    ends = threading.Event()
+
+    def cancelled(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        while_waiting(lambda: ends.wait(30), cancelled)
+    ends.set()

@@ -187,9 +187,13 @@ def test_plan_changes_nothing(world: World) -> None:
 
 def test_stack_without_a_volume_says_how_to_get_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "stack_outputs", lambda on: OUTPUTS)
+    names = ("backup", "backup_plan", "backups", "drill", "drill_plan", "delete_old_databases")
     attempts: list[Callable[[], Any]] = [
         world.restore,
-        *(getattr(world.open(), name) for name in ("backup", "backups", "drill", "delete_old_databases")),
+        *(
+            getattr(world.open(), name)
+            for name in ("backup", "backup_plan", "backups", "drill", "drill_plan", "delete_old_databases")
+        ),
     ]
     for attempt in attempts:
         with pytest.raises(BackupFailed, match=r"airflow:backupStorageGib: expected the size .* Fix: pulumi config"):

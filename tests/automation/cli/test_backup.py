@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from automation.backup.result import Backup, BackupDone, Backups, DeletedDatabases, Drill, Restored, RestorePlan
+from automation.backup.result import (
+    Backup,
+    BackupDone,
+    BackupPlan,
+    Backups,
+    DeletedDatabases,
+    Drill,
+    DrillPlan,
+    Restored,
+    RestorePlan,
+)
 from automation.errors import BackupFailed
 from automation.stages.result import PlannedStage
 from automation.verification.result import Verification
@@ -48,6 +58,15 @@ class Stack:
     def backup(self, **_: Any) -> BackupDone:
         return BackupDone(stack="prod", backup=Backup(name=NAME, bytes=5_000_000), seconds=3.2)
 
+    def backup_plan(self, *, dump: bool) -> BackupPlan:
+        self.asked.append(("backup plan", dump))
+        kind = "dump" if dump else "manual"
+        newest = Backup(name=NAME, bytes=5_000_000) if dump else None
+        return BackupPlan(stack="prod", kind=kind, place="s3://kept/dumps" if dump else "airflow-prod", newest=newest)
+
+    def drill_plan(self, backup: str | None, *, at: Any) -> DrillPlan:
+        return DrillPlan(stack="prod", backup=NAME, into="airflow_drill_1", rpo_seconds=60.0)
+
     def backups(self) -> Backups:
         return Backups(stack="prod", backups=(Backup(name=NAME, bytes=12),), old_databases=("airflow_old_1",))
 
@@ -72,6 +91,20 @@ def test_backup_tells_its_name_and_size(monkeypatch: pytest.MonkeyPatch) -> None
     _, written = run_on(monkeypatch, Stack(), "backups", "prod")
     assert NAME in written
     assert "replaced: airflow_old_1" in written
+
+
+def test_dry_runs_of_backup_and_drill_say_what_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    written = [run_on(monkeypatch, stack, "backup", "prod", "--dry-run", *words)[1] for words in ((), ("--dump",))]
+    assert written == [
+        "would make a snapshot of airflow-prod\nthere is none of this kind yet\n",
+        f"would dump the database into s3://kept/dumps\nthe newest of this kind: {NAME}, 5 MiB\n",
+    ]
+    assert stack.asked == [("backup plan", False), ("backup plan", True)]
+    _, drill = run_on(monkeypatch, stack, "drill", "prod", "--dry-run")
+    assert drill.startswith(
+        f"would restore {NAME} into the temporary airflow_drill_1, read it, and delete that\nRPO: 60"
+    )
 
 
 def test_restore_tells_what_it_would_do_and_what_it_left(monkeypatch: pytest.MonkeyPatch) -> None:

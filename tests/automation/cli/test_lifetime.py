@@ -15,7 +15,7 @@ import pytest
 from automation.__main__ import parse
 from automation.cli.console import Console
 from automation.cli.declare import Call
-from automation.lifetime.result import Expiry, Fate, Lifetime, Spawned
+from automation.lifetime.result import Expiry, Fate, Lifetime, Spawned, SpawnPlan
 from automation.results import Changes, Update
 
 SOON, PAST = "2030-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
@@ -38,8 +38,12 @@ class Stacks:
         update = Update(stack="pr-1", verb="spawn", changes=changes, steps=(), seconds=1.0)
         return Spawned(stack="pr-1", namespace="pr-1", expires=SOON, update=update)
 
-    def expire(self, names: Sequence[str], *, dry_run: bool, on_event: object) -> Expiry:
-        self.asked.append((list(names), dry_run))
+    def spawn_plan(self, like: str, values: Mapping[str, str], *, hours: float) -> SpawnPlan:
+        self.asked.append(("plan", like, values, hours))
+        return SpawnPlan(stack="pr-1", namespace="pr-1", expires=SOON, exists=False)
+
+    def expire(self, names: Sequence[str], *, dry_run: bool, cluster_gone: bool, on_event: object) -> Expiry:
+        self.asked.append((list(names), dry_run, *(["gone"] if cluster_gone else [])))
         return Expiry(stacks=self.found)
 
 
@@ -61,6 +65,13 @@ def test_stack_is_made_with_its_own_values_and_says_until_when(monkeypatch: pyte
     code, written = run(monkeypatch, stacks, "spawn", "pr-1", "--like", "dags", "--hours", "1.5", *own)
     assert (code, stacks.asked) == (0, [("dags", {"dagsRef": "refs/pull/1/head", "size": "a=b"}, 1.5)])
     assert written == f"pr-1 runs in namespace pr-1 until {SOON}: 40 create\n"
+
+
+def test_dry_run_of_a_spawn_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = Stacks()
+    _, written = run(monkeypatch, stacks, "spawn", "pr-1", "--like", "dags", "--hours", "2", "--dry-run")
+    assert stacks.asked == [("plan", "dags", {}, 2.0)]
+    assert written == f"would make pr-1 in namespace pr-1, and keep it until {SOON}\n"
 
 
 def test_each_stack_with_a_time_to_live_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +100,8 @@ def test_named_stacks_are_the_only_ones_and_the_document_has_all(monkeypatch: py
     document = json.loads(written)
     assert document["failed"] == ["pr-3"]
     assert document["stacks"][0]["fate"] == "failed"
+    run(monkeypatch, stacks, "expire", "pr-3", "--cluster-gone")
+    assert stacks.asked[-1] == (["pr-3"], False, "gone")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import pytest
 from automation import Environments
 from automation.engine import operations
 from automation.engine.events import ignore
-from automation.errors import Protected, SettingsInvalid, StackUnknown
+from automation.errors import ClusterUnreachable, Protected, SettingsInvalid, StackUnknown
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expiry import TAG, moment_of
 from automation.lifetime.result import Fate
+from automation.stacks.session import Session
 from automation.stacks.stack_values import write_to_file
 from components.kube.look import Look
 from components.kube.secret import Secret
@@ -121,6 +122,49 @@ def test_stack_lives_for_its_time_and_expires_from_another_checkout(
     assert team.open("dags").outputs().values["ref"] == "main"
     with pytest.raises(StackUnknown, match="stack dags has no time to live"):
         other.expire(["dags"])
+
+
+def test_stack_whose_cluster_is_gone_says_so_and_goes_when_that_is_said(
+    checkout: Callable[[str], Environments], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = checkout("team")
+    for name in ("pr-1", "pr-2"):
+        team.open(name).spawn("dags", hours=2)
+        tag(team, name, PAST)
+
+    def gone(session: Session, opened: Any, **_: Any) -> str:
+        if session.name.startswith("pr-1"):
+            raise ClusterUnreachable("context kind-airflow: no answer", "kubectl get nodes must answer")
+        return ""
+
+    monkeypatch.setattr("automation.stacks.updates.cluster_to_store", gone)
+    first, second = team.expire().stacks
+    assert second.fate is Fate.REMOVED, "the others go on"
+    assert first.fate is Fate.FAILED
+    assert first.reason == (
+        "context kind-airflow: no answer. Fix: let it answer, or if it is gone for good: "
+        f"python -m automation expire {first.stack} --cluster-gone"
+    )
+    with pytest.raises(Protected, match="expected the names of the stacks"):
+        team.expire(cluster_gone=True)
+    monkeypatch.setattr("automation.stacks.updates.require_gone", lambda session: None)
+    assert [item.fate for item in team.expire([first.stack], cluster_gone=True).stacks] == [Fate.REMOVED]
+
+
+def test_dry_run_of_a_spawn_leaves_no_stack_and_no_file(
+    checkout: Callable[[str], Environments], tmp_path: Path
+) -> None:
+    team, file = checkout("team"), tmp_path / "team" / "Pulumi.pr-1.yaml"
+    plan = team.open("pr-1").spawn_plan("dags", hours=2)
+    assert (plan.stack, plan.namespace, plan.exists, file.exists()) == ("pr-1", "pr-1", False, False)
+    with pytest.raises(StackUnknown):
+        team.open("pr-1").outputs()
+    with pytest.raises(Protected, match="expected none of the name taken"):
+        team.open("taken").spawn_plan("dags", hours=2)
+    team.open("pr-1").spawn("dags", hours=2)
+    text = file.read_text()
+    assert team.open("pr-1").spawn_plan("dags", {"dagsRef": "other"}, hours=2).exists
+    assert file.read_text() == text
 
 
 def test_named_stack_ends_now_and_its_file_goes_too(checkout: Callable[[str], Environments], tmp_path: Path) -> None:
