@@ -190,10 +190,7 @@ def test_stack_without_a_volume_says_how_to_get_one(world: World, monkeypatch: p
     names = ("backup", "backup_plan", "backups", "drill", "drill_plan", "delete_old_databases")
     attempts: list[Callable[[], Any]] = [
         world.restore,
-        *(
-            getattr(world.open(), name)
-            for name in ("backup", "backup_plan", "backups", "drill", "drill_plan", "delete_old_databases")
-        ),
+        *(getattr(world.open(), name) for name in names),
     ]
     for attempt in attempts:
         with pytest.raises(BackupFailed, match=r"airflow:backupStorageGib: expected the size .* Fix: pulumi config"):
