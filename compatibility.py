@@ -1,12 +1,14 @@
-"""Which Airflow, chart, Kubernetes and PostgreSQL fit together, and until when each gets fixes.
+"""Which Airflow, providers, chart, Kubernetes and PostgreSQL fit together, and until when each gets fixes.
 
 Sources: what each Airflow is tested with is in the README of its package (pypi.org/project/apache-airflow/VERSION); the
+oldest providers in the requirements of that package and of apache-airflow-core (`Requires-Dist` in their METADATA); the
 chart's needs in its README and its Chart.yaml; Airflow's releases in airflow.apache.org/docs/apache-airflow/stable/
 release_notes.html; the ends in kubernetes.io/releases and postgresql.org/support/versioning. Read in November 2026.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -25,20 +27,63 @@ class Airflow:
     """The oldest and the newest Kubernetes that it is tested with."""
     postgresql: tuple[int, int]
     """The oldest and the newest PostgreSQL that it is tested with."""
+    providers: Mapping[str, str]
+    """The oldest version of each provider that it asks for, without `apache-airflow-providers-`."""
     succeeded: date | None = None
     """When the next minor version was released. From then on, fixes go there; None for the newest."""
 
 
+_OLDEST: Final = {
+    "amazon": "9.0.0",
+    "celery": "3.8.3",
+    "cncf-kubernetes": "9.0.0",
+    "git": "0.0.2",
+    "google": "10.24.0",
+    "microsoft-azure": "10.5.1",
+    "postgres": "5.13.1",
+    "redis": "4.0.0",
+}
+"""Of every Airflow 3 so far."""
 AIRFLOW: Final[Mapping[str, Airflow]] = {
-    "3.0": Airflow(newest="3.0.6", kubernetes=("1.30", "1.33"), postgresql=(13, 17), succeeded=date(2025, 9, 25)),
-    "3.1": Airflow(newest="3.1.8", kubernetes=("1.30", "1.33"), postgresql=(13, 17), succeeded=date(2026, 4, 7)),
-    "3.2": Airflow(newest="3.2.2", kubernetes=("1.30", "1.35"), postgresql=(14, 18), succeeded=date(2026, 7, 6)),
-    "3.3": Airflow(newest="3.3.2", kubernetes=("1.30", "1.35"), postgresql=(14, 18)),
+    "3.0": Airflow(
+        newest="3.0.6",
+        kubernetes=("1.30", "1.33"),
+        postgresql=(13, 17),
+        providers={**_OLDEST, "fab": "2.2.0", "standard": "0.4.0"},
+        succeeded=date(2025, 9, 25),
+    ),
+    "3.1": Airflow(
+        newest="3.1.8",
+        kubernetes=("1.30", "1.33"),
+        postgresql=(13, 17),
+        providers={**_OLDEST, "fab": "2.2.0", "standard": "1.9.0"},
+        succeeded=date(2026, 4, 7),
+    ),
+    "3.2": Airflow(
+        newest="3.2.2",
+        kubernetes=("1.30", "1.35"),
+        postgresql=(14, 18),
+        providers={**_OLDEST, "fab": "3.6.0", "standard": "1.9.0"},
+        succeeded=date(2026, 7, 6),
+    ),
+    "3.3": Airflow(
+        newest="3.3.2",
+        kubernetes=("1.30", "1.35"),
+        postgresql=(14, 18),
+        providers={**_OLDEST, "fab": "3.6.0", "standard": "1.9.0"},
+    ),
 }
 """Chart 1.22.0 deploys Airflow 2.11 and later. The program needs 3."""
 
 CHART_KUBERNETES: Final = "1.30"
 """The oldest Kubernetes that chart 1.22.0 is made for, by its README."""
+
+ENGINE_PROVIDER: Final = ("4.32.0", "1.36")
+"""pulumi-kubernetes as requirements.txt has it (tested), and the Kubernetes of its client (k8s.io/client-go in its
+go.mod, github.com/pulumi/pulumi-kubernetes). It knows older ones too. A newer one may lack what it asks for."""
+
+PROVIDER: Final = "apache-airflow-providers-"
+"""How the names of Airflow's providers begin."""
 
 KUBERNETES_ENDS: Final[Mapping[str, date]] = {
     "1.30": date(2025, 7, 15),
@@ -113,9 +158,38 @@ def notes(airflow: str, kubernetes: str = "", postgresql: int = 0, *, today: dat
         found.append(f"Airflow {airflow} lacks the fixes of {row.newest}")
     found += _tested("Kubernetes", minor(kubernetes), airflow, row.kubernetes)
     found += _tested("PostgreSQL", str(postgresql or ""), airflow, (str(row.postgresql[0]), str(row.postgresql[1])))
+    provider, known = ENGINE_PROVIDER
+    if kubernetes and number(minor(kubernetes)) > number(known):
+        found.append(f"Kubernetes {minor(kubernetes)}: pulumi-kubernetes {provider} is made for {known} and older")
     found += _ended("Kubernetes", minor(kubernetes), KUBERNETES_ENDS.get(minor(kubernetes)), today)
     found += _ended("PostgreSQL", str(postgresql), POSTGRESQL_ENDS.get(postgresql), today)
     return tuple(found)
+
+
+def provider_notes(airflow: str, providers: Mapping[str, str], needs: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which providers of an image do not fit its Airflow, a sentence each. What is not known is not judged.
+
+    Args:
+        airflow: Version of Airflow.
+        providers: The version of each provider, by its full name.
+        needs: The oldest Airflow that each asks for, as its own metadata say.
+    """
+    row = AIRFLOW.get(minor(airflow))
+    oldest = row.providers if row else {}
+    found = []
+    for name, version in sorted(providers.items()):
+        wanted, need = oldest.get(name.removeprefix(PROVIDER), ""), needs.get(name, "")
+        if wanted and release(version) < release(wanted):
+            found.append(f"{name} {version}: Airflow {minor(airflow)} asks for {wanted} or newer")
+        if need and release(airflow) < release(need):
+            found.append(f"{name} {version} asks for Airflow {need} or newer, and the image has {airflow}")
+    return tuple(found)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the number of a release as something that compares, whatever follows it, such as rc1; () without one."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return number(found.group()) if found else ()
 
 
 def _tested(what: str, version: str, airflow: str, tested: tuple[str, str]) -> list[str]:

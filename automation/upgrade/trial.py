@@ -132,6 +132,7 @@ def notes(before: Trial, new: Trial, image: AirflowImage, kubernetes: str) -> tu
         f"{file} cannot be imported, before or after" for file in sorted(before.errors.keys() & new.errors.keys())
     ]
     found += _providers(before.providers, new.providers)
+    found += compatibility.provider_notes(image.airflow, new.providers, {})
     if new.migrates:
         found.append(
             f"the migration has {len(new.statements)} statements, {len(new.locks)} of which lock tables in use"

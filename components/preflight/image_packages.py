@@ -1,4 +1,4 @@
-"""What the Airflow image has in it: the right Airflow, and the packages that the config needs.
+"""What the Airflow image has in it: the right Airflow, and the packages that the config needs, which must fit it.
 
 The pod that pulls the images looks. What is missing would otherwise be found by components that crash, long after the
 old ones were rolled; and another Airflow would migrate the database before anybody had said so.
@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.preflight.finding import Finding, failed, passed, skipped
+import compatibility
+from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.image_reasons import image_key
 
 CHECK: Final = "packages of the image"
@@ -21,16 +22,20 @@ CONTAINER: Final = "airflow"
 _AIRFLOW: Final = ("apache-airflow-core", "apache-airflow")
 """Airflow 3 is in the first; an image may have been built without the second."""
 _SCRIPT: Final = """\
-import json, sys
-from importlib.metadata import PackageNotFoundError, version
-found = {}
+import json, re, sys
+from importlib.metadata import PackageNotFoundError, requires, version
+found, needs = {}, {}
 for name in sys.argv[1:]:
     try:
         found[name] = version(name)
     except PackageNotFoundError:
-        pass
+        continue
+    for line in requires(name) or () if name.startswith("apache-airflow-providers-") else ():
+        oldest = re.match(r"apache-airflow(?:-core)? *\\(?>= *([0-9.]+)", line)
+        if oldest and "extra" not in line:
+            needs[name] = oldest[1].rstrip(".")
 with open("/dev/termination-log", "w") as answer:
-    json.dump(found, answer)
+    json.dump({"found": found, "needs": needs}, answer)
 """
 
 
@@ -47,7 +52,7 @@ class ImageNeed:
 
 
 def command(needs: Sequence[ImageNeed]) -> list[str]:
-    """Return the command that writes as JSON which version of each package the image has."""
+    """Return the command that writes as JSON the versions of packages that the image has, and what providers ask for."""
     return ["python", "-c", _SCRIPT, *_AIRFLOW, *sorted({need.package for need in needs})]
 
 
@@ -74,11 +79,20 @@ def findings(answer: str, about: Mapping[str, Any]) -> tuple[Finding, ...]:
         about: See `about`, and the stack's name.
     """
     try:
-        found: dict[str, str] = json.loads(answer)
-    except ValueError:
+        told = json.loads(answer)
+        found, needs = told["found"], told["needs"]
+    except (ValueError, KeyError, TypeError):
         return (skipped(CHECK, "the check itself failed: its answer is not JSON"),)
     image = about["image"]
-    return tuple(_problems(found, about)) or (passed(CHECK, f"{image} has Airflow {about['airflow']}"),)
+    problems = tuple(_problems(found, about))
+    providers = {name: version for name, version in found.items() if name.startswith(compatibility.PROVIDER)}
+    unfit = tuple(
+        Finding(
+            check=CHECK, verdict=Verdict.WARNING, what=f"{image}: {note}", fix="build the image anew (docs/image.md)"
+        )
+        for note in compatibility.provider_notes(about["airflow"], providers, needs)
+    )
+    return (*problems, *unfit) or (passed(CHECK, f"{image} has Airflow {about['airflow']}"),)
 
 
 def _problems(found: Mapping[str, str], about: Mapping[str, Any]) -> Iterator[Finding]:

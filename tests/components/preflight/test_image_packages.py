@@ -21,33 +21,49 @@ NEED: Final = ImageNeed(
 ABOUT: Final = {**about("acme/airflow:7", "3.2.2", [NEED]), "stack": "qa"}
 
 
-def image(folder: Path, **packages: str) -> dict[str, str]:
+def image(folder: Path, requires: str = "", **packages: str) -> dict[str, dict[str, str]]:
     """What the command writes in an image with these packages, whose metadata are as pip writes it."""
     for name, version in packages.items():
         information = folder / f"{name}-{version}.dist-info"
         information.mkdir(parents=True)
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"
+        (information / "METADATA").write_text(text)
     answer = folder / "answer"
     words = [word.replace("/dev/termination-log", str(answer)) for word in command([NEED])[1:]]
     subprocess.run([sys.executable, *words], env={"PYTHONPATH": str(folder)}, check=True)
-    found: dict[str, str] = json.loads(answer.read_text())
+    found: dict[str, dict[str, str]] = json.loads(answer.read_text())
     return found
 
 
 def judge(code: int | None = 0, message: str = "", **versions: str) -> list[tuple[Verdict, str]]:
     """The findings about packages. An underscore stands for a dash."""
-    written = message or json.dumps({name.replace("_", "-"): version for name, version in versions.items()})
+    found = {name.replace("_", "-"): version for name, version in versions.items()}
+    written = message or json.dumps({"found": found, "needs": {}})
     item = ContainerEnd(name=CONTAINER, image="acme/airflow:7", pulled=True, exit_code=code, message=written)
-    pulled, *found = findings_of(Kind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
+    pulled, *told = findings_of(Kind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
     assert pulled.verdict is Verdict.PASSED
-    assert {item.check for item in found} == {CHECK}
-    return [(item.verdict, str(item)) for item in found]
+    assert {item.check for item in told} == {CHECK}
+    return [(item.verdict, str(item)) for item in told]
 
 
 def test_the_command_says_which_versions_the_image_has(tmp_path: Path) -> None:
     found = image(tmp_path, apache_airflow_core="3.2.2", apache_airflow_providers_amazon="9.0.0", other="1.0")
-    assert found == {"apache-airflow-core": "3.2.2", "apache-airflow-providers-amazon": "9.0.0"}
+    assert found == {
+        "found": {"apache-airflow-core": "3.2.2", "apache-airflow-providers-amazon": "9.0.0"},
+        "needs": {},
+    }
     assert judge(message=json.dumps(found)) == [(Verdict.PASSED, "acme/airflow:7 has Airflow 3.2.2")]
+
+
+def test_provider_that_does_not_fit_airflow_is_a_warning(tmp_path: Path) -> None:
+    asked = ("boto3>=1", "apache-airflow>=3.3.0", "apache-airflow>=4; extra == 'x'")
+    asks = "".join(f"Requires-Dist: {each}\n" for each in asked)
+    found = image(tmp_path, asks, apache_airflow_core="3.2.2", apache_airflow_providers_amazon="8.29.0")
+    assert found["needs"] == {"apache-airflow-providers-amazon": "3.3.0"}
+    (old, oldest), (new, needed) = judge(message=json.dumps(found))
+    assert (old, new) == (Verdict.WARNING, Verdict.WARNING)
+    assert "apache-airflow-providers-amazon 8.29.0: Airflow 3.2 asks for 9.0.0 or newer" in oldest
+    assert "asks for Airflow 3.3.0 or newer, and the image has 3.2.2. Fix: build the image anew" in needed
 
 
 def test_what_is_missing_is_named_with_its_key_and_the_way_out() -> None:
@@ -76,6 +92,6 @@ def test_another_airflow_is_named_whatever_follows_its_number() -> None:
 
 
 def test_image_that_does_not_answer_ends_no_update() -> None:
-    for code, message in ((127, "python: not found"), (None, ""), (0, "no JSON")):
+    for code, message in ((127, "python: not found"), (None, ""), (0, "no JSON"), (0, "{}")):
         [(verdict, _)] = judge(code, message)
         assert verdict is Verdict.SKIPPED
