@@ -52,7 +52,7 @@ class ImageNeed:
 
 
 def command(needs: Sequence[ImageNeed]) -> list[str]:
-    """Return the command that writes as JSON the versions of packages that the image has, and what providers ask for."""
+    """Return the command that writes which versions of packages the image has, and what providers ask for, as JSON."""
     return ["python", "-c", _SCRIPT, *_AIRFLOW, *sorted({need.package for need in needs})]
 
 
