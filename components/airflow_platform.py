@@ -121,7 +121,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         )
         in_aws = aws_access(self, name, args)
         dags = dag_access(self, name, args, self._namespace)
-        inputs = release_inputs(self, name, args, self._images, self._namespace, keys, access, in_aws, dags)
+        inputs = release_inputs(self, name, args, self._images, namespace, keys, access, in_aws, dags)
         checked = (
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),

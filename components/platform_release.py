@@ -14,6 +14,7 @@ from components.database.connection import Database
 from components.first_pod import first_pod
 from components.keys.airflow_keys import AirflowKeys
 from components.kube.images import Images
+from components.kube.kube_object import KubeObject
 from components.login.oidc import server_config
 from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.platform_args import AirflowPlatformArgs
@@ -59,7 +60,7 @@ def release_inputs(
     name: str,
     args: AirflowPlatformArgs,
     images: Images,
-    namespace: pulumi.Input[str],
+    namespace: KubeObject,
     keys: AirflowKeys,
     access: DatabaseAccess,
     in_aws: AwsAccess,
@@ -104,8 +105,8 @@ def release_inputs(
         metadata_retention_days=args.metadata_retention_days,
         remote_logs=in_aws.remote_logs,
         pod_roles=in_aws.roles,
-        login=_login(name, args, namespace, child),
-        connection_variables=_connection_variables(name, args, namespace, child),
+        login=_login(name, args, namespace.name, child),
+        connection_variables=_connection_variables(name, args, namespace.name, child),
         database_ca=access.ca_config_map,
     )
 
@@ -156,7 +157,7 @@ def _connection_variables(
 
 
 def _task_log_claim(
-    name: str, args: AirflowPlatformArgs, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+    name: str, args: AirflowPlatformArgs, namespace: KubeObject, child: pulumi.ResourceOptions
 ) -> pulumi.Input[str] | None:
     if args.task_logs.store is not TaskLogStore.VOLUME:
         return None
@@ -165,9 +166,10 @@ def _task_log_claim(
     # Where pods of many nodes mount it, the first of them says nothing about the others.
     single = args.task_logs.access_mode is AccessMode.READ_WRITE_ONCE and args.running is Running.ALL
     volume_args = TaskLogVolumeArgs(
-        namespace=namespace,
+        namespace=namespace.name,
         logs=args.task_logs,
         protect=args.protect,
+        deleted_with=namespace,
         opened=first_pod(args, f"{name}-task-logs") if single else None,
     )
     return TaskLogVolume(f"{name}-task-logs", volume_args, child).claim

@@ -24,6 +24,9 @@ class TaskLogVolumeArgs:
     """Size, access mode and storage class of the volume."""
     protect: bool
     """Whether to refuse to delete the volume."""
+    deleted_with: pulumi.Resource | None = None
+    """The namespace: a destroy leaves the volume to it. The pod of a task that has ended holds the claim, and is itself
+    deleted with the namespace alone once no scheduler runs."""
     opened: pulumi.ResourceHook | None = None
     """What has the volume made once its claim is there, or None to wait for the pods of the release."""
 
@@ -59,6 +62,7 @@ class TaskLogVolume(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
+                deleted_with=args.deleted_with,
                 hooks=pulumi.ResourceHookBinding(after_create=[args.opened]) if args.opened is not None else None,
             ),
         )

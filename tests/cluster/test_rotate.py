@@ -114,3 +114,12 @@ def test_other_keys_one_after_the_other(work: Work, tmp_path: Path) -> None:
         problems = work.end(tmp_path / "logs")
     assert problems == [], told
     assert environment(tmp_path).status().problems == ()
+
+
+def test_task_in_a_pod_of_its_own_runs_through_two_rotations(engine: None, api: object, tmp_path: Path) -> None:
+    with deployed(tmp_path, SHORT_TOKENS, task_pod=True) as work:
+        with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
+            told = [line for key in ("jwt", "fernet") for line in rotate(tmp_path, key)]
+            problems = work.end(tmp_path / "logs")
+        assert problems == [], told
+        assert environment(tmp_path).status().problems == ()

@@ -9,6 +9,7 @@ import pytest
 
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
+from tests.samples import dev
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -43,6 +44,14 @@ def test_claim_has_its_storage_class_or_none(record: Record, storage_class: str 
     assert (
         recorder.one("kubernetes:core/v1:PersistentVolumeClaim").inputs["spec"].get("storageClassName") == storage_class
     )
+
+
+def test_claim_goes_with_the_namespace_because_the_pod_of_a_task_may_hold_it(
+    registered: Callable[..., Recorder],
+) -> None:
+    found = registered(dev())
+    claim = next(item for item in found.every("kubernetes:core/v1:PersistentVolumeClaim") if "logs" in item.urn)
+    assert claim.request.deletedWith == found.one("kubernetes:core/v1:Namespace").urn
 
 
 def test_claim_is_not_waited_for(record: Record) -> None:
