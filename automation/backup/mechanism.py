@@ -42,12 +42,16 @@ def backup(session: Session, on_event: OnEvent, *, dump: bool = False) -> Backup
 
 def backup_plan(session: Session, *, dump: bool = False) -> BackupPlan:
     """See `Environment.backup_plan`."""
-    return (dumps if dump or not session.config().managed else snapshots).backup_plan(session)
+    if dump or not session.config().managed:
+        return dumps.backup_plan(session)
+    return snapshots.backup_plan(session)
 
 
 def drill_plan(session: Session, name: str | None, at: datetime | None) -> DrillPlan:
     """See `Environment.drill_plan`."""
-    return (snapshot_drill if _uses_snapshots(session, name) else dumps).drill_plan(session, name, at)
+    if _uses_snapshots(session, name):
+        return snapshot_drill.drill_plan(session, name, at)
+    return dumps.drill_plan(session, name, at)
 
 
 def backups(session: Session) -> Backups:

@@ -160,14 +160,15 @@ def destroy(opened: OpenedStack, *, forget_unreachable: bool = False) -> EngineR
 
     forget_unreachable: Count as deleted what is in a cluster that does not answer.
     """
-    variables = opened.stack.workspace.env_vars
+    workspace = opened.stack.workspace
+    before = dict(workspace.env_vars)
     if forget_unreachable:
-        variables[_FORGET_UNREACHABLE] = "true"
+        workspace.env_vars = {**before, _FORGET_UNREACHABLE: "true"}
     try:
         with _running(opened, "destroy") as progress:
             done = opened.stack.destroy(on_event=progress, **_QUIET)
     finally:
-        variables.pop(_FORGET_UNREACHABLE, None)
+        workspace.env_vars = before
     return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
