@@ -102,7 +102,7 @@ class Lock(Result):
             return Holder.UNKNOWN
         engine = self.engine(engines)
         if engine is not None:
-            return {True: Holder.ALIVE, False: Holder.GONE, None: Holder.UNKNOWN}[engine.runs]
+            return {True: Holder.ALIVE, False: Holder.GONE, None: Holder.UNKNOWN}[engine.runs(shared=shared)]
         everything = processes.processes()
         process = next((item for item in everything if item.pid == self.pid), None)
         if process is None and processes.exists(self.pid):
@@ -110,9 +110,11 @@ class Lock(Result):
         if process is not None:
             older = process.started <= moment_of(self.started) + _CLOCK_SECONDS
             return Holder.ALIVE if process.is_engine and older else Holder.UNKNOWN
-        # A lock does not tell of containers; one of this machine may have its name.
+        # A lock does not tell of containers; one of this machine may have its name. Who does not see process 1 does not
+        # see other users' containers either (hidepid of proc(5)).
         inside = any(item.inner_pid == self.pid for item in everything)
-        return Holder.UNKNOWN if shared or inside else Holder.GONE
+        hidden = not any(item.pid == 1 for item in everything)
+        return Holder.UNKNOWN if shared or inside or hidden else Holder.GONE
 
     def __str__(self) -> str:
         return f"held by {self.user}@{self.host}, process {self.pid or _ODD}, since {self.since}"

@@ -13,9 +13,11 @@ from typing import Final
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE: Final = Path("/etc/machine-id")
-_NAMESPACE: Final = Path("/proc/self/ns/pid")
+_NAMESPACES: Final = Path("/proc/self/ns")
 INITIAL_NAMESPACE: Final = "pid:[4026531836]"
 """The namespace of processes outside every container (Linux: PROC_PID_INIT_INO in include/linux/proc_ns.h)."""
+_INITIAL_TIME: Final = "time:[4026531834]"
+"""The one of clocks (PROC_TIME_INIT_INO). Another may say another moment at which a process began."""
 _LOCAL: Final = frozenset(
     {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "overlay", "tmpfs", "xfs", "zfs"}
 )
@@ -31,7 +33,7 @@ class Machine:
     boot: str
     """The id of the time since the last start. No two starts have the same."""
     namespace: str
-    """The namespace of process ids: a container has one of its own."""
+    """The namespace of process ids, and that of clocks if it is not the machine's. A container has its own."""
 
     @property
     def is_contained(self) -> bool:
@@ -42,11 +44,16 @@ class Machine:
 @functools.cache
 def this_machine() -> Machine:
     """Return where this process runs."""
-    try:
-        namespace = os.readlink(_NAMESPACE)
-    except OSError:
-        namespace = ""
+    pids, clocks = _namespace("pid"), _namespace("time")
+    namespace = pids if clocks in ("", _INITIAL_TIME) else f"{pids} {clocks}"
     return Machine(machine=_read(_MACHINE), boot=_read(_BOOT) or _boot_of_macos(), namespace=namespace)
+
+
+def _namespace(kind: str) -> str:
+    try:
+        return os.readlink(_NAMESPACES / kind)
+    except OSError:
+        return ""
 
 
 def now() -> float:

@@ -46,16 +46,16 @@ class StartedEngine:
         """
         return pid == self.pid and abs(locked - self.written) <= _NEAR_SECONDS
 
-    @property
-    def runs(self) -> bool | None:
-        """Whether it runs; None if that cannot be seen from here."""
+    def runs(self, *, shared: bool) -> bool | None:
+        """Return whether it runs; None if that cannot be seen from here. shared: whether others may use the backend."""
         here = machine.this_machine()
         if not self.where.boot:
             return None
         if self.where.boot == here.boot:
             return processes.runs(self.pid, self.began) if self.where.namespace == here.namespace else None
-        # Another start of the same machine ended every process. An image may give its id to many containers.
-        restarted = self.where.machine == here.machine != ""
+        # Another start of the same machine ended every process. But an image may give its id to many containers, and a
+        # copy of a virtual machine has the id, the name and the notes of the one that runs on.
+        restarted = self.where.machine == here.machine != "" and not shared
         return False if restarted and not self.where.is_contained and not here.is_contained else None
 
 

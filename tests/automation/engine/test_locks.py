@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ from automation.engine.machine import Machine, this_machine
 from automation.engine.processes import Process, until_gone
 from automation.engine.started_engines import StartedEngine
 from tests.cases import each
+from tests.samples import ROOT
 
 NOBODY = 2**22 - 3
 """An id that no process has here: ids are given in their order."""
@@ -219,6 +221,7 @@ def test_later_process_with_the_id_of_a_noted_engine_is_another_one(
     [
         (HERE, HERE, Holder.GONE),
         (HERE, replace(HERE, boot="c"), Holder.GONE),  # the machine was started anew
+        (HERE, replace(HERE, namespace=f"{INITIAL} time:[7]"), Holder.UNKNOWN),  # where clocks are others
         (HERE, replace(HERE, boot="c", machine="n"), Holder.UNKNOWN),  # another machine with this name
         (HERE, replace(HERE, namespace="pid:[7]"), Holder.UNKNOWN),  # seen from a container with this name
         (replace(HERE, namespace="pid:[7]"), HERE, Holder.UNKNOWN),
@@ -235,6 +238,26 @@ def test_noted_engine_is_gone_only_where_it_would_be_seen(
     monkeypatch.setattr("automation.engine.machine.this_machine", lambda: here)
     noted = StartedEngine(pid=NOBODY, began=1.0, written=NOW.timestamp(), where=there)
     assert holder(held_by(NOBODY), (noted,)) is expected
+    # A copy of a virtual machine has its id, its name and its notes, and another boot.
+    copied = there.boot != here.boot
+    assert holder(held_by(NOBODY), (noted,), shared=True) is (Holder.UNKNOWN if copied else expected)
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs the command unshare")
+def test_living_engine_is_not_gone_where_clocks_count_from_another_moment(
+    engine: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    started_engines.note(tmp_path, engine.pid)
+    script = (
+        "import sys; from pathlib import Path; from automation.engine import started_engines as notes;"
+        "print([found.runs(shared=False) for found in notes.noted(Path(sys.argv[1]))])"
+    )
+    for within in ([], ["unshare", "--map-root-user", "--time", "--boottime", "100000"]):
+        command = [*within, sys.executable, "-c", script, str(tmp_path)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if within and done.returncode:
+            pytest.skip(f"no namespace of clocks can be made here: {done.stderr.strip()[-100:]}")
+        assert done.stdout.strip() == ("[None]" if within else "[True]")
 
 
 def test_note_is_not_that_of_a_lock_from_another_time_or_host() -> None:
@@ -269,9 +292,17 @@ def test_equal_host_names_prove_nothing_where_a_backend_is_shared(engine: subpro
 def test_engine_that_is_not_noted_is_never_gone_while_its_id_is_taken(
     process: Process, expected: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("automation.engine.processes.processes", lambda: (process,))
+    first = Process(pid=1, parent=0, name="init", started=0)
+    monkeypatch.setattr("automation.engine.processes.processes", lambda: (first, process))
     monkeypatch.setattr("automation.engine.processes.exists", lambda pid: pid == process.pid)
     assert holder(held_by(20)) is expected
+
+
+def test_nothing_is_gone_where_the_processes_of_others_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container of another user, with this machine's name, may hold the lock."""
+    own = Process(pid=os.getpid(), parent=1, name="python", started=0)
+    monkeypatch.setattr("automation.engine.processes.processes", lambda: (own,))
+    assert holder(held_by(NOBODY)) is Holder.UNKNOWN
 
 
 def test_process_that_may_not_be_looked_at_may_be_the_holder(monkeypatch: pytest.MonkeyPatch) -> None:

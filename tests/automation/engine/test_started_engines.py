@@ -36,7 +36,7 @@ def test_killed_engine_stays_noted(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="code: -9"):
         engine(tmp_path, "kill -9 $$").run(["up"], str(tmp_path), {})
     (noted,) = started_engines.noted(tmp_path)
-    assert (noted.where, noted.runs) == (this_machine(), False)
+    assert (noted.where, noted.runs(shared=True)) == (this_machine(), False)
     started_engines.forget_all(tmp_path)
     assert started_engines.noted(tmp_path) == ()
 
