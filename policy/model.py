@@ -194,13 +194,16 @@ def entries(value: Any) -> list[Mapping[str, Any]]:
 
 def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield every value at any depth with its path, containers before what is in them."""
-    yield path, value
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from walk(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from walk(item, (*path, index))
+    waiting = [(path, value)]
+    while waiting:
+        at, found = waiting.pop()
+        yield at, found
+        if isinstance(found, str):
+            continue  # most are texts
+        if isinstance(found, Mapping):
+            waiting += [((*at, str(key)), item) for key, item in found.items()][::-1]
+        elif isinstance(found, list):
+            waiting += [((*at, index), item) for index, item in enumerate(found)][::-1]
 
 
 def has_unknown(value: Any) -> bool:

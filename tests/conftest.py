@@ -57,10 +57,12 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # half of an emulated accoun
 def pytest_collection_finish() -> None:
     """Collect garbage from here on, seldom, and only among what the tests themselves make.
 
-    All sessions of botocore share one loader, which reads each service's description once.
+    All sessions of botocore share one loader, which reads each service's description once. moto makes an RSA key for
+    each key of KMS, whatever it is for; they share one.
     """
-    if (session := sys.modules.get("botocore.session")) is not None:
-        vars(session).update(create_loader=functools.cache(session.create_loader))
+    for module, name in (("botocore.session", "create_loader"), ("moto.kms.models", "generate_private_key")):
+        if (found := sys.modules.get(module)) is not None:
+            vars(found)[name] = functools.cache(vars(found)[name])
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()

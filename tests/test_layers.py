@@ -118,7 +118,7 @@ def imported(path: Path) -> tuple[str, ...]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in nodes(path):
+    for node in _statements(tree(path)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -126,6 +126,14 @@ def _imported(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: expected absolute imports"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         yield from filter(None, map(module_of, names))
+
+
+def _statements(within: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, at any depth. Looking into expressions too would take most of the time."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(within, field, None) or ():
+            yield node
+            yield from _statements(node)
 
 
 @functools.cache
