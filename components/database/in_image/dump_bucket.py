@@ -61,9 +61,12 @@ class Dump:
         self.stream, self.held, self.whole = stream, bytearray(), False
         self.digest, self.size = hashlib.sha256(), 0
 
-    def read(self, amount: int) -> bytes:
-        """Return so many bytes, or fewer at the end. Raises OtherContainerError if the dump ends before its end."""
-        while not self.whole and len(self.held) < amount + len(END):
+    def read(self, amount: int | None = None) -> bytes:
+        """Return so many bytes, or fewer at the end; None: the rest, which boto3 asks for of a dump of one part.
+
+        Raises OtherContainerError if the dump ends before its end.
+        """
+        while not self.whole and (amount is None or len(self.held) < amount + len(END)):
             try:
                 found = self.stream.read(1024 * 1024)
             except OSError as error:
@@ -75,7 +78,7 @@ class Dump:
                 self.whole = True
                 del self.held[-len(END) :]
         part = bytes(self.held[:amount])
-        del self.held[:amount]
+        del self.held[: len(part)]
         if not self.size and not part.startswith(HEAD):
             raise DumpError("expected a dump of PostgreSQL's own format, found something else")
         self.digest.update(part)

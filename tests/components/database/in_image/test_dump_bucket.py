@@ -108,6 +108,17 @@ def test_dump_is_stored_in_parts_and_comes_back_as_it_was(s3: Any, tmp_path: Pat
     assert "COMMENT ON DATABASE" in (tmp_path / "statements").read_text()
 
 
+def test_small_dump_is_one_part(s3: Any, tmp_path: Path) -> None:
+    for dumped in (DUMP[:5], DUMP[:5000], DUMP[:FIVE_MIB]):
+        code, beside = stored(tmp_path, dumped=dumped)
+        assert (code, beside.exception()) == (0, None)
+        assert (tmp_path / "said").read_text() == str(len(dumped))
+        (dump, _) = keys(s3)
+        assert s3.get_object(Bucket="kept", Key=dump)["Body"].read() == dumped
+        for key in keys(s3):
+            s3.delete_object(Bucket="kept", Key=key)
+
+
 def test_what_is_not_whole_never_looks_like_a_backup(s3: Any, tmp_path: Path) -> None:
     for dumped in (DUMP, DUMP[:100], b""):
         code, beside = stored(tmp_path, dumped=dumped, end="exit 1")
