@@ -263,6 +263,7 @@ def test_celery_has_its_broker_and_keeps_results_out_of_the_database() -> None:
     hook = values["redis"]["containerLifecycleHooks"]["postStart"]["exec"]["command"]
     assert "config set save '1 1'" in hook[-1], "a killed Redis loses a second, not an hour"
     assert values["config"]["celery"]["worker_concurrency"] == "16"
+    assert 1 < int(values["config"]["celery_broker_transport_options"]["socket_timeout"]) <= 60
 
 
 def test_kubernetes_executor_alone_has_no_broker() -> None:
