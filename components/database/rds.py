@@ -260,7 +260,7 @@ class ManagedPostgres(pulumi.ComponentResource):
                 retain_on_delete=True if left else None,
                 depends_on=[monitoring_policy, key_alias, *logs, *args.after],
                 # They matter only at creation: removing them must not replace the instance.
-                ignore_changes=["snapshotIdentifier", "restoreToPointInTime"],
+                ignore_changes=["snapshotIdentifier", "restoreToPointInTime", *_left_to_rds(managed)],
                 # RDS would rename the instance in place, even with `protect`, but another identifier means another one.
                 replace_on_changes=["identifier"],
                 custom_timeouts=_TIMEOUTS,
@@ -278,6 +278,16 @@ class ManagedPostgres(pulumi.ComponentResource):
             ca_certificates=args.ca_certificates,
         )
         self.register_outputs({"host": self.instance.address, "port": managed.port, "key_arn": self.key_arn})
+
+
+def _left_to_rds(managed: ManagedDatabase) -> tuple[str, ...]:
+    """Return the inputs that only RDS changes: the version, if any minor one will do.
+
+    A provider that finds 17.9 in its state and 17 in the program asks RDS for 17, which RDS takes for its default minor
+    version: `Cannot upgrade postgres from 17.9 to 17.6`
+    (github.com/terraform-aws-modules/terraform-aws-rds/issues/627).
+    """
+    return () if "." in managed.engine_version else ("engineVersion",)
 
 
 def _moment(made: Move) -> aws.rds.InstanceRestoreToPointInTimeArgs | None:

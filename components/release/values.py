@@ -38,9 +38,9 @@ _MAX_FAILED_HEARTBEATS: Final = 2
 _BROKER_SECONDS: Final = 30
 """How long an answer of Redis may take. The longest that a worker asks for is one that Redis holds back for a second.
 
-Without it, a worker may wait for ever after Redis has restarted: its event loop takes an event of the old connection for
-one of the new, and reads an answer that never comes (kombu 5.6.2, `Channel._brpop_read`). Such a worker takes no task
-until its liveness probe has failed five times, a minute apart. On a cluster, one of four restarts ended so.
+Without it, a worker may wait for ever after Redis has restarted: its event loop takes an event of the old connection
+for one of the new, and reads an answer that never comes (kombu 5.6.2, `Channel._brpop_read`). Such a worker takes no
+task until its liveness probe has failed five times, a minute apart. On a cluster, one of four restarts ended so.
 """
 
 
