@@ -58,6 +58,10 @@ class Emulator:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
+        if len(body) < length:
+            # Its sender was killed. AWS does nothing then; moto would store half an object.
+            start_response("400 Bad Request", [("Connection", "close")])
+            return [b""]
         started, operation = time.time(), operation_of(environ, body)
         asked = tuple(asked_of(right, operation) for right in rights(operation, tags_of))
         asked = tuple(self._associations.asked_of(right) for right in asked)
