@@ -103,11 +103,11 @@ class Section:
 
     def text(self, name: str, check: Callable[[str], str], *, default: str, description: str) -> Key[str]:
         """A text that `check` accepts. It must not be empty."""
-        return self._add(name, "string", default, description, _required(check), "")
+        return self._declared(Key(name, "string", default, description, _required(check), ""))
 
     def parsed(self, name: str, check: Callable[[str], T], *, default: str, description: str) -> Key[T | None]:
         """A text that `check` makes a T of. It must not be empty. The value is None only while it is bad."""
-        return self._add(name, "string", default, description, _required(check), None)
+        return self._declared(Key(name, "string", default, description, _required(check), None))
 
     def optional(self, name: str, check: Callable[[str], T], *, description: str, file: str = "") -> Key[T | None]:
         """A text that `check` makes a T of, or None where the key is empty."""
@@ -115,7 +115,7 @@ class Section:
         def parse(text: str) -> T | None:
             return check(text) if text else None
 
-        return self._add(name, "string", "", description, parse, None, file=file)
+        return self._declared(Key(name, "string", "", description, parse, None, file=file))
 
     def secret(
         self,
@@ -131,17 +131,19 @@ class Section:
         def parse(text: str) -> Secret | None:
             return Secret(check(text)) if text else None
 
-        return self._add(
-            name,
-            "string",
-            "",
-            description,
-            parse,
-            None,
-            file=file,
-            secret=True,
-            plain_unless=plain_unless,
-            unread=Secret(""),
+        return self._declared(
+            Key(
+                name,
+                "string",
+                "",
+                description,
+                parse,
+                None,
+                file=file,
+                secret=True,
+                plain_unless=plain_unless,
+                unread=Secret(""),
+            )
         )
 
     def secret_map(
@@ -180,7 +182,7 @@ class Section:
                 )
             return values
 
-        return self._add(name, "object", {}, description, parse, {}, secret=True, unread={})
+        return self._declared(Key(name, "object", {}, description, parse, {}, secret=True, unread={}))
 
     def integer(self, name: str, least: int, most: int, *, default: int, description: str) -> Key[int]:
         """A whole number from `least` to `most`. The description may name the bounds as {least} and {most}."""
@@ -191,7 +193,7 @@ class Section:
             return int(text)
 
         description = description.format(least=least, most=most)
-        return self._add(name, "integer", default, description, parse, least)
+        return self._declared(Key(name, "integer", default, description, parse, least))
 
     def boolean(self, name: str, *, default: bool, description: str) -> Key[bool]:
         """True or false."""
@@ -201,13 +203,13 @@ class Section:
                 fields.refuse(f"expected true or false, found {fields.shown(text)}")
             return text == "true"
 
-        return self._add(name, "boolean", default, description, parse, False)
+        return self._declared(Key(name, "boolean", default, description, parse, False))
 
     def choice(self, name: str, kind: type[_Enum], *, default: _Enum, description: str) -> Key[_Enum]:
         """One of the values of `kind`. The description may list them as {choices}."""
         *others, last = kind
         description = description.format(choices=f"{', '.join(others)} or {last}")
-        return self._add(name, "string", default.value, description, one_of(kind), next(iter(kind)))
+        return self._declared(Key(name, "string", default.value, description, one_of(kind), next(iter(kind))))
 
     def texts(
         self,
@@ -234,7 +236,7 @@ class Section:
             check_all(values)
             return tuple(values)
 
-        return self._add(name, "array", [*default], description, parse, ())
+        return self._declared(Key(name, "array", [*default], description, parse, ()))
 
     def entries(self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str) -> Key[tuple[T, ...]]:
         """A list of maps, of each of which `check` makes a T. An EntryError of `check` names several problems."""
@@ -259,7 +261,7 @@ class Section:
                 raise RefusedError(*problems)
             return tuple(values)
 
-        return self._add(name, "array", [], description, parse, (), items="object")
+        return self._declared(Key(name, "array", [], description, parse, (), items="object"))
 
     def mapping(self, name: str, *, description: str) -> Key[Mapping[str, Any]]:
         """A map of anything."""
@@ -267,7 +269,7 @@ class Section:
         def parse(text: str) -> Mapping[str, Any]:
             return _json(text, dict, "a map")
 
-        return self._add(name, "object", {}, description, parse, {})
+        return self._declared(Key(name, "object", {}, description, parse, {}))
 
     def text_map(
         self,
@@ -302,24 +304,9 @@ class Section:
                 raise RefusedError(*problems)
             return found
 
-        return self._add(name, "object", {}, description, parse, {})
+        return self._declared(Key(name, "object", {}, description, parse, {}))
 
-    def _add(
-        self,
-        name: str,
-        kind: str,
-        default: Any,
-        description: str,
-        parse: Callable[[str], T],
-        fallback: T,
-        *,
-        file: str = "",
-        secret: bool = False,
-        plain_unless: Key[bool] | None = None,
-        unread: Any = None,
-        items: str = "string",
-    ) -> Key[T]:
-        key = Key(name, kind, default, description, parse, fallback, file, secret, plain_unless, unread, items)
+    def _declared(self, key: Key[T]) -> Key[T]:
         self.keys.append(key)
         return key
 

@@ -8,7 +8,7 @@ and so misses probes and heartbeats; requests already divide scarce CPU. Without
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
@@ -54,20 +54,6 @@ class _Container:
         return {"requests": requests, "limits": limits}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Size:
-    """Resources of all containers; those of the Celery worker follow the number of its tasks."""
-
-    containers: Mapping[str, _Container]
-    """Containers by the chart's key, except the Celery worker."""
-    task_cpu: int
-    """Requested CPU of one Celery task, in millicores."""
-    task_memory: int
-    """Requested memory of one Celery task, in MiB."""
-    task_memory_limit: int
-    """Most memory of one Celery task, in MiB."""
-
-
 _WORKER_MEMORY: Final = 512
 _WORKER_MEMORY_LIMIT: Final = 1024
 """MiB of a Celery worker in addition to its tasks, for Celery itself and its log server."""
@@ -99,64 +85,30 @@ _GROOMER: Final = _small_tool(10, 64, 128)
 _TASK_GROOMER: Final = _task(10, 64, 128)
 _EXPORTER: Final = _small_tool(10, 64, 128)
 
+_PRESETS: Final = (SizePreset.SMALL, SizePreset.MEDIUM, SizePreset.LARGE)
+_Amounts = tuple[int, int, int]
+"""CPU in millicores and memory in MiB that are requested, and the most memory in MiB."""
+
 # Measured with the official image 3.2.2, idle, in MiB: API server 340, scheduler 360 (its probe is a separate process),
 # DAG processor and triggerer 380, Celery worker 800 with 16 processes, all others at most 10. A task that imports one
 # operator is a process of 130. The rest is for DAGs, requests and what tasks import.
-_SIZES: Final[Mapping[SizePreset, _Size]] = {
-    SizePreset.SMALL: _Size(
-        containers={
-            "apiServer": _airflow(250, 1024, 2048),
-            "scheduler": _airflow(500, 1024, 2048),
-            "dagProcessor": _airflow(500, 1024, 2048),
-            "triggerer": _airflow(250, 768, 1536),
-            "workers.kubernetes": _task(250, 512, 1024),
-            "redis": _small_tool(100, 128, 256),
-            "statsd": _small_tool(50, 64, 128),
-            "pgbouncer": _small_tool(100, 64, 128),
-            "dags.gitSync": _task(50, 128, 512),
-            "databaseCleanup": _small_tool(100, 512, 1024),
-        },
-        task_cpu=50,
-        task_memory=160,
-        task_memory_limit=320,
-    ),
-    SizePreset.MEDIUM: _Size(
-        containers={
-            "apiServer": _airflow(500, 1536, 3072),
-            "scheduler": _airflow(1000, 2048, 4096),
-            "dagProcessor": _airflow(1000, 2048, 4096),
-            "triggerer": _airflow(500, 1024, 2048),
-            "workers.kubernetes": _task(500, 1024, 2048),
-            "redis": _small_tool(200, 256, 512),
-            "statsd": _small_tool(100, 128, 256),
-            "pgbouncer": _small_tool(250, 128, 256),
-            "dags.gitSync": _task(100, 128, 512),
-            "databaseCleanup": _small_tool(250, 512, 2048),
-        },
-        task_cpu=100,
-        task_memory=224,
-        task_memory_limit=512,
-    ),
-    SizePreset.LARGE: _Size(
-        containers={
-            "apiServer": _airflow(1000, 2048, 4096),
-            "scheduler": _airflow(2000, 4096, 8192),
-            "dagProcessor": _airflow(2000, 4096, 8192),
-            "triggerer": _airflow(1000, 2048, 4096),
-            "workers.kubernetes": _task(1000, 2048, 4096),
-            "redis": _small_tool(500, 512, 1024),
-            "statsd": _small_tool(200, 256, 512),
-            "pgbouncer": _small_tool(500, 256, 512),
-            "dags.gitSync": _task(100, 256, 1024),
-            "databaseCleanup": _small_tool(500, 1024, 4096),
-        },
-        task_cpu=200,
-        task_memory=320,
-        task_memory_limit=1024,
-    ),
+_CONTAINERS: Final[Mapping[str, tuple[Callable[[int, int, int], _Container], tuple[_Amounts, _Amounts, _Amounts]]]] = {
+    "apiServer": (_airflow, ((250, 1024, 2048), (500, 1536, 3072), (1000, 2048, 4096))),
+    "scheduler": (_airflow, ((500, 1024, 2048), (1000, 2048, 4096), (2000, 4096, 8192))),
+    "dagProcessor": (_airflow, ((500, 1024, 2048), (1000, 2048, 4096), (2000, 4096, 8192))),
+    "triggerer": (_airflow, ((250, 768, 1536), (500, 1024, 2048), (1000, 2048, 4096))),
+    "workers.kubernetes": (_task, ((250, 512, 1024), (500, 1024, 2048), (1000, 2048, 4096))),
+    "redis": (_small_tool, ((100, 128, 256), (200, 256, 512), (500, 512, 1024))),
+    "statsd": (_small_tool, ((50, 64, 128), (100, 128, 256), (200, 256, 512))),
+    "pgbouncer": (_small_tool, ((100, 64, 128), (250, 128, 256), (500, 256, 512))),
+    "dags.gitSync": (_task, ((50, 128, 512), (100, 128, 512), (100, 256, 1024))),
+    "databaseCleanup": (_small_tool, ((100, 512, 1024), (250, 512, 2048), (500, 1024, 4096))),
 }
+"""Containers by the chart's key, except the Celery worker, with what each needs in the sizes of `_PRESETS`."""
+_CELERY_TASK: Final[tuple[_Amounts, _Amounts, _Amounts]] = ((50, 160, 320), (100, 224, 512), (200, 320, 1024))
+"""What one task of a Celery worker needs."""
 
-_SIDECARS: Final[Mapping[str, _Container]] = {
+_SIDECARS: Final[dict[str, _Container]] = {
     "scheduler.logGroomerSidecar": _GROOMER,
     "dagProcessor.logGroomerSidecar": _GROOMER,
     "triggerer.logGroomerSidecar": _GROOMER,
@@ -173,7 +125,9 @@ def size_values(preset: SizePreset, worker_concurrency: int) -> dict[str, Any]:
     """
     if preset is SizePreset.NONE:
         return {}
-    resources = {path: container.resources() for path, container in {**_SIZES[preset].containers, **_SIDECARS}.items()}
+    size = _PRESETS.index(preset)
+    containers = {path: make(*amounts[size]) for path, (make, amounts) in _CONTAINERS.items()} | _SIDECARS
+    resources = {path: container.resources() for path, container in containers.items()}
     resources["workers.celery"] = worker_resources(preset, worker_concurrency)
     values: dict[str, Any] = {}
     for path, found in resources.items():
@@ -185,11 +139,11 @@ def worker_resources(preset: SizePreset, worker_concurrency: int) -> dict[str, A
     """Return the resources of a Celery worker that runs so many tasks at a time, or nothing for size `none`."""
     if preset is SizePreset.NONE:
         return {}
-    size = _SIZES[preset]
+    cpu, memory, memory_limit = _CELERY_TASK[_PRESETS.index(preset)]
     return _task(
-        worker_concurrency * size.task_cpu,
-        _WORKER_MEMORY + worker_concurrency * size.task_memory,
-        _WORKER_MEMORY_LIMIT + worker_concurrency * size.task_memory_limit,
+        worker_concurrency * cpu,
+        _WORKER_MEMORY + worker_concurrency * memory,
+        _WORKER_MEMORY_LIMIT + worker_concurrency * memory_limit,
     ).resources()
 
 
@@ -200,4 +154,6 @@ def sync_parallelism(preset: SizePreset) -> int | None:
     """
     if preset is SizePreset.NONE:
         return None
-    return math.ceil(_SIZES[preset].containers["scheduler"].cpu / 1000)
+    _, amounts = _CONTAINERS["scheduler"]
+    cpu, _, _ = amounts[_PRESETS.index(preset)]
+    return math.ceil(cpu / 1000)

@@ -11,7 +11,7 @@ from components.release.executor import Executor
 from components.release.running import Running
 from components.release.scale import Scale, WorkerAutoscaling
 from components.release.size_preset import SizePreset
-from settings.keys import Section
+from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.database import PGBOUNCER_ENABLED
 
@@ -62,26 +62,18 @@ EXECUTOR = SECTION.choice(
     default=Executor.CELERY,
     description="CeleryExecutor, KubernetesExecutor, or both with a comma (the first is the default of a task).",
 )
-API_SERVER_REPLICAS = SECTION.integer(
-    "apiServerReplicas",
-    1,
-    _MOST_PODS,
-    default=Scale.api_server,
-    description="Pods of the API server, {least} to {most}.",
-)
-SCHEDULER_REPLICAS = SECTION.integer(
-    "schedulerReplicas", 1, _MOST_PODS, default=Scale.scheduler, description="Pods of the scheduler, {least} to {most}."
-)
-DAG_PROCESSOR_REPLICAS = SECTION.integer(
-    "dagProcessorReplicas",
-    1,
-    _MOST_PODS,
-    default=Scale.dag_processor,
-    description="Pods of the DAG processor, {least} to {most}.",
-)
-TRIGGERER_REPLICAS = SECTION.integer(
-    "triggererReplicas", 1, _MOST_PODS, default=Scale.triggerer, description="Pods of the triggerer, {least} to {most}."
-)
+
+
+def _replicas(name: str, component: str, default: int) -> Key[int]:
+    return SECTION.integer(
+        name, 1, _MOST_PODS, default=default, description=f"Pods of the {component}, {{least}} to {{most}}."
+    )
+
+
+API_SERVER_REPLICAS = _replicas("apiServerReplicas", "API server", Scale.api_server)
+SCHEDULER_REPLICAS = _replicas("schedulerReplicas", "scheduler", Scale.scheduler)
+DAG_PROCESSOR_REPLICAS = _replicas("dagProcessorReplicas", "DAG processor", Scale.dag_processor)
+TRIGGERER_REPLICAS = _replicas("triggererReplicas", "triggerer", Scale.triggerer)
 WORKER_REPLICAS = SECTION.integer(
     "workerReplicas",
     1,
