@@ -17,8 +17,9 @@ from automation.stacks import asking, updates
 from automation.stacks.backend import shown_url
 from automation.stacks.config import EnvironmentSettings, Keep, forget
 from automation.stacks.place import Place
-from automation.stacks.session import WAIT_SECONDS, Limits, Session
+from automation.stacks.session import Limits, Session
 from automation.upgrade.methods import UpgradeMethods
+from automation.wait import WAIT_SECONDS
 from components.kube.secret import Secret
 from components.secrets.masker import Masker
 

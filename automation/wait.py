@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed, ClusterUnreachable
 
+WAIT_SECONDS: Final = 300.0
+"""How long to wait for pods, where nothing else is said."""
 LOST_SECONDS: Final = 60.0
 """How long a wait goes on without an answer: an API server that is replaced, or a connection that breaks."""
 REFUSED_SECONDS: Final = 15.0

@@ -32,7 +32,7 @@ DEV: Final = "dev"
 """The stack of a verb that is called without one."""
 LOCK_SECONDS: Final = 120.0
 WAIT_SECONDS: Final = 300.0
-"""Defaults of `automation.environment` (tested). Not imported: the help would load the engine's SDK."""
+"""Those of `automation` (tested). Not imported: the help would load the engine's SDK."""
 
 
 @dataclass(frozen=True)

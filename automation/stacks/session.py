@@ -39,8 +39,6 @@ _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
 LOCK_SECONDS: Final = 120.0
-WAIT_SECONDS: Final = 300.0
-"""How long to wait for pods, if nothing else is said."""
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 15.0
 _PAUSE_GROWTH: Final = 1.6

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from automation.engine.events import OnEvent, ignore
 from automation.late import late
 from automation.stacks.config import Keep, forget
-from automation.stacks.session import WAIT_SECONDS, Session
+from automation.stacks.session import Session
+from automation.wait import WAIT_SECONDS
 from settings.upgrade import AirflowImage
 
 if TYPE_CHECKING:

@@ -31,9 +31,10 @@ from automation.errors import AutomationError, SettingsInvalid, StackLocked, Upd
 from automation.recovery.result import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
-from automation.stacks.session import LOCK_SECONDS, WAIT_SECONDS
+from automation.stacks.session import LOCK_SECONDS
 from automation.verification.result import Check, Verification
 from automation.verification.result import Status as CheckStatus
+from automation.wait import WAIT_SECONDS
 from settings.rotation import ROTATED
 from tests.samples import ROOT
 
