@@ -778,7 +778,8 @@ def test_lock_of_another_machine_that_came_after_the_plan_is_left_alone(rig: Rig
 def test_recovery_that_waits_for_a_plugin_can_be_cancelled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.locks = (Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00+00:00"),)
     plugin = Process(pid=9, parent=1, name="pulumi-resource-kubernetes", started=1.0)
-    monkeypatch.setattr(processes_module, "processes", lambda: (plugin,))
+    first = Process(pid=1, parent=0, name="init", started=0.0)
+    monkeypatch.setattr(processes_module, "processes", lambda: (first, plugin))
     monkeypatch.setattr(processes_module, "_living", lambda process: process)
     env = rig.open()
     rig.time.on_sleep = lambda now: env.cancel() if now > 2 else None
