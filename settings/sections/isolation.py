@@ -38,7 +38,8 @@ EGRESS_EXCEPT_CIDRS = SECTION.texts(
     fields.network,
     default=["169.254.169.254/32"],
     description="Networks outside the cluster that pods do not reach, unless extraEgress names a part. The default is "
-    "the cloud's instance metadata, which is closed at its IPv6 address too.",
+    "the cloud's instance metadata, which is closed at its IPv6 address too. A list of your own replaces it: name "
+    "169.254.169.254/32 there as well.",
 )
 UI_NAMESPACES = SECTION.texts(
     "uiNamespaces",
