@@ -28,7 +28,17 @@ from tests.cases import each
         ("secret" * 11, "a common word"),
         ("adminadmin", "a common word"),
         ("airflow-admin", "a common word"),
+        ("P@ssw0rd", "a common word"),
+        ("P4$$w0rd!", "a common word"),
+        ("prod-airflow", "a common word"),
+        ("postgres-airflow-prod", "a common word"),
+        ("change-me-please-now", "a common word"),
+        ("YOUR_PASSWORD_HERE", "a common word"),
+        ("default_jwt_secret_value", "a common word"),
         ("12345678", "a row"),
+        ("qwertyuiop123", "a row"),
+        ("Kx7", "fewer than 6 characters"),
+        ("x9Kq2", "fewer than 6 characters"),
         ("abcdefghijklmnop", "a row"),
     ],
 )
@@ -38,7 +48,10 @@ def test_guessable_secret_is_named_by_kind(secret: str, says: str) -> None:
     assert says in found
 
 
-@each("secret", ["correct horse battery staple", "tr0ub4dor&3", "airflow of the harbour 7", "sentinel-password"])
+@each(
+    "secret",
+    ["correct horse battery staple", "tr0ub4dor&3", "airflow of the harbour 7", "sentinel-password", "Kx7-q2"],
+)
 def test_other_secret_is_accepted(secret: str) -> None:
     assert weakness(secret) is None
 
