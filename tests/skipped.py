@@ -30,6 +30,12 @@ REMEDIES: Final = (
     (r"kube-score", "go install github.com/zegl/kube-score/cmd/kube-score@latest"),
     (r"actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@VERSION, VERSION from versions.py"),
     (r"promtool|no prometheus", "install Prometheus (Debian's package prometheus)"),
+    (r"no PostgreSQL driver", "rm -f .venv/test && make test: it installs requirements-dev.txt"),
+    (
+        r"no PostgreSQL server",
+        "install PostgreSQL (Debian's package postgresql), or name the folder of its initdb in "
+        "AIRFLOW_TEST_POSTGRES_BIN",
+    ),
     (r"no uv", "install uv and the Python of AIRFLOW_IMAGE_PYTHON in versions.py"),
     (r"hadolint|fastapi|example's|zizmor", "rm -f .venv/test && make test: it installs requirements-dev.txt"),
 )
