@@ -60,6 +60,8 @@ RUNNING: Final = "running"
 BACKUP_PODS: Final = "backup_pods"
 """Pods that dump, restore and check the database. A stack with neither `airflow:backupStorageGib` nor a managed
 database lacks this output."""
+DATABASE_ROLES_POD: Final = "database_roles_pod"
+"""Pod that makes the roles of a managed database. A stack without `airflow:databaseLogin` lacks this output."""
 DAG_BUNDLES: Final = "dag_bundles"
 """Repository of each DAG bundle, by its name. A stack without `airflow:dagBundles` does not have this output."""
 WORKER_GROUPS: Final = "worker_groups"

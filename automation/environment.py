@@ -218,7 +218,7 @@ class Environment(UpgradeMethods):
         timeout_seconds: float = WAIT_SECONDS,
         on_event: OnEvent = ignore,
     ) -> Rotation:
-        """Give a key another value, in stages; `given` is that of `registry` or `ca`. Raises RotationRefused."""
+        """Give a key another value, in stages; `given` is that of a key that others make. Raises RotationRefused."""
         return self.session.do_checked(rotate.rotate, key, given, timeout_seconds, keep, on_event)
 
     def backup(self, *, dump: bool = False, on_event: OnEvent = ignore) -> BackupDone:

@@ -32,7 +32,13 @@ from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_backups import backup_pods
 from components.platform_checks import PlatformChecks
-from components.platform_database import backup_args, managed_database, migration_args, postgres_image
+from components.platform_database import (
+    backup_args,
+    database_roles,
+    managed_database,
+    migration_args,
+    postgres_image,
+)
 from components.platform_isolation import isolation_rules, secrets_not_for_tasks
 from components.platform_monitoring import exporter_pod, monitoring_args
 from components.platform_outputs import platform_outputs
@@ -115,22 +121,25 @@ class AirflowPlatform(pulumi.ComponentResource):
                 release_name=RELEASE_NAME,
                 database=database,
                 pgbouncer=args.pgbouncer,
+                login=args.logins.used,
                 redis_password=keys.redis_password if args.executor.celery else None,
             ),
             self._child,
         )
+        roles = database_roles(self, name, args, self._images, self._namespace, database, access, ready)
+        made = () if roles is None else (roles.job,)
         in_aws = aws_access(self, name, args)
         dags = dag_access(self, name, args, self._namespace)
         inputs = release_inputs(self, name, args, self._images, namespace, keys, access, in_aws, dags)
         checked = (
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
-            *checks.database(database, access, (*around, *cluster_checked, *ready)),
+            *checks.database(database, access, (*around, *cluster_checked, *ready, *made)),
         )
         server = () if begun is None else ready
         migration: DatabaseMigration | None = None
         if args.running is not Running.STOPPED:  # the Jobs would wait for a container that is stopped
-            after = (*(ready if begun is None else ()), *checked)
+            after = (*(ready if begun is None else ()), *made, *checked)
             jobs = migration_args(args, self._images, self._namespace, keys, access, begun, after)
             migration = DatabaseMigration(f"{name}-database", jobs, self._child)
         if args.executor.kubernetes:
@@ -194,6 +203,8 @@ class AirflowPlatform(pulumi.ComponentResource):
         pods = backup_pods(self, name, args, backup_args(args, self._images, self._namespace, keys, access), in_aws)
         if pods:
             self.exports[outputs.BACKUP_PODS] = pods
+        if roles is not None:
+            self.exports[outputs.DATABASE_ROLES_POD] = roles.pod
         self.register_outputs(self.exports)
 
     def _with_credentials(self, images: Images) -> Images:

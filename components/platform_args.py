@@ -13,7 +13,7 @@ from components.connections.given import GivenConnections
 from components.connections.pools import Pool
 from components.dags.delivery import Dags, GitCredentials
 from components.database.backup_bucket import BackupStore
-from components.database.connection import ContainerDatabase, ExternalDatabase
+from components.database.connection import ContainerDatabase, DatabaseLogins, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
 from components.keys.existing_keys import ExistingKeys
@@ -83,6 +83,8 @@ class AirflowPlatformArgs:
     """E-mail address of the admin."""
     pgbouncer: PgBouncer | None = None
     """The connection pooler. None connects the pods to the database directly."""
+    logins: DatabaseLogins = field(default_factory=DatabaseLogins)
+    """Who logs in to the database in place of its own role."""
     preflight: Preflight = Preflight.REQUIRED
     """Whether what the release needs is tried before an update changes anything, and what a failure does."""
     backup_store: BackupStore = BackupStore.VOLUME

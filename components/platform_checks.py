@@ -10,10 +10,9 @@ import pulumi
 
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
-from components.database.access import DatabaseAccess
+from components.database.access import DatabaseAccess, logged_in
 from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import ContainerDatabase, Database
-from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
@@ -179,19 +178,13 @@ class PlatformChecks:
             migration_secret=access.migration_secret,
             ca_config_map=access.ca_config_map,
         )
-        about = database_about(_as_the_jobs(database, self._args.pgbouncer))
+        about = database_about(logged_in(database, self._args.logins.used))
         wanted = _client_certificate(self._args.client_certificate)
         return (self._preflight.check(pod_document(Kind.DATABASE, pod, about, wanted), after),)
 
     def _complete(self, inputs: ReleaseInputs) -> dict[str, Any]:
         """Return the values of the release over the chart's own, as the templates see them."""
         return merged(chart_values(), with_helm_values(airflow_values(inputs), self._args.helm_values))
-
-
-def _as_the_jobs(database: Database, pooler: PgBouncer | None) -> Database:
-    """Return the database with the role by which the Jobs log in."""
-    login = pooler.login if pooler is not None else None
-    return database if login is None else replace(database, user=login.user, password=login.password)
 
 
 def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pulumi
 
 import versions
@@ -10,6 +12,7 @@ from components.database.access import DatabaseAccess
 from components.database.backups import DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT
+from components.database.database_roles import DatabaseRoles, DatabaseRolesArgs
 from components.database.migration import DatabaseMigrationArgs
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys
@@ -28,7 +31,10 @@ def managed_database(
     managed: ManagedDatabase,
     keys: AirflowKeys,
 ) -> tuple[Database, tuple[pulumi.Resource, ...]]:
-    """Make a database in RDS with its alarms. Return it, and the resources that must exist before anything connects."""
+    """Make a database in RDS with its alarms. Return it, and the resources that must exist before anything connects.
+
+    Its password is what Airflow's pods know. It is the master user's too, unless that has its own.
+    """
     # Imported here, because only stacks in AWS need the AWS SDK, which loads slowly.
     from components.database.rds import ManagedPostgres, ManagedPostgresArgs
     from components.database.rds_alarms import Capacity, DatabaseAlarms, DatabaseAlarmsArgs
@@ -37,11 +43,12 @@ def managed_database(
     child = pulumi.ResourceOptions(parent=platform)
     aws = placed(args.aws, "database")
     assert keys.database_password is not None
+    master_password = args.logins.master_password
     postgres = ManagedPostgres(
         f"{name}-postgres",
         ManagedPostgresArgs(
             managed=managed,
-            password=keys.database_password,
+            password=keys.database_password if master_password is None else master_password,
             account_id=aws.cluster.account_id,
             region=aws.cluster.region,
             vpc_id=aws.cluster.vpc_id,
@@ -75,7 +82,49 @@ def managed_database(
             child,
         ).alarms
     # A destroy stops at the protected release. It must not have deleted the alarms by then.
-    return postgres.database, (*postgres.ready, *alarms)
+    return replace(postgres.database, password=keys.database_password), (*postgres.ready, *alarms)
+
+
+def database_roles(
+    platform: pulumi.ComponentResource,
+    name: str,
+    args: AirflowPlatformArgs,
+    images: Images,
+    namespace: pulumi.Input[str],
+    database: Database,
+    access: DatabaseAccess,
+    ready: tuple[pulumi.Resource, ...],
+) -> DatabaseRoles | None:
+    """Make the roles of a managed database; None while Airflow logs in as its master user, and for other databases.
+
+    Args:
+        platform: The parent.
+        name: Name of the platform.
+        args: Its arguments.
+        images: Its images, with the stack's own pull Secret.
+        namespace: Its namespace.
+        database: The database, with the password that Airflow's pods know.
+        access: The Secrets by which Airflow logs in.
+        ready: What must exist before anything connects.
+    """
+    logins = args.logins
+    if not isinstance(args.database, ManagedDatabase) or (logins.used is None and logins.coming is None):
+        return None
+    password = database.password if logins.master_password is None else logins.master_password
+    return DatabaseRoles(
+        f"{name}-database-roles",
+        DatabaseRolesArgs(
+            namespace=namespace,
+            images=images,
+            master=replace(database, password=password),
+            logins=logins,
+            migration_secret=access.migration_secret,
+            ca_config_map=access.ca_config_map,
+            pod=job_pod(args.helm_values, args.client_certificate),
+            after=ready,
+        ),
+        pulumi.ResourceOptions(parent=platform),
+    )
 
 
 def migration_args(

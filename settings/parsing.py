@@ -27,6 +27,7 @@ from settings.sections.database import (
     RESTORE,
 )
 from settings.sections.database_kind import read_database
+from settings.sections.database_logins import read_logins
 from settings.sections.executor import (
     EXECUTOR,
     RUNNING,
@@ -127,6 +128,7 @@ def _read(config: Config) -> Settings:
         admin_username=config[ADMIN_USERNAME],
         admin_email=config[ADMIN_EMAIL],
         database=database.database,
+        logins=read_logins(config),
         backup_store=read_backup_store(config, task_logs.logs, aws),
         backup_storage_gib=config[BACKUP_STORAGE_GIB],
         backup_schedule=read_backup_schedule(config),

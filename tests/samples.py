@@ -87,6 +87,7 @@ def sentinels() -> Mapping[str, str]:
         "variables": json.dumps({"sentinel_variable": "sentinel-variable-value"}),
         "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
         "databaseLogin": "sentinel_role:sentinel-login@:'/word",
+        "databaseMasterPassword": "sentinel-of_the~master.password",
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }
 
@@ -303,8 +304,9 @@ def fake_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def all_secrets(*, but: Iterable[str] = ()) -> dict[str, str]:
-    """A sentinel for each secret key but some."""
-    return {key: value for key, value in sentinels().items() if key not in but}
+    """A sentinel for each secret key but some, and but that of a managed database alone."""
+    left_out = {*but, "databaseMasterPassword"}
+    return {key: value for key, value in sentinels().items() if key not in left_out}
 
 
 def dags(url: str = "https://git.test/dags.git", delivery: DagsDelivery = DagsDelivery.GIT_SYNC) -> Dags:

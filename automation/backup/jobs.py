@@ -21,6 +21,7 @@ from components.database.backup_scripts import OTHER_FAILED, bucket_command, dat
 from components.database.backups import BUCKET_CONTAINER as BUCKET
 from components.database.backups import DATABASE_CONTAINER as DATABASE
 from components.database.backups import with_command
+from components.database.roles_script import roles_command
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
 from settings.restoration import BACKUP
@@ -78,7 +79,9 @@ class BackupJobs:
                 f"python -m automation up {session.name}",
             )
         self._session, self._verb, self._on_event = session, verb, on_event
-        self._pods: Mapping[str, Mapping[str, Any]] = found.get(outputs.BACKUP_PODS) or {}
+        self._pods: dict[str, Mapping[str, Any]] = dict(found.get(outputs.BACKUP_PODS) or {})
+        if outputs.DATABASE_ROLES_POD in found:
+            self._pods["roles"] = found[outputs.DATABASE_ROLES_POD]
         if "airflow" not in self._pods:
             raise StackUnknown(
                 "the stack was deployed by an earlier version", f"python -m automation up {session.name}"
@@ -133,6 +136,10 @@ class BackupJobs:
         """Return what a restored database holds (see `restored.py`). host: of its server, "" for that of the stack."""
         found: dict[str, Any] = json.loads(self._run("airflow", {_ONLY: look_command(database, host)}))
         return found
+
+    def make_roles(self, host: str) -> None:
+        """Let the stack's login into a restored server. The snapshot may be older than that login or its password."""
+        self._run("roles", {_ONLY: roles_command("admit", host)})
 
     @cluster_errors()
     def end_left_over(self) -> None:

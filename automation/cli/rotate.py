@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
         dest="file",
         type=Path,
         metavar="FILE",
-        help="file with the new value: a Docker config.json for registry, a PEM file for ca",
+        help="file with the new value, - for the input: a Docker config.json for registry, a PEM file for ca, "
+        "ROLE:PASSWORD for database-password of an external database",
     ),
     DRY_RUN,
     TIMEOUT,
@@ -40,7 +42,7 @@ def rotate(call: Call) -> int:
 
     key, file = call.args.key, call.args.file
     with files_told(file):
-        given = None if file is None else Secret(file.read_text(encoding="utf-8"))
+        given = None if file is None else Secret(_text(file))
     with call.opened() as environment:
         if not call.args.dry_run:
             result = environment.rotate(
@@ -53,6 +55,10 @@ def rotate(call: Call) -> int:
     if plan.refusals:
         raise RotationRefused(plan.stack, key, plan.refusals)
     return call.exit_code(changed=True)
+
+
+def _text(file: Path) -> str:
+    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
 
 
 def _lines(plan: RotationPlan) -> list[str | Table]:

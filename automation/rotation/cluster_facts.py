@@ -12,13 +12,15 @@ import outputs
 from automation.cluster.client import Kube
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
-from automation.rotation import database, git_host, redis
+from automation.rotation import database, git_host, managed_roles, redis
 from automation.rotation.keys import Key
+from automation.rotation.login_trial import login_refusal
 from automation.rotation.stages import Encrypted, PodKey
 from automation.rotation.trials import authority_refusal, registry_refusal
 from automation.verification.verify import airflow_api
 from automation.wait import while_waiting
 from components.database import encrypted_values
+from components.database.uri import read_database_uri
 from components.kube.client import KubeApi
 
 _SCHEDULER: Final = "scheduler"
@@ -82,8 +84,10 @@ class ClusterFacts:
 
     @cached_property
     def pods(self) -> tuple[PodKey, ...]:
-        found = []
+        found: list[PodKey] = []
         for use in self._key.uses:
+            if self._key.first_use and found:
+                break
             content = self._secret
             if use.volume:
                 pods = self._kube.secret_volumes(use.volume)
@@ -108,6 +112,8 @@ class ClusterFacts:
 
     @cached_property
     def refusal(self) -> str:
+        if self._key.database:
+            return self._login_refusal(whole=True)
         assert self._cluster is not None
         ask = registry_refusal if self._key.name == "registry" else authority_refusal
         sleep = self._waiting(f"the pod that tries the new value of {self._key.name} has not ended", "")
@@ -121,7 +127,9 @@ class ClusterFacts:
     def accepted(self) -> bool:
         if self._key.name == "redis-password":
             return redis.accepts(self._kube, self._new)
-        if self._key.name == "database-password":
+        if self._key.database == "managed":
+            return not self._login_refusal(whole=False)
+        if self._key.database:
             return database.accepts(self._kube, self._new)
         if self._key.name == "git-key":
             return git_host.accepts(self._kube, self._new)
@@ -135,12 +143,20 @@ class ClusterFacts:
 
     @cached_property
     def alone(self) -> bool:
+        if self._key.database == "managed":
+            return not self._in_roles_pod("others")
         return database.is_alone(self._kube, self._new)
 
     @cached_property
-    def container_database(self) -> bool:
-        """Whether the stack's database is a container of its own."""
-        return database.is_there(self._kube)
+    def apart(self) -> bool:
+        pod = self._outputs.get(outputs.DATABASE_ROLES_POD)
+        if pod is None:
+            return False
+        master, known = (
+            read_database_uri(self._secret(name).get("connection", ""))
+            for name in (managed_roles.master_secret(pod), str(self._outputs[outputs.METADATA_SECRET]))
+        )
+        return master is not None and known is not None and master.password != known.password
 
     def admit(self) -> None:
         """Let the server accept the new password too. Raises ClusterRequestFailed; it can then be run again."""
@@ -151,7 +167,10 @@ class ClusterFacts:
 
     def retire(self) -> None:
         """Let the database accept the new password alone. Raises ClusterRequestFailed; it can then be run again."""
-        database.retire(self._kube, self._new)
+        if self._key.database == "managed":
+            self._in_roles_pod("retire")
+        else:
+            database.retire(self._kube, self._new)
 
     def renew(self) -> None:
         """Encrypt again what the new key did not encrypt. Raises ClusterRequestFailed; it can then be run again."""
@@ -169,6 +188,16 @@ class ClusterFacts:
                 f"the lifetime of tokens could not be read in {pod.name} (exit code {done.exit_code})",
                 f"kubectl logs {pod.name}; then run it again",
             ) from None
+
+    def _login_refusal(self, *, whole: bool) -> str:
+        assert self._cluster is not None
+        sleep = self._waiting("the pod that logs in with the new role has not ended", "")
+        return login_refusal(*self._cluster(), self._new, sleep, whole=whole)
+
+    def _in_roles_pod(self, mode: str) -> str:
+        assert self._cluster is not None
+        sleep = self._waiting("the pod that looks at the roles of the database, or drops them, has not ended", "")
+        return managed_roles.run(*self._cluster(), self._outputs[outputs.DATABASE_ROLES_POD], mode, sleep)
 
     def _config_map(self, name: str) -> Mapping[str, str]:
         try:

@@ -10,6 +10,7 @@ from typing import Final
 from automation.cluster.client import Kube
 from automation.errors import ClusterRequestFailed
 from components.database.pgbouncer import STATS_USER
+from components.database.uri import read_database_uri
 
 POSTGRES: Final = "postgres"
 """The component of the database's own pod, and its container."""
@@ -51,7 +52,12 @@ SQL
 
 def new_login() -> str:
     """Return a new role with a new password, as ROLE:PASSWORD."""
-    return f"airflow_{secrets.token_hex(3)}:{secrets.token_hex(20)}"
+    return f"airflow_{secrets.token_hex(3)}:{new_password()}"
+
+
+def new_password() -> str:
+    """Return a new password, which every database accepts."""
+    return secrets.token_hex(20)
 
 
 def login_in(data: Mapping[str, str]) -> str | None:
@@ -63,9 +69,10 @@ def login_in(data: Mapping[str, str]) -> str | None:
     return next((f"{user}:{password}" for user, password in users if user != STATS_USER), None)
 
 
-def is_there(kube: Kube) -> bool:
-    """Return whether the stack has a container database."""
-    return bool(kube.pods({"component": POSTGRES}))
+def login_in_uri(data: Mapping[str, str]) -> str | None:
+    """Return by which role and password a pod logs in to the database itself, as ROLE:PASSWORD, from its Secret."""
+    found = read_database_uri(data.get("connection", ""))
+    return f"{found.user}:{found.password}" if found is not None and found.password else None
 
 
 def admit(kube: Kube, login: str, by: str) -> None:

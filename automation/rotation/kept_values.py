@@ -57,6 +57,11 @@ def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mar
     changed: dict[str, Any] = {_MARK: str(mark)} if mark != kept.mark else {}
     if stage.beside is not None and stage.beside != kept.beside:
         changed[_BESIDE] = Secret(stage.beside) if stage.beside else None
+    if stage.makes is not None:
+        more, make = stage.makes
+        if not config_values(session, opened).get(more):
+            changed[more] = Secret(make())
+            session.masker = session.masker.knowing([changed[more].reveal()])
     another = bool(value) and value != kept.value
     if another and kept.escrow is None:
         changed[key.config_key] = Secret(value) if key.secret else value

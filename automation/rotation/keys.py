@@ -13,12 +13,10 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import outputs
-from automation.rotation import database
 from automation.rotation.stage_lists import (
     API_SERVER,
     REDIS,
     authority_stages,
-    database_stages,
     fernet_stages,
     git_stages,
     jwt_stages,
@@ -99,6 +97,12 @@ class Key:
     """Returns what a person must be told of a new value, without what is secret in it."""
     needs: str = ""
     """What a stack needs to use the key, in words."""
+    first_use: bool = False
+    """Whether only the first of the uses that any pod has counts, and not all of them."""
+    database: str = ""
+    """Which kind of database it is a login of, "" if of none: `container`, `external` or `managed`."""
+    hidden: Callable[[str], tuple[str, ...]] = lambda value: (value,)
+    """Returns the texts by which a value is recognised, in order to be masked."""
 
     @property
     def config_key(self) -> str:
@@ -234,14 +238,6 @@ KEYS: Final[Mapping[str, Key]] = {
             needs="Redis",
         ),
         Key(
-            name="database-password",
-            data_key="",
-            make=database.new_login,
-            stages=database_stages,
-            uses=(Use(volume="pgbouncer-config", read=database.login_in),),
-            needs="PgBouncer",
-        ),
-        Key(
             name="git-key",
             data_key=PRIVATE_KEY,
             make=new_private_key,
@@ -275,4 +271,4 @@ KEYS: Final[Mapping[str, Key]] = {
         ),
     )
 }
-"""The keys by the name that the verb gives them."""
+"""The keys by the name that the verb gives them, but for the database's login: see `database_keys.py`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import Key
@@ -54,11 +56,6 @@ def refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: 
         ]
     if resumed:
         return []
-    if key.name == "database-password" and not facts.container_database:
-        return [
-            "database-password: expected a container database, found one whose roles the program does not make. Fix: "
-            f"pulumi config set --stack {stack} --secret airflow:databaseLogin, as docs/runbooks/rotate-keys.md says"
-        ]
     if key.needs and not facts.pods:
         return [f"{key.name}: expected a stack with {key.needs}, found none. Fix: rotate another key of {stack}"]
     if facts.deployed is None or (kept.value is not None and not _same(key, kept.value, facts.deployed)):
@@ -70,6 +67,11 @@ def refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: 
         return [
             f"registry: expected that the nodes pull Airflow's image with the new login, found: {facts.refusal}. Fix: "
             f"try it with docker login, then python -m automation rotate registry {stack} --from FILE"
+        ]
+    if key.database == "external" and facts.refusal:
+        return [
+            f"database-password: {facts.refusal}. Fix: see docs/day-2.md#the-role-of-an-external-database; then "
+            f"python -m automation rotate database-password {stack} --from FILE"
         ]
     if key.name == "ca" and kept.value is None:
         return [
@@ -89,6 +91,11 @@ def _same(key: Key, kept: str, deployed: str) -> bool:
     return key.normal(kept) == deployed if key.secret else key.values(kept) == key.values(deployed)
 
 
-def notes(facts: ClusterFacts) -> list[str]:
-    """Return what is good to know before the Fernet key is rotated, a sentence each."""
+def notes(key: Key, old: Sequence[str], facts: ClusterFacts, *, resumed: bool) -> list[str]:
+    """Return what is good to know before a key is rotated, a sentence each. old: the values in use."""
+    if key.database == "external":
+        roles = " and ".join(dict.fromkeys(value.partition(":")[0] for value in old))
+        return [f"afterwards, give the role {roles} another password at the server: no pod logs in with it any more"]
+    if key.name != "fernet" or resumed:
+        return []
     return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]

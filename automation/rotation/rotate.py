@@ -22,10 +22,11 @@ from automation.recovery.recover import resumed_update, wait_until_healthy
 from automation.results import Changes
 from automation.rotation import kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
+from automation.rotation.database_keys import rotated_key
 from automation.rotation.kept_values import Kept
-from automation.rotation.keys import KEYS, Key
+from automation.rotation.keys import Key
 from automation.rotation.refusals import given_refusals
-from automation.rotation.refusals import notes as fernet_notes
+from automation.rotation.refusals import notes as kept_notes
 from automation.rotation.refusals import refusals as kept_refusals
 from automation.rotation.result import Rotation, RotationPlan
 from automation.rotation.stages import Doing, Stage
@@ -66,14 +67,14 @@ class _Target:
 
 def rotation_plan(session: Session, name: str, given: Secret | None) -> RotationPlan:
     """See `Environment.rotation`."""
-    return _plan(session, KEYS[name], given, ignore)[0]
+    return _plan(session, rotated_key(name, session.config().database), given, ignore)[0]
 
 
 def rotate(
     session: Session, name: str, given: Secret | None, timeout_seconds: float, keep: Keep, on_event: OnEvent
 ) -> Rotation:
     """See `Environment.rotate`."""
-    key, started = KEYS[name], time.monotonic()
+    key, started = rotated_key(name, session.config().database), time.monotonic()
     teller = session.events(VERB, on_event)
     plan, target = _plan(session, key, given, on_event)
     if plan.refusals:
@@ -81,7 +82,9 @@ def rotate(
     for note in plan.notes:
         teller.note(note)
     if key.secret:
-        session.masker = session.masker.knowing([target.new, *target.old])
+        session.masker = session.masker.knowing(
+            [text for value in (target.new, *target.old) for text in key.hidden(value)]
+        )
     run = StagedRun(
         session=session,
         verb=VERB,
@@ -104,7 +107,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     """Raises StackUnknown, and what cluster and engine raise."""
     stack = short_name(session.name)
     if given is not None and key.secret:
-        session.masker = session.masker.knowing([given.reveal()])
+        session.masker = session.masker.knowing(key.hidden(key.normal(given.reveal())))
     with session.open_for_update(VERB, on_event, create=False) as opened:
         kept = kept_values.read(session, opened, key)
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
@@ -133,7 +136,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
         )
         for number, stage in enumerate(target.stages, 1)
     )
-    notes = () if refusals or key.name != "fernet" or target.resumed else tuple(fernet_notes(facts))
+    notes = () if refusals else tuple(kept_notes(key, target.old, facts, resumed=target.resumed))
     plan = RotationPlan(
         stack=stack, key=key.name, resumed=target.resumed, stages=stages, notes=notes, refusals=refusals
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from automation.rotation.stages import Doing, Encrypted, Facts, PodKey, Stage, listed
+from automation.rotation.stages import Doing, Encrypted, Facts, Stage, listed
+from automation.rotation.stages import others as pods_with_others
 
 API_SERVER: Final = "api-server"
 """The component that accepts tokens."""
@@ -65,7 +66,7 @@ def jwt_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 
     def signers(facts: Facts) -> str:
         pods = (pod for pod in facts.pods if not pod.accepts)
-        return _others("pods that sign with another secret", pods, lambda value: value == new)
+        return pods_with_others("pods that sign with another secret", pods, lambda value: value == new)
 
     def dropped(facts: Facts) -> str:
         return servers(facts, lambda accepted: accepted == [new])
@@ -127,7 +128,7 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 
     def others(facts: Facts, *, server: bool) -> str:
         pods = (pod for pod in facts.pods if (pod.component == REDIS) is server)
-        return _others("pods that run with another password", pods, lambda value: value == new)
+        return pods_with_others("pods that run with another password", pods, lambda value: value == new)
 
     return (
         Stage(
@@ -151,45 +152,12 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     )
 
 
-def database_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
-    """Return the stages of a role that takes another one's place at the database. PgBouncer's clients notice nothing.
-
-    Args:
-        old: The roles in use, with passwords.
-        new: The new one.
-    """
-
-    def others(facts: Facts) -> str:
-        return _others("pods that log in with another role", facts.pods, lambda value: value == new)
-
-    return (
-        Stage(
-            text="the database accepts the new role",
-            beside=new,
-            doing=Doing.ADMIT,
-            lacks=lambda facts: "" if facts.accepted else "the database refuses the new role",
-        ),
-        Stage(
-            text="PgBouncer and the Jobs log in with the new role",
-            value=new,
-            beside="",
-            rolls=("pgbouncer",),
-            lacks=others,
-        ),
-        Stage(
-            text="no earlier role has a password",
-            doing=Doing.RETIRE,
-            lacks=lambda facts: "" if facts.alone else "an earlier role has a password",
-        ),
-    )
-
-
 def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     """Return the stages of a deploy key: no pod gets one that the Git host refuses."""
 
     def others(facts: Facts) -> str:
         pods = (pod for pod in facts.pods if not pod.ending)
-        return _others("pods that fetch with another key", pods, lambda value: value == new)
+        return pods_with_others("pods that fetch with another key", pods, lambda value: value == new)
 
     return (
         Stage(
@@ -210,7 +178,7 @@ def pull_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             return "the last update deployed another login"
         # A pod of a single task has pulled its images. The Secret that it names may be gone.
         pods = (pod for pod in facts.pods if not pod.ending and pod.value is not None)
-        return _others("pods that pull with another login", pods, lambda value: value == new)
+        return pods_with_others("pods that pull with another login", pods, lambda value: value == new)
 
     return (Stage(text="every pod pulls with the new login", value=new, lacks=lacks),)
 
@@ -225,7 +193,7 @@ def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 
     def others(facts: Facts, holds: Callable[[str], bool]) -> str:
         pods = (pod for pod in facts.pods if not pod.ending)
-        return _others("pods that trust other authorities", pods, lambda value: holds(value or ""))
+        return pods_with_others("pods that trust other authorities", pods, lambda value: holds(value or ""))
 
     return (
         Stage(
@@ -244,12 +212,6 @@ def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
             lacks=lambda facts: others(facts, lambda value: value == new),
         ),
     )
-
-
-def _others(text: str, pods: Iterable[PodKey], holds: Callable[[str | None], bool]) -> str:
-    """Return which pods have another value than they should. Where none runs, nothing is proved."""
-    found = list(pods)
-    return listed(text, (pod.name for pod in found if not holds(pod.value))) if found else "none of its pods runs"
 
 
 def _without(facts: Facts, holds: Callable[[str], bool], *, ending: bool = True) -> str:

@@ -83,6 +83,10 @@ class Facts(Protocol):
     def alone(self) -> bool:
         """The database accepts no other password of the stack than the new one."""
 
+    @property
+    def apart(self) -> bool:
+        """The master user of a managed database has a password that no pod of Airflow has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -96,9 +100,17 @@ class Stage:
     """The value in the config from the beginning of the stage; "" if the stage does not change it."""
     beside: str | None = field(default=None, repr=False)
     """What the config keeps beside the new value from its beginning on; "" takes it out, None leaves it as it is."""
+    makes: tuple[str, Callable[[], str]] | None = field(default=None, repr=False)
+    """A further secret config key, and what makes its value, unless the config has one."""
     doing: Doing = Doing.UPDATE
     rolls: tuple[str, ...] | None = None
     """The components whose pods an update replaces; None for all that have the key."""
+
+
+def others(text: str, pods: Iterable[PodKey], holds: Callable[[str | None], bool]) -> str:
+    """Return which pods have another value than they should. Where none runs, nothing is proved."""
+    found = list(pods)
+    return listed(text, (pod.name for pod in found if not holds(pod.value))) if found else "none of its pods runs"
 
 
 def listed(text: str, names: Iterable[str]) -> str:

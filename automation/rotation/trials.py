@@ -16,10 +16,10 @@ from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
 from components.preflight.pod_run import WaitLimits, run_pod
 from components.secrets.masker import Masker
 
-_LABEL: Final = "airflow-rotation"
-_LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=60)
+LABEL: Final = "airflow-rotation"
+LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=60)
 _PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
-_MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
+MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
 """Its pod goes past PgBouncer, and the network policies let it."""
 _PLACED: Final = ("affinity", "nodeSelector", "securityContext", "tolerations", "topologySpreadConstraints")
 _OF_THE_JOB: Final = ("controller-uid", "job-name")
@@ -54,14 +54,14 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
         "apiVersion": "v1",
         "kind": "Secret",
         # Should this process be killed, the preflight of a later update deletes it.
-        "metadata": {"generateName": f"{_LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}},
+        "metadata": {"generateName": f"{LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}},
         "type": "kubernetes.io/dockerconfigjson",
         "stringData": {".dockerconfigjson": login},
     }
-    template = _template(api, namespace, "apps/v1", "Deployment", _PROCESSOR)
+    template = template_of(api, namespace, "apps/v1", "Deployment", _PROCESSOR)
     secret = str(api.create(manifest, namespace)["metadata"]["name"])
     try:
-        end = run_pod(api, namespace, pulling_pod(template, secret), _LIMITS, label=_LABEL, sleep=sleep)
+        end = run_pod(api, namespace, pulling_pod(template, secret), LIMITS, label=LABEL, sleep=sleep)
     finally:
         api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
     return Masker(secrets=[login]).text(end.problem)
@@ -70,8 +70,8 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
 @cluster_errors()
 def authority_refusal(api: KubeApi, namespace: str, authority: str, sleep: Callable[[float], object]) -> str:
     """Return why a client that trusts one authority alone does not trust the database; "" if it does."""
-    template = _template(api, namespace, "batch/v1", "Job", _MIGRATION)
-    end = run_pod(api, namespace, asking_pod(template, authority), _LIMITS, label=_LABEL, sleep=sleep)
+    template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
+    end = run_pod(api, namespace, asking_pod(template, authority), LIMITS, label=LABEL, sleep=sleep)
     return Masker().text(end.problem)
 
 
@@ -109,12 +109,16 @@ def asking_pod(template: Mapping[str, Any], authority: str) -> dict[str, Any]:
         "args": ["python", "-c", ASK_DATABASE],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+    return {"metadata": {"labels": without_job_labels(template)}, "spec": {**spec, "containers": [container]}}
+
+
+def without_job_labels(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels of a Job's template without those that Kubernetes gave it. Pure."""
     found = (template.get("metadata") or {}).get("labels") or {}
-    labels = {key: value for key, value in found.items() if not key.endswith(_OF_THE_JOB)}
-    return {"metadata": {"labels": labels}, "spec": {**spec, "containers": [container]}}
+    return {key: value for key, value in found.items() if not key.endswith(_OF_THE_JOB)}
 
 
-def _template(api: KubeApi, namespace: str, version: str, kind: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
+def template_of(api: KubeApi, namespace: str, version: str, kind: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
     found = api.items(version, kind, namespace, labels=labels)
     if not found:
         raise ClusterRequestFailed(

@@ -17,6 +17,7 @@ from automation.snapshots.model import Instance, Source, chosen_source, of_stack
 from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
+from components.database.roles_script import MASTER
 from components.database.uri import read_database_uri
 
 VERB: Final = "drill"
@@ -46,6 +47,8 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
         made = rds.make_temporary(source, temporary, present, tags)
         # The snapshot may be older than the stack's password.
         rds.set_password(temporary, password)
+        if outputs.DATABASE_ROLES_POD in found:
+            jobs.make_roles(made.host)
         teller.note("reading every encrypted value with the stack's keys")
         answer = jobs.look(config.database_name, made.host)
         seconds = round(time.monotonic() - started, 1)
@@ -106,9 +109,12 @@ def _is_copied(tag: str) -> bool:
 
 
 def _password(session: Session, found: dict[str, Any]) -> str:
-    """Return the password with which the stack's Jobs log in. From now on no output shows it."""
-    [container] = found[outputs.BACKUP_PODS]["airflow"]["spec"]["containers"]
-    [reference] = [item["valueFrom"]["secretKeyRef"] for item in container["env"] if item["name"] == _URI]
+    """Return the password of the master user. From now on no output shows it."""
+    pod, variable = found[outputs.BACKUP_PODS]["airflow"], _URI  # as the Jobs log in, if the stack makes no roles
+    if outputs.DATABASE_ROLES_POD in found:
+        pod, variable = found[outputs.DATABASE_ROLES_POD], MASTER
+    [container] = pod["spec"]["containers"]
+    [reference] = [item["valueFrom"]["secretKeyRef"] for item in container["env"] if item["name"] == variable]
     config = session.reached_config()
     stored = objects.ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)
     uri = read_database_uri(stored.secret(reference["name"]).get(reference["key"], ""))

@@ -16,6 +16,7 @@ from components.database.connection import (
     CA_KEY,
     CA_VOLUME,
     Database,
+    DatabaseLogin,
     SslMode,
     connection_uri,
     metadata_async_uri,
@@ -53,6 +54,8 @@ class DatabaseAccessArgs:
     """The metadata database."""
     pgbouncer: PgBouncer | None
     """The pooler in front of the database, or None for direct connections."""
+    login: DatabaseLogin | None = None
+    """Who logs in to the database in place of its own role: the pooler, or without one the pods; and the Jobs."""
     redis_password: pulumi.Output[str] | None
     """Password of the chart's Redis, or None without Celery."""
 
@@ -85,7 +88,7 @@ class DatabaseAccess(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        database, pooler = args.database, args.pgbouncer
+        database, pooler, login = args.database, args.pgbouncer, args.login
 
         def secret(role: str, data: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
             return secret_name(immutable_secret(f"{name}-{role}", args.namespace, data, child))
@@ -105,9 +108,7 @@ class DatabaseAccess(pulumi.ComponentResource):
             )
             self.ca_config_map = certificates.name
 
-        login = pooler.login if pooler is not None else None
-        straight = database if login is None else replace(database, user=login.user, password=login.password)
-        direct = _uris(straight, database.host, database.port, database.name, database.ssl_mode)
+        direct = _uris(logged_in(database, login), database.host, database.port, database.name, database.ssl_mode)
         self.migration_secret = secret("migration", direct)
         self.pgbouncer_config_secret = self.pgbouncer_stats_secret = None
         if pooler is None:
@@ -195,6 +196,11 @@ def _uris(
             lambda p: metadata_async_uri(database.user, p[0], p[1], port, name, ssl_mode)
         ),
     }
+
+
+def logged_in(database: Database, login: DatabaseLogin | None) -> Database:
+    """Return the database with the role that logs in to it."""
+    return database if login is None else replace(database, user=login.user, password=login.password)
 
 
 def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:

@@ -80,6 +80,18 @@ class DatabaseLogin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseLogins:
+    """Who logs in to the database in place of the role of `Database`."""
+
+    used: DatabaseLogin | None = None
+    """The role by which the Jobs and PgBouncer, or without it the pods, log in; None for that of `Database`."""
+    coming: DatabaseLogin | None = None
+    """Another one that a managed database is to accept too, though nothing uses it yet."""
+    master_password: SecretInput | None = None
+    """Password of a managed database's master user; None for that of `Database`, which Airflow's pods know."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerDatabase:
     """A PostgreSQL container in the namespace."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.database.client_certificate import CERTIFICATE_FILE, KEY_FILE
-from components.database.connection import CA_FILE, DatabaseLogin, SslMode
+from components.database.connection import CA_FILE, SslMode
 
 PORT = 6543
 """The chart's `ports.pgbouncer`."""
@@ -46,8 +46,6 @@ class PgBouncer:
     """Connections that one pod opens to the database for each database user."""
     max_client_connections: int = 300
     """Connections that one pod accepts."""
-    login: DatabaseLogin | None = None
-    """The role by which it, and the Jobs, log in to the database; None for that of its clients."""
 
 
 def render_ini(

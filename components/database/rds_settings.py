@@ -6,6 +6,7 @@ source is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -155,6 +156,13 @@ def username(text: str) -> str:
     matching(text, r"[a-z][a-z0-9_]{0,15}", "a user name: at most 16 of a-z, 0-9 and _, a letter first")
     if text in _RESERVED_USERS or text.startswith(("pg_", "rds_")):
         refuse(f"expected a user name of your own, found {shown(text)}, which PostgreSQL or RDS reserves")
+    return text
+
+
+def master_password(text: str) -> str:
+    """Validate the master user's password."""
+    if not re.fullmatch(r"[!#-.0-?A-~]{8,128}", text):
+        refuse('expected 8 to 128 printable ASCII characters without / " @ and spaces, found something else')
     return text
 
 

@@ -75,8 +75,15 @@ PASSWORD = SECTION.secret("databasePassword", fields.secret_line, description="P
 LOGIN = SECTION.secret(
     "databaseLogin",
     _login,
-    description="ROLE:PASSWORD by which PgBouncer and the Jobs log in to the database, instead of its owner. What the "
-    "role creates must belong to the owner. Needs pgbouncerEnabled.",
+    description="ROLE:PASSWORD by which PgBouncer, or the pods without it, and the Jobs log in to the database, in "
+    "place of databaseUser. What the role creates must belong to the owner. python -m automation rotate "
+    "database-password writes it.",
+)
+MASTER_PASSWORD = SECTION.secret(
+    "databaseMasterPassword",
+    rds_settings.master_password,
+    description="Password of a managed database's master user, which no pod of Airflow has. Needs databaseLogin. "
+    "python -m automation rotate database-password writes it.",
 )
 SSL_MODE = SECTION.choice(
     "databaseSslMode",

@@ -25,7 +25,13 @@ from settings.sections.managed_database import check_managed, read_managed
 _OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
     DatabaseKind.CONTAINER: (),
     DatabaseKind.EXTERNAL: (db.HOST, db.PASSWORD, db.CIDRS, db.CLIENT_CERTIFICATE_SECRET),
-    DatabaseKind.MANAGED: (db.IDENTIFIER, db.SUBNET_IDS, db.SNAPSHOT_IDENTIFIER, db.ALARM_TOPIC_ARN),
+    DatabaseKind.MANAGED: (
+        db.IDENTIFIER,
+        db.SUBNET_IDS,
+        db.SNAPSHOT_IDENTIFIER,
+        db.ALARM_TOPIC_ARN,
+        db.MASTER_PASSWORD,
+    ),
 }
 """Keys that say something about one kind only, and are empty by default."""
 

@@ -151,9 +151,9 @@ def read_given_keys(config: Config) -> GivenKeys:
         fernet_key=config[FERNET_KEY],
         api_secret_key=config[API_SECRET_KEY],
         jwt_secret=config[JWT_SECRET],
-        coming_jwt_secret=_beside(config, "jwt"),
+        coming_jwt_secret=kept_beside(config, "jwt"),
         redis_password=config[REDIS_PASSWORD],
-        redis_server_password=_beside(config, "redis-password"),
+        redis_server_password=kept_beside(config, "redis-password"),
         admin_password=config[ADMIN_PASSWORD],
     )
     source = config[KEY_SOURCE]
@@ -219,7 +219,7 @@ _ELSEWHERE: Final[Mapping[KeySource, tuple[Key[Secret | None], ...]]] = {
 """The keys that the config must not give, because their source does."""
 
 
-def _beside(config: Config, rotated: str) -> Secret | None:
+def kept_beside(config: Config, rotated: str) -> Secret | None:
     """Return the value that a rotation keeps beside the new one, if it is this key that is rotated."""
     mark, beside = config[ROTATION], config[ROTATION_SECRET]
     return beside if mark is not None and mark.key == rotated else None

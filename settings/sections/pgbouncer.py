@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from components.database.connection import ContainerDatabase, DatabaseLogin, ExternalDatabase
+from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import ManagedDatabase
-from components.kube.secret import Secret
 from components.release.connection_budget import budget, budget_problem
 from components.release.connection_load import connection_load
 from components.release.scale import Scale
@@ -19,7 +17,6 @@ from settings.keys import Key
 from settings.reading import Config
 from settings.sections.database import (
     INSTANCE_CLASS,
-    LOGIN,
     MAX_CONNECTIONS,
     PGBOUNCER_ENABLED,
     PGBOUNCER_MAX_CLIENT_CONNECTIONS,
@@ -51,8 +48,6 @@ def read_pgbouncer(
         config[PGBOUNCER_REPLICAS],
         config[PGBOUNCER_MAX_CLIENT_CONNECTIONS],
     )
-    if config[LOGIN] is not None and not enabled:
-        config.must_not_be_set(LOGIN, f"without {PGBOUNCER_ENABLED.full}")
     if 0 < clients < _LEAST_CLIENTS:
         config.problem(PGBOUNCER_MAX_CLIENT_CONNECTIONS, f"expected 0, or {_LEAST_CLIENTS} to 100000, found {clients}")
     if config.problems:
@@ -73,15 +68,7 @@ def read_pgbouncer(
     if problem is not None:
         key, fix = _key_to_change(config, found.clients, database)
         config.problem(key, problem, fix)
-    return replace(found.pgbouncer, login=_login(config)) if found.pgbouncer else None
-
-
-def _login(config: Config) -> DatabaseLogin | None:
-    login = config[LOGIN]
-    if login is None:
-        return None
-    role, _, password = login.reveal().partition(":")
-    return DatabaseLogin(user=role, password=Secret(password))
+    return found.pgbouncer
 
 
 def _max_connections(config: Config, database: AnyDatabase) -> int | None:

@@ -24,7 +24,14 @@ class Kill:
     seconds: float
 
 
-def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill]) -> list[str]:
+def killed(
+    folder: Path,
+    name: str,
+    words: Sequence[str],
+    kills: Sequence[Kill],
+    checkout: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> list[str]:
     """Run a command, kill it at each of these moments, and begin it again. Return what it told, until its good end.
 
     The kill inside a short stage may come when the stage has just ended. Then the moment after that stage never comes,
@@ -35,7 +42,7 @@ def killed(folder: Path, name: str, words: Sequence[str], kills: Sequence[Kill])
     for number in range(len(kills) + 1):
         log = folder / f"{name}-{number}.txt"
         with log.open("w") as output:
-            process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(words, cwd=checkout, env=environment, stdout=output, stderr=subprocess.STDOUT)
         kill = _next(left, log, process)
         if kill is None:
             assert process.wait(CHILD_SECONDS) == 0, log.read_text()[-4000:]
@@ -107,6 +114,15 @@ DATABASE_KILLS: Final = (
     Kill("stage 2 of 3: ", 25),
     Kill("stage 2 of 3 is done", 0),
 )
+MANAGED_KILLS: Final = (
+    Kill("stage 1 of 4: ", 15),
+    Kill("stage 1 of 4 is done", 0),
+    Kill("stage 2 of 4: ", 25),
+    Kill("stage 2 of 4 is done", 0),
+    Kill("stage 3 of 4: ", 10),
+    Kill("stage 4 of 4: ", 3),
+)
+GIVEN_LOGIN_KILLS: Final = (Kill("stage 1 of 1: ", 5), Kill("updating Release airflow", 10))
 GIT_KILLS: Final = (
     Kill("register this deploy key", 1),
     Kill("stage 2 of 2: ", 20),

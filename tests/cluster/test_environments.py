@@ -130,7 +130,12 @@ def settings(name: str, repository: Repository, **changed: Any) -> EnvironmentSe
 def test_sentinels_are_all_that_such_a_stack_has(repository: Repository) -> None:
     given = {*SENTINELS, *repository.secrets}
     of_other_stacks = {"gitSshPrivateKey", "dagsToken", "databasePassword", "databaseLogin", "oidcClientSecret"}
-    assert SECRET_KEYS - given <= of_other_stacks | {"connections", "variables", "rotationSecret"}
+    assert SECRET_KEYS - given <= of_other_stacks | {
+        "connections",
+        "variables",
+        "rotationSecret",
+        "databaseMasterPassword",
+    }
 
 
 CHILD: Final = """\

@@ -17,7 +17,7 @@ import pytest
 import versions
 from automation import Secret
 from automation.errors import RotationRefused
-from tests.cluster.killed_verb import AUTHORITY_KILLS, GIT_KILLS, REGISTRY_KILLS
+from tests.cluster.killed_verb import AUTHORITY_KILLS, GIT_KILLS, GIVEN_LOGIN_KILLS, REGISTRY_KILLS
 from tests.cluster.rotating_airflow import NAMESPACE, Work, answered, deployed, environment, rotate
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
@@ -148,6 +148,58 @@ def test_registry_login_is_tried_before_anything_rolls_and_then_reaches_every_po
             secrets = api.list_namespaced_secret(NAMESPACE, field_selector="type=kubernetes.io/dockerconfigjson").items
             [content] = [base64.b64decode(item.data[".dockerconfigjson"]).decode() for item in secrets]
             assert json.loads(content) == json.loads(new)
+
+
+def test_role_of_an_external_database_is_tried_and_then_reaches_every_pod_that_logs_in(
+    engine: None, api: Any, tmp_path: Path
+) -> None:
+    """Without PgBouncer, so that pods log in themselves; workers do not."""
+    authority = Authority.new("the authority")
+    server = TlsDatabase(api, f"{NAMESPACE}-database", authority)
+    try:
+        server.create()
+        database: dict[str, Any] = {
+            "database": "external",
+            "databaseHost": server.host,
+            "databaseUser": USER,
+            "databasePassword": server.password,
+            "databaseCidrs": [server.cidr],
+            "databaseSslMode": "verify-full",
+            "databaseCaCertificate": authority.pem,
+        }
+        with deployed(tmp_path, **database) as work:
+            before = {pod.name for pod in work.kube.pods({"release": "airflow"})}
+            server.sql("CREATE ROLE airflow_b LOGIN PASSWORD 'the-new-password'")
+            given = "airflow_b:the-new-password"
+            for prepare, login, because in (
+                ("", "airflow_b:a-wrong-password", "expected the password of airflow_b"),
+                ("", given, "expected that airflow_b may create tables"),
+                ("GRANT airflow TO airflow_b", given, "expected that airflow_b acts as airflow"),
+            ):
+                if prepare:
+                    server.sql(prepare)
+                with pytest.raises(RotationRefused, match=because) as refused:
+                    environment(tmp_path).rotate("database-password", given=Secret(login))
+                assert login.partition(":")[2] not in str(refused.value)
+            assert {pod.name for pod in work.kube.pods({"release": "airflow"})} == before
+            server.sql("ALTER ROLE airflow_b SET role = 'airflow'")
+            plan = environment(tmp_path).rotation("database-password", given=Secret(f"{given}\n"))
+            assert [stage.rolls for stage in plan.stages] == [("api-server", "dag-processor", "scheduler", "triggerer")]
+            workers = {pod.name for pod in work.kube.pods({"component": "worker"})}
+            with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
+                told = rotate(tmp_path, "database-password", GIVEN_LOGIN_KILLS, f"{given}\n")
+                problems = work.end(tmp_path / "logs")
+            assert problems == [], told
+            assert {pod.name for pod in work.kube.pods({"component": "worker"})} == workers, "no worker rolls"
+            logged_in = "SELECT DISTINCT usename FROM pg_stat_activity WHERE client_addr IS NOT NULL"
+            assert server.sql(logged_in) == "airflow_b"
+            server.sql("ALTER ROLE airflow PASSWORD NULL")
+            found = environment(tmp_path)
+            assert found.status().problems == ()
+            assert not found.preview().changes.any
+            assert found.verify().ok
+    finally:
+        server.delete()
 
 
 def test_authority_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: Any, tmp_path: Path) -> None:

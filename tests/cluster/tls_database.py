@@ -138,6 +138,13 @@ class TlsDatabase:
         assert done.exit_code == 0, done.stderr
         self.authority = authority
 
+    def sql(self, text: str) -> str:
+        """Return what the server answers to its owner."""
+        command = ("psql", "-h", "/tmp", "-U", self.owner, "-v", "ON_ERROR_STOP=1", "-tAc", text)
+        done = KubeClient(CONTEXT, self.namespace).run(self.name, "postgres", command, seconds=30)
+        assert done.exit_code == 0, done.stderr
+        return done.stdout.strip()
+
     def stop(self) -> None:
         """Stops the server at once, as a failing machine does."""
         self.api.delete_namespaced_pod(self.name, self.namespace, grace_period_seconds=0)

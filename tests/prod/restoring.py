@@ -37,6 +37,10 @@ def _look(_: BackupJobs, database: str, host: str) -> dict[str, Any]:
     }
 
 
+def _make_roles(_: BackupJobs, host: str) -> None:
+    print(f"making the roles on {host}", file=sys.stderr)
+
+
 STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
     "automation.recovery.recover.wait_until_healthy": lambda *_: None,
     "automation.backup.restoring.wait_until_healthy": lambda *_: None,
@@ -44,6 +48,7 @@ STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
     "automation.snapshots.drill._password": lambda *_: PASSWORD,
     "automation.backup.jobs.BackupJobs.end_left_over": lambda _: None,
     "automation.backup.jobs.BackupJobs.look": _look,
+    "automation.backup.jobs.BackupJobs.make_roles": _make_roles,
 }
 
 if __name__ == "__main__":

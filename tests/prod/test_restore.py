@@ -26,6 +26,7 @@ KEPT: Final = (
     ("aws:rds/subnetGroup:SubnetGroup", "airflow-postgres"),
 )
 """What the instance that is left still uses."""
+MASTER_PASSWORD: Final = "of-the-master-alone"
 COMMAND: Final = ("python", "-m", "tests.prod.restoring")
 
 
@@ -61,9 +62,15 @@ def ids(checkout: Checkout) -> list[str]:
 
 @pytest.fixture(scope="module")
 def snapshot(checkout: Checkout, account: Account) -> str:
+    """A backup from when Airflow logged in as the master user. It has its own login, and the master its own password,
+    ever since."""
     checkout.up()
     made = documented(checkout, "backup", "prod")["backup"]
     assert made["kind"] == "manual"
+    for key, value in (("databaseLogin", "airflow_0a1b2c:of-the-login"), ("databaseMasterPassword", MASTER_PASSWORD)):
+        checkout.pulumi("config", "set", "--stack", "prod", "--secret", f"airflow:{key}", given=value)
+    changed = checkout.up()
+    assert not [step for step in changed.steps if step.startswith("replace ") and "Instance" in step]
     return str(made["name"])
 
 
@@ -78,7 +85,9 @@ def test_backup_is_listed_with_the_moments(checkout: Checkout, account: Account,
 
 def test_drill_makes_an_instance_and_deletes_it(checkout: Checkout, account: Account, snapshot: str) -> None:
     account.order(drill=True)
-    found = documented(checkout, "drill", "prod")
+    told = verb(checkout, "drill", "prod", "--json")
+    found, _ = json.JSONDecoder().raw_decode(told[told.index("{") :])
+    assert told.index("making the roles on airflow-prod-drill-") < told.index("looking at airflow on airflow-prod-")
     assert (found["backup"], found["ok"], found["encrypted"]) == (snapshot, True, 5)
     assert found["rpo_seconds"] >= 0
     assert list(instances(account)) == ["airflow-prod"]
@@ -118,6 +127,7 @@ def _on(checkout: Checkout, account: Account, new: str, *, left: str) -> None:
     assert there[left]["DeletionProtection"]
     assert tags(there[left])["airflow-left-by"].endswith(f" to {new}")
     assert there[new]["DeletionProtection"]
+    assert account.masters()[new]["MasterUserPassword"] == MASTER_PASSWORD
     assert not {key for key in tags(there[new]) if key.startswith("airflow")}
     config = checkout.file.read_text()
     assert f"airflow:databaseIdentifier: {new}" in config

@@ -19,7 +19,9 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
+from tests.cluster import service
 from tests.cluster.git_push import pushed_dag
+from tests.cluster.killed_verb import MANAGED_KILLS, killed
 from tests.prod.conftest import require_engine
 from tests.prod.drift import change_by_hand
 from tests.prod.keda import STRANGER, Keda, keda
@@ -30,6 +32,7 @@ from tests.prod.whole import NAMESPACE, Whole, whole
 pytestmark = [pytest.mark.engine, pytest.mark.cluster, pytest.mark.aws]
 
 SECONDS: Final = 900
+INSTANCE: Final = "airflow-prod"
 TASK_SECONDS: Final = 240
 """A task that runs from before a roll until after it. A worker's grace is longer."""
 DAG: Final = f'''\
@@ -174,6 +177,45 @@ def test_pods_reach_the_logs_by_the_rights_of_their_role_alone(stack: Whole) -> 
     calls = list(stack.account.calls_of_pods())
     assert calls, "no pod had a role"
     assert [(call.operation, call.refused) for call in calls if call.refused] == []
+
+
+def test_airflow_leaves_the_master_user_while_a_task_runs(stack: Whole, airflow: AirflowApi, tmp_path: Path) -> None:
+    words = [".venv/bin/python", "-m", "automation", "rotate", "database-password", "prod"]
+    pods = "SELECT DISTINCT usename FROM pg_stat_activity WHERE client_addr IS NOT NULL ORDER BY 1"
+    airflows = {pod for pod in _pods(stack) if "pgbouncer" not in pod}
+    assert stack.databases.sql(INSTANCE, pods).split() == ["airflow"], "the master"
+    dag_id, run_id = "takes_its_time", f"test__{time.time_ns()}"
+    with pushed_dag(tmp_path, "takes_its_time.py", DAG):
+        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+        airflow.set_paused(dag_id, paused=False)
+        airflow.trigger(dag_id, run_id, "a test")
+        until(lambda: [task.state for task in airflow.task_instances(dag_id, run_id)] == ["running"], "the task runs")
+        killed(tmp_path, "rotate", words, MANAGED_KILLS, stack.checkout.folder, stack.checkout.environment)
+        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+    [task] = airflow.task_instances(dag_id, run_id)
+    assert (task.state, task.try_number) == ("success", 1)
+    assert airflows <= _pods(stack), "only PgBouncer rolled"
+    [first] = stack.databases.sql(INSTANCE, pods).split()
+    assert first.startswith("airflow_")
+    owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+    assert stack.databases.sql(INSTANCE, owners, "airflow").split() == ["airflow_owner"]
+    master = stack.account.masters()[INSTANCE]["MasterUserPassword"]
+    holders = [name for name, data in service.own_secrets(stack.api, NAMESPACE).items() if master in str(data)]
+    assert all(name.startswith("airflow-database-roles-master") for name in holders), holders
+    assert stack.checkout.preview().steps == ()
+
+    stack.checkout.run(words)
+    [second] = stack.databases.sql(INSTANCE, pods).split()
+    roles = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'airflow%' ORDER BY 1"
+    assert stack.databases.sql(INSTANCE, roles).split() == sorted({"airflow", "airflow_owner", second} - {first})
+    assert stack.checkout.preview().steps == ()
+    print(stack.checkout.run([".venv/bin/python", "-m", "automation", "verify", "prod"]).output)
+
+
+def _pods(stack: Whole) -> set[str]:
+    """Return the names of Airflow's pods, without those of Jobs."""
+    found = stack.api.list_namespaced_pod(NAMESPACE, label_selector="release=airflow").items
+    return {pod.metadata.name for pod in found}
 
 
 def test_keda_counts_the_tasks_through_the_pooler_and_nobody_else_may(stack: Whole, operator: Keda) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -101,6 +101,18 @@ class Server:
         with self.connection.cursor() as cursor:
             cursor.execute(sql.SQL(statement).format(**found))
 
+    def run_patiently(self, statement: str, **names: str) -> None:
+        """Run a statement as soon as nobody holds what it locks. Raises the last refusal."""
+        for left in reversed(range(TRIES)):
+            try:
+                self.run(statement, **names)
+            except LOCKED:
+                if not left:
+                    raise
+                time.sleep(1)
+            else:
+                return
+
     def ask(self, statement: str, **values: Any) -> list[str]:
         """Return the first column of what is found."""
         with self.connection.cursor() as cursor:
@@ -131,9 +143,8 @@ class Server:
         """
         self.run(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         for name in self.ask(RELATIONS, role=f'"{self.master}"'):
-            statement = f"ALTER TABLE IF EXISTS {name} OWNER TO {{owner}}"
-            patiently(lambda statement=statement: self.run(statement, owner=self.owner))
-        patiently(lambda: self.run("REASSIGN OWNED BY {master} TO {owner}", master=self.master, owner=self.owner))
+            self.run_patiently(f"ALTER TABLE IF EXISTS {name} OWNER TO {{owner}}", owner=self.owner)
+        self.run_patiently("REASSIGN OWNED BY {master} TO {owner}", master=self.master, owner=self.owner)
 
     def admit(self, role: str, password: str) -> None:
         """Let a role log in with a password, and act as the owner: what it makes belongs to the owner."""
@@ -155,19 +166,6 @@ class Server:
         self.run("REASSIGN OWNED BY {role} TO {owner}", role=role, owner=self.owner)
         self.run("DROP OWNED BY {role}", role=role)
         self.run("DROP ROLE {role}", role=role)
-
-
-def patiently(does: Callable[[], None]) -> None:
-    """Do it as soon as nobody holds what it locks. Raises the last refusal."""
-    for left in reversed(range(TRIES)):
-        try:
-            does()
-        except LOCKED:
-            if not left:
-                raise
-            time.sleep(1)
-        else:
-            return
 
 
 def logins(master: str) -> dict[str, str]:

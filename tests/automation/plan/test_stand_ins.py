@@ -20,11 +20,15 @@ from tests.cases import each
 
 @each("key", sorted(SECRET_KEYS))
 def test_placeholder_passes_for_its_key(key: str) -> None:
-    config = {"dagsToken": samples.dev(), "gitSshPrivateKey": samples.prod(), "databasePassword": samples.external()}
+    config = {
+        "dagsToken": samples.dev(),
+        "gitSshPrivateKey": samples.prod(),
+        "databasePassword": samples.external(),
+        "databaseMasterPassword": samples.prod().with_({}, {"databaseLogin": "role:a-secret-of-nobody"}),
+    }
     needed: dict[str, dict[str, Any]] = {
         "dagsToken": {"dagsUsername": "robot"},
         "oidcClientSecret": samples.OIDC,
-        "databaseLogin": {"pgbouncerEnabled": True},
     }
     changes = needed.get(key, {})
     found = config.get(key, samples.dev()).with_(changes, {key: stand_ins.placeholder(key, "seed")})

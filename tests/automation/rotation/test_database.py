@@ -16,10 +16,10 @@ import pytest
 from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import database
-from automation.rotation.stage_lists import database_stages
+from automation.rotation.database_stages import container_stages
 from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
 from automation.stages.stage import next_stage
-from components.database.connection import SslMode
+from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
 from components.kube.pod_command import ExecResult
 from tests.automation.fakes import pod
@@ -128,6 +128,9 @@ def test_login_is_read_in_the_files_of_pgbouncer() -> None:
     role, _, password = NEW.partition(":")
     assert database.login_in(files((role, password))) == NEW
     assert database.login_in({}) is None
+    uri = metadata_uri("airflow_b", "a:b@c/d %", "h", 5432, "n", SslMode.REQUIRE)
+    assert database.login_in_uri({"connection": uri}) == "airflow_b:a:b@c/d %"
+    assert database.login_in_uri({}) is None
 
 
 @dataclass
@@ -141,6 +144,7 @@ class Deployment:
     encrypted = Encrypted(read={})
     signed_until = ""
     deployed = None
+    apart = False
 
     @property
     def accepted(self) -> bool:
@@ -171,7 +175,7 @@ def test_role_is_accepted_wherever_the_rotation_is_killed() -> None:
         found, done = Deployment(), 0
         for _ in range(12):
             found.pods = found.pods[:1]
-            following = next_stage(database_stages(["old"], "new"), found)
+            following = next_stage(container_stages(["old"], "new"), found)
             if following is None:
                 break
             for _step in found.do(following[1]):

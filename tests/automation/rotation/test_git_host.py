@@ -108,6 +108,7 @@ class Deployment:
     encrypted: Any = None
     signed_until: str = ""
     alone: bool = False
+    apart: bool = False
 
 
 def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:

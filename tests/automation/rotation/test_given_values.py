@@ -60,7 +60,6 @@ class Found:
     deployed: str | None = "x"
     refusal: str = ""
     ending: tuple[str | None, ...] = ()
-    container_database: bool = False
     asked: list[str] = field(default_factory=list)
 
     @property

@@ -33,6 +33,7 @@ class Deployment:
     encrypted = Encrypted(read={})
     accepted = False
     alone = False
+    apart = False
     refusal = ""
 
     @property

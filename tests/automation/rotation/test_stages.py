@@ -29,6 +29,7 @@ class Deployment:
     accepted: bool = True
     signed_until: str = ""
     alone: bool = True
+    apart: bool = True
     refusal: str = "401"
 
     def __post_init__(self) -> None:
@@ -153,6 +154,7 @@ class Redis:
     encrypted = Encrypted(read={})
     signed_until = ""
     alone = True
+    apart = True
 
     @property
     def accepted(self) -> bool:

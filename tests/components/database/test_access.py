@@ -26,7 +26,12 @@ REDIS_PASSWORD: Final = "sentinel redis @:/%"
 
 
 def access(
-    *, pgbouncer: PgBouncer | None = None, celery: bool = True, password: Any = None, mode: SslMode = SslMode.REQUIRE
+    *,
+    pgbouncer: PgBouncer | None = None,
+    login: DatabaseLogin | None = None,
+    celery: bool = True,
+    password: Any = None,
+    mode: SslMode = SslMode.REQUIRE,
 ) -> Callable[[], DatabaseAccess]:
     def program() -> DatabaseAccess:
         database = Database(
@@ -43,6 +48,7 @@ def access(
             release_name="airflow",
             database=database,
             pgbouncer=pgbouncer,
+            login=login,
             redis_password=secret_output(Secret(REDIS_PASSWORD)) if celery else None,
         )
         return DatabaseAccess("db", args)
@@ -112,7 +118,7 @@ def test_pooler_has_its_whole_configuration(record: Record) -> None:
 
 def test_role_of_the_pooler_is_its_own_and_that_of_the_jobs(record: Record) -> None:
     login = DatabaseLogin(user="robot_b", password=Secret("sentinel b '\"@:/%"))
-    recorder = record(access(pgbouncer=PgBouncer(login=login)))
+    recorder = record(access(pgbouncer=PgBouncer(), login=login))
     data = recorder.secret_data("db-pgbouncer-config")
     line = read_connection(read_ini(data["pgbouncer.ini"])["databases"][METADATA_POOL])
     assert (line["user"], line["password"]) == ("robot_b", "sentinel b '\"@:/%")
@@ -121,6 +127,13 @@ def test_role_of_the_pooler_is_its_own_and_that_of_the_jobs(record: Record) -> N
     assert recorder.secret_data("db-metadata") == without.secret_data("db-metadata"), "no pod of Airflow rolls"
     for key in (CONNECTION_KEY, ASYNC_CONNECTION_KEY):
         assert uri(recorder.secret_data("db-migration")[key])[1:4] == ("robot_b", "sentinel b '\"@:/%", "db.test")
+
+
+def test_role_is_that_of_pods_and_jobs_without_a_pooler(record: Record) -> None:
+    recorder = record(access(login=DatabaseLogin(user="robot_b", password=Secret("sentinel b '\"@:/%"))))
+    for secret in ("db-migration", "db-metadata"):
+        for key in (CONNECTION_KEY, ASYNC_CONNECTION_KEY):
+            assert uri(recorder.secret_data(secret)[key])[1:4] == ("robot_b", "sentinel b '\"@:/%", "db.test")
 
 
 def test_broker_and_results_are_in_two_databases_of_redis(record: Record) -> None:

@@ -1,0 +1,31 @@
+"""Who logs in to the metadata database in place of databaseUser."""
+
+from __future__ import annotations
+
+from components.database.connection import DatabaseLogin, DatabaseLogins
+from components.kube.secret import Secret
+from settings.reading import Config
+from settings.sections.database import DATABASE, LOGIN, MASTER_PASSWORD, DatabaseKind
+from settings.sections.keys import kept_beside
+
+_ROTATED = "database-password"
+
+
+def read_logins(config: Config) -> DatabaseLogins:
+    """Return the logins. Only the program itself makes roles, in a managed database, before anything uses them."""
+    if config[MASTER_PASSWORD] is not None and config[LOGIN] is None:
+        config.must_not_be_set(MASTER_PASSWORD, f"without {LOGIN.full}: Airflow would log in as the master user")
+    managed = config[DATABASE] is DatabaseKind.MANAGED
+    return DatabaseLogins(
+        used=_login(config[LOGIN]),
+        coming=_login(kept_beside(config, _ROTATED)) if managed else None,
+        master_password=config[MASTER_PASSWORD] if managed else None,
+    )
+
+
+def _login(text: Secret | None) -> DatabaseLogin | None:
+    """Return a login. Where the value is not known, or stands in for another one, its role is not known either."""
+    if text is None:
+        return None
+    role, separator, password = text.reveal().partition(":")
+    return DatabaseLogin(user=role if separator else "unknown", password=Secret(password))
