@@ -34,8 +34,6 @@ _QUIET: Final[dict[str, Any]] = {**_QUIET_PREVIEW, "show_secrets": False}
 
 _Listener = Callable[[EngineEvent], object]
 _LISTENER: Final[ContextVar[_Listener]] = ContextVar("listener", default=lambda event: None)
-_FORGET_UNREACHABLE: Final = "PULUMI_K8S_DELETE_UNREACHABLE"
-"""An option of the Kubernetes provider (pulumi.com/registry/packages/kubernetes/installation-configuration)."""
 
 
 @dataclass(frozen=True)
@@ -155,20 +153,10 @@ def refresh(
     return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
-def destroy(opened: OpenedStack, *, forget_unreachable: bool = False) -> EngineResult:
-    """Delete what the stack owns; the stack itself stays. Raises what `up` raises.
-
-    forget_unreachable: Count as deleted what is in a cluster that does not answer.
-    """
-    workspace = opened.stack.workspace
-    before = dict(workspace.env_vars)
-    if forget_unreachable:
-        workspace.env_vars = {**before, _FORGET_UNREACHABLE: "true"}
-    try:
-        with _running(opened, "destroy") as progress:
-            done = opened.stack.destroy(on_event=progress, **_QUIET)
-    finally:
-        workspace.env_vars = before
+def destroy(opened: OpenedStack) -> EngineResult:
+    """Delete what the stack owns; the stack itself stays. Raises what `up` raises."""
+    with _running(opened, "destroy") as progress:
+        done = opened.stack.destroy(on_event=progress, **_QUIET)
     return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 

@@ -16,6 +16,7 @@ from automation.cluster.worker_stop import StoppedWorkers, resume_scaling, start
 from automation.engine import operations
 from automation.engine.events import OnEvent, ignore
 from automation.engine.failures import unprotect
+from automation.engine.forgetting import without_kubernetes
 from automation.engine.operations import EngineResult, OpenedStack
 from automation.engine.stack_state import StackState, protected
 from automation.errors import ClusterUnreachable, FileInvalid, Protected, UpdateFailed
@@ -91,13 +92,22 @@ def destroy(
             raise Protected(f"stack {session.name} still protects {names}", unprotect(session.name))
         if cluster_gone:
             require_gone(session)
-            done = run(session, "destroy", opened, lambda: operations.destroy(opened, forget_unreachable=True), "")
+            done = run(session, "destroy", opened, lambda: _destroy_the_rest(opened), "")
         else:
             identity = _identity(session, opened)
             done = run(session, "destroy", opened, lambda: _destroy(session, opened, worker_seconds), identity)
     if remove:
         remove_state(session)
     return done
+
+
+def _destroy_the_rest(opened: OpenedStack) -> EngineResult:
+    """Forget what was in a cluster that is gone, and delete everything else."""
+    left, forgotten = without_kubernetes(operations.deployment(opened))
+    if forgotten:
+        operations.replace_deployment(opened, left)
+        opened.teller.note(f"forgotten: {len(forgotten)} objects of the cluster that is gone")
+    return operations.destroy(opened)
 
 
 def _identity(session: Session, opened: OpenedStack) -> str:

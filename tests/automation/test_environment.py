@@ -490,9 +490,11 @@ def test_what_was_in_a_cluster_that_is_gone_is_forgotten_and_never_that_in_one_t
     with pytest.raises(ClusterUnreachable, match=r"Fix: look; if the cluster is gone for good: .* destroy team --clus"):
         rig.open().destroy(remove=True)
     assert not {"destroy", "remove"} & set(rig.calls)
+    rig.state = {"resources": [resource_state(SECRET_TYPE, "a"), resource_state("aws:s3/bucket:Bucket", "logs")]}
     rig.open().destroy(remove=True, cluster_gone=True)
-    assert rig.options["destroy"] == {"forget_unreachable": True}
-    assert rig.calls[-1] == "remove"
+    assert rig.imported is not None
+    assert [item["type"] for item in rig.imported["resources"]] == ["aws:s3/bucket:Bucket"]
+    assert rig.calls[-2:] == ["destroy", "remove"]
 
 
 def test_destroy_leaves_the_stack_unless_it_is_to_go_too(rig: Rig) -> None:
