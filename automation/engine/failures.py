@@ -32,6 +32,8 @@ from components.secrets.masker import Masker
 from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
+_STATEMENT: Final = re.compile(r"sqlalchemy\.exc\.\w+: (\([\w.]+\) .*?)\s*(?:\(Background on this error|\Z)", re.DOTALL)
+"""What the database says of a statement that failed, and the statement, at the end of a log that was cut."""
 _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
 """An error in the text of a CommandError, which puts its name before each stream."""
 _SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
@@ -183,7 +185,10 @@ def unprotect(stack: str) -> str:
 
 def first_lines(text: str) -> str:
     """Return one line, shortened if it is long. Only the exception is left of a Python traceback."""
-    if "Traceback (most recent call last)" in text:
+    statement = _STATEMENT.search(text)
+    if statement:
+        text = f"{text.partition(':')[0]}: {statement[1]}"
+    elif "Traceback (most recent call last)" in text:
         exception = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
         text = exception.group() if exception else text
     line = " ".join(text.removeprefix("error:").split())

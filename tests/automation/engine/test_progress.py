@@ -165,6 +165,19 @@ def test_long_reason_is_cut() -> None:
     assert len(first_lines("x" * 5000)) < 1000
 
 
+def test_statement_of_a_migration_that_failed_is_told_and_not_the_code_that_ran_it() -> None:
+    end = (
+        'r_table\n    impl.flush()\n  File "/x/base.py", line 1, in run\nsqlalchemy.exc.ProgrammingError: '
+        '(psycopg2.errors.DuplicateColumn) column "dag_result" of relation "xcom" already exists\n\n'
+        "[SQL: ALTER TABLE xcom ADD COLUMN dag_result BOOLEAN]\n(Background on this error at: https://sqlalche.me/f405)"
+    )
+    told = first_lines(f"airflow-database-migrate: 8 errors occurred:\n\t* [Pod ns/migrate-x]: [Error] {end}\n\t* more")
+    assert told == (
+        'airflow-database-migrate: (psycopg2.errors.DuplicateColumn) column "dag_result" of relation "xcom" already '
+        "exists [SQL: ALTER TABLE xcom ADD COLUMN dag_result BOOLEAN]"
+    )
+
+
 @pytest.mark.parametrize(
     ("counts", "text"),
     [
