@@ -81,14 +81,18 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
     return config, secret_keys, problems
 
 
-def holds_secure(value: Any) -> bool:
-    """Return whether a value of a stack's file is encrypted, or holds an encrypted one.
+def is_secure(value: Any) -> bool:
+    """Return whether a value of a stack's file is encrypted.
 
-    To the engine only a text alone under `secure` is encrypted (pulumi: sdk/go/common/resource/config/object.go).
+    To the engine only a text alone under `secure` is (pulumi: sdk/go/common/resource/config/object.go).
     """
+    return isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("secure"), str)
+
+
+def holds_secure(value: Any) -> bool:
+    """Return whether a value of a stack's file is encrypted, or holds an encrypted one."""
     if isinstance(value, Mapping):
-        is_secure = len(value) == 1 and isinstance(value.get("secure"), str)
-        return is_secure or any(holds_secure(item) for item in value.values())
+        return is_secure(value) or any(holds_secure(item) for item in value.values())
     return isinstance(value, list) and any(holds_secure(item) for item in value)
 
 

@@ -23,7 +23,7 @@ from components.keys.escrow_reader import EscrowedKeys
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS, SettingsError
-from settings.files import holds_secure
+from settings.files import holds_secure, is_secure
 
 _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 
@@ -115,15 +115,11 @@ def _encrypted(path: Path) -> dict[str, Any]:
     return {key if ":" in key else f"{PROJECT}:{key}": item for key, item in config.items() if holds_secure(item)}
 
 
-def _is_secure(value: Any) -> bool:
-    return isinstance(value, Mapping) and set(value) == {"secure"}
-
-
 def _filled(full: str, content: Any) -> str:
     """Return the text of a config value, with a stand-in for each encrypted part."""
 
     def fill(value: Any, key: str) -> Any:
-        if _is_secure(value):
+        if is_secure(value):
             return placeholder(key, str(value["secure"]))
         if isinstance(value, Mapping):
             return {name: fill(item, f"{key}.{name}") for name, item in value.items()}
