@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 import versions
 
 FOLDER: Final = Path(__file__).parent
@@ -128,13 +131,8 @@ def parse(text: str) -> dict[str, str]:
         match = _PIN.fullmatch(pin)
         if match is None:
             raise LockError(f"constraints: expected NAME==VERSION, found {pin[:80]!r}")
-        pins[normalised(match[1])] = match[2]
+        pins[canonicalize_name(match[1])] = match[2]
     return pins
-
-
-def normalised(name: str) -> str:
-    """Normalise a package's name (packaging.python.org/specifications/name-normalization)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def resolved(folder: Path, constraints: Mapping[str, str], source: Source, *, upgrade: bool = False) -> tuple[str, str]:
@@ -247,14 +245,12 @@ def _requirement(item: Mapping[str, Any]) -> str:
 
 def _squeezed(requirement: str) -> str:
     """Return the one form that all spellings of a requirement share."""
-    name, _, rest = requirement.partition(";")
-    match = re.fullmatch(r"\s*([A-Za-z0-9._-]+?)\s*(?:\[([^\]]*)\])?\s*([^\[\]]*)", name)
-    if match is None:
-        raise LockError(f"{PROJECT}: expected NAME[EXTRA]SPECIFIER, found {requirement[:80]!r}")
-    extras = ",".join(sorted(normalised(extra.strip()) for extra in (match[2] or "").split(",") if extra.strip()))
-    specifiers = ",".join(sorted("".join(part.split()) for part in match[3].split(",")))
-    marker = f";{' '.join(rest.split())}".replace('"', "'") if rest else ""
-    return f"{normalised(match[1])}{f'[{extras}]' if extras else ''}{specifiers}{marker}"
+    try:
+        found = Requirement(requirement)
+    except InvalidRequirement:
+        raise LockError(f"{PROJECT}: expected NAME[EXTRA]SPECIFIER, found {requirement[:80]!r}") from None
+    found.name, found.extras = canonicalize_name(found.name), set(map(canonicalize_name, found.extras))
+    return str(found)
 
 
 def _foreign(package: Mapping[str, Any]) -> Iterator[str]:
