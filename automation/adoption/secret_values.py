@@ -17,6 +17,7 @@ import yaml
 from components.kube.safe_yaml import load_yaml
 from components.secrets.masker import Masker
 from components.secrets.names import is_given, may_hold_secret, variable_may_hold_secret
+from policy.model import mapping
 
 _GIVEN: Final = r"""(?="(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<plain>[^\s"'][^\n]{0,4095}))"""
 """A value, matched by lookahead because another name may stand in it. The limit is for texts of one long line."""
@@ -50,7 +51,7 @@ def secrets_in(value: Any) -> Iterator[str]:
             elif key == _EXTRA:
                 for content in item.values() if isinstance(item, Mapping) else ():
                     for part in _DATA:
-                        yield from _of_data(_mapping(content).get(part), encoded=part == "data")
+                        yield from _of_data(mapping(content).get(part), encoded=part == "data")
             else:
                 yield from _secret_part(str(item))
     elif isinstance(value, list | tuple):
@@ -68,7 +69,7 @@ def hidden(value: Any, masker: Masker) -> Any:
             masker.text(str(key)): masker.secret(item) if key in marked else hidden(item, masker)
             for key, item in value.items()
         }
-        metadata = _mapping(value.get("metadata"))
+        metadata = mapping(value.get("metadata"))
         if "kind" in value and "name" in metadata:
             # Otherwise airflow-postgresql would be another object if the password is the chart's own, postgres.
             shown["metadata"] = {**shown["metadata"], "name": metadata["name"]}
@@ -110,9 +111,9 @@ def where_set(value: Any, own: Any, masker: Masker) -> Any:
 def object_where_set(value: Mapping[str, Any], own: Mapping[str, Any] | None, masker: Masker) -> dict[str, Any]:
     """Return a Kubernetes object as `where_set` does, with what names it."""
     masked: dict[str, Any] = where_set(value, own or {}, masker)
-    metadata = {**_mapping(masked.get("metadata"))}
+    metadata = {**mapping(masked.get("metadata"))}
     for key in ("name", "namespace"):
-        if key in _mapping(value.get("metadata")):
+        if key in mapping(value.get("metadata")):
             metadata[key] = value["metadata"][key]
     return {**masked, "apiVersion": value.get("apiVersion"), "kind": value.get("kind"), "metadata": metadata}
 
@@ -173,7 +174,7 @@ def _values_of_yaml(text: str) -> Iterator[str]:
         content = load_yaml(text)
     except (yaml.YAMLError, ValueError):
         return  # a template: its lines are all that there is
-    yield from (str(item) for item in _mapping(content).values() if item is not None)
+    yield from (str(item) for item in mapping(content).values() if item is not None)
 
 
 def _of_text(text: str) -> Iterator[str]:
@@ -191,7 +192,3 @@ def _decoded(text: str) -> str | None:
         return base64.b64decode(text).decode()
     except ValueError:
         return None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

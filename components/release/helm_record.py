@@ -30,6 +30,7 @@ from typing import Any, Final, Protocol
 
 from components.kube.client import KubeApi
 from components.release.manifest_union import manifest_union
+from components.secrets.encodings import texts
 
 _PENDING: Final = "pending-"
 _DEPLOYED: Final = "deployed"
@@ -238,15 +239,4 @@ def _raise_if_busy(newest: Revision, release: str, timeout_seconds: float) -> No
 
 
 def _is_own(revision: Revision, own_secrets: set[str]) -> bool:
-    return not own_secrets.isdisjoint(_strings(revision.values))
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from _strings(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _strings(child)
+    return not own_secrets.isdisjoint(texts(revision.values))

@@ -135,10 +135,16 @@ def _of_an_option(name: str, path: str) -> str | None:
 
 def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield path and variable of each option of airflow.cfg."""
+    for section, option, _ in given_config(helm_values):
+        yield f"config.{section}.{option}", f"AIRFLOW__{section}__{option}".upper()
+
+
+def given_config(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield section, name and value of each option in `config`, as they are written."""
     config = helm_values.get("config")
     for section, options in (config if isinstance(config, Mapping) else {}).items():
-        for option in options if isinstance(options, Mapping) else ():
-            yield f"config.{section}.{option}", f"AIRFLOW__{section}__{option}".upper()
+        for option, value in (options if isinstance(options, Mapping) else {}).items():
+            yield str(section), str(option), value
 
 
 def listed_variables(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from components import fields
 from components.release.airflow_options import OPTIONS
-from components.release.managed_variables import instead_at, listed_variables
+from components.release.managed_variables import given_config, instead_at, listed_variables
 from components.release.yaml_texts import extra_variables
 
 _VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
@@ -24,13 +24,11 @@ _EXPECTED: Final[Mapping[str, str]] = {
 
 def option_value_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each such value, in `config` or in a variable."""
-    config = helm_values.get("config")
-    for section, options in (config if isinstance(config, Mapping) else {}).items():
-        for option, value in (options if isinstance(options, Mapping) else {}).items():
-            path = f"config.{section}.{option}"
-            problem = _problem(str(section).lower(), str(option).lower(), value)
-            if problem is not None:
-                yield path, f"{path}: {problem}"
+    for section, option, value in given_config(helm_values):
+        path = f"config.{section}.{option}"
+        problem = _problem(section.lower(), option.lower(), value)
+        if problem is not None:
+            yield path, f"{path}: {problem}"
     for path, name, value in (*listed_variables(helm_values), *extra_variables(helm_values)):
         found = _VARIABLE.fullmatch(name)
         if found is None or instead_at(path, name) is not None:

@@ -14,7 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from components.release.airflow_options import meant, variable_meant
-from components.release.managed_variables import DEFAULT_QUEUE, instead_of, listed_variables, without_comments
+from components.release.managed_variables import (
+    DEFAULT_QUEUE,
+    given_config,
+    instead_of,
+    listed_variables,
+    without_comments,
+)
 from components.release.owned_values import owner
 from components.release.value_paths import nested
 
@@ -156,14 +162,12 @@ def removed_option_problems(
 
     refusal: What this stack has against values that one would give instead, or None.
     """
-    config = helm_values.get("config")
-    for section, options in (config if isinstance(config, Mapping) else {}).items():
-        for option in options if isinstance(options, Mapping) else ():
-            new = _new(str(section).lower(), str(option).lower())
-            if new is not None:
-                path = f"config.{section}.{option}"
-                against = _against(new, options[option], refusal)
-                yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
+    for section, option, value in given_config(helm_values):
+        new = _new(section.lower(), option.lower())
+        if new is not None:
+            path = f"config.{section}.{option}"
+            against = _against(new, value, refusal)
+            yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
     variables = {(path, name): value for path, name, value in listed_variables(helm_values)}
     for path in _TEXTS:
         names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
