@@ -38,6 +38,7 @@ TUNABLE: Final = {
     "apiServer.args",
     "config.api.base_url",
     "config.celery.sync_parallelism",
+    "config.celery_broker_transport_options.socket_timeout",
     "config.dag_processor.refresh_interval",
     "config.logging.delete_local_logs",
     "config.workers.execution_api_retries",
