@@ -9,7 +9,7 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -171,3 +171,13 @@ def base64_forms(data: bytes) -> set[str]:
         core = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(data)) % 3 else 0)]
         found |= {core, core.replace("+", "-").replace("/", "_")}
     return found
+
+
+def replaced(text: str, spans: Iterable[tuple[int, int]], mask: Callable[[str], str]) -> str:
+    """Return a text with what `mask` makes of each span. The spans are in order, and none touches another."""
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        parts += text[at:start], mask(text[start:end])
+        at = end
+    return "".join((*parts, text[at:]))

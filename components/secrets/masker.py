@@ -16,10 +16,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from components.secrets.encodings import base64_forms, forms, secret_parts, ssh_public_half, texts
+from components.secrets.encodings import base64_forms, forms, replaced, secret_parts, ssh_public_half, texts
 from components.secrets.names import is_given, is_secret_option, secret_keys
 from components.secrets.plan_violation import without_values
-from components.secrets.shapes import hide, replaced
+from components.secrets.shapes import hide
 
 SHOWN: Final = "[secret]"
 CHANGED: Final = "[secret, changed]"

@@ -11,7 +11,7 @@ _AFTER_SEPARATOR: Final = r"secret|pass|pwd|keytab"
 _ANYWHERE: Final = (
     r"passwords?|passwd|passphrase|token|client_?secret|jwt_?secret|(?:secret|private|access|api|fernet|ssh)_?keys?|"
     r"(?:account|shared|auth|signing)[_-]?key|(?:secret|private|access|api)-keys?|basic_?auth|"
-    r"keytab_?base64_?content"
+    r"keytab_?base64_?content|client-key-data"
 )
 _NUMBER: Final = r"(?:[_-]?[0-9]{1,3})?"
 """A second password is PASSWORD_2."""

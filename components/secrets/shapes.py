@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import base64
 import functools
-import itertools
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from components.secrets.encodings import replaced
+from components.secrets.generated import looks_generated
 from components.secrets.names import SECRET_NAME, is_reference
-
-LENGTHS: Final = (24, 40, 64, 96)
-"""Characters of the generated keys and passwords (tested against components/keys/airflow_keys.py)."""
+from components.secrets.token_prefixes import TOKENS
 
 _SHOWN_LENGTH: Final = 120
 _REMEMBERED: Final = 4096
 """Texts that need not be looked at again: the objects of a stack repeat most of theirs."""
-_LEAST_DIGITS: Final = 2
-_LEAST_CHANGES: Final = 0.4
-"""The least part of the steps from one character to the next that change between capitals, small letters, digits and
-the rest. Random text of letters and digits has 0.6, names in CamelCase have half of that."""
-_LEAST_BITS: Final = 0.8
-"""The least part of the bits per character that the length allows (its binary logarithm, at most 6). Random text has
-0.85 or more."""
 _OPENSSH_KEY: Final = "b3BlbnNzaC1rZXktdjE"
 
 _PUBLIC: Final = re.compile(
@@ -129,33 +119,6 @@ def _is_private_key(match: re.Match[str]) -> bool:
     return b"PRIVATE KEY" in base64.b64decode(start[: len(start) // 4 * 4])
 
 
-def looks_generated(word: str) -> bool:
-    """Tell whether a word has the length of a generated key, and characters as if by chance."""
-    if len(word) not in LENGTHS:
-        return False
-    kinds = [_kind(character) for character in word]
-    if not {"a", "A"} <= set(kinds) or kinds.count("0") < _LEAST_DIGITS:
-        return False
-    changes = sum(first != second for first, second in itertools.pairwise(kinds)) / (len(word) - 1)
-    return changes >= _LEAST_CHANGES and _bits(word) >= _LEAST_BITS * min(6, math.log2(len(word)))
-
-
-def _kind(character: str) -> str:
-    if character.isdigit():
-        return "0"
-    return "a" if character.islower() else "A" if character.isupper() else "-"
-
-
-def _bits(word: str) -> float:
-    """Return Shannon's entropy of one character."""
-    shares = [count / len(word) for count in Counter(word).values()]
-    return -sum(share * math.log2(share) for share in shares)
-
-
-def _token(name: str, pattern: str) -> Shape:
-    return Shape(name=name, pattern=re.compile(pattern))
-
-
 SHAPES: Final = (
     Shape(
         name="a private key",
@@ -187,18 +150,45 @@ SHAPES: Final = (
         holds=_is_registry,
     ),
     Shape(
+        name="a variable with a password",  # of a container, in JSON
+        pattern=re.compile(
+            rf'"name"\s*:\s*"{SECRET_NAME}"\s*,\s*"value"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE
+        ),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="XML with a password",
+        pattern=re.compile(rf"<{SECRET_NAME}>(?P<secret>[^<>\s]+)<", re.IGNORECASE),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a statement with a password",
+        pattern=re.compile(r"\b(?:password|identified\s{1,9}by)\s{1,9}'(?P<secret>[^'\n]+)'", re.IGNORECASE),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a line of .netrc",
+        pattern=re.compile(r"\blogin\s{1,9}\S{1,256}\s{1,9}password\s{1,9}(?P<secret>\S+)"),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a cookie",
+        pattern=re.compile(
+            r"\bcookie[\"']?[ \t]*:[ \t]*[\"']?[^=\s\"']{1,64}=(?P<secret>[^\s\"';,]{8,})", re.IGNORECASE
+        ),
+        holds=_is_real_word,
+    ),
+    Shape(
+        name="a struct with a password",  # as Go and Terraform print it
+        pattern=re.compile(rf'(?<![\w.-]){SECRET_NAME}:"(?P<secret>[^"\n]+)"', re.IGNORECASE),
+        holds=_is_real_word,
+    ),
+    Shape(
         name="JSON with a password",
         pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
         judged=_is_real,
     ),
-    # gitguardian and detect-secrets know tokens by the same beginnings.
-    _token("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    _token("a token of GitHub", r"\b(?:gh[opsru]_[A-Za-z0-9]{36,}|github_pat_\w{36,})"),
-    _token("a token of GitLab", r"\bgl(?!obal-|ue-|ass-)[a-z]{1,5}-[\w-]{20,}"),
-    _token("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    _token("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b"),
-    _token("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
-    _token("a Fernet key", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
+    *(Shape(name=name, pattern=re.compile(pattern)) for name, pattern in TOKENS),
     Shape(
         name="text that looks like a generated key",
         pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
@@ -244,7 +234,10 @@ SHAPES: Final = (
     ),
     Shape(
         name="a password among the arguments of a database's client",
-        pattern=re.compile(r"\b(?:mysql|mariadb)\w*\b[^\n;|]{0,300}?\s-p(?P<secret>[^\s\"'-][^\s\"']*)"),
+        pattern=re.compile(
+            r"\b(?:(?:mysql|mariadb)\w*\b[^\n;|]{0,300}?\s-p|sshpass\s{1,9}-p\s*|redis-cli\b[^\n;|]{0,300}?\s(?:-a|--pass)\s{1,9})"
+            r"(?P<secret>[^\s\"'-][^\s\"']*)"
+        ),
         holds=_is_real_word,
     ),
     Shape(
@@ -294,16 +287,6 @@ def hide(text: str, mask: Callable[[str], str]) -> str:
     for shape in SHAPES:
         text = replaced(text, shape.spans(text), mask)
     return text
-
-
-def replaced(text: str, spans: Iterable[tuple[int, int]], mask: Callable[[str], str]) -> str:
-    """Return a text with what `mask` makes of each span. The spans are in order, and none touches another."""
-    parts: list[str] = []
-    at = 0
-    for start, end in spans:
-        parts += text[at:start], mask(text[start:end])
-        at = end
-    return "".join((*parts, text[at:]))
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

@@ -18,8 +18,9 @@ from components.database import access, container
 from components.keys import airflow_keys
 from components.kube.safe_yaml import load_yaml
 from components.release import chart_defaults
+from components.secrets.generated import LENGTHS, looks_generated
 from components.secrets.masker import SHOWN, Masker
-from components.secrets.shapes import LENGTHS, harmless, key_shape, looks_generated
+from components.secrets.shapes import harmless, key_shape
 from policy.model import walk
 from tests import samples
 from tests.cases import each
@@ -87,6 +88,53 @@ def test_masker_hides_every_shape(kind: str) -> None:
         assert shown.startswith("before '")
         for secret in (text, "hunter2", "hun/ter2", "dXNlcjpwYXNz", "p%40ss"):
             assert secret not in shown, text
+
+
+SECRET: Final = "Zq8Rt2Vw5yKx7Lm3Pn9Q"
+LONG: Final = SECRET * 2
+HEX: Final = "9f86d081884c7d659a2feaa0c55ad015"
+IN_LOGS: Final = (
+    *(f"SG.{SECRET}.{LONG}", f"sk_live_{LONG}", f"rk_test_{LONG}", f"pypi-AgEIcHlwaS5vcmc{LONG}", f"npm_{LONG}"[:40]),
+    *(f"dapi{HEX}", f"hf_{LONG}", f"sk-proj-{LONG}", f"sk-ant-api03-{LONG}", f"sk-{LONG}", f"hvs.{LONG}"),
+    *(f"dop_v1_{HEX}{HEX}", f"lin_api_{LONG}", f"ATATT3xFfGF0{LONG}", f"123456789:AA{LONG}", f"glsa_{LONG}_0123abcd"),
+    *(
+        f"NRAK-{SECRET.upper()}7ABCDEF",
+        f"ya29.{LONG}",
+        f"GOCSPX-{LONG}",
+        f"AGE-SECRET-KEY-1{LONG.upper()}{LONG.upper()}",
+    ),
+    *(f"Cookie: session={LONG}", f"Set-Cookie: session={LONG}; HttpOnly", f"machine h login u password {SECRET}"),
+    *(f"    client-key-data: {LONG}", f"sshpass -p {SECRET} ssh h", f"redis-cli -h redis -a {SECRET} ping"),
+    *(f"<password>{SECRET}</password>", f"ALTER USER x WITH PASSWORD '{SECRET}'", f"IDENTIFIED  BY '{SECRET}'"),
+    *(f'{{User:"x", Password:"{SECRET}"}}', f'{{"name": "DB_PASSWORD", "value": "{SECRET}"}}'),
+    *(f"AccountKey={LONG}==;EndpointSuffix=x", f"jdbc:postgresql://h/db?user=x&password={SECRET}", f"Pwd={SECRET};"),
+)
+"""As tasks, their tools and the services that they call write secrets into logs and errors."""
+
+
+@each("text", IN_LOGS)
+def test_secret_in_a_log_is_hidden_by_its_beginning_or_its_place(text: str) -> None:
+    shown = Masker().text(f"before\n{text}\nafter")
+    assert not [part for part in (SECRET, SECRET.upper(), HEX) if part in shown]
+    assert shown.startswith("before\n")
+    assert shown.endswith("\nafter")
+
+
+WORDS: Final = (
+    *("sk-learn-contrib-with-a-long-name", "user 'airflow' has no password", "hf_transfer"),
+    *(
+        '"name": "TOKEN", "value": "$(TOKEN)"',
+        "<token>{{ x }}</token>",
+        "<password></password>",
+        "login to the registry, then a password",
+        "Cookie: none",
+    ),
+)
+
+
+@each("text", WORDS)
+def test_what_only_looks_like_that_stays(text: str) -> None:
+    assert Masker().text(text) == text
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -1,0 +1,33 @@
+"""The tokens of services, which are known by how they begin."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# gitguardian and detect-secrets know tokens by the same beginnings.
+TOKENS: Final = (
+    ("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a token of GitHub", r"\b(?:gh[opsru]_[A-Za-z0-9]{36,}|github_pat_\w{36,})"),
+    ("a token of GitLab", r"\bgl(?!obal-|ue-|ass-)[a-z]{1,5}-[\w-]{20,}"),
+    ("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}"),
+    (
+        "a key of a model's API",
+        r"\bsk-(?:ant|or|proj|svcacct|admin)-[\w-]{20,}|\bsk-[A-Za-z0-9]{32,}\b|\bhf_[A-Za-z0-9]{30,}\b",
+    ),
+    ("a key of Stripe", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+    ("a key of SendGrid", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    ("a token of a package registry", r"\bpypi-[A-Za-z0-9_-]{32,}|\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a token of Databricks", r"\bdapi[0-9a-f]{32}\b"),
+    ("a token of Vault", r"\bhv[brs]\.[\w-]{20,}"),
+    ("a token of Atlassian", r"\bATATT3[\w=-]{20,}"),
+    ("a token of Grafana", r"\bglsa_[A-Za-z0-9]{20,}_|\bglc_[A-Za-z0-9+/=]{32,}"),
+    ("a key of New Relic", r"\bNRAK-[A-Z0-9]{20,}"),
+    ("a token of DigitalOcean", r"\bdo[opr]_v1_[0-9a-f]{64}\b"),
+    ("a key of Linear", r"\blin_api_[A-Za-z0-9]{30,}"),
+    ("a token of a Telegram bot", r"\b[0-9]{8,10}:AA[\w-]{32,}"),
+    ("a key of age", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}"),
+    ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+    ("a Fernet key", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
+)
+"""What each is, in words that a message may use, and a pattern of all of it."""
