@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,3 +100,11 @@ def test_refusal_is_raised_after_the_document(monkeypatch: pytest.MonkeyPatch) -
 def test_key_that_is_not_known_is_a_wrong_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
         run_on(monkeypatch, Stack(), "rotate", "nonsense", "prod")
+
+
+def test_value_that_others_make_comes_from_the_input_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    monkeypatch.setattr("sys.stdin", io.StringIO("role:sentinel-login\n"))
+    _, written = run_on(monkeypatch, stack, "rotate", "database-password", "prod", "--from", "-")
+    assert stack.given == Secret("role:sentinel-login\n")
+    assert "sentinel" not in written
