@@ -57,7 +57,12 @@ def login_refusal(
     """
     template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
     [reference] = [item["valueFrom"]["secretKeyRef"] for item in _variables(template) if item["name"] == URI]
-    present = decoded(api.get("v1", "Secret", namespace, reference["name"]) or {})[reference["key"]]
+    present = decoded(api.get("v1", "Secret", namespace, reference["name"]) or {}).get(reference["key"])
+    if not present:
+        raise ClusterRequestFailed(
+            f"the Secret {reference['name']} of the migration does not hold the URI of the database",
+            "python -m automation up STACK",
+        )
     uri = with_login(present, login)
     manifest = {
         "apiVersion": "v1",

@@ -318,6 +318,13 @@ def test_secret_of_a_trial_goes_however_the_trial_ends(monkeypatch: pytest.Monke
     assert "sentinel" not in str(failed.value)
 
 
+def test_trial_without_the_migrations_secret_says_what_makes_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Server, "get", lambda *args: None)
+    with pytest.raises(ClusterRequestFailed, match="migration-1 of the migration does not hold the URI") as failed:
+        login_refusal(cast(Any, Server()), "ns", NEW, lambda seconds: None)
+    assert "python -m automation up" in str(failed.value)
+
+
 def test_trial_pod_keeps_what_a_team_says_of_jobs() -> None:
     pod = trying_pod(WITH_URI, "s")
     assert pod["spec"]["tolerations"] == [{"key": "a"}]
