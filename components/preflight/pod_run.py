@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
 from components.preflight.image_reasons import is_permanent
 
 LABEL: Final = "airflow-preflight"
@@ -29,6 +30,8 @@ _SHOWN: Final = 300
 _OTHERS_SECONDS: Final = 1.0
 """After a failure, the others of the pod get this long: all that is wrong is then told at once."""
 _PULLS: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_RUNNING: Final[dict[str, tuple[KubeApi, str]]] = {}
+"""The Jobs that this process has made and not deleted, with their namespaces, by name."""
 _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -138,13 +141,25 @@ def run_pod(
         namespace,
     )
     name = str(job["metadata"]["name"])
+    _RUNNING[name] = (api, namespace)
     try:
         end = _watch(api, namespace, name, spec, limits, sleep or time.sleep)
         return replace(end, logs=_logs(api, namespace, name, end, log_lines)) if log_lines else end
     finally:
-        # It ends by itself too.
-        with contextlib.suppress(KubeRequestFailed):
-            api.delete("batch/v1", "Job", namespace, name, grace_seconds=0)
+        _RUNNING.pop(name, None)
+        _delete(api, namespace, name)
+
+
+def delete_running() -> None:
+    """Delete the Jobs of all pods that run now, before the process ends without a word."""
+    for name, (api, namespace) in list(_RUNNING.items()):
+        _delete(api, namespace, name)
+
+
+def _delete(api: KubeApi, namespace: str, job: str) -> None:
+    # It ends by itself too.
+    with contextlib.suppress(KubeRequestFailed, KubeUnreachable):
+        api.delete("batch/v1", "Job", namespace, job, grace_seconds=0)
 
 
 def _watch(

@@ -22,6 +22,7 @@ from components.kube.metadata import object_metadata
 from components.preflight.checks import DOCUMENT, Kind
 from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict
 from components.preflight.judgement import LABELS, judged
+from components.preflight.pod_run import delete_running
 from components.secrets.masker import Masker
 
 
@@ -79,6 +80,8 @@ class ClusterPreflight(pulumi.ComponentResource):
                     pulumi.log.info(f"{finding.check}: {finding.what}", self)
             problems = [finding for finding in findings if finding.verdict is Verdict.FAILED]
             if problems:
+                # The others, and the pod that opens a volume, end with this program.
+                await asyncio.to_thread(delete_running)
                 _die_when_interrupted()
                 raise PreflightFailedError(problems)
 

@@ -174,3 +174,19 @@ def test_container_without_its_secret_ends_the_wait() -> None:
 def test_each_wait_has_its_limit(state: dict[str, Any], seconds: float, waits: str, clock: list[float]) -> None:
     assert end(Cluster([state])).waits.startswith(waits)
     assert clock[0] == pytest.approx(seconds, abs=0.5)
+
+
+def test_what_runs_can_be_deleted_before_the_process_ends() -> None:
+    cluster = Cluster([pod(CREATING, CREATING)])
+    seen: list[list[str]] = []
+
+    def sleep(seconds: float) -> None:
+        pod_run.delete_running()
+        seen.append(list(cluster.deleted))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_pod(cast(KubeApi, cluster), "ns", POD, LIMITS, sleep=sleep)
+    pod_run.delete_running()
+    assert seen == [["job-1"]]
+    assert cluster.deleted == ["job-1", "job-1"], "once by its own end"
