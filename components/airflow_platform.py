@@ -135,6 +135,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, access, (*around, *cluster_checked, *ready, *made)),
+            *checks.aws(inputs, in_aws, (*around, *cluster_checked, *in_aws.ready)),
         )
         server = () if begun is None else ready
         migration: DatabaseMigration | None = None

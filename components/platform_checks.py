@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pulumi
 
+from components.aws_access import AwsAccess
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess, logged_in
@@ -23,6 +24,7 @@ from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
 from components.platform_verification import verification_pod
 from components.preflight import image_packages
+from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod, with_own_files
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -39,6 +41,8 @@ from components.release.release_inputs import ReleaseInputs
 from components.release.security_contexts import said_of_all_pods
 from components.release.user_values import with_helm_values
 from components.release.values import airflow_values
+from components.task_logs.remote import CONNECTION_KEY
+from components.task_logs.store import TaskLogStore
 
 _Checked = tuple[pulumi.Resource, ...]
 
@@ -182,9 +186,53 @@ class PlatformChecks:
         wanted = _client_certificate(self._args.client_certificate)
         return (self._preflight.check(pod_document(Kind.DATABASE, pod, about, wanted), after),)
 
+    def aws(self, inputs: ReleaseInputs, in_aws: AwsAccess, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Try the place of task logs in S3 and the secrets in AWS, with the service accounts of the pods that use them.
+
+        after: Also what gives these pods their roles.
+        """
+        args, checked = self._args, []
+        if self._preflight is None:
+            return ()
+        values, cluster = self._complete(inputs), args.aws.cluster.name if args.aws else ""
+        for trial in _aws_trials(args, in_aws):
+            team = with_own_files(job_pod(args.helm_values), args.helm_values, trial.values_of)
+            pod = aws_pod(trial, values, self._images, team, RELEASE_NAME)
+            about = aws_about(trial, values, RELEASE_NAME, cluster)
+            document = pod_document(Kind.AWS, pod, about, _log_connection(args))
+            checked.append(self._preflight.check(document, after, trial.account))
+        return tuple(checked)
+
     def _complete(self, inputs: ReleaseInputs) -> dict[str, Any]:
         """Return the values of the release over the chart's own, as the templates see them."""
         return merged(chart_values(), with_helm_values(airflow_values(inputs), self._args.helm_values))
+
+
+def _aws_trials(args: AirflowPlatformArgs, in_aws: AwsAccess) -> Iterator[AwsTrial]:
+    """Yield what pods do in AWS, as far as it can be tried: nothing is known of what tasks do there."""
+    place, prefix = args.task_logs.place, args.secrets_prefix
+    in_s3 = args.task_logs.store is TaskLogStore.S3 or (place is not None and place.url.startswith("s3://"))
+    logs = in_aws.remote_logs if in_s3 else None
+    if logs is not None:
+        workers = "workers.celery" if args.executor.celery else "workers.kubernetes"
+        role = in_aws.roles.get("worker")
+        yield AwsTrial(account="worker", values_of=workers, steps=("write", "read"), logs=logs, role=role)
+    steps = (*(("read",) if logs is not None else ()), *(("secret",) if prefix is not None else ()))
+    if steps:
+        yield AwsTrial(
+            account="api-server",
+            values_of="apiServer",
+            steps=steps,
+            logs=logs,
+            role=in_aws.roles.get("api-server"),
+            secrets=prefix or "",
+        )
+
+
+def _log_connection(args: AirflowPlatformArgs) -> list[ExistingSecret]:
+    secret = args.task_logs.place.connection_secret if args.task_logs.place else None
+    setting = "airflow:taskLogsConnectionSecret"
+    return [] if secret is None else [ExistingSecret(name=secret, keys=(CONNECTION_KEY,), setting=setting)]
 
 
 def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:

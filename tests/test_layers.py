@@ -51,8 +51,8 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/release": "versions components/download components/fields components/release/executor "
     "components/kube components/secrets components/aws components/keys components/connections components/dags "
     "components/login components/database components/task_logs",
-    "components/preflight": "versions compatibility components/kube components/secrets components/keys components/dags "
-    "components/database components/task_logs components/release",
+    "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "
+    "components/dags components/database components/task_logs components/release",
     "components/monitoring": "components/kube components/database components/network components/release",
     "components/verification": "components/kube components/keys components/database components/network "
     "components/release",

@@ -22,6 +22,7 @@ from components.database.rds_settings import ManagedDatabase
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.platform_args import AirflowPlatformArgs
+from components.preflight.aws_reasons import CHECK as AWS_CHECK
 from components.preflight.checks import Kind
 from components.preflight.finding import Finding, skipped
 from components.preflight.judgement import judged
@@ -73,8 +74,13 @@ def _made(
     """Make the checks, all at once. Return what they found, and whether the stack's namespace is a new one."""
     texts, left = [], []
     for text in documents(recorder):
-        if Kind(json.loads(text)["kind"]) is Kind.DATABASE and isinstance(platform.database, ManagedDatabase):
+        document = json.loads(text)
+        kind = Kind(document["kind"])
+        if kind is Kind.DATABASE and isinstance(platform.database, ManagedDatabase):
             left.append(skipped("database", "its password is in the stack's state alone, so up makes this check"))
+        elif kind is Kind.AWS:
+            check = AWS_CHECK.format(account=document["about"]["account"])
+            left.append(skipped(check, "an update gives pods their rights in AWS, so up makes this check"))
         else:
             texts.append(text)
     api, ended = KubeApi(platform.kube_context, platform.kubeconfig), threading.Event()

@@ -16,6 +16,7 @@ PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
         "ResourceQuota": "resourcequotas",
         "Secret": "secrets",
         "Service": "services",
+        "ServiceAccount": "serviceaccounts",
     },
     "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
     "batch/v1": {"Job": "jobs"},

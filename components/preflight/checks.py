@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum, unique
+from functools import partial
 from typing import Any, Final
 
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
-from components.preflight import database_reasons, git_reasons, image_packages
+from components.preflight import aws_pods, aws_reasons, database_reasons, git_reasons, image_packages
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
@@ -45,6 +46,8 @@ class Kind(StrEnum):
     """Every image but git-sync's, which the pod of GIT has; and what is in Airflow's."""
     DATABASE = "database"
     """An existing database."""
+    AWS = "aws"
+    """The place of task logs in S3, secrets in AWS: each with the service account of the pods that use it."""
 
 
 LIMITS: Final[Mapping[Kind, WaitLimits]] = {
@@ -53,6 +56,7 @@ LIMITS: Final[Mapping[Kind, WaitLimits]] = {
     Kind.IMAGES: WaitLimits(image_seconds=600),
     Kind.DAGS: WaitLimits(image_seconds=600),
     Kind.DATABASE: WaitLimits(image_seconds=600),
+    Kind.AWS: WaitLimits(image_seconds=600, run_seconds=60),
 }
 
 
@@ -91,6 +95,7 @@ def made(
     stack: str,
     clean: Callable[[str], str],
     sleep: Callable[[float], object] | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[Finding, ...]:
     """Make the checks of a document. A cluster that refuses a request is a finding, never an error.
 
@@ -101,6 +106,7 @@ def made(
         stack: The stack's name, for commands.
         clean: Masks secrets in a text.
         sleep: See `run_pod`.
+        tell: Is told in one line what a check waits for.
     """
     document = json.loads(text)
     kind = Kind(document["kind"])
@@ -110,7 +116,16 @@ def made(
             return (*there, *cluster_findings(api, namespace, document["needs"], stack))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
-        end = run_pod(api, namespace, document["pod"], WaitLimits(**document["patience"]), sleep=sleep)
+        limits = WaitLimits(**document["patience"])
+        run = partial(run_pod, api, namespace, document["pod"], limits, sleep=sleep)
+        if kind is Kind.AWS:
+            account = document["about"]["service_account"]
+            with aws_pods.account_present(api, namespace, account) as reason:
+                if reason:
+                    return (*there, skipped(aws_reasons.CHECK.format(account=account["name"]), reason))
+                end = aws_pods.with_identity(run, account, tell, sleep)
+        else:
+            end = run()
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
     return (*there, *findings_of(kind, end, {**document["about"], "stack": stack}, clean))
@@ -196,18 +211,31 @@ def _database(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]
         return (skipped(database_reasons.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
 
 
+def _aws(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    item, check = end.containers[aws_pods.CONTAINER], aws_reasons.CHECK.format(account=about["account"])
+    if item.exit_code is None:
+        return (_late(check, end),)
+    try:
+        return (aws_reasons.aws_finding(clean(item.message), about),)
+    except (ValueError, KeyError):
+        # The image may be another Airflow, or no Airflow at all. The migration will say so.
+        return (skipped(check, f"the check itself failed: {_line(clean(item.message))}"),)
+
+
 _GIT_SYNC: Final = (REACH, FETCH, FOLDER)
 _JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str], str]], tuple[Finding, ...]]]] = {
     Kind.GIT: _git,
     Kind.DAGS: _dags,
     Kind.IMAGES: _images,
     Kind.DATABASE: _database,
+    Kind.AWS: _aws,
 }
 _SUBJECTS: Final[Mapping[Kind, str]] = {
     Kind.GIT: "the DAG repository",
     Kind.DAGS: "the DAGs in the image",
     Kind.IMAGES: "the images",
     Kind.DATABASE: "the database",
+    Kind.AWS: "the rights in AWS",
 }
 
 

@@ -25,6 +25,7 @@ def judged(
     release_name: str,
     clean: Callable[[str], str],
     sleep: Callable[[float], object] | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[Finding, ...]:
     """Make the checks of a document, and say which of their failures are warnings.
 
@@ -37,8 +38,9 @@ def judged(
         release_name: Name of the Helm release, by which a running stack is known.
         clean: Masks secrets in a text.
         sleep: Waits so many seconds; it may raise, which ends the checks. None takes the system's.
+        tell: Is told in one line what a check waits for.
     """
-    findings = made(api, namespace, text, stack, clean, sleep)
+    findings = made(api, namespace, text, stack, clean, sleep, tell)
     if mode is Preflight.WANTED:
         return softened(findings, all_of_them=True)
     if any(item.outage for item in findings) and _worked(api, namespace, json.loads(text), release_name):
@@ -47,13 +49,16 @@ def judged(
 
 
 def _worked(api: KubeApi, namespace: str, document: Mapping[str, Any], release_name: str) -> bool:
-    """Whether the release runs with the Git host that a check is about, which then is down, and not wrong."""
-    if Kind(document["kind"]) is not Kind.GIT:
+    """Whether the release runs with what a check is about: a Git host, or AWS. It then is down, and not wrong."""
+    kind = Kind(document["kind"])
+    if kind not in (Kind.GIT, Kind.AWS):
         return False
     labels = {"owner": "helm", "name": release_name, "status": "deployed"}
     try:
         if not api.items("v1", "Secret", namespace, labels=labels, metadata_only=True):
             return False
+        if kind is Kind.AWS:
+            return True
         earlier = [
             json.loads(item["data"][DOCUMENT]) for item in api.items("v1", "ConfigMap", namespace, labels=LABELS)
         ]

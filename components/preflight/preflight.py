@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,12 @@ class ClusterPreflight(pulumi.ComponentResource):
             inputs = hook.new_inputs or {}
             namespace, text = str(inputs["metadata"]["namespace"]), str(inputs["data"][DOCUMENT])
             # In a thread: the hook's own loop is that of the program, which registers other resources meanwhile.
-            findings = await asyncio.to_thread(self._findings, namespace, text, _stack(hook.urn))
+            loop = asyncio.get_running_loop()
+
+            def tell(line: str) -> None:
+                loop.call_soon_threadsafe(pulumi.log.info, line, self)
+
+            findings = await asyncio.to_thread(self._findings, namespace, text, _stack(hook.urn), tell)
             for finding in findings:
                 if finding.verdict is Verdict.WARNING:
                     pulumi.log.warn(str(finding), self)
@@ -102,7 +107,7 @@ class ClusterPreflight(pulumi.ComponentResource):
             ),
         )
 
-    def _findings(self, namespace: str, text: str, stack: str) -> tuple[Finding, ...]:
+    def _findings(self, namespace: str, text: str, stack: str, tell: Callable[[str], object]) -> tuple[Finding, ...]:
         args = self._args
         return judged(
             KubeApi(args.kube_context, args.kubeconfig),
@@ -112,6 +117,7 @@ class ClusterPreflight(pulumi.ComponentResource):
             mode=args.mode,
             release_name=args.release_name,
             clean=Masker(secrets=args.secrets).text,
+            tell=tell,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from automation.verification.verify import verify
 from automation.wait import Clock, wait_for
 from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
-from tests.cluster.object_storage import CLOSED, PORT, SECRET, give_connection, object_storage
+from tests.cluster.object_storage import CLOSED, PORT, SECRET, connection, give_connection, object_storage
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -156,6 +157,27 @@ def test_its_log_is_in_the_storage(stack: Stack, outside: Outside) -> None:
         clock=Clock(),
     )
     assert "<Key>airflow/dag_id=" in listed
+
+
+def test_connection_that_the_storage_refuses_is_told_before_anything_rolls(
+    stack: Stack, outside: Outside, api: Any
+) -> None:
+    before = {pod.metadata.name for pod in api.list_namespaced_pod(NAMESPACE, label_selector="release=airflow").items}
+    api.patch_namespaced_secret(SECRET, NAMESPACE, {"stringData": {"connection": connection(outside.address, "other")}})
+    stack.set(taskLogsUrl="s3://logs/elsewhere")
+    started = time.monotonic()
+    refused = stack.up(check=False)
+    print(f"refused after {time.monotonic() - started:.1f} s")
+    assert refused.code
+    assert (
+        "airflow:taskLogsConnectionSecret: expected that s3://logs/elsewhere accepts the login of the connection, "
+        "found: InvalidAccessKeyId" in refused.output
+    ), refused.output
+    left = {pod.metadata.name for pod in api.list_namespaced_pod(NAMESPACE, label_selector="release=airflow").items}
+    assert before <= left
+    api.patch_namespaced_secret(SECRET, NAMESPACE, {"stringData": {"connection": connection(outside.address)}})
+    stack.set(taskLogsUrl="s3://logs/airflow")
+    assert not [step for step in stack.up().steps if "helm.sh" in step]
 
 
 def _service() -> str:

@@ -76,6 +76,9 @@ def test_a_request_is_known_whatever_its_protocol() -> None:
         ("kms", "create_key", {}),
         ("s3", "get_bucket_policy", {"Bucket": "b-1"}),
         ("s3", "put_object", {"Bucket": "b-1", "Key": "a/b", "Body": b"x"}),
+        ("s3", "create_multipart_upload", {"Bucket": "b-1", "Key": "a/b"}),
+        ("s3", "upload_part", {"Bucket": "b-1", "Key": "a/b", "UploadId": "u", "PartNumber": 1, "Body": b"x"}),
+        ("s3", "abort_multipart_upload", {"Bucket": "b-1", "Key": "a/b", "UploadId": "u"}),
         ("secretsmanager", "get_secret_value", {"SecretId": "airflow/prod/keys"}),
     )
     for service, method, parameters in calls:

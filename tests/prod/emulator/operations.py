@@ -21,6 +21,8 @@ _S3_CONTROL: Final = "/v20180820/"
 _PLACE: Final = re.compile(r"\\\{(\w+)(\\\+)?\\\}")
 """A parameter in an escaped path; an ARN holds slashes."""
 _BUCKET_TAG: Final = re.compile(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>")
+_OF_AN_UPLOAD: Final = {"PutObject": "UploadPart", "DeleteObject": "AbortMultipartUpload"}
+"""Operations of S3 with the addresses of others, which say of which upload they are."""
 _CREDENTIAL: Final = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4")
 
 
@@ -109,5 +111,7 @@ def _routed(service: str, method: str, path: str, query: str) -> tuple[str, dict
     for wanted_method, pattern, wanted, name in _routes(service):
         matched = pattern.fullmatch(path)
         if matched and wanted_method == method and all(given.get(key) == value for key, value in wanted.items()):
+            if "uploadId" in given:
+                name = _OF_AN_UPLOAD.get(name, name)
             return name, {**given, **{key: unquote(value) for key, value in matched.groupdict().items()}}
     return f"{method} {path}", given

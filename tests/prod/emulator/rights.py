@@ -19,6 +19,7 @@ KEY_OF_WHAT_EXISTS: Final = "key/of-what-exists"
 """For the key of a secret or a snapshot that a request names without it."""
 
 _S3_NAMES: Final = {
+    "CreateMultipartUpload": "PutObject",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
     "DeleteBucketLifecycle": "PutLifecycleConfiguration",
@@ -39,6 +40,7 @@ _S3_NAMES: Final = {
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "UploadPart": "PutObject",
 }
 """Operations of S3 that IAM names otherwise."""
 
