@@ -12,6 +12,7 @@ from tests.workflows.test_workflows import Job, Step, each_job, every_job, jobs,
 ALLOWED: Final = """
 job                     | credentials                    | code          | approved in
 ci.test                 | none                           | pull request  | -
+ci.aws                  | none                           | pull request  | -
 ci.cluster              | none                           | pull request  | -
 ci.image                | none                           | pull request  | -
 deploy.preview          | role AWS_PREVIEW_ROLE_ARN      | main          | -
