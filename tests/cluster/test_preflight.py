@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -11,6 +12,8 @@ import pytest
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from components.preflight.finding import Verdict
 from tests.cluster.harness import CONTEXT, ROOT, Repository, Result, Stack, destroyed, make_stack
+from tests.cluster.registry import REGISTRY, docker_config, needs_manifest, registry
+from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -96,13 +99,17 @@ def mistaken(stack: Stack, api: Any, **config: Any) -> Result:
         result = stack.up(check=False)
     finally:
         stack.set(**kept)
+    seconds = time.monotonic() - started
+    print(f"{', '.join(config)}: {seconds:.1f} s")
+    print(*re.findall(r"airflow:\w+: expected .*", result.output)[:1])
     assert result.code != 0
-    assert time.monotonic() - started < SECONDS
+    assert seconds < SECONDS
     assert not [step for step in result.steps if "helm.sh" in step or "airflow-database-migrate" in step]
     records = api.list_namespaced_secret(NAMESPACE, label_selector="owner=helm").items
     assert records == []
     left = api.list_namespaced_pod(NAMESPACE, label_selector="airflow-preflight=true").items
     assert [pod.metadata.name for pod in left if pod.metadata.deletion_timestamp is None] == []
+    assert stack.outputs() == {}, "nothing was deployed"
     return result
 
 
@@ -117,6 +124,53 @@ def test_missing_storage_class_and_image_are_named(stack: Stack, api: Any) -> No
     assert "airflow:taskLogsStorageClass: expected a storage class" in result.output, result.output
     result = mistaken(stack, api, imageTag="3.2.2-no-such-tag")
     assert "apache/airflow:3.2.2-no-such-tag" in result.output, result.output
+
+
+@needs_manifest
+def test_login_that_the_registry_refuses_is_named(stack: Stack, api: Any) -> None:
+    wrong = docker_config("robot:another-password")
+    with registry(api, f"{NAMESPACE}-registry", "robot:the-password"):
+        stack.command("config", "set", "--secret", "airflow:registryCredentials", given=wrong)
+        result = mistaken(stack, api, imageRepository=f"{REGISTRY}/apache/airflow")
+        stack.set(registryCredentials=None)
+    assert "airflow:registryCredentials: expected that the registry hands out" in result.output, result.output
+
+
+@pytest.fixture(scope="module")
+def database(api: Any) -> Iterator[TlsDatabase]:
+    server = TlsDatabase(api, f"{NAMESPACE}-database", Authority.new("the tests' authority"))
+    try:
+        server.create()
+        yield server
+    finally:
+        server.delete()
+
+
+def given(server: TlsDatabase, password: str, authority: Authority) -> dict[str, Any]:
+    return {
+        "database": "external",
+        "databaseHost": server.host,
+        "databaseUser": USER,
+        "databasePassword": password,
+        "databaseCidrs": [server.cidr],
+        "databaseSslMode": "verify-full",
+        "databaseCaCertificate": authority.pem,
+        "databaseMaxConnections": 400,
+        "taskLogs": "volume",
+    }
+
+
+def test_database_s_password_and_authority_are_named(stack: Stack, api: Any, database: TlsDatabase) -> None:
+    for password, authority, expected in (
+        ("another-password", database.authority, "airflow:databasePassword: expected the password of airflow at"),
+        (database.password, Authority.new("another"), "airflow:databaseCaCertificate: expected a certificate of"),
+    ):
+        config = given(database, password, authority)
+        stack.command("config", "set", "--secret", "airflow:databasePassword", given=config.pop("databasePassword"))
+        result = mistaken(stack, api, **config)
+        stack.set(database="container", databasePassword=None)
+        assert expected in result.output, result.output
+        assert password not in result.output
 
 
 def test_checks_alone_leave_a_namespace_that_exists_as_it_is(

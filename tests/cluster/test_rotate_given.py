@@ -7,83 +7,27 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-import versions
 from automation import Secret
 from automation.errors import RotationRefused
 from tests.cluster.killed_verb import AUTHORITY_KILLS, GIT_KILLS, GIVEN_LOGIN_KILLS, REGISTRY_KILLS
+from tests.cluster.registry import REGISTRY, docker_config, needs_manifest, registry
 from tests.cluster.rotating_airflow import NAMESPACE, Work, answered, deployed, environment, rotate
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
 AUTHORIZED_KEYS: Final = os.environ.get("AIRFLOW_TEST_GIT_AUTHORIZED_KEYS", "")
-MANIFEST: Final = os.environ.get("AIRFLOW_TEST_REGISTRY_MANIFEST", "")
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.cluster,
     pytest.mark.skipif("AIRFLOW_TEST_GIT_PUSH" not in os.environ, reason="no AIRFLOW_TEST_GIT_PUSH, to push DAGs to"),
 ]
 
-REGISTRY: Final = "127.0.0.1:5055"
-"""On the node itself. The container runtime talks to such a registry without TLS."""
 OUTSIDE: Final = f"{NAMESPACE}-outside"
 _ROLLED_SECONDS: Final = 30.0
-_SERVER: Final = """\
-import base64, http.server, sys
-MEDIA_TYPE, DIGEST, SIZE, *LOGINS = sys.argv[1:]
-KNOWN = {"Basic " + base64.b64encode(login.encode()).decode() for login in LOGINS}
-
-class Registry(http.server.BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        if self.headers.get("Authorization") not in KNOWN:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="registry"')
-            self.send_header("Content-Length", "0")
-        else:
-            self.send_response(200)
-            self.send_header("Docker-Content-Digest", DIGEST)
-            self.send_header("Content-Type", MEDIA_TYPE)
-            self.send_header("Content-Length", SIZE)
-        self.end_headers()
-
-http.server.ThreadingHTTPServer(("127.0.0.1", 5055), Registry).serve_forever()
-"""
-"""As much of a registry as the runtime asks about an image that the node has: who may see it, and what it is."""
-
-
-@contextmanager
-def outside(api: Any) -> Iterator[None]:
-    """A namespace for what is outside of the stack."""
-    api.create_namespace({"metadata": {"name": OUTSIDE}})
-    try:
-        yield
-    finally:
-        api.delete_namespace(OUTSIDE)
-
-
-def start_registry(api: Any, *logins: str) -> None:
-    """Start a registry on the node, which knows these logins, and wait for it."""
-    container = {
-        "name": "registry",
-        "image": f"apache/airflow:{versions.AIRFLOW}",
-        "command": ["python", "-c", _SERVER, *MANIFEST.split(), *logins],
-    }
-    spec = {"hostNetwork": True, "terminationGracePeriodSeconds": 1, "containers": [container]}
-    api.create_namespaced_pod(OUTSIDE, {"metadata": {"name": "registry"}, "spec": spec})
-    for _ in range(120):
-        if api.read_namespaced_pod("registry", OUTSIDE).status.phase == "Running":
-            return
-        time.sleep(1)
-    pytest.fail("the registry does not start")
-
-
-def docker_config(login: str) -> str:
-    return json.dumps({"auths": {REGISTRY: {"auth": base64.b64encode(login.encode()).decode()}}})
 
 
 def rotated_with_a_roll_of_workers(work: Work, folder: Path, key: str, kills: Any, given: str = "") -> list[str]:
@@ -129,13 +73,12 @@ def test_git_key_rotation_that_is_killed_while_it_waits_for_the_host(engine: Non
         keys.write_text(before)
 
 
-@pytest.mark.skipif(not MANIFEST, reason="no AIRFLOW_TEST_REGISTRY_MANIFEST, of an image that a registry could give")
+@needs_manifest
 def test_registry_login_is_tried_before_anything_rolls_and_then_reaches_every_pod(
     engine: None, api: Any, tmp_path: Path
 ) -> None:
     old, new = docker_config("robot:the-old-password"), docker_config("robot:the-new-password")
-    with outside(api):
-        start_registry(api, "robot:the-old-password", "robot:the-new-password")
+    with registry(api, OUTSIDE, "robot:the-old-password", "robot:the-new-password"):
         image: dict[str, Any] = {"imageRepository": f"{REGISTRY}/apache/airflow", "registryCredentials": old}
         with deployed(tmp_path, **image) as work:
             before = {pod.name for pod in work.kube.pods({"release": "airflow"})}
