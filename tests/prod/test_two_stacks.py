@@ -30,6 +30,7 @@ def second(checkout: Checkout) -> Checkout:
         podIdentity="irsa",
         gitSshPrivateKey=None,
         protect=False,
+        backupStore="bucket",
     )
     other.init()
     checkout.account.order(stacks=STACKS)
@@ -52,6 +53,19 @@ def test_pods_of_the_second_get_their_role_by_their_token_alone(second: Checkout
     assert release["inputs"]["values"]["workers"]["celery"]["serviceAccount"]["annotations"] == {
         "eks.amazonaws.com/role-arn": role["arn"]
     }
+
+
+def test_pods_of_backups_have_a_role_of_their_own_for_their_folder_alone(second: Checkout) -> None:
+    role = second.resource("aws:iam/role:Role", "airflow-task-logs-backups")["outputs"]
+    [trusted] = json.loads(role["assumeRolePolicy"])["Statement"]
+    assert "system:serviceaccount:airflow-staging:airflow-backups" in json.dumps(trusted["Condition"])
+    account = second.resource("kubernetes:core/v1:ServiceAccount", "airflow-backups")["inputs"]
+    assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == role["arn"]
+    policy = json.loads(
+        second.resource("aws:iam/rolePolicy:RolePolicy", "airflow-task-logs-backups")["outputs"]["policy"]
+    )
+    objects = next(item for item in policy["Statement"] if "s3:PutObject" in item["Action"])
+    assert objects["Resource"].endswith("/backups/*")
 
 
 def test_neither_finds_a_change_after_the_other(checkout: Checkout, second: Checkout) -> None:
