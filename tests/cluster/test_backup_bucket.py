@@ -78,8 +78,11 @@ def asked(method: str, path: str) -> str:
 
 def test_lost_database_comes_back_from_the_bucket(stack: Environment, tmp_path: Path) -> None:
     sql(NAMESPACE, "CREATE TABLE kept AS SELECT * FROM generate_series(1, 1000) AS number")
+    plan = stack.backup_plan()
+    assert (plan.kind, plan.place) == ("dump", "s3://logs/airflow-backups")
     made = stack.backup()
     print(json.dumps(made.to_json()))
+    assert stack.drill_plan().into.startswith("airflow_drill_")
     assert made.backup.bytes > 10_000
     assert PREFIX + made.backup.name in asked("GET", "")
     assert PREFIX not in asked("GET", "?prefix=airflow/"), "beside the logs"
