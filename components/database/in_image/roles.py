@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -50,6 +50,7 @@ WHERE c.relowner = %(role)s::regrole AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 
 ORDER BY 1
 """
 """Without sequences of a column, which follow their table, and members of extensions."""
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspowner = %(role)s::regrole ORDER BY 1"
 OTHERS = """
 SELECT rolname FROM pg_roles WHERE rolname ~ %(made)s AND rolname <> ALL (%(known)s)
   AND pg_has_role(oid, %(owner)s, 'MEMBER') ORDER BY 1
@@ -142,8 +143,11 @@ class Server:
         tables at once would stop Airflow, or end its transactions as deadlocks.
         """
         self.run(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        for name in self.ask(SCHEMAS, role=f'"{self.master}"'):
+            self.run("ALTER SCHEMA {name} OWNER TO {owner}", name=name, owner=self.owner)
         for name in self.ask(RELATIONS, role=f'"{self.master}"'):
-            self.run_patiently(f"ALTER TABLE IF EXISTS {name} OWNER TO {{owner}}", owner=self.owner)
+            with suppress(errors.InsufficientPrivilege):  # in a schema of others; the next statement does not ask
+                self.run_patiently(f"ALTER TABLE IF EXISTS {name} OWNER TO {{owner}}", owner=self.owner)
         self.run_patiently("REASSIGN OWNED BY {master} TO {owner}", master=self.master, owner=self.owner)
 
     def admit(self, role: str, password: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.components.database.postgres_server import MASTER, NAME, PASSWORD, Server, running, told
+from tests.components.database.postgres_server import MASTER, NAME, PASSWORD, SUPERUSER, Server, running, told
 
 roles = pytest.importorskip("components.database.in_image.roles", reason="no PostgreSQL driver psycopg2")
 
@@ -102,6 +102,25 @@ def test_what_the_master_makes_later_becomes_the_owners(server: Server, run: Run
     assert {owner for _, owner in server.sql(OWNERS)} == {OWNER}
     found = server.sql("SELECT DISTINCT typowner::regrole::text FROM pg_type WHERE typname IN ('late', 'later')")
     assert found == [(OWNER,)]
+
+
+def test_whatever_the_master_has_made_beside_airflow_becomes_the_owners(server: Server, run: Run) -> None:
+    server.sql("CREATE SCHEMA of_others; GRANT ALL ON SCHEMA of_others TO airflow")
+    server.sql(f"ALTER DATABASE postgres OWNER TO {MASTER}")  # as on RDS
+    try:
+        with closing(server.connect(*OF_THE_MASTER)) as master:
+            told(master, "CREATE SCHEMA team; CREATE TABLE team.t (id int); CREATE TABLE of_others.t (id int)")
+            told(master, "SELECT lo_create(4711)")
+        run("admit", OF_THE_MASTER, A)
+        tables = "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('t', 'dag')"
+        assert server.sql(tables) == [(OWNER,)]
+        assert server.sql("SELECT lomowner::regrole::text FROM pg_largeobject_metadata") == [(OWNER,)]
+        with closing(server.connect(*A)) as login:
+            told(login, "INSERT INTO team.t VALUES (1)")
+    finally:
+        server.sql(f"ALTER DATABASE postgres OWNER TO {SUPERUSER}")
+        server.sql("SELECT lo_unlink(4711)")
+        server.sql("DROP SCHEMA IF EXISTS team, of_others CASCADE")
 
 
 def test_earlier_login_is_dropped_when_it_is_not_used_any_more(server: Server, run: Run) -> None:
