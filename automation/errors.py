@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 _FIX = ". Fix: "
 _IN_THE_WAY: Final = "a file is where a folder should be, or the other way round; move it away: ls -ld {place}"
@@ -33,19 +33,26 @@ _SYSTEM: Final = {
 class AutomationError(Exception):
     """The base of all errors of this package."""
 
+    listed: ClassVar[str] = ""
+    """The attribute with the texts of a kind that lists several things; each text has its own remedy."""
+
     def __init__(self, what: str, remedy: str) -> None:
         """Take one clause that says what is wrong and why, and what to do: a command if there is one."""
         self.what, self.remedy = what, remedy
         super().__init__(f"{what}{_FIX}{remedy}")
 
     def reword(self, remedy: Callable[[str], str]) -> None:
-        """Replace each remedy: its own, and those of the problems or refusals that it lists."""
+        """Replace each remedy: its own, and those of the texts that it lists."""
         self.remedy = remedy(self.remedy)
         self.args = (f"{self.what}{_FIX}{self.remedy}",)
-        for listed in ("problems", "refusals"):
-            texts = [text.partition(_FIX) for text in getattr(self, listed, ()) if isinstance(text, str)]
-            if texts:
-                setattr(self, listed, tuple(f"{what}{fix}{remedy(rest)}" for what, fix, rest in texts))
+        if self.listed:
+            texts = [text.partition(_FIX) for text in getattr(self, self.listed)]
+            setattr(self, self.listed, tuple(f"{what}{fix}{remedy(rest)}" for what, fix, rest in texts))
+
+    def __str__(self) -> str:
+        if not self.listed:
+            return super().__str__()
+        return "\n".join([self.what, *(f"  {text}" for text in getattr(self, self.listed))])
 
     @property
     def kind(self) -> str:
@@ -54,22 +61,19 @@ class AutomationError(Exception):
 
     def to_json(self) -> dict[str, Any]:
         """Return a map for `json.dumps`."""
-        return {"kind": self.kind, "what": self.what, "remedy": self.remedy}
+        listed = {self.listed: list(getattr(self, self.listed))} if self.listed else {}
+        return {"kind": self.kind, "what": self.what, "remedy": self.remedy, **listed}
 
 
 class SettingsInvalid(AutomationError):
-    """The config of a stack is not valid. Each of its `problems` has its own remedy."""
+    """The config of a stack is not valid."""
+
+    listed = "problems"
 
     def __init__(self, stack: str, problems: tuple[str, ...]) -> None:
         self.stack, self.problems = stack, problems
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__(f"config of stack {stack}: {count}", "each problem says how")
-
-    def __str__(self) -> str:
-        return "\n".join([self.what, *(f"  {text}" for text in self.problems)])
-
-    def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "problems": list(self.problems)}
 
 
 class EngineMissing(AutomationError):
@@ -149,17 +153,13 @@ class MigrationFailed(UpdateFailed):
 
 
 class PreflightFailed(UpdateFailed):
-    """What the release needs is missing; nothing that runs has changed. Each of its `problems` has its own remedy."""
+    """What the release needs is missing; nothing that runs has changed."""
+
+    listed = "problems"
 
     def __init__(self, what: str, problems: tuple[str, ...]) -> None:
         self.problems = problems
         super().__init__(what, "each problem says how")
-
-    def __str__(self) -> str:
-        return "\n".join([self.what, *(f"  {text}" for text in self.problems)])
-
-    def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "problems": list(self.problems)}
 
 
 class ReleaseStuck(UpdateFailed):
@@ -183,18 +183,14 @@ class RecoveryRefused(AutomationError):
 
 
 class _Refused(AutomationError):
-    """A procedure cannot begin as things are. Each of its `refusals` has its own remedy."""
+    """A procedure cannot begin as things are."""
+
+    listed = "refusals"
 
     def __init__(self, what: str, refusals: tuple[str, ...]) -> None:
         self.refusals = refusals
         count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
         super().__init__(f"{what}: {count}", "each reason says how")
-
-    def __str__(self) -> str:
-        return "\n".join([self.what, *(f"  {text}" for text in self.refusals)])
-
-    def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "refusals": list(self.refusals)}
 
 
 class AdoptionRefused(_Refused):
