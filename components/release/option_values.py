@@ -47,7 +47,8 @@ def _problem(section: str, option: str, value: Any) -> str | None:
     kind = declared.removesuffix(_OR_NOTHING)
     if _readable(kind, text) or (kind != declared and not text):
         return None
-    return f"expected {_EXPECTED.get(kind) or kind.replace(' |', ',')}, found {fields.shown(value)}"
+    expected = _EXPECTED.get(kind) or f"one of {', '.join(kind.split(' | '))}"
+    return f"expected {expected}, found {fields.shown(value)}"
 
 
 def _readable(kind: str, text: str) -> bool:

@@ -39,8 +39,16 @@ def test_what_airflow_cannot_read_is_refused_with_what_it_expects() -> None:
         (("core", "parallelism"), ("sixty", "", True, "32.5", "inf", "nan", [1], "32 # more"), "a whole number"),
         (("scheduler", "scheduler_idle_sleep_time"), ("a second", False), "a number"),
         (("core", "lazy_load_plugins"), ("yes", "on", "", 2, "none"), "true or false"),
-        (("logging", "logging_level"), ("info", "TRACE", 10), "CRITICAL, FATAL, ERROR, WARN, WARNING, INFO, DEBUG"),
-        (("dag_processor", "file_parsing_sort_mode"), ("name",), "modified_time, random_seeded_by_host, alphabetical"),
+        (
+            ("logging", "logging_level"),
+            ("info", "TRACE", 10),
+            "one of CRITICAL, FATAL, ERROR, WARN, WARNING, INFO, DEBUG",
+        ),
+        (
+            ("dag_processor", "file_parsing_sort_mode"),
+            ("name",),
+            "one of modified_time, random_seeded_by_host, alphabetical",
+        ),
     ):
         for value in values:
             assert [
