@@ -109,6 +109,7 @@ def test_role_of_an_external_database_is_tried_and_then_reaches_every_pod_that_l
             "databaseCidrs": [server.cidr],
             "databaseSslMode": "verify-full",
             "databaseCaCertificate": authority.pem,
+            "taskLogs": "volume",
         }
         with deployed(tmp_path, **database) as work:
             before = {pod.name for pod in work.kube.pods({"release": "airflow"})}
