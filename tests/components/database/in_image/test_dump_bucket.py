@@ -166,8 +166,10 @@ def test_dump_that_the_database_refuses_ends_both(s3: Any, tmp_path: Path) -> No
 
 
 def test_old_dumps_are_deleted_and_never_the_newest(s3: Any, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
     def name(days: int) -> str:
-        return (datetime.now(UTC) - timedelta(days=days, minutes=1)).strftime(NAME)
+        return (now - timedelta(days=days, minutes=1)).strftime(NAME)
 
     for days in (1, 6, 7, 90):
         keep(s3, name(days))
