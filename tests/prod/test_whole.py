@@ -255,6 +255,8 @@ def test_without_keda_its_objects_go_and_nothing_in_aws(stack: Whole) -> None:
 
 
 def test_what_a_person_changed_is_put_back(stack: Whole) -> None:
+    stack.checkout.set(databaseApplyImmediately=True)  # else the class waits for the maintenance window
+    stack.checkout.up()
     changed = {f"update {name}" for name in change_by_hand(stack.account, "db.m7g.4xlarge")}
     assert changed <= set(stack.checkout.refresh().steps)
     assert set(stack.checkout.up().steps) == changed
