@@ -140,6 +140,8 @@ class ManagedPostgres(pulumi.ComponentResource):
             name,
             description=f"{of_airflow}: PostgreSQL from the cluster, nothing out",
             vpc_id=args.vpc_id,
+            # AWS allows everything at first, and an update may be killed before the provider takes that back.
+            egress=[],
             tags=tags,
             opts=described_once,
         )

@@ -79,6 +79,7 @@ class Request:
 _DELETE_BUCKET: Final = "the provider empties the bucket itself before it deletes it"
 
 PROVIDER_ONLY: Final[Mapping[str, Mapping[str, str]]] = {
+    "aws:ec2/securityGroup:SecurityGroup": {"egress": "an empty list: the provider removes what it later finds"},
     "aws:iam/role:Role": {"forceDetachPolicies": "the provider detaches policies itself before it deletes the role"},
     "aws:s3/bucket:Bucket": {"forceDestroy": _DELETE_BUCKET},
     "aws:secretsmanager/secret:Secret": {"forceOverwriteReplicaSecret": "of replicas, which no program here has"},
