@@ -146,7 +146,8 @@ def _commands(folder: Path, token: str) -> Path:
     (folder / "token.json").write_text(json.dumps(credential))
     command = folder / "aws"
     command.write_text(
-        f'#!/bin/sh\nif [ "$1 $2" = "eks get-token" ]; then exec cat "{folder}/token.json"; fi\n'
+        # `aws eks update-kubeconfig` writes options before it.
+        f'#!/bin/sh\ncase " $* " in *" eks get-token "*) exec cat "{folder}/token.json";; esac\n'
         f'exec "{shutil.which("aws")}" "$@"\n'
     )
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
