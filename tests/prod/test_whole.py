@@ -283,7 +283,7 @@ def test_without_any_state_it_is_imported_and_has_its_history(stack: Whole) -> N
 
 def test_a_drill_reads_every_encrypted_value_in_a_temporary_instance(stack: Whole) -> None:
     verb(stack, "backup")
-    send(stack, "DELETE", "connections/kept")
+    stack.databases.sql("airflow-prod", "DELETE FROM connection WHERE conn_id = 'kept'", "airflow")
     stack.account.order(drill=True)
     answer = verb(stack, "drill", "--json")
     stack.account.order()
