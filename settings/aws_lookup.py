@@ -94,9 +94,8 @@ def _check_existing_instance(wanted: ManagedDatabase, region: str, stack: str) -
         problems = []
         for found in error.replacements:
             key = _KEYS[found.field]
-            command = remove_command(key) if found.value == "" else f"pulumi config set {key.full} {found.value}"
-            ways = [*([] if found.value is None else [command]), *([found.way] if found.way else [])]
-            problems.append(problem_text(stack, key.full, found.text, ", or ".join(ways)))
+            fix = found.fix(f"pulumi config set {key.full} {found.value}", remove_command(key))
+            problems.append(problem_text(stack, key.full, found.text, fix))
         raise SettingsError(stack, problems) from None
 
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
 from components.database.connection import SslMode
-from components.database.uri import POSTGRES, read_database_uri
+from components.database.uri import POSTGRES, URI_VARIABLE, read_database_uri
 from components.kube.secret import Secret
 from components.release.value_paths import at
 
@@ -37,7 +37,6 @@ _REPLICAS: Final = {
     "workerReplicas": "worker",
 }
 _POOLER: Final = f"{RELEASE}-pgbouncer"
-_DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _LOGIN: Final = re.compile(r"(?P<scheme>https?://)(?P<user>[^:/@]*)(?::(?P<token>[^/@]*))?@(?P<rest>.+)")
 _TRUE: Final = ("true", "1", "t", "y", "yes", "on")
 
@@ -139,7 +138,7 @@ def _keys(reading: _Reading) -> None:
 
 
 def _database(reading: _Reading) -> None:
-    uri, source = reading.secret(_DATABASE, reading.release.variable(_DATABASE), "databaseHost")
+    uri, source = reading.secret(URI_VARIABLE, reading.release.variable(URI_VARIABLE), "databaseHost")
     if not uri:
         return
     parts = read_database_uri(uri)

@@ -9,10 +9,10 @@ from automation.rotation import database
 from automation.rotation.database_stages import container_stages, given_stages, managed_stages
 from automation.rotation.keys import KEYS, SERVERS, Key, Use
 from components import fields
+from components.database.uri import URI_VARIABLE
 
 NAME: Final = "database-password"
 CONTAINER, EXTERNAL, MANAGED = "container", "external", "managed"
-URI: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 EXPORTER: Final = "exporter"
 """Name of the container that measures Airflow (tested)."""
 
@@ -40,7 +40,7 @@ _COMMON: Final[Mapping[str, Any]] = {
     "uses": (
         # Behind PgBouncer pods have a login of PgBouncer.
         Use(volume="pgbouncer-config", read=database.login_in),
-        Use(variable=URI, containers=(*SERVERS, EXPORTER), read=database.login_in_uri),
+        Use(variable=URI_VARIABLE, containers=(*SERVERS, EXPORTER), read=database.login_in_uri),
     ),
     "first_use": True,
     "hidden": _hidden,

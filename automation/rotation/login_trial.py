@@ -15,7 +15,7 @@ from urllib.parse import quote
 from automation.cluster.client import cluster_errors, decoded
 from automation.errors import ClusterRequestFailed
 from automation.rotation.trials import LABEL, LIMITS, MIGRATION, template_of, without_job_labels
-from components.database.uri import read_database_uri
+from components.database.uri import URI_VARIABLE, read_database_uri
 from components.kube.client import KubeApi
 from components.preflight.database_reasons import SCRIPT, database_finding
 from components.preflight.finding import Verdict
@@ -23,7 +23,6 @@ from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
 from components.preflight.pod_run import run_pod
 from components.secrets.masker import Masker
 
-URI: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _KEY: Final = "connection"
 _ACTS_AS: Final = """\
 SELECT current_user,
@@ -56,7 +55,7 @@ def login_refusal(
     Raises ClusterRequestFailed if the pod could not ask.
     """
     template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
-    [reference] = [item["valueFrom"]["secretKeyRef"] for item in _variables(template) if item["name"] == URI]
+    [reference] = [item["valueFrom"]["secretKeyRef"] for item in _variables(template) if item["name"] == URI_VARIABLE]
     present = decoded(api.get("v1", "Secret", namespace, reference["name"]) or {}).get(reference["key"])
     if not present:
         raise ClusterRequestFailed(
@@ -120,9 +119,9 @@ def trying_pod(template: Mapping[str, Any], secret: str) -> dict[str, Any]:
     """Return metadata and spec of a pod like the migration's, with the URI in a Secret. Pure."""
     spec = copy.deepcopy(dict(template["spec"]))
     container = spec["containers"][0]
-    reference = {"name": URI, "valueFrom": {"secretKeyRef": {"name": secret, "key": _KEY}}}
+    reference = {"name": URI_VARIABLE, "valueFrom": {"secretKeyRef": {"name": secret, "key": _KEY}}}
     container |= {
-        "env": [*(item for item in _variables(template) if not item["name"].startswith(URI)), reference],
+        "env": [*(item for item in _variables(template) if not item["name"].startswith(URI_VARIABLE)), reference],
         "args": ["python", "-c", ASK, _ACTS_AS],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

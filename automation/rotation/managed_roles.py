@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from automation.cluster.client import cluster_errors
 from automation.errors import ClusterRequestFailed
+from automation.rotation.trials import LABEL
 from components.database.roles_script import MASTER, roles_command
 from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
 from components.secrets.masker import Masker
 
-LABEL: Final = "airflow-rotation"
 LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=600)
 """The script waits for the server, and for tables that somebody uses."""
 

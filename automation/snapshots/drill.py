@@ -18,12 +18,11 @@ from automation.snapshots.rds import Rds
 from automation.stacks.session import Session
 from components.database.rds_existing import LEFT_TAG, RESTORED_FROM_TAG
 from components.database.roles_script import MASTER
-from components.database.uri import read_database_uri
+from components.database.uri import URI_VARIABLE, read_database_uri
 
 VERB: Final = "drill"
 DRILL_TAG: Final = "airflow-drill"
 """Key of the tag of a temporary instance: the stack's instance that it is a copy of."""
-_URI: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _ID: Final = "%Y%m%d%H%M%S"
 
 
@@ -110,7 +109,10 @@ def _is_copied(tag: str) -> bool:
 
 def _password(session: Session, found: dict[str, Any]) -> str:
     """Return the password of the master user. From now on no output shows it."""
-    pod, variable = found[outputs.BACKUP_PODS]["airflow"], _URI  # as the Jobs log in, if the stack makes no roles
+    pod, variable = (
+        found[outputs.BACKUP_PODS]["airflow"],
+        URI_VARIABLE,
+    )  # as the Jobs log in, if the stack makes no roles
     if outputs.DATABASE_ROLES_POD in found:
         pod, variable = found[outputs.DATABASE_ROLES_POD], MASTER
     [container] = pod["spec"]["containers"]

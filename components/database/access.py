@@ -24,6 +24,7 @@ from components.database.connection import (
     redis_uri,
 )
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer, render_ini, render_users
+from components.database.uri import URI_VARIABLE
 from components.keys.generated_password import generated_password
 from components.kube.env import from_secret, variable
 from components.kube.immutable_secret import immutable_secret, secret_name
@@ -206,7 +207,7 @@ def logged_in(database: Database, login: DatabaseLogin | None) -> Database:
 def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
     """What a component that talks to the metadata database needs. A worker never gets these."""
     return [
-        from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secret, CONNECTION_KEY),
+        from_secret(URI_VARIABLE, secret, CONNECTION_KEY),
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),
     ]
 

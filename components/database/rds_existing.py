@@ -81,9 +81,13 @@ class Replacement:
     way: str = ""
     """Another way out, as a command such as `delete it`, or ""."""
 
+    def fix(self, put: str, remove: str) -> str:
+        """Return the ways out. put, remove: how to put the accepted value there, and how to take the value out."""
+        taken = "" if self.value is None else put if self.value else remove
+        return ", or ".join(filter(None, (taken, self.way)))
+
     def __str__(self) -> str:
-        taken = () if self.value is None else (f"set it to {self.value}" if self.value else "take it out",)
-        return f"{self.field}: {self.text}. Fix: {', or '.join([*taken, *([self.way] if self.way else [])])}"
+        return f"{self.field}: {self.text}. Fix: {self.fix(f'set it to {self.value}', 'take it out')}"
 
 
 _DUMP: Final = "dump the data into an instance under another identifier"

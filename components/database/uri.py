@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote
 
 POSTGRES: Final = ("postgresql", "postgres")
 """Dialects that are PostgreSQL."""
+URI_VARIABLE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+"""The variable that tells Airflow the URI of its database."""
 _URI: Final = re.compile(
     r"""
     (?P<dialect>\w+)(?:\+\w+)?://

@@ -93,6 +93,20 @@ def test_registry_login_is_tried_before_anything_rolls_and_then_reaches_every_po
             assert json.loads(content) == json.loads(new)
 
 
+def external(server: TlsDatabase) -> dict[str, Any]:
+    """Return the config of a stack with this database, whose authority it trusts."""
+    return {
+        "database": "external",
+        "databaseHost": server.host,
+        "databaseUser": USER,
+        "databasePassword": server.password,
+        "databaseCidrs": [server.cidr],
+        "databaseSslMode": "verify-full",
+        "databaseCaCertificate": server.authority.pem,
+        "taskLogs": "volume",
+    }
+
+
 def test_role_of_an_external_database_is_tried_and_then_reaches_every_pod_that_logs_in(
     engine: None, api: Any, tmp_path: Path
 ) -> None:
@@ -101,17 +115,7 @@ def test_role_of_an_external_database_is_tried_and_then_reaches_every_pod_that_l
     server = TlsDatabase(api, f"{NAMESPACE}-database", authority)
     try:
         server.create()
-        database: dict[str, Any] = {
-            "database": "external",
-            "databaseHost": server.host,
-            "databaseUser": USER,
-            "databasePassword": server.password,
-            "databaseCidrs": [server.cidr],
-            "databaseSslMode": "verify-full",
-            "databaseCaCertificate": authority.pem,
-            "taskLogs": "volume",
-        }
-        with deployed(tmp_path, **database) as work:
+        with deployed(tmp_path, **external(server)) as work:
             before = {pod.name for pod in work.kube.pods({"release": "airflow"})}
             server.sql("CREATE ROLE airflow_b LOGIN PASSWORD 'the-new-password'")
             given = "airflow_b:the-new-password"
@@ -151,18 +155,9 @@ def test_authority_rotation_that_is_killed_in_and_after_each_stage(engine: None,
     server = TlsDatabase(api, f"{NAMESPACE}-database", old)
     try:
         server.create()
-        database: dict[str, Any] = {
-            "database": "external",
-            "databaseHost": server.host,
-            "databaseUser": USER,
-            "databasePassword": server.password,
-            "databaseCidrs": [server.cidr],
-            "databaseSslMode": "verify-full",
-            "databaseCaCertificate": old.pem,
-            "databaseMaxConnections": 200,
-            "taskLogs": "volume",
-        }
-        with deployed(tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1, **database) as work:
+        with deployed(
+            tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1, databaseMaxConnections=200, **external(server)
+        ) as work:
             airflow = {pod.name for pod in work.kube.pods({"tier": "airflow"})}
             asks = "let the database's operator"
             with (

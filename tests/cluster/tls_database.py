@@ -138,9 +138,10 @@ class TlsDatabase:
         assert done.exit_code == 0, done.stderr
         self.authority = authority
 
-    def sql(self, text: str) -> str:
-        """Return what the server answers to its owner."""
-        command = ("psql", "-h", "/tmp", "-U", self.owner, "-v", "ON_ERROR_STOP=1", "-tAc", text)
+    def sql(self, text: str, database: str = "") -> str:
+        """Return what the server answers to its owner. database: the owner's own if it is not given."""
+        where = ("-U", self.owner, "-d", database or self.owner)
+        command = ("psql", "-h", "/tmp", *where, "-v", "ON_ERROR_STOP=1", "-tAc", text)
         done = KubeClient(CONTEXT, self.namespace).run(self.name, "postgres", command, seconds=30)
         assert done.exit_code == 0, done.stderr
         return done.stdout.strip()

@@ -149,3 +149,9 @@ class Checkout:
             said = event.get("diagnosticEvent") or {}
             if said.get("severity") == "error":
                 yield re.sub(r"<\{%.*?%\}>", "", said["message"])
+
+
+def document_in(output: str) -> dict[str, Any]:
+    """Return the JSON document of a verb, which progress stands around."""
+    document, _ = json.JSONDecoder().raw_decode(output[output.index("{") :])
+    return dict(document)

@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kubernetes.stream import stream
-
 from tests.cluster.harness import CONTEXT
 from tests.cluster.tls_database import Authority, TlsDatabase
 from tests.prod.account import Account
@@ -56,22 +54,9 @@ class Databases:
     def stop(self) -> None:
         self._stopped.set()
 
-    def sql(self, identifier: str, text: str, database: str = "postgres") -> str:
+    def sql(self, identifier: str, text: str, database: str = SUPERUSER) -> str:
         """Return what the server answers to its superuser."""
-        command = ["psql", "-h", "/tmp", "-U", SUPERUSER, "-d", database, "-v", "ON_ERROR_STOP=1", "-tAc", text]
-        core = type(self.api)(self.api.api_client)
-        return str(
-            stream(
-                core.connect_get_namespaced_pod_exec,
-                identifier,
-                self.namespace,
-                command=command,
-                stderr=True,
-                stdin=False,
-                stdout=True,
-                tty=False,
-            )
-        )
+        return self._servers[identifier].sql(text, database)
 
     def _step(self, masters: Mapping[str, Mapping[str, str]]) -> None:
         self._save()
@@ -110,10 +95,10 @@ class Databases:
             # It goes on after an error: the superuser is there already.
             content = self._saved[source] if kind == "snapshot" else self._dump(source)
             self._run(identifier, "psql", "-h", "/tmp", "-U", SUPERUSER, "-d", "postgres", given=content)
-            self.sql(identifier, f"ALTER ROLE {user} PASSWORD '{password}'")
+            server.sql(f"ALTER ROLE {user} PASSWORD '{password}'")
         else:
-            self.sql(identifier, f"CREATE ROLE {user} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'")
-            self.sql(identifier, f"CREATE DATABASE {master['DBName']} OWNER {user}")
+            server.sql(f"CREATE ROLE {user} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'")
+            server.sql(f"CREATE DATABASE {master['DBName']} OWNER {user}")
         self._servers[identifier] = server
 
 

@@ -5,14 +5,13 @@ What the cluster answers is a stand-in (`restoring.py`): its pods, the checks of
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any, Final
 
 import pytest
 
 from tests.prod.account import Account
-from tests.prod.checkout import Checkout
+from tests.prod.checkout import Checkout, document_in
 from tests.prod.killing import killed_at
 from tests.prod.rights_seen import unneeded_after
 
@@ -38,9 +37,7 @@ def verb(checkout: Checkout, *words: str, check: bool = True) -> str:
 
 
 def documented(checkout: Checkout, *words: str) -> dict[str, Any]:
-    output = verb(checkout, *words, "--json")
-    document, _ = json.JSONDecoder().raw_decode(output[output.index("{") :])  # progress follows it
-    return dict(document)
+    return document_in(verb(checkout, *words, "--json"))
 
 
 def instances(account: Account) -> dict[str, dict[str, Any]]:
@@ -86,7 +83,7 @@ def test_backup_is_listed_with_the_moments(checkout: Checkout, account: Account,
 def test_drill_makes_an_instance_and_deletes_it(checkout: Checkout, account: Account, snapshot: str) -> None:
     account.order(drill=True)
     told = verb(checkout, "drill", "prod", "--json")
-    found, _ = json.JSONDecoder().raw_decode(told[told.index("{") :])
+    found = document_in(told)
     assert told.index("making the roles on airflow-prod-drill-") < told.index("looking at airflow on airflow-prod-")
     assert (found["backup"], found["ok"], found["encrypted"]) == (snapshot, True, 5)
     assert found["rpo_seconds"] >= 0

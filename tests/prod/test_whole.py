@@ -6,9 +6,9 @@ stack healthy for the next. The runbooks are followed word by word.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
 from tests.cluster import service
 from tests.cluster.git_push import pushed_dag
 from tests.cluster.killed_verb import MANAGED_KILLS, killed
+from tests.prod.checkout import document_in
 from tests.prod.conftest import require_engine
 from tests.prod.drift import change_by_hand
 from tests.prod.keda import STRANGER, Keda, keda
@@ -35,6 +36,7 @@ SECONDS: Final = 900
 INSTANCE: Final = "airflow-prod"
 TASK_SECONDS: Final = 240
 """A task that runs from before a roll until after it. A worker's grace is longer."""
+LONG: Final = "takes_its_time"
 DAG: Final = f'''\
 """A task that says a word: its log must outlive its worker. And one that takes its time."""
 
@@ -120,6 +122,35 @@ def until(condition: Callable[[], Any], what: str) -> None:
         time.sleep(2)
 
 
+def started(airflow: AirflowApi, dag_id: str) -> str:
+    """Start a run of a DAG that was pushed, as soon as it is there, and return its ID."""
+    run_id = f"test__{time.time_ns()}"
+    until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
+    airflow.set_paused(dag_id, paused=False)
+    airflow.trigger(dag_id, run_id, "a test")
+    return run_id
+
+
+def ended(airflow: AirflowApi, dag_id: str, run_id: str) -> None:
+    until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+
+
+@contextmanager
+def running_task(airflow: AirflowApi, folder: Path) -> Iterator[str]:
+    """Yield the ID of a run while its long task runs, and wait for its end afterwards."""
+    with pushed_dag(folder, f"{LONG}.py", DAG):
+        run_id = started(airflow, LONG)
+        until(lambda: [task.state for task in airflow.task_instances(LONG, run_id)] == ["running"], "the task runs")
+        yield run_id
+        ended(airflow, LONG, run_id)
+
+
+def require_first_try(airflow: AirflowApi, run_id: str) -> None:
+    """Fail unless the long task has succeeded at its first try."""
+    [task] = airflow.task_instances(LONG, run_id)
+    assert (airflow.run_state(LONG, run_id), task.state, task.try_number) == ("success", "success", 1)
+
+
 def test_up_from_nothing(stack: Whole) -> None:
     made = stack.checkout.up()
     assert {step.split()[0] for step in made.steps} == {"create"}
@@ -140,12 +171,10 @@ def test_the_master_user_is_no_superuser_and_every_connection_is_encrypted(stack
 
 
 def test_a_log_is_read_from_s3_after_its_worker_is_gone(stack: Whole, airflow: AirflowApi, tmp_path: Path) -> None:
-    dag_id, run_id = "says_a_word", f"test__{time.time_ns()}"
+    dag_id = "says_a_word"
     with pushed_dag(tmp_path, f"{dag_id}.py", DAG):
-        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
-        airflow.set_paused(dag_id, paused=False)
-        airflow.trigger(dag_id, run_id, "a test")
-        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
+        run_id = started(airflow, dag_id)
+        ended(airflow, dag_id, run_id)
     assert airflow.run_state(dag_id, run_id) == "success"
     bucket = stack.checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
     until(lambda: _stored(stack, bucket, dag_id, run_id), "the log is in the bucket")
@@ -186,16 +215,9 @@ def test_airflow_leaves_the_master_user_while_a_task_runs(stack: Whole, airflow:
     pods = "SELECT DISTINCT usename FROM pg_stat_activity WHERE client_addr IS NOT NULL ORDER BY 1"
     airflows = {pod for pod in _pods(stack) if "pgbouncer" not in pod}
     assert stack.databases.sql(INSTANCE, pods).split() == ["airflow"], "the master"
-    dag_id, run_id = "takes_its_time", f"test__{time.time_ns()}"
-    with pushed_dag(tmp_path, "takes_its_time.py", DAG):
-        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
-        airflow.set_paused(dag_id, paused=False)
-        airflow.trigger(dag_id, run_id, "a test")
-        until(lambda: [task.state for task in airflow.task_instances(dag_id, run_id)] == ["running"], "the task runs")
+    with running_task(airflow, tmp_path) as run_id:
         killed(tmp_path, "rotate", words, MANAGED_KILLS, stack.checkout.folder, stack.checkout.environment)
-        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
-    [task] = airflow.task_instances(dag_id, run_id)
-    assert (task.state, task.try_number) == ("success", 1)
+    require_first_try(airflow, run_id)
     assert airflows <= _pods(stack), "only PgBouncer rolled"
     [first] = stack.databases.sql(INSTANCE, pods).split()
     assert first.startswith("airflow_")
@@ -233,18 +255,11 @@ def test_another_image_rolls_the_pods_and_no_task_and_nothing_in_aws(
 ) -> None:
     if stack.tag is None:
         pytest.skip("no second image: AIRFLOW_TEST_S3_IMAGE_TAG is not set")
-    dag_id, run_id = "takes_its_time", f"test__{time.time_ns()}"
-    with pushed_dag(tmp_path, "takes_its_time.py", DAG):
-        until(lambda: dag_id in {dag.dag_id for dag in airflow.dags()}, "the DAG is parsed")
-        airflow.set_paused(dag_id, paused=False)
-        airflow.trigger(dag_id, run_id, "a test")
-        until(lambda: [task.state for task in airflow.task_instances(dag_id, run_id)] == ["running"], "the task runs")
+    with running_task(airflow, tmp_path) as run_id:
         assert operator.asks(NAMESPACE) == "1", "one worker for one task"
         stack.checkout.set(imageTag=f"{stack.tag}-2")
         rolled = stack.checkout.up().touched()
-        until(lambda: airflow.run_state(dag_id, run_id) in ("success", "failed"), "the run ends")
-    [task] = airflow.task_instances(dag_id, run_id)
-    assert (airflow.run_state(dag_id, run_id), task.state, task.try_number) == ("success", "success", 1)
+    require_first_try(airflow, run_id)
     assert "kubernetes:helm.sh/v3:Release::airflow" in rolled
     assert [name for name in rolled if name.startswith("aws:")] == []
 
@@ -287,7 +302,7 @@ def test_a_drill_reads_every_encrypted_value_in_a_temporary_instance(stack: Whol
     stack.account.order(drill=True)
     answer = verb(stack, "drill", "--json")
     stack.account.order()
-    found, _ = json.JSONDecoder().raw_decode(answer[answer.index("{") :])
+    found = document_in(answer)
     assert (found["ok"], found["at_head"], found["unread"]) == (True, True, [])
     assert found["encrypted"] >= 1, "the connection, which the stack no longer has"
     assert found["runs"] == count(stack, "dags/~/dagRuns")

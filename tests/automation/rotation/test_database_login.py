@@ -29,6 +29,7 @@ from components.kube.secret import Secret
 from components.preflight.pod_run import ContainerEnd, PodEnd
 from settings.rotation import fingerprint
 from tests.automation.rotation.test_trials import TEMPLATE, Cluster
+from tests.automation.rotation.trial_pods import ends
 from tests.components.monitoring.test_exporter import pod as exporter
 
 EXTERNAL = DATABASE_KEYS["external"]
@@ -276,24 +277,11 @@ class Server(Cluster):
         return {"data": {"connection": base64.b64encode(OLD.encode()).decode()}}
 
 
-def tried(monkeypatch: pytest.MonkeyPatch, end: PodEnd | Exception) -> Any:
-    pods: list[Any] = []
-
-    def run(api: Any, namespace: str, pod: Any, limits: Any, **options: Any) -> PodEnd:
-        pods.append(pod)
-        if isinstance(end, Exception):
-            raise end
-        return end
-
-    monkeypatch.setattr(login_trial, "run_pod", run)
-    return pods
-
-
 def test_role_is_tried_in_a_pod_like_the_migrations_and_no_pod_names_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answer = ContainerEnd(name="airflow", image="i", exit_code=0, message=json.dumps(GOOD))
-    pods, server = tried(monkeypatch, PodEnd(containers={"airflow": answer})), Server()
+    pods, server = ends(monkeypatch, login_trial, PodEnd(containers={"airflow": answer})), Server()
     assert login_refusal(cast(Any, server), "ns", NEW, lambda seconds: None) == ""
     [pod], [secret] = pods, server.made
     assert secret["stringData"]["connection"] == with_login(OLD, NEW)
@@ -308,11 +296,11 @@ def test_role_is_tried_in_a_pod_like_the_migrations_and_no_pod_names_its_passwor
 
 def test_secret_of_a_trial_goes_however_the_trial_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server()
-    tried(monkeypatch, RuntimeError("killed"))
+    ends(monkeypatch, login_trial, RuntimeError("killed"))
     with pytest.raises(RuntimeError):
         login_refusal(cast(Any, server), "ns", NEW, lambda seconds: None)
     assert server.deleted == ["Secret airflow-rotation-1"]
-    tried(monkeypatch, PodEnd(refused=f"quota; {NEW}"))
+    ends(monkeypatch, login_trial, PodEnd(refused=f"quota; {NEW}"))
     with pytest.raises(ClusterRequestFailed, match="quota") as failed:
         login_refusal(cast(Any, Server()), "ns", NEW, lambda seconds: None)
     assert "sentinel" not in str(failed.value)

@@ -26,6 +26,7 @@ from automation.preflight import temporary
 from automation.rotation import trials
 from automation.rotation.trials import ASK_DATABASE, asking_pod, authority_refusal, pulling_pod, registry_refusal
 from components.preflight.pod_run import ContainerEnd, PodEnd
+from tests.automation.rotation.trial_pods import ends
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {
@@ -68,24 +69,11 @@ class Cluster:
         self.deleted.append(f"{kind} {name}")
 
 
-def ends(monkeypatch: pytest.MonkeyPatch, end: PodEnd | Exception) -> list[Any]:
-    pods: list[Any] = []
-
-    def run(api: Any, namespace: str, pod: Any, limits: Any, **options: Any) -> PodEnd:
-        pods.append(pod)
-        if isinstance(end, Exception):
-            raise end
-        return end
-
-    monkeypatch.setattr(trials, "run_pod", run)
-    return pods
-
-
 def test_login_is_tried_by_a_pull_that_asks_the_registry_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     says = "401 for sentinel-login"
     refused = ContainerEnd(name="image", image="registry.test/airflow:1", reason="ErrImagePull", message=says)
     for end, expected in ((PodEnd(), ""), (PodEnd(containers={"image": refused}), "ErrImagePull 401 for [secret]")):
-        cluster, pods = Cluster(), ends(monkeypatch, end)
+        cluster, pods = Cluster(), ends(monkeypatch, trials, end)
         assert registry_refusal(cluster, "ns", "sentinel-login", lambda _: None).endswith(expected)  # type: ignore[arg-type]
         [pod] = pods
         assert pod["spec"]["containers"][0]["imagePullPolicy"] == "Always"
@@ -96,7 +84,7 @@ def test_login_is_tried_by_a_pull_that_asks_the_registry_and_leaves_nothing(monk
 
 def test_secret_of_the_trial_goes_even_if_the_trial_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster()
-    ends(monkeypatch, RuntimeError())
+    ends(monkeypatch, trials, RuntimeError())
     with pytest.raises(RuntimeError):
         registry_refusal(cluster, "ns", "login", lambda _: None)  # type: ignore[arg-type]
     assert cluster.deleted == ["Secret airflow-rotation-1"]
@@ -104,7 +92,7 @@ def test_secret_of_the_trial_goes_even_if_the_trial_fails(monkeypatch: pytest.Mo
 
 def test_secret_that_a_killed_trial_left_goes_with_the_next_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster()
-    ends(monkeypatch, PodEnd())
+    ends(monkeypatch, trials, PodEnd())
     registry_refusal(cluster, "ns", "login", lambda _: None)  # type: ignore[arg-type]
     left = {**cluster.made[0]["metadata"], "name": "left", "creationTimestamp": "2026-01-01T00:00:00Z"}
     later = datetime(2026, 1, 1, 0, 11, tzinfo=UTC).timestamp()
@@ -142,7 +130,7 @@ def test_pod_that_asks_the_database_is_the_migrations_and_changes_nothing_of_it(
     assert container["env"] == [{"name": "A", "value": "b"}, {"name": "NEW_AUTHORITY", "value": "PEM"}]
     assert container["args"][-1] == ASK_DATABASE
     assert str(TEMPLATE) == before
-    ends(monkeypatch, PodEnd())
+    ends(monkeypatch, trials, PodEnd())
     assert authority_refusal(Cluster(), "ns", "PEM", lambda _: None) == ""  # type: ignore[arg-type]
     with pytest.raises(ClusterRequestFailed, match="no Job of database-migration"):
         authority_refusal(Cluster(empty=True), "ns", "PEM", lambda _: None)  # type: ignore[arg-type]
