@@ -13,6 +13,9 @@ import pulumi
 import outputs
 from components.aws.placement import placed
 from components.aws_access import aws_access
+from components.chart_values.metrics import Monitoring
+from components.chart_values.running import Running
+from components.chart_values.security_contexts import said_of_all_pods
 from components.dag_access import dag_access
 from components.database.access import DatabaseAccess, DatabaseAccessArgs
 from components.database.connection import Database, ExternalDatabase
@@ -54,9 +57,6 @@ from components.release.airflow_release import (
 )
 from components.release.autoscaling import WorkerScaler
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
-from components.release.metrics import Monitoring
-from components.release.running import Running
-from components.release.security_contexts import said_of_all_pods
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 

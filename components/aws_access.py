@@ -14,12 +14,12 @@ from typing import Final
 import pulumi
 
 from components.aws.pod_identity import PodRole
+from components.chart_values.worker_group import WorkerGroup
 from components.connections.secrets_backend import ACCOUNTS, POLICY_NAME, secrets_policy
 from components.database.backup_bucket import FOLDER as DUMPS
 from components.database.backup_bucket import BackupStore
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
-from components.release.worker_group import WorkerGroup
 from components.task_logs.remote import RemoteLogs, remote_logs
 from components.task_logs.store import TaskLogStore
 

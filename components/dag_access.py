@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
+from components.chart_values.release_inputs import DagAccess
 from components.dags.delivery import DagsDelivery
 from components.dags.git_bundle import GitBundle, GitBundleArgs
 from components.dags.git_bundles import GitBundles, GitBundlesArgs
@@ -11,7 +12,6 @@ from components.dags.git_login import login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import GitSshKey, GitSshKeyArgs
 from components.dags.git_token import GitToken, GitTokenArgs
 from components.platform_args import AirflowPlatformArgs
-from components.release.release_inputs import DagAccess
 
 
 def dag_access(

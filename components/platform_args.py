@@ -9,6 +9,13 @@ from typing import Any
 import versions
 from components.aws.placement import AwsPlacement
 from components.aws.pod_identity import PodIdentity
+from components.chart_values.executor import Executor
+from components.chart_values.ingress import Ingress
+from components.chart_values.metrics import Monitoring
+from components.chart_values.running import Running
+from components.chart_values.scale import Scale, WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.worker_group import WorkerGroup
 from components.connections.given import GivenConnections
 from components.connections.pools import Pool
 from components.dags.delivery import Dags, GitCredentials
@@ -23,13 +30,6 @@ from components.kube.secret import SecretInput
 from components.login.oidc import Oidc
 from components.network.isolation_args import IsolationArgs
 from components.preflight.finding import Preflight
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.metrics import Monitoring
-from components.release.running import Running
-from components.release.scale import Scale, WorkerAutoscaling
-from components.release.size_preset import SizePreset
-from components.release.worker_group import WorkerGroup
 from components.task_logs.store import TaskLogs
 from components.verification.verified import Verified
 

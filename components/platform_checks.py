@@ -9,6 +9,11 @@ from typing import Any
 import pulumi
 
 from components.aws_access import AwsAccess
+from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.metrics import Monitoring
+from components.chart_values.release_inputs import ReleaseInputs
+from components.chart_values.security_contexts import said_of_all_pods
+from components.chart_values.values import airflow_values
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
 from components.database.access import DatabaseAccess, logged_in
@@ -34,15 +39,10 @@ from components.preflight.needs import api_needs, release_pods, storage_needs
 from components.preflight.other_pods import database_about, database_pod, images_pod
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
 from components.release.airflow_release import RELEASE_NAME
-from components.release.chart_defaults import chart_values, merged
 from components.release.job_pods import job_pod
-from components.release.metrics import Monitoring
-from components.release.release_inputs import ReleaseInputs
-from components.release.security_contexts import said_of_all_pods
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
 from components.task_logs.remote import CONNECTION_KEY
 from components.task_logs.store import TaskLogStore
+from components.user_values.user_values import with_helm_values
 
 _Checked = tuple[pulumi.Resource, ...]
 

@@ -8,6 +8,7 @@ import pulumi
 
 import versions
 from components.aws.placement import placed
+from components.chart_values.running import Running
 from components.database.access import DatabaseAccess
 from components.database.backups import DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
@@ -21,7 +22,6 @@ from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.platform_args import AirflowPlatformArgs
 from components.release.job_pods import job_pod
-from components.release.running import Running
 
 
 def managed_database(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from components.aws.pod_identity import PodIdentity
 from components.aws_access import has_roles
+from components.chart_values.ingress import CLOSED_PORT
+from components.chart_values.metrics import GIT_SYNC_PORT, Monitoring
 from components.dags.delivery import DagsDelivery
 from components.database.backup_bucket import BackupStore
 from components.network.isolation_rules import IsolationRules
 from components.platform_args import AirflowPlatformArgs
 from components.platform_database import database_place
 from components.release.airflow_release import RELEASE_NAME
-from components.release.ingress import CLOSED_PORT
-from components.release.metrics import GIT_SYNC_PORT, Monitoring
 from components.task_logs.store import TaskLogs
 
 

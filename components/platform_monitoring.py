@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.given_options import given_options
 from components.kube.images import Images
 from components.monitoring.alerts import PAGE
 from components.monitoring.backup_age import oldest_seconds
@@ -15,7 +16,6 @@ from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import MonitoringArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
-from components.release.given_options import given_options
 from components.release.job_pods import job_pod
 
 _PARSE_INTERVAL: Final = "config.dag_processor.min_file_process_interval"

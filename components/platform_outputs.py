@@ -9,13 +9,13 @@ import pulumi
 
 import outputs
 from components.aws_access import AwsAccess
+from components.chart_values.running import Running
 from components.database.access import DatabaseAccess
 from components.database.connection import Database
 from components.keys.airflow_keys import AirflowKeys
 from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import API_SERVER_SERVICE, RELEASE_NAME
-from components.release.running import Running
 
 
 def platform_outputs(

@@ -8,6 +8,9 @@ from typing import Any
 import pulumi
 
 from components.aws_access import AwsAccess
+from components.chart_values.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
+from components.chart_values.running import Running
+from components.chart_values.worker_group import default_queues
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
 from components.database.access import DatabaseAccess
 from components.database.connection import Database
@@ -20,9 +23,6 @@ from components.login.oidc_client import OidcClient, OidcClientArgs
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.autoscaling import DEFAULT_WORKERS, ScaledWorkers, WorkerScalerArgs, scaled_group
-from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
-from components.release.running import Running
-from components.release.worker_group import default_queues
 from components.task_logs.remote import RemoteLogs
 from components.task_logs.store import AccessMode, TaskLogStore
 from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs

@@ -10,6 +10,8 @@ import pulumi
 
 from components.aws.placement import placed
 from components.aws_access import AwsAccess
+from components.chart_values.metrics import Monitoring
+from components.chart_values.running import Running
 from components.database.access import DatabaseAccess
 from components.database.migration import DatabaseMigration
 from components.keys.airflow_keys import AirflowKeys
@@ -18,8 +20,6 @@ from components.network.policies import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import API_SERVER_SERVICE, RELEASE_NAME
 from components.release.job_pods import job_pod
-from components.release.metrics import Monitoring
-from components.release.running import Running
 from components.verification.pods import VerificationPods, run_template
 from components.verification.scheduled import ScheduledVerification, ScheduledVerificationArgs
 from components.verification.verified import Verified

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.release.chart_defaults import chart_values, merged
+from components.chart_values.chart_defaults import chart_values, merged
 from policy.model import UNKNOWN, Resource, get
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from components.chart_values.metrics import Monitoring
 from components.platform_args import AirflowPlatformArgs
-from components.release.metrics import Monitoring
 from settings.declared import KEYS
 from settings.errors import SettingsError
 from settings.files import examine_files

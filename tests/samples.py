@@ -23,6 +23,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import settings
 from components.aws.eks_cluster import EksCluster, Subnet
 from components.aws.pod_identity import PodIdentity, PodRole
+from components.chart_values.executor import Executor
+from components.chart_values.ingress import Ingress
+from components.chart_values.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
+from components.chart_values.scale import Scale, WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.worker_group import WorkerGroup
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_repository import parse_git_repository
 from components.dags.ssh_private_key import normalise_private_key
@@ -34,12 +40,6 @@ from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.platform_args import AirflowPlatformArgs
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, ReleaseInputs
-from components.release.scale import Scale, WorkerAutoscaling
-from components.release.size_preset import SizePreset
-from components.release.worker_group import WorkerGroup
 from components.task_logs.remote import RemoteLogs, remote_logs
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings import aws_lookup

@@ -20,15 +20,15 @@ import pytest
 import outputs
 import settings
 from automation.__main__ import main as command_line
+from components.chart_values.chart_defaults import chart_schema, chart_values, schema_problems
+from components.chart_values.executor import Executor
+from components.chart_values.value_paths import without_nulls
 from components.kube.safe_yaml import load_yaml
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.release.chart_defaults import chart_schema, chart_values, schema_problems
-from components.release.executor import Executor
 from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
-from components.release.user_values import problems
-from components.release.value_paths import without_nulls
+from components.user_values.user_values import problems
 from settings.generate import described_outputs
 from tests.cases import each
 from tests.conftest import Recorder

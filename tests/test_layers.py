@@ -15,6 +15,7 @@ from tests.samples import ROOT
 
 COMPONENTS: Final = (
     "aws",
+    "chart_values",
     "connections",
     "dags",
     "database",
@@ -27,6 +28,7 @@ COMPONENTS: Final = (
     "release",
     "secrets",
     "task_logs",
+    "user_values",
     "verification",
 )
 MAY_IMPORT: Final[dict[str, str]] = {
@@ -46,16 +48,19 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/login": "components/kube",
     "components/database": "components/kube components/aws components/fields components/keys components/connections",
     "components/task_logs": "components/kube components/aws",
-    "components/release/executor": "",
-    "components/network": "components/kube components/database components/release/executor",
-    "components/release": "versions components/download components/fields components/release/executor "
-    "components/kube components/secrets components/aws components/keys components/connections components/dags "
-    "components/login components/database components/task_logs",
+    "components/chart_values/executor": "",
+    "components/network": "components/kube components/database components/chart_values/executor",
+    "components/chart_values": "components/chart_values/executor components/kube components/aws components/keys "
+    "components/connections components/dags components/login components/database components/task_logs",
+    "components/user_values": "components/fields components/kube components/aws components/database "
+    "components/chart_values",
+    "components/release": "versions components/download components/kube components/secrets components/keys "
+    "components/database components/chart_values components/user_values",
     "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "
-    "components/dags components/database components/task_logs components/release",
-    "components/monitoring": "components/kube components/database components/network components/release",
+    "components/dags components/database components/task_logs components/chart_values",
+    "components/monitoring": "components/kube components/database components/network components/chart_values",
     "components/verification": "components/kube components/keys components/database components/network "
-    "components/release",
+    "components/chart_values",
     "components": "versions outputs components/download " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",
     "providers": "components",

@@ -18,13 +18,13 @@ from botocore import xform_name
 from moto import mock_aws
 
 from components.aws.client import AwsError
+from components.chart_values.connection_budget import ConnectionLoad, budget, budget_problem
+from components.chart_values.scale import Scale
+from components.chart_values.size_preset import SizePreset, size_values
 from components.database.rds_alarms import AlarmSpec, Capacity, alarm_specs
 from components.database.rds_instance_class import instance_memory_gib, max_connections
 from components.keys.escrow_reader import refuse_second_keys
 from components.kube.safe_yaml import load_yaml
-from components.release.connection_budget import ConnectionLoad, budget, budget_problem
-from components.release.scale import Scale
-from components.release.size_preset import SizePreset, size_values
 from tests import samples
 from tests.chart.rendering import containers, needs_chart, objects, pod_templates
 from tests.samples import ROOT, StackConfig, prod

@@ -10,8 +10,8 @@ import pytest
 
 import outputs
 import settings
+from components.chart_values.chart_defaults import schema_problems
 from components.kube.own_secrets import OWN_SECRET
-from components.release.chart_defaults import schema_problems
 from settings import loading
 from tests import samples
 from tests.cases import each

@@ -12,12 +12,13 @@ import pytest
 
 import compatibility
 import versions
+from components.chart_values import chart_defaults
 from components.database import pgbouncer
 from components.kube import env, images
 from components.kube import pod_security as uids
 from components.kube.safe_yaml import load_yaml
 from components.network import policies
-from components.release import chart_archive, chart_defaults
+from components.release import chart_archive
 from tests import samples
 from tests.cases import each
 from tests.requirements import pins

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from automation.helm_template import manifests
-from components.release.chart_defaults import merged
+from components.chart_values.chart_defaults import merged
 
 RELEASE: Final = "airflow"
 _SCHEDULER: Final = "scheduler"

@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
+from components.chart_values.value_paths import at
 from components.database.connection import SslMode
 from components.database.uri import POSTGRES, URI_VARIABLE, read_database_uri
 from components.kube.secret import Secret
-from components.release.value_paths import at
 
 ReadSecret = Callable[[str], Mapping[str, str]]
 

@@ -24,8 +24,8 @@ from automation.errors import BackupFailed
 from automation.results import Changes
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
+from components.chart_values.running import Running
 from components.database.container import NAME
-from components.release.running import Running
 from settings.restoration import Restoration
 
 

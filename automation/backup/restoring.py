@@ -28,7 +28,7 @@ from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
 from automation.stages.writers import AIRFLOW, airflow_pods
 from automation.verification.result import Verification
-from components.release.running import Running
+from components.chart_values.running import Running
 from settings.restoration import InstanceRestoration, Restoration, restoration_of
 from settings.upgrade import UpgradeMark
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias
 
 from automation.backup.restoring import Doing, RestoreFacts, RestoreStage, last_stage
 from automation.stages.writers import AIRFLOW, writers
-from components.release.running import Running
+from components.chart_values.running import Running
 from settings.restoration import Restoration
 
 

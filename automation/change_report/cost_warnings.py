@@ -8,7 +8,7 @@ from typing import Any, Final
 from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport
 from automation.change_report.naming import listed
 from automation.plan.model import PlannedResource
-from components.release.running import BEGINNING as HALTED
+from components.chart_values.running import BEGINNING as HALTED
 from settings.rotation import BEGINNING
 from settings.upgrade import BEGINNINGS
 

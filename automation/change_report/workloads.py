@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from automation.change_report.model import Roll
 from automation.helm_template import object_key
-from components.release.worker_group import GROUP_LABEL
+from components.chart_values.worker_group import GROUP_LABEL
 
 _KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 _GRACE_SECONDS: Final = 30  # Kubernetes's default

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import outputs
 from automation.errors import StackUnknown
-from components.release.running import Running
+from components.chart_values.running import Running
 
 POOLER_PORT: Final = 6543
 """PgBouncer's port, as in `components.database.pgbouncer` (tested). Importing that would load the Kubernetes SDK."""

@@ -12,8 +12,8 @@ from typing import Final
 import settings
 import versions
 from automation.cluster.kind import KIND_PREFIX, container_engine
+from components.chart_values.chart_defaults import chart_values
 from components.kube.images import CHART_IMAGES, POSTGRES_REPOSITORY, Images
-from components.release.chart_defaults import chart_values
 
 _CHART_IMAGES: Final = ("redis", "statsd", "gitSync")
 _REMIND_SECONDS: Final = 20.0

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from automation.wait import Clock, wait_for
+from components.chart_values.running import PAUSED
 from components.kube.client import KubeApi, KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
-from components.release.running import PAUSED
 
 _WORKER: Final = {"release": "airflow", "component": "worker"}
 _APPS: Final = "apps/v1"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from automation.results import Result
-from components.release.value_paths import at
+from components.chart_values.value_paths import at
 
 CREATING: Final = "creating"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"

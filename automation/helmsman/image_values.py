@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from automation.helmsman.source import NotExportable
 from automation.yaml_text import quoted
-from components.release.chart_defaults import merged
-from components.release.value_paths import at, nested
+from components.chart_values.chart_defaults import merged
+from components.chart_values.value_paths import at, nested
 
 REPOSITORY_KEYS: Final = (
     "images.airflow.repository",

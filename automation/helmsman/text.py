@@ -18,8 +18,8 @@ from automation.helmsman.names import (
 )
 from automation.helmsman.source import Source
 from automation.yaml_text import as_yaml
+from components.chart_values.value_paths import at
 from components.connections.pools import POOLS_VARIABLE
-from components.release.value_paths import at
 
 _REPOSITORY: Final = "https://airflow.apache.org"
 """Repository of the official chart (airflow.apache.org/docs/helm-chart)."""

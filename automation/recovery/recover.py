@@ -29,7 +29,7 @@ from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
 from components.aws.client import AwsError
-from components.release.running import Running
+from components.chart_values.running import Running
 from settings.restoration import restoration_of
 from settings.rotation import Mark
 from settings.upgrade import UpgradeMark

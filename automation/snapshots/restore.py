@@ -34,9 +34,9 @@ from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stages import decisions
+from components.chart_values.running import Running
 from components.database.rds_existing import RESTORED_FROM_TAG, made_by
 from components.database.rds_settings import Move
-from components.release.running import Running
 from settings.restoration import InstanceRestoration, restoration_of
 
 _UPDATES: Final = 5

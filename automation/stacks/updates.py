@@ -23,9 +23,9 @@ from automation.errors import ClusterUnreachable, FileInvalid, Protected, Update
 from automation.results import Changes, HistoryEntry, Update
 from automation.stacks.cluster_tag import cluster_to_store, read_tag, require_gone, store_tag
 from automation.stacks.session import Session
+from components.chart_values.running import PAUSED, Running
 from components.kube.client import KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
-from components.release.running import PAUSED, Running
 from settings import PROJECT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from automation.stacks.config import StackConfig
-from components.release.running import Running
+from components.chart_values.running import Running
 from settings.restoration import restoration_of
 from settings.rotation import Mark
 from settings.upgrade import UpgradeMark

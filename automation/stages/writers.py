@@ -7,8 +7,8 @@ from typing import Final
 
 from automation.cluster.client import cluster_errors
 from automation.stacks.session import Session
+from components.chart_values.running import Running
 from components.kube.workload_states import owner
-from components.release.running import Running
 
 AIRFLOW: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
 """The components of Airflow."""

@@ -12,7 +12,7 @@ from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
-from components.release.running import Running
+from components.chart_values.running import Running
 
 COMPONENTS_READY: Final = "components ready"
 HEALTH: Final = "Airflow healthy"

@@ -15,7 +15,7 @@ from automation.verification import dag_commit, dag_files, dag_run, readiness, w
 from automation.verification.result import Check, Status, Verification, failed, skipped
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import Clock
-from components.release.running import Running
+from components.chart_values.running import Running
 
 TIMEOUT_SECONDS: Final = 300.0
 _REQUEST_SECONDS: Final = 30.0

@@ -9,7 +9,7 @@ from automation.verification import probe
 from automation.verification.result import Check, Status, failed, passed, skipped
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.verification.worker_isolation import isolation_of
-from components.release.worker_group import GROUP_LABEL
+from components.chart_values.worker_group import GROUP_LABEL
 
 _CONTAINER: Final = "worker"
 _WORST_FIRST: Final = (Status.FAILED, Status.WARNING, Status.PASSED)

@@ -10,8 +10,8 @@ from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
 from automation.wait import wait_for
+from components.chart_values.worker_group import GROUP_LABEL
 from components.kube.safe_yaml import load_yaml
-from components.release.worker_group import GROUP_LABEL
 
 TEMPLATE_KEY: Final = "pod_template_file.yaml"
 """Key of the chart's ConfigMap with the pod template of a task."""

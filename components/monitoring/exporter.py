@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.availability import component_labels
+from components.chart_values.metrics import Monitoring, scrape_annotations
 from components.database.access import CONNECTION_KEY
 from components.database.client_certificate import client_mounts, client_variables, client_volumes
 from components.database.connection import CA_FILE
@@ -21,8 +23,6 @@ from components.kube.env import from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.network.policies import EXPORTER, EXPORTER_PORT
-from components.release.availability import component_labels
-from components.release.metrics import Monitoring, scrape_annotations
 
 SCRIPT: Final = (Path(__file__).parent / "in_image" / "exporter.py").read_text(encoding="utf-8")
 """A Python script. Its first lines say what it does and what it needs."""

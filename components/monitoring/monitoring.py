@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.availability import component_labels
+from components.chart_values.metrics import GIT_SYNC_PORT, Monitoring
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.monitoring.alerts import PAGE, rule_groups
@@ -16,8 +18,6 @@ from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
 from components.monitoring.exporter import PORT_NAME, ExporterPod, exporter_spec
 from components.monitoring.expressions import Watched
 from components.network.policies import EXPORTER
-from components.release.availability import component_labels
-from components.release.metrics import GIT_SYNC_PORT, Monitoring
 
 TYPE: Final = "airflow:index:StackMonitoring"
 API_VERSION: Final = "monitoring.coreos.com/v1"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.chart_values.executor import Executor
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DEFAULT_DNS, DnsServer
 from components.network.extra_egress import ExtraEgress
-from components.release.executor import Executor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,13 @@ from time import sleep as system_sleep
 from typing import Any, Final
 
 from components.aws.pod_identity import PodIdentity, PodRole
+from components.chart_values.value_paths import at
 from components.database.job_template import job_template
 from components.kube.client import KubeApi
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.preflight.aws_reasons import lacks_identity
 from components.preflight.pod_run import PodEnd
-from components.release.value_paths import at
 from components.task_logs.remote import RemoteLogs
 
 SCRIPT: Final = (Path(__file__).parent / "in_image" / "aws.py").read_text(encoding="utf-8")

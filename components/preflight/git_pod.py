@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.chart_values.value_paths import at
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_bundle import CONNECTION_ID
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
@@ -13,7 +14,6 @@ from components.kube.env import variable
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
 from components.preflight.pods import chart_image, extra_volumes, pod_spec
-from components.release.value_paths import at
 
 FETCH: Final = "fetch"
 REACH: Final = "reach"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.chart_values.chart_defaults import chart_values
+from components.chart_values.value_paths import at
 from components.kube.images import Images
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.finding import Finding, failed, passed
 from components.preflight.pods import extra_volumes, pod_spec
-from components.release.chart_defaults import chart_values
-from components.release.value_paths import at
 
 CHECK: Final = "DAGs in the image"
 LOOK: Final = "look"

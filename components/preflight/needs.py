@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.chart_values.chart_defaults import merged
+from components.chart_values.executor import Executor
+from components.chart_values.metrics import Monitoring
+from components.chart_values.scale import WorkerAutoscaling
+from components.chart_values.value_paths import at
+from components.chart_values.worker_group import WorkerGroup
 from components.kube.images import Images
 from components.preflight.pods import chart_image, pod_spec
-from components.release.chart_defaults import merged
-from components.release.executor import Executor
-from components.release.metrics import Monitoring
-from components.release.scale import WorkerAutoscaling
-from components.release.value_paths import at
-from components.release.worker_group import WorkerGroup
 from components.task_logs.store import TaskLogs, TaskLogStore
 
 _AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pulumi
 
 import versions
+from components.chart_values.executor import Executor
 from components.database.connection import Database
 from components.database.job_template import job_environment, job_template
 from components.database.migration import MIGRATION_LABELS
@@ -18,7 +19,6 @@ from components.preflight.database_reasons import SCRIPT
 from components.preflight.image_packages import CONTAINER as LOOKS
 from components.preflight.image_packages import ImageNeed, command
 from components.preflight.pods import chart_image, pod_spec, small_container
-from components.release.executor import Executor
 
 DATABASE: Final = "airflow"
 """The only container of the pod that logs in."""

@@ -14,18 +14,18 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.chart_values.availability import component_labels
+from components.chart_values.release_inputs import ReleaseInputs
+from components.chart_values.running import Running, with_running
+from components.chart_values.values import airflow_values
+from components.chart_values.worker_groups import default_budget
 from components.keys.jwt_keys import JWKS_VOLUME
 from components.kube.client import KubeApi
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.release.availability import component_labels
 from components.release.helm_record import KubernetesRecords, repair_before_create, repair_before_update
 from components.release.ready_watch import ReadyWatch
-from components.release.release_inputs import ReleaseInputs
-from components.release.running import Running, with_running
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
-from components.release.worker_groups import default_budget
+from components.user_values.user_values import with_helm_values
 
 TYPE: Final = "airflow:index:AirflowRelease"
 

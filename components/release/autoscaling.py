@@ -12,6 +12,10 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.executor import Executor
+from components.chart_values.running import PAUSED
+from components.chart_values.scale import WorkerAutoscaling
+from components.chart_values.worker_group import DEFAULT_QUEUE, WorkerGroup
 from components.database.access import CONNECTION_KEY
 from components.database.connection import Database, SslMode, connection_uri
 from components.database.pgbouncer import METADATA_POOL, PORT
@@ -19,10 +23,6 @@ from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
-from components.release.executor import Executor
-from components.release.running import PAUSED
-from components.release.scale import WorkerAutoscaling
-from components.release.worker_group import DEFAULT_QUEUE, WorkerGroup
 
 TYPE: Final = "airflow:index:WorkerScaler"
 API_VERSION: Final = "keda.sh/v1alpha1"

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.ingress import Ingress
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.release.ingress import Ingress
 
 TYPE: Final = "airflow:index:GatewayRoute"
 API_VERSION: Final = "gateway.networking.k8s.io/v1"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.chart_values.security_contexts import said_of_all_pods
 from components.database.client_certificate import with_client_certificate
 from components.kube.env import variable
 from components.kube.job_pod import JobPod
-from components.release.security_contexts import said_of_all_pods
 
 _PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
 """Values at the chart's root that are fields of a pod's spec too. Spread does not matter for a single pod."""

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.availability import component_labels
 from components.database.job_template import job_environment, job_template
 from components.database.migration import ADMIN_USER_LABELS
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.network.policies import STATSD_PORT, VERIFICATION
-from components.release.availability import component_labels
 from components.verification.verified import RUN_SECONDS, USERNAME, Verified
 
 PASSWORD_KEY: Final = "password"

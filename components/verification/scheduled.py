@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import pulumi
 
+from components.chart_values.availability import component_labels
 from components.keys.generated_password import generated_password
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.network.policies import VERIFICATION
-from components.release.availability import component_labels
 from components.verification.pods import PASSWORD_KEY, VerificationPods, run_template, user_template
 from components.verification.verified import RUN_SECONDS
 

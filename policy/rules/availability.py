@@ -14,7 +14,7 @@ from policy.rule import Rule, WhenUnknown
 from policy.running import Running, running_as_objects, running_with_values
 
 _WANTED: Final = ("requests.cpu", "requests.memory", "limits.memory")
-"""The CPU is not limited on purpose: see components/release/size_preset.py."""
+"""The CPU is not limited on purpose: see components/chart_values/size_preset.py."""
 _ZONE: Final = "topology.kubernetes.io/zone"
 _LIMIT: Final = re.compile(r"([0-9]{1,9})(%?)")
 _NOT_KNOWN: Final = "not known in this preview"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from components import fields
+from components.chart_values.managed_variables import managed_name
 from components.connections.given import GivenConnections, collisions, connection, taken, variable
-from components.release.managed_variables import managed_name
 from settings.errors import remove_command
 from settings.keys import Section
 from settings.reading import Config

@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Final
 
 from components import fields
+from components.chart_values.executor import Executor
+from components.chart_values.running import Running
+from components.chart_values.scale import Scale, WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
-from components.release.executor import Executor
-from components.release.running import Running
-from components.release.scale import Scale, WorkerAutoscaling
-from components.release.size_preset import SizePreset
 from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.database import PGBOUNCER_ENABLED

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from components import fields
+from components.chart_values.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingress, alb_annotations
+from components.chart_values.ingress_annotations import name_problems, tls_problems
 from components.network.isolation_args import Isolation
-from components.release.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingress, alb_annotations
-from components.release.ingress_annotations import name_problems, tls_problems
 from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.cluster import AWS_REGION, PROTECT

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from components import fields
+from components.chart_values.metrics import Monitoring
+from components.chart_values.value_paths import at
 from components.kube.names import LABEL_VALUE, qualified
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
-from components.release.metrics import Monitoring
-from components.release.value_paths import at
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.isolation import METRICS_NAMESPACES, NETWORK_ISOLATION

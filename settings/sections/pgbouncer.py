@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.chart_values.connection_budget import budget, budget_problem
+from components.chart_values.connection_load import connection_load
+from components.chart_values.scale import Scale
 from components.database.connection import ContainerDatabase, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import ManagedDatabase
-from components.release.connection_budget import budget, budget_problem
-from components.release.connection_load import connection_load
-from components.release.scale import Scale
 from settings.errors import remove_command
 from settings.keys import Key
 from settings.reading import Config

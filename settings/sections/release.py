@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import versions
 from components import fields
+from components.chart_values.chart_defaults import chart_schema, chart_values, schema_problems
+from components.chart_values.managed_variables import listed_variables
+from components.chart_values.value_paths import at, nested, without_nulls
+from components.chart_values.worker_group import default_queues
+from components.chart_values.worker_groups import CONCURRENCY_VARIABLE
+from components.chart_values.worker_sets import SETS, set_schema_problems
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
-from components.release.chart_defaults import chart_schema, chart_values, schema_problems
-from components.release.managed_variables import listed_variables
-from components.release.user_values import problems as value_problems
-from components.release.value_paths import at, nested, without_nulls
-from components.release.worker_group import default_queues
-from components.release.worker_groups import CONCURRENCY_VARIABLE
-from components.release.worker_sets import SETS, set_schema_problems
 from components.task_logs.store import TaskLogStore
+from components.user_values.user_values import problems as value_problems
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.executor import (

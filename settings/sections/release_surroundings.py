@@ -1,16 +1,16 @@
-"""Says what the settings decide about the chart's values: see `components.release.surroundings`."""
+"""Says what the settings decide about the chart's values: see `components.user_values.surroundings`."""
 
 from __future__ import annotations
 
+from components.chart_values.chart_defaults import chart_schema
+from components.chart_values.worker_sets import SETS
 from components.connections.given import GivenConnections
 from components.dags.delivery import DagsDelivery
 from components.network.extra_egress import API_SERVER_PORTS, COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
-from components.release.chart_defaults import chart_schema
-from components.release.pod_isolation import READ_LOGS, RUN_TASKS
-from components.release.surroundings import Surroundings
-from components.release.worker_sets import SETS
 from components.task_logs.store import TaskLogStore
+from components.user_values.pod_isolation import READ_LOGS, RUN_TASKS
+from components.user_values.surroundings import Surroundings
 from settings.reading import Config
 from settings.sections.cluster import PROTECT
 from settings.sections.connections import CONNECTIONS, SECRETS_MANAGER_PREFIX, VARIABLES
@@ -84,7 +84,7 @@ def _held_secrets(config: Config) -> dict[str, str]:
 
 
 def _without_budget(config: Config) -> frozenset[str]:
-    """Return the components that the program gives no disruption budget (see `components.release.availability`)."""
+    """Return the components without a disruption budget of the program (`components.chart_values.availability`)."""
     pods = {
         "apiServer": config[API_SERVER_REPLICAS],
         "scheduler": config[SCHEDULER_REPLICAS],

@@ -8,8 +8,8 @@ from typing import Final
 
 from components import fields
 from components.aws.pod_identity import PodIdentity
+from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
-from components.release.size_preset import SizePreset
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section, one_of

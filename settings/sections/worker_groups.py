@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from components import fields
 from components.aws.region import partition
-from components.release.chart_defaults import chart_schema
-from components.release.scale import WorkerAutoscaling
-from components.release.worker_group import WorkerGroup
+from components.chart_values.chart_defaults import chart_schema
+from components.chart_values.scale import WorkerAutoscaling
+from components.chart_values.worker_group import WorkerGroup
 from settings.entries import no_entry
 from settings.errors import remove_command
 from settings.keys import EntryError, Key, Section

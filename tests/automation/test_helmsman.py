@@ -20,9 +20,9 @@ from automation.helmsman.names import MARK
 from automation.plan.answers import complete
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan
 from automation.plan.recorder import Recorder
+from components.chart_values.chart_defaults import merged
+from components.chart_values.value_paths import leaf_paths
 from components.kube.safe_yaml import load_all_yaml, load_yaml
-from components.release.chart_defaults import merged
-from components.release.value_paths import leaf_paths
 from tests import samples
 from tests.automation.checkouts import Checkouts, plan_here
 from tests.automation.fakes import FakeEngine, FakeStack, run_verb

@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import yaml
 
+from components.chart_values.executor import Executor
+from components.chart_values.ingress import Ingress, alb_annotations
+from components.chart_values.scale import Scale
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.values import airflow_values
 from components.database.pgbouncer import PgBouncer
 from components.kube.safe_yaml import load_yaml
 from components.network.database_place import DatabaseCidrs
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.release.executor import Executor
-from components.release.ingress import Ingress, alb_annotations
-from components.release.scale import Scale
-from components.release.size_preset import SizePreset
-from components.release.values import airflow_values
 from components.task_logs.store import TaskLogStore
 from tests import samples
 from tests.cases import each

@@ -13,19 +13,19 @@ from typing import Any, Final
 import pytest
 
 from components.aws_access import READERS, TASKS
+from components.chart_values.executor import Executor
+from components.chart_values.ingress import CLOSED_PORT, Ingress, alb_annotations
+from components.chart_values.release_inputs import ReleaseInputs
+from components.chart_values.scale import Scale, WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.values import airflow_values
 from components.database.connection import CA_FOLDER
 from components.database.pgbouncer import PgBouncer
 from components.kube.images import Images
 from components.kube.pod_security_standard import violations
-from components.release.executor import Executor
-from components.release.ingress import CLOSED_PORT, Ingress, alb_annotations
-from components.release.release_inputs import ReleaseInputs
-from components.release.scale import Scale, WorkerAutoscaling
-from components.release.size_preset import SizePreset
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 from components.task_logs.store import TaskLogStore
+from components.user_values.user_values import with_helm_values
 from tests import samples
 from tests.cases import each, pairwise
 from tests.chart import rendering

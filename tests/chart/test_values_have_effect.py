@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from components.release.chart_defaults import chart_schema, chart_values, merged
-from components.release.surroundings import Surroundings
-from components.release.user_values import problems, with_helm_values
-from components.release.value_paths import at, nested
+from components.chart_values.chart_defaults import chart_schema, chart_values, merged
+from components.chart_values.value_paths import at, nested
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems, with_helm_values
 from settings.sections import release
 from tests import samples
 from tests.chart import rendering

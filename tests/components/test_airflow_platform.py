@@ -15,6 +15,10 @@ import pytest
 
 import outputs
 from components.airflow_platform import AirflowPlatform
+from components.chart_values.executor import Executor
+from components.chart_values.metrics import Monitoring
+from components.chart_values.running import Running
+from components.chart_values.worker_group import WorkerGroup
 from components.dags.delivery import DagBundle, DagsDelivery, GitCredentials
 from components.dags.git_repository import parse_git_repository
 from components.database.connection import Database, ExternalDatabase, SslMode
@@ -24,10 +28,6 @@ from components.kube.images import Images
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.preflight.checks import DOCUMENT
-from components.release.executor import Executor
-from components.release.metrics import Monitoring
-from components.release.running import Running
-from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from components.verification.verified import Verified
 from tests import samples

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from components.chart_values.executor import Executor
 from components.kube.secret import Secret
 from components.login.oidc import Oidc
 from components.platform_image import image_needs
-from components.release.executor import Executor
 from components.task_logs.store import LogPlace, TaskLogStore
 from tests import samples
 

@@ -14,18 +14,18 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.chart_values.chart_defaults import chart_schema, chart_values, merged, schema_problems
+from components.chart_values.executor import Executor
+from components.chart_values.ingress import Ingress
+from components.chart_values.scale import Scale
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.value_paths import at, nested, without_nulls
+from components.chart_values.values import airflow_values
+from components.chart_values.worker_sets import SETS, set_schema_problems
 from components.database.pgbouncer import PgBouncer
 from components.kube.pod_security import CONTAINER
-from components.release.chart_defaults import chart_schema, chart_values, merged, schema_problems
-from components.release.executor import Executor
-from components.release.ingress import Ingress
-from components.release.scale import Scale
-from components.release.size_preset import SizePreset
-from components.release.surroundings import Surroundings
-from components.release.user_values import problems, with_helm_values
-from components.release.value_paths import at, nested, without_nulls
-from components.release.values import airflow_values
-from components.release.worker_sets import SETS, set_schema_problems
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems, with_helm_values
 from policy.convert import objects_of
 from policy.evaluate import evaluate_objects
 from policy.rules import isolation

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import settings
+from components.chart_values.executor import Executor
 from components.database.connection import ContainerDatabase
 from components.kube.safe_yaml import load_yaml
 from components.network.isolation_args import Isolation
-from components.release.executor import Executor
 from settings.files import read_files
 from tests import samples
 from tests.samples import ROOT, dev

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.release.ingress import PRIVATE_NETWORKS, Ingress
+from components.chart_values.ingress import PRIVATE_NETWORKS, Ingress
 from tests import samples
 from tests.cases import each
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.release.connection_load import connection_load
-from components.release.metrics import Monitoring
-from components.release.scale import Scale
+from components.chart_values.connection_load import connection_load
+from components.chart_values.metrics import Monitoring
+from components.chart_values.scale import Scale
 from tests.cases import each
 from tests.samples import dev, external
 

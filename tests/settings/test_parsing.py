@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from components.aws.pod_identity import PodIdentity
+from components.chart_values.executor import Executor
+from components.chart_values.scale import WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
 from components.database.connection import ContainerDatabase, ExternalDatabase, SslMode
 from components.database.rds_certificates import rds_certificates
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import CertificateAuthority, ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
-from components.release.executor import Executor
-from components.release.scale import WorkerAutoscaling
-from components.release.size_preset import SizePreset
 from components.task_logs.store import TaskLogStore
 from settings.sections.cluster import AwsChoice
 from tests import samples

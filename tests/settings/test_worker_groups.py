@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.release.scale import WorkerAutoscaling
+from components.chart_values.scale import WorkerAutoscaling
 from tests.cases import each
 from tests.samples import external, prod
 

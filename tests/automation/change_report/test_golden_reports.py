@@ -79,7 +79,7 @@ CASES: Final[Mapping[str, tuple[str, Callable[[Path], None]]]] = {
     "syntax-error": (
         "dev",
         lambda folder: edit(
-            folder / "components" / "release" / "values.py", "def airflow_values(", "def airflow_values(("
+            folder / "components" / "chart_values" / "values.py", "def airflow_values(", "def airflow_values(("
         ),
     ),
     "fork": ("prod", _fork),
@@ -246,7 +246,7 @@ def test_syntax_error_is_a_result(checkouts: Checkouts) -> None:
     report = compare_plans(Plan(stack="dev", resources=(before,)), head)
     assert report.head_failure is not None
     assert report.head_failure.kind is FailureKind.SYNTAX
-    assert re.match(r"components/release/values\.py:\d+: ", report.head_failure.text)
+    assert re.match(r"components/chart_values/values\.py:\d+: ", report.head_failure.text)
     assert report.steps == ()
 
 

@@ -10,7 +10,7 @@ import pytest
 from automation.change_report.compare import compare_plans
 from automation.change_report.model import Category, Severity, StackReport
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
-from components.release.running import Running
+from components.chart_values.running import Running
 from components.secrets.masker import Masker
 from settings.rotation import Mark
 from settings.upgrade import AirflowImage, UpgradeMark

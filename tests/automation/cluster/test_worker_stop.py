@@ -10,8 +10,8 @@ import pytest
 
 from automation.cluster.worker_stop import resume_scaling, start_workers, stop_workers
 from automation.errors import Interrupted
+from components.chart_values.running import PAUSED
 from components.kube.client import KubeApi
-from components.release.running import PAUSED
 from tests.automation.fakes import FakeTime
 
 LABELS = {"release": "airflow", "component": "worker"}

@@ -11,7 +11,7 @@ from automation.verification.probe import Outcome
 from automation.verification.result import Check, Status
 from automation.verification.verify import run_checks
 from automation.verification.worker_isolation import worker_isolation
-from components.release.worker_group import GROUP_LABEL
+from components.chart_values.worker_group import GROUP_LABEL
 from tests.automation.fakes import World, pod, workload
 from tests.cases import each
 

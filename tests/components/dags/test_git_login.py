@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+from components.chart_values.release_inputs import DagAccess
+from components.chart_values.values import airflow_values
 from components.dags.git_login import (
     FOLDER,
     KEYS,
@@ -17,9 +19,7 @@ from components.dags.git_login import (
     login_volume,
 )
 from components.dags.git_repository import parse_git_repository
-from components.release.release_inputs import DagAccess
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
+from components.user_values.user_values import with_helm_values
 from tests import samples
 from tests.chart.rendering import needs_chart, objects
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from components.chart_values.metrics import Monitoring
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.pod_security_standard import violations
 from components.monitoring.exporter import ExporterPod, exporter_spec
-from components.release.metrics import Monitoring
 
 
 def pod(**changes: Any) -> dict[str, Any]:

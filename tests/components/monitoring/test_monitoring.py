@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from components.chart_values.metrics import Monitoring
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.monitoring.exporter import ExporterPod
 from components.monitoring.monitoring import MonitoringArgs, StackMonitoring
-from components.release.metrics import Monitoring
 from tests.components.monitoring.test_alerts import EVERYTHING
 
 if TYPE_CHECKING:

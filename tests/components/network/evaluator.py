@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from components.chart_values.executor import Executor
 from components.database import container
 from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.release.executor import Executor
 
 # The evaluator (kubernetes.io/docs/concepts/services-networking/network-policies)
 

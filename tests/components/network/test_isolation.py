@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from components.chart_values.executor import Executor
 from components.database import container
 from components.network.database_place import DatabasePods
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.release.executor import Executor
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder

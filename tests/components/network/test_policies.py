@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from components.chart_values.executor import Executor
 from components.database import container, pgbouncer
 from components.network import policies as np
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import parse_dns_server
 from components.network.extra_egress import COMPONENTS, NAMED, ExtraEgress, Protocol
-from components.release.executor import Executor
 from tests.cases import each
 from tests.components.network.evaluator import (
     AIRFLOW,

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 import pytest
 
+from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.executor import Executor
+from components.chart_values.release_inputs import DagAccess
+from components.chart_values.values import airflow_values
 from components.dags.delivery import Dags, DagsDelivery, Submodules
 from components.kube.images import Images
 from components.network.database_place import DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
 from components.preflight.git_pod import LFS, bundle_script, git_about, git_pod
-from components.release.chart_defaults import chart_values, merged
-from components.release.executor import Executor
-from components.release.release_inputs import DagAccess
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
+from components.user_values.user_values import with_helm_values
 from tests import samples
 from tests.chart.rendering import needs_chart, objects
 

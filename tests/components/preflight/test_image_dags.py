@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.values import airflow_values
 from components.dags.delivery import DagsDelivery
 from components.kube.images import Images
 from components.preflight.checks import Kind, findings_of
@@ -22,9 +24,7 @@ from components.preflight.image_dags import (
     image_dags_pod,
 )
 from components.preflight.pod_run import ContainerEnd, PodEnd
-from components.release.chart_defaults import chart_values, merged
-from components.release.user_values import with_helm_values
-from components.release.values import airflow_values
+from components.user_values.user_values import with_helm_values
 from tests import samples
 from tests.chart.rendering import needs_chart, objects
 

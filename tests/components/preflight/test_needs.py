@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.executor import Executor
+from components.chart_values.metrics import Monitoring
+from components.chart_values.scale import Scale, WorkerAutoscaling
+from components.chart_values.size_preset import SizePreset
+from components.chart_values.values import airflow_values
+from components.chart_values.worker_group import WorkerGroup
 from components.kube.images import Images
 from components.preflight.needs import api_needs, release_pods, storage_needs
-from components.release.chart_defaults import chart_values, merged
-from components.release.executor import Executor
-from components.release.metrics import Monitoring
-from components.release.scale import Scale, WorkerAutoscaling
-from components.release.size_preset import SizePreset
-from components.release.values import airflow_values
-from components.release.worker_group import WorkerGroup
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
 from tests import samples
 

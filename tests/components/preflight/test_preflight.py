@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 import pytest
 
+from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.executor import Executor
+from components.chart_values.values import airflow_values
 from components.preflight import judgement, preflight
 from components.preflight.checks import DOCUMENT, cluster_document
 from components.preflight.finding import Finding, Preflight, PreflightFailedError, failed, passed, skipped
 from components.preflight.other_pods import images_pod
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
-from components.release.chart_defaults import chart_values, merged
-from components.release.executor import Executor
-from components.release.values import airflow_values
 from tests import samples
 
 if TYPE_CHECKING:

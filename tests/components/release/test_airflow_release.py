@@ -12,11 +12,11 @@ import pulumi
 import pulumi_random as random
 import pytest
 
+from components.chart_values.values import airflow_values
 from components.release import airflow_release
 from components.release.airflow_release import AirflowRelease, AirflowReleaseArgs, own_secrets
 from components.release.helm_record import ForeignReleaseError, encode
 from components.release.ready_watch import ReadyWatch
-from components.release.values import airflow_values
 from tests import samples
 
 if TYPE_CHECKING:

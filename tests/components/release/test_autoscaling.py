@@ -11,6 +11,9 @@ import pulumi
 import pulumi_random as random
 import pytest
 
+from components.chart_values.executor import Executor
+from components.chart_values.scale import WorkerAutoscaling
+from components.chart_values.worker_group import WorkerGroup, default_queues
 from components.database.connection import Database, SslMode
 from components.database.pgbouncer import METADATA_POOL
 from components.kube.secret import Secret
@@ -22,9 +25,6 @@ from components.release.autoscaling import (
     needed_workers_query,
     scaled_group,
 )
-from components.release.executor import Executor
-from components.release.scale import WorkerAutoscaling
-from components.release.worker_group import WorkerGroup, default_queues
 from tests.cases import each
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.release.chart_defaults import schema_problems
+from components.chart_values.chart_defaults import schema_problems
+from components.chart_values.ingress import Ingress
+from components.chart_values.values import airflow_values
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs, route_spec
-from components.release.ingress import Ingress
-from components.release.values import airflow_values
 from tests import samples
 
 if TYPE_CHECKING:

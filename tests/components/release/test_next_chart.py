@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from components.release.chart_defaults import chart_schema, chart_values
-from components.release.deprecated_values import deprecated_paths
-from components.release.user_values import problems
-from components.release.value_paths import nested
+from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.chart_values.value_paths import nested
+from components.user_values.deprecated_values import deprecated_paths
+from components.user_values.user_values import problems
 
 
 def without(paths: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:

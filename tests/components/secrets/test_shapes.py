@@ -13,11 +13,11 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.chart_values import chart_defaults
 from components.dags.known_hosts import published_known_hosts
 from components.database import access, container
 from components.keys import airflow_keys
 from components.kube.safe_yaml import load_yaml
-from components.release import chart_defaults
 from components.secrets.generated import LENGTHS, looks_generated
 from components.secrets.masker import SHOWN, Masker
 from components.secrets.shapes import harmless, key_shape

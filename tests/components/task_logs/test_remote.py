@@ -9,9 +9,9 @@ from typing import Any, Final
 import pulumi
 import pytest
 
-from components.release.chart_defaults import schema_problems
-from components.release.executor import Executor
-from components.release.values import airflow_values
+from components.chart_values.chart_defaults import schema_problems
+from components.chart_values.executor import Executor
+from components.chart_values.values import airflow_values
 from components.task_logs.remote import (
     CONNECTION_ID,
     CONNECTION_VARIABLE,

@@ -1,0 +1,106 @@
+"""Finds systems that Helm values name and that the network policies close to the pods."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from components.chart_values.given_options import given_options
+from components.chart_values.value_paths import at
+from components.user_values.surroundings import Surroundings
+
+STATSD: Final = "airflow-statsd"
+"""The chart's own statsd."""
+_HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
+    "config.metrics.statsd": (STATSD, "UDP", 9125),
+    "config.metrics.otel": ("", "TCP", 4318),
+    "config.traces.otel": ("", "TCP", 4318),
+}
+"""Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
+_SEARCH_PORT: Final = 9200
+"""The chart's default for Elasticsearch and OpenSearch."""
+_LOCAL: Final = ("localhost", "127.0.0.1")
+NOT_OFF: Final = "is refused while airflow:networkIsolation is not off"
+_USUAL_PORTS: Final = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
+_SERVER_CONFIG: Final = "apiServer.apiServerConfig"
+_LDAP: Final = re.compile(r"AUTH_LDAP_SERVER\s*=\s*[\"'](ldaps?://[^\s\"']+)")
+
+
+def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value that names a system which no pod that needs it may send to.
+
+    Only for a stack with network policies.
+    """
+    for option, (own, protocol, port) in _HOSTS.items():
+        for path, host in given_options(helm_values, f"{option}_host"):
+            ports = [value for _, value in given_options(helm_values, f"{option}_port")] or [port]
+            if isinstance(host, str) and host and not is_own(host, own) and not _opened(surroundings, protocol, ports):
+                yield (
+                    path,
+                    f"{path} {NOT_OFF}: pods may send metrics to the chart's statsd only; open {protocol} port "
+                    f"{ports[0]} of the other system to all components in airflow:extraEgress, or let that system "
+                    "scrape port 9102 of airflow-statsd from a namespace in airflow:metricsNamespaces",
+                )
+    for name in ("elasticsearch", "opensearch"):
+        given = str(at(helm_values, f"{name}.connection.port") or "")
+        port = int(given) if given.isdecimal() else _SEARCH_PORT
+        if at(helm_values, f"{name}.enabled") and not surroundings.api_server_may_send(port):
+            yield (
+                f"{name}.enabled",
+                f"{name}.enabled {NOT_OFF}: the API server reads task logs from it, and may not send to port {port}; "
+                f"open TCP port {port} to api-server in airflow:extraEgress",
+            )
+    for path, kwargs in given_options(helm_values, "config.secrets.backend_kwargs"):
+        needed = _port(_url_in(kwargs))
+        if needed is not None and not surroundings.api_server_may_send(needed):
+            yield (
+                path,
+                f"{path} {NOT_OFF}: the API server reads connections from this secrets backend, and may not send to "
+                f"port {needed}; open TCP port {needed} to all components in airflow:extraEgress",
+            )
+    for path, transport in given_options(helm_values, "config.openlineage.transport"):
+        needed = _port(_url_in(transport))
+        if needed is not None and not surroundings.may_send("TCP", needed):
+            yield (
+                path,
+                f"{path} {NOT_OFF}: the scheduler sends events too, and may not send to port {needed}; open TCP port "
+                f"{needed} to all components in airflow:extraEgress",
+            )
+    for url in _LDAP.findall(str(at(helm_values, _SERVER_CONFIG) or "")):
+        needed = _port(url)
+        if needed is not None and not surroundings.api_server_may_send(needed):
+            yield (
+                _SERVER_CONFIG,
+                f"{_SERVER_CONFIG} {NOT_OFF}: it names an LDAP server, and the API server may not send to port "
+                f"{needed}; open TCP port {needed} to api-server in airflow:extraEgress",
+            )
+
+
+def _url_in(text: Any) -> str:
+    """Return the entry `url` of an option whose value is JSON, or ""."""
+    with suppress(ValueError, AttributeError, TypeError):
+        found = text if isinstance(text, Mapping) else json.loads(text)
+        return str(found.get("url") or "")
+    return ""
+
+
+def _port(url: str) -> int | None:
+    """Return the port of a URL; None if it has none, and its scheme no usual one."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.port or _USUAL_PORTS.get(parts.scheme)
+    return None
+
+
+def _opened(surroundings: Surroundings, protocol: str, ports: list[Any]) -> bool:
+    return all(str(port).isdecimal() and surroundings.may_send(protocol, int(port)) for port in ports)
+
+
+def is_own(host: str, own: str) -> bool:
+    """Return whether a host is in the pod itself, or is the Service of the chart with the name `own`."""
+    name = host.partition(".")[0]
+    return host in _LOCAL or (own != "" and (name == own or f'"%s-{own.removeprefix("airflow-")}"' in host))

@@ -1,0 +1,180 @@
+"""Finds values that do nothing because another value or a setting decides: each is refused with what lets it work.
+
+What never has an effect is in `dead_values`, and what a switch `enabled` beside it leaves out is found from the chart's
+own values. The conditions here are those of the chart's templates. A test renders every value that a stack accepts, and
+finds what is missing here (tests/chart/test_values_have_effect.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from components.chart_values.chart_defaults import merged
+from components.chart_values.owned_values import owner
+from components.chart_values.value_paths import at, leaf_paths, nested, under
+from components.chart_values.worker_sets import elements
+from components.user_values.surroundings import Surroundings
+
+BUDGET: Final = "podDisruptionBudget"
+"""Its switch is the program's, which sets it where a component has several pods."""
+_SWITCHES: Final = ("otelCollector.tracesEnabled", "otelCollector.metricsEnabled")
+_CELERY: Final = "workers.celery"
+_GROOMER: Final = "workers.celery.logGroomerSidecar"
+_TOKEN: Final = "scheduler.serviceAccount.automountServiceAccountToken"
+_DEPLOYMENT: Final = "workers.celery.strategy: the workers are a Deployment"
+_OF_KIND: Final[Mapping[bool, Mapping[str, str]]] = {
+    True: {"strategy": "workers.celery.updateStrategy: the workers are a StatefulSet"},
+    False: {
+        "updateStrategy": _DEPLOYMENT,
+        "podManagementPolicy": _DEPLOYMENT,
+        "volumeClaimTemplates": "extraVolumes with a claim: the workers are a Deployment",
+    },
+}
+"""Keys of Celery's workers without effect, by whether the workers are a StatefulSet (worker-deployment.yaml)."""
+_INHERITED: Final = ("workers.celery.", "workers.kubernetes.")
+"""Where a switch without a value is that of `workers`."""
+
+_Condition = Callable[[Mapping[str, Any], Surroundings], bool]
+
+
+def _collects(values: Mapping[str, Any], _: Surroundings) -> bool:
+    return any(at(values, switch) for switch in _SWITCHES)
+
+
+def _grooms(values: Mapping[str, Any], surroundings: Surroundings) -> bool:
+    return surroundings.stateful_workers is not False or at(values, f"{_GROOMER}.requirePersistence") is False
+
+
+def _own_token(values: Mapping[str, Any], surroundings: Surroundings) -> bool:
+    return "workers.kubernetes" in surroundings.switched_off or at(values, _TOKEN) is False
+
+
+def _server_config(values: Mapping[str, Any], surroundings: Surroundings) -> bool:
+    given = at(values, "apiServer.apiServerConfigConfigMapName")
+    return not given and (surroundings.oidc or bool(at(values, "apiServer.apiServerConfig")))
+
+
+_NO_COLLECTOR: Final = f"while {' and '.join(_SWITCHES)} are false; leave it out"
+_IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
+    "otelCollector": (_collects, _NO_COLLECTOR),
+    "images.otelCollector": (_collects, _NO_COLLECTOR),
+    "images.statsd": (
+        lambda values, _: at(values, "statsd.enabled") is not False,
+        "while statsd.enabled is false; leave it out",
+    ),
+    "redis.emptyDirConfig": (
+        lambda values, _: at(values, "redis.persistence.enabled") is False,
+        "while redis.persistence.enabled is true; set that to false, or leave it out",
+    ),
+    "logs.emptyDirConfig": (
+        lambda _, surroundings: not surroundings.log_volume,
+        "with airflow:taskLogs volume; use airflow:taskLogsStorageGib, or leave it out",
+    ),
+    _GROOMER: (
+        _grooms,
+        f"because the workers are a Deployment; set {_GROOMER}.requirePersistence to false beside it, or leave it out",
+    ),
+    "apiServer.configMapAnnotations": (
+        _server_config,
+        "without apiServer.apiServerConfig; give that too, or leave it out",
+    ),
+    "workers.kubernetes.serviceAccount.annotations": (
+        lambda *_: False,
+        "because task pods run as the account of workers; use workers.celery.serviceAccount.annotations",
+    ),
+    "scheduler.serviceAccount.serviceAccountTokenVolume": (
+        _own_token,
+        f"while the account's token is mounted; set {_TOKEN} to false beside it, or leave it out",
+    ),
+}
+"""Paths, each with the condition under which it has an effect, and how the sentence about another one goes on."""
+
+
+def idle_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value that does nothing beside the others, or in this stack."""
+    if surroundings.stateful_workers is not None:
+        for key, instead in _OF_KIND[surroundings.stateful_workers].items():
+            path = f"{_CELERY}.{key}"
+            if at(helm_values, path) is not None:
+                yield path, f"{path} has no effect here; use {instead}"
+    for path in leaf_paths(helm_values):
+        root = under(path, _IDLE)
+        off = path.endswith(".enabled") and at(helm_values, path) is False  # it says what is so
+        if root is None or off or path in _SWITCHES or owner(path) is not None:
+            continue
+        has_effect, why = _IDLE[root]
+        if not has_effect(helm_values, surroundings):
+            yield path, f"{path} has no effect {why}"
+
+
+def idle_set_problems(
+    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], surroundings: Surroundings
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value of a set of workers that does nothing in `workers.celery` either."""
+    for path, element in elements(helm_values):
+        # The budget of a set is the chart's, or the program's, by other rules.
+        own = nested(_CELERY, {key: value for key, value in element.items() if key != BUDGET})
+        beside = merged(helm_values, own)
+        found = [*idle_problems(beside, surroundings), *off_problems(beside, chart_values, frozenset())]
+        for told, problem in found:
+            if at(own, told) is not None:
+                yield told.replace(_CELERY, path, 1), problem.replace(f"{_CELERY}.", f"{path}.")
+        # With sets, the program switches the budget of all workers off.
+        on = at(element, f"{BUDGET}.enabled") or at(helm_values, f"{_CELERY}.{BUDGET}.enabled")
+        if at(element, f"{BUDGET}.config") and on is not True and not surroundings.groups:
+            budget = f"{path}.{BUDGET}"
+            yield f"{budget}.config", f"{budget}.config has no effect without {budget}.enabled; set that to true"
+
+
+def off_problems(
+    helm_values: Mapping[str, Any], chart_values: Mapping[str, Any], without_budget: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value of what a switch `enabled` beside it leaves out: the chart's, or the user's.
+
+    A switch that is not a plain false decides nothing here: the program may set it.
+    """
+    for path in leaf_paths(helm_values):
+        parts = path.split(".")
+        for end in range(1, len(parts)):
+            switch = ".".join([*parts[:end], "enabled"])
+            given, component = at(helm_values, switch), ".".join(parts[: end - 1])
+            by_program = parts[end - 1] == BUDGET and given is None and component not in without_budget
+            off = (_default(chart_values, switch) if given is None else given) is False
+            if off and path != switch and owner(switch) is None and not by_program:
+                yield path, f"{path} has no effect while {switch} is false; set that to true, or leave the value out"
+                break
+
+
+def _default(chart_values: Mapping[str, Any], switch: str) -> Any:
+    default = at(chart_values, switch)
+    kind = next((kind for kind in _INHERITED if switch.startswith(kind)), None)
+    return at(chart_values, f"workers.{switch.removeprefix(kind)}") if default is None and kind else default
+
+
+_NOT_THERE: Final = {
+    "workers.celery": "there are no workers of Celery",
+    "workers.kubernetes": "there are no task pods",
+    "podTemplate": "there are no task pods",
+    "dags.gitSync": "git-sync is not deployed",
+    "images": "no pod has this image",
+    "ingress": "there is no such Ingress",
+}
+
+
+def switched_off_problems(helm_values: Mapping[str, Any], off: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of a value of each component that the stack does not deploy.
+
+    Args:
+        helm_values: The user's values.
+        off: Paths of what is not deployed, each with the setting that switches it on.
+    """
+    told = set()
+    for path in leaf_paths(helm_values) if off else ():
+        root = under(path, off)
+        if root is not None and path == f"{root}.enabled" and at(helm_values, path) is False:
+            continue  # it says what is so
+        if root is not None and owner(path) is None and root not in told:
+            told.add(root)
+            why = _NOT_THERE.get(under(root, _NOT_THERE) or "", f"{root} is not deployed")
+            yield path, f"{path} has no effect, because {why}; use {off[root]}, or leave it out"

@@ -1,0 +1,209 @@
+"""Options of airflow.cfg that Airflow 3.0 removed or renamed, and misspelt ones.
+
+Airflow accepts most of them and ignores them. It still reads some under their old names, but the connection budget and
+the program's own variables know only the new names.
+
+From Airflow 3.2.2: `CONFIGS_CHANGES` of cli/commands/config_command.py, which `airflow config lint` uses, and
+`deprecated_options` of _shared/configuration/parser.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from components.chart_values.managed_variables import (
+    DEFAULT_QUEUE,
+    given_config,
+    instead_of,
+    listed_variables,
+    without_comments,
+)
+from components.chart_values.owned_values import owner
+from components.chart_values.value_paths import nested
+from components.user_values.airflow_options import meant, variable_meant
+
+_GONE: Final[Mapping[str, str]] = {
+    "core": (
+        "check_slas dag_default_view dag_orientation dag_processor_manager_log_location enable_xcom_pickling "
+        "load_default_connections log_processor_filename_template strict_dataset_uri_validation task_runner"
+    ),
+    "database": "load_default_connections",
+    "logging": (
+        "dag_processor_manager_log_location dag_processor_manager_log_stdout enable_task_context_logger "
+        "log_processor_filename_template"
+    ),
+    "metrics": "metrics_use_pattern_match timer_unit_consistency",
+    "operators": "allow_illegal_arguments",
+    "scheduler": "allow_trigger_in_future dag_stale_not_seen_duration dependency_detector",
+    "smtp": "smtp_password smtp_user",
+    "traces": "otel_task_log_event",
+    "webserver": (
+        "access_logformat allow_raw_html_descriptions allowed_payload_size analytics_id analytics_tool "
+        "analytics_url audit_view_excluded_events audit_view_included_events caching_hash_method "
+        "default_dag_run_display_number default_ui_timezone error_logfile expose_stacktrace "
+        "instance_name_has_markup log_animation_speed log_auto_tailing_offset log_fetch_delay_sec "
+        "max_form_memory_size max_form_parts navbar_logo_text_color num_recent_configurations_for_trigger "
+        "reload_on_plugin_change run_internal_api show_recent_stats_for_completed_runs "
+        "show_trigger_form_if_no_params warn_deployment_exposure web_server_master_timeout worker_class "
+        "worker_refresh_batch_size worker_refresh_interval x_frame_enabled"
+    ),
+}
+"""Sections, each with the options that were removed."""
+
+_MOVED: Final[Mapping[str, str]] = {
+    "admin.hide_sensitive_variable_fields": "core.hide_sensitive_var_conn_fields",
+    "admin.sensitive_variable_fields": "core.sensitive_var_conn_names",
+    "api.access_control_allow_origin": "api.access_control_allow_origins",
+    "api.auth_backend": "fab.auth_backends",
+    "api.auth_backends": "fab.auth_backends",
+    "celery.default_queue": "operators.default_queue",
+    "celery.stalled_task_timeout": "scheduler.task_queued_timeout",
+    "celery.task_adoption_timeout": "scheduler.task_queued_timeout",
+    "core.dag_concurrency": "core.max_active_tasks_per_dag",
+    "core.dag_file_processor_timeout": "dag_processor.dag_file_processor_timeout",
+    "core.dataset_manager_class": "core.asset_manager_class",
+    "core.dataset_manager_kwargs": "core.asset_manager_kwargs",
+    "core.max_db_retries": "database.max_db_retries",
+    "core.non_pooled_task_slot_count": "core.default_pool_task_slot_count",
+    "core.sql_alchemy_conn": "database.sql_alchemy_conn",
+    "core.sql_alchemy_connect_args": "database.sql_alchemy_connect_args",
+    "core.sql_alchemy_max_overflow": "database.sql_alchemy_max_overflow",
+    "core.sql_alchemy_pool_enabled": "database.sql_alchemy_pool_enabled",
+    "core.sql_alchemy_pool_pre_ping": "database.sql_alchemy_pool_pre_ping",
+    "core.sql_alchemy_pool_recycle": "database.sql_alchemy_pool_recycle",
+    "core.sql_alchemy_pool_size": "database.sql_alchemy_pool_size",
+    "core.sql_alchemy_schema": "database.sql_alchemy_schema",
+    "core.sql_engine_collation_for_ids": "database.sql_engine_collation_for_ids",
+    "core.sql_engine_encoding": "database.sql_engine_encoding",
+    "core.worker_precheck": "celery.worker_precheck",
+    "kubernetes_executor.worker_pods_pending_timeout": "scheduler.task_queued_timeout",
+    "kubernetes_executor.worker_pods_pending_timeout_check_interval": "scheduler.task_queued_timeout_check_interval",
+    "metrics.statsd_allow_list": "metrics.metrics_allow_list",
+    "metrics.statsd_block_list": "metrics.metrics_block_list",
+    "scheduler.child_process_log_directory": "logging.dag_processor_child_process_log_directory",
+    "scheduler.dag_dir_list_interval": "dag_processor.refresh_interval",
+    "scheduler.deactivate_stale_dags_interval": "scheduler.parsing_cleanup_interval",
+    "scheduler.file_parsing_sort_mode": "dag_processor.file_parsing_sort_mode",
+    "scheduler.local_task_job_heartbeat_sec": "scheduler.task_instance_heartbeat_sec",
+    "scheduler.max_callbacks_per_loop": "dag_processor.max_callbacks_per_loop",
+    "scheduler.max_threads": "dag_processor.parsing_processes",
+    "scheduler.min_file_process_interval": "dag_processor.min_file_process_interval",
+    "scheduler.parsing_pre_import_modules": "dag_processor.parsing_pre_import_modules",
+    "scheduler.parsing_processes": "dag_processor.parsing_processes",
+    "scheduler.print_stats_interval": "dag_processor.print_stats_interval",
+    "scheduler.processor_poll_interval": "scheduler.scheduler_idle_sleep_time",
+    "scheduler.scheduler_zombie_task_threshold": "scheduler.task_instance_heartbeat_timeout",
+    "scheduler.stale_dag_threshold": "dag_processor.stale_dag_threshold",
+    "scheduler.stat_name_handler": "metrics.stat_name_handler",
+    "scheduler.statsd_allow_list": "metrics.metrics_allow_list",
+    "scheduler.statsd_custom_client_path": "metrics.statsd_custom_client_path",
+    "scheduler.statsd_datadog_enabled": "metrics.statsd_datadog_enabled",
+    "scheduler.statsd_datadog_metrics_tags": "metrics.statsd_datadog_metrics_tags",
+    "scheduler.statsd_datadog_tags": "metrics.statsd_datadog_tags",
+    "scheduler.statsd_host": "metrics.statsd_host",
+    "scheduler.statsd_on": "metrics.statsd_on",
+    "scheduler.statsd_port": "metrics.statsd_port",
+    "scheduler.statsd_prefix": "metrics.statsd_prefix",
+    "scheduler.zombie_detection_interval": "scheduler.task_instance_heartbeat_timeout_detection_interval",
+    "triggerer.default_capacity": "triggerer.capacity",
+    "webserver.access_denied_message": "fab.access_denied_message",
+    "webserver.access_logfile": "api.access_logfile",
+    "webserver.auth_rate_limit": "fab.auth_rate_limit",
+    "webserver.auth_rate_limited": "fab.auth_rate_limited",
+    "webserver.base_url": "api.base_url",
+    "webserver.config_file": "fab.config_file",
+    "webserver.cookie_samesite": "fab.cookie_samesite",
+    "webserver.cookie_secure": "fab.cookie_secure",
+    "webserver.enable_proxy_fix": "fab.enable_proxy_fix",
+    "webserver.enable_swagger_ui": "api.enable_swagger_ui",
+    "webserver.expose_config": "api.expose_config",
+    "webserver.expose_hostname": "fab.expose_hostname",
+    "webserver.force_log_out_after": "fab.session_lifetime_minutes",
+    "webserver.navbar_color": "fab.navbar_color",
+    "webserver.navbar_hover_color": "fab.navbar_hover_color",
+    "webserver.navbar_text_color": "fab.navbar_text_color",
+    "webserver.navbar_text_hover_color": "fab.navbar_text_hover_color",
+    "webserver.proxy_fix_x_for": "fab.proxy_fix_x_for",
+    "webserver.proxy_fix_x_host": "fab.proxy_fix_x_host",
+    "webserver.proxy_fix_x_port": "fab.proxy_fix_x_port",
+    "webserver.proxy_fix_x_prefix": "fab.proxy_fix_x_prefix",
+    "webserver.proxy_fix_x_proto": "fab.proxy_fix_x_proto",
+    "webserver.secret_key": "api.secret_key",
+    "webserver.session_backend": "fab.session_backend",
+    "webserver.session_lifetime_days": "fab.session_lifetime_minutes",
+    "webserver.session_lifetime_minutes": "fab.session_lifetime_minutes",
+    "webserver.update_fab_perms": "fab.update_fab_perms",
+    "webserver.web_server_host": "api.host",
+    "webserver.web_server_port": "api.port",
+    "webserver.web_server_ssl_cert": "api.ssl_cert",
+    "webserver.web_server_ssl_key": "api.ssl_key",
+    "webserver.web_server_worker_timeout": "api.worker_timeout",
+    "webserver.workers": "api.workers",
+}
+"""Options that have another name now."""
+
+_SECTIONS: Final[Mapping[str, str]] = {"kubernetes": "kubernetes_executor"}
+"""Sections that have another name now. No option of theirs is read under the old one."""
+_REMOVED: Final[Mapping[str, str]] = {
+    **{f"{section}.{option}": "" for section, options in _GONE.items() for option in options.split()},
+    **_MOVED,
+}
+_VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+?)(?:_CMD|_SECRET)?")
+_TEXTS: Final = ("extraEnv", "podTemplate")
+"""Values that are YAML in a text."""
+
+
+def removed_option_problems(
+    helm_values: Mapping[str, Any], refusal: Callable[[Mapping[str, Any]], str | None] = lambda _: None
+) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each such option, given in `config` or by a variable.
+
+    refusal: What this stack has against values that one would give instead, or None.
+    """
+    for section, option, value in given_config(helm_values):
+        new = _new(section.lower(), option.lower())
+        if new is not None:
+            path = f"config.{section}.{option}"
+            against = _against(new, value, refusal)
+            yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
+    variables = {(path, name): value for path, name, value in listed_variables(helm_values)}
+    for path in _TEXTS:
+        names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
+        variables |= {(path, name): None for name in names}
+    for (path, name), value in variables.items():
+        found = _VARIABLE.fullmatch(name)
+        meaning = None if found else variable_meant(name)
+        if meaning is not None:
+            yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"
+        new = None if found is None else _new(found[1].lower(), found[2].lower())
+        if new is not None:
+            against = _against(new, value, refusal)
+            instead = against or f"; {_use(new, variable=True)}"
+            yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3{instead}"
+
+
+def _against(new: str, value: Any, refusal: Callable[[Mapping[str, Any]], str | None]) -> str:
+    """Return how a sentence goes on where the stack refuses the new option too, with what works; or ""."""
+    problem = refusal(nested(f"config.{new}", value)) if new and owner(f"config.{new}") is None else None
+    return "" if problem is None else f", and {problem}"
+
+
+def _new(section: str, option: str) -> str | None:
+    """Return an option's new name, what a misspelt one means, "" for one that was removed, None for any other."""
+    if section in _SECTIONS:
+        section = _SECTIONS[section]
+        return _REMOVED.get(f"{section}.{option}", f"{section}.{option}")
+    removed = _REMOVED.get(f"{section}.{option}")
+    return meant(section, option) if removed is None else removed
+
+
+def _use(new: str, *, variable: bool = False) -> str:
+    if not new:
+        return "leave it out"
+    name = f"AIRFLOW__{new.replace('.', '__').upper()}"
+    own = owner(f"config.{new}") or instead_of(name)
+    if own is None and new == DEFAULT_QUEUE.removeprefix("config."):
+        own = DEFAULT_QUEUE
+    return f"use {own or (name if variable else f'config.{new}')}"

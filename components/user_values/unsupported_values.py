@@ -1,0 +1,177 @@
+"""Values that work in the chart but not in this deployment, because the typed settings contradict them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components.chart_values.given_options import given_options
+from components.chart_values.managed_variables import listed_variables
+from components.chart_values.value_paths import at, leaves
+from components.database.client_certificate import CLIENT_VARIABLES
+from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
+from components.user_values.surroundings import Surroundings
+
+FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+_OPEN: Final = "or set airflow:networkIsolation to off"
+
+_SWITCHES: Final[Mapping[str, str]] = {
+    "flower.enabled": "Flower would have no network policy and no login; use Airflow's UI, which shows queues",
+    "otelCollector.tracesEnabled": "the collector has no network policy, and its pod no restricted security context; "
+    "use statsd's metrics",
+    "otelCollector.metricsEnabled": "the collector has no network policy, and its pod no restricted security context; "
+    "use statsd's metrics",
+    "cleanup.enabled": "its pods have no network policy; leave it out: Airflow deletes "
+    "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
+}
+_SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
+_PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
+_ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
+_TRUST: Final = "FORWARDED_ALLOW_IPS"
+_TLS: Final = re.compile("ssl|tls|cert")
+"""What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
+_STATSD_PORT: Final = "9125"
+_DAG_VOLUME: Final = "dags.persistence.enabled"
+_REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
+_SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
+
+
+def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each value that cannot work here."""
+    yield from _auth_manager(helm_values)
+    if surroundings.oidc:
+        for path in _SERVER_CONFIG:
+            if at(helm_values, path):
+                yield (
+                    path,
+                    f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
+                )
+    yield from _service_type(helm_values, surroundings)
+    yield from _of_no_use(helm_values, surroundings)
+    if surroundings.ingress:
+        yield from _behind_ingress(helm_values)
+    if surroundings.secrets_in_aws:
+        for option in ("config.secrets.backend", "config.secrets.backend_kwargs"):
+            for path, _ in given_options(helm_values, option):
+                yield (
+                    path,
+                    f"{path} may not set a secrets backend beside airflow:secretsManagerPrefix, which gives one to API "
+                    "server, DAG processor and triggerer; use one of the two",
+                )
+    for path, name, _ in listed_variables(helm_values) if surroundings.client_certificate else ():
+        if name in CLIENT_VARIABLES:
+            yield path, f"{path} may not set {name} beside airflow:databaseClientCertificateSecret; use one of the two"
+    if not surroundings.isolated:
+        return
+    for path in dict.fromkeys(path for path, name, _ in listed_variables(helm_values) if name == _PIP):
+        yield (
+            path,
+            f"{path} may not set {_PIP}: the network policies keep pods of the scheduler and of the Jobs from every "
+            "package index, and each start would wait for one; use an image with the packages (docs/image.md)",
+        )
+    for path, why in _SWITCHES.items():
+        if at(helm_values, path):
+            yield path, f"{path} {NOT_OFF}: {why}, {_OPEN}"
+    yield from closed_problems(helm_values, surroundings)
+
+
+def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield what would have no effect in this deployment, or one that nobody may want."""
+    if at(helm_values, "priorityClasses"):
+        yield (
+            "priorityClasses",
+            "priorityClasses are of the whole cluster, and the releases of two stacks would contend for them; make "
+            "them with kubectl, and name them in priorityClassName of the components",
+        )
+    for index, entry in enumerate(at(helm_values, "env") or ()):
+        if isinstance(entry, Mapping) and "valueFrom" in entry:
+            path = f"env.{index}.valueFrom"
+            yield path, f"{path}: the chart takes name and value alone here; use extraEnv, or env of the components"
+    if at(helm_values, "redis.service.type") not in (None, "ClusterIP"):
+        yield "redis.service.type", "redis.service.type: nothing outside the stack may use its Redis; leave it out"
+    for name in ("apiServer", "scheduler", "dagProcessor"):
+        if at(helm_values, f"{name}.enabled") is False:
+            yield f"{name}.enabled", f"{name}.enabled: Airflow does not work without it; to pause, use airflow:running"
+    for path, _ in given_options(helm_values, "config.core.dags_folder") if surroundings.dags_fetched else ():
+        yield (
+            path,
+            f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
+            "airflow:dagsDelivery image",
+        )
+    config = helm_values.get("config")
+    for path, value in leaves(config if isinstance(config, Mapping) else {}, "config"):
+        if isinstance(value, str) and "\n" in value.strip():
+            yield path, f"{path} has several lines, and airflow.cfg would take the others for options; write it in one"
+    for path, seconds in given_options(helm_values, _REDELIVERY):
+        if str(seconds).isdecimal() and int(seconds) < surroundings.worker_grace_seconds:
+            yield (
+                path,
+                f"{path}: expected at least airflow:workerGraceSeconds, {surroundings.worker_grace_seconds}, found "
+                f"{seconds}: a task that takes longer would be started a second time; leave it out for a day",
+            )
+    if surroundings.dags_fetched and at(helm_values, _DAG_VOLUME):
+        yield (
+            _DAG_VOLUME,
+            f"{_DAG_VOLUME} mounts a volume in place of the DAGs that are fetched; use airflow:dagsDelivery image with "
+            "it, or leave it out",
+        )
+    for path, port in given_options(helm_values, "config.metrics.statsd_port"):
+        host = next((found for _, found in given_options(helm_values, "config.metrics.statsd_host")), "")
+        if str(port) != _STATSD_PORT and (not host or is_own(str(host), STATSD)):
+            yield path, f"{path}: the chart's statsd listens at port {_STATSD_PORT} only; leave it out"
+    if at(helm_values, "ingress.flower.enabled") and not at(helm_values, "flower.enabled"):
+        yield "ingress.flower.enabled", "ingress.flower.enabled has no effect without flower.enabled; leave it out"
+    if not surroundings.isolated:
+        return
+    for name in ("statsd", "pgbouncer"):
+        if at(helm_values, f"ingress.{name}.enabled") and not surroundings.metrics_readable:
+            yield (
+                f"ingress.{name}.enabled",
+                f"ingress.{name}.enabled {NOT_OFF}: nobody may read metrics; name the namespace of the ingress "
+                "controller in airflow:metricsNamespaces",
+            )
+
+
+def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    path = "apiServer.service.type"
+    kind = at(helm_values, path)
+    given = at(helm_values, "apiServer.service.annotations")
+    ended = isinstance(given, Mapping) and any(_TLS.search(str(name)) for name in given)
+    closed = surroundings.isolated and not surroundings.ui_reachable
+    # A load balancer of an Ingress, which ends TLS, may reach the pods by a port of the nodes.
+    plain = surroundings.protected and not ended and not (kind == "NodePort" and surroundings.ingress)
+    if kind not in _SERVICE_TYPES or not (closed or plain):
+        return
+    why = ["nobody may call the API server from outside"] if closed else []
+    why += ["passwords would go over plain HTTP"] if plain else []
+    beside = ["airflow:uiCidrs"] if closed else []
+    beside += ["the annotation by which the load balancer ends TLS"] if plain else []
+    yield (
+        path,
+        f"{path} {kind} is refused: {', and '.join(why)}; use airflow:ingressHost, or {' and '.join(beside)} beside it",
+    )
+
+
+def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what would contradict the Ingress of the stack."""
+    for path, _ in given_options(helm_values, "config.api.base_url"):
+        yield path, f"{path} sets the address of the UI, which the Ingress has; use {_ADDRESS}"
+    for path, kind in given_options(helm_values, "config.api.server_type"):
+        if kind == "gunicorn":
+            yield path, f"{path} gunicorn believes the forwarded headers of everybody; leave it out, or set uvicorn"
+    for path, name, _ in listed_variables(helm_values):
+        if name == _TRUST:
+            yield path, f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
+    if at(helm_values, "apiServer.args") is not None:
+        yield "apiServer.args", "apiServer.args is set by the program where there is an Ingress; use apiServer.env"
+
+
+def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for path, value in given_options(helm_values, "config.core.auth_manager"):
+        if value != FAB:
+            yield (
+                path,
+                f"{path} may not set another auth manager: the Jobs create a user of the FAB auth manager; use "
+                "airflow:oidcIssuer for OpenID Connect, or apiServer.apiServerConfig for OAuth or LDAP, with it",
+            )

@@ -1,0 +1,106 @@
+"""Finds variables of pods that nothing reads, that are given twice, or that cut pods off. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from components.chart_values.managed_variables import listed_variables
+from components.chart_values.value_paths import without_numbers
+from components.kube.names import VARIABLE_NAME
+from components.user_values.surroundings import Surroundings
+from components.user_values.yaml_texts import extra_variables
+
+_STORED: Final = re.compile(r"AIRFLOW_(VAR|CONN)_.*[a-z]")
+"""A variable or a connection of Airflow that is not found: Airflow asks for the name in capitals (3.2.2,
+secrets/environment_variables.py)."""
+_FIXED: Final[Mapping[str, str]] = {
+    "AIRFLOW_CONFIG": "the chart writes airflow.cfg from config; use config",
+    "AIRFLOW_HOME": "image and volumes are made for /opt/airflow; leave it out",
+    **dict.fromkeys(
+        ("_AIRFLOW_DB_MIGRATE", "_AIRFLOW_DB_UPGRADE"), "the program migrates before the release; leave it out"
+    ),
+    **dict.fromkeys(
+        (
+            "_AIRFLOW_WWW_USER_CREATE",
+            *(
+                f"_AIRFLOW_WWW_USER_{part}"
+                for part in ("USERNAME", "PASSWORD", "EMAIL", "FIRSTNAME", "LASTNAME", "ROLE")
+            ),
+        ),
+        "a Job of the program makes the admin; use airflow:adminUsername and airflow:adminPassword",
+    ),
+}
+"""Variables of the image that would undo what the program does."""
+
+_API_SERVER: Final = "airflow-api-server"
+"""Service of the API server, by which every task calls it over HTTP."""
+_KUBERNETES: Final = "$(KUBERNETES_SERVICE_HOST)"
+"""Kubernetes' API, as Kubernetes itself writes its address into a variable."""
+_ADDRESS: Final = re.compile(r"[\d.]+(/\d+)?|[\da-fA-F:]*:[\da-fA-F:]*(/\d+)?")
+_EVERY_POD: Final = ("env", "extraEnv")
+_WORKERS: Final = ("workers.celery.env", "workers.kubernetes.env", "workers.celery.sets.env")
+_USE_KUBERNETES: Final = ("scheduler.env", "apiServer.env")
+
+
+def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each such variable."""
+    lists = _lists(helm_values)
+    for path, variables in lists.items():
+        names = [name for name, _ in variables]
+        for name in dict.fromkeys(names):
+            where = f"{path} {name}"
+            if not VARIABLE_NAME.fullmatch(name):
+                yield where, f"{path} sets {name!r}: name a variable by letters, digits and _.- alone"
+            elif names.count(name) > 1:
+                yield where, f"{path} sets {name} twice, and an update may drop both; give it once"
+            elif name in _FIXED:
+                yield where, f"{path} may not set {name}: {_FIXED[name]}"
+            elif name in surroundings.connection_variables:
+                own = "airflow:variables" if name.startswith("AIRFLOW_VAR_") else "airflow:connections"
+                yield where, f"{path} sets {name} beside {own}, which gives it to some pods; use one of the two"
+            elif _STORED.fullmatch(name):
+                yield where, f"{path} sets {name}, which Airflow does not read; use {name.upper()}"
+    common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]
+    for path, variables in lists.items():
+        yield from _proxy_problems(path, variables, common, surroundings)
+
+
+def _proxy_problems(
+    path: str, variables: list[tuple[str, Any]], common: Iterable[tuple[str, Any]], surroundings: Surroundings
+) -> Iterator[tuple[str, str]]:
+    plain = without_numbers(path)
+    given = {name.upper(): value for name, value in variables if value != ""}
+    # As Python's libraries do, which prefer the name in small letters.
+    exceptions = dict([*common, *variables])
+    text = exceptions.get("no_proxy") or exceptions.get("NO_PROXY") or ""
+    if not isinstance(text, str) or ("NO_PROXY" in exceptions and exceptions["NO_PROXY"] is None):
+        return  # a Secret or a ConfigMap has it
+    hosts = [host.strip() for host in text.split(",")]
+    missing = []
+    to_workers = plain in (*_EVERY_POD, *_WORKERS) and {"HTTP_PROXY", "ALL_PROXY"} & given.keys()
+    if to_workers and not {_API_SERVER, "*"} & set(hosts):
+        missing.append(_API_SERVER)
+    to_kubernetes = plain in (*_EVERY_POD, *_USE_KUBERNETES) and {"HTTPS_PROXY", "ALL_PROXY"} & given.keys()
+    known = any(host in (_KUBERNETES, "*") or _ADDRESS.fullmatch(host) for host in hosts)
+    if to_kubernetes and not known and "workers.kubernetes" not in surroundings.switched_off:
+        missing.append(_KUBERNETES)
+    if missing:
+        name = next(name for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") if name in given)
+        yield (
+            f"{path} {name}",
+            f"{path} sets {name}, and pods would ask the proxy for what is in the cluster; use NO_PROXY beside it, "
+            f"with {' and '.join(missing)}",
+        )
+
+
+def _lists(helm_values: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
+    """Return each list of variables by its path: names and values, None for a value from elsewhere."""
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for path, name, value in listed_variables(helm_values):
+        if path == "secret" or path.rpartition(".")[2] == "env":
+            found.setdefault(path, []).append((name, value))
+    for path, name, value in extra_variables(helm_values):
+        found.setdefault(path, []).append((name, value))
+    return found

@@ -1,0 +1,58 @@
+"""Values of the chart that are YAML in a text, which the chart writes below lists of its own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from yaml import MarkedYAMLError, YAMLError
+
+from components.chart_values.value_paths import at
+from components.kube.safe_yaml import load_yaml
+
+_TEXTS: Final = ("extraEnv", "extraEnvFrom", "dags.gitSync.envFrom")
+_BEFORE: Final = "- name: of_the_chart\n"
+"""An entry of the chart, at whose indentation the text goes on: one line."""
+
+
+def text_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each text that is not such YAML. Helm would refuse it without naming the value."""
+    for path in _TEXTS:
+        try:
+            entries = _entries(helm_values, path)
+        except (YAMLError, ValueError) as error:
+            if "{{" in str(at(helm_values, path)):
+                continue  # a template, which only Helm can read
+            mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+            where = f"an error in line {mark.line}" if mark else "something else"
+            yield (
+                path,
+                f"{path}: expected YAML, a list of entries that begin with - and are not indented, found {where}",
+            )
+            continue
+        if not all(isinstance(entry, Mapping) for entry in entries):
+            yield path, f"{path}: expected a list of maps, found an entry that is none"
+    for _, name, value in extra_variables(helm_values):
+        if value is not None and not isinstance(value, str):
+            yield f"extraEnv {name}", f"extraEnv {name}: expected a text as its value, found another type; quote it"
+
+
+def extra_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Return path, name and value of each variable in `extraEnv`, None for a value from elsewhere."""
+    try:
+        entries = _entries(helm_values, "extraEnv")
+    except (YAMLError, ValueError):
+        return []
+    return [
+        ("extraEnv", str(entry["name"]), entry.get("value"))
+        for entry in entries
+        if isinstance(entry, Mapping) and "name" in entry
+    ]
+
+
+def _entries(helm_values: Mapping[str, Any], path: str) -> list[Any]:
+    text = at(helm_values, path)
+    if not isinstance(text, str):
+        return []
+    entries: list[Any] = load_yaml(_BEFORE + text)
+    return entries[1:]

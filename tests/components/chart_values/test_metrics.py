@@ -1,0 +1,127 @@
+"""What monitoring adds to the values: labels for metrics, git-sync's own metrics, annotations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from components.chart_values.chart_defaults import chart_values, schema_problems
+from components.chart_values.metrics import GIT_SYNC_PORT, MAPPINGS, Monitoring
+from components.chart_values.values import airflow_values
+from components.dags.delivery import DagsDelivery
+from components.user_values.user_values import with_helm_values
+from tests import samples
+from tests.cases import each
+from tests.chart import rendering
+
+ON = (Monitoring.ANNOTATIONS, Monitoring.OPERATOR)
+
+
+def values(monitoring: Monitoring, delivery: DagsDelivery = DagsDelivery.GIT_SYNC) -> dict[str, Any]:
+    inputs = samples.release_inputs(dags_=samples.dags(delivery=delivery))
+    return airflow_values(replace(inputs, monitoring=monitoring))
+
+
+def test_off_sets_nothing() -> None:
+    found = values(Monitoring.OFF)
+    assert "metrics" not in found["config"]
+    assert "overrideMappings" not in found["statsd"]
+    assert "GITSYNC_HTTP_METRICS" not in str(found)
+
+
+@each("monitoring", ON)
+def test_metrics_get_labels_and_git_sync_serves_its_own(monitoring: Monitoring) -> None:
+    found = values(monitoring)
+    assert schema_problems(found) == []
+    assert found["config"]["metrics"] == {"statsd_influxdb_enabled": "True", "legacy_names_on": "False"}
+    given = {variable["name"]: variable.get("value") for variable in found["dags"]["gitSync"]["env"]}
+    assert (given["GITSYNC_HTTP_BIND"], given["GITSYNC_HTTP_METRICS"]) == (":1234", "true")
+    assert chart_values()["dags"]["gitSync"]["httpPort"] == GIT_SYNC_PORT
+
+
+def test_only_pods_with_git_sync_are_annotated() -> None:
+    for delivery in DagsDelivery:
+        found = values(Monitoring.ANNOTATIONS, delivery)
+        for component in (found["dagProcessor"], found["triggerer"], found["workers"]["celery"]):
+            assert ("podAnnotations" in component) is (delivery is DagsDelivery.GIT_SYNC)
+        assert "podAnnotations" not in found["apiServer"]
+
+
+def test_a_team_s_mappings_are_added() -> None:
+    own = {"match": "airflow.own.*", "name": "own"}
+    given = {"statsd": {"overrideMappings": [own]}}
+    assert with_helm_values(values(Monitoring.OPERATOR), given)["statsd"]["overrideMappings"] == [*MAPPINGS, own]
+    assert with_helm_values(values(Monitoring.OFF), given)["statsd"]["overrideMappings"] == [own]
+
+
+@rendering.needs_chart
+def test_monitoring_changes_configuration_and_what_serves_metrics_alone() -> None:
+    def rendered(monitoring: Monitoring) -> dict[str, Any]:
+        objects = rendering.objects(values(monitoring))
+        return {f"{found['kind']} {found['metadata']['name']}": found for found in objects}
+
+    before = rendered(Monitoring.OFF)
+    for monitoring in ON:
+        after = rendered(monitoring)
+        assert set(after) == set(before), "no object more"
+        changed = {name for name in after if after[name] != before[name]}
+        # The configuration rolls what reads it.
+        read_it = {f"Deployment airflow-{name}" for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
+        read_it |= {"Deployment airflow-worker"}
+        assert changed == read_it | {
+            "ConfigMap airflow-config",
+            "ConfigMap airflow-statsd",
+            "Deployment airflow-statsd",
+        }
+        config = rendering.airflow_cfg(list(after.values()))
+        assert "statsd_influxdb_enabled = True" in config
+        for name in ("dag-processor", "triggerer", "worker"):
+            template = after[f"Deployment airflow-{name}"]["spec"]["template"]
+            pod = template["spec"]
+            fetching = [item for item in (*pod["containers"], *pod["initContainers"]) if "git-sync" in item["name"]]
+            assert [item["name"] for item in fetching] == ["git-sync", "git-sync-init"]
+            for item in fetching:
+                given = {variable["name"]: variable.get("value") for variable in item["env"]}
+                # One without the other ends git-sync at its start.
+                assert (given["GITSYNC_HTTP_BIND"], given["GITSYNC_HTTP_METRICS"]) == (":1234", "true")
+            scraped = template["metadata"]["annotations"].get("prometheus.io/port")
+            assert scraped == ("1234" if monitoring is Monitoring.ANNOTATIONS else None)
+
+
+@rendering.needs_chart
+def test_other_mappings_roll_statsd() -> None:
+    def checksum(given: dict[str, Any]) -> str:
+        objects = rendering.objects(with_helm_values(values(Monitoring.OPERATOR), given))
+        [found] = [
+            item for item in objects if (item["kind"], item["metadata"]["name"]) == ("Deployment", "airflow-statsd")
+        ]
+        return str(found["spec"]["template"]["metadata"]["annotations"]["checksum/statsd-config"])
+
+    assert checksum({}) != checksum({"statsd": {"overrideMappings": [{"match": "airflow.own.*", "name": "own"}]}})
+
+
+def mapped(stat: str) -> dict[str, Any]:
+    """The first mapping that fits, as the exporter takes it: it looks for a match anywhere in a name."""
+    return next((found for found in MAPPINGS if re.search(found["match"], stat)), {})
+
+
+@each(
+    ("twice", "once"),
+    [
+        ("ti.start.dag.with.dots.task", "ti.start"),
+        ("ti.finish.dag.task.success", "ti.finish"),
+        ("dag.a.dag.task.duration", "task.duration"),
+        ("operator_failures_PythonOperator", "operator_failures"),
+        ("pool.open_slots.etl", "pool.open_slots"),
+        ("triggerer.capacity_left.host", "triggerer.capacity_left"),
+        ("ti.queued.default.dag.task", "ti.queued"),
+        ("dagrun.duration.success.dag", "dagrun.duration.success"),
+        ("dagrun.dependency-check.dag", "dagrun.dependency-check"),
+        ("dagrun.dag.first_task_scheduling_delay", "dagrun.first_task_scheduling_delay"),
+        ("dag_processing.last_duration.bundle.file", "dag_processing.last_duration"),
+    ],
+)
+def test_what_is_sent_twice_is_kept_once(twice: str, once: str) -> None:
+    assert mapped(f"airflow.{twice}").get("action") == "drop"
+    assert mapped(f"airflow.{once}").get("action") != "drop"

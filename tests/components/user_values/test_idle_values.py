@@ -1,0 +1,154 @@
+"""What does nothing beside the other values, or in this stack, is refused with what lets it work."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.chart_values.chart_defaults import chart_schema, chart_values, merged
+from components.chart_values.value_paths import nested
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems
+from tests import samples
+from tests.cases import each
+
+GROOMER: Final = "workers.celery.logGroomerSidecar"
+TOKEN_VOLUME: Final = "scheduler.serviceAccount.serviceAccountTokenVolume.enabled"
+
+
+def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), surroundings)
+
+
+@each(
+    ("path", "value", "beside"),
+    [
+        ("otelCollector.config", "x", {"otelCollector": {"tracesEnabled": True}}),
+        ("otelCollector.resources", {"limits": {"memory": "1Gi"}}, {"otelCollector": {"metricsEnabled": True}}),
+        ("images.otelCollector.tag", "1.0.0", {"otelCollector": {"metricsEnabled": True}}),
+        ("redis.emptyDirConfig", {"sizeLimit": "1Gi"}, {"redis": {"persistence": {"enabled": False}}}),
+        ("apiServer.configMapAnnotations", {"a": "b"}, {"apiServer": {"apiServerConfig": "AUTH_TYPE = 1"}}),
+        (
+            "workers.celery.kerberosSidecar.resources",
+            {},
+            {"workers": {"celery": {"kerberosSidecar": {"enabled": True}}}},
+        ),
+    ],
+)
+def test_value_that_needs_another_is_refused_without_it(path: str, value: Any, beside: dict[str, Any]) -> None:
+    [refused] = found(nested(path, value))
+    assert refused.startswith(path)
+    assert " has no effect w" in refused
+    assert found(merged(nested(path, value), beside)) == [], "the way"
+
+
+@each(
+    ("path", "surroundings", "elsewhere"),
+    [
+        ("logs.emptyDirConfig", Surroundings(log_volume=True), Surroundings()),
+        (f"{GROOMER}.retentionDays", Surroundings(stateful_workers=False), Surroundings(stateful_workers=True)),
+        (TOKEN_VOLUME, Surroundings(), Surroundings(switched_off={"workers.kubernetes": "x"})),
+        (
+            "workers.celery.podDisruptionBudget.config.maxUnavailable",
+            Surroundings(without_budget=frozenset({"workers.celery"})),
+            Surroundings(),
+        ),
+    ],
+)
+def test_value_that_needs_a_setting_is_refused_without_it(
+    path: str, surroundings: Surroundings, elsewhere: Surroundings
+) -> None:
+    value: Any = {"sizeLimit": "1Gi"} if path.endswith("Config") else True if path.endswith("enabled") else 7
+    [refused] = found(nested(path, value), surroundings)
+    assert refused.startswith(path)
+    assert " has no effect " in refused
+    assert found(nested(path, value), elsewhere) == []
+
+
+def test_way_that_the_refusal_names_works() -> None:
+    deployment = Surroundings(stateful_workers=False)
+    assert (
+        found(
+            {"workers": {"celery": {"logGroomerSidecar": {"retentionDays": 7, "requirePersistence": False}}}},
+            deployment,
+        )
+        == []
+    )
+    own = {"automountServiceAccountToken": False, "serviceAccountTokenVolume": {"enabled": True}}
+    assert found({"scheduler": {"serviceAccount": own}}) == []
+    [told] = found(nested("workers.kubernetes.serviceAccount.annotations", {"a": "b"}))
+    assert told.endswith("use workers.celery.serviceAccount.annotations")
+    assert found(nested("workers.celery.serviceAccount.annotations", {"a": "b"})) == []
+
+
+@each(
+    ("element", "says"),
+    [
+        (
+            {"logGroomerSidecar": {"retentionDays": 7}},
+            "sets[0].logGroomerSidecar.requirePersistence to false beside it",
+        ),
+        ({"volumeClaimTemplates": [{"metadata": {"name": "x"}}]}, "the workers are a Deployment"),
+        ({"updateStrategy": {"type": "OnDelete"}}, "the workers are a Deployment"),
+        ({"kerberosSidecar": {"resources": {"limits": {}}}}, "sets[0].kerberosSidecar.enabled is false"),
+    ],
+)
+def test_value_of_a_set_that_does_nothing_is_refused_there(element: dict[str, Any], says: str) -> None:
+    values = nested("workers.celery.sets", [{"name": "gpu", "queue": "gpu", **element}])
+    [told] = found(values, Surroundings(stateful_workers=False))
+    assert told.startswith(f"workers.celery.sets[0].{next(iter(element))}")
+    assert says in told
+    [group] = samples.prod().with_({"workerGroups": [{"name": "gpu", **element}]}).problems()
+    assert group.startswith(f"airflow:workerGroups: [0].{next(iter(element))}")
+
+
+def test_budget_of_a_set_or_a_group_that_is_off_is_refused() -> None:
+    budget = {"config": {"minAvailable": 1}}
+    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": budget}]))
+    assert told.endswith("no effect without workers.celery.sets[0].podDisruptionBudget.enabled; set that to true")
+    on = {**budget, "enabled": True}
+    assert found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": on}])) == [], "the way"
+    both = {"enabled": True, "config": {"minAvailable": 1, "maxUnavailable": 1}}
+    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": both}]))
+    assert told == "workers.celery.sets[0].podDisruptionBudget.config: give one of minAvailable and maxUnavailable"
+    for given, replicas, says in ((budget, 1, "with one worker"), (budget, 2, ""), (on, 1, ""), (both, 2, "give one")):
+        group = {"name": "gpu", "replicas": replicas, "podDisruptionBudget": given}
+        problems_of = samples.prod().with_({"workerGroups": [group]}).problems()
+        assert len(problems_of) == bool(says), problems_of
+        assert says in "".join(problems_of)
+
+
+def test_switch_of_all_workers_holds_for_sets() -> None:
+    celery = {"kerberosSidecar": {"enabled": True}, "logGroomerSidecar": {"requirePersistence": False}}
+    sets = [{"name": "gpu", "kerberosSidecar": {"resources": {}}, "logGroomerSidecar": {"retentionDays": 7}}]
+    assert found(nested("workers.celery", {**celery, "sets": sets}), Surroundings(stateful_workers=False)) == []
+
+
+@each("path", ["otelCollector.tracesEnabled", f"{GROOMER}.enabled", TOKEN_VOLUME, "redis.persistence.enabled"])
+def test_value_that_says_what_is_so_is_accepted(path: str) -> None:
+    assert found(nested(path, False), Surroundings(stateful_workers=False)) == []
+
+
+@each(
+    ("changes", "path", "says"),
+    [
+        ({"executor": "KubernetesExecutor"}, "images.redis.tag", "no pod has this image; use airflow:executor"),
+        ({"executor": "KubernetesExecutor"}, "workers.celery.priorityClassName", "there are no workers of Celery; use"),
+        ({"executor": "CeleryExecutor"}, "podTemplate", "there are no task pods; use airflow:executor"),
+        ({"executor": "CeleryExecutor"}, "workers.kubernetes.priorityClassName", "there are no task pods; use"),
+        ({"pgbouncerEnabled": False}, "images.pgbouncerExporter.tag", "no pod has this image; use airflow:pgbouncer"),
+        ({"pgbouncerEnabled": False}, "pgbouncer.priorityClassName", "pgbouncer is not deployed; use airflow:pgb"),
+        ({"dagsDelivery": "git-bundle"}, "images.gitSync.tag", "no pod has this image; use airflow:dagsDelivery"),
+        ({"metadataRetentionDays": 0}, "databaseCleanup.schedule", "databaseCleanup is not deployed; use airflow:meta"),
+    ],
+)
+def test_what_a_stack_does_not_deploy_is_named(changes: dict[str, Any], path: str, says: str) -> None:
+    [refused] = samples.external().with_({**changes, "helmValues": nested(path, "x")}).problems()
+    assert f"airflow:helmValues: {path} has no effect, because {says}" in refused
+
+
+def test_key_with_dots_is_refused_with_what_was_meant() -> None:
+    for key in ("config.core.parallelism", "scheduler.nodeSelector.pool"):
+        [told] = found({key: "3"})
+        assert told == f"{key} is one key with dots in it, and not a value of the chart; write a map for each part"
+        assert found(nested(key, "3")) == [], "the way"
+    assert found({"config": {"common.io": {"xcom_objectstorage_threshold": "3"}}, "labels": {"a.b/c": "d"}}) == []

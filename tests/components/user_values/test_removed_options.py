@@ -1,0 +1,115 @@
+"""Options of Airflow 2 in values: each is told with what works in Airflow 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.user_values.airflow_options import OPTIONS, meant
+from components.user_values.removed_options import removed_option_problems
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems
+from tests.cases import each
+
+
+def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), surroundings)
+
+
+@each(
+    "section, option, instead",
+    [
+        ("core", "dag_concurrency", "use config.core.max_active_tasks_per_dag"),
+        ("core", "sql_alchemy_pool_size", "use config.database.sql_alchemy_pool_size"),
+        ("core", "sql_alchemy_conn", "use the keys airflow:database…"),
+        ("webserver", "workers", "use config.api.workers"),
+        ("webserver", "rbac", None),
+        ("webserver", "secret_key", "use airflow:apiSecretKey"),
+        ("webserver", "enable_proxy_fix", "use airflow:trustedProxyCidrs"),
+        ("webserver", "x_frame_enabled", "leave it out"),
+        ("kubernetes", "delete_worker_pods", "use config.kubernetes_executor.delete_worker_pods"),
+        ("kubernetes", "worker_pods_pending_timeout", "use config.scheduler.task_queued_timeout"),
+        ("kubernetes", "namespace", "use nothing: the scheduler starts task pods in its own namespace"),
+        ("scheduler", "statsd_allow_list", "use config.metrics.metrics_allow_list"),
+        ("core", "parallelism", None),
+        ("scheduler", "max_tis_per_qery", "use config.scheduler.max_tis_per_query"),
+        ("schedular", "max_tis_per_query", "use config.scheduler.max_tis_per_query"),
+        ("core", "worker_concurrency", "use airflow:workerConcurrency"),
+        ("core", "execute_tasks_new_python_interpretor", "use config.core.execute_tasks_new_python_interpreter"),
+        ("sentry", "traces_sample_rate", None),
+        ("celery_broker_transport_options", "visibility_timeouts", None),
+        ("team", "option", None),
+    ],
+)
+def test_option_is_refused_as_an_option_and_as_a_variable(section: str, option: str, instead: str | None) -> None:
+    name = f"AIRFLOW__{section}__{option}".upper()
+    places: list[dict[str, Any]] = [
+        {"config": {section: {option: "1"}}},
+        {"env": [{"name": name, "value": "1"}]},
+        {"scheduler": {"env": [{"name": name, "value": "1"}]}},
+        {"extraEnv": f"- name: {name}\n  value: '1'\n"},
+        {"workers": {"celery": {"sets": [{"name": "gpu", "env": [{"name": f"{name}_CMD", "value": "1"}]}]}}},
+    ]
+    for place in places:
+        told = [problem for _, problem in removed_option_problems(place)]
+        assert len(told) == (0 if instead is None else 1), (place, told)
+        for problem in told:
+            assert "is not an option of Airflow 3" in problem
+            in_variable = "config" not in place and (instead or "").startswith("use config.")
+            wanted = _as_variable(instead or "") if in_variable else (instead or "")
+            assert wanted in problem, problem
+
+
+def _as_variable(instead: str) -> str:
+    return f"use AIRFLOW__{instead.removeprefix('use config.').replace('.', '__').upper()}"
+
+
+def test_variable_in_a_form_that_airflow_does_not_read_is_refused_with_the_right_one() -> None:
+    for name in ("AIRFLOW_CORE_PARALLELISM", "AIRFLOW__CORE_PARALLELISM", "airflow__core__parallelism"):
+        [told] = found({"scheduler": {"env": [{"name": name, "value": "3"}]}})
+        assert f"{name}, which Airflow does not read; use AIRFLOW__CORE__PARALLELISM" in told, told
+    for name in (
+        "AIRFLOW_HOMES",
+        "AIRFLOW_UID",
+        "AIRFLOW_VAR_CORE_PARALLELISM",
+        "AIRFLOW_CONN_CORE",
+        "CORE_PARALLELISM",
+    ):
+        assert found({"scheduler": {"env": [{"name": name, "value": "3"}]}}) == [], name
+
+
+def test_what_is_to_be_used_instead_is_not_refused() -> None:
+    [told] = found({"env": [{"name": "AIRFLOW__CELERY__DEFAULT_QUEUE", "value": "gpu"}]})
+    assert told.endswith("use config.operators.default_queue")
+    for old, new in (
+        ({"core": {"dag_concurrency": "4"}}, {"core": {"max_active_tasks_per_dag": "4"}}),
+        ({"webserver": {"expose_config": "True"}}, {"api": {"expose_config": "True"}}),
+        ({"kubernetes": {"delete_worker_pods": "False"}}, {"kubernetes_executor": {"delete_worker_pods": "False"}}),
+    ):
+        assert len(found({"config": old})) == 1
+        assert found({"config": new}) == []
+
+
+def test_way_that_is_refused_in_this_stack_is_told_with_what_works() -> None:
+    address = "sets the address of the UI, which the Ingress has; use airflow:ingressHost and airflow:ingressPath"
+    for place, told in (
+        ({"config": {"webserver": {"base_url": "https://x"}}}, f"config.api.base_url {address}"),
+        ({"env": [{"name": "AIRFLOW__WEBSERVER__BASE_URL", "value": "https://x"}]}, f"config.api.base_url {address}"),
+    ):
+        assert found(place, Surroundings(ingress=True))[0].endswith(f"is not an option of Airflow 3, and {told}")
+        assert "base_url" in found(place)[0].lower()
+    [told] = found({"config": {"scheduler": {"statsd_host": "x"}}}, Surroundings(isolated=True))
+    assert "airflow:extraEgress" in told
+
+
+def test_option_in_a_comment_of_a_text_is_no_option() -> None:
+    for name in ("AIRFLOW__CORE__DAG_CONCURRENCY", "AIRFLOW__CELERY__WORKER_CONCURRENCY"):
+        assert found({"extraEnv": f"# {name} is elsewhere\n- name: A\n  value: b  # as {name}\n"}) == []
+        assert len(found({"extraEnv": f"- name: {name}\n  value: '#1'\n"})) == 1
+
+
+def test_no_option_that_airflow_or_the_chart_knows_is_taken_for_a_misspelt_one() -> None:
+    names = [(section, option) for section, options in OPTIONS.items() for option in options]
+    names += [(section, option) for section, options in chart_values()["config"].items() for option in options]
+    assert len(names) > 400
+    assert {name for name in names if meant(*name) is not None} == set()

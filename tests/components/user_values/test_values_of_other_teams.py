@@ -1,0 +1,68 @@
+"""What came up when values files of other teams were tried: nothing right is refused, and each refusal leads on."""
+
+from __future__ import annotations
+
+import re
+
+from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.chart_values.value_paths import nested
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems
+from tests.cases import each
+
+
+def test_null_leaves_one_limit_of_a_budget() -> None:
+    config = {"maxUnavailable": None, "minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+    for component in ("apiServer", "scheduler", "dagProcessor"):
+        users = nested(f"{component}.podDisruptionBudget", {"enabled": True, "config": config})
+        assert problems(users, chart_values(), chart_schema()) == []
+
+
+def test_values_of_one_map_with_one_problem_are_told_once() -> None:
+    users = {"createUserJob": {"enabled": False, "resources": {"limits": {"cpu": 1}, "requests": {"cpu": 1}}}}
+    [problem] = problems(users, chart_values(), chart_schema())
+    assert problem == (
+        "createUserJob (enabled, resources) is set by the program; use airflow:adminUsername and airflow:adminPassword"
+    )
+
+
+def test_copy_of_the_chart_s_values_is_told_as_one() -> None:
+    users = {**chart_values(), "executor": "KubernetesExecutor"}
+    first, *others = problems(users, chart_values(), chart_schema())
+    assert re.fullmatch(
+        r"fullnameOverride and \d+ more are the chart's own defaults; keep only what you changed", first
+    )
+    assert others == ["executor is set by the program; use airflow:executor"]
+
+
+@each(
+    "path,problem",
+    [
+        (
+            "scheduler.securityContexts.containers",
+            "is not a value of the chart; use scheduler.securityContexts.container",
+        ),
+        (
+            "workers.securityContexts.containers.runAsUser",
+            "is deprecated in the chart; use workers.celery.securityContexts.container.runAsUser and "
+            "workers.kubernetes.securityContexts.container.runAsUser",
+        ),
+        (
+            "webserver.securityContexts.containers.runAsUser",
+            "has no effect here; use apiServer.securityContexts.container.runAsUser: Airflow 3 has no webserver",
+        ),
+        ("webserver.replicas", "has no effect here; use airflow:apiServerReplicas: Airflow 3 has no webserver"),
+        ("images.migrationsWaitTimeout", "is set by the program; use airflow:migrationTimeoutSeconds"),
+    ],
+)
+def test_refusal_names_a_place_that_works(path: str, problem: str) -> None:
+    found = problems(nested(path, 7), chart_values(), chart_schema())
+    assert any(text.startswith(f"{path} {problem}") for text in found), found
+
+
+def test_off_is_said_of_what_is_not_deployed() -> None:
+    """Many files say so, and it is true."""
+    surroundings = Surroundings(switched_off={"flower": "airflow:executor with CeleryExecutor"})
+    assert problems({"flower": {"enabled": False}}, chart_values(), chart_schema(), surroundings) == []
+    [problem] = problems({"flower": {"enabled": True}}, chart_values(), chart_schema(), surroundings)
+    assert problem.startswith("flower.enabled has no effect")

@@ -1,0 +1,125 @@
+"""Variables that nothing reads, that are given twice, or that cut pods off, and what works instead."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.chart_values.chart_defaults import chart_schema, chart_values, merged
+from components.chart_values.value_paths import nested
+from components.user_values.surroundings import Surroundings
+from components.user_values.user_values import problems
+from tests import samples
+from tests.cases import each
+
+CELERY: Final = Surroundings(switched_off={"workers.kubernetes": "x"})
+PROXY: Final = "http://proxy:3128"
+
+
+def found(helm_values: dict[str, Any], surroundings: Surroundings = CELERY) -> list[str]:
+    return problems(helm_values, chart_values(), chart_schema(), surroundings)
+
+
+def env(path: str = "env", **variables: str | None) -> dict[str, Any]:
+    return nested(path, [{"name": name, "value": value} for name, value in variables.items()])
+
+
+def in_set(**variables: str) -> dict[str, Any]:
+    return {"workers": {"celery": {"sets": [{"name": "gpu", "queue": "gpu", **env(**variables)}]}}}
+
+
+@each(
+    ("name", "says"),
+    [
+        ("AIRFLOW_VAR_foo", "which Airflow does not read; use AIRFLOW_VAR_FOO"),
+        ("AIRFLOW_CONN_my_db", "which Airflow does not read; use AIRFLOW_CONN_MY_DB"),
+        ("AIRFLOW_HOME", "leave it out"),
+        ("AIRFLOW_CONFIG", "the chart writes airflow.cfg from config; use config"),
+        ("_AIRFLOW_DB_MIGRATE", "the program migrates before the release; leave it out"),
+        ("_AIRFLOW_WWW_USER_PASSWORD", "use airflow:adminUsername and airflow:adminPassword"),
+        ("FOO ", "name a variable by letters, digits and _.- alone"),
+        ("MY VAR", "name a variable by letters, digits and _.- alone"),
+    ],
+)
+def test_variable_that_does_no_good_is_refused_wherever_it_is_given(name: str, says: str) -> None:
+    places: list[dict[str, Any]] = [
+        env(**{name: "x"}),
+        env("scheduler.env", **{name: "x"}),
+        in_set(**{name: "x"}),
+        {"secret": [{"envName": name, "secretName": "mine", "secretKey": "y"}]},
+        {"extraEnv": f"- name: '{name}'\n  value: x\n"},
+    ]
+    for values in places:
+        [told] = found(values)
+        assert told.endswith(says), told
+
+
+def test_variable_that_airflow_reads_is_accepted() -> None:
+    for name in ("AIRFLOW_VAR_FOO", "AIRFLOW_CONN_MY_DB", "AIRFLOW_HOMES", "foo.bar-1", "PYTHONPATH"):
+        assert found(env(**{name: "x"})) == []
+    optional = {"name": "N", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "y", "optional": True}}}
+    assert found(nested("scheduler.env", [optional])) == [], "the pod starts without it, as Kubernetes says"
+    assert found({"extraEnvFrom": "- secretRef: {name: 'airflow-metadata-12345678'}"}) == [], "it is not the stack's"
+
+
+def test_variable_that_a_list_has_twice_is_refused() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    [told] = found({"scheduler": {"env": twice}})
+    assert told == "scheduler.env sets A twice, and an update may drop both; give it once"
+    [told] = found({"extraEnv": "- {name: A, value: b}\n- {name: A, value: c}\n"})
+    assert "sets A twice" in told
+    assert found({"scheduler": {"env": twice[:1]}, "triggerer": {"env": twice[1:]}}) == []
+
+
+def test_connection_that_the_config_has_too_is_refused() -> None:
+    """Workers would have the one of the variable, and the API server the other."""
+    config = samples.prod().with_({"helmValues": env(AIRFLOW_CONN_MYDB="x")})
+    assert config.problems() == ()
+    [told] = config.with_(secrets={"connections": '{"mydb": "postgres://h/d"}'}).problems()
+    assert "env sets AIRFLOW_CONN_MYDB beside airflow:connections" in told
+
+
+# Proxies
+
+
+@each(
+    "values",
+    [
+        env(HTTP_PROXY=PROXY),
+        env(http_proxy=PROXY, NO_PROXY="10.0.0.0/8,.svc"),
+        env(ALL_PROXY=PROXY),
+        env("workers.celery.env", HTTP_PROXY=PROXY),
+        in_set(HTTP_PROXY=PROXY),
+        {"extraEnv": f"- {{name: HTTP_PROXY, value: '{PROXY}'}}\n"},
+        env(HTTP_PROXY=PROXY, NO_PROXY="airflow-api-server", no_proxy="10.0.0.0/8"),
+    ],
+)
+def test_proxy_between_workers_and_the_api_server_is_refused(values: dict[str, Any]) -> None:
+    [told] = found(values)
+    assert told.endswith("use NO_PROXY beside it, with airflow-api-server")
+    path = told.partition(" ")[0]
+    if path == "env":
+        rest = [entry for entry in values["env"] if entry["name"].lower() != "no_proxy"]
+        assert found({"env": [*rest, {"name": "NO_PROXY", "value": "airflow-api-server"}]}) == [], "the way"
+    else:
+        assert found(merged(values, env(NO_PROXY="10.0.0.0/8, airflow-api-server"))) == [], "the way"
+
+
+def test_proxy_between_the_scheduler_and_kubernetes_is_refused() -> None:
+    for path in ("env", "scheduler.env"):
+        [told] = found(env(path, HTTPS_PROXY=PROXY), Surroundings())
+        assert told.endswith("use NO_PROXY beside it, with $(KUBERNETES_SERVICE_HOST)")
+        for way in ("$(KUBERNETES_SERVICE_HOST)", "10.0.0.0/8", "x,172.20.0.1", "*", "fd00::/8"):
+            assert found(env(path, HTTPS_PROXY=PROXY, NO_PROXY=way), Surroundings()) == [], "the way"
+    [told] = found(env(HTTP_PROXY=PROXY, HTTPS_PROXY=PROXY), Surroundings())
+    assert told.endswith("with airflow-api-server and $(KUBERNETES_SERVICE_HOST)")
+
+
+def test_proxy_that_cuts_nothing_off_is_accepted() -> None:
+    for values in (
+        env(HTTPS_PROXY=PROXY),
+        env(HTTP_PROXY=""),
+        env(HTTP_PROXY=PROXY, NO_PROXY="*"),
+        env("dags.gitSync.env", HTTP_PROXY=PROXY),
+        env("apiServer.env", HTTP_PROXY=PROXY),
+    ):
+        assert found(values) == []
