@@ -23,6 +23,7 @@ WAITS_FOR_POOL: Final = (
 )
 """Tasks that wait for a pool. The scheduler of Airflow 3.2.2 does not look at pools that are full, so it counts as
 starving only tasks that need more slots than a pool has left (`_executable_task_instances_to_queued`)."""
+_FETCHES: Final = 'sum by (namespace, pod) (git_sync_count_total{$at,status=~"success|noop"}'
 _DATABASE_DOWN: Final = "airflow_exporter_database_up{$at} == 0"
 
 
@@ -137,7 +138,8 @@ ALERTS: Final = (
         name="AirflowDagsNotFetched",
         section="dags",
         severity="warning",
-        value='sum by (namespace, pod) (increase(git_sync_count_total{$at,status=~"success|noop"}[$window]))'
+        # Not `increase`: the first samples of a new pod, or the last of one that is gone, may be equal.
+        value=f"{_FETCHES}) - ({_FETCHES} offset $window) or 0 * {_FETCHES}))"
         " or 0 * sum by (namespace, pod) (git_sync_count_total{$at})",
         fires="== 0",
         seconds=60,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -16,6 +17,7 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed
 from automation.verification.verify import airflow_api, verify
+from components.chart_values.chart_defaults import merged
 from components.monitoring.alerts import rule_groups, values
 from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.dashboards import panels
@@ -23,6 +25,7 @@ from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import RULE_FILE, rule_file
 from components.verification.in_image.user import permissions
 from components.verification.verified import USERNAME, Verified
+from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack
 from tests.cluster.modest_values import modest_values
 from tests.cluster.prometheus import PROMETHEUS, Prometheus, prometheus, targets, until
@@ -46,6 +49,23 @@ WATCHED: Final = Watched(
     verified_seconds=Verified(dag_id="", every_minutes=MINUTES).seconds,
     backup_seconds=oldest_seconds(SCHEDULE),
 )
+LOST_SOON: Final = {"config": {"scheduler": {"task_instance_heartbeat_timeout": "60"}}}
+"""Seconds. With Airflow's 300, a task of a killed worker would be given up after more than `SECONDS`."""
+WORKS: Final = "works_on"
+WORKS_ON: Final = f"""\
+import time
+from airflow.sdk import dag, task
+
+@dag(schedule=None, catchup=False)
+def {WORKS}():
+    @task(retries=0)
+    def work():
+        time.sleep(600)
+
+    work()
+
+{WORKS}()
+"""
 JSON_LOGS: Final = {"env": [{"name": "AIRFLOW__LOGGING__JSON_LOGS", "value": "True"}]}
 NOT_JSON: Final = {"statsd", "redis", "pgbouncer", "metrics-exporter", "postgres", "exporter", "verification"}
 """Containers in which neither Airflow nor git-sync runs."""
@@ -93,7 +113,7 @@ def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pyte
         verificationMinutes=MINUTES,
         backupStorageGib=1,
         backupSchedule=SCHEDULE,
-        helmValues=modest_values() | JSON_LOGS,
+        helmValues=merged(modest_values() | JSON_LOGS, LOST_SOON),
     )
     yield from destroyed(stack)
 
@@ -248,3 +268,33 @@ def test_stopped_pooler_is_told_alone(watching: Prometheus) -> None:
     settled(watching)
     kubectl("scale", "deployment/airflow-pgbouncer", "--replicas=0")
     fires(watching, "AirflowDatabaseUnreachable")
+
+
+def test_used_up_pool_is_told_alone(watching: Prometheus, stack: Stack, repository: Repository) -> None:
+    run_now("airflow-verification", "in-time")  # the last one would be too old before these tests end
+    settled(watching)
+    airflow = airflow_api(Deployment.of(stack.outputs()), KubeClient(CONTEXT, NAMESPACE))
+    dag_id, pool = verified_dag(repository), "/api/v2/pools/default_pool"
+    slots = airflow._request("GET", pool)["slots"]
+    airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": 0})
+    airflow.trigger(dag_id, "waits", "a test")
+    fires(watching, "AirflowPoolStarving")
+    airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": slots})
+    until(lambda: airflow.run_state(dag_id, "waits") == "success", lambda: "the run goes on", SECONDS)
+
+
+def test_task_of_a_killed_worker_is_told_alone(watching: Prometheus, stack: Stack, tmp_path: Path) -> None:
+    settled(watching)
+    airflow = airflow_api(Deployment.of(stack.outputs()), KubeClient(CONTEXT, NAMESPACE))
+
+    def states() -> list[str | None]:
+        return [task.state for task in airflow.task_instances(WORKS, "killed")]
+
+    with pushed_dag(tmp_path, f"{WORKS}.py", WORKS_ON):
+        until(lambda: WORKS in {dag.dag_id for dag in airflow.dags()}, lambda: "the DAG is parsed", SECONDS)
+        airflow.set_paused(WORKS, paused=False)
+        airflow.trigger(WORKS, "killed", "a test")
+        until(lambda: states() == ["running"], states, SECONDS)
+        kubectl("delete", "pod", "-l", "component=worker", "--grace-period=0", "--force")
+        fires(watching, "AirflowTasksLost")
+    settled(watching)

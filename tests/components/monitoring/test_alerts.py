@@ -124,7 +124,7 @@ def test_what_a_stack_does_not_have_is_not_watched() -> None:
 
 def test_a_slow_fetch_is_given_time() -> None:
     slow = Watched(namespace="airflow", parts=frozenset({"git-sync"}), sync_period_seconds=3600)
-    assert any("[18000s]" in rule["expr"] for rule in rule_groups(slow)[0]["rules"])
+    assert any("offset 18000s)" in rule["expr"] for rule in rule_groups(slow)[0]["rules"])
 
 
 def test_a_team_that_parses_rarely_is_not_told_so_again_and_again() -> None:
@@ -185,5 +185,19 @@ def test_each_failure_fires_its_alert_alone(tmp_path: Path) -> None:
         for name, changes in cases
     ]
     document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "tests.yaml").write_text(json.dumps(document))
+    run(tmp_path, "test", "rules", "tests.yaml")
+
+
+@needs_promtool
+def test_pod_that_is_new_or_gone_has_not_failed_to_fetch(tmp_path: Path) -> None:
+    watched = Watched(namespace="airflow", parts=frozenset({"git-sync"}), sync_period_seconds=150)
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": rule_groups(watched)}))
+    # A worker that is there for ten minutes, with the first and the last sample between two of its fetches.
+    fetches: dict[str, str | None] = {'git_sync_count_total{status="noop",pod="worker-1"}': "1x4 2x4 3x4 4x4 stale"}
+    fired = 'count_over_time(ALERTS{alertname="AirflowDagsNotFetched",alertstate="firing"}[1h])'
+    asked = [{"expr": fired, "eval_time": "1h", "exp_samples": []}]
+    tests = [{"interval": "30s", "input_series": series(fetches), "promql_expr_test": asked}]
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": tests}
     (tmp_path / "tests.yaml").write_text(json.dumps(document))
     run(tmp_path, "test", "rules", "tests.yaml")
