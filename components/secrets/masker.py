@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
 from components.secrets.encodings import base64_forms, forms, replaced, secret_parts, ssh_public_half, texts
@@ -75,37 +75,28 @@ class Masker:
         """Return a masker that knows more."""
         other = copy.copy(self)
         other._pieces, other._wholes = set(self._pieces), set(self._wholes)
+        other._by_beginning = {beginning: [*wholes] for beginning, wholes in self._by_beginning.items()}
         for secret in secrets:
             other.learn(secret)
         return other
 
     def learn(self, secret: str) -> None:
         """Learn a secret. It is hidden wherever it, a line or a piece of it stands, in the usual encodings too."""
-        for part in secret_parts(secret):
-            if len(part) < _SHORTEST:
-                continue
-            for form in forms(part, _SHORTEST):
-                if len(part) >= _PIECE:
-                    self._pieces.update(_pieces(form))
-                else:
-                    self._wholes.add(form)
-        self._pieces -= _public_pieces()
-        # A person registers it at the Git host. The file of the private key holds its characters, too.
-        self._pieces -= set(_pieces(base64.b64encode(ssh_public_half(secret)).decode()))
-        for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
-            if len(line) >= _SHORTEST:
-                # A line may have pieces that are public.
-                self._wholes |= {form for form in forms(line, _SHORTEST) if not self._hides_by_pieces(form)}
-        self.learn_wrapped(secret)
+        pieces, public, wholes = _learned(secret)
+        self._pieces |= pieces
+        self._pieces -= public
+        self._add(wholes)
 
     def learn_wrapped(self, value: Any) -> None:
         """Learn a value that the program made of secrets. It is hidden as a whole; its pieces may be anything."""
         for text in texts(value):
             if len(text) >= _SHORTEST_WRAPPED and not _is_public(text):
-                self._wholes |= {form for form in forms(text, _SHORTEST) if not self._hides_by_pieces(form)}
-        self._by_beginning = {}
-        for whole in self._wholes:
+                self._add(_without_pieces(text, self._pieces))
+
+    def _add(self, wholes: Set[str]) -> None:
+        for whole in wholes - self._wholes:
             self._by_beginning.setdefault(whole[:_SHORTEST], []).append(whole)
+        self._wholes |= wholes
 
     def secret(self, value: Any) -> Any:
         """Return a value that is marked as secret with a mask for each text and number; the keys of maps stay."""
@@ -178,9 +169,6 @@ class Masker:
                 joined.append((start, end))
         return joined
 
-    def _hides_by_pieces(self, text: str) -> bool:
-        return len(text) >= _PIECE and all(piece in self._pieces for piece in _pieces(text))
-
     def _mask(self, hidden: str) -> str:
         if self._key is None:
             return SHOWN
@@ -224,6 +212,37 @@ def _is_public(text: str) -> bool:
     """Tell whether a text is host keys or certificates: every line is one's, and there is more than Base64 alone."""
     lines = text.strip().splitlines()
     return ("AAAA" in text or "BEGIN CERTIFICATE" in text) and all(_PUBLIC_LINE.fullmatch(line) for line in lines)
+
+
+@functools.lru_cache(maxsize=16)
+def _learned(secret: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the pieces of a secret, those that are public, and the texts that are hidden as a whole.
+
+    Remembered, because each verb of a service masks the same secrets, and an SSH key takes 15 ms.
+    """
+    pieces: set[str] = set()
+    wholes: set[str] = set()
+    for part in secret_parts(secret):
+        if len(part) < _SHORTEST:
+            continue
+        for form in forms(part, _SHORTEST):
+            if len(part) >= _PIECE:
+                pieces.update(_pieces(form))
+            else:
+                wholes.add(form)
+    # A person registers it at the Git host. The file of the private key holds its characters, too.
+    public = _public_pieces().union(_pieces(base64.b64encode(ssh_public_half(secret)).decode()))
+    pieces -= public
+    for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
+        if len(line) >= _SHORTEST:
+            # A line may have pieces that are public.
+            wholes |= _without_pieces(line, pieces)
+    return frozenset(pieces), public, frozenset(wholes)
+
+
+def _without_pieces(text: str, pieces: Set[str]) -> set[str]:
+    """Return the forms of a text that its pieces do not hide."""
+    return {form for form in forms(text, _SHORTEST) if len(form) < _PIECE or not pieces.issuperset(_pieces(form))}
 
 
 def _pieces(text: str) -> Iterator[str]:
