@@ -6,6 +6,7 @@ With `--detailed-exitcode`: 2 something changed or would change; 1 also for a wr
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import sys
@@ -63,14 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises SystemExit for a wrong one."""
-    kind: Any = type("Parser", (_Parser,), {"failure": FAILED if _DETAILED in words else _USAGE})
+    return _parser(FAILED if _DETAILED in words else _USAGE, VERBS).parse_args(words)
+
+
+@functools.cache
+def _parser(failure: int, declared: Sequence[Verb]) -> argparse.ArgumentParser:
+    kind: Any = type("Parser", (_Parser,), {"failure": failure})
     parser: argparse.ArgumentParser = kind(
         prog="python -m automation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for declared in VERBS:
-        declared.add_to(verbs)
-    return parser.parse_args(words)
+    for verb in declared:
+        verb.add_to(verbs)
+    return parser
 
 
 def _typed(error: Exception, args: argparse.Namespace) -> tuple[str, AutomationError]:

@@ -21,7 +21,7 @@ from automation.stacks.backend import (
     Passphrase,
     PassphraseFile,
     SecretsProvider,
-    read_yaml,
+    read_project,
     shown_url,
     url_masker,
 )
@@ -172,7 +172,7 @@ class Environments:
         from automation.stacks.config import StackConfig, as_config
 
         texts = {f"{PROJECT}:{key}": as_config(item) for key, item in values.items() if not isinstance(item, Secret)}
-        defaults = read_yaml(self._project_dir / "Pulumi.yaml").get("config") or {}
+        defaults = read_project(self._project_dir).get("config") or {}
         texts.setdefault(f"{PROJECT}:namespace", defaults["namespace"]["default"])
         config = StackConfig.of(texts).reached(self._place.folder.work(name))
         cluster = ClusterObjects(config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig)

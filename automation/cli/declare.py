@@ -85,7 +85,7 @@ class Call:
         return CHANGED if changed and self.args.detailed_exitcode else DONE
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Verb:
     """A verb of `python -m automation`."""
 

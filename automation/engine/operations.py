@@ -24,7 +24,7 @@ from automation.engine.usual_times import UsualTimes
 from automation.errors import Interrupted
 from automation.folder import short_name
 from automation.results import Changes, Step
-from automation.stacks.backend import read_yaml
+from automation.stacks.backend import read_project, read_yaml
 from components.kube.look import Look
 from components.secrets.masker import Masker
 
@@ -321,7 +321,7 @@ def _typed(opened: OpenedStack, error: CommandError, action: str, progress: Judg
 def _policy_packs(opened: OpenedStack) -> list[str]:
     """Return the pack in the program's folder. The project's file in the work directory says where that is."""
     work_dir = Path(opened.stack.workspace.work_dir)
-    pack = policy_pack(work_dir / (read_yaml(work_dir / "Pulumi.yaml").get("main") or "."))
+    pack = policy_pack(work_dir / (read_project(work_dir).get("main") or "."))
     return [] if pack is None else [str(pack)]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
 PASSPHRASE_FILE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
 ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
 """The keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
+_parsed_once: Final = functools.lru_cache(maxsize=4)(load_yaml)
 _SECRET_PARAMETER: Final = re.compile("key|pass|secret|sas|sig|token", re.IGNORECASE)
 
 
@@ -65,7 +67,7 @@ class Backend:
 
 def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
     """Return `PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
-    named = environ.get(BACKEND) or (read_yaml(project_dir / "Pulumi.yaml").get("backend") or {}).get("url")
+    named = environ.get(BACKEND) or (read_project(project_dir).get("backend") or {}).get("url")
     return str(named or Folder(project_dir.resolve()).state.as_uri())
 
 
@@ -170,10 +172,10 @@ def encryption(content: Mapping[str, Any]) -> dict[str, Any]:
     return {key: content[key] for key in ENCRYPTION if content.get(key)}
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, load: Callable[[str], Any] = load_yaml) -> dict[str, Any]:
     """Return the map in a file. Raises FileInvalid, which quotes nothing: the file may hold a secret."""
     try:
-        content = load_yaml(path.read_text(encoding="utf-8"))
+        content = load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
@@ -181,6 +183,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if content is not None and not isinstance(content, dict):
         raise FileInvalid(f"{path.name}: expected a map, found {type(content).__name__}", f"edit {path}")
     return content or {}
+
+
+def read_project(project_dir: Path) -> Mapping[str, Any]:
+    """Return the content of `Pulumi.yaml`, which nobody may change. Raises FileInvalid.
+
+    The same text is parsed once: it describes every config key, which takes 5 ms, and each verb asks for it.
+    """
+    return read_yaml(project_dir / "Pulumi.yaml", _parsed_once)
 
 
 def _provided(provider: SecretsProvider) -> dict[str, str]:

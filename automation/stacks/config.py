@@ -21,7 +21,7 @@ import yaml
 import settings
 from automation.errors import ClusterUnreachable, FileInvalid, SettingsInvalid, from_text
 from automation.folder import write_file
-from automation.stacks.backend import read_yaml
+from automation.stacks.backend import read_project
 from components.kube.kubeconfig import is_content
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
@@ -59,7 +59,7 @@ class EnvironmentSettings:
         Raises:
             SettingsInvalid: With every problem.
         """
-        schema = read_yaml(project_dir / "Pulumi.yaml").get("config") or {}
+        schema = read_project(project_dir).get("config") or {}
         wrong = [_misplaced(key, value, schema) for key, value in sorted(values.items(), key=lambda item: str(item[0]))]
         if any(wrong):
             raise SettingsInvalid(name, tuple(problem for problem in wrong if problem))

@@ -17,7 +17,7 @@ import yaml
 
 from automation.errors import FileInvalid, StackUnknown
 from automation.folder import short_name, write_file
-from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_yaml
+from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_project, read_yaml
 from automation.stacks.place import Place
 from automation.yaml_text import as_yaml
 from components.kube.safe_yaml import load_yaml
@@ -127,7 +127,7 @@ def _generated(
 
 def _project(project_dir: Path) -> dict[str, Any]:
     """Return Pulumi.yaml with the paths of the program and of its Python made absolute."""
-    project = read_yaml(project_dir / "Pulumi.yaml")
+    project = read_project(project_dir)
     runtime = project.get("runtime")
     named = runtime if isinstance(runtime, dict) else {"name": runtime}
     options = dict(named.get("options") or {})
