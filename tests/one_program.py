@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pulumi
 from pulumi.runtime import settings as runtime_settings
@@ -12,17 +13,35 @@ from pulumi.runtime import settings as runtime_settings
 asyncio.set_event_loop(None)  # else asking for the current loop would make one
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Knows its own tasks. `asyncio.all_tasks` looks through those of every loop before, which takes milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        task = super().create_task(*args, **options)
+        self._tasks.append(task)
+        return task
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """Return the tasks that are not done, and forget all."""
+        tasks, self._tasks = self._tasks, []
+        return [task for task in tasks if not task.done()]
+
+
 @contextmanager
 def room_for_one_program() -> Iterator[None]:
     """Make an event loop, and take back what a program leaves in Pulumi's runtime. Another room may be around it."""
     around = _current_loop()
-    loop = asyncio.new_event_loop()
+    loop = _Loop()
     asyncio.set_event_loop(loop)
     try:
         yield
     finally:
         for used in {loop, _current_loop() or loop}:  # a plan makes one of its own
-            left = asyncio.all_tasks(used)
+            left = used.left() if isinstance(used, _Loop) else asyncio.all_tasks(used)
             for task in left:
                 task.cancel()
             asyncio.set_event_loop(used)

@@ -43,7 +43,7 @@ from automation.stacks.session import Session
 from automation.verification.result import Check, Status, Verification
 from components.kube.safe_yaml import load_yaml
 from tests import samples
-from tests.automation.checkouts import plan_here
+from tests.automation.checkouts import planned_here
 from tests.automation.fakes import (
     OUTPUTS,
     SETTINGS,
@@ -858,7 +858,8 @@ def test_errors_have_one_root_and_say_what_to_do(rig: Rig) -> None:
     assert raised.value.to_json() == {"kind": "ClusterUnreachable", "what": "no answer", "remedy": "look"}
 
 
-def test_plan_asks_neither_engine_nor_cluster_and_shows_no_secret(rig: Rig) -> None:
+def test_plan_asks_neither_engine_nor_cluster_and_shows_no_secret(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.plan.process.plan_checkout", planned_here)
     rig.reachable = False
     settings = EnvironmentSettings.of("team", {**SETTINGS, "namespace": "team-a", "imageTag": "3.2.2-7"})
     plan = rig.environments().open("team", settings).plan(render=False)
@@ -882,7 +883,7 @@ def test_without_a_state_no_engine_is_looked_for(tmp_path: Path, monkeypatch: py
 
 
 def test_stack_that_is_not_there_is_exported_as_it_would_be(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "plan_checkout", lambda folder, stack, **options: plan_here(folder, stack))
+    monkeypatch.setattr(export, "plan_checkout", planned_here)
     rig.stacks.clear()
     done = rig.open().export_helmsman(rig.folder / "files")
     assert not done.deployed

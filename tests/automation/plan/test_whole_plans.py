@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -17,12 +19,13 @@ from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import markdown
 from automation.change_report.model import ChangeReport
 from automation.cli.report import report_json
+from automation.plan import process
 from automation.plan.model import FailureKind, Plan, Why
 from automation.plan.process import plan_checkout
 from automation.plan.text import plan_text
 from components.secrets.masker import without_digests
 from tests import samples
-from tests.automation.checkouts import edit, plan_here
+from tests.automation.checkouts import KEY, edit, plan_here, planned_here
 from tests.automation.fakes import run_verb
 from tests.chart.rendering import needs_chart
 
@@ -114,7 +117,8 @@ def test_pod_that_kubernetes_would_refuse_is_a_failure(checkouts: Checkouts) -> 
     )
 
 
-def test_unknown_stack_is_a_result(base: Path) -> None:
+def test_unknown_stack_is_a_result(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "plan_checkout", planned_here)
     code, text = run(base, "nobody")
     assert code == 1
     assert "there is no Pulumi.nobody.yaml" in text
@@ -245,9 +249,9 @@ def test_no_secret_is_in_a_plan_or_in_a_report(checkouts: Checkouts, capfd: pyte
     """
     planted = {https: checkouts.make(f"leaking-{https}", partial(_planted, https=https)) for https in (False, True)}
     secrets = {False: _secrets(False), True: _secrets(True, "-another-one")}
-    before, after = (
-        plan_checkout(planted[https], "prod", key=b"one", known_secrets=secrets[https]) for https in (False, True)
-    )
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        before = plan_here(planted[False], "prod", secrets=secrets[False])
+    after = plan_checkout(planted[True], "prod", key=KEY, known_secrets=secrets[True])
     assert before.failure is None
     assert after.failure is None
     assert not before.placeholders

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -33,7 +34,10 @@ READ_FROM_INSTANCES: Final = {
 @functools.cache
 def offered() -> set[str]:
     """Classes that RDS for PostgreSQL offers in some region, of any major version, as cfn-lint lists them."""
-    folder = resources.files("cfnlint") / "data/schemas/extensions/aws_rds_dbinstance"
+    linter = find_spec("cfnlint")  # importing it takes a second
+    assert linter is not None
+    assert linter.origin is not None
+    folder = Path(linter.origin).parent / "data/schemas/extensions/aws_rds_dbinstance"
     regions = json.loads((folder / "dbinstanceclass_enum.json").read_text())
     return {
         name
