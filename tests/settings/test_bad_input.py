@@ -451,10 +451,10 @@ def test_name_of_a_key_is_cut() -> None:
 
 
 def test_text_of_an_error_is_bounded() -> None:
-    config = external().with_({"uiCidrs": [f"host-{number}" for number in range(5000)]})
-    assert len(config.problems()) == 5000
-    with pytest.raises(settings.SettingsError, match="and 4800 more") as error:
+    config = external().with_({"uiCidrs": [f"host-{number}" for number in range(1000)]})
+    with pytest.raises(settings.SettingsError, match="and 800 more") as error:
         config.parse()
+    assert len(error.value.problems) == 1000
     assert len(str(error.value)) < 50_000
 
 
