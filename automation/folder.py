@@ -84,6 +84,11 @@ def short_name(stack: str) -> str:
     return parts[-1]
 
 
+def stack_file(folder: Path, stack: str) -> Path:
+    """Return the path of a stack's file in a folder. Raises StackUnknown."""
+    return folder / f"Pulumi.{short_name(stack)}.yaml"
+
+
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:
     """Replace a file as a whole, so that no reader sees half of it. Its folder is created if it is missing.
 

@@ -22,9 +22,8 @@ from automation.engine.failures import engine_error, hopeless
 from automation.engine.policy_pack import JudgedProgress, policy_pack, refused
 from automation.engine.usual_times import UsualTimes
 from automation.errors import Interrupted
-from automation.folder import short_name
 from automation.results import Changes, Step
-from automation.stacks.backend import read_project, read_yaml
+from automation.stacks.backend import read_config, read_project
 from components.kube.look import Look
 from components.secrets.masker import Masker
 
@@ -259,9 +258,7 @@ def _running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
     try:
         workspace = opened.stack.workspace
         # Not `workspace.stack_settings`, which fails on a number or a boolean.
-        config = (
-            read_yaml(Path(workspace.work_dir) / f"Pulumi.{short_name(opened.stack.name)}.yaml").get("config") or {}
-        )
+        config = read_config(Path(workspace.work_dir), opened.stack.name)
         absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
         if absent:
             plugins.install_plugins(workspace, absent, opened.teller.note)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Final
 
-from automation.stacks.config import with_value
+from automation.stacks.config_text import with_values
 from components.secrets.shapes import harmless
 from settings import PROJECT, SECRET_KEYS
 from settings.declared import KEYS
@@ -41,8 +40,7 @@ def derived_text(like_text: str, values: Mapping[str, str]) -> str:
 
     Raises FileInvalid.
     """
-    text = reduce(lambda found, item: with_value(found, f"{PROJECT}:{item[0]}", item[1]), values.items(), like_text)
-    return HEADER + text.removeprefix(HEADER)
+    return HEADER + with_values(like_text, values).removeprefix(HEADER)
 
 
 def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, ...]:

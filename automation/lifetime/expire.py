@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent
 from automation.errors import AutomationError, ClusterUnreachable, Interrupted, Protected, StackUnknown
-from automation.folder import short_name
+from automation.folder import short_name, stack_file
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expiry import TAG, moment_of, now
 from automation.lifetime.result import Expiry, Fate, Lifetime
@@ -96,11 +96,11 @@ class Expiring:
 
     def _is_protected_here(self, name: str) -> bool:
         """Return whether a file of the stack in this checkout says so, which need not be deployed yet."""
-        path = self.place.project_dir / f"Pulumi.{short_name(name)}.yaml"
+        path = stack_file(self.place.project_dir, name)
         return path.is_file() and read_stack_config(self.place.project_dir, short_name(name)).protect
 
     def _forget_file(self, name: str) -> None:
         """Delete the file that `spawn` left in this checkout, if it did."""
-        path = self.place.project_dir / f"Pulumi.{short_name(name)}.yaml"
+        path = stack_file(self.place.project_dir, name)
         if path.is_file() and path.read_text(encoding="utf-8").startswith(HEADER):
             path.unlink()

@@ -16,7 +16,7 @@ from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.operations import OpenedStack
 from automation.errors import Protected, SettingsInvalid, StackUnknown
-from automation.folder import short_name, write_file
+from automation.folder import short_name, stack_file, write_file
 from automation.lifetime.derived import HEADER, derived_text, own_values, problems
 from automation.lifetime.expiry import expiry_in, read_expiry, set_expiry
 from automation.lifetime.result import Spawned, SpawnPlan
@@ -68,7 +68,7 @@ def _written(session: Session, like: str, given: Mapping[str, str]) -> Iterator[
     name, folder = short_name(session.name), session.place.project_dir
     if session.place.settings is not None:
         raise StackUnknown(f"the config of stack {name} is not in a file", "keep_for gives it a time to live")
-    path, text = folder / f"Pulumi.{name}.yaml", _derived(folder, name, short_name(like), given)
+    path, text = stack_file(folder, name), _derived(folder, name, short_name(like), given)
     before = path.read_text(encoding="utf-8") if path.is_file() else None
     if before is not None and not before.startswith(HEADER):
         raise Protected(f"spawn did not make {path.name}", "choose another name for the stack")
@@ -85,7 +85,7 @@ def _written(session: Session, like: str, given: Mapping[str, str]) -> Iterator[
 
 def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> str:
     """Return the file's text. Raises SettingsInvalid, StackUnknown, FileInvalid."""
-    path = folder / f"Pulumi.{like}.yaml"
+    path = stack_file(folder, like)
     if not path.is_file():
         raise StackUnknown(f"stack {like} has no file {path.name}", "name another one with --like")
     try:

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 import yaml
 
 from automation.errors import FileInvalid, PassphraseMissing
-from automation.folder import Folder, make_folder, short_name, write_new_file
+from automation.folder import Folder, make_folder, stack_file, write_new_file
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from components.secrets.masker import SHOWN, Masker
@@ -142,7 +142,7 @@ def prepare_backend(
     if local:
         return Backend(url=url, env={**env, PASSPHRASE_FILE: str(passphrase_file(project_dir))})
     encrypts_itself = url.startswith(("http:", "https:"))  # Pulumi Cloud
-    if not encrypts_itself and not encryption(read_yaml(project_dir / f"Pulumi.{short_name(stack)}.yaml")):
+    if not encrypts_itself and not encryption(read_yaml(stack_file(project_dir, stack))):
         raise PassphraseMissing(
             f"{url.partition(':')[0]} backend: nothing says what encrypts the secrets of stack {stack}",
             f"export PULUMI_CONFIG_PASSPHRASE_FILE=FILE, or pulumi stack init {stack} --secrets-provider=URL",
@@ -183,6 +183,11 @@ def read_yaml(path: Path, load: Callable[[str], Any] = load_yaml) -> dict[str, A
     if content is not None and not isinstance(content, dict):
         raise FileInvalid(f"{path.name}: expected a map, found {type(content).__name__}", f"edit {path}")
     return content or {}
+
+
+def read_config(folder: Path, stack: str) -> Mapping[str, Any]:
+    """Return the map `config` of a stack's file in a folder, by full key. Raises FileInvalid."""
+    return read_yaml(stack_file(folder, stack)).get("config") or {}
 
 
 def read_project(project_dir: Path) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The config of a stack: as a value that a service gives, as the few facts that a verb needs, and as a committed file.
+"""The config of a stack: as a value that a service gives, and as the few facts that a verb needs.
 
 `EnvironmentSettings` stands in place of a file `Pulumi.STACK.yaml`. It is checked by the very function that the program
 reads its config with (`settings.parse`), on the very texts that the engine will give it. What is valid here is valid
@@ -8,7 +8,6 @@ there, and nothing that is not valid reaches an engine.
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import yaml
-
 import settings
-from automation.errors import ClusterUnreachable, FileInvalid, SettingsInvalid, from_text
+from automation.errors import ClusterUnreachable, SettingsInvalid, from_text
 from automation.folder import write_file
 from automation.stacks.backend import read_project
 from components.kube.kubeconfig import is_content
-from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS
 
@@ -253,53 +249,3 @@ def read_stack_config(folder: Path, name: str) -> StackConfig:
     except settings.SettingsError as error:
         raise SettingsInvalid(name, error.problems) from None
     return StackConfig.of(values)
-
-
-def with_value(text: str, key: str, value: str) -> str:
-    """Return the text of a stack's file with another value of a config key; every other line stays as it is.
-
-    The value is always quoted: the engine reads some texts as numbers that PyYAML leaves alone (`1e5`). The place is
-    found by PyYAML's marks. ruamel.yaml would write the file anew, and changes the space before comments and the
-    indentation of lists.
-
-    Raises:
-        FileInvalid: The text is not a map of maps, or the key is in a map in braces or has a value of several lines.
-    """
-    try:
-        content = load_yaml(text) or {}
-        expected = {**content, "config": {**(content.get("config") or {}), key: value}}
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError):
-        raise FileInvalid("expected YAML in the stack's file, a map of maps, found something else", "edit it") from None
-    changed = _changed(text, root, key, yaml.safe_dump(value, default_style='"', width=math.inf).rstrip())
-    try:
-        if load_yaml(changed) == expected:
-            return changed
-    except yaml.YAMLError:
-        pass
-    raise FileInvalid(f"{key} cannot be changed in the stack's file without writing it anew", f"set {key} in an editor")
-
-
-def _changed(text: str, root: yaml.Node | None, key: str, quoted: str) -> str:
-    """Return the text with the value, or unchanged if there is no line for it."""
-    entries = _entries(root)
-    if "config" not in entries:
-        return f"{text.rstrip()}\nconfig:\n  {key}: {quoted}\n"
-    config = entries["config"][1]
-    keys = _entries(config)
-    if not keys or config.flow_style:
-        return text
-    if key not in keys:
-        first = next(iter(keys.values()))[0].start_mark
-        return f"{text[: first.index]}{key}: {quoted}\n{' ' * first.column}{text[first.index :]}"
-    name, old = keys[key]
-    if not isinstance(old, yaml.ScalarNode) or old.start_mark.line != old.end_mark.line:
-        return text
-    return f"{text[: name.end_mark.index]}: {quoted}{text[old.end_mark.index :]}"
-
-
-def _entries(node: yaml.Node | None) -> dict[str, tuple[yaml.Node, Any]]:
-    """Return the nodes of a map's keys and values by key, in their order; {} for anything else."""
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    return {str(name.value): (name, value) for name, value in node.value}

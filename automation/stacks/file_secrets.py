@@ -12,7 +12,7 @@ from pulumi.automation import CommandError
 from automation.engine.failures import engine_error
 from automation.engine.operations import OpenedStack
 from automation.errors import AutomationError
-from automation.folder import short_name
+from automation.folder import stack_file
 from automation.stacks.backend import encryption, read_yaml
 from settings import PROJECT
 from settings.files import holds_secure
@@ -22,7 +22,7 @@ _PREFIX = f"{PROJECT}:"
 
 def has_secrets(folder: Path, stack: str) -> bool:
     """Return whether the stack's file in a folder holds an encrypted value. Raises FileInvalid."""
-    path = _file(folder, stack)
+    path = stack_file(folder, stack)
     config = read_yaml(path).get("config") if path.is_file() else None
     values = config.values() if isinstance(config, Mapping) else ()
     return any(map(holds_secure, values))
@@ -34,16 +34,12 @@ def committed_secrets(on: OpenedStack, project_dir: Path) -> dict[str, str]:
     Nothing where they cannot be decrypted, for want of the passphrase or the right to the key: who only looks at a
     stack needs neither.
     """
-    path = _file(project_dir, on.stack.name)
+    path = stack_file(project_dir, on.stack.name)
     with contextlib.suppress(AutomationError):
         # The engine would write into a file that does not say how it is encrypted.
         if has_secrets(project_dir, on.stack.name) and encryption(read_yaml(path)):
             return file_secrets(on, path)
     return {}
-
-
-def _file(folder: Path, stack: str) -> Path:
-    return folder / f"Pulumi.{short_name(stack)}.yaml"
 
 
 def file_secrets(on: OpenedStack, path: Path | None = None) -> dict[str, str]:

@@ -7,13 +7,12 @@ import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 
-from automation.folder import short_name, write_file
-from automation.stacks.config import check_files, with_value
+from automation.folder import short_name, stack_file, write_file
+from automation.stacks.config import check_files
+from automation.stacks.config_text import with_values
 from automation.stacks.session import Session
-from settings import PROJECT
 
 
 def check_values(session: Session, values: Mapping[str, str]) -> None:
@@ -22,10 +21,10 @@ def check_values(session: Session, values: Mapping[str, str]) -> None:
         session.place.settings.changed(**values)
         return
     session.check_config()
-    path = _file(session)
+    path = stack_file(session.place.project_dir, session.name)
     with tempfile.TemporaryDirectory(prefix="airflow-") as folder:
         shutil.copy(session.place.project_dir / "Pulumi.yaml", folder)
-        write_file(Path(folder) / path.name, _with_values(path.read_text(encoding="utf-8"), values), mode=0o600)
+        write_file(Path(folder) / path.name, with_values(path.read_text(encoding="utf-8"), values), mode=0o600)
         check_files(Path(folder), short_name(session.name))
 
 
@@ -42,9 +41,9 @@ def write_values(session: Session, values: Mapping[str, str]) -> Callable[[], No
             session.place = place
 
         return restore
-    path = _file(session)
+    path = stack_file(session.place.project_dir, session.name)
     mode, before = stat.S_IMODE(path.stat().st_mode), path.read_text(encoding="utf-8")
-    after = _with_values(before, values)
+    after = with_values(before, values)
     write_file(path, after, mode)
 
     def put_back() -> None:
@@ -52,11 +51,3 @@ def write_values(session: Session, values: Mapping[str, str]) -> Callable[[], No
             write_file(path, before, mode)
 
     return put_back
-
-
-def _file(session: Session) -> Path:
-    return session.place.project_dir / f"Pulumi.{short_name(session.name)}.yaml"
-
-
-def _with_values(text: str, values: Mapping[str, str]) -> str:
-    return reduce(lambda found, item: with_value(found, f"{PROJECT}:{item[0]}", item[1]), values.items(), text)

@@ -11,8 +11,7 @@ from pulumi.automation import CommandError
 
 from automation.engine.failures import engine_error
 from automation.engine.operations import OpenedStack
-from automation.folder import short_name
-from automation.stacks.backend import read_yaml
+from automation.stacks.backend import read_config
 from automation.stacks.config import as_config
 from automation.stacks.file_secrets import file_secrets
 from automation.stacks.secret_texts import secret_texts
@@ -52,8 +51,7 @@ def change_config(session: Session, opened: OpenedStack, changed: Mapping[str, A
 
 def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
     """Return the values in a stack's committed file by short key, secret ones decrypted. Raises UpdateFailed."""
-    path = project_dir / f"Pulumi.{short_name(on.stack.name)}.yaml"
-    config = read_yaml(path).get("config") or {}
+    config = read_config(project_dir, on.stack.name)
     given = {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
     encrypted = {key for key, value in given.items() if holds_secure(value)}
     clear = file_secrets(on) if encrypted else {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from automation.errors import FileInvalid, StackUnknown
-from automation.folder import short_name, write_file
+from automation.folder import short_name, stack_file, write_file
 from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_project, read_yaml
 from automation.stacks.place import Place
 from automation.yaml_text import as_yaml
@@ -36,7 +36,7 @@ def prepare_work_dir(place: Place, stack: str) -> Path:
     """
     name = short_name(stack)
     work_dir = place.folder.work(stack)
-    copy = work_dir / f"Pulumi.{name}.yaml"
+    copy = stack_file(work_dir, name)
     text = _committed(place.project_dir, name) if place.settings is None else ""
     kept = _read_kept(copy)
     write_file(work_dir / "Pulumi.yaml", _dump(_project(place.project_dir)))
@@ -51,13 +51,13 @@ def prepare_work_dir(place: Place, stack: str) -> Path:
 
 def prepare_reading_dir(place: Place, stack: str) -> Path:
     """Return a folder in `.dev/<stack>` that tells the engine the project, and only how the stack is encrypted."""
-    name = short_name(stack)
     work_dir = place.folder.work(stack)
-    folder, file = work_dir / "reading", f"Pulumi.{name}.yaml"
-    known = [_read_kept(work_dir / file), _read_kept(place.project_dir / file) if place.settings is None else {}]
-    write_file(folder / "Pulumi.yaml", _dump(_project(place.project_dir)))
-    write_file(folder / file, _dump({key: value for content in known for key, value in encryption(content).items()}))
-    return folder
+    folders = [work_dir, *([place.project_dir] if place.settings is None else [])]
+    known = [encryption(_read_kept(stack_file(folder, stack))) for folder in folders]
+    reading = work_dir / "reading"
+    write_file(reading / "Pulumi.yaml", _dump(_project(place.project_dir)))
+    write_file(stack_file(reading, stack), _dump({key: value for found in known for key, value in found.items()}))
+    return reading
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def looks_like(project_dir: Path, stack: str, settings: EnvironmentSettings) -> 
                 (folder / path.name).symlink_to(path)
         secure = {f"{PROJECT}:{key}": {"secure": ""} for key in settings.secrets}
         content = {"config": {**settings.file_config(), **secure}}
-        write_file(folder / f"Pulumi.{stack}.yaml", _dump(content), mode=0o600)
+        write_file(stack_file(folder, stack), _dump(content), mode=0o600)
         yield folder
 
 
@@ -96,7 +96,7 @@ def _read_kept(copy: Path) -> dict[str, Any]:
 
 
 def _committed(project_dir: Path, name: str) -> str:
-    path = project_dir / f"Pulumi.{name}.yaml"
+    path = stack_file(project_dir, name)
     if not path.is_file():
         known = sorted(file.name[len("Pulumi.") : -len(".yaml")] for file in project_dir.glob("Pulumi.?*.yaml"))
         raise StackUnknown(f"stack {name} has no file {path.name}", f"name one of: {', '.join(known) or 'none'}")

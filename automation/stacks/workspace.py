@@ -14,8 +14,8 @@ from automation.engine import plugins
 from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.errors import Interrupted
-from automation.folder import short_name
-from automation.stacks.backend import KeyService, read_yaml, shown_url, url_masker
+from automation.folder import stack_file
+from automation.stacks.backend import KeyService, read_config, read_yaml, shown_url, url_masker
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.secret_texts import same_secret, secret_texts
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
@@ -62,7 +62,7 @@ def open_stack(
         # By itself the engine would download more plugins than the program uses; `operations` installs those it needs.
         env_vars={**plugins.ENVIRONMENT, **_added(place.environ), **backend.env},
         pulumi_command=engine,
-        secrets_provider=_key_service(place, work_dir / f"Pulumi.{short_name(stack)}.yaml"),
+        secrets_provider=_key_service(place, stack_file(work_dir, stack)),
     )
     try:
         if opened is None:
@@ -96,7 +96,7 @@ def _key_service(place: Place, file: Path) -> str | None:
 
 def _lacks_secret(work_dir: Path, stack: str, settings: EnvironmentSettings) -> bool:
     """Return whether the file lacks a secret: the program would generate another in its place."""
-    config = read_yaml(work_dir / f"Pulumi.{short_name(stack)}.yaml").get("config") or {}
+    config = read_config(work_dir, stack)
     return not {f"{PROJECT}:{key}" for key in settings.secrets} <= config.keys()
 
 

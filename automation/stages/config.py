@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from automation.folder import short_name
-from automation.stacks.backend import read_yaml
+from automation.stacks.backend import read_config
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
@@ -40,5 +39,5 @@ def _keys(session: Session) -> set[str]:
     settings = session.place.settings
     if settings is not None:
         return {*settings.values, *settings.secrets}
-    content = read_yaml(session.place.project_dir / f"Pulumi.{short_name(session.name)}.yaml").get("config") or {}
-    return {str(key).removeprefix(f"{PROJECT}:") for key in content}
+    config = read_config(session.place.project_dir, session.name)
+    return {str(key).removeprefix(f"{PROJECT}:") for key in config}

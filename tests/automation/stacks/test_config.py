@@ -12,17 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import settings as program_settings
-from automation.errors import FileInvalid, SettingsInvalid
+from automation.errors import SettingsInvalid
 from automation.folder import Folder
 from automation.stacks import work_directory
-from automation.stacks.config import EnvironmentSettings, with_value
+from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
 from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from settings import SECRET_KEYS
 from tests import samples
 from tests.cases import each
-from tests.samples import SHIPPED
 
 DEV: dict[str, Any] = {
     "kubeContext": "kind-airflow",
@@ -178,86 +177,3 @@ def test_whatever_is_valid_reads_back_as_it_was_given(values: dict[str, Any]) ->
         assert config[f"airflow:{key}"] == value
         found = settings.texts()[f"airflow:{key}"]
         assert found == (value if isinstance(value, str) else json.dumps(value))
-
-
-# One value of a committed file
-
-KEY = "airflow:imageTag"
-FILE = """\
-# The team's own.
-config:
-  airflow:kubeContext: kind-airflow   # the local one
-  airflow:imageTag: 3.2.2  # moved by deployments
-  airflow:list:
-    - a
-encryptionsalt: v1:x
-"""
-
-
-def test_line_is_changed_and_its_comment_stays() -> None:
-    assert with_value(FILE, KEY, "3.2.2-7") == FILE.replace("3.2.2 ", '"3.2.2-7" ')
-
-
-def test_key_that_is_not_there_is_added() -> None:
-    text = FILE.replace("  airflow:imageTag: 3.2.2  # moved by deployments\n", "")
-    changed = with_value(text, KEY, "3.2.2-7")
-    assert load_yaml(changed)["config"][KEY] == "3.2.2-7"
-    assert [line for line in changed.splitlines() if KEY not in line] == text.splitlines()
-
-
-VALUES = (
-    *("3.10", "20260101", "2026-01-01", "true", "1e3", "null", "0123456", "1234e56", "0o17", "08"),
-    *(
-        "*x",
-        "@x",
-        "%x",
-        "{x",
-        "!x",
-        "&x",
-        "[x",
-        "`x",
-        "a: b",
-        "a #b",
-        "",
-        " ",
-        'a"b',
-        "a\\b",
-        "é",
-        "x" * 128,
-        "a b " * 40,
-    ),
-)
-
-
-def test_value_stays_the_same_text_for_every_reader_of_yaml() -> None:
-    """Only quotes ensure it: YAML 1.1 and 1.2 differ in what is a number without them."""
-    for value in VALUES:
-        changed = with_value(FILE, KEY, value)
-        assert load_yaml(changed)["config"][KEY] == value
-        assert f'{KEY}: "' in changed
-        assert len(changed.splitlines()) == len(FILE.splitlines())
-
-
-@pytest.mark.parametrize("text", ["- a\n", "text", "config: [a]\n", "config: {\n", "x: 2026-13-45\n", "[" * 1000])
-def test_file_that_is_no_config_is_refused(text: str) -> None:
-    with pytest.raises(FileInvalid, match="expected YAML in the stack's file"):
-        with_value(text, KEY, "a")
-
-
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "encryptionsalt: v1:x\n"])
-def test_file_without_config_gets_one(text: str) -> None:
-    assert load_yaml(with_value(text, KEY, "a")) == {**(load_yaml(text) or {}), "config": {KEY: "a"}}
-
-
-@pytest.mark.parametrize("text", ["config: {airflow:imageTag: a, x: b}\n", "config:\n  airflow:imageTag:\n    - a\n"])
-def test_file_that_would_have_to_be_written_anew_is_refused(text: str) -> None:
-    with pytest.raises(FileInvalid, match="imageTag"):
-        with_value(text, KEY, "b")
-
-
-@pytest.mark.parametrize("name", ["dev", "prod"])
-def test_shipped_files_can_be_changed(name: str) -> None:
-    text = (SHIPPED / f"Pulumi.{name}.yaml").read_text()
-    changed = with_value(with_value(text, KEY, "3.2.2-1"), KEY, "3.2.2-2")
-    assert load_yaml(changed)["config"] == {**load_yaml(text)["config"], KEY: "3.2.2-2"}
-    assert set(text.splitlines()) <= set(changed.splitlines())
