@@ -79,12 +79,12 @@ class _Run(Planning):
             try:
                 changes = self._do(stage, number, timeout_seconds, keep)
             except Interrupted:
-                self._put_back(stage)
+                self._put_back(stage, keep)
                 raise
             except UpgradeRefused:
                 raise  # another run is at work: nothing here is this one's to put back
             except AutomationError as error:
-                raise self._stopped(error, stage, number) from None
+                raise self._stopped(error, stage, number, keep) from None
             done.append(self._told_done(number, time.monotonic() - begun, changes))
             self.session.cancellation.record(f"stage {number} of the {target.verb}", self._again)
             self.session.cancellation.raise_if_cancelled()
@@ -168,20 +168,35 @@ class _Run(Planning):
                 f"{count} tasks still run after {seconds:.0f} s", "let them end, or give a longer --timeout"
             )
 
-    def _put_back(self, stage: Stage) -> str:
+    def _put_back(self, stage: Stage, keep: Keep) -> str:
         """Start again what was stopped, if the database is still as it was. Return what became of it, in words."""
+        if stage.doing is Doing.UPDATE and self.migrates is None:
+            return "; what an earlier run has stopped waits for the new image"
         if self.migrates is not True or stage.doing in (Doing.BACK_UP, Doing.VERIFY):
             return ""
         try:
             if stage.doing is not Doing.PAUSE and self.cluster.revision() != self.revision:
                 return "; the database has changed, or does not tell: what was stopped waits for the new image"
+            if stage.doing is Doing.UPDATE:
+                self._begin_anew(keep)
             self.cluster.resume()
         except AutomationError:
             return "; what was stopped could not be started again"
         return "; the database has not changed, and what was stopped runs again"
 
-    def _stopped(self, error: AutomationError, stage: Stage, number: int) -> UpgradeStopped:
-        target, put_back = self.target, self._put_back(stage)
+    def _begin_anew(self, keep: Keep) -> None:
+        """Let the next run begin with the trial: before a migration, what runs again must be stopped again.
+
+        Without the engine, because after a cancel nothing can be opened.
+        """
+        if self.session.config().upgrade == self.mark:
+            self.mark = str(self.target.mark(1))
+            write_values(self.session, {"upgrade": self.mark, **self.values(self.target.before)})
+            self.session.forget_opened()
+            self.session.keep_settings(keep)
+
+    def _stopped(self, error: AutomationError, stage: Stage, number: int, keep: Keep) -> UpgradeStopped:
+        target, put_back = self.target, self._put_back(stage, keep)
         back = f", or go back: python -m automation rollback {self.stack}"
         if target.verb == "rollback":
             back = f"{back} --restore, with a backup" if stage.doing is Doing.DOWNGRADE else ""

@@ -12,7 +12,14 @@ import pytest
 from automation.backup.result import Backup, BackupDone
 from automation.engine.operations import EngineResult
 from automation.engine.stack_state import RELEASE
-from automation.errors import AirflowRequestFailed, MigrationFailed, UpgradeRefused, UpgradeStopped
+from automation.errors import (
+    AirflowRequestFailed,
+    AutomationError,
+    Interrupted,
+    MigrationFailed,
+    UpgradeRefused,
+    UpgradeStopped,
+)
 from automation.results import Changes
 from automation.upgrade.chart import Charts
 from automation.upgrade.trial import Trial
@@ -21,6 +28,8 @@ from tests.automation.fakes import OUTPUTS
 from tests.automation.kept_world import KeptWorld, Killed
 
 HEADS = {"3.2.2": "old", "3.3.2": "new"}
+IMAGE = {"imageTag": "3.3.2", "airflowVersion": "3.3.2"}
+FAILED = MigrationFailed("the migration failed", "see its log")
 
 
 @dataclass
@@ -35,7 +44,8 @@ class World(KeptWorld):
         default_factory=lambda: Trial(airflow="3.3.2", postgresql=17, revision="old", head="new", done=True)
     )
     history: list[str] = field(default_factory=lambda: ["3.2.2"])
-    fails: bool = False
+    fails: AutomationError | None = None
+    """With what an update fails."""
     backs_up: bool = False
     silent: bool = False
     """The API server does not answer."""
@@ -62,8 +72,8 @@ class World(KeptWorld):
     def up(self, on: Any, **options: Any) -> EngineResult:
         self.step("up begins")
         assert self.given.values == self.kept.values, "an update used what nobody had kept"
-        if self.fails:
-            raise MigrationFailed("the migration failed", "see its log")
+        if self.fails is not None:
+            raise self.fails
         tag = str(self.kept.values["imageTag"])
         assert self.database == "old" or HEADS[tag] == "new", "an older image on a newer database"
         assert self.paused or self.database == HEADS[tag], "an older scheduler ran on the newer database"
@@ -169,7 +179,7 @@ def finished(world: World, tag: str) -> None:
 
 def upgraded(world: World) -> None:
     """As after an upgrade that nothing disturbed."""
-    world.kept = world.kept.changed(imageTag="3.3.2", airflowVersion="3.3.2")
+    world.kept = world.kept.changed(**IMAGE)
     world.deployed, world.database, world.history = "3.3.2", "new", ["3.3.2", "3.2.2"]
 
 
@@ -263,17 +273,51 @@ def test_image_that_cannot_import_a_dag_is_refused_and_nothing_changes(world: Wo
 
 
 def test_migration_that_fails_leaves_the_old_airflow_running_and_names_the_way_back(world: World) -> None:
-    world.fails = True
+    world.fails = FAILED
     with pytest.raises(UpgradeStopped) as stopped:
         world.upgrade()
     assert "the migration failed" in stopped.value.what
     assert "the database has not changed, and what was stopped runs again" in stopped.value.what
     assert stopped.value.remedy.endswith("or go back: python -m automation rollback team")
     assert (world.deployed, world.database, world.paused) == ("3.2.2", "old", False)
-    world.fails = False
+    world.fails = None
     world.paused = True
     world.rollback()
     finished(world, "3.2.2")
+
+
+def test_after_a_failed_migration_the_next_run_stops_the_older_airflow_again(world: World) -> None:
+    world.fails = FAILED
+    for _ in range(2):
+        with pytest.raises(UpgradeStopped, match="what was stopped runs again"):
+            world.upgrade()
+        assert (world.paused, world.kept.values["imageTag"]) == (False, "3.2.2")
+        assert world.mark is not None
+        assert world.mark.stage == 1
+    world.fails, world.calls = None, []
+    world.upgrade()
+    finished(world, "3.3.2")
+    assert [call for call in world.calls if call != "keep"][:2] == ["try", "pause"]
+
+
+def test_after_a_cancel_in_the_update_the_next_run_stops_the_older_airflow_again(world: World) -> None:
+    world.fails = Interrupted("cancelled", "run it again")
+    with pytest.raises(Interrupted):
+        world.upgrade()
+    assert (world.paused, world.kept.values["imageTag"]) == (False, "3.2.2")
+    world.fails = None
+    world.upgrade()
+    finished(world, "3.3.2")
+
+
+def test_run_that_was_killed_in_the_update_and_fails_then_says_that_the_older_airflow_stays_stopped(
+    world: World,
+) -> None:
+    world.kept = world.kept.changed(upgrade="upgrade 4/5 3.2.2/3.2.2 3.3.2/3.3.2", **IMAGE)
+    world.fails, world.paused = FAILED, True
+    with pytest.raises(UpgradeStopped, match="what an earlier run has stopped waits for the new image"):
+        world.upgrade()
+    assert world.paused
 
 
 def test_verification_that_fails_stops_the_upgrade_and_names_the_check(world: World) -> None:
