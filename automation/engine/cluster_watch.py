@@ -7,11 +7,14 @@ what is there, and releases the lock. The next update takes over what was left (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from automation.engine.command import Engine
-from automation.engine.progress import Progress
+from automation.engine.progress import Progress, last_words_of_jobs
 from automation.engine.stack_state import RELEASE
+from components.kube.client import KubeRequestFailed
+from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look
 from components.kube.unready_pods import Cause
 from components.kube.watch import Watch
@@ -46,6 +49,14 @@ def checks(types: Iterable[str], seen: Look) -> tuple[WorkloadState, ...]:
     if _CONFIG_MAP not in types:
         return ()
     return tuple(item for item in seen.workloads if item.is_check and item.unready and item.unready.cause in _TOLD)
+
+
+def said_at_the_end(look: Callable[[], Look] | None, progress: Progress) -> dict[str, str]:
+    """Return the last words of the pods of Jobs, by the names of the Jobs: as they are now, or were seen last."""
+    with suppress(KubeRequestFailed, KubeUnreachable):
+        if look is not None:
+            return {**progress.said, **last_words_of_jobs(look().workloads)}
+    return progress.said
 
 
 def cluster_watch(look: Callable[[], Look], progress: Progress, engine: Engine) -> Watch:

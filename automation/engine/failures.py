@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from pulumi.automation import CommandError, ConcurrentUpdateError
@@ -25,6 +25,7 @@ from automation.errors import (
 )
 from automation.results import Step
 from components.aws.deploying_role import statements_for
+from components.kube.log_lines import refused_statement
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
 from components.preflight.finding import FOUND
@@ -32,8 +33,6 @@ from components.secrets.masker import Masker
 from components.secrets.plan_violation import without_values
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
-_STATEMENT: Final = re.compile(r"sqlalchemy\.exc\.\w+: (\([\w.]+\) .*?)\s*(?:\(Background on this error|\Z)", re.DOTALL)
-"""What the database says of a statement that failed, and the statement, at the end of a log that was cut."""
 _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
 """An error in the text of a CommandError, which puts its name before each stream."""
 _SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
@@ -77,6 +76,7 @@ def engine_error(
     failed: Sequence[Step] = (),
     warnings: Sequence[str] = (),
     clean: Callable[[str], str] | None = None,
+    said: Callable[[], Mapping[str, str]] = dict,
 ) -> AutomationError:
     """Return a typed error for a failed command of the engine. Raise it `from None`: the cause holds all the output.
 
@@ -88,6 +88,7 @@ def engine_error(
         failed: The steps that failed.
         warnings: The warnings among the engine's events. They may name pods.
         clean: Masks known secrets in a text. None masks what looks like one.
+        said: Returns the last words of the pods of Jobs, by the names of the Jobs in the cluster.
     """
     if isinstance(error, ConcurrentUpdateError):
         return locked(action, str(error), stack)
@@ -108,6 +109,10 @@ def engine_error(
     reason = first_lines(reasons[0]) if reasons else "no reason given"
     reason, _, remedy = reason.partition(_FIX)
     kind, usual = _kind(text, failed, stack)
+    if kind is MigrationFailed and not refused_statement(text):
+        # The provider quotes a pod only if it has seen that pod end before the Job.
+        words = next((words for job, words in said().items() if job in text), "")
+        reason = f"{reason.partition(':')[0]}: {clean(words)}" if words else reason
     pods = "".join(f"; {first_lines(clean(warning))}" for warning in warnings) if kind is NotHealthy else ""
     return kind(f"{action} failed: {reason}{pods}", remedy or usual)
 
@@ -185,9 +190,9 @@ def unprotect(stack: str) -> str:
 
 def first_lines(text: str) -> str:
     """Return one line, shortened if it is long. Only the exception is left of a Python traceback."""
-    statement = _STATEMENT.search(text)
+    statement = refused_statement(text)
     if statement:
-        text = f"{text.partition(':')[0]}: {statement[1]}"
+        text = f"{text.partition(':')[0]}: {statement}"
     elif "Traceback (most recent call last)" in text:
         exception = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
         text = exception.group() if exception else text

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pulumi.automation import CommandError, EngineEvent, OpType, Stack
 
 from automation.engine import plugins
-from automation.engine.cluster_watch import cluster_watch
+from automation.engine.cluster_watch import cluster_watch, said_at_the_end
 from automation.engine.command import Engine
 from automation.engine.events import Teller, ignore
 from automation.engine.failures import engine_error, hopeless
@@ -312,6 +312,7 @@ def _typed(opened: OpenedStack, error: CommandError, action: str, progress: Judg
         failed=progress.failed,
         warnings=progress.warnings,
         clean=opened.masker.text,
+        said=lambda: said_at_the_end(opened.look, progress),
     )
 
 

@@ -14,7 +14,8 @@ from automation.engine.events import EventKind, Teller
 from automation.engine.usual_times import UsualTimes
 from automation.results import Step
 from automation.wait import Clock
-from components.kube.workload_states import WorkloadState
+from components.kube.unready_pods import Cause
+from components.kube.workload_states import JOB, WorkloadState
 from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
@@ -59,6 +60,8 @@ class Progress:
         self.failed: list[Step] = []
         self.given_up: tuple[WorkloadState, ...] = ()
         """The workloads for which waiting was given up."""
+        self.said: dict[str, str] = {}
+        """The last words of the pods of Jobs, by the names of the Jobs: a pod may be gone at the end."""
 
     @property
     def waits_for(self) -> frozenset[str]:
@@ -86,7 +89,9 @@ class Progress:
 
     def see(self, states: Iterable[WorkloadState]) -> None:
         """Receive what is waited for, and tell what has changed."""
+        states = tuple(states)
         with self._lock:
+            self.said |= last_words_of_jobs(states)
             for state in states:
                 before = self._workloads.get((state.kind, state.name))
                 if before.key == state.key if before else state.well:
@@ -154,6 +159,12 @@ class Progress:
     def _say(self, kind: EventKind, text: str, **about: Any) -> None:
         self._spoke = self._clock.now()
         self._teller.tell(kind, text, **about)
+
+
+def last_words_of_jobs(states: Iterable[WorkloadState]) -> dict[str, str]:
+    """Return the last words of pods that have failed, by the names of their Jobs."""
+    failed = ((state.name, state.unready) for state in states if state.kind == JOB)
+    return {name: found.detail for name, found in failed if found and found.cause is Cause.CRASH and found.detail}
 
 
 def _is_real(step: StepEventMetadata) -> bool:

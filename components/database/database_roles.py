@@ -13,7 +13,7 @@ import pulumi
 
 from components.database.access import CONNECTION_KEY, logged_in
 from components.database.connection import Database, DatabaseLogins, metadata_uri
-from components.database.job_template import job_environment, job_template
+from components.database.job_template import TRIED_AGAIN, job_environment, job_template
 from components.database.migration import MIGRATION_LABELS
 from components.database.roles_script import COMING, MASTER, roles_command
 from components.kube.env import from_secret
@@ -56,7 +56,8 @@ class DatabaseRoles(pulumi.ComponentResource):
     """A Job that makes the roles, and the Secret with the master's password that it needs.
 
     Raises: nothing of its own. The update fails when the Job fails, and shows the last lines of its log.
-    Replaces: another address, role or password makes another Job. It follows no image.
+    Replaces: another address, role or password makes another Job, and so does an update after it has failed. It follows
+    no image.
     Survives a destroy: the roles; the Job is deleted.
     """
 
@@ -98,7 +99,7 @@ class DatabaseRoles(pulumi.ComponentResource):
             "batch/v1",
             "Job",
             name,
-            {"metadata": object_metadata(args.namespace, _LABELS), "spec": spec},
+            {"metadata": object_metadata(args.namespace, _LABELS, annotations=TRIED_AGAIN), "spec": spec},
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.after,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
@@ -12,6 +12,14 @@ from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.kube.metadata import LABELS
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
+
+TRIED_AGAIN: Final = {"pulumi.com/replaceUnready": "true"}
+"""Annotation of a Job: if it has failed, the next update makes another one.
+
+Without it, the next update looks at the same Job again, which Kubernetes does not start a second time: it would fail
+for ever, whatever has been repaired. A Job that still runs, because its update was cancelled, is replaced too. Airflow
+lets one migration wait for the other.
+"""
 
 
 def job_environment(

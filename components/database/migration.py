@@ -17,7 +17,7 @@ import pulumi
 
 from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
-from components.database.job_template import job_environment, job_template
+from components.database.job_template import TRIED_AGAIN, job_environment, job_template
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
@@ -93,8 +93,8 @@ class DatabaseMigration(pulumi.ComponentResource):
     database holds (`encrypted_values`). If the database already has every migration of the image, that is all.
 
     Raises: nothing of its own. The update fails when a Job fails, and shows the last lines of its log.
-    Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address,
-    the password and the pools, never the image.
+    Replaces: another image makes another migration Job. The admin user's Job follows the user name, the address, the
+    password and the pools, never the image. A Job that has failed is made anew by the next update.
     Survives a destroy: the database and its user; the Jobs are deleted.
     """
 
@@ -114,7 +114,7 @@ class DatabaseMigration(pulumi.ComponentResource):
         def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
             return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
 
-        metadata = object_metadata(args.namespace, MIGRATION_LABELS, annotations=_GONE_AT_ONCE)
+        metadata = object_metadata(args.namespace, MIGRATION_LABELS, annotations={**_GONE_AT_ONCE, **TRIED_AGAIN})
         spec = _job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds)
         self.migration = KubeObject(
             "batch/v1",
@@ -139,7 +139,7 @@ class DatabaseMigration(pulumi.ComponentResource):
             "batch/v1",
             "Job",
             f"{name}-admin-user",
-            {"metadata": object_metadata(args.namespace, ADMIN_USER_LABELS), "spec": spec},
+            {"metadata": object_metadata(args.namespace, ADMIN_USER_LABELS, annotations=TRIED_AGAIN), "spec": spec},
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[self.migration],

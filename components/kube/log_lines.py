@@ -14,11 +14,24 @@ _FATAL: Final = re.compile(
 )
 _AFTERMATH: Final = re.compile(r"Could not read from remote repository|Please make sure you have the correct access")
 """Lines of git that only follow from the one before."""
+_STATEMENT: Final = re.compile(r"sqlalchemy\.exc\.\w+: (\([\w.]+\) .*?)\s*(?:\(Background on this error|\Z)", re.DOTALL)
 _COUNT: Final = "failCount"
 
 
+def refused_statement(text: str) -> str:
+    """Return what the database says of the last statement that failed, and the statement; "" if none did."""
+    found = _STATEMENT.findall(text)
+    return " ".join(found[-1].split()) if found else ""
+
+
 def last_words(text: str) -> str:
-    """Return the last line that says something. Of a line in JSON, return its error or its message."""
+    """Return the last line that says something.
+
+    Of a line in JSON, it is the error or the message; of a statement that failed in the database, `refused_statement`.
+    """
+    statement = refused_statement(text)
+    if statement:
+        return statement
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""

@@ -11,7 +11,8 @@ from components.kube.scheduled_jobs import failed_schedules
 from components.kube.unready_pods import Unready
 from components.kube.workload_states import Namespace, WorkloadState, kube_event, loose_pods, workload_states
 
-_LOG_LINES: Final = 5
+_LOG_LINES: Final = 12
+"""The database tells of a statement that failed in several lines."""
 _NODE_COMES: Final = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
 """Reasons of the events by which the cluster autoscaler and Karpenter say that they make room for a pod."""
 

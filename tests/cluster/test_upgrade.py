@@ -66,9 +66,8 @@ def test_upgrade_and_rollback_that_are_killed_in_and_after_each_stage(work: Work
 
 
 def test_migration_that_fails_leaves_the_old_pods_running(work: Work, tmp_path: Path) -> None:
-    """In its first statement, which changes nothing: somebody has made the column by hand."""
-    with_history(work)
-    [old] = images()
+    """Once in its first statement, which changes nothing; once in the middle, at a view that somebody has made."""
+    before, [old] = with_history(work), images()
     kept = {pod.name for name in ("api-server", "worker") for pod in work.kube.pods({"component": name})}
     revision = sql(NAMESPACE, "SELECT version_num FROM alembic_version")
     sql(NAMESPACE, "ALTER TABLE xcom ADD COLUMN dag_result boolean")
@@ -81,6 +80,22 @@ def test_migration_that_fails_leaves_the_old_pods_running(work: Work, tmp_path: 
     assert sql(NAMESPACE, "SELECT version_num FROM alembic_version") == revision
     known = set(history_of(work))
     wait(lambda: bool(set(history_of(work)) - known), "the older scheduler runs tasks again")
+
+    sql(NAMESPACE, "ALTER TABLE xcom DROP COLUMN dag_result")
+    sql(NAMESPACE, "CREATE VIEW deadlines_of_a_team AS SELECT interval FROM deadline_alert")
+    failed = _stopped(tmp_path)
+    print(failed)
+    assert "deadlines_of_a_team" in failed, "the statement is named the second time too"
+    assert "ALTER TABLE deadline_alert" in failed
+    assert images() == {old}
+    _nothing_rolled(work, kept)
+
+    sql(NAMESPACE, "DROP VIEW deadlines_of_a_team")
+    told = change(tmp_path, "upgrade", TAG)
+    assert images() == {f"{old.rpartition(':')[0]}:{TAG}"}, told
+    assert work.end(tmp_path) == [], told
+    assert before.items() <= history_of(work).items()
+    assert environment(tmp_path).status().problems == ()
 
 
 def _stopped(folder: Path) -> str:

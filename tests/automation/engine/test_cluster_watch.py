@@ -10,7 +10,7 @@ from pulumi.automation.errors import create_command_error
 
 from automation.engine import cluster_watch as module
 from automation.engine import operations
-from automation.engine.cluster_watch import checks, cluster_watch, waited_for
+from automation.engine.cluster_watch import checks, cluster_watch, said_at_the_end, waited_for
 from automation.engine.events import Event, EventKind, Teller
 from automation.engine.failures import hopeless
 from automation.engine.operations import OpenedStack
@@ -18,6 +18,7 @@ from automation.engine.policy_pack import JudgedProgress
 from automation.engine.progress import Progress
 from automation.engine.stack_state import RELEASE
 from automation.errors import Interrupted, NotHealthy
+from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look
 from components.kube.patience import CERTAIN_SECONDS
 from components.kube.unready_pods import Cause, Unready
@@ -123,6 +124,21 @@ def test_hopeless_wait_cancels_the_engine_and_keeps_the_reason() -> None:
     assert [item.name for item in told] == ["scheduler", "logs", "redis"], "once, for nothing has changed"
     assert told[0].text == "scheduler 0/1 ready: main: ErrImagePull: x: not found"
     assert told[0].to_json()["workload"]["unready"]["cause"] == "image"
+
+
+def test_last_words_of_a_job_are_those_of_now_or_were_seen_before_its_pod_went() -> None:
+    progress = Progress(Teller(lambda event: None, "dev", "up"))
+    crashed = Unready("airflow: exit code 1", "pod p", cause=Cause.CRASH, detail="[SQL: x]", sign="p")
+    progress.see([state("Job", "migrate", unready=crashed)])
+    progress.see([state("Job", "migrate", unready=replace(crashed, cause=Cause.RUNNING, detail=""))])
+    now = Look(workloads=(state("Job", "migrate", unready=replace(crashed, detail="[SQL: y]")), state("Deployment")))
+    assert said_at_the_end(lambda: now, progress) == {"migrate": "[SQL: y]"}
+    for look in (None, Look, unreachable):
+        assert said_at_the_end(look, progress) == {"migrate": "[SQL: x]"}
+
+
+def unreachable() -> Look:
+    raise KubeUnreachable("no answer", "try later")
 
 
 def test_update_that_was_cancelled_stays_a_cancelled_one() -> None:

@@ -68,6 +68,22 @@ def test_failure_has_its_kind_and_says_what_to_do(text: str, failed: tuple[Step,
     assert found.to_json()["kind"] == kind.__name__
 
 
+def test_migration_is_told_by_the_words_of_its_pod_where_the_provider_quotes_none() -> None:
+    """Its pods may have ended before the provider looked, or may be gone."""
+    text = (
+        'airflow-database-migrate: 2 errors occurred: * the Kubernetes API server reported that "airflow/'
+        'airflow-database-migrate-e2dcea36" failed to fully initialize or become live * [BackoffLimitExceeded] Job has '
+        "reached the specified backoff limit"
+    )
+    words = {"airflow-database-migrate-45f9887a": "an earlier one", "airflow-database-migrate-e2dcea36": "(x) [SQL: y]"}
+    found = typed(text, failed=(MIGRATION,), said=lambda: words)
+    assert found.what == "up of stack dev failed: airflow-database-migrate: (x) [SQL: y]"
+    assert found.remedy == typed(text, failed=(MIGRATION,)).remedy
+    quoted = f"{text} * [Pod p]: sqlalchemy.exc.DataError: (own) z\n[SQL: w]\n(Background on this error at: u)"
+    assert "(own) z [SQL: w]" in typed(quoted, failed=(MIGRATION,), said=lambda: words).what
+    assert "BackoffLimitExceeded" in typed(text, failed=(MIGRATION,), said=dict).what
+
+
 def test_pods_that_were_not_ready_are_named_where_the_release_was_not_healthy_in_time() -> None:
     warnings = ["airflow: pod airflow-worker-0 is not ready: ImagePullBackOff"]
     found = typed("airflow: context deadline exceeded", failed=(RELEASE,), warnings=warnings)

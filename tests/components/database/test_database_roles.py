@@ -80,6 +80,7 @@ def test_password_of_the_master_is_in_one_secret_and_in_rds(registered: Register
 def test_job_is_before_whatever_logs_in_and_follows_no_image(registered: Registered) -> None:
     found = run(registered, {}, {"databaseLogin": NEW})
     job = found.one(JOB, NAME)
+    assert job.inputs["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true", "one that failed is made anew"
     assert job.request.ignoreChanges == ["spec.template.spec.containers[0].image"]
     for later in (found.one(JOB, "airflow-database-migrate"),):
         assert job.urn in later.request.dependencies

@@ -104,6 +104,12 @@ def test_removal_of_an_old_migration_waits_for_no_pod(record: Record) -> None:
     assert metadata["annotations"]["pulumi.com/deletionPropagationPolicy"] == "background"
 
 
+def test_job_that_failed_is_made_anew_by_the_next_update(record: Record) -> None:
+    """Kubernetes starts none again, so without this every later update would fail too."""
+    for job in record(migration()).every(JOB):
+        assert job.inputs["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true"
+
+
 def test_jobs_stay_until_they_are_replaced(record: Record) -> None:
     """With a time to live a refresh finds them gone, and the next update runs them again."""
     for job in record(migration()).every(JOB):

@@ -39,6 +39,16 @@ QUOTED = {
         json.dumps({"msg": "m", "error": "context deadline exceeded"}),
         "context deadline exceeded",
     ),
+    "a statement that the database refuses": (
+        "Traceback (most recent call last):\n  File ...\n"
+        "sqlalchemy.exc.NotSupportedError: (psycopg2.errors.FeatureNotSupported) cannot alter type of a column used by "
+        'a view or rule\nDETAIL:  rule _RETURN on view v depends on column "interval"\n\n'
+        "[SQL: ALTER TABLE deadline_alert ALTER COLUMN interval TYPE JSON]\n"
+        "(Background on this error at: https://sqlalche.me/e/20/tw8g)\n",
+        "(psycopg2.errors.FeatureNotSupported) cannot alter type of a column used by a view or rule DETAIL: rule "
+        '_RETURN on view v depends on column "interval" [SQL: ALTER TABLE deadline_alert ALTER COLUMN interval TYPE '
+        "JSON]",
+    ),
     "an error, and a line after it": (
         git_sync("fatal: couldn't find remote ref main\n") + '\n{"msg": "next sync"}',
         "couldn't find remote ref main",

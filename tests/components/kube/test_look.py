@@ -39,7 +39,7 @@ def test_look_reads_pods_workloads_events_and_the_log_of_what_is_to_blame(tmp_pa
     assert found.ending == ("old",)
     assert found.signs == {"u", "o", "e:1"}
     assert found.node_comes
-    assert asked.query == {"container": "git-sync-init", "tailLines": "5"}
+    assert asked.query == {"container": "git-sync-init", "tailLines": "12"}
 
 
 def test_message_is_masked_before_it_is_cut_off(tmp_path: Path) -> None:
