@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from components import fields
+from components.likely_names import did_you_mean
 from settings.keys import NO_ENTRY, EntryError, Key
 from settings.reading import Config
 
@@ -53,9 +53,7 @@ def no_entry(key: str, what: str, known: Collection[str], instead: Mapping[str, 
     """Return the problem of a name that is no entry, with what may have been meant."""
     if key in instead:
         return f"{NO_ENTRY} of {what}; use {instead[key]}"
-    words = {word.lower(): word for word in known}
-    close = difflib.get_close_matches(key[:_MOST_NAME].replace("_", "").lower(), words, n=1)
-    return f"{NO_ENTRY} of {what}{f'; did you mean {words[close[0]]}?' if close else ''}"
+    return f"{NO_ENTRY} of {what}{did_you_mean(key, known)}"
 
 
 def switch(value: Any) -> bool:

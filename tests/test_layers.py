@@ -37,6 +37,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "compatibility": "versions",
     "outputs": "",
     "components/download": "",
+    "components/likely_names": "",
     "components/kube": "",
     "components/secrets": "",
     "components/aws": "",
@@ -50,10 +51,11 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/task_logs": "components/kube components/aws",
     "components/chart_values/executor": "",
     "components/network": "components/kube components/database components/chart_values/executor",
-    "components/chart_values": "components/chart_values/executor components/kube components/aws components/keys "
+    "components/chart_values": "components/fields components/likely_names components/chart_values/executor "
+    "components/kube components/aws components/keys "
     "components/connections components/dags components/login components/database components/task_logs",
-    "components/user_values": "components/fields components/kube components/aws components/database "
-    "components/chart_values",
+    "components/user_values": "components/fields components/likely_names components/kube components/aws "
+    "components/database components/chart_values",
     "components/release": "versions components/download components/kube components/secrets components/keys "
     "components/database components/chart_values components/user_values",
     "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from components.chart_values.schema_texts import schema_text
+
 FOLDER: Final = Path(__file__).parents[2] / "chart"
 _MOST_PROBLEMS = 10
-_MESSAGE_LENGTH = 200
 
 
 @functools.cache
@@ -44,12 +45,4 @@ def schema_problems(values: Mapping[str, Any]) -> list[str]:
 
     validator = jsonschema.validators.validator_for(chart_schema())(chart_schema())
     errors = sorted(validator.iter_errors(values), key=lambda error: list(map(str, error.absolute_path)))
-    return [
-        f"{'.'.join(map(str, error.absolute_path)) or 'the root'}: {_short(error.message)}"
-        for error in errors[:_MOST_PROBLEMS]
-    ]
-
-
-def _short(message: str) -> str:
-    """Shorten a message to its end, which says what is wrong; its beginning quotes the value, however long."""
-    return message if len(message) <= _MESSAGE_LENGTH else f"…{message[-_MESSAGE_LENGTH:]}"
+    return [schema_text(error) for error in errors[:_MOST_PROBLEMS]]

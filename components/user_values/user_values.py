@@ -19,6 +19,7 @@ from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_groups import with_inherited, without_default_budget
 from components.chart_values.worker_sets import SETS, elements, set_problems, with_own
 from components.fields import has_login
+from components.likely_names import did_you_mean
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
@@ -142,6 +143,8 @@ def _placed(
             yield path, f"{path} has no effect here; use {dead}"
         elif new:
             yield path, f"{path} is deprecated in the chart; use {_working(new, schema, off)}"
+        elif holds_own(path) and at(helm_values, path) is None:
+            yield path, f"{path}: expected a map, found nothing; leave it out"
         elif holds_own(path) and not isinstance(at(helm_values, path), Mapping):
             yield path, f"{path} holds values that the program sets; give a map of the others"
 
@@ -158,7 +161,19 @@ def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], sche
     if free:
         return f"{path} is not a value of the chart; use {', '.join(free)}"
     own = {owner(place) for place in places} - {None}
-    return f"{path} is not a value of the chart{f'; use {own.pop()}' if own else ''}"
+    if own:
+        return f"{path} is not a value of the chart; use {own.pop()}"
+    return f"{path} is not a value of the chart{did_you_mean(key, _beside(path, key, chart_values, schema))}"
+
+
+def _beside(path: str, key: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return the keys that the chart has where another one stands."""
+    parent = path.removesuffix(key).rstrip(".")
+    known = chart_values
+    for part in parent.split(".") if parent else ():
+        schema = schema.get("properties", {}).get(part, {})
+        known = known.get(part) or {}
+    return [*known, *schema.get("properties", ())]
 
 
 def _grouped(found: Mapping[str, str]) -> Iterator[str]:

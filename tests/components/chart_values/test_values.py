@@ -124,9 +124,7 @@ def test_values_pass_the_chart_s_schema(inputs: ReleaseInputs) -> None:
 
 
 def test_schema_is_not_toothless() -> None:
-    assert schema_problems({"scheduler": {"unheardOf": 1}}) == [
-        "scheduler: Additional properties are not allowed ('unheardOf' was unexpected)"
-    ]
+    assert schema_problems({"scheduler": {"unheardOf": 1}}) == ["scheduler: unheardOf is not an entry"]
 
 
 def schema_knows(path: tuple[str, ...]) -> bool:
