@@ -46,6 +46,9 @@ class Process:
     """The id of its session, 0 where the system does not say."""
     inner_pid: int = 0
     """The id that an engine in a container has there, which its lock names; else 0."""
+    for_engine: bool = True
+    """An engine may have started it. A plugin without arguments was started by another program: an engine gives each
+    its own address (pulumi: pkg/resource/plugin/plugin.go). Of a process that cannot be asked this is true."""
 
     @property
     def is_engine(self) -> bool:
@@ -66,11 +69,22 @@ def processes() -> tuple[Process, ...]:
             started=started,
             session=_session(info["pid"]),
             inner_pid=_inner_pid(info["pid"]) if info["name"] in _ENGINES else 0,
+            for_engine=_has_arguments(info["pid"]) if _PLUGIN.match(info["name"]) else True,
         )
         for info in (process.info for process in listed)
         if info["name"] and info["status"] not in _ENDED
         if (started := began(info["pid"])) is not None
     )
+
+
+def _has_arguments(pid: int) -> bool:
+    """Return whether a process was started with arguments, or does not say."""
+    import psutil
+
+    try:
+        return len(psutil.Process(pid).cmdline()) != 1
+    except psutil.Error:
+        return True
 
 
 def began(pid: int) -> float | None:
@@ -165,7 +179,7 @@ def orphaned_plugins(
 
     def orphaned(process: Process) -> bool:
         parent = by_pid.get(process.parent)
-        return parent is None or not (parent.is_engine or _PLUGIN.match(parent.name))
+        return process.for_engine and (parent is None or not (parent.is_engine or _PLUGIN.match(parent.name)))
 
     def in_time(process: Process) -> bool:
         latest = math.inf if session and process.session == session else since + seconds

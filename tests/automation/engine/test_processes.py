@@ -158,6 +158,16 @@ def test_plugin_without_an_engine_is_an_orphan_and_one_with_it_is_not() -> None:
     assert [item.pid for item in orphaned_plugins(found, 99, 60)] == [12, 13]
 
 
+def test_plugin_that_another_program_started_is_of_no_engine(tmp_path: Path) -> None:
+    path = tmp_path / "pulumi-resource-kubernetes"
+    shutil.copy(Path("/bin/cat").resolve(), path)
+    for arguments, expected in (((), False), (("-",), True)):
+        with subprocess.Popen([path, *arguments], stdin=subprocess.PIPE) as started:
+            found = orphaned_plugins(processes())
+            started.communicate()
+        assert (started.pid in {item.pid for item in found}) is expected, arguments
+
+
 @pytest.mark.parametrize(("started", "expected"), [(97.0, []), (100.0, [10]), (159.0, [10]), (160.5, [])])
 def test_orphan_counts_only_if_it_began_with_the_engine(started: float, expected: list[int]) -> None:
     assert [item.pid for item in orphaned_plugins([plugin(10, 1, started)], 99, 60)] == expected
