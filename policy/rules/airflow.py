@@ -134,7 +134,7 @@ RULES: Final = (
     Rule(
         id="examples-off",
         description="Airflow's example DAGs are not loaded.",
-        remedy="Set airflow:loadExamples to false, and take the variable out of airflow:helmValues.",
+        remedy="Set airflow:loadExamples to false, and remove the variable from airflow:helmValues.",
         source="https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#load-examples",
         resource=_examples_in_release,
         objects=_examples_in_objects,
@@ -142,7 +142,7 @@ RULES: Final = (
     Rule(
         id="safe-to-evict-off",
         description="No autoscaler may evict what schedules, runs or queues tasks.",
-        remedy="Take safeToEvict and the annotation out of airflow:helmValues.",
+        remedy="Remove safeToEvict and the annotation from airflow:helmValues.",
         source="https://kubernetes.io/docs/reference/labels-annotations-taints/"
         "#cluster-autoscaler-kubernetes-io-safe-to-evict",
         resource=_evicted_in_release,
@@ -150,8 +150,8 @@ RULES: Final = (
     ),
     Rule(
         id="no-guessable-admin-password",
-        description="The admin's password is not easily guessed, except in a laptop's stack.",
-        remedy="Take airflow:adminPassword out, so that one is generated, or set another as a secret.",
+        description="The admin's password is not easy to guess, except in a laptop's stack.",
+        remedy="Remove airflow:adminPassword, so that one is generated, or set another one as a secret.",
         source="https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html",
         needs_stack=True,
         resource=_guessable,

@@ -64,15 +64,15 @@ RULES: Final = (
     Rule(
         id="no-latest-image",
         description="Every image has a digest, or a tag that is not `latest`.",
-        remedy="Set airflow:imageTag, or the image's tag in airflow:helmValues, to one that stays on one image.",
+        remedy="Set airflow:imageTag, or the tag in airflow:helmValues, to one that always names the same image.",
         source="https://kubernetes.io/docs/concepts/containers/images/#image-names",
         resource=_in_release(_moving),
         objects=_in_objects(_moving),
     ),
     Rule(
         id="images-from-allowed-registries",
-        description="Every image comes from a registry, or is a repository, that policy/allowed-registries.txt names.",
-        remedy="Take the image from one of them, or have the registry added.",
+        description="Every image comes from a registry or a repository in policy/allowed-registries.txt.",
+        remedy="Use an image from a registry of that list, or add its registry to the list.",
         source="docs/policy.md#allow-a-registry",
         resource=_in_release(_foreign),
         objects=_in_objects(_foreign),

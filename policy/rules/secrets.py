@@ -109,8 +109,8 @@ def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
 RULES: Final = (
     Rule(
         id="no-key-in-clear",
-        description="No key, password or token stands in Helm values or in an object other than a Secret.",
-        remedy="Put it into a Secret and refer to it by name; then change it, because it was readable.",
+        description="No key, password or token is in Helm values or in an object other than a Secret.",
+        remedy="Put it into a Secret, name the Secret instead, and replace the value, because it was readable.",
         source="docs/adr/0003-immutable-secrets-generated-once.md",
         resource=_in_resource,
         objects=_in_objects,

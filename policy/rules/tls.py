@@ -179,7 +179,7 @@ RULES: Final = (
     Rule(
         id="known-hosts-pinned",
         description="An SSH repository of DAGs is fetched only from a host whose key is pinned.",
-        remedy="Set airflow:gitKnownHosts to lines whose fingerprints the host publishes.",
+        remedy="Set airflow:gitKnownHosts to the host's keys. Compare their fingerprints with the published ones.",
         source="https://airflow.apache.org/docs/helm-chart/stable/production-guide.html#knownhosts",
         resource=_unpinned_release,
         objects=_unpinned_objects,

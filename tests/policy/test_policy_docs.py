@@ -21,11 +21,11 @@ PAGE: Final = (ROOT / "docs" / "policy.md").read_text()
 PACK: Final = ROOT / "policy"
 
 
-def asked(rule: Rule) -> str:
-    """When the pack asks."""
+def judged(rule: Rule) -> str:
+    """What the pack judges by the rule."""
     if not (rule.resource or rule.objects or rule.stack):
-        return "never"
-    return "of the stack" if rule.needs_stack else "of each resource"
+        return "nothing"
+    return "the stack" if rule.needs_stack else "each resource"
 
 
 def link(source: str) -> str:
@@ -43,7 +43,7 @@ def table(heading: str) -> list[str]:
 
 def test_every_rule_has_its_row() -> None:
     assert table("The rules") == [
-        f"| `{rule.id}` | {rule.description} | {rule.level} | {asked(rule)} | {rule.when_unknown} |"
+        f"| `{rule.id}` | {rule.description} | {rule.level} | {judged(rule)} | {rule.when_unknown} |"
         for rule in ALL_RULES
     ]
 
