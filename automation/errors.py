@@ -250,7 +250,7 @@ def of_system(error: OSError, path: str | os.PathLike[str] | None = None) -> Fil
     place = named or "FILE"
     return FileUnusable(
         f"{name}{error.strerror or type(error).__name__}",
-        _SYSTEM.get(error.errno or 0, "look at it: ls -ld {place}").format(place=place),
+        _SYSTEM.get(error.errno or 0, "ls -ld {place} shows what it is").format(place=place),
     )
 
 

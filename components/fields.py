@@ -152,7 +152,7 @@ def not_everybody(networks: Sequence[str]) -> None:
     ipv6 = ipaddress.collapse_addresses(each for each in all_of if isinstance(each, ipaddress.IPv6Network))
     for version, lengths in ((4, [each.prefixlen for each in ipv4]), (6, [each.prefixlen for each in ipv6])):
         if 0 in lengths:
-            refuse(f"expected some networks, found all of IPv{version}, put together from its parts")
+            refuse(f"expected some networks, found networks that together are all of IPv{version}")
 
 
 def dns_name(text: str) -> str:

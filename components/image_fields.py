@@ -43,8 +43,8 @@ def image_tag(text: str) -> str:
     matching(text, _TAG, "an image tag: at most 128 of A-Z, a-z, 0-9 and _.-")
     if _MOVING_TAG.fullmatch(text):
         refuse(
-            f"expected a tag that stays on one image, such as a commit or 3.2.2-4, found {shown(text)}: no update "
-            "would see a new one"
+            f"expected a tag that always names the same image, such as a commit or 3.2.2-4, found {shown(text)}: "
+            "an update would not notice a new image"
         )
     return text
 

@@ -66,7 +66,7 @@ class AirflowPlatformArgs:
     registry_credentials: SecretInput | None = None
     """A Docker config.json for the registries that images are pulled from."""
     airflow_version: str = versions.AIRFLOW
-    """Airflow in the image. The chart decides by it what to deploy."""
+    """Version of Airflow in the image. The chart decides by it what to deploy."""
     git: GitCredentials = field(default_factory=GitCredentials)
     """Credentials of a private repository."""
     keys: GivenKeys = field(default_factory=GivenKeys)

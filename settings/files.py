@@ -128,7 +128,7 @@ def _changed_on_the_way(value: Any, node: yaml.Node, key: Key[Any] | None) -> tu
             if isinstance(engines, datetime.date):
                 return "expected texts, numbers, booleans, lists or maps, found a date", quotes
     elif places := [*read_differently(node)][:3]:
-        what = "expected values that every reader of YAML reads alike, found others"
+        what = "expected values that all readers of YAML read alike, found values that they read differently"
         where = " and ".join(place or "its beginning" for place in places).replace("{", "{{").replace("}", "}}")
         return f"{what} at {where}", f"{quotes} if it is a text, else in plain digits or as true or false"
     try:
@@ -199,7 +199,10 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
         named = "name a stack that is there, or make this one: " if others else ""
         problem = f"expected a file {path.name}, found none{there}. Fix: {named}pulumi stack init {stack}"
     except OSError as error:
-        problem = f"expected a file {path.name} that can be read, found none ({error.strerror}). Fix: look at it"
+        problem = (
+            f"expected a file {path.name} that can be read, found that it cannot ({error.strerror}). "
+            f"Fix: ls -l {path.name} shows its rights"
+        )
     except yaml.YAMLError as error:
         # Only the place: the text of the error quotes the file, and the file may hold a secret.
         mark = getattr(error, "problem_mark", None)
@@ -213,7 +216,7 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
         LookupError,
         AttributeError,
     ):  # PyYAML raises all three, as for !!bool x, !!int "", !!timestamp x
-        problem = f"expected YAML in {path.name}, found a date or a number that cannot be. Fix: write it in quotes"
+        problem = f"expected YAML in {path.name}, found an impossible date or number. Fix: write it in quotes"
     raise SettingsError(stack, [problem])
 
 

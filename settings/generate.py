@@ -26,7 +26,7 @@ _INTRODUCTION: Final = f"""\
 
 <!-- Written by `{_COMMAND}` from settings/sections/ and outputs.py. Do not edit. -->
 
-A stack's values stand in `Pulumi.STACK.yaml` as `airflow:KEY`; a key that is not there has its default. When the
+A stack's values are in `Pulumi.STACK.yaml` as `airflow:KEY`. A key that is not there has its default. When the
 program runs, it checks all of them at once and names every problem in one error, before it registers anything. A key
 that is not in these tables is an error too.
 

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 def moved(text: str, tag: str, digest: str = "") -> str:
     """Return the file's text with another tag, and with the digest if it has one. Raises CannotMove."""
     if not _TAG.fullmatch(tag) or tag == "latest":
-        raise CannotMove(f"expected a tag that stays on one image, found {tag!r}")
+        raise CannotMove(f"expected a tag that always names the same image, found {tag!r}")
     values = _config(text)
     if KEY not in values or "airflow:imageRepository" not in values:
         raise CannotMove(

@@ -88,7 +88,7 @@ def _instance_change(change: PropertyChange, inputs: Mapping[str, Any]) -> tuple
         case "engineVersion":
             return Severity.WARNING, f"PostgreSQL changes from {{1}} to {{2}}: {down}, {when}"
         case "multiAz" if after is not True:
-            return Severity.WARNING, "no standby any more: the next failure is minutes without a database"
+            return Severity.WARNING, "no standby any more: at the next failure, the database is away for minutes"
         case "allocatedStorage":
             return Severity.NOTE, f"storage changes from {{1}} to {{2}} GiB, {when}; it never shrinks"
         case "backupRetentionPeriod" if _less(after, before):
@@ -96,7 +96,7 @@ def _instance_change(change: PropertyChange, inputs: Mapping[str, Any]) -> tuple
         case "deletionProtection" if after is not True:
             return Severity.WARNING, "RDS no longer refuses to delete it"
         case "skipFinalSnapshot" if after is True:
-            return Severity.WARNING, "nothing would be left of it when it is deleted"
+            return Severity.WARNING, "it would be deleted without a final snapshot"
         case "publiclyAccessible" if after is True:
             return Severity.DANGER, "it gets an address that the internet can reach"
         case "password":
@@ -122,7 +122,7 @@ def keys(report: StackReport) -> Iterator[Alert]:
             if step.name.endswith(ending):
                 # Encrypted twice, one value is two texts: without decryption nobody can tell.
                 encrypted = any(text.startswith(f"airflow:{key} (encrypted") for text in report.placeholders)
-                maybe = " (its encrypted text does; whether its value does, only decryption tells)" if encrypted else ""
+                maybe = " (its encrypted text does; a plan cannot see whether its value does)" if encrypted else ""
                 text = f"{{0}} changes{maybe}: {cost}"
                 yield Alert(severity=severity, category=Category.KEYS, text=text, names=(step.name,))
 
@@ -168,5 +168,5 @@ def downtime(report: StackReport) -> Iterator[Alert]:
         elif roll.replicas == 1:
             alone.append(roll.component)
     if alone:
-        text, names = listed("one pod each, of which the new one starts before the old one goes: {}", alone)
+        text, names = listed("one pod each, and the new one starts before the old one ends: {}", alone)
         yield Alert.note(Category.DOWNTIME, text, *names)

@@ -31,15 +31,15 @@ def refusals(report: StackReport) -> Iterator[Alert]:
         if not change.refused:
             continue
         kind, _, name = change.label.partition(" ")
-        text = "{0}: Kubernetes lets nobody change {1}, and the update fails after the database is migrated. Undo it"
+        text = "{0}: Kubernetes never changes {1}, so the update fails after the database is migrated. Undo it"
         if kind == _CLAIM:
-            text += ": to delete the claim first deletes what is in it"
+            text += ". To delete the claim first also deletes its data"
         else:
-            text += ", or right before the update, in the stack's namespace: {2}"
+            text += ", or run this in the stack's namespace right before the update: {2}"
         command = f"kubectl delete {kind.lower()} {name}"
         if kind == "StatefulSet" and "spec.selector" not in change.refused:
             command += " --cascade=orphan"
-            text += "; its pods go on. Volumes that are there stay as they are"
+            text += "; its pods keep running, and existing volumes stay as they are"
         yield Alert.danger(Category.REFUSED, text, change.label, ", ".join(change.refused), command)
 
 
@@ -51,8 +51,8 @@ def protection(
     if refused:
         verb = "is" if len(refused) == 1 else "are"
         text, names = listed(
-            f"{{}} {verb} protected: an update that deletes or replaces it is refused, unless somebody takes the "
-            "protection away first",
+            f"{{}} {verb} protected, so the update is refused. Undo the change, or first remove the "
+            "protection (airflow:protect)",
             refused,
         )
         yield Alert.danger(Category.PROTECTED, text, *names)
@@ -78,7 +78,7 @@ def deletions(report: StackReport) -> Iterator[Alert]:
     for step in deleted:
         lost = policies.loss(step)
         if step.kept:
-            text = "{0} leaves the stack; what is there is left as it is, and belongs to nobody"
+            text = "{0} leaves the stack; it keeps existing, but no stack owns it"
             yield Alert.note(Category.DELETE, text, step.label)
         elif lost is not None:
             yield Alert.danger(Category.DELETE, f"{{0}} is deleted, and {lost} is lost", step.label)
@@ -110,7 +110,7 @@ def replacements(report: StackReport) -> Iterator[Alert]:
         if step.type == _SECRET:
             continue  # what another key costs is told with the keys
         lost = policies.loss(step)
-        cause = ", ".join(change.path for change in step.changes if change.replaces) or "a reason that is not told"
+        cause = ", ".join(change.path for change in step.changes if change.replaces) or "an unknown reason"
         if lost is not None:
             text = f"{{0}} {replaced}, because {{1}} changes, {then} {lost} is lost"
             yield Alert.danger(Category.REPLACE, text, step.label, cause)
@@ -122,10 +122,11 @@ def places(report: StackReport) -> Iterator[Alert]:
     """Yield another cluster, region or account."""
     for step in report.of(Kind.UPDATE, Kind.REPLACE):
         if step.type == _CLUSTER_PROVIDER and step.changes_input("clusterIdentifier"):
-            yield Alert.danger(Category.REPLACE, "another cluster: all objects are made anew there, with empty volumes")
+            yield Alert.danger(Category.REPLACE, "another cluster: all objects are created there, with empty volumes")
         elif step.type == _AWS_PROVIDER and any(
             change.path.startswith(("region", "allowedAccountIds")) for change in step.changes
         ):
             yield Alert.danger(
-                Category.REPLACE, "another AWS region or account: what the stack has in the old one is out of its reach"
+                Category.REPLACE,
+                "another AWS region or account: the stack no longer reaches what it has in the old one",
             )

@@ -39,7 +39,7 @@ IMMUTABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "ClusterRoleBinding": ("roleRef",),
     "Secret": ("type",),
 }
-"""Fields by kind that Kubernetes lets nobody change; what is below a field counts too."""
+"""Fields by kind that Kubernetes never changes, with all that is below them."""
 
 MAY_REPLACE: Final[Mapping[str, tuple[str, ...]]] = {
     "pulumi:providers:kubernetes": ("clusterIdentifier",),

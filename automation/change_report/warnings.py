@@ -55,14 +55,14 @@ def _errors(report: StackReport) -> Iterator[Alert]:
         return
     for message in report.messages:
         if message.startswith("error: "):
-            text = "the preview failed, and what comes after that is not told here: {0}"
+            text = "the preview failed, so the report ends here: {0}"
             yield Alert.danger(Category.FAILED, text, " ".join(message.removeprefix("error: ").split()))
 
 
 def _isolation(report: StackReport) -> Iterator[Alert]:
     deleted = [step.name for step in report.of(Kind.DELETE, type_=_NETWORK_POLICY)]
     if deleted:
-        text, names = listed("network policies that are deleted, and what they closed is open: {}", deleted)
+        text, names = listed("network policies are deleted, which opens what they closed: {}", deleted)
         yield Alert.warning(Category.ISOLATION, text, *names)
     changed = [step.name for step in report.of(Kind.UPDATE, Kind.REPLACE, type_=_NETWORK_POLICY)]
     if changed:
@@ -70,7 +70,7 @@ def _isolation(report: StackReport) -> Iterator[Alert]:
         yield Alert.warning(Category.ISOLATION, text, *names)
     for step in report.of(Kind.UPDATE, type_=_NAMESPACE):
         if any("pod-security" in change.path for change in step.changes):
-            yield Alert.warning(Category.ISOLATION, "{0}: which pods the namespace admits changes", step.label)
+            yield Alert.warning(Category.ISOLATION, "{0}: the namespace admits other pods than before", step.label)
 
 
 def _chart(report: StackReport) -> Iterator[Alert]:
@@ -85,7 +85,10 @@ def _chart(report: StackReport) -> Iterator[Alert]:
 def _placeholders(report: StackReport) -> Iterator[Alert]:
     missing = [text.partition(" (")[0] for text in report.placeholders if text.endswith("(not in the stack's file)")]
     if missing:
-        text, names = listed("not in the stack's file, and stood in for; the update itself needs it: {}", missing)
+        text, names = listed(
+            "secrets that are not in the stack's file, so placeholders stand for them; the update needs them: {}",
+            missing,
+        )
         yield Alert.note(Category.PLACEHOLDERS, text, *names)
 
 
@@ -99,7 +102,7 @@ def _decisions(report: StackReport) -> Iterator[Alert]:
     unneeded = [name for name in report.decided if name not in happens]
     if unneeded:
         text, names = listed(
-            f"in {DECIDED.as_posix()}, and not needed here; take out what is done or misspelt: {{}}",
+            f"lines of {DECIDED.as_posix()} that nothing needs; remove them, or correct the names: {{}}",
             unneeded,
         )
         yield Alert.note(Category.POLICY, text, *names)

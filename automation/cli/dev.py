@@ -130,7 +130,7 @@ def load(call: Call) -> int:
     command = load_command(context, call.args.image)
     if command is None:
         raise ClusterUnreachable(
-            f"context {context or 'of an EKS cluster'} is not of a local cluster that is known here",
+            f"context {context or 'of an EKS cluster'} is not a kind of local cluster that this program knows",
             "push the image to a registry from which its nodes may pull",
         )
     if not command:

@@ -68,7 +68,7 @@ def ensure_cluster(
         identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
         server = kubeconfig.contexts(path).get(context, "")
         if server and not local_clusters.is_near(server):
-            on_line(f"context {context} is of the cluster at {urlsplit(server).hostname}, not of this machine")
+            on_line(f"context {context} leads to a cluster at {urlsplit(server).hostname}, not on this machine")
         return Cluster(context, created=False, identity=identity)
     except ClusterUnreachable as unreachable:
         with cluster_errors():
@@ -179,7 +179,7 @@ def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) ->
     if server and host not in local_clusters.LOOPBACK:
         raise ClusterUnreachable(
             f"context {context} is of a cluster at {host}, not of one that Kind made here, and it does not answer",
-            "make it answer, or name another with airflow:kubeContext",
+            "start that cluster, or name another one with airflow:kubeContext",
         ) from unreachable
 
 

@@ -77,7 +77,8 @@ CAUSES: Final = (
     _cause(
         r"secrets \(code=.*(?:KMSInvalidState|DisabledException|is pending deletion)",
         AccessRefused,
-        "the KMS key that encrypts the stack's secrets is disabled or on its way out: aws kms cancel-key-deletion, "
+        "the KMS key that encrypts the stack's secrets is disabled or scheduled for deletion: aws kms "
+        "cancel-key-deletion, "
         "then aws kms enable-key, with the key of `secretsprovider` in Pulumi.STACK.yaml",
     ),
     _cause(

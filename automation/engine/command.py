@@ -171,7 +171,7 @@ def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line:
         try:
             return Engine()
         except (InvalidVersionError, OSError, subprocess.SubprocessError) as error:
-            on_line(f"pulumi on PATH is of no use here: {_reason(error)}")
+            on_line(f"pulumi on PATH cannot be used: {_reason(error)}")
     try:
         return Engine(root)
     except (InvalidVersionError, OSError, subprocess.SubprocessError):
@@ -193,7 +193,8 @@ def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda li
         raise EngineMissing(
             f"pulumi {versions.PULUMI_CLI_MINIMUM} or newer is not on PATH, and {versions.PULUMI_CLI} could not be "
             f"installed ({_reason(error)})",
-            "install it as https://www.pulumi.com/docs/iac/download-install/ says, or give this machine access",
+            "install it as https://www.pulumi.com/docs/iac/download-install/ says, or let this machine reach "
+            "get.pulumi.com",
         ) from error
 
 

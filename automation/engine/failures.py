@@ -130,7 +130,7 @@ def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHea
     reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
     return NotHealthy(
         f"{action} was ended, because waiting cannot make this ready: {reasons}",
-        f"{fixes or 'correct that'}; then up again, which goes on from here. "
+        f"{fixes or 'correct that'}; then run up again: it goes on from here. "
         f"python -m automation status {stack} has all messages",
     )
 
@@ -157,7 +157,10 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
         return Protected, unprotect(stack)
     if "violates plan" in text:
         # A key that is generated in the update cannot be in its plan.
-        return PlanViolated, "preview it again, and update with the new plan; the first update of a stack without one"
+        return (
+            PlanViolated,
+            "preview again, and update with the new plan; make the first update of a stack without a plan",
+        )
     outside = cause_of(text, stack)
     if outside:
         return outside
@@ -185,7 +188,7 @@ def _missing_rights(text: str) -> tuple[str, ...]:
 
 def unprotect(stack: str) -> str:
     """Return the remedy for a protected stack that is meant to lose its data and keys."""
-    return f"if that is meant: pulumi config set airflow:protect false --stack {stack}, then up, then this again"
+    return f"if you mean it: pulumi config set airflow:protect false --stack {stack}, then up, then run this again"
 
 
 def first_lines(text: str) -> str:

@@ -68,7 +68,7 @@ class Expiring:
         except Interrupted:
             raise
         except ClusterUnreachable as error:
-            gone = f"let it answer, or if it is gone for good: python -m automation expire {name} --cluster-gone"
+            gone = f"make the cluster answer; if it is gone for good: python -m automation expire {name} --cluster-gone"
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=f"{error.what}. Fix: {gone}")
         except AutomationError as error:
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=str(error))

@@ -170,7 +170,7 @@ def _pending_step(
         return None
     found = objects.find(pending.api_version, pending.kind, pending.namespace, pending.object_name)
     if found is None or found.deleting:
-        return _forget(pending, "it was not made" if found is None else "it is on its way out")
+        return _forget(pending, "it was not made" if found is None else "it is being deleted")
     current = state.current(pending.urn)
     if current is not None and current.id == found.id:
         return _forget(pending, f"the state has {found}")

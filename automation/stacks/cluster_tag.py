@@ -55,8 +55,8 @@ def require_known(name: str, config: StackConfig, identity: str, known: str) -> 
     """Raise WrongCluster if the cluster is not the one that the stack was deployed to."""
     if known and known != identity:
         raise WrongCluster(
-            f"context {config.kube_context} is of another cluster than stack {name} was deployed to",
-            "name the right one; if the cluster was made anew under its old name: "
+            f"context {config.kube_context} leads to another cluster than the one that stack {name} was deployed to",
+            "set airflow:kubeContext to the right one; if the cluster was rebuilt under its old name: "
             f"python -m automation refresh {name} --new-cluster",
         )
 
@@ -69,7 +69,7 @@ def require_gone(session: Session) -> None:
         return
     raise Protected(
         f"--cluster-gone: expected a cluster of stack {session.name} that does not answer, found one that does",
-        f"leave it out; if the cluster was made anew under its old name, first: python -m automation refresh "
+        f"leave it out; if the cluster was rebuilt under its old name, first: python -m automation refresh "
         f"{session.name} --new-cluster",
     )
 

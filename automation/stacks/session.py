@@ -252,7 +252,7 @@ class Session:
             # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
             response = getattr(error, "response", None) or {}
             reason = " ".join(filter(None, (type(error).__name__, (response.get("Error") or {}).get("Code"))))
-            kind, remedy = cause_of(f"locks: {reason}", self.name) or (UpdateFailed, "look at its credentials")
+            kind, remedy = cause_of(f"locks: {reason}", self.name) or (UpdateFailed, "check the credentials for it")
             raise kind(f"the locks in {shown_url(url)} cannot be read ({reason})", remedy) from None
         if not locks:
             return locks

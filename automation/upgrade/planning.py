@@ -33,7 +33,8 @@ _UPDATES: Final = 5
 EARLIER: Final = 100
 """How many of the last updates are searched for an earlier image."""
 _NO_BACKUP: Final = (
-    "no backup is made, because the stack has no volume for one (airflow:backupStorageGib): make one before you upgrade"
+    "no backup is made, because the stack has no place for one (airflow:backupStorageGib, or airflow:backupStore "
+    "bucket): make one before you upgrade"
 )
 
 
@@ -170,7 +171,7 @@ class Planning:
         back = self.charts.command_to(target.charts[0])
         return (
             f"python -m automation report --base REVISION names what chart {target.charts[1]} rolls, and each field "
-            f"that Kubernetes lets nobody change; the way back: {back}; python -m automation rollback {self.stack}",
+            f"that Kubernetes never changes; the way back: {back}; python -m automation rollback {self.stack}",
         )
 
     def _learn(self, found: Trial, *, drains: bool) -> None:

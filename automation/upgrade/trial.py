@@ -113,7 +113,7 @@ def refusals(before: Trial, new: Trial, image: AirflowImage, stack: str, kuberne
     found += compatibility.refusals(image.airflow, kubernetes, new.postgresql)
     found += [
         f"{file}: expected a file that Airflow {image.airflow} can import, found {error}. Fix: change it so that both "
-        "versions can, push it, and run this again"
+        "versions can import it, push it, and run this again"
         for file, error in sorted(new.errors.items())
         if file not in before.errors
     ]

@@ -101,8 +101,8 @@ def refusal(action: str, code: str, message: str) -> AwsError:
     if code in _BAD_CREDENTIALS:
         # AWS's message is left out, because it can quote the signed request with the session token.
         return AwsError(
-            f"{action}: expected valid AWS credentials, found expired or foreign ones ({code}). Fix: {_SIGN_IN}; "
-            "or enable the region in the account, if it is one that must be",
+            f"{action}: expected valid AWS credentials, found credentials that have expired or that AWS does not "
+            f"know ({code}). Fix: {_SIGN_IN}; or, for a region that is off by default, enable it in the account",
             code,
         )
     if code in _DENIED:

@@ -125,7 +125,7 @@ def soon_ended(pem: str, *, now: datetime, days: int = 30) -> datetime | None:
 def _faults(certificate: Certificate, now: datetime) -> list[str]:
     faults = []
     if not _is_authority(certificate):
-        faults.append(f"expected a CA's (basicConstraints CA:TRUE), found another's; {_GIVE_AUTHORITY}")
+        faults.append(f"expected a CA certificate (basicConstraints CA:TRUE), found another one; {_GIVE_AUTHORITY}")
     if certificate.not_valid_after_utc <= now:
         faults.append(f"expected a valid one, found it expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
     if certificate.not_valid_before_utc > now:

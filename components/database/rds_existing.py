@@ -178,8 +178,8 @@ def _version_problem(existing: str, wanted: str) -> Iterator[Replacement]:
     if there[0] < asked[0]:
         yield Replacement(
             field="engine_version",
-            text=f"expected {there[0]}, as the instance has, found {wanted}: a new major version is no routine update, "
-            "and what fails in it is down",
+            text=f"expected {there[0]}, as the instance has, found {wanted}: an update must not make "
+            "a major upgrade, because the database would be down if it fails",
             way="use a blue/green deployment, which is tried before the switch and keeps the identifier",
         )
     elif there[0] > asked[0] or there[1:] > asked[1:] > ():
@@ -218,7 +218,8 @@ def _source_problem(existing: ExistingInstance, wanted: ManagedDatabase) -> Iter
     if wanted.made is not None:
         yield Replacement(
             field="identifier",
-            text=f"expected no instance {existing.identifier} before the restore makes it, found one that is not of it",
+            text=f"expected no instance {existing.identifier} before the restore makes it, found one that this "
+            "restore did not make",
             way="delete it if nobody needs it",
         )
         return

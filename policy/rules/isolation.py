@@ -170,7 +170,8 @@ def _has(spec: Any, key: str, item: str) -> bool:
 RULES: Final = (
     Rule(
         id="dag-pods-labelled",
-        description="A pod that runs DAG code has the labels of its own component, by which network policies select it.",
+        description="A pod that runs DAG code has the labels of its own component, by which network policies select "
+        "it.",
         remedy="Remove tier, component and release from the labels in airflow:helmValues and in its podTemplate.",
         source="docs/architecture.md#network-isolation",
         objects=_labelled,

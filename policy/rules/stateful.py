@@ -168,7 +168,8 @@ RULES: Final = (
     ),
     Rule(
         id="deletion-guarded",
-        description="AWS refuses to delete the database, the log bucket and the escrow at once. The database has backups.",
+        description="AWS refuses to delete the database, the log bucket and the escrow at once. The database has "
+        "backups.",
         remedy="Set airflow:protect to true, and airflow:databaseBackupRetentionDays to 7 or more.",
         source="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DeleteInstance.html",
         resource=_guarded,

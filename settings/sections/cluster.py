@@ -34,7 +34,7 @@ KUBE_CONTEXT = SECTION.optional(
 KUBECONFIG = SECTION.optional(
     "kubeconfig",
     fields.path,
-    description="Path of the kubeconfig. Empty takes the one that kubectl would (KUBECONFIG, else ~/.kube/config).",
+    description="Path of the kubeconfig file. Empty means KUBECONFIG, else ~/.kube/config, as with kubectl.",
 )
 EKS_CLUSTER = SECTION.optional(
     "eksCluster",
@@ -55,8 +55,8 @@ AWS_TAGS = SECTION.text_map("awsTags", description="Tags on all that the stack m
 AWS_PERMISSIONS_BOUNDARY = SECTION.optional(
     "awsPermissionsBoundary",
     fields.boundary_arn,
-    description="ARN of the IAM policy that bounds the roles that the stack makes. Whoever deploys can give them no "
-    "more rights than it has.",
+    description="ARN of an IAM policy that becomes the permissions boundary of every role of the stack. A role can do "
+    "no more than this policy allows.",
 )
 NAMESPACE = SECTION.text(
     "namespace",
@@ -67,7 +67,8 @@ NAMESPACE = SECTION.text(
 PROTECT = SECTION.boolean(
     "protect",
     default=True,
-    description="Refuse to delete or replace what holds data or keys. Off for a stack that may be thrown away.",
+    description="Refuse to delete or replace anything that holds data or keys. Set false for a stack that may be "
+    "thrown away.",
 )
 
 

@@ -18,7 +18,7 @@ def secrets_prefix(text: str) -> str:
     """Validate how the names of secrets begin (API reference, CreateSecret). Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*", text) or len(text) > 200:
         fields.refuse(
-            "expected how the names of secrets begin, such as airflow-secrets/prod: at most 200 of A-Z, a-z, 0-9 and "
+            "expected the beginning of secrets' names, such as airflow-secrets/prod: at most 200 of A-Z, a-z, 0-9 and "
             f"/_+=.@-, without a slash at its ends, found {fields.shown(text)}"
         )
     return text

@@ -69,15 +69,14 @@ USER = SECTION.text(
     "databaseUser",
     fields.database_name,
     default="airflow",
-    description="Login role at an external database, where it must own the database; master user of a managed one.",
+    description="Role that logs in to an external database, which it must own. Master user of a managed database.",
 )
 PASSWORD = SECTION.secret("databasePassword", fields.secret_line, description="Password of databaseUser.")
 LOGIN = SECTION.secret(
     "databaseLogin",
     _login,
-    description="ROLE:PASSWORD by which PgBouncer, or the pods without it, and the Jobs log in to the database, in "
-    "place of databaseUser. What the role creates must belong to the owner. python -m automation rotate "
-    "database-password writes it.",
+    description="ROLE:PASSWORD with which Airflow logs in to the database, in place of databaseUser. Tables that the "
+    "role creates must belong to the database's owner. python -m automation rotate database-password writes it.",
 )
 MASTER_PASSWORD = SECTION.secret(
     "databaseMasterPassword",
@@ -89,8 +88,8 @@ SSL_MODE = SECTION.choice(
     "databaseSslMode",
     SslMode,
     default=SslMode.REQUIRE,
-    description="TLS to an external database: disable, prefer, require, verify-ca (the authority, where the "
-    "certificate does not name the host) or verify-full. A managed database always has verify-full.",
+    description="TLS to an external database: disable, prefer, require (encrypts, and checks nobody), verify-ca (also "
+    "checks the authority) or verify-full (also checks the host name). A managed database always has verify-full.",
 )
 CA_CERTIFICATE = SECTION.optional(
     "databaseCaCertificate",
@@ -117,22 +116,22 @@ CIDRS = SECTION.texts(
     "databaseCidrs",
     fields.network,
     check_all=fields.not_everybody,
-    description="Networks of an external database. Network isolation opens them to its clients and closes them to "
-    "workers.",
+    description="Networks of an external database. Network isolation opens them to the pods that use the "
+    "database, and closes them to workers.",
 )
 STORAGE_GIB = SECTION.integer(
     "databaseStorageGib",
     1,
     rds_settings.MAX_STORAGE_GIB,
     default=10,
-    description="Size of a container database's volume, or of a managed one at first, in GiB.",
+    description="Size in GiB of a container database's volume, or of a managed database's storage at the start.",
 )
 MAX_STORAGE_GIB = SECTION.integer(
     "databaseMaxStorageGib",
     1,
     rds_settings.MAX_STORAGE_GIB,
     default=1000,
-    description="Size to which a managed database's storage may grow by itself, in GiB.",
+    description="Size in GiB to which a managed database's storage may grow by itself.",
 )
 IDENTIFIER = SECTION.optional(
     "databaseIdentifier", rds_settings.identifier, description="Name of the RDS instance of a managed database."
@@ -141,14 +140,14 @@ INSTANCE_CLASS = SECTION.text(
     "databaseInstanceClass",
     _instance_class,
     default="db.m7g.large",
-    description="Instance class of a managed database. It decides how many connections there are.",
+    description="Instance class of a managed database. It limits the number of connections.",
 )
 ENGINE_VERSION = SECTION.text(
     "databaseEngineVersion",
     rds_settings.engine_version,
     default=str(rds_settings.ENGINE_MAJOR),
     description=f"PostgreSQL of a managed database, {rds_settings.ENGINE_MAJOR} or a minor version such as "
-    f"{rds_settings.ENGINE_MAJOR}.6. Minor versions follow by themselves in the maintenance window.",
+    f"{rds_settings.ENGINE_MAJOR}.6. RDS installs minor versions by itself, in the maintenance window.",
 )
 MULTI_AZ = SECTION.boolean(
     "databaseMultiAz",
@@ -184,12 +183,12 @@ CA_IDENTIFIER = SECTION.choice(
     "databaseCaIdentifier",
     CertificateAuthority,
     default=CertificateAuthority.RSA_2048,
-    description="Authority of a managed database's certificate ({choices}).",
+    description="Certificate authority of a managed database ({choices}).",
 )
 APPLY_IMMEDIATELY = SECTION.boolean(
     "databaseApplyImmediately",
     default=False,
-    description="Change a managed database at once, and not in its next maintenance window.",
+    description="Change a managed database at once instead of in its next maintenance window.",
 )
 SNAPSHOT_IDENTIFIER = SECTION.optional(
     "databaseSnapshotIdentifier",
@@ -219,7 +218,7 @@ BACKUP_STORAGE_GIB = SECTION.integer(
 BACKUP_SCHEDULE = SECTION.optional(
     "backupSchedule",
     fields.cron,
-    description="When a backup is made by itself, as a CronJob takes it, UTC, such as 30 1 * * *. Needs "
+    description="Cron schedule of automatic dumps, in UTC, such as 30 1 * * *. Needs "
     "backupStorageGib, or backupStore bucket.",
 )
 DUMP_RETENTION_DAYS = SECTION.integer(
@@ -227,7 +226,8 @@ DUMP_RETENTION_DAYS = SECTION.integer(
     0,
     3650,
     default=AirflowPlatformArgs.backup_retention_days,
-    description="Days after which a backup by backupSchedule deletes earlier dumps, {least} to {most}. 0 keeps all.",
+    description="Days that dumps are kept, {least} to {most}. backupSchedule deletes older ones, but never the newest. "
+    "0 keeps all.",
 )
 RESTORE = SECTION.optional(
     "restore",
@@ -268,6 +268,6 @@ METADATA_RETENTION_DAYS = SECTION.integer(
     0,
     3650,
     default=AirflowPlatformArgs.metadata_retention_days,
-    description="Delete runs, logs and other metadata that are older than so many days, once a week; up to {most}. 0 "
+    description="Delete runs, logs and other metadata older than this many days, once a week; up to {most}. 0 "
     "keeps all.",
 )

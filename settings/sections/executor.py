@@ -113,7 +113,7 @@ WORKER_GRACE_SECONDS = SECTION.integer(
     30,
     86_400,
     default=AirflowPlatformArgs.worker_grace_seconds,
-    description="Seconds that a worker which stops gives its tasks to end, {least} to {most}.",
+    description="Seconds that a stopping worker waits for its tasks to end, {least} to {most}.",
 )
 TASK_SERVICE_ACCOUNTS = SECTION.texts(
     "taskServiceAccounts",

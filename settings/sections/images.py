@@ -104,7 +104,7 @@ AIRFLOW_VERSION = SECTION.text(
     "airflowVersion",
     _airflow_version,
     default=versions.AIRFLOW,
-    description="Airflow in the image. The chart decides by it what to deploy.",
+    description="Version of Airflow in the image. The chart decides by it what to deploy.",
 )
 
 

@@ -67,7 +67,8 @@ INGRESS_TLS_SECRET = SECTION.optional(
 INGRESS_TLS_ELSEWHERE = SECTION.boolean(
     "ingressTlsElsewhere",
     default=False,
-    description="TLS ends before the Ingress, or with a certificate of the controller's own: it needs no TLS Secret.",
+    description="Whether TLS ends before the Ingress, or at a controller with its own certificate. No TLS Secret is "
+    "then needed.",
 )
 INGRESS_CERTIFICATE_ARN = SECTION.optional(
     "ingressCertificateArn", fields.certificate_arn, description="ARN of an ACM certificate, for the class alb."
@@ -77,7 +78,7 @@ INGRESS_SCHEME = SECTION.choice(
 )
 INGRESS_ANNOTATIONS = SECTION.text_map(
     "ingressAnnotations",
-    description="Other annotations of the Ingress. Where protect is true, one that undoes TLS is refused.",
+    description="More annotations of the Ingress. If protect is true, an annotation that undoes TLS is refused.",
     problems_of=name_problems,
 )
 TRUSTED_PROXY_CIDRS = SECTION.texts(

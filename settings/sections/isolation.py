@@ -31,7 +31,7 @@ NETWORK_ISOLATION = SECTION.choice(
     "networkIsolation",
     Isolation,
     default=Isolation.REQUIRED,
-    description="required (verification fails where the cluster does not enforce it), wanted (a warning), or off.",
+    description="required (verify fails if the cluster does not enforce it), wanted (verify warns), or off.",
 )
 EGRESS_EXCEPT_CIDRS = SECTION.texts(
     "egressExceptCidrs",
@@ -61,7 +61,7 @@ CLUSTER_DNS = SECTION.texts(
     "clusterDns",
     _dns_server,
     default=["kube-system", "169.254.20.10"],
-    description="Who answers DNS queries: NAMESPACE or ADDRESS, with :PORT where it is not 53. On OpenShift it is "
+    description="Where pods ask for DNS: NAMESPACE or ADDRESS, with :PORT if it is not 53. On OpenShift it is "
     "openshift-dns:5353, with Cloud DNS on GKE 169.254.169.254.",
 )
 EXTRA_EGRESS = SECTION.entries(

@@ -80,7 +80,7 @@ OIDC_ROLES = SECTION.text_map(
 OIDC_DEFAULT_ROLE = SECTION.optional(
     "oidcDefaultRole",
     fields.one_line,
-    description="Role that everyone gets who may log in. Empty refuses people in none of the groups of oidcRoles.",
+    description="Role of everyone who can log in at the issuer. Empty refuses people without a group of oidcRoles.",
 )
 _NEEDED: Final = (OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)
 _OTHERS: Final = (OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_ROLES, OIDC_DEFAULT_ROLE)

@@ -72,8 +72,8 @@ def check_monitoring(config: Config) -> None:
     if isolated and not config.bad(METRICS_NAMESPACES) and not config[METRICS_NAMESPACES]:
         config.problem(
             METRICS_NAMESPACES,
-            f"expected the namespace of Prometheus beside {MONITORING.full} {monitoring}, found none: the network "
-            "policies would admit no scraper",
+            f"expected the namespace of Prometheus beside {MONITORING.full} {monitoring}, found none: "
+            "Prometheus could not reach the metrics",
             f"pulumi config set --path '{METRICS_NAMESPACES.full}[0]' NAMESPACE",
         )
     for path in _TAKEN:

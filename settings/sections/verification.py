@@ -25,7 +25,8 @@ def _dag_id(text: str) -> str:
 VERIFICATION_DAG = SECTION.optional(
     "verificationDag",
     _dag_id,
-    description="Id of a DAG that a CronJob runs through Airflow's API. It must need no input and do no harm. If it "
+    description="Id of a DAG that a CronJob runs through Airflow's API. It must need no input and change nothing. If "
+    "it "
     "fails, status and an alert say so.",
 )
 VERIFICATION_MINUTES = SECTION.integer(

@@ -94,8 +94,8 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "at most 983040 bytes",
     ),
     # Images
-    "moving tag in capitals": (DEV, {"imageTag": "Latest"}, {}, "imageTag", "stays on one image"),
-    "tag that is a branch": (EXTERNAL, {"imageTag": "main"}, {}, "imageTag", "stays on one image"),
+    "moving tag in capitals": (DEV, {"imageTag": "Latest"}, {}, "imageTag", "always names the same image"),
+    "tag that is a branch": (EXTERNAL, {"imageTag": "main"}, {}, "imageTag", "always names the same image"),
     "tag of Airflow 2": (DEV, {"imageTag": "2.10.5"}, {}, "imageTag", "begins with another version"),
     "tag of another Airflow 3": (
         DEV,

@@ -178,8 +178,8 @@ def test_chart_version_is_told_with_the_objects_that_it_changes(base: Path, chec
         if found.label == "Deployment airflow-statsd"
     )
     assert {"redis", "statsd"} <= {roll.component for roll in report.rolls}
-    [refused] = [str(found) for found in report.warnings if "Kubernetes lets nobody change" in str(found)]
-    assert "StatefulSet airflow-redis: Kubernetes lets nobody change spec.selector" in refused
+    [refused] = [str(found) for found in report.warnings if "Kubernetes never changes" in str(found)]
+    assert "StatefulSet airflow-redis: Kubernetes never changes spec.selector" in refused
 
 
 @needs_chart

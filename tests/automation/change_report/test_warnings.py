@@ -86,9 +86,10 @@ def test_a_volume_that_kubernetes_lets_nobody_change_is_told_with_what_to_do() -
     sizes = [{"volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": f"{n}Gi"}}}}]} for n in (1, 2)]
     before, after = (manifest("StatefulSet", size) for size in sizes)
     assert of_objects(before, after) == [
-        "StatefulSet airflow-redis: Kubernetes lets nobody change spec.volumeClaimTemplates, and the update fails "
-        "after the database is migrated. Undo it, or right before the update, in the stack's namespace: kubectl delete "
-        "statefulset airflow-redis --cascade=orphan; its pods go on. Volumes that are there stay as they are"
+        "StatefulSet airflow-redis: Kubernetes never changes spec.volumeClaimTemplates, so the update fails "
+        "after the database is migrated. Undo it, or run this in the stack's namespace right before the update: "
+        "kubectl delete "
+        "statefulset airflow-redis --cascade=orphan; its pods keep running, and existing volumes stay as they are"
     ]
 
 
@@ -348,7 +349,7 @@ def test_network_policies_that_change_are_told() -> None:
     found = report([resource(POLICY, "a"), resource(POLICY, "b", {"spec": 1})], [resource(POLICY, "b", {"spec": 2})])
     assert told(found, Category.ISOLATION) == [
         "network policies change: b",
-        "network policies that are deleted, and what they closed is open: a",
+        "network policies are deleted, which opens what they closed: a",
     ]
 
 
@@ -398,7 +399,7 @@ def test_a_decision_that_nothing_needs_is_told() -> None:
     there = [resource(CLAIM, "data"), resource(CLAIM, "kept")]
     found = report(there, there[1:], decided=("data", "kept", "dta"))
     assert told(found, Category.POLICY, Severity.NOTE) == [
-        "in policy/decided.txt, and not needed here; take out what is done or misspelt: kept, dta"
+        "lines of policy/decided.txt that nothing needs; remove them, or correct the names: kept, dta"
     ]
     assert told(report(there, [], decided=("data", there[1].urn)), Category.POLICY) == []
 

@@ -142,7 +142,7 @@ def test_stack_whose_cluster_is_gone_says_so_and_goes_when_that_is_said(
     assert second.fate is Fate.REMOVED, "the others go on"
     assert first.fate is Fate.FAILED
     assert first.reason == (
-        "context kind-airflow: no answer. Fix: let it answer, or if it is gone for good: "
+        "context kind-airflow: no answer. Fix: make the cluster answer; if it is gone for good: "
         f"python -m automation expire {first.stack} --cluster-gone"
     )
     with pytest.raises(Protected, match="expected the names of the stacks"):

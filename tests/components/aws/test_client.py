@@ -146,7 +146,10 @@ def test_error_of_boto3_is_not_chained() -> None:
 @each("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"])
 def test_bad_credentials_are_refused_without_the_message_that_may_quote_them(code: str) -> None:
     error = refusal(ACTION, code, "The Canonical String should have been x-amz-security-token:sentinel")
-    assert f"expected valid AWS credentials, found expired or foreign ones ({code})" in str(error)
+    assert (
+        f"expected valid AWS credentials, found credentials that have expired or that AWS does not know ({code})"
+        in str(error)
+    )
     assert "aws sso login" in str(error)
     assert "sentinel" not in str(error)
     assert error.code == code

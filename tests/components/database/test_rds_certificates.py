@@ -273,7 +273,8 @@ def test_bundle_of_authorities_is_accepted(pem: str) -> None:
 def test_server_s_certificate_is_refused() -> None:
     for ca in (False, None):
         assert problems(certificate("db.example.com", ca=ca)) == [
-            "certificate 1 (db.example.com): expected a CA's (basicConstraints CA:TRUE), found another's; give the "
+            "certificate 1 (db.example.com): expected a CA certificate (basicConstraints CA:TRUE), found another "
+            "one; give the "
             "certificate of the authority that signed it"
         ]
 
