@@ -2,7 +2,7 @@
 
     from automation import Environments, EnvironmentSettings, Secret
 
-`python -m automation VERB [STACK]` is the command line; see docs/automation.md.
+`python -m automation VERB [STACK]` is the command line; see docs/command-line.md and docs/automation.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write the table of verbs in docs/automation.md from their declarations: `python -m docs.generate_verbs`."""
+"""Write the table of verbs in docs/command-line.md from their declarations: `python -m docs.generate_verbs`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from automation.cli.declare import COMMON, STACK, Argument, Verb
 from automation.cli.verbs import VERBS
 
-PAGE: Final = Path(__file__).with_name("automation.md")
+PAGE: Final = Path(__file__).with_name("command-line.md")
 BEGIN: Final = "<!-- verbs: python -m docs.generate_verbs -->\n"
 END: Final = "<!-- end of verbs -->\n"
 
