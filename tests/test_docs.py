@@ -181,7 +181,7 @@ def test_the_embedding_example_registers_a_platform(
     stack_config: Callable[[Mapping[str, str], object], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    code = next(body for body in _blocks(ROOT / "docs" / "architecture.md", "python") if "AirflowPlatform(" in body)
+    code = next(body for body in _blocks(ROOT / "docs" / "embedding.md", "python") if "AirflowPlatform(" in body)
     monkeypatch.setattr("components.release.chart_archive.chart_archive", lambda given, project: "./chart.tgz")
     keys = {"deployKey": ssh_private_key(), "databasePassword": "a-password"}
     values = {"airflow:kubeContext": "a-context", **{f"airflow:{key}": value for key, value in keys.items()}}
