@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DOCS: Final = ROOT / "docs"
 PRODUCTION: Final = DOCS / "production.md"
+ALARMS: Final = DOCS / "alarms.md"
 LOST_STATE: Final = DOCS / "runbooks" / "lost-state.md"
 DOCUMENTS: Final = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
@@ -207,7 +208,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
     capacity = Capacity(storage_gib=100, memory_gib=memory, max_connections=connections, burstable=True)
     explained = {
         role: cells[0]
-        for cell, cells in rows(section(PRODUCTION, "Alarms")).items()
+        for cell, cells in rows(section(ALARMS, "Alarms of the database")).items()
         for role in re.findall(r"`([a-z-]+)`", cell)
     }
     specs = {spec.role: spec for spec in alarm_specs(capacity)}
