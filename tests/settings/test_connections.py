@@ -92,5 +92,5 @@ def test_prefix_is_one_that_secrets_manager_takes_and_no_pattern() -> None:
     for good in ("airflow-secrets/prod", "a", "A/b_c/d+e=f.g@h"):
         assert secrets_prefix(good) == good
     for bad in ("", "/a", "a/", "a//b", "*", "a b", "a/*", "x" * 201):
-        with pytest.raises(ValueError, match="expected how the names of secrets begin"):
+        with pytest.raises(ValueError, match="expected the beginning of secrets' names"):
             secrets_prefix(bad)

@@ -232,11 +232,11 @@ def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     cases: dict[bytes, str] = {
         b"config:\n  airflow:size: \xe9\n": "expected UTF-8 in Pulumi.qa.yaml",
         b"config: " + b"[" * 1000: "found too many levels",
-        b"config:\n  airflow:imageTag: 2026-13-45\n": "found a date or a number that cannot be",
-        b"config:\n  airflow:imageTag: !!timestamp x\n": "found a date or a number that cannot be",
-        b"config:\n  airflow:imageTag: !!bool x\n": "found a date or a number that cannot be",
-        b"config:\n  airflow:imageTag: !!int ''\n": "found a date or a number that cannot be",
-        b"config:\n  airflow:imageTag: " + b"9" * 5000: "found a date or a number that cannot be",
+        b"config:\n  airflow:imageTag: 2026-13-45\n": "found an impossible date or number",
+        b"config:\n  airflow:imageTag: !!timestamp x\n": "found an impossible date or number",
+        b"config:\n  airflow:imageTag: !!bool x\n": "found an impossible date or number",
+        b"config:\n  airflow:imageTag: !!int ''\n": "found an impossible date or number",
+        b"config:\n  airflow:imageTag: " + b"9" * 5000: "found an impossible date or number",
         # What the engine does not read either.
         b"%YAML 1.2\n---\nconfig:\n  airflow:imageTag: a\n": "expected YAML in Pulumi.qa.yaml",
         b'{"config": {"airflow:ingressPath": "\\/airflow"}}': "expected YAML in Pulumi.qa.yaml",

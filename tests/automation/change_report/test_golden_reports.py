@@ -197,7 +197,7 @@ def test_key_rotation_says_what_it_costs_and_shows_no_key(base: Path, checkouts:
     assert Category.KEYS in _categories(report, Severity.WARNING)
     sentence = next(str(found) for found in report.warnings if found.category is Category.KEYS)
     assert "tasks that run fail" in sentence
-    assert "only decryption tells" in sentence
+    assert "a plan cannot see" in sentence
     secret = next(step for step in report.steps if step.name == "airflow-keys-jwt-secret")
     assert [(change.path, change.before, change.after) for change in secret.changes] == [
         ("stringData.jwt-secret", "[secret]", "[secret, changed]")

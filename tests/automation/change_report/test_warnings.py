@@ -103,7 +103,7 @@ def test_nobody_is_told_to_delete_a_claim() -> None:
     before, after = (manifest("PersistentVolumeClaim", {"storageClassName": name}) for name in "xy")
     (text,) = of_objects(before, after)
     assert "kubectl" not in text
-    assert "deletes what is in it" in text
+    assert "also deletes its data" in text
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_deletions_are_told_by_what_is_lost() -> None:
     ]
     assert told(found, Category.DELETE, Severity.WARNING) == ["deleted: C other"]
     (kept,) = told(found, Category.DELETE, Severity.NOTE)
-    assert "left as it is" in kept
+    assert "keeps existing" in kept
 
 
 def test_a_deleted_component_stands_for_what_it_owned() -> None:
@@ -217,7 +217,7 @@ def test_another_place_is_a_danger() -> None:
         ({"allocatedStorage": 100}, {"allocatedStorage": 200}, {}, Severity.NOTE, "from 100 to 200 GiB"),
         ({"backupRetentionPeriod": 14}, {"backupRetentionPeriod": 7}, {}, Severity.WARNING, "7 days in place of 14"),
         ({"deletionProtection": True}, {"deletionProtection": False}, {}, Severity.WARNING, "no longer refuses"),
-        ({"skipFinalSnapshot": False}, {"skipFinalSnapshot": True}, {}, Severity.WARNING, "nothing would be left"),
+        ({"skipFinalSnapshot": False}, {"skipFinalSnapshot": True}, {}, Severity.WARNING, "without a final snapshot"),
         ({"publiclyAccessible": False}, {"publiclyAccessible": True}, {}, Severity.DANGER, "the internet"),
         ({"port": 5432}, {"port": 5433}, {}, Severity.WARNING, "port changes from 5432 to 5433"),
         ({"password": Masker(b"k").secret("a")}, {"password": Masker(b"k").secret("b")}, {}, Severity.WARNING,
@@ -277,7 +277,7 @@ def test_an_encrypted_text_that_changes_may_be_the_same_key() -> None:
     )
     placeholders = (Placeholder(key="jwtSecret", why=Why.ENCRYPTED),)
     (text,) = told(report([before], [after], placeholders=placeholders), Category.KEYS)
-    assert "only decryption tells" in text
+    assert "a plan cannot see" in text
 
 
 def test_a_secret_that_is_no_key_is_none() -> None:
@@ -348,8 +348,8 @@ def test_the_container_database_is_downtime() -> None:
 def test_network_policies_that_change_are_told() -> None:
     found = report([resource(POLICY, "a"), resource(POLICY, "b", {"spec": 1})], [resource(POLICY, "b", {"spec": 2})])
     assert told(found, Category.ISOLATION) == [
-        "network policies change: b",
         "network policies are deleted, which opens what they closed: a",
+        "network policies change: b",
     ]
 
 
