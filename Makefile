@@ -1,48 +1,50 @@
-# Short verbs, one thing each. STACK=prod chooses another stack for up, preview, verify and ui. `make dev CONTEXT=NAME`
-# uses the cluster of that kubeconfig context, and keeps it in Pulumi.dev.yaml, where all other verbs find it.
+# Start with `make dev`. STACK=prod chooses another stack than dev for up, preview, verify and ui. `make dev CONTEXT=NAME`
+# uses the cluster of that kubeconfig context, and writes the name into Pulumi.dev.yaml for all other targets.
 STACK  ?= dev
 PYTHON ?= python3
 RUN    := .venv/bin/python
 IMAGE  ?= airflow:$(shell git rev-parse HEAD)
-# A source distribution would fetch what builds it without any hash. WHEELS= allows one, where a package has no wheel for
-# this machine (cryptography on a Mac with an Intel processor).
+# Only wheels are installed, because building a package downloads build tools without a hash. If a package has no wheel for
+# this machine, such as cryptography on a Mac with an Intel processor, WHEELS= allows to build it.
 WHEELS ?= --only-binary :all:
 INSTALL = -m pip install -q --require-hashes $(WHEELS)
-# pip calls a package that it cannot fetch one that does not exist.
+# pip's own error is misleading: it says that a package does not exist if it cannot be downloaded.
 NOT_INSTALLED = { echo "error: pip could not install what is needed. Fix: give this machine access to pypi.org, or name\
- a mirror or a proxy: export PIP_INDEX_URL=URL or HTTPS_PROXY=URL. Where a package has no wheel for this machine: add\
- WHEELS= to the command" >&2; exit 1; }
+ a mirror or a proxy: export PIP_INDEX_URL=URL or HTTPS_PROXY=URL. If a package has no wheel for this machine, add\
+ WHEELS= to the make command" >&2; exit 1; }
 
-ifeq ($(origin CONTEXT),command line) # a variable of this name in the shell means something else
+ifeq ($(origin CONTEXT),command line) # a shell variable of this name may mean something else
 ifneq ($(MAKECMDGOALS),dev)
-$(error CONTEXT=NAME belongs to make dev, which keeps it in Pulumi.dev.yaml, where all other verbs find it)
+$(error CONTEXT=NAME is only for make dev, which writes it into Pulumi.dev.yaml for all other targets)
 endif
 GIVEN = --context '$(CONTEXT)'
 endif
 
-.PHONY: dev up preview verify down ui test fuzz lint bench image load lock
+.PHONY: dev up preview verify down ui test fuzz lint bench image load lock help
 
-dev: .venv/run                  ## from a clean machine to a finished DAG run
+dev: .venv/run                  ## make a local cluster, install Airflow and run a DAG
 	$(RUN) -m automation dev $(GIVEN)
-up preview verify ui: .venv/run ## the same verbs of `python -m automation`
+up preview verify ui: .venv/run ## deploy STACK; preview what up would change; check it; open Airflow
 	$(RUN) -m automation $@ $(STACK)
 down: .venv/run                 ## remove what `make dev` made, and nothing else
 	$(RUN) -m automation down
-test: .venv/test                ## all tests; those that need an engine or a cluster run if one is found
+test: .venv/test                ## all tests; those that need an engine or a cluster are skipped if there is none
 	$(RUN) -m pytest -n auto --dist loadgroup # the tests of the cluster run one after the other
-fuzz: .venv/fuzz                ## what reads foreign text, for ten minutes; Linux alone
+fuzz: .venv/fuzz                ## fuzz the parsers for ten minutes; Linux only
 	$(RUN) -m tests.fuzz
-lint: .venv/test
+lint: .venv/test                ## ruff and mypy
 	$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m mypy .
 	MYPYPATH=.github/scripts $(RUN) -m mypy .github/scripts # mypy skips hidden folders
-bench: .venv/run
+bench: .venv/run                ## measure, and write benchmarks/README.md
 	$(RUN) -m benchmarks
-image:                          ## the Airflow image, as $(IMAGE); needs Docker
+image:                          ## build the Airflow image, named IMAGE; needs Docker
 	docker build --pull --tag $(IMAGE) --label org.opencontainers.image.revision=$(shell git rev-parse HEAD) image
-load: .venv/run image           ## the same, copied into the local cluster of STACK
+load: .venv/run image           ## build it, and copy it into the local cluster of STACK
 	$(RUN) -m automation load $(IMAGE) $(STACK)
-lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
+lock: .venv/run                 ## write image/uv.lock, under Airflow's constraints
 	$(RUN) -m image.lock
+help:                           ## list the targets
+	@sed -nE 's/^([a-z ]+):[^#]*## (.*)/\1: \2/p' $(firstword $(MAKEFILE_LIST))
 
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
@@ -58,7 +60,7 @@ lock: .venv/run                 ## image/uv.lock, under Airflow's constraints
 	$(PYTHON) -m venv $@ && $@/bin/python $(INSTALL) -r requirements-checkov.txt && touch $@ || { rm -rf $@; exit 1; }
 
 .PHONY: policy
-policy: .venv/policy            ## what the policy pack runs in; with it, the pack judges `preview` and `up`
-# An incomplete one must not stay: previews would use it.
+policy: .venv/policy            ## install the policy pack, which then judges every `preview` and `up`
+# An incomplete environment is removed, because previews would use it.
 .venv/policy: .venv/run policy/requirements.txt
 	$(PYTHON) -m venv $@ && $@/bin/python $(INSTALL) -r policy/requirements.txt && touch $@ || { rm -rf $@; exit 1; }
