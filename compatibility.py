@@ -43,7 +43,7 @@ _OLDEST: Final = {
     "postgres": "5.13.1",
     "redis": "4.0.0",
 }
-"""Of every Airflow 3 so far."""
+"""Least versions for every Airflow 3 so far."""
 AIRFLOW: Final[Mapping[str, Airflow]] = {
     "3.0": Airflow(
         newest="3.0.6",

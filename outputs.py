@@ -1,6 +1,6 @@
 """Names of the stack's outputs, shared by the program, `automation` and the tests. No output is a secret.
 
-They are those of the last update that began to change what runs: one that a check or the migration ended changes none.
+An update that a check or the migration ends early changes no output.
 
 The text beneath each name is its description in docs/configuration.md.
 """

@@ -119,7 +119,7 @@ def _failed(text: str, error: AutomationError, args: argparse.Namespace, console
 
 
 def _run() -> int:
-    """Run the command line. A Python without the project's libraries is told in one line which one to use."""
+    """Run the command line. If this Python lacks the project's libraries, one line says which Python to use."""
     try:
         return main()
     except ModuleNotFoundError as error:

@@ -66,7 +66,7 @@ def release_inputs(
     in_aws: AwsAccess,
     dags: DagAccess,
 ) -> ReleaseInputs:
-    """Return the inputs of the release, and make what they name and nothing else needs.
+    """Return the inputs of the release, and register the resources that only the release needs.
 
     Args:
         parent: The platform.

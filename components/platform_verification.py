@@ -39,7 +39,7 @@ def scheduled_verification(
     migration: DatabaseMigration | None,
     around: Sequence[pulumi.Resource],
 ) -> tuple[pulumi.Resource, ...]:
-    """Register what runs a DAG by a schedule, and the alarm on its logs, as children of the platform, named `name`.
+    """Register the scheduled run of a DAG, and the alarm on its logs, as children of the platform, named `name`.
 
     Return what the release comes after: all of it in a protected stack, whose destroy stops at the release and leaves
     it; nothing in another, where the release need not wait.

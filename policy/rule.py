@@ -26,7 +26,7 @@ class WhenUnknown(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule. Its functions have no side effects, and a rule has those for which there is something to see."""
+    """One rule. Its functions have no side effects. It has one for each kind of thing that it judges."""
 
     id: str
     """The name in kebab-case."""

@@ -52,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicated:
-    """What runs as several pods."""
+    """A workload of several pods."""
 
     place: Place
     pods: int

@@ -110,7 +110,7 @@ class Section:
         return self._declared(Key(name, "string", default, description, _required(check), None))
 
     def optional(self, name: str, check: Callable[[str], T], *, description: str, file: str = "") -> Key[T | None]:
-        """A text that `check` makes a T of, or None where the key is empty."""
+        """A text that `check` turns into a T, or None if the key is empty."""
 
         def parse(text: str) -> T | None:
             return check(text) if text else None
@@ -239,7 +239,7 @@ class Section:
         return self._declared(Key(name, "array", [*default], description, parse, ()))
 
     def entries(self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str) -> Key[tuple[T, ...]]:
-        """A list of maps, of each of which `check` makes a T. An EntryError of `check` names several problems."""
+        """A list of maps, each of which `check` turns into a T. An EntryError of `check` names several problems."""
 
         def parse(text: str) -> tuple[T, ...]:
             values, problems = [], []
@@ -317,7 +317,7 @@ def _quotable(entry: str) -> bool:
 
 
 def one_of(kind: type[_Enum]) -> Callable[[str], _Enum]:
-    """Return what makes one of the values of `kind` of its text."""
+    """Return a parser that turns a text into a member of `kind`."""
 
     def parse(text: str) -> _Enum:
         try:

@@ -30,7 +30,7 @@ _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What is rotated, how far it is, and to which value. It holds no secret."""
+    """Which key is rotated, its stage, and a fingerprint of the new value. It holds no secret."""
 
     key: str
     """One of `ROTATED`."""

@@ -80,7 +80,7 @@ def hidden(value: Any, masker: Masker) -> Any:
 
 
 def where_set(value: Any, own: Any, masker: Masker) -> Any:
-    """Return a value of a release with masks for all that stands where the program sets nothing.
+    """Return a value of a release, with a mask at each path that the program does not set.
 
     No list of names knows what a team calls its secrets. So a foreign value is shown only at a path that the program's
     own plan has, beside what the program sets there.

@@ -65,7 +65,7 @@ class LiveView:
 
     @property
     def open(self) -> bool:
-        """The view is on the terminal."""
+        """Whether the view is on the terminal."""
         return self._live is not None
 
     def rows(self, now: float) -> list[tuple[str, str, str]]:

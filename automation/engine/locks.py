@@ -67,7 +67,7 @@ class Lock(Result):
 
     @staticmethod
     def of(user: object, host: object, pid: object, since: object) -> Lock:
-        """Return a lock of which no part is more than what it should be."""
+        """Return a lock in which each part has its expected form."""
         number = pid if type(pid) is int and 0 < pid <= _MOST_PID else 0
         when = since if isinstance(since, str) and len(since) <= _MOST_SINCE and seconds_of(since) > 0 else _ODD
         return Lock(user=_name(user), host=_name(host), pid=number, since=when)

@@ -37,7 +37,7 @@ _PLANNED: Final = {
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SILENCE_SECONDS: Final = 20.0
 _KNOWN_SECONDS: Final = 60.0
-"""The same where it was said what is waited for: every change of it is told at once."""
+"""The same for a wait whose object is known: each change is reported at once."""
 _OF_AN_EXIT: Final = re.compile(r"program exited with non-zero exit code: \d+$")
 _OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
 

@@ -50,7 +50,7 @@ class Source:
     secrets: tuple[NamedSecret, ...]
     """Secrets that the values and the objects name."""
     made_up: tuple[str, ...] = ()
-    """What stands in the files and is not real, one clause each."""
+    """Values in the files that are placeholders, one clause each."""
 
     @property
     def values(self) -> Mapping[str, Any]:

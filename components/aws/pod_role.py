@@ -19,7 +19,7 @@ _DIGITS: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class PodRoleArgs:
-    """What makes the role of some pods."""
+    """Arguments of the role of some pods."""
 
     cluster: EksCluster
     """Cluster that the pods run on."""

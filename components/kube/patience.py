@@ -74,7 +74,7 @@ def patience(unready: Unready, look: Look) -> float | None:
 
 
 class Patience:
-    """Tells when a wait is hopeless. It is told of every look, and remembers since when each reason holds."""
+    """Decides when a wait is hopeless. It gets every look, and remembers since when each reason holds."""
 
     def __init__(self, before: Look) -> None:
         """Begin to wait.

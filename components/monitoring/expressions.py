@@ -26,18 +26,18 @@ class Watched:
     parse_interval_seconds: int = 30
     """After how many seconds Airflow parses a file again; its own default (`min_file_process_interval`)."""
     verified_seconds: int = 0
-    """Within which a scheduled verification must have succeeded, in seconds; 0 without one."""
+    """Seconds within which a scheduled verification must succeed; 0 without one."""
     backup_seconds: int = 0
-    """Within which a backup must have succeeded, in seconds; 0 without a schedule."""
+    """Seconds within which a backup must succeed; 0 without a schedule."""
 
     @property
     def fetch_seconds(self) -> int:
-        """Within which DAGs must have been fetched once, in seconds."""
+        """Seconds within which DAGs must be fetched once."""
         return max(600, 5 * self.sync_period_seconds)
 
     @property
     def parse_seconds(self) -> int:
-        """Within which a file must have been parsed once, in seconds."""
+        """Seconds within which a file must be parsed once."""
         return max(600, 3 * self.parse_interval_seconds)
 
     def has(self, needs: str) -> bool:

@@ -88,7 +88,7 @@ class WorkerScalerArgs:
 
 
 class WorkerScaler(pulumi.ComponentResource):
-    """As many Celery workers as the queued and running tasks need. It requires PgBouncer, through which KEDA asks.
+    """Scales Celery workers to what the queued and running tasks need. It requires PgBouncer, through which KEDA asks.
 
     The default workers and each group have a ScaledObject of their own, which counts the tasks of their queues alone.
 

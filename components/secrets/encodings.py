@@ -51,9 +51,9 @@ _NESTED: Final[tuple[Callable[[str], str], ...]] = (
     go_json,
 )
 _LONGEST: Final = 4096
-"""A longer text is a document, of which each form would take as much memory again. Its secrets are learned alone."""
+"""A longer text is a document, and each of its forms would take as much memory again. Only its secrets are learned."""
 _DEEPEST: Final = 3
-"""Documents of JSON, one in the other, at each of which another tool may escape in its own way."""
+"""JSON documents nested in each other. Another tool may escape each level in its own way."""
 
 
 def _nested(text: str) -> set[str]:

@@ -31,7 +31,7 @@ _PIECE: Final = 12
 _SHORTEST: Final = 6
 """A known secret of fewer characters is hidden only where it is marked as one: it could be any word."""
 _SHORTEST_WRAPPED: Final = 12
-"""The same for a value of which only the mark says that it is secret: a user name in a Secret is no secret."""
+"""The same for a value that only its mark calls secret: a user name in a Secret is no secret."""
 
 # What every SSH private key begins with, and its public half too, which stands in known_hosts.
 _PUBLIC: Final = (

@@ -60,7 +60,7 @@ def may_hold_secret(name: str) -> bool:
 
 
 def variable_may_hold_secret(name: str) -> bool:
-    """Tell the same of an environment variable, of which more names are suspicious."""
+    """Return the same for an environment variable, for which more names are suspicious."""
     return may_hold_secret(name) or bool(_VARIABLE_MAY_HOLD.fullmatch(name))
 
 

@@ -31,7 +31,7 @@ class TaskLogAlarmArgs:
     dag_id: str
     """The DAG whose logs are expected."""
     seconds: int
-    """Within which one must arrive, at most a day."""
+    """Seconds within which one must arrive, at most a day."""
     topic_arn: str
     """SNS topic that is told when the alarm rings and when it stops."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -33,5 +33,5 @@ class Verified:
 
     @property
     def seconds(self) -> int:
-        """Within which one of two verifications must have succeeded, in seconds."""
+        """Seconds within which one of two verifications must succeed."""
         return 2 * 60 * self.every_minutes + RUN_SECONDS + _SLACK_SECONDS

@@ -74,7 +74,10 @@ INGRESS_CERTIFICATE_ARN = SECTION.optional(
     "ingressCertificateArn", fields.certificate_arn, description="ARN of an ACM certificate, for the class alb."
 )
 INGRESS_SCHEME = SECTION.choice(
-    "ingressScheme", Scheme, default=Scheme.INTERNAL, description="Scheme of the load balancer, for the class alb: {choices}."
+    "ingressScheme",
+    Scheme,
+    default=Scheme.INTERNAL,
+    description="Scheme of the load balancer, for the class alb: {choices}.",
 )
 INGRESS_ANNOTATIONS = SECTION.text_map(
     "ingressAnnotations",

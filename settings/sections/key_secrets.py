@@ -1,4 +1,4 @@
-"""That the Secrets with keys of Airflow hold nothing that pods need for something else."""
+"""Checks that no other key names the Secrets with Airflow's keys."""
 
 from __future__ import annotations
 
