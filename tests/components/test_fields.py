@@ -211,7 +211,7 @@ def test_shown_text_is_short_and_on_one_line(text: str) -> None:
     ],
 )
 def test_networks_that_add_up_to_everybody_are_refused(networks: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"^expected some networks, found all of IPv[46]"):
+    with pytest.raises(ValueError, match=r"^expected some networks, found networks that together are all of IPv[46]"):
         fields.not_everybody(networks)
 
 

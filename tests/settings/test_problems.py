@@ -430,7 +430,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "namespace of the UI": (DEV, {"uiNamespaces": ["Ingress"]}, {}, "uiNamespaces", "name of a namespace"),
     "namespace of metrics": (DEV, {"metricsNamespaces": [""]}, {}, "metricsNamespaces", "name of a namespace"),
     "unknown monitoring": (DEV, {"monitoring": "on"}, {}, "monitoring", "annotations"),
-    "monitoring without a scraper": (DEV, {"monitoring": "annotations"}, {}, "metricsNamespaces", "admit no scraper"),
+    "monitoring without a scraper": (DEV, {"monitoring": "annotations"}, {}, "metricsNamespaces", "Prometheus could"),
     "label of no object": (
         DEV,
         {"monitoring": "operator", "metricsNamespaces": ["monitoring"], "monitoringLabels": {"release": "a b"}},

@@ -90,12 +90,12 @@ def test_cluster_that_is_not_of_this_machine_is_used_only_by_its_name_and_said(
     identities.update({"shared": "uid-1", "k3d-x": "uid-2"})
     lines: list[str] = []
     for context, server, said in (
-        ("shared", "https://api.example.com:6443", ["context shared is of the cluster at api.example.com"]),
+        ("shared", "https://api.example.com:6443", ["context shared leads to a cluster at api.example.com"]),
         ("k3d-x", "https://0.0.0.0:40001", []),
     ):
         write_kubeconfig(tmp_path / "kubeconfig", context, server)
         ensure_cluster(tmp_path, context, on_line=lines.append)
-        assert [line.partition(", not of")[0] for line in lines] == said
+        assert [line.partition(", not on")[0] for line in lines] == said
         lines.clear()
 
 

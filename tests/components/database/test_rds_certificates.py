@@ -366,5 +366,5 @@ def test_damage_anywhere_in_a_certificate_breaks_no_more_than_the_certificate(da
     lines = textwrap.wrap(base64.b64encode(content).decode(), 64)
     damaged = "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
     found = problems(certificate("Two", ca=False) + damaged)
-    assert found[0].startswith("certificate 1 (Two): expected a CA's")
+    assert found[0].startswith("certificate 1 (Two): expected a CA certificate")
     assert all(message.startswith("certificate 2") for message in found[1:])
