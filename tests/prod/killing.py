@@ -7,16 +7,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tests.prod.account import Account
 from tests.prod.checkout import COMMAND_SECONDS, Checkout
 
 
-def killed_at(checkout: Checkout, account: Account, operation: str, *command: str, **orders: Any) -> None:
-    """Run a command and kill it when AWS has done an operation, such as `iam:CreateRole`, but has not answered yet."""
-    account.order(held=operation, **orders)
+def killed_at(
+    checkout: Checkout, account: Account, operations: Collection[str], *command: str, **orders: Any
+) -> set[str]:
+    """Run a command and kill it when AWS has done the first of some operations, such as `iam:CreateRole`, but has not
+    answered yet. Return what was done of them: the engine may ask for several at once.
+    """
+    account.order(held=tuple(operations), **orders)
     output, started = checkout.folder / "killed.txt", time.time()
     with output.open("w") as file:
         process = subprocess.Popen(
@@ -27,7 +31,7 @@ def killed_at(checkout: Checkout, account: Account, operation: str, *command: st
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while not any(call.operation == operation and call.status < 400 for call in account.calls(started)):
+    while not _done(account, operations, started):
         assert process.poll() is None, output.read_text()[-6000:]
         assert time.time() < started + COMMAND_SECONDS
         time.sleep(0.5)
@@ -36,8 +40,16 @@ def killed_at(checkout: Checkout, account: Account, operation: str, *command: st
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-    print(f"{' '.join(command[3:])}: killed in {operation} after {time.time() - started:.0f} s", flush=True)
+    done = _done(account, operations, started)
+    print(
+        f"{' '.join(command[3:])}: killed in {', '.join(sorted(done))} after {time.time() - started:.0f} s", flush=True
+    )
     account.order(**orders)
+    return done
+
+
+def _done(account: Account, operations: Collection[str], since: float) -> set[str]:
+    return {call.operation for call in account.calls(since) if call.status < 400} & set(operations)
 
 
 def _below(pid: int) -> Sequence[int]:

@@ -104,7 +104,7 @@ def test_killed_restore_goes_on_and_ends_green(checkout: Checkout, account: Acco
         DBInstanceIdentifier="airflow-prod", BackupRetentionPeriod=15, ApplyImmediately=True
     )
     made = "rds:RestoreDBInstanceFromDBSnapshot"
-    killed_at(checkout, account, made, *COMMAND, "restore", "prod", "--from", snapshot)
+    killed_at(checkout, account, [made], *COMMAND, "restore", "prod", "--from", snapshot)
     assert list(instances(account)) == ["airflow-prod", "airflow-prod-2"]
     assert "is not finished" in verb(checkout, "status", "prod", check=False)
     account.order(teardown=True)  # what was half made is deleted

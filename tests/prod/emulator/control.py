@@ -26,8 +26,8 @@ class Orders:
     missing: Sequence[str] = ()
     """IAM actions that are refused on the first resource for which a statement with an ID gives them, until they leave
     this list."""
-    held: str = ""
-    """An operation, such as `iam:CreateRole`, that is done but not answered for as long as this is in force."""
+    held: Sequence[str] = ()
+    """Operations, such as `iam:CreateRole`, that are done but not answered for as long as this is in force."""
     expired: bool = False
     """Whether every token has expired."""
 

@@ -81,7 +81,7 @@ class Emulator:
         )
         with self._writing:
             print(json.dumps(vars(call)), file=self._log)
-        while Orders.read(self._folder).held == call.operation and call.status < 400:
+        while call.operation in Orders.read(self._folder).held and call.status < 400:
             time.sleep(0.2)
         start_response(answer.status, list(answer.headers))
         return [answer.body]
