@@ -47,13 +47,15 @@ help:                           ## list the targets
 	@sed -nE 's/^([a-z ]+):[^#]*## (.*)/\1: \2/p' $(firstword $(MAKEFILE_LIST))
 
 .venv/run: requirements.txt
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
-	$(PYTHON) -m venv .venv
-	$(RUN) $(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like")'
+	@echo 'installing the Python packages of the program into .venv; this takes a minute'
+	@$(PYTHON) -m venv .venv
+	@$(RUN) $(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
+	@touch $@
 .venv/test: .venv/run requirements-dev.txt .venv/checkov
-	$(RUN) $(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
-	touch $@
+	@echo 'installing the Python packages of the tests into .venv'
+	@$(RUN) $(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
+	@touch $@
 .venv/fuzz: .venv/test tests/fuzz/requirements.txt
 	$(RUN) $(INSTALL) -r tests/fuzz/requirements.txt && touch $@
 .venv/checkov: .venv/run requirements-checkov.txt

@@ -9,6 +9,7 @@ import argparse
 import functools
 import os
 import shlex
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from automation.cli.console import Console
 from automation.cli.declare import DEV, FAILED, Call, Verb
+from automation.cli.error_text import error_lines
 from automation.cli.verbs import VERBS
 from automation.errors import AutomationError, FileUnusable, from_text, of_system
 from automation.remedies import complete
@@ -105,9 +107,8 @@ def _typed(error: Exception, args: argparse.Namespace) -> tuple[str, AutomationE
 
 
 def _failed(text: str, error: AutomationError, args: argparse.Namespace, console: Console) -> int:
-    for line in text.splitlines():
-        # A line that continues the one before is indented.
-        print(line if line.startswith(" ") else f"error: {line}", file=sys.stderr, flush=True)
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    print(*error_lines(text, columns), sep="\n", file=sys.stderr, flush=True)
     try:
         if getattr(args, "json", False) and not console.documents:
             console.json({"error": error.to_json()})

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
-_FIX = ". Fix: "
+FIX: Final = ". Fix: "
+"""Between what is wrong and what to do, in every text of an error."""
 _IN_THE_WAY: Final = "a file is where a folder should be, or the other way round; move it away: ls -ld {place}"
 _RIGHTS: Final = "give this user the rights to it: ls -ld {place}"
 _SPACE: Final = "free space on its disk (df -h), and run it again"
@@ -39,14 +40,14 @@ class AutomationError(Exception):
     def __init__(self, what: str, remedy: str) -> None:
         """Take one clause that says what is wrong and why, and what to do: a command if there is one."""
         self.what, self.remedy = what, remedy
-        super().__init__(f"{what}{_FIX}{remedy}")
+        super().__init__(f"{what}{FIX}{remedy}")
 
     def reword(self, remedy: Callable[[str], str]) -> None:
         """Replace each remedy: its own, and those of the texts that it lists."""
         self.remedy = remedy(self.remedy)
-        self.args = (f"{self.what}{_FIX}{self.remedy}",)
+        self.args = (f"{self.what}{FIX}{self.remedy}",)
         if self.listed:
-            texts = [text.partition(_FIX) for text in getattr(self, self.listed)]
+            texts = [text.partition(FIX) for text in getattr(self, self.listed)]
             setattr(self, self.listed, tuple(f"{what}{fix}{remedy(rest)}" for what, fix, rest in texts))
 
     def __str__(self) -> str:
@@ -270,5 +271,5 @@ def files_told(path: str | os.PathLike[str] | None = None) -> Iterator[None]:
 
 def from_text(kind: type[AutomationError], text: str) -> AutomationError:
     """Return an error for a text of the program that may end with its remedy."""
-    what, _, remedy = text.partition(_FIX)
+    what, _, remedy = text.partition(FIX)
     return kind(what, remedy or "correct that, and run it again")

@@ -60,7 +60,8 @@ class Console:
         self.view.close()
 
     def result(self, text: str) -> None:
-        """Write a line of the result."""
+        """Write a line of the result. Nothing is under way any more."""
+        self.close()
         print(text, file=self.results, flush=True)
 
     def json(self, content: Any) -> None:

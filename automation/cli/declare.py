@@ -71,6 +71,7 @@ class Call:
             return
         for line in lines:
             if isinstance(line, Table):
+                self.console.close()
                 write_table(line, self.console.results)
             else:
                 self.console.result(line)

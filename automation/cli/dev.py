@@ -6,11 +6,11 @@ import os
 import shlex
 import shutil
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import versions
 from automation.cli.declare import DEV, DONE, LOCK_SECONDS, STACK, Call, argument, opened, verb
+from automation.cli.login import kubectl, shown_password
 from automation.cli.look import settle_verification
 from automation.errors import ClusterRequestFailed, ClusterUnreachable, Protected, StackUnknown
 from automation.folder import Folder
@@ -58,7 +58,7 @@ def dev(call: Call) -> int:
         update = environment.up(on_event=console.event)
         console.result(f"up of {DEV}: {update.changes}")
         settle_verification(environment.verify(on_event=console.event), console)
-    _farewell(Deployment.of(update.outputs), config, console)
+    _farewell(Deployment.of(update.outputs), config, call)
     return DONE
 
 
@@ -186,7 +186,7 @@ def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
     console = call.console
     target = f"service/{deployment.api_server_service}"
     command = [
-        *shlex.split(_kubectl(deployment, config)),
+        *shlex.split(kubectl(deployment, config)),
         "port-forward",
         target,
         f"{UI_PORT}:{deployment.api_server_port}",
@@ -195,7 +195,7 @@ def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
     def on_open() -> None:
         url = f"http://localhost:{UI_PORT}{deployment.ui_path}"
         console.result(f"Airflow: {url}  user: {deployment.admin_username}")
-        console.result(f"password: {_password_command(deployment, config)}")
+        console.result(f"password: {shown_password(deployment, config, call)}")
         console.result("Ctrl-C ends this.")
         if not call.args.no_browser and has_browser(os.environ, terminal=console.results.isatty()):
             open_browser(url)
@@ -270,20 +270,12 @@ def _forget(environment: Environment, config: StackConfig, console: Console) -> 
     return left
 
 
-def _farewell(deployment: Deployment, config: StackConfig, console: Console) -> None:
+def _farewell(deployment: Deployment, config: StackConfig, call: Call) -> None:
+    console = call.console
     console.result("")
     console.result(f"Airflow runs. Address, after `make ui`: http://localhost:{UI_PORT}{deployment.ui_path}")
     console.result(f"user:     {deployment.admin_username}")
-    console.result(f"password: {_password_command(deployment, config)}")
+    console.result(f"password: {shown_password(deployment, config, call)}")
     console.result("next:     make ui       forward the port, until Ctrl-C")
     console.result("          make preview  see what a change of yours would do")
     console.result("          make down     remove all of it")
-
-
-def _password_command(deployment: Deployment, config: StackConfig) -> str:
-    secret = f"get secret {deployment.admin_password_secret} -o jsonpath='{{.data.password}}'"
-    return f"{_kubectl(deployment, config)} {secret} | base64 -d"
-
-
-def _kubectl(deployment: Deployment, config: StackConfig) -> str:
-    return replace(config, kube_context=deployment.kube_context, namespace=deployment.namespace).kubectl()

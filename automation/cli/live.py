@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 _BEGUN: Final = "begun"
 _ENDED: Final = frozenset({"done", "failed"})
+_WAITING: Final = "waiting"
 _WORKLOAD: Final = "workload"
-ONLY_LIVE: Final = frozenset({_BEGUN, "still", _WORKLOAD})
+ONLY_LIVE: Final = frozenset({_BEGUN, "still", _WAITING, _WORKLOAD})
 """Events that a terminal shows for as long as they are true, and then no more."""
 _PER_SECOND: Final = 4
+_GAP: Final = 2
+"""Between two columns."""
 
 
 @dataclass
@@ -28,21 +31,30 @@ class LiveView:
     """Text, start and usual seconds of each step under way."""
     workloads: dict[tuple[str, str], WorkloadState] = field(default_factory=dict)
     """What they wait for."""
+    waiting: tuple[str, float] | None = None
+    """Text and start of a wait outside of steps, which lasts until the next event."""
     _live: Live | None = None
+    _widths: tuple[int, int] = (0, 0)
+    """Of the columns with names and numbers. They only grow: what is shown must not jump when a row goes."""
 
     def event(self, event: Event, file: TextIO) -> bool:
         """Receive an event of an update. Return whether the view shows it, so that it need not be printed."""
         key = (event.operation, event.type, event.name)
+        if event.kind not in ("still", _WORKLOAD):
+            self.waiting = None
         if event.kind == _BEGUN:
             self.steps[key] = (event.text.partition(" (usually")[0], time.monotonic(), event.usual_seconds)
-            self._start(file)
+        elif event.kind == _WAITING:
+            self.waiting = event.text, time.monotonic()
         elif event.kind in _ENDED:
             self.steps.pop(key, None)
             self.workloads = {item: state for item, state in self.workloads.items() if not state.is_of(event.type)}
-            if not self.steps:
-                self.close()
         elif event.workload is not None:
             self.workloads[event.workload.kind, event.workload.name] = event.workload
+        if self.steps or self.waiting:
+            self._start(file)
+        else:
+            self.close()
         return self._live is not None and event.kind in ONLY_LIVE
 
     def print(self, text: str, style: str, file: TextIO) -> None:
@@ -62,6 +74,7 @@ class LiveView:
             live.stop()
         self.steps.clear()
         self.workloads.clear()
+        self.waiting, self._widths = None, (0, 0)
 
     @property
     def open(self) -> bool:
@@ -74,12 +87,20 @@ class LiveView:
             (text, f"{now - since:.0f} s", "" if usual is None else f"usually {usual:.0f} s")
             for text, since, usual in tuple(self.steps.values())
         ]
-        states = sorted(self.workloads.values(), key=lambda state: (state.kind, state.name))
-        for state in states:
-            if not state.well:
-                found.append((f"  {state.name}", f"{state.ready}/{state.wanted}", state.says.partition(": ")[2]))
-        ready = [state.name for state in states if state.well]
-        return [*found, (f"  ready: {', '.join(ready)}", "", "")] if ready else found
+        if waiting := self.waiting:
+            found.append((waiting[0], f"{now - waiting[1]:.0f} s", ""))
+        return found + [
+            (f"  {state.name}", f"{state.ready}/{state.wanted}", state.says.partition(": ")[2])
+            for state in self._states()
+            if not state.well
+        ]
+
+    def ready(self) -> str:
+        """Return the names of the workloads that are ready, "" without one."""
+        return ", ".join(state.name for state in self._states() if state.well)
+
+    def _states(self) -> list[WorkloadState]:
+        return sorted(self.workloads.values(), key=lambda state: (state.kind, state.name))
 
     def _start(self, file: TextIO) -> None:
         if self._live is not None:
@@ -89,7 +110,7 @@ class LiveView:
 
         self._live = Live(
             console=Terminal(file=file),
-            get_renderable=self._table,
+            get_renderable=self._shown,
             refresh_per_second=_PER_SECOND,
             transient=True,
             redirect_stdout=False,
@@ -97,16 +118,23 @@ class LiveView:
         )
         self._live.start()
 
-    def _table(self) -> Any:
+    def _shown(self) -> Any:
+        from rich.console import Group
+        from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            table.add_column(overflow="fold")
-        for name, number, reason in self.rows(time.monotonic()):
+        rows = self.rows(time.monotonic())
+        names, numbers = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+        self._widths = max(names, self._widths[0]), max(numbers, self._widths[1])
+        table = Table.grid(padding=(0, _GAP))
+        table.add_column(overflow="fold", min_width=min(self._widths[0], 60))
+        table.add_column(min_width=self._widths[1], justify="right")
+        table.add_column(overflow="fold")
+        for name, number, reason in rows:
             is_step = not name.startswith(" ")
             table.add_row(
                 Text(name, "bold" if is_step else ""), Text(number), Text(reason, "dim" if is_step else "yellow")
             )
-        return table
+        ready = self.ready()
+        return Group(table, Padding(Text(f"ready: {ready}", "green"), (0, 0, 0, 2))) if ready else table

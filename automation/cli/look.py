@@ -11,6 +11,7 @@ from automation.errors import NotHealthy, PreflightFailed
 from automation.verification.result import Status, Verification
 
 if TYPE_CHECKING:
+    from automation.recovery.status import StackStatus
     from automation.results import History
 
 
@@ -72,10 +73,7 @@ def status(call: Call) -> int:
     if result.running:
         raise NotHealthy(f"stack {result.stack} is being updated", "wait for its end, and ask again")
     if not result.healthy:
-        raise NotHealthy(
-            f"stack {result.stack} is not healthy",
-            f"after an interrupted update: python -m automation recover {result.stack}; otherwise see the lines above",
-        )
+        raise NotHealthy(f"stack {result.stack} is not healthy", _remedy(result))
     return DONE
 
 
@@ -108,12 +106,23 @@ def settle_verification(result: Verification, console: Console, *, as_json: bool
     if as_json:
         console.json(result.to_json())
     else:
+        console.close()
         write_table(result, console.results)
     if not result.ok:
         names = ", ".join(check.name for check in result.checks if check.status is Status.FAILED)
         raise NotHealthy(
             f"verification failed: {names}", "see the table above; then: python -m automation verify STACK"
         )
+
+
+def _remedy(status: StackStatus) -> str:
+    """Return what makes a stack healthy again."""
+    from automation.engine.failures import corrections
+
+    if status.interrupted:
+        return f"python -m automation recover {status.stack}"
+    correct = corrections(status.cluster.workloads) if status.cluster else ""
+    return f"{correct}; then up" if correct else "see the lines above"
 
 
 def _history_table(history: History) -> Table:

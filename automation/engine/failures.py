@@ -11,6 +11,7 @@ from pulumi.automation import CommandError, ConcurrentUpdateError
 from automation.engine.causes import cause_of
 from automation.engine.locks import parse_locks
 from automation.errors import (
+    FIX,
     AutomationError,
     ClusterUnreachable,
     MigrationFailed,
@@ -38,7 +39,6 @@ _ERROR_LINE: Final = re.compile(r"^ *(?:stderr: )?error: *(.+)$", re.MULTILINE)
 _SETTINGS: Final = re.compile(r"config of stack (\S+): (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
 _PREFLIGHT: Final = re.compile(rf"{re.escape(FOUND)} (?:one problem|\d+ problems)\n((?: +\S.*(?:\n|$))+)")
 _LENGTH: Final = 600
-_FIX: Final = ". Fix: "
 
 _UNREACHABLE: Final = re.compile(
     r"Kubernetes cluster is unreachable|unreachable cluster|unable to load Kubernetes client configuration"
@@ -107,7 +107,7 @@ def engine_error(
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         return PreflightFailed(f"{action} ended before anything that runs was changed: {FOUND} {count}", problems)
     reason = first_lines(reasons[0]) if reasons else "no reason given"
-    reason, _, remedy = reason.partition(_FIX)
+    reason, _, remedy = reason.partition(FIX)
     kind, usual = _kind(text, failed, stack)
     if kind is MigrationFailed and not refused_statement(text):
         # The provider quotes a pod only if it has seen that pod end before the Job.
@@ -119,8 +119,6 @@ def engine_error(
 
 def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHealthy:
     """Return the error of an update that was ended because its pods cannot become ready by waiting."""
-    causes = dict.fromkeys(state.unready.cause for state in states if state.unready is not None)
-    fixes = "; ".join(_CORRECT[cause] for cause in causes if cause in _CORRECT)
     # The same reason mostly stops several workloads: it is told once, with all their names.
     by_reason: dict[str, list[str]] = {}
     for state in states:
@@ -130,9 +128,15 @@ def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHea
     reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
     return NotHealthy(
         f"{action} was ended, because waiting cannot make this ready: {reasons}",
-        f"{fixes or 'correct that'}; then run up again: it goes on from here. "
+        f"{corrections(states) or 'correct that'}; then run up again: it goes on from here. "
         f"python -m automation status {stack} has all messages",
     )
+
+
+def corrections(states: Iterable[WorkloadState]) -> str:
+    """Return what to do about the causes for which workloads are not ready; "" if no cause says it."""
+    causes = dict.fromkeys(state.unready.cause for state in states if state.unready is not None)
+    return "; ".join(_CORRECT[cause] for cause in causes if cause in _CORRECT)
 
 
 def locked(action: str, text: str, stack: str) -> StackLocked:

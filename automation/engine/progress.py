@@ -12,10 +12,12 @@ from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.engine.events import EventKind, Teller
 from automation.engine.usual_times import UsualTimes
+from automation.errors import FIX
 from automation.results import Step
 from automation.wait import Clock
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import JOB, WorkloadState
+from components.preflight.finding import FOUND
 from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
@@ -38,7 +40,11 @@ _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SILENCE_SECONDS: Final = 20.0
 _KNOWN_SECONDS: Final = 60.0
 """The same for a wait whose object is known: each change is reported at once."""
-_OF_AN_EXIT: Final = re.compile(r"program exited with non-zero exit code: \d+$")
+_OF_AN_END: Final = re.compile(r"program exited with non-zero exit code: \d+$|^\w+ failed$")
+"""What the engine adds to errors that were told, such as `update failed`."""
+_OF_A_HOOK: Final = re.compile(rf'^before hook "[^"]+" failed: (?={FOUND})')
+_WORTH_SECONDS: Final = 0.5
+"""A step that takes less is told without its time."""
 _OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
 
 
@@ -140,7 +146,8 @@ class Progress:
         (self._steps if done else self.failed).append(_step(step))
         text = f"{_DOING[step.op][1]} {_name(step)}" if done else f"failed {doing}"
         kind = EventKind.DONE if done else EventKind.FAILED
-        self._say(kind, f"{text} ({seconds:.0f} s)", seconds=round(seconds, 1), **about)
+        took = f" ({seconds:.0f} s)" if seconds >= _WORTH_SECONDS else ""
+        self._say(kind, f"{text}{took}", seconds=round(seconds, 1), **about)
 
     def _diagnose(self, event: DiagnosticEvent) -> None:
         if event.ephemeral or event.severity not in ("error", "warning"):
@@ -148,12 +155,19 @@ class Progress:
         message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
         if self.given_up and _OF_A_CANCEL.search(message):
             return  # what the provider says of the cancel; why it was cancelled is said at the end
-        if self.errors and _OF_AN_EXIT.search(message):
-            return  # the error with which the program ended was told
+        if self.errors and _OF_AN_END.search(message):
+            return
         name = (event.urn or "").rpartition("::")[2]
         text = f"{name}: {message}" if name else message
-        (self.errors if event.severity == "error" else self.warnings).append(text)
+        known = self.errors if event.severity == "error" else self.warnings
+        if text in known:
+            return  # a plan and its update warn of the same
+        known.append(text)
         kind = EventKind.ERROR if event.severity == "error" else EventKind.WARNING
+        found = _OF_A_HOOK.sub("", message)
+        if found != message:
+            # The error that ends the update says what to do. This one only comes as soon as it is known.
+            text = "\n".join(line.partition(FIX)[0] for line in found.splitlines())
         self._say(kind, f"{event.severity}: {text}", name=name)
 
     def _say(self, kind: EventKind, text: str, **about: Any) -> None:

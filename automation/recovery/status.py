@@ -114,6 +114,12 @@ class StackStatus(Result):
         return any(lock.holder is Holder.ALIVE for lock in self.locks or ())
 
     @property
+    def interrupted(self) -> bool:
+        """An update did not come to its end, or left what only `recover` repairs."""
+        release, stuck = (self.cluster.release, self.cluster.stuck_pods) if self.cluster else (None, ())
+        return bool(self.locks or self.pending or stuck or (release is not None and release.status != _DEPLOYED))
+
+    @property
     def healthy(self) -> bool:
         """All runs, and no update is half done. What is left over does no harm, nor do unfinished stages.
 

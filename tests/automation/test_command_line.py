@@ -35,6 +35,8 @@ from automation.stacks.session import LOCK_SECONDS
 from automation.verification.result import Check, Verification
 from automation.verification.result import Status as CheckStatus
 from automation.wait import WAIT_SECONDS
+from components.kube.unready_pods import Cause, Unready
+from components.kube.workload_states import WorkloadState
 from settings.rotation import ROTATED
 from tests.samples import ROOT
 
@@ -356,6 +358,14 @@ def test_unhealthy_stack_and_failed_check_are_exit_code_1(
     assert "python -m automation recover dev" in found.err
     assert command_line.main(["status", "dev", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["problems"]
+    no_image = WorkloadState(
+        kind="Deployment", name="s", ready=0, wanted=1, unready=Unready("s: ErrImagePull", "s", cause=Cause.IMAGE)
+    )
+    env.status_found = replace(env.status_found, cluster=ClusterStatus(workloads=(no_image,)))
+    assert command_line.main(["status", "dev"]) == 1
+    told = capsys.readouterr().err
+    assert "Fix: correct the image's name, tag or credentials" in told
+    assert "recover" not in told
     env.verification = Verification((Check("DAG run", CheckStatus.FAILED, "broken"),))
     assert command_line.main(["verify", "dev", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
+from rich.console import Console as RichConsole
 
 from automation.cli.console import Console
 from automation.cli.live import LiveView
@@ -40,8 +42,8 @@ def test_steps_are_shown_with_their_time_and_workloads_with_their_reason() -> No
         assert view.rows(begun + 12) == [
             ("creating Release airflow", "12 s", "usually 90 s"),
             ("  scheduler", "0/1", "git-sync-init: runs: no branch"),
-            ("  ready: redis", "", ""),
         ]
+        assert view.ready() == "redis"
         assert not view.event(DONE, file), "what is over is printed"
     finally:
         view.close()
@@ -60,6 +62,51 @@ def test_workload_is_shown_only_while_its_step_is_under_way() -> None:
         assert [row[0] for row in view.rows(0)][2:] == ["  migrate-1"]
         view.event(Event(kind=EventKind.DONE, text="created", **job), file)  # type: ignore[arg-type]
         assert [row[0] for row in view.rows(0)] == ["creating Release airflow"]
+    finally:
+        view.close()
+
+
+def test_wait_is_shown_until_the_next_event() -> None:
+    view, file = LiveView(), Terminal()
+    try:
+        assert view.event(Event(kind=EventKind.WAITING, text="checking: components ready"), file)
+        assert [row[0] for row in view.rows(0)] == ["checking: components ready"]
+        assert view.event(Event(kind=EventKind.WAITING, text="checking: Airflow healthy"), file)
+        assert [row[0] for row in view.rows(0)] == ["checking: Airflow healthy"]
+        assert view.event(BEGUN, file)
+        assert [row[0] for row in view.rows(0)] == ["creating Release airflow"]
+        assert not view.event(DONE, file)
+        assert not view.event(Event(kind=EventKind.NOTE, text="done"), file)
+        assert not view.open
+    finally:
+        view.close()
+
+
+def test_result_is_written_below_what_was_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    console = Console(results=terminal, progress=terminal)
+    console.event(Event(kind=EventKind.WAITING, text="checking: all"))
+    console.result("passed")
+    assert not console.view.open
+    assert terminal.getvalue().endswith("passed\n")
+
+
+def test_columns_stay_where_they_are_when_a_long_name_goes() -> None:
+    view, file = LiveView(), Terminal()
+    job = {"operation": "create", "type": "kubernetes:batch/v1:Job", "name": "migrate"}
+
+    def place_of_the_time() -> int:
+        shown = io.StringIO()
+        RichConsole(file=shown, width=100).print(view._shown())
+        return re.sub(r" +$", "", shown.getvalue().splitlines()[0], flags=re.MULTILINE).index(" 0 s")
+
+    try:
+        view.event(BEGUN, file)
+        view.event(Event(kind=EventKind.BEGUN, text="creating Job with-a-very-long-name", **job), file)  # type: ignore[arg-type]
+        before = place_of_the_time()
+        view.event(Event(kind=EventKind.DONE, text="created", **job), file)  # type: ignore[arg-type]
+        assert place_of_the_time() == before
     finally:
         view.close()
 

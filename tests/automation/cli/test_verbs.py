@@ -22,7 +22,7 @@ from automation import __main__ as command_line
 from automation import environments
 from automation.cli.console import Console
 from automation.cli.declare import Call, Verb
-from automation.cli.dev import _password_command
+from automation.cli.login import password_command
 from automation.cli.verbs import VERBS
 from automation.cluster import kind
 from automation.cluster.deployment import Deployment
@@ -293,7 +293,7 @@ def test_context_is_changed_after_the_other_cluster_is_gone(bench: Bench) -> Non
 
 def test_command_for_the_password_works_with_names_that_a_shell_would_split() -> None:
     deployment = Deployment.of({**OUTPUTS, "kube_context": "my cluster"})
-    command = _password_command(
+    command = password_command(
         deployment, StackConfig(kube_context="my cluster", kubeconfig="/my files/config", protect=False)
     )
     assert shlex.split(command)[:5] == ["kubectl", "--kubeconfig", "/my files/config", "--context", "my cluster"]
@@ -313,6 +313,15 @@ def test_dev_ends_with_address_user_password_command_and_three_commands(bench: B
         "make preview",
         "make down",
     ]
+
+
+def test_password_is_shown_where_everybody_can_read_it(bench: Bench) -> None:
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(f"{STACK}  airflow:adminPassword: admin\n")
+    bench.run("dev")
+    assert "password: admin (airflow:adminPassword in Pulumi.dev.yaml)\n" in bench.text()
+    (bench.project_dir / "Pulumi.dev.yaml").write_text(f"{STACK}  airflow:adminPassword:\n    secure: v1:x\n")
+    bench.run("dev")
+    assert "password: kubectl " in bench.text()
 
 
 def test_second_dev_says_no_changes(bench: Bench) -> None:

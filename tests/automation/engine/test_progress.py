@@ -107,6 +107,34 @@ def test_errors_and_warnings_are_told_without_markup_and_errors_are_kept() -> No
     assert progress.errors == ["airflow: no room"]
 
 
+def test_same_warning_is_told_once_and_an_end_that_adds_nothing_never() -> None:
+    warning, error = diagnostic("warning", "warning: old key"), diagnostic("error", "no room")
+    assert told(warning, error, warning, error, diagnostic("error", "update failed")) == [
+        "warning: old key",
+        "error: no room",
+    ]
+
+
+def test_what_the_preflight_found_is_told_at_once_and_what_to_do_by_the_error_at_the_end() -> None:
+    urn = "urn:pulumi:dev::airflow::kubernetes:core/v1:ConfigMap::airflow-preflight-git"
+    message = (
+        'before hook "airflow-preflight-git-check" failed: the preflight found one problem\n'
+        "  airflow:dagsRef: expected a branch, found none named mian. Fix: pulumi config set airflow:dagsRef BRANCH"
+    )
+    lines: list[str] = []
+    progress = Progress(teller(lines))
+    progress(diagnostic("error", f"error: {message}", urn=urn))
+    assert lines == [
+        "error: the preflight found one problem\n  airflow:dagsRef: expected a branch, found none named mian"
+    ]
+    assert progress.errors == [f"airflow-preflight-git: {message}"]
+
+
+def test_step_that_takes_no_time_is_told_without_one() -> None:
+    lines = told(event("resourcePreEvent", "create"), event("resOutputsEvent", "create"), seconds=0.4)
+    assert lines[1] == "created Release airflow"
+
+
 def test_silence_is_broken_while_something_is_under_way() -> None:
     time, lines = FakeTime(), list[str]()
     progress = Progress(teller(lines), time.clock)
