@@ -41,13 +41,13 @@ VARIABLES = SECTION.secret_map(
 SECRETS_MANAGER_PREFIX = SECTION.optional(
     "secretsManagerPrefix",
     secrets_prefix,
-    description="Connections and variables are also read from AWS Secrets Manager, from secrets that are named "
-    "PREFIX/connections/ID and PREFIX/variables/NAME, such as airflow-secrets/prod. Needs eksCluster.",
+    description="Prefix of secrets in AWS Secrets Manager, such as airflow-secrets/prod. Airflow then also reads "
+    "connections from PREFIX/connections/ID and variables from PREFIX/variables/NAME. Needs eksCluster.",
 )
 
 
 def read_secrets_prefix(config: Config, aws: AwsChoice | None) -> str | None:
-    """Return how the names of secrets begin that are connections and variables, or None."""
+    """Return the prefix of secrets that hold connections and variables, or None."""
     prefix, escrow = config[SECRETS_MANAGER_PREFIX], config[KEY_ESCROW]
     if prefix is None:
         return None

@@ -88,8 +88,9 @@ SSL_MODE = SECTION.choice(
     "databaseSslMode",
     SslMode,
     default=SslMode.REQUIRE,
-    description="TLS to an external database: disable, prefer, require (encrypts, and checks nobody), verify-ca (also "
-    "checks the authority) or verify-full (also checks the host name). A managed database always has verify-full.",
+    description="TLS to an external database: disable, prefer, require (encrypts, but does not check the server), "
+    "verify-ca (checks the authority) or verify-full (also checks the host name). A managed database always has "
+    "verify-full.",
 )
 CA_CERTIFICATE = SECTION.optional(
     "databaseCaCertificate",
