@@ -85,7 +85,7 @@ def namespace(text: str) -> str:
 
     Kubernetes reserves kube- (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces).
     """
-    matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+    matching(text, _DNS_LABEL, "a namespace: at most 63 of a-z, 0-9 and -, with no - at the ends")
     if text == "default" or text.startswith("kube-"):
         refuse(f"expected a namespace of its own, because the stack owns all that is in it, found {shown(text)}")
     return text
@@ -93,7 +93,7 @@ def namespace(text: str) -> str:
 
 def dns_label(text: str) -> str:
     """RFC 1123 label: the name of a namespace."""
-    return matching(text, _DNS_LABEL, "the name of a namespace: at most 63 of a-z, 0-9 and -, not at the ends")
+    return matching(text, _DNS_LABEL, "the name of a namespace: at most 63 of a-z, 0-9 and -, with no - at the ends")
 
 
 def dns_subdomain(text: str) -> str:

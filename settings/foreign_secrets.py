@@ -23,7 +23,7 @@ def foreign_secret(name: str) -> str:
         fields.refuse("expected the name of a Secret, found hexadecimal digits alone, which may be a key itself")
     if OWN_SECRET.match(name):
         fields.refuse(
-            "expected a Secret of your own, with a name that does not begin as that of one of the stack's, found "
+            "expected a Secret of your own, whose name does not begin like that of a Secret of the stack, found "
             f"{fields.shown(name)}"
         )
     return name

@@ -117,6 +117,18 @@ class Section:
 
         return self._declared(Key(name, "string", "", description, parse, None, file=file))
 
+    def mark(self, name: str, check: Callable[[str], T], *, description: str) -> Key[T | None]:
+        """What a verb of several stages writes about itself, or None. A person corrects a bad one by removing it."""
+
+        def read(text: str) -> T:
+            try:
+                return check(text)
+            except ValueError as error:
+                fix = f"take the committed Pulumi.STACK.yaml, or pulumi config rm {PROJECT}:{name}"
+                raise RefusedError((str(error), fix)) from None
+
+        return self.optional(name, read, description=description)
+
     def secret(
         self,
         name: str,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from components.kube.names import DNS_NAME, LABEL_VALUE, qualified
 from policy.model import UNKNOWN, entries, get, items, mapping
 
-LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, the last three not at the ends"
+LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, with a letter or digit at both ends"
 _NAME_RULE: Final = "name it as in example.com/pool, by A-Z, a-z, 0-9 and _.- alone"
 _EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS: Final = ("Exists", "Equal", "Lt", "Gt")

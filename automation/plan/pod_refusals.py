@@ -67,7 +67,7 @@ def _refusals(rendered: RenderedObject) -> Iterator[str]:
 
 def _container_problems(container: Container) -> Iterator[str]:
     if not re.fullmatch(_LABEL_NAME, container.name):
-        yield f"has a container {container.name}: name it by at most 63 of a-z, 0-9 and -, not at the ends"
+        yield f"has a container {container.name}: name it by at most 63 of a-z, 0-9 and -, with no - at the ends"
     yield from _variable_problems(container)
     yield from _probe_problems(container)
     for port in entries(container.body.get("ports")):

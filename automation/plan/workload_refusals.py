@@ -70,7 +70,7 @@ def _claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:
 def _metadata_problems(rendered: RenderedObject) -> Iterator[str]:
     # The pod of a task has no name yet, and those of roles may have capitals and colons.
     if rendered.kind != "Pod" and "Role" not in rendered.kind and not DNS_NAME.fullmatch(rendered.name):
-        yield "has a bad name: name it by at most 253 of a-z, 0-9, - and ., the last two not at the ends"
+        yield "has a bad name: name it by at most 253 of a-z, 0-9, - and ., with a letter or digit at both ends"
     for key in mapping(rendered.body.get("data")) if rendered.kind in ("ConfigMap", "Secret") else ():
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key):
             yield f"has the key {key}: name it by A-Z, a-z, 0-9 and ._- alone"

@@ -54,7 +54,7 @@ def read_secrets_prefix(config: Config, aws: AwsChoice | None) -> str | None:
     if aws is None:
         config.problem(
             SECRETS_MANAGER_PREFIX,
-            f"expected {EKS_CLUSTER.full} beside it, because pods get their rights by a role of AWS, found none",
+            f"expected {EKS_CLUSTER.full} beside it, because pods get their rights by an AWS role, found none",
             f"{remove_command(SECRETS_MANAGER_PREFIX)}, and use {CONNECTIONS.full} and {VARIABLES.full}, or another "
             "secrets backend by AIRFLOW__SECRETS__BACKEND in env of apiServer, dagProcessor and triggerer in "
             "airflow:helmValues",

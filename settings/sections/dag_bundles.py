@@ -19,7 +19,7 @@ SECTION = Section("DAG bundles", "several repositories of DAGs, in place of one"
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """Part of the names of volumes and of a connection."""
-_NO_NAME: Final = "expected a name: at most 40 of a-z, 0-9 and -, not at the ends"
+_NO_NAME: Final = "expected a name: at most 40 of a-z, 0-9 and -, with no - at the ends"
 _INSTEAD: Final[Mapping[str, str]] = {
     "url": "repository",
     "branch": "ref",

@@ -230,7 +230,7 @@ DUMP_RETENTION_DAYS = SECTION.integer(
     description="Days that dumps are kept, {least} to {most}. backupSchedule deletes older ones, but never the newest. "
     "0 keeps all.",
 )
-RESTORE = SECTION.optional(
+RESTORE = SECTION.mark(
     "restore",
     restoration_of,
     description="The restore of a backup that is under way. python -m automation restore writes and removes it.",

@@ -67,7 +67,7 @@ def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     if config[PROTECT]:
         config.problem(
             db.DATABASE,
-            f"expected external or managed where {PROTECT.full} is true, found container: one pod without backups",
+            f"expected external or managed if {PROTECT.full} is true, found container: one pod without backups",
             f"pulumi config set {db.DATABASE.full} external",
         )
     return DatabaseChoice(database=ContainerDatabase(storage_gib=config[db.STORAGE_GIB]))
@@ -93,7 +93,7 @@ def _external(config: Config) -> ExternalDatabase:
     if weak is not None:
         config.problem(
             db.PASSWORD,
-            f"expected a password that is hard to guess where {PROTECT.full} is true, found {weak}",
+            f"expected a password that is hard to guess if {PROTECT.full} is true, found {weak}",
             f"change it in the database, then {set_command(db.PASSWORD.full, db.PASSWORD)}",
         )
     if config[NETWORK_ISOLATION] is not Isolation.OFF and not cidrs and not config.bad(NETWORK_ISOLATION):
@@ -105,7 +105,7 @@ def _external(config: Config) -> ExternalDatabase:
     if config[PROTECT] and ssl_mode in (SslMode.DISABLE, SslMode.PREFER):
         config.problem(
             db.SSL_MODE,
-            f"expected require, verify-ca or verify-full where {PROTECT.full} is true, found {ssl_mode}",
+            f"expected require, verify-ca or verify-full if {PROTECT.full} is true, found {ssl_mode}",
             f"pulumi config set {db.SSL_MODE.full} verify-full",
         )
     if not config.bad(db.SSL_MODE):

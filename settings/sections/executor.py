@@ -32,7 +32,10 @@ SECTION = Section("Executor and size")
 
 def _task_account(text: str) -> str:
     if text.startswith(_RELEASE):
-        fields.refuse(f"expected a service account of your own, found {text}: {_RELEASE}… belong to the release")
+        fields.refuse(
+            f"expected a service account of your own, found {text}: names that begin with {_RELEASE} belong to the "
+            "release"
+        )
     return fields.dns_subdomain(text)
 
 

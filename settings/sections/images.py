@@ -108,7 +108,7 @@ AIRFLOW_VERSION = SECTION.text(
 )
 
 
-UPGRADE = SECTION.optional(
+UPGRADE = SECTION.mark(
     "upgrade",
     UpgradeMark.of,
     description="The upgrade or rollback that is under way. python -m automation upgrade and rollback write and remove "

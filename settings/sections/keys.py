@@ -130,7 +130,7 @@ ADMIN_EMAIL = SECTION.text(
 )
 
 
-ROTATION = SECTION.optional(
+ROTATION = SECTION.mark(
     "rotation",
     Mark.of,
     description="The rotation of a key that is under way. python -m automation rotate writes and removes it.",
@@ -235,11 +235,11 @@ def _refuse_weak(config: Config) -> None:
     for key, secret in secrets.items():
         found = fernet_weakness(secret) if key is FERNET_KEY else weakness(secret)
         if found is not None:
-            _refuse_secret(config, key, f"a value that is hard to guess where {PROTECT.full} is true, found {found}")
+            _refuse_secret(config, key, f"a value that is hard to guess if {PROTECT.full} is true, found {found}")
         same = [other.full for other in secrets if other is not key and secrets[other] == secret]
         if same and key is not API_SECRET_KEY:
             _refuse_secret(
-                config, key, f"a value that no other key has where {PROTECT.full} is true, found that of {same[0]}"
+                config, key, f"a value that no other key has if {PROTECT.full} is true, found that of {same[0]}"
             )
 
 

@@ -66,7 +66,7 @@ def check_managed(config: Config, managed: ManagedDatabase, aws: AwsChoice | Non
     if config[PROTECT] and not managed.multi_az:
         config.problem(
             db.MULTI_AZ,
-            f"expected true where {PROTECT.full} is true, found false: Airflow would stop if the database's zone fails",
+            f"expected true if {PROTECT.full} is true, found false: Airflow would stop if the database's zone fails",
             f"pulumi config set {db.MULTI_AZ.full} true",
         )
 

@@ -187,7 +187,7 @@ def _place(config: Config, store: TaskLogStore) -> LogPlace | None:
     if url is None:
         config.problem(
             TASK_LOGS_URL,
-            f"expected the place with {TASK_LOGS.full} remote, found none",
+            f"expected the place of the logs with {TASK_LOGS.full} remote, found none",
             f"pulumi config set {TASK_LOGS_URL.full} s3://BUCKET/FOLDER",
         )
         return None

@@ -51,7 +51,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
 
 def _name(text: str) -> str:
     fields.matching(
-        text, r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", "a name: at most 30 of a-z, 0-9 and -, not at the ends"
+        text, r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", "a name: at most 30 of a-z, 0-9 and -, with no - at the ends"
     )
     return fields.refuse(f"expected another name, found {text}, which the chart uses") if text in _RESERVED else text
 

@@ -1056,7 +1056,7 @@ def test_secret_of_the_team_may_have_a_name_that_only_ends_as_one_of_the_stack()
         == ()
     )
     [told] = external().with_({"databaseClientCertificateSecret": "airflow-database-client"}).problems()
-    assert 'a name that does not begin as that of one of the stack\'s, found "airflow-database-client"' in told
+    assert 'whose name does not begin like that of a Secret of the stack, found "airflow-database-client"' in told
 
 
 def test_address_without_a_prefix_length_is_no_network() -> None:
