@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.chart_values.owned_values import owner
+from components.chart_values.owned_values import advice, owner
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
 JWT_VARIABLES: Final = (
@@ -96,7 +96,7 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
     for path, name in dict.fromkeys(found):
         instead = instead_at(path, name)
         if instead is not None:
-            yield path, f"{path} may not set {name}: the program does; use {instead}"
+            yield path, f"{path} may not set {name}: the program does; {advice(instead)}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
             yield path, f"{path} may not set {name}: the program does; use the keys airflow:dags…"
 

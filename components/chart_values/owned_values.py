@@ -15,6 +15,8 @@ _OF_JOBS: Final = {
 }
 """Keys of the chart's Jobs, each with the key of all pods that the program's own Jobs follow (see `job_pods`)."""
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+_NOTHING: Final = "nothing: "
+"""Begins the reason why there is nothing to use instead of a value."""
 
 OWNED: Final[Mapping[str, str]] = {
     f"airflowPodAnnotations.{SAFE_TO_EVICT}": "nothing: an eviction must not kill a task",
@@ -27,7 +29,7 @@ OWNED: Final[Mapping[str, str]] = {
     "allowPodLaunching": "nothing: workers must not create pods",
     "apiSecretKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "apiServer.httpRoute": "airflow:ingressGateway",
-    "apiServer.podAnnotations.log-role": "nothing: the API server rolls by it when its role in AWS changes",
+    "apiServer.podAnnotations.log-role": "nothing: it makes the API server roll when its role in AWS changes",
     "apiServer.replicas": "airflow:apiServerReplicas",
     "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
     "apiServer.waitForMigrations": "nothing: the program migrates before the release",
@@ -91,8 +93,11 @@ OWNED: Final[Mapping[str, str]] = {
             ("securityContext", "dags.gitSync.securityContexts.container"),
             ("uid", "dags.gitSync.securityContexts.container.runAsUser"),
             ("maxFailures", "nothing: while the Git host is away, pods keep the DAGs that they have"),
-            ("startupProbe livenessProbe readinessProbe recommendedProbeSetting", "nothing: its probes are set"),
-            ("containerName httpPort", "nothing: probes and metrics know git-sync by it"),
+            (
+                "startupProbe livenessProbe readinessProbe recommendedProbeSetting",
+                "nothing: the program sets its probes",
+            ),
+            ("containerName httpPort", "nothing: probes and metrics need it as it is"),
         )
         for key in keys.split()
     },
@@ -156,7 +161,7 @@ OWNED: Final[Mapping[str, str]] = {
     "scheduler.replicas": "airflow:schedulerReplicas",
     "scheduler.safeToEvict": "nothing: an eviction must not stop it",
     "scheduler.waitForMigrations": "nothing: the program migrates before the release",
-    "triggerer.persistence": "nothing: as a StatefulSet it could not leave a broken image",
+    "triggerer.persistence": "nothing: a StatefulSet could not recover from a broken image",
     "triggerer.replicas": "airflow:triggererReplicas",
     "triggerer.safeToEvict": "nothing: an eviction must not stop it",
     "triggerer.waitForMigrations": "nothing: the program migrates before the release",
@@ -226,6 +231,12 @@ def owner(path: str) -> str | None:
     """Return what to use instead of a value that the program sets, or None for a user's value."""
     roots = [root for root in OWNED if f"{path}.".startswith(f"{root}.")]
     return None if not roots or under(path, FREE) else OWNED[max(roots, key=len)]
+
+
+def advice(instead: str) -> str:
+    """Return what to do about a refused value. instead: what to use, or `nothing: ` and the reason."""
+    reason = instead.removeprefix(_NOTHING)
+    return f"use {instead}" if reason == instead else f"leave it out, because {reason}"
 
 
 def holds_own(path: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.chart_values.chart_defaults import schema_problems
-from components.chart_values.owned_values import APPENDED, OWNED, SAFE_TO_EVICT
+from components.chart_values.owned_values import APPENDED, OWNED, SAFE_TO_EVICT, advice
 from components.chart_values.value_paths import at, nested, without_nulls
 from components.chart_values.worker_group import GROUP_LABEL
 
@@ -53,13 +53,13 @@ def set_problems(
             if key not in celery or key in _NO_KEYS:
                 yield f"{path}.{key}", f"{path}.{key} is not a value of the chart"
             elif key in _OWNED and not (own_accounts and key == _ACCOUNT):
-                yield f"{path}.{key}", f"{path}.{key} is set by the program; use {_OWNED[key]}"
+                yield f"{path}.{key}", f"{path}.{key} is set by the program; {advice(_OWNED[key])}"
             elif key == "labels" and isinstance(value, Mapping) and GROUP_LABEL in value:
                 own = f"{path}.{key}.{GROUP_LABEL}"
                 yield own, f"{own} is set by the chart, and selectors tell sets apart by it; use another label"
             elif key == "podAnnotations" and isinstance(value, Mapping) and SAFE_TO_EVICT in value:
                 own = f"{path}.{key}.{SAFE_TO_EVICT}"
-                yield own, f"{own} is set by the program; use {_OWNED['safeToEvict']}"
+                yield own, f"{own} is set by the program; {advice(_OWNED['safeToEvict'])}"
             elif key in _LISTS and not isinstance(value, list | None):
                 yield f"{path}.{key}", f"{path}.{key}: expected a list"
 

@@ -20,7 +20,7 @@ from components.chart_values.managed_variables import (
     listed_variables,
     without_comments,
 )
-from components.chart_values.owned_values import owner
+from components.chart_values.owned_values import advice, owner
 from components.chart_values.value_paths import nested
 from components.user_values.airflow_options import meant, variable_meant
 
@@ -206,4 +206,4 @@ def _use(new: str, *, variable: bool = False) -> str:
     own = owner(f"config.{new}") or instead_of(name)
     if own is None and new == DEFAULT_QUEUE.removeprefix("config."):
         own = DEFAULT_QUEUE
-    return f"use {own or (name if variable else f'config.{new}')}"
+    return advice(own or (name if variable else f"config.{new}"))

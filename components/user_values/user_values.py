@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.managed_variables import managed_variable_problems
-from components.chart_values.owned_values import APPENDED, OWNED, holds_own, owner
+from components.chart_values.owned_values import APPENDED, OWNED, advice, holds_own, owner
 from components.chart_values.security_contexts import completed, completed_sets, context_problems, with_ids_of_all
 from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_groups import with_inherited, without_default_budget
@@ -138,9 +138,9 @@ def _placed(
     for path in leaf_paths(helm_values):
         own, dead, new = owner(path), dead_instead(path, schema), replacements(path, schema)
         if own is not None:
-            yield path, f"{path} is set by the program; use {own}"
+            yield path, f"{path} is set by the program; {advice(own)}"
         elif dead is not None:
-            yield path, f"{path} has no effect here; use {dead}"
+            yield path, f"{path} has no effect here; {advice(dead)}"
         elif new:
             yield path, f"{path} is deprecated in the chart; use {_working(new, schema, off)}"
         elif holds_own(path) and at(helm_values, path) is None:
@@ -160,9 +160,9 @@ def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], sche
     free = [place for place in places if owner(place) is None and dead_instead(place, schema) is None]
     if free:
         return f"{path} is not a value of the chart; use {', '.join(free)}"
-    own = {owner(place) for place in places} - {None}
+    own = {found for place in places if (found := owner(place)) is not None}
     if own:
-        return f"{path} is not a value of the chart; use {own.pop()}"
+        return f"{path} is not a value of the chart; {advice(own.pop())}"
     return f"{path} is not a value of the chart{did_you_mean(key, _beside(path, key, chart_values, schema))}"
 
 

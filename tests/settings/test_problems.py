@@ -706,7 +706,7 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         {"secretsManagerPrefix": "airflow-secrets/prod"},
         {},
         "secretsManagerPrefix",
-        "expected airflow:eksCluster beside it, because pods get their rights by a role of AWS",
+        "expected airflow:eksCluster beside it, because pods get their rights by an AWS role",
     ),
     "secrets in AWS that are the keys": (
         PROD,

@@ -42,19 +42,19 @@ def merged_set(element: dict[str, Any], **more: Any) -> dict[str, Any]:
 @each(
     "key,value,instead",
     [
-        ("keda", {"enabled": True}, "its replicas"),
-        ("hpa", {"enabled": True}, "its replicas"),
-        ("persistence", {"enabled": True}, "airflow:taskLogs"),
-        ("safeToEvict", True, "nothing: an eviction must not kill a task"),
-        ("terminationGracePeriodSeconds", 7, "airflow:workerGraceSeconds"),
-        ("waitForMigrations", {"enabled": True}, "nothing: the program migrates"),
-        ("serviceAccount", {"name": "own"}, "workers.celery.serviceAccount.annotations"),
+        ("keda", {"enabled": True}, "use its replicas"),
+        ("hpa", {"enabled": True}, "use its replicas"),
+        ("persistence", {"enabled": True}, "use airflow:taskLogs"),
+        ("safeToEvict", True, "leave it out, because an eviction must not kill a task"),
+        ("terminationGracePeriodSeconds", 7, "use airflow:workerGraceSeconds"),
+        ("waitForMigrations", {"enabled": True}, "leave it out, because the program migrates"),
+        ("serviceAccount", {"name": "own"}, "use workers.celery.serviceAccount.annotations"),
     ],
 )
 def test_owned_value_is_refused_in_each_element(key: str, value: Any, instead: str) -> None:
     refused = found(sets({"name": "a"}, {"name": "b", key: value}))
     assert len(refused) == 1, refused
-    assert refused[0].startswith(f"workers.celery.sets[1].{key} is set by the program; use {instead}")
+    assert refused[0].startswith(f"workers.celery.sets[1].{key} is set by the program; {instead}")
 
 
 @each(

@@ -51,6 +51,6 @@ def test_what_the_next_chart_adds_is_owned_or_judged_already() -> None:
         "apiServer": {"httpRoute": {"enabled": True, "hostnames": ["a.example.com"]}},
     }
     objects, route = sorted(problems(given, values, schema), key=lambda text: text.startswith("apiServer"))
-    assert objects.startswith("extraObjects is set by the program; use nothing: no policy would judge its objects")
+    assert objects.startswith("extraObjects is set by the program; leave it out, because no policy would judge")
     assert route.startswith("apiServer.httpRoute")
     assert "airflow:ingressGateway" in route

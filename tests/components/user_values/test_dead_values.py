@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from components.chart_values.chart_defaults import chart_schema, chart_values, merged
 from components.chart_values.executor import Executor
-from components.chart_values.owned_values import APPENDED, owner
+from components.chart_values.owned_values import APPENDED, advice, owner
 from components.chart_values.size_preset import SizePreset
 from components.chart_values.value_paths import at, nested, under
 from components.chart_values.values import airflow_values
@@ -204,7 +204,7 @@ def test_every_hidden_value_exists_and_is_no_dead_one() -> None:
 def test_dead_value_is_refused_with_what_to_use(path: str) -> None:
     for value in ("x", 7, None, {"a": "b"}, ["x"]):
         found = problems(nested(path, value), chart_values(), chart_schema())
-        assert any(problem.startswith(path) and DEAD[path] in problem for problem in found), (value, found)
+        assert any(problem.startswith(path) and advice(DEAD[path]) in problem for problem in found), (value, found)
 
 
 @each("key", ["resources", "env", "strategy", "labels", "startupProbe"])
@@ -254,7 +254,9 @@ def test_every_deprecated_value_of_the_chart_is_refused_with_a_value_of_the_char
     assert len(paths) > 60
     for path in paths:
         found = problems(nested(path, "x"), chart_values(), chart_schema())
-        assert any(problem.startswith(path) and "; use " in problem for problem in found), (path, found)
+        assert any(
+            problem.startswith(path) and ("; use " in problem or "; leave it out" in problem) for problem in found
+        ), (path, found)
         for new in replacements(path, chart_schema()) if not refused_otherwise(path) else ():
             assert _schema_at(new) or at(chart_values(), new) is not None, (path, new)
 

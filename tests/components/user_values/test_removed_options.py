@@ -29,7 +29,7 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         ("webserver", "x_frame_enabled", "leave it out"),
         ("kubernetes", "delete_worker_pods", "use config.kubernetes_executor.delete_worker_pods"),
         ("kubernetes", "worker_pods_pending_timeout", "use config.scheduler.task_queued_timeout"),
-        ("kubernetes", "namespace", "use nothing: the scheduler starts task pods in its own namespace"),
+        ("kubernetes", "namespace", "leave it out, because the scheduler starts task pods in its own namespace"),
         ("scheduler", "statsd_allow_list", "use config.metrics.metrics_allow_list"),
         ("core", "parallelism", None),
         ("scheduler", "max_tis_per_qery", "use config.scheduler.max_tis_per_query"),

@@ -370,11 +370,11 @@ def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
 )
 def test_option_of_the_program_is_refused_as_a_variable_too(option: str) -> None:
     [told] = found(nested(f"config.{option}", "x"))
-    instead = told.partition("; use ")[2]
+    instead = told.partition("; ")[2]
     name = f"AIRFLOW__{option.replace('.', '__')}".upper()
     for place in (in_env(name), in_env(f"{name}_CMD", path="workers.celery.env"), {"extraEnv": f"- name: {name}\n"}):
         [told] = found(place)
-        assert told.endswith(f"the program does; use {instead}")
+        assert told.endswith(f"the program does; {instead}")
 
 
 def test_default_queue_is_read_from_config_and_a_set_has_its_own_number_of_tasks() -> None:
@@ -394,7 +394,7 @@ def test_no_pod_with_tasks_may_be_evicted() -> None:
         {"workers": {"celery": {"sets": [{"name": "gpu", "podAnnotations": evict}]}}},
     ):
         [told] = found(values)
-        assert "is set by the program; use nothing: an eviction must not" in told
+        assert "is set by the program; leave it out, because an eviction must not" in told
     assert found({"apiServer": {"podAnnotations": evict}}) == []
 
 

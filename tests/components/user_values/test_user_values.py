@@ -17,7 +17,7 @@ from components.chart_values.executor import Executor
 from components.chart_values.ingress import Ingress
 from components.chart_values.managed_variables import JWT_VARIABLES, MANAGED_VARIABLES
 from components.chart_values.metrics import Monitoring
-from components.chart_values.owned_values import APPENDED, FREE, OWNED, SAFE_TO_EVICT
+from components.chart_values.owned_values import APPENDED, FREE, OWNED, SAFE_TO_EVICT, advice
 from components.chart_values.release_inputs import DagAccess, ReleaseInputs
 from components.chart_values.scale import Scale
 from components.chart_values.size_preset import SizePreset
@@ -108,7 +108,7 @@ def under(path: str, roots: Any) -> bool:
 def test_owned_value_is_refused_in_whatever_shape(path: str) -> None:
     for value in ("x", None, True, 7, [], {}, ["x"], {"child": "x"}, {"child": {"grandchild": None}}):
         refused = found(nested(path, value))
-        assert any(problem.startswith(path) and f"use {OWNED[path]}" in problem for problem in refused), (
+        assert any(problem.startswith(path) and advice(OWNED[path]) in problem for problem in refused), (
             value,
             refused,
         )
