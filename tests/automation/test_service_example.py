@@ -13,10 +13,6 @@ import pytest
 from automation import Environment, Environments, Passphrase, Secret
 from tests import samples
 
-pytest.importorskip("fastapi", reason="the example's own framework is not here")
-httpx = pytest.importorskip("httpx", reason="what asks the example's service is not here")
-from docs.examples.service import create_app  # noqa: E402
-
 PROGRAM = """\
 import pulumi
 import pulumi_random as random
@@ -43,6 +39,8 @@ class Client:
         self._app, self._runner = app, runner
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
+        import httpx
+
         async def ask() -> Any:
             transport = httpx.ASGITransport(self._app)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
@@ -62,6 +60,10 @@ class Client:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
+    pytest.importorskip("fastapi", reason="the example's own framework is not here")
+    pytest.importorskip("httpx", reason="what asks the example's service is not here")
+    from docs.examples.service import create_app
+
     project = tmp_path / "project"
     project.mkdir()
     (project / "Pulumi.yaml").write_text((samples.ROOT / "Pulumi.yaml").read_text())

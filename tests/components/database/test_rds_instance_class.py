@@ -11,7 +11,6 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from components.database.rds_instance_class import MEMORY_GIB, instance_memory_gib, max_connections
 from tests.cases import each
@@ -56,6 +55,8 @@ def test_sizes_of_a_family_are_those_that_rds_offers(family: str) -> None:
 
 @each("name", CLASSES)
 def test_memory_is_that_of_the_ec2_instance(name: str) -> None:
+    from moto.ec2.models.instance_types import INSTANCE_TYPES  # loads slowly
+
     _, family, size = name.split(".")
     ec2 = INSTANCE_TYPES[f"{ON_EC2.get(family, family)}.{size}"]
     assert instance_memory_gib(name) * 1024 == ec2["MemoryInfo"]["SizeInMiB"]
