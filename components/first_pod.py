@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import pulumi
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.job_pod import JobPod
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import LABELS
 from components.kube.pod_security import NOBODY_UID, followed, pod_security_context
+from components.kube.rest import KubeRequestFailed
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
 from components.preflight.pods import small_container

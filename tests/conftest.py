@@ -64,7 +64,7 @@ def pytest_collection_finish() -> None:
         if (found := sys.modules.get(module)) is not None:
             vars(found)[name] = functools.cache(vars(found)[name])
     gc.freeze()
-    gc.set_threshold(2_000_000, 20, 20)  # more often, it took a sixth of each run of a program
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 

@@ -23,10 +23,11 @@ from automation.cluster.pods import (
 )
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
 from components.kube import kubeconfig
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
 from components.kube.pod_command import ExecResult
+from components.kube.rest import KubeRequestFailed
 from components.secrets.masker import Masker
 
 _KUBECONFIG: Final = "~/.kube/config"

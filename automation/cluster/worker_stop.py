@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from automation.wait import Clock, wait_for
 from components.chart_values.running import PAUSED
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 
 _WORKER: Final = {"release": "airflow", "component": "worker"}
 _APPS: Final = "apps/v1"

@@ -19,8 +19,9 @@ from automation.plan.failures import failure_of
 from automation.plan.recorder import Recorder
 from automation.preflight.temporary import documents, present
 from components.database.rds_settings import ManagedDatabase
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.aws_reasons import CHECK as AWS_CHECK
 from components.preflight.checks import Kind

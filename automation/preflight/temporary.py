@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from automation.plan.recorder import Recorder, Registration
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from components.preflight.checks import DOCUMENT
 from components.preflight.pod_run import LABEL
 

@@ -24,8 +24,8 @@ from automation.results import Changes, HistoryEntry, Update
 from automation.stacks.cluster_tag import cluster_to_store, read_tag, require_gone, store_tag
 from automation.stacks.session import Session
 from components.chart_values.running import PAUSED, Running
-from components.kube.client import KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from settings import PROJECT
 
 

@@ -8,19 +8,15 @@ program uses stand in a table; another kind costs one request for its API versio
 from __future__ import annotations
 
 import http.client
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
 from components.kube.kinds import PLURALS
-from components.kube.kubeconfig import KubeUnreachable, api_client
 from components.kube.pod_command import CommandError, ExecResult, run_in_pod
+from components.kube.rest import JSON, KubeRest
 
-REQUEST_SECONDS: Final = 30.0
-_JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -28,58 +24,23 @@ _NO_RIGHT: Final = "cannot create resource"
 """What the API server says of a user's missing right; an admission plugin says something else."""
 
 
-class KubeRequestFailed(Exception):  # noqa: N818 - the name says what is wrong
-    """The cluster answered, but refused or failed a request. The text holds no header and no body."""
-
-    def __init__(self, action: str, reason: str, remedy: str) -> None:
-        self.reason, self.what, self.remedy = reason, f"cannot {action}: {reason}", remedy
-        super().__init__(f"{self.what}. Fix: {remedy}")
-
-
-class KubeApi:
+class KubeApi(KubeRest):
     """A cluster's REST API, at an explicit context. Thread-safe.
 
     Objects come and go as plain JSON. Every method raises KubeRequestFailed or KubeUnreachable.
     """
 
-    def __init__(
-        self,
-        context: str,
-        kubeconfig: str | None = None,
-        *,
-        seconds: float = REQUEST_SECONDS,
-        retries: int | None = None,
-    ) -> None:
-        """Read the kubeconfig; no request is made yet.
-
-        Args:
-            context: Name of the context.
-            kubeconfig: A path, the content itself, or None for the one that kubectl uses.
-            seconds: Time limit of a request.
-            retries: How often to try again where the connection fails; None takes the client's three times.
-
-        Raises:
-            KubeUnreachable: There is no such context, or the kubeconfig cannot be used.
-        """
-        self._context, self._seconds = context, seconds
-        self._configuration: Any = api_client(kubeconfig, context).configuration
-        if retries is not None:
-            self._configuration.retries = retries
-        self._client = self._new_client()
-        self._discovered: dict[str, dict[str, tuple[str, bool]]] = {}
-        self._now: float | None = None
-
-    @property
-    def now(self) -> float | None:
-        """The cluster's time of its last answer, in seconds since 1970; None if it has not told one."""
-        return self._now
+    @cached_property
+    def _discovered(self) -> dict[str, dict[str, tuple[str, bool]]]:
+        """The kinds of each API version that was asked for, with their plurals, and whether they have a namespace."""
+        return {}
 
     def get(
         self, api_version: str, kind: str, namespace: str, name: str, *, metadata_only: bool = False
     ) -> dict[str, Any] | None:
         """Return an object, or None where there is none. With `metadata_only` the server sends no more than that."""
         path = self._path(api_version, kind, namespace, name)
-        return self._request("GET", path, accept=_METADATA if metadata_only else _JSON) if path else None
+        return self._request("GET", path, accept=_METADATA if metadata_only else JSON) if path else None
 
     def items(
         self,
@@ -95,7 +56,7 @@ class KubeApi:
         path = self._path(api_version, kind, namespace)
         selectors = {"labelSelector": ",".join(f"{key}={value}" for key, value in (labels or {}).items())}
         query = {key: value for key, value in {**selectors, "fieldSelector": fields}.items() if value}
-        accept = _METADATA_LIST if metadata_only else _JSON
+        accept = _METADATA_LIST if metadata_only else JSON
         answer = self._request("GET", path, accept=accept, query=query) if path else None
         return list((answer or {}).get("items") or ())
 
@@ -220,11 +181,6 @@ class KubeApi:
         connection.sock.settimeout(seconds)
         return connection
 
-    def _new_client(self) -> Any:
-        from kubernetes.client import ApiClient
-
-        return ApiClient(configuration=self._configuration)
-
     def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
         """Return the address of an object, or of all of its kind; "" where the cluster does not know the kind."""
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -246,92 +202,3 @@ class KubeApi:
         if not path:
             raise self._failed(f"address {kind} {name}".rstrip(), f"the cluster has no such kind in {api_version}")
         return path
-
-    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
-        """Return the JSON of an answer; None where there is no such object."""
-        status, answer = self._answer(method, path, **options)
-        if status == HTTPStatus.NOT_FOUND:
-            return None
-        self._raise_for(status, f"{method} {path}")
-        return answer
-
-    def _answer(self, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any]]:
-        """Return status and JSON of an answer, whatever it is."""
-        status, text = self._text(method, path, **options)
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = None  # a proxy in between may answer with a page of its own
-        return status, content if isinstance(content, dict) else {}
-
-    def _text(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = _JSON,
-        content_type: str = _JSON,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> tuple[int, str]:
-        """Return status and text of an answer, whatever it is."""
-        with self._translated(f"{method} {path}"):
-            request = self._client.param_serialize(
-                method,
-                path,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": accept, "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            answer = self._client.call_api(*request, _request_timeout=self._seconds)
-            text = answer.read()
-        self._now = _time(answer.getheader("Date")) or self._now
-        return int(answer.status), text.decode(errors="replace") if isinstance(text, bytes) else str(text or "")
-
-    @contextmanager
-    def _translated(self, action: str) -> Iterator[None]:
-        """Turn what the client raises into errors without the request's headers and bodies."""
-        import urllib3
-        from kubernetes.client.exceptions import ApiException
-
-        try:
-            yield
-        except ApiException as error:
-            # A handshake that failed has no status; its reason has it in the first words, then all headers.
-            reason = f"{error.status} {error.reason}" if error.status else str(error.reason).partition(" -+-+- ")[0]
-            raise self._failed(action, reason) from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise KubeUnreachable(
-                f"the cluster of context {self._context} does not answer ({_why(error)})",
-                f"kubectl --context {self._context} get nodes",
-            ) from None
-
-    def _raise_for(self, status: int, action: str) -> None:
-        if status >= HTTPStatus.BAD_REQUEST:
-            phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
-            raise self._failed(action, f"{status} {phrase}".strip())
-
-    def _failed(self, action: str, reason: str) -> KubeRequestFailed:
-        return KubeRequestFailed(action, reason, f"kubectl --context {self._context} auth can-i --list")
-
-
-def _why(error: Exception) -> str:
-    """Return why there was no answer, without the client's addresses and classes around it."""
-    import ssl
-
-    reason = getattr(error, "reason", None) or error  # that of the last try
-    for item in (reason, *getattr(reason, "args", ()), getattr(reason, "__cause__", None)):
-        if isinstance(item, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {item.verify_message}"
-        if isinstance(item, OSError) and item.strerror:
-            return item.strerror
-    return "it took too long" if "Timeout" in type(reason).__name__ else type(reason).__name__
-
-
-def _time(header: str | None) -> float | None:
-    """Return the time in a `Date` header, in seconds since 1970; None if there is none."""
-    try:
-        return parsedate_to_datetime(header or "").timestamp()
-    except ValueError:
-        return None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
+from components.kube.rest import KubeRequestFailed
 from components.kube.scheduled_jobs import failed_schedules
 from components.kube.unready_pods import Unready
 from components.kube.workload_states import Namespace, WorkloadState, kube_event, loose_pods, workload_states

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from components.kube.client import KubeRequestFailed
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look
 from components.kube.patience import Patience
+from components.kube.rest import KubeRequestFailed
 from components.kube.workload_states import WorkloadState
 
 INTERVAL_SECONDS: Final = 2.0

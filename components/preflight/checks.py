@@ -13,8 +13,9 @@ from enum import StrEnum, unique
 from functools import partial
 from typing import Any, Final
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from components.preflight import aws_pods, aws_reasons, database_reasons, git_reasons, image_packages
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped

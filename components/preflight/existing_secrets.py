@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.keys.given_keys import KEY_CHECKS
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
+from components.kube.rest import KubeRequestFailed
 from components.preflight.finding import Finding, failed, passed, skipped
 
 _CHECK: Final = "Secret {name}"

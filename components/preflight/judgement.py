@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from components.preflight.checks import DOCUMENT, Kind, made
 from components.preflight.finding import Finding, Preflight, softened
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
+from components.kube.rest import KubeRequestFailed
 from components.preflight.finding import Finding, failed, passed, skipped
 from components.preflight.quotas import quota_findings
 

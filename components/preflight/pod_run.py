@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
+from components.kube.rest import KubeRequestFailed
 from components.preflight.image_reasons import is_permanent
 
 LABEL: Final = "airflow-preflight"

@@ -13,8 +13,8 @@ import pytest
 from components import first_pod
 from components.first_pod import FirstPod
 from components.kube import client
-from components.kube.client import KubeRequestFailed
 from components.kube.job_pod import JobPod
+from components.kube.rest import KubeRequestFailed
 from components.preflight.pod_run import PodEnd, WaitLimits
 from tests import samples
 

@@ -12,10 +12,11 @@ import pytest
 
 from automation.plan.recorder import Recorder
 from automation.preflight.temporary import documents, present
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
 from components.kube.immutable_secret import immutable_secret, secret_name
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
+from components.kube.rest import KubeRequestFailed
 from components.preflight.checks import DOCUMENT
 
 SECRET: Final = "sentinel-deploy-key"

@@ -6,7 +6,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any, cast
 
-from components.kube.client import KubeApi, KubeRequestFailed
+from components.kube.client import KubeApi
+from components.kube.rest import KubeRequestFailed
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict
 
