@@ -9,8 +9,7 @@ import pulumi
 
 from components.connections.given import GivenConnections
 from components.kube.env import from_secret
-from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import secret_output
+from components.kube.immutable_secret import immutable_secret
 
 TYPE: Final = "airflow:index:AirflowConnections"
 
@@ -42,7 +41,6 @@ class AirflowConnections(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowConnectionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         environment = args.given.environment()
-        data = {variable: secret_output(value) for variable, value in environment.items()}
-        secret = immutable_secret(name, args.namespace, data, pulumi.ResourceOptions(parent=self))
-        self.variables = [from_secret(variable, secret_name(secret), variable) for variable in environment]
-        self.register_outputs({"secret": secret_name(secret)})
+        secret = immutable_secret(name, args.namespace, environment, pulumi.ResourceOptions(parent=self))
+        self.variables = [from_secret(variable, secret, variable) for variable in environment]
+        self.register_outputs({"secret": secret})

@@ -16,7 +16,7 @@ from components.dags.delivery import Dags, Submodules
 from components.dags.git_login import GitLogin, login_mount, login_variables, login_volume
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import from_secret
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.secret import SecretInput, secret_output
 
 TYPE: Final = "airflow:index:GitBundle"
@@ -74,7 +74,7 @@ class GitBundle(pulumi.ComponentResource):
             )
         )
         secret = immutable_secret(name, args.namespace, {"connection": connection}, pulumi.ResourceOptions(parent=self))
-        self.env = [from_secret(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", secret_name(secret), "connection")]
+        self.env = [from_secret(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", secret, "connection")]
         self.bundle_config = [
             bundle_entry(
                 BUNDLE_NAME,
@@ -93,7 +93,7 @@ class GitBundle(pulumi.ComponentResource):
         if args.login is not None:
             self.env += login_variables(args.login, args.dags.repository)
             self.volumes, self.volume_mounts = [login_volume(args.login)], [login_mount()]
-        self.register_outputs({"secret": secret_name(secret)})
+        self.register_outputs({"secret": secret})
 
 
 def bundle_entry(

@@ -25,7 +25,7 @@ from components.dags.git_login import (
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.dags.known_hosts import pinned_known_hosts
 from components.kube.env import from_secret
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 
 TYPE: Final = "airflow:index:GitBundles"
 
@@ -79,13 +79,11 @@ class GitBundles(pulumi.ComponentResource):
         data = {_CONNECTION: connection_json(bundle.repository.url, key_folder=key_folder)}
         if bundle.by_key:
             data[KNOWN_HOSTS] = pinned_known_hosts(bundle.known_hosts, bundle.repository)
-        secret = secret_name(
-            immutable_secret(
-                f"{self._name}-{bundle.name}",
-                self._namespace,
-                {key: pulumi.Output.from_input(value) for key, value in data.items()},
-                pulumi.ResourceOptions(parent=self),
-            )
+        secret = immutable_secret(
+            f"{self._name}-{bundle.name}",
+            self._namespace,
+            {key: pulumi.Output.from_input(value) for key, value in data.items()},
+            pulumi.ResourceOptions(parent=self),
         )
         self.env.append(from_secret(f"AIRFLOW_CONN_{bundle.connection_id.upper()}", secret, _CONNECTION))
         if bundle.secret is not None and bundle.by_key:

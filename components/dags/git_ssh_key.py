@@ -12,8 +12,8 @@ import pulumi
 
 from components.dags.git_repository import GitRepository
 from components.dags.known_hosts import pinned_known_hosts
-from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import SecretInput, secret_output
+from components.kube.immutable_secret import immutable_secret
+from components.kube.secret import SecretInput
 
 TYPE: Final = "airflow:index:GitSshKey"
 
@@ -53,15 +53,13 @@ class GitSshKey(pulumi.ComponentResource):
     def __init__(self, name: str, args: GitSshKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         self.known_hosts = pinned_known_hosts(args.known_hosts, args.repository)
-        self.secret = secret_name(
-            immutable_secret(
-                name,
-                args.namespace,
-                {
-                    PRIVATE_KEY: secret_output(args.private_key),
-                    KNOWN_HOSTS: pulumi.Output.from_input(self.known_hosts),
-                },
-                pulumi.ResourceOptions(parent=self),
-            )
+        self.secret = immutable_secret(
+            name,
+            args.namespace,
+            {
+                PRIVATE_KEY: args.private_key,
+                KNOWN_HOSTS: pulumi.Output.from_input(self.known_hosts),
+            },
+            pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"secret": self.secret, "known_hosts": self.known_hosts})

@@ -7,8 +7,8 @@ from typing import Final
 
 import pulumi
 
-from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import SecretInput, secret_output
+from components.kube.immutable_secret import immutable_secret
+from components.kube.secret import SecretInput
 
 TYPE: Final = "airflow:index:GitToken"
 
@@ -38,19 +38,17 @@ class GitToken(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GitTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        username, token = pulumi.Output.from_input(args.username), secret_output(args.token)
-        self.secret = secret_name(
-            immutable_secret(
-                name,
-                args.namespace,
-                {
-                    # The chart refers to the names of git-sync 3 and 4, and a pod does not start if one is missing.
-                    "GIT_SYNC_USERNAME": username,
-                    "GITSYNC_USERNAME": username,
-                    "GIT_SYNC_PASSWORD": token,
-                    "GITSYNC_PASSWORD": token,
-                },
-                pulumi.ResourceOptions(parent=self),
-            )
+        username = pulumi.Output.from_input(args.username)
+        self.secret = immutable_secret(
+            name,
+            args.namespace,
+            {
+                # The chart refers to the names of git-sync 3 and 4, and a pod does not start if one is missing.
+                "GIT_SYNC_USERNAME": username,
+                "GITSYNC_USERNAME": username,
+                "GIT_SYNC_PASSWORD": args.token,
+                "GITSYNC_PASSWORD": args.token,
+            },
+            pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"secret": self.secret})

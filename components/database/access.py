@@ -27,7 +27,7 @@ from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBou
 from components.database.uri import URI_VARIABLE
 from components.keys.generated_password import generated_password
 from components.kube.env import from_secret, variable
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -92,7 +92,7 @@ class DatabaseAccess(pulumi.ComponentResource):
         database, pooler, login = args.database, args.pgbouncer, args.login
 
         def secret(role: str, data: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-            return secret_name(immutable_secret(f"{name}-{role}", args.namespace, data, child))
+            return immutable_secret(f"{name}-{role}", args.namespace, data, child)
 
         self.ca_config_map = None
         if database.ca_certificates is not None:

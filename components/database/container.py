@@ -15,7 +15,7 @@ import pulumi
 from components.database.connection import Database, SslMode
 from components.keys.generated_password import generated_password
 from components.kube.beginning import Beginning
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import LABELS, object_metadata
 from components.kube.pod_security import CONTAINER, POSTGRES_UID, pod_security_context, without_ids
@@ -115,7 +115,7 @@ class PostgresContainer(pulumi.ComponentResource):
             name,
             {
                 "metadata": object_metadata(args.namespace, POD_LABELS),
-                "spec": _server(args, service.name, secret_name(secret), claim.name),
+                "spec": _server(args, service.name, secret, claim.name),
             },
             pulumi.ResourceOptions(
                 parent=self,

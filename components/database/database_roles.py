@@ -18,7 +18,7 @@ from components.database.migration import MIGRATION_LABELS
 from components.database.roles_script import COMING, MASTER, roles_command
 from components.kube.env import from_secret
 from components.kube.images import Images
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
@@ -74,7 +74,7 @@ class DatabaseRoles(pulumi.ComponentResource):
             uri = pulumi.Output.all(secret_output(database.password), database.host).apply(
                 lambda p: metadata_uri(database.user, p[0], p[1], database.port, database.name, database.ssl_mode)
             )
-            return secret_name(immutable_secret(f"{name}-{role}", args.namespace, {CONNECTION_KEY: uri}, child))
+            return immutable_secret(f"{name}-{role}", args.namespace, {CONNECTION_KEY: uri}, child)
 
         more = [from_secret(MASTER, secret("master", args.master), CONNECTION_KEY)]
         if args.logins.coming is not None:

@@ -18,7 +18,7 @@ from components.keys.fernet_key import SEED_LENGTH, FernetKey, key_of
 from components.keys.generated_password import generated_password
 from components.keys.given_keys import Escrow, GivenKeys
 from components.keys.jwt_keys import JWKS_KEY, JWT_KEY_ID_KEY, jwt_secrets, key_id, key_set
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.secret import Secret, SecretInput, secret_output
 
 TYPE: Final = "airflow:index:AirflowKeys"
@@ -121,7 +121,7 @@ class AirflowKeys(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, depends_on=self.stored)
 
         def secret(role: str, key: str, content: pulumi.Output[str]) -> pulumi.Output[str]:
-            return secret_name(immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child))
+            return immutable_secret(f"{name}-{role}", args.namespace, {key: content}, child)
 
         self.worker_key_secret = secret("worker-key", "fernet-key", worker_key)
         if args.existing is None:

@@ -7,8 +7,8 @@ from typing import Final
 
 import pulumi
 
-from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import SecretInput, secret_output
+from components.kube.immutable_secret import immutable_secret
+from components.kube.secret import SecretInput
 
 TYPE: Final = "airflow:index:ImagePullSecret"
 
@@ -36,13 +36,11 @@ class ImagePullSecret(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ImagePullSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        self.secret = secret_name(
-            immutable_secret(
-                name,
-                args.namespace,
-                {".dockerconfigjson": secret_output(args.docker_config)},
-                pulumi.ResourceOptions(parent=self),
-                type_="kubernetes.io/dockerconfigjson",
-            )
+        self.secret = immutable_secret(
+            name,
+            args.namespace,
+            {".dockerconfigjson": args.docker_config},
+            pulumi.ResourceOptions(parent=self),
+            type_="kubernetes.io/dockerconfigjson",
         )
         self.register_outputs({"secret": self.secret})

@@ -8,23 +8,23 @@ import pulumi
 
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.kube.secret import secret_output
+from components.kube.secret import SecretInput, secret_output
 
 
 def immutable_secret(
     name: str,
     namespace: pulumi.Input[str],
-    data: Mapping[str, pulumi.Output[str]],
+    data: Mapping[str, SecretInput],
     opts: pulumi.ResourceOptions,
     *,
     type_: str = "Opaque",
-) -> KubeObject:
-    """Create a Secret named `name-<hex>`. Other data makes another Secret under another name.
+) -> pulumi.Output[str]:
+    """Create a Secret named `name-<hex>`, and return this name. Other data makes another Secret under another name.
 
     The pods that refer to it then roll, and the old Secret stays until they have. No kubelet serves a stale copy, which
     can happen to a Secret that is recreated under its name (github.com/kubernetes/kubernetes/issues/131589).
     """
-    return KubeObject(
+    secret = KubeObject(
         "v1",
         "Secret",
         name,
@@ -36,8 +36,4 @@ def immutable_secret(
         },
         opts,
     )
-
-
-def secret_name(secret: KubeObject) -> pulumi.Output[str]:
-    """Return the generated name, which is not secret although the Secret's data is."""
-    return pulumi.Output.unsecret(secret.name)
+    return pulumi.Output.unsecret(secret.name)  # it is not secret although the data is

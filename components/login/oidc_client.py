@@ -7,8 +7,8 @@ from typing import Final
 
 import pulumi
 
-from components.kube.immutable_secret import immutable_secret, secret_name
-from components.kube.secret import SecretInput, secret_output
+from components.kube.immutable_secret import immutable_secret
+from components.kube.secret import SecretInput
 
 TYPE: Final = "airflow:index:OidcClient"
 
@@ -39,6 +39,6 @@ class OidcClient(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: OidcClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
-        data = {CLIENT_SECRET: secret_output(args.client_secret)}
-        self.secret = secret_name(immutable_secret(name, args.namespace, data, pulumi.ResourceOptions(parent=self)))
+        data = {CLIENT_SECRET: args.client_secret}
+        self.secret = immutable_secret(name, args.namespace, data, pulumi.ResourceOptions(parent=self))
         self.register_outputs({"secret": self.secret})

@@ -19,7 +19,7 @@ from components.chart_values.worker_group import DEFAULT_QUEUE, WorkerGroup
 from components.database.access import CONNECTION_KEY
 from components.database.connection import Database, SslMode, connection_uri
 from components.database.pgbouncer import METADATA_POOL, PORT
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -120,7 +120,7 @@ class WorkerScaler(pulumi.ComponentResource):
                 query={"sslmode": SslMode.DISABLE.value},  # PgBouncer has no TLS for its clients
             )
         )
-        secret = secret_name(immutable_secret(f"{name}-connection", args.namespace, {CONNECTION_KEY: uri}, child))
+        secret = immutable_secret(f"{name}-connection", args.namespace, {CONNECTION_KEY: uri}, child)
         authentication = KubeObject(
             API_VERSION,
             "TriggerAuthentication",

@@ -9,7 +9,7 @@ import pulumi
 
 from components.chart_values.availability import component_labels
 from components.keys.generated_password import generated_password
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.network.policies import VERIFICATION
@@ -56,7 +56,7 @@ class ScheduledVerification(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # Never protected: it opens nothing that a new one does not.
         password = generated_password(f"{name}-password", _PASSWORD_LENGTH, child)
-        login = secret_name(immutable_secret(args.secret, args.namespace, {PASSWORD_KEY: password}, child))
+        login = immutable_secret(args.secret, args.namespace, {PASSWORD_KEY: password}, child)
         user = KubeObject(
             "batch/v1",
             "Job",

@@ -13,7 +13,7 @@ import pytest
 from automation.plan.recorder import Recorder
 from automation.preflight.temporary import documents, present
 from components.kube.client import KubeApi
-from components.kube.immutable_secret import immutable_secret, secret_name
+from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.rest import KubeRequestFailed
@@ -65,7 +65,7 @@ def program() -> None:
     opts = pulumi.ResourceOptions(depends_on=[namespace])
     used = immutable_secret("git", "ns", {"gitSshKey": pulumi.Output.secret(SECRET)}, opts)
     immutable_secret("other", "ns", {"x": pulumi.Output.secret("y")}, opts)
-    document = pulumi.Output.json_dumps({"kind": "git", "secret": secret_name(used)})
+    document = pulumi.Output.json_dumps({"kind": "git", "secret": used})
     KubeObject("v1", "ConfigMap", "check", {"metadata": metadata, "data": {DOCUMENT: document}})
     KubeObject("v1", "ConfigMap", "unrelated", {"metadata": metadata, "data": {"a": "b"}})
 
