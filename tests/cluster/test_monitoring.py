@@ -268,11 +268,14 @@ def test_stopped_pooler_is_told_alone(watching: Prometheus) -> None:
     settled(watching)
     kubectl("scale", "deployment/airflow-pgbouncer", "--replicas=0")
     fires(watching, "AirflowDatabaseUnreachable")
+    kubectl("scale", "deployment/airflow-pgbouncer", "--replicas=1")
+    kubectl("rollout", "status", "deployment/airflow-pgbouncer", "--timeout=120s")
+    settled(watching)
 
 
 def test_used_up_pool_is_told_alone(watching: Prometheus, stack: Stack, repository: Repository) -> None:
-    run_now("airflow-verification", "in-time")  # the last one would be too old before these tests end
     settled(watching)
+    run_now("airflow-verification", "in-time")  # the last one would be too old before these tests end
     airflow = airflow_api(Deployment.of(stack.outputs()), KubeClient(CONTEXT, NAMESPACE))
     dag_id, pool = verified_dag(repository), "/api/v2/pools/default_pool"
     slots = airflow._request("GET", pool)["slots"]

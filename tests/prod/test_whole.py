@@ -26,6 +26,7 @@ from tests.prod.checkout import document_in
 from tests.prod.conftest import require_engine
 from tests.prod.drift import change_by_hand
 from tests.prod.keda import STRANGER, Keda, keda
+from tests.prod.lost_rights import role_of_the_pods, take_role_from_workers, without_uploads
 from tests.prod.lost_state import begin_again_with_the_keys, import_all, take_older_version
 from tests.prod.tear_down import remove_protection, remove_with_logs, require_only_what_the_page_leaves
 from tests.prod.whole import NAMESPACE, Whole, whole
@@ -248,6 +249,25 @@ def test_keda_counts_the_tasks_through_the_pooler_and_nobody_else_may(stack: Who
     assert [step for step in made.steps if "aws:" in step or step.startswith("delete ")] == []
     assert operator.asks(NAMESPACE) == "0"
     assert "timeout expired" in operator.asks(NAMESPACE, STRANGER)
+
+
+def test_rights_that_pods_lack_are_told_before_another_image_rolls(stack: Whole) -> None:
+    if stack.tag is None:
+        pytest.skip("no second image: AIRFLOW_TEST_S3_IMAGE_TAG is not set")
+    role = role_of_the_pods(stack.checkout)
+    stack.checkout.set(imageTag=f"{stack.tag}-2")
+    with without_uploads(stack.account, role):
+        denied = stack.checkout.up(check=False)
+    assert f"airflow:taskLogs: expected that the role {role} may write to s3://" in denied.output, denied.output
+    assert "found: AccessDenied" in denied.output, denied.output
+    take_role_from_workers(stack.account, stack.checkout)
+    without = stack.checkout.up(check=False)
+    assert f"airflow:podIdentity: expected the role {role} for pods of the service account" in without.output
+    rolled = {"kubernetes:helm.sh/v3:Release::airflow", "kubernetes:batch/v1:Job::airflow-database-migrate"}
+    assert not rolled & {*denied.touched(), *without.touched()}
+    stack.checkout.set(imageTag=stack.tag)
+    stack.checkout.refresh()
+    stack.checkout.up()
 
 
 def test_another_image_rolls_the_pods_and_no_task_and_nothing_in_aws(
