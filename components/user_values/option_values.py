@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components import fields
-from components.chart_values.managed_variables import given_config, instead_at, listed_variables
+from components.chart_values.managed_variables import given_config, instead_at
 from components.user_values.airflow_options import OPTIONS
-from components.user_values.yaml_texts import extra_variables
+from components.user_values.yaml_texts import given_variables
 
 _VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
+_OR: Final = " | "
 _OR_NOTHING: Final = " or nothing"
 _BOOLEANS: Final = ("t", "true", "1", "f", "false", "0")
 """In any case, and before a comment (3.2.2, _shared/configuration/parser.py, `getboolean`)."""
@@ -29,7 +30,7 @@ def option_value_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str,
         problem = _problem(section.lower(), option.lower(), value)
         if problem is not None:
             yield path, f"{path}: {problem}"
-    for path, name, value in (*listed_variables(helm_values), *extra_variables(helm_values)):
+    for path, name, value in given_variables(helm_values):
         found = _VARIABLE.fullmatch(name)
         if found is None or instead_at(path, name) is not None:
             continue  # of something else, or refused whatever it is
@@ -47,11 +48,14 @@ def _problem(section: str, option: str, value: Any) -> str | None:
     kind = declared.removesuffix(_OR_NOTHING)
     if _readable(kind, text) or (kind != declared and not text):
         return None
-    expected = _EXPECTED.get(kind) or f"one of {', '.join(kind.split(' | '))}"
+    choices = [_EXPECTED.get(choice, choice) for choice in kind.split(_OR)]
+    expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     return f"expected {expected}, found {fields.shown(value)}"
 
 
 def _readable(kind: str, text: str) -> bool:
+    if _OR in kind:
+        return any(_readable(choice, text) for choice in kind.split(_OR))
     if kind == "boolean":
         return text.lower().partition("#")[0].strip() in _BOOLEANS
     if kind in ("integer", "number"):
@@ -60,4 +64,4 @@ def _readable(kind: str, text: str) -> bool:
             return kind == "number" or number == int(number)
         except (ValueError, OverflowError):
             return False
-    return text in kind.split(" | ")
+    return text == kind

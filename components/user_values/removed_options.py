@@ -22,7 +22,7 @@ from components.chart_values.managed_variables import (
 )
 from components.chart_values.owned_values import advice, owner
 from components.chart_values.value_paths import nested
-from components.user_values.airflow_options import meant, variable_meant
+from components.user_values.airflow_options import OPTIONS, meant, variable_meant
 
 _GONE: Final[Mapping[str, str]] = {
     "core": (
@@ -146,6 +146,9 @@ _MOVED: Final[Mapping[str, str]] = {
 
 _SECTIONS: Final[Mapping[str, str]] = {"kubernetes": "kubernetes_executor"}
 """Sections that have another name now. No option of theirs is read under the old one."""
+_WEBSERVER: Final = "webserver"
+_STILL_READ: Final = ("log_request_clock_grace",)
+"""What Airflow 3.2.2 reads in the section of the webserver, which it has no longer."""
 _REMOVED: Final[Mapping[str, str]] = {
     **{f"{section}.{option}": "" for section, options in _GONE.items() for option in options.split()},
     **_MOVED,
@@ -164,8 +167,10 @@ def removed_option_problems(
     """
     for section, option, value in given_config(helm_values):
         new = _new(section.lower(), option.lower())
+        path = f"config.{section}.{option}"
+        if new is None and section != section.lower() and section.lower() in OPTIONS:
+            yield path, f"{path} is not read: Airflow knows its sections in small letters; use config.{section.lower()}"
         if new is not None:
-            path = f"config.{section}.{option}"
             against = _against(new, value, refusal)
             yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
     variables = {(path, name): value for path, name, value in listed_variables(helm_values)}
@@ -196,6 +201,8 @@ def _new(section: str, option: str) -> str | None:
         section = _SECTIONS[section]
         return _REMOVED.get(f"{section}.{option}", f"{section}.{option}")
     removed = _REMOVED.get(f"{section}.{option}")
+    if removed is None and section == _WEBSERVER:
+        return None if option in _STILL_READ else ""
     return meant(section, option) if removed is None else removed
 
 

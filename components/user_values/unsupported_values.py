@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from components.chart_values.given_options import given_options
-from components.chart_values.managed_variables import listed_variables
 from components.chart_values.value_paths import at, leaves
 from components.database.client_certificate import CLIENT_VARIABLES
 from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
 from components.user_values.surroundings import Surroundings
+from components.user_values.yaml_texts import given_variables
 
 FAB: Final = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 _OPEN: Final = "or set airflow:networkIsolation to off"
@@ -34,6 +36,7 @@ _TLS: Final = re.compile("ssl|tls|cert")
 _STATSD_PORT: Final = "9125"
 _DAG_VOLUME: Final = "dags.persistence.enabled"
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
+_BASE_URL: Final = "config.api.base_url"
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
 
@@ -48,6 +51,7 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
                 )
     yield from _service_type(helm_values, surroundings)
+    yield from _address(helm_values)
     yield from _of_no_use(helm_values, surroundings)
     if surroundings.ingress:
         yield from _behind_ingress(helm_values)
@@ -59,12 +63,12 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     f"{path} may not set a secrets backend beside airflow:secretsManagerPrefix, which gives one to API "
                     "server, DAG processor and triggerer; use one of the two",
                 )
-    for path, name, _ in listed_variables(helm_values) if surroundings.client_certificate else ():
+    for path, name, _ in given_variables(helm_values) if surroundings.client_certificate else ():
         if name in CLIENT_VARIABLES:
             yield path, f"{path} may not set {name} beside airflow:databaseClientCertificateSecret; use one of the two"
     if not surroundings.isolated:
         return
-    for path in dict.fromkeys(path for path, name, _ in listed_variables(helm_values) if name == _PIP):
+    for path in dict.fromkeys(path for path, name, _ in given_variables(helm_values) if name == _PIP):
         yield (
             path,
             f"{path} may not set {_PIP}: the network policies keep pods of the scheduler and of the Jobs from every "
@@ -153,14 +157,26 @@ def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
     )
 
 
+def _address(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each variable that moves the API server below a path of which the workers do not learn."""
+    for path, url in given_options(helm_values, _BASE_URL):
+        with suppress(ValueError):
+            if path != _BASE_URL and urlsplit(str(url)).path.strip("/"):
+                yield (
+                    path,
+                    f"{path} sets AIRFLOW__API__BASE_URL with a path, and the chart tells workers only the path of "
+                    f"{_BASE_URL}; use that",
+                )
+
+
 def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what would contradict the Ingress of the stack."""
-    for path, _ in given_options(helm_values, "config.api.base_url"):
+    for path, _ in given_options(helm_values, _BASE_URL):
         yield path, f"{path} sets the address of the UI, which the Ingress has; use {_ADDRESS}"
     for path, kind in given_options(helm_values, "config.api.server_type"):
         if kind == "gunicorn":
             yield path, f"{path} gunicorn believes the forwarded headers of everybody; leave it out, or set uvicorn"
-    for path, name, _ in listed_variables(helm_values):
+    for path, name, _ in given_variables(helm_values):
         if name == _TRUST:
             yield path, f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
     if at(helm_values, "apiServer.args") is not None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from components.chart_values.managed_variables import listed_variables
+from components.chart_values.managed_variables import given_config, listed_variables
 from components.chart_values.value_paths import without_numbers
 from components.kube.names import VARIABLE_NAME
 from components.user_values.surroundings import Surroundings
@@ -62,9 +62,22 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
                 yield where, f"{path} sets {name} beside {own}, which gives it to some pods; use one of the two"
             elif _STORED.fullmatch(name):
                 yield where, f"{path} sets {name}, which Airflow does not read; use {name.upper()}"
+    yield from _hidden_options(helm_values, lists)
     common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]
     for path, variables in lists.items():
         yield from _proxy_problems(path, variables, common, surroundings)
+
+
+def _hidden_options(
+    helm_values: Mapping[str, Any], lists: Mapping[str, list[tuple[str, Any]]]
+) -> Iterator[tuple[str, str]]:
+    """Yield each option of airflow.cfg that a variable of every pod hides."""
+    everywhere = {name: path for path in (*_EVERY_POD, "secret") for name, _ in lists.get(path, ())}
+    for section, option, value in given_config(helm_values):
+        name = f"AIRFLOW__{section}__{option}".upper()
+        if value is not None and name in everywhere:
+            path = f"config.{section}.{option}"
+            yield path, f"{path} has no effect beside {name} in {everywhere[name]}, which wins; give one of the two"
 
 
 def _proxy_problems(

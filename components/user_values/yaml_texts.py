@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from yaml import MarkedYAMLError, YAMLError
 
+from components.chart_values.managed_variables import listed_variables
 from components.chart_values.value_paths import at
 from components.kube.safe_yaml import load_yaml
 
@@ -48,6 +49,11 @@ def extra_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]
         for entry in entries
         if isinstance(entry, Mapping) and "name" in entry
     ]
+
+
+def given_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Return path, name and value of each variable, in lists of the values and in `extraEnv`."""
+    return [*listed_variables(helm_values), *extra_variables(helm_values)]
 
 
 def _entries(helm_values: Mapping[str, Any], path: str) -> list[Any]:

@@ -29,6 +29,8 @@ def test_every_value_that_airflow_reads_is_accepted() -> None:
         ("logging", "celery_logging_level"): ("", "DEBUG"),
         ("core", "default_timezone"): ("sixty", 60, ""),
         ("team", "parallelism"): ("sixty",),
+        ("api", "expose_config"): ("non-sensitive-only", "True", False),
+        ("scheduler", "scheduler_heartbeat_sec"): (5, "2.5"),
     }.items():
         for value in values:
             assert of(*option, value) == [], (option, value)
@@ -37,6 +39,7 @@ def test_every_value_that_airflow_reads_is_accepted() -> None:
 def test_what_airflow_cannot_read_is_refused_with_what_it_expects() -> None:
     for option, values, expected in (
         (("core", "parallelism"), ("sixty", "", True, "32.5", "inf", "nan", [1], "32 # more"), "a whole number"),
+        (("api", "expose_config"), ("all",), "one of true or false, non-sensitive-only"),
         (("scheduler", "scheduler_idle_sleep_time"), ("a second", False), "a number"),
         (("core", "lazy_load_plugins"), ("yes", "on", "", 2, "none"), "true or false"),
         (

@@ -23,7 +23,8 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         ("core", "sql_alchemy_pool_size", "use config.database.sql_alchemy_pool_size"),
         ("core", "sql_alchemy_conn", "use the keys airflow:database…"),
         ("webserver", "workers", "use config.api.workers"),
-        ("webserver", "rbac", None),
+        ("webserver", "rbac", "leave it out"),
+        ("webserver", "log_request_clock_grace", None),
         ("webserver", "secret_key", "use airflow:apiSecretKey"),
         ("webserver", "enable_proxy_fix", "use airflow:trustedProxyCidrs"),
         ("webserver", "x_frame_enabled", "leave it out"),
@@ -113,3 +114,9 @@ def test_no_option_that_airflow_or_the_chart_knows_is_taken_for_a_misspelt_one()
     names += [(section, option) for section, options in chart_values()["config"].items() for option in options]
     assert len(names) > 400
     assert {name for name in names if meant(*name) is not None} == set()
+
+
+def test_section_in_capitals_is_refused_because_airflow_does_not_read_it() -> None:
+    [told] = found({"config": {"Core": {"parallelism": 5}}})
+    assert told == "config.Core.parallelism is not read: Airflow knows its sections in small letters; use config.core"
+    assert found({"config": {"Team": {"option": 5}, "core": {"PARALLELISM": 5}}}) == []

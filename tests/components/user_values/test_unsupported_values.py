@@ -457,3 +457,30 @@ def test_value_of_no_use_is_refused_with_what_to_do(
     told = found(values, Surroundings(**surroundings))
     assert len(told) == (says is not None), told
     assert says is None or says in told[0]
+
+
+def test_path_of_the_api_server_is_given_where_workers_learn_it() -> None:
+    name, url = "AIRFLOW__API__BASE_URL", "https://tools.test/airflow"
+    for values in (
+        in_env(name, url),
+        in_env(name, url, "apiServer.env"),
+        {"extraEnv": f"- name: {name}\n  value: {url}\n"},
+    ):
+        [refused] = found(values)
+        assert refused.endswith("the chart tells workers only the path of config.api.base_url; use that")
+    for values in (in_env(name, "https://tools.test/"), {"config": {"api": {"base_url": url}}}):
+        assert found(values) == []
+
+
+def test_text_of_variables_is_judged_as_the_list_is() -> None:
+    certificate = replace(ISOLATED, isolated=False, client_certificate=True)
+    behind = replace(ISOLATED, isolated=False, ingress=True)
+    for name, surroundings in (
+        ("_PIP_ADDITIONAL_REQUIREMENTS", ISOLATED),
+        ("PGSSLCERT", certificate),
+        ("FORWARDED_ALLOW_IPS", behind),
+    ):
+        text = {"extraEnv": f"- name: {name}\n  value: x\n"}
+        listed, written = found(in_env(name, "x"), surroundings), found(text, surroundings)
+        assert len(listed) == len(written) == 1, name
+        assert written[0].startswith("extraEnv may not set ")

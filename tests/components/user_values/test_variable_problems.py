@@ -123,3 +123,18 @@ def test_proxy_that_cuts_nothing_off_is_accepted() -> None:
         env("apiServer.env", HTTP_PROXY=PROXY),
     ):
         assert found(values) == []
+
+
+def test_option_that_a_variable_of_every_pod_hides_is_refused() -> None:
+    option = {"config": {"core": {"parallelism": 64}}}
+    name = "AIRFLOW__CORE__PARALLELISM"
+    for place, where in (
+        (env(**{name: "8"}), "env"),
+        ({"extraEnv": f"- name: {name}\n  value: '8'\n"}, "extraEnv"),
+        ({"secret": [{"envName": name, "secretName": "mine", "secretKey": "y"}]}, "secret"),
+    ):
+        assert found(merged(option, place)) == [
+            f"config.core.parallelism has no effect beside {name} in {where}, which wins; give one of the two"
+        ]
+    for right in (env("scheduler.env", **{name: "8"}), env(AIRFLOW__CORE__DEFAULT_TIMEZONE="utc")):
+        assert found(merged(option, right)) == []
