@@ -9,6 +9,7 @@ from components.chart_values.security_contexts import said_of_all_pods
 from components.database.client_certificate import with_client_certificate
 from components.kube.env import variable
 from components.kube.job_pod import JobPod
+from components.user_values.yaml_texts import extra_variables
 
 _PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
 """Values at the chart's root that are fields of a pod's spec too. Spread does not matter for a single pod."""
@@ -27,12 +28,19 @@ def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = Non
         placement={key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)},
         labels={key: str(value) for key, value in (helm_values.get("labels") or {}).items()},
         annotations={key: str(value) for key, value in (helm_values.get("airflowPodAnnotations") or {}).items()},
-        env=(*(helm_values.get("env") or ()), *_database_options(helm_values)),
+        env=(*(helm_values.get("env") or ()), *_extra_variables(helm_values), *_database_options(helm_values)),
         volumes=tuple(helm_values.get("volumes") or ()),
         volume_mounts=tuple(helm_values.get("volumeMounts") or ()),
         security=said_of_all_pods(helm_values),
     )
     return with_client_certificate(pod, client_certificate)
+
+
+def _extra_variables(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the plain variables of `extraEnv`. Jobs run no DAG, so they get no Secret and no ConfigMap of the team."""
+    for _, name, value in extra_variables(helm_values):
+        if isinstance(value, str) and "{{" not in value:
+            yield variable(name, value)
 
 
 def _database_options(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -87,3 +87,13 @@ def test_program_s_own_variables_win(record: Callable[..., Recorder]) -> None:
     values = {"env": [{"name": "AIRFLOW__CORE__LOAD_EXAMPLES", "value": "True"}]}
     for template in jobs(record, values):
         assert variables(template)["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+
+
+def test_jobs_get_the_plain_variables_of_a_text_too() -> None:
+    text = """\
+- name: HTTPS_PROXY
+  value: http://proxy:3128
+- {name: FROM_SECRET, valueFrom: {secretKeyRef: {name: mine, key: x}}}
+- {name: TEMPLATE, value: "{{ .Release.Name }}"}
+"""
+    assert job_pod({"extraEnv": text}).env == ({"name": "HTTPS_PROXY", "value": "http://proxy:3128"},)
