@@ -6,11 +6,13 @@ dies, nor the tasks of a worker that takes longer than its grace period to finis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from components.chart_values.chart_defaults import merged
 from components.chart_values.release_inputs import ReleaseInputs
 from components.chart_values.size_preset import SizePreset
+from components.chart_values.value_paths import at, nested
 from components.task_logs.store import TaskLogStore
 
 SEVERAL: Final = 2
@@ -31,6 +33,10 @@ waits longer than the 30 seconds that Kubernetes gives the pod."""
 
 _OLD_REVISIONS: Final = 3
 """Old ReplicaSets that are kept for inspection; Helm does not need them for a rollback."""
+
+_SPREAD: Final = "topologySpreadConstraints"
+_SPREAD_COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbouncer", "workers.celery")
+_HOOKS: Final = "containerLifecycleHooks"
 
 WORKERS_AT_ONCE: Final = "25%"
 """Share of the workers that may stop at once, rounded up by Kubernetes. One at a time, each finishing its tasks, would
@@ -102,6 +108,22 @@ def availability_values(inputs: ReleaseInputs) -> dict[str, Any]:
         # there should be, so Kubernetes would never evict any of these pods.
         celery |= disruption_budget(workers, WORKERS_AT_ONCE)
     return merged(values, {"workers": {"celery": celery}})
+
+
+def without_what_hides(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the program's values without what would hide a value that a user gives for all pods.
+
+    The chart takes a component's own value before the one at its root.
+    """
+    result = dict(values)
+    if helm_values.get(_SPREAD):
+        for component in _SPREAD_COMPONENTS:
+            if at(result, f"{component}.{_SPREAD}"):
+                result = merged(result, nested(f"{component}.{_SPREAD}", []))
+    hooks, own = helm_values.get(_HOOKS), at(result, f"apiServer.{_HOOKS}")
+    if hooks and own:
+        result["apiServer"] = {**result["apiServer"], _HOOKS: {**own, **hooks}}
+    return result
 
 
 def roll_values(inputs: ReleaseInputs) -> dict[str, Any]:

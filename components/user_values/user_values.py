@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.chart_values.availability import without_what_hides
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.managed_variables import managed_variable_problems
 from components.chart_values.owned_values import APPENDED, OWNED, advice, holds_own, owner
@@ -101,6 +102,7 @@ def problems(
 def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with the user's on top. Lists in `APPENDED` grow, others are replaced. Assumes no `problems`."""
     helm_values = completed(helm_values)
+    values = without_what_hides(values, helm_values)
     result = _with_one_budget(merged(values, _with_whole_numbers(helm_values)), helm_values)
     result = with_ids_of_all(_without_vain_nulls(result, helm_values, chart_values()), helm_values)
     for path in APPENDED:

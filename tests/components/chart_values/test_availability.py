@@ -16,6 +16,7 @@ from components.chart_values.size_preset import SizePreset
 from components.chart_values.values import airflow_values
 from components.database.pgbouncer import PgBouncer
 from components.task_logs.store import TaskLogStore
+from components.user_values.user_values import with_helm_values
 from tests import samples
 from tests.cases import each
 
@@ -155,3 +156,19 @@ def test_laptop_rolls_as_the_chart_does() -> None:
     assert "revisionHistoryLimit" not in values
     for component in ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery"):
         assert not {"strategy", "containerLifecycleHooks"} & set(at(values, component))
+
+
+ZONES: Final = [{"maxSkew": 2, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}]
+
+
+def test_what_a_user_says_of_all_pods_is_hidden_by_no_value_of_the_program() -> None:
+    own = airflow_values(samples.release_inputs(scale=SEVERAL_OF_EACH, size=SizePreset.MEDIUM))
+    hook = {"preStop": {"httpGet": {"port": 1, "path": "/"}}}
+    values = with_helm_values(own, {"topologySpreadConstraints": ZONES, "containerLifecycleHooks": hook})
+    for component in COMPONENTS:
+        assert not at(values, component).get("topologySpreadConstraints"), component
+    assert values["topologySpreadConstraints"] == ZONES
+    assert at(values, "apiServer")["containerLifecycleHooks"] == hook
+    others = with_helm_values(own, {"scheduler": {"topologySpreadConstraints": ZONES}})
+    assert at(others, "scheduler")["topologySpreadConstraints"] == ZONES
+    assert at(others, "apiServer") == at(own, "apiServer")
