@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from components.aws.region import REGION
+from components.kube.schedules import is_schedule
 from components.secrets.shapes import key_shape
 
 _SHOWN_LENGTH = 60
@@ -265,11 +266,8 @@ def matching(text: str, pattern: str, expected: str) -> str:
     return text
 
 
-_CRON: Final = re.compile(r"[0-9A-Za-z*/,-]{1,40}( [0-9A-Za-z*/,-]{1,40}){4}|@(hourly|daily|weekly|monthly)")
-
-
 def cron(text: str) -> str:
     """Return the schedule of a CronJob (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)."""
-    if not _CRON.fullmatch(text):
+    if " ".join(text.split()) != text or not is_schedule(text):
         refuse(f"expected a schedule of five fields such as 30 1 * * *, or @daily, found {shown(text)}")
     return text

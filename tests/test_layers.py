@@ -41,7 +41,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/kube": "",
     "components/secrets": "",
     "components/aws": "",
-    "components/fields": "components/aws components/secrets",
+    "components/fields": "components/kube components/aws components/secrets",
     "components/image_fields": "components/fields",
     "components/keys": "components/kube components/aws components/fields",
     "components/connections": "components/kube components/aws",

@@ -22,6 +22,9 @@ _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a port, as RFC 6335 has it."""
 _RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
 """What a container may have without a domain in its name."""
+_BYTES: Final = ("memory", "ephemeral-storage")
+_PARTS: Final = ("m", "u", "n")
+"""Endings for parts of one. In Docker, 512m is what Kubernetes calls 512Mi."""
 _SOURCES: Final[Mapping[str, str]] = {
     "configMap": "name",
     "csi": "driver",
@@ -89,6 +92,11 @@ def _container_problems(container: Container) -> Iterator[str]:
                 yield (
                     f"has {kind} of {name} {amount} in container {container.name}: write an amount of Kubernetes, such "
                     "as 500m or 2Gi"
+                )
+            elif name in _BYTES and str(amount).endswith(_PARTS):
+                yield (
+                    f"has {kind} of {name} {amount} in container {container.name}, which is a part of a byte: write "
+                    f"{str(amount)[:-1]}Mi"
                 )
             elif kind == "requests" and not _is_extended(name) and _above(amount, limits.get(name)):
                 yield (

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.kube.names import DNS_NAME, qualified
+from components.kube.schedules import is_schedule
 from policy.model import RenderedObject, entries, get, mapping
 from policy.pods import pod_of
 
@@ -22,10 +23,6 @@ _KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Workloads, each with the field of its strategy and the types that it knows."""
 _MOST_PERCENT: Final = 100
-_SCHEDULE: Final = re.compile(
-    r"[\dA-Za-z*/,?-]+( +[\dA-Za-z*/,?-]+){4}|@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \w+"
-)
-"""When a CronJob runs (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)."""
 
 
 def workload_problems(rendered: RenderedObject) -> Iterator[str]:
@@ -55,8 +52,8 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
             if _no_share(spec.get(field)):
                 yield f"has {field} {spec.get(field)}: write a number of pods, or a share such as 50%"
     schedule = spec.get("schedule")
-    if rendered.kind == "CronJob" and isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule.strip()):
-        yield f"has the schedule {schedule}: write five fields such as 30 1 * * *, or @daily"
+    if rendered.kind == "CronJob" and isinstance(schedule, str) and not is_schedule(schedule):
+        yield f"has the schedule {schedule}: write five fields such as 30 1 * * *, each within its bounds, or @daily"
 
 
 def _claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:

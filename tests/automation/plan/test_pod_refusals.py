@@ -126,6 +126,8 @@ def test_what_only_an_update_would_tell_is_refused() -> None:
         (claiming(size="8GB"), "a claim of 8GB: write an amount"),
         (claiming(storage_class="Gp 3"), "the storageClassName Gp 3: write the name"),
         (made("CronJob", schedule="daily"), "the schedule daily: write five fields"),
+        (made("CronJob", schedule="0 25 * * *"), "the schedule 0 25 * * *: write five fields"),
+        (sized(memory="512m"), "limits of memory 512m in container a, which is a part of a byte: write 512Mi"),
         (made("Service") | {"metadata": {"name": "airflow-a", "annotations": {"a b": "x"}}}, "an annotation a b"),
     ):
         [refusal] = pod_refusals([bad])
@@ -147,7 +149,7 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
         workload(),
         workload("StatefulSet", volumeClaimTemplates=claims, pod=mounting(("data", "/data"), ("x", "/x"))),
         workload(pod={"containers": [{"name": "a"}], "initContainers": [{"name": "b"}]}),
-        *(sized(memory=amount) for amount in ("2Gi", "128974848", "129e6", "0.5", 1.5, "129M", "100m")),
+        *(sized(memory=amount) for amount in ("2Gi", "128974848", "129e6", "0.5", 1.5, "129M")),
         workload(pod={"tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}]}),
         labelled(team="Data_Platform.1", empty=""),
         ported("http"),
