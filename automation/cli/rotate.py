@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         dest="file",
         type=Path,
         metavar="FILE",
-        help="file with the new value, - for the input: a Docker config.json for registry, a PEM file for ca, "
+        help="file with the new value, or - for standard input: a Docker config.json for registry, a PEM file for ca, "
         "ROLE:PASSWORD for database-password of an external database",
     ),
     DRY_RUN,
