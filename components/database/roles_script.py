@@ -13,6 +13,11 @@ COMING: Final = "AIRFLOW_DATABASE_COMING"
 """Variable with the URI of a role that nothing uses yet."""
 
 
+def owner_of(master: str) -> str:
+    """Return the name of the owner, as the script has it (tested)."""
+    return f"{master[:57]}_owner"
+
+
 def roles_command(mode: str, host: str = "") -> list[str]:
     """Return the command of a container of the Airflow image.
 

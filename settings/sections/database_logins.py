@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from components.database.connection import DatabaseLogin, DatabaseLogins
+from components.database.roles_script import owner_of
 from components.kube.secret import Secret
 from settings.reading import Config
-from settings.sections.database import DATABASE, LOGIN, MASTER_PASSWORD, DatabaseKind
+from settings.sections.database import DATABASE, LOGIN, MASTER_PASSWORD, USER, DatabaseKind
 from settings.sections.keys import kept_beside
 
 _ROTATED = "database-password"
@@ -15,9 +16,12 @@ def read_logins(config: Config) -> DatabaseLogins:
     """Return the logins. Only the program itself makes roles, in a managed database, before anything uses them."""
     if config[MASTER_PASSWORD] is not None and config[LOGIN] is None:
         config.must_not_be_set(MASTER_PASSWORD, f"without {LOGIN.full}: Airflow would log in as the master user")
-    managed = config[DATABASE] is DatabaseKind.MANAGED
+    managed, used = config[DATABASE] is DatabaseKind.MANAGED, _login(config[LOGIN])
+    taken = (config[USER], owner_of(config[USER]))
+    if managed and used is not None and used.user in taken:
+        config.problem(LOGIN, f"expected another role than the master user and the owner, found {used.user}")
     return DatabaseLogins(
-        used=_login(config[LOGIN]),
+        used=used,
         coming=_login(kept_beside(config, _ROTATED)) if managed else None,
         master_password=config[MASTER_PASSWORD] if managed else None,
     )

@@ -5,8 +5,8 @@ Airflow logs in, and of one that will, in its environment. HOST is another serve
 restored one. It can be stopped and run again.
 
     admit    a role without a login owns all that the master owned, and each login acts as that owner
-    retire   drop the logins of earlier rotations, and give the owner what the master has made since
-    others   answer which logins of earlier rotations there are, one a line
+    retire   let no earlier login in any more, and give the owner what the master has made since
+    others   answer which earlier logins there are, one a line
 
 The master is no superuser: since PostgreSQL 16 it may grant roles that it has made, but never itself
 (postgresql.org/docs/17/role-attributes.html). So the owner is a role of its own, and the master is a member of it:
@@ -16,6 +16,7 @@ whatever still logs in as the master goes on. Passwords are hashed here, because
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ TRIES = 90
 GRANT_SINCE = 160000
 """Before that version, a grant has no options, and a member always inherits."""
 MADE_BY_ROTATION = "^airflow_[0-9a-f]{6}$"
+ADMITTED = "login of Airflow, admitted by its stack"
+"""The comment of a role that was admitted here. Its name may be one that a person has chosen."""
 LOCKED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 RELATIONS = """
@@ -52,7 +55,8 @@ ORDER BY 1
 """Without sequences of a column, which follow their table, and members of extensions."""
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspowner = %(role)s::regrole ORDER BY 1"
 OTHERS = """
-SELECT rolname FROM pg_roles WHERE rolname ~ %(made)s AND rolname <> ALL (%(known)s)
+SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> ALL (%(known)s)
+  AND (rolname ~ %(made)s OR shobj_description(oid, 'pg_authid') = %(admitted)s)
   AND pg_has_role(oid, %(owner)s, 'MEMBER') ORDER BY 1
 """
 
@@ -157,15 +161,24 @@ class Server:
         hashed = encrypt_password(password, role, self.connection, "scram-sha-256")
         with self.connection.cursor() as cursor:
             cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)), [hashed])
+        self.run(f"COMMENT ON ROLE {{role}} IS '{ADMITTED}'", role=role)
         self.run("GRANT {owner} TO {role}", owner=self.owner, role=role)
         self.run("ALTER ROLE {role} SET role = {owner}", role=role, owner=self.owner)
 
     def others(self, known: list[str]) -> list[str]:
-        """Return the logins that rotations have made, but for those that are known."""
-        return self.ask(OTHERS, made=MADE_BY_ROTATION, known=known, owner=self.owner) if self.has(self.owner) else []
+        """Return the logins that Airflow has had, but for those that are known."""
+        if not self.has(self.owner):
+            return []
+        return self.ask(OTHERS, made=MADE_BY_ROTATION, admitted=ADMITTED, known=known, owner=self.owner)
 
     def retire(self, role: str) -> None:
-        """Drop a login. It owns nothing, unless somebody has made something with it by hand."""
+        """Drop a login. It owns nothing, unless somebody has made something with it by hand.
+
+        One that a person has named may be used for more than Airflow, so it stays, without a password.
+        """
+        if not re.match(MADE_BY_ROTATION, role):
+            self.run("ALTER ROLE {role} NOLOGIN PASSWORD NULL", role=role)
+            return
         self.join(role)
         self.run("REASSIGN OWNED BY {role} TO {owner}", role=role, owner=self.owner)
         self.run("DROP OWNED BY {role}", role=role)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from components.database.roles_script import owner_of
 from tests.components.database.postgres_server import MASTER, NAME, PASSWORD, SUPERUSER, Server, running, told
 
 roles = pytest.importorskip("components.database.in_image.roles", reason="no PostgreSQL driver psycopg2")
@@ -19,6 +20,8 @@ Run = Callable[..., str]
 OWNER: Final = "airflow_owner"
 A: Final = ("airflow_aaaaaa", "sentinel-a" + "0" * 30)
 B: Final = ("airflow_bbbbbb", "sentinel-b" + "0" * 30)
+NAMED: Final = ("etl", "sentinel-of-etl")
+"""A role with a name that a person has chosen."""
 OF_THE_MASTER: Final = (MASTER, PASSWORD)
 OWNERS: Final = """
 SELECT relname, relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1
@@ -51,7 +54,7 @@ def tables(server: Server) -> Iterator[None]:
     server.sql(f"ALTER DATABASE {NAME} OWNER TO {MASTER}")
     server.sql("DROP SCHEMA public CASCADE")
     server.sql("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
-    for role in (A[0], B[0], OWNER):
+    for role in (A[0], B[0], NAMED[0], OWNER):
         if (role,) in server.sql("SELECT rolname FROM pg_roles"):
             server.sql(f"DROP OWNED BY {role}")
             server.sql(f"DROP ROLE {role}")
@@ -75,6 +78,11 @@ def run(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return message.read_text()
 
     return run
+
+
+def test_name_of_the_owner_is_known_outside_of_the_script() -> None:
+    for master in (MASTER, "m" * 63):
+        assert roles.owner_of(master) == owner_of(master)
 
 
 def test_login_acts_as_the_owner_of_everything_and_the_master_goes_on(server: Server, run: Run) -> None:
@@ -138,6 +146,26 @@ def test_earlier_login_is_dropped_when_it_is_not_used_any_more(server: Server, r
         server.connect(*A)
     with closing(server.connect(*B)) as login:
         assert told(login, "SELECT name FROM dag") == [("first",)]
+
+
+def test_earlier_login_with_a_name_of_its_own_stays_and_cannot_log_in(server: Server, run: Run) -> None:
+    """It may own what is not of Airflow."""
+    run("admit", NAMED)
+    server.sql("CREATE ROLE reader LOGIN IN ROLE airflow_owner")  # which is none of Airflow's
+    try:
+        run("admit", NAMED, B)
+        assert run("others", NAMED, B) == ""
+        assert run("others", B) == NAMED[0]
+        run("retire", B)
+        assert run("others", B) == ""
+        with pytest.raises(Exception, match=r"password authentication failed|not permitted to log in"):
+            server.connect(*NAMED)
+        logins = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname IN ('etl', 'reader') ORDER BY 1"
+        assert server.sql(logins) == [("etl", False), ("reader", True)]
+        run("admit", NAMED)
+        assert told(server.connect(*NAMED), "SELECT current_user") == [(OWNER,)], "it can come back"
+    finally:
+        server.sql("DROP ROLE reader")
 
 
 def test_login_of_an_older_snapshot_gets_the_present_password(server: Server, run: Run) -> None:
