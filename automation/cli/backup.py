@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from automation.cli.declare import COMMON, DONE, DRY_RUN, STACK, TIMEOUT, Call, argument, verb
+from automation.cli.declare import COMMON, DONE, DRY_RUN, STACK, TIMEOUT, Argument, Call, argument, verb
 from automation.cli.report_text import Table, stage_table
 from automation.errors import BackupFailed
 
@@ -22,19 +22,26 @@ def _time(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-FROM = argument(
-    "--from",
-    dest="backup",
-    metavar="BACKUP",
-    help="a snapshot or a dump that the verb backups lists; default: the newest",
-)
-AT = argument(
-    "--at",
-    type=_time,
-    metavar="TIME",
-    help="a managed database as it was then, any other from the newest backup until then; UTC if it names no zone",
-)
-_CHOSEN = (STACK, *COMMON, FROM, AT)
+def choice(default: str, when: str = "") -> tuple[Argument, Argument]:
+    """Declare the options that choose a backup. default: what is taken without them. when: what they need."""
+    return (
+        argument(
+            "--from",
+            dest="backup",
+            metavar="BACKUP",
+            help=f"{when}a snapshot or a dump that the verb backups lists; default: {default}",
+        ),
+        argument(
+            "--at",
+            type=_time,
+            metavar="TIME",
+            help=f"{when}a managed database as it was then, any other from the newest backup until then; UTC if it "
+            "names no zone",
+        ),
+    )
+
+
+_CHOSEN = (STACK, *COMMON, *choice("the newest"))
 
 
 @verb(
@@ -177,9 +184,10 @@ def show_restored(call: Call, result: Restored) -> int:
 def check_choice(args: argparse.Namespace) -> None:
     """Raise BackupFailed if a backup and a time are given."""
     if args.backup and args.at:
+        restore = " --restore" if args.verb == "rollback" else ""
         raise BackupFailed(
             "--at: expected nothing beside --from, which names the backup already, found both",
-            f"python -m automation {args.verb} {args.stack} --from {args.backup}",
+            f"python -m automation {args.verb} {args.stack}{restore} --from {args.backup}",
         )
 
 

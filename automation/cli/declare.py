@@ -156,7 +156,7 @@ TIMEOUT: Final = argument(
     type=seconds,
     default=WAIT_SECONDS,
     metavar="SECONDS",
-    help="how long to wait until all pods are ready",
+    help="how long to wait until all pods are ready; default: %(default).0f",
 )
 CLUSTER_GONE: Final = argument(
     "--cluster-gone",

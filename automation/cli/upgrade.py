@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from automation.cli.backup import AT, FROM, check_choice, show_plan, show_restored
+from automation.cli.backup import check_choice, choice, show_plan, show_restored
 from automation.cli.declare import COMMON, DRY_RUN, TIMEOUT, Call, argument, verb
 from automation.cli.report_text import Table, stage_table
 from automation.errors import UpgradeRefused
@@ -57,8 +57,7 @@ def upgrade(call: Call) -> int:
         action="store_true",
         help="restore a backup from before the upgrade, where the database cannot be taken back",
     ),
-    FROM,
-    AT,
+    *choice("the last from before the upgrade", "with --restore: "),
     DRY_RUN,
     TIMEOUT,
 )
@@ -67,9 +66,10 @@ def rollback(call: Call) -> int:
     args, tag = call.args, call.args.tag
     airflow = _version(call, tag) if tag else None
     if (args.backup or args.at) and not args.restore:
+        chosen = f"--from {args.backup}" if args.backup else f"--at {args.at.isoformat()}"
         reason = (
             "--from, --at: expected --restore with them, found none. "
-            f"Fix: python -m automation rollback {args.stack} --restore"
+            f"Fix: python -m automation rollback {args.stack} --restore {chosen}"
         )
         raise UpgradeRefused(args.stack, "rollback", (reason,))
     check_choice(args)

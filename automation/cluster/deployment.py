@@ -73,7 +73,7 @@ class Deployment:
                 },
             )
         except KeyError as error:
+            what = f"an earlier version has deployed the stack, without the output {error.args[0]}"
             raise StackUnknown(
-                f"the stack has no output {error.args[0]}: it has not been deployed yet",
-                "python -m automation up STACK",
+                what if plain else "the stack has not been deployed yet", "python -m automation up STACK"
             ) from None

@@ -173,7 +173,7 @@ def test_plan_of_a_rotation_that_was_not_finished_tells_what_is_done(world: Worl
 
 def test_stack_that_was_never_deployed_has_no_key_to_rotate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "stack_outputs", lambda on: {})
-    with pytest.raises(StackUnknown, match="it has not been deployed yet"):
+    with pytest.raises(StackUnknown, match="the stack has not been deployed yet"):
         world.rotate()
     assert world.calls == []
 

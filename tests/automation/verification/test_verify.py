@@ -137,8 +137,10 @@ def test_file_that_does_not_parse_is_a_warning(world: World) -> None:
 
 def test_output_that_is_missing_is_named() -> None:
     for name in set(OUTPUTS) - {"pooler_host", "release_name", "image", "dags_repository"}:
-        with pytest.raises(StackUnknown, match=f"no output {name}: it has not been deployed"):
+        with pytest.raises(StackUnknown, match=f"an earlier version .* without the output {name}"):
             Deployment.of({key: value for key, value in OUTPUTS.items() if key != name})
+    with pytest.raises(StackUnknown, match="the stack has not been deployed yet"):
+        Deployment.of({})
 
 
 def test_outputs_may_come_from_the_automation_api() -> None:
