@@ -161,7 +161,8 @@ class TlsDatabase:
         return self.api.read_namespaced_pod(self.name, self.namespace)
 
     def _manifest(self) -> dict[str, Any]:
-        probe = {"exec": {"command": ["pg_isready", "--username", self.owner, "--host", "/tmp"]}, "periodSeconds": 2}
+        # By TCP: the server that only makes the database at the first start listens on the socket alone.
+        probe = {"exec": {"command": ["pg_isready", "--host", "127.0.0.1"]}, "periodSeconds": 2}
         settings = {
             "ssl": "on",
             "ssl_cert_file": "/tls/tls.crt",
