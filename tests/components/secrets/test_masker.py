@@ -135,6 +135,14 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     assert masker.text(once) == once
 
 
+def test_masker_that_knows_more_leaves_the_first_as_it_was() -> None:
+    first = Masker(secrets=["elderberry", "a pear beside an apple"])
+    more = first.knowing(["tangerine", "a lemon beside a cherry"])
+    text = "elderberry, a pear beside an apple, tangerine, a lemon beside a cherry"
+    assert first.text(text) == "[secret], [secret], tangerine, a lemon beside a cherry"
+    assert more.text(text) == "[secret], [secret], [secret], [secret]"
+
+
 def test_parts_that_are_secrets_are_hidden_alone() -> None:
     fernet = ",".join(base64.urlsafe_b64encode(bytes([index]) * 32).decode() for index in (1, 2))
     docker = json.dumps({"auths": {"registry.test": {"auth": base64.b64encode(b"robot:the-password-itself").decode()}}})
