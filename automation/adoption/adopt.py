@@ -12,7 +12,7 @@ from automation.adoption.state import faults, with_release
 from automation.cluster import objects
 from automation.engine import operations
 from automation.engine.events import OnEvent
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import StackState
 from automation.errors import AdoptionRefused
 from automation.folder import short_name

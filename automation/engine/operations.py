@@ -1,56 +1,27 @@
-"""Runs the engine on an opened stack: typed results, typed errors, and events while it runs."""
+"""What the engine does on an opened stack: updates, previews, and what is read and written of its state."""
 
 from __future__ import annotations
 
 import json
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation import CommandError, EngineEvent, OpType, Stack
+from pulumi.automation import EngineEvent, OpType
 
-from automation.engine import plugins
-from automation.engine.cluster_watch import cluster_watch, said_at_the_end
-from automation.engine.command import Engine
-from automation.engine.events import Teller, ignore
-from automation.engine.failures import engine_error, hopeless
-from automation.engine.policy_pack import JudgedProgress, policy_pack, refused
-from automation.engine.usual_times import UsualTimes
-from automation.errors import Interrupted
+from automation.engine.opened_stack import OpenedStack, command, reading, running
+from automation.engine.policy_pack import JudgedProgress, policy_pack
 from automation.results import Changes, Step
-from automation.stacks.backend import read_config, read_project
-from components.kube.look import Look
-from components.secrets.masker import Masker
+from automation.stacks.backend import read_project
 
-_REMIND_SECONDS: Final = 5.0
 _QUIET_PREVIEW: Final[dict[str, Any]] = {"color": "never", "suppress_outputs": True, "suppress_progress": True}
 _QUIET: Final[dict[str, Any]] = {**_QUIET_PREVIEW, "show_secrets": False}
 
 _Listener = Callable[[EngineEvent], object]
 _LISTENER: Final[ContextVar[_Listener]] = ContextVar("listener", default=lambda event: None)
-
-
-@dataclass(frozen=True)
-class OpenedStack:
-    """A stack whose work directory is prepared, and what every run of the engine on it uses."""
-
-    stack: Stack
-    """The stack of the Automation API."""
-    engine: Engine
-    """The engine that it was opened with."""
-    teller: Teller = field(default_factory=lambda: Teller(ignore, "", ""))
-    """Passes events on."""
-    masker: Masker = field(default_factory=Masker)
-    """Knows the stack's secrets."""
-    look: Callable[[], Look] | None = None
-    """Looks at the stack's namespace. Raises KubeRequestFailed, KubeUnreachable."""
-    usual: UsualTimes = field(default_factory=UsualTimes)
-    """Knows how long steps usually take."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +58,7 @@ def up(opened: OpenedStack, *, plan: str | None = None) -> EngineResult:
         AutomationError: UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked
             or Interrupted.
     """
-    with _running(opened, "up") as progress:
+    with running(opened, "up") as progress:
         done = opened.stack.up(
             on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET
         )
@@ -102,7 +73,7 @@ def preview(opened: OpenedStack, *, save_plan: str | None = None, refresh: bool 
         save_plan: Path for the engine's update plan.
         refresh: See `Environment.preview`.
     """
-    with _running(opened, "preview") as progress:
+    with running(opened, "preview") as progress:
         packs = _policy_packs(opened)
         done = opened.stack.preview(
             on_event=_pass_to_both(progress), plan=save_plan, refresh=refresh, policy_packs=packs, **_QUIET_PREVIEW
@@ -130,7 +101,7 @@ def registered(opened: OpenedStack) -> tuple[Mapping[str, Any], ...]:
                 "inputs": dict(state.inputs or {}),
             }
 
-    with _running(opened, "preview") as progress:
+    with running(opened, "preview") as progress:
         opened.stack.preview(on_event=keep, **_QUIET_PREVIEW)
     return tuple(resources.values())
 
@@ -145,7 +116,7 @@ def refresh(
         targets: URNs of the resources to look at; None means all.
         clear_pending_creates: First drop all interrupted creates from the state.
     """
-    with _running(opened, "refresh") as progress:
+    with running(opened, "refresh") as progress:
         done = opened.stack.refresh(
             on_event=progress, target=targets, clear_pending_creates=clear_pending_creates, **_QUIET
         )
@@ -154,52 +125,52 @@ def refresh(
 
 def destroy(opened: OpenedStack) -> EngineResult:
     """Delete what the stack owns; the stack itself stays. Raises what `up` raises."""
-    with _running(opened, "destroy") as progress:
+    with running(opened, "destroy") as progress:
         done = opened.stack.destroy(on_event=progress, **_QUIET)
     return EngineResult(_changes(done.summary.resource_changes), progress.steps)
 
 
 def cancel(opened: OpenedStack) -> None:
     """Remove every lock of the stack. Raises UpdateFailed."""
-    with _reading(opened, "removing the lock"):
+    with reading(opened, "removing the lock"):
         opened.stack.cancel()
 
 
 def stack_outputs(opened: OpenedStack) -> dict[str, Any]:
     """Return the outputs as plain values; a secret one would be masked. Raises UpdateFailed."""
-    with _reading(opened, "reading the outputs"):
+    with reading(opened, "reading the outputs"):
         # One command. The Automation API would ask for the secrets too.
-        outputs: dict[str, Any] = json.loads(_run(opened, "stack", "output", "--json"))
+        outputs: dict[str, Any] = json.loads(command(opened, "stack", "output", "--json"))
     return outputs
 
 
 def deployment(opened: OpenedStack) -> dict[str, Any]:
     """Return the state as it is stored, secrets encrypted. Raises UpdateFailed."""
-    with _reading(opened, "reading the state"):
+    with reading(opened, "reading the state"):
         # Not with the SDK, which asks for the secrets in clear.
-        exported: dict[str, Any] = json.loads(_run(opened, "stack", "export")) or {}
+        exported: dict[str, Any] = json.loads(command(opened, "stack", "export")) or {}
     return dict(exported.get("deployment") or {})
 
 
 def replace_deployment(opened: OpenedStack, content: Mapping[str, Any]) -> None:
     """Store another state; the engine drops its pending operations. Raises UpdateFailed, StackLocked."""
-    with _reading(opened, "writing the state"):
+    with reading(opened, "writing the state"):
         # Not with the SDK, which leaves a file behind when that fails.
-        _run(opened, "stack", "import", given=json.dumps({"version": 3, "deployment": content}))
+        command(opened, "stack", "import", given=json.dumps({"version": 3, "deployment": content}))
 
 
 def history(opened: OpenedStack, limit: int) -> list[dict[str, Any]]:
     """Return the last updates as the engine records them, the newest first; it leaves secret config out."""
-    with _reading(opened, "reading the history"):
+    with reading(opened, "reading the history"):
         words = ("stack", "history", "--json", "--page-size", str(limit), "--page", "1")
-        records: list[dict[str, Any]] = json.loads(_run(opened, *words))
+        records: list[dict[str, Any]] = json.loads(command(opened, *words))
     return records
 
 
 def tags(opened: OpenedStack) -> dict[str, str]:
     """Return the tags of the stack. Raises UpdateFailed."""
-    with _reading(opened, "reading the stack's tags"):
-        found: dict[str, str] = json.loads(_run(opened, "stack", "tag", "ls", "--json")) or {}
+    with reading(opened, "reading the stack's tags"):
+        found: dict[str, str] = json.loads(command(opened, "stack", "tag", "ls", "--json")) or {}
     return found
 
 
@@ -210,13 +181,13 @@ def tag(opened: OpenedStack, name: str) -> str:
 
 def set_tag(opened: OpenedStack, name: str, value: str) -> None:
     """Set a tag of the stack. Raises UpdateFailed."""
-    with _reading(opened, "tagging the stack"):
+    with reading(opened, "tagging the stack"):
         opened.stack.set_tag(name, value)
 
 
 def remove(opened: OpenedStack, *, force: bool) -> tuple[str, ...]:
     """Remove the stack itself. Return the names of those that the backend still has. Raises UpdateFailed."""
-    with _reading(opened, "removing the state"):
+    with reading(opened, "removing the state"):
         workspace = opened.stack.workspace
         if force:
             workspace.remove_stack(opened.stack.name, force=True)
@@ -237,44 +208,6 @@ def resources_outside(opened: OpenedStack, prefixes: tuple[str, ...]) -> list[st
     return sorted(name for name in types if not name.startswith(prefixes))
 
 
-def _run(opened: OpenedStack, *words: str, given: str | None = None) -> str:
-    workspace = opened.stack.workspace
-    done = opened.engine.run(
-        [*words, "--stack", opened.stack.name], workspace.work_dir, workspace.env_vars, given=given
-    )
-    return done.stdout or "null"
-
-
-@contextmanager
-def _running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
-    progress, ended = JudgedProgress(opened.teller, usual=opened.usual), threading.Event()
-    watch = None
-
-    def remind() -> None:
-        while not ended.wait(_REMIND_SECONDS):
-            progress.remind()
-
-    threading.Thread(target=remind, daemon=True).start()
-    try:
-        workspace = opened.stack.workspace
-        # Not `workspace.stack_settings`, which fails on a number or a boolean.
-        config = read_config(Path(workspace.work_dir), opened.stack.name)
-        absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
-        if absent:
-            plugins.install_plugins(workspace, absent, opened.teller.note)
-        if verb == "up" and opened.look is not None:
-            watch = cluster_watch(opened.look, progress, opened.engine)
-            watch.start()
-        yield progress
-    except CommandError as error:
-        # Not `from error`: its text holds all that the engine wrote.
-        raise _typed(opened, error, f"{verb} of stack {opened.stack.name}", progress) from None
-    finally:
-        ended.set()
-        if watch is not None:
-            watch.stop()
-
-
 def _pass_to_both(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
     """Return what passes events to both. The listener is that of the calling thread: events come on another one."""
     listener = _LISTENER.get()
@@ -284,36 +217,6 @@ def _pass_to_both(progress: JudgedProgress) -> Callable[[EngineEvent], None]:
         listener(event)
 
     return hear
-
-
-@contextmanager
-def _reading(opened: OpenedStack, action: str) -> Iterator[None]:
-    try:
-        yield
-    except CommandError as error:
-        raise _typed(opened, error, f"{action} of stack {opened.stack.name}", JudgedProgress(opened.teller)) from None
-
-
-def _typed(opened: OpenedStack, error: CommandError, action: str, progress: JudgedProgress) -> Exception:
-    if progress.given_up:
-        return hopeless(action, progress.given_up, opened.stack.name)
-    if opened.engine.interrupted:
-        return Interrupted(
-            f"{action} was interrupted; what it had begun is in the state",
-            "run it again: it takes over what was left",
-        )
-    if progress.refusals and not progress.failed:
-        return refused(action, [opened.masker.text(text) for text in progress.refusals])
-    return engine_error(
-        error,
-        action,
-        progress.errors,
-        stack=opened.stack.name,
-        failed=progress.failed,
-        warnings=progress.warnings,
-        clean=opened.masker.text,
-        said=lambda: said_at_the_end(opened.look, progress),
-    )
 
 
 def _policy_packs(opened: OpenedStack) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from automation.engine import operations
 from automation.engine.events import ignore
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.stacks.session import Session
 
 TAG: Final = "airflow:expires"

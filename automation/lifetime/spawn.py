@@ -14,7 +14,7 @@ from typing import Final
 from automation.cluster.client import cluster_errors
 from automation.engine import operations
 from automation.engine.events import OnEvent
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import Protected, SettingsInvalid, StackUnknown
 from automation.folder import short_name, stack_file, write_file
 from automation.lifetime.derived import HEADER, derived_text, own_values, problems

@@ -12,7 +12,7 @@ from automation.cluster.objects import ClusterObjects
 from automation.engine import operations, processes, started_engines
 from automation.engine.events import OnEvent
 from automation.engine.locks import Holder, Lock
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import StackState, with_created
 from automation.errors import AutomationError, NotHealthy, RecoveryRefused, StackLocked, StackUnknown, from_text
 from automation.folder import short_name

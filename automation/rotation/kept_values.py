@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import ClusterRequestFailed, from_text
 from automation.rotation.keys import Key
 from automation.rotation.stages import Stage

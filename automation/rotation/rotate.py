@@ -15,7 +15,7 @@ from automation.cluster import client, objects
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent, ignore
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import RotationRefused
 from automation.folder import short_name
 from automation.recovery.recover import resumed_update, wait_until_healthy

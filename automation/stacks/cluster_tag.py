@@ -6,7 +6,7 @@ from typing import Final
 
 from automation.engine import operations
 from automation.engine.events import OnEvent
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import ClusterUnreachable, Protected, WrongCluster
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session

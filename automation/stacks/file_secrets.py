@@ -10,7 +10,7 @@ from pathlib import Path
 from pulumi.automation import CommandError
 
 from automation.engine.failures import engine_error
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import AutomationError
 from automation.folder import stack_file
 from automation.stacks.backend import encryption, read_yaml

@@ -17,7 +17,7 @@ from automation.engine.causes import cause_of
 from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.engine.locks import Lock, is_shared, read_locks
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.usual_times import UsualTimes
 from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
 from automation.folder import alone_in, short_name

@@ -10,7 +10,7 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from automation.engine.failures import engine_error
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.stacks.backend import read_config
 from automation.stacks.config import as_config
 from automation.stacks.file_secrets import file_secrets

@@ -17,7 +17,8 @@ from automation.engine import operations
 from automation.engine.events import OnEvent, ignore
 from automation.engine.failures import unprotect
 from automation.engine.forgetting import without_kubernetes
-from automation.engine.operations import EngineResult, OpenedStack
+from automation.engine.opened_stack import OpenedStack
+from automation.engine.operations import EngineResult
 from automation.engine.stack_state import StackState, protected
 from automation.errors import ClusterUnreachable, FileInvalid, Protected, UpdateFailed
 from automation.results import Changes, HistoryEntry, Update

@@ -19,6 +19,7 @@ from automation.engine import operations
 from automation.engine import processes as processes_module
 from automation.engine.events import Event, EventKind
 from automation.engine.locks import Holder, Lock
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.operations import EngineResult
 from automation.engine.processes import Process
 from automation.errors import (
@@ -615,7 +616,7 @@ def test_engine_that_began_as_it_was_told_to_stop_is_told_again(rig: Rig, monkey
     monkeypatch.setattr(Deaf, "another", lambda self: engine)
     monkeypatch.setattr(environments, "find_engine", lambda *args: engine)
 
-    def up(on: operations.OpenedStack, **options: Any) -> EngineResult:
+    def up(on: OpenedStack, **options: Any) -> EngineResult:
         env.cancel()
         for _ in range(3):
             on.teller.tell(EventKind.BEGUN, "creating")

@@ -29,7 +29,7 @@ from automation.cluster.pods import Pod, Workload
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.errors import (
     AutomationError,
     Interrupted,

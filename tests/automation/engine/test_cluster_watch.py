@@ -9,11 +9,10 @@ from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
 from automation.engine import cluster_watch as module
-from automation.engine import operations
 from automation.engine.cluster_watch import checks, cluster_watch, said_at_the_end, waited_for
 from automation.engine.events import Event, EventKind, Teller
 from automation.engine.failures import hopeless
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack, typed_error
 from automation.engine.policy_pack import JudgedProgress
 from automation.engine.progress import Progress
 from automation.engine.stack_state import RELEASE
@@ -192,4 +191,4 @@ def test_update_that_was_given_up_is_not_healthy_and_one_that_was_cancelled_is_i
         progress.given_up = given_up
         progress(diagnostic("error", "Helm Release x: context canceled"))
         assert progress.errors == ([] if given_up else ["Helm Release x: context canceled"])
-        assert type(operations._typed(OpenedStack(stack, engine), failed, "up of stack dev", progress)) is kind
+        assert type(typed_error(OpenedStack(stack, engine), failed, "up of stack dev", progress)) is kind

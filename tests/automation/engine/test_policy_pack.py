@@ -15,7 +15,7 @@ from pulumi.automation import CommandError, CommandResult, EngineEvent
 
 from automation.engine import operations, plugins
 from automation.engine.events import Event, EventKind, Teller, ignore
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.policy_pack import policy_pack
 from automation.errors import Interrupted, ReleaseStuck, UpdateFailed
 from components.secrets.masker import Masker

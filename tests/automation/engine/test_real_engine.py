@@ -13,7 +13,7 @@ import pytest
 from automation.engine import operations
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import StackState
 from automation.errors import Interrupted, PassphraseMissing, StackLocked, StackUnknown, UpdateFailed
 from automation.results import Changes

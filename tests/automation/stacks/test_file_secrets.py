@@ -11,7 +11,7 @@ from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
 from automation.engine.events import Event
-from automation.engine.operations import OpenedStack
+from automation.engine.opened_stack import OpenedStack
 from automation.stacks import session as session_module
 from automation.stacks.file_secrets import file_secrets, has_secrets
 from automation.stacks.place import Place
