@@ -367,7 +367,7 @@ def test_stack_stays_with_its_cluster(rig: Rig) -> None:
     env.up()
     rig.identity = "uid-2"
     for method in (env.up, env.destroy, env.refresh, env.recover):
-        with pytest.raises(WrongCluster, match="another cluster than stack team was deployed to"):
+        with pytest.raises(WrongCluster, match="another cluster than the one that stack team was deployed to"):
             method()
     assert rig.calls.count("up") == 1
     env.refresh(new_cluster=True)
