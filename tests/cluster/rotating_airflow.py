@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from automation import Environment, EnvironmentSettings, Secret
-from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.airflow_api import AirflowApi, TaskInstance
 from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.engine.events import Event
@@ -172,7 +172,8 @@ class Work:
         wait(lambda: bool(self.ended("rotation_watched")), "the watcher's run")
         for dag_id in {*DAGS, *self.long}:
             self.problems += [
-                f"{dag_id} {run['dag_run_id']}: {task.task_id} {task.state} at try {task.try_number}"
+                f"{dag_id} {run['dag_run_id']}: {task.task_id} {task.state} at try {task.try_number}: "
+                f"{self._last_lines(dag_id, str(run['dag_run_id']), task)}"
                 for run in self.runs(dag_id)
                 for task in self.api.task_instances(dag_id, str(run["dag_run_id"]))
                 if task.state not in _GOOD or task.try_number > 1
@@ -191,6 +192,12 @@ class Work:
         )
         self.problems += [f"in a task's log: {line}" for line in found.stdout.splitlines()]
         return self.problems
+
+    def _last_lines(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
+        """Return the end of the log of a task's first try, "" if it never began."""
+        if not task.try_number:
+            return ""
+        return "\n".join(self.api.log(dag_id, run_id, replace(task, try_number=1)).lines[-40:])
 
     def token(self) -> str:
         """Return a new token of the admin, as an API client gets one. It is valid for a day."""
