@@ -153,7 +153,7 @@ def notes(airflow: str, kubernetes: str = "", postgresql: int = 0, *, today: dat
     found = []
     if row.succeeded is not None and row.succeeded <= today:
         newest = list(AIRFLOW.values())[-1].newest
-        found.append(f"Airflow {minor(airflow)} gets no more fixes, since {row.succeeded}; the newest is {newest}")
+        found.append(f"Airflow {minor(airflow)} has had no fixes since {row.succeeded}; the newest version is {newest}")
     elif number(airflow) < number(row.newest):
         found.append(f"Airflow {airflow} lacks the fixes of {row.newest}")
     found += _tested("Kubernetes", minor(kubernetes), airflow, row.kubernetes)
@@ -200,4 +200,4 @@ def _tested(what: str, version: str, airflow: str, tested: tuple[str, str]) -> l
 
 
 def _ended(what: str, version: str, end: date | None, today: date) -> list[str]:
-    return [f"{what} {version} gets no more fixes from its project, since {end}"] if end and end <= today else []
+    return [f"{what} {version} has had no fixes from its project since {end}"] if end and end <= today else []

@@ -20,12 +20,12 @@ def test_newest_airflow_on_versions_that_it_is_tested_with_gets_no_word() -> Non
 
 def test_version_without_fixes_is_told_from_the_day_on_which_they_end() -> None:
     [airflow] = notes("3.2.2", "1.35", 17, today=TODAY)
-    assert airflow == "Airflow 3.2 gets no more fixes, since 2026-07-06; the newest is 3.3.2"
+    assert airflow == "Airflow 3.2 has had no fixes since 2026-07-06; the newest version is 3.3.2"
     assert notes("3.2.2", "1.35", 17, today=date(2026, 7, 5)) == ()
     assert notes("3.3.0", today=TODAY) == ("Airflow 3.3.0 lacks the fixes of 3.3.2",)
     assert notes("3.3.2", "1.34", 14, today=TODAY) == (
-        "Kubernetes 1.34 gets no more fixes from its project, since 2026-10-27",
-        "PostgreSQL 14 gets no more fixes from its project, since 2026-11-12",
+        "Kubernetes 1.34 has had no fixes from its project since 2026-10-27",
+        "PostgreSQL 14 has had no fixes from its project since 2026-11-12",
     )
 
 

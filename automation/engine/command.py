@@ -194,7 +194,7 @@ def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda li
             f"pulumi {versions.PULUMI_CLI_MINIMUM} or newer is not on PATH, and {versions.PULUMI_CLI} could not be "
             f"installed ({_reason(error)})",
             "install it as https://www.pulumi.com/docs/iac/download-install/ says, or let this machine reach "
-            "get.pulumi.com",
+            "github.com",
         ) from error
 
 

@@ -23,7 +23,7 @@ def placeholder_text(placeholder: Placeholder) -> str:
 
 def _lines(plan: Plan) -> Iterator[str]:
     if plan.failure is not None:
-        yield f"plan of {plan.stack}: there is none ({plan.failure.kind})"
+        yield f"plan of {plan.stack} failed ({plan.failure.kind})"
         yield _indented(plan.failure.text)
         yield from plan.messages
         return

@@ -104,7 +104,7 @@ def _report(case: str, base: Path, checkouts: Checkouts) -> StackReport:
     stack, _ = CASES[case]
     report = compare_plans(checkouts.plan(base, stack), checkouts.plan(_head(case, checkouts), stack))
     # Whether a version still gets fixes depends on the day.
-    return replace(report, messages=tuple(text for text in report.messages if "no more fixes" not in text))
+    return replace(report, messages=tuple(text for text in report.messages if "had no fixes" not in text))
 
 
 def _head(case: str, checkouts: Checkouts) -> Path:
