@@ -113,7 +113,7 @@ def _objects(
     if chart is None or not chart.is_file():
         return None, "the chart is not at hand"
     if old is not None and new is not None and old.inputs.get("chart") != new.inputs.get("chart"):
-        return None, "the chart that is deployed is another one, and not at hand"
+        return None, "another chart is deployed, and its archive is not available here"
     try:
         return (_manifests(old, chart, masker), _manifests(new, chart, masker)), ""
     except RenderingError as error:

@@ -147,7 +147,9 @@ def block(lines: Sequence[str], language: str, longest: int | None = BLOCK_LINES
 def _how(stack: StackReport) -> str:
     if stack.source is Source.PREVIEW:
         return "From the engine's preview: compared with what is deployed."
-    lines = ["From two plans: compared with what the base would deploy, not with what is deployed. Stood in for:"]
+    lines = [
+        "From two plans: compared with what the base would deploy, not with what is deployed. Placeholders stand for:"
+    ]
     lines += [f"- {code(text)}" for text in (*stack.stand_ins, *stack.placeholders)]
     lines.append("- what providers make up: generated values, identifiers, endings of names")
     return "\n".join([lines[0], "", *lines[1:]])

@@ -144,15 +144,15 @@ def _failures(stack: StackReport) -> Iterator[str]:
     base, head = stack.base_failure, stack.head_failure
     if head is not None and head.kind is FailureKind.NO_STACK:
         yield (
-            f"⚠️ {name_of(stack)}: its file is removed. Nothing is deployed from here any more; what is deployed "
-            "stays, until it is destroyed."
+            f"⚠️ {name_of(stack)}: its file is removed. It can no longer be deployed from here; what is deployed "
+            "stays until somebody destroys it."
         )
     elif head is not None:
         yield f"⛔ {name_of(stack)} cannot be planned with this change ({head.kind}):\n\n{_text_block(head.text)}"
     if base is None or (head is not None and base == head):
         return
     if base.kind is FailureKind.NO_STACK:
-        yield f"📝 {name_of(stack)} is new: there is nothing yet that it would change."
+        yield f"📝 {name_of(stack)} is new: nothing is deployed yet that it could change."
     else:
         yield (
             f"⚠️ {name_of(stack)} cannot be planned without this change ({base.kind}), so that nothing can be "

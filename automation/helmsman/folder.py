@@ -28,7 +28,7 @@ def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
     if foreign := _foreign(folder):
         raise FolderRefused(
             f"expected no folder {folder.name}, or one of an earlier export; found {', '.join(foreign)}",
-            "give another folder with --output, or move that away",
+            "give another folder with --output, or move those files away",
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     # On the same file system as the folder, so that a rename can replace it.

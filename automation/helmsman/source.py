@@ -91,7 +91,7 @@ def source_of(
         if path is not None:
             raise NotExportable(
                 f"{what} of stack {stack} hold a secret in {path}",
-                "put it into a Secret, and name that there; a file for Helmsman must not hold it",
+                "put it into a Secret, and name the Secret instead; a file for Helmsman must not hold it",
             )
     named = {text for content in (values, *objects) for text in texts(content)}
     secrets = [*(named_secret(item) for item in beside if item.type == SECRET_TYPE), *_of_others(values)]

@@ -48,7 +48,7 @@ def files(source: Source) -> dict[str, str]:
         ],
         ADMIN_USER: ["Makes the first user, or gives it its password, after the release is installed."],
         "": [
-            "What stands beside the release. Helmsman does not apply it. Do so before its first run:",
+            "Objects beside the release. Helmsman does not apply this file. Apply it before the first run:",
             f"kubectl apply -f {MANIFESTS}",
         ],
     }
@@ -125,7 +125,7 @@ def _prerequisites_comment(source: Source) -> list[str]:
         return ["Secrets that the files refer to. They exist. If one is deleted, Airflow stops."]
     return [
         "Make these Secrets before the first run, under these names and with these keys. No file here holds a value.",
-        *(["madeUp: stands in the files and is not real. Replace it."] if source.made_up else []),
+        *(["madeUp: placeholders in the files. Replace them by real values."] if source.made_up else []),
     ]
 
 

@@ -100,7 +100,7 @@ def aws_stand_ins(config: PlanConfig) -> tuple[str, ...]:
         return ()
     clauses = ["facts of the EKS cluster: VPC, subnets and their networks, security group, endpoint, OIDC issuer"]
     if config.text("database") == "managed":
-        clauses.append("the RDS instance, taken for one that is as the program wants it")
+        clauses.append("the RDS instance, assumed to be as the program wants it")
     if config.text("keySource") == "escrow":
         clauses.append("the keys in the escrow")
     return tuple(clauses)
