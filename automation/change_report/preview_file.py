@@ -11,8 +11,8 @@ from automation.change_report.engine_events import fault
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.model import StackReport
 from automation.errors import FileInvalid
+from automation.stages.decisions import decided
 from components.release.chart_archive import ARCHIVE
-from policy.context import DECIDED, DecisionsInvalid, decided_in
 
 _WRITE: Final = "write it with: pulumi preview --json --show-sames"
 _OF_THE_LIBRARY: Final = {"stack", "changes", "steps"}
@@ -21,11 +21,8 @@ _OF_THE_LIBRARY: Final = {"stack", "changes", "steps"}
 
 def report_of_file(stack: str, path: Path, project_dir: Path) -> StackReport:
     """Return the report of a stack's preview. Raises FileInvalid for the file, or for the stack's decisions."""
-    try:
-        decided = decided_in(project_dir, stack)
-    except DecisionsInvalid as error:
-        raise FileInvalid(str(error), f"edit {DECIDED.as_posix()}") from None
-    return preview_report(stack, read_events(path), chart=project_dir / ".charts" / ARCHIVE, decided=decided)
+    known = decided(project_dir, stack)
+    return preview_report(stack, read_events(path), chart=project_dir / ".charts" / ARCHIVE, decided=known)
 
 
 def read_events(path: Path) -> list[Mapping[str, Any]]:

@@ -9,18 +9,17 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from automation.cluster.client import cluster_errors, decoded
 from automation.errors import ClusterRequestFailed
-from automation.rotation.trials import LABEL, LIMITS, MIGRATION, template_of, without_job_labels
+from automation.rotation.trials import MIGRATION, template_of, tried, without_job_labels
 from components.database.uri import URI_VARIABLE, read_database_uri
 from components.kube.client import KubeApi
 from components.preflight.database_reasons import SCRIPT, database_finding
 from components.preflight.finding import Verdict
-from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
-from components.preflight.pod_run import run_pod
 from components.secrets.masker import Masker
 
 _KEY: Final = "connection"
@@ -63,18 +62,7 @@ def login_refusal(
             "python -m automation up STACK",
         )
     uri = with_login(present, login)
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        # Should this process be killed, the preflight of a later update deletes it.
-        "metadata": {"generateName": f"{LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}},
-        "stringData": {_KEY: uri},
-    }
-    secret = str(api.create(manifest, namespace)["metadata"]["name"])
-    try:
-        end = run_pod(api, namespace, trying_pod(template, secret), LIMITS, label=LABEL, sleep=sleep)
-    finally:
-        api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
+    end = tried(api, namespace, {"stringData": {_KEY: uri}}, partial(trying_pod, template), sleep)
     masker = Masker(secrets=[login, login.partition(":")[2], uri])
     if end.problem:
         raise ClusterRequestFailed(

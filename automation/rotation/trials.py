@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from automation.cluster.client import cluster_errors
 from automation.errors import ClusterRequestFailed
 from components.kube.client import KubeApi
 from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
-from components.preflight.pod_run import WaitLimits, run_pod
+from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
 from components.secrets.masker import Masker
 
 LABEL: Final = "airflow-rotation"
@@ -50,20 +51,9 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
 
     A node that has the image asks the registry all the same, because the pod's policy is Always.
     """
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        # Should this process be killed, the preflight of a later update deletes it.
-        "metadata": {"generateName": f"{LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}},
-        "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": login},
-    }
+    secret = {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": login}}
     template = template_of(api, namespace, "apps/v1", "Deployment", _PROCESSOR)
-    secret = str(api.create(manifest, namespace)["metadata"]["name"])
-    try:
-        end = run_pod(api, namespace, pulling_pod(template, secret), LIMITS, label=LABEL, sleep=sleep)
-    finally:
-        api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
+    end = tried(api, namespace, secret, partial(pulling_pod, template), sleep)
     return Masker(secrets=[login]).text(end.problem)
 
 
@@ -73,6 +63,32 @@ def authority_refusal(api: KubeApi, namespace: str, authority: str, sleep: Calla
     template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
     end = run_pod(api, namespace, asking_pod(template, authority), LIMITS, label=LABEL, sleep=sleep)
     return Masker().text(end.problem)
+
+
+def tried(
+    api: KubeApi,
+    namespace: str,
+    content: Mapping[str, Any],
+    pod: Callable[[str], Mapping[str, Any]],
+    sleep: Callable[[float], object],
+) -> PodEnd:
+    """Return what became of a pod that uses a Secret, which is there only for it.
+
+    Args:
+        api: The cluster.
+        namespace: The stack's.
+        content: Type and data of the Secret.
+        pod: Returns metadata and spec of the pod by the Secret's name.
+        sleep: Waits for the pod.
+    """
+    # Should this process be killed, the preflight of a later update deletes it.
+    metadata = {"generateName": f"{LABEL}-", "labels": {PREFLIGHT_LABEL: "true"}}
+    made = api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **content}, namespace)
+    secret = str(made["metadata"]["name"])
+    try:
+        return run_pod(api, namespace, pod(secret), LIMITS, label=LABEL, sleep=sleep)
+    finally:
+        api.delete("v1", "Secret", namespace, secret, grace_seconds=0)
 
 
 def pulling_pod(template: Mapping[str, Any], secret: str) -> dict[str, Any]:

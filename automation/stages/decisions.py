@@ -1,4 +1,4 @@
-"""Adds what a verb replaces to the committed list of decisions, so that a change report does not alarm anybody."""
+"""The committed list of decisions: reads it, and adds what a verb replaces, so that no change report alarms anybody."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from automation.folder import write_file
 from policy.context import DECIDED, DecisionsInvalid, decided_in
 
 
-def decide(project_dir: Path, stack: str, resource: str, why: str) -> None:
-    """Add a line for a resource to the list, unless it has one. Raises FileInvalid."""
+def decided(project_dir: Path, stack: str) -> frozenset[str]:
+    """Return what the list has of a stack. Raises FileInvalid."""
     try:
-        decided = decided_in(project_dir, stack)
+        return decided_in(project_dir, stack)
     except DecisionsInvalid as error:
         raise FileInvalid(str(error), f"edit {DECIDED.as_posix()}") from None
-    if resource in decided:
+
+
+def decide(project_dir: Path, stack: str, resource: str, why: str) -> None:
+    """Add a line for a resource to the list, unless it has one. Raises FileInvalid."""
+    if resource in decided(project_dir, stack):
         return
     path = project_dir / DECIDED
     before = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -12,7 +12,7 @@ import pytest
 
 from automation.cluster.pods import SecretUse
 from automation.errors import ClusterRequestFailed
-from automation.rotation import login_trial, managed_roles
+from automation.rotation import managed_roles, trials
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.database_keys import DATABASE_KEYS, EXPORTER, rotated_key
 from automation.rotation.database_stages import MASTER_PASSWORD, managed_stages
@@ -281,7 +281,7 @@ def test_role_is_tried_in_a_pod_like_the_migrations_and_no_pod_names_its_passwor
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answer = ContainerEnd(name="airflow", image="i", exit_code=0, message=json.dumps(GOOD))
-    pods, server = ends(monkeypatch, login_trial, PodEnd(containers={"airflow": answer})), Server()
+    pods, server = ends(monkeypatch, trials, PodEnd(containers={"airflow": answer})), Server()
     assert login_refusal(cast(Any, server), "ns", NEW, lambda seconds: None) == ""
     [pod], [secret] = pods, server.made
     assert secret["stringData"]["connection"] == with_login(OLD, NEW)
@@ -296,11 +296,11 @@ def test_role_is_tried_in_a_pod_like_the_migrations_and_no_pod_names_its_passwor
 
 def test_secret_of_a_trial_goes_however_the_trial_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server()
-    ends(monkeypatch, login_trial, RuntimeError("killed"))
+    ends(monkeypatch, trials, RuntimeError("killed"))
     with pytest.raises(RuntimeError):
         login_refusal(cast(Any, server), "ns", NEW, lambda seconds: None)
     assert server.deleted == ["Secret airflow-rotation-1"]
-    ends(monkeypatch, login_trial, PodEnd(refused=f"quota; {NEW}"))
+    ends(monkeypatch, trials, PodEnd(refused=f"quota; {NEW}"))
     with pytest.raises(ClusterRequestFailed, match="quota") as failed:
         login_refusal(cast(Any, Server()), "ns", NEW, lambda seconds: None)
     assert "sentinel" not in str(failed.value)
