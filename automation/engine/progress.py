@@ -17,7 +17,7 @@ from automation.results import Step
 from automation.wait import Clock
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import JOB, WorkloadState
-from components.preflight.finding import FOUND
+from components.preflight.finding import FOUND, TYPE
 from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
@@ -150,9 +150,14 @@ class Progress:
         self._say(kind, f"{text}{took}", seconds=round(seconds, 1), **about)
 
     def _diagnose(self, event: DiagnosticEvent) -> None:
-        if event.ephemeral or event.severity not in ("error", "warning"):
+        # A check that was skipped, or that waits, is no warning. All other information is the engine's own.
+        of_a_check = event.severity == "info" and f"{TYPE}::" in (event.urn or "")
+        if event.ephemeral or not (of_a_check or event.severity in ("error", "warning")):
             return
         message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
+        if of_a_check:
+            self._say(EventKind.NOTE, f"preflight: {message}")
+            return
         if self.given_up and _OF_A_CANCEL.search(message):
             return  # what the provider says of the cancel; why it was cancelled is said at the end
         if self.errors and _OF_AN_END.search(message):

@@ -130,6 +130,12 @@ def test_what_the_preflight_found_is_told_at_once_and_what_to_do_by_the_error_at
     assert progress.errors == [f"airflow-preflight-git: {message}"]
 
 
+def test_check_that_was_skipped_is_told() -> None:
+    urn = "urn:pulumi:dev::airflow::airflow:index:AirflowPlatform$airflow:index:ClusterPreflight::airflow-preflight"
+    message = "DAG repository: not seen in time: the pod still waited for its end"
+    assert told(diagnostic("info", f"{message}\n", urn=urn)) == [f"preflight: {message}"]
+
+
 def test_step_that_takes_no_time_is_told_without_one() -> None:
     lines = told(event("resourcePreEvent", "create"), event("resOutputsEvent", "create"), seconds=0.4)
     assert lines[1] == "created Release airflow"
