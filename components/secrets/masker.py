@@ -66,6 +66,7 @@ class Masker:
     def __init__(self, key: bytes | None = None, secrets: Iterable[str] = ()) -> None:
         self._key = key
         self._pieces: set[str] = set()
+        self._public: set[str] = set()
         self._wholes: set[str] = set()
         self._by_beginning: dict[str, list[str]] = {}
         for secret in secrets:
@@ -74,7 +75,7 @@ class Masker:
     def knowing(self, secrets: Iterable[str]) -> Masker:
         """Return a masker that knows more."""
         other = copy.copy(self)
-        other._pieces, other._wholes = set(self._pieces), set(self._wholes)
+        other._pieces, other._public, other._wholes = set(self._pieces), set(self._public), set(self._wholes)
         other._by_beginning = {beginning: [*wholes] for beginning, wholes in self._by_beginning.items()}
         for secret in secrets:
             other.learn(secret)
@@ -83,8 +84,9 @@ class Masker:
     def learn(self, secret: str) -> None:
         """Learn a secret. It is hidden wherever it, a line or a piece of it stands, in the usual encodings too."""
         pieces, public, wholes = _learned(secret)
+        self._public |= public
         self._pieces |= pieces
-        self._pieces -= public
+        self._pieces -= self._public
         self._add(wholes)
 
     def learn_wrapped(self, value: Any) -> None:

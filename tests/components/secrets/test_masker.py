@@ -263,3 +263,13 @@ def test_public_half_of_a_deploy_key_is_shown_and_its_private_half_is_not() -> N
     for line in private.splitlines()[1:-1]:
         assert "[secret" in masker.text(line)
     assert masker.text("".join(private.splitlines()[1:-1])) == "[secret]"
+
+
+def test_public_half_is_shown_whichever_secret_holds_the_key_too() -> None:
+    """A connection may have the deploy key as one of its values."""
+    private = new_private_key()
+    connection = json.dumps({"extra": {"private_key": private}})
+    for secrets in ([private, connection], [connection, private]):
+        masker = Masker(secrets=secrets)
+        assert masker.text(public_key(private)) == public_key(private)
+        assert masker.text("".join(private.splitlines()[1:-1])) == "[secret]"
