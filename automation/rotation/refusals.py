@@ -91,11 +91,14 @@ def _same(key: Key, kept: str, deployed: str) -> bool:
     return key.normal(kept) == deployed if key.secret else key.values(kept) == key.values(deployed)
 
 
-def notes(key: Key, old: Sequence[str], facts: ClusterFacts, *, resumed: bool) -> list[str]:
-    """Return what is good to know before a key is rotated, a sentence each. old: the values in use."""
+def notes(key: Key, old: Sequence[str], new: str, facts: ClusterFacts, *, resumed: bool) -> list[str]:
+    """Return what is good to know before a key is rotated, a sentence each. old: the values in the config."""
     if key.database == "external":
-        roles = " and ".join(dict.fromkeys(value.partition(":")[0] for value in old))
-        return [f"afterwards, give the role {roles} another password at the server: no pod logs in with it any more"]
+        # A run that continues knows only what its pods have: the config has the new role already.
+        logins = (*old, *(pod.value for pod in facts.pods if pod.value not in (None, new)))
+        roles = " and ".join(dict.fromkeys(str(value).partition(":")[0] for value in logins))
+        earlier = f"the role {roles}" if roles else "the earlier role"
+        return [f"afterwards, give {earlier} another password at the server: no pod logs in with it any more"]
     if key.name != "fernet" or resumed:
         return []
     return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]

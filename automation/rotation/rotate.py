@@ -136,7 +136,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
         )
         for number, stage in enumerate(target.stages, 1)
     )
-    notes = () if refusals else tuple(kept_notes(key, target.old, facts, resumed=target.resumed))
+    notes = () if refusals else tuple(kept_notes(key, target.old, target.new, facts, resumed=target.resumed))
     plan = RotationPlan(
         stack=stack, key=key.name, resumed=target.resumed, stages=stages, notes=notes, refusals=refusals
     )

@@ -25,7 +25,7 @@ def others_under_way(stack: str, config: StackConfig, own: str) -> tuple[str, ..
         ("restore", restoration_of(config.restore).told(stack) if config.restore else ""),
     )
     return tuple(
-        f"airflow:{key}: expected nothing else under way, found one. Fix: finish it; {told}"
+        f"airflow:{key}: expected nothing else under way, found this: {told}. Fix: finish it first"
         for key, told in under_way
         if told and key != own
     )

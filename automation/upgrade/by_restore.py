@@ -78,10 +78,13 @@ def _back(session: Session, image: AirflowImage | None) -> _Back:
         both = charts(operations.deployment(opened), history)
     present = AirflowImage(tag=config.image_tag, airflow=config.airflow_version)
     mark = UpgradeMark.of(config.upgrade) if config.upgrade else None
-    target = rollback_target(stack, present, image or earlier_image(history, present), mark, both)
+    earlier = None if mark else earlier_image(history, present)
+    target = rollback_target(stack, present, image or earlier, mark, both)
     refusals = target.refusals or _without_another_image(stack, target)
     if refusals:
-        raise UpgradeRefused(stack, _VERB, refusals)
+        back = f"rollback {stack}"
+        again = (text.replace(f"{back} --tag", f"{back} --restore --tag") for text in refusals)
+        raise UpgradeRefused(stack, _VERB, tuple(again))
     values = Planning.values(target.after)
     return _Back(after=str(target.after), at=first_update(history, target.before), values=values)
 

@@ -82,7 +82,7 @@ class Planning:
             wrong = both.refusals(chart, "run this again") if chart else ()
             target = replace(target, refusals=wrong or target.refusals)
         else:
-            earlier = None if both.to_older else earlier_image(history, present)
+            earlier = None if mark or both.to_older else earlier_image(history, present)
             target = rollback_target(stack, present, image or earlier, mark, both)
         refusals = (
             *others_under_way(stack, config, "upgrade"),

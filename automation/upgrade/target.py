@@ -141,20 +141,13 @@ def rollback_target(
     A chart comes with a checkout, so one of the older chart takes it back too. The image then stays, unless an upgrade
     of both was not finished.
     """
-    if mark is not None and mark.verb == "rollback":
-        return Target(
-            verb="rollback",
-            before=mark.before,
-            after=mark.after,
-            first=first_number(STAGES["rollback"], mark),
-            resumed=True,
-            charts=mark.charts,
-            refusals=_of_another_checkout(stack, mark, charts),
-        )
     if mark is not None:
-        back = (mark.charts[1], mark.charts[0]) if mark.charts else None
-        target = Target(verb="rollback", before=mark.after, after=mark.before, charts=back)
-        return replace(target, refusals=_of_another_checkout(stack, target.mark(1), charts))
+        target = _under_way_back(mark)
+        refusals = _of_another_checkout(stack, target.mark(1), charts)
+        if wanted not in (None, target.after):
+            other = f"--tag: expected none, or {target.after.tag}, found {wanted}: {mark.told(stack)}"
+            refusals = (f"{other}. Fix: python -m automation rollback {stack}",)
+        return replace(target, refusals=refusals)
     if charts.to_newer:
         then = f"python -m automation rollback {stack}"
         refusals = charts.refusals(charts.deployed, then)
@@ -175,6 +168,17 @@ def rollback_target(
     return Target(
         verb="rollback", before=present, after=wanted or present, charts=charts.change(), refusals=tuple(found)
     )
+
+
+def _under_way_back(mark: UpgradeMark) -> Target:
+    """Return the target that a mark of either verb leads to."""
+    if mark.verb == "rollback":
+        first = first_number(STAGES["rollback"], mark)
+        return Target(
+            verb="rollback", before=mark.before, after=mark.after, first=first, resumed=True, charts=mark.charts
+        )
+    back = (mark.charts[1], mark.charts[0]) if mark.charts else None
+    return Target(verb="rollback", before=mark.after, after=mark.before, charts=back)
 
 
 def _of_another_checkout(stack: str, mark: UpgradeMark, charts: Charts) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ class _Run(Planning):
     def _put_back(self, stage: Stage, keep: Keep) -> str:
         """Start again what was stopped, if the database is still as it was. Return what became of it, in words."""
         if stage.doing is Doing.UPDATE and self.migrates is None:
-            return "; what an earlier run has stopped waits for the new image"
+            return "; what an earlier run has stopped stays stopped until this is done"
         if self.migrates is not True or stage.doing in (Doing.BACK_UP, Doing.VERIFY):
             return ""
         try:
@@ -200,10 +200,11 @@ class _Run(Planning):
         back = f", or go back: python -m automation rollback {self.stack}"
         if target.verb == "rollback":
             back = f"{back} --restore, with a backup" if stage.doing is Doing.DOWNGRADE else ""
-        return UpgradeStopped(
-            f"stage {number} of {len(target.stages)} of the {target.verb} failed: {error}{put_back}",
-            f"{target.mark(number).command(self.stack)} continues it{back}",
-        )
+        failed = f"stage {number} of {len(target.stages)} of the {target.verb} failed"
+        then = f"{target.mark(number).command(self.stack)} continues it{back}"
+        if error.listed:  # each with its own remedy, on a line of its own
+            return UpgradeStopped(f"{failed}{put_back}: {error}", then)
+        return UpgradeStopped(f"{failed}: {error.what}{put_back}", f"{error.remedy}; {then}")
 
     def _told_done(self, number: int, seconds: float, changes: Changes) -> DoneStage:
         stage = self.target.stages[number - 1]

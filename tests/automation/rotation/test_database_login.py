@@ -212,9 +212,21 @@ def test_role_that_the_server_refuses_is_never_rolled_out() -> None:
     assert found.startswith("database-password: expected the password of airflow_b at db.test, found that")
     assert "python -m automation rotate database-password prod --from FILE" in found
     assert refusals("prod", EXTERNAL, NOTHING, cast(ClusterFacts, Facts()), resumed=False) == []
-    [note] = notes(EXTERNAL, ("airflow:old",), cast(ClusterFacts, Facts()), resumed=False)
+    [note] = notes(EXTERNAL, ("airflow:old",), NEW, cast(ClusterFacts, Facts()), resumed=False)
     assert "give the role airflow another password at the server" in note
     assert "old" not in note.replace("role", "")
+
+
+def test_run_that_continues_knows_the_earlier_role_from_the_pods_that_still_have_it() -> None:
+    def pod(value: str | None) -> PodKey:
+        return PodKey(name="p", component="scheduler", value=value, ending=True)
+
+    for pods, expected in (
+        ((pod(NEW), pod("airflow:old"), pod(None)), "give the role airflow another password"),
+        ((pod(NEW),), "give the earlier role another password"),
+    ):
+        [note] = notes(EXTERNAL, (), NEW, cast(ClusterFacts, Facts(pods=pods)), resumed=True)
+        assert expected in note
 
 
 def test_what_is_wrong_with_a_role_is_said_without_its_password() -> None:

@@ -59,6 +59,15 @@ def test_rollback_that_was_interrupted_is_continued() -> None:
         assert (target.before, target.after, target.first, target.resumed) == (NEW, OLD, first, True)
 
 
+def test_rollback_to_another_image_than_the_one_under_way_is_refused() -> None:
+    other = AirflowImage(tag="3.2.1", airflow="3.2.1")
+    for left in (mark(3), mark(4, "rollback", NEW, OLD)):
+        [reason] = rollback_target("prod", NEW, other, left).refusals
+        assert reason.startswith("--tag: expected none, or 3.2.2, found 3.2.1: the ")
+        assert reason.endswith(". Fix: python -m automation rollback prod")
+        assert rollback_target("prod", NEW, OLD, left).refusals == ()
+
+
 def test_rollback_without_an_earlier_image_or_to_a_newer_one_is_refused() -> None:
     [reason] = rollback_target("prod", NEW, None, None).refusals
     assert "rollback prod --tag TAG --airflow-version VERSION" in reason

@@ -315,7 +315,7 @@ def test_run_that_was_killed_in_the_update_and_fails_then_says_that_the_older_ai
 ) -> None:
     world.kept = world.kept.changed(upgrade="upgrade 4/5 3.2.2/3.2.2 3.3.2/3.3.2", **IMAGE)
     world.fails, world.paused = FAILED, True
-    with pytest.raises(UpgradeStopped, match="what an earlier run has stopped waits for the new image"):
+    with pytest.raises(UpgradeStopped, match="what an earlier run has stopped stays stopped"):
         world.upgrade()
     assert world.paused
 
