@@ -1,7 +1,8 @@
-"""Policy of a KMS key that one AWS service uses: for a secret, for a bucket, or for a database. Pure."""
+"""Who may use a KMS key through one AWS service: for a secret, for a bucket, or for a database. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from components.aws.region import domain, partition
@@ -49,7 +50,30 @@ def key_policy(account_id: str, region: str, service: str) -> dict[str, Any]:
                 "Principal": account,
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
                 "Resource": "*",
-                "Condition": {"StringEquals": {"kms:ViaService": f"{service}.{region}.{domain(region)}"}},
+                "Condition": {"StringEquals": _through(service, region)},
             },
         ],
     }
+
+
+def any_key(account_id: str, region: str, service: str, context: str, used_for: str | Sequence[str]) -> dict[str, Any]:
+    """Return resource and condition of a statement about any key of the account, used by `service` for some things.
+
+    Args:
+        account_id: The account.
+        region: Its region.
+        service: See `key_policy`.
+        context: What the service calls the ARN of what it encrypts, in its encryption context.
+        used_for: ARNs of what is encrypted, with `*` for any part.
+    """
+    return {
+        "Resource": f"arn:{partition(region)}:kms:{region}:{account_id}:key/*",
+        "Condition": {
+            "StringEquals": _through(service, region),
+            "StringLike": {f"kms:EncryptionContext:{context}": used_for},
+        },
+    }
+
+
+def _through(service: str, region: str) -> dict[str, str]:
+    return {"kms:ViaService": f"{service}.{region}.{domain(region)}"}

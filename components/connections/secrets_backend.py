@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from components.aws.region import domain, partition
+from components.aws.kms_policy import any_key
+from components.aws.region import partition
 from components.kube.env import variable
 
 ACCOUNTS: Final = ("api-server", "dag-processor", "triggerer")
@@ -50,11 +51,7 @@ def secrets_policy(prefix: str, region: str, account_id: str) -> dict[str, Any]:
                 "Sid": "DecryptSecrets",
                 "Effect": "Allow",
                 "Action": "kms:Decrypt",
-                "Resource": f"arn:{partition(region)}:kms:{region}:{account_id}:key/*",
-                "Condition": {
-                    "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{domain(region)}"},
-                    "StringLike": {"kms:EncryptionContext:SecretARN": secrets},
-                },
+                **any_key(account_id, region, "secretsmanager", "SecretARN", secrets),
             },
         ],
     }

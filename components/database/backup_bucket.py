@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import pulumi
 
 from components.aws.eks_cluster import EksCluster
+from components.aws.kms_policy import any_key
 from components.aws.pod_identity import PodIdentity
-from components.aws.region import domain, partition
+from components.aws.region import partition
 
 FOLDER: Final = "backups"
 """The folder of dumps in a bucket that the stack makes."""
@@ -93,15 +94,9 @@ def dump_policy(folder: str, cluster: EksCluster, key: str | None) -> dict[str, 
     actions = ["kms:Decrypt", "kms:GenerateDataKey"]
     keys: dict[str, Any] = {"Resource": key}
     if key is None:
-        keys = {
-            "Resource": f"arn:{partition(cluster.region)}:kms:{cluster.region}:{cluster.account_id}:key/*",
-            "Condition": {
-                "StringEquals": {"kms:ViaService": f"s3.{cluster.region}.{domain(cluster.region)}"},
-                # The bucket's ARN where it uses bucket keys, else that of the object
-                # (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html).
-                "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, dumps]},
-            },
-        }
+        # The bucket's ARN where it uses bucket keys, else that of the object
+        # (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html).
+        keys = any_key(cluster.account_id, cluster.region, "s3", "aws:s3:arn", [bucket, dumps])
     return {
         "Version": "2012-10-17",
         "Statement": [
