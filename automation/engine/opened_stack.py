@@ -48,7 +48,8 @@ class OpenedStack:
 @contextmanager
 def running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
     """Install missing plugins, and yield what receives an update's or a preview's events. Raises what `up` raises."""
-    progress, ended = JudgedProgress(opened.teller, usual=opened.usual), threading.Event()
+    progress = JudgedProgress(opened.teller, usual=opened.usual, cancelled=lambda: opened.engine.interrupted)
+    ended = threading.Event()
     watch = None
 
     def remind() -> None:

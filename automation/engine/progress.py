@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from pulumi.automation import EngineEvent, OpType
@@ -54,7 +54,15 @@ class Progress:
     Thread-safe: events come on a thread of the Automation API.
     """
 
-    def __init__(self, teller: Teller, clock: Clock | None = None, usual: UsualTimes | None = None) -> None:
+    def __init__(
+        self,
+        teller: Teller,
+        clock: Clock | None = None,
+        usual: UsualTimes | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin with nothing. `cancelled` says whether the engine was told to stop."""
+        self._cancelled = cancelled
         self._teller, self._clock, self._usual = teller, clock or Clock(), usual or UsualTimes()
         self._lock = threading.Lock()
         self._started: dict[str, tuple[str, float, dict[str, str]]] = {}
@@ -158,7 +166,7 @@ class Progress:
         if of_a_check:
             self._say(EventKind.NOTE, f"preflight: {message}")
             return
-        if self.given_up and _OF_A_CANCEL.search(message):
+        if (self.given_up or self._cancelled()) and _OF_A_CANCEL.search(message):
             return  # what the provider says of the cancel; why it was cancelled is said at the end
         if self.errors and _OF_AN_END.search(message):
             return

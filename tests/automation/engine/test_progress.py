@@ -130,6 +130,14 @@ def test_what_the_preflight_found_is_told_at_once_and_what_to_do_by_the_error_at
     assert progress.errors == [f"airflow-preflight-git: {message}"]
 
 
+def test_what_a_provider_says_of_a_cancel_is_not_told() -> None:
+    lines: list[str] = []
+    progress = Progress(teller(lines), cancelled=lambda: True)
+    progress(diagnostic("error", "1 error occurred:\n\t* Helm Release airflow/airflow: context canceled\n"))
+    progress(diagnostic("error", "no room"))
+    assert lines == ["error: no room"]
+
+
 def test_check_that_was_skipped_is_told() -> None:
     urn = "urn:pulumi:dev::airflow::airflow:index:AirflowPlatform$airflow:index:ClusterPreflight::airflow-preflight"
     message = "DAG repository: not seen in time: the pod still waited for its end"
