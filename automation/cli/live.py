@@ -19,6 +19,8 @@ _WORKLOAD: Final = "workload"
 ONLY_LIVE: Final = frozenset({_BEGUN, "still", _WAITING, _WORKLOAD})
 """Events that a terminal shows for as long as they are true, and then no more."""
 _PER_SECOND: Final = 4
+_LEAST: Final = (0, 5)
+"""Widths of names and of numbers such as `120 s` and `0/1`."""
 _GAP: Final = 2
 """Between two columns."""
 
@@ -34,7 +36,7 @@ class LiveView:
     waiting: tuple[str, float] | None = None
     """Text and start of a wait outside of steps, which lasts until the next event."""
     _live: Live | None = None
-    _widths: tuple[int, int] = (0, 0)
+    _widths: tuple[int, int] = _LEAST
     """Of the columns with names and numbers. They only grow: what is shown must not jump when a row goes."""
 
     def event(self, event: Event, file: TextIO) -> bool:
@@ -74,7 +76,7 @@ class LiveView:
             live.stop()
         self.steps.clear()
         self.workloads.clear()
-        self.waiting, self._widths = None, (0, 0)
+        self.waiting, self._widths = None, _LEAST
 
     @property
     def open(self) -> bool:
@@ -82,18 +84,20 @@ class LiveView:
         return self._live is not None
 
     def rows(self, now: float) -> list[tuple[str, str, str]]:
-        """Return what is shown: name, number and reason of each step and workload."""
+        """Return the table that is shown: name, number and reason of each step and workload."""
         found = [
             (text, f"{now - since:.0f} s", "" if usual is None else f"usually {usual:.0f} s")
             for text, since, usual in tuple(self.steps.values())
         ]
-        if waiting := self.waiting:
-            found.append((waiting[0], f"{now - waiting[1]:.0f} s", ""))
         return found + [
             (f"  {state.name}", f"{state.ready}/{state.wanted}", state.says.partition(": ")[2])
             for state in self._states()
             if not state.well
         ]
+
+    def waits(self, now: float) -> str:
+        """Return the wait outside of steps with its time, "" without one."""
+        return f"{self.waiting[0]}  {now - self.waiting[1]:.0f} s" if self.waiting else ""
 
     def ready(self) -> str:
         """Return the names of the workloads that are ready, "" without one."""
@@ -136,5 +140,9 @@ class LiveView:
             table.add_row(
                 Text(name, "bold" if is_step else ""), Text(number), Text(reason, "dim" if is_step else "yellow")
             )
-        ready = self.ready()
-        return Group(table, Padding(Text(f"ready: {ready}", "green"), (0, 0, 0, 2))) if ready else table
+        shown: list[Any] = [table] if rows else []
+        if ready := self.ready():
+            shown.append(Padding(Text(f"ready: {ready}", "green"), (0, 0, 0, _GAP)))
+        if waits := self.waits(time.monotonic()):
+            shown.append(Text(waits, "bold"))
+        return Group(*shown)
