@@ -7,7 +7,7 @@ from components.task_logs.store import TaskLogs, TaskLogStore
 from settings.errors import remove_command
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice
-from settings.sections.database import BACKUP_SCHEDULE, BACKUP_STORAGE_GIB, BACKUP_STORE
+from settings.sections.database import BACKUP_SCHEDULE, BACKUP_STORAGE_GIB, BACKUP_STORE, DUMP_RETENTION_DAYS
 from settings.sections.task_logs import TASK_LOGS, TASK_LOGS_CONNECTION_SECRET, TASK_LOGS_URL
 
 
@@ -47,6 +47,8 @@ def read_backup_store(config: Config, logs: TaskLogs, aws: AwsChoice | None) -> 
 def read_backup_schedule(config: Config) -> str:
     """Return when backups are made, "" for never. There must be a place for them."""
     schedule = config[BACKUP_SCHEDULE]
+    if not schedule and config.given(DUMP_RETENTION_DAYS) and not config.bad(BACKUP_SCHEDULE):
+        config.must_not_be_set(DUMP_RETENTION_DAYS, f"without {BACKUP_SCHEDULE.full}, whose backups delete others")
     placed = config[BACKUP_STORE] is BackupStore.BUCKET or config[BACKUP_STORAGE_GIB]
     if schedule and not placed and not config.bad(BACKUP_STORAGE_GIB, BACKUP_STORE):
         config.problem(

@@ -34,6 +34,22 @@ _OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
     ),
 }
 """Keys that say something about one kind only, and are empty by default."""
+_WITH_DEFAULT: dict[tuple[DatabaseKind, ...], tuple[Key[Any], ...]] = {
+    (DatabaseKind.EXTERNAL,): (db.PORT, db.SSL_MODE, db.MAX_CONNECTIONS),
+    (DatabaseKind.EXTERNAL, DatabaseKind.MANAGED): (db.NAME, db.USER),
+    (DatabaseKind.MANAGED,): (
+        db.MAX_STORAGE_GIB,
+        db.INSTANCE_CLASS,
+        db.ENGINE_VERSION,
+        db.MULTI_AZ,
+        db.BACKUP_RETENTION_DAYS,
+        db.BACKUP_WINDOW,
+        db.MAINTENANCE_WINDOW,
+        db.CA_IDENTIFIER,
+        db.APPLY_IMMEDIATELY,
+    ),
+}
+"""Kinds, each with the keys that only they take notice of, and that have a default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +73,9 @@ def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     for other, keys in _OWN_KEYS.items():
         if other is not kind:
             _refuse(config, keys)
+    for kinds, keys in _WITH_DEFAULT.items():
+        if kind not in kinds:
+            _refuse(config, filter(config.given, keys), always=True)
     if kind is DatabaseKind.EXTERNAL:
         return DatabaseChoice(database=_external(config))
     if kind is DatabaseKind.MANAGED:
@@ -73,11 +92,11 @@ def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     return DatabaseChoice(database=ContainerDatabase(storage_gib=config[db.STORAGE_GIB]))
 
 
-def _refuse(config: Config, keys: Iterable[Key[Any]]) -> None:
+def _refuse(config: Config, keys: Iterable[Key[Any]], *, always: bool = False) -> None:
     if config.bad(db.DATABASE):
         return  # which kind is meant is not known
     for key in keys:
-        if config[key]:
+        if always or config[key]:
             config.must_not_be_set(key, f"with {db.DATABASE.full} {config[db.DATABASE]}")
 
 

@@ -155,6 +155,9 @@ def read_autoscaling(config: Config) -> WorkerAutoscaling | None:
     executor, workers, most = config[EXECUTOR], config[WORKER_REPLICAS], config[WORKER_MAX_REPLICAS]
     namespace = config[KEDA_NAMESPACE]
     if config[WORKER_SCALING] is not WorkerScaling.KEDA:
+        if config.given(WORKER_MAX_REPLICAS) and not config.bad(WORKER_SCALING):
+            keda = f"pulumi config set {WORKER_SCALING.full} keda"
+            config.must_not_be_set(WORKER_MAX_REPLICAS, f"without {WORKER_SCALING.full} keda", instead=keda)
         return None
     fixed = f"pulumi config set {WORKER_SCALING.full} fixed"
     if not executor.celery:

@@ -48,6 +48,9 @@ def read_pgbouncer(
         config[PGBOUNCER_REPLICAS],
         config[PGBOUNCER_MAX_CLIENT_CONNECTIONS],
     )
+    if not enabled and not config.bad(PGBOUNCER_ENABLED):
+        for key in filter(config.given, (PGBOUNCER_REPLICAS, PGBOUNCER_POOL_SIZE, PGBOUNCER_MAX_CLIENT_CONNECTIONS)):
+            config.must_not_be_set(key, f"without {PGBOUNCER_ENABLED.full} true")
     if 0 < clients < _LEAST_CLIENTS:
         config.problem(PGBOUNCER_MAX_CLIENT_CONNECTIONS, f"expected 0, or {_LEAST_CLIENTS} to 100000, found {clients}")
     if config.problems:

@@ -23,6 +23,8 @@ from settings.sections.executor import (
     MOST_CONCURRENCY,
     MOST_WORKERS,
     WORKER_CONCURRENCY,
+    WORKER_SCALING,
+    WorkerScaling,
 )
 
 SECTION = Section("Worker groups and the rights of tasks")
@@ -161,6 +163,9 @@ def read_task_policies(config: Config, aws: AwsChoice | None) -> tuple[str, ...]
 def read_worker_groups(config: Config, aws: AwsChoice | None) -> tuple[WorkerGroup, ...]:
     """Return the groups of workers."""
     found = config[WORKER_GROUPS]
+    scaled = config[WORKER_SCALING] is WorkerScaling.KEDA or any("maxReplicas" in group for group in found)
+    if not scaled and config.given(KEDA_NAMESPACE) and not config.bad(WORKER_SCALING, WORKER_GROUPS):
+        config.must_not_be_set(KEDA_NAMESPACE, f"without {WORKER_SCALING.full} keda and groups with maxReplicas")
     if not found:
         return ()
     _check_surroundings(config, found)

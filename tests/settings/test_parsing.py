@@ -70,7 +70,7 @@ def test_worker_logs_are_for_celery_alone() -> None:
 
 
 def test_weaker_tls_is_for_a_database_that_may_be_thrown_away() -> None:
-    assert prod().with_({"protect": False, "databaseSslMode": "disable"}).problems() == ()
+    assert external().with_({"protect": False, "databaseSslMode": "disable"}).problems() == ()
 
 
 def test_credentials_of_a_private_https_repository_come_together() -> None:
