@@ -24,7 +24,7 @@ SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
 """Key and value in a map that stands for a secret (pulumi: sdk/go/common/resource/sig/sig.go)."""
 
-_TASK_POD: Final = "pod_template_file.yaml"
+TASK_POD: Final = "pod_template_file.yaml"
 """Key of the chart's ConfigMap with the pod in which KubernetesExecutor runs a task."""
 TASK_POD_NAME: Final = "of a task"
 """The beginning of the name of such a pod here."""
@@ -107,7 +107,7 @@ def secret_data(rendered: RenderedObject) -> dict[str, str]:
 
 
 def _task_pods(config_map: RenderedObject) -> Iterator[RenderedObject]:
-    text = mapping(config_map.body.get("data")).get(_TASK_POD)
+    text = mapping(config_map.body.get("data")).get(TASK_POD)
     if config_map.kind != "ConfigMap" or not isinstance(text, str):
         return
     import yaml

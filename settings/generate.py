@@ -28,7 +28,8 @@ _INTRODUCTION: Final = f"""\
 
 A stack's values are in `Pulumi.STACK.yaml` as `airflow:KEY`. A key that is not there has its default. When the
 program runs, it checks all of them at once and names every problem in one error, before it registers anything. A key
-that is not in these tables is an error too.
+that is not in these tables is an error too. So is one that has no effect beside the others, such as
+`airflow:workerMaxReplicas` without `airflow:workerScaling: keda`.
 
 ## Set a value
 

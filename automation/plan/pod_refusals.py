@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from yaml import YAMLError
+
 from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
 from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
+from components.kube.safe_yaml import load_yaml
 from components.preflight.quotas import quantity
-from policy.convert import objects_of
+from policy.convert import TASK_POD, objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
 from policy.pods import Container, containers, pod_of
 
@@ -40,8 +43,23 @@ _PROBE_NUMBERS: Final = (
 
 def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return a sentence for each. manifests: what Helm renders; the pod of a task is among them in a ConfigMap."""
-    found = (refusal for rendered in objects_of(tuple(manifests), []) for refusal in _refusals(rendered))
-    return tuple(dict.fromkeys(found))
+    listed = tuple(manifests)
+    found = [refusal for rendered in objects_of(listed, []) for refusal in _refusals(rendered)]
+    return tuple(dict.fromkeys([*found, *_template_refusals(listed)]))
+
+
+def _template_refusals(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the templates of task pods that Airflow could not read: each task would fail."""
+    for manifest in manifests:
+        text = mapping(manifest.get("data")).get(TASK_POD) if manifest.get("kind") == "ConfigMap" else None
+        if not isinstance(text, str):
+            continue
+        try:
+            read = load_yaml(text)
+        except YAMLError:
+            read = None
+        if get(read, "kind") != "Pod":
+            yield "podTemplate makes no Pod: write one YAML document with kind: Pod"
 
 
 def _refusals(rendered: RenderedObject) -> Iterator[str]:

@@ -31,7 +31,6 @@ OWNED: Final[Mapping[str, str]] = {
     "apiServer.httpRoute": "airflow:ingressGateway",
     "apiServer.podAnnotations.log-role": "nothing: it makes the API server roll when its role in AWS changes",
     "apiServer.replicas": "airflow:apiServerReplicas",
-    "apiServer.service.ports": "nothing: the ports are fixed, and the network policies are made for them",
     "apiServer.waitForMigrations": "nothing: the program migrates before the release",
     **dict.fromkeys(("config.api.ssl_cert", "config.api.ssl_key"), "airflow:ingressHost: TLS ends at the Ingress"),
     **dict.fromkeys(

@@ -55,6 +55,11 @@ def _server_config(values: Mapping[str, Any], surroundings: Surroundings) -> boo
     return not given and (surroundings.oidc or bool(at(values, "apiServer.apiServerConfig")))
 
 
+def _authenticates(values: Mapping[str, Any], _: Surroundings) -> bool:
+    return at(values, "kerberos.enabled") is True
+
+
+_NO_KERBEROS: Final = "without kerberos.enabled, whose volumes it needs; set that to true, or leave it out"
 _NO_COLLECTOR: Final = f"while {' and '.join(_SWITCHES)} are false; leave it out"
 _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
     "otelCollector": (_collects, _NO_COLLECTOR),
@@ -63,6 +68,11 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
         lambda values, _: at(values, "statsd.enabled") is not False,
         "while statsd.enabled is false; leave it out",
     ),
+    **{
+        f"workers.{kind}.{part}.enabled": (_authenticates, _NO_KERBEROS)
+        for kind in ("celery", "kubernetes")
+        for part in ("kerberosInitContainer", "kerberosSidecar")
+    },
     "redis.emptyDirConfig": (
         lambda values, _: at(values, "redis.persistence.enabled") is False,
         "while redis.persistence.enabled is true; set that to false, or leave it out",

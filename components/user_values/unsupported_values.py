@@ -37,6 +37,8 @@ _STATSD_PORT: Final = "9125"
 _DAG_VOLUME: Final = "dags.persistence.enabled"
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
 _BASE_URL: Final = "config.api.base_url"
+_SERVICE_PORTS: Final = "apiServer.service.ports"
+_API_SERVER_PORTS: Final = ("8080", "{{ .Values.ports.apiServer }}")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
 
 
@@ -52,6 +54,7 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                 )
     yield from _service_type(helm_values, surroundings)
     yield from _address(helm_values)
+    yield from _service_ports(helm_values, surroundings)
     yield from _of_no_use(helm_values, surroundings)
     if surroundings.ingress:
         yield from _behind_ingress(helm_values)
@@ -155,6 +158,28 @@ def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
         path,
         f"{path} {kind} is refused: {', and '.join(why)}; use airflow:ingressHost, or {' and '.join(beside)} beside it",
     )
+
+
+def _service_ports(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield the ports of the API server's Service where workers would not find it, or another port of its pods is."""
+    given = at(helm_values, _SERVICE_PORTS)
+    ports = [port for port in given if isinstance(port, Mapping)] if isinstance(given, list) else []
+    if not ports:
+        return
+    if surroundings.ingress:
+        yield _SERVICE_PORTS, f"{_SERVICE_PORTS} is set by the program where there is an Ingress; leave it out"
+    elif not any(str(port.get("port")) in _API_SERVER_PORTS for port in ports):
+        yield (
+            _SERVICE_PORTS,
+            f"{_SERVICE_PORTS}: expected port 8080 among them, by which workers call the API server, found none; add "
+            "{name: api-server, port: 8080, targetPort: api-server}",
+        )
+    elif any(str(port.get("targetPort", port.get("port"))) not in (*_API_SERVER_PORTS, "api-server") for port in ports):
+        yield (
+            _SERVICE_PORTS,
+            f"{_SERVICE_PORTS}: the pods listen at 8080 only, and the network policies are made for it; set targetPort "
+            "api-server for each",
+        )
 
 
 def _address(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

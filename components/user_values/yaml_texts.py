@@ -1,7 +1,11 @@
-"""Values of the chart that are YAML in a text, which the chart writes below lists of its own. Pure."""
+"""Values of the chart that are YAML or Python in a text. Pure.
+
+The chart writes the YAML below lists of its own. Python that cannot be read would end every pod that mounts it.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -12,6 +16,7 @@ from components.chart_values.value_paths import at
 from components.kube.safe_yaml import load_yaml
 
 _TEXTS: Final = ("extraEnv", "extraEnvFrom", "dags.gitSync.envFrom")
+_PYTHON: Final = ("airflowLocalSettings", "apiServer.apiServerConfig")
 _BEFORE: Final = "- name: of_the_chart\n"
 """An entry of the chart, at whose indentation the text goes on: one line."""
 
@@ -33,9 +38,26 @@ def text_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         if not all(isinstance(entry, Mapping) for entry in entries):
             yield path, f"{path}: expected a list of maps, found an entry that is none"
+    for path in _PYTHON:
+        line = _bad_line(at(helm_values, path))
+        if line is not None:
+            yield path, f"{path}: expected Python, found an error in line {line}"
     for _, name, value in extra_variables(helm_values):
         if value is not None and not isinstance(value, str):
             yield f"extraEnv {name}", f"extraEnv {name}: expected a text as its value, found another type; quote it"
+
+
+def _bad_line(text: Any) -> int | None:
+    """Return the line at which Python ends to read a text; None where it reads all, or Helm writes a part."""
+    if not isinstance(text, str) or "{{" in text:
+        return None
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        return 1
+    return None
 
 
 def extra_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

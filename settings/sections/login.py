@@ -40,10 +40,12 @@ def _issuer(text: str) -> str:
 
 
 def _role_problems(roles: Mapping[str, str]) -> dict[str, str]:
+    built_in = {role.lower(): role for role in _ROLES}
     return {
         group: f"expected a role of Airflow, such as {', '.join(_ROLES)}, found {fields.shown(role)}"
         for group, role in roles.items()
-        if not re.fullmatch(r"[^\s](.{0,62}[^\s])?", role)
+        # A person would have no rights by a role that nobody made.
+        if not re.fullmatch(r"[^\s](.{0,62}[^\s])?", role) or built_in.get(role.lower(), role) != role
     }
 
 

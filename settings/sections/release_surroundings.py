@@ -125,6 +125,12 @@ def _switched_off(config: Config) -> dict[str, str]:
         workers = (f"workers.celery.{key}" for key in celery if key != "serviceAccount")
         paths = ["redis", "flower", "images.redis", *workers]
         off |= dict.fromkeys(paths, f"{EXECUTOR.full} with CeleryExecutor")
+        of_task_pods = chart_schema()["properties"]["workers"]["properties"]["kubernetes"]["properties"]
+        off |= {
+            f"workers.celery.{key}": f"workers.kubernetes.{key} for task pods"
+            for key in celery
+            if key in of_task_pods and key != "serviceAccount"
+        }
     if not executor.kubernetes:
         off |= dict.fromkeys(
             ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"

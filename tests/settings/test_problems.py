@@ -176,6 +176,13 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "client without its secret": (DEV, samples.OIDC, {}, "oidcClientSecret", "found none"),
     "login for nobody": (DEV, {**samples.OIDC, "oidcRoles": {}}, OIDC, "oidcRoles", "nobody could log in"),
     "group without a role": (DEV, {**samples.OIDC, "oidcRoles": {"x": ""}}, OIDC, "oidcRoles", "a role of Airflow"),
+    "role of Airflow in small letters": (
+        DEV,
+        {**samples.OIDC, "oidcRoles": {"x": "admin"}},
+        OIDC,
+        "oidcRoles",
+        "such as Admin, Op",
+    ),
     "group with several roles": (DEV, {**samples.OIDC, "oidcRoles": {"x": ["Op"]}}, OIDC, "oidcRoles", "texts"),
     "scopes without openid": (DEV, {**samples.OIDC, "oidcScopes": "profile"}, OIDC, "oidcScopes", "openid among them"),
     "empty claim of groups": (DEV, {**samples.OIDC, "oidcGroupsClaim": ""}, OIDC, "oidcGroupsClaim", "found none"),

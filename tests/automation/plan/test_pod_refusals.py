@@ -220,7 +220,7 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
 
 
 def test_the_template_of_a_task_pod_is_judged_too() -> None:
-    text = "spec:\n  volumes: [{name: x, emptyDir: {}}, {name: x, emptyDir: {}}]\n  containers: [{name: base}]\n"
+    text = "kind: Pod\nspec:\n  volumes: [{name: x, emptyDir: {}}, {name: x, emptyDir: {}}]\n  containers: []\n"
     found = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -229,3 +229,17 @@ def test_the_template_of_a_task_pod_is_judged_too() -> None:
     }
     [refusal] = pod_refusals([found])
     assert "has two volumes x" in refusal
+
+
+def test_template_of_which_airflow_makes_no_pod_is_refused() -> None:
+    pod = "kind: Pod\nspec: {containers: [{name: base}]}\n"
+    for text, refused in (
+        (pod, False),
+        (f"---\n{pod}", False),
+        (f"{pod}---\n{pod}", True),
+        ("kind: [", True),
+        ("a", True),
+    ):
+        made = {"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"pod_template_file.yaml": text}}
+        told = [found for found in pod_refusals([made]) if found.startswith("podTemplate makes no Pod: ")]
+        assert len(told) == refused, text

@@ -30,8 +30,9 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         (
             "workers.celery.kerberosSidecar.resources",
             {},
-            {"workers": {"celery": {"kerberosSidecar": {"enabled": True}}}},
+            {"workers": {"celery": {"kerberosSidecar": {"enabled": True}}}, "kerberos": {"enabled": True}},
         ),
+        ("workers.celery.kerberosSidecar.enabled", True, {"kerberos": {"enabled": True}}),
     ],
 )
 def test_value_that_needs_another_is_refused_without_it(path: str, value: Any, beside: dict[str, Any]) -> None:
@@ -120,7 +121,8 @@ def test_budget_of_a_set_or_a_group_that_is_off_is_refused() -> None:
 def test_switch_of_all_workers_holds_for_sets() -> None:
     celery = {"kerberosSidecar": {"enabled": True}, "logGroomerSidecar": {"requirePersistence": False}}
     sets = [{"name": "gpu", "kerberosSidecar": {"resources": {}}, "logGroomerSidecar": {"retentionDays": 7}}]
-    assert found(nested("workers.celery", {**celery, "sets": sets}), Surroundings(stateful_workers=False)) == []
+    values = {"kerberos": {"enabled": True}, **nested("workers.celery", {**celery, "sets": sets})}
+    assert found(values, Surroundings(stateful_workers=False)) == []
 
 
 @each("path", ["otelCollector.tracesEnabled", f"{GROOMER}.enabled", TOKEN_VOLUME, "redis.persistence.enabled"])

@@ -484,3 +484,20 @@ def test_text_of_variables_is_judged_as_the_list_is() -> None:
         listed, written = found(in_env(name, "x"), surroundings), found(text, surroundings)
         assert len(listed) == len(written) == 1, name
         assert written[0].startswith("extraEnv may not set ")
+
+
+def test_service_of_the_api_server_may_have_more_ports_of_its_pods() -> None:
+    path = "apiServer.service.ports"
+    own: dict[str, Any] = {"name": "api-server", "port": 8080, "targetPort": "api-server"}
+    for right in (
+        [{**own, "nodePort": 30080}],
+        [{"name": "api-server", "port": "{{ .Values.ports.apiServer }}"}, {**own, "name": "https", "port": 443}],
+        [own, {"name": "web", "port": 80, "targetPort": 8080}],
+    ):
+        assert found(nested(path, right)) == [], right
+    [missing] = found(nested(path, [{**own, "port": 443}]))
+    assert "by which workers call the API server, found none; add {name: api-server, port: 8080" in missing
+    [other] = found(nested(path, [own, {"name": "sidecar", "port": 9080, "targetPort": 8888}]))
+    assert other.endswith("set targetPort api-server for each")
+    [behind] = found(nested(path, [own]), replace(ISOLATED, isolated=False, ingress=True))
+    assert behind == f"{path} is set by the program where there is an Ingress; leave it out"

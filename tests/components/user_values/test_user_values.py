@@ -36,6 +36,7 @@ COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgb
 TUNABLE: Final = {
     "apiServer.allowPodLogReading",
     "apiServer.args",
+    "apiServer.service.ports",
     "config.api.base_url",
     "config.celery.sync_parallelism",
     "config.celery_broker_transport_options.socket_timeout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.chart_values.value_paths import nested
 from components.user_values.yaml_texts import extra_variables, text_problems
 from tests.cases import each
 
@@ -48,3 +49,11 @@ def test_each_text_is_named() -> None:
         "extraEnvFrom",
         "dags.gitSync.envFrom",
     ]
+
+
+def test_python_that_cannot_be_read_is_refused_with_its_line() -> None:
+    for path in ("airflowLocalSettings", "apiServer.apiServerConfig"):
+        bad = nested(path, "import os\ndef hook(pod)\n    pass\n")
+        assert [text for _, text in text_problems(bad)] == [f"{path}: expected Python, found an error in line 2"]
+        for right in ("import os\nAUTH_TYPE = 1\n", "x = {{ .Values.y }}(", "", None):
+            assert list(text_problems(nested(path, right))) == []
