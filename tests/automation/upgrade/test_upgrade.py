@@ -300,6 +300,24 @@ def test_after_a_failed_migration_the_next_run_stops_the_older_airflow_again(wor
     assert [call for call in world.calls if call != "keep"][:2] == ["try", "pause"]
 
 
+def test_upgrade_that_fails_and_is_killed_anywhere_comes_to_the_same_end_when_it_is_begun_again(world: World) -> None:
+    start = world.kept
+    kill_at = 1
+    while True:
+        world.kept, world.database, world.deployed = start, "old", "3.2.2"
+        world.paused, world.steps, world.kill_at, world.fails = False, 0, kill_at, FAILED
+        try:
+            world.upgrade()
+        except UpgradeStopped:
+            break
+        except Killed:
+            world.kill_at, world.fails = 0, None
+            world.upgrade()
+            finished(world, "3.3.2")
+            kill_at += 1
+    assert kill_at > 5
+
+
 def test_after_a_cancel_in_the_update_the_next_run_stops_the_older_airflow_again(world: World) -> None:
     world.fails = Interrupted("cancelled", "run it again")
     with pytest.raises(Interrupted):
