@@ -18,7 +18,7 @@ from pulumi.automation.errors import create_command_error
 
 from automation.engine.command import Engine
 from automation.errors import FileInvalid, FileUnusable, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
-from automation.folder import Folder, short_name, write_file, write_new_file
+from automation.folder import Folder, short_name, stack_file, write_file, write_new_file
 from automation.stacks import work_directory
 from automation.stacks.backend import (
     KeyService,
@@ -208,6 +208,7 @@ def test_name_of_something_else_in_the_folder_is_refused(project: Path, name: st
 
 def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
     assert short_name("acme/airflow/prod") == "prod"
+    assert stack_file(Path("here"), "acme/airflow/prod") == Path("here/Pulumi.prod.yaml")
 
 
 @pytest.mark.parametrize("name", ["../x", "a//x", "/x", "a/b/c/x"])
