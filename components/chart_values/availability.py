@@ -113,13 +113,16 @@ def availability_values(inputs: ReleaseInputs) -> dict[str, Any]:
 def without_what_hides(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the program's values without what would hide a value that a user gives for all pods.
 
-    The chart takes a component's own value before the one at its root.
+    The chart takes a component's own value before the one at its root. The program's spread over other domains stays.
     """
     result = dict(values)
-    if helm_values.get(_SPREAD):
-        for component in _SPREAD_COMPONENTS:
-            if at(result, f"{component}.{_SPREAD}"):
-                result = merged(result, nested(f"{component}.{_SPREAD}", []))
+    given = helm_values.get(_SPREAD) or ()
+    domains = {constraint.get("topologyKey") for constraint in given}
+    for component in _SPREAD_COMPONENTS if given else ():
+        own = at(result, f"{component}.{_SPREAD}")
+        if own:
+            kept = [constraint for constraint in own if constraint["topologyKey"] not in domains]
+            result = merged(result, nested(f"{component}.{_SPREAD}", [*given, *kept]))
     hooks, own = helm_values.get(_HOOKS), at(result, f"apiServer.{_HOOKS}")
     if hooks and own:
         result["apiServer"] = {**result["apiServer"], _HOOKS: {**own, **hooks}}

@@ -25,8 +25,14 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 _PLAIN: Final = re.compile(r"-?[0-9.]{1,20}[A-Za-z]{0,3}|true|false|yes|no|on|off", re.IGNORECASE)
 """Texts that may be shown: what was meant for a number or a switch."""
-_READABLE: Final[Mapping[str, str]] = {"boolean": "true|false", "integer": "-?[0-9]+", "number": r"-?[0-9]+(\.[0-9]+)?"}
+_READABLE: Final[Mapping[str, str]] = {
+    "boolean": "true|false",
+    "integer": "-?(0|[1-9][0-9]*)",
+    "number": r"-?(0|[1-9][0-9]*)(\.[0-9]+)?",
+}
 """Texts that would be right without their quotes."""
+_MODE: Final = re.compile("0[0-7]{3}")
+"""Rights of a file, as people write them."""
 _MOST_NAMES: Final = 8
 
 
@@ -83,6 +89,8 @@ def _hint(kinds: Sequence[str], value: Any) -> str:
         return "; write | behind the key, which makes a text of the lines below"
     if isinstance(value, str) and any(re.fullmatch(_READABLE.get(kind, "(?!)"), value) for kind in kinds):
         return "; write it without quotes"
+    if isinstance(value, str) and "integer" in kinds and _MODE.fullmatch(value):
+        return f"; write it in decimal digits, {int(value, 8)}"
     if "array" in kinds and isinstance(value, Mapping):
         return "; begin each entry with -, and write the fields of an entry as its map, such as name"
     return ""
