@@ -206,7 +206,11 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
     except yaml.YAMLError as error:
         # Only the place: the text of the error quotes the file, and the file may hold a secret.
         mark = getattr(error, "problem_mark", None)
-        problem = f"expected YAML in {path.name}{f', line {mark.line + 1}' if mark else ''}. {_EDIT}"
+        line = f", line {mark.line + 1}" if mark else ""
+        # PyYAML's own words of a document after the first one (composer.py).
+        second = "but found another document" in str(getattr(error, "problem", ""))
+        expected = "one document of YAML, with no second one after ---," if second else "YAML"
+        problem = f"expected {expected} in {path.name}{line}. {_EDIT}"
     except UnicodeDecodeError:
         problem = f"expected UTF-8 in {path.name}, found something else. {_EDIT}"
     except RecursionError:

@@ -240,6 +240,7 @@ def test_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
         # What the engine does not read either.
         b"%YAML 1.2\n---\nconfig:\n  airflow:imageTag: a\n": "expected YAML in Pulumi.qa.yaml",
         b'{"config": {"airflow:ingressPath": "\\/airflow"}}': "expected YAML in Pulumi.qa.yaml",
+        b"config: {}\n---\nconfig: {}\n": "expected one document of YAML, with no second one after ---, in",
         b"config: []\n": "expected a map `config` in Pulumi.qa.yaml",
         b"config: 0\n": "expected a map `config` in Pulumi.qa.yaml",
     }

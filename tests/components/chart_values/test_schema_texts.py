@@ -23,8 +23,8 @@ PASSWORD: Final = "sentinel-password"
         (
             "workers.celery.extraVolumes",
             [{"name": "a", "secret": {"secretName": "a", "defaultMode": "0400"}}],
-            'workers.celery.extraVolumes.0.secret.defaultMode: expected a whole number, found the text "0400"; write it '
-            "in decimal digits, 256",
+            'workers.celery.extraVolumes.0.secret.defaultMode: expected a whole number, found the text "0400"; '
+            "write it in decimal digits, 256",
         ),
         ("labels.team", 12345, "labels.team: expected a text, found 12345; write it in quotes"),
         ("nodeSelector.spot", True, "nodeSelector.spot: expected a text, found true; write it in quotes"),
