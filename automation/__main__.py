@@ -9,7 +9,6 @@ import argparse
 import functools
 import os
 import shlex
-import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from automation.cli.console import Console
 from automation.cli.declare import DEV, FAILED, Call, Verb
-from automation.cli.error_text import error_lines
+from automation.cli.error_text import write_error
 from automation.cli.verbs import VERBS
 from automation.errors import AutomationError, FileUnusable, from_text, of_system
 from automation.remedies import complete
@@ -107,8 +106,7 @@ def _typed(error: Exception, args: argparse.Namespace) -> tuple[str, AutomationE
 
 
 def _failed(text: str, error: AutomationError, args: argparse.Namespace, console: Console) -> int:
-    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    print(*error_lines(text, columns), sep="\n", file=sys.stderr, flush=True)
+    write_error(text, sys.stderr)
     try:
         if getattr(args, "json", False) and not console.documents:
             console.json({"error": error.to_json()})

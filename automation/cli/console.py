@@ -53,7 +53,7 @@ class Console:
         if not _shows_a_view(self.progress):
             self.line(event.text)
         elif not self.view.event(event, self.progress):
-            self.view.print(event.text, _STYLE[event.kind], self.progress)
+            self.view.print(event.text, _STYLE[event.kind], self.progress, event.kind)
 
     def close(self) -> None:
         """Leave the terminal as it was, whatever is still under way."""

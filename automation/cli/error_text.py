@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Final, TextIO
 
 from automation.errors import FIX
 
-_MORE = "  "
+_MORE: Final = "  "
+
+
+def write_error(text: str, file: TextIO) -> None:
+    """Write an error to a stream."""
+    if not file.isatty():
+        print(*error_lines(text, None), sep="\n", file=file, flush=True)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    terminal = Console(file=file)
+    for line in error_lines(text, terminal.width):
+        style = "" if line.lstrip().startswith(FIX.lstrip(". ")) else "red"
+        # As text, not as markup: it may hold brackets.
+        terminal.print(Text(line, style), soft_wrap=True)
 
 
 def error_lines(text: str, columns: int | None) -> list[str]:
@@ -17,13 +33,14 @@ def error_lines(text: str, columns: int | None) -> list[str]:
         columns: Width of the terminal, None without one. A fix is a command to copy, so it is never broken there.
     """
     lines = [line if line.startswith(" ") else f"error: {line}" for line in text.splitlines()]
-    return lines if columns is None else [part for line in lines for part in _broken(line, columns)]
+    return lines if columns is None else [part for line in lines for part in broken(line, columns)]
 
 
-def _broken(line: str, columns: int) -> list[str]:
+def broken(line: str, columns: int) -> list[str]:
+    """Return a line in pieces that fit, its fix in one piece below them."""
     what, fix, remedy = line.partition(FIX)
     indent = what[: len(what) - len(what.lstrip())] + _MORE
-    broken = textwrap.wrap(
+    pieces = textwrap.wrap(
         f"{what}." if fix else what,
         columns,
         subsequent_indent=indent,
@@ -31,4 +48,4 @@ def _broken(line: str, columns: int) -> list[str]:
         break_on_hyphens=False,
         drop_whitespace=True,
     )
-    return [*broken, f"{indent}{fix.lstrip('. ')}{remedy}"] if fix else broken
+    return [*pieces, f"{indent}{fix.lstrip('. ')}{remedy}"] if fix else pieces

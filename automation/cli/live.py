@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from automation.cli.error_text import broken
+
 if TYPE_CHECKING:
     from rich.live import Live
 
@@ -18,6 +20,7 @@ _WAITING: Final = "waiting"
 _WORKLOAD: Final = "workload"
 ONLY_LIVE: Final = frozenset({_BEGUN, "still", _WAITING, _WORKLOAD})
 """Events that a terminal shows for as long as they are true, and then no more."""
+_TROUBLE: Final = frozenset({"warning", "error"})
 _PER_SECOND: Final = 4
 _LEAST: Final = (0, 5)
 """Widths of names and of numbers such as `120 s` and `0/1`."""
@@ -42,12 +45,13 @@ class LiveView:
     def event(self, event: Event, file: TextIO) -> bool:
         """Receive an event of an update. Return whether the view shows it, so that it need not be printed."""
         key = (event.operation, event.type, event.name)
-        if event.kind not in ("still", _WORKLOAD):
+        if event.kind not in ONLY_LIVE or event.kind == _BEGUN:
             self.waiting = None
         if event.kind == _BEGUN:
             self.steps[key] = (event.text.partition(" (usually")[0], time.monotonic(), event.usual_seconds)
         elif event.kind == _WAITING:
-            self.waiting = event.text, time.monotonic()
+            if self.waiting is None or self.waiting[0] != event.text:
+                self.waiting = event.text, time.monotonic()
         elif event.kind in _ENDED:
             self.steps.pop(key, None)
             self.workloads = {item: state for item, state in self.workloads.items() if not state.is_of(event.type)}
@@ -59,13 +63,15 @@ class LiveView:
             self.close()
         return self._live is not None and event.kind in ONLY_LIVE
 
-    def print(self, text: str, style: str, file: TextIO) -> None:
-        """Print a text above the view, or simply print it where there is no view."""
+    def print(self, text: str, style: str, file: TextIO, kind: str = "") -> None:
+        """Print the text of a kind of event above the view, or simply print it where there is no view."""
         from rich.console import Console as Terminal
         from rich.text import Text
 
         live = self._live  # another thread may close the view meanwhile
         terminal = live.console if live is not None else Terminal(file=file)
+        if kind in _TROUBLE:
+            text = "\n".join(part for line in text.splitlines() for part in broken(line, terminal.width))
         # As text, not as markup: it may hold brackets.
         terminal.print(Text(text, style), soft_wrap=True)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from automation.cli.error_text import error_lines
+import io
+
+import pytest
+
+from automation.cli.error_text import error_lines, write_error
 
 TEXT = """\
 up of stack dev ended: the preflight found one problem
@@ -27,3 +31,18 @@ def test_terminal_breaks_between_words_and_keeps_the_command_in_one_piece() -> N
         "error: no room.",
         "  Fix: make some room on the disk",
     ]
+
+
+def test_terminal_shows_what_is_wrong_in_red_and_what_to_do_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal, pipe = Terminal(), io.StringIO()
+    for file in (terminal, pipe):
+        write_error("no [room]. Fix: make some", file)
+    assert terminal.getvalue() == "\x1b[31merror: no [room].\x1b[0m\n  Fix: make some\n"
+    assert pipe.getvalue() == "error: no [room]. Fix: make some\n"

@@ -72,6 +72,8 @@ def test_wait_is_shown_until_the_next_event() -> None:
         assert view.event(Event(kind=EventKind.WAITING, text="checking: components ready"), file)
         begun = view.waiting[1] if view.waiting else 0
         assert view.waits(begun + 3) == "checking: components ready  3 s"
+        assert view.event(Event(kind=EventKind.WAITING, text="checking: components ready"), file)
+        assert view.waits(begun + 3).endswith("  3 s"), "the same wait goes on"
         assert view.event(Event(kind=EventKind.WAITING, text="checking: Airflow healthy"), file)
         assert view.waits(0).startswith("checking: Airflow healthy")
         assert view.event(BEGUN, file)
@@ -129,6 +131,15 @@ def test_terminal_keeps_what_is_over_and_a_pipe_every_line(monkeypatch: pytest.M
     ]
     assert terminal.getvalue().rstrip().splitlines()[-1].endswith("after all")
     assert DONE.text in terminal.getvalue()
+
+
+def test_terminal_breaks_a_warning_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    Console(progress=terminal).event(Event(kind=EventKind.WARNING, text="warning: this is longer than it is wide"))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()) == "warning: this is longer than\n  it is wide\n"
 
 
 def test_terminal_that_cannot_show_a_view_gets_every_line_as_a_pipe_does(monkeypatch: pytest.MonkeyPatch) -> None:
