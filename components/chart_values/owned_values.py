@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from components.chart_values.value_paths import under
+from components.kube.images import CHART_IMAGES
 
 _OF_JOBS: Final = {
     **{key: key for key in ("affinity", "env", "labels", "nodeSelector", "tolerations")},
@@ -125,7 +126,7 @@ OWNED: Final[Mapping[str, str]] = {
     "fernetKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "fullnameOverride": "nothing: the names of the Services are fixed",
     "imagePullSecrets": "airflow:imagePullSecrets",
-    "images": "airflow:imageTag, airflow:imageRegistry, airflow:imageMirrors and the other keys airflow:image…",
+    "images": "airflow:imageTag, airflow:imagePullPolicy, airflow:imageMirrors and the other keys airflow:image…",
     "images.migrationsWaitTimeout": "airflow:migrationTimeoutSeconds: the program migrates before the release",
     "images.useDefaultImageForMigration": "nothing: the program migrates before the release",
     "ingress.apiServer.annotations": "airflow:ingressAnnotations",
@@ -187,12 +188,7 @@ FREE: Final = (
     "dags.gitSync.securityContexts",
     "dags.gitSync.env",
     "dags.gitSync.extraVolumeMounts",
-    "images.gitSync.tag",
-    "images.otelCollector.tag",
-    "images.pgbouncer.tag",
-    "images.pgbouncerExporter.tag",
-    "images.redis.tag",
-    "images.statsd.tag",
+    *(f"images.{name}.{part}" for name in CHART_IMAGES for part in ("repository", "tag")),
 )
 """Paths below an owned one that users may set. The other images are Airflow's, and theirs is airflow:imageTag."""
 

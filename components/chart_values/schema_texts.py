@@ -92,7 +92,7 @@ def _hint(kinds: Sequence[str], value: Any) -> str:
     if isinstance(value, str) and "integer" in kinds and _MODE.fullmatch(value):
         return f"; write it in decimal digits, {int(value, 8)}"
     if "array" in kinds and isinstance(value, Mapping):
-        return "; begin each entry with -, and write the fields of an entry as its map, such as name"
+        return "; write each entry as a map of its own behind -"
     return ""
 
 

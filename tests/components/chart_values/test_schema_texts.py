@@ -28,7 +28,11 @@ PASSWORD: Final = "sentinel-password"
         ),
         ("labels.team", 12345, "labels.team: expected a text, found 12345; write it in quotes"),
         ("nodeSelector.spot", True, "nodeSelector.spot: expected a text, found true; write it in quotes"),
-        ("tolerations", {"key": "a"}, "tolerations: expected a list, found a map; begin each entry with -"),
+        (
+            "tolerations",
+            {"key": "a"},
+            "tolerations: expected a list, found a map; write each entry as a map of its own",
+        ),
         ("extraEnvFrom", [{"secretRef": {"name": "x"}}], "extraEnvFrom: expected a text, found a list; write | behind"),
         ("env", [{"value": "x"}], "env.0: expected an entry name, found none"),
         ("tolerations", [{"efect": "x"}], "tolerations.0: efect is not an entry; did you mean effect?"),

@@ -12,6 +12,7 @@ from components.chart_values.managed_variables import GIT_SYNC_VARIABLES, MANAGE
 from components.chart_values.size_preset import SizePreset
 from components.chart_values.value_paths import at, nested
 from components.chart_values.values import airflow_values
+from components.kube.images import CHART_IMAGES
 from components.user_values.surroundings import Surroundings
 from components.user_values.unsupported_values import FAB
 from components.user_values.user_values import problems, with_helm_values
@@ -222,8 +223,6 @@ def test_tag_of_another_component_is_the_user_s(image: str) -> None:
     assert (
         at(with_helm_values(airflow_values(samples.release_inputs()), users), f"images.{image}.tag") == "7.4-bookworm"
     )
-    [refused] = found(nested(f"images.{image}.repository", "x"))
-    assert "is set by the program" in refused
 
 
 @each("image", ["airflow", "pod_template", "flower"])
@@ -501,3 +500,17 @@ def test_service_of_the_api_server_may_have_more_ports_of_its_pods() -> None:
     assert other.endswith("set targetPort api-server for each")
     [behind] = found(nested(path, [own]), replace(ISOLATED, isolated=False, ingress=True))
     assert behind == f"{path} is set by the program where there is an Ingress; leave it out"
+
+
+def test_image_beside_airflow_s_may_come_from_elsewhere() -> None:
+    own = airflow_values(samples.release_inputs())
+    for name in CHART_IMAGES:
+        image = {"repository": "registry.test/hardened/image", "tag": "1.2.3"}
+        values = nested(f"images.{name}", image)
+        collects = {"otelCollector": {"tracesEnabled": True}} if name == "otelCollector" else {}
+        assert found(merged(values, collects)) == [], name
+        assert at(with_helm_values(own, values), f"images.{name}")["repository"] == image["repository"]
+        [refused] = found(nested(f"images.{name}.pullPolicy", "Always"))
+        assert "airflow:imagePullPolicy" in refused
+    [refused] = found(nested("images.airflow.repository", "registry.test/airflow"))
+    assert "airflow:imageTag" in refused
