@@ -37,6 +37,7 @@ from components.platform_backups import backup_pods
 from components.platform_checks import PlatformChecks
 from components.platform_database import (
     backup_args,
+    database_job,
     database_roles,
     managed_database,
     migration_args,
@@ -126,7 +127,8 @@ class AirflowPlatform(pulumi.ComponentResource):
             ),
             self._child,
         )
-        roles = database_roles(self, name, args, self._images, self._namespace, database, access, ready)
+        job = database_job(args, self._images, access)
+        roles = database_roles(self, name, args, job, self._namespace, database, ready)
         made = () if roles is None else (roles.job,)
         in_aws = aws_access(self, name, args)
         dags = dag_access(self, name, args, self._namespace)
@@ -134,14 +136,14 @@ class AirflowPlatform(pulumi.ComponentResource):
         checked = (
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
-            *checks.database(database, access, (*around, *cluster_checked, *ready, *made)),
+            *checks.database(database, job, (*around, *cluster_checked, *ready, *made)),
             *checks.aws(inputs, in_aws, (*around, *cluster_checked, *in_aws.ready)),
         )
         server = () if begun is None else ready
         migration: DatabaseMigration | None = None
         if args.running is not Running.STOPPED:  # the Jobs would wait for a container that is stopped
             after = (*(ready if begun is None else ()), *made, *checked)
-            jobs = migration_args(args, self._images, self._namespace, keys, access, begun, after)
+            jobs = migration_args(args, job, self._namespace, keys, begun, after)
             migration = DatabaseMigration(f"{name}-database", jobs, self._child)
         if args.executor.kubernetes:
             access_args = TaskPodAccessArgs(
@@ -201,7 +203,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 f"{name}-worker-scaler", scaler_args(args, self._namespace, database, release.release), self._child
             )
         self.exports = platform_outputs(args, self._namespace, database, keys, access, in_aws, before_release)
-        pods = backup_pods(self, name, args, backup_args(args, self._images, self._namespace, keys, access), in_aws)
+        pods = backup_pods(self, name, args, backup_args(args, job, self._namespace, keys), in_aws)
         if pods:
             self.exports[outputs.BACKUP_PODS] = pods
         if roles is not None:

@@ -16,9 +16,10 @@ from components.chart_values.security_contexts import said_of_all_pods
 from components.chart_values.values import airflow_values
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
-from components.database.access import DatabaseAccess, logged_in
+from components.database.access import logged_in
 from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import ContainerDatabase, Database
+from components.database.job_template import DatabaseJob
 from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
@@ -172,19 +173,13 @@ class PlatformChecks:
         about = image_dags_about(folder, self._images)
         return (self._preflight.check(pod_document(Kind.DAGS, pod, about), after),)
 
-    def database(self, database: Database, access: DatabaseAccess, after: Sequence[pulumi.Resource]) -> _Checked:
+    def database(self, database: Database, job: DatabaseJob, after: Sequence[pulumi.Resource]) -> _Checked:
         """Log in to a database that is not a container of the stack, which is new or has been migrated."""
         if self._preflight is None or isinstance(self._args.database, ContainerDatabase):
             return ()
-        pod = database_pod(
-            self._images,
-            job_pod(self._args.helm_values, self._args.client_certificate),
-            migration_secret=access.migration_secret,
-            ca_config_map=access.ca_config_map,
-        )
         about = database_about(logged_in(database, self._args.logins.used))
         wanted = _client_certificate(self._args.client_certificate)
-        return (self._preflight.check(pod_document(Kind.DATABASE, pod, about, wanted), after),)
+        return (self._preflight.check(pod_document(Kind.DATABASE, database_pod(job), about, wanted), after),)
 
     def aws(self, inputs: ReleaseInputs, in_aws: AwsAccess, after: Sequence[pulumi.Resource]) -> _Checked:
         """Try the place of task logs in S3 and the secrets in AWS, with the service accounts of the pods that use them.

@@ -14,6 +14,7 @@ from components.database.backups import DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT
 from components.database.database_roles import DatabaseRoles, DatabaseRolesArgs
+from components.database.job_template import DatabaseJob
 from components.database.migration import DatabaseMigrationArgs
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys
@@ -89,10 +90,9 @@ def database_roles(
     platform: pulumi.ComponentResource,
     name: str,
     args: AirflowPlatformArgs,
-    images: Images,
+    job: DatabaseJob,
     namespace: pulumi.Input[str],
     database: Database,
-    access: DatabaseAccess,
     ready: tuple[pulumi.Resource, ...],
 ) -> DatabaseRoles | None:
     """Make the roles of a managed database; None while Airflow logs in as its master user, and for other databases.
@@ -101,10 +101,9 @@ def database_roles(
         platform: The parent.
         name: Name of the platform.
         args: Its arguments.
-        images: Its images, with the stack's own pull Secret.
+        job: See `database_job`.
         namespace: Its namespace.
         database: The database, with the password that Airflow's pods know.
-        access: The Secrets by which Airflow logs in.
         ready: What must exist before anything connects.
     """
     logins = args.logins
@@ -115,24 +114,36 @@ def database_roles(
         f"{name}-database-roles",
         DatabaseRolesArgs(
             namespace=namespace,
-            images=images,
+            job=job,
             master=replace(database, password=password),
             logins=logins,
-            migration_secret=access.migration_secret,
-            ca_config_map=access.ca_config_map,
-            pod=job_pod(args.helm_values, args.client_certificate),
             after=ready,
         ),
         pulumi.ResourceOptions(parent=platform),
     )
 
 
+def database_job(args: AirflowPlatformArgs, images: Images, access: DatabaseAccess) -> DatabaseJob:
+    """Return what all pods have that connect to the database themselves.
+
+    Args:
+        args: Arguments of the platform.
+        images: Its images, with the stack's own pull Secret.
+        access: How its database is reached.
+    """
+    return DatabaseJob(
+        images=images,
+        migration_secret=access.migration_secret,
+        ca_config_map=access.ca_config_map,
+        pod=job_pod(args.helm_values, args.client_certificate),
+    )
+
+
 def migration_args(
     args: AirflowPlatformArgs,
-    images: Images,
+    job: DatabaseJob,
     namespace: pulumi.Input[str],
     keys: AirflowKeys,
-    access: DatabaseAccess,
     begun: pulumi.Output[bool] | None,
     after: tuple[pulumi.Resource, ...],
 ) -> DatabaseMigrationArgs:
@@ -142,35 +153,27 @@ def migration_args(
     """
     return DatabaseMigrationArgs(
         namespace=pulumi.Output.all(namespace, begun).apply(lambda known: str(known[0])),
-        images=images,
-        migration_secret=access.migration_secret,
+        job=job,
         fernet_key_secret=keys.fernet_key_secret,
         admin_username=args.admin_username,
         admin_email=args.admin_email,
         admin_password_secret=keys.admin_password_secret,
         pools=args.pools,
         timeout_seconds=args.migration_timeout_seconds,
-        ca_config_map=access.ca_config_map,
-        pod=job_pod(args.helm_values, args.client_certificate),
         after=after,
     )
 
 
 def backup_args(
-    args: AirflowPlatformArgs,
-    images: Images,
-    namespace: pulumi.Input[str],
-    keys: AirflowKeys,
-    access: DatabaseAccess,
+    args: AirflowPlatformArgs, job: DatabaseJob, namespace: pulumi.Input[str], keys: AirflowKeys
 ) -> DatabaseBackupsArgs:
     """Return the arguments of `DatabaseBackups`.
 
     Args:
         args: Arguments of the platform.
-        images: Its images, with the stack's own pull Secret.
+        job: See `database_job`.
         namespace: Its namespace.
         keys: Its keys.
-        access: How its database is reached.
     """
     return DatabaseBackupsArgs(
         namespace=namespace,
@@ -179,12 +182,9 @@ def backup_args(
         retention_days=args.backup_retention_days,
         suspended=args.running is Running.STOPPED,
         protect=args.protect,
-        images=images,
+        job=job,
         postgres_image=postgres_image(args.images),
-        migration_secret=access.migration_secret,
         fernet_key_secret=keys.fernet_key_secret,
-        ca_config_map=access.ca_config_map,
-        pod=job_pod(args.helm_values, args.client_certificate),
     )
 
 

@@ -7,7 +7,7 @@ have what every Job of the stack has: its images, placement, labels, network pol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
@@ -24,11 +24,9 @@ from components.database.backup_bucket import (
     dump_policy,
 )
 from components.database.backup_scripts import bucket_command, database_command
-from components.database.job_template import job_environment, job_template
+from components.database.job_template import DatabaseJob
 from components.database.migration import MIGRATION_LABELS
 from components.kube.env import AUTH_MANAGER, fernet_key, variable
-from components.kube.images import Images
-from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
@@ -57,12 +55,10 @@ class DatabaseBackupsArgs:
     """Whether to refuse to delete the volume."""
     bucket: BackupBucket | None = None
     """The bucket, None for a volume."""
-    images: Images
-    """The Airflow image, and how images are pulled."""
+    job: DatabaseJob
+    """What all pods have in common."""
     postgres_image: str
     """Reference of an official `postgres` image, or of its mirror, that is not older than the server."""
-    migration_secret: pulumi.Input[str]
-    """Name of the Secret with the URIs that bypass PgBouncer."""
     fernet_key_secret: pulumi.Input[str]
     """Name of the Secret with the Fernet key."""
     schedule: str = ""
@@ -71,10 +67,6 @@ class DatabaseBackupsArgs:
     """Age in days at which a scheduled backup deletes earlier ones, 0 for never."""
     suspended: bool = False
     """Whether no backup is made for now, because the database does not run."""
-    ca_config_map: pulumi.Input[str] | None = None
-    """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
-    pod: JobPod = field(default_factory=JobPod)
-    """What a team says of the pods of Jobs."""
 
 
 class DatabaseBackups(pulumi.ComponentResource):
@@ -99,7 +91,7 @@ class DatabaseBackups(pulumi.ComponentResource):
         ready: tuple[pulumi.Resource, ...] = ()
         if args.bucket is None:
             claim = _claim(name, args, pulumi.ResourceOptions(parent=self, protect=args.protect))
-            _mount(self.pods["database"]["spec"], claim.name, args.pod.security)
+            _mount(self.pods["database"]["spec"], claim.name, args.job.pod.security)
             scheduled = _with_commands(
                 self.pods["database"], airflow=database_command("scheduled", str(args.retention_days))
             )
@@ -218,9 +210,8 @@ def _schedule(args: DatabaseBackupsArgs, pod: dict[str, Any]) -> Any:
 
 
 def _database_pod(args: DatabaseBackupsArgs, labels: Mapping[str, str] = MIGRATION_LABELS) -> dict[str, Any]:
-    environment = job_environment(args.migration_secret, args.ca_config_map, args.pod)
     # By the labels of the migration, its network policies let the pod reach the database, and nothing else.
-    pod = job_template(args.images, labels, [], environment, ca_config_map=args.ca_config_map, pod=args.pod)
+    pod = args.job.template(labels, [])
     [container] = pod["spec"]["containers"]
     del container["args"]
     container["image"] = args.postgres_image
@@ -249,9 +240,9 @@ def _transfer_pod(args: DatabaseBackupsArgs, bucket: BackupBucket) -> dict[str, 
     beside = {
         **database,
         "name": BUCKET_CONTAINER,
-        "image": args.images.airflow,
+        "image": args.job.images.airflow,
         "args": [],
-        "env": [*variables, *(dict(entry) for entry in args.pod.env if entry["name"] not in own)],
+        "env": [*variables, *(dict(entry) for entry in args.job.pod.env if entry["name"] not in own)],
     }
     pod["spec"]["containers"].append(beside)
     pod["spec"]["serviceAccountName"] = ACCOUNT
@@ -261,5 +252,4 @@ def _transfer_pod(args: DatabaseBackupsArgs, bucket: BackupBucket) -> dict[str, 
 def reading_pod(args: DatabaseBackupsArgs) -> dict[str, Any]:
     """Return metadata and spec of the pod in Airflow's image that looks at a restored database, without a command."""
     more = [fernet_key(args.fernet_key_secret), variable("AIRFLOW__CORE__AUTH_MANAGER", AUTH_MANAGER)]
-    environment = job_environment(args.migration_secret, args.ca_config_map, args.pod, more)
-    return job_template(args.images, MIGRATION_LABELS, [], environment, ca_config_map=args.ca_config_map, pod=args.pod)
+    return args.job.template(MIGRATION_LABELS, [], more)

@@ -6,20 +6,18 @@ Only the pods here know the master's password.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 
 from components.database.access import CONNECTION_KEY, logged_in
 from components.database.connection import Database, DatabaseLogins, metadata_uri
-from components.database.job_template import TRIED_AGAIN, job_environment, job_template
+from components.database.job_template import TRIED_AGAIN, DatabaseJob
 from components.database.migration import MIGRATION_LABELS
 from components.database.roles_script import COMING, MASTER, roles_command
 from components.kube.env import from_secret
-from components.kube.images import Images
 from components.kube.immutable_secret import immutable_secret
-from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.secret import secret_output
@@ -36,18 +34,12 @@ class DatabaseRolesArgs:
 
     namespace: pulumi.Input[str]
     """Namespace of the Job."""
-    images: Images
-    """The Airflow image, and how images are pulled."""
+    job: DatabaseJob
+    """What its pod has in common with the migration's."""
     master: Database
     """The database as its master user reaches it."""
     logins: DatabaseLogins
     """The roles to make."""
-    migration_secret: pulumi.Input[str]
-    """Name of the Secret with the URIs by which the Jobs log in."""
-    ca_config_map: pulumi.Input[str] | None = None
-    """Name of the ConfigMap with the CA certificates of the database."""
-    pod: JobPod = field(default_factory=JobPod)
-    """What a team says of the pods of Jobs."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must be ready before anything connects to the database."""
 
@@ -80,13 +72,10 @@ class DatabaseRoles(pulumi.ComponentResource):
         if args.logins.coming is not None:
             coming = secret("coming", logged_in(args.master, args.logins.coming))
             more.append(from_secret(COMING, coming, CONNECTION_KEY))
-        environment = job_environment(args.migration_secret, args.ca_config_map, args.pod, more)
 
         def template(command: list[str]) -> dict[str, Any]:
             # By the labels of the migration's pod the network policies let it reach the database, and nothing else.
-            return job_template(
-                args.images, MIGRATION_LABELS, command, environment, ca_config_map=args.ca_config_map, pod=args.pod
-            )
+            return args.job.template(MIGRATION_LABELS, command, more)
 
         self.pod = template([])
         spec = {

@@ -1,8 +1,9 @@
-"""The pod of a Job that connects to the database itself: the migration, the admin user's, and the preflight's."""
+"""The pods that connect to the database themselves, such as those of the migration, of backups and of the preflight."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -97,3 +98,24 @@ def job_template(
             **pod.placement,
         },
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseJob:
+    """What all of these pods of a stack have in common."""
+
+    images: Images
+    """The Airflow image, and how images are pulled."""
+    migration_secret: pulumi.Input[str]
+    """Name of the Secret with the URIs that bypass PgBouncer."""
+    ca_config_map: pulumi.Input[str] | None = None
+    """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
+    pod: JobPod = field(default_factory=JobPod)
+    """What a team says of the pods of Jobs."""
+
+    def template(
+        self, labels: Mapping[str, str], command: Sequence[str], more: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, Any]:
+        """Return metadata and spec of one pod. Arguments as in `job_template` and `job_environment`."""
+        environment = job_environment(self.migration_secret, self.ca_config_map, self.pod, more)
+        return job_template(self.images, labels, command, environment, ca_config_map=self.ca_config_map, pod=self.pod)

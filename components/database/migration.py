@@ -8,8 +8,8 @@ depends on it while the old pods still run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +17,8 @@ import pulumi
 
 from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
-from components.database.job_template import TRIED_AGAIN, job_environment, job_template
+from components.database.job_template import TRIED_AGAIN, DatabaseJob
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
-from components.kube.images import Images
-from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 
@@ -62,10 +60,8 @@ class DatabaseMigrationArgs:
 
     namespace: pulumi.Input[str]
     """Namespace of the Jobs."""
-    images: Images
-    """The Airflow image that both Jobs run."""
-    migration_secret: pulumi.Input[str]
-    """Name of the Secret with the URIs that bypass PgBouncer."""
+    job: DatabaseJob
+    """What both Jobs have in common."""
     fernet_key_secret: pulumi.Input[str]
     """Name of the Secret with the Fernet key."""
     admin_username: str
@@ -78,10 +74,6 @@ class DatabaseMigrationArgs:
     """Pools that the Job of the admin user makes or changes."""
     timeout_seconds: int
     """Time after which the migration is stopped and fails, in seconds."""
-    ca_config_map: pulumi.Input[str] | None = None
-    """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
-    pod: JobPod = field(default_factory=JobPod)
-    """What a team says of the pods of both Jobs."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must be ready before anything connects to the database."""
 
@@ -111,11 +103,8 @@ class DatabaseMigration(pulumi.ComponentResource):
             variable("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
         ]
 
-        def environment(*more: dict[str, Any]) -> list[dict[str, Any]]:
-            return job_environment(args.migration_secret, args.ca_config_map, args.pod, [*variables, *more])
-
         metadata = object_metadata(args.namespace, MIGRATION_LABELS, annotations={**_GONE_AT_ONCE, **TRIED_AGAIN})
-        spec = _job(args, MIGRATION_LABELS, MIGRATE, environment(_NO_CHECK), args.timeout_seconds)
+        spec = _spec(args.job.template(MIGRATION_LABELS, MIGRATE, [*variables, _NO_CHECK]), args.timeout_seconds)
         self.migration = KubeObject(
             "batch/v1",
             "Job",
@@ -134,7 +123,9 @@ class DatabaseMigration(pulumi.ComponentResource):
             from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),
             *pool_variables(args.pools),
         ]
-        spec = _job(args, ADMIN_USER_LABELS, create, [*environment(), *given], _ADMIN_USER_DEADLINE_SECONDS)
+        template = args.job.template(ADMIN_USER_LABELS, create, variables)
+        template["spec"]["containers"][0]["env"] += given
+        spec = _spec(template, _ADMIN_USER_DEADLINE_SECONDS)
         self.admin_user = KubeObject(
             "batch/v1",
             "Job",
@@ -150,18 +141,6 @@ class DatabaseMigration(pulumi.ComponentResource):
         self.register_outputs({"migration_job": self.migration.name})
 
 
-def _job(
-    args: DatabaseMigrationArgs,
-    labels: dict[str, str],
-    command: Sequence[str],
-    environment: list[dict[str, Any]],
-    deadline_seconds: int,
-) -> Any:
+def _spec(template: Mapping[str, Any], deadline_seconds: int) -> Any:
     """Return a Job's spec, without a TTL: a refresh would find the Job gone, and the next update would run it again."""
-    return {
-        "backoffLimit": _BACKOFF_LIMIT,
-        "activeDeadlineSeconds": deadline_seconds,
-        "template": job_template(
-            args.images, labels, command, environment, ca_config_map=args.ca_config_map, pod=args.pod
-        ),
-    }
+    return {"backoffLimit": _BACKOFF_LIMIT, "activeDeadlineSeconds": deadline_seconds, "template": template}

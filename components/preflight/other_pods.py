@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import pulumi
-
 import versions
 from components.chart_values.executor import Executor
 from components.database.connection import Database
-from components.database.job_template import job_environment, job_template
+from components.database.job_template import DatabaseJob
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import POSTGRES_REPOSITORY, Images
-from components.kube.job_pod import JobPod
 from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
 from components.preflight.database_reasons import SCRIPT
 from components.preflight.image_packages import CONTAINER as LOOKS
@@ -94,22 +91,6 @@ def database_about(database: Database) -> dict[str, Any]:
     }
 
 
-def database_pod(
-    images: Images, pod: JobPod, *, migration_secret: pulumi.Input[str], ca_config_map: pulumi.Input[str] | None
-) -> dict[str, Any]:
-    """Return metadata and spec of a pod that logs in as the migration will.
-
-    Args:
-        images: The images of the stack.
-        pod: What a team says of the pods of Jobs.
-        migration_secret: Secret with the URIs that bypass PgBouncer.
-        ca_config_map: ConfigMap with the CA certificates of the database, or None.
-    """
-    return job_template(
-        images,
-        MIGRATION_LABELS,
-        ["python", "-c", SCRIPT],
-        job_environment(migration_secret, ca_config_map, pod),
-        ca_config_map=ca_config_map,
-        pod=pod,
-    )
+def database_pod(job: DatabaseJob) -> dict[str, Any]:
+    """Return metadata and spec of a pod that logs in as the migration will. job: what such pods have in common."""
+    return job.template(MIGRATION_LABELS, ["python", "-c", SCRIPT])

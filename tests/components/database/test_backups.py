@@ -16,6 +16,7 @@ from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.backup_bucket import BackupBucket
 from components.database.backup_scripts import BACKUPS, RESTORED, bucket_command, database_command, look_command
 from components.database.backups import DatabaseBackups, DatabaseBackupsArgs
+from components.database.job_template import DatabaseJob
 from components.database.migration import MIGRATION_LABELS
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
@@ -35,12 +36,14 @@ def pods(record: Record, **changes: Any) -> tuple[Recorder, dict[str, Any]]:
         "namespace": "ns",
         "storage_gib": 3,
         "protect": True,
-        "images": Images(tag="3.2.2", registry="mirror.test", pull_secrets=("pull",)),
+        "job": DatabaseJob(
+            images=Images(tag="3.2.2", registry="mirror.test", pull_secrets=("pull",)),
+            migration_secret="migration-1",
+            ca_config_map="ca-1",
+            pod=JobPod(placement={"tolerations": [{"key": "x"}]}, labels={"team": "data"}),
+        ),
         "postgres_image": "mirror.test/library/postgres:17",
-        "migration_secret": "migration-1",
         "fernet_key_secret": "fernet-1",
-        "ca_config_map": "ca-1",
-        "pod": JobPod(placement={"tolerations": [{"key": "x"}]}, labels={"team": "data"}),
         **changes,
     }
     made: list[DatabaseBackups] = []

@@ -16,6 +16,7 @@ import pytest
 
 from components.connections.pools import Pool
 from components.database.connection import CA_FILE, CA_FOLDER
+from components.database.job_template import DatabaseJob
 from components.database.migration import (
     ADMIN_USER_LABELS,
     MIGRATE,
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     Record = Callable[..., Recorder]
 
 JOB: Final = "kubernetes:batch/v1:Job"
+JOB_ARGS: Final = DatabaseJob(
+    images=Images(tag="3.2.2", pull_policy="Always", pull_secrets=("registry",)), migration_secret="migration-1"
+)
 ARGS: Final = DatabaseMigrationArgs(
     namespace="ns",
-    images=Images(tag="3.2.2", pull_policy="Always", pull_secrets=("registry",)),
-    migration_secret="migration-1",
+    job=JOB_ARGS,
     fernet_key_secret="fernet-1",
     admin_username="admin",
     admin_email="admin@example.com",
@@ -47,7 +50,9 @@ ARGS: Final = DatabaseMigrationArgs(
 
 
 def migration(**changes: Any) -> Callable[[], DatabaseMigration]:
-    return lambda: DatabaseMigration("db", replace(ARGS, **changes))
+    """Return what makes the Jobs with other arguments, or with others of what they have in common."""
+    common = {key: changes.pop(key) for key in [*changes] if key in vars(JOB_ARGS)}
+    return lambda: DatabaseMigration("db", replace(ARGS, job=replace(JOB_ARGS, **common), **changes))
 
 
 def migrate(recorder: Recorder) -> Registration:

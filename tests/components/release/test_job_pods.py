@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from components.database.job_template import DatabaseJob
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
@@ -21,15 +22,17 @@ def jobs(record: Callable[..., Recorder], values: Mapping[str, Any]) -> list[dic
     """Return the pod templates of both Jobs with these `helmValues`."""
     args = DatabaseMigrationArgs(
         namespace="ns",
-        images=Images(tag="3.2.2"),
-        migration_secret="migration-1",
+        job=DatabaseJob(
+            images=Images(tag="3.2.2"),
+            migration_secret="migration-1",
+            ca_config_map="database-ca-1",
+            pod=job_pod(values),
+        ),
         fernet_key_secret="fernet-1",
         admin_username="admin",
         admin_email="admin@example.com",
         admin_password_secret="admin-1",
         timeout_seconds=90,
-        ca_config_map="database-ca-1",
-        pod=job_pod(values),
     )
     recorder = record(lambda: DatabaseMigration("db", args))
     templates = [job.revealed["spec"]["template"] for job in recorder.every("kubernetes:batch/v1:Job")]
