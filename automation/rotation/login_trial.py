@@ -24,18 +24,10 @@ from components.secrets.masker import Masker
 
 _KEY: Final = "connection"
 _ACTS_AS: Final = """\
-SELECT current_user,
-  (SELECT string_agg(DISTINCT tableowner, ', ') FROM pg_tables WHERE schemaname = current_schema())
+SELECT current_user AS acts_as,
+  (SELECT string_agg(DISTINCT tableowner, ', ') FROM pg_tables WHERE schemaname = current_schema()) AS owners
 """
-_THEN: Final = """\
-if "error" not in found:
-    with create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], **options).connect() as database:
-        found["acts_as"], found["owners"] = database.execute(text(sys.argv[1])).one()
-    with open("/dev/termination-log", "w") as answer:
-        json.dump(found, answer)
-"""
-ASK: Final = f"import sys\n{SCRIPT}{_THEN}"
-"""The preflight's question, and as whom the role acts: what it creates, the next role must be able to change."""
+"""Asked beside what the preflight asks: what the role creates, the next role must be able to change."""
 
 
 @cluster_errors()
@@ -66,7 +58,8 @@ def login_refusal(
     masker = Masker(secrets=[login, login.partition(":")[2], uri])
     if end.problem:
         raise ClusterRequestFailed(
-            f"the pod that tries the new role did not end well: {masker.text(end.problem)}", "then run it again"
+            f"the pod that tries the new role did not end well: {masker.text(end.problem)}",
+            "python -m automation rotate database-password STACK, which tries it again",
         )
     [container] = end.containers.values()
     return masker.text(refusal(container.message, uri, whole=whole))
@@ -110,7 +103,7 @@ def trying_pod(template: Mapping[str, Any], secret: str) -> dict[str, Any]:
     reference = {"name": URI_VARIABLE, "valueFrom": {"secretKeyRef": {"name": secret, "key": _KEY}}}
     container |= {
         "env": [*(item for item in _variables(template) if not item["name"].startswith(URI_VARIABLE)), reference],
-        "args": ["python", "-c", ASK, _ACTS_AS],
+        "args": ["python", "-c", SCRIPT, _ACTS_AS],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return {"metadata": {"labels": without_job_labels(template)}, "spec": {**spec, "containers": [container]}}

@@ -15,19 +15,23 @@ LEAST_VERSION: Final = 13
 prerequisites.html)."""
 
 SCRIPT: Final = """\
-import json, os
+import json, os, sys
 from sqlalchemy import create_engine, text
-ASK = '''SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-  current_setting('server_encoding'), pg_is_in_recovery(), current_setting('transaction_read_only'),
-  coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
-  coalesce(current_schema(), ''), coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+ASK = '''SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
+  current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,
+  current_setting('transaction_read_only') AS read_only, coalesce(current_schema(), '') AS schema,
+  coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
   (SELECT string_agg(DISTINCT tableowner, ', ') FROM pg_tables
-   WHERE schemaname = current_schema() AND NOT pg_has_role(current_user, tableowner, 'MEMBER'))'''
-NAMES = ("number", "version", "encoding", "standby", "read_only", "tls", "schema", "may_create", "other_owner")
+   WHERE schemaname = current_schema() AND NOT pg_has_role(current_user, tableowner, 'MEMBER')) AS other_owner'''
+LOGIN = "SET LOCAL ROLE NONE"  # a role that acts as another one may not see its own connection
+TLS = "SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls"
+found = {}
 try:
     options = {"connect_args": {"connect_timeout": 8}}
     with create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], **options).connect() as database:
-        found = dict(zip(NAMES, database.execute(text(ASK)).one()))
+        for question in (ASK, *sys.argv[1:], LOGIN, TLS):
+            answer = database.execute(text(question))
+            found |= answer.mappings().one() if answer.returns_rows else {}
 except Exception as error:
     found = {"error": str(getattr(error, "orig", None) or type(error).__name__).strip()[:2000]}
 with open("/dev/termination-log", "w") as answer:
@@ -35,8 +39,9 @@ with open("/dev/termination-log", "w") as answer:
 """
 """Python script that logs in to the database as the migration will, and says what it found. It changes nothing.
 
-It runs in Airflow's image, so with the driver, the options and the certificates that Airflow's pods have. A driver's
-error names the host, the user and the database, never the password.
+It runs in Airflow's image, so with the driver, the options and the certificates that Airflow's pods have. Its arguments
+are further questions, each with one row for an answer, whose columns are found too. A driver's error names the host,
+the user and the database, never the password.
 """
 
 _SET: Final = "pulumi config set --stack {stack}"

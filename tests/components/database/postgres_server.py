@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cluster.tls_database import Authority
+
 BINARIES: Final = "AIRFLOW_TEST_POSTGRES_BIN"
 """Variable with the folder of `initdb` and `postgres`, where they are not on PATH."""
 SUPERUSER: Final = "rdsadmin"
@@ -57,6 +59,18 @@ class Server:
         ) as connection:
             connection.autocommit = True
             return told(connection, text)
+
+    def demand_tls(self) -> None:
+        """Refuse every connection over the network that is not encrypted."""
+        data = self.folder / "data"
+        issued = Authority.new("the server's").issue("127.0.0.1")
+        for name, file in (("tls.crt", "server.crt"), ("tls.key", "server.key")):
+            (data / file).write_text(issued[name])
+            shutil.chown(data / file, data.owner(), data.group())
+            (data / file).chmod(0o600)
+        (data / "pg_hba.conf").write_text(_HBA.replace("host ", "hostssl "))
+        self.sql("ALTER SYSTEM SET ssl = on", "postgres")
+        self.sql("SELECT pg_reload_conf()", "postgres")
 
     @property
     def log(self) -> str:

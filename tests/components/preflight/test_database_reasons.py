@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 from components.preflight.database_reasons import LEAST_VERSION, SCRIPT, database_finding
 from components.preflight.finding import Verdict
 from tests.cases import each
+from tests.components.database.postgres_server import MASTER, PASSWORD, running
 
 ABOUT: Final = {
     "stack": "prod",
@@ -80,6 +85,28 @@ def test_database_that_answers_may_still_not_do(change: dict[str, Any], key: str
     assert good.verdict is Verdict.PASSED
 
 
-def test_script_is_python_and_names_every_answer() -> None:
-    compile(SCRIPT, "script", "exec")
-    assert all(f'"{name}"' in SCRIPT for name in GOOD)
+def test_script_sees_what_the_database_says_and_tls_though_the_role_acts_as_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running() as server:
+        server.demand_tls()
+        server.sql(f"CREATE ROLE owner ROLE {MASTER}; ALTER ROLE {MASTER} SET role = 'owner'")
+        monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", server.uri(MASTER, PASSWORD))
+        found = _answer(tmp_path, monkeypatch, "SELECT current_user AS acts_as")
+        assert found.keys() == {*GOOD, "acts_as"}
+        assert (found["tls"], found["acts_as"], found["encoding"]) == (True, "owner", "UTF8")
+        assert database_finding(json.dumps({**found, "may_create": True}), ABOUT).what.endswith(
+            "answers with TLS, and airflow may migrate it"
+        )
+        monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", server.uri(MASTER, "sentinel-of-another"))
+        refused = _answer(tmp_path, monkeypatch)
+    assert "password authentication failed" in refused["error"]
+    assert "sentinel" not in str(refused)
+
+
+def _answer(folder: Path, monkeypatch: pytest.MonkeyPatch, *questions: str) -> Any:
+    """Return what the script writes where Kubernetes looks."""
+    written = folder / "message"
+    monkeypatch.setattr(sys, "argv", ["-c", *questions])
+    exec(compile(SCRIPT.replace("/dev/termination-log", str(written)), "script", "exec"), {})  # noqa: S102
+    return json.loads(written.read_text())
