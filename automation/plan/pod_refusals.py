@@ -14,7 +14,7 @@ from yaml import YAMLError
 from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
 from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
-from components.kube.safe_yaml import load_yaml
+from components.kube.safe_yaml import load_all_yaml
 from components.preflight.quotas import quantity
 from policy.convert import TASK_POD, objects_of
 from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
@@ -55,10 +55,10 @@ def _template_refusals(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if not isinstance(text, str):
             continue
         try:
-            read = load_yaml(text)
+            read = load_all_yaml(text)
         except YAMLError:
-            read = None
-        if get(read, "kind") != "Pod":
+            continue  # it may be the indentation of a part of the chart's, which the first task tells
+        if [get(document, "kind") for document in read] != ["Pod"]:
             yield "podTemplate makes no Pod: write one YAML document with kind: Pod"
 
 
