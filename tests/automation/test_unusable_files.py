@@ -68,7 +68,7 @@ def test_full_or_read_only_disk_is_told(
         (errno.EDQUOT, "free space"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "the rights"),
-        (errno.EIO, "look at it"),
+        (errno.EIO, "shows what it is"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(Path, "mkdir", refusing(number))
