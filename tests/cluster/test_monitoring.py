@@ -279,10 +279,13 @@ def test_used_up_pool_is_told_alone(watching: Prometheus, stack: Stack, reposito
     airflow = airflow_api(Deployment.of(stack.outputs()), KubeClient(CONTEXT, NAMESPACE))
     dag_id, pool = verified_dag(repository), "/api/v2/pools/default_pool"
     slots = airflow._request("GET", pool)["slots"]
+    airflow.set_paused(dag_id, paused=False)
     airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": 0})
-    airflow.trigger(dag_id, "waits", "a test")
-    fires(watching, "AirflowPoolStarving")
-    airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": slots})
+    try:
+        airflow.trigger(dag_id, "waits", "a test")
+        fires(watching, "AirflowPoolStarving")
+    finally:
+        airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": slots})
     until(lambda: airflow.run_state(dag_id, "waits") == "success", lambda: "the run goes on", SECONDS)
 
 
