@@ -55,6 +55,8 @@ class Found(Result):
     """Whether it is being deleted."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """All its labels."""
+    controlled: bool = False
+    """Whether a controller made it, and deletes it: a CronJob its Jobs, for example."""
 
     @property
     def id(self) -> str:
@@ -63,8 +65,8 @@ class Found(Result):
 
     @property
     def is_own(self) -> bool:
-        """Whether it carries the labels of what the program makes; neither Helm nor a controller sets them."""
-        return LABELS.items() <= dict(self.labels).items()
+        """Whether the program made it. Helm sets no such labels, but a Job has those of its pods."""
+        return not self.controlled and LABELS.items() <= dict(self.labels).items()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -198,4 +200,5 @@ def _metadata(api_version: str, kind: str, content: Mapping[str, Any]) -> Found:
         created=str(metadata["creationTimestamp"]),
         deleting=metadata.get("deletionTimestamp") is not None,
         labels=dict(metadata.get("labels") or {}),
+        controlled=any(owner.get("controller") for owner in metadata.get("ownerReferences") or ()),
     )

@@ -50,9 +50,19 @@ _TASK_LOGS: Final = "find /opt/airflow/logs -type f -exec cat {} +"
 def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made = make_stack(tmp_path_factory.mktemp("sentinels"), NAMESPACE, repository)
     for key, value in GIVEN.items():
-        made.command("config", "set", "--secret", f"airflow:{key}", given=value)
+        for path, part in _parts(key, value):
+            made.command("config", "set", "--secret", "--path", path, given=part)
     made.set(executor="CeleryExecutor,KubernetesExecutor", pgbouncerEnabled=True)
     yield from destroyed(made)
+
+
+def _parts(key: str, value: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths by which `pulumi config set` sets a secret. A map is set a name at a time."""
+    if key not in ("connections", "variables"):
+        yield f"airflow:{key}", value
+        return
+    for name, part in json.loads(value).items():
+        yield f'airflow:{key}["{name}"]', part
 
 
 def test_no_log_event_object_or_process_shows_a_secret(stack: Stack, api: Any) -> None:

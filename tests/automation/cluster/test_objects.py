@@ -52,6 +52,18 @@ def test_object_is_found_by_its_metadata_alone(server: KubeServer, objects: Clus
     assert "PartialObjectMetadata" in server.asked[0].headers["accept"]
 
 
+def test_job_of_a_schedule_is_not_the_programs_though_it_has_the_labels_of_its_pods(
+    server: KubeServer, objects: ClusterObjects
+) -> None:
+    owner = {"kind": "CronJob", "name": "backups", "controller": True}
+    server.put(
+        f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/backups-1", {"metadata": metadata("x", ownerReferences=[owner])}
+    )
+    found = objects.find("batch/v1", "Job", NAMESPACE, "backups-1")
+    assert found is not None
+    assert not found.is_own
+
+
 def test_object_that_is_not_there_is_none(server: KubeServer, objects: ClusterObjects) -> None:
     assert objects.find("v1", "Secret", NAMESPACE, "keys") is None
     assert objects.release("airflow") is None
