@@ -124,6 +124,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 pgbouncer=args.pgbouncer,
                 login=args.logins.used,
                 redis_password=keys.redis_password if args.executor.celery else None,
+                broker=args.broker,
             ),
             self._child,
         )
@@ -137,6 +138,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, job, (*around, *cluster_checked, *ready, *made)),
+            *checks.broker(access.broker_secret, (*around, *cluster_checked)),
             *checks.aws(inputs, in_aws, (*around, *cluster_checked, *in_aws.ready)),
         )
         server = () if begun is None else ready

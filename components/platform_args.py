@@ -20,6 +20,7 @@ from components.connections.given import GivenConnections
 from components.connections.pools import Pool
 from components.dags.delivery import Dags, GitCredentials
 from components.database.backup_bucket import BackupStore
+from components.database.broker import Broker
 from components.database.connection import ContainerDatabase, DatabaseLogins, ExternalDatabase
 from components.database.pgbouncer import PgBouncer
 from components.database.rds_settings import ManagedDatabase
@@ -77,6 +78,8 @@ class AirflowPlatformArgs:
     """Where in AWS the stack is. Needed for a managed database, task logs in S3, or an escrow."""
     key_escrow: str | None = None
     """Name of the secret in AWS Secrets Manager that gets a copy of all keys. None keeps no copy."""
+    broker: Broker | None = None
+    """A Redis outside the stack that Celery uses in place of the chart's. None runs the chart's."""
     admin_username: str = "admin"
     """User name of the admin."""
     admin_email: str = "admin@example.com"

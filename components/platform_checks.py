@@ -31,6 +31,7 @@ from components.platform_release import inputs_without_secrets
 from components.platform_verification import verification_pod
 from components.preflight import image_packages
 from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod, with_own_files
+from components.preflight.broker import VALUES_OF, broker_about, broker_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
@@ -181,6 +182,15 @@ class PlatformChecks:
         wanted = _client_certificate(self._args.client_certificate)
         return (self._preflight.check(pod_document(Kind.DATABASE, database_pod(job), about, wanted), after),)
 
+    def broker(self, secret: pulumi.Input[str] | None, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Log in to a broker outside the stack, as a worker will. secret: name of the Secret with its URL."""
+        args = self._args
+        if self._preflight is None or args.broker is None or secret is None:
+            return ()
+        team = with_own_files(job_pod(args.helm_values), args.helm_values, VALUES_OF)
+        pod = broker_pod(secret, self._values, self._images, team, RELEASE_NAME)
+        return (self._preflight.check(pod_document(Kind.BROKER, pod, broker_about(args.broker)), after),)
+
     def aws(self, inputs: ReleaseInputs, in_aws: AwsAccess, after: Sequence[pulumi.Resource]) -> _Checked:
         """Try the place of task logs in S3 and the secrets in AWS, with the service accounts of the pods that use them.
 
@@ -253,5 +263,6 @@ def _client_certificate(secret: str | None) -> list[ExistingSecret]:
 def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:
     """Return the secrets of the config that a pod of a check has."""
     database = getattr(args.database, "database", None)
-    given = (args.git.ssh_private_key, args.git.token, database and database.password)
+    broker = args.broker.url if args.broker else None
+    given = (args.git.ssh_private_key, args.git.token, database and database.password, broker)
     return tuple(secret.reveal() for secret in given if isinstance(secret, Secret))

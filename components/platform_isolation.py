@@ -8,6 +8,7 @@ from components.chart_values.ingress import CLOSED_PORT
 from components.chart_values.metrics import GIT_SYNC_PORT, Monitoring
 from components.dags.delivery import DagsDelivery
 from components.database.backup_bucket import BackupStore
+from components.network.extra_egress import broker_egress
 from components.network.isolation_rules import IsolationRules
 from components.platform_args import AirflowPlatformArgs
 from components.platform_database import database_place
@@ -29,6 +30,7 @@ def isolation_rules(args: AirflowPlatformArgs) -> IsolationRules:
         ui_closed_port=CLOSED_PORT if args.ingress and not args.ingress.gateway else None,
         metrics_namespaces=args.isolation.metrics_namespaces,
         dns=args.isolation.dns,
+        broker=broker_egress(args.broker.cidrs, args.broker.port) if args.broker else None,
         extra_egress=args.isolation.extra_egress,
         keda_namespace=args.keda_namespace,
         database_cleanup=args.metadata_retention_days > 0,

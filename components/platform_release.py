@@ -38,6 +38,7 @@ def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> Release
         keys=KeySecrets(**dict.fromkeys((item.name for item in fields(KeySecrets)), "")),
         connections=ConnectionSecrets(metadata=""),
         pgbouncer=args.pgbouncer,
+        own_redis=args.broker is None,
         dags=args.dags,
         dag_access=DagAccess(),
         task_logs=args.task_logs,

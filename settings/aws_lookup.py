@@ -18,11 +18,12 @@ from components.database.rds_settings import ManagedDatabase, subnet_problem
 from components.keys.escrow_reader import read_escrowed_keys
 from components.keys.given_keys import GivenKeys
 from components.network.database_place import DatabaseCidrs
-from components.network.extra_egress import extra_egress_rules
+from components.network.extra_egress import broker_egress, extra_egress_rules
 from components.platform_args import AirflowPlatformArgs
 from settings.errors import SettingsError, problem_text, remove_command
 from settings.keys import Key
 from settings.model import Settings
+from settings.sections.broker import BROKER_CIDRS, NOTHING_OPENED
 from settings.sections.database import (
     CA_CERTIFICATE,
     ENGINE_VERSION,
@@ -115,7 +116,7 @@ def _database_subnets(settings: Settings, cluster: EksCluster, stack: str) -> tu
 
 
 def _check_extra_egress(platform: AirflowPlatformArgs, subnets: tuple[Subnet, ...], stack: str) -> None:
-    """Raise SettingsError for entries that name nothing but the port of the managed database."""
+    """Raise SettingsError for what names nothing but the port of the managed database: entries, and the broker."""
     assert isinstance(platform.database, ManagedDatabase)
     database = DatabaseCidrs(cidrs=tuple(subnet.cidr for subnet in subnets), port=platform.database.port)
     isolation = platform.isolation
@@ -129,6 +130,10 @@ def _check_extra_egress(platform: AirflowPlatformArgs, subnets: tuple[Subnet, ..
         for number, entry in enumerate(isolation.extra_egress)
         if not extra_egress_rules(entry, isolation.egress_except, database)
     ]
+    broker = platform.broker and broker_egress(platform.broker.cidrs, platform.broker.port)
+    if broker and broker.cidrs and not extra_egress_rules(broker, isolation.egress_except, database):
+        fix = f"pulumi config set --path '{BROKER_CIDRS.full}[{len(broker.cidrs)}]' NETWORK"
+        problems.append(problem_text(stack, BROKER_CIDRS.full, NOTHING_OPENED, fix))
     if problems:
         raise SettingsError(stack, problems)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from settings.keys import Key, Section
 from settings.sections import (
+    broker,
     cluster,
     connections,
     dag_bundles,
@@ -32,6 +33,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
         cluster,
         executor,
         worker_groups,
+        broker,
         images,
         dags,
         dag_bundles,

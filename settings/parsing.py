@@ -16,6 +16,7 @@ from settings.files import examine_files
 from settings.model import Settings
 from settings.reading import Config
 from settings.sections.backups import read_backup_schedule, read_backup_store
+from settings.sections.broker import read_broker
 from settings.sections.cluster import NAMESPACE, PROTECT, read_aws, read_cluster
 from settings.sections.connections import read_connections, read_secrets_prefix
 from settings.sections.dags import read_dags
@@ -125,6 +126,7 @@ def _read(config: Config) -> Settings:
         keys=keys,
         existing_keys=read_existing_keys(config),
         key_escrow=escrow,
+        broker=read_broker(config),
         admin_username=config[ADMIN_USERNAME],
         admin_email=config[ADMIN_EMAIL],
         database=database.database,

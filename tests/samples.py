@@ -78,6 +78,7 @@ def sentinels() -> Mapping[str, str]:
         "apiSecretKey": "sentinel-api-secret-key-0123456789abcdef",
         "jwtSecret": "sentinel-jwt-secret-" + "0123456789abcdef" * 4,
         "redisPassword": "sentinel redis:p@ss/word",
+        "brokerUrl": "rediss://sentinel-user:sentinel-broker-password%40%2F@broker.test:6380/3",
         "adminPassword": "sentinel-admin'\"$`\\password",
         "rotationSecret": "sentinel-value-beside-a-new-one",
         "gitSshPrivateKey": ssh_private_key(),
@@ -122,6 +123,8 @@ def traces(key: str, value: str) -> tuple[str, ...]:
         return (value.splitlines()[2],)
     if key == "connections":
         return ("sentinel-connection-password",)
+    if key == "brokerUrl":
+        return ("sentinel-broker-password",)
     if key == "databaseLogin":
         return ("sentinel-login",)
     if key == "variables":
@@ -304,8 +307,8 @@ def fake_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def all_secrets(*, but: Iterable[str] = ()) -> dict[str, str]:
-    """A sentinel for each secret key but some, and but that of a managed database alone."""
-    left_out = {*but, "databaseMasterPassword"}
+    """A sentinel for each secret key but some, and but those of a managed database or an external broker alone."""
+    left_out = {*but, "databaseMasterPassword", "brokerUrl"}
     return {key: value for key, value in sentinels().items() if key not in left_out}
 
 

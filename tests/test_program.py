@@ -92,7 +92,9 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
             "taskLogsConnectionSecret": "log-store",
             "imageMirrors": {"docker.io": "mirror.test/hub", "quay.io": "mirror.test/quay"},
             "extraEgress": [{"components": ["all"], "cidrs": ["192.0.2.0/28"], "ports": [636]}],
-        }
+            "brokerCidrs": ["10.0.48.0/20"],
+        },
+        {"brokerUrl": sentinels()["brokerUrl"]},
     ),
     "external without isolation": lambda: external().with_({"networkIsolation": "off", "taskLogs": "worker"}),
 }

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from automation.adoption.installed import RELEASE, InstalledRelease, SecretKey
 from automation.results import Result
 from components.chart_values.value_paths import at
+from components.database.broker import BROKER_VARIABLE
 from components.database.connection import SslMode
 from components.database.uri import POSTGRES, URI_VARIABLE, read_database_uri
 from components.kube.secret import Secret
@@ -135,6 +136,11 @@ def _keys(reading: _Reading) -> None:
         value, source = reading.secret("REDIS_PASSWORD", found, "redisPassword")
         if value:
             reading.take("redisPassword", Secret(value), source, must_stay=True)
+    elif reading.release.workload("worker") is not None:
+        found = reading.release.variable(BROKER_VARIABLE, component="worker")
+        value, source = reading.secret(BROKER_VARIABLE, found, "brokerUrl")
+        if value:
+            reading.take("brokerUrl", Secret(value), source)
 
 
 def _database(reading: _Reading) -> None:

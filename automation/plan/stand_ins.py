@@ -181,10 +181,15 @@ def _login(digest: bytes) -> str:
     return f"stand_in:{digest.hex()}"
 
 
+def _broker_url(digest: bytes) -> str:
+    return f"rediss://:{digest.hex()}@broker.example.com:6379/0"
+
+
 _MAKERS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "fernetKey": _fernet_key,
     "jwtSecret": _long,
     "databaseLogin": _login,
+    "brokerUrl": _broker_url,
     "gitSshPrivateKey": _ssh_private_key,
     "registryCredentials": _docker_config,
     "connections": _map,

@@ -33,6 +33,8 @@ class Kept:
     """Name and region of the escrow from which the stack reads its keys."""
     secret: str = ""
     """Name of the Secret of the team's own that holds it; "" where the stack makes the Secret."""
+    broker: bool = False
+    """Whether Celery's broker is a Redis outside the stack, which has passwords of its own."""
 
 
 def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
@@ -40,12 +42,13 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
     values = config_values(session, opened)
     mark = Mark.of(str(values[_MARK])) if values.get(_MARK) else None
     beside = _revealed(values, _BESIDE)
+    broker = bool(values.get("brokerUrl"))
     if key.role and values.get("keySource") == "escrow":
         escrow = (str(values.get("keyEscrow")), str(values.get("awsRegion")))
-        return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow)
+        return Kept(value=_escrowed(key, *escrow), mark=mark, beside=beside, escrow=escrow, broker=broker)
     secret = str((values.get("keySecrets") or {}).get(key.config_key, ""))
     value = _revealed(values, key.config_key) if key.secret else str(values.get(key.config_key, ""))
-    return Kept(value=value or None, mark=mark, beside=beside, secret=secret)
+    return Kept(value=value or None, mark=mark, beside=beside, secret=secret, broker=broker)
 
 
 def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:

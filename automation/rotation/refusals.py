@@ -54,6 +54,13 @@ def refusals(stack: str, key: Key, kept: Kept, facts: ClusterFacts, *, resumed: 
             f"{stack} --path 'airflow:keySecrets.{key.config_key}' NAME, and python -m automation up {stack}; first "
             "see docs/runbooks/rotate-keys.md#keys-in-secrets-of-your-own"
         ]
+    if key.name == "redis-password" and kept.broker:
+        return [
+            "redis-password: expected a stack that runs its own Redis, found airflow:brokerUrl, whose server has its "
+            "own passwords. Fix: let that server accept a second password, then pulumi config set --stack "
+            f"{stack} --secret airflow:brokerUrl, with the URL when it asks, and python -m automation up {stack}: "
+            "every pod of Airflow rolls; then take the first password away"
+        ]
     if resumed:
         return []
     if key.needs and not facts.pods:

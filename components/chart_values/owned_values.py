@@ -44,7 +44,7 @@ OWNED: Final[Mapping[str, str]] = {
     "config.core.execution_api_server_url": "nothing: workers find the API server by its Service",
     "config.core.executor": "airflow:executor",
     **{
-        f"config.celery.{option}": "nothing: the stack's Redis speaks no TLS"
+        f"config.celery.{option}": "airflow:brokerUrl, whose rediss:// means TLS"
         for option in ("ssl_active", "ssl_cacert", "ssl_cert", "ssl_key", "ssl_mutual_tls")
     },
     "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
@@ -103,11 +103,11 @@ OWNED: Final[Mapping[str, str]] = {
     },
     "data": "the keys airflow:database…",
     **{
-        f"data.{key}": "airflow:redisPassword: the stack runs the Redis of its workers itself"
+        f"data.{key}": "airflow:brokerUrl, which the program puts into a Secret of its own"
         for key in ("brokerUrl", "brokerUrlSecretAnnotations", "brokerUrlSecretName")
     },
     **{
-        f"data.{key}": "nothing: results are in the metadata database"
+        f"data.{key}": "nothing: results are beside the queue, see airflow:brokerUrl"
         for key in (
             "resultBackendConnection",
             "resultBackendConnectionSecretAnnotations",
@@ -154,9 +154,9 @@ OWNED: Final[Mapping[str, str]] = {
     "pgbouncer.replicas": "airflow:pgbouncerReplicas",
     "ports": "nothing: the ports are fixed, and the network policies are made for them",
     "postgresql": "airflow:database",
-    "redis.enabled": "airflow:executor",
+    "redis.enabled": "airflow:brokerUrl for a Redis of your own, or airflow:executor",
     "redis.password": "airflow:redisPassword",
-    "redis.passwordSecretName": "airflow:redisPassword",
+    "redis.passwordSecretName": "airflow:redisPassword, or airflow:brokerUrl for a Redis of your own",
     "redis.safeToEvict": "nothing: an eviction must not lose the queue",
     "scheduler.replicas": "airflow:schedulerReplicas",
     "scheduler.safeToEvict": "nothing: an eviction must not stop it",

@@ -117,6 +117,8 @@ class ReleaseInputs:
     """Number of pods of each component."""
     load_examples: bool
     """Whether to load Airflow's example DAGs."""
+    own_redis: bool = True
+    """Whether the chart's Redis runs with Celery, and not one outside the stack."""
     release_name: str = "airflow"
     """Value of the chart's label `release` on every pod."""
     size: SizePreset = SizePreset.NONE

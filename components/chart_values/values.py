@@ -129,7 +129,7 @@ append-only file cannot be switched on so: the next Redis would start without it
 
 
 def _redis(inputs: ReleaseInputs) -> dict[str, Any]:
-    if not inputs.executor.celery:
+    if not inputs.executor.celery or not inputs.own_redis:
         return {"redis": {"enabled": False}}
     return {
         "redis": {

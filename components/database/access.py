@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pulumi
 
+from components.database.broker import Broker
 from components.database.connection import (
     CA_FILE,
     CA_FOLDER,
@@ -59,6 +60,8 @@ class DatabaseAccessArgs:
     """Who logs in to the database in place of its own role: the pooler, or without one the pods; and the Jobs."""
     redis_password: pulumi.Output[str] | None
     """Password of the chart's Redis, or None without Celery."""
+    broker: Broker | None = None
+    """A Redis outside the stack that Celery uses in place of the chart's, or None."""
 
 
 class DatabaseAccess(pulumi.ComponentResource):
@@ -159,7 +162,11 @@ class DatabaseAccess(pulumi.ComponentResource):
             )
 
         self.broker_secret = self.result_backend_secret = None
-        if args.redis_password is not None:
+        if args.broker is not None:
+            url = secret_output(args.broker.url)
+            self.broker_secret = secret("broker", {CONNECTION_KEY: url})
+            self.result_backend_secret = secret("result-backend", {CONNECTION_KEY: url})
+        elif args.redis_password is not None:
             redis = f"{args.release_name}-redis"
             self.broker_secret = secret(
                 "broker",

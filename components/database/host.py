@@ -1,4 +1,4 @@
-"""Checks the host of an external database: a name or an address that pods can reach.
+"""Checks the host of an external database or broker: a name or an address that pods can reach.
 
 No message shows the text: it may be the URI of the database, with its password.
 """
@@ -30,13 +30,23 @@ def database_host(text: str) -> str:
             "expected a host name or an IP address, without port, found what looks like a URI or a login, which is not "
             "shown: give airflow:databasePort, databaseName, databaseUser and databasePassword apart"
         )
+    return server_host(text, "database")
+
+
+def server_host(text: str, server: str) -> str:
+    """Return a DNS name or an IP address of a server outside the pods. Raises ValueError.
+
+    Args:
+        text: What was given.
+        server: What the server is called in the error, such as `database`.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        return _name(text)
+        return _name(text, server)
     what = _why_not(address)
     if what:
-        refuse(f"expected an address that pods reach the database at, found {what}")
+        refuse(f"expected an address that pods reach the {server} at, found {what}")
     return str(address)
 
 
@@ -54,16 +64,16 @@ def outside_networks(host: str, networks: Sequence[str]) -> str | None:
     return "expected a network with the host's address in it, found none"
 
 
-def _name(text: str) -> str:
+def _name(text: str, server: str) -> str:
     if not _NAME.fullmatch(text):
         refuse("expected a host name or an IP address, without port, found something else")
     labels = text.lower().split(".")
     if _NUMBER.fullmatch(labels[-1]):
         refuse("expected a host name, or an IPv4 address of four numbers, found an address in another form")
     if labels[-1] in _LOCAL_NAMES or labels[0] in _LOCAL_NAMES:
-        refuse("expected a host that pods reach the database at, found localhost, which is the pod itself")
+        refuse(f"expected a host that pods reach the {server} at, found localhost, which is the pod itself")
     if text.lower() in _METADATA_NAMES:
-        refuse("expected the host of a database, found the cloud's instance metadata")
+        refuse(f"expected the host of a {server}, found the cloud's instance metadata")
     return text
 
 

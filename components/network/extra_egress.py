@@ -64,6 +64,11 @@ class ExtraEgress:
         return component in self.components and self.protocol is protocol and in_ports
 
 
+def broker_egress(cidrs: tuple[str, ...], port: int) -> ExtraEgress:
+    """Return who reaches a broker outside the stack: those that would reach the stack's own Redis."""
+    return ExtraEgress(components=("scheduler", "worker"), ports=((port, port),), cidrs=cidrs)
+
+
 def extra_egress_rules(
     entry: ExtraEgress, excepted: tuple[str, ...], database: DatabaseCidrs | None
 ) -> list[dict[str, Any]]:

@@ -50,5 +50,7 @@ class IsolationRules:
     """Whether the DAG processor is one of these pods, to read secrets."""
     dns: tuple[DnsServer, ...] = DEFAULT_DNS
     """Who answers the DNS queries of every pod."""
+    broker: ExtraEgress | None = None
+    """The broker outside the stack that Celery uses, or None for Redis in the namespace."""
     extra_egress: tuple[ExtraEgress, ...] = ()
     """What components may reach beside what every deployment needs."""

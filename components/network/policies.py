@@ -116,7 +116,7 @@ class _Policies:
                 egress=[self.allow("to", self.database_peers, rules.database.port)],
             ),
         }
-        if rules.executor.celery:
+        if rules.executor.celery and rules.broker is None:
             specs["redis"] = self.policy(
                 self.component("redis"),
                 ingress=[self.allow("from", [self.peer("scheduler"), self.peer("worker")], REDIS_PORT)],
@@ -158,7 +158,7 @@ class _Policies:
             )
         if isinstance(rules.database, DatabasePods):
             specs["postgres"] = self.postgres(rules.database)
-        for entry in rules.extra_egress:
+        for entry in (*([rules.broker] if rules.broker else []), *rules.extra_egress):
             database = rules.database if isinstance(rules.database, DatabaseCidrs) else None
             for component in entry.components:
                 if component == BACKUP and not rules.backup_bucket:
@@ -200,8 +200,7 @@ class _Policies:
             self.to_statsd(),
             self.allow("to", [self.peer("api-server")], API_SERVER_PORT),
         ]
-        if self.rules.executor.celery:
-            egress.append(self.allow("to", [self.peer("redis")], REDIS_PORT))
+        egress += self.to_redis()
         if self.rules.executor.kubernetes:
             egress += self.to_outside(443, 6443)
         return self.policy(self.component("scheduler"), egress=egress)
@@ -213,8 +212,7 @@ class _Policies:
             *self.to_outside(),
             *self.to_pod_identity(),
         ]
-        if self.rules.executor.celery:
-            egress.append(self.allow("to", [self.peer("redis")], REDIS_PORT))
+        egress += self.to_redis()
         return self.policy(
             self.component("worker"),
             ingress=[self.allow("from", [self.peer("api-server")], WORKER_LOG_PORT), *self.git_sync_scraped()],
@@ -232,6 +230,12 @@ class _Policies:
         if self.rules.pgbouncer:
             return [self.allow("to", [self.peer("pgbouncer")], pgbouncer.PORT)]
         return [self.allow("to", self.database_peers, self.rules.database.port)]
+
+    def to_redis(self) -> list[dict[str, Any]]:
+        """Allow the stack's own Redis; the way to a broker outside is opened beside it."""
+        if not self.rules.executor.celery or self.rules.broker is not None:
+            return []
+        return [self.allow("to", [self.peer("redis")], REDIS_PORT)]
 
     def to_statsd(self) -> dict[str, Any]:
         return self.allow("to", [self.peer("statsd")], STATSD_PORT, protocol="UDP")

@@ -31,7 +31,7 @@ immediately visible")."""
 _IDENTITY_SECONDS: Final = 45.0
 """For EKS to know a new association, which takes seconds (docs.aws.amazon.com/eks, "pod-id-how-it-works")."""
 _PAUSE_SECONDS: Final = 3.0
-_NEVER: Final = {"exec": {"command": ["false"]}, "initialDelaySeconds": 3600}
+NEVER_READY: Final = {"exec": {"command": ["false"]}, "initialDelaySeconds": 3600}
 """A readiness probe: the Services of the release select these pods by their labels, and must not send them anything."""
 _SET: Final = "pulumi config set --stack {stack}"
 _ACCOUNTS: Final = {"api-server": "apiServer", "worker": "workers.celery"}
@@ -96,7 +96,7 @@ def aws_pod(trial: AwsTrial, values: Mapping[str, Any], images: Images, pod: Job
         "spec": {
             **template["spec"],
             "serviceAccountName": f"{release_name}-{trial.account}",
-            "containers": [{**container, "readinessProbe": _NEVER}],
+            "containers": [{**container, "readinessProbe": NEVER_READY}],
         },
     }
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
-from components.preflight import aws_pods, aws_reasons, database_reasons, git_reasons, image_packages
+from components.preflight import aws_pods, aws_reasons, broker, database_reasons, git_reasons, image_packages
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
@@ -47,6 +47,8 @@ class Kind(StrEnum):
     """Every image but git-sync's, which the pod of GIT has; and what is in Airflow's."""
     DATABASE = "database"
     """An existing database."""
+    BROKER = "broker"
+    """A broker outside the stack."""
     AWS = "aws"
     """The place of task logs in S3, secrets in AWS: each with the service account of the pods that use it."""
 
@@ -57,6 +59,7 @@ LIMITS: Final[Mapping[Kind, WaitLimits]] = {
     Kind.IMAGES: WaitLimits(image_seconds=600),
     Kind.DAGS: WaitLimits(image_seconds=600),
     Kind.DATABASE: WaitLimits(image_seconds=600),
+    Kind.BROKER: WaitLimits(image_seconds=600),
     Kind.AWS: WaitLimits(image_seconds=600, run_seconds=60),
 }
 
@@ -212,6 +215,17 @@ def _database(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]
         return (skipped(database_reasons.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
 
 
+def _broker(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    item = end.containers[DATABASE]
+    if item.exit_code is None:
+        return (_late(broker.CHECK, end),)
+    try:
+        return (broker.broker_finding(clean(item.message), about),)
+    except (ValueError, KeyError):
+        # The image may be another Airflow, or no Airflow at all. The migration will say so.
+        return (skipped(broker.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
+
+
 def _aws(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
     item, check = end.containers[aws_pods.CONTAINER], aws_reasons.CHECK.format(account=about["account"])
     if item.exit_code is None:
@@ -229,6 +243,7 @@ _JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str]
     Kind.DAGS: _dags,
     Kind.IMAGES: _images,
     Kind.DATABASE: _database,
+    Kind.BROKER: _broker,
     Kind.AWS: _aws,
 }
 _SUBJECTS: Final[Mapping[Kind, str]] = {
@@ -236,6 +251,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
     Kind.DAGS: "the DAGs in the image",
     Kind.IMAGES: "the images",
     Kind.DATABASE: "the database",
+    Kind.BROKER: "the broker",
     Kind.AWS: "the rights in AWS",
 }
 

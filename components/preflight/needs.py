@@ -42,7 +42,7 @@ def storage_needs(
     if executor.celery and task_logs.store is TaskLogStore.WORKER:
         path = "workers.celery.persistence.storageClassName"
         need("the workers' volumes", "airflow:taskLogs", at(values, path))
-    if executor.celery and at(values, "redis.persistence.enabled"):
+    if executor.celery and at(values, "redis.enabled") and at(values, "redis.persistence.enabled"):
         path = "redis.persistence.storageClassName"
         need("the volume of Redis", f"{path} of airflow:helmValues", at(values, path))
     return needs

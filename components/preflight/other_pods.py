@@ -50,7 +50,8 @@ def images_pod(
         said: What a team says of the security context of all pods.
         needs: The packages that Airflow's image must have.
     """
-    runs = {"statsd": bool(values["statsd"].get("enabled")), "redis": executor.celery, "pgbouncer": pgbouncer}
+    redis = executor.celery and bool(values["redis"].get("enabled"))
+    runs = {"statsd": bool(values["statsd"].get("enabled")), "redis": redis, "pgbouncer": pgbouncer}
     references = {"airflow": images.airflow}
     if container_database:
         references["postgres"] = f"{images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"

@@ -12,6 +12,7 @@ from components.task_logs.store import TaskLogStore
 from components.user_values.pod_isolation import READ_LOGS, RUN_TASKS
 from components.user_values.surroundings import Surroundings
 from settings.reading import Config
+from settings.sections.broker import BROKER_URL
 from settings.sections.cluster import PROTECT
 from settings.sections.connections import CONNECTIONS, SECRETS_MANAGER_PREFIX, VARIABLES
 from settings.sections.dags import DAGS_DELIVERY
@@ -131,6 +132,8 @@ def _switched_off(config: Config) -> dict[str, str]:
             for key in celery
             if key in of_task_pods and key != "serviceAccount"
         }
+    elif config[BROKER_URL] is not None:
+        off |= dict.fromkeys(("redis", "images.redis"), f"the stack's own Redis, without {BROKER_URL.full},")
     if not executor.kubernetes:
         off |= dict.fromkeys(
             ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,6 +92,21 @@ def test_chart_accepts_the_values_and_deploys_what_is_wanted(inputs: ReleaseInpu
     wanted |= {"airflow-pgbouncer"} if inputs.pgbouncer else set()
     wanted |= {"airflow-database-cleanup"} if inputs.metadata_retention_days else set()
     assert set(templates(inputs)) == wanted
+
+
+@each("executor", [executor for executor in Executor if executor.celery])
+def test_broker_outside_leaves_no_redis_and_is_read_from_its_secret(executor: Executor) -> None:
+    inputs = replace(samples.release_inputs(executor=executor), own_redis=False)
+    found = rendered(inputs)
+    assert [item["metadata"]["name"] for item in found if "redis" in item["metadata"]["name"]] == []
+    assert not [item["metadata"]["name"] for item in found if item["kind"] == "Secret"]
+    for name in ("airflow-scheduler", "airflow-worker"):
+        [container] = [item for item in templates(inputs)[name]["spec"]["containers"] if item["name"] in name]
+        given = {entry["name"]: entry.get("valueFrom") for entry in container["env"]}
+        for variable, secret in (("BROKER_URL", "broker-1"), ("RESULT_BACKEND", "result-backend-1")):
+            assert given[f"AIRFLOW__CELERY__{variable}"] == {"secretKeyRef": {"name": secret, "key": "connection"}}
+    [config] = [item for item in found if item["metadata"]["name"] == "airflow-config"]
+    assert "socket_timeout = 30" in config["data"]["airflow.cfg"]
 
 
 @every_deployment

@@ -135,6 +135,7 @@ def test_sentinels_are_all_that_such_a_stack_has(repository: Repository) -> None
         "variables",
         "rotationSecret",
         "databaseMasterPassword",
+        "brokerUrl",
     }
 
 

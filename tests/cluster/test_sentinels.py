@@ -24,7 +24,7 @@ NAMESPACE: Final = "airflow-sentinels"
 GIVEN: Final = {
     key: value
     for key, value in samples.sentinels().items()
-    if key not in ("gitSshPrivateKey", "dagsToken", "oidcClientSecret", "rotationSecret")
+    if key not in ("gitSshPrivateKey", "dagsToken", "oidcClientSecret", "rotationSecret", "brokerUrl")
     and not key.startswith("database")
 }
 """The secrets of the config, beside the deploy key of the tests' repository."""

@@ -21,6 +21,7 @@ from components.chart_values.running import Running
 from components.chart_values.worker_group import WorkerGroup
 from components.dags.delivery import DagBundle, DagsDelivery, GitCredentials
 from components.dags.git_repository import parse_git_repository
+from components.database.broker import Broker
 from components.database.connection import Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import ExistingKeys
@@ -233,6 +234,21 @@ def test_what_holds_data_or_keys_is_protected(composed: Record, protect: bool) -
         if protect
         else set()
     )
+
+
+def test_broker_outside_takes_the_place_of_redis(composed: Record) -> None:
+    url = "rediss://:sentinel-broker-password@broker.test:6380/0"
+    broker = Broker(host="broker.test", port=6380, tls=True, url=Secret(url), cidrs=("10.0.48.0/20",))
+    recorder = composed(broker=broker)
+    own = composed()
+    left_out = {found.name for found in own.every()} - {found.name for found in recorder.every()}
+    assert left_out == {"airflow-isolation-redis"}
+    added = {found.name for found in recorder.every()} - {found.name for found in own.every()}
+    assert added == {"airflow-preflight-broker"}
+    assert recorder.one("kubernetes:helm.sh/v3:Release").inputs["values"]["redis"]["enabled"] is False
+    shown = [found.name for found in recorder.every() if "sentinel-broker-password" in str(found.inputs)]
+    assert shown == [], "only in Secrets, encoded"
+    assert recorder.secret_data("airflow-database-broker") == {"connection": url}
 
 
 def test_isolation_knows_where_the_database_is(composed: Record) -> None:

@@ -66,6 +66,21 @@ def test_secret_values_are_secrets_and_are_not_shown() -> None:
     assert "sentinel" not in shown
 
 
+def test_broker_outside_the_release_is_taken_over() -> None:
+    """A release with the chart's Redis has its password instead."""
+    env = [*VARIABLES, from_secret("AIRFLOW__CELERY__BROKER_URL", "team-broker", "connection")]
+    url = "rediss://:sentinel@broker.test:6380/0"
+    parts = [item for item in objects() if item["metadata"]["name"] not in ("airflow-redis", "airflow-worker")]
+    found = taken_over(
+        installed([*parts, workload("worker", env=env)]),
+        lambda name: {"connection": url} if name == "team-broker" else read(name),
+    )
+    assert found.values["brokerUrl"] == Secret(url)
+    assert "sentinel" not in found.shown("brokerUrl").value
+    assert "redisPassword" not in found.values
+    assert "brokerUrl" not in taken_over(installed(), read).values
+
+
 def test_what_the_release_runs_is_taken_over_too() -> None:
     found = taken_over(installed(config={"config": {"core": {"load_examples": "True"}}}), read).values
     assert (found["imageRepository"], found["imageTag"]) == ("registry.test:5000/airflow", "3.2.2-7")

@@ -29,6 +29,7 @@ def test_placeholder_passes_for_its_key(key: str) -> None:
     needed: dict[str, dict[str, Any]] = {
         "dagsToken": {"dagsUsername": "robot"},
         "oidcClientSecret": samples.OIDC,
+        "brokerUrl": {"brokerCidrs": ["10.0.48.0/20"]},
     }
     changes = needed.get(key, {})
     found = config.get(key, samples.dev()).with_(changes, {key: stand_ins.placeholder(key, "seed")})

@@ -149,6 +149,27 @@ def test_value_that_is_in_use_already_is_no_new_one() -> None:
         assert "expected another value than the present one, found the same" in refusal
 
 
+def test_password_of_a_broker_outside_is_changed_by_its_url() -> None:
+    """Also while another rotation of it was begun before."""
+    key = KEYS["redis-password"]
+    for resumed in (False, True):
+        kept = Kept(value="a password", mark=None, broker=True)
+        [refusal] = refusals("prod", key, kept, cast(ClusterFacts, Found(["x"])), resumed=resumed)
+        assert refusal.startswith("redis-password: expected a stack that runs its own Redis, found airflow:brokerUrl")
+        assert "pulumi config set --stack prod --secret airflow:brokerUrl" in refusal
+        assert "a password" not in refusal
+    assert (
+        refusals(
+            "prod",
+            KEYS["jwt"],
+            Kept(value=None, mark=None, broker=True),
+            cast(ClusterFacts, Found(["x"])),
+            resumed=False,
+        )
+        == []
+    )
+
+
 def test_login_that_the_registry_refuses_is_never_rolled_out() -> None:
     value = REGISTRY.normal(LOGIN)
     facts = Found([value], deployed=value, refusal="registry.test/a:1: ErrImagePull 401 Unauthorized")

@@ -62,11 +62,13 @@ def test_committed_stack_can_be_given_as_a_value(tmp_path: Path) -> None:
 def test_secrets_stand_in_no_file_and_in_no_text(tmp_path: Path) -> None:
     secrets = {key: Secret(value) for key, value in samples.sentinels().items() if key != "fernetKey"}
     given = {**DEV, **samples.OIDC, **secrets, "dagsRepository": samples.SSH_REPOSITORY, "pgbouncerEnabled": True}
+    given["brokerCidrs"] = ["10.0.48.0/20"]
     for key in (
         "dagsToken",
         "databasePassword",
         "databaseMasterPassword",
-    ):  # of another kind of repository, and of a database in AWS
+        "redisPassword",
+    ):  # of another kind of repository, of a database in AWS, and of a Redis in the stack
         given.pop(key, None)
     settings = EnvironmentSettings.of("dev", given)
     text = "".join(path.read_text() for path in written(settings, tmp_path).iterdir())

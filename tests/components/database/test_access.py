@@ -11,6 +11,7 @@ import pulumi_random as random
 import pytest
 
 from components.database.access import ASYNC_CONNECTION_KEY, CONNECTION_KEY, DatabaseAccess, DatabaseAccessArgs
+from components.database.broker import Broker
 from components.database.connection import CA_FILE, CA_KEY, Database, DatabaseLogin, SslMode
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer
 from components.kube.secret import Secret, secret_output
@@ -32,6 +33,7 @@ def access(
     celery: bool = True,
     password: Any = None,
     mode: SslMode = SslMode.REQUIRE,
+    broker: Broker | None = None,
 ) -> Callable[[], DatabaseAccess]:
     def program() -> DatabaseAccess:
         database = Database(
@@ -50,6 +52,7 @@ def access(
             pgbouncer=pgbouncer,
             login=login,
             redis_password=secret_output(Secret(REDIS_PASSWORD)) if celery else None,
+            broker=broker,
         )
         return DatabaseAccess("db", args)
 
@@ -143,6 +146,15 @@ def test_broker_and_results_are_in_two_databases_of_redis(record: Record) -> Non
     assert {split.hostname for split in found} == {"airflow-redis"}
     assert {unquote(split.password or "") for split in found} == {REDIS_PASSWORD}
     assert len({split.path for split in found}) == 2
+
+
+def test_broker_outside_the_stack_takes_queue_and_results(record: Record) -> None:
+    url = "rediss://:sentinel-broker@broker.test:6380/3?ssl_cert_reqs=required"
+    broker = Broker(host="broker.test", port=6380, tls=True, url=Secret(url), cidrs=())
+    recorder = record(access(broker=broker))
+    for role in ("broker", "result-backend"):
+        assert recorder.secret_data(f"db-{role}") == {CONNECTION_KEY: url}
+    assert "airflow-redis" not in str([resource.inputs for resource in recorder.every()])
 
 
 def test_without_celery_there_is_no_broker(record: Record) -> None:

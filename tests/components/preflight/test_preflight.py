@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,3 +128,12 @@ def test_every_image_is_pulled_once(record: Record) -> None:
     ):
         pod = images_pod(values, images, executor, container_database=container, pgbouncer=pooler, said={}, needs=())
         assert [item["name"] for item in pod["spec"]["containers"]] == names
+
+
+def test_image_of_redis_is_not_pulled_where_none_runs(record: Record) -> None:
+    inputs = replace(samples.release_inputs(), own_redis=False)
+    values = merged(chart_values(), airflow_values(inputs))
+    pod = images_pod(
+        values, inputs.images, Executor.CELERY, container_database=False, pgbouncer=False, said={}, needs=()
+    )
+    assert [item["name"] for item in pod["spec"]["containers"]] == ["airflow", "statsd"]
