@@ -48,7 +48,8 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
 
     Args:
         like: The other stack.
-        like_config: Its config, as the engine gives it: texts by full key, with the defaults.
+        like_config: Its config, as the engine gives it: texts by full key, with the defaults, and
+            any text for an encrypted value.
         values: What is the new stack's own, by short key.
     """
     found = [text for key in values if (text := _not_settable(key))]
@@ -73,6 +74,12 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
     database = values.get("database", of_like("database"))
     if database != "container":
         problem("database", f"expected container, so that each stack has its own, found {database}", another)
+    if of_like("brokerUrl"):
+        problem(
+            "brokerUrl",
+            f"expected none in {like}, because workers of one stack would take the tasks of the other, found one",
+            another,
+        )
     for key, why in {**_ALONE, "namespace": "each owns all that is in it"}.items():
         value = values.get(key, of_like(key))
         if value and value == of_like(key):

@@ -22,6 +22,7 @@ from automation.lifetime.expiry import expiry_in, read_expiry, set_expiry
 from automation.lifetime.result import Spawned, SpawnPlan
 from automation.recovery.recover import resumed_update
 from automation.stacks.session import Session
+from components.secrets.masker import SHOWN
 from settings import PROJECT, SettingsError, read_files
 
 VERB: Final = "spawn"
@@ -89,11 +90,11 @@ def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> st
     if not path.is_file():
         raise StackUnknown(f"stack {like} has no file {path.name}", "name another one with --like")
     try:
-        config, _ = read_files(folder, like)
+        config, encrypted = read_files(folder, like)
     except SettingsError as error:
         raise SettingsInvalid(like, error.problems) from None
     values = own_values(name, given, config.get(f"{PROJECT}:ingressHost", ""))
-    found = problems(like, config, values)
+    found = problems(like, {**config, **dict.fromkeys(encrypted, SHOWN)}, values)
     if found:
         raise SettingsInvalid(name, found)
     return derived_text(path.read_text(encoding="utf-8"), values)

@@ -313,6 +313,14 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
     "no TLS in production": (EXTERNAL, {"databaseSslMode": "prefer"}, {}, "databaseSslMode", "expected require"),
     "networks with host bits": (EXTERNAL, {"databaseCidrs": ["10.0.0.1/8"]}, {}, "databaseCidrs", "no host bits"),
     "no networks": (EXTERNAL, {"databaseCidrs": []}, {}, "databaseCidrs", "workers must not reach"),
+    "broker of another kind": (
+        EXTERNAL,
+        {"brokerCidrs": ["10.0.48.0/20"]},
+        {"brokerUrl": "amqp://u:sentinel@mq.test/"},
+        "brokerUrl",
+        "RabbitMQ",
+    ),
+    "broker without networks": (EXTERNAL, {}, {"brokerUrl": sentinels()["brokerUrl"]}, "brokerCidrs", "found none"),
     "container in production": (
         EXTERNAL,
         {"database": "container", "databaseHost": "", "databaseCidrs": [], "databasePassword": ""},

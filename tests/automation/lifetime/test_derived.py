@@ -71,6 +71,7 @@ def test_its_host_is_beside_that_of_the_other() -> None:
         ({}, {"keyEscrow": "airflow/keys"}, "keyEscrow", "in one secret"),
         ({}, {"ingressHost": "dags.example.com"}, "ingressHost", "one host cannot lead to both"),
         ({}, {"taskLogs": "remote", "taskLogsUrl": "s3://logs/dags"}, "taskLogsUrl", "overwrite"),
+        ({}, {"brokerUrl": "[secret]"}, "brokerUrl", "would take the tasks of the other"),
         ({"namespace": "dags"}, {}, "namespace", "each owns all that is in it"),
         ({}, {"rotation": "jwt 1/4 0123456789ab"}, "rotation", "finish it in dags"),
         ({}, {"upgrade": "upgrade 1/5 a/3.2.2 b/3.3.2"}, "upgrade", "finish it in dags"),
