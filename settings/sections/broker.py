@@ -37,7 +37,7 @@ BROKER_URL = SECTION.secret(
     "brokerUrl",
     _url,
     description="Redis of your own for Celery's queue and results, such as ElastiCache, in place of the stack's: "
-    "rediss://USER:PASSWORD@HOST:PORT/DATABASE (TLS, verified), or redis://. Needs CeleryExecutor.",
+    "as a URL with user, password and database: rediss:// (TLS, verified) or redis://. Needs CeleryExecutor.",
 )
 BROKER_CIDRS = SECTION.texts(
     "brokerCidrs",

@@ -94,5 +94,4 @@ def test_tasks_go_through_the_redis_of_another_namespace(stack: Stack, redis: Ou
     assert [name for name in pods if "redis" in name] == []
     keys = redis.ask("KEYS", "*").splitlines()
     assert any(key.startswith("_kombu.binding.") for key in keys), keys
-    assert any(key.startswith("celery-task-meta-") for key in keys), keys
     assert not stack.preview().steps
