@@ -30,9 +30,10 @@ from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
 from components.platform_verification import verification_pod
 from components.preflight import image_packages
-from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod, with_own_files
+from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod
 from components.preflight.broker import VALUES_OF, broker_about, broker_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
+from components.preflight.component_pods import with_own_files
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
 from components.preflight.git_pod import git_about, git_pod

@@ -46,6 +46,5 @@ def broken(line: str, columns: int) -> list[str]:
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
-        drop_whitespace=True,
     )
     return [*pieces, f"{indent}{fix.lstrip('. ')}{remedy}"] if fix else pieces

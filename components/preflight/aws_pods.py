@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from time import sleep as system_sleep
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from components.aws.pod_identity import PodIdentity, PodRole
 from components.chart_values.value_paths import at
-from components.database.job_template import job_template
 from components.kube.client import KubeApi
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.preflight.aws_reasons import lacks_identity
+from components.preflight.component_pods import component_pod
 from components.preflight.pod_run import PodEnd
 from components.task_logs.remote import RemoteLogs
 
@@ -31,8 +31,6 @@ immediately visible")."""
 _IDENTITY_SECONDS: Final = 45.0
 """For EKS to know a new association, which takes seconds (docs.aws.amazon.com/eks, "pod-id-how-it-works")."""
 _PAUSE_SECONDS: Final = 3.0
-NEVER_READY: Final = {"exec": {"command": ["false"]}, "initialDelaySeconds": 3600}
-"""A readiness probe: the Services of the release select these pods by their labels, and must not send them anything."""
 _SET: Final = "pulumi config set --stack {stack}"
 _ACCOUNTS: Final = {"api-server": "apiServer", "worker": "workers.celery"}
 """Path in the chart's values at which a service account is; task pods run as that of the workers."""
@@ -81,33 +79,9 @@ def aws_pod(trial: AwsTrial, values: Mapping[str, Any], images: Images, pod: Job
         for entry in at(values, f"{trial.values_of}.env") or ()
         if "valueFrom" not in entry or entry["name"] == connection
     ]
-    given = {str(entry["name"]) for entry in environment}
-    template = job_template(
-        images,
-        {"tier": "airflow", "component": trial.account, "release": release_name},
-        ["python", "-c", SCRIPT, *asked],
-        [*environment, *(entry for entry in pod.env if str(entry["name"]) not in given)],
-        ca_config_map=None,
-        pod=pod,
-    )
-    [container] = template["spec"]["containers"]
-    return {
-        **template,
-        "spec": {
-            **template["spec"],
-            "serviceAccountName": f"{release_name}-{trial.account}",
-            "containers": [{**container, "readinessProbe": NEVER_READY}],
-        },
-    }
-
-
-def with_own_files(pod: JobPod, helm_values: Mapping[str, Any], values_of: str) -> JobPod:
-    """Return a team's values for all pods with the volumes that it gives a component, such as certificates."""
-    return replace(
-        pod,
-        volumes=(*pod.volumes, *(at(helm_values, f"{values_of}.extraVolumes") or ())),
-        volume_mounts=(*pod.volume_mounts, *(at(helm_values, f"{values_of}.extraVolumeMounts") or ())),
-    )
+    command = ["python", "-c", SCRIPT, *asked]
+    made = component_pod(trial.account, command, environment, images=images, pod=pod, release_name=release_name)
+    return {**made, "spec": {**made["spec"], "serviceAccountName": f"{release_name}-{trial.account}"}}
 
 
 def aws_about(trial: AwsTrial, values: Mapping[str, Any], release_name: str, cluster: str) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import pulumi
 from components.chart_values.value_paths import at
 from components.database.access import CONNECTION_KEY
 from components.database.broker import BROKER_VARIABLE, Broker
-from components.database.job_template import job_template
 from components.kube.env import from_secret
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
-from components.preflight.aws_pods import NEVER_READY
+from components.preflight.component_pods import component_pod
 from components.preflight.finding import Finding, failed, passed
 from components.preflight.reasons import Reason, explained
 
@@ -126,20 +125,8 @@ def broker_pod(
         # No other Secret: plain values are enough, such as the file with a team's authorities.
         *(entry for entry in at(values, f"{VALUES_OF}.env") or () if "valueFrom" not in entry),
     ]
-    given = {str(entry["name"]) for entry in environment}
-    template = job_template(
-        images,
-        {"tier": "airflow", "component": "worker", "release": release_name},
-        ["python", "-c", SCRIPT],
-        [*environment, *(entry for entry in pod.env if str(entry["name"]) not in given)],
-        ca_config_map=None,
-        pod=pod,
-    )
-    [container] = template["spec"]["containers"]
-    return {
-        **template,
-        "spec": {**template["spec"], "containers": [{**container, "readinessProbe": NEVER_READY}]},
-    }
+    command = ["python", "-c", SCRIPT]
+    return component_pod("worker", command, environment, images=images, pod=pod, release_name=release_name)
 
 
 def broker_finding(answer: str, about: Mapping[str, Any]) -> Finding:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from components.kube.client import KubeApi
 from components.kube.pod_command import exit_code
 from components.kube.rest import KubeRequestFailed
-from tests.kube_server import RIGHT, TOKEN, KubeServer, serving
+from tests.kube_server import TOKEN, KubeServer
 
 NAMESPACE = "airflow"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
@@ -21,17 +18,6 @@ KEDA = {
         {"name": "clustertriggerauthentications", "kind": "ClusterTriggerAuthentication", "namespaced": False},
     ]
 }
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[KubeServer]:
-    with serving(tmp_path) as fake:
-        yield fake
-
-
-@pytest.fixture
-def api(server: KubeServer) -> KubeApi:
-    return KubeApi(RIGHT, server.kubeconfig)
 
 
 def test_object_is_read_with_the_users_token(server: KubeServer, api: KubeApi) -> None:

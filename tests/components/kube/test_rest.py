@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
-from tests.kube_server import RIGHT, WRONG, KubeServer, serving
+from tests.kube_server import WRONG, KubeServer
 
 NAMESPACE = "airflow"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[KubeServer]:
-    with serving(tmp_path) as fake:
-        yield fake
-
-
-@pytest.fixture
-def api(server: KubeServer) -> KubeApi:
-    return KubeApi(RIGHT, server.kubeconfig)
 
 
 def test_refused_request_says_what_was_asked_and_nothing_of_the_answer(server: KubeServer, api: KubeApi) -> None:

@@ -14,7 +14,8 @@ from components.kube.client import KubeApi
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.preflight import aws_pods
-from components.preflight.aws_pods import AwsTrial, account_present, aws_about, aws_pod, with_identity, with_own_files
+from components.preflight.aws_pods import AwsTrial, account_present, aws_about, aws_pod, with_identity
+from components.preflight.component_pods import with_own_files
 from components.preflight.pod_run import ContainerEnd, PodEnd
 from components.task_logs.remote import RemoteLogs
 from tests.kube_server import RIGHT, KubeServer, serving

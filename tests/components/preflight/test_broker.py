@@ -8,9 +8,9 @@ from typing import Any, Final
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.values import airflow_values
 from components.kube.job_pod import JobPod
-from components.preflight.aws_pods import with_own_files
 from components.preflight.broker import SCRIPT, VALUES_OF, broker_finding, broker_pod
 from components.preflight.checks import Kind, findings_of
+from components.preflight.component_pods import with_own_files
 from components.preflight.finding import Verdict
 from components.preflight.pod_run import ContainerEnd, PodEnd
 from tests import samples
