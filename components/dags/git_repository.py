@@ -11,10 +11,10 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final, Literal
 
 from components.dags.browser_address import clone_address
+from components.kube.ports import LAST_PORT
 
 _Scheme = Literal["ssh", "https"]
 _DEFAULT_PORT: Final[dict[_Scheme, int]] = {"ssh": 22, "https": 443}
-_MAX_PORT: Final = 65535
 _MAX_HOST_LENGTH: Final = 253  # RFC 1035
 
 _HOST_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
@@ -178,7 +178,7 @@ def _parse_url(url: str, scheme: _Scheme) -> GitRepository:
 def _check_port_in_path(user: str, host: str, path: str) -> None:
     """Refuse a port after the colon: ssh takes it for the first folder of the path, and asks port 22."""
     match = _PORT_IN_PATH.fullmatch(path)
-    if match is None or not 1 <= int(match["port"]) <= _MAX_PORT:
+    if match is None or not 1 <= int(match["port"]) <= LAST_PORT:
         return
     if host in _NUMERIC_OWNERS and path.count("/") == 1:
         return
@@ -209,8 +209,8 @@ def _host_and_port(address: str, scheme: _Scheme) -> tuple[str, int]:
     host, port = match.groups()
     if port is None:
         return _host(host), _DEFAULT_PORT[scheme]
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= _MAX_PORT:
-        raise _refusal(f"a port that is not a number from 1 to {_MAX_PORT}")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= LAST_PORT:
+        raise _refusal(f"a port that is not a number from 1 to {LAST_PORT}")
     return _host(host), int(port)
 
 

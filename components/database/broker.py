@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from components.database.host import server_host
 from components.fields import refuse
+from components.kube.ports import LAST_PORT
 from components.kube.secret import SecretInput
 
 BROKER_VARIABLE: Final = "AIRFLOW__CELERY__BROKER_URL"
 """The variable by which Celery learns its broker."""
 _PORT: Final = 6379
-_LAST_PORT: Final = 65_535
 _URL: Final = re.compile(
     r"""
     (?P<scheme>rediss?)://
@@ -83,8 +83,8 @@ def broker_url(text: str) -> BrokerUrl:
             "-._~ of user and password percent-encoded, found something else, which is not shown"
         )
     port = int(found["port"] or _PORT)
-    if not 1 <= port <= _LAST_PORT:
-        refuse(f"expected a port from 1 to {_LAST_PORT}, found another number")
+    if not 1 <= port <= LAST_PORT:
+        refuse(f"expected a port from 1 to {LAST_PORT}, found another number")
     host, tls = server_host(found["ipv6"] or found["host"], "broker"), found["scheme"] == "rediss"
     _check_query(found["query"] or "", tls=tls)
     user, password = unquote(found["user"] or ""), unquote(found["password"] or "")

@@ -15,6 +15,7 @@ from typing import Any, Final
 from components.aws.region import REGION
 from components.database.rds_windows import backup_window, maintenance_window, windows_problem
 from components.fields import matching, refuse, shown
+from components.kube.ports import LAST_PORT
 
 ENGINE: Final = "postgres"
 ENGINE_MAJOR: Final = 17
@@ -280,8 +281,8 @@ def problems(managed: ManagedDatabase) -> dict[str, str]:
     if not found.keys() & {"backup_window", "maintenance_window"}:
         found |= window_problems(managed)
     # RDS's limits: docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, Port.
-    if not 1150 <= managed.port <= 65535:
-        found["port"] = f"expected 1150 to 65535, found {managed.port}"
+    if not 1150 <= managed.port <= LAST_PORT:
+        found["port"] = f"expected 1150 to {LAST_PORT}, found {managed.port}"
     return found
 
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from components.kube.ports import LAST_PORT
+
 _PORT: Final = 53
 _WITH_PORT: Final = re.compile(r"(?P<address>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
 
@@ -31,8 +33,8 @@ def parse_dns_server(text: str) -> DnsServer:
     """Return the server that `NAMESPACE`, `ADDRESS`, `NAMESPACE:PORT` or `ADDRESS:PORT` names. Raises ValueError."""
     match = _WITH_PORT.fullmatch(text)
     place, port = (match["address"], int(match["port"])) if match else (text, _PORT)
-    if not 1 <= port <= 65535:
-        raise ValueError(f"expected a port from 1 to 65535, found {port}")
+    if not 1 <= port <= LAST_PORT:
+        raise ValueError(f"expected a port from 1 to {LAST_PORT}, found {port}")
     address = _address(place.removeprefix("[").removesuffix("]"))
     if address is not None:
         return DnsServer(cidr=address, port=port)

@@ -25,7 +25,6 @@ NAMED: Final = (*COMPONENTS, BACKUP)
 FREE_COMPONENTS: Final = ("dag-processor", "triggerer", "worker")
 """Those that reach the outside on every port already."""
 
-LAST_PORT: Final = 65535
 API_SERVER_PORTS: Final = (443, 6443)
 """Ports outside that the API server may send to, for single sign-on, remote logs and the Kubernetes API."""
 _METADATA: Final = (*METADATA, *METADATA.values())

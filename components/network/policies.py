@@ -12,10 +12,11 @@ from typing import Any, Final
 from components.database import pgbouncer
 from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
+from components.kube.ports import LAST_PORT
 from components.network.addresses import block, covered, with_metadata_of_ipv6, within
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DnsServer
-from components.network.extra_egress import API_SERVER_PORTS, BACKUP, LAST_PORT, extra_egress_rules
+from components.network.extra_egress import API_SERVER_PORTS, BACKUP, extra_egress_rules
 from components.network.isolation_rules import IsolationRules
 
 API_SERVER_PORT: Final = 8080

@@ -15,6 +15,7 @@ from components.database.connection import SslMode
 from components.database.host import database_host
 from components.database.rds_instance_class import instance_memory_gib
 from components.database.rds_settings import CertificateAuthority
+from components.kube.ports import LAST_PORT
 from components.platform_args import AirflowPlatformArgs
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
@@ -61,7 +62,7 @@ DATABASE = SECTION.choice(
     "(an RDS instance that the stack makes; needs eksCluster).",
 )
 HOST = SECTION.optional("databaseHost", database_host, description="Host name or address of an external database.")
-PORT = SECTION.integer("databasePort", 1, 65_535, default=5432, description="Port of an external database.")
+PORT = SECTION.integer("databasePort", 1, LAST_PORT, default=5432, description="Port of an external database.")
 NAME = SECTION.text(
     "databaseName", fields.database_name, default="airflow", description="Name of an external or managed database."
 )

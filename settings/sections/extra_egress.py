@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components import fields
+from components.kube.ports import LAST_PORT
 from components.network.addresses import METADATA, covered, overlap
 from components.network.database_place import DatabaseCidrs
 from components.network.extra_egress import (
     FREE_COMPONENTS,
-    LAST_PORT,
     NAMED,
     ExtraEgress,
     Ports,
