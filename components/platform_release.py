@@ -9,6 +9,7 @@ import pulumi
 
 from components.aws_access import AwsAccess
 from components.chart_values.release_inputs import ConnectionSecrets, DagAccess, KeySecrets, Login, ReleaseInputs
+from components.chart_values.release_settings import ReleaseSettings
 from components.chart_values.running import Running
 from components.chart_values.worker_group import default_queues
 from components.connections.connections_secret import AirflowConnections, AirflowConnectionsArgs
@@ -31,27 +32,15 @@ from components.task_logs.volume import TaskLogVolume, TaskLogVolumeArgs
 def inputs_without_secrets(args: AirflowPlatformArgs, images: Images) -> ReleaseInputs:
     """Return the inputs of the release before the Secrets and the bucket that they name exist."""
     outside = args.task_logs.store in (TaskLogStore.S3, TaskLogStore.REMOTE)
+    settings = {item.name: getattr(args, item.name) for item in fields(ReleaseSettings)}
     return ReleaseInputs(
-        executor=args.executor,
-        airflow_version=args.airflow_version,
-        images=images,
+        **{**settings, "images": images},
         keys=KeySecrets(**dict.fromkeys((item.name for item in fields(KeySecrets)), "")),
         connections=ConnectionSecrets(metadata=""),
-        pgbouncer=args.pgbouncer,
         own_redis=args.broker is None,
-        dags=args.dags,
         dag_access=DagAccess(),
-        task_logs=args.task_logs,
         task_log_claim=None,
-        scale=args.scale,
-        load_examples=args.load_examples,
-        size=args.size,
-        autoscaling=args.autoscaling,
-        worker_groups=args.worker_groups,
         remote_logs=RemoteLogs(folder="") if outside else None,
-        ingress=args.ingress,
-        monitoring=args.monitoring,
-        secrets_prefix=args.secrets_prefix,
         client_certificate=args.client_certificate,
     )
 
@@ -102,8 +91,6 @@ def release_inputs(
         dag_access=dags,
         task_log_claim=_task_log_claim(name, args, namespace, child),
         release_name=RELEASE_NAME,
-        worker_grace_seconds=args.worker_grace_seconds,
-        metadata_retention_days=args.metadata_retention_days,
         remote_logs=in_aws.remote_logs,
         pod_roles=in_aws.roles,
         login=_login(name, args, namespace.name, child),

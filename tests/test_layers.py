@@ -51,7 +51,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/task_logs": "components/kube components/aws",
     "components/chart_values/executor": "",
     "components/network": "components/kube components/database components/chart_values/executor",
-    "components/chart_values": "components/fields components/likely_names components/chart_values/executor "
+    "components/chart_values": "versions components/fields components/likely_names components/chart_values/executor "
     "components/kube components/aws components/keys "
     "components/connections components/dags components/login components/database components/task_logs",
     "components/user_values": "components/fields components/likely_names components/kube components/aws "

@@ -9,17 +9,9 @@ from typing import Any
 import pulumi
 
 from components.aws.pod_identity import PodRole
-from components.chart_values.executor import Executor
-from components.chart_values.ingress import Ingress
-from components.chart_values.metrics import Monitoring
-from components.chart_values.scale import Scale, WorkerAutoscaling
-from components.chart_values.size_preset import SizePreset
-from components.chart_values.worker_group import WorkerGroup
-from components.dags.delivery import Dags
-from components.database.pgbouncer import PgBouncer
-from components.kube.images import Images
+from components.chart_values.release_settings import ReleaseSettings
 from components.task_logs.remote import RemoteLogs
-from components.task_logs.store import TaskLogs, TaskLogStore
+from components.task_logs.store import TaskLogStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,61 +82,29 @@ class Login:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseInputs:
-    """Everything that decides the values."""
+class ReleaseInputs(ReleaseSettings):
+    """Everything that decides the values: the settings, and the names of what the program makes."""
 
-    executor: Executor
-    """Executors that run the tasks."""
-    airflow_version: str
-    """Version of Airflow in the image."""
-    images: Images
-    """Where images come from."""
     keys: KeySecrets
     """Secrets with the keys."""
     connections: ConnectionSecrets
     """Secrets with the connections."""
-    pgbouncer: PgBouncer | None
-    """The connection pooler, or None."""
-    dags: Dags
-    """Repository of the DAGs."""
     dag_access: DagAccess
     """How pods fetch the DAGs."""
-    task_logs: TaskLogs
-    """Where task logs are stored."""
     task_log_claim: pulumi.Input[str] | None
     """Claim of the shared log volume, or None if each worker keeps its own logs, or S3 does."""
-    scale: Scale
-    """Number of pods of each component."""
-    load_examples: bool
-    """Whether to load Airflow's example DAGs."""
     own_redis: bool = True
     """Whether the chart's Redis runs with Celery, and not one outside the stack."""
     release_name: str = "airflow"
     """Value of the chart's label `release` on every pod."""
-    size: SizePreset = SizePreset.NONE
-    """Resources of the containers; any size except `none` also adds what a deployment of several nodes needs."""
-    worker_grace_seconds: int = 600
-    """Time that a stopping worker or task pod has to finish its tasks, in seconds."""
-    autoscaling: WorkerAutoscaling | None = None
-    """Bounds of the number of default workers if KEDA scales them, or None."""
-    worker_groups: tuple[WorkerGroup, ...] = ()
-    """Groups of Celery workers beside the default workers."""
     pod_roles: Mapping[str, PodRole] = field(default_factory=dict)
     """IAM roles of pods, by the part of their service account's name after the release's; empty outside of AWS."""
-    metadata_retention_days: int = 0
-    """Age in days at which rows of finished runs are deleted, 0 for never."""
     remote_logs: RemoteLogs | None = None
     """Where task logs are outside the cluster; required with task logs s3 or remote, and only then."""
-    ingress: Ingress | None = None
-    """Access to the UI from outside the cluster, or None."""
     login: Login | None = None
     """How people log in to the UI, or None for a password."""
     connection_variables: tuple[dict[str, Any], ...] = ()
     """Variables with connections and variables of Airflow, for the server components."""
-    secrets_prefix: str | None = None
-    """How the names of secrets in AWS Secrets Manager begin that are connections and variables, or None."""
-    monitoring: Monitoring = Monitoring.OFF
-    """Whether metrics have labels, and how they are found."""
     client_certificate: str | None = None
     """Secret with the certificate by which pods log in to the database, or None."""
     database_ca: pulumi.Input[str] | None = None
