@@ -7,7 +7,8 @@ from typing import Any
 
 from components import fields
 from components.likely_names import did_you_mean
-from settings.keys import NO_ENTRY, EntryError, Key
+from settings.keys import Key
+from settings.parsers import NO_ENTRY, EntryError
 from settings.reading import Config
 
 Entries = Mapping[str, tuple[str, Callable[[Any], Any]]]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from settings.errors import problem_text, remove_command, set_command
-from settings.keys import PROJECT, Key, RefusedError, T
+from settings.keys import PROJECT, Key, T
+from settings.parsers import RefusedError
 
 _MOST_UNKNOWN: Final = 20
 """Unknown keys that one error lists: a search for the name that was meant takes its time for each."""

@@ -12,7 +12,8 @@ from components.dags.git_repository import parse_git_repository, validate_git_re
 from components.dags.known_hosts import pinned_known_hosts
 from settings.entries import Entries, checked_entries, note_repeated, switch
 from settings.foreign_secrets import foreign_secret
-from settings.keys import EntryError, Section
+from settings.keys import Section
+from settings.parsers import EntryError
 from settings.reading import Config
 
 SECTION = Section("DAG bundles", "several repositories of DAGs, in place of one")

@@ -12,7 +12,8 @@ from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
 from settings.foreign_secrets import foreign_secret
-from settings.keys import Section, one_of
+from settings.keys import Section
+from settings.parsers import one_of
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
 from settings.sections.database import DATABASE, DatabaseKind

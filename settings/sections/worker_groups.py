@@ -12,7 +12,8 @@ from components.chart_values.scale import WorkerAutoscaling
 from components.chart_values.worker_group import WorkerGroup
 from settings.entries import no_entry
 from settings.errors import remove_command
-from settings.keys import EntryError, Key, Section
+from settings.keys import Key, Section
+from settings.parsers import EntryError
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
 from settings.sections.database import PGBOUNCER_ENABLED
