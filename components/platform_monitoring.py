@@ -9,7 +9,7 @@ import pulumi
 
 from components.chart_values.given_options import given_options
 from components.kube.images import Images
-from components.monitoring.alerts import PAGE
+from components.monitoring.alert_rules import PAGE
 from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.exporter import ExporterPod
 from components.monitoring.expressions import Watched

@@ -1,22 +1,16 @@
-"""The alerts as one table, and Prometheus's rules made of it. Pure.
+"""The alerts as one table. Pure.
 
 docs/monitoring.md explains each alert in the section that it names; a test compares the two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from components.monitoring.expressions import Watched
 
-PAGE: Final = "docs/monitoring.md"
-"""Page with the sections, from the root of the repository."""
-
-_FETCHED: Final = -1
-"""The time in which DAGs must have been fetched."""
-_VERIFIED: Final = -2
-"""The time in which a verification must have succeeded."""
 WAITS_FOR_POOL: Final = (
     "airflow_pool_starving_tasks{$at} > 0"
     " or airflow_pool_scheduled_slots{$at} * (airflow_pool_open_slots{$at} <= bool 0)"
@@ -47,8 +41,8 @@ class Alert:
     """What is wrong, in one line."""
     description: str
     """What it means, and where to look first."""
-    window: int = 0
-    """Seconds that the expression looks back, as `$window`; 0 for none, or one of `_FETCHED` and `_VERIFIED`."""
+    window: Callable[[Watched], int] = lambda watched: 0
+    """Returns the seconds that the expression looks back in a stack, as `$window`; 0 for none."""
     needs: str = ""
     """Part of the stack that it is about (see `Watched.parts`), or "" for what every stack has."""
 
@@ -63,7 +57,7 @@ def _silent(name: str, process: str, heartbeat: str, severity: str, description:
         # Without a database no process has a heartbeat.
         fires=f"== 0 unless on (namespace) {_DATABASE_DOWN}",
         seconds=60,
-        window=300,
+        window=lambda watched: 300,
         summary=f"No {process} of {{{{ $labels.namespace }}}} has sent a heartbeat for five minutes.",
         description=description,
     )
@@ -143,7 +137,7 @@ ALERTS: Final = (
         " or 0 * sum by (namespace, pod) (git_sync_count_total{$at})",
         fires="== 0",
         seconds=60,
-        window=_FETCHED,
+        window=lambda watched: watched.fetch_seconds,
         summary="{{ $labels.pod }} of {{ $labels.namespace }} cannot fetch DAGs.",
         description="It runs on with the DAGs that it has; other pods may have newer ones. The log of its container "
         "git-sync has the reason.",
@@ -197,7 +191,7 @@ ALERTS: Final = (
         value=_grown("airflow_task_instances_without_heartbeats_killed"),
         fires="> 0",
         seconds=0,
-        window=600,
+        window=lambda watched: 600,
         summary="{{ $value }} tasks of {{ $labels.namespace }} were given up, because they had sent no heartbeat.",
         description="Their workers were killed, had too little memory, or did not reach the API server.",
     ),
@@ -232,7 +226,7 @@ ALERTS: Final = (
         "{$at}[$window])) or $zero_then + 2 * $verify",
         fires=f"> $verify unless on (namespace) {_DATABASE_DOWN}",
         seconds=60,
-        window=_VERIFIED,
+        window=lambda watched: watched.verified_seconds,
         summary="No scheduled verification of {{ $labels.namespace }} has succeeded: no DAG runs as it should.",
         description="`python -m automation status STACK` says why the last one failed, and so does the log of its pod.",
         needs="verification",
@@ -281,42 +275,3 @@ ALERTS: Final = (
         needs="certificates",
     ),
 )
-
-
-def rule_groups(watched: Watched, page: str = PAGE, *, faster: int = 1) -> list[dict[str, Any]]:
-    """Return the groups of rules, as a rule file and a PrometheusRule have them.
-
-    Args:
-        watched: The stack.
-        page: Address of the page that explains the alerts; each alert links to its section.
-        faster: By how much every time is shorter, for tests.
-    """
-    rules = [_rule(alert, watched, page, faster) for alert in ALERTS if watched.has(alert.needs)]
-    return [{"name": f"airflow-{watched.namespace}", "rules": rules}]
-
-
-def values(watched: Watched, *, faster: int = 1) -> dict[str, str]:
-    """Return the value of each alert by the alert's name: the expression without its comparison."""
-    return {
-        alert.name: watched.filled(alert.value, _window(alert, watched) // faster)
-        for alert in ALERTS
-        if watched.has(alert.needs)
-    }
-
-
-def _window(alert: Alert, watched: Watched) -> int:
-    return {_FETCHED: watched.fetch_seconds, _VERIFIED: watched.verified_seconds}.get(alert.window, alert.window)
-
-
-def _rule(alert: Alert, watched: Watched, page: str, faster: int) -> dict[str, Any]:
-    return {
-        "alert": alert.name,
-        "expr": watched.filled(f"({alert.value}) {alert.fires}", _window(alert, watched) // faster),
-        "for": f"{alert.seconds // faster}s",
-        "labels": {"severity": alert.severity},
-        "annotations": {
-            "summary": alert.summary,
-            "description": alert.description,
-            "runbook_url": f"{page}#{alert.section}",
-        },
-    }

@@ -13,7 +13,7 @@ from components.chart_values.availability import component_labels
 from components.chart_values.metrics import GIT_SYNC_PORT, Monitoring
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.monitoring.alerts import PAGE, rule_groups
+from components.monitoring.alert_rules import PAGE, rule_groups
 from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
 from components.monitoring.exporter import PORT_NAME, ExporterPod, exporter_spec
 from components.monitoring.expressions import Watched

@@ -15,7 +15,7 @@ import pytest
 from kubernetes import client as kubernetes
 
 from components.kube.client import KubeApi
-from components.monitoring.alerts import rule_groups
+from components.monitoring.alert_rules import rule_groups
 from components.monitoring.expressions import Watched
 from components.monitoring.monitoring import API_VERSION
 from tests.cluster import service

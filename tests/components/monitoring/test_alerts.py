@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from components.monitoring.alerts import ALERTS, PAGE, rule_groups
+from components.monitoring.alert_rules import PAGE, rule_groups
+from components.monitoring.alerts import ALERTS
 from components.monitoring.backup_age import oldest_seconds
 from components.monitoring.dashboards import panels
 from components.monitoring.expressions import Watched
