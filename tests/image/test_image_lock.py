@@ -24,16 +24,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import versions
-from image import lock
+from image import lock, lock_problems
 from tests.cases import each
 from tests.samples import ROOT
 
-PROJECT: Final = (ROOT / "image" / lock.PROJECT).read_text()
-LOCKED: Final = (ROOT / "image" / lock.LOCK).read_text()
+PROJECT: Final = (ROOT / "image" / lock_problems.PROJECT).read_text()
+LOCKED: Final = (ROOT / "image" / lock_problems.LOCK).read_text()
 
 
-def wrong(project: str = PROJECT, locked: str = LOCKED, source: lock.Source = lock.SOURCE) -> list[str]:
-    return list(lock.problems(project, locked, source))
+def wrong(
+    project: str = PROJECT, locked: str = LOCKED, source: lock_problems.Source = lock_problems.SOURCE
+) -> list[str]:
+    return list(lock_problems.problems(project, locked, source))
 
 
 def changed(text: str, pattern: str, replacement: str) -> str:
@@ -51,7 +53,7 @@ def test_committed_lock_keeps_every_constraint() -> None:
 
 
 def test_constraints_are_of_the_airflow_and_the_python_of_versions() -> None:
-    source = lock.SOURCE
+    source = lock_problems.SOURCE
     assert (source.airflow, source.python) == (versions.AIRFLOW, versions.AIRFLOW_IMAGE_PYTHON)
     assert source.url.endswith(f"/apache/airflow/constraints-{versions.AIRFLOW}/constraints-{source.python}.txt")
     assert re.fullmatch("[0-9a-f]{64}", source.sha256)
@@ -65,7 +67,7 @@ def test_airflow_alone_is_without_a_constraint_unless_a_team_adds_something() ->
 
 
 def test_lock_holds_what_the_stacks_use() -> None:
-    found = lock.packages(LOCKED)
+    found = lock_problems.packages(LOCKED)
     providers = {"amazon", "celery", "cncf-kubernetes", "fab", "git", "postgres", "redis", "standard"}
     assert {f"apache-airflow-providers-{name}" for name in providers} <= set(found)
     assert {"asyncpg", "psycopg2-binary", "statsd"} <= set(found)
@@ -73,7 +75,7 @@ def test_lock_holds_what_the_stacks_use() -> None:
 
 def test_lock_names_no_host_but_pypi() -> None:
     hosts = set(re.findall(r"https?://([^/\"]+)", LOCKED))
-    assert hosts == lock.HOSTS
+    assert hosts == lock_problems.HOSTS
     assert "http://" not in LOCKED
 
 
@@ -90,7 +92,7 @@ def test_uv_itself_finds_the_lock_current() -> None:
         "--offline",
         "--no-config",
         "--default-index",
-        lock.INDEX,
+        lock_problems.INDEX,
         "--python",
         str(python),
     ]
@@ -129,35 +131,42 @@ def test_a_package_that_came_past_make_lock_is_found() -> None:
 @pytest.mark.parametrize(("name", "value"), [("airflow", "3.2.3"), ("python", "3.13"), ("sha256", "0" * 64)])
 def test_constraints_of_another_version_are_found(name: str, value: str) -> None:
     """Somebody who raises a pin in versions.py must make the lock anew."""
-    facts = {"airflow": versions.AIRFLOW, "python": lock.SOURCE.python, "sha256": lock.SOURCE.sha256, name: value}
-    assert [text for text in wrong(source=lock.Source(**facts)) if f"expected {name} {value}" in text]
+    facts = {
+        "airflow": versions.AIRFLOW,
+        "python": lock_problems.SOURCE.python,
+        "sha256": lock_problems.SOURCE.sha256,
+        name: value,
+    }
+    assert [text for text in wrong(source=lock_problems.Source(**facts)) if f"expected {name} {value}" in text]
 
 
 def test_two_versions_of_a_package_are_refused() -> None:
-    with pytest.raises(lock.LockError, match="found two"):
-        lock.packages(LOCKED + LOCKED[LOCKED.index("\n[[package]]") : LOCKED.index('\n[[package]]\nname = "aio')])
+    with pytest.raises(lock_problems.LockError, match="found two"):
+        lock_problems.packages(
+            LOCKED + LOCKED[LOCKED.index("\n[[package]]") : LOCKED.index('\n[[package]]\nname = "aio')]
+        )
 
 
 # The published file
 
 
 def test_a_file_with_another_digest_is_refused() -> None:
-    with pytest.raises(lock.LockError) as error:
-        lock.verified(b"celery==5.6.3\n", lock.SOURCE)
-    assert lock.SOURCE.sha256 in str(error.value)
+    with pytest.raises(lock_problems.LockError) as error:
+        lock.verified(b"celery==5.6.3\n", lock_problems.SOURCE)
+    assert lock_problems.SOURCE.sha256 in str(error.value)
     assert hashlib.sha256(b"celery==5.6.3\n").hexdigest() in str(error.value)
     assert "docs/image.md" in str(error.value)
 
 
 def test_constraints_are_read_whatever_their_spelling() -> None:
     text = "#\n# made by\n\nFlask-AppBuilder==5.2.1\nzope.event==6.2 # why\npydantic_core==2.46.4\n"
-    assert lock.parse(text) == {"flask-appbuilder": "5.2.1", "zope-event": "6.2", "pydantic-core": "2.46.4"}
+    assert lock_problems.parse(text) == {"flask-appbuilder": "5.2.1", "zope-event": "6.2", "pydantic-core": "2.46.4"}
 
 
 @pytest.mark.parametrize("line", ["celery>=5", "celery", "-r other.txt", "celery==5; python_version > '3'", "<html>"])
 def test_a_line_that_is_no_pin_is_refused(line: str) -> None:
-    with pytest.raises(lock.LockError, match="expected NAME==VERSION"):
-        lock.parse(line)
+    with pytest.raises(lock_problems.LockError, match="expected NAME==VERSION"):
+        lock_problems.parse(line)
 
 
 names = st.lists(st.text("abz09", min_size=1, max_size=4), min_size=1, max_size=3).map("-".join)
@@ -170,10 +179,10 @@ def test_what_is_generated_reads_back_and_leaves_what_people_wrote(
     constraints: dict[str, str], free: list[str]
 ) -> None:
     written = "[project]\nname = 'x'\n[tool.uv]\npackage = false\n"
-    text = written + lock.generated(constraints, lock.SOURCE, free)
+    text = written + lock.generated(constraints, lock_problems.SOURCE, free)
     assert lock.written_part(text) == written
     content = tomllib.loads(text)
-    assert lock.parse("\n".join(content["tool"]["uv"]["constraint-dependencies"])) == constraints
+    assert lock_problems.parse("\n".join(content["tool"]["uv"]["constraint-dependencies"])) == constraints
     assert content["tool"]["airflow-constraints"]["unconstrained"] == free
 
 
@@ -205,7 +214,7 @@ for n, v in wanted:
 (folder / "uv.lock").write_text("\\n".join(out) + "\\n")
 '''
 PUBLISHED: Final = b"# for tests\nCelery==5.6.3\nredis==6.4.0\n"
-SOURCE: Final = lock.Source(airflow="3.2.2", python="3.12", sha256=hashlib.sha256(PUBLISHED).hexdigest())
+SOURCE: Final = lock_problems.Source(airflow="3.2.2", python="3.12", sha256=hashlib.sha256(PUBLISHED).hexdigest())
 
 
 @dataclass
@@ -224,13 +233,13 @@ class Image:
     def depend(self, *names: str) -> None:
         dependencies = json.dumps(["apache-airflow==3.2.2", *names])
         head = f'[project]\nrequires-python = "==3.12.*"\ndependencies = {dependencies}\n[tool.uv]\n'
-        (self.folder / lock.PROJECT).write_text(head + lock.MARK)
+        (self.folder / lock_problems.PROJECT).write_text(head + lock.MARK)
 
-    def lock(self, *words: str, given: str = "published.txt", source: lock.Source = SOURCE) -> int:
+    def lock(self, *words: str, given: str = "published.txt", source: lock_problems.Source = SOURCE) -> int:
         return lock.main(["--constraints", str(self.root / given), *words], self.folder, source)
 
     def read(self) -> tuple[str, str]:
-        return (self.folder / lock.PROJECT).read_text(), (self.folder / lock.LOCK).read_text()
+        return (self.folder / lock_problems.PROJECT).read_text(), (self.folder / lock_problems.LOCK).read_text()
 
     def asked(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.root / "bin" / "log").read_text())
@@ -250,7 +259,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Image:
 def test_make_lock_writes_the_constraints_that_the_lock_needs(image: Image) -> None:
     assert image.lock() == 0
     project, locked = image.read()
-    assert lock.packages(locked) == {"apache-airflow": "3.2.2", "celery": "5.6.3", "newcomer": "9.9.9"}
+    assert lock_problems.packages(locked) == {"apache-airflow": "3.2.2", "celery": "5.6.3", "newcomer": "9.9.9"}
     content = tomllib.loads(project)
     assert content["tool"]["uv"]["constraint-dependencies"] == ["celery==5.6.3"]
     assert content["tool"]["airflow-constraints"]["unconstrained"] == ["apache-airflow", "newcomer"]
@@ -303,10 +312,10 @@ def test_no_index_or_setting_of_this_machine_reaches_uv(image: Image, monkeypatc
 
 
 def test_a_pyproject_without_the_mark_is_not_overwritten(image: Image, capsys: pytest.CaptureFixture[str]) -> None:
-    (image.folder / lock.PROJECT).write_text("[project]\n")
+    (image.folder / lock_problems.PROJECT).write_text("[project]\n")
     assert image.lock() == 1
     assert "Generated by `make lock`" in capsys.readouterr().err
-    assert (image.folder / lock.PROJECT).read_text() == "[project]\n"
+    assert (image.folder / lock_problems.PROJECT).read_text() == "[project]\n"
 
 
 def test_another_uv_on_path_is_not_used(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,10 +366,13 @@ def test_the_file_is_downloaded_as_it_is() -> None:
 
 
 def test_a_file_that_is_not_there_says_what_to_do() -> None:
-    with served(answer(404, b"")) as url, pytest.raises(lock.LockError, match="--constraints FILE"):
+    with served(answer(404, b"")) as url, pytest.raises(lock_problems.LockError, match="--constraints FILE"):
         lock.fetch(url)
 
 
 def test_a_file_that_is_no_constraints_file_by_its_size_is_refused() -> None:
-    with served(answer(200, b"#" * ((1 << 20) + 1))) as url, pytest.raises(lock.LockError, match="expected at most"):
+    with (
+        served(answer(200, b"#" * ((1 << 20) + 1))) as url,
+        pytest.raises(lock_problems.LockError, match="expected at most"),
+    ):
         lock.fetch(url)
