@@ -31,7 +31,7 @@ from components.kube.metadata import LABELS
 from components.monitoring.monitoring import StackMonitoring
 from components.network.isolation import NetworkIsolation, NetworkIsolationArgs
 from components.network.isolation_args import Isolation
-from components.network.policies import API_SERVER_PORT
+from components.network.pods import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.platform_backups import backup_pods
 from components.platform_checks import PlatformChecks

@@ -13,7 +13,7 @@ from components.chart_values.running import Running
 from components.database.access import DatabaseAccess
 from components.database.connection import Database
 from components.keys.airflow_keys import AirflowKeys
-from components.network.policies import API_SERVER_PORT
+from components.network.pods import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import API_SERVER_SERVICE, RELEASE_NAME
 

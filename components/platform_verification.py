@@ -16,7 +16,7 @@ from components.database.access import DatabaseAccess
 from components.database.migration import DatabaseMigration
 from components.keys.airflow_keys import AirflowKeys
 from components.kube.images import Images
-from components.network.policies import API_SERVER_PORT
+from components.network.pods import API_SERVER_PORT
 from components.platform_args import AirflowPlatformArgs
 from components.release.airflow_release import API_SERVER_SERVICE, RELEASE_NAME
 from components.release.job_pods import job_pod

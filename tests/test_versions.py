@@ -17,7 +17,7 @@ from components.database import pgbouncer
 from components.kube import env, images
 from components.kube import pod_security as uids
 from components.kube.safe_yaml import load_yaml
-from components.network import policies
+from components.network import pods
 from components.release import chart_archive
 from tests import samples
 from tests.cases import each
@@ -71,13 +71,13 @@ def test_images_are_those_of_the_chart() -> None:
 
 def test_ports_are_those_of_the_chart() -> None:
     ports = CHART["ports"]
-    assert ports["apiServer"] == policies.API_SERVER_PORT
-    assert ports["workerLogs"] == policies.WORKER_LOG_PORT
-    assert ports["triggererLogs"] == policies.TRIGGERER_LOG_PORT
-    assert ports["redisDB"] == policies.REDIS_PORT
-    assert ports["statsdIngest"] == policies.STATSD_PORT
-    assert ports["statsdScrape"] == policies.STATSD_METRICS_PORT
-    assert ports["pgbouncerScrape"] == policies.PGBOUNCER_METRICS_PORT
+    assert ports["apiServer"] == pods.API_SERVER_PORT
+    assert ports["workerLogs"] == pods.WORKER_LOG_PORT
+    assert ports["triggererLogs"] == pods.TRIGGERER_LOG_PORT
+    assert ports["redisDB"] == pods.REDIS_PORT
+    assert ports["statsdIngest"] == pods.STATSD_PORT
+    assert ports["statsdScrape"] == pods.STATSD_METRICS_PORT
+    assert ports["pgbouncerScrape"] == pods.PGBOUNCER_METRICS_PORT
     assert ports["pgbouncer"] == pgbouncer.PORT
 
 

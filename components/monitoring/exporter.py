@@ -22,7 +22,7 @@ from components.database.uri import URI_VARIABLE
 from components.kube.env import from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
-from components.network.policies import EXPORTER, EXPORTER_PORT
+from components.network.pods import EXPORTER, EXPORTER_PORT
 
 SCRIPT: Final = (Path(__file__).parent / "in_image" / "exporter.py").read_text(encoding="utf-8")
 """A Python script. Its first lines say what it does and what it needs."""

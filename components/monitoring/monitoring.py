@@ -17,7 +17,7 @@ from components.monitoring.alert_rules import PAGE, rule_groups
 from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
 from components.monitoring.exporter import PORT_NAME, ExporterPod, exporter_spec
 from components.monitoring.expressions import Watched
-from components.network.policies import EXPORTER
+from components.network.pods import EXPORTER
 
 TYPE: Final = "airflow:index:StackMonitoring"
 API_VERSION: Final = "monitoring.coreos.com/v1"

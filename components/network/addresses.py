@@ -1,4 +1,4 @@
-"""Arithmetic of IPv4 and IPv6 networks for NetworkPolicies. Pure."""
+"""Arithmetic of IPv4 and IPv6 networks for NetworkPolicies, and the peers of their rules. Pure."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def within(cidrs: Iterable[str], outer: str) -> list[str]:
 def block(cidr: str, excluded: list[str]) -> dict[str, Any]:
     """Return a peer of a rule: a network without some of its parts."""
     return {"ipBlock": {"cidr": cidr, "except": excluded} if excluded else {"cidr": cidr}}
+
+
+def namespace_peer(name: str) -> dict[str, Any]:
+    """Return a peer of a rule: all pods of a namespace."""
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:

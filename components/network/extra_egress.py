@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from components.network.addresses import METADATA, block, covered, within
+from components.network.addresses import METADATA, block, covered, namespace_peer, within
 from components.network.database_place import DatabaseCidrs
 
 BACKUP: Final = "database-backup"
@@ -83,7 +83,7 @@ def extra_egress_rules(
     beside: list[dict[str, Any]] = []
     for namespace in entry.namespaces:
         peers = beside if namespace == closed.namespace else whole
-        peers.append({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}})
+        peers.append(namespace_peer(namespace))
     for cidr in entry.cidrs:
         if covered(cidr, _METADATA):
             continue

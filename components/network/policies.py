@@ -13,32 +13,13 @@ from components.database import pgbouncer
 from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.kube.ports import LAST_PORT
-from components.network.addresses import block, covered, with_metadata_of_ipv6, within
+from components.network import pods
+from components.network.addresses import block, covered, namespace_peer, with_metadata_of_ipv6, within
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DnsServer
 from components.network.extra_egress import API_SERVER_PORTS, BACKUP, extra_egress_rules
 from components.network.isolation_rules import IsolationRules
 
-API_SERVER_PORT: Final = 8080
-WORKER_LOG_PORT: Final = 8793
-TRIGGERER_LOG_PORT: Final = 8794
-REDIS_PORT: Final = 6379
-STATSD_PORT: Final = 9125
-STATSD_METRICS_PORT: Final = 9102
-PGBOUNCER_METRICS_PORT: Final = 9127
-"""These ports are `ports` of the chart's values.yaml (tested)."""
-
-DATABASE_CLIENTS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
-"""Components that use the metadata database; workers do not."""
-EXPORTER: Final = "exporter"
-"""Label of the pod that measures what Airflow does not, which uses the database too."""
-EXPORTER_PORT: Final = 9108
-VERIFICATION: Final = "verification"
-"""Label of the pods that run a DAG by a schedule, through the API server."""
-CLEANUP: Final = "database-cleanup"
-"""The chart's label of the pods that delete old rows, which use the database too."""
-KEDA_OPERATOR: Final = ({"app.kubernetes.io/name": "keda-operator"}, {"app": "keda-operator"})
-"""Labels of KEDA's operator: its Helm chart sets both, its plain manifests only the second."""
 _POD_IDENTITY = ("169.254.170.23/32", "fd00:ec2::23/128")  # docs.aws.amazon.com/eks: agent of EKS Pod Identity
 _POD_IDENTITY_PORT = 80
 _HTTPS: Final = 443
@@ -69,9 +50,9 @@ class _Policies:
             else [{"ipBlock": {"cidr": cidr}} for cidr in database.cidrs]
         )
         self.clients = (
-            *DATABASE_CLIENTS,
-            *([CLEANUP] if rules.database_cleanup else []),
-            *([EXPORTER] if rules.exporter else []),
+            *pods.DATABASE_CLIENTS,
+            *([pods.CLEANUP] if rules.database_cleanup else []),
+            *([pods.EXPORTER] if rules.exporter else []),
         )
 
     def specs(self) -> dict[str, dict[str, Any]]:
@@ -93,15 +74,18 @@ class _Policies:
             ),
             "triggerer": self.policy(
                 self.component("triggerer"),
-                ingress=[self.allow("from", [self.peer("api-server")], TRIGGERER_LOG_PORT), *self.git_sync_scraped()],
+                ingress=[
+                    self.allow("from", [self.peer("api-server")], pods.TRIGGERER_LOG_PORT),
+                    *self.git_sync_scraped(),
+                ],
                 egress=[*self.to_database(), self.to_statsd(), *self.to_outside(), *self.to_pod_identity()],
             ),
             "worker": self.worker(),
             "statsd": self.policy(
                 self.component("statsd"),
                 ingress=[
-                    self.allow("from", [self.airflow()], STATSD_PORT, protocol="UDP"),
-                    *self.scraped(STATSD_METRICS_PORT),
+                    self.allow("from", [self.airflow()], pods.STATSD_PORT, protocol="UDP"),
+                    *self.scraped(pods.STATSD_METRICS_PORT),
                 ],
             ),
             "database-jobs": self.policy(
@@ -120,10 +104,10 @@ class _Policies:
         if rules.executor.celery and rules.broker is None:
             specs["redis"] = self.policy(
                 self.component("redis"),
-                ingress=[self.allow("from", [self.peer("scheduler"), self.peer("worker")], REDIS_PORT)],
+                ingress=[self.allow("from", [self.peer("scheduler"), self.peer("worker")], pods.REDIS_PORT)],
             )
         if rules.database_cleanup:
-            specs[CLEANUP] = self.policy(self.component(CLEANUP), egress=self.to_database())
+            specs[pods.CLEANUP] = self.policy(self.component(pods.CLEANUP), egress=self.to_database())
         if rules.backup_bucket:
             specs[BACKUP] = self.policy(
                 {"matchLabels": BACKUP_LABELS},
@@ -134,26 +118,26 @@ class _Policies:
                 ],
             )
         if rules.exporter:
-            specs[EXPORTER] = self.policy(
-                self.component(EXPORTER), ingress=self.scraped(EXPORTER_PORT), egress=self.to_database()
+            specs[pods.EXPORTER] = self.policy(
+                self.component(pods.EXPORTER), ingress=self.scraped(pods.EXPORTER_PORT), egress=self.to_database()
             )
         if rules.verification:
-            specs[VERIFICATION] = self.policy(
-                self.component(VERIFICATION),
-                egress=[self.allow("to", [self.peer("api-server")], API_SERVER_PORT), self.to_statsd()],
+            specs[pods.VERIFICATION] = self.policy(
+                self.component(pods.VERIFICATION),
+                egress=[self.allow("to", [self.peer("api-server")], pods.API_SERVER_PORT), self.to_statsd()],
             )
         if rules.pgbouncer:
             clients = [self.peer(client) for client in self.clients]
             if rules.keda_namespace is not None:
                 clients += [
-                    _namespace(rules.keda_namespace) | {"podSelector": {"matchLabels": labels}}
-                    for labels in KEDA_OPERATOR
+                    namespace_peer(rules.keda_namespace) | {"podSelector": {"matchLabels": labels}}
+                    for labels in pods.KEDA_OPERATOR
                 ]
             specs["pgbouncer"] = self.policy(
                 self.component("pgbouncer"),
                 ingress=[
                     self.allow("from", clients, pgbouncer.PORT),
-                    *self.scraped(PGBOUNCER_METRICS_PORT),
+                    *self.scraped(pods.PGBOUNCER_METRICS_PORT),
                 ],
                 egress=[self.allow("to", self.database_peers, rules.database.port)],
             )
@@ -176,9 +160,9 @@ class _Policies:
         return self.policy({}, egress=egress)
 
     def api_server(self) -> dict[str, Any]:
-        proxies: list[dict[str, Any]] = [*map(_namespace, self.rules.ui_namespaces)]
+        proxies: list[dict[str, Any]] = [*map(namespace_peer, self.rules.ui_namespaces)]
         proxies += [{"ipBlock": {"cidr": cidr}} for cidr in self.rules.ui_cidrs]
-        ingress = [self.allow("from", [self.airflow(), *proxies], API_SERVER_PORT)]
+        ingress = [self.allow("from", [self.airflow(), *proxies], pods.API_SERVER_PORT)]
         if proxies and self.rules.ui_closed_port is not None:
             ingress.append(self.allow("from", proxies, self.rules.ui_closed_port))
         return self.policy(
@@ -187,8 +171,8 @@ class _Policies:
             egress=[
                 *self.to_database(),
                 self.to_statsd(),
-                self.allow("to", [self.peer("worker")], WORKER_LOG_PORT),
-                self.allow("to", [self.peer("triggerer")], TRIGGERER_LOG_PORT),
+                self.allow("to", [self.peer("worker")], pods.WORKER_LOG_PORT),
+                self.allow("to", [self.peer("triggerer")], pods.TRIGGERER_LOG_PORT),
                 # For single sign-on and remote logs; with KubernetesExecutor also the Kubernetes API, to read pod logs.
                 *self.to_outside(*API_SERVER_PORTS),
                 *self.to_pod_identity(),
@@ -199,7 +183,7 @@ class _Policies:
         egress = [
             *self.to_database(),
             self.to_statsd(),
-            self.allow("to", [self.peer("api-server")], API_SERVER_PORT),
+            self.allow("to", [self.peer("api-server")], pods.API_SERVER_PORT),
         ]
         egress += self.to_redis()
         if self.rules.executor.kubernetes:
@@ -208,7 +192,7 @@ class _Policies:
 
     def worker(self) -> dict[str, Any]:
         egress = [
-            self.allow("to", [self.peer("api-server")], API_SERVER_PORT),
+            self.allow("to", [self.peer("api-server")], pods.API_SERVER_PORT),
             self.to_statsd(),
             *self.to_outside(),
             *self.to_pod_identity(),
@@ -216,7 +200,7 @@ class _Policies:
         egress += self.to_redis()
         return self.policy(
             self.component("worker"),
-            ingress=[self.allow("from", [self.peer("api-server")], WORKER_LOG_PORT), *self.git_sync_scraped()],
+            ingress=[self.allow("from", [self.peer("api-server")], pods.WORKER_LOG_PORT), *self.git_sync_scraped()],
             egress=egress,
         )
 
@@ -236,10 +220,10 @@ class _Policies:
         """Allow the stack's own Redis; the way to a broker outside is opened beside it."""
         if not self.rules.executor.celery or self.rules.broker is not None:
             return []
-        return [self.allow("to", [self.peer("redis")], REDIS_PORT)]
+        return [self.allow("to", [self.peer("redis")], pods.REDIS_PORT)]
 
     def to_statsd(self) -> dict[str, Any]:
-        return self.allow("to", [self.peer("statsd")], STATSD_PORT, protocol="UDP")
+        return self.allow("to", [self.peer("statsd")], pods.STATSD_PORT, protocol="UDP")
 
     def to_outside(self, *ports: int) -> list[dict[str, Any]]:
         """Allow all ports, or some TCP ports; in networks shared with a database, all ports except the database's."""
@@ -260,7 +244,7 @@ class _Policies:
         return [self.allow("to", peers, _POD_IDENTITY_PORT)]
 
     def scraped(self, port: int) -> list[dict[str, Any]]:
-        peers = [_namespace(name) for name in self.rules.metrics_namespaces]
+        peers = [namespace_peer(name) for name in self.rules.metrics_namespaces]
         return [self.allow("from", peers, port)] if peers else []
 
     def git_sync_scraped(self) -> list[dict[str, Any]]:
@@ -294,12 +278,8 @@ class _Policies:
         return spec
 
 
-def _namespace(name: str) -> dict[str, Any]:
-    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
-
-
 def _dns_peer(server: DnsServer) -> dict[str, Any]:
-    return block(server.cidr, []) if server.cidr is not None else _namespace(server.namespace or "")
+    return block(server.cidr, []) if server.cidr is not None else namespace_peer(server.namespace or "")
 
 
 def _tcp(ports: Iterable[int]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from components.database.migration import ADMIN_USER_LABELS
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
-from components.network.policies import STATSD_PORT, VERIFICATION
+from components.network.pods import STATSD_PORT, VERIFICATION
 from components.verification.verified import RUN_SECONDS, USERNAME, Verified
 
 PASSWORD_KEY: Final = "password"

@@ -12,7 +12,7 @@ from components.keys.generated_password import generated_password
 from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
-from components.network.policies import VERIFICATION
+from components.network.pods import VERIFICATION
 from components.verification.pods import PASSWORD_KEY, VerificationPods, run_template, user_template
 from components.verification.verified import RUN_SECONDS
 

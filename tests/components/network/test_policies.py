@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.chart_values.executor import Executor
 from components.database import container, pgbouncer
-from components.network import policies as np
+from components.network import pods
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import parse_dns_server
@@ -98,7 +98,7 @@ def test_workers_never_reach_the_database_or_its_pooler(
             assert not reaches(specs, worker, target, database.port)
             assert not reaches(specs, worker, target, 443), "no port of the database's machine at all"
         assert not reaches(specs, worker, PGBOUNCER, pgbouncer.PORT)
-        assert not reaches(specs, worker, PGBOUNCER, np.PGBOUNCER_METRICS_PORT)
+        assert not reaches(specs, worker, PGBOUNCER, pods.PGBOUNCER_METRICS_PORT)
 
 
 @every_executor
@@ -395,7 +395,7 @@ def test_operator_of_keda_reaches_the_pooler_alone(namespace: str) -> None:
     for labels in (KEDA.labels, {"app": "keda-operator"}, {"app.kubernetes.io/name": "keda-operator"}):
         operator = Pod(labels, namespace)
         assert reaches(specs, operator, PGBOUNCER, pgbouncer.PORT)
-        assert not reaches(specs, operator, PGBOUNCER, np.PGBOUNCER_METRICS_PORT)
+        assert not reaches(specs, operator, PGBOUNCER, pods.PGBOUNCER_METRICS_PORT)
         for name, pod in PODS.items():
             if name != "pgbouncer":
                 assert not any(reaches(specs, operator, pod, port) for port in (5432, 6379, 6543, 8080, 8793))
@@ -474,10 +474,10 @@ def test_exporter_reaches_the_database_alone_and_prometheus_reaches_it() -> None
     for pooled, target, port in ((True, PGBOUNCER, pgbouncer.PORT), (False, POSTGRES, 5432)):
         specs = policies(metrics_namespaces=("monitoring",), pgbouncer=pooled, exporter=True)
         assert reaches(specs, EXPORTER, target, port)
-        assert reaches(specs, PROMETHEUS, EXPORTER, np.EXPORTER_PORT)
+        assert reaches(specs, PROMETHEUS, EXPORTER, pods.EXPORTER_PORT)
         for name, pod in PODS.items():
             if pod is not EXPORTER:
-                assert not reaches(specs, pod, EXPORTER, np.EXPORTER_PORT), name
+                assert not reaches(specs, pod, EXPORTER, pods.EXPORTER_PORT), name
             if pod is not target:
                 assert not any(reaches(specs, EXPORTER, pod, closed) for closed in (5432, 6379, 8080, 8793)), name
         assert not reaches(specs, EXPORTER, INTERNET, 443)
@@ -489,7 +489,7 @@ def test_exporter_reaches_the_database_alone_and_prometheus_reaches_it() -> None
 def test_verification_reaches_the_api_server_and_statsd_alone() -> None:
     for pooled in (True, False):
         specs = policies(pgbouncer=pooled, exporter=True, verification=True)
-        allowed = {("api-server", np.API_SERVER_PORT, "TCP"), ("statsd", np.STATSD_PORT, "UDP")}
+        allowed = {("api-server", pods.API_SERVER_PORT, "TCP"), ("statsd", pods.STATSD_PORT, "UDP")}
         ports = [(port, "TCP") for port in (5432, 6379, 6543, 8080, 8793, 8794, 9102)] + [(9125, "UDP")]
         found = {
             (name, port, protocol)
@@ -500,7 +500,7 @@ def test_verification_reaches_the_api_server_and_statsd_alone() -> None:
         assert found == allowed
         assert not reaches(specs, VERIFICATION, INTERNET, 443)
         assert not any(reaches(specs, pod, VERIFICATION, 8080) for pod in PODS.values())
-    assert not reaches(policies(), VERIFICATION, API_SERVER, np.API_SERVER_PORT)
+    assert not reaches(policies(), VERIFICATION, API_SERVER, pods.API_SERVER_PORT)
 
 
 def test_prometheus_reaches_git_sync_only_where_it_serves_metrics() -> None:
