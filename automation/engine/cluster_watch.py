@@ -13,12 +13,13 @@ from typing import Final
 from automation.engine.command import Engine
 from automation.engine.progress import Progress, last_words_of_jobs
 from automation.engine.stack_state import RELEASE
+from components.kube.kinds import CLAIM, JOB, STATEFUL_SET
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look
 from components.kube.rest import KubeRequestFailed
 from components.kube.unready_pods import Cause
 from components.kube.watch import Watch
-from components.kube.workload_states import CLAIM, JOB, STATEFUL_SET, WorkloadState
+from components.kube.workload_states import WorkloadState
 from components.release.ready_watch import of_release
 
 _RELEASE_NAME: Final = "airflow"

@@ -15,8 +15,9 @@ from automation.engine.usual_times import UsualTimes
 from automation.errors import FIX
 from automation.results import Step
 from automation.wait import Clock
+from components.kube.kinds import JOB
 from components.kube.unready_pods import Cause
-from components.kube.workload_states import JOB, WorkloadState
+from components.kube.workload_states import WorkloadState
 from components.preflight.finding import FOUND, TYPE
 from components.secrets.plan_violation import without_values
 

@@ -16,8 +16,9 @@ from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import RELEASE, Pending, StackState
 from automation.results import Result
 from automation.stacks.config import StackConfig
+from components.kube.kinds import CLAIM
 from components.kube.unready_pods import Cause
-from components.kube.workload_states import CLAIM, WorkloadState
+from components.kube.workload_states import WorkloadState
 from components.release.airflow_release import RELEASE_NAME
 
 _DEPLOYED = "deployed"

@@ -1,9 +1,15 @@
-"""How the API spells the kinds that the program uses, which spares a request for each API."""
+"""The kinds of objects that the program uses, and how the API spells them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+CRON_JOB: Final = "CronJob"
+DEPLOYMENT: Final = "Deployment"
+STATEFUL_SET: Final = "StatefulSet"
+JOB: Final = "Job"
+CLAIM: Final = "PersistentVolumeClaim"
 
 PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
     "v1": {
@@ -28,5 +34,5 @@ PLURALS: Final[Mapping[str, Mapping[str, str]]] = {
         "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     },
 }
-"""The spelling by API version and kind. No namespace have Namespace, PersistentVolume, what storage and admission are
-about, and IngressClass."""
+"""The spelling in paths, by API version and kind, which spares a request for each API. Namespace, PersistentVolume,
+IngressClass, and the kinds of storage and admission have no namespace."""

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from components.kube.kinds import JOB
 from components.kube.look import Look
 from components.kube.refusals import git_refused, image_refused
 from components.kube.unready_pods import Cause, Unready
-from components.kube.workload_states import JOB, WorkloadState
+from components.kube.workload_states import WorkloadState
 
 CERTAIN_SECONDS: Final = 10.0
 """For what only a change by somebody repairs. An object that is made at the same moment may come within this time."""

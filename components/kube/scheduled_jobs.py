@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
+from components.kube.kinds import CRON_JOB
 from components.kube.unready_pods import Unready
 from components.kube.workload_states import Namespace, WorkloadState, workload_states
-
-CRON_JOB: Final = "CronJob"
 
 
 def failed_schedules(found: Namespace, log: Callable[[Unready], str] = lambda unready: "") -> tuple[WorkloadState, ...]:

@@ -6,17 +6,14 @@ the progress of an update, the hook of a failed release, `status`, and the check
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from components.kube.denied_pods import denied, refused
+from components.kube.kinds import CLAIM, DEPLOYMENT, JOB, STATEFUL_SET
 from components.kube.unready_pods import Cause, KubeEvent, Unready, short, why_unready
 
-DEPLOYMENT: Final = "Deployment"
-STATEFUL_SET: Final = "StatefulSet"
-JOB: Final = "Job"
-CLAIM: Final = "PersistentVolumeClaim"
 CHECK_JOB: Final = "airflow-preflight-"
 """Beginning of the names of the preflight's Jobs (`components.preflight.pod_run.LABEL`, tested)."""
 
@@ -27,8 +24,6 @@ _WORST: Final = (
 """The worst comes first: what does not pass by itself."""
 _VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH})
 """The texts of these change with every attempt, without saying anything new."""
-_NO_POD: Final = re.compile(r'^.*?(?:Error creating: |failed error: )(?:pods "[^"]*" is )?|^pods "[^"]*" is ')
-"""What stands before the reason that a pod may not be made. It names the pod, which is another one each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +188,7 @@ def _replicated(
     unready = worst(kind, name)
     lacks = ready < wanted or not current
     if lacks and (replicas < wanted or updated < wanted):
-        unready = _denied(kind, name, events) or _refused(item) or unready
+        unready = denied(kind, name, events) or refused(item) or unready
     return WorkloadState(
         kind=kind,
         name=name,
@@ -220,7 +215,7 @@ def _job(
     running = [pod for pod in pods.get((JOB, name), ()) if (pod.get("status") or {}).get("phase") == "Running"]
     unready = worst(JOB, name)
     if not pods.get((JOB, name)):
-        unready = _denied(JOB, name, events) or unready
+        unready = denied(JOB, name, events) or unready
     if running and (unready is None or unready.cause in (Cause.STARTING, Cause.PROBE)):
         own = running[0]["metadata"]
         unready = Unready(
@@ -263,37 +258,6 @@ def _claim(item: Mapping[str, Any], events: Sequence[KubeEvent]) -> WorkloadStat
         wanted=1,
         unready=unready,
         release=str(labels.get("release") or ""),
-    )
-
-
-def _denied(kind: str, name: str, events: Sequence[KubeEvent]) -> Unready | None:
-    """Return why no pod may be made for a workload, by its newest event; None if a pod was made after it."""
-    maker = "ReplicaSet" if kind == DEPLOYMENT else kind
-    own = [
-        event
-        for event in events
-        if event.kind == maker and (event.name.rpartition("-")[0] if kind == DEPLOYMENT else event.name) == name
-    ]
-    newest = max(own, key=lambda event: event.last, default=None)
-    if newest is None or newest.reason != "FailedCreate":
-        return None
-    return _no_pod(kind, name, newest.reason, newest.message, newest.sign)
-
-
-def _refused(item: Mapping[str, Any]) -> Unready | None:
-    """Return why no pod may be made for a Deployment, by its condition: its event may be forgotten by now."""
-    for condition in (item.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            reason = str(condition.get("reason") or "FailedCreate")
-            # Without a sign: the condition does not say when the last attempt was.
-            return _no_pod(DEPLOYMENT, str(item["metadata"]["name"]), reason, str(condition.get("message") or ""), "")
-    return None
-
-
-def _no_pod(kind: str, name: str, reason: str, message: str, sign: str) -> Unready:
-    detail = short(_NO_POD.sub("", message))
-    return Unready(
-        reason, f"no pod can be made for {kind} {name}: {detail}", cause=Cause.DENIED, detail=detail, sign=sign
     )
 
 

@@ -13,11 +13,12 @@ from typing import Final
 import pulumi
 
 from components.kube.client import KubeApi
+from components.kube.kinds import CLAIM, DEPLOYMENT, STATEFUL_SET
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
 from components.kube.unready_pods import Cause
 from components.kube.watch import Watch
-from components.kube.workload_states import CLAIM, DEPLOYMENT, STATEFUL_SET, WorkloadState
+from components.kube.workload_states import WorkloadState
 from components.secrets.masker import Masker
 
 _AWAITED: Final = (DEPLOYMENT, STATEFUL_SET)
