@@ -7,41 +7,34 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import SystemRandom
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pulumi.automation import Stack
 
-from automation.engine import started_engines
-from automation.engine.causes import cause_of
 from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
-from automation.engine.locks import Lock, is_shared, read_locks
+from automation.engine.locks import Lock
 from automation.engine.opened_stack import OpenedStack
 from automation.engine.usual_times import UsualTimes
-from automation.errors import AutomationError, StackLocked, UpdateFailed, without_context
+from automation.errors import AutomationError, StackLocked, without_context
 from automation.folder import alone_in, short_name
 from automation.remedies import complete
-from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.config import Keep, StackConfig, check_files, read_stack_config
 from automation.stacks.file_secrets import committed_secrets, file_secrets, has_secrets
 from automation.stacks.place import Place
+from automation.stacks.stack_locks import stack_locks
 from automation.stacks.workspace import open_stack
 from automation.wait import Clock
 from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
 from components.secrets.masker import Masker
-from settings import PROJECT
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
 LOCK_SECONDS: Final = 120.0
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 15.0
-_PAUSE_GROWTH: Final = 1.6
 _REMIND_SECONDS: Final = 15.0
 
 
@@ -73,7 +66,7 @@ class Session:
         self.name, self.place, self.masker = name, place, masker
         self.cancellation = Cancellation(name, limits.clock)
         self.engine: Engine | None = None
-        self._find_engine, self._limits = find_engine, limits
+        self._find_engine, self.limits = find_engine, limits
         self._for_updates: Stack | None = None
         self._for_reading: Stack | None = None
         self._cluster: tuple[KubeApi, str] | None = None
@@ -241,39 +234,9 @@ class Session:
             self.masker = self.masker.knowing(committed_secrets(on, self.place.project_dir).values())
         return self.masker.text(text)
 
-    # Locks
-
     def locks(self) -> tuple[Lock, ...] | None:
         """Return the stack's locks, None if the backend does not tell. Raises UpdateFailed if it does not answer."""
-        url = self.place.url
-        try:
-            locks = read_locks(url, PROJECT, short_name(self.name), self.place.environ)
-        except Exception as error:
-            # The client of a bucket raises kinds of its own, and their text may say more than should be shown.
-            response = getattr(error, "response", None) or {}
-            reason = " ".join(filter(None, (type(error).__name__, (response.get("Error") or {}).get("Code"))))
-            kind, remedy = cause_of(f"locks: {reason}", self.name) or (UpdateFailed, "check the credentials for it")
-            raise kind(f"the locks in {shown_url(url)} cannot be read ({reason})", remedy) from None
-        if not locks:
-            return locks
-        engines, shared = started_engines.noted(self.work_dir), is_shared(url)
-        return tuple(lock.seen(engines, shared=shared) for lock in locks)
-
-    def retry_while_locked(self, opened: OpenedStack, attempt: Callable[[], _T]) -> _T:
-        """Try until no other update has the lock, with growing pauses. Raises StackLocked when the time is up."""
-        clock, pause = self.cancellation.clock(), _FIRST_PAUSE_SECONDS
-        end = clock.now() + self._limits.lock_seconds
-        while True:
-            self.cancellation.raise_if_cancelled()
-            try:
-                return attempt()
-            except StackLocked as error:
-                if clock.now() + pause > end:
-                    raise
-                opened.teller.tell(EventKind.WAITING, f"{error.what}; trying again in {pause:.0f} s")
-            clock.sleep(pause)
-            # Two that wait for the same lock must not come back at the same moment.
-            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS) * SystemRandom().uniform(0.8, 1.2)
+        return stack_locks(self.name, self.place)
 
     @contextmanager
     def _alone(self, verb: str, teller: Teller) -> Iterator[None]:
@@ -287,7 +250,7 @@ class Session:
                 reminded = time.monotonic()
                 teller.tell(EventKind.WAITING, f"waiting: {self._who_is_at_work(verb)}")
 
-        with alone_in(self.work_dir, self._limits.lock_seconds, wait, self._limits.clock) as alone:
+        with alone_in(self.work_dir, self.limits.lock_seconds, wait, self.limits.clock) as alone:
             if not alone:
                 raise StackLocked(self._who_is_at_work(verb), "wait for it")
             yield

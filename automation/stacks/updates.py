@@ -24,6 +24,7 @@ from automation.errors import ClusterUnreachable, FileInvalid, Protected, Update
 from automation.results import Changes, HistoryEntry, Update
 from automation.stacks.cluster_tag import cluster_to_store, read_tag, require_gone, store_tag
 from automation.stacks.session import Session
+from automation.stacks.stack_locks import retry_while_locked
 from components.chart_values.running import PAUSED, Running
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
@@ -182,7 +183,7 @@ def run(
         store_first_cluster(opened, identity)
         return engine_run()
 
-    result = session.retry_while_locked(opened, attempt)
+    result = retry_while_locked(attempt, opened.teller, session.cancellation, session.limits.lock_seconds)
     session.cancellation.record("the engine did its work")
     seconds = round(time.monotonic() - started, 1)
     if identity:

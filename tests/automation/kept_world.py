@@ -14,7 +14,7 @@ from automation.engine import operations
 from automation.engine.events import Event
 from automation.engine.operations import EngineResult
 from automation.recovery.status import ClusterStatus
-from automation.stacks import session, updates
+from automation.stacks import session, stack_locks, updates
 from automation.stacks.config import StackConfig
 from automation.verification.result import Verification, failed, passed
 from tests import samples
@@ -55,7 +55,7 @@ class KeptWorld:
             monkeypatch.setattr(operations, name, function)
         monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
         monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-        monkeypatch.setattr(session, "read_locks", lambda *args: ())
+        monkeypatch.setattr(stack_locks, "read_locks", lambda *args: ())
         monkeypatch.setattr(session.Session, "cluster", lambda opened: (self, "airflow"))
         monkeypatch.setattr(StackConfig, "reached", lambda config, work_dir: config)
         monkeypatch.setattr(updates, "stop_workers", lambda *args, **options: None)

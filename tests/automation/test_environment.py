@@ -39,7 +39,7 @@ from automation.errors import (
 from automation.recovery.result import Decisions, Doing
 from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.results import Changes, Step
-from automation.stacks import export, session, updates
+from automation.stacks import export, session, stack_locks, updates
 from automation.stacks.session import Session
 from automation.verification.result import Check, Status, Verification
 from components.kube.safe_yaml import load_yaml
@@ -149,7 +149,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
     monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.objects)
     monkeypatch.setattr("automation.recovery.status.cluster_status", lambda *args: rig.cluster)
-    monkeypatch.setattr(session, "read_locks", lambda *args: rig.locks)
+    monkeypatch.setattr(stack_locks, "read_locks", lambda *args: rig.locks)
     monkeypatch.setattr(processes_module, "processes", tuple)
     for verb in ("up", "preview", "refresh", "destroy"):
         monkeypatch.setattr(operations, verb, does(verb))

@@ -18,7 +18,7 @@ from automation.errors import AdoptionRefused, SettingsInvalid, UpdateFailed
 from automation.plan.model import Plan
 from automation.recovery.status import ClusterStatus
 from automation.results import Changes, Step
-from automation.stacks import session
+from automation.stacks import session, stack_locks
 from tests import samples
 from tests.automation.adoption.releases import FERNET_KEY, VALUES, FakeCluster, objects, record
 from tests.automation.adoption.test_state import registered
@@ -70,7 +70,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
     monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
     monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
-    monkeypatch.setattr(session, "read_locks", lambda *args: ())
+    monkeypatch.setattr(stack_locks, "read_locks", lambda *args: ())
     monkeypatch.setattr("automation.cluster.client.cluster_identity", lambda *args, **options: "uid-1")
     monkeypatch.setattr("automation.cluster.client.KubeClient", lambda *args, **options: None)
     monkeypatch.setattr("automation.cluster.objects.ClusterObjects", lambda *args, **options: rig.cluster)
