@@ -186,8 +186,7 @@ def _dags(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) ->
     if item.exit_code is None:
         return (_late(IMAGE_DAGS, end),)
     if item.exit_code:
-        # The image may be another Airflow, or no Airflow at all. The migration will say so.
-        return (skipped(IMAGE_DAGS, f"the check itself failed: {_line(clean(item.message))}"),)
+        return (_broken(IMAGE_DAGS, item, clean),)
     return (image_dags_finding(item.message.strip(), about),)
 
 
@@ -200,41 +199,26 @@ def _images(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) 
     if item.exit_code is None:
         return (*pulled, _late(image_packages.CHECK, end))
     if item.exit_code:
-        return (*pulled, skipped(image_packages.CHECK, f"the check itself failed: {_line(clean(item.message))}"))
+        return (*pulled, _broken(image_packages.CHECK, item, clean))
     return (*pulled, *image_packages.findings(item.message, about))
 
 
-def _database(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    item = end.containers[DATABASE]
-    if item.exit_code is None:
-        return (_late(database_reasons.CHECK, end),)
-    try:
-        return (database_reasons.database_finding(clean(item.message), about),)
-    except (ValueError, KeyError):
-        # The image may be another Airflow, or no Airflow at all. The migration will say so.
-        return (skipped(database_reasons.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
-
-
-def _broker(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    item = end.containers[DATABASE]
-    if item.exit_code is None:
-        return (_late(broker.CHECK, end),)
-    try:
-        return (broker.broker_finding(clean(item.message), about),)
-    except (ValueError, KeyError):
-        # The image may be another Airflow, or no Airflow at all. The migration will say so.
-        return (skipped(broker.CHECK, f"the check itself failed: {_line(clean(item.message))}"),)
-
-
-def _aws(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    item, check = end.containers[aws_pods.CONTAINER], aws_reasons.CHECK.format(account=about["account"])
+def _answer(
+    container: str,
+    check: str,
+    judge: Callable[[str, Mapping[str, Any]], Finding],
+    end: PodEnd,
+    about: Mapping[str, Any],
+    clean: Callable[[str], str],
+) -> tuple[Finding, ...]:
+    """Return what the only container of a check says. check: its name, with what it is about in braces."""
+    item, check = end.containers[container], check.format_map(about)
     if item.exit_code is None:
         return (_late(check, end),)
     try:
-        return (aws_reasons.aws_finding(clean(item.message), about),)
+        return (judge(clean(item.message), about),)
     except (ValueError, KeyError):
-        # The image may be another Airflow, or no Airflow at all. The migration will say so.
-        return (skipped(check, f"the check itself failed: {_line(clean(item.message))}"),)
+        return (_broken(check, item, clean),)
 
 
 _GIT_SYNC: Final = (REACH, FETCH, FOLDER)
@@ -242,9 +226,9 @@ _JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str]
     Kind.GIT: _git,
     Kind.DAGS: _dags,
     Kind.IMAGES: _images,
-    Kind.DATABASE: _database,
-    Kind.BROKER: _broker,
-    Kind.AWS: _aws,
+    Kind.DATABASE: partial(_answer, DATABASE, database_reasons.CHECK, database_reasons.database_finding),
+    Kind.BROKER: partial(_answer, DATABASE, broker.CHECK, broker.broker_finding),
+    Kind.AWS: partial(_answer, aws_pods.CONTAINER, aws_reasons.CHECK, aws_reasons.aws_finding),
 }
 _SUBJECTS: Final[Mapping[Kind, str]] = {
     Kind.GIT: "the DAG repository",
@@ -275,6 +259,11 @@ def _image(item: ContainerEnd, airflow: set[str], stack: str, clean: Callable[[s
 
 def _late(check: str, end: PodEnd) -> Finding:
     return skipped(check, f"not seen in time: the pod still waited for {end.waits or 'its end'}")
+
+
+def _broken(check: str, item: ContainerEnd, clean: Callable[[str], str]) -> Finding:
+    """Return that a check itself failed. Its image may be another Airflow, or none at all; the migration says so."""
+    return skipped(check, f"the check itself failed: {_line(clean(item.message))}")
 
 
 def _line(text: str) -> str:
