@@ -7,7 +7,8 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject, Resource, get, mapping
+from components.kube.any_form import mapping
+from policy.model import UNKNOWN, RenderedObject, Resource, get
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
 UNKNOWN_TEXTS: Final = {

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.kube.any_form import entries, items, mapping
 from components.kube.own_secrets import Holds, holds
 from policy.convert import TASK_POD_NAME
-from policy.model import UNKNOWN, RenderedObject, entries, get, items, mapping
+from policy.model import UNKNOWN, RenderedObject, get
 from policy.pods import containers, pod_of
 
 WORKER: Final = "worker"

@@ -177,21 +177,6 @@ def get(value: Any, path: str) -> Any:
     return value
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is a map, else an empty map."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """Return the value if it is a list, else an empty list."""
-    return value if isinstance(value, list) else []
-
-
-def entries(value: Any) -> list[Mapping[str, Any]]:
-    """Return the maps in a list."""
-    return [item for item in items(value) if isinstance(item, Mapping)]
-
-
 def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield every value at any depth with its path, containers before what is in them."""
     waiting = [(path, value)]

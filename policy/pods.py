@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
+from components.kube.any_form import entries, mapping
+from policy.model import UNKNOWN, RenderedObject, get
 
 SERVERS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 """Kinds whose pods run until they are removed."""

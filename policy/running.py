@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.kube.any_form import mapping
 from policy.chart import (
     CELERY_WORKERS,
     GIT_SYNC,
@@ -18,7 +19,7 @@ from policy.chart import (
     has_worker_groups,
     sidecars,
 )
-from policy.model import UNKNOWN, Finding, RenderedObject, Unknown, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, RenderedObject, Unknown, get, has_unknown
 from policy.pods import SERVERS, Container, containers, labels, pod_of, replicas, selects
 
 SEVERAL: Final = 2

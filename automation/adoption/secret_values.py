@@ -14,10 +14,10 @@ from urllib.parse import unquote
 
 import yaml
 
+from components.kube.any_form import mapping
 from components.kube.safe_yaml import load_yaml
 from components.secrets.masker import Masker
 from components.secrets.names import is_given, may_hold_secret, variable_may_hold_secret
-from policy.model import mapping
 
 _GIVEN: Final = r"""(?="(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<plain>[^\s"'][^\n]{0,4095}))"""
 """A value, matched by lookahead because another name may stand in it. The limit is for texts of one long line."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.kube.any_form import entries, items, mapping
 from components.kube.names import DNS_NAME, LABEL_VALUE, qualified
-from policy.model import UNKNOWN, entries, get, items, mapping
+from policy.model import UNKNOWN, get
 
 LABEL_RULE: Final = "write at most 63 of A-Z, a-z, 0-9 and _.-, with a letter or digit at both ends"
 _NAME_RULE: Final = "name it as in example.com/pool, by A-Z, a-z, 0-9 and _.- alone"

@@ -13,11 +13,12 @@ from yaml import YAMLError
 
 from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
+from components.kube.any_form import entries, mapping
 from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
 from components.kube.safe_yaml import load_all_yaml
 from components.preflight.quotas import quantity
 from policy.convert import TASK_POD, objects_of
-from policy.model import UNKNOWN, RenderedObject, entries, get, mapping
+from policy.model import UNKNOWN, RenderedObject, get
 from policy.pods import Container, containers, pod_of
 
 _LABEL_NAME: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.kube.any_form import entries, mapping
 from components.kube.names import DNS_NAME, qualified
 from components.kube.schedules import is_schedule
-from policy.model import RenderedObject, entries, get, mapping
+from policy.model import RenderedObject, get
 from policy.pods import pod_of
 
 QUANTITY: Final = re.compile(r"\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")

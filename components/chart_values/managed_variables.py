@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.chart_values.owned_values import advice, owner
+from components.kube.any_form import mapping
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
 JWT_VARIABLES: Final = (
@@ -142,9 +143,8 @@ def _options(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def given_config(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Yield section, name and value of each option in `config`, as they are written."""
-    config = helm_values.get("config")
-    for section, options in (config if isinstance(config, Mapping) else {}).items():
-        for option, value in (options if isinstance(options, Mapping) else {}).items():
+    for section, options in mapping(helm_values.get("config")).items():
+        for option, value in mapping(options).items():
             yield str(section), str(option), value
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from components.chart_values.chart_defaults import merged
 from components.chart_values.value_paths import at, nested
+from components.kube.any_form import mapping
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, GIT_SYNC_UID, IDS, followed, pod_security_context
 from components.kube.pod_security_standard import violations
 
@@ -29,8 +30,7 @@ _CONTAINERS: Final = ("extraContainers", "extraInitContainers")
 
 def said_of_all_pods(helm_values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the fields of a pod's security context that a team gives for all pods; null takes one away."""
-    said = at(helm_values, _SAID)
-    return said if isinstance(said, Mapping) else {}
+    return mapping(at(helm_values, _SAID))
 
 
 def completed(helm_values: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,8 +54,7 @@ def completed_sets(sets: list[Any], helm_values: Mapping[str, Any]) -> list[Any]
 
 def _of_all(helm_values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the context of all pods, and of all containers."""
-    of_containers = at(helm_values, "securityContexts.containers")
-    said = of_containers if isinstance(of_containers, Mapping) else {}
+    said = mapping(at(helm_values, "securityContexts.containers"))
     return followed(POD, said_of_all_pods(helm_values)), followed(CONTAINER, said)
 
 
@@ -127,7 +126,7 @@ def context_problems(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _problems_of(contexts: Any, path: str) -> Iterator[tuple[str, str]]:
-    for key, context in contexts.items() if isinstance(contexts, Mapping) else ():
+    for key, context in mapping(contexts).items():
         if not isinstance(context, Mapping):
             continue
         spec = (

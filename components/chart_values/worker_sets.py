@@ -14,6 +14,7 @@ from components.chart_values.chart_defaults import schema_problems
 from components.chart_values.owned_values import APPENDED, OWNED, SAFE_TO_EVICT, advice
 from components.chart_values.value_paths import at, nested, without_nulls
 from components.chart_values.worker_group import GROUP_LABEL
+from components.kube.any_form import items
 
 SETS: Final = "workers.celery.sets"
 _CELERY: Final = "workers.celery."
@@ -74,8 +75,7 @@ def set_schema_problems(helm_values: Mapping[str, Any]) -> Iterator[str]:
 
 def elements(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield path and values of each set."""
-    sets = at(helm_values, SETS)
-    for number, element in enumerate(sets if isinstance(sets, list) else ()):
+    for number, element in enumerate(items(at(helm_values, SETS))):
         if isinstance(element, Mapping):
             yield f"{SETS}[{number}]", element
 

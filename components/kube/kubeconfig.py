@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from components.kube.any_form import entries, mapping
 from components.kube.safe_yaml import load_yaml
 
 _REMEDY: Final = "kubectl config get-contexts, and set airflow:kubeContext or KUBECONFIG"
@@ -118,14 +119,9 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = _content(path)
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return mapping(content)
 
 
-def _named(content: Mapping[str, Any], section: str, key: str) -> dict[str, Any]:
+def _named(content: Mapping[str, Any], section: str, key: str) -> dict[str, Mapping[str, Any]]:
     """Return the entries of one of a kubeconfig's lists by their name."""
-    entries = content.get(section)
-    return {
-        str(entry["name"]): entry[key] if isinstance(entry.get(key), dict) else {}
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and "name" in entry
-    }
+    return {str(entry["name"]): mapping(entry.get(key)) for entry in entries(content.get(section)) if "name" in entry}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.kube.any_form import entries, items, mapping
+
 VOLUMES: Final = {
     "configMap",
     "csi",
@@ -43,9 +45,9 @@ def violations(spec: Mapping[str, Any]) -> list[str]:
     What is no value of JSON is not known, and never a violation.
     """
     pod = spec.get("securityContext")
-    found = list(_of_pod(spec, _map(pod)))
+    found = list(_of_pod(spec, mapping(pod)))
     for kind in ("initContainers", "containers", "ephemeralContainers"):
-        for container in _maps(spec.get(kind)):
+        for container in entries(spec.get(kind)):
             found += [f"{container.get('name')}: {text}" for text in _of_container(container, pod)]
     return found
 
@@ -54,11 +56,11 @@ def _of_pod(spec: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator[str]:
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if _set(spec.get(key)):
             yield key
-    for volume in _maps(spec.get("volumes")):
+    for volume in entries(spec.get("volumes")):
         kinds = set(volume) - {"name"}
         if not kinds <= VOLUMES:
             yield f"volume {volume.get('name')} of kind {', '.join(sorted(kinds - VOLUMES))}"
-    for sysctl in _maps(pod.get("sysctls")):
+    for sysctl in entries(pod.get("sysctls")):
         if not _one_of(sysctl.get("name"), SYSCTLS):
             yield f"sysctl {sysctl.get('name')}"
     yield from _of_either(pod)
@@ -66,7 +68,7 @@ def _of_pod(spec: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_container(container: Mapping[str, Any], pod: Any) -> Iterator[str]:
     given = container.get("securityContext")
-    own = _map(given)
+    own = mapping(given)
     if _set(own.get("privileged")):
         yield "privileged"
     if _known(given) and not _is(own.get("allowPrivilegeEscalation"), False):
@@ -74,20 +76,20 @@ def _of_container(container: Mapping[str, Any], pod: Any) -> Iterator[str]:
     if not _one_of(own.get("procMount", "Default"), ("Default",)):
         yield "procMount"
     if _known(given, pod):
-        effective = {**_map(pod), **own}
+        effective = {**mapping(pod), **own}
         if not _is(effective.get("runAsNonRoot"), True):
             yield "runAsNonRoot is not true"
         seccomp = effective.get("seccompProfile")
-        if _known(seccomp) and not _one_of(_map(seccomp).get("type"), SECCOMP):
+        if _known(seccomp) and not _one_of(mapping(seccomp).get("type"), SECCOMP):
             yield "no seccomp profile"
     capabilities = own.get("capabilities")
     if _known(given, capabilities):
-        dropped = _map(capabilities).get("drop")
-        if _known(dropped, *_list(dropped)) and "ALL" not in _list(dropped):
+        dropped = mapping(capabilities).get("drop")
+        if _known(dropped, *items(dropped)) and "ALL" not in items(dropped):
             yield "does not drop ALL capabilities"
-        if not all(_one_of(added, ("NET_BIND_SERVICE",)) for added in _list(_map(capabilities).get("add"))):
+        if not all(_one_of(added, ("NET_BIND_SERVICE",)) for added in items(mapping(capabilities).get("add"))):
             yield "adds capabilities"
-    if any(_set(port.get("hostPort")) for port in _maps(container.get("ports"))):
+    if any(_set(port.get("hostPort")) for port in entries(container.get("ports"))):
         yield "hostPort"
     yield from _of_either(own)
 
@@ -99,15 +101,15 @@ def _of_either(context: Mapping[str, Any]) -> Iterator[str]:
         yield "runAsUser is 0"
     if context.get("runAsNonRoot") is False:
         yield "runAsNonRoot is false"
-    if not _one_of(_map(context.get("seccompProfile")).get("type", "RuntimeDefault"), SECCOMP):
+    if not _one_of(mapping(context.get("seccompProfile")).get("type", "RuntimeDefault"), SECCOMP):
         yield "seccomp profile is Unconfined"
-    if not _one_of(_map(context.get("appArmorProfile")).get("type", "RuntimeDefault"), SECCOMP):
+    if not _one_of(mapping(context.get("appArmorProfile")).get("type", "RuntimeDefault"), SECCOMP):
         yield "AppArmor profile is Unconfined"
-    selinux = _map(context.get("seLinuxOptions"))
+    selinux = mapping(context.get("seLinuxOptions"))
     named = [selinux.get(key) for key in ("user", "role")]
     if not _one_of(selinux.get("type", ""), SELINUX_TYPES) or any(map(_set, named)):
         yield "SELinux options"
-    if _set(_map(context.get("windowsOptions")).get("hostProcess")):
+    if _set(mapping(context.get("windowsOptions")).get("hostProcess")):
         yield "hostProcess"
 
 
@@ -126,15 +128,3 @@ def _set(value: Any) -> bool:
 
 def _known(*values: Any) -> bool:
     return all(value is None or isinstance(value, str | int | float | list | Mapping) for value in values)
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in _list(value) if isinstance(item, Mapping)]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from components.chart_values.given_options import given_options
 from components.chart_values.value_paths import at, leaves
 from components.database.client_certificate import CLIENT_VARIABLES
+from components.kube.any_form import entries, mapping
 from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import given_variables
@@ -106,8 +107,7 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
             "airflow:dagsDelivery image",
         )
-    config = helm_values.get("config")
-    for path, value in leaves(config if isinstance(config, Mapping) else {}, "config"):
+    for path, value in leaves(mapping(helm_values.get("config")), "config"):
         if isinstance(value, str) and "\n" in value.strip():
             yield path, f"{path} has several lines, and airflow.cfg would take the others for options; write it in one"
     for path, seconds in given_options(helm_values, _REDELIVERY):
@@ -162,8 +162,7 @@ def _service_type(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
 
 def _service_ports(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     """Yield the ports of the API server's Service where workers would not find it, or another port of its pods is."""
-    given = at(helm_values, _SERVICE_PORTS)
-    ports = [port for port in given if isinstance(port, Mapping)] if isinstance(given, list) else []
+    ports = entries(at(helm_values, _SERVICE_PORTS))
     if not ports:
         return
     if surroundings.ingress:

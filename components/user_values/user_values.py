@@ -20,6 +20,7 @@ from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_groups import with_inherited, without_default_budget
 from components.chart_values.worker_sets import SETS, elements, set_problems, with_own
 from components.fields import has_login
+from components.kube.any_form import mapping
 from components.likely_names import did_you_mean
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
@@ -245,8 +246,8 @@ def _contradictory_budgets(helm_values: Mapping[str, Any]) -> list[str]:
     found = []
     places = [(component, at(helm_values, component)) for component in BUDGETED]
     for component, values in (*places, *elements(helm_values)):
-        config = at(values, "podDisruptionBudget.config") if isinstance(values, Mapping) else None
-        given = {key for key, value in config.items() if value is not None} if isinstance(config, Mapping) else set()
+        config = mapping(at(mapping(values), "podDisruptionBudget.config"))
+        given = {key for key, value in config.items() if value is not None}
         if {"minAvailable", "maxUnavailable"} <= given:
             found.append(f"{component}.podDisruptionBudget.config: give one of minAvailable and maxUnavailable")
     return found

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from components.kube.any_form import mapping
 from policy.chart import CELERY_WORKERS, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
-from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, mapping, walk
+from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, walk
 from policy.pods import containers, pod_of
 from policy.rule import Rule
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from components.kube.any_form import entries
 from policy.chart import airflow_values
 from policy.context import Context
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource, entries, get, has_unknown
+from policy.model import UNKNOWN, Finding, RenderedObject, Resource, get, has_unknown
 from policy.rule import Rule, WhenUnknown
 from policy.running import Running, running_as_objects, running_with_values
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.kube.any_form import entries, mapping
 from components.kube.own_secrets import Holds, holds
 from components.kube.pod_security_standard import violations
 from policy.chart import airflow_values, has_task_pods
 from policy.context import Context
 from policy.dag_pods import WORKER, references, runs_dags, secrets_by_content, token_problem, variable_of
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource, entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, RenderedObject, Resource, get, has_unknown
 from policy.pods import SERVERS, containers, labels, pod_of
 from policy.rule import Rule
 

@@ -10,11 +10,12 @@ from typing import Any, Final
 from components.dags.git_repository import parse_git_repository
 from components.dags.known_hosts import check_known_hosts
 from components.database.uri import POSTGRES, read_database_uri
+from components.kube.any_form import entries, mapping
 from components.secrets.shapes import harmless
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data
-from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, entries, get, has_unknown, mapping
+from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, get, has_unknown
 from policy.pods import containers
 from policy.rule import Rule
 

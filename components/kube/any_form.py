@@ -1,0 +1,21 @@
+"""Reading values of any form, as people, charts and clusters write them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a map, else an empty map."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """Return the value if it is a list, else an empty list."""
+    return value if isinstance(value, list) else []
+
+
+def entries(value: Any) -> list[Mapping[str, Any]]:
+    """Return the maps in a list."""
+    return [item for item in items(value) if isinstance(item, Mapping)]
