@@ -29,8 +29,8 @@ UNKNOWN: Final = Unknown.UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
-    """One resource as a program registers it."""
+class _InStack:
+    """What has a type and a name in a stack."""
 
     type: str
     """Pulumi's type token."""
@@ -38,6 +38,25 @@ class Resource:
     """The logical name."""
     urn: str = ""
     """The URN, which names the types of all parents."""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: `Release airflow`."""
+        return f"{self.type.rpartition(':')[2]} {self.name}"
+
+    def under(self, component: str) -> bool:
+        """Tell whether a component of this type is among its parents.
+
+        A URN is `urn:pulumi:STACK::PROJECT::PARENT-TYPE$…$TYPE::NAME` (pulumi.com/docs/iac/concepts/resources/names).
+        """
+        parts = self.urn.split("::")
+        return len(parts) > 2 and component in parts[2].split("$")[:-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(_InStack):
+    """One resource as a program registers it."""
+
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Plain values, UNKNOWN where one is not known; outputs will do for rules over a whole stack."""
     protect: bool = False
@@ -48,18 +67,9 @@ class Resource:
     """The URN of the parent, or ""."""
 
     @property
-    def label(self) -> str:
-        """What a person calls it: `Release airflow`."""
-        return _label(self.type, self.name)
-
-    @property
     def is_kubernetes(self) -> bool:
         """Whether it is an object of the cluster or a Helm release."""
         return self.type.startswith("kubernetes:")
-
-    def under(self, component: str) -> bool:
-        """Tell whether a component of this type is among its parents."""
-        return _under(self.urn, component)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,30 +96,15 @@ class RenderedObject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(_InStack):
     """What the engine does, or would do, to one resource."""
 
     operation: str
     """The engine's word, such as `create` or `delete-replaced`."""
-    type: str
-    """Pulumi's type token."""
-    name: str
-    """The logical name."""
-    urn: str = ""
-    """The URN."""
     protect: bool = False
     """The option `protect` of the resource before the step."""
     retain_on_delete: bool = False
     """The option `retainOnDelete` of the resource before the step."""
-
-    @property
-    def label(self) -> str:
-        """`Instance airflow-postgres`."""
-        return _label(self.type, self.name)
-
-    def under(self, component: str) -> bool:
-        """Tell whether a component of this type is among its parents."""
-        return _under(self.urn, component)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,16 +143,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.message} [{self.rule}, {self.level}]"
-
-
-def _label(type_: str, name: str) -> str:
-    return f"{type_.rpartition(':')[2]} {name}"
-
-
-def _under(urn: str, component: str) -> bool:
-    """A URN is `urn:pulumi:STACK::PROJECT::PARENT-TYPE$…$TYPE::NAME` (pulumi.com/docs/iac/concepts/resources/names)."""
-    parts = urn.split("::")
-    return len(parts) > 2 and component in parts[2].split("$")[:-1]
 
 
 # Ways through nested plain values, in which any part may be missing or unknown
