@@ -82,6 +82,12 @@ class Config:
         """
         self.problem(key, f"must not be set {when}", f"{remove_command(key)}{instead and f', or {instead}'}")
 
+    def refuse_set(self, keys: Iterable[Key[Any]], when: str, *, instead: str = "") -> None:
+        """Note each of the keys that is set although it has no effect. when, instead: see `must_not_be_set`."""
+        for key in keys:
+            if self[key]:
+                self.must_not_be_set(key, when, instead=instead)
+
     def given(self, key: Key[Any]) -> bool:
         """Whether a stack sets a key to something else than its default."""
         default = key.default if isinstance(key.default, str) else json.dumps(key.default)

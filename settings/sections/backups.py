@@ -16,8 +16,7 @@ def read_backup_store(config: Config, logs: TaskLogs, aws: AwsChoice | None) -> 
     store = config[BACKUP_STORE]
     if store is not BackupStore.BUCKET:
         return store
-    if config[BACKUP_STORAGE_GIB]:
-        config.must_not_be_set(BACKUP_STORAGE_GIB, f"with {BACKUP_STORE.full} bucket, which has no volume")
+    config.refuse_set((BACKUP_STORAGE_GIB,), f"with {BACKUP_STORE.full} bucket, which has no volume")
     if config.bad(TASK_LOGS, TASK_LOGS_URL, TASK_LOGS_CONNECTION_SECRET):
         return store
     volume = f"pulumi config set {BACKUP_STORE.full} volume, with its size in {BACKUP_STORAGE_GIB.full}"

@@ -9,15 +9,12 @@ from components.kube.secret import Secret
 from components.network.database_place import database_cidrs
 from components.network.extra_egress import broker_egress, extra_egress_rules
 from components.network.isolation_args import Isolation
-from components.secrets.weak import weakness
-from settings.errors import set_command
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections import database as db
-from settings.sections.cluster import PROTECT
 from settings.sections.executor import EXECUTOR
 from settings.sections.isolation import EGRESS_EXCEPT_CIDRS, NETWORK_ISOLATION
-from settings.sections.keys import REDIS_PASSWORD, ROTATION
+from settings.sections.keys import REDIS_PASSWORD, ROTATION, refuse_guessable
 
 SECTION = Section("Broker")
 _NOT_READ = BrokerUrl(host="", port=0, tls=True, password="", whole="")
@@ -52,8 +49,8 @@ def read_broker(config: Config) -> Broker | None:
     """Return the broker outside the stack, or None where Celery has the stack's own Redis, or does not run."""
     given, cidrs = config[BROKER_URL], config[BROKER_CIDRS]
     if given is None:
-        if cidrs and not config.bad(BROKER_URL):
-            config.must_not_be_set(BROKER_CIDRS, f"without {BROKER_URL.full}")
+        if not config.bad(BROKER_URL):
+            config.refuse_set((BROKER_CIDRS,), f"without {BROKER_URL.full}")
         return None
     if not config.bad(EXECUTOR) and not config[EXECUTOR].celery:
         config.must_not_be_set(
@@ -65,16 +62,9 @@ def read_broker(config: Config) -> Broker | None:
     mark = config[ROTATION]
     if mark is not None and mark.key == "redis-password":
         config.must_not_be_set(BROKER_URL, f"before the rotation of {mark.key} is done")
-    if config[REDIS_PASSWORD] is not None:
-        config.must_not_be_set(REDIS_PASSWORD, f"with {BROKER_URL.full}, in which the broker's password is")
+    config.refuse_set((REDIS_PASSWORD,), f"with {BROKER_URL.full}, in which the broker's password is")
     url = broker_url(given.reveal()) if given.reveal() else _NOT_READ
-    weak = weakness(url.password) if url.password and config[PROTECT] else None
-    if weak is not None:
-        config.problem(
-            BROKER_URL,
-            f"expected a password that is hard to guess if {PROTECT.full} is true, found {weak}",
-            f"change it in the broker, then {set_command(BROKER_URL.full, BROKER_URL)}",
-        )
+    refuse_guessable(config, BROKER_URL, url.password, "the broker")
     if not config.bad(NETWORK_ISOLATION, BROKER_CIDRS) and config[NETWORK_ISOLATION] is not Isolation.OFF:
         _check_networks(config, url)
     return Broker(host=url.host, port=url.port, tls=url.tls, url=Secret(url.whole), cidrs=cidrs)

@@ -95,9 +95,7 @@ def read_cluster(config: Config) -> tuple[str | None, str]:
         if context is None:
             config.problem(KUBE_CONTEXT, "expected a value, or airflow:eksCluster in its place, found none")
     elif not config.bad(EKS_CLUSTER):
-        for key in (KUBECONFIG, KUBE_CONTEXT):
-            if config[key] is not None:
-                config.must_not_be_set(key, f"together with {EKS_CLUSTER.full}")
+        config.refuse_set((KUBECONFIG, KUBE_CONTEXT), f"together with {EKS_CLUSTER.full}")
     return kubeconfig, context or ""
 
 
@@ -111,11 +109,11 @@ def read_aws(config: Config) -> AwsChoice | None:
     )
     if not config.bad(EKS_CLUSTER):
         if cluster is None:
-            for key in (AWS_REGION, AWS_ACCOUNT_ID, AWS_TAGS, AWS_PERMISSIONS_BOUNDARY):
-                if config[key]:
-                    config.must_not_be_set(
-                        key, f"without {EKS_CLUSTER.full}", instead=f"pulumi config set {EKS_CLUSTER.full} NAME"
-                    )
+            config.refuse_set(
+                (AWS_REGION, AWS_ACCOUNT_ID, AWS_TAGS, AWS_PERMISSIONS_BOUNDARY),
+                f"without {EKS_CLUSTER.full}",
+                instead=f"pulumi config set {EKS_CLUSTER.full} NAME",
+            )
             return None
         for required in (AWS_REGION, AWS_ACCOUNT_ID):
             if config[required] is None:

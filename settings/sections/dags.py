@@ -175,9 +175,8 @@ def _check_ssh_access(config: Config, repository: GitRepository) -> None:
         pinned_known_hosts(config[GIT_KNOWN_HOSTS], repository)
     except ValueError as error:
         config.problem(GIT_KNOWN_HOSTS, str(error))
-    for key in (DAGS_USERNAME, DAGS_TOKEN, DAGS_TOKEN_SECRET, DAGS_GITHUB_APP_SECRET):
-        if config[key] is not None:
-            config.must_not_be_set(key, "with an SSH repository")
+    login = (DAGS_USERNAME, DAGS_TOKEN, DAGS_TOKEN_SECRET, DAGS_GITHUB_APP_SECRET)
+    config.refuse_set(login, "with an SSH repository")
 
 
 def _check_https_access(config: Config) -> None:
@@ -189,9 +188,8 @@ def _check_https_access(config: Config) -> None:
     username, token = config[DAGS_USERNAME], config[DAGS_TOKEN]
     secrets = [key for key in (DAGS_TOKEN_SECRET, DAGS_GITHUB_APP_SECRET) if config[key] is not None]
     if secrets:
-        for other in (DAGS_USERNAME, DAGS_TOKEN, *secrets[1:]):
-            if config[other] is not None:
-                config.must_not_be_set(other, f"beside {secrets[0].full}, which has the login")
+        others = (DAGS_USERNAME, DAGS_TOKEN, *secrets[1:])
+        config.refuse_set(others, f"beside {secrets[0].full}, which has the login")
         if secrets[0] is DAGS_GITHUB_APP_SECRET and config[DAGS_DELIVERY] is DagsDelivery.GIT_BUNDLE:
             config.must_not_be_set(
                 DAGS_GITHUB_APP_SECRET,

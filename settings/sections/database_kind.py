@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,7 @@ from components.database.host import outside_networks
 from components.database.rds_settings import ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
-from components.secrets.weak import weakness
-from settings.errors import remove_command, set_command
+from settings.errors import remove_command
 from settings.keys import Key
 from settings.reading import Config
 from settings.restoration import InstanceRestoration
@@ -20,6 +18,7 @@ from settings.sections import database as db
 from settings.sections.cluster import PROTECT, AwsChoice
 from settings.sections.database import DatabaseKind
 from settings.sections.isolation import NETWORK_ISOLATION
+from settings.sections.keys import refuse_guessable
 from settings.sections.managed_database import check_managed, read_managed
 
 _OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
@@ -70,19 +69,14 @@ def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     if kind is not DatabaseKind.MANAGED and isinstance(config[db.RESTORE], InstanceRestoration):
         config.must_not_be_set(db.RESTORE, f"to a restore of an RDS instance with {db.DATABASE.full} {kind}")
     certificate = config[db.CA_CERTIFICATE]
-    for other, keys in _OWN_KEYS.items():
-        if other is not kind:
-            _refuse(config, keys)
-    for kinds, keys in _WITH_DEFAULT.items():
-        if kind not in kinds:
-            _refuse(config, filter(config.given, keys), always=True)
+    if not config.bad(db.DATABASE):  # else which kind is meant is not known
+        _refuse_keys_of_others(config, kind)
     if kind is DatabaseKind.EXTERNAL:
         return DatabaseChoice(database=_external(config))
     if kind is DatabaseKind.MANAGED:
         managed = read_managed(config)
         check_managed(config, managed, aws)
         return DatabaseChoice(database=managed, subnet_ids=config[db.SUBNET_IDS], ca_certificates=certificate)
-    _refuse(config, [db.CA_CERTIFICATE])
     if config[PROTECT]:
         config.problem(
             db.DATABASE,
@@ -92,12 +86,17 @@ def read_database(config: Config, aws: AwsChoice | None) -> DatabaseChoice:
     return DatabaseChoice(database=ContainerDatabase(storage_gib=config[db.STORAGE_GIB]))
 
 
-def _refuse(config: Config, keys: Iterable[Key[Any]], *, always: bool = False) -> None:
-    if config.bad(db.DATABASE):
-        return  # which kind is meant is not known
-    for key in keys:
-        if always or config[key]:
-            config.must_not_be_set(key, f"with {db.DATABASE.full} {config[db.DATABASE]}")
+def _refuse_keys_of_others(config: Config, kind: DatabaseKind) -> None:
+    when = f"with {db.DATABASE.full} {kind}"
+    for other, keys in _OWN_KEYS.items():
+        if other is not kind:
+            config.refuse_set(keys, when)
+    for kinds, keys in _WITH_DEFAULT.items():
+        if kind not in kinds:
+            for key in filter(config.given, keys):
+                config.must_not_be_set(key, when)
+    if kind is DatabaseKind.CONTAINER:
+        config.refuse_set((db.CA_CERTIFICATE,), when)
 
 
 def _external(config: Config) -> ExternalDatabase:
@@ -108,13 +107,7 @@ def _external(config: Config) -> ExternalDatabase:
         config.problem(db.PASSWORD, f"expected a value with {db.DATABASE.full} external, found none")
     # A value that is not known here is an empty Secret.
     password = config[db.PASSWORD] or Secret("")
-    weak = weakness(password.reveal()) if password.reveal() and config[PROTECT] else None
-    if weak is not None:
-        config.problem(
-            db.PASSWORD,
-            f"expected a password that is hard to guess if {PROTECT.full} is true, found {weak}",
-            f"change it in the database, then {set_command(db.PASSWORD.full, db.PASSWORD)}",
-        )
+    refuse_guessable(config, db.PASSWORD, password.reveal(), "the database")
     if config[NETWORK_ISOLATION] is not Isolation.OFF and not cidrs and not config.bad(NETWORK_ISOLATION):
         config.problem(
             db.CIDRS,

@@ -147,9 +147,7 @@ def _trusted_proxies(config: Config) -> tuple[str, ...]:
 def _check_gateway(config: Config) -> None:
     """Note what an Ingress has, and an HTTPRoute has not."""
     keys: tuple[Key[Any], ...] = (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS)
-    for key in (*keys, INGRESS_TLS_ELSEWHERE):
-        if config[key]:
-            config.must_not_be_set(key, f"together with {INGRESS_GATEWAY.full}, which ends TLS")
+    config.refuse_set((*keys, INGRESS_TLS_ELSEWHERE), f"together with {INGRESS_GATEWAY.full}, which ends TLS")
 
 
 def _check_tls(config: Config, class_name: str | None) -> None:
@@ -159,17 +157,14 @@ def _check_tls(config: Config, class_name: str | None) -> None:
         if certificate is None:
             text = "expected the ARN of an ACM certificate with the class alb, found none"
             config.problem(INGRESS_CERTIFICATE_ARN, text)
-        if secret is not None:
-            config.must_not_be_set(INGRESS_TLS_SECRET, "with the class alb, whose certificates are in ACM")
-        if elsewhere:
-            config.must_not_be_set(INGRESS_TLS_ELSEWHERE, "with the class alb, which ends TLS")
+        config.refuse_set((INGRESS_TLS_SECRET,), "with the class alb, whose certificates are in ACM")
+        config.refuse_set((INGRESS_TLS_ELSEWHERE,), "with the class alb, which ends TLS")
         return
-    if certificate is not None:
-        config.must_not_be_set(
-            INGRESS_CERTIFICATE_ARN,
-            "with a class other than alb, which could not use it",
-            instead=f"pulumi config set {INGRESS_CLASS.full} alb",
-        )
+    config.refuse_set(
+        (INGRESS_CERTIFICATE_ARN,),
+        "with a class other than alb, which could not use it",
+        instead=f"pulumi config set {INGRESS_CLASS.full} alb",
+    )
     if secret is None and not elsewhere:
         config.problem(
             INGRESS_TLS_SECRET,

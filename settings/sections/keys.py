@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from components import fields
 from components.keys.escrow_reader import escrow_name
@@ -157,13 +157,11 @@ def read_given_keys(config: Config) -> GivenKeys:
         admin_password=config[ADMIN_PASSWORD],
     )
     source = config[KEY_SOURCE]
-    for key in _ELSEWHERE[source]:
-        if config[key] is not None:
-            config.must_not_be_set(
-                key,
-                f"with {KEY_SOURCE.full} {source}, which holds it",
-                instead=f"pulumi config set {KEY_SOURCE.full} generate",
-            )
+    config.refuse_set(
+        _ELSEWHERE[source],
+        f"with {KEY_SOURCE.full} {source}, which holds it",
+        instead=f"pulumi config set {KEY_SOURCE.full} generate",
+    )
     if config[PROTECT] and source is not KeySource.ESCROW:
         _refuse_weak(config)
     return given
@@ -175,12 +173,11 @@ def read_existing_keys(config: Config) -> ExistingKeys | None:
     if config.bad(KEY_SOURCE, KEY_SECRETS):
         return None
     if config[KEY_SOURCE] is not KeySource.SECRET:
-        if names:
-            config.must_not_be_set(
-                KEY_SECRETS,
-                f"with {KEY_SOURCE.full} {config[KEY_SOURCE]}",
-                instead=f"pulumi config set {KEY_SOURCE.full} secret",
-            )
+        config.refuse_set(
+            (KEY_SECRETS,),
+            f"with {KEY_SOURCE.full} {config[KEY_SOURCE]}",
+            instead=f"pulumi config set {KEY_SOURCE.full} secret",
+        )
         return None
     missing = [key for key in DATA_KEYS if key not in names]
     for key in missing:
@@ -223,6 +220,17 @@ def kept_beside(config: Config, rotated: str) -> Secret | None:
     """Return the value that a rotation keeps beside the new one, if it is this key that is rotated."""
     mark, beside = config[ROTATION], config[ROTATION_SECRET]
     return beside if mark is not None and mark.key == rotated else None
+
+
+def refuse_guessable(config: Config, key: Key[Any], password: str, where: str) -> None:
+    """Note a password of another system that anybody guesses. where: what has it, such as `the database`."""
+    weak = weakness(password) if password and config[PROTECT] else None
+    if weak is not None:
+        config.problem(
+            key,
+            f"expected a password that is hard to guess if {PROTECT.full} is true, found {weak}",
+            f"change it in {where}, then {set_command(key.full, key)}",
+        )
 
 
 def _refuse_weak(config: Config) -> None:

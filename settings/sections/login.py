@@ -94,10 +94,8 @@ def read_oidc(config: Config) -> Oidc | None:
     if config.bad(OIDC_ISSUER):
         return None
     if issuer is None:
-        for key in _OTHERS:
-            if config[key]:
-                instead = f"pulumi config set {OIDC_ISSUER.full} ISSUER"
-                config.must_not_be_set(key, f"without {OIDC_ISSUER.full}", instead=instead)
+        instead = f"pulumi config set {OIDC_ISSUER.full} ISSUER"
+        config.refuse_set(_OTHERS, f"without {OIDC_ISSUER.full}", instead=instead)
         return None
     for needed in _NEEDED:
         if config[needed] is None:

@@ -62,11 +62,10 @@ def check_monitoring(config: Config) -> None:
     monitoring = config[MONITORING]
     if config.bad(MONITORING):
         return
-    if monitoring is not Monitoring.OPERATOR and config[MONITORING_LABELS]:
-        config.must_not_be_set(MONITORING_LABELS, f"without {MONITORING.full} operator")
+    if monitoring is not Monitoring.OPERATOR:
+        config.refuse_set((MONITORING_LABELS,), f"without {MONITORING.full} operator")
     if monitoring is Monitoring.OFF:
-        if config[RUNBOOK_URL]:
-            config.must_not_be_set(RUNBOOK_URL, f"while {MONITORING.full} is off")
+        config.refuse_set((RUNBOOK_URL,), f"while {MONITORING.full} is off")
         return
     isolated = not config.bad(NETWORK_ISOLATION) and config[NETWORK_ISOLATION] is not Isolation.OFF
     if isolated and not config.bad(METRICS_NAMESPACES) and not config[METRICS_NAMESPACES]:

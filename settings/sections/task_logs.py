@@ -179,11 +179,11 @@ def _place(config: Config, store: TaskLogStore) -> LogPlace | None:
     if config.bad(TASK_LOGS, TASK_LOGS_URL):
         return None
     if store is not TaskLogStore.REMOTE:
-        for key in (TASK_LOGS_URL, TASK_LOGS_CONNECTION_SECRET):
-            if config[key] is not None:
-                config.must_not_be_set(
-                    key, f"with {TASK_LOGS.full} {store}", instead=f"pulumi config set {TASK_LOGS.full} remote"
-                )
+        config.refuse_set(
+            (TASK_LOGS_URL, TASK_LOGS_CONNECTION_SECRET),
+            f"with {TASK_LOGS.full} {store}",
+            instead=f"pulumi config set {TASK_LOGS.full} remote",
+        )
         return None
     if url is None:
         config.problem(
@@ -205,17 +205,16 @@ def _check_volume(config: Config, store: TaskLogStore) -> None:
     if config.bad(TASK_LOGS):
         return
     if store is not TaskLogStore.VOLUME:
-        for key in (TASK_LOGS_STORAGE_CLASS, TASK_LOGS_CLAIM):
-            if config[key] is not None:
-                config.must_not_be_set(
-                    key, f"with {TASK_LOGS.full} {store}", instead=f"pulumi config set {TASK_LOGS.full} volume"
-                )
+        config.refuse_set(
+            (TASK_LOGS_STORAGE_CLASS, TASK_LOGS_CLAIM),
+            f"with {TASK_LOGS.full} {store}",
+            instead=f"pulumi config set {TASK_LOGS.full} volume",
+        )
         return
     if config[TASK_LOGS_CLAIM] is not None:
-        if config[TASK_LOGS_STORAGE_CLASS] is not None:
-            config.must_not_be_set(
-                TASK_LOGS_STORAGE_CLASS, f"together with {TASK_LOGS_CLAIM.full}, which has a class of its own"
-            )
+        config.refuse_set(
+            (TASK_LOGS_STORAGE_CLASS,), f"together with {TASK_LOGS_CLAIM.full}, which has a class of its own"
+        )
         return
     one_node = config[TASK_LOGS_ACCESS_MODE] is AccessMode.READ_WRITE_ONCE
     if one_node and config[SIZE] is not SizePreset.NONE and not config.bad(TASK_LOGS_ACCESS_MODE, SIZE):
