@@ -82,9 +82,7 @@ def aws_finding(answer: str, about: Mapping[str, Any]) -> Finding:
         "identity_fix": about["identity_fix"].format(stack=stack),
         "may": _MAY[step],
     }
-    finding = explained(check, found["error"], _REASONS, known)
-    assert finding is not None
-    return finding
+    return explained(check, found["error"], _REASONS, known)
 
 
 def lacks_identity(answer: str) -> bool:

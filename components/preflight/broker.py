@@ -138,9 +138,7 @@ def broker_finding(answer: str, about: Mapping[str, Any]) -> Finding:
     """
     found, host = json.loads(answer), about["host"]
     if "error" in found:
-        explanation = explained(CHECK, str(found["error"]), _REASONS, about)
-        assert explanation is not None
-        return explanation
+        return explained(CHECK, str(found["error"]), _REASONS, about)
     command = _SET.format(stack=about["stack"])
     if found["cluster_enabled"]:
         return failed(

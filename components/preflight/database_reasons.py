@@ -115,9 +115,7 @@ def database_finding(answer: str, about: Mapping[str, str]) -> Finding:
     """
     found = json.loads(answer)
     if "error" in found:
-        explanation = explained(CHECK, str(found["error"]), _REASONS, about)
-        assert explanation is not None
-        return explanation
+        return explained(CHECK, str(found["error"]), _REASONS, about)
     host, stack = about["host"], about["stack"]
     if int(found["number"]) < LEAST_VERSION * 10_000:
         what = f"PostgreSQL {LEAST_VERSION} or newer at {host}, found {found['version']}"

@@ -117,7 +117,6 @@ def git_finding(said: str, about: Mapping[str, str]) -> Finding:
             another has the login.
     """
     found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), {**_login(about), **about})
-    assert found is not None
     return of_bundle(found, about)
 
 

@@ -88,9 +88,7 @@ def image_finding(image: str, text: str, *, key: str, correct: str, stack: str) 
     own = key in (_TAG, _DIGEST)
     rename = f"{_SET.format(stack=stack)} airflow:imageRepository NAME" if own else correct
     known = {"image": image, "key": key, "correct": correct, "rename": rename, "stack": stack}
-    found = explained(f"image {image}", _CHAIN.sub("", text), (*_REASONS, _OTHER), known)
-    assert found is not None
-    return found
+    return explained(f"image {image}", _CHAIN.sub("", text), (*_REASONS, _OTHER), known)
 
 
 def image_key(role: str, image: str) -> tuple[str, str]:

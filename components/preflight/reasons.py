@@ -31,17 +31,17 @@ class Reason:
     """Whether another system may be down for a while."""
 
 
-def explained(check: str, text: str, reasons: Sequence[Reason], known: Mapping[str, str]) -> Finding | None:
-    """Return the finding of the first reason that matches a line of the text, or None."""
+def explained(check: str, text: str, reasons: Sequence[Reason], known: Mapping[str, str]) -> Finding:
+    """Return the finding of the first reason that matches a line of the text. The last one has the pattern ""."""
     written = lines(text)
-    for reason in reasons:
-        line = next((line for line in written if re.search(reason.pattern, line, re.IGNORECASE)), None)
-        if line is not None:
-            if not reason.pattern:
-                line = next(filter(_TELLING.search, reversed(written)), written[-1])
-            names = {**known, "line": line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…"}
-            return failed(check, reason.what.format_map(names), reason.fix.format_map(names), outage=reason.outage)
-    return None
+    matches = (
+        (reason, line) for reason in reasons for line in written if re.search(reason.pattern, line, re.IGNORECASE)
+    )
+    reason, line = next(matches)
+    if not reason.pattern:
+        line = next(filter(_TELLING.search, reversed(written)), written[-1])
+    names = {**known, "line": line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…"}
+    return failed(check, reason.what.format_map(names), reason.fix.format_map(names), outage=reason.outage)
 
 
 def lines(text: str) -> list[str]:
