@@ -256,6 +256,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 protect=args.protect,
                 security=said_of_all_pods(args.helm_values),
                 runs=args.running is not Running.STOPPED or args.restoring,
+                role=args.logins.used.user if args.logins.used is not None else None,
                 after=checked,
             ),
             self._child,

@@ -87,7 +87,7 @@ def sentinels() -> Mapping[str, str]:
         "connections": json.dumps({"sentinel_db": "postgres://me:sentinel-connection-password@db.test/x"}),
         "variables": json.dumps({"sentinel_variable": "sentinel-variable-value"}),
         "registryCredentials": json.dumps({"auths": {"registry.example.com": {"auth": REGISTRY_AUTH}}}),
-        "databaseLogin": "sentinel_role:sentinel-login@:'/word",
+        "databaseLogin": "airflow_5e4711:sentinel-login@:'/word",
         "databaseMasterPassword": "sentinel-of_the~master.password",
         "databasePassword": "sentinel database:p@ss/w%rd\"'é",
     }

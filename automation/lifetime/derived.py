@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from automation.stacks.config_text import with_values
@@ -14,6 +14,8 @@ HEADER: Final = "# Made by `python -m automation spawn`, anew at each run. Do no
 _SCALARS: Final = ("string", "integer", "boolean")
 _UNDER_WAY: Final = ("rotation", "restore", "upgrade")
 """Marks of verbs that have begun, and have not ended."""
+_OF_ITS_DATABASE: Final = "databaseLogin"
+"""Encrypted key whose value only the other stack's database accepts. A new one has its owner's password."""
 _ALONE: Final = {
     "keyEscrow": "the keys of both would be in one secret",
     "ingressHost": "one host cannot lead to both",
@@ -35,12 +37,18 @@ def own_values(stack: str, given: Mapping[str, str], like_host: str = "") -> dic
     return {"namespace": stack, "protect": "false", **host, **given}
 
 
-def derived_text(like_text: str, values: Mapping[str, str]) -> str:
+def derived_text(like_text: str, values: Mapping[str, str], encrypted: Collection[str] = ()) -> str:
     """Return the file of a stack that is made like another. Encrypted values, and what decrypts them, stay.
 
-    Raises FileInvalid.
+    The login of the other stack's database does not. Raises FileInvalid.
+
+    Args:
+        like_text: The other stack's file.
+        values: What is the new stack's own, by short key.
+        encrypted: Full keys of the values that are encrypted in the file.
     """
-    return HEADER + with_values(like_text, values).removeprefix(HEADER)
+    gone = {_OF_ITS_DATABASE: ""} if f"{PROJECT}:{_OF_ITS_DATABASE}" in encrypted else {}
+    return HEADER + with_values(like_text, {**values, **gone}).removeprefix(HEADER)
 
 
 def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, ...]:

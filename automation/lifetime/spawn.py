@@ -97,7 +97,7 @@ def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> st
     found = problems(like, {**config, **dict.fromkeys(encrypted, SHOWN)}, values)
     if found:
         raise SettingsInvalid(name, found)
-    return derived_text(path.read_text(encoding="utf-8"), values)
+    return derived_text(path.read_text(encoding="utf-8"), values, encrypted)
 
 
 def _require_its_own(session: Session, opened: OpenedStack) -> None:

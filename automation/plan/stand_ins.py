@@ -178,7 +178,7 @@ def _ssh_private_key(digest: bytes) -> str:
 
 
 def _login(digest: bytes) -> str:
-    return f"stand_in:{digest.hex()}"
+    return f"airflow_{digest.hex()[:6]}:{digest.hex()[:40]}"  # as a rotation makes it: a container takes no other
 
 
 def _broker_url(digest: bytes) -> str:

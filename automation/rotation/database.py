@@ -10,14 +10,15 @@ from typing import Final
 from automation.cluster.client import Kube
 from automation.errors import ClusterRequestFailed
 from components.database.pgbouncer import STATS_USER
+from components.database.roles_script import MADE_BY_ROTATION
 from components.database.uri import read_database_uri
 
 POSTGRES: Final = "postgres"
 """The component of the database's own pod, and its container."""
 _SECONDS: Final = 60.0
-_ROLES: Final = "rolname = 'airflow' OR rolname ~ '^airflow_[0-9a-f]{6}\\$'"
+_ROLES: Final = f"rolname = 'airflow' OR rolname ~ '^{MADE_BY_ROTATION}\\$'"
 """The owner, and the roles that a rotation made."""
-_LOGIN: Final = re.compile(r"(airflow_[0-9a-f]{6}):([0-9a-f]{40})")
+_LOGIN: Final = re.compile(f"({MADE_BY_ROTATION}):([0-9a-f]{{40}})")
 # Roles and passwords come by lines, and go on as the environment or the input of psql: no process has them among its
 # arguments. By the pod's address, where every image asks for a password; many trust whoever comes from 127.0.0.1.
 _LOG_IN: Final = """\

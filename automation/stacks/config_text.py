@@ -57,6 +57,8 @@ def _changed(text: str, root: yaml.Node | None, key: str, quoted: str) -> str:
         first = next(iter(keys.values()))[0].start_mark
         return f"{text[: first.index]}{key}: {quoted}\n{' ' * first.column}{text[first.index :]}"
     name, old = keys[key]
+    if isinstance(old, yaml.MappingNode) and not old.flow_style and [*_entries(old)] == ["secure"]:
+        old = _entries(old)["secure"][1]  # an encrypted value, which ends with its text
     if not isinstance(old, yaml.ScalarNode) or old.start_mark.line != old.end_mark.line:
         return text
     return f"{text[: name.end_mark.index]}: {quoted}{text[old.end_mark.index :]}"

@@ -50,6 +50,8 @@ class PostgresContainerArgs:
     """What a team says of the security context of all pods: a user or group that is null is left to the cluster."""
     runs: bool = True
     """Whether the server runs. Its volume stays without it."""
+    role: str | None = None
+    """Role that a rotation has made in the database, by which Airflow logs in; None while it is the owner."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist before the server starts."""
 
@@ -57,7 +59,8 @@ class PostgresContainerArgs:
 class PostgresContainer(pulumi.ComponentResource):
     """One PostgreSQL server and the volume that holds its data.
 
-    Raises: nothing of its own. The update fails if the server is not ready within five minutes.
+    Raises: ValueError in a preview and an update that would make a volume, if `role` is given: no new database has it.
+    The update fails if the server is not ready within five minutes.
     Replaces: nothing. Another image or memory size restarts the container on the same volume. A new major version
     cannot read the old version's files: dump and restore the data, or start with a new stack.
     Survives a destroy: nothing, unless `protect` is set. The volume is deleted with its claim.
@@ -92,7 +95,7 @@ class PostgresContainer(pulumi.ComponentResource):
                     "resources": {"requests": {"storage": f"{args.storage_gib}Gi"}},
                 },
             },
-            kept,
+            kept if args.role is None else pulumi.ResourceOptions.merge(kept, _never_new(name, args.role)),
         )
         service = KubeObject(
             "v1",
@@ -137,6 +140,20 @@ class PostgresContainer(pulumi.ComponentResource):
             ssl_mode=SslMode.PREFER,
         )
         self.register_outputs({"host": service.name, "port": PORT})
+
+
+def _never_new(name: str, role: str) -> pulumi.ResourceOptions:
+    """Return options of a volume that must hold a role already: the migration would only say that it cannot log in."""
+
+    def before_create(hook: pulumi.ResourceHookArgs) -> None:
+        stack = hook.urn.removeprefix("urn:pulumi:").partition("::")[0]
+        raise ValueError(
+            f"airflow:databaseLogin: expected none for a new database container, found the role {role}, which a "
+            f"rotation made in another one. Fix: pulumi config rm --stack {stack} airflow:databaseLogin"
+        )
+
+    hook = pulumi.ResourceHook(f"{name}-has-role", before_create, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[hook]))
 
 
 def _server(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,14 @@ MASTER: Final = "AIRFLOW_DATABASE_MASTER"
 """Variable with the URI of the master user."""
 COMING: Final = "AIRFLOW_DATABASE_COMING"
 """Variable with the URI of a role that nothing uses yet."""
+
+
+MADE_BY_ROTATION: Final = "airflow_[0-9a-f]{6}"
+"""How a rotation names the roles that it makes, as the script has it (tested)."""
+
+
+def made_by_rotation(role: str) -> bool:
+    return re.fullmatch(MADE_BY_ROTATION, role) is not None
 
 
 def owner_of(master: str) -> str:

@@ -77,7 +77,8 @@ LOGIN = SECTION.secret(
     "databaseLogin",
     _login,
     description="ROLE:PASSWORD with which Airflow logs in to the database, in place of databaseUser. Tables that the "
-    "role creates must belong to the database's owner. python -m automation rotate database-password writes it.",
+    "role creates must belong to the database's owner. python -m automation rotate database-password writes it; with "
+    "database container, nothing else makes such a role.",
 )
 MASTER_PASSWORD = SECTION.secret(
     "databaseMasterPassword",

@@ -11,6 +11,7 @@ import pytest
 from automation.lifetime.derived import HEADER, derived_text, own_values, problems
 from components.kube.safe_yaml import load_yaml
 from settings import read_files
+from tests import samples
 from tests.cases import each
 from tests.samples import ROOT
 
@@ -46,6 +47,16 @@ def test_file_says_what_the_other_says_but_for_its_own_values() -> None:
     own = {"airflow:namespace": "pr-12", "airflow:protect": "false", "airflow:dagsRef": "refs/pull/12/head"}
     assert after == {**before, "config": {**before["config"], **own}}
     assert derived_text(text, own_values("pr-12", {})).count(HEADER) == 1
+
+
+def test_login_of_the_other_s_database_is_left_behind_and_other_secrets_stay() -> None:
+    """Only that database has the role."""
+    login = "  airflow:databaseLogin:\n    secure: v1:login\n"
+    like = LIKE.replace("  airflow:dagsToken:\n", f"{login}  airflow:dagsToken:\n")
+    text = derived_text(like, own_values("pr-12", {}), {"airflow:databaseLogin", "airflow:dagsToken"})
+    before, after = load_yaml(LIKE)["config"], load_yaml(text)["config"]
+    assert after == {**before, "airflow:namespace": "pr-12", "airflow:protect": "false", "airflow:databaseLogin": ""}
+    assert samples.dev().with_({"databaseLogin": ""}).problems() == ()
 
 
 def test_stack_of_its_own_namespace_is_refused_nothing() -> None:

@@ -22,6 +22,7 @@ from automation.stages.stage import next_stage
 from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
 from components.kube.pod_command import ExecResult
+from tests import samples
 from tests.automation.fakes import pod
 
 NEW: Final = f"airflow_0a1b2c:{'ab' * 20}"
@@ -113,6 +114,12 @@ def test_only_a_role_that_a_rotation_made_gets_into_sql(server: Any) -> None:
     for login in ("airflow:x", "airflow_0a1b2c:'; DROP TABLE dag; --", f"robot:{'ab' * 20}"):
         assert not database.accepts(server, login)
     assert not (server.folder / "seen").exists()
+
+
+def test_config_takes_what_a_rotation_of_a_container_writes() -> None:
+    mark = {"rotation": "database-password 2/3 0123456789ab"}
+    for changes, beside in (({}, {}), (mark, {}), (mark, {"rotationSecret": database.new_login()})):
+        assert samples.dev().with_(changes, {"databaseLogin": database.new_login(), **beside}).problems() == ()
 
 
 def test_login_is_read_in_the_files_of_pgbouncer() -> None:

@@ -26,6 +26,11 @@ def test_line_is_changed_and_its_comment_stays() -> None:
     assert with_values(FILE, {SHORT: "3.2.2-7"}) == FILE.replace("3.2.2 ", '"3.2.2-7" ')
 
 
+def test_encrypted_value_gives_way_and_the_lines_around_it_stay() -> None:
+    text = FILE.replace("3.2.2  # moved by deployments", "# moved\n    secure: v1:x  # by hand")
+    assert with_values(text, {SHORT: ""}) == FILE.replace("3.2.2  # moved by deployments", '""  # by hand')
+
+
 def test_key_that_is_not_there_is_added() -> None:
     text = FILE.replace("  airflow:imageTag: 3.2.2  # moved by deployments\n", "")
     changed = with_values(text, {SHORT: "3.2.2-7"})

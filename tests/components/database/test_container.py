@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,9 @@ SERVICE = "kubernetes:core/v1:Service"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
-def postgres(*, protect: bool = False, image: str = "postgres:17-bookworm") -> Callable[[], PostgresContainer]:
+def postgres(
+    *, protect: bool = False, image: str = "postgres:17-bookworm", role: str | None = None
+) -> Callable[[], PostgresContainer]:
     args = PostgresContainerArgs(
         namespace="ns",
         image=image,
@@ -30,6 +33,7 @@ def postgres(*, protect: bool = False, image: str = "postgres:17-bookworm") -> C
         pull_secrets=("registry",),
         storage_gib=3,
         protect=protect,
+        role=role,
     )
     return lambda: PostgresContainer("pg", args)
 
@@ -64,6 +68,19 @@ def test_data_is_on_a_claim_of_its_own(record: Record) -> None:
     [mount] = container(recorder)["volumeMounts"]
     data = {variable["name"]: variable.get("value") for variable in container(recorder)["env"]}["PGDATA"]
     assert data.startswith(f"{mount['mountPath']}/"), "in a folder of its own: a volume may hold lost+found"
+
+
+def test_volume_is_not_made_anew_where_a_role_is_in_it(record: Record) -> None:
+    """A rotation made the role in the one before. Without a word, the migration would try to log in."""
+    recorder = record(postgres(protect=True, role="airflow_0a1b2c"))
+    claim = recorder.one(CLAIM)
+    assert claim.protected
+    assert [*claim.request.hooks.before_create] == ["pg-has-role"]
+    assert [*claim.request.hooks.before_update] == []
+    fix = "Fix: pulumi config rm --stack dev airflow:databaseLogin"
+    hook: Any = recorder.hooks["pg-has-role"]
+    with pytest.raises(ValueError, match=f"^airflow:databaseLogin: expected none .* the role airflow_0a1b2c.* {fix}$"):
+        hook(SimpleNamespace(urn="urn:pulumi:dev::airflow::t::n"))
 
 
 def test_there_are_never_two_servers_on_one_volume(record: Record) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import outputs
+from automation.rotation.database import new_login
 from components.database.database_roles import TYPE
 from components.database.migration import MIGRATION_LABELS
-from components.database.roles_script import COMING, MASTER, SCRIPT
+from components.database.roles_script import COMING, MADE_BY_ROTATION, MASTER, SCRIPT
 from components.kube.own_secrets import Holds, holds
 from tests import samples
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Registered = Callable[..., Recorder]
 
 JOB: Final = "kubernetes:batch/v1:Job"
+CLAIM: Final = "kubernetes:core/v1:PersistentVolumeClaim"
 NAME: Final = "airflow-database-roles"
 NEW: Final = "airflow_0a1b2c:sentinel-new"
 MARK: Final = {"rotation": "database-password 1/4 0123456789ab"}
@@ -99,7 +101,18 @@ def test_job_runs_in_a_stopped_stack_too_because_a_restore_makes_another_databas
     assert found.one(JOB, NAME)
 
 
+def test_role_that_a_rotation_made_in_a_container_is_looked_for_in_no_new_volume(registered: Registered) -> None:
+    login = new_login()
+    found = registered(samples.dev().with_({}, {"databaseLogin": login}))
+    assert names(found) == set()
+    assert found.secret_data("airflow-database-migration")["connection"].partition("@")[0].endswith(login)
+    before = registered(samples.dev())
+    assert [*found.one(CLAIM, "airflow-postgres-data").request.hooks.before_create] == ["airflow-postgres-has-role"]
+    assert [*before.one(CLAIM, "airflow-postgres-data").request.hooks.before_create] == []
+
+
 def test_script_knows_the_variables() -> None:
     assert f'MASTER = "{MASTER}"' in SCRIPT
     assert f'COMING = "{COMING}"' in SCRIPT
+    assert f'MADE_BY_ROTATION = "^{MADE_BY_ROTATION}$"' in SCRIPT
     compile(SCRIPT, "script", "exec")
