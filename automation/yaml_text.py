@@ -15,9 +15,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_UNPRINTABLE: Final = "\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff"
-"""Characters that YAML does not allow, or may read as a line end; the control characters below the space are left out.
-It is the content of a character class of a regular expression."""
+from components.unseen import HIDING
+
+_UNPRINTABLE: Final = rf"{HIDING}\ud800-\udfff\ufffe\uffff"
+"""Characters that YAML does not allow, may read as a line end, or that nobody sees. It is the content of a character
+class of a regular expression."""
 _ESCAPED: Final = re.compile(f"[{_UNPRINTABLE}]")
 _PLAIN: Final = re.compile(rf"[A-Za-z0-9_/.$(][^\x00-\x1f#\"\\{_UNPRINTABLE}]*")
 """Texts that may stand without quotes (yaml.org/spec/1.2.2, "Plain Style"), unless `_OTHER` matches too."""
@@ -41,7 +43,12 @@ def as_yaml(value: Any) -> str:
 
 def quoted(text: str) -> str:
     """Return a text on one line, in quotes."""
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return _ESCAPED.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _lines(value: Any) -> Iterator[str]:

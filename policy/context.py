@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from components.unseen import hiding
 from policy.model import Resource
 
 ALLOWED_REGISTRIES: Final = Path(__file__).with_name("allowed-registries.txt")
@@ -28,7 +29,7 @@ def allowed_registries() -> tuple[str, ...]:
 
 
 class DecisionsInvalid(ValueError):  # noqa: N818 - it names what is wrong
-    """The list of decisions has a line that cannot be read."""
+    """A committed list has a line that cannot be read, or not as a reviewer sees it."""
 
 
 def decided_in(project: Path, stack: str) -> frozenset[str]:
@@ -50,8 +51,16 @@ def decided_in(project: Path, stack: str) -> frozenset[str]:
 
 
 def _listed(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a list with their numbers, without comments and empty lines."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    """Yield the lines of a list with their numbers, without comments and empty lines.
+
+    A line ends only where a reviewer sees its end: another separator could hide a line in a comment. Raises
+    DecisionsInvalid.
+    """
+    text = path.read_bytes().decode()
+    if found := hiding(text):
+        place, sign = found
+        raise DecisionsInvalid(f"policy/{path.name}:{place}: expected characters that everybody sees, found {sign}")
+    for number, line in enumerate(text.split("\n"), start=1):
         content = line.partition("#")[0].strip()
         if content:
             yield number, content

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from components.kube.safe_yaml import SafeLoader
+from components.unseen import hiding
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, set_command
 from settings.keys import PROJECT, Key
@@ -183,7 +184,11 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
 def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node | None]:
     """Return what is in a file, and the nodes of its text."""
     try:
-        reader = loader(path.read_text(encoding="utf-8"))
+        text = path.read_bytes().decode().removeprefix("\ufeff")
+        if found := hiding(text):
+            # All readers of YAML end a comment at some of them, and no reviewer sees its end.
+            raise SettingsError(stack, [_hidden(path.name, *found)])
+        reader = loader(text)
         root = reader.get_single_node()
         if loader is not Loader:
             return reader.construct_document(root), root
@@ -222,6 +227,13 @@ def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node 
     ):  # PyYAML raises all three, as for !!bool x, !!int "", !!timestamp x
         problem = f"expected YAML in {path.name}, found an impossible date or number. Fix: write it in quotes"
     raise SettingsError(stack, [problem])
+
+
+def _hidden(name: str, line: int, sign: str) -> str:
+    expected = f"expected characters that everybody sees in {name}, line {line}, found {sign}"
+    digits = sign[2:].lower()
+    escape = f"\\u{digits}" if len(digits) == 4 else f"\\U{digits:0>8}"
+    return f'{expected}. Fix: take it out, or write it in double quotes as "{escape}"'
 
 
 def _config(content: Any, name: str, stack: str) -> dict[Any, Any]:

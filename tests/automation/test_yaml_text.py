@@ -105,5 +105,13 @@ def test_keys_are_ordered_and_nothing_is_wrapped() -> None:
     assert as_yaml({"b": ["x" * 300], "a": {}}) == f"a: {{}}\nb:\n- {'x' * 300}\n"
 
 
+def test_what_nobody_sees_is_an_escape_and_stays_the_same_text() -> None:
+    for sign in ("\u200b", "\u202e", "\u2066", "\xad", "\u2028", "\U000e0041"):
+        for text in (f"a{sign}b", f"a\nb{sign}\n"):
+            written = as_yaml({"key": text})
+            assert sign not in written
+            assert yaml.safe_load(written) == {"key": text}
+
+
 def test_masks_read_as_they_are() -> None:
     assert as_yaml({"password": "[secret]"}) == 'password: "[secret]"\n'

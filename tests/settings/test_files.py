@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import traceback
@@ -21,6 +22,7 @@ from components.kube.safe_yaml import load_yaml
 from components.network.isolation_args import Isolation
 from settings.files import read_files
 from tests import samples
+from tests.cases import each
 from tests.samples import ROOT, dev
 
 
@@ -310,6 +312,25 @@ def test_file_of_many_aliases_takes_no_time(tmp_path: Path) -> None:
         assert check_text(tmp_path, f"config:\n  airflow:helmValues:\n{text}") == (
             "expected YAML in Pulumi.qa.yaml. Fix: edit it",
         )
+
+
+@each("sign", ["\u2028", "\u2029", "\x85", "\r", "\u202e", "\u2066", "\u200b", "\xad", "\U000e0041"])
+def test_nothing_is_hidden_behind_what_a_reviewer_takes_for_a_comment(sign: str, tmp_path: Path) -> None:
+    """Readers of YAML end a comment at the first four, and a diff does not show it."""
+    text = f"config:\n  airflow:size: small # as before{sign}  airflow:networkIsolation: off\n"
+    [problem] = check_text(tmp_path, text)
+    escape = f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+    assert problem == (
+        f"expected characters that everybody sees in Pulumi.qa.yaml, line 2, found U+{ord(sign):04X}. "
+        f'Fix: take it out, or write it in double quotes as "{escape}"'
+    )
+
+
+def test_such_a_character_may_be_written_as_an_escape(tmp_path: Path) -> None:
+    text = 'config:\r\n  airflow:helmValues: {labels: {a: "\\u200d\\U000e0041"}}\r\n'
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.qa.yaml").write_text(f"\ufeff{text}", encoding="utf-8", newline="")
+    assert json.loads(read_files(tmp_path, "qa")[0]["airflow:helmValues"]) == {"labels": {"a": "\u200d\U000e0041"}}
 
 
 def test_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
