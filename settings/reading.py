@@ -14,6 +14,8 @@ from settings.parsers import RefusedError
 _MOST_UNKNOWN: Final = 20
 """Unknown keys that one error lists: a search for the name that was meant takes its time for each."""
 _MOST_NAME: Final = 100
+_AUTONAMING: Final = "pulumi:autonaming"
+"""The engine's own key that gives resources other names (pulumi.com/docs/iac/concepts/resources/names)."""
 
 
 class Config:
@@ -46,6 +48,7 @@ class Config:
         self._encrypted = {key.removeprefix(prefix) for key in secret_keys}
         self._unread = {key.removeprefix(prefix) for key in unread}
         self._bad = {key.removeprefix(prefix) for key in known}
+        self._renamed = _AUTONAMING in texts
         self._values: dict[str, Any] = {}
         self._stack = stack
         self.problems = [*known.values()]
@@ -99,6 +102,13 @@ class Config:
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Note a problem for every key whose name is not in `known`."""
+        if self._renamed:
+            text = (
+                "expected none, because what keeps tasks from the stack's Secrets and volumes knows them by their names"
+            )
+            self.problems.append(
+                problem_text(self._stack, _AUTONAMING, f"{text}, found one", f"pulumi config rm {_AUTONAMING}")
+            )
         known = list(known)
         unknown = sorted(self._texts.keys() - set(known))
         for name in unknown[:_MOST_UNKNOWN]:

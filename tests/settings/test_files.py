@@ -341,6 +341,15 @@ def test_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
         assert problem.startswith("expected each key once in Pulumi.dev.yaml, found one again in line "), config
 
 
+def test_names_of_its_own_are_refused_because_rules_know_secrets_by_their_names(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "pulumi:autonaming: {pattern: 'x-${name}-${hex(8)}'}")
+    assert problem.startswith("pulumi:autonaming: expected none, because what keeps tasks from the stack's Secrets")
+    assert problem.endswith("Fix: pulumi config rm --stack dev pulumi:autonaming")
+    given = dev()
+    with pytest.raises(settings.SettingsError, match="pulumi:autonaming: expected none"):
+        settings.parse({**given.values, "pulumi:autonaming": '{"mode": "verbatim"}'}, given.secret_keys, "dev")
+
+
 def test_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for key in ("true", "12", "1e3", "2026-01-01"):
         assert any("expected a text as the key" in problem for problem in problems_of(tmp_path, f"{key}: a")), key
