@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from components.unseen import written_out
+
 _SIMPLE: Final = re.compile(r"[^`|\\]+")
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LONGEST: Final = 300
 
 
 def visible(text: str) -> str:
     """Return a text as one line, with characters that cannot be seen or that turn the text around written out."""
-    return "".join(
-        f"\\u{ord(character):04x}" if unicodedata.category(character) in _UNSEEN else character
-        for character in text.replace("\n", "\\n").replace("\t", " ")
-    )
+    return written_out(text.replace("\n", "\\n").replace("\t", " "))
 
 
 def short(text: str, longest: int = _LONGEST) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from automation.cli.live import LiveView
+from automation.cli.plain_text import plain
 
 if TYPE_CHECKING:
     from automation.engine.events import Event
@@ -46,7 +47,7 @@ class Console:
         if self.view.open:
             self.view.print(text, "", self.progress)
         else:
-            print(text, file=self.progress, flush=True)
+            print(plain(text), file=self.progress, flush=True)
 
     def event(self, event: Event) -> None:
         """Write an event of an update as progress. A terminal shows what is under way, and prints what is over."""
@@ -61,6 +62,10 @@ class Console:
 
     def result(self, text: str) -> None:
         """Write a line of the result. Nothing is under way any more."""
+        self.for_shell(plain(text))
+
+    def for_shell(self, text: str) -> None:
+        """Write a line of the result that a shell reads, so it must be exactly this."""
         self.close()
         print(text, file=self.results, flush=True)
 

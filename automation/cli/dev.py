@@ -156,7 +156,7 @@ def env(call: Call) -> int:
     with call.opened() as environment:
         variables = environment.session.engine_variables()
     for name, value in {**variables, "PULUMI_STACK": call.args.stack}.items():
-        call.console.result(f"export {name}={shlex.quote(value)}")
+        call.console.for_shell(f"export {name}={shlex.quote(value)}")
     return DONE
 
 

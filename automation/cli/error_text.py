@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Final, TextIO
 
+from automation.cli.plain_text import plain
 from automation.errors import FIX
 
 _MORE: Final = "  "
@@ -12,6 +13,7 @@ _MORE: Final = "  "
 
 def write_error(text: str, file: TextIO) -> None:
     """Write an error to a stream."""
+    text = plain(text)
     if not file.isatty():
         print(*error_lines(text, None), sep="\n", file=file, flush=True)
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from automation.cli.error_text import broken
+from automation.cli.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -68,6 +69,7 @@ class LiveView:
         from rich.console import Console as Terminal
         from rich.text import Text
 
+        text = plain(text)
         live = self._live  # another thread may close the view meanwhile
         terminal = live.console if live is not None else Terminal(file=file)
         if kind in _TROUBLE:
@@ -92,18 +94,18 @@ class LiveView:
     def rows(self, now: float) -> list[tuple[str, str, str]]:
         """Return the table that is shown: name, number and reason of each step and workload."""
         found = [
-            (text, f"{now - since:.0f} s", "" if usual is None else f"usually {usual:.0f} s")
+            (plain(text), f"{now - since:.0f} s", "" if usual is None else f"usually {usual:.0f} s")
             for text, since, usual in tuple(self.steps.values())
         ]
         return found + [
-            (f"  {state.name}", f"{state.ready}/{state.wanted}", state.says.partition(": ")[2])
+            (f"  {state.name}", f"{state.ready}/{state.wanted}", plain(state.says.partition(": ")[2]))
             for state in self._states()
             if not state.well
         ]
 
     def waits(self, now: float) -> str:
         """Return the wait outside of steps with its time, "" without one."""
-        return f"{self.waiting[0]}  {now - self.waiting[1]:.0f} s" if self.waiting else ""
+        return f"{plain(self.waiting[0])}  {now - self.waiting[1]:.0f} s" if self.waiting else ""
 
     def ready(self) -> str:
         """Return the names of the workloads that are ready, "" without one."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TextIO
 
+from automation.cli.plain_text import plain
 from automation.verification.result import Status, Verification
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Table:
 def write_table(content: Verification | Table, file: TextIO) -> None:
     """Write a table to a stream."""
     table = verification_table(content) if isinstance(content, Verification) else content
+    table = replace(table, rows=tuple(tuple(map(plain, row)) for row in table.rows))
     if file.isatty():
         _write_rich(table, file)
     else:
