@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.kube.any_form import entries, items, mapping
+from components.kube.api_audience import is_of_api
 from components.kube.own_secrets import Holds, holds
 from policy.convert import TASK_POD_NAME
 from policy.model import UNKNOWN, RenderedObject, get
@@ -117,7 +118,7 @@ def token_problem(rendered: RenderedObject, accounts: Mapping[str, Any]) -> str 
     for volume in entries(spec.get("volumes")):
         for source in entries(get(volume, "projected.sources")):
             token = source.get("serviceAccountToken")
-            if isinstance(token, Mapping) and token.get("audience") in (None, ""):
+            if isinstance(token, Mapping) and is_of_api(token.get("audience")):
                 return f"volume {volume.get('name')} is a token for the Kubernetes API"
     own = spec.get("automountServiceAccountToken")
     if own is UNKNOWN or own is False:

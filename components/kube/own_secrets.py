@@ -52,6 +52,7 @@ _NAMES: Final = {
     "airflow-image-pull-secret": Holds.REGISTRY,
     "airflow-oidc-client": Holds.OIDC,
     "airflow-connections": Holds.CONNECTIONS,
+    "airflow-preflight": Holds.OTHER_KEY,  # of a pod that tries a new login, as long as it runs
 }
 """Beginnings of names; the first that fits counts."""
 

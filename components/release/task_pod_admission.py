@@ -17,15 +17,18 @@ from typing import Any, Final
 
 import pulumi
 
+from components.kube.api_audience import API_AUDIENCE
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import cluster_labels
+from components.kube.own_claims import OF_SERVERS
 from components.kube.own_secrets import Holds, names_of
 
 TYPE: Final = "airflow:index:TaskPodAdmission"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 
-_SERVER_VOLUMES: Final = "^(airflow-postgres-|redis-db-|logs-airflow-)"
-"""Beginnings of the names of volumes that only the database, Redis or one worker mounts."""
+_CHOSEN: Final = ("dataSource", "dataSourceRef", "selector", "volumeName")
+"""What in the claim of an ephemeral volume fills it from another volume, or takes a volume that is there. The claim is
+made by a controller, so whoever may create a pod needs no right to it."""
 _FORBIDDEN: Final = rf"^((?:{names_of()})(-|$)|sh\.helm\.release\.)"
 """Names of the stack's Secrets, and of Helm's records, which hold all values of the release."""
 _WORKERS: Final = rf"^(?:{names_of(Holds.WORKER_KEY, Holds.API_KEY, Holds.QUEUE, Holds.GIT)})-"
@@ -169,7 +172,7 @@ def policy_spec(
                 ),
                 (
                     "variables.sources.all(s, s.all(p, !has(p.serviceAccountToken)"
-                    " || p.serviceAccountToken.?audience.orValue('') != ''))",
+                    f" || !p.serviceAccountToken.?audience.orValue('').matches({_text(API_AUDIENCE)})))",
                     "The pod may have no token for the Kubernetes API",
                 ),
                 (
@@ -178,8 +181,14 @@ def policy_spec(
                 ),
                 (
                     "variables.volumes.all(v, "
-                    f"!v.?persistentVolumeClaim.?claimName.orValue('').matches({_text(_SERVER_VOLUMES)}))",
-                    "The pod mounts a volume of the database, of Redis or of another worker",
+                    f"!v.?persistentVolumeClaim.?claimName.orValue('').matches({_text(OF_SERVERS)}))",
+                    "The pod mounts a volume of the database, of its dumps, of Redis or of another worker",
+                ),
+                (
+                    "variables.volumes.all(v, "
+                    + " && ".join(f"!v.?ephemeral.?volumeClaimTemplate.?spec.?{field}.hasValue()" for field in _CHOSEN)
+                    + ")",
+                    "An ephemeral volume of the pod may be new and empty only, without " + ", ".join(_CHOSEN),
                 ),
                 (
                     " && ".join(

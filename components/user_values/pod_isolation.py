@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from components.aws.pod_identity import ROLE_ANNOTATION
 from components.chart_values.value_paths import leaves, without_numbers
+from components.kube.api_audience import is_of_api
+from components.kube.own_claims import is_of_server
 from components.kube.own_secrets import OWN_SECRET
 
 SELECTED_LABELS: Final = ("tier", "release", "component")
@@ -48,12 +50,12 @@ def isolation_problems(
     found = dict(leaves(helm_values))
     for path, value in found.items():
         token = _runs_dags(path) and path.endswith("].serviceAccountToken.path")
-        if token and f"{path.removesuffix('path')}audience" not in found:
+        if token and is_of_api(found.get(f"{path.removesuffix('path')}audience")):
             yield path, f"{path} is a token for the Kubernetes API; use an audience of another service"
         for secret, setting in (held_secrets or {}).items():
             if isinstance(value, str) and _names(path, value, secret):
                 yield path, f"{path} refers to a Secret of {setting}; use another Secret"
-        for check in (_label, _own_secret, _beyond_restricted, _token, _account):
+        for check in (_label, _own_claim, _own_secret, _beyond_restricted, _token, _account):
             problem = check(path, value)
             if problem is not None:
                 yield path, problem
@@ -81,6 +83,12 @@ def _own_secret(path: str, value: Any) -> str | None:
         return None
     if OWN_SECRET.search(value) or _OWN_SECRET_IN_TEMPLATE.search(value):
         return f"{path} refers to a Secret of the stack itself; use a Secret of your own"
+    return None
+
+
+def _own_claim(path: str, value: Any) -> str | None:
+    if re.search(r"\.(persistentVolumeClaim\.claimName|dataSource(Ref)?\.name)$", path) and is_of_server(value):
+        return f"{path} is the volume of a server of the stack; use a claim of your own"
     return None
 
 
@@ -149,6 +157,10 @@ _TEMPLATE_RULES: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
         ),
         "asks for more than the Pod Security Standard restricted, which the namespace demands; use an emptyDir or a "
         "claim, and leave privileges out",
+    ),
+    (
+        lambda text: any(is_of_server(found) for found in _values_of("claimName", text)),
+        "mounts the volume of a server of the stack; use a claim of your own",
     ),
     (
         lambda text: any("true" in found.lower() for found in _values_of("automountServiceAccountToken", text)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.kube.any_form import entries, mapping
+from components.kube.own_claims import is_of_database
 from components.kube.own_secrets import Holds, holds
 from components.kube.pod_security_standard import violations
 from policy.chart import airflow_values, has_task_pods
@@ -69,6 +70,11 @@ def _without_database(objects: Sequence[RenderedObject], context: Context) -> It
             for variable in entries(container.body.get("env")):
                 if variable_of(variable.get("name")) is Holds.DATABASE:
                     yield Finding.about(rendered, f"container {container.name} has the variable {variable['name']}")
+        for volume in entries(get(pod_of(rendered), "spec.volumes")):
+            claim = mapping(get(volume, "ephemeral.volumeClaimTemplate.spec"))
+            copied = [get(claim, f"{source}.name") for source in ("dataSource", "dataSourceRef")]
+            if any(map(is_of_database, (get(volume, "persistentVolumeClaim.claimName"), *copied))):
+                yield Finding.about(rendered, f"volume {volume.get('name')} holds the database or its dumps")
 
 
 def _keys_where_needed(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
@@ -179,8 +185,8 @@ RULES: Final = (
     ),
     Rule(
         id="workers-without-database",
-        description="No pod that runs tasks refers to a Secret that opens the database.",
-        remedy="Remove the Secret or the variable from airflow:helmValues. Tasks use the Execution API.",
+        description="No pod that runs tasks refers to a Secret that opens the database, or has a volume of it.",
+        remedy="Remove the Secret, the variable or the volume from airflow:helmValues. Tasks use the Execution API.",
         source="docs/adr/0005-workers-without-database.md",
         objects=_without_database,
     ),

@@ -95,6 +95,11 @@ def _volume(**source: Any) -> dict[str, Any]:
     return {"volumes": [{"name": "x", **source}]}
 
 
+def _ephemeral(**spec: Any) -> dict[str, Any]:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
+    return _volume(ephemeral={"volumeClaimTemplate": {"spec": claim}})
+
+
 def _container(**fields: Any) -> dict[str, Any]:
     return {"containers": [{"name": "base", "image": "airflow", **fields}]}
 
@@ -128,6 +133,10 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "no account": (pod(serviceAccountName=""), "may run as the service account airflow-worker"),
     "a token": (pod(automountServiceAccountToken=True), "no token for the Kubernetes API"),
     "a projected token": (pod(**_volume(projected={"sources": [_token(None)]})), "no token for the Kubernetes API"),
+    "a token for the audience of the API": (
+        pod(**_volume(projected={"sources": [_token("https://kubernetes.default.svc.cluster.local")]})),
+        "no token for the Kubernetes API",
+    ),
     "the Fernet key": (pod(**_variable("airflow-keys-fernet-key-1a2b3c4d")), OF_THE_STACK),
     "a variable": (pod(**_variable(DATABASE)), OF_THE_STACK),
     "all variables": (pod(**_container(envFrom=[{"secretRef": {"name": DATABASE}}])), OF_THE_STACK),
@@ -142,6 +151,23 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str]]] = {
         pod(**_volume(persistentVolumeClaim={"claimName": "airflow-postgres-data-1a2b3c4d"})),
         "mounts a volume of the database",
     ),
+    "the dumps of the database": (
+        pod(**_volume(persistentVolumeClaim={"claimName": "airflow-backups-1a2b3c4d"})),
+        "mounts a volume of the database, of its dumps",
+    ),
+    "a copy of the database's volume": (
+        pod(**_ephemeral(dataSource={"kind": "PersistentVolumeClaim", "name": "airflow-postgres-data-1a2b3c4d"})),
+        "may be new and empty only",
+    ),
+    "a snapshot of it": (
+        pod(**_ephemeral(dataSourceRef={"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"})),
+        "may be new and empty only",
+    ),
+    "a volume that is there": (pod(**_ephemeral(volumeName="pv-1")), "may be new and empty only"),
+    "one with some labels": (
+        pod(**_ephemeral(selector={"matchLabels": {"of": "others"}})),
+        "may be new and empty only",
+    ),
     "the node's network": (pod(hostNetwork=True), "no privileges and nothing of its node"),
     "the node's processes": (pod(hostPID=True), "no privileges and nothing of its node"),
     "the node's files": (pod(**_volume(hostPath={"path": "/"})), "no privileges and nothing of its node"),
@@ -152,6 +178,7 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str]]] = {
 def test_pod_of_a_task_is_admitted_and_one_with_rights_of_others_is_not(rules: None) -> None:
     assert created(SCHEDULER, pod()) is None
     assert created(SCHEDULER, pod({**LABELS, "team": "data"}, serviceAccountName="etl")) is None
+    assert created(SCHEDULER, pod(**_ephemeral())) is None
     for what, (body, message) in REFUSED.items():
         refusal = created(SCHEDULER, body)
         assert refusal is not None, what

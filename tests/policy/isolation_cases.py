@@ -15,6 +15,9 @@ LABELS: Final = {"tier": "airflow", "release": "airflow"}
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 ADMISSION: Final = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 DATABASE: Final = "airflow-database-metadata-1a2b3c4d"
+API: Final = "https://kubernetes.default.svc"
+"""What the Kubernetes API takes a token for."""
+DUMPS: Final = "airflow-backups-1a2b3c4d"
 NO_TOKEN: Final = RenderedObject(
     kind="ServiceAccount", name="airflow-worker", body={"automountServiceAccountToken": False}
 )
@@ -44,6 +47,12 @@ def variable(secret: Any, name: str = "X") -> list[dict[str, Any]]:
 
 def volume(**source: Any) -> dict[str, Any]:
     return {"volumes": [{"name": "v", **source}]}
+
+
+def copied(claim: str, field: str = "dataSource") -> dict[str, Any]:
+    """A volume that begins with what is on another one."""
+    source = {"kind": "PersistentVolumeClaim", "name": claim}
+    return volume(ephemeral={"volumeClaimTemplate": {"spec": {field: source}}})
 
 
 def projected(source: Any) -> dict[str, Any]:
@@ -108,6 +117,9 @@ ISOLATION: Final[dict[str, Cases]] = {
             objects(runs("worker", env=variable("airflow-keys-worker-key-1a2b3c4d"))),
             objects(runs("worker", env=variable("airflow-database-broker-1a2b3c4d"))),
             objects(runs("worker", env=variable("warehouse", "POSTGRES_PASSWORD"))),
+            objects(runs("worker", pod=volume(persistentVolumeClaim={"claimName": "airflow-task-logs-1a2b3c4d"}))),
+            objects(runs("worker", pod=copied("training-data"))),
+            objects(runs("x", kind="Job", pod=volume(persistentVolumeClaim={"claimName": DUMPS}))),
             objects(runs("scheduler", env=variable(DATABASE)), runs("triggerer", env=variable(DATABASE))),
         ],
         bad=[
@@ -119,6 +131,10 @@ ISOLATION: Final[dict[str, Cases]] = {
                     volume(secret={"secretName": "airflow-postgres-1a2b3c4d"}),
                     projected({"secret": {"name": "airflow-database-pgbouncer-config-1a2b3c4d"}}),
                     volume(csi={"nodePublishSecretRef": {"name": "airflow-worker-scaler-connection-1a2b3c4d"}}),
+                    volume(persistentVolumeClaim={"claimName": "airflow-postgres-data-1a2b3c4d"}),
+                    volume(persistentVolumeClaim={"claimName": DUMPS}),
+                    copied(DUMPS),
+                    copied(DUMPS, "dataSourceRef"),
                 )
             ),
             objects(runs("worker", env=[{"name": "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD", "value": "cat x"}])),
@@ -132,6 +148,7 @@ ISOLATION: Final[dict[str, Cases]] = {
         unknown=[
             objects(runs("worker", env=UNKNOWN, envFrom=UNKNOWN, pod={"volumes": UNKNOWN})),
             objects(runs("worker", env=variable(UNKNOWN))),
+            objects(runs("worker", pod=volume(persistentVolumeClaim={"claimName": UNKNOWN}))),
         ],
         missing_is_bad=False,
     ),
@@ -178,10 +195,12 @@ ISOLATION: Final[dict[str, Cases]] = {
             objects(runs("worker", pod={"automountServiceAccountToken": True}), NO_TOKEN),
             objects(runs("worker", pod={"serviceAccountName": "airflow-scheduler"}), NO_TOKEN),
             objects(runs("dag-processor", pod={**projected(token()), "automountServiceAccountToken": False})),
+            objects(runs("worker", pod={**projected(token(audience=API)), "automountServiceAccountToken": False})),
         ],
         missing=[objects(runs("worker")), objects(runs("triggerer", pod={}))],  # Kubernetes mounts one by default
         unknown=[
             objects(runs("worker", pod={"automountServiceAccountToken": UNKNOWN})),
+            objects(runs("worker", pod={**projected(token(audience=UNKNOWN)), "automountServiceAccountToken": False})),
             objects(runs("worker", pod={"serviceAccountName": UNKNOWN})),
             objects(
                 runs("worker"),

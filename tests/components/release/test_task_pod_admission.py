@@ -8,8 +8,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from components.kube.own_claims import is_of_server
 from components.kube.own_secrets import Holds, holds, names_of
+from components.preflight.pod_run import LABEL
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs, policy_spec
+from tests import samples
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -108,6 +111,7 @@ def test_a_task_pod_has_the_secrets_of_its_template_and_no_other_of_the_stack() 
         *("airflow-database-metadata-1a2b3c4d", "airflow-database-migration-1a2b3c4d"),
         *("airflow-database-pgbouncer-config-1a2b3c4d", "airflow-worker-scaler-connection-1a2b3c4d"),
         *("airflow-database", "sh.helm.release.v1.airflow.v1"),
+        f"{LABEL}-x2b4c",  # with a login that is tried
     ):
         assert not admitted(name), name
     for name in (
@@ -117,3 +121,19 @@ def test_a_task_pod_has_the_secrets_of_its_template_and_no_other_of_the_stack() 
         *("warehouse", "airflow-team", "airflow-databases", "my-airflow-database"),
     ):
         assert admitted(name), name
+
+
+def test_of_the_claims_of_the_program_a_task_pod_mounts_that_of_task_logs_alone(
+    registered: Callable[..., Recorder],
+) -> None:
+    config = samples.dev().with_({"executor": "KubernetesExecutor", "backupStorageGib": 10})
+    claims = {found.name for found in registered(config).every("kubernetes:core/v1:PersistentVolumeClaim")}
+    refused = {name for name in claims if is_of_server(f"{name}-1a2b3c4d")}
+    assert claims - refused == {"airflow-task-logs"}
+    assert refused == {"airflow-backups", "airflow-postgres-data"}
+
+
+def test_ephemeral_volume_is_neither_a_copy_nor_one_that_is_there() -> None:
+    [expression] = [found["expression"] for found in spec()["validations"] if "ephemeral" in found["expression"]]
+    for field in ("dataSource", "dataSourceRef", "selector", "volumeName"):
+        assert f"!v.?ephemeral.?volumeClaimTemplate.?spec.?{field}.hasValue()" in expression

@@ -177,6 +177,7 @@ def test_mounted_token_is_refused_unless_it_is_for_another_service(component: st
     [refused] = found(volume())
     assert refused.endswith("is a token for the Kubernetes API; use an audience of another service")
     assert found(volume(audience="vault")) == []
+    assert found(volume(audience="https://kubernetes.default.svc")) == [refused], "what the API itself takes"
 
 
 @each("component", [*DAG_CODE, "scheduler", "apiServer", "redis", "statsd", "pgbouncer", "databaseCleanup"])
@@ -271,3 +272,26 @@ def test_template_that_undoes_isolation_is_refused(old: str, new: str, problem: 
     refused = found({"podTemplate": TEMPLATE.replace(old, new)})
     assert len(refused) == 1, refused
     assert problem in refused[0]
+
+
+# Volumes of the stack's servers
+
+
+@each("claim", ["airflow-postgres-data-1a2b3c4d", "airflow-backups-1a2b3c4d", "redis-db-airflow-redis-0"])
+def test_volume_of_a_server_is_refused_wherever_it_is(claim: str) -> None:
+    mounted = {"name": "a", "persistentVolumeClaim": {"claimName": claim}}
+    source = {"kind": "PersistentVolumeClaim", "name": claim}
+    copied = {"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": {"dataSource": source}}}}
+    for place in (
+        *({"volumes": [mounted]}, in_set(extraVolumes=[mounted]), in_set(extraVolumes=[copied])),
+        *(nested(f"{component}.extraVolumes", [mounted]) for component in (*DAG_CODE, "scheduler")),
+    ):
+        [refused] = found(place)
+        assert refused.endswith("is the volume of a server of the stack; use a claim of your own"), place
+    template = f"spec:\n  volumes:\n  - persistentVolumeClaim: {{claimName: {claim}}}\n"
+    assert "podTemplate" in found({"podTemplate": template})[0]
+
+
+def test_claim_of_a_team_is_the_way() -> None:
+    for claim in ("models", "airflow-models", "my-airflow-backups-1"):
+        assert found({"volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": claim}}]}) == []
