@@ -27,6 +27,7 @@ def compare_plans(base: Plan, head: Plan) -> StackReport:
     report = StackReport(
         stack=head.stack,
         source=Source.PLAN,
+        encryption=_encryption(base, head),
         base_failure=base_failure,
         head_failure=head.failure,
         placeholders=tuple(map(placeholder_text, head.placeholders)),
@@ -48,6 +49,14 @@ def compare_plans(base: Plan, head: Plan) -> StackReport:
         results_before=base.policies,
         results_after=head.policies,
     )
+
+
+def _encryption(base: Plan, head: Plan) -> tuple[str, str] | None:
+    """Return what encrypts the secrets of a stack before and after; None where nothing changes, or it is not known."""
+    before, after = base.encryption, head.encryption
+    if not before or not after or before == after:
+        return None
+    return before["by"], after["by"]
 
 
 def steps_between(before: Mapping[str, PlannedResource], after: Mapping[str, PlannedResource]) -> tuple[Step, ...]:

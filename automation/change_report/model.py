@@ -201,6 +201,8 @@ class StackReport:
     policies: tuple[PolicyChange, ...] = ()
     decided: tuple[str, ...] = ()
     """What the list of decisions says of the stack (`policy.context.decided_in`)."""
+    encryption: tuple[str, str] | None = None
+    """What encrypts the stack's secrets before and after, where it or its key changes."""
     placeholders: tuple[str, ...] = ()
     """Secrets that were stood in for, one clause each."""
     stand_ins: tuple[str, ...] = ()
@@ -220,7 +222,8 @@ class StackReport:
     @property
     def changes_anything(self) -> bool:
         """Something is done, or nothing is known about it."""
-        return bool(self.steps or self.checks or self.objects or self.head_failure or self.base_failure)
+        failed = self.head_failure or self.base_failure
+        return bool(self.steps or self.checks or self.objects or self.encryption or failed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ def warnings_of(
             *replacements(report),
             *places(report),
             *database(report, after),
+            *_encryption(report),
             *keys(report),
             *rotations(report),
             *halted(report),
@@ -57,6 +58,15 @@ def _errors(report: StackReport) -> Iterator[Alert]:
         if message.startswith("error: "):
             text = "the preview failed, so the report ends here: {0}"
             yield Alert.danger(Category.FAILED, text, " ".join(message.removeprefix("error: ").split()))
+
+
+def _encryption(report: StackReport) -> Iterator[Alert]:
+    """Yield that another key encrypts the secrets. No resource changes, and whoever has that key reads the state."""
+    if report.encryption is not None:
+        before, after = report.encryption
+        another = "{0} becomes {1}" if before != after else "{0} stays, with another data key"
+        text = f"what encrypts the stack's secrets changes: {another}; whoever may use it can read them"
+        yield Alert.warning(Category.KEYS, text, *dict.fromkeys(report.encryption))
 
 
 def _isolation(report: StackReport) -> Iterator[Alert]:

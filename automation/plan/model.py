@@ -112,6 +112,8 @@ class Plan:
     """What else was not known, one clause each."""
     messages: tuple[str, ...] = ()
     """What the program logged."""
+    encryption: Mapping[str, str] = field(default_factory=dict)
+    """What encrypts the stack's secrets, as its file says: `by` what, and the digest of the `key` that it encrypts."""
     failure: Failure | None = None
     """Why there is no plan; everything else is then empty."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import runpy
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, Plan
 from automation.plan.pod_refusals import pod_refusals
 from automation.plan.policies import plan_results
 from automation.plan.recorder import Recorder, Registration, SecretValue
+from automation.stacks.backend import ENCRYPTION, read_yaml, shown_url
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
 from components.secrets.masker import Masker
 from policy.context import DecisionsInvalid, decided_in
@@ -57,7 +59,20 @@ def plan(project: Path, request: Request) -> Plan:
     for secret in config.secrets:
         masker.learn(secret)
     found = _Run(project, request, config, masker, decided).plan()
-    return found if found.failure else replace(found, decided=tuple(sorted(map(masker.text, decided))))
+    if found.failure:
+        return found
+    encrypted = _encryption(project / f"Pulumi.{request.stack}.yaml", masker)
+    return replace(found, decided=tuple(sorted(map(masker.text, decided))), encryption=encrypted)
+
+
+def _encryption(path: Path, masker: Masker) -> dict[str, str]:
+    """Return what a stack's file says of its encryption (see `Plan`); nothing where it says nothing yet."""
+    content = read_yaml(path)
+    provider, *keys = (str(content.get(name) or "") for name in ENCRYPTION)
+    if not any((provider, *keys)):
+        return {}
+    by = masker.text(shown_url(provider)) if provider else "a passphrase"
+    return {"by": by, "key": hashlib.sha256("\n".join(keys).encode()).hexdigest()}
 
 
 class _Run:

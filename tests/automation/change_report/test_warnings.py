@@ -46,6 +46,32 @@ def told(found: StackReport, category: Category, severity: Severity | None = Non
     return [str(item) for item in found.warnings if item.category is category and severity in (None, item.severity)]
 
 
+# What encrypts the secrets
+
+
+def test_another_key_for_the_secrets_is_told_although_no_resource_changes() -> None:
+    ours, theirs = ({"by": f"awskms://alias/{name}", "key": name} for name in ("ours", "theirs"))
+    found = compare_plans(
+        Plan(stack="prod", objects=(), encryption=ours), Plan(stack="prod", objects=(), encryption=theirs)
+    )
+    assert found.changes_anything
+    assert told(found, Category.KEYS, Severity.WARNING) == [
+        "what encrypts the stack's secrets changes: awskms://alias/ours becomes awskms://alias/theirs; whoever may "
+        "use it can read them"
+    ]
+    again = compare_plans(
+        Plan(stack="prod", objects=(), encryption=ours),
+        Plan(stack="prod", objects=(), encryption={**ours, "key": "2"}),
+    )
+    assert "awskms://alias/ours stays, with another data key" in told(again, Category.KEYS)[0]
+
+
+def test_stack_whose_file_says_nothing_of_it_yet_causes_no_warning() -> None:
+    made = Plan(stack="prod", objects=(), encryption={"by": "a passphrase", "key": "1"})
+    for before, after in ((Plan(stack="prod", objects=()), made), (made, made), (made, Plan(stack="prod", objects=()))):
+        assert not compare_plans(before, after).changes_anything
+
+
 # Rotations
 
 

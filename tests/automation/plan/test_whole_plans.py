@@ -38,6 +38,23 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
     return run_verb(folder, "plan", *words)
 
 
+def test_another_key_for_the_secrets_is_a_change_although_nothing_is_registered_otherwise(
+    checkouts: Checkouts,
+) -> None:
+    def encrypted(name: str, key: str) -> Plan:
+        def change(folder: Path) -> None:
+            with (folder / "Pulumi.prod.yaml").open("a", encoding="utf-8") as file:
+                file.write(f"\nsecretsprovider: awskms://alias/{name}?region=eu-central-1\nencryptedkey: {key}\n")
+
+        return plan_here(checkouts.make(f"encrypted-by-{name}-{key}", change), "prod")
+
+    found = compare_plans(encrypted("ours", "a"), encrypted("theirs", "b"))
+    assert not found.steps
+    text = markdown(ChangeReport(base="a", head="b", stacks=(found,)))
+    assert "No change for" not in text
+    assert "`awskms://alias/ours?region=eu-central-1` becomes `awskms://alias/theirs?region=eu-central-1`" in text
+
+
 @needs_chart
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_plan_is_the_same_twice(stack: str, base: Path) -> None:
