@@ -48,6 +48,15 @@ def test_every_form_of_a_preview_gives_the_same_steps(events: list[Any]) -> None
     assert markdown(ChangeReport(base="a", head="b", stacks=(report,)))
 
 
+def test_text_with_another_end_of_a_line_does_not_end_the_report(tmp_path: Path) -> None:
+    """Go's JSON leaves U+0085 as it is. A pull request could put one into a label, and have no report."""
+    event = {"diagnosticEvent": {"severity": "warning", "message": "a\x85b", "color": "never"}}
+    path = tmp_path / "events.jsonl"
+    recorded = (_RECORDED / "events.jsonl").read_text(encoding="utf-8")
+    path.write_text(f"{recorded.rstrip()}\n{json.dumps(event, ensure_ascii=False)}\n", encoding="utf-8")
+    assert read_events(path) == [*EVENTS, event]
+
+
 def state(type_: str, name: str = "it", inputs: Any = None, **more: Any) -> dict[str, Any]:
     return {
         "type": type_,
