@@ -47,8 +47,16 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 def parts(folder: Path) -> list[str]:
     """Return the Markdown of the report and of each preview, in this order."""
     plan = folder / "plan.md"
-    files = sorted(folder.glob("preview-*.md"))
-    return [_read(plan) if plan.is_file() else MISSING, *(map(_read, files) if files else [NO_PREVIEW])]
+    files = [path for path in sorted(folder.glob("preview-*.md")) if _is_own(path)]
+    return [_read(plan) if _is_own(plan) else MISSING, *(map(_read, files) if files else [NO_PREVIEW])]
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file of an artifact is one, and no link: the pull request's code may have made it.
+
+    A link could lead to this process's own variables, and so to its token.
+    """
+    return path.is_file() and not path.is_symlink()
 
 
 def run_link(environ: Mapping[str, str]) -> str:

@@ -78,7 +78,7 @@ def plan(api: Api, run_id: int) -> str | None:
             # Read, not unpacked: no name in the archive becomes a path, and its sizes are not believed.
             content = member.read(MAX_TEXT_BYTES + 1)
     except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, EOFError, NotImplementedError, ValueError) as error:
-        raise RestError(f"the artifact {ARTIFACT} cannot be read: {error}") from None
+        raise RestError(f"the artifact {ARTIFACT} cannot be read ({type(error).__name__})") from None
     if len(content) > MAX_TEXT_BYTES:
         raise RestError(f"{MEMBER}: expected at most {MAX_TEXT_BYTES} bytes, found more")
     return content.decode(errors="replace")

@@ -153,23 +153,36 @@ def of_another_name() -> bytes:
     return content.getvalue()
 
 
+def with_commands_in_its_names() -> bytes:
+    """Python's error quotes the names in an archive, and GitHub's runner takes `##[...]` in a log for a command."""
+    member = zipfile.ZipInfo("plan.md")
+    member.filename = "plan.md\0##[error]owned"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        opened.writestr(member, b"x")
+    return content.getvalue().replace(b"owned", b"other", 1)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"no zip", "cannot be read"),
         (of_another_name(), "cannot be read"),
         (encrypted(), "cannot be read"),
+        (with_commands_in_its_names(), "cannot be read"),
         (archive(plan_md=b"x" * (script.MAX_TEXT_BYTES + 1)), "expected at most"),
         (b"x" * (script.MAX_ARCHIVE_BYTES + 1), "expected at most"),
     ],
-    ids=["no zip", "other name", "encrypted", "large text", "large archive"],
+    ids=["no zip", "other name", "encrypted", "commands", "large text", "large archive"],
 )
 def test_artifact_that_is_not_a_plan_is_refused(
     hub: GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, says: str
 ) -> None:
     hub.artifacts = artifact(1, content)
     assert run(hub, tmp_path) == 1
-    assert says in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert says in told
+    assert "##[" not in told
     assert hub.said("POST") == []
 
 

@@ -68,6 +68,18 @@ def test_without_a_plan_the_comment_says_so_instead_of_staying_old(github: GitHu
     assert script.MISSING.strip() in github.bodies(7)[0]
 
 
+def test_link_in_an_artifact_leads_nowhere(github: GitHub, tmp_path: Path) -> None:
+    """The pull request's code may have made the artifact, and this process has a token in its variables."""
+    (tmp_path / "environ").write_text(f"GITHUB_TOKEN={TOKEN}")
+    (tmp_path / "report").mkdir()
+    for name in ("plan", "preview-prod"):
+        (tmp_path / "report" / f"{name}.md").symlink_to(tmp_path / "environ")
+    assert run(github, tmp_path) == 0
+    (body,) = github.bodies(7)
+    assert TOKEN not in body
+    assert script.MISSING.strip() in body
+
+
 def test_comment_says_that_the_preview_is_still_to_be_approved(github: GitHub, tmp_path: Path) -> None:
     run(github, tmp_path, plan="the plan")
     assert script.NO_PREVIEW.strip() in github.bodies(7)[0]
