@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +34,8 @@ _MOST_PID: Final = 2**22
 """The largest process id of Linux (proc_sys_kernel(5), pid_max); those of macOS are smaller."""
 _MOST_SINCE: Final = 40
 """No ISO 8601 time with nanoseconds is longer."""
+_MOST_BYTES: Final = 2**16
+"""More of a lock is not read: the engine writes a few hundred bytes."""
 _ODD: Final = "?"
 """Stands for a name that is none."""
 _CLOCK_SECONDS: Final = 5.0
@@ -180,7 +184,17 @@ def _files(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
     for folder in folders:
         for path in (root / folder).glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was released after it was listed
-                yield path.read_text(encoding="utf-8", errors="replace")
+                yield _beginning(path)
+
+
+def _beginning(path: Path) -> str:
+    """Return the text of a lock, "" for what is no file: a pipe would wait for its writer, a device has no end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        return os.read(handle, _MOST_BYTES).decode(errors="replace") if is_file else ""
+    finally:
+        os.close(handle)
 
 
 def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[str]:
@@ -204,5 +218,5 @@ def _s3_objects(url: str, folders: tuple[str, ...], environ: Mapping[str, str]) 
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=start, Delimiter="/"):
             for item in page.get("Contents", ()):
                 with contextlib.suppress(s3.exceptions.NoSuchKey):  # it was released after it was listed
-                    body = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read()
+                    body = s3.get_object(Bucket=parts.netloc, Key=item["Key"])["Body"].read(_MOST_BYTES)
                     yield body.decode(errors="replace")

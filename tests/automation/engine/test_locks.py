@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +78,17 @@ def test_lock_that_cannot_be_read_is_a_lock_of_an_unknown_holder(tmp_path: Path,
     write(tmp_path, "a.json", text)
     (lock,) = read_locks(tmp_path.as_uri(), "airflow", "dev", {}) or ()
     assert (lock.pid, lock.seen((), shared=False).holder) == (0, Holder.UNKNOWN)
+
+
+@each("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_lock_that_is_no_file_is_one_of_an_unknown_holder_too(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Who may write into the folder could stop `status` and `recover` for ever: a pipe has no end without a writer."""
+    locks = tmp_path / ".pulumi" / "locks" / "organization" / "airflow" / "dev"
+    locks.mkdir(parents=True, exist_ok=True)
+    make(locks / f"{len(list(locks.iterdir()))}.json")
+    found = read_locks(tmp_path.as_uri(), "airflow", "dev", {}) or ()
+    assert {lock.pid for lock in found} == {0}
+    assert len(found) == len(list(locks.iterdir()))
 
 
 @each("pid", [-1, 0, 2**22 + 1, 2**40, 10**400, 1.5, None, "7"])
