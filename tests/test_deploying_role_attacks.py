@@ -40,6 +40,7 @@ PARAMETERS: Final = f"{RDS}:pg:airflow-postgres-9f9f9f9"
 ESCROW: Final = f"{SECRET}:airflow/prod/keys-AbCdEf"
 LOGS: Final = "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/rds/instance"
 ALARM: Final = "arn:aws:cloudwatch:REGION:ACCOUNT:alarm"
+TOPIC: Final = "arn:aws:sns:REGION:ACCOUNT:airflow-alarms"
 THROUGH_SECRETS: Final = {"kms:ViaService": "secretsmanager.REGION.amazonaws.com"}
 _SECRET_ARN: Final = "kms:EncryptionContext:SecretARN"
 THROUGH_RDS: Final = {"kms:ViaService": "rds.REGION.amazonaws.com"}
@@ -55,14 +56,22 @@ class Call:
     """The IAM action."""
     resource: str = "*"
     """The ARN that IAM is asked about."""
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """The keys of conditions."""
     policies: tuple[str, ...] = EVERY_DAY
     """The policies that are attached."""
 
 
+def actions(*arns: str) -> dict[str, tuple[str, ...]]:
+    """What an alarm does, by one that is allowed and those given: when it is raised, and when it ends."""
+    return {"cloudwatch:AlarmActions": (TOPIC, *arns)}
+
+
 def permitted(call: Call, *policies: str) -> bool:
-    context = {name: filled(value) for name, value in call.context.items()}
+    context = {
+        name: filled(value) if isinstance(value, str) else tuple(map(filled, value))
+        for name, value in call.context.items()
+    }
     right = Right(action=call.action, resource=filled(call.resource), context=context)
     return given_by(right, statements(*(policies or call.policies))) is not None
 
@@ -240,6 +249,16 @@ ATTACKS: Final = (
         f"{ALARM}:airflow-task-logs-0",
         OF_STAGING,
     ),
+    *(
+        Call(f"let an alarm {what}", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu", actions(action))
+        for what, action in {
+            "terminate a machine of another team": "arn:aws:automate:REGION:ec2:terminate",
+            "stop a node of the cluster": "arn:aws:swf:REGION:ACCOUNT:action/actions/AWS_EC2.InstanceId.Stop/1.0",
+            "run a function": "arn:aws:lambda:REGION:ACCOUNT:function:payments",
+            "scale another team's machines": "arn:aws:autoscaling:REGION:ACCOUNT:scalingPolicy:x:policyName/y",
+            "open an incident": "arn:aws:ssm-incidents::ACCOUNT:response-plan/all",
+        }.items()
+    ),
     Call("delete its drill", "rds:DeleteDBInstance", f"{RDS}:db:airflow-prod-drill-1", OF_PROD_EU, DRILLING),
     # What takes data, keys or rights away by another door.
     Call("export a snapshot to a bucket", "rds:StartExportTask", f"{RDS}:snapshot:airflow-prod-1", OWN),
@@ -332,7 +351,9 @@ NEEDED: Final = (
     Call("close the bucket", "s3:PutBucketPublicAccessBlock", BUCKET),
     Call("delete the bucket on the day of a tear-down", "s3:DeleteBucket", BUCKET, {}, ENDING),
     Call("keep the database's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-prod/postgresql:*"),
-    Call("make an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu"),
+    Call("make an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu", actions(TOPIC)),
+    Call("change an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu", {**OWN, **actions(TOPIC)}),
+    Call("make one that tells nobody", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu"),
 )
 """Calls that an update makes."""
 
@@ -380,7 +401,7 @@ def test_roles_that_the_program_makes_can_do_no_more_than_their_work() -> None:
 def test_evaluator_knows_the_conditions_of_the_policies() -> None:
     """The tests above could pass because nothing is permitted at all."""
 
-    def holds(operator: str, wanted: Any, **context: str) -> bool:
+    def holds(operator: str, wanted: Any, **context: str | tuple[str, ...]) -> bool:
         statement = {"Effect": "Allow", "Action": "a:B", "Resource": "*", "Condition": {operator: {"k": wanted}}}
         return given_by(Right(action="a:B", resource="r", context=context), [statement]) is not None
 
@@ -391,3 +412,6 @@ def test_evaluator_knows_the_conditions_of_the_policies() -> None:
     assert holds("Null", "true")
     assert not holds("Null", "true", k="x")
     assert holds("ArnEquals", "arn:*", k="arn:x")
+    assert holds("ForAllValues:StringLike", "x*")
+    assert holds("ForAllValues:StringLike", ["x*", "z"], k=("x1", "z"))
+    assert not holds("ForAllValues:StringLike", "x*", k=("x1", "y"))

@@ -40,8 +40,12 @@ def _covers(statement: Statement, right: Right) -> bool:
     )
 
 
-def _holds(operator: str, found: str | None, wanted: list[str]) -> bool:
-    """Return whether one key of a condition holds: an absent key fails, but for `…IfExists` and `Null`."""
+def _holds(operator: str, found: str | tuple[str, ...] | None, wanted: list[str]) -> bool:
+    """Return whether one key of a condition holds: an absent key fails, but for `ForAllValues`, `…IfExists`, `Null`."""
+    if operator.startswith("ForAllValues:"):
+        values = [] if found is None else listed(found)
+        return all(_holds(operator.partition(":")[2], value, wanted) for value in values)
+    assert not isinstance(found, tuple), "several values are for ForAllValues"
     if operator == "Null":
         return (found is None) == (wanted == ["true"])
     if found is None:

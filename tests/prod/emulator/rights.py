@@ -75,8 +75,8 @@ class Right:
     """Such as `iam:PassRole`."""
     resource: str
     """The ARN, or `*` for an action that has none."""
-    context: Mapping[str, str] = field(default_factory=dict)
-    """The keys that conditions can name, such as `iam:PassedToService`."""
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """The keys that conditions can name, such as `iam:PassedToService`; several values for those of several."""
 
 
 def rights(operation: Operation, tags_of: TagsOf) -> tuple[Right, ...]:
@@ -108,7 +108,9 @@ def _numbered(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(value), str(parameters.get(f"{key[:-4]}.Value", ""))
 
 
-def _context(operation: Operation, arn: str, given: Mapping[str, str], tags_of: TagsOf) -> dict[str, str]:
+def _context(
+    operation: Operation, arn: str, given: Mapping[str, str], tags_of: TagsOf
+) -> dict[str, str | tuple[str, ...]]:
     owned = {f"aws:ResourceTag/{key}": value for key, value in tags_of(arn).items()}
     said = operation.parameters
     extra = {
@@ -117,7 +119,13 @@ def _context(operation: Operation, arn: str, given: Mapping[str, str], tags_of: 
         "iam:PolicyARN": said.get("PolicyArn"),
         "s3:prefix": said.get("prefix"),
     }
-    return {**owned, **given, **{key: str(value) for key, value in extra.items() if value is not None}}
+    several = {"cloudwatch:AlarmActions": tuple(_values(said, "AlarmActions", "InsufficientDataActions", "OKActions"))}
+    return {
+        **owned,
+        **given,
+        **{key: str(value) for key, value in extra.items() if value is not None},
+        **(several if operation.name == "PutMetricAlarm" else {}),
+    }
 
 
 def _resources(operation: Operation, action: str) -> tuple[str, ...]:
