@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -48,7 +48,7 @@ def first_pod(args: AirflowPlatformArgs, name: str) -> pulumi.ResourceHook:
 class FirstPod:
     """Where the pod runs, and what it is made from."""
 
-    kubeconfig: str | None
+    kubeconfig: str | None = field(repr=False)
     """Kubeconfig of the provider."""
     kube_context: str
     """Context of the provider."""

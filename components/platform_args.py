@@ -33,7 +33,7 @@ class AirflowPlatformArgs(ReleaseSettings):
     `settings` makes them from a stack's config. A default here is also the default of the config key.
     """
 
-    kubeconfig: str | None
+    kubeconfig: str | None = field(repr=False)
     """Kubeconfig of the provider that the component is given: its path or its text. None takes kubectl's own."""
     kube_context: str
     """Context of the provider that the component is given."""
@@ -105,7 +105,7 @@ class AirflowPlatformArgs(ReleaseSettings):
     """Address of the page that explains the alerts. None names its path in the repository."""
     verified: Verified | None = None
     """The DAG that is run by a schedule, to see that DAGs run. None runs none."""
-    helm_values: Mapping[str, Any] = field(default_factory=dict)
+    helm_values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Other values of the chart, merged last."""
 
     @property

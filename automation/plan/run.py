@@ -39,7 +39,7 @@ class Request:
     """Find the chart and let Helm render it."""
     key: str = ""
     """Key of the digests in masks, in hexadecimal digits; plans that are compared share one."""
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Known values of secret config keys, by short key; the others are stood in for."""
 
 

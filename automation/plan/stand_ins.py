@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ _MISSING_KEY: Final = re.compile(rf"{PROJECT}:(\w+): ")
 class PlanConfig:
     """Config as the engine would give it."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
     """Texts by full key."""
     secret_keys: frozenset[str]
     """Full keys of the secret values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,13 @@ class Place:
     """The checkout with the program."""
     folder: Folder
     """The folder with the engine's work directories."""
-    backend: str | None = None
+    backend: str | None = field(default=None, repr=False)
     """URL of the state; None means what the environment and the files say."""
     provider: SecretsProvider | None = None
     """What encrypts the secrets of a new stack; None means what the environment and the files say."""
     settings: EnvironmentSettings | None = None
     """The stack's config; None means the committed file `Pulumi.<stack>.yaml`."""
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     """The engine's environment."""
 
     @staticmethod

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -36,7 +36,7 @@ class ClusterPreflightArgs:
     """What a failure does. With `off`, do not make the component."""
     release_name: str
     """Name of the Helm release, by which a running stack is known."""
-    kubeconfig: str | None
+    kubeconfig: str | None = field(repr=False)
     """Kubeconfig of the provider."""
     kube_context: str
     """Context of the provider."""

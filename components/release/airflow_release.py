@@ -8,7 +8,7 @@ and then watch the pods: Helm waits for them without a word.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -48,11 +48,11 @@ class AirflowReleaseArgs:
     """Path of the chart's archive, relative to the program."""
     inputs: ReleaseInputs
     """What decides the values."""
-    helm_values: Mapping[str, Any]
+    helm_values: Mapping[str, Any] = field(repr=False)
     """The user's own values, checked by `user_values.problems`."""
     timeout_seconds: int
     """Time for all pods to become ready, in seconds; longer than a worker's warm shutdown (600 s)."""
-    kubeconfig: str | None
+    kubeconfig: str | None = field(repr=False)
     """Kubeconfig of the provider, for the repair of Helm's records."""
     kube_context: str
     """Context of the provider, for the repair of Helm's records."""

@@ -24,7 +24,7 @@ import gzip
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -51,9 +51,9 @@ class Revision:
     """Number of the revision."""
     status: str
     """Helm's status, such as deployed or pending-upgrade."""
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     """The values given to Helm."""
-    content: Mapping[str, Any]
+    content: Mapping[str, Any] = field(repr=False)
     """The decoded record."""
     writers: frozenset[str] = frozenset()
     """The programs that wrote it, as they named themselves to the cluster."""
