@@ -26,7 +26,7 @@ MAY_HOLD: Final = frozenset({"environ", "env", "helm_values", "kubeconfig", "pas
 """Names of fields that hold the variables of a process, a team's own values, a kubeconfig or a secret."""
 HOLDS_NONE: Final = {
     # Names of Secrets, paths of kubeconfigs, variables that refer to a Secret.
-    *("StackConfig.kubeconfig", "TaskPodAdmissionArgs.secrets", "ClusterPreflightArgs.secrets", "Shape.secrets"),
+    *("StackConfig.kubeconfig", "TaskPodAdmissionArgs.secrets"),
 }
 
 
