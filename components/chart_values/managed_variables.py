@@ -127,8 +127,8 @@ def instead_at(path: str, name: str) -> str | None:
 def _of_an_option(name: str, path: str) -> str | None:
     """Return what to use instead of a variable whose option the program sets, or must find in `config`."""
     found = _OPTION.fullmatch(name)
-    # A set of workers has its own number of tasks by this variable alone.
-    own_number = ".sets[" in path and (found and found[2]) == "WORKER_CONCURRENCY"
+    # A set of workers has its own number of tasks by these variables alone.
+    own_number = ".sets[" in path and (found and found[2]) in ("WORKER_CONCURRENCY", "WORKER_AUTOSCALE")
     if found is None or own_number or path.startswith("config."):
         return None
     option = f"config.{found[1]}.{found[2]}".lower()

@@ -38,6 +38,7 @@ OWNED: Final[Mapping[str, str]] = {
         ("config.api.port", "config.logging.trigger_log_server_port", "config.logging.worker_log_server_port"),
         "nothing: the ports are fixed, and the network policies are made for them",
     ),
+    "config.celery.worker_autoscale": "airflow:workerConcurrency, by which workers are sized and KEDA counts them",
     "config.celery.worker_concurrency": "airflow:workerConcurrency",
     "config.logging.base_log_folder": "nothing: the volume of task logs is mounted at the chart's place",
     "config.kubernetes_executor.pod_template_file": "podTemplate",

@@ -18,6 +18,8 @@ from components.chart_values.worker_group import GROUP_LABEL, WorkerGroup
 from components.kube.env import variable
 
 CONCURRENCY_VARIABLE: Final = "AIRFLOW__CELERY__WORKER_CONCURRENCY"
+AUTOSCALE_VARIABLE: Final = "AIRFLOW__CELERY__WORKER_AUTOSCALE"
+"""Sets another number, which wins over the first (providers/celery, celery_command.py)."""
 
 _BUDGET: Final = "workers.celery.podDisruptionBudget"
 _INHERITED: Final = {"env": "name", "extraVolumes": "name", "extraVolumeMounts": "mountPath"}

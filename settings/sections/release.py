@@ -13,7 +13,7 @@ from components.chart_values.chart_defaults import chart_schema, chart_values, s
 from components.chart_values.managed_variables import listed_variables
 from components.chart_values.value_paths import at, nested, without_nulls
 from components.chart_values.worker_group import default_queues
-from components.chart_values.worker_groups import CONCURRENCY_VARIABLE
+from components.chart_values.worker_groups import AUTOSCALE_VARIABLE, CONCURRENCY_VARIABLE
 from components.chart_values.worker_sets import SETS, set_schema_problems
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
@@ -118,9 +118,10 @@ def check_group_values(config: Config) -> None:
     except RecursionError:
         found = [f"{SETS}: expected maps, found too many levels"]
     found += [
-        f"[{index}].env: {CONCURRENCY_VARIABLE} is set from concurrency; use that"
+        f"[{index}].env: {variable} is set from concurrency; use that"
         for index, element in enumerate(elements)
-        if any(name == CONCURRENCY_VARIABLE for _, name, _ in listed_variables(element))
+        for variable in (CONCURRENCY_VARIABLE, AUTOSCALE_VARIABLE)
+        if any(name == variable for _, name, _ in listed_variables(element))
     ]
     found += [
         f"[{index}].podDisruptionBudget.config has no effect with one worker; set podDisruptionBudget.enabled to true "

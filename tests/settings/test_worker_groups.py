@@ -83,6 +83,7 @@ BAD: Final[list[tuple[list[Any], str, str]]] = [
     ),
     ([{**GROUP, "env": [{"name": "AIRFLOW_CONN_AIRFLOW_DB", "value": "x"}]}], "[0].env may not set AIRFLOW_CONN", ""),
     ([{**GROUP, "env": [{"name": "AIRFLOW__CELERY__WORKER_CONCURRENCY", "value": "9"}]}], "use that", ""),
+    ([{**GROUP, "env": [{"name": "AIRFLOW__CELERY__WORKER_AUTOSCALE", "value": "9,1"}]}], "use that", ""),
     ([{**GROUP, "env": {"A": "b"}}], "[0].env: expected a list", ""),
     (
         [{**GROUP, "extraVolumes": [{"name": "a", "secret": {"secretName": "airflow-database-metadata-1a2b"}}]}],

@@ -359,6 +359,7 @@ def test_value_of_what_is_switched_off_is_refused_with_its_switch() -> None:
 @each(
     "option",
     [
+        "celery.worker_autoscale",
         "celery.worker_concurrency",
         "dag_processor.dag_bundle_config_list",
         "logging.base_log_folder",
@@ -380,8 +381,30 @@ def test_default_queue_is_read_from_config_and_a_set_has_its_own_number_of_tasks
     [told] = found(in_env("AIRFLOW__OPERATORS__DEFAULT_QUEUE", "gpu"))
     assert told.endswith("use config.operators.default_queue")
     assert found(nested("config.operators.default_queue", "gpu")) == []
-    own = [{"name": "gpu", "env": [{"name": "AIRFLOW__CELERY__WORKER_CONCURRENCY", "value": "1"}]}]
-    assert found(nested("workers.celery.sets", own)) == []
+    for name in ("WORKER_CONCURRENCY", "WORKER_AUTOSCALE"):
+        own = [{"name": "gpu", "env": [{"name": f"AIRFLOW__CELERY__{name}", "value": "1"}]}]
+        assert found(nested("workers.celery.sets", own)) == []
+
+
+def test_number_of_tasks_of_a_default_worker_is_said_in_one_place() -> None:
+    """KEDA divides by it, and requests and limits are multiples of it."""
+    start = "exec airflow celery worker"
+    for flag, end in (
+        ("--autoscale", "--autoscale 32,4"),
+        ("--concurrency", "-q default --concurrency=32"),
+        ("-c", "-c 32"),
+        ("-a", "-a 32,4"),
+    ):
+        for words in (["bash", "-c", f"{start} {end}"], [*start.split(), *end.split()]):
+            [told] = found(nested("workers.celery.args", words))
+            assert told.startswith(f"workers.celery.args says by {flag} how many tasks")
+            assert told.endswith("use airflow:workerConcurrency")
+    for words in (
+        ["bash", "-c", start],
+        ["bash", "-c", f"{start} -q default; bash -c x"],
+        [*start.split(), "--umask=1"],
+    ):
+        assert found(nested("workers.celery.args", words)) == []
 
 
 def test_no_pod_with_tasks_may_be_evicted() -> None:
