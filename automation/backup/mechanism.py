@@ -13,6 +13,7 @@ import outputs
 from automation.backup import backup as dumps
 from automation.backup import restore as dump_restore
 from automation.backup.jobs import deployed_outputs
+from automation.backup.restoring import RestoreOrder
 from automation.backup.result import (
     BackupDone,
     BackupPlan,
@@ -35,23 +36,19 @@ from settings.restoration import BACKUP, InstanceRestoration, restoration_of
 
 def backup(session: Session, on_event: OnEvent, *, dump: bool = False) -> BackupDone:
     """See `Environment.backup`."""
-    return (
-        dumps.backup(session, on_event) if dump or not session.config().managed else snapshots.backup(session, on_event)
-    )
+    made = dumps.backup if dump or not session.config().managed else snapshots.backup
+    return made(session, on_event)
 
 
 def backup_plan(session: Session, *, dump: bool = False) -> BackupPlan:
     """See `Environment.backup_plan`."""
-    if dump or not session.config().managed:
-        return dumps.backup_plan(session)
-    return snapshots.backup_plan(session)
+    return (dumps.backup_plan if dump or not session.config().managed else snapshots.backup_plan)(session)
 
 
 def drill_plan(session: Session, name: str | None, at: datetime | None) -> DrillPlan:
     """See `Environment.drill_plan`."""
-    if _uses_snapshots(session, name):
-        return snapshot_drill.drill_plan(session, name, at)
-    return dumps.drill_plan(session, name, at)
+    planned = snapshot_drill.drill_plan if _uses_snapshots(session, name) else dumps.drill_plan
+    return planned(session, name, at)
 
 
 def backups(session: Session) -> Backups:
@@ -81,8 +78,8 @@ def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
 
 def drill(session: Session, name: str | None, at: datetime | None, on_event: OnEvent) -> Drill:
     """See `Environment.drill`."""
-    of_snapshots = _uses_snapshots(session, name)
-    return (snapshot_drill.drill if of_snapshots else dumps.drill)(session, name, at, on_event)
+    done = snapshot_drill.drill if _uses_snapshots(session, name) else dumps.drill
+    return done(session, name, at, on_event)
 
 
 def restore_plan(session: Session, name: str | None, at: datetime | None) -> RestorePlan:
@@ -104,7 +101,10 @@ def restore(
 ) -> Restored:
     """See `Environment.restore`. image: what the config says of an older image, to be written with the mark."""
     run = snapshot_restore.restore if _restores_snapshot(session, name) else dump_restore.restore
-    return run(session, name, at, timeout_seconds, keep, on_event, image or {})
+    order = RestoreOrder(
+        name=name, at=at, timeout_seconds=timeout_seconds, keep=keep, on_event=on_event, image=image or {}
+    )
+    return run(session, order)
 
 
 def backs_up(session: Session) -> bool:

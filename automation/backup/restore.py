@@ -16,13 +16,12 @@ from typing import Any
 from automation.backup import restoring
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
-from automation.backup.restoring import ID_FORMAT, VERB, AirflowFacts, Doing, RestoreRun, must_continue
+from automation.backup.restoring import ID_FORMAT, VERB, AirflowFacts, Doing, RestoreOrder, RestoreRun, must_continue
 from automation.backup.result import Restored, RestorePlan
 from automation.backup.stages import Facts, Stage, database_name, restore_stages
-from automation.engine.events import OnEvent, ignore
+from automation.engine.events import ignore
 from automation.errors import BackupFailed
 from automation.results import Changes
-from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from components.chart_values.running import Running
 from components.database.container import NAME
@@ -58,31 +57,14 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
     return _plan(session, restoration, resumed, facts)
 
 
-def restore(
-    session: Session,
-    name: str | None,
-    at: datetime | None,
-    timeout_seconds: float,
-    keep: Keep,
-    on_event: OnEvent,
-    image: Mapping[str, str],
-) -> Restored:
+def restore(session: Session, order: RestoreOrder) -> Restored:
     """See `mechanism.restore`."""
     started, found = time.monotonic(), deployed_outputs(session, VERB)
-    jobs = BackupJobs(session, found, VERB, on_event)
+    jobs = BackupJobs(session, found, VERB, order.on_event)
     jobs.end_left_over()
-    restoration, resumed = _restoration(session, jobs, name, at)
-    run = _Run(
-        session=session,
-        restoration=restoration,
-        planned=restore_stages(restoration),
-        timeout_seconds=timeout_seconds,
-        keep=keep,
-        on_event=on_event,
-        started=started,
-        image=image,
-        jobs=jobs,
-    )
+    restoration, resumed = _restoration(session, jobs, order.name, order.at)
+    planned = restore_stages(restoration)
+    run = _Run(session=session, restoration=restoration, planned=planned, order=order, started=started, jobs=jobs)
     run.begin()
     if _databases(_ClusterFacts(session, found, jobs), jobs) is None:
         # A container database of a stopped stack does not run before an update with the mark.

@@ -156,6 +156,19 @@ def restore_plan(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestoreOrder:
+    """What was asked for: see `Environment.restore`."""
+
+    name: str | None
+    at: datetime | None
+    timeout_seconds: float
+    keep: Keep
+    on_event: OnEvent
+    image: Mapping[str, str]
+    """What the config says of an older image, by short key, if a rollback wants it."""
+
+
 @dataclass(kw_only=True)
 class RestoreRun(ABC, Generic[_Facts]):
     """One run of the verb."""
@@ -164,12 +177,8 @@ class RestoreRun(ABC, Generic[_Facts]):
     restoration: Restoration | InstanceRestoration
     planned: tuple[RestoreStage[_Facts], ...]
     """Its stages."""
-    timeout_seconds: float
-    keep: Keep
-    on_event: OnEvent
+    order: RestoreOrder
     started: float = field(default_factory=time.monotonic)
-    image: Mapping[str, str] = field(default_factory=dict)
-    """What the config says of an older image, by short key, if a rollback wants it."""
     verification: Verification = field(default_factory=lambda: Verification(()))
 
     @abstractmethod
@@ -188,7 +197,7 @@ class RestoreRun(ABC, Generic[_Facts]):
             what="restore",
             again=again(self.session),
             stages=self.planned,
-            on_event=self.on_event,
+            on_event=self.order.on_event,
         )
 
     def done(self, plan: RestorePlan) -> Restored:
@@ -216,7 +225,7 @@ class RestoreRun(ABC, Generic[_Facts]):
         if stage.doing is Doing.START:
             return self.start()
         changes = self.do(stage)
-        self.stages.until_it_holds(number, self.facts, self.timeout_seconds)
+        self.stages.until_it_holds(number, self.facts, self.order.timeout_seconds)
         return changes
 
     def begin(self) -> None:
@@ -226,13 +235,13 @@ class RestoreRun(ABC, Generic[_Facts]):
             BackupFailed: Somebody else has begun another restore since this run looked.
         """
         session, mark = self.session, str(self.restoration)
-        with session.open_for_update(VERB, self.on_event, create=False):
+        with session.open_for_update(VERB, self.order.on_event, create=False):
             found = session.config().restore
             if found not in ("", mark):
                 raise BackupFailed(restoration_of(found).told(session.name).partition(";")[0], again(session))
-            write_values(session, {"restore": mark, **self.image})
+            write_values(session, {"restore": mark, **self.order.image})
             session.forget_opened()
-            session.keep_settings(self.keep)
+            session.keep_settings(self.order.keep)
         session.cancellation.record("the config was changed", again(session))
         config = session.config()
         if config.upgrade and UpgradeMark.of(config.upgrade).older.tag == config.image_tag:
@@ -240,17 +249,17 @@ class RestoreRun(ABC, Generic[_Facts]):
 
     def start(self) -> Changes:
         """Start what ran before, and verify it. Raises NotHealthy."""
-        before = self.restoration.running
+        before, seconds = self.restoration.running, self.order.timeout_seconds
         self.write({"running": None if before is Running.ALL else before.value})
         changes = self.update()
-        wait_until_healthy(self.session, self.timeout_seconds)
-        self.verification = verified_stack(self.session, self.timeout_seconds, self.on_event, again(self.session))
+        wait_until_healthy(self.session, seconds)
+        self.verification = verified_stack(self.session, seconds, self.order.on_event, again(self.session))
         return changes
 
     def write(self, changed: Mapping[str, Any], finishes: str = "") -> None:
         """Write down what the next stage needs, before anything uses it. finishes: what goes on after a kill."""
-        write_config(self.session, VERB, changed, self.keep, finishes or again(self.session))
+        write_config(self.session, VERB, changed, self.order.keep, finishes or again(self.session))
 
     def update(self) -> Changes:
         """Update the stack."""
-        return resumed_update(self.session, VERB, self.timeout_seconds, self.on_event).changes
+        return resumed_update(self.session, VERB, self.order.timeout_seconds, self.order.on_event).changes

@@ -7,13 +7,12 @@ instance as retained, so that the engine forgets it and does not delete it, and 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from automation.backup import restoring
-from automation.backup.restoring import ID_FORMAT, VERB, Doing, RestoreRun, again, must_continue
+from automation.backup.restoring import ID_FORMAT, VERB, Doing, RestoreOrder, RestoreRun, again, must_continue
 from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
@@ -31,7 +30,6 @@ from automation.snapshots.model import Source, check_snapshot, check_storage, ch
 from automation.snapshots.rds import Rds
 from automation.snapshots.stages import Facts, Stage, restore_stages
 from automation.stacks import updates
-from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stages import decisions
 from components.chart_values.running import Running
@@ -49,30 +47,13 @@ def restore_plan(session: Session, name: str | None, at: datetime | None, on_eve
     return _plan(session, restoration, resumed, facts)
 
 
-def restore(
-    session: Session,
-    name: str | None,
-    at: datetime | None,
-    timeout_seconds: float,
-    keep: Keep,
-    on_event: OnEvent,
-    image: Mapping[str, str],
-) -> Restored:
+def restore(session: Session, order: RestoreOrder) -> Restored:
     """See `mechanism.restore`."""
-    started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, on_event)
-    restoration, resumed = _restoration(session, rds, facts, name, at)
-    delete_left(session, rds, on_event)
-    run = _Run(
-        session=session,
-        restoration=restoration,
-        planned=restore_stages(restoration),
-        timeout_seconds=timeout_seconds,
-        keep=keep,
-        on_event=on_event,
-        started=started,
-        image=image,
-        rds=rds,
-    )
+    started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, order.on_event)
+    restoration, resumed = _restoration(session, rds, facts, order.name, order.at)
+    delete_left(session, rds, order.on_event)
+    planned = restore_stages(restoration)
+    run = _Run(session=session, restoration=restoration, planned=planned, order=order, started=started, rds=rds)
     plan = _plan(session, restoration, resumed, facts)
     run.begin()
     run.decide()
@@ -118,13 +99,13 @@ class _Run(RestoreRun[Facts]):
         """Update the stack, after what a killed update has left in AWS was found out."""
         session, facts = self.session, self.facts()
         if any(lock.holder is not Holder.GONE for lock in session.locks() or ()):
-            return resumed_update(session, VERB, self.timeout_seconds, self.on_event).changes  # waits, or refuses
+            return super().update()  # waits, or refuses
         if facts.instance != self.move.new:
             self._delete_unfinished()
         # It is gone now: nobody could know whether it had its password yet.
         gone = frozenset(item.urn for item in StackState.of(facts.deployment).pending if item.type == INSTANCE)
-        known = Decisions(forget=gone)
-        return resumed_update(session, VERB, self.timeout_seconds, self.on_event, known).changes
+        order, known = self.order, Decisions(forget=gone)
+        return resumed_update(session, VERB, order.timeout_seconds, order.on_event, known).changes
 
     def _delete_unfinished(self) -> None:
         """Delete a new instance that a killed update was making. It holds nothing but what it was made from."""
@@ -137,7 +118,7 @@ class _Run(RestoreRun[Facts]):
                 f"{identifier}: expected no instance of RDS, found one that this restore has not made",
                 f"delete it if nobody needs it; then {again(self.session)}",
             )
-        self.session.events(VERB, self.on_event).note(f"deleting {identifier}, whose creation was interrupted")
+        self.session.events(VERB, self.order.on_event).note(f"deleting {identifier}, whose creation was interrupted")
         if found.status != "deleting":
             self.rds.until_available(identifier)
             self.rds.unprotect(identifier)
@@ -150,7 +131,7 @@ class _Run(RestoreRun[Facts]):
             return False
         urn = self.facts().urn
         if urn:
-            with self.session.open_for_update(VERB, self.on_event, create=False) as opened:
+            with self.session.open_for_update(VERB, self.order.on_event, create=False) as opened:
                 updates.run(self.session, VERB, opened, lambda: operations.refresh(opened, targets=[urn]), identity="")
         return True
 
