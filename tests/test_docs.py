@@ -27,7 +27,13 @@ from components.kube.safe_yaml import load_yaml
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.isolation_rules import IsolationRules
 from components.network.policies import network_policies
-from components.release.helm_record import ForeignReleaseError, Revision, repair_before_create, repair_before_update
+from components.release.helm_record import (
+    ForeignReleaseError,
+    KubernetesRecords,
+    Revision,
+    repair_before_create,
+    repair_before_update,
+)
 from components.user_values.user_values import problems
 from settings.generate import described_outputs
 from tests.cases import each
@@ -255,7 +261,7 @@ def _policies() -> Iterator[Mapping[str, Any]]:
 
 
 @dataclass
-class _Records:
+class _Records(KubernetesRecords):
     revisions: list[Revision]
 
     def list(self) -> list[Revision]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from automation.adoption.installed import RELEASE, InstalledRelease
 from automation.adoption.notes import notes
@@ -25,28 +25,15 @@ from automation.stacks.config import EnvironmentSettings
 from components.dags.delivery import DagsDelivery
 from components.secrets.masker import Masker, without_digests
 
+if TYPE_CHECKING:
+    from automation.cluster.objects import ClusterObjects
+
 _PARTLY_IMMUTABLE: Final = ("StatefulSet", "Deployment", "Service", "RoleBinding")
 """Kinds of the chart with fields that Kubernetes does not change: Helm would stop at them, half-way."""
 _LONGEST: Final = 300
 
 Checkout = Callable[[EnvironmentSettings], AbstractContextManager[Path]]
 """Makes a folder that holds the program, with a stack file of these settings."""
-
-
-class Cluster(Protocol):
-    """The namespace of the release. Every method raises ClusterRequestFailed or ClusterUnreachable."""
-
-    def records(self, name: str) -> tuple[Mapping[str, Any], ...]:
-        """Return the content of every revision of a release."""
-
-    def secret(self, name: str) -> Mapping[str, str]:
-        """Return a Secret's data, decoded; {} if there is none."""
-
-    def is_kept(self, manifest: Mapping[str, Any]) -> bool:
-        """Tell whether an object in the cluster says that Helm must not delete it."""
-
-    def refusal(self, manifest: Mapping[str, Any]) -> str:
-        """Return why Kubernetes would refuse to change an object to a manifest; "" if it would not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +50,7 @@ class Prepared:
     """The values that the release decides and the stack's config does not have, by key."""
 
 
-def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelease:
+def find_release(stack: str, namespace: str, cluster: ClusterObjects) -> InstalledRelease:
     """Return the release of a namespace. Raises AdoptionRefused if there is none."""
     release = InstalledRelease.of(cluster.records(RELEASE))
     if release is None:
@@ -76,7 +63,7 @@ def find_release(stack: str, namespace: str, cluster: Cluster) -> InstalledRelea
     return replace(release, namespace=namespace)
 
 
-def find_config(release: InstalledRelease, cluster: Cluster) -> ReleaseConfig:
+def find_config(release: InstalledRelease, cluster: ClusterObjects) -> ReleaseConfig:
     """Return the config that the release decides. Raises ClusterRequestFailed."""
     return taken_over(release, functools.cache(cluster.secret))
 
@@ -116,7 +103,7 @@ def _dags_in_image(values: Mapping[str, Any]) -> bool:
 
 
 def settings_of_release(
-    stack: str, values: Mapping[str, Any], cluster: Cluster, project_dir: Path, namespace: str
+    stack: str, values: Mapping[str, Any], cluster: ClusterObjects, project_dir: Path, namespace: str
 ) -> EnvironmentSettings:
     """Return a stack's config that leaves a release's keys and database as they are.
 
@@ -141,7 +128,7 @@ def settings_of_release(
 def prepare(
     stack: str,
     values: Mapping[str, Any],
-    cluster: Cluster,
+    cluster: ClusterObjects,
     checkout: Checkout,
     project_dir: Path,
     namespace: str,
@@ -193,7 +180,7 @@ def prepare(
 
 
 def _cluster_refusals(
-    release: InstalledRelease, head: Plan, cluster: Cluster, masker: Masker, settings: EnvironmentSettings
+    release: InstalledRelease, head: Plan, cluster: ClusterObjects, masker: Masker, settings: EnvironmentSettings
 ) -> tuple[str, ...]:
     if head.objects is None:
         return (

@@ -7,7 +7,7 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from automation.cluster import local_clusters
 from automation.cluster.pods import (
@@ -33,52 +33,6 @@ from components.secrets.masker import Masker
 _KUBECONFIG: Final = "~/.kube/config"
 
 
-class Kube(Protocol):
-    """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
-
-    def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
-        """Return the pods with all these labels that have not ended and are not being deleted."""
-
-    def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
-        """Return the Deployments and StatefulSets with all these labels."""
-
-    def look(self) -> Look:
-        """Return all workloads, Jobs and volumes, each with the reason of its worst pod."""
-
-    def version(self) -> str:
-        """Return the version of Kubernetes, such as v1.35.0; "" if the cluster does not tell."""
-
-    def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
-        """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
-
-    def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
-        """Return which Secrets are the volume of a name in the pods that have not ended, or are being deleted."""
-
-    def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
-        """Return by which Secrets, whose names so begin, such pods pull their images."""
-
-    def config_map_volumes(self, volume: str) -> tuple[SecretUse, ...]:
-        """Return which ConfigMaps are the volume of a name in such pods."""
-
-    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
-        """Run a command in a container with a line as its input, and wait for its end."""
-
-    def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
-        """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
-
-    def secret(self, name: str) -> Mapping[str, str]:
-        """Return a Secret's data, decoded."""
-
-    def config_map(self, name: str) -> Mapping[str, str]:
-        """Return a ConfigMap's data."""
-
-    def create_pod(self, manifest: Mapping[str, Any]) -> str:
-        """Create a pod, and return its name."""
-
-    def delete_pod(self, name: str) -> None:
-        """Delete a pod at once. A pod that does not exist is no error."""
-
-
 def kubeconfig_file(given: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the given path, else `KUBECONFIG` (which may list several files), else `~/.kube/config`."""
     paths = given or environ.get("KUBECONFIG") or _KUBECONFIG
@@ -97,7 +51,7 @@ def cluster_errors() -> Iterator[None]:
 
 
 class KubeClient:
-    """The `Kube` of a real cluster. Thread-safe."""
+    """One namespace of one cluster. Thread-safe. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
     @cluster_errors()
     def __init__(
@@ -121,11 +75,13 @@ class KubeClient:
 
     @cluster_errors()
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
+        """Return the pods with all these labels that have not ended and are not being deleted."""
         pods = self._api.items("v1", "Pod", self._namespace, labels=labels)
         return tuple(pod_of(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and may_run(pod))
 
     @cluster_errors()
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
+        """Return the Deployments and StatefulSets with all these labels."""
         return tuple(
             workload_of(kind, item)
             for kind in ("Deployment", "StatefulSet")
@@ -134,48 +90,60 @@ class KubeClient:
 
     @cluster_errors()
     def look(self) -> Look:
+        """Return all workloads, Jobs and volumes, each with the reason of its worst pod."""
         return look(self._api, self._namespace, self._clean)
 
     @cluster_errors()
     def version(self) -> str:
+        """Return the version of Kubernetes, such as v1.35.0; "" if the cluster does not tell."""
         return self._api.version()
 
     @cluster_errors()
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
+        """Return which Secrets give a variable to containers of pods that have not ended, or are being deleted."""
         return tuple(secret_uses(self._api.items("v1", "Pod", self._namespace), variable, containers))
 
     @cluster_errors()
     def secret_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        """Return which Secrets are the volume of a name in the pods that have not ended, or are being deleted."""
         return tuple(volume_uses(self._api.items("v1", "Pod", self._namespace), volume))
 
     @cluster_errors()
     def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
+        """Return by which Secrets, whose names so begin, such pods pull their images."""
         return tuple(pull_uses(self._api.items("v1", "Pod", self._namespace), beginning))
 
     @cluster_errors()
     def config_map_volumes(self, volume: str) -> tuple[SecretUse, ...]:
+        """Return which ConfigMaps are the volume of a name in such pods."""
         return tuple(volume_uses(self._api.items("v1", "Pod", self._namespace), volume, ("configMap", "name")))
 
     @cluster_errors()
     def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+        """Run a command in a container with a line as its input, and wait for its end."""
         return self._api.run(self._namespace, pod, container, command, seconds=seconds, line=line)
 
     @cluster_errors()
     def connect(self, pod: str, port: int, *, seconds: float) -> http.client.HTTPConnection:
+        """Return an HTTP connection to a port of a pod. Closing it closes the tunnel too."""
         return self._api.connect(self._namespace, pod, port, seconds=seconds)
 
     def secret(self, name: str) -> Mapping[str, str]:
+        """Return a Secret's data, decoded."""
         return decoded(self._read("Secret", name))
 
     def config_map(self, name: str) -> Mapping[str, str]:
+        """Return a ConfigMap's data."""
         return dict(self._read("ConfigMap", name).get("data") or {})
 
     @cluster_errors()
     def create_pod(self, manifest: Mapping[str, Any]) -> str:
+        """Create a pod, and return its name."""
         return str(self._api.create(manifest, self._namespace)["metadata"]["name"])
 
     @cluster_errors()
     def delete_pod(self, name: str) -> None:
+        """Delete a pod at once. A pod that does not exist is no error."""
         self._api.delete("v1", "Pod", self._namespace, name, grace_seconds=0)
 
     @cluster_errors()

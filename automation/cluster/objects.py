@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from automation.cluster.client import cluster_errors, decoded, kubeconfig_file
 from automation.results import Result
@@ -82,27 +82,8 @@ class ReleaseRecord(Result):
     """`deployed`, `pending-install`, `failed`, `superseded`, …"""
 
 
-class Objects(Protocol):
-    """One namespace of one cluster. Every method raises ClusterRequestFailed or ClusterUnreachable."""
-
-    def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
-        """Return the metadata of an object; None where there is none."""
-
-    def owned(self) -> tuple[Found, ...]:
-        """Return the objects of `OWNED_KINDS` and `CLUSTER_KINDS` with the program's labels."""
-
-    def release(self, name: str) -> ReleaseRecord | None:
-        """Return the newest revision of a release."""
-
-    def is_bound(self, claim: str) -> bool:
-        """Return whether a PersistentVolumeClaim has or had a volume, and so may hold data."""
-
-    def delete(self, found: Found) -> None:
-        """Delete an object and what it owns, if it is still the same one. One that does not exist is no error."""
-
-
 class ClusterObjects:
-    """The `Objects` of a real cluster. Thread-safe."""
+    """One namespace of one cluster. Thread-safe. Every method raises ClusterRequestFailed or ClusterUnreachable."""
 
     @cluster_errors()
     def __init__(self, context: str, namespace: str, *, kubeconfig_path: str | None = None) -> None:
@@ -112,11 +93,13 @@ class ClusterObjects:
 
     @cluster_errors()
     def find(self, api_version: str, kind: str, namespace: str, name: str) -> Found | None:
+        """Return the metadata of an object; None where there is none."""
         content = self._api.get(api_version, kind, namespace, name, metadata_only=True)
         return None if content is None else _metadata(api_version, kind, content)
 
     @cluster_errors()
     def owned(self) -> tuple[Found, ...]:
+        """Return the objects of `OWNED_KINDS` and `CLUSTER_KINDS` with the program's labels."""
         places = ((OWNED_KINDS, self._namespace, LABELS), (CLUSTER_KINDS, "", cluster_labels(self._namespace)))
         return tuple(
             _metadata(api_version, kind, item)
@@ -127,6 +110,7 @@ class ClusterObjects:
 
     @cluster_errors()
     def release(self, name: str) -> ReleaseRecord | None:
+        """Return the newest revision of a release."""
         secrets = self._api.items("v1", "Secret", self._namespace, labels=_of_helm(name), metadata_only=True)
         # Helm keeps version and status as labels too, and looks for them there.
         labels = [secret["metadata"].get("labels") or {} for secret in secrets]
@@ -138,7 +122,7 @@ class ClusterObjects:
         return max(records, key=lambda record: record.revision, default=None)
 
     @cluster_errors()
-    def records(self, name: str) -> tuple[dict[str, Any], ...]:
+    def records(self, name: str) -> tuple[Mapping[str, Any], ...]:
         """Return the content of every revision of a release. It may hold secrets."""
         secrets = self._api.items(
             "v1", "Secret", self._namespace, labels=_of_helm(name), fields="type=helm.sh/release.v1"
@@ -174,6 +158,7 @@ class ClusterObjects:
 
     @cluster_errors()
     def is_bound(self, claim: str) -> bool:
+        """Return whether a PersistentVolumeClaim has or had a volume, and so may hold data."""
         content = self._api.get("v1", "PersistentVolumeClaim", self._namespace, claim)
         if content is None:
             return False
@@ -181,6 +166,7 @@ class ClusterObjects:
 
     @cluster_errors()
     def delete(self, found: Found) -> None:
+        """Delete an object and what it owns, if it is still the same one. One that does not exist is no error."""
         self._api.delete(found.api_version, found.kind, found.namespace, found.name, uid=found.uid)
 
 

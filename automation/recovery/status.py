@@ -9,8 +9,8 @@ from typing import Any
 
 import compatibility
 import outputs
-from automation.cluster.client import Kube
-from automation.cluster.objects import Found, Objects, ReleaseRecord
+from automation.cluster.client import KubeClient
+from automation.cluster.objects import ClusterObjects, Found, ReleaseRecord
 from automation.cluster.pods import REVISION
 from automation.engine.locks import Holder, Lock
 from automation.engine.stack_state import RELEASE, Pending, StackState
@@ -195,7 +195,7 @@ def dags_place(found: Mapping[str, Any]) -> str:
     return f"{places or found.get(outputs.DAGS_REPOSITORY)} by {delivery}"
 
 
-def cluster_status(kube: Kube, objects: Objects, state: StackState) -> ClusterStatus:
+def cluster_status(kube: KubeClient, objects: ClusterObjects, state: StackState) -> ClusterStatus:
     """Look at the namespace of a stack. Raises ClusterUnreachable, ClusterRequestFailed."""
     # The pods first: a pod that becomes ready meanwhile then counts in its workload.
     pods, workloads, stuck = kube.pods({}), kube.workloads({}), []

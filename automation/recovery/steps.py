@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from automation.cluster.objects import Found, Objects
+from automation.cluster.objects import ClusterObjects, Found
 from automation.engine.locks import Holder, Lock, seconds_of
 from automation.engine.processes import Process, left_behind, orphaned_plugins
 from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
@@ -116,7 +116,7 @@ def _wait(process: Process) -> RecoveryStep:
 
 
 def pending_steps(
-    stack: str, state: StackState, objects: Objects, decisions: Decisions, in_aws: Mapping[str, str]
+    stack: str, state: StackState, objects: ClusterObjects, decisions: Decisions, in_aws: Mapping[str, str]
 ) -> list[RecoveryStep]:
     """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide.
 
@@ -146,7 +146,7 @@ def pending_steps(
 def _pending_step(
     pending: Pending,
     state: StackState,
-    objects: Objects,
+    objects: ClusterObjects,
     decisions: Decisions,
     in_aws: Mapping[str, str],
     *,
@@ -202,14 +202,14 @@ def _is_own(pending: Pending, found: Found, state: StackState) -> bool:
     return bool(written) and abs(created - written) <= _SKEW_SECONDS
 
 
-def _is_newer(current_id: str, pending: Pending, found: Found, objects: Objects) -> bool:
+def _is_newer(current_id: str, pending: Pending, found: Found, objects: ClusterObjects) -> bool:
     """Return whether the object in the state is newer than the pending one; else the pending one was to replace it."""
     namespace, _, name = current_id.rpartition("/")
     other = objects.find(pending.api_version, pending.kind, namespace, name)
     return other is not None and seconds_of(other.created) > seconds_of(found.created)
 
 
-def _orphan(pending: Pending, found: Found, objects: Objects) -> RecoveryStep:
+def _orphan(pending: Pending, found: Found, objects: ClusterObjects) -> RecoveryStep:
     if pending.kind == "PersistentVolumeClaim" and objects.is_bound(found.name):
         text = f"keep {found}: a later update has made another in its place, but it may hold data"
         return RecoveryStep(doing=Doing.KEEP, text=text, urn=pending.urn, id=found.id, found=found)
@@ -227,7 +227,7 @@ def _forget(pending: Pending, why: str) -> RecoveryStep:
     return RecoveryStep(doing=Doing.FORGET, text=f"forget what was interrupted while {pending}: {why}", urn=pending.urn)
 
 
-def pod_steps(stuck: Iterable[StuckPod], objects: Objects, namespace: str) -> list[RecoveryStep]:
+def pod_steps(stuck: Iterable[StuckPod], objects: ClusterObjects, namespace: str) -> list[RecoveryStep]:
     """Return steps that delete stuck pods: their StatefulSets make them anew, of the newest revision."""
     steps = []
     for pod in stuck:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import outputs
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
 from automation.rotation import database, git_host, managed_roles, redis
@@ -48,7 +48,7 @@ class ClusterFacts:
         self,
         key: Key,
         found: Mapping[str, Any],
-        kube: Kube,
+        kube: KubeClient,
         secret: Callable[[str], Mapping[str, str]],
         new: str,
         signed_until: str = "",

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.errors import ClusterRequestFailed
 from components.database.pgbouncer import STATS_USER
 from components.database.roles_script import MADE_BY_ROTATION
@@ -76,33 +76,33 @@ def login_in_uri(data: Mapping[str, str]) -> str | None:
     return f"{found.user}:{found.password}" if found is not None and found.password else None
 
 
-def admit(kube: Kube, login: str, by: str) -> None:
+def admit(kube: KubeClient, login: str, by: str) -> None:
     """Make a role, or give it another password. `by`: one that the database accepts. Raises ClusterRequestFailed."""
     _change(kube, _ADMIT, login, by, "the database did not take another role")
 
 
-def accepts(kube: Kube, login: str) -> bool:
+def accepts(kube: KubeClient, login: str) -> bool:
     """Return whether a role can log in. Raises ClusterRequestFailed."""
     return _told(kube, _ASK, login, login)[0] == "accepted"
 
 
-def is_alone(kube: Kube, login: str) -> bool:
+def is_alone(kube: KubeClient, login: str) -> bool:
     """Return whether no other role of the stack has a password. Raises ClusterRequestFailed."""
     return _told(kube, _OTHERS, login, login)[0] == "others 0"
 
 
-def retire(kube: Kube, login: str) -> None:
+def retire(kube: KubeClient, login: str) -> None:
     """Take the password from every other role of the stack. Raises ClusterRequestFailed; it can then be run again."""
     _change(kube, _RETIRE, login, login, "the database still accepts an earlier role")
 
 
-def _change(kube: Kube, script: str, login: str, by: str, failure: str) -> None:
+def _change(kube: KubeClient, script: str, login: str, by: str, failure: str) -> None:
     told, reason = _told(kube, script, login, by)
     if told != "done":
         raise ClusterRequestFailed(f"{failure}: {reason}", "python -m automation status STACK")
 
 
-def _told(kube: Kube, script: str, login: str, by: str) -> tuple[str, str]:
+def _told(kube: KubeClient, script: str, login: str, by: str) -> tuple[str, str]:
     """Return the last line of the script's answer, and the first of its errors."""
     found = _LOGIN.fullmatch(login)
     if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.errors import ClusterRequestFailed
 
 _COMPONENT: Final = "dag-processor"
@@ -21,7 +21,7 @@ git ls-remote "$GITSYNC_REPO" HEAD > /dev/null 2>&1 && echo accepted || echo ref
 """
 
 
-def accepts(kube: Kube, private_key: str) -> bool:
+def accepts(kube: KubeClient, private_key: str) -> bool:
     """Return whether the repository can be read with a key. Raises ClusterRequestFailed."""
     pod = next((pod for pod in kube.pods({"component": _COMPONENT}) if pod.ready), None)
     if pod is None:

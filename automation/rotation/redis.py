@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.errors import ClusterRequestFailed
 from automation.rotation.stage_lists import REDIS
 
@@ -20,7 +20,7 @@ REDISCLI_AUTH="$new" redis-cli ping
 """
 
 
-def admit(kube: Kube, new: str) -> None:
+def admit(kube: KubeClient, new: str) -> None:
     """Let the default user log in by another password too. Raises ClusterRequestFailed."""
     if _told(kube, _ADMIT, new) != "OK":
         raise ClusterRequestFailed(
@@ -28,12 +28,12 @@ def admit(kube: Kube, new: str) -> None:
         )
 
 
-def accepts(kube: Kube, password: str) -> bool:
+def accepts(kube: KubeClient, password: str) -> bool:
     """Return whether Redis accepts a password."""
     return _told(kube, _ASK, password) == "PONG"
 
 
-def _told(kube: Kube, script: str, line: str) -> str:
+def _told(kube: KubeClient, script: str, line: str) -> str:
     pod = next((pod for pod in kube.pods({"component": REDIS}) if pod.ready), None)
     if pod is None:
         raise ClusterRequestFailed("no Redis is ready", "python -m automation status STACK")

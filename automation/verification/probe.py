@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.errors import ClusterRequestFailed
 
 CONNECT_SECONDS: Final = 4
@@ -74,14 +74,14 @@ class Outcome(StrEnum):
     UNRESOLVED = "unresolved"
 
 
-def connect(kube: Kube, pod: str, container: str, targets: Sequence[str]) -> dict[str, Outcome]:
+def connect(kube: KubeClient, pod: str, container: str, targets: Sequence[str]) -> dict[str, Outcome]:
     """Try `HOST:PORT` targets from a container with Python. Raises ClusterRequestFailed."""
     seconds = _MARGIN_SECONDS + 2 * CONNECT_SECONDS * len(targets)
     answer = _python(kube, pod, container, _CONNECT, (str(CONNECT_SECONDS), *targets), seconds)
     return {target: Outcome(outcome) for target, outcome in answer.items()}
 
 
-def database_variables(kube: Kube, pod: str, container: str, hosts: Sequence[str]) -> list[str]:
+def database_variables(kube: KubeClient, pod: str, container: str, hosts: Sequence[str]) -> list[str]:
     """Return the names of the environment variables that say how to connect to the database.
 
     No value leaves the container.
@@ -89,13 +89,13 @@ def database_variables(kube: Kube, pod: str, container: str, hosts: Sequence[str
     return [str(name) for name in _python(kube, pod, container, _DATABASE_VARIABLES, hosts, _MARGIN_SECONDS)]
 
 
-def served_queues(kube: Kube, pod: str, container: str) -> list[str]:
+def served_queues(kube: KubeClient, pod: str, container: str) -> list[str]:
     """Return the queues that a Celery worker serves, asked through the broker; none where it does not answer."""
     arguments = (str(_ANSWER_SECONDS),)
     return [str(name) for name in _python(kube, pod, container, _QUEUES, arguments, _IMPORT_SECONDS + _ANSWER_SECONDS)]
 
 
-def _python(kube: Kube, pod: str, container: str, script: str, arguments: Sequence[str], seconds: float) -> Any:
+def _python(kube: KubeClient, pod: str, container: str, script: str, arguments: Sequence[str], seconds: float) -> Any:
     result = kube.run(pod, container, ("python", "-c", script, *arguments), seconds=seconds)
     try:
         return json.loads(result.stdout.strip().splitlines()[-1])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.cluster.pods import Workload
 from automation.errors import AutomationError
 from automation.verification.result import Check, failed, passed
@@ -105,7 +105,7 @@ def _health(api: AirflowApi, only: Collection[str] = ()) -> tuple[Mapping[str, s
     return statuses, ", ".join(problems)
 
 
-def _reasons(kube: Kube) -> str:
+def _reasons(kube: KubeClient) -> str:
     reasons = [
         f"{item.unready.pod or item.name}: {item.unready.short}"
         for item in kube.look().workloads

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.cluster.pods import Pod
 from automation.wait import Clock
@@ -24,7 +24,7 @@ class RunningAirflow:
 
     deployment: Deployment
     """What the stack's outputs say."""
-    kube: Kube
+    kube: KubeClient
     """The deployment's namespace."""
     api: AirflowApi
     """The deployment's API server."""

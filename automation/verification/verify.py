@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from automation.cluster.airflow_api import AirflowApi
-from automation.cluster.client import Kube, KubeClient
+from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AutomationError, ClusterRequestFailed
 from automation.verification import dag_commit, dag_files, dag_run, readiness, worker_groups, worker_isolation
@@ -73,7 +73,7 @@ def verify(
     )
 
 
-def airflow_api(deployment: Deployment, kube: Kube) -> AirflowApi:
+def airflow_api(deployment: Deployment, kube: KubeClient) -> AirflowApi:
     """Return a client of the deployment's API server that goes through the cluster, so that no address is needed."""
 
     def connect() -> http.client.HTTPConnection:

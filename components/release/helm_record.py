@@ -26,7 +26,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from components.kube.client import KubeApi
 from components.release.manifest_union import manifest_union
@@ -61,19 +61,6 @@ class Revision:
     """Seconds since it was made, by the cluster's clock."""
 
 
-class Records(Protocol):
-    """The records of one release."""
-
-    def list(self) -> list[Revision]:
-        """Return all revisions of the release."""
-
-    def delete(self, revision: Revision) -> None:
-        """Delete one record."""
-
-    def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
-        """Replace the content and the status of one record."""
-
-
 class KubernetesRecords:
     """The records of one release in a cluster."""
 
@@ -81,6 +68,7 @@ class KubernetesRecords:
         self._api, self._namespace, self._release = api, namespace, release
 
     def list(self) -> list[Revision]:
+        """Return all revisions of the release."""
         labels = {"owner": "helm", "name": self._release}
         secrets = self._api.items("v1", "Secret", self._namespace, labels=labels, fields="type=helm.sh/release.v1")
         revisions = []
@@ -107,9 +95,11 @@ class KubernetesRecords:
         return now - datetime.fromisoformat(created).timestamp() if now is not None and created else 0.0
 
     def delete(self, revision: Revision) -> None:
+        """Delete one record."""
         self._api.delete("v1", "Secret", self._namespace, revision.secret)
 
     def write(self, revision: Revision, content: Mapping[str, Any], status: str) -> None:
+        """Replace the content and the status of one record."""
         # Helm looks for a release's status by the label, then in the content.
         changes = {"metadata": {"labels": {"status": status}}, "data": {"release": encode(content)}}
         self._api.merge("v1", "Secret", self._namespace, revision.secret, changes)
@@ -136,12 +126,12 @@ def encode(content: Mapping[str, Any]) -> str:
 
 
 def repair_before_create(
-    records: Records, own_secrets: Iterable[str], release: str, timeout_seconds: float
+    records: KubernetesRecords, own_secrets: Iterable[str], release: str, timeout_seconds: float
 ) -> list[str]:
     """Free the release's name if an earlier create of this stack was interrupted.
 
     Args:
-        records: Records of the release.
+        records: KubernetesRecords of the release.
         own_secrets: Names of the stack's Secrets; the record's values must name one of them.
         release: Name of the release.
         timeout_seconds: Time after which no Helm works on it any more.
@@ -175,7 +165,7 @@ def repair_before_create(
 
 
 def repair_before_update(
-    records: Records, own_secrets: Iterable[str], release: str, timeout_seconds: float
+    records: KubernetesRecords, own_secrets: Iterable[str], release: str, timeout_seconds: float
 ) -> list[str]:
     """Let Helm upgrade a release whose newest revision was interrupted. Return what was done, a sentence each.
 
@@ -183,7 +173,7 @@ def repair_before_update(
     `manifest_union`.
 
     Args:
-        records: Records of the release.
+        records: KubernetesRecords of the release.
         own_secrets: Names of the stack's Secrets, before and after this update.
         release: Name of the release.
         timeout_seconds: Time after which no Helm works on it any more.

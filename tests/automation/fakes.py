@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from automation.cluster.airflow_api import AirflowApi
+from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
-from automation.cluster.objects import Found, ReleaseRecord
+from automation.cluster.objects import ClusterObjects, Found, ReleaseRecord
 from automation.cluster.pods import Pod, SecretUse, Workload
 from automation.errors import ClusterRequestFailed
 from automation.verification.probe import Outcome
@@ -155,8 +156,8 @@ COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
 
 
 @dataclass
-class FakeKube:
-    """`Kube` in memory. network: what a container in a pod meets at a target; the default is open."""
+class FakeKube(KubeClient):
+    """A cluster in memory. network: what a container in a pod meets at a target; the default is open."""
 
     airflow_port: int = 0
     found_pods: list[Pod] = field(default_factory=lambda: [pod(component) for component in COMPONENTS])
@@ -422,8 +423,8 @@ def isolated(pod: str, target: str) -> Outcome:
 
 
 @dataclass
-class FakeObjects:
-    """`Objects` in memory. found: what is there."""
+class FakeObjects(ClusterObjects):
+    """Objects in memory. found: what is there."""
 
     found: list[Found] = field(default_factory=list)
     record: ReleaseRecord | None = None

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from automation.adoption.installed import InstalledRelease
+from automation.cluster.objects import ClusterObjects
 
 NAMESPACE: Final = "airflow"
 VALUES: Final[Mapping[str, Any]] = {
@@ -98,8 +99,8 @@ def installed(manifests: list[dict[str, Any]] | None = None, **changed: Any) -> 
 
 
 @dataclass
-class FakeCluster:
-    """`prepare.Cluster`. refused: what Kubernetes says by object name. kept: names that Helm must keep."""
+class FakeCluster(ClusterObjects):
+    """A namespace in memory. refused: what Kubernetes says by object name. kept: names that Helm must keep."""
 
     contents: tuple[Mapping[str, Any], ...] = field(default_factory=lambda: (record(),))
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: SECRETS)

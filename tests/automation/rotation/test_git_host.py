@@ -36,7 +36,7 @@ cmp -s "$3" "$ACCEPTED"
 
 @dataclass
 class Processor:
-    """A DAG processor's git-sync, as `Kube` reaches it."""
+    """A DAG processor's git-sync, as a client of the cluster reaches it."""
 
     folder: Path
     ready: bool = True

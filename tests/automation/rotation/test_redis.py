@@ -31,7 +31,7 @@ read -r acl setuser default password
 
 @dataclass
 class Server:
-    """Redis in a pod, as `Kube` reaches it."""
+    """Redis in a pod, as a client of the cluster reaches it."""
 
     folder: Path
     ready: bool = True

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from automation.cluster.client import Kube
+from automation.cluster.client import KubeClient
 from automation.cluster.deployment import POOLER_PORT
 from automation.errors import ClusterRequestFailed
 from automation.verification import probe, worker_pod
@@ -270,6 +270,6 @@ def test_probe_without_an_answer_is_an_error(world: World) -> None:
 
             return ExecResult(127, "", "python: not found")
 
-    kube: Kube = Silent(found_pods=world.kube.found_pods)
+    kube: KubeClient = Silent(found_pods=world.kube.found_pods)
     with pytest.raises(ClusterRequestFailed, match="exit code 127"):
         probe.connect(kube, "airflow-worker-0", "worker", [DATABASE])

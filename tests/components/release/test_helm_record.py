@@ -18,7 +18,6 @@ from components.kube.safe_yaml import load_all_yaml
 from components.release.helm_record import (
     ForeignReleaseError,
     KubernetesRecords,
-    Records,
     ReleaseBusyError,
     Revision,
     decode,
@@ -52,7 +51,7 @@ JSON: Final = st.recursive(
 )
 
 
-class FakeRecords:
+class FakeRecords(KubernetesRecords):
     """Records in memory, that note what is done to them."""
 
     def __init__(self, *revisions: Revision) -> None:
@@ -81,11 +80,11 @@ ENGINE: Final = frozenset({"pulumi-kubernetes"})
 SECONDS: Final = 900.0
 
 
-def create(records: Records) -> list[str]:
+def create(records: KubernetesRecords) -> list[str]:
     return repair_before_create(records, OWN, "airflow", SECONDS)
 
 
-def update(records: Records) -> list[str]:
+def update(records: KubernetesRecords) -> list[str]:
     return repair_before_update(records, OWN, "airflow", SECONDS)
 
 
