@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from components.kube.kinds import STATEFUL_SET
 from components.kube.unready_pods import why_unready
-from components.kube.workload_states import owner
+from components.kube.workload_states import Rollout, owner
 
 REVISION: Final = "controller-revision-hash"
 """Label of a StatefulSet's pods: the revision of the template that a pod was made from."""
@@ -144,20 +145,14 @@ def _use(pod: Mapping[str, Any], secret: str) -> SecretUse:
 
 def workload_of(kind: str, item: Mapping[str, Any]) -> Workload:
     """Return a Deployment or StatefulSet of the Kubernetes API as a `Workload`."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    desired = 1 if spec.get("replicas") is None else spec["replicas"]
-    replicas, stateful = status.get("replicas") or 0, kind == "StatefulSet"
-    seen = (status.get("observedGeneration") or 0) >= (metadata.get("generation") or 0)
-    updated = status.get("updatedReplicas") or 0
-    if stateful and status.get("currentRevision") == status.get("updateRevision"):
-        updated = replicas  # after a roll the controller may leave updatedReplicas out
+    metadata, spec, found, stateful = item["metadata"], item["spec"], Rollout.of(kind, item), kind == STATEFUL_SET
     return Workload(
         kind=kind,
         name=metadata["name"],
         labels=dict(metadata.get("labels") or {}),
-        desired=desired,
-        ready=status.get("readyReplicas") or 0,
-        current=seen and updated >= desired and replicas == desired,
-        revision=(status.get("updateRevision") or "") if stateful else "",
+        desired=found.wanted,
+        ready=found.ready,
+        current=found.current,
+        revision=((item.get("status") or {}).get("updateRevision") or "") if stateful else "",
         ordered=stateful and spec.get("podManagementPolicy") == "OrderedReady",
     )

@@ -98,6 +98,42 @@ class WorkloadState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """How far a Deployment or StatefulSet is."""
+
+    wanted: int
+    """Number of pods that it should have."""
+    replicas: int
+    """Number of pods that it has."""
+    ready: int
+    """Number of these that are ready."""
+    updated: int
+    """Number of these that are made from the newest template."""
+    seen: bool
+    """Whether its controller has seen the newest template."""
+
+    @property
+    def current(self) -> bool:
+        """Its controller has seen the newest template, and every pod is made from it."""
+        return self.seen and self.updated >= self.wanted and self.replicas == self.wanted
+
+    @staticmethod
+    def of(kind: str, item: Mapping[str, Any]) -> Rollout:
+        """Read it from an object of the Kubernetes API."""
+        spec, status = item["spec"], item.get("status") or {}
+        replicas, updated = int(status.get("replicas") or 0), int(status.get("updatedReplicas") or 0)
+        if kind == STATEFUL_SET and status.get("currentRevision") == status.get("updateRevision"):
+            updated = replicas  # after a roll the controller may leave updatedReplicas out
+        return Rollout(
+            wanted=1 if spec.get("replicas") is None else int(spec["replicas"]),
+            replicas=replicas,
+            ready=int(status.get("readyReplicas") or 0),
+            updated=updated,
+            seen=int(status.get("observedGeneration") or 0) >= int(item["metadata"].get("generation") or 0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Namespace:
     """What was read of a namespace, as the Kubernetes API returns it."""
 
@@ -176,26 +212,19 @@ def owner(pod: Mapping[str, Any]) -> tuple[str, str]:
 def _replicated(
     kind: str, item: Mapping[str, Any], worst: Callable[[str, str], Unready | None], events: Sequence[KubeEvent]
 ) -> WorkloadState:
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    wanted = 1 if spec.get("replicas") is None else int(spec["replicas"])
-    replicas, ready = int(status.get("replicas") or 0), int(status.get("readyReplicas") or 0)
-    updated = int(status.get("updatedReplicas") or 0)
-    if kind == STATEFUL_SET and status.get("currentRevision") == status.get("updateRevision"):
-        updated = replicas  # after a roll the controller may leave updatedReplicas out
-    seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
-    current = seen and updated >= wanted and replicas == wanted
+    metadata, found = item["metadata"], Rollout.of(kind, item)
     name = str(metadata["name"])
     unready = worst(kind, name)
-    lacks = ready < wanted or not current
-    if lacks and (replicas < wanted or updated < wanted):
+    lacks = found.ready < found.wanted or not found.current
+    if lacks and min(found.replicas, found.updated) < found.wanted:
         unready = denied(kind, name, events) or refused(item) or unready
     return WorkloadState(
         kind=kind,
         name=name,
-        ready=ready,
-        wanted=wanted,
+        ready=found.ready,
+        wanted=found.wanted,
         unready=unready if lacks else None,
-        current=current,
+        current=found.current,
         release=str((metadata.get("labels") or {}).get("release") or ""),
     )
 
