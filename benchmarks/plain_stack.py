@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,9 +23,7 @@ CONTEXT: Final = "kind-airflow"
 ROOT: Final = Path(__file__).parents[1]
 SHIPPED: Final = ROOT / "tests" / "shipped"
 UNCHANGED: Final = frozenset({"same", "read", "refresh"})
-_COMMAND_SECONDS: Final = 1500
-_PREFLIGHT: Final = "kubernetes:core/v1:ConfigMap::airflow-preflight-"
-"""Begins the resources by which the preflight remembers what it has checked (ADR 26)."""
+COMMAND_SECONDS: Final = 1500
 
 
 def core_api() -> Any:
@@ -55,11 +51,6 @@ class Result:
     """All that it wrote."""
     steps: tuple[str, ...] = ()
     """`operation type::name` of each resource that changed."""
-
-    def touched(self) -> set[str]:
-        """Return `type::name` of the resources that changed, without the stack, components and checks beforehand."""
-        changed = {step.split(" ", 1)[1] for step in self.steps}
-        return {each for each in changed if not each.startswith(_PREFLIGHT)}
 
 
 @dataclass
@@ -115,7 +106,7 @@ class Stack:
             input=given,
             capture_output=True,
             text=True,
-            timeout=_COMMAND_SECONDS,
+            timeout=COMMAND_SECONDS,
             check=False,
         )
         result = Result(done.returncode, done.stdout + done.stderr)
@@ -124,38 +115,19 @@ class Stack:
 
     def up(self, *, check: bool = True) -> Result:
         """Run `pulumi up`. With `check`, it must succeed."""
-        log = self._event_log()
+        log = self.event_log()
         result = self.command("up", "--yes", "--skip-preview", "--event-log", str(log), check=check)
         return Result(result.code, result.output, steps(log))
 
     def preview(self) -> Result:
-        log = self._event_log()
+        log = self.event_log()
         result = self.command("preview", "--diff", "--event-log", str(log))
         return Result(result.code, result.output, steps(log))
 
     def refresh(self) -> Result:
-        log = self._event_log()
+        log = self.event_log()
         result = self.command("refresh", "--yes", "--skip-preview", "--event-log", str(log))
         return Result(result.code, result.output, steps(log))
-
-    def interrupted_up(self, send: signal.Signals, when: Callable[[Path], bool]) -> Result:
-        """Run `pulumi up`, and send it a signal as soon as `when` says so about its event log."""
-        log, output = self._event_log(), self.folder / "interrupted.txt"
-        with output.open("w") as stream:
-            process = subprocess.Popen(
-                [str(pulumi()), "up", "--yes", "--skip-preview", "--event-log", str(log), "--non-interactive"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            while process.poll() is None and not when(log):
-                time.sleep(0.2)
-            assert process.poll() is None, f"ended before the signal: {output.read_text()[-3000:]}"
-            process.send_signal(send)
-            process.wait(timeout=_COMMAND_SECONDS)
-        return Result(process.returncode, output.read_text(), steps(log))
 
     def outputs(self) -> dict[str, Any]:
         outputs: dict[str, Any] = json.loads(self.command("stack", "output", "--json").output)
@@ -165,7 +137,8 @@ class Stack:
         """Return the state as it is stored, with encrypted secrets."""
         return self.command("stack", "export").output
 
-    def _event_log(self) -> Path:
+    def event_log(self) -> Path:
+        """Return a new file for the engine's events."""
         self._runs += 1
         return self.folder / f"events-{self._runs}.json"
 
@@ -191,11 +164,6 @@ def steps(log: Path, *, ended: bool = False) -> tuple[str, ...]:
         if metadata and metadata["op"] not in UNCHANGED and not metadata["type"].startswith(("airflow:", "pulumi:")):
             changed.append(f"{metadata['op']} {metadata['type']}::{metadata['urn'].rsplit('::', 1)[1]}")
     return tuple(changed)
-
-
-def release_has_begun(log: Path) -> bool:
-    """Return whether the engine is at work on the Helm release."""
-    return any("helm.sh/v3:Release" in step for step in steps(log))
 
 
 @dataclass(frozen=True)

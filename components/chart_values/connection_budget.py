@@ -32,6 +32,8 @@ _DIRECT_CONNECTIONS: Final = _MIGRATION_CONNECTIONS + _ADMIN_USER_CONNECTIONS + 
 
 _PGBOUNCER_SURGE: Final = 1
 """`maxSurge` in the chart's templates/pgbouncer/pgbouncer-deployment.yaml; `maxUnavailable` is 0 there."""
+_DATABASE_USERS: Final = 2
+"""Roles that PgBouncer logs in with at a time, while a password is rotated; it keeps a pool for each."""
 _CLIENTS_PER_CONNECTION: Final = 10
 """As in the chart's defaults, maxClientConn 100 and metadataPoolSize 10: most clients are idle most of the time."""
 _MIN_POOL_SIZE: Final = 5
@@ -98,14 +100,10 @@ class ConnectionBudget:
     """Connections of the Jobs and of monitoring, which never go through PgBouncer."""
     server_connections: int
     """All connections to the database."""
-    wanted_connections: int
-    """The same if PgBouncer's pool were as large as its rule wants, even if the database does not allow it."""
     max_connections: int | None
     """Connections that the database allows, or None if unknown."""
     limit: int | None
     """Connections that may be in use, or None if unknown; a fifth stays free for lost connections and stopping pods."""
-    database_users: int
-    """Roles that PgBouncer logs in with at a time; it keeps a pool for each."""
 
 
 def budget(
@@ -115,7 +113,6 @@ def budget(
     pgbouncer_replicas: int,
     pool_size: int = 0,
     max_client_connections: int = 0,
-    database_users: int = 2,
 ) -> ConnectionBudget:
     """Return the budget of a deployment, and choose the numbers of PgBouncer that are given as 0.
 
@@ -127,15 +124,14 @@ def budget(
             database allows. Each pod has a pool for all clients, because it serves them all while another pod is away.
         max_client_connections: Clients of one PgBouncer pod. 0 means all clients and a quarter more, for pods that stop
             while others start.
-        database_users: Roles that log in; 2 while a password is rotated by means of a second role.
     """
     limit = None if max_connections is None else max(0, max_connections * 4 // 5 - _RESERVED)
     clients = load.clients
     if pgbouncer_replicas == 0:
-        server = wanted = clients + _DIRECT_CONNECTIONS
+        server = clients + _DIRECT_CONNECTIONS
         pooler = None
     else:
-        pools = (pgbouncer_replicas + _PGBOUNCER_SURGE) * database_users
+        pools = (pgbouncer_replicas + _PGBOUNCER_SURGE) * _DATABASE_USERS
         rule = max(_MIN_POOL_SIZE, -(-clients // _CLIENTS_PER_CONNECTION))
         allowed = rule if limit is None else max(_MIN_POOL_SIZE, _largest_pool(limit, pools))
         pooler = PgBouncer(
@@ -144,16 +140,13 @@ def budget(
             max_client_connections=max_client_connections or _with_a_quarter_more(clients),
         )
         server = pools * pooler.pool_size + _DIRECT_CONNECTIONS
-        wanted = pools * (pool_size or rule) + _DIRECT_CONNECTIONS
     return ConnectionBudget(
         pgbouncer=pooler,
         clients=clients,
         direct_connections=_DIRECT_CONNECTIONS,
         server_connections=server,
-        wanted_connections=wanted,
         max_connections=max_connections,
         limit=limit,
-        database_users=database_users,
     )
 
 
@@ -171,7 +164,7 @@ def budget_problem(found: ConnectionBudget) -> str | None:
                 "monitoring; put PgBouncer between them or take a larger database"
             )
         pods = pooler.replicas + _PGBOUNCER_SURGE
-        largest = _largest_pool(found.limit, pods * found.database_users)
+        largest = _largest_pool(found.limit, pods * _DATABASE_USERS)
         mend = (
             f"a pool of at most {largest} fits"
             if largest >= _MIN_POOL_SIZE
@@ -179,7 +172,7 @@ def budget_problem(found: ConnectionBudget) -> str | None:
         )
         return (
             f"{expected}{pods} pods of PgBouncer in a roll with a pool of {pooler.pool_size} for each of "
-            f"{found.database_users} database users, and {found.direct_connections} of Jobs and monitoring; {mend}"
+            f"{_DATABASE_USERS} database users, and {found.direct_connections} of Jobs and monitoring; {mend}"
         )
     if pooler is not None and pooler.max_client_connections < found.clients:
         return (

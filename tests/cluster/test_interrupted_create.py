@@ -12,7 +12,7 @@ import pytest
 from automation.verification.verify import verify
 from components.kube.client import KubeApi
 from components.release.helm_record import KubernetesRecords
-from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, make_stack, release_has_begun
+from tests.cluster.harness import CONTEXT, Repository, Stack, destroyed, interrupted_up, make_stack, release_has_begun
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -32,7 +32,7 @@ def records(api: Any) -> list[str]:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
 def test_the_next_up_takes_over(stack: Stack, api: Any, sent: signal.Signals) -> None:
-    interrupted = stack.interrupted_up(sent, lambda log: release_has_begun(log) and bool(records(api)))
+    interrupted = interrupted_up(stack, sent, lambda log: release_has_begun(log) and bool(records(api)))
     assert interrupted.code != 0
     claims = {claim.metadata.uid for claim in api.list_namespaced_persistent_volume_claim(NAMESPACE).items}
     keys = {secret.metadata.uid for secret in api.list_namespaced_secret(NAMESPACE).items if secret.type == "Opaque"}
@@ -48,7 +48,7 @@ def test_the_next_up_takes_over(stack: Stack, api: Any, sent: signal.Signals) ->
 
 def test_a_release_of_somebody_else_is_left_alone(stack: Stack, api: Any) -> None:
     """The records that the stack would have to remove are not its own."""
-    interrupted = stack.interrupted_up(signal.SIGINT, lambda log: release_has_begun(log) and bool(records(api)))
+    interrupted = interrupted_up(stack, signal.SIGINT, lambda log: release_has_begun(log) and bool(records(api)))
     assert interrupted.code != 0
     kept = KubernetesRecords(KubeApi(CONTEXT), NAMESPACE, "airflow")
     for revision in kept.list():

@@ -13,7 +13,7 @@ import pytest
 from automation.cluster.client import KubeClient
 from automation.verification.result import Status
 from automation.verification.verify import verify
-from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack
+from tests.cluster.harness import CONTEXT, Stack, dag_repository, destroyed, make_stack, touched
 from tests.cluster.modest_values import modest_values
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -81,7 +81,7 @@ def test_pools_follow_the_config_and_others_stay(stack: Stack) -> None:
         POOLS[1]["name"]: {"slots": -1, "description": POOLS[1]["description"], "include_deferred": True},
     }
     stack.set(pools=[{"name": "warehouse", "slots": 3}])
-    assert stack.up().touched() == {"kubernetes:batch/v1:Job::airflow-database-admin-user"}, "no pod rolls"
+    assert touched(stack.up()) == {"kubernetes:batch/v1:Job::airflow-database-admin-user"}, "no pod rolls"
     found = pools()
     assert found["warehouse"]["slots"] == 3
     assert (found["default_pool"]["slots"], len(found)) == (7, 3), "what the config no longer names stays"

@@ -22,7 +22,17 @@ from components.release.helm_record import decode
 from tests.chart.rendering import CHART, HELM, needs_chart
 from tests.cluster.container_database import sql
 from tests.cluster.git_push import push_dag
-from tests.cluster.harness import CONTEXT, Repository, Result, Stack, destroyed, make_stack, release_has_begun
+from tests.cluster.harness import (
+    CONTEXT,
+    Repository,
+    Result,
+    Stack,
+    destroyed,
+    interrupted_up,
+    make_stack,
+    release_has_begun,
+    touched,
+)
 from tests.cluster.prometheus import until
 from tests.samples import quoted_forms
 
@@ -189,7 +199,7 @@ def test_two_image_tags_within_a_minute_and_back(stack: Stack, api: Any) -> None
     before = secrets(api)
     for tag in (SECOND_TAG, "3.2.2"):
         stack.set(imageTag=tag)
-        assert stack.up().touched() == {MIGRATION, RELEASE}
+        assert touched(stack.up()) == {MIGRATION, RELEASE}
         assert {pod.spec.containers[0].image.rsplit(":", 1)[1] for pod in _airflow_pods(api)} == {tag}
     assert secrets(api) == before
     assert_healthy(stack)
@@ -271,7 +281,7 @@ def test_an_interrupted_update_is_mended_by_the_next(stack: Stack, api: Any, sen
     before = secrets(api)
     # Something that rolls every pod, so that there is time to interrupt it.
     stack.set(helmValues={"env": [{"name": "INTERRUPTED_BY", "value": sent.name}]})
-    interrupted = stack.interrupted_up(sent, release_has_begun)
+    interrupted = interrupted_up(stack, sent, release_has_begun)
     assert interrupted.code != 0
     stack.up()
     assert secrets(api) == before

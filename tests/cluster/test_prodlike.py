@@ -20,7 +20,7 @@ from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed
 from automation.verification.verify import airflow_api, verify
 from tests.cluster.git_push import pushed_dag
-from tests.cluster.harness import CONTEXT, Repository, Stack, dag_repository, destroyed, make_stack
+from tests.cluster.harness import CONTEXT, Repository, Stack, dag_repository, destroyed, make_stack, touched
 from tests.cluster.modest_values import modest_values
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
@@ -227,7 +227,7 @@ def test_a_new_image_rolls_every_pod_and_loses_no_task(
 ) -> None:
     before = snapshot(api)
     stack.set(imageTag=SECOND_TAG)
-    assert stack.up().touched() == {MIGRATION, RELEASE}
+    assert touched(stack.up()) == {MIGRATION, RELEASE}
     after = snapshot(api)
     for component in set(COMPONENTS) - {"pgbouncer"}:
         assert not set(before[component].values()) & set(after[component].values()), component

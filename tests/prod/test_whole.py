@@ -21,6 +21,7 @@ from automation.verification.verify import airflow_api
 from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
 from tests.cluster import service
 from tests.cluster.git_push import pushed_dag
+from tests.cluster.harness import touched
 from tests.cluster.killed_verb import MANAGED_KILLS, killed
 from tests.prod.checkout import document_in
 from tests.prod.conftest import require_engine
@@ -264,7 +265,7 @@ def test_rights_that_pods_lack_are_told_before_another_image_rolls(stack: Whole)
     without = stack.checkout.up(check=False)
     assert f"airflow:podIdentity: expected the role {role} for pods of the service account" in without.output
     rolled = {"kubernetes:helm.sh/v3:Release::airflow", "kubernetes:batch/v1:Job::airflow-database-migrate"}
-    assert not rolled & {*denied.touched(), *without.touched()}
+    assert not rolled & {*touched(denied), *touched(without)}
     stack.checkout.set(imageTag=stack.tag)
     stack.checkout.refresh()
     stack.checkout.up()
@@ -278,7 +279,7 @@ def test_another_image_rolls_the_pods_and_no_task_and_nothing_in_aws(
     with running_task(airflow, tmp_path) as run_id:
         assert operator.asks(NAMESPACE) == "1", "one worker for one task"
         stack.checkout.set(imageTag=f"{stack.tag}-2")
-        rolled = stack.checkout.up().touched()
+        rolled = touched(stack.checkout.up())
     require_first_try(airflow, run_id)
     assert "kubernetes:helm.sh/v3:Release::airflow" in rolled
     assert [name for name in rolled if name.startswith("aws:")] == []

@@ -41,7 +41,6 @@ LOADS: Final = st.builds(
 )
 CLASSES: Final = st.sampled_from(sorted(MEMORY_GIB))
 REPLICAS: Final = st.integers(1, 50)
-USERS: Final = st.integers(1, 2)
 COMPUTED_OR_GIVEN: Final = st.integers(0, 1000)
 
 
@@ -109,11 +108,11 @@ def test_pool_without_a_limit_cannot_be_counted(field: str, value: int) -> None:
 # PgBouncer's numbers
 
 
-@given(LOADS, REPLICAS, st.none() | st.integers(0, 5000), USERS)
+@given(LOADS, REPLICAS, st.none() | st.integers(0, 5000))
 def test_one_pod_of_pgbouncer_carries_all_clients(
-    found: ConnectionLoad, replicas: int, connections: int | None, users: int
+    found: ConnectionLoad, replicas: int, connections: int | None
 ) -> None:
-    chosen = budget(found, max_connections=connections, pgbouncer_replicas=replicas, database_users=users).pgbouncer
+    chosen = budget(found, max_connections=connections, pgbouncer_replicas=replicas).pgbouncer
     assert chosen is not None
     assert chosen.replicas == replicas
     assert found.clients * 1.25 <= chosen.max_client_connections < found.clients * 1.25 + 1
@@ -132,7 +131,7 @@ def test_given_numbers_are_used_as_they_are(
     )
     assert made.pgbouncer is not None
     assert (made.pgbouncer.pool_size, made.pgbouncer.max_client_connections) == (pool, clients)
-    assert made.server_connections == made.wanted_connections == (replicas + 1) * 2 * pool + made.direct_connections
+    assert made.server_connections == (replicas + 1) * 2 * pool + made.direct_connections
 
 
 def test_pool_has_the_proportion_of_the_chart_s_defaults() -> None:
@@ -143,18 +142,15 @@ def test_pool_has_the_proportion_of_the_chart_s_defaults() -> None:
     assert chosen.pool_size == math.ceil(found.clients / ratio)
 
 
-@given(LOADS, REPLICAS, CLASSES, USERS)
-def test_chosen_pool_is_the_largest_that_fits_up_to_the_rule(
-    found: ConnectionLoad, replicas: int, name: str, users: int
-) -> None:
-    made = budget(found, max_connections=max_connections(name), pgbouncer_replicas=replicas, database_users=users)
-    free = budget(found, max_connections=None, pgbouncer_replicas=replicas, database_users=users)
+@given(LOADS, REPLICAS, CLASSES)
+def test_chosen_pool_is_the_largest_that_fits_up_to_the_rule(found: ConnectionLoad, replicas: int, name: str) -> None:
+    made = budget(found, max_connections=max_connections(name), pgbouncer_replicas=replicas)
+    free = budget(found, max_connections=None, pgbouncer_replicas=replicas)
     assert made.pgbouncer is not None
     assert free.pgbouncer is not None
     assert 5 <= made.pgbouncer.pool_size <= free.pgbouncer.pool_size
-    assert made.wanted_connections == free.wanted_connections == free.server_connections
     if made.pgbouncer.pool_size not in (5, free.pgbouncer.pool_size):
-        one_more = made.server_connections + (replicas + 1) * users
+        one_more = made.server_connections + (replicas + 1) * 2
         assert made.server_connections <= limit_of(max_connections(name)) < one_more
 
 
@@ -173,16 +169,15 @@ def test_small_database_shrinks_the_pool() -> None:
 # The database
 
 
-@given(LOADS, st.integers(0, 50), CLASSES, COMPUTED_OR_GIVEN, USERS)
+@given(LOADS, st.integers(0, 50), CLASSES, COMPUTED_OR_GIVEN)
 def test_what_is_accepted_never_opens_more_than_the_instance_allows(
-    found: ConnectionLoad, replicas: int, name: str, pool: int, users: int
+    found: ConnectionLoad, replicas: int, name: str, pool: int
 ) -> None:
     made = budget(
         found,
         max_connections=max_connections(name),
         pgbouncer_replicas=replicas,
         pool_size=pool,
-        database_users=users,
     )
     fits = made.server_connections <= limit_of(max_connections(name))
     assert made.limit == limit_of(max_connections(name))
@@ -196,7 +191,7 @@ def test_needed_connections_never_fall_when_pods_are_added(
     found: ConnectionLoad, replicas: int, more: int, component: str, pool: int
 ) -> None:
     def made(found: ConnectionLoad, replicas: int) -> ConnectionBudget:
-        return budget(found, max_connections=500, pgbouncer_replicas=replicas, pool_size=pool)
+        return budget(found, max_connections=None, pgbouncer_replicas=replicas, pool_size=pool)
 
     before = made(found, replicas)
     if component == "pgbouncer":
@@ -205,14 +200,14 @@ def test_needed_connections_never_fall_when_pods_are_added(
         scale = replace(found.scale, **{component: getattr(found.scale, component) + more})
         after = made(replace(found, scale=scale), replicas)
     assert after.clients >= before.clients
-    assert after.wanted_connections >= before.wanted_connections
+    assert after.server_connections >= before.server_connections
 
 
 @given(LOADS, st.integers(0, 50), CLASSES)
 def test_without_pgbouncer_every_client_is_a_connection(found: ConnectionLoad, pool: int, name: str) -> None:
     made = budget(found, max_connections=max_connections(name), pgbouncer_replicas=0, pool_size=pool)
     assert made.pgbouncer is None
-    assert made.server_connections == made.wanted_connections == found.clients + made.direct_connections
+    assert made.server_connections == found.clients + made.direct_connections
 
 
 @given(LOADS, st.integers(0, 50), COMPUTED_OR_GIVEN)
