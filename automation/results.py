@@ -106,7 +106,7 @@ class Outputs(Result):
 
     stack: str
     values: Mapping[str, Any]
-    """By name (see `outputs.py`). A secret one would be masked; this program has none."""
+    """The outputs by name (see `outputs.py`). A secret one would be masked; this program has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

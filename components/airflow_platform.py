@@ -92,7 +92,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         )
         self._namespace = namespace.name
         self._images = self._with_credentials(args.images)
-        # What the release comes after, and so goes before: while a pod runs, none of it is missing.
+        # The release comes after these, and a destroy deletes it before them: none is missing while a pod runs.
         around: list[pulumi.Resource] = []
         if args.isolation.mode is not Isolation.OFF:
             isolation_args = NetworkIsolationArgs(namespace=self._namespace, rules=isolation_rules(args))

@@ -27,7 +27,8 @@ _TOP: Final = frozenset({"config", "secretsprovider", "encryptedkey", "encryptio
 """Top-level keys of a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file)."""
 _EDIT: Final = "Fix: edit it"
 _MOST_NODES: Final = 100_000
-"""With what its aliases stand for. The engine refuses so many aliases, and here they would take all memory."""
+"""The most nodes of a file, if each alias counts as what it stands for. The engine refuses so many aliases, and here
+they would take all memory."""
 
 
 def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:

@@ -49,9 +49,9 @@ class Key(Generic[T_co]):
     secret: bool = False
     """Whether the value must be stored encrypted and is never shown."""
     plain_unless: Key[bool] | None = None
-    """For a secret: plain text is accepted while this key is false."""
+    """The key while which is false this secret may be plain text, or None."""
     unread: Any = None
-    """For a secret: stands in for an encrypted value where nobody can read it."""
+    """Value of a secret that is encrypted where nobody can read it."""
     items: str = "string"
     """Type of the items of an array in Pulumi.yaml."""
 

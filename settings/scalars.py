@@ -32,7 +32,7 @@ _DATES: Final = (
     re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?"),
 )
 _PLAIN_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}|-?(0|[1-9][0-9]{0,7})\.(?!000000)[0-9]{0,6}[1-9]")
-"""So many digits survive a float; a smaller number is written with an exponent."""
+"""Numbers that the engine writes as they stand: a float keeps no more digits, and gives smaller numbers an exponent."""
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9_]")
 _MOST: Final = 2**63 - 1
 

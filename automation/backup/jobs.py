@@ -211,7 +211,7 @@ def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:
         raise BackupFailed(
             f"the pod of the {verb} waited too long for {clean(end.waits)}", "correct that; then run it again"
         )
-    # Of two containers that failed, the one at the bucket knows whether it was the first.
+    # If two containers failed, the one at the bucket knows whether it was the first.
     own = [found for found in failed if found.name == BUCKET and found.exit_code not in (None, OTHER_FAILED)]
     found = (own or failed)[0]
     words = " ".join(clean(found.message or found.reason).split())[-_SHOWN:]

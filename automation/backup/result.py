@@ -16,7 +16,7 @@ class Backup(Result):
     """A dump on the stack's volume, or a snapshot of RDS."""
 
     name: str
-    """Such as `airflow-20260131T104500Z.dump`, which says when it was begun, UTC; or the snapshot's name."""
+    """A name such as `airflow-20260131T104500Z.dump`, which says when it was begun, UTC; or the snapshot's name."""
     bytes: int
     """Size of the dump, or of the storage of a snapshot's instance."""
     kind: str = "dump"

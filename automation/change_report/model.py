@@ -66,7 +66,7 @@ class PropertyChange:
     """One input that changes."""
 
     path: str
-    """Such as `spec.template.spec.containers[scheduler].image`; a list's item is named where it has a name."""
+    """A path such as `spec.template.spec.containers[scheduler].image`; a list's item is named where it has a name."""
     before: Any = None
     """None where the input is new."""
     after: Any = None
@@ -128,7 +128,7 @@ class Roll:
     replicas: int
     """Pods after the change."""
     interrupts: bool
-    """For a moment none of its pods serves."""
+    """Whether none of its pods serves for a moment."""
     grace_seconds: int
     """How long an old pod may take to end."""
 

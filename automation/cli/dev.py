@@ -92,7 +92,7 @@ def down(call: Call) -> int:
     if folder.engine.exists():
         console.line(f"kept {folder.engine}: the engine, for the next time")
     if folder.passphrase.exists():
-        # What else was encrypted with it is unknown: each folder that PULUMI_BACKEND_URL names gets it too.
+        # Other states may be encrypted with it: each folder that PULUMI_BACKEND_URL names gets it too.
         console.line(f"kept {folder.passphrase}: states in other folders and values in Pulumi.*.yaml may need it")
     console.result(f"stack {stack} is gone")
     return DONE

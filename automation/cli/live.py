@@ -41,7 +41,7 @@ class LiveView:
     """Text and start of a wait outside of steps, which lasts until the next event."""
     _live: Live | None = None
     _widths: tuple[int, int] = _LEAST
-    """Of the columns with names and numbers. They only grow: what is shown must not jump when a row goes."""
+    """Widths of the columns with names and numbers. They only grow, so that nothing jumps when a row goes."""
 
     def event(self, event: Event, file: TextIO) -> bool:
         """Receive an event of an update. Return whether the view shows it, so that it need not be printed."""

@@ -27,7 +27,7 @@ class Table:
     headings: tuple[str, ...]
     """One for each column; shown on a terminal only."""
     rows: tuple[tuple[str, ...], ...]
-    """As many texts in each as there are headings."""
+    """The rows, each with a text for each heading."""
     styles: tuple[str, ...] = ()
     """Style of the first cell of each row, in `rich`'s words; none for plain rows."""
 

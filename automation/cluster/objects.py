@@ -40,9 +40,9 @@ class Found(Result):
     """An object's metadata."""
 
     api_version: str
-    """As in its manifest."""
+    """Its `apiVersion`."""
     kind: str
-    """As in its manifest."""
+    """Its `kind`."""
     namespace: str
     """Its namespace; "" for an object of the whole cluster."""
     name: str

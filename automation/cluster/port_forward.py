@@ -13,7 +13,7 @@ from automation.wait import Clock
 
 _PAUSE_SECONDS: Final = 1.0
 _GIVE_UP_SECONDS: Final = 300.0
-"""As long as an update may leave no API server ready."""
+"""An update may leave no API server ready for so long."""
 
 
 def forward(

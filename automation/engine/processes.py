@@ -41,7 +41,7 @@ class Process:
     name: str
     """The name of its program, without the folder."""
     started: float
-    """On the scale of `machine.now`: seconds since the start of the machine where the system tells them."""
+    """When it began, on the scale of `machine.now`: seconds since the start of the machine, if the system tells it."""
     session: int = 0
     """The id of its session, 0 where the system does not say."""
     inner_pid: int = 0

@@ -50,7 +50,7 @@ DATABASE_KEYS: Final[Mapping[str, Key]] = {
     MANAGED: Key(**_COMMON, database=MANAGED, make=database.new_login, stages=managed_stages),
     EXTERNAL: Key(**_COMMON, database=EXTERNAL, given=True, check=check_login, normal=_line, stages=given_stages),
 }
-"""By the kind of the database."""
+"""The login of a database as a key, by the kind of the database."""
 
 
 def rotated_key(name: str, kind: str) -> Key:

@@ -35,7 +35,7 @@ from settings.rotation import ROTATED
 SERVERS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Names of the containers that use the database."""
 PRIVATE_KEY: Final = "gitSshKey"
-"""As `components.dags.git_ssh_key` has it (tested). Importing that would load the Kubernetes SDK."""
+"""The same as in `components.dags.git_ssh_key` (tested). Importing that would load the Kubernetes SDK."""
 PULL_SECRET: Final = "airflow-image-pull-secret-"
 """Beginning of the name of the stack's own Secret with credentials for registries (tested)."""
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)

@@ -109,7 +109,7 @@ def _is_copied(tag: str) -> bool:
 
 def _password(session: Session, found: dict[str, Any]) -> str:
     """Return the password of the master user. From now on no output shows it."""
-    # As the Jobs log in, if the stack makes no roles.
+    # The Jobs log in with it, if the stack makes no roles.
     pod, variable = found[outputs.BACKUP_PODS]["airflow"], URI_VARIABLE
     if outputs.DATABASE_ROLES_POD in found:
         pod, variable = found[outputs.DATABASE_ROLES_POD], MASTER

@@ -173,7 +173,7 @@ class Session:
         opened = OpenedStack(self._for_updates, engine, teller, self.masker, self.look, usual)
         if self.place.settings is not None or self._learned or not has_secrets(self.work_dir, self.name):
             return opened
-        # What a program or a provider writes may quote a secret in a form that the engine does not mask.
+        # A program or a provider may quote a secret in a form that the engine does not mask.
         self.masker = teller.masker = self.masker.knowing(file_secrets(opened).values())
         self._learned = True
         return replace(opened, masker=self.masker)

@@ -44,7 +44,7 @@ def verify_stack(session: Session, dag_id: str | None, timeout_seconds: float, o
         )
     except _Cancelled:
         raise Interrupted(f"verify of stack {session.name} was interrupted", "run it again") from None
-    # What pods, Airflow and the logs of tasks say is quoted in it.
+    # The details quote pods, Airflow and the logs of tasks.
     return Verification(tuple(replace(check, detail=session.clean(check.detail)) for check in found.checks))
 
 

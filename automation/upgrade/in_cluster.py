@@ -22,7 +22,7 @@ _LOG_LINES: Final = 20_000
 _SERVERS: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
 _PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
 _MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
-"""As in `components.database.migration` (tested). Importing that would load the Kubernetes SDK of the engine."""
+"""The same as in `components.database.migration` (tested). Importing that would load the Kubernetes SDK."""
 _WRITERS_SECONDS: Final = 180.0
 """A triggerer has 60 s to end, and the others less."""
 _INTERVAL_SECONDS: Final = 3.0

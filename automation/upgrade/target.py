@@ -1,4 +1,7 @@
-"""From which image to which: derived from the config, the request, and what an earlier run left. Pure."""
+"""Which image an upgrade or a rollback starts from, and which it goes to. Pure.
+
+Both follow from the config, the request, and what an earlier run left.
+"""
 
 from __future__ import annotations
 

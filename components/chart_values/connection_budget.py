@@ -35,9 +35,9 @@ _PGBOUNCER_SURGE: Final = 1
 _DATABASE_USERS: Final = 2
 """Roles that PgBouncer logs in with at a time, while a password is rotated; it keeps a pool for each."""
 _CLIENTS_PER_CONNECTION: Final = 10
-"""As in the chart's defaults, maxClientConn 100 and metadataPoolSize 10: most clients are idle most of the time."""
+"""The proportion of the chart's defaults, maxClientConn 100 and metadataPoolSize 10: most clients are mostly idle."""
 _MIN_POOL_SIZE: Final = 5
-"""With fewer connections, a scheduler's long transaction would keep everything else waiting."""
+"""A scheduler's long transaction would keep everything else waiting if there were fewer connections."""
 
 _RESERVED: Final = 5
 """superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, RDS's defaults.

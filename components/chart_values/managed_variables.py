@@ -16,7 +16,8 @@ JWT_VARIABLES: Final = (
     "AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH",
     "AIRFLOW__API_AUTH__TRUSTED_JWKS_URL",
 )
-"""With other values, the API server refuses every token: its set of keys has other ids, or keys for HS512 alone."""
+"""The API server refuses every token if these have other values: its set of keys has other ids, or keys for HS512
+alone."""
 MANAGED_VARIABLES: Final = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",

@@ -21,7 +21,7 @@ class AirflowConnectionsArgs:
     namespace: pulumi.Input[str]
     """Namespace of the Secret."""
     given: GivenConnections
-    """At least one connection or variable."""
+    """The connections and variables, at least one."""
 
 
 class AirflowConnections(pulumi.ComponentResource):

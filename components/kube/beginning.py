@@ -11,7 +11,7 @@ class Beginning:
     """The beginning of one resource's creation."""
 
     hook: pulumi.ResourceHook
-    """To be called before the resource is created."""
+    """The hook that the engine calls before it creates the resource."""
 
     def __init__(self, name: str) -> None:
         """Wait for nothing yet. `name` is that of the hook."""

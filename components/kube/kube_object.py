@@ -31,7 +31,7 @@ _EARLIER: Final[Mapping[str, tuple[str, ...]]] = {
         for kind in kinds
     },
 }
-"""Under which API a kind was found earlier: the SDK's aliases, by which the engine knows such a resource again."""
+"""Earlier APIs of each kind: the SDK's aliases, by which the engine knows such a resource again."""
 _VERSION: Final = version("pulumi-kubernetes")
 
 

@@ -16,19 +16,20 @@ from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
 
 CERTAIN_SECONDS: Final = 10.0
-"""For what only a change by somebody repairs. An object that is made at the same moment may come within this time."""
+"""How long a wait goes on when only somebody's change can help. An object that is made at the same moment may come
+within this time."""
 FETCH_SECONDS: Final = 20.0
-"""For a Git host that refused one fetch of one pod. A second refusal in a row ends the wait at once."""
+"""How long it goes on after a Git host has refused one fetch of one pod. A second refusal in a row ends it at once."""
 QUOTA_SECONDS: Final = 30.0
-"""For a quota: a pod that ends, or a Job, gives back what it used."""
+"""How long it goes on when a quota is used up: a pod that ends, or a Job, gives back what it used."""
 NO_NODE_SECONDS: Final = 60.0
-"""For a pod that no node takes, where nothing says that room is made for it."""
+"""How long it goes on when no node takes a pod, and nothing says that room is made for it."""
 PULL_SECONDS: Final = 180.0
-"""For an image that cannot be pulled for a reason that may pass, such as a registry that does not answer."""
+"""How long it goes on when an image cannot be pulled for a reason that may pass, such as a silent registry."""
 OLD_SECONDS: Final = 300.0
-"""The least for what was so before the update began. Kubernetes' longest pause between two attempts is as long."""
+"""How long it goes on at least when the reason is older than the update. Kubernetes pauses as long between attempts."""
 CRASHES: Final = 5
-"""So many crashes of one container end the wait."""
+"""Crashes of one container that end the wait."""
 _FETCHES: Final = 2
 
 _NO_SECRET: Final = re.compile(

@@ -22,8 +22,8 @@ CONTAINER: Final[dict[str, Any]] = {
 }
 
 READ_ONLY: Final[dict[str, Any]] = {"securityContexts": {"container": {"readOnlyRootFilesystem": True}}}
-"""For a container of the chart that writes only to its volumes. Airflow's own containers write wherever a provider, a
-plugin or a task does."""
+"""Values of a component whose container writes only to its volumes. Airflow's own containers write wherever a provider,
+a plugin or a task does."""
 
 
 def pod_security_context(uid: int, *, gid: int | None = None, fs_group: int | None = None) -> dict[str, Any]:

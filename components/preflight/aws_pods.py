@@ -26,10 +26,10 @@ SCRIPT: Final = (Path(__file__).parent / "in_image" / "aws.py").read_text(encodi
 CONTAINER: Final = "airflow"
 """The only container of the pods, as `job_template` calls it."""
 _REFUSED_SECONDS: Final = 20
-"""For the rights of a new role to hold everywhere (docs.aws.amazon.com/IAM, "Changes that I make are not always
-immediately visible")."""
+"""How long the rights of a new role may take to hold everywhere (docs.aws.amazon.com/IAM, "Changes that I make are not
+always immediately visible")."""
 _IDENTITY_SECONDS: Final = 45.0
-"""For EKS to know a new association, which takes seconds (docs.aws.amazon.com/eks, "pod-id-how-it-works")."""
+"""How long EKS may take to know a new association; mostly seconds (docs.aws.amazon.com/eks, "pod-id-how-it-works")."""
 _PAUSE_SECONDS: Final = 3.0
 _SET: Final = "pulumi config set --stack {stack}"
 _ACCOUNTS: Final = {"api-server": "apiServer", "worker": "workers.celery"}

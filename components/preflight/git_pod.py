@@ -23,7 +23,7 @@ LABELS: Final = {"tier": "airflow", "component": "dag-processor"}
 """Those of the DAG processor, which make its network policy hold for this pod. No Service and no controller selects a
 pod by them."""
 SECONDS: Final = 8
-"""For a host to answer."""
+"""How long a host may take to answer."""
 LFS: Final = 3
 """Exit code of the listing."""
 _SECRET_FOLDER: Final = "/etc/git-secret"

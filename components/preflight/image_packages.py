@@ -102,7 +102,7 @@ def _problems(found: Mapping[str, str], about: Mapping[str, Any]) -> Iterator[Fi
     if there is None:
         yield failed(CHECK, f"{key}: expected Airflow {airflow} in {image}, found no Airflow", correct)
         return
-    # What follows the number, as of a patched Airflow, does not matter.
+    # A suffix of the number, such as that of a patched Airflow, does not matter.
     number = re.match(r"\d+(\.\d+)*", there)
     if number is None or number.group() != airflow:
         version = number.group() if number else "VERSION"

@@ -25,7 +25,7 @@ _TIME_TO_LIVE_SECONDS: Final = 60
 _BEGUN: Final = "PodReadyToStartContainers"
 """Condition of a pod (kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle, "Pod network readiness")."""
 _BEGIN_SECONDS: Final = 20.0
-"""For the node to make the pod's network and volumes, which takes long where much starts at once."""
+"""How long a node may take to make the pod's network and volumes. It takes long where much starts at once."""
 _POLL_SECONDS: Final = 0.2
 _SHOWN: Final = 300
 _OTHERS_SECONDS: Final = 1.0
@@ -41,11 +41,11 @@ class WaitLimits:
     """How long to wait for a pod. What is not known by then counts as not seen."""
 
     node_seconds: float = 10.0
-    """For a node with room."""
+    """How long to wait for a node with room."""
     image_seconds: float = 10.0
-    """For images, from the time when the node has begun."""
+    """How long to wait for images, once the node has begun."""
     run_seconds: float = 15.0
-    """For the containers, from the time when all images are there."""
+    """How long the containers may run, once all images are there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class PodEnd:
     """What became of a pod."""
 
     containers: Mapping[str, ContainerEnd] = field(default_factory=dict)
-    """By name, in the pod's order, init containers first."""
+    """How each container ended, by its name, in the pod's order, init containers first."""
     refused: str = ""
     """Why Kubernetes admits no such pod; "" if it does."""
     waits: str = ""

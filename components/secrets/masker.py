@@ -27,13 +27,13 @@ _MASK: Final = re.compile(r"\[secret(?::[0-9a-f]{16}|, changed)?\]")
 _DIGEST: Final = re.compile(r"\[secret:[0-9a-f]{16}\]")
 
 _PIECE: Final = 12
-"""So many characters of a secret in a row are hidden wherever they stand. Fewer would hide common words."""
+"""Length of the pieces of a secret that are hidden wherever they stand. Shorter ones would hide common words."""
 _SHORTEST: Final = 6
 """A known secret of fewer characters is hidden only where it is marked as one: it could be any word."""
 _SHORTEST_WRAPPED: Final = 12
 """The same for a value that only its mark calls secret: a user name in a Secret is no secret."""
 
-# What every SSH private key begins with, and its public half too, which stands in known_hosts.
+# Every SSH private key begins with one of these, and so does its public half, which stands in known_hosts.
 _PUBLIC: Final = (
     b"openssh-key-v1\0\0\0\0\x04none\0\0\0\0\x04none\0\0\0\0\0\0\0\x01\0\0\0",
     b"\0\0\0\x0bssh-ed25519\0\0\0 ",

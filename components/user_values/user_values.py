@@ -39,7 +39,7 @@ BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbou
 _COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery", "workers.kubernetes")
 _MOST_KEYS: Final = 6
 _A_COPY: Final = 20
-"""So many refused defaults tell of a copy of the chart's whole values.yaml."""
+"""Number of refused defaults that tells of a copy of the chart's whole values.yaml."""
 _COMMON_CONTEXT: Final = ".securityContexts.containers"
 """A key at the chart's root, which a component calls `container`."""
 _WORKER_ACCOUNT: Final = "airflow-worker"

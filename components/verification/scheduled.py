@@ -21,7 +21,7 @@ TYPE: Final = "airflow:index:ScheduledVerification"
 _PASSWORD_LENGTH: Final = 32
 _USER_SECONDS: Final = 600
 _MARGIN_SECONDS: Final = 180
-"""For the pod to be scheduled, and for the log and the last requests after the run."""
+"""Time to schedule the pod, and for the log and the last requests after the run."""
 _LATE_SECONDS: Final = 300
 """A verification that could not begin for so long is left out."""
 

@@ -8,9 +8,9 @@ from typing import Final
 USERNAME: Final = "scheduled-verification"
 """User name of the verification in Airflow."""
 RUN_SECONDS: Final = 540
-"""Within which a run must end. Less than the shortest time between two verifications."""
+"""A run must end within this time, which is less than the shortest time between two verifications."""
 _SLACK_SECONDS: Final = 300
-"""For a pod to start, and for Prometheus to look."""
+"""Time for a pod to start, and for Prometheus to look."""
 _FIRST_MINUTE: Final = 7
 """Most DAGs run at full hours and quarters."""
 

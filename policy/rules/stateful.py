@@ -77,7 +77,7 @@ def _kept(step: Step, context: Context) -> Iterator[Finding]:
     lost = lost_with(step)
     if lost is None or {step.urn, step.name} & context.decided:
         return
-    # What is protected or in AWS is never a laptop's, whatever the rest of the stack has become.
+    # A protected resource, or one in AWS, is never a laptop's, whatever the rest of the stack has become.
     if context.disposable and not step.protect and not step.type.startswith("aws:"):
         return
     if step.operation in _REPLACING:
