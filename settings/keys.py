@@ -45,7 +45,7 @@ class Key(Generic[T_co]):
     fallback: T_co
     """Stands in for a bad value until all problems are reported."""
     file: str = ""
-    """What commands call the file that a value of several lines is read from, or ""."""
+    """The file, as commands call it, from which a value of several lines is read, or ""."""
     secret: bool = False
     """Whether the value must be stored encrypted and is never shown."""
     plain_unless: Key[bool] | None = None

@@ -103,7 +103,7 @@ class RestorePlan(Result):
     """It was begun before, and not finished."""
     stages: tuple[PlannedStage, ...]
     old_database: str
-    """What the present database, or the present instance of RDS, is called afterwards."""
+    """Name of the present database, or of the present instance of RDS, after the restore."""
     after: str = ""
     """The older Airflow that a rollback deploys; "" if the image stays."""
 

@@ -48,7 +48,7 @@ class Found(Result):
     name: str
     """Its name."""
     uid: str
-    """What tells it from a later object of the same name."""
+    """Its id in the cluster; a later object of the same name has another one."""
     created: str
     """When it was created, in ISO 8601."""
     deleting: bool = False

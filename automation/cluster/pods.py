@@ -36,7 +36,7 @@ class Pod:
     workload: str = ""
     """Name of the workload or Job that it belongs to; "" for a pod that runs a single task."""
     images: Mapping[str, str] = field(default_factory=dict)
-    """What the image of each container that runs, or ran, really is, by the container's name: a digest at its end."""
+    """The image that each container really runs, or ran, with its digest, by the container's name."""
     mounts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Where each container has each volume, by their names."""
 

@@ -29,7 +29,7 @@ class StoppedWorkers:
     """Worker workloads that were scaled to zero."""
 
     replicas: Mapping[tuple[str, str], int]
-    """What each had, by kind and name."""
+    """The replicas that each workload had, by its kind and name."""
     scaled_objects: tuple[str, ...] = ()
     """KEDA's ScaledObjects that were paused."""
 

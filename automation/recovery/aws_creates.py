@@ -18,7 +18,7 @@ _BUCKET: Final = "aws:s3/bucket:Bucket"
 _ALIAS: Final = "aws:kms/alias:Alias"
 _LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 _NAMED: Final = (_ALIAS, _LOG_GROUP)
-"""What has its name from the program, and is replaced if that changes."""
+"""The resources whose names the program chooses, and that are replaced if their name changes."""
 _PROVIDER: Final = "pulumi:providers:aws"
 _WRITTEN_OVER: Final = frozenset(
     {

@@ -27,7 +27,7 @@ _SCHEDULER: Final = "scheduler"
 _READ_SECONDS: Final = 600.0
 """Long enough for some hundred thousand encrypted values."""
 _DOING: Final = {"count": "reading every encrypted value in the database, which may take minutes", "renew": ""}
-"""What begins with each mode of the script. A stage says the second."""
+"""The note that announces each mode of the script. The stage itself announces the second."""
 _SECONDS: Final = 60.0
 _TOKEN_SECONDS: Final = """
 from airflow.configuration import conf

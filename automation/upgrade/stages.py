@@ -24,7 +24,7 @@ class Doing(StrEnum):
     BACK_UP = "back up"
     """The database is dumped, where the stack has a volume for that."""
     PAUSE = "pause"
-    """What writes to the database by itself is stopped, and tasks end where they must."""
+    """Everything that writes to the database by itself is stopped, and tasks end where they must."""
     DOWNGRADE = "downgrade"
     """A Job of the newer image takes the database back."""
     UPDATE = "update"

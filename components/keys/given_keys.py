@@ -50,7 +50,7 @@ class GivenKeys:
     redis_password: SecretInput | None = None
     """Redis password, printable text of at least 8 bytes."""
     redis_server_password: SecretInput | None = None
-    """What Redis itself keeps while its clients change to `redis_password`; None for the same."""
+    """Password that Redis itself keeps while its clients change to `redis_password`; None if it is the same."""
     admin_password: SecretInput | None = None
     """Password of the admin, printable text."""
     database_password: SecretInput | None = None

@@ -10,7 +10,7 @@ from components.kube.kinds import DEPLOYMENT
 from components.kube.unready_pods import Cause, KubeEvent, Unready, short
 
 _NO_POD: Final = re.compile(r'^.*?(?:Error creating: |failed error: )(?:pods "[^"]*" is )?|^pods "[^"]*" is ')
-"""What stands before the reason that a pod may not be made. It names the pod, which is another one each time."""
+"""The beginning of a refusal of a pod. It names the pod, which is another one each time."""
 
 
 def denied(kind: str, name: str, events: Sequence[KubeEvent]) -> Unready | None:

@@ -94,7 +94,7 @@ class Unready:
     tries: int = 0
     """How often it has failed: the restarts of a container, the failed fetches of git-sync."""
     sign: str = ""
-    """What this was seen from: the pod's uid, or `KubeEvent.sign`."""
+    """The source of this: the pod's uid, or `KubeEvent.sign`."""
 
     @property
     def short(self) -> str:

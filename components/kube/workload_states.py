@@ -88,7 +88,7 @@ class WorkloadState:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What must differ for a new line to say something new."""
+        """The part of the state whose change is worth a new line."""
         found, why = self.unready, ("", "", "")
         if found is not None:
             why = (found.cause, found.container, "" if found.cause in _VOLATILE else found.detail)

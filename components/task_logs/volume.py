@@ -28,7 +28,7 @@ class TaskLogVolumeArgs:
     """The namespace: a destroy leaves the volume to it. The pod of a task that has ended holds the claim, and is itself
     deleted with the namespace alone once no scheduler runs."""
     opened: pulumi.ResourceHook | None = None
-    """What has the volume made once its claim is there, or None to wait for the pods of the release."""
+    """Hook that lets a pod use the claim, so that the volume is made; None leaves that to the pods of the release."""
 
 
 class TaskLogVolume(pulumi.ComponentResource):
