@@ -14,8 +14,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from automation.cluster.client import cluster_errors, decoded
+from automation.cluster.templates import migration_template
 from automation.errors import ClusterRequestFailed
-from automation.rotation.trials import MIGRATION, template_of, tried, without_job_labels
+from automation.rotation.trials import tried, without_job_labels
 from components.database.uri import URI_VARIABLE, read_database_uri
 from components.kube.client import KubeApi
 from components.preflight.database_reasons import SCRIPT, database_finding
@@ -45,7 +46,7 @@ def login_refusal(
 
     Raises ClusterRequestFailed if the pod could not ask.
     """
-    template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
+    template = migration_template(api, namespace)
     [reference] = [item["valueFrom"]["secretKeyRef"] for item in _variables(template) if item["name"] == URI_VARIABLE]
     present = decoded(api.get("v1", "Secret", namespace, reference["name"]) or {}).get(reference["key"])
     if not present:

@@ -7,6 +7,7 @@ from typing import Final
 
 from automation.rotation.stages import Doing, Encrypted, Facts, Stage, listed
 from automation.rotation.stages import others as pods_with_others
+from automation.stages.writers import AIRFLOW
 
 API_SERVER: Final = "api-server"
 """The component that accepts tokens."""
@@ -140,7 +141,7 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
         ),
         Stage(
             text="every client of Redis has the new password",
-            rolls=("api-server", "dag-processor", "scheduler", "triggerer", "worker"),
+            rolls=AIRFLOW,
             lacks=lambda facts: others(facts, server=False),
         ),
         Stage(

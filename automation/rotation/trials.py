@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from automation.cluster.client import cluster_errors
-from automation.errors import ClusterRequestFailed
+from automation.cluster.templates import migration_template, processor_template
 from components.kube.client import KubeApi
 from components.preflight.pod_run import LABEL as PREFLIGHT_LABEL
 from components.preflight.pod_run import PodEnd, WaitLimits, run_pod
@@ -19,9 +19,6 @@ from components.secrets.masker import Masker
 
 LABEL: Final = "airflow-rotation"
 LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=60)
-_PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
-MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
-"""Its pod goes past PgBouncer, and the network policies let it."""
 _PLACED: Final = ("affinity", "nodeSelector", "securityContext", "tolerations", "topologySpreadConstraints")
 _OF_THE_JOB: Final = ("controller-uid", "job-name")
 _AUTHORITY: Final = "NEW_AUTHORITY"
@@ -52,7 +49,7 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
     A node that has the image asks the registry all the same, because the pod's policy is Always.
     """
     secret = {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": login}}
-    template = template_of(api, namespace, "apps/v1", "Deployment", _PROCESSOR)
+    template = processor_template(api, namespace)
     end = tried(api, namespace, secret, partial(pulling_pod, template), sleep)
     return Masker(secrets=[login]).text(end.problem)
 
@@ -60,7 +57,7 @@ def registry_refusal(api: KubeApi, namespace: str, login: str, sleep: Callable[[
 @cluster_errors()
 def authority_refusal(api: KubeApi, namespace: str, authority: str, sleep: Callable[[float], object]) -> str:
     """Return why a client that trusts one authority alone does not trust the database; "" if it does."""
-    template = template_of(api, namespace, "batch/v1", "Job", MIGRATION)
+    template = migration_template(api, namespace)
     end = run_pod(api, namespace, asking_pod(template, authority), LIMITS, label=LABEL, sleep=sleep)
     return Masker().text(end.problem)
 
@@ -132,15 +129,3 @@ def without_job_labels(template: Mapping[str, Any]) -> dict[str, str]:
     """Return the labels of a Job's template without those that Kubernetes gave it. Pure."""
     found = (template.get("metadata") or {}).get("labels") or {}
     return {key: value for key, value in found.items() if not key.endswith(_OF_THE_JOB)}
-
-
-def template_of(api: KubeApi, namespace: str, version: str, kind: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
-    found = api.items(version, kind, namespace, labels=labels)
-    if not found:
-        raise ClusterRequestFailed(
-            f"the stack has no {kind} of {labels['component']} from which to make a pod",
-            "python -m automation up STACK",
-        )
-    newest = max(found, key=lambda item: str(item["metadata"].get("creationTimestamp")))
-    template: Mapping[str, Any] = newest["spec"]["template"]
-    return template

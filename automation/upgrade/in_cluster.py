@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from automation.cluster import paused
 from automation.cluster.client import cluster_errors
+from automation.cluster.templates import migration_template, processor_template
 from automation.errors import AutomationError, ClusterRequestFailed, NotHealthy
+from automation.stages.writers import AIRFLOW
 from automation.upgrade import trial
 from automation.upgrade.pods import AFTER, BEFORE, DOWNGRADE, downgrade_pod, trial_pod, with_tag
 from automation.upgrade.trial import Trial
@@ -19,10 +21,6 @@ _LIMITS: Final = WaitLimits(node_seconds=120, image_seconds=900, run_seconds=120
 """An image of a team may be large, and a repository may have hundreds of DAGs."""
 _LABEL: Final = "airflow-upgrade"
 _LOG_LINES: Final = 20_000
-_SERVERS: Final = ("api-server", "dag-processor", "scheduler", "triggerer", "worker")
-_PROCESSOR: Final = {"tier": "airflow", "component": "dag-processor"}
-_MIGRATION: Final = {"tier": "airflow", "component": "database-migration"}
-"""The same as in `components.database.migration` (tested). Importing that would load the Kubernetes SDK."""
 _WRITERS_SECONDS: Final = 180.0
 """A triggerer has 60 s to end, and the others less."""
 _INTERVAL_SECONDS: Final = 3.0
@@ -56,12 +54,7 @@ class UpgradeCluster:
     @cluster_errors()
     def try_image(self, tag: str) -> tuple[Trial, Trial]:
         """Return what the running image and the new one tell."""
-        found = self._api.items("apps/v1", "Deployment", self._namespace, labels=_PROCESSOR)
-        if not found:
-            raise ClusterRequestFailed(
-                "the stack has no DAG processor from which to make a pod", "python -m automation up STACK"
-            )
-        logs = self._run(trial_pod(found[0]["spec"]["template"], tag))
+        logs = self._run(trial_pod(processor_template(self._api, self._namespace), tag))
         return trial.read(logs[BEFORE], self._clean), trial.read(logs[AFTER], self._clean)
 
     def way_back(self, tag: str, version: str) -> Trial:
@@ -74,13 +67,8 @@ class UpgradeCluster:
 
     @cluster_errors()
     def _downgrade(self, tag: str, version: str, mode: str) -> Trial:
-        jobs = self._api.items("batch/v1", "Job", self._namespace, labels=_MIGRATION)
-        if not jobs:
-            raise ClusterRequestFailed(
-                "the stack has no migration Job from which to make a pod", "python -m automation up STACK"
-            )
-        newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
-        logs = self._run(downgrade_pod(newest["spec"]["template"], tag, version, mode=mode))
+        template = migration_template(self._api, self._namespace)
+        logs = self._run(downgrade_pod(template, tag, version, mode=mode))
         return trial.read(logs[DOWNGRADE], self._clean)
 
     def _run(self, pod: Mapping[str, Any]) -> Mapping[str, str]:
@@ -140,7 +128,7 @@ class UpgradeCluster:
             if not pod["metadata"].get("deletionTimestamp")
             and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
             and any(
-                container["name"] in _SERVERS and with_tag(container["image"], tag) != container["image"]
+                container["name"] in AIRFLOW and with_tag(container["image"], tag) != container["image"]
                 for container in pod["spec"]["containers"]
             )
         ]

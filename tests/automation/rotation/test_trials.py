@@ -132,7 +132,7 @@ def test_pod_that_asks_the_database_is_the_migrations_and_changes_nothing_of_it(
     assert str(TEMPLATE) == before
     ends(monkeypatch, trials, PodEnd())
     assert authority_refusal(Cluster(), "ns", "PEM", lambda _: None) == ""  # type: ignore[arg-type]
-    with pytest.raises(ClusterRequestFailed, match="no Job of database-migration"):
+    with pytest.raises(ClusterRequestFailed, match="no migration Job"):
         authority_refusal(Cluster(empty=True), "ns", "PEM", lambda _: None)  # type: ignore[arg-type]
 
 

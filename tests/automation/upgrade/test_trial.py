@@ -7,8 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from automation.cluster.templates import MIGRATION
 from automation.upgrade import pods, trial
-from automation.upgrade.in_cluster import _MIGRATION
 from automation.upgrade.trial import Trial, notes, read, refusals
 from components.database.migration import MIGRATION_LABELS
 from settings.upgrade import AirflowImage
@@ -171,4 +171,4 @@ def test_tag_replaces_a_tag_or_a_digest_and_no_port() -> None:
 def test_scripts_are_python_and_the_labels_those_of_the_migration() -> None:
     for script in (trial.SCRIPT, trial.DOWNGRADE_SCRIPT):
         ast.parse(script)
-    assert dict(MIGRATION_LABELS) == _MIGRATION
+    assert dict(MIGRATION_LABELS) == MIGRATION
