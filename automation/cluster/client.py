@@ -79,6 +79,13 @@ class KubeClient:
         pods = self._api.items("v1", "Pod", self._namespace, labels=labels)
         return tuple(pod_of(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and may_run(pod))
 
+    def ready_pod(self, labels: Mapping[str, str], missing: str) -> Pod:
+        """Return a ready pod with all these labels. missing: what ClusterRequestFailed says without one."""
+        ready = [pod for pod in self.pods(labels) if pod.ready]
+        if not ready:
+            raise ClusterRequestFailed(missing, "python -m automation status STACK")
+        return min(ready, key=lambda pod: pod.name)
+
     @cluster_errors()
     def workloads(self, labels: Mapping[str, str]) -> tuple[Workload, ...]:
         """Return the Deployments and StatefulSets with all these labels."""

@@ -107,9 +107,7 @@ def _told(kube: KubeClient, script: str, login: str, by: str) -> tuple[str, str]
     found = _LOGIN.fullmatch(login)
     if found is None:
         return "", "no rotation made this role"  # it would stand in SQL as it is
-    pod = next((pod for pod in kube.pods({"component": POSTGRES}) if pod.ready), None)
-    if pod is None:
-        raise ClusterRequestFailed("no database is ready", "python -m automation status STACK")
+    pod = kube.ready_pod({"component": POSTGRES}, "no database is ready")
     role, _, password = by.partition(":")
     lines = "\n".join((*found.groups(), role, password))
     done = kube.run(pod.name, POSTGRES, ("sh", "-c", script), seconds=_SECONDS, line=lines)

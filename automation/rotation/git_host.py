@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from automation.cluster.client import KubeClient
-from automation.errors import ClusterRequestFailed
 
 _COMPONENT: Final = "dag-processor"
 _CONTAINER: Final = "git-sync"
@@ -23,9 +22,7 @@ git ls-remote "$GITSYNC_REPO" HEAD > /dev/null 2>&1 && echo accepted || echo ref
 
 def accepts(kube: KubeClient, private_key: str) -> bool:
     """Return whether the repository can be read with a key. Raises ClusterRequestFailed."""
-    pod = next((pod for pod in kube.pods({"component": _COMPONENT}) if pod.ready), None)
-    if pod is None:
-        raise ClusterRequestFailed("no DAG processor is ready to ask the Git host", "python -m automation status STACK")
+    pod = kube.ready_pod({"component": _COMPONENT}, "no DAG processor is ready to ask the Git host")
     # A blank line ends the key.
     done = kube.run(pod.name, _CONTAINER, ("sh", "-c", _ASK), seconds=_SECONDS, line=f"{private_key.strip()}\n")
     return done.stdout.strip() == "accepted"

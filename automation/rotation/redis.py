@@ -34,8 +34,6 @@ def accepts(kube: KubeClient, password: str) -> bool:
 
 
 def _told(kube: KubeClient, script: str, line: str) -> str:
-    pod = next((pod for pod in kube.pods({"component": REDIS}) if pod.ready), None)
-    if pod is None:
-        raise ClusterRequestFailed("no Redis is ready", "python -m automation status STACK")
+    pod = kube.ready_pod({"component": REDIS}, "no Redis is ready")
     done = kube.run(pod.name, REDIS, ("sh", "-c", script), seconds=_SECONDS, line=line)
     return done.stdout.strip().rpartition("\n")[2]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
-from automation.errors import AutomationError, ClusterRequestFailed
+from automation.errors import AutomationError
 from automation.verification import dag_commit, dag_files, dag_run, readiness, worker_groups, worker_isolation
 from automation.verification.result import Check, Status, Verification, failed, skipped
 from automation.verification.running_airflow import AIRFLOW, COMPONENT, RunningAirflow
@@ -77,10 +77,7 @@ def airflow_api(deployment: Deployment, kube: KubeClient) -> AirflowApi:
     """Return a client of the deployment's API server that goes through the cluster, so that no address is needed."""
 
     def connect() -> http.client.HTTPConnection:
-        pods = kube.pods({**AIRFLOW, COMPONENT: "api-server"})
-        ready = next((pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.ready), None)
-        if ready is None:
-            raise ClusterRequestFailed("no API server is ready", "python -m automation status STACK")
+        ready = kube.ready_pod({**AIRFLOW, COMPONENT: "api-server"}, "no API server is ready")
         return kube.connect(ready.name, deployment.api_server_port, seconds=_REQUEST_SECONDS)
 
     def password() -> str:

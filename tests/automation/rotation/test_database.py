@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from automation.cluster.client import KubeClient
 from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import database
@@ -35,7 +36,7 @@ case "$*" in *accepted*) echo "$ANSWER" ;; *) cat >> "$SEEN"; echo "$ANSWER"; ec
 
 
 @dataclass
-class Server:
+class Server(KubeClient):
     """The database's pod with a pretended `psql`."""
 
     folder: Path
@@ -47,7 +48,7 @@ class Server:
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         return (pod("postgres", ready=self.ready),)
 
-    def run(self, name: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         environment = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "SEEN": str(self.folder / "seen"),

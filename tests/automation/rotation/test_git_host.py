@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from automation.cluster.client import KubeClient
 from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import git_host
@@ -35,7 +36,7 @@ cmp -s "$3" "$ACCEPTED"
 
 
 @dataclass
-class Processor:
+class Processor(KubeClient):
     """A DAG processor's git-sync, as a client of the cluster reaches it."""
 
     folder: Path
@@ -44,7 +45,7 @@ class Processor:
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         return (pod("dag-processor", ready=self.ready),)
 
-    def run(self, name: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         environment = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "TMPDIR": str(self.folder / "tmp"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from automation.cluster.client import KubeClient
 from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import redis
@@ -30,7 +31,7 @@ read -r acl setuser default password
 
 
 @dataclass
-class Server:
+class Server(KubeClient):
     """Redis in a pod, as a client of the cluster reaches it."""
 
     folder: Path
@@ -39,7 +40,7 @@ class Server:
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         return (pod("redis", ready=self.ready),)
 
-    def run(self, name: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
+    def run(self, pod: str, container: str, command: Sequence[str], *, seconds: float, line: str = "") -> ExecResult:
         assert line not in " ".join(command)
         environment = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
