@@ -9,8 +9,8 @@ from automation.change_report.model import Alert, Category, Kind, PropertyChange
 from automation.change_report.naming import listed
 from automation.plan.model import PlannedResource
 from components.chart_values.running import BEGINNING as HALTED
-from settings.rotation import BEGINNING
-from settings.upgrade import BEGINNINGS
+from settings.rotation import BEGINNING as ROTATION
+from settings.upgrade import BEGINNINGS as UPGRADES
 
 _KEYS: Final = "airflow:index:AirflowKeys"
 _INSTANCE: Final = "aws:rds/instance:Instance"
@@ -127,28 +127,19 @@ def keys(report: StackReport) -> Iterator[Alert]:
                 yield Alert(severity=severity, category=Category.KEYS, text=text, names=(step.name,))
 
 
-def rotations(report: StackReport) -> Iterator[Alert]:
-    """Yield a rotation that is under way. The program warns of it."""
+def under_way(report: StackReport) -> Iterator[Alert]:
+    """Yield what the program itself warns of: a rotation or upgrade under way, a stack that does not run whole."""
     for message in report.messages:
         level, _, text = message.partition(": ")
-        if level == "warning" and text.startswith(BEGINNING):
-            yield Alert.note(Category.KEYS, f"{{0}}; {_STAGES}", " ".join(text.split()))
-
-
-def halted(report: StackReport) -> Iterator[Alert]:
-    """Yield that a stack does not run whole. The program warns of it."""
-    for message in report.messages:
-        level, _, text = message.partition(": ")
-        if level == "warning" and text.startswith(HALTED):
-            yield Alert.warning(Category.DOWNTIME, "{0}", " ".join(text.split()))
-
-
-def upgrades(report: StackReport) -> Iterator[Alert]:
-    """Yield an upgrade or rollback that is under way. The program warns of it."""
-    for message in report.messages:
-        level, _, text = message.partition(": ")
-        if level == "warning" and text.startswith(tuple(BEGINNINGS.values())):
-            yield Alert.note(Category.DOWNTIME, "{0}", " ".join(text.split()))
+        if level != "warning":
+            continue
+        line = " ".join(text.split())
+        if text.startswith(ROTATION):
+            yield Alert.note(Category.KEYS, f"{{0}}; {_STAGES}", line)
+        elif text.startswith(HALTED):
+            yield Alert.warning(Category.DOWNTIME, "{0}", line)
+        elif text.startswith(tuple(UPGRADES.values())):
+            yield Alert.note(Category.DOWNTIME, "{0}", line)
 
 
 def downtime(report: StackReport) -> Iterator[Alert]:

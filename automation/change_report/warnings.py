@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from automation.change_report.cost_warnings import database, downtime, halted, keys, rotations, upgrades
+from automation.change_report.cost_warnings import database, downtime, keys, under_way
 from automation.change_report.loss_warnings import deletions, places, protection, refusals, replacements
 from automation.change_report.model import Alert, Category, Kind, Severity, Source, StackReport
 from automation.change_report.naming import listed
@@ -31,9 +31,7 @@ def warnings_of(
             *database(report, after),
             *_encryption(report),
             *keys(report),
-            *rotations(report),
-            *halted(report),
-            *upgrades(report),
+            *under_way(report),
             *downtime(report),
             *_isolation(report),
             *_chart(report),
