@@ -115,18 +115,17 @@ class Stack:
 
     def up(self, *, check: bool = True) -> Result:
         """Run `pulumi up`. With `check`, it must succeed."""
-        log = self.event_log()
-        result = self.command("up", "--yes", "--skip-preview", "--event-log", str(log), check=check)
-        return Result(result.code, result.output, steps(log))
+        return self._logged("up", "--yes", "--skip-preview", check=check)
 
     def preview(self) -> Result:
-        log = self.event_log()
-        result = self.command("preview", "--diff", "--event-log", str(log))
-        return Result(result.code, result.output, steps(log))
+        return self._logged("preview", "--diff")
 
     def refresh(self) -> Result:
+        return self._logged("refresh", "--yes", "--skip-preview")
+
+    def _logged(self, *words: str, check: bool = True) -> Result:
         log = self.event_log()
-        result = self.command("refresh", "--yes", "--skip-preview", "--event-log", str(log))
+        result = self.command(*words, "--event-log", str(log), check=check)
         return Result(result.code, result.output, steps(log))
 
     def outputs(self) -> dict[str, Any]:

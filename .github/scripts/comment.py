@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="with plan.md and preview-STACK.md")
     args = parser.parse_args(arguments)
-    number = _event(environ)["pull_request"]["number"]
+    number = event(environ)["pull_request"]["number"]
     try:
         print(upsert(Api.of(environ), number, body(parts(args.folder), run_link(environ))))
     except RestError as error:
@@ -144,7 +144,8 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _event(environ: Mapping[str, str]) -> Any:
+def event(environ: Mapping[str, str]) -> Any:
+    """Return what started the workflow's run."""
     return json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
 
 

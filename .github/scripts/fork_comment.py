@@ -7,16 +7,14 @@ limited, and the text is shown as text. No code of the fork runs here.
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from comment import body, fenced, upsert
+from comment import body, event, fenced, upsert
 from rest import Api, RestError
 
 ARTIFACT: Final = "plan"
@@ -30,8 +28,7 @@ HEADING: Final = (
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
-    event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    run = event["workflow_run"]
+    run = event(environ)["workflow_run"]
     if run["event"] != "pull_request" or run["head_repository"]["full_name"] == environ["GITHUB_REPOSITORY"]:
         print("not the run of a fork's pull request: nothing to do")
         return 0
