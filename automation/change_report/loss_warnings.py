@@ -76,7 +76,7 @@ def deletions(report: StackReport) -> Iterator[Alert]:
         yield Alert.warning(Category.DELETE, text, component.label)
     harmless = []
     for step in deleted:
-        lost = policies.loss(step)
+        lost = policies.loss(step.type, step.name, step.urn)
         if step.kept:
             text = "{0} leaves the stack; it keeps existing, but no stack owns it"
             yield Alert.note(Category.DELETE, text, step.label)
@@ -109,7 +109,7 @@ def replacements(report: StackReport) -> Iterator[Alert]:
     for step in report.of(Kind.REPLACE):
         if step.type == _SECRET:
             continue  # what another key costs is told with the keys
-        lost = policies.loss(step)
+        lost = policies.loss(step.type, step.name, step.urn)
         cause = ", ".join(change.path for change in step.changes if change.replaces) or "an unknown reason"
         if lost is not None:
             text = f"{{0}} {replaced}, because {{1}} changes, {then} {lost} is lost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from automation.plan.model import PlannedResource, PolicyResult
 from automation.plan.recorder import Registration, SecretValue
@@ -85,20 +85,9 @@ def step_results(
     return _results(evaluate_steps(judged, context_of(stack, decided=decided)))
 
 
-class _Named(Protocol):
-    """A resource, or a step on one."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def urn(self) -> str: ...
-
-
-def loss(subject: _Named) -> str | None:
+def loss(type_: str, name: str, urn: str) -> str | None:
     """Return what is lost with a resource that is deleted or replaced, or None."""
-    return lost_with(Step(operation="delete", type=subject.type, name=subject.name, urn=subject.urn))
+    return lost_with(Step(operation="delete", type=type_, name=name, urn=urn))
 
 
 def _step(operation: str, resource: PlannedResource) -> Step:

@@ -91,8 +91,7 @@ def token_variables(logins: Sequence[tuple[GitRepository, str]], *, whole_path: 
     """
     found = [variable("GIT_CONFIG_COUNT", str(len(logins)))]
     for number, (repository, folder) in enumerate(logins):
-        port = "" if repository.port == 443 else f":{repository.port}"
-        scope = repository.url if whole_path else f"https://{repository.host}{port}"
+        scope = repository.url if whole_path else _server(repository)
         answers = " && ".join(f'echo "{key}=`cat {folder}/{key}`"' for key in KEYS[GitLoginKind.TOKEN])
         found += [
             variable(f"GIT_CONFIG_KEY_{number}", f"credential.{scope}.helper"),
@@ -105,8 +104,11 @@ def _api(repository: GitRepository) -> str:
     """Return the address of GitHub Enterprise's API (docs.github.com, "Getting started with the REST API")."""
     if repository.host.endswith(_GITHUB_CLOUD):
         return f"https://api.{repository.host}/"
-    port = "" if repository.port == 443 else f":{repository.port}"
-    return f"https://{repository.host}{port}/api/v3/"
+    return f"{_server(repository)}/api/v3/"
+
+
+def _server(repository: GitRepository) -> str:
+    return f"https://{repository.host}{'' if repository.port == 443 else f':{repository.port}'}"
 
 
 def login_volume(login: GitLogin, name: str = _VOLUME) -> dict[str, Any]:

@@ -168,18 +168,10 @@ class DatabaseAccess(pulumi.ComponentResource):
             self.result_backend_secret = secret("result-backend", {CONNECTION_KEY: url})
         elif args.redis_password is not None:
             redis = f"{args.release_name}-redis"
-            self.broker_secret = secret(
-                "broker",
-                {CONNECTION_KEY: args.redis_password.apply(lambda value: redis_uri(value, redis, _BROKER_DATABASE))},
-            )
-            self.result_backend_secret = secret(
-                "result-backend",
-                {
-                    CONNECTION_KEY: args.redis_password.apply(
-                        lambda value: redis_uri(value, redis, _RESULT_BACKEND_DATABASE)
-                    )
-                },
-            )
+            broker = args.redis_password.apply(lambda value: redis_uri(value, redis, _BROKER_DATABASE))
+            results = args.redis_password.apply(lambda value: redis_uri(value, redis, _RESULT_BACKEND_DATABASE))
+            self.broker_secret = secret("broker", {CONNECTION_KEY: broker})
+            self.result_backend_secret = secret("result-backend", {CONNECTION_KEY: results})
         self.register_outputs(
             {
                 "metadata_secret": self.metadata_secret,
