@@ -148,7 +148,7 @@ class PlatformChecks:
             [] if login is None else [ExistingSecret(name=login.secret, keys=KEYS[login.kind], setting=login.setting)]
         )
         if login is not None:
-            about |= {"login_key": login.setting, "login_secret": login.secret}
+            about |= {"login_key": login.setting, "login_name": login.secret}
         return (self._preflight.check(pod_document(Kind.GIT, pod, about, wanted), after),)
 
     def _bundles(self, dags: Dags, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
@@ -162,7 +162,7 @@ class PlatformChecks:
             if bundle.secret is not None:
                 setting = f"airflow:dagBundles[{index}].{'keySecret' if bundle.by_key else 'tokenSecret'}"
                 wanted = [ExistingSecret(name=bundle.secret, keys=bundle.secret_keys, setting=setting)]
-                about["login_secret"] = bundle.secret
+                about["login_name"] = bundle.secret
             document = pod_document(Kind.GIT, pod, about, wanted)
             checked.append(self._preflight.check(document, after, bundle.name))
         return tuple(checked)

@@ -113,8 +113,8 @@ def git_finding(said: str, about: Mapping[str, str]) -> Finding:
 
     Args:
         said: What git and git-sync wrote, without secrets.
-        about: The names in the texts: stack, url, host, port, ref; and login_key and login_secret, where a Secret of
-            another has the login.
+        about: The names in the texts: stack, url, host, port, ref; and login_key and login_name, where a Secret of
+            another has the login. A name that ends with `secret` would be taken for one in clear.
     """
     found = explained(CHECK, said, (_NO_PROVIDER, *_REASONS, _UNKNOWN), {**_login(about), **about})
     return of_bundle(found, about)
@@ -168,7 +168,7 @@ def of_bundle(finding: Finding, about: Mapping[str, str]) -> Finding:
 
 def _login(about: Mapping[str, str]) -> dict[str, str]:
     """Return the words for the login of an HTTPS repository."""
-    secret, set_ = about.get("login_secret"), _SET.format(stack=about["stack"])
+    secret, set_ = about.get("login_name"), _SET.format(stack=about["stack"])
     of_bundle = {"login_key": f"airflow:dagBundles[{about['index']}].tokenSecret"} if "bundle" in about else {}
     if secret is None and of_bundle:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -17,6 +18,14 @@ RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 SECRET: Final = "kubernetes:core/v1:Secret"
 INSTANCE: Final = "aws:rds/instance:Instance"
 
+TEAMS: Final = [
+    {"name": "a", "repository": "git@github.com:example/a.git", "keySecret": "a-key"},
+    {"name": "b", "repository": "https://github.com/example/b.git", "tokenSecret": "b-login"},
+]
+CONNECTION: Final = json.dumps(
+    {"dwh": {"conn_type": "postgres", "password": "dwh-0123456789", "extra": {"sslmode": "verify-full"}}}
+)
+"""In it are words that stand in the addresses of the stack's own database too."""
 PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     "dev": samples.dev,
     "prod": samples.prod,
@@ -32,12 +41,16 @@ PROGRAMS: Final[Mapping[str, Callable[[], StackConfig]]] = {
     ),
     "prod with the keys of its escrow": lambda: samples.prod().with_({"keySource": "escrow"}),
     "prod with bundles": lambda: samples.prod().with_({"dagsDelivery": "git-bundle"}),
+    "dev with repositories of teams": lambda: samples.dev().with_(
+        {"dagsDelivery": "git-bundle", "dagsSubPath": "", "dagBundles": TEAMS}
+    ),
     "prod with worker groups": lambda: samples.prod().with_(
         {"workerGroups": [{"name": "gpu", "replicas": 2}, {"name": "one", "maxReplicas": 4}, {"name": "single"}]}
     ),
     "prod by digest": lambda: samples.prod().with_({"imageDigest": samples.DIGEST}),
     "external": lambda: samples.external().with_(
-        {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate(), "taskLogs": "worker"}
+        {"databaseSslMode": "verify-full", "databaseCaCertificate": certificate(), "taskLogs": "worker"},
+        {"connections": CONNECTION},
     ),
 }
 """Stacks of which the policies approve; the first two are the shipped ones."""

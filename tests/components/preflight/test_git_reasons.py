@@ -82,7 +82,7 @@ def test_image_without_the_provider_of_git_is_recognised() -> None:
 
 
 def test_login_of_another_s_secret_is_named_with_its_key() -> None:
-    about = {**ABOUT, "login_key": "airflow:dagsTokenSecret", "login_secret": "team-git"}
+    about = {**ABOUT, "login_key": "airflow:dagsTokenSecret", "login_name": "team-git"}
     found = git_finding(GIT_SYNC % "fatal: Authentication failed for 'https://git.test/'", about)
     assert found.what.startswith("airflow:dagsTokenSecret: expected a login that ")
     assert "found that it refuses that of Secret team-git" in found.what
@@ -123,7 +123,7 @@ def test_bundle_is_named_with_its_own_keys() -> None:
         assert found.check == "DAG repository of team-a"
     folder = folder_finding(bundle, [])
     assert folder.what.startswith("airflow:dagBundles[1].subPath: ")
-    refused = git_finding("fatal: Authentication failed", {**bundle, "login_secret": "b-token"})
+    refused = git_finding("fatal: Authentication failed", {**bundle, "login_name": "b-token"})
     assert refused.what.startswith("airflow:dagBundles[1].tokenSecret: expected a login that ")
 
 
