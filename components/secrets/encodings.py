@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
+from components.secrets.names import may_hold_secret
+
 _GO_ESCAPES: Final = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
@@ -50,6 +52,9 @@ _NESTED: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
     go_json,
 )
+_PLAIN: Final = re.compile(r"(?=.{1,20}$)[A-Za-z]+([ ._-]([A-Za-z]+|[0-9]+))*")
+"""A word, or several: `eu-central-1`. A password of nothing but letters stands under a name that says so."""
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _LONGEST: Final = 4096
 """A longer text is a document, and each of its forms would take as much memory again. Only its secrets are learned."""
 _DEEPEST: Final = 3
@@ -94,8 +99,9 @@ def secret_parts(secret: str) -> Iterator[str]:
         except ValueError:
             pass
         else:
-            for text in texts(document):
-                yield from _credentials(text)
+            for name, text in _named_texts(document):
+                if not _is_harmless(name, text):
+                    yield from _credentials(text)
             return
     yield secret
     if "\n" in stripped:
@@ -134,6 +140,28 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
     elif isinstance(value, str):
         yield value
+
+
+def _named_texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the texts in a value, each with the key of its map; that of a list's map for its items."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _named_texts(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named_texts(item, name)
+    elif isinstance(value, str):
+        yield name, value
+
+
+def _is_harmless(name: str, text: str) -> bool:
+    """Tell whether a text beside a secret is a word such as `require`, or a host: hidden, it would garble other texts.
+
+    Masks of `require` in every address would tell the word, and rules about these addresses could not read them.
+    """
+    if may_hold_secret(name) or name == "auth":  # USER:PASSWORD of a config.json
+        return False
+    return bool(_PLAIN.fullmatch(text)) or (name == "host" and bool(_HOST.fullmatch(text)))
 
 
 def _credentials(text: str) -> Iterator[str]:
