@@ -50,8 +50,20 @@ def _squeezed(name: str) -> str:
     return re.sub("_+", "_", name.upper())
 
 
+def variable_of(option: str) -> str:
+    """Return the variable of `section.option`. A section's own dot is _ there (Airflow: `_env_var_name`)."""
+    section, _, name = option.rpartition(".")
+    return f"AIRFLOW__{section.replace('.', '_')}__{name}".upper()
+
+
+def section_of(part: str) -> str:
+    """Return the section that a variable names, in lower case: `common.io` for COMMON_IO."""
+    return _DOTTED.get(part.lower(), part.lower())
+
+
+_DOTTED: Final = {section.replace(".", "_"): section for section in OPTIONS if "." in section}
 _SQUEEZED: Final[Mapping[str, str]] = {
-    _squeezed(f"AIRFLOW_{section}_{option}"): f"{section}.{option}"
+    _squeezed(variable_of(f"{section}.{option}")): f"{section}.{option}"
     for section, options in OPTIONS.items()
     for option in options
 }

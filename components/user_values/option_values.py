@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from components import fields
 from components.chart_values.managed_variables import given_config, instead_at
-from components.user_values.airflow_options import OPTIONS
+from components.user_values.airflow_options import OPTIONS, section_of
 from components.user_values.yaml_texts import given_variables
 
 _VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
@@ -34,7 +34,7 @@ def option_value_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str,
         found = _VARIABLE.fullmatch(name)
         if found is None or instead_at(path, name) is not None:
             continue  # of something else, or refused whatever it is
-        problem = _problem(found[1].lower(), found[2].lower(), value)
+        problem = _problem(section_of(found[1]), found[2].lower(), value)
         if problem is not None:
             yield f"{path} {name}", f"{path} {name}: {problem}"
 

@@ -22,7 +22,7 @@ from components.chart_values.managed_variables import (
 )
 from components.chart_values.owned_values import advice, owner
 from components.chart_values.value_paths import nested
-from components.user_values.airflow_options import OPTIONS, meant, variable_meant
+from components.user_values.airflow_options import OPTIONS, meant, section_of, variable_meant, variable_of
 
 _GONE: Final[Mapping[str, str]] = {
     "core": (
@@ -146,6 +146,19 @@ _MOVED: Final[Mapping[str, str]] = {
 
 _SECTIONS: Final[Mapping[str, str]] = {"kubernetes": "kubernetes_executor"}
 """Sections that have another name now. No option of theirs is read under the old one."""
+_WITHOUT_READER: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("celery_kubernetes_executor", "local_kubernetes_executor"),
+        "airflow:executor with both names, and the name of one in the executor of a task",
+    ),
+    "kubernetes_annotations": "workers.kubernetes.podAnnotations",
+    "kubernetes_environment_variables": "workers.kubernetes.env",
+    "kubernetes_labels": "workers.kubernetes.labels",
+    "kubernetes_node_selectors": "workers.kubernetes.nodeSelector",
+    "kubernetes_secrets": "valueFrom in workers.kubernetes.env",
+    "ldap": "apiServer.apiServerConfig",
+}
+"""Sections of executors and of versions before 2, which nothing reads; each with what to use instead."""
 _WEBSERVER: Final = "webserver"
 _STILL_READ: Final = ("log_request_clock_grace",)
 """What Airflow 3.2.2 reads in the section of the webserver, which it has no longer."""
@@ -168,6 +181,9 @@ def removed_option_problems(
     for section, option, value in given_config(helm_values):
         new = _new(section.lower(), option.lower())
         path = f"config.{section}.{option}"
+        if section.lower() in _WITHOUT_READER:
+            yield path, f"{path} is not an option of Airflow 3; use {_WITHOUT_READER[section.lower()]}"
+            continue
         if new is None and section != section.lower() and section.lower() in OPTIONS:
             yield path, f"{path} is not read: Airflow knows its sections in small letters; use config.{section.lower()}"
         if new is not None:
@@ -182,7 +198,11 @@ def removed_option_problems(
         meaning = None if found else variable_meant(name)
         if meaning is not None:
             yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"
-        new = None if found is None else _new(found[1].lower(), found[2].lower())
+        unread = None if found is None else _WITHOUT_READER.get(found[1].lower())
+        if unread is not None:
+            yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3; use {unread}"
+            continue
+        new = None if found is None else _new(section_of(found[1]), found[2].lower())
         if new is not None:
             against = _against(new, value, refusal)
             instead = against or f"; {_use(new, variable=True)}"
@@ -209,7 +229,7 @@ def _new(section: str, option: str) -> str | None:
 def _use(new: str, *, variable: bool = False) -> str:
     if not new:
         return "leave it out"
-    name = f"AIRFLOW__{new.replace('.', '__').upper()}"
+    name = variable_of(new)
     own = owner(f"config.{new}") or instead_of(name)
     if own is None and new == DEFAULT_QUEUE.removeprefix("config."):
         own = DEFAULT_QUEUE

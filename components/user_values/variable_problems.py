@@ -9,6 +9,7 @@ from typing import Any, Final
 from components.chart_values.managed_variables import given_config, listed_variables
 from components.chart_values.value_paths import without_numbers
 from components.kube.names import VARIABLE_NAME
+from components.user_values.airflow_options import variable_of
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import extra_variables
 
@@ -74,7 +75,7 @@ def _hidden_options(
     """Yield each option of airflow.cfg that a variable of every pod hides."""
     everywhere = {name: path for path in (*_EVERY_POD, "secret") for name, _ in lists.get(path, ())}
     for section, option, value in given_config(helm_values):
-        name = f"AIRFLOW__{section}__{option}".upper()
+        name = variable_of(f"{section}.{option}")
         if value is not None and name in everywhere:
             path = f"config.{section}.{option}"
             yield path, f"{path} has no effect beside {name} in {everywhere[name]}, which wins; give one of the two"

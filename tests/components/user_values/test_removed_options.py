@@ -33,6 +33,9 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
         ("kubernetes", "namespace", "leave it out, because the scheduler starts task pods in its own namespace"),
         ("scheduler", "statsd_allow_list", "use config.metrics.metrics_allow_list"),
         ("core", "parallelism", None),
+        ("kubernetes_environment_variables", "TEAM", "use workers.kubernetes.env"),
+        ("kubernetes_secrets", "A", "use valueFrom in workers.kubernetes.env"),
+        ("celery_kubernetes_executor", "kubernetes_queue", "use airflow:executor with both names"),
         ("scheduler", "max_tis_per_qery", "use config.scheduler.max_tis_per_query"),
         ("schedular", "max_tis_per_query", "use config.scheduler.max_tis_per_query"),
         ("core", "worker_concurrency", "use airflow:workerConcurrency"),
@@ -63,6 +66,23 @@ def test_option_is_refused_as_an_option_and_as_a_variable(section: str, option: 
 
 def _as_variable(instead: str) -> str:
     return f"use AIRFLOW__{instead.removeprefix('use config.').replace('.', '__').upper()}"
+
+
+def test_variable_of_a_section_with_a_dot_is_read_with_an_underscore() -> None:
+    """Airflow: `_env_var_name`. `config` has the section as it is, and Helm takes it for one key."""
+    for values in (
+        {"env": [{"name": "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", "value": "s3://c@b/x"}]},
+        {"config": {"common.io": {"xcom_objectstorage_threshold": 1_048_576}}},
+    ):
+        assert found(values) == []
+    for name in ("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PAHT", "AIRFLOW_COMMON_IO_XCOM_OBJECTSTORAGE_PATH"):
+        [told] = found({"env": [{"name": name, "value": "s3://c@b/x"}]})
+        assert told.endswith("; use AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"), told
+    [told] = found({"env": [{"name": "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", "value": "1 MiB"}]})
+    assert "expected a whole number" in told
+    everywhere = {"env": [{"name": "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", "value": "1"}]}
+    [told] = found({**everywhere, "config": {"common.io": {"xcom_objectstorage_threshold": 1}}})
+    assert "has no effect beside AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD in env" in told
 
 
 def test_variable_in_a_form_that_airflow_does_not_read_is_refused_with_the_right_one() -> None:
