@@ -172,7 +172,8 @@ OWNED: Final[Mapping[str, str]] = {
     "webserverSecretKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
     "workers.celery.hpa": "airflow:workerScaling",
     "workers.celery.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
-    "workers.celery.persistence": "airflow:taskLogs",
+    "workers.celery.persistence": "airflow:taskLogs worker, which gives each worker a volume",
+    "workers.celery.persistence.size": "airflow:taskLogsStorageGib",
     "workers.celery.replicas": "airflow:workerReplicas",
     "workers.celery.safeToEvict": "nothing: an eviction must not kill a task",
     "workers.celery.terminationGracePeriodSeconds": "airflow:workerGraceSeconds",
@@ -189,6 +190,10 @@ FREE: Final = (
     "dags.gitSync.securityContexts",
     "dags.gitSync.env",
     "dags.gitSync.extraVolumeMounts",
+    *(
+        f"workers.celery.persistence.{key}"
+        for key in ("annotations", "persistentVolumeClaimRetentionPolicy", "storageClassName")
+    ),
     *(f"images.{name}.{part}" for name in CHART_IMAGES for part in ("repository", "tag")),
 )
 """Paths below an owned one that users may set. The other images are Airflow's, and theirs is airflow:imageTag."""

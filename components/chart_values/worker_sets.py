@@ -26,6 +26,7 @@ _OWNED: Final[Mapping[str, str]] = {
     **{path.removeprefix(_CELERY): instead for path, instead in OWNED.items() if path.startswith(_CELERY)},
     "keda": _OWN_NUMBER,
     "hpa": _OWN_NUMBER,
+    "persistence": "workers.celery.persistence, which holds for all workers",
     _ACCOUNT: "workers.celery.serviceAccount.annotations: all sets run as one service account. In airflow:workerGroups "
     "each group has its own",
 }

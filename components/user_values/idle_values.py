@@ -59,6 +59,16 @@ def _authenticates(values: Mapping[str, Any], _: Surroundings) -> bool:
     return at(values, "kerberos.enabled") is True
 
 
+def _made(claim: str) -> _Condition:
+    """Return whether the chart makes a claim itself."""
+    return lambda values, _: not at(values, f"{claim}.existingClaim")
+
+
+_OF_CLAIMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "redis.persistence": ("annotations", "persistentVolumeClaimRetentionPolicy", "size", "storageClassName"),
+    "dags.persistence": ("accessMode", "annotations", "size", "storageClassName"),
+}
+"""Keys of claims that only a claim of the chart's own has."""
 _NO_KERBEROS: Final = "without kerberos.enabled, whose volumes it needs; set that to true, or leave it out"
 _NO_COLLECTOR: Final = f"while {' and '.join(_SWITCHES)} are false; leave it out"
 _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
@@ -76,6 +86,22 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
     "redis.emptyDirConfig": (
         lambda values, _: at(values, "redis.persistence.enabled") is False,
         "while redis.persistence.enabled is true; set that to false, or leave it out",
+    ),
+    **{
+        f"{claim}.{key}": (_made(claim), f"beside {claim}.existingClaim, which is there already; leave it out")
+        for claim, keys in _OF_CLAIMS.items()
+        for key in keys
+    },
+    **{
+        f"apiServer.service.{key}": (
+            lambda values, _: at(values, "apiServer.service.type") == "LoadBalancer",
+            "without apiServer.service.type LoadBalancer; set that, or leave it out",
+        )
+        for key in ("loadBalancerIP", "loadBalancerSourceRanges")
+    },
+    "workers.celery.persistence": (
+        lambda _, surroundings: surroundings.stateful_workers is not False,
+        "because the workers have no volumes; set airflow:taskLogs to worker, or leave it out",
     ),
     "logs.emptyDirConfig": (
         lambda _, surroundings: not surroundings.log_volume,

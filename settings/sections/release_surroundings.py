@@ -133,7 +133,7 @@ def _switched_off(config: Config) -> dict[str, str]:
             if key in of_task_pods and key != "serviceAccount"
         }
     elif config[BROKER_URL] is not None:
-        off |= dict.fromkeys(("redis", "images.redis"), f"the stack's own Redis, without {BROKER_URL.full},")
+        off |= dict.fromkeys(("redis", "images.redis"), f"no {BROKER_URL.full} for the stack's own Redis")
     if not executor.kubernetes:
         off |= dict.fromkeys(
             ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"

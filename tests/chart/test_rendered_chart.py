@@ -267,6 +267,15 @@ def test_sets_of_workers_are_under_one_budget_at_most() -> None:
 # Logs
 
 
+def test_worker_s_own_volume_has_the_class_of_the_user() -> None:
+    inputs = samples.release_inputs(store=TaskLogStore.WORKER)
+    objects = rendered(inputs, {"workers": {"celery": {"persistence": {"storageClassName": "gp3"}}}})
+    [worker] = [found for found in rendering.of_kind(objects, "StatefulSet") if "worker" in found["metadata"]["name"]]
+    [claim] = worker["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "gp3"
+    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi", "airflow:taskLogsStorageGib"
+
+
 @every_deployment
 def test_logs_are_on_a_volume_in_a_bucket_or_with_their_worker(inputs: ReleaseInputs) -> None:
     objects, store = rendered(inputs), inputs.task_logs.store

@@ -12,6 +12,7 @@ from tests import samples
 from tests.cases import each
 
 GROOMER: Final = "workers.celery.logGroomerSidecar"
+LOAD_BALANCER: Final = {"apiServer": {"service": {"type": "LoadBalancer"}}}
 TOKEN_VOLUME: Final = "scheduler.serviceAccount.serviceAccountTokenVolume.enabled"
 
 
@@ -33,6 +34,8 @@ def found(helm_values: dict[str, Any], surroundings: Surroundings | None = None)
             {"workers": {"celery": {"kerberosSidecar": {"enabled": True}}}, "kerberos": {"enabled": True}},
         ),
         ("workers.celery.kerberosSidecar.enabled", True, {"kerberos": {"enabled": True}}),
+        ("apiServer.service.loadBalancerSourceRanges", ["10.0.0.0/8"], LOAD_BALANCER),
+        ("apiServer.service.loadBalancerIP", "10.0.0.7", LOAD_BALANCER),
     ],
 )
 def test_value_that_needs_another_is_refused_without_it(path: str, value: Any, beside: dict[str, Any]) -> None:
@@ -40,6 +43,37 @@ def test_value_that_needs_another_is_refused_without_it(path: str, value: Any, b
     assert refused.startswith(path)
     assert " has no effect w" in refused
     assert found(merged(nested(path, value), beside)) == [], "the way"
+
+
+@each(
+    ("path", "value"),
+    [
+        ("redis.persistence.size", "9Gi"),
+        ("redis.persistence.storageClassName", "gp3"),
+        ("dags.persistence.accessMode", "ReadOnlyMany"),
+        ("dags.persistence.annotations", {"a": "b"}),
+    ],
+)
+def test_value_of_a_claim_that_exists_is_refused(path: str, value: Any) -> None:
+    own = merged(nested(path, value), {"dags": {"persistence": {"enabled": True}}})
+    assert found(own) == []
+    claim = nested(f"{path.rpartition('.')[0]}.existingClaim", "team-claim")
+    [told] = found(merged(own, claim))
+    assert told.startswith(path)
+    assert f"has no effect beside {path.rpartition('.')[0]}.existingClaim, which is there already" in told
+
+
+def test_class_of_the_workers_volumes_is_the_users() -> None:
+    """airflow:taskLogsStorageClass is that of the one volume of all pods."""
+    users = nested("workers.celery.persistence", {"storageClassName": "gp3", "annotations": {"a": "b"}})
+    assert found(users, Surroundings(stateful_workers=True)) == []
+    [told] = found(nested("workers.celery.persistence.storageClassName", "gp3"), Surroundings(stateful_workers=False))
+    assert told.endswith("because the workers have no volumes; set airflow:taskLogs to worker, or leave it out")
+    [size] = found(nested("workers.celery.persistence.size", "9Gi"), Surroundings(stateful_workers=True))
+    assert size.endswith("use airflow:taskLogsStorageGib")
+    sets = nested("workers.celery.sets", [{"name": "gpu", "persistence": {"storageClassName": "gp3"}}])
+    [of_set] = found(sets, Surroundings(stateful_workers=True))
+    assert of_set.endswith("use workers.celery.persistence, which holds for all workers")
 
 
 @each(

@@ -74,7 +74,7 @@ def test_chart_s_own_statsd_is_accepted(host: str) -> None:
 
 @each("type_", ["LoadBalancer", "NodePort"])
 def test_service_that_nobody_may_call_or_that_has_no_tls_is_refused(type_: str) -> None:
-    users = nested("apiServer.service", {"type": type_, "loadBalancerSourceRanges": ["10.0.0.0/8"]})
+    users = nested("apiServer.service", {"type": type_})
     [closed] = found(users, ISOLATED)
     assert "nobody may call the API server from outside; use airflow:ingressHost, or airflow:uiCidrs" in closed
     [open_] = found(users, Surroundings(isolated=True, ui_reachable=True, protected=True))
