@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from components.chart_values.given_options import given_options
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.image_packages import ImageNeed
 from components.task_logs.store import TaskLogs, TaskLogStore
@@ -14,6 +15,9 @@ _OF_LOGS: Final = {"s3": "amazon", "gs": "google", "wasb": "microsoft-azure"}
 """The provider that reads and writes task logs, by the scheme of their URL."""
 _SET: Final = "pulumi config set --stack {stack}"
 _NO_OIDC: Final = "take the airflow:oidc… keys out of the config"
+_SENTRY: Final = "config.sentry.sentry_on"
+_YES: Final = ("true", "t", "1")
+"""How Airflow reads that an option is on (`[section] option` as a boolean)."""
 _UNSET: Final = "pulumi config rm --stack {stack}"
 
 
@@ -36,6 +40,12 @@ def _needs(args: AirflowPlatformArgs) -> Iterator[ImageNeed]:
         yield _provider("amazon", "airflow:secretsManagerPrefix", f"{_UNSET} airflow:secretsManagerPrefix")
     if args.oidc is not None:
         yield ImageNeed(package="authlib", key="airflow:oidcIssuer", instead=_NO_OIDC)
+    for path, value in given_options(args.helm_values, _SENTRY):
+        if str(value).strip().lower() in _YES:
+            # The DAG processor and each task import it (3.2.2, sdk/execution_time/task_runner.py), and fail without it.
+            key, instead = f"airflow:helmValues {path}", f"take {_SENTRY} out"
+            yield ImageNeed(package="sentry-sdk", key=key, instead=instead)
+            break
 
 
 def _provider(name: str, key: str, instead: str) -> ImageNeed:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from components.chart_values.executor import Executor
+from components.chart_values.value_paths import nested
 from components.kube.secret import Secret
 from components.login.oidc import Oidc
 from components.platform_image import image_needs
@@ -41,6 +42,16 @@ def test_task_logs_need_the_provider_of_their_place() -> None:
         place = LogPlace(url=url)
         found = needed(task_logs=replace(LOGS, store=TaskLogStore.REMOTE, place=place))
         assert found.keys() - needed().keys() == {provider}
+
+
+def test_sentry_needs_its_sdk_without_which_tasks_and_dag_processor_fail() -> None:
+    option = "airflow:helmValues config.sentry.sentry_on"
+    for value in ("True", True, "1"):
+        assert needed(helm_values=nested("config.sentry.sentry_on", value))["sentry-sdk"] == option
+    variable = [{"name": "AIRFLOW__SENTRY__SENTRY_ON", "value": "true"}]
+    assert needed(helm_values={"workers": {"kubernetes": {"env": variable}}})["sentry-sdk"].endswith("kubernetes.env")
+    for off in ({}, nested("config.sentry.sentry_on", "False"), nested("config.sentry.sentry_dsn", "http://a@b/1")):
+        assert "sentry-sdk" not in needed(helm_values=off)
 
 
 def test_secrets_of_aws_and_single_sign_on_need_a_package_each() -> None:
