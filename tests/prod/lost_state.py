@@ -1,4 +1,7 @@
-"""The runbook of a lost state, followed word by word."""
+"""The runbook of a lost state, followed word by word.
+
+Its blocks are found when this module is imported: so a page with other ones fails without an engine too.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from tests.prod.checkout import Checkout
 from tests.prod.runbook import blocks
 
 _PAGE: Final = "runbooks/lost-state.md"
+[_TAKE_OLDER] = blocks(_PAGE, "1. An older version")
+[_KEYS] = blocks(_PAGE, "2. The keys, from the escrow")
+_STOP, _COLLECT, _WRITE, _LOOK = blocks(_PAGE, "Import")
 _STATE: Final = ".pulumi/stacks/airflow/prod.json"
 _NAMESPACE: Final = " airflow"
 """How the page's commands name the namespace."""
@@ -21,8 +27,9 @@ def take_older_version(checkout: Checkout, account: Account) -> str:
     s3 = account.client("s3")
     version = s3.list_object_versions(Bucket=STATE_BUCKET, Prefix=_STATE)["Versions"][0]["VersionId"]
     s3.delete_object(Bucket=STATE_BUCKET, Key=_STATE)
-    [block] = blocks(_PAGE, "1. An older version")
-    return checkout.run(block.filled({"BUCKET": STATE_BUCKET, "VERSION": version}), access_key=ADMINISTRATOR).output
+    return checkout.run(
+        _TAKE_OLDER.filled({"BUCKET": STATE_BUCKET, "VERSION": version}), access_key=ADMINISTRATOR
+    ).output
 
 
 def begin_again_with_the_keys(checkout: Checkout, account: Account) -> str:
@@ -32,8 +39,7 @@ def begin_again_with_the_keys(checkout: Checkout, account: Account) -> str:
     for item in s3.list_objects_v2(Bucket=STATE_BUCKET)["Contents"]:
         if "/stacks/airflow/prod.json" in item["Key"]:
             s3.delete_object(Bucket=STATE_BUCKET, Key=item["Key"])
-    [block] = blocks(_PAGE, "2. The keys, from the escrow")
-    init, take = block.filled({"KEY": STATE_KEY}).splitlines()
+    init, take = _KEYS.filled({"KEY": STATE_KEY}).splitlines()
     checkout.run(init)
     refused = checkout.run("make preview STACK=prod", check=False)
     assert refused.code != 0
@@ -43,18 +49,17 @@ def begin_again_with_the_keys(checkout: Checkout, account: Account) -> str:
 
 def import_all(checkout: Checkout, account: Account, namespace: str = "airflow") -> None:
     """Import what exists, and look at the preview. The stack is to be updated next."""
-    stop, collect, write, look = blocks(_PAGE, "Import")
-    checkout.run(stop.text.replace(f"namespace{_NAMESPACE}", f"namespace {namespace}"))
+    checkout.run(_STOP.text.replace(f"namespace{_NAMESPACE}", f"namespace {namespace}"))
     [found] = account.client("rds").describe_db_instances(DBInstanceIdentifier="airflow-prod")["DBInstances"]
     group = found["VpcSecurityGroups"][0]["VpcSecurityGroupId"]
-    commands = collect.filled({"SECURITY_GROUP": group})
+    commands = _COLLECT.filled({"SECURITY_GROUP": group})
     commands = commands.replace(f"--namespace{_NAMESPACE}", f"--namespace {namespace}")
     tagged, described, rules, associations = _documents(checkout.run(commands, access_key=ADMINISTRATOR).output)
     key, subnets, parameters, listed, monitoring = described
     assert listed == group
     bucket = _only(tagged, r"arn:aws:s3:::(airflow-task-logs-\w+)")
     roles = account.roles()
-    script = write.filled(
+    script = _WRITE.filled(
         {
             "BUCKET_NAME": bucket,
             "KEY_ID": key.rpartition("/")[2],
@@ -71,7 +76,7 @@ def import_all(checkout: Checkout, account: Account, namespace: str = "airflow")
     for account_name, association in associations:
         script = re.sub(rf"(airflow-task-logs-{account_name}\": \"example,)a-ID", rf"\g<1>{association}", script)
     checkout.run(script)
-    previewed = checkout.run(look.text).output
+    previewed = checkout.run(_LOOK.text).output
     assert "replace" not in previewed.partition("Resources:")[2]
 
 

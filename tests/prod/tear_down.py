@@ -1,4 +1,7 @@
-"""The runbook of a tear-down, followed word by word."""
+"""The runbook of a tear-down, followed word by word.
+
+Its blocks are found when this module is imported: so a page with other ones fails without an engine too.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ from tests.prod.checkout import Checkout
 from tests.prod.runbook import blocks
 
 _PAGE: Final = "runbooks/tear-down-production.md"
+[_UNPROTECT] = blocks(_PAGE, "1. Remove the protection")
+_DOWN, _LIST_URNS, _DELETE_LOGS, _DOWN_AGAIN = blocks(_PAGE, "2. Remove the stack")
 
 
 def remove_protection(checkout: Checkout) -> None:
     """Do stage 1, which only updates."""
-    [block] = blocks(_PAGE, "1. Remove the protection")
-    done = checkout.run(block.text).output
+    done = checkout.run(_UNPROTECT.text).output
     assert re.search(r"would update +Instance +airflow-postgres", done)
     assert not re.search(r"would (create|replace|delete)", done)
 
@@ -25,15 +29,12 @@ def remove_with_logs(checkout: Checkout, account: Account) -> None:
     bucket = checkout.resource("aws:s3/bucket:Bucket", "airflow-task-logs")["outputs"]["bucket"]
     account.client("s3").put_object(Bucket=bucket, Key="logs/a.log", Body=b"a log")
     account.order(teardown=True)
-    down, rest = blocks(_PAGE, "2. Remove the stack")
-    stopped = checkout.run(down.text, check=False)
+    stopped = checkout.run(_DOWN.text, check=False)
     assert stopped.code != 0
     assert "BucketNotEmpty" in stopped.output
-    commands = [line for line in rest.filled({"BUCKET": bucket, "URN": "URN"}).splitlines() if not line.startswith("#")]
-    listed_urns, delete, again = commands
-    assert "aws:s3/bucket:Bucket::airflow-task-logs" in checkout.run(listed_urns).output
-    checkout.run(delete, access_key=ADMINISTRATOR)
-    checkout.run(again)
+    assert "aws:s3/bucket:Bucket::airflow-task-logs" in checkout.run(_LIST_URNS.text).output
+    checkout.run(_DELETE_LOGS.filled({"BUCKET": bucket}), access_key=ADMINISTRATOR)
+    checkout.run(_DOWN_AGAIN.text)
 
 
 def require_only_what_the_page_leaves(account: Account, instance: str) -> None:
