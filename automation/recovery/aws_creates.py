@@ -149,7 +149,15 @@ class _Account:
             namespace=inputs["namespace"],
             serviceAccount=inputs["serviceAccount"],
         )
-        return f"{cluster},{found[0]['associationId']}" if found else None
+        return next(
+            (f"{cluster},{item['associationId']}" for item in found if self._gives(cluster, item, inputs)), None
+        )
+
+    def _gives(self, cluster: str, association: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+        """Return whether an association gives the pods the role that this stack chose, and not another's."""
+        of_it = {"clusterName": cluster, "associationId": association["associationId"]}
+        found = self._ask("eks:DescribePodIdentityAssociation", "describe_pod_identity_association", **of_it)
+        return found is not None and found["association"]["roleArn"] == inputs["roleArn"]
 
     def _bucket(self, inputs: Mapping[str, Any]) -> str | None:
         name = str(inputs["bucket"])
@@ -161,7 +169,10 @@ class _Account:
         return None if found is None else name
 
     def _key(self, inputs: Mapping[str, Any]) -> str | None:
-        """A key that the state does not have, with the stack's tags and the description of this one."""
+        """A key that the state does not have, with the stack's tags and the description and policy of this one.
+
+        AWS takes the policy as it makes the key. Who else may make keys could give one these tags, and let himself in.
+        """
         tags = [{"Key": key, "Values": [value]} for key, value in {**self._tags, **(inputs.get("tags") or {})}.items()]
         request = {"ResourceTypeFilters": ["kms:key"], "TagFilters": tags}
         tagged = self._all("tag:GetResources", "get_resources", "ResourceTagMappingList", **request)
@@ -169,7 +180,10 @@ class _Account:
         for key in ids:
             found = None if key in self._current.values() else self._ask("kms:DescribeKey", "describe_key", KeyId=key)
             described = {} if found is None else found["KeyMetadata"]
-            if described.get("Description") == inputs.get("description") and described["KeyState"] == "Enabled":
+            if described.get("Description") != inputs.get("description") or described["KeyState"] != "Enabled":
+                continue
+            answer = self._ask("kms:GetKeyPolicy", "get_key_policy", KeyId=key, PolicyName="default")
+            if answer and _canonical(json.loads(answer["Policy"])) == _canonical(json.loads(inputs["policy"])):
                 return str(key)
         return None
 
@@ -218,6 +232,16 @@ class _Account:
         name = str(inputs["name"])
         action = "rds:DescribeDBSubnetGroups"
         return None if self._ask(action, "describe_db_subnet_groups", DBSubnetGroupName=name) is None else name
+
+
+def _canonical(policy: Any) -> Any:
+    """Return a policy in the one form of those that mean the same: lists in order, and none of one item."""
+    if isinstance(policy, Mapping):
+        return {key: _canonical(value) for key, value in policy.items()}
+    if isinstance(policy, list):
+        items = sorted(map(_canonical, policy), key=json.dumps)
+        return items[0] if len(items) == 1 else items
+    return policy
 
 
 def _tags(resources: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -48,9 +48,18 @@ def became(*creates: dict[str, Any], resources: tuple[dict[str, Any], ...] = ())
     return what_became({"resources": [PROVIDER, *resources], "pending_operations": list(creates)}, REGION)
 
 
-def key(description: str, **tags: str) -> str:
+def policy(*principals: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"AWS": [*principals]}, "Action": ["kms:A", "kms:B"], "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+OWN_POLICY: Final = policy("arn:aws:iam::123456789012:root")
+
+
+def key(description: str, document: str = OWN_POLICY, **tags: str) -> str:
     given = [{"TagKey": name, "TagValue": value} for name, value in {**TAGS, **tags}.items()]
-    return str(client("kms").create_key(Description=description, Tags=given)["KeyMetadata"]["KeyId"])
+    made_key = client("kms").create_key(Description=description, Tags=given, Policy=document)
+    return str(made_key["KeyMetadata"]["KeyId"])
 
 
 def made() -> dict[str, tuple[dict[str, Any], str]]:
@@ -81,7 +90,7 @@ def made() -> dict[str, tuple[dict[str, Any], str]]:
         ALIAS: ({"name": "alias/airflow-prod"}, "alias/airflow-prod"),
         GROUP: ({"name": "/aws/rds/instance/airflow-prod/upgrade"}, "/aws/rds/instance/airflow-prod/upgrade"),
         INSTANCE: ({"identifier": "airflow-prod"}, "airflow-prod"),
-        KEY: ({"description": "of the database"}, one),
+        KEY: ({"description": "of the database", "policy": OWN_POLICY}, one),
         ROLE: ({"name": "role"}, "role"),
         RULE: ({"securityGroupId": group, **into}, rule["SecurityGroupRuleId"]),
         "aws:ec2/securityGroup:SecurityGroup": ({"name": "g", "vpcId": vpc}, group),
@@ -103,7 +112,10 @@ def test_what_does_not_exist_is_forgotten() -> None:
     """By names that only begin as those do which exist."""
     kinds = made()
     others: dict[str, dict[str, Any]] = {
-        kind: {name: 1 if isinstance(value, int) else f"{value[:-1]}0" for name, value in inputs.items()}
+        kind: {
+            name: 1 if isinstance(value, int) else value if name == "policy" else f"{value[:-1]}0"
+            for name, value in inputs.items()
+        }
         for kind, (inputs, _) in kinds.items()
     }
     assert set(became(*(pending(kind, **inputs) for kind, inputs in others.items())).values()) == {""}
@@ -120,15 +132,22 @@ def test_association_is_found_by_its_account_in_the_cluster(monkeypatch: pytest.
 
         def paginate(self, **request: Any) -> Any:
             asked.append(request)
-            return [{"associations": [{"associationId": "a-1"}] if request["serviceAccount"] == "worker" else []}]
+            there = request["serviceAccount"] in ("worker", "triggerer")
+            return [{"associations": [{"associationId": f"a-{request['serviceAccount']}"}] if there else []}]
+
+        def describe_pod_identity_association(self, clusterName: str, associationId: str) -> Any:  # noqa: N803
+            role = "ours" if associationId == "a-worker" else "theirs"
+            return {"association": {"roleArn": f"arn:aws:iam::1:role/{role}"}}
 
     monkeypatch.setattr("automation.recovery.aws_creates.aws_clients", lambda region: lambda service: Eks())
-    kind, place = "aws:eks/podIdentityAssociation:PodIdentityAssociation", {"clusterName": "c", "namespace": "n"}
+    kind = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+    place = {"clusterName": "c", "namespace": "n", "roleArn": "arn:aws:iam::1:role/ours"}
     found = became(
         pending(kind, urn="worker", serviceAccount="worker", **place),
+        pending(kind, urn="triggerer", serviceAccount="triggerer", **place),
         pending(kind, urn="other", serviceAccount="other", **place),
     )
-    assert found == {"worker": "c,a-1", "other": ""}
+    assert found == {"worker": "c,a-worker", "triggerer": "", "other": ""}, "and not one with another role"
     assert asked[0] == {"clusterName": "c", "namespace": "n", "serviceAccount": "worker"}
 
 
@@ -148,7 +167,18 @@ def test_key_of_another_stack_or_of_the_state_is_not_taken() -> None:
     key("of the logs", stack="staging")
     own = key("of the logs")
     has = {"urn": "urn:has", "type": KEY, "id": own}
-    assert became(pending(KEY, description="of the logs"), resources=(has,)) == {f"urn:{KEY}": ""}
+    assert became(pending(KEY, description="of the logs", policy=OWN_POLICY), resources=(has,)) == {f"urn:{KEY}": ""}
+
+
+def test_key_with_another_policy_is_somebody_else_s() -> None:
+    """Who may make keys could give one the stack's tags, and let himself read what it encrypts."""
+    wanted = pending(KEY, description="of the logs", policy=OWN_POLICY)
+    key("of the logs", policy("arn:aws:iam::123456789012:root", "arn:aws:iam::999999999999:root"))
+    assert became(wanted) == {f"urn:{KEY}": ""}
+    same = json.loads(OWN_POLICY)
+    same["Statement"][0] |= {"Action": ["kms:B", "kms:A"], "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
+    own = key("of the logs", json.dumps(same))
+    assert became(wanted) == {f"urn:{KEY}": own}
 
 
 def test_instance_that_is_made_from_data_is_left_to_a_person() -> None:
