@@ -14,6 +14,7 @@ from compatibility import number
 _ARCHIVE: Final = re.compile(r"airflow-([0-9]+(?:\.[0-9]+)*)\.tgz")
 """How `components.release.chart_archive` names the archive of a released chart (tested)."""
 _VERSION: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_DIGITS: Final = 12
 
 
@@ -78,4 +79,5 @@ def charts(deployment: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) 
         (record for record in history if record.get("kind") == "update" and record.get("result") == "succeeded"), {}
     )
     commit = str((last.get("environment") or {}).get("git.head") or "")
-    return Charts(deployed=found[1] if found else "", commit=commit)
+    # It becomes a part of a command that a person copies, and whoever writes into the backend wrote it.
+    return Charts(deployed=found[1] if found else "", commit=commit if _COMMIT.fullmatch(commit) else "")

