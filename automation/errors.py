@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
-FIX: Final = ". Fix: "
-"""Between what is wrong and what to do, in every text of an error."""
+from components.kube.fix_text import FIX, without_fix
+
 _IN_THE_WAY: Final = "a file is where a folder should be, or the other way round; move it away: ls -ld {place}"
 _RIGHTS: Final = "give this user the rights to it: ls -ld {place}"
 _SPACE: Final = "free space on its disk (df -h), and run it again"
@@ -39,8 +39,8 @@ class AutomationError(Exception):
 
     def __init__(self, what: str, remedy: str) -> None:
         """Take one clause that says what is wrong and why, and what to do: a command if there is one."""
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what}{FIX}{remedy}")
+        self.what, self.remedy = without_fix(what), remedy
+        super().__init__(f"{self.what}{FIX}{remedy}")
 
     def reword(self, remedy: Callable[[str], str]) -> None:
         """Replace each remedy: its own, and those of the texts that it lists."""

@@ -7,8 +7,12 @@ from typing import Any, Final
 
 import pulumi
 
+from components.kube.fix_text import FIX, without_fix
+from components.unseen import written_out
 from settings.keys import PROJECT, Key
 
+_FILE: Final = "Pulumi.STACK.yaml"
+_WORD: Final = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _MOST_LISTED: Final = 200
 """Problems that the text of an error lists."""
 
@@ -41,7 +45,9 @@ def problem_text(stack: str, full: str, text: str, fix: str) -> str:
         fix: The command, or the edit, that solves the problem.
     """
     fix = re.sub(r"\bpulumi config (set|rm)\b", lambda command: f"{command[0]} --stack {stack}", fix)
-    return f"{full}: {text}. Fix: {fix.replace('Pulumi.STACK.yaml', f'Pulumi.{stack}.yaml')}"
+    # A stack's file may come from a branch that nobody has reviewed yet, and a key is any text.
+    what = without_fix(f"{written_out(full)}: {text}")
+    return f"{what}{FIX}{fix.replace(_FILE, f'Pulumi.{stack}.yaml')}"
 
 
 def set_command(full: str, key: Key[Any] | None, option: str = "") -> str:
@@ -53,10 +59,18 @@ def set_command(full: str, key: Key[Any] | None, option: str = "") -> str:
         option: Option of `pulumi config set`. A secret key always gets `--secret`.
     """
     if key is None:
-        return f"pulumi config set {full} VALUE"
+        return f"pulumi config set {full} VALUE" if _WORD.fullmatch(full) else f"edit {_FILE}"
     # Without a value the command asks for it, so a secret is in no shell's history.
     value = f" < {key.file}" if key.file else "" if key.secret else " VALUE"
     return f"pulumi config set {'--secret ' if key.secret else option}{full}{value}"
+
+
+def removal_of(full: str) -> str:
+    """Return what takes a key out of the config that is not this project's, by its name with its namespace.
+
+    A name that a shell would not take for one word is in no command: whoever copies that runs what it says.
+    """
+    return f"pulumi config rm {full}" if _WORD.fullmatch(full) else f"take it out of {_FILE}"
 
 
 def remove_command(key: Key[Any]) -> str:

@@ -17,7 +17,7 @@ import yaml
 from components.kube.safe_yaml import SafeLoader
 from components.unseen import hiding
 from settings.declared import KEYS
-from settings.errors import SettingsError, problem_text, set_command
+from settings.errors import SettingsError, problem_text, removal_of, set_command
 from settings.keys import PROJECT, Key
 from settings.scalars import Loader, engine_value, is_plain_number, read_differently, size
 
@@ -66,7 +66,7 @@ def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], 
         key = KEYS.get(short) if namespace == PROJECT else None
         if namespace not in (PROJECT, _ENGINE):
             what = _why_unread(namespace, short)
-            problems[full] = problem_text(stack, full, what, f"pulumi config rm {full}")
+            problems[full] = problem_text(stack, full, what, removal_of(full))
         elif value is None:
             what = 'expected a value, found none (an empty text is "")'
             problems[full] = problem_text(stack, full, what, set_command(full, key))

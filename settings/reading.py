@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from settings.errors import problem_text, remove_command, set_command
+from settings.errors import problem_text, removal_of, remove_command, set_command
 from settings.keys import PROJECT, Key, T
 from settings.parsers import RefusedError
 
@@ -106,9 +106,7 @@ class Config:
             text = (
                 "expected none, because what keeps tasks from the stack's Secrets and volumes knows them by their names"
             )
-            self.problems.append(
-                problem_text(self._stack, _AUTONAMING, f"{text}, found one", f"pulumi config rm {_AUTONAMING}")
-            )
+            self.problems.append(problem_text(self._stack, _AUTONAMING, f"{text}, found one", removal_of(_AUTONAMING)))
         known = list(known)
         unknown = sorted(self._texts.keys() - set(known))
         for name in unknown[:_MOST_UNKNOWN]:
@@ -116,7 +114,7 @@ class Config:
             hint = f"; did you mean {PROJECT}:{close[0]}?" if close else ""
             full = f"{PROJECT}:{name}" if len(name) <= _MOST_NAME else f"{PROJECT}:{name[:_MOST_NAME]}…"
             text = f"is not a key of this project{hint}"
-            self.problems.append(problem_text(self._stack, full, text, f"pulumi config rm {full}"))
+            self.problems.append(problem_text(self._stack, full, text, removal_of(full)))
         more = len(unknown) - _MOST_UNKNOWN
         if more > 0:
             text = f"is not a key of this project, as are {more} others that are not listed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -36,7 +37,7 @@ def refusals(report: StackReport) -> Iterator[Alert]:
             text += ". To delete the claim first also deletes its data"
         else:
             text += ", or run this in the stack's namespace right before the update: {2}"
-        command = f"kubectl delete {kind.lower()} {name}"
+        command = shlex.join(["kubectl", "delete", kind.lower(), name])
         if kind == "StatefulSet" and "spec.selector" not in change.refused:
             command += " --cascade=orphan"
             text += "; its pods keep running, and existing volumes stay as they are"

@@ -6,7 +6,7 @@ import textwrap
 from typing import Final, TextIO
 
 from automation.cli.plain_text import plain
-from automation.errors import FIX
+from components.kube.fix_text import FIX
 
 _MORE: Final = "  "
 

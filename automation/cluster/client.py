@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -170,7 +171,7 @@ def cluster_identity(context: str, *, kubeconfig_path: str | None = None, second
     Raises:
         ClusterUnreachable: There is no such context or no usable kubeconfig, or no answer in time.
     """
-    remedy, path = f"kubectl --context {context} get nodes", kubeconfig_file(kubeconfig_path)
+    remedy, path = f"kubectl --context {shlex.quote(context)} get nodes", kubeconfig_file(kubeconfig_path)
     try:
         # No retries: they would multiply the time limit by four.
         api = KubeApi(context, path, seconds=seconds, retries=0)

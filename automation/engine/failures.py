@@ -11,7 +11,6 @@ from pulumi.automation import CommandError, ConcurrentUpdateError
 from automation.engine.causes import cause_of
 from automation.engine.locks import parse_locks
 from automation.errors import (
-    FIX,
     AutomationError,
     ClusterUnreachable,
     MigrationFailed,
@@ -26,6 +25,7 @@ from automation.errors import (
 )
 from automation.results import Step
 from components.aws.deploying_role import statements_for
+from components.kube.fix_text import FIX, without_fix
 from components.kube.log_lines import refused_statement
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
@@ -112,7 +112,9 @@ def engine_error(
     if kind is MigrationFailed and not refused_statement(text):
         # The provider quotes a pod only if it has seen that pod end before the Job.
         words = next((words for job, words in said().items() if job in text), "")
-        reason = f"{reason.partition(':')[0]}: {clean(words)}" if words else reason
+        if words:
+            said_there, _, told = clean(words).partition(FIX)
+            reason, remedy = f"{reason.partition(':')[0]}: {said_there}", remedy or told
     pods = "".join(f"; {first_lines(clean(warning))}" for warning in warnings) if kind is NotHealthy else ""
     return kind(f"{action} failed: {reason}{pods}", remedy or usual)
 
@@ -199,7 +201,7 @@ def first_lines(text: str) -> str:
     """Return one line, shortened if it is long. Only the exception is left of a Python traceback."""
     statement = refused_statement(text)
     if statement:
-        text = f"{text.partition(':')[0]}: {statement}"
+        text = f"{text.partition(':')[0]}: {without_fix(statement)}"
     elif "Traceback (most recent call last)" in text:
         exception = _EXCEPTION.search(text.partition("Traceback (most recent call last)")[2])
         text = exception.group() if exception else text

@@ -12,9 +12,9 @@ from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.engine.events import EventKind, Teller
 from automation.engine.usual_times import UsualTimes
-from automation.errors import FIX
 from automation.results import Step
 from automation.wait import Clock
+from components.kube.fix_text import FIX, without_fix
 from components.kube.kinds import JOB
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
@@ -44,6 +44,10 @@ _KNOWN_SECONDS: Final = 60.0
 _OF_AN_END: Final = re.compile(r"program exited with non-zero exit code: \d+$|^\w+ failed$")
 """What the engine adds to errors that were told, such as `update failed`."""
 _OF_A_HOOK: Final = re.compile(rf'^before hook "[^"]+" failed: (?={FOUND})')
+_OF_THE_PROGRAM: Final = re.compile(r'(?:before|after) hook "[^"]+" failed: ')
+"""How the engine begins what a hook of the program says. All else about a resource comes from its provider."""
+_SAYS_ITS_OWN: Final = ("pulumi:pulumi:Stack", TYPE, "kubernetes:batch/v1:Job")
+"""Types of resources about which the program speaks itself. Providers quote the Jobs' pods, which run its scripts."""
 _WORTH_SECONDS: Final = 0.5
 """A step that takes less is told without its time."""
 _OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
@@ -164,6 +168,8 @@ class Progress:
         if event.ephemeral or not (of_a_check or event.severity in ("error", "warning")):
             return
         message = without_values(_MARKUP.sub("", event.message)).strip().removeprefix(f"{event.severity}: ")
+        if not _is_own(event.urn or "", message):
+            message = _of_others(message)
         if of_a_check:
             self._say(EventKind.NOTE, f"preflight: {message}")
             return
@@ -187,6 +193,17 @@ class Progress:
     def _say(self, kind: EventKind, text: str, **about: Any) -> None:
         self._spoke = self._clock.now()
         self._teller.tell(kind, text, **about)
+
+
+def _is_own(urn: str, message: str) -> bool:
+    """Return whether the program itself says something. Without a resource, the program or the engine does."""
+    type_ = urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2]
+    return not urn or type_ in _SAYS_ITS_OWN or bool(_OF_THE_PROGRAM.match(message))
+
+
+def _of_others(message: str) -> str:
+    """Return what a provider says, without what passes for a remedy or for the program's own lists of problems."""
+    return re.sub("^ +", "\t", without_fix(message), flags=re.MULTILINE)
 
 
 def last_words_of_jobs(states: Iterable[WorkloadState]) -> dict[str, str]:

