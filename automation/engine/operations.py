@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation import EngineEvent, OpType
+from pulumi.automation import CommandError, EngineEvent, OpType
 
 from automation.engine.opened_stack import OpenedStack, command, reading, running
 from automation.engine.policy_pack import JudgedProgress, policy_pack
@@ -58,11 +58,29 @@ def up(opened: OpenedStack, *, plan: str | None = None) -> EngineResult:
         AutomationError: UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked
             or Interrupted.
     """
-    with running(opened, "up") as progress:
-        done = opened.stack.up(
-            on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET
-        )
+    unseen: list[str] = []
+    try:
+        with running(opened, "up") as progress:
+            unseen = progress.unseen
+            done = opened.stack.up(
+                on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET
+            )
+    finally:
+        _check_again(opened, unseen)
     return EngineResult(_changes(done.summary.resource_changes), progress.steps)
+
+
+def _check_again(opened: OpenedStack, checks: list[str]) -> None:
+    """Let the next update replace the resources of checks, which makes the checks again. Raises nothing."""
+    if not checks or opened.engine.interrupted:
+        return
+    names = ", ".join(urn.rpartition("::")[2] for urn in checks)
+    try:
+        command(opened, "state", "taint", *dict.fromkeys(checks), "--yes")
+    except CommandError:
+        opened.teller.note(f"the next update will not check {names} again: python -m automation preflight does")
+    else:
+        opened.teller.note(f"the next update checks {names} again")
 
 
 def preview(opened: OpenedStack, *, save_plan: str | None = None, refresh: bool = False) -> EngineResult:

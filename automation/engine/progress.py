@@ -18,7 +18,7 @@ from components.kube.fix_text import FIX, without_fix
 from components.kube.kinds import JOB
 from components.kube.unready_pods import Cause
 from components.kube.workload_states import WorkloadState
-from components.preflight.finding import FOUND, TYPE
+from components.preflight.finding import FOUND, TYPE, UNSEEN
 from components.secrets.plan_violation import without_values
 
 _DOING: Final = {
@@ -76,6 +76,8 @@ class Progress:
         self._steps: list[Step] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        self.unseen: list[str] = []
+        """URNs of the checks of the preflight that another system's outage left unmade."""
         self.failed: list[Step] = []
         self.given_up: tuple[WorkloadState, ...] = ()
         """The workloads for which waiting was given up."""
@@ -183,6 +185,8 @@ class Progress:
         if text in known:
             return  # a plan and its update warn of the same
         known.append(text)
+        if event.severity == "warning" and event.urn and message.startswith(f"{UNSEEN}: "):
+            self.unseen.append(event.urn)
         kind = EventKind.ERROR if event.severity == "error" else EventKind.WARNING
         found = _OF_A_HOOK.sub("", message)
         if found != message:

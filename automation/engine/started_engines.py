@@ -61,7 +61,7 @@ class StartedEngine:
 
 def takes_lock(args: list[str]) -> bool:
     """Return whether a command of the engine locks its stack."""
-    return bool(args) and (args[0] in _LOCKING or args[:2] == ["stack", "import"])
+    return bool(args) and (args[0] in _LOCKING or args[:2] in (["stack", "import"], ["state", "taint"]))
 
 
 def note(folder: Path, pid: int) -> None:

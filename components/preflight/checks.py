@@ -25,7 +25,7 @@ from components.preflight.image_dags import LOOK, image_dags_finding
 from components.preflight.image_reasons import WRONG_PROCESSOR, image_finding, image_key
 from components.preflight.lookups import cluster_findings, refusal_finding
 from components.preflight.other_pods import DATABASE, image_role
-from components.preflight.pod_run import ContainerEnd, PodEnd, WaitLimits, run_pod
+from components.preflight.pod_run import ITS_END, ContainerEnd, PodEnd, WaitLimits, run_pod
 
 DOCUMENT: Final = "check.json"
 """Data key of the document."""
@@ -163,7 +163,8 @@ def _git(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> 
             return (git_reasons.git_finding(clean(item.message), about),)
     fetch, folder = end.containers[FETCH], end.containers.get(FOLDER)
     if fetch.exit_code is None:
-        return (_late(git_reasons.CHECK, end),)
+        # Where the pod has begun, the host has not ended its answer.
+        return (_late(git_reasons.CHECK, end, outage=end.waits == ITS_END),)
     there = passed(git_reasons.CHECK, f"{about['url']} has {about['ref']}")
     wanted = about["folder"]
     lfs = (git_reasons.lfs_finding(about),) if folder is not None and folder.exit_code == LFS else ()
@@ -257,8 +258,8 @@ def _image(item: ContainerEnd, airflow: set[str], stack: str, clean: Callable[[s
     return image_finding(item.image, text, key=key, correct=correct.format(stack=stack), stack=stack)
 
 
-def _late(check: str, end: PodEnd) -> Finding:
-    return skipped(check, f"not seen in time: the pod still waited for {end.waits or 'its end'}")
+def _late(check: str, end: PodEnd, *, outage: bool = False) -> Finding:
+    return skipped(check, f"not seen in time: the pod still waited for {end.waits or ITS_END}", outage=outage)
 
 
 def _broken(check: str, item: ContainerEnd, clean: Callable[[str], str]) -> Finding:

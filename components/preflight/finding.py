@@ -14,6 +14,9 @@ TYPE: Final = "airflow:index:ClusterPreflight"
 FOUND: Final = "the preflight found"
 """Beginning of the error, by which `automation` recognises it."""
 
+UNSEEN: Final = "could not be checked"
+"""Beginning of the warning that is about a check's own resource, by which `automation` has the check made again."""
+
 
 @unique
 class Preflight(StrEnum):
@@ -78,8 +81,8 @@ def failed(check: str, what: str, fix: str, *, outage: bool = False) -> Finding:
     return Finding(check=check, verdict=Verdict.FAILED, what=what, fix=fix, outage=outage)
 
 
-def skipped(check: str, what: str) -> Finding:
-    return Finding(check=check, verdict=Verdict.SKIPPED, what=what)
+def skipped(check: str, what: str, *, outage: bool = False) -> Finding:
+    return Finding(check=check, verdict=Verdict.SKIPPED, what=what, outage=outage)
 
 
 def softened(findings: Iterable[Finding], *, all_of_them: bool) -> tuple[Finding, ...]:

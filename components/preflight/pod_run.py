@@ -20,6 +20,8 @@ from components.kube.rest import KubeRequestFailed
 from components.preflight.image_reasons import is_permanent
 
 LABEL: Final = "airflow-preflight"
+ITS_END: Final = "its end"
+"""What a pod waits for whose containers run."""
 _JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _TIME_TO_LIVE_SECONDS: Final = 60
 _BEGUN: Final = "PodReadyToStartContainers"
@@ -199,7 +201,7 @@ def _watch(
         if begun is not None and pulled is None and now - begun >= limits.image_seconds:
             return PodEnd(containers=ends, waits="its images")
         if pulled is not None and now - pulled >= limits.run_seconds:
-            return PodEnd(containers=ends, waits="its end")
+            return PodEnd(containers=ends, waits=ITS_END)
         sleep(_POLL_SECONDS)
 
 

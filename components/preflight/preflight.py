@@ -20,7 +20,7 @@ from components.kube.client import KubeApi
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.preflight.checks import DOCUMENT, Kind
-from components.preflight.finding import TYPE, Finding, Preflight, PreflightFailedError, Verdict
+from components.preflight.finding import TYPE, UNSEEN, Finding, Preflight, PreflightFailedError, Verdict
 from components.preflight.judgement import LABELS, judged
 from components.preflight.pod_run import delete_running
 from components.secrets.masker import Masker
@@ -49,7 +49,8 @@ class ClusterPreflight(pulumi.ComponentResource):
 
     Raises: PreflightFailedError in the update, with every failure of a check: what was expected, what was found, and
     how to fix it. Where the release runs already, a Git host that does not answer is a warning.
-    Replaces: nothing; another document makes its check again.
+    Replaces: nothing; another document makes its check again. After such a warning, `automation` lets the next update
+    replace the check's ConfigMap, which makes the check again.
     Survives a destroy: nothing.
     """
 
@@ -78,12 +79,16 @@ class ClusterPreflight(pulumi.ComponentResource):
                 loop.call_soon_threadsafe(pulumi.log.info, line, self)
 
             findings = await asyncio.to_thread(self._findings, namespace, text, _stack(hook.urn), tell)
-            for finding in findings:
-                if finding.verdict is Verdict.WARNING:
-                    pulumi.log.warn(str(finding), self)
-                elif finding.verdict is Verdict.SKIPPED:
-                    pulumi.log.info(f"{finding.check}: {finding.what}", self)
             problems = [finding for finding in findings if finding.verdict is Verdict.FAILED]
+            for finding in findings:
+                warns, skips = (finding.verdict is verdict for verdict in (Verdict.WARNING, Verdict.SKIPPED))
+                text = str(finding) if warns else f"{finding.check}: {finding.what}"
+                if (warns or skips) and finding.outage and not problems:
+                    pulumi.log.warn(f"{UNSEEN}: {text}", checked)
+                elif warns:
+                    pulumi.log.warn(text, self)
+                elif skips:
+                    pulumi.log.info(text, self)
             if problems:
                 # The others, and the pod that opens a volume, end with this program.
                 await asyncio.to_thread(delete_running)
@@ -92,7 +97,7 @@ class ClusterPreflight(pulumi.ComponentResource):
 
         name = f"{self._name}-{kind.value}{of and f'-{of}'}"
         hook = pulumi.ResourceHook(f"{name}-check", before)
-        return KubeObject(
+        checked = KubeObject(
             "v1",
             "ConfigMap",
             name,
@@ -106,6 +111,7 @@ class ClusterPreflight(pulumi.ComponentResource):
                 hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]),
             ),
         )
+        return checked
 
     def _findings(self, namespace: str, text: str, stack: str, tell: Callable[[str], object]) -> tuple[Finding, ...]:
         args = self._args

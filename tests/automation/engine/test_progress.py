@@ -174,6 +174,17 @@ def test_check_that_was_skipped_is_told() -> None:
     assert told(diagnostic("info", f"{message}\n", urn=urn)) == [f"preflight: {message}"]
 
 
+def test_check_that_an_outage_left_unmade_is_kept_to_be_made_again() -> None:
+    urn = "urn:pulumi:dev::airflow::airflow:index:ClusterPreflight$kubernetes:core/v1:ConfigMap::airflow-preflight-git"
+    progress = Progress(teller([]))
+    progress(diagnostic("warning", "warning: a webhook of the cluster says something", urn=urn))
+    progress(diagnostic("info", "could not be checked: x", urn=urn))
+    assert progress.unseen == []
+    for _ in range(2):
+        progress(diagnostic("warning", "warning: could not be checked: airflow:dagsRepository: expected x", urn=urn))
+    assert progress.unseen == [urn]
+
+
 def test_step_that_takes_no_time_is_told_without_one() -> None:
     lines = told(event("resourcePreEvent", "create"), event("resOutputsEvent", "create"), seconds=0.4)
     assert lines[1] == "created Release airflow"

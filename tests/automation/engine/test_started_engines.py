@@ -43,7 +43,14 @@ def test_killed_engine_stays_noted(tmp_path: Path) -> None:
 
 @each(
     "words, takes",
-    [(["up"], True), (["destroy"], True), (["refresh"], True), (["stack", "import"], True), ([], False)]
+    [
+        (["up"], True),
+        (["destroy"], True),
+        (["refresh"], True),
+        (["stack", "import"], True),
+        (["state", "taint"], True),
+        ([], False),
+    ]
     + [([word], False) for word in ("preview", "version", "stack", "config", "cancel")],
 )
 def test_only_commands_that_lock_the_stack_are_noted(words: list[str], takes: bool) -> None:

@@ -77,6 +77,13 @@ def test_what_was_not_seen_in_time_ends_no_update() -> None:
     assert verdicts(Kind.DATABASE, end(ended("airflow", code=None))) == [("database", "skipped")]
 
 
+def test_git_host_that_does_not_end_its_answer_may_be_down_and_a_slow_node_says_nothing_of_it() -> None:
+    running = ended("fetch", code=None)
+    for waits, outage in (("its end", True), ("its images", False), ("a node with room for it (pending)", False)):
+        [late] = findings_of(Kind.GIT, end(running, ended("folder", code=None), waits=waits), ABOUT, str)
+        assert (late.verdict, late.outage) == (Verdict.SKIPPED, outage)
+
+
 def test_missing_image_is_told_once_and_with_its_own_key() -> None:
     missing = {
         name: ContainerEnd(name=name, image="x:1", reason="ErrImagePull", message="x:1: not found")

@@ -63,9 +63,13 @@ class Api:
 
 @pytest.fixture
 def hooked(record: Record, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Runs the hook with given findings, and returns what it warns of."""
+    """Runs the hook with given findings, and returns what it warns of, with the resource that the warning is about."""
     warned: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: warned.append(text))
+
+    def warn(text: str, about: pulumi.Resource) -> None:
+        warned.append(f"{about.pulumi_resource_name}: {text}")
+
+    monkeypatch.setattr(pulumi.log, "warn", warn)
     monkeypatch.setattr(pulumi.log, "info", lambda *_: None)
     monkeypatch.setattr(preflight, "_die_when_interrupted", lambda: None)
 
@@ -99,7 +103,7 @@ def test_failure_ends_the_update_and_success_does_not(hooked: Callable[..., list
 
 
 def test_git_host_that_is_down_stops_no_running_stack(hooked: Callable[..., list[str]]) -> None:
-    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [str(OUTAGE)]
+    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [f"p-git: could not be checked: {OUTAGE}"]
     with pytest.raises(PreflightFailedError):
         hooked(WRONG, runs=True, earlier_host="git.test")
 
@@ -112,11 +116,20 @@ def test_git_host_that_never_answered_is_a_mistake(hooked: Callable[..., list[st
 
 
 def test_stack_that_was_deployed_without_checks_is_not_stopped_by_an_outage(hooked: Callable[..., list[str]]) -> None:
-    assert hooked(OUTAGE, runs=True) == [str(OUTAGE)]
+    assert hooked(OUTAGE, runs=True) == [f"p-git: could not be checked: {OUTAGE}"]
+
+
+def test_check_that_an_outage_left_unmade_is_told_apart_from_one_that_may_not_be_made(
+    hooked: Callable[..., list[str]],
+) -> None:
+    late = skipped("DAG repository", "not seen in time", outage=True)
+    assert hooked(late, skipped("quotas", "forbidden")) == [
+        "p-git: could not be checked: DAG repository: not seen in time"
+    ]
 
 
 def test_wanted_checks_only_warn(hooked: Callable[..., list[str]]) -> None:
-    assert hooked(WRONG, mode=Preflight.WANTED) == [str(WRONG)]
+    assert hooked(WRONG, mode=Preflight.WANTED) == [f"p: {WRONG}"]
 
 
 def test_every_image_is_pulled_once(record: Record) -> None:
