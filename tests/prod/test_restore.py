@@ -1,10 +1,12 @@
 """Backup, drill and restore of the RDS instance of `prod`, in the order of the tests, by the command line.
 
-What the cluster answers is a stand-in (`restoring.py`): its pods, the checks of `verify`, and the reader of a drill.
+The runbook is followed word by word. What the cluster answers is a stand-in (`restoring.py`): its pods, the checks of
+`verify`, and the reader of a drill.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ import pytest
 from tests.prod.account import Account
 from tests.prod.checkout import Checkout, document_in
 from tests.prod.killing import killed_at
+from tests.prod.restore_page import delete_old, keys_of_an_older_version, restore
 from tests.prod.rights_seen import unneeded_after
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-restore")]
@@ -26,7 +29,8 @@ KEPT: Final = (
 )
 """What the instance that is left still uses."""
 MASTER_PASSWORD: Final = "of-the-master-alone"
-COMMAND: Final = ("python", "-m", "tests.prod.restoring")
+MODULE: Final = "tests.prod.restoring"
+COMMAND: Final = ("python", "-m", MODULE)
 
 
 def verb(checkout: Checkout, *words: str, check: bool = True) -> str:
@@ -135,21 +139,21 @@ def _on(checkout: Checkout, account: Account, new: str, *, left: str) -> None:
 
 def test_old_instance_is_deleted_with_a_final_snapshot_when_it_is_told(checkout: Checkout, account: Account) -> None:
     account.order(teardown=True)
-    done = documented(checkout, "restore", "prod", "--delete-old")
-    assert done["names"] == ["airflow-prod"]
+    final = delete_old(checkout, module=MODULE)
     assert list(instances(account)) == ["airflow-prod-2"]
-    [final] = done["final_snapshots"]
     account.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)
     assert documented(checkout, "restore", "prod", "--delete-old")["names"] == []
     account.order()
 
 
 def test_moment_is_restored(checkout: Checkout, account: Account) -> None:
-    moment = documented(checkout, "backups", "prod")["moments"]["latest"]
-    done = documented(checkout, "restore", "prod", "--at", moment)
-    assert done["plan"]["backup"].startswith("airflow-prod-2 at ")
+    assert "\nairflow-prod-2 at " in restore(checkout, module=MODULE)
     assert asked(account, "RestoreDBInstanceToPointInTime") == 1
     _on(checkout, account, "airflow-prod-3", left="airflow-prod-2")
+
+
+def test_an_older_version_of_the_escrow_has_its_fernet_key(checkout: Checkout) -> None:
+    assert json.loads(document_in(keys_of_an_older_version(checkout))["SecretString"])["fernet_key"]
 
 
 def test_every_call_was_allowed(account: Account) -> None:
