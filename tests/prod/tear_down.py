@@ -5,7 +5,9 @@ Its blocks are found when this module is imported: so a page with other ones fai
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import Final
 
 from tests.prod.account import ADMINISTRATOR, STATE_BUCKET, Account
@@ -15,6 +17,17 @@ from tests.prod.runbook import blocks
 _PAGE: Final = "runbooks/tear-down-production.md"
 [_UNPROTECT] = blocks(_PAGE, "1. Remove the protection")
 _DOWN, _LIST_URNS, _DELETE_LOGS, _DOWN_AGAIN = blocks(_PAGE, "2. Remove the stack")
+[_REST] = blocks(_PAGE, "3. Remove the rest")
+(
+    _LIST_SNAPSHOTS,
+    _DELETE_SNAPSHOT,
+    _LIST_BACKUPS,
+    _DELETE_BACKUP,
+    _DELETE_SECRET,
+    _LIST_KEYS,
+    _DELETE_ALIAS,
+    _DELETE_KEY,
+) = (replace(_REST, text=command) for command in _REST.text.replace("\\\n", "").splitlines())
 
 
 def remove_protection(checkout: Checkout) -> None:
@@ -48,3 +61,30 @@ def require_only_what_the_page_leaves(account: Account, instance: str) -> None:
     assert [secret["Name"] for secret in secrets] == ["airflow/prod/keys"]
     assert [role for role in account.roles() if role.startswith("airflow-")] == []
     assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def remove_the_rest(checkout: Checkout, account: Account) -> None:
+    """Do stage 3: nothing is left but keys, which AWS deletes later."""
+
+    def done(command: str) -> str:
+        return checkout.run(command, access_key=ADMINISTRATOR).output
+
+    for listed, delete, placeholder in (
+        (_LIST_SNAPSHOTS, _DELETE_SNAPSHOT, "SNAPSHOT"),
+        (_LIST_BACKUPS, _DELETE_BACKUP, "RESOURCE"),
+    ):
+        names = json.loads(done(listed.text))
+        assert names, listed.text
+        for name in names:
+            done(delete.filled({placeholder: name}))
+        assert json.loads(done(listed.text)) == []
+    done(_DELETE_SECRET.text)
+    keys = [arn.rpartition("/")[2] for arn in json.loads(done(_LIST_KEYS.text))]
+    assert len(keys) >= 2, "the keys of the escrow and of the database"
+    done(_DELETE_ALIAS.text)
+    for key in keys:
+        done(_DELETE_KEY.filled({"KEY": key}))
+    kms = account.client("kms")
+    assert {kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in keys} == {"PendingDeletion"}
+    assert [item for item in kms.list_aliases()["Aliases"] if "airflow/prod" in item["AliasName"]] == []
+    assert account.client("secretsmanager").list_secrets()["SecretList"] == []

@@ -17,7 +17,12 @@ from tests.prod.checkout import Checkout
 from tests.prod.drift import INSTANCE, change_by_hand, memory_alarm
 from tests.prod.lost_state import begin_again_with_the_keys, import_all, take_older_version
 from tests.prod.rights_seen import unneeded_after
-from tests.prod.tear_down import remove_protection, remove_with_logs, require_only_what_the_page_leaves
+from tests.prod.tear_down import (
+    remove_protection,
+    remove_the_rest,
+    remove_with_logs,
+    require_only_what_the_page_leaves,
+)
 from tests.samples import quoted_forms
 
 pytestmark = [pytest.mark.engine, pytest.mark.aws, pytest.mark.xdist_group("prod-life")]
@@ -193,6 +198,10 @@ def test_it_is_removed_but_for_a_bucket_with_logs(checkout: Checkout, account: A
 
 def test_what_is_left_is_what_the_runbook_says(account: Account) -> None:
     require_only_what_the_page_leaves(account, "airflow-prod")
+
+
+def test_the_rest_is_removed(checkout: Checkout, account: Account) -> None:
+    remove_the_rest(checkout, account)
 
 
 def test_every_call_was_allowed(account: Account) -> None:
