@@ -19,12 +19,15 @@ from benchmarks.plain_stack import Result, events, steps
 from tests.checkout_copy import copy_checkout
 from tests.prod.account import BOUNDARY, DEPLOYER, REGION, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.emulator.rights import ACCOUNT
+from tests.prod.runbook import Block, blocks
 from tests.samples import ROOT, ssh_private_key
 
 COMMAND_SECONDS: Final = 1800
 SHIPPED: Final = ROOT / "tests" / "shipped" / "Pulumi.prod.yaml"
 STATE: Final = f"s3://{STATE_BUCKET}?region={REGION}"
-SECRETS: Final = f"awskms://alias/{STATE_KEY}?region={REGION}"
+_SET_UP: Final = blocks("runbooks/first-production-deployment.md", "Steps")[0]
+_INIT, _DEPLOY_KEY = _SET_UP.text.splitlines()[-4:-2]
+"""Without the two commands after them, Airflow logs in as the master user."""
 
 
 @dataclass
@@ -60,11 +63,13 @@ class Checkout:
         shutil.copy2(SHIPPED, self.file)
 
     def init(self, deploy_key: str | None = None, **config: Any) -> None:
-        """Make the stack as docs/production.md says, with a deploy key (None makes one up), and `config` on top."""
-        self.pulumi("stack", "init", self.stack, f"--secrets-provider={SECRETS}")
+        """Make the stack as its runbook says, with a deploy key (None makes one up), and `config` on top."""
+        named = {"prod": self.stack}
+        self.run(Block("", _INIT).filled({**named, "KEY": STATE_KEY}))
         self.set(awsPermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}", **config)
-        words = ("config", "set", "--stack", self.stack, "--secret", "airflow:gitSshPrivateKey")
-        self.pulumi(*words, given=deploy_key or ssh_private_key())
+        (self.folder / "deploy_key").write_text(deploy_key or ssh_private_key())
+        self.run(Block("", _DEPLOY_KEY).filled(named))
+        (self.folder / "deploy_key").unlink()
 
     @property
     def file(self) -> Path:
