@@ -48,6 +48,7 @@ OWNED: Final[Mapping[str, str]] = {
         f"config.celery.{option}": "airflow:brokerUrl, whose rediss:// means TLS"
         for option in ("ssl_active", "ssl_cacert", "ssl_cert", "ssl_key", "ssl_mutual_tls")
     },
+    "config.fab.config_file": "apiServer.apiServerConfig, or apiServer.apiServerConfigConfigMapName",
     "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
     "config.core.load_examples": "airflow:loadExamples",
     "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",
@@ -152,6 +153,7 @@ OWNED: Final[Mapping[str, str]] = {
     "pgbouncer.enabled": "airflow:pgbouncerEnabled",
     "pgbouncer.metricsExporterSidecar.statsSecretKey": "airflow:pgbouncerEnabled",
     "pgbouncer.metricsExporterSidecar.statsSecretName": "airflow:pgbouncerEnabled",
+    "pgbouncer.mountConfigSecret": "nothing: the program writes pgbouncer.ini",
     "pgbouncer.replicas": "airflow:pgbouncerReplicas",
     "ports": "nothing: the ports are fixed, and the network policies are made for them",
     "postgresql": "airflow:database",

@@ -41,8 +41,6 @@ _BASE_URL: Final = "config.api.base_url"
 _SERVICE_PORTS: Final = "apiServer.service.ports"
 _API_SERVER_PORTS: Final = ("8080", "{{ .Values.ports.apiServer }}")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
-_STARTS_WORKER: Final = ("workers.celery.args", "workers.celery.command")
-_NUMBER_OF_TASKS: Final = re.compile(r"\bworker\b[^;&|]*?\s(--autoscale|--concurrency|-[ac])(?=[\s=\d])")
 
 
 def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
@@ -112,15 +110,6 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
     for path, value in leaves(mapping(helm_values.get("config")), "config"):
         if isinstance(value, str) and "\n" in value.strip():
             yield path, f"{path} has several lines, and airflow.cfg would take the others for options; write it in one"
-    for path in _STARTS_WORKER:
-        words = at(helm_values, path)
-        number = _NUMBER_OF_TASKS.search(" ".join(map(str, words if isinstance(words, list) else ())))
-        if number is not None:
-            yield (
-                path,
-                f"{path} says by {number[1]} how many tasks a worker runs, of which airflow:size and KEDA do not know; "
-                "use airflow:workerConcurrency",
-            )
     for path, seconds in given_options(helm_values, _REDELIVERY):
         if str(seconds).isdecimal() and int(seconds) < surroundings.worker_grace_seconds:
             yield (

@@ -22,6 +22,7 @@ from components.chart_values.worker_sets import SETS, elements, set_problems, wi
 from components.fields import has_login
 from components.kube.any_form import mapping
 from components.likely_names import did_you_mean
+from components.user_values.apart_values import apart_problems
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
@@ -68,6 +69,7 @@ def problems(
         *set_problems(helm_values, chart_schema, own_accounts=surroundings.groups),
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
+        *apart_problems(helm_values),
         *switched_off_problems(helm_values, surroundings.switched_off),
         *idle_problems(helm_values, surroundings),
         *idle_set_problems(helm_values, chart_values, surroundings),
