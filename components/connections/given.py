@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from components.kube.secret import Secret
 
@@ -18,6 +20,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://\S*")
 _FIELDS: Final = frozenset({"conn_type", "description", "host", "schema", "login", "password", "port", "extra", "uri"})
 """Fields of a connection in JSON: arguments of `Connection` (airflow 3.2.2, models/connection.py, `from_json`)."""
+_LAST_PORT: Final = 65_535
 _NO_NAME: Final = "expected a name of letters, digits and _ . - that begins with a letter, a digit or _"
 
 
@@ -55,6 +58,7 @@ def connection(name: str, value: Any) -> Secret:
             "expected a connection as TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA, each part with its special characters as "
             "%XX, or as a map with conn_type, found another value"
         )
+    _check_port_of(value)
     return Secret(value)
 
 
@@ -94,7 +98,35 @@ def _json_connection(fields: Mapping[str, Any]) -> str:
     if unknown or not (fields.get("conn_type") or fields.get("uri")):
         what = f"an unknown field ({len(unknown)})" if unknown else "no conn_type"
         raise ValueError(f"expected a map with conn_type and fields of a connection ({_listed()}), found {what}")
+    port, extra = fields.get("port"), fields.get("extra")
+    if port not in (None, "") and not _is_port(port):
+        raise ValueError(f"expected a port from 1 to {_LAST_PORT} in it, found another value")
+    if extra not in (None, "") and not _is_map(extra):
+        raise ValueError("expected a map as extra, or the JSON of one, found another value")
+    if isinstance(uri := fields.get("uri"), str):
+        _check_port_of(uri)
     return json.dumps(dict(fields), sort_keys=True)
+
+
+def _check_port_of(uri: str) -> None:
+    """Read the port as Airflow does: behind the last of two schemes (models/connection.py, `_parse_from_uri`)."""
+    try:
+        port = urlsplit(re.sub(r"^[^:/]+://(?=[^:/]+://)", "", uri)).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError(f"expected a port from 1 to {_LAST_PORT} in it, or none, found another")
+
+
+def _is_port(value: Any) -> bool:
+    text = str(value)
+    return not isinstance(value, bool) and text.isdecimal() and text.isascii() and 1 <= int(text) <= _LAST_PORT
+
+
+def _is_map(value: Any) -> bool:
+    with suppress(ValueError, RecursionError):
+        return isinstance(json.loads(value) if isinstance(value, str) else value, Mapping)
+    return False
 
 
 def _listed() -> str:

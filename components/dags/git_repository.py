@@ -155,8 +155,8 @@ def _parse_url(url: str, scheme: _Scheme) -> GitRepository:
     if scheme == "https" and "@" in url:
         # Anywhere: a password with a / in it moves its @ into the path.
         raise _refusal(
-            "an https URL with an @: put the user name and the token into dagsUsername and dagsToken instead"
-            " (an @ of the path itself is written %40)"
+            "an https URL with an @: put the user name and the token into dagsUsername and dagsToken instead, or"
+            " those of a bundle into the Secret that its tokenSecret names (an @ of the path itself is written %40)"
         )
     # Not urlsplit().hostname, .port and .username: they accept "[::1]x", other digits, and an empty port.
     authority, slash, path = url.partition("://")[2].partition("/")

@@ -39,14 +39,22 @@ def _issuer(text: str) -> str:
     return text.rstrip("/")
 
 
-def _role_problems(roles: Mapping[str, str]) -> dict[str, str]:
+def _role(role: str) -> str:
+    """Validate a role. A person would have no rights by one that nobody made, such as `op`. Raises ValueError."""
     built_in = {role.lower(): role for role in _ROLES}
-    return {
-        group: f"expected a role of Airflow, such as {', '.join(_ROLES)}, found {fields.shown(role)}"
-        for group, role in roles.items()
-        # A person would have no rights by a role that nobody made.
-        if not re.fullmatch(r"[^\s](.{0,62}[^\s])?", role) or built_in.get(role.lower(), role) != role
-    }
+    if not re.fullmatch(r"[^\s](.{0,62}[^\s])?", role) or built_in.get(role.lower(), role) != role:
+        fields.refuse(f"expected a role of Airflow, such as {', '.join(_ROLES)}, found {fields.shown(role)}")
+    return fields.one_line(role)
+
+
+def _role_problems(roles: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for group, role in roles.items():
+        try:
+            _role(role)
+        except ValueError as error:
+            problems[group] = str(error)
+    return problems
 
 
 def _scopes(text: str) -> str:
@@ -81,7 +89,7 @@ OIDC_ROLES = SECTION.text_map(
 )
 OIDC_DEFAULT_ROLE = SECTION.optional(
     "oidcDefaultRole",
-    fields.one_line,
+    _role,
     description="Role of everyone who can log in at the issuer. Empty refuses people without a group of oidcRoles.",
 )
 _NEEDED: Final = (OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)

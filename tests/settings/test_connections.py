@@ -43,6 +43,31 @@ def test_each_bad_entry_is_named_with_its_command_and_without_its_value() -> Non
     assert [("is set by the program" in problem) for problem in managed] == [True]
 
 
+def test_connection_that_airflow_cannot_read_is_refused_without_its_value() -> None:
+    """Airflow says so only where a task first uses it."""
+    for value, says in (
+        ({"conn_type": "http", "port": SENTINEL}, "expected a port from 1 to 65535"),
+        ({"conn_type": "http", "port": 99_999}, "expected a port from 1 to 65535"),
+        ({"conn_type": "http", "port": True}, "expected a port from 1 to 65535"),
+        ({"conn_type": "http", "extra": f"{{a: {SENTINEL}"}, "expected a map as extra, or the JSON of one"),
+        ({"conn_type": "http", "extra": [SENTINEL]}, "expected a map as extra"),
+        ({"uri": f"http://{SENTINEL}:port"}, "expected a port from 1 to 65535 in it, or none"),
+        (f"http://me:{SENTINEL}@host:port/x", "expected a port from 1 to 65535 in it, or none"),
+        (f"http://https://{SENTINEL}:0/", "expected a port from 1 to 65535 in it, or none"),
+    ):
+        [problem] = dev().with_(secrets={"connections": json.dumps({"a": value})}).problems()
+        assert f"a: {says}" in problem
+        assert SENTINEL not in problem
+    good: list[Any] = [
+        "http://https://host:8443/x",
+        "aws://?region_name=eu-central-1",
+        {"conn_type": "http", "port": "8080", "extra": '{"a": 1}'},
+        {"conn_type": "http", "port": None, "extra": {"a": {"b": 1}}},
+    ]
+    for value in good:
+        assert dev().with_(secrets={"connections": json.dumps({"a": value})}).problems() == ()
+
+
 def test_pools_are_read_and_each_problem_of_one_is_named() -> None:
     given = [{"name": "default_pool", "slots": 64}, {"name": "a b", "slots": -1, "includeDeferred": True}]
     assert dev().with_({"pools": given}).parse().platform.pools == (
