@@ -14,7 +14,6 @@ from components.chart_values.given_options import given_options
 from components.chart_values.managed_variables import listed_variables
 from components.chart_values.owned_values import advice
 from components.chart_values.value_paths import at
-from components.chart_values.worker_sets import elements
 from components.user_values.airflow_options import variable_of
 
 _SHARED: Final = (
@@ -51,8 +50,6 @@ def apart_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         values = at(helm_values, component)
         if isinstance(values, Mapping):
             yield from _argument_problems(values, component, command, options)
-    for path, element in elements(helm_values):
-        yield from _argument_problems(element, path, *_COMMANDS["workers.celery"])
     shared = {variable_of(option): option for option in _SHARED}
     for path, name, _ in listed_variables(helm_values):
         if name in shared and path not in _EVERY_POD:

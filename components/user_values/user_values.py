@@ -15,6 +15,7 @@ from components.chart_values.availability import without_what_hides
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.managed_variables import managed_variable_problems
 from components.chart_values.owned_values import APPENDED, OWNED, advice, holds_own, owner
+from components.chart_values.repeated_variables import with_each_variable_once
 from components.chart_values.security_contexts import completed, completed_sets, context_problems, with_ids_of_all
 from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_groups import with_inherited, without_default_budget
@@ -104,7 +105,7 @@ def problems(
 
 def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with the user's on top. Lists in `APPENDED` grow, others are replaced. Assumes no `problems`."""
-    helm_values = completed(helm_values)
+    values, helm_values = with_each_variable_once(values, completed(helm_values))
     values = without_what_hides(values, helm_values)
     result = _with_one_budget(merged(values, _with_whole_numbers(helm_values)), helm_values)
     result = with_ids_of_all(_without_vain_nulls(result, helm_values, chart_values()), helm_values)

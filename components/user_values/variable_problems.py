@@ -41,6 +41,7 @@ _KUBERNETES: Final = "$(KUBERNETES_SERVICE_HOST)"
 """Kubernetes' API, as Kubernetes itself writes its address into a variable."""
 _ADDRESS: Final = re.compile(r"[\d.]+(/\d+)?|[\da-fA-F:]*:[\da-fA-F:]*(/\d+)?")
 _EVERY_POD: Final = ("env", "extraEnv")
+_JOINED_BY_THE_CHART: Final = ("secret", "extraEnv")
 _WORKERS: Final = ("workers.celery.env", "workers.kubernetes.env", "workers.celery.sets.env")
 _USE_KUBERNETES: Final = ("scheduler.env", "apiServer.env")
 
@@ -48,6 +49,7 @@ _USE_KUBERNETES: Final = ("scheduler.env", "apiServer.env")
 def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each such variable."""
     lists = _lists(helm_values)
+    yield from _given_elsewhere(lists)
     for path, variables in lists.items():
         names = [name for name, _ in variables]
         for name in dict.fromkeys(names):
@@ -67,6 +69,20 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
     common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]
     for path, variables in lists.items():
         yield from _proxy_problems(path, variables, common, surroundings)
+
+
+def _given_elsewhere(lists: Mapping[str, list[tuple[str, Any]]]) -> Iterator[tuple[str, str]]:
+    """Yield each variable that `secret` or `extraEnv` gives to every pod, and another list too.
+
+    `env` and the lists of components are joined (`components.chart_values.repeated_variables`).
+    """
+    everywhere = {name: path for path in _JOINED_BY_THE_CHART for name, _ in lists.get(path, ())}
+    for path, variables in lists.items():
+        for name, _ in variables:
+            other = everywhere.get(name, path)
+            if other != path:
+                text = f"{path} sets {name} beside {other}, and an update may drop both; give it in one of the two"
+                yield f"{path} {name}", text
 
 
 def _hidden_options(

@@ -44,7 +44,7 @@ def merged_set(element: dict[str, Any], **more: Any) -> dict[str, Any]:
     [
         ("keda", {"enabled": True}, "use its replicas"),
         ("hpa", {"enabled": True}, "use its replicas"),
-        ("persistence", {"enabled": True}, "use airflow:taskLogs"),
+        ("persistence", {"enabled": True}, "use workers.celery.persistence"),
         ("safeToEvict", True, "leave it out, because an eviction must not kill a task"),
         ("terminationGracePeriodSeconds", 7, "use airflow:workerGraceSeconds"),
         ("waitForMigrations", {"enabled": True}, "leave it out, because the program migrates"),

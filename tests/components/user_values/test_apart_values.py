@@ -35,12 +35,6 @@ def test_argument_that_values_do_not_tell_is_refused(path: str, line: str, says:
             assert says in told
 
 
-def test_argument_of_a_set_is_refused_there() -> None:
-    args = ["bash", "-c", "exec airflow celery worker --queues gpu"]
-    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "queue": "gpu", "args": args}]))
-    assert told.startswith("workers.celery.sets[0].args has --queues; use ")
-
-
 def test_other_arguments_are_accepted() -> None:
     for path, line in (
         ("workers.celery.args", "python /opt/wait.py -c 3 && exec airflow celery worker --skip-serve-logs"),

@@ -70,6 +70,20 @@ def test_variable_that_a_list_has_twice_is_refused() -> None:
     assert found({"scheduler": {"env": twice[:1]}, "triggerer": {"env": twice[1:]}}) == []
 
 
+def test_variable_that_two_lists_of_a_pod_have_is_refused_where_they_are_not_joined() -> None:
+    secret = {"secret": [{"envName": "A", "secretName": "mine", "secretKey": "y"}]}
+    for values, path, other in (
+        ({**env(A="x"), **secret}, "env", "secret"),
+        ({**env(A="x"), "extraEnv": "- {name: A, value: b}\n"}, "env", "extraEnv"),
+        ({**env("scheduler.env", A="x"), **secret}, "scheduler.env", "secret"),
+        ({**in_set(A="x"), **secret}, "workers.celery.sets[0].env", "secret"),
+        ({**secret, "extraEnv": "- {name: A, value: b}\n"}, "secret", "extraEnv"),
+    ):
+        [told] = found(values)
+        assert told == f"{path} sets A beside {other}, and an update may drop both; give it in one of the two"
+    assert found(merged(env(A="x"), env("scheduler.env", A="y"))) == [], "these are"
+
+
 def test_connection_that_the_config_has_too_is_refused() -> None:
     """Workers would have the one of the variable, and the API server the other."""
     config = samples.prod().with_({"helmValues": env(AIRFLOW_CONN_MYDB="x")})
