@@ -31,8 +31,18 @@ RUN_TASKS: Final = ("triggerer", "workers.celery", "workers.kubernetes", "worker
 _OWN_SECRET_IN_TEMPLATE: Final = re.compile(
     r"\.Values\.(?:\w+\.)*(?:\w+SecretName|sshKeySecret|credentialsSecret|data)\b"
     r"""|\b(?:include|template)\s+["'](?:\w*_secret|git_sync_ssh_key)["']"""
-    r"""|\blookup\s+["']v1["']\s+["']Secret["']"""
 )
+_ACTION: Final = re.compile(r"""\{\{(?:/\*.*?\*/|"(?:\\.|[^"\\])*"|`[^`]*`|/(?!\*)|[^"`/])*?\}\}""", re.DOTALL)
+_LITERAL: Final = re.compile(r"""/\*.*?\*/|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
+_TPL_OF_VALUES: Final = re.compile(
+    r"\btpl \(toYaml (?:\.Values[\w.]+|\(\.Values[\w.]+ \| default \.Values[\w.]+\))\) [.$]"
+)
+"""As the chart's own pod template has it: each of these values is checked where it stands."""
+
+_READS_THE_CLUSTER: Final = re.compile(
+    r"(?<![\w.$])(?:lookup|tpl|set|dict|(?:mustM|m)erge(?:Overwrite)?|(?:mustFrom|from)(?:Yaml|Json|Toml)(?:Array)?)\b"
+)
+"""Helm's function that reads objects, and those by which a text that a template puts together becomes one itself."""
 
 _TRUE_ON_RESTRICTED: Final = ("privileged", "allowPrivilegeEscalation", "hostNetwork", "hostPID", "hostIPC", "hostPort")
 _NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
@@ -55,7 +65,7 @@ def isolation_problems(
         for secret, setting in (held_secrets or {}).items():
             if isinstance(value, str) and _names(path, value, secret):
                 yield path, f"{path} refers to a Secret of {setting}; use another Secret"
-        for check in (_label, _own_claim, _own_secret, _beyond_restricted, _token, _account):
+        for check in (_label, _lookup, _own_claim, _own_secret, _beyond_restricted, _token, _account):
             problem = check(path, value)
             if problem is not None:
                 yield path, problem
@@ -75,6 +85,19 @@ def _role_problem(path: str, component: str) -> str:
 def _label(path: str, _: Any) -> str | None:
     if path.endswith(tuple(f"abels.{label}" for label in SELECTED_LABELS)) and re.search(r"(^|\.)labels\.\w+$", path):
         return f"{path} is set by the chart, and network policies tell pods apart by it; use a label of another name"
+    return None
+
+
+def _lookup(path: str, value: Any) -> str | None:
+    # A key may be a template too: it becomes the name of an object.
+    for text in (path, value):
+        for action in _ACTION.findall(text) if isinstance(text, str) else ():
+            used = _READS_THE_CLUSTER.search(_LITERAL.sub(" ", _TPL_OF_VALUES.sub("", action)))
+            if used is not None:
+                return (
+                    f"{path} could read the cluster by {used[0]} in a template, with the rights of whoever deploys, "
+                    "and no plan shows it; write the value itself, or use a Secret of your own"
+                )
     return None
 
 

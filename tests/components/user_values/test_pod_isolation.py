@@ -78,7 +78,6 @@ def test_reference_to_a_secret_with_a_key_of_the_team_is_refused_as_well() -> No
         "{{ .Values.fernetKeySecretName }}",
         '{{ include "airflow_metadata_secret" . }}',
         '{{ template "fernet_key_secret" . }}',
-        '{{ (lookup "v1" "Secret" .Release.Namespace "x").data }}',
         "{{ .Values.pgbouncer.configSecretName }}",
     ],
 )
@@ -89,6 +88,49 @@ def test_template_that_finds_an_own_secret_is_refused(text: str) -> None:
         {"podTemplate": text},
     ):
         assert any("Secret of the stack itself" in problem for problem in found(place)), place
+
+
+@each(
+    "text",
+    [
+        '{{ (lookup "v1" "Secret" .Release.Namespace "x").data }}',
+        '{{ (lookup "v1" `Secret` "kube-system" "x").data }}',
+        '{{ (lookup "v1" (print "Sec" "ret") "kube-system" "x").data }}',
+        '{{- $kind := "Secret" }}{{ (lookup "v1" $kind "kube-system" "x").data }}',
+        '{{ range (lookup "v1" "ConfigMap" "" "").items }}{{ .data }}{{ end }}',
+        '{{ print "}}" `}}` (lookup "v1" "Secret" "kube-system" "x") }}',
+        '{{/* }} " */}}{{lookup "v1" "Secret" "kube-system" "x"}}',
+        '{{ tpl (print "{{ look" "up `v1` `Secret` `kube-system` `x` }}") . }}',
+        '{{ $text := print "{{ look" "up }}" }}{{ tpl (toYaml $text) . }}',
+        '{{ $_ := set .Values "airflowLocalSettings" (print "{{ look" "up }}") }}',
+        '{{ include "airflow.tplDict" (dict "values" (dict "a" (print "{{ look" "up }}")) "context" $) }}',
+        """{{ include "airflow.tplDict" (fromYaml (print "{values: {a: '{{ look" "up }}'}}")) }}""",
+        '{{ $_ := mergeOverwrite .Values (.Files.Get "x" | fromJson) }}',
+    ],
+)
+def test_template_that_reads_the_cluster_is_refused_however_it_is_written(text: str) -> None:
+    """Helm would copy any Secret of the cluster into what tasks read; without a cluster it renders nothing."""
+    for place in (
+        {"airflowLocalSettings": f"# {text}"},
+        {"extraConfigMaps": {"a": {"data": text}}},
+        {"extraConfigMaps": {text: {"data": "a: b"}}},
+        {"workers": {"celery": {"podAnnotations": {"a": text}}}},
+        {"podTemplate": text},
+    ):
+        assert any("could read the cluster by " in problem for problem in found(place)), place
+
+
+def test_template_without_an_end_is_judged_at_once() -> None:
+    assert found({"airflowLocalSettings": "# {{ " + '"a' * 501 + "/*" * 500}) == []
+
+
+def test_word_that_is_in_no_template_is_accepted() -> None:
+    assert found({"airflowLocalSettings": "lookup = {'tpl': 1}"}) == []
+    assert found({"airflowLocalSettings": "# set {{ .Values.executor }}\na = dict(lookup=1)"}) == []
+    assert found({"airflowLocalSettings": '# {{ "{{" }} set {{ "}}" }} {{ print "lookup" .Values.labels.set }}'}) == []
+    assert found({"labels": {"team": "lookup"}}) == []
+    of_values = "tpl (toYaml (.Values.workers.kubernetes.extraVolumes | default .Values.workers.extraVolumes)) ."
+    assert found({"podTemplate": f"spec:\n  volumes:\n  {{{{- {of_values} | nindent 2 }}}}\n"}) == []
 
 
 def test_own_secret_of_a_team_is_the_way() -> None:
