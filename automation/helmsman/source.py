@@ -54,10 +54,9 @@ class Source:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """Helm values. A null in a file would take the chart's default away; Pulumi passes none unless told to."""
+        """Helm values. A null takes the chart's default away, here as in the release: Pulumi's provider keeps it."""
         values: Mapping[str, Any] = self.release.get("values") or {}
-        kept: Mapping[str, Any] = values if self.release.get("allowNullValues") else _without_nulls(values)
-        return kept
+        return values
 
 
 def is_beside_release(type_: str) -> bool:
@@ -138,14 +137,6 @@ def _without_engine(metadata: Mapping[str, Any]) -> dict[str, Any]:
         if items:
             kept[field] = items
     return kept
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value if item is not None]
-    return value
 
 
 def _title(manifest: Mapping[str, Any]) -> str:

@@ -44,6 +44,28 @@ STACKS: Final[Mapping[str, Callable[[], samples.StackConfig]]] = {
     "prod": samples.prod,
     "kubernetes": lambda: KUBERNETES_EXECUTOR,
 }
+BUDGET: Final = {"podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}}
+OVERRIDES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "budgets with another limit": {"scheduler": BUDGET, "apiServer": BUDGET},
+    "defaults of the chart and values of the program taken away": {
+        "securityContexts": {"pod": {"runAsUser": None, "fsGroup": None}},
+        "config": {"logging": {"colored_console_log": None}, "core": {"parallelism": None}},
+        "scheduler": {"startupProbe": {"failureThreshold": None}, "strategy": None},
+        "statsd": {"resources": None},
+    },
+    "maps, lists, elements of lists and images": {
+        "images": {"redis": {"repository": "registry.test/valkey", "tag": "8"}, "statsd": {"tag": "0.28"}},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "env": [{"name": "TEAM", "value": "data"}],
+        "workers": {
+            "celery": {
+                "resources": {"limits": {"memory": "4Gi", "cpu": None}},
+                "sets": [{"name": "gpu", "queue": "gpu", "replicas": 1, "livenessProbe": {"timeoutSeconds": None}}],
+            }
+        },
+        "config": {"core": {"max_active_runs_per_dag": 40960000}},
+    },
+}
 each_stack = pytest.mark.parametrize("stack", STACKS)
 
 
@@ -133,6 +155,27 @@ def test_helm_makes_the_objects_of_the_release_that_pulumi_made(
 
 
 @needs_chart
+@pytest.mark.parametrize("case", OVERRIDES)
+def test_helm_makes_the_same_objects_of_a_team_s_own_values_and_nulls(
+    case: str, deployed: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    deployment = deployed(samples.dev().with_({"helmValues": OVERRIDES[case]}))
+    made = helmsman.files(source_of(deployment))
+    found = by_name(rendered(tmp_path / "out", made))
+    assert found == by_name(rendering.objects(values_of(deployment)))
+    assert found != by_name(rendering.objects(values_of(deployed(samples.dev())))), "the values have an effect"
+    for budget in (item["spec"] for (kind, _), item in found.items() if kind == "PodDisruptionBudget"):
+        assert not {"minAvailable", "maxUnavailable"} <= set(budget), "Kubernetes refuses both"
+
+
+def test_nulls_of_the_release_are_in_the_files(deployed: Callable[..., dict[str, Any]]) -> None:
+    """Pulumi's provider keeps them, whatever `allowNullValues` says."""
+    deployment = deployed(samples.dev().with_({"helmValues": {"scheduler": BUDGET}}))
+    values = load_yaml(helmsman.files(source_of(deployment))["values.yaml"])
+    assert values["scheduler"]["podDisruptionBudget"]["config"] == {"minAvailable": 1, "maxUnavailable": None}
+
+
+@needs_chart
 @each_stack
 @pytest.mark.parametrize("tag", ["3.2.2-own.7", "5e10"])
 def test_another_tag_in_one_line_is_another_image_tag_of_the_program(
@@ -150,26 +193,9 @@ def test_the_two_values_files_are_together_the_values(stack: str, deployed: Call
     values = values_of(deployment := deployed(STACKS[stack]()))
     made = helmsman.files(source_of(deployment))
     rest, image = (load_yaml(made[name]) for name in ("values.yaml", "values.image.yaml"))
-    assert merged(rest, image) == without_nulls(values), "Pulumi gives Helm no null"
+    assert merged(rest, image) == values
     assert {*leaf_paths(image)} <= {*REPOSITORY_KEYS, *TAG_KEYS}, "repository and tag, nothing else"
     assert not {*leaf_paths(image)} & {*leaf_paths(rest)}
-
-
-def without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-@pytest.mark.parametrize("allowed", [True, False])
-def test_a_null_is_written_where_pulumi_would_give_it_to_helm(
-    allowed: bool, deployed: Callable[..., dict[str, Any]]
-) -> None:
-    deployment = deployed(samples.dev())
-    (release,) = (item["inputs"] for item in deployment["resources"] if item["type"] == RELEASE_TYPE)
-    release["allowNullValues"] = allowed
-    release["values"]["extra"] = {"a": None}
-    assert ("a: null" in helmsman.files(source_of(deployment))["values.yaml"]) is allowed
 
 
 def test_every_value_that_moves_with_the_image_is_in_the_image_s_file(
@@ -187,7 +213,7 @@ def test_with_a_digest_task_pods_keep_their_own_notation(deployed: Callable[...,
     deployment = deployed(samples.dev().with_({"imageDigest": samples.DIGEST}))
     made = helmsman.files(source_of(deployment))
     rest, image = (load_yaml(made[name]) for name in ("values.yaml", "values.image.yaml"))
-    assert merged(rest, image) == without_nulls(values_of(deployment))
+    assert merged(rest, image) == values_of(deployment)
     assert rest["images"]["pod_template"]["repository"] == "apache/airflow@sha256"
     assert "digest is set" in made["values.image.yaml"]
 
