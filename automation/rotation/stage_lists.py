@@ -157,7 +157,8 @@ def git_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     """Return the stages of a deploy key: no pod gets one that the Git host refuses."""
 
     def others(facts: Facts) -> str:
-        pods = (pod for pod in facts.pods if not pod.ending)
+        # A pod of a single task has fetched its DAGs. The Secret that it names may be gone.
+        pods = (pod for pod in facts.pods if not pod.ending and pod.value is not None)
         return pods_with_others("pods that fetch with another key", pods, lambda value: value == new)
 
     return (

@@ -124,3 +124,14 @@ def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:
         PodKey(name="b", component="b", value="old", ending=True),
     )
     assert next_stage(stages, found) is None
+
+
+def test_task_in_a_pod_of_its_own_has_fetched_and_holds_up_no_rotation_of_the_key() -> None:
+    """The update has deleted the Secret that it names."""
+    [_, stage] = git_stages(["old"], "new")
+    found = Deployment(accepted=True)
+    task = PodKey(name="etl-load-x1", component="worker", value=None)
+    found.pods = (PodKey(name="a", component="a", value="new"), task)
+    assert stage.lacks(found) == ""
+    found.pods = (PodKey(name="a", component="a", value="old"), task)
+    assert stage.lacks(found) == "pods that fetch with another key: a"
