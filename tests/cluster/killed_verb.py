@@ -108,6 +108,14 @@ JWT_KILLS: Final = (
     Kill("stage 4 of 4: ", 25),
 )
 """The same; the wait is one of them."""
+API_KILLS: Final = (Kill("stage 1 of 1: ", 20), Kill("stage 1 of 1 is done", 0))
+REDIS_KILLS: Final = (
+    Kill("stage 1 of 3: ", 0),
+    Kill("stage 1 of 3 is done", 0),
+    Kill("stage 2 of 3: ", 25),
+    Kill("stage 2 of 3 is done", 0),
+    Kill("stage 3 of 3: ", 15),
+)
 DATABASE_KILLS: Final = (
     Kill("stage 1 of 3: ", 0),
     Kill("stage 1 of 3 is done", 0),
@@ -138,6 +146,8 @@ AUTHORITY_KILLS: Final = (
 KILLS: Final[Mapping[str, tuple[Kill, ...]]] = {
     "fernet": FERNET_KILLS,
     "jwt": JWT_KILLS,
+    "api-secret-key": API_KILLS,
+    "redis-password": REDIS_KILLS,
     "database-password": DATABASE_KILLS,
     "git-key": GIT_KILLS,
     "registry": REGISTRY_KILLS,

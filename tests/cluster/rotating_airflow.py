@@ -68,7 +68,8 @@ class Work:
     kube: KubeClient = field(init=False)
     problems: list[str] = field(default_factory=list)
     changed: int = 0
-    ends: bool = False
+    ends: set[str] = field(default_factory=set)
+    """The variables that have let a long task end."""
     long: tuple[str, ...] = ("rotation_long",)
     """The DAGs whose run goes on until it is let end."""
 
@@ -155,11 +156,19 @@ class Work:
         with beside(look, stop):
             yield
 
+    def let_workers_end(self) -> None:
+        """Let the long task in a worker end, and not that in a pod of its own. It may be let end twice."""
+        self._let_end("rotation_end")
+
     def let_end(self) -> None:
-        """Let the long task end. It may be let end twice."""
-        if not self.ends:
-            self.ends = True
-            self.send("POST", "variables", {"key": "rotation_end", "value": "yes"})
+        """Let every long task end."""
+        self.let_workers_end()
+        self._let_end("rotation_pod_end")
+
+    def _let_end(self, variable: str) -> None:
+        if variable not in self.ends:
+            self.ends.add(variable)
+            self.send("POST", "variables", {"key": variable, "value": "yes"})
 
     def end(self, folder: Path) -> list[str]:
         """Let all work come to its end; what went wrong with it."""

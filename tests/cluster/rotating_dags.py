@@ -92,7 +92,7 @@ from airflow.sdk import Connection, Variable, dag, task
 def {POD_DAG}():
     @task(executor="KubernetesExecutor", retries=0)
     def work():
-        while Variable.get("rotation_end", default="no") != "yes":
+        while Variable.get("rotation_pod_end", default="no") != "yes":
             assert Connection.get("rotation_fixed").password == "{PASSWORD}"
             time.sleep(3)
 

@@ -13,7 +13,7 @@ from automation.rotation import database
 from components.keys.jwt_keys import accepted
 from tests.cluster import service
 from tests.cluster.harness import core_api
-from tests.cluster.killed_verb import DATABASE_KILLS, FERNET_KILLS, JWT_KILLS
+from tests.cluster.killed_verb import API_KILLS, DATABASE_KILLS, FERNET_KILLS, JWT_KILLS, REDIS_KILLS
 from tests.cluster.rotating_airflow import NAMESPACE, SHORT_TOKENS, Work, deployed, environment, rotate
 
 pytestmark = [
@@ -25,6 +25,11 @@ pytestmark = [
 
 _ROLLED_SECONDS = 120.0
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
+
+
+def airflow_pods(work: Work) -> set[str]:
+    """Names of Airflow's pods, without those of single tasks, which end."""
+    return {pod.name for component in AIRFLOW for pod in work.kube.pods({"component": component}) if pod.workload}
 
 
 @pytest.fixture
@@ -85,13 +90,13 @@ def test_jwt_rotation_that_is_killed_in_and_after_each_stage(engine: None, api: 
 def test_database_password_rotation_that_is_killed_in_and_after_each_stage(
     engine: None, api: object, tmp_path: Path
 ) -> None:
-    with deployed(tmp_path, pgbouncerEnabled=True, pgbouncerReplicas=1) as work:
-        airflow = {pod.name for component in AIRFLOW for pod in work.kube.pods({"component": component})}
+    with deployed(tmp_path, task_pod=True, pgbouncerEnabled=True, pgbouncerReplicas=1) as work:
+        airflow = airflow_pods(work)
         with work.logs(tmp_path / "logs"):
             told = rotate(tmp_path, "database-password", DATABASE_KILLS)
             problems = work.end(tmp_path / "logs")
         assert problems == [], told
-        assert airflow == {pod.name for component in AIRFLOW for pod in work.kube.pods({"component": component})}
+        assert airflow == airflow_pods(work)
         found = environment(tmp_path)
         assert found.status().problems == ()
         assert not found.preview().changes.any
@@ -103,17 +108,28 @@ def test_database_password_rotation_that_is_killed_in_and_after_each_stage(
         assert database.is_alone(work.kube, login)
 
 
-def test_other_keys_one_after_the_other(work: Work, tmp_path: Path) -> None:
-    """The last two roll the workers, and a worker gives its tasks 600 s: the long task ends after the first roll."""
-    end = threading.Timer(_ROLLED_SECONDS, work.let_end)
-    with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
-        told = rotate(tmp_path, "admin-password")
-        end.start()
-        told += [line for key in ("api-secret-key", "redis-password") for line in rotate(tmp_path, key)]
-        end.join()
-        problems = work.end(tmp_path / "logs")
-    assert problems == [], told
-    assert environment(tmp_path).status().problems == ()
+def test_other_keys_one_after_the_other_the_last_two_killed_in_and_after_each_stage(
+    engine: None, api: object, tmp_path: Path
+) -> None:
+    """The last two roll the workers, and a worker gives its tasks 600 s: the long task ends after the first roll.
+
+    The task in a pod of its own runs through all of them.
+    """
+    with deployed(tmp_path, task_pod=True) as work:
+        end = threading.Timer(_ROLLED_SECONDS, work.let_workers_end)
+        with work.logs(tmp_path / "logs"), work.somebody_who_changes_a_password():
+            told = rotate(tmp_path, "admin-password")
+            end.start()
+            told += rotate(tmp_path, "api-secret-key", API_KILLS)
+            told += rotate(tmp_path, "redis-password", REDIS_KILLS)
+            end.join()
+            problems = work.end(tmp_path / "logs")
+        assert problems == [], told
+        found = environment(tmp_path)
+        assert found.status().problems == ()
+        assert not found.preview().changes.any
+        assert found.settings is not None
+        assert "rotationSecret" not in found.settings.secrets
 
 
 def test_task_in_a_pod_of_its_own_runs_through_two_rotations(engine: None, api: object, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ _ROLLED_SECONDS: Final = 30.0
 
 def rotated_with_a_roll_of_workers(work: Work, folder: Path, key: str, kills: Any, given: str = "") -> list[str]:
     """A worker that rolls gives its tasks 600 s: the long task is let end soon."""
-    end = threading.Timer(_ROLLED_SECONDS, work.let_end)
+    end = threading.Timer(_ROLLED_SECONDS, work.let_workers_end)
     with work.logs(folder / "logs"), work.somebody_who_changes_a_password():
         end.start()
         told = rotate(folder, key, kills, given)
@@ -58,7 +58,7 @@ def test_git_key_rotation_that_is_killed_while_it_waits_for_the_host(engine: Non
             file.write(f"{key}\n")
 
     try:
-        with deployed(tmp_path) as work:
+        with deployed(tmp_path, task_pod=True) as work:
             old = str(
                 work.environment.settings.secrets["gitSshPrivateKey"].reveal() if work.environment.settings else ""
             )
