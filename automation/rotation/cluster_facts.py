@@ -13,7 +13,7 @@ from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
 from automation.rotation import database, git_host, managed_roles, redis
-from automation.rotation.keys import Key
+from automation.rotation.keys import CELERY_WORKER, FERNET_VARIABLE, TASK_POD, Key
 from automation.rotation.login_trial import login_refusal
 from automation.rotation.stages import Encrypted, PodKey
 from automation.rotation.trials import authority_refusal, registry_refusal
@@ -122,6 +122,12 @@ class ClusterFacts:
     @cached_property
     def encrypted(self) -> Encrypted:
         return self._on_database("count")
+
+    @cached_property
+    def workers_share(self) -> bool:
+        """Whether workers have the stack's Fernet key, as in a stack that an earlier version deployed."""
+        uses = self._kube.secret_uses(FERNET_VARIABLE, (CELERY_WORKER, TASK_POD))
+        return any(use.secret == self._outputs[outputs.FERNET_KEY_SECRET] for use in uses)
 
     @cached_property
     def accepted(self) -> bool:

@@ -41,6 +41,9 @@ PULL_SECRET: Final = "airflow-image-pull-secret-"
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 CELERY_WORKER: Final = "worker"
 """Name of a Celery worker's container. That of a task pod has another one: such a pod ends with its task."""
+TASK_POD: Final = "base"
+"""Name of a task pod's container."""
+FERNET_VARIABLE: Final = "AIRFLOW__CORE__FERNET_KEY"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +178,7 @@ KEYS: Final[Mapping[str, Key]] = {
             data_key="fernet-key",
             make=_fernet_key,
             stages=fernet_stages,
-            uses=(Use(variable="AIRFLOW__CORE__FERNET_KEY", containers=SERVERS, read=_data("fernet-key")),),
+            uses=(Use(variable=FERNET_VARIABLE, containers=SERVERS, read=_data("fernet-key")),),
             split=lambda text: tuple(text.split(",")),
         ),
         Key(

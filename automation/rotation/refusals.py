@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from automation.rotation.cluster_facts import ClusterFacts
 from automation.rotation.kept_values import Kept
 from automation.rotation.keys import Key
 from components.kube.secret import Secret
+
+_TABLES: Final = (
+    "the first update gives workers a Fernet key of their own: a task after it cannot open a Delta or Iceberg table "
+    "with storage options that a task before it passed on; if one fails, clear the task that passed the table on"
+)
 
 
 def given_refusals(stack: str, key: Key, given: Secret | None, *, begun: str | None, present: str | None) -> list[str]:
@@ -108,4 +114,7 @@ def notes(key: Key, old: Sequence[str], new: str, facts: ClusterFacts, *, resume
         return [f"afterwards, give {earlier} another password at the server: no pod logs in with it any more"]
     if key.name != "fernet" or resumed:
         return []
-    return [f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken]
+    broken = [
+        f"{name} is no encrypted text: Airflow cannot read it, before or after" for name in facts.encrypted.broken
+    ]
+    return [*broken, _TABLES] if facts.workers_share else broken

@@ -24,7 +24,7 @@ from tests.automation.fakes import OUTPUTS, SETTINGS, pod
 from tests.automation.kept_world import KeptWorld, Killed
 
 OLD = samples.sentinels()["fernetKey"]
-CONTAINERS = {"scheduler": "scheduler", "api-server": "api-server"}
+CONTAINERS = ("scheduler", "api-server")
 
 
 @dataclass
@@ -38,6 +38,8 @@ class World(KeptWorld):
     deployed: str = "fernet-0"
     values: list[str] = field(default_factory=lambda: [OLD, OLD])
     unread: tuple[str, ...] = ()
+    worker: str = "worker-key-0"
+    """The Secret of the workers' Fernet key."""
     rolls: bool = True
     history: Callable[..., list[Any]] | None = None
     """Answers for the engine."""
@@ -65,9 +67,9 @@ class World(KeptWorld):
 
     def secret_uses(self, variable: str, containers: Sequence[str]) -> tuple[SecretUse, ...]:
         return tuple(
-            SecretUse(pod=f"airflow-{name}-0", component=name, secret=self.deployed, ending=False)
-            for name, container in CONTAINERS.items()
-            if container in containers
+            SecretUse(pod=f"airflow-{name}-0", component=name, secret=secret, ending=False)
+            for name, secret in {**dict.fromkeys(CONTAINERS, self.deployed), "worker": self.worker}.items()
+            if name in containers
         )
 
     def pods(self, labels: Mapping[str, str]) -> tuple[Pod, ...]:
@@ -158,6 +160,15 @@ def test_plan_tells_stages_rolls_and_seconds_and_changes_nothing(world: World) -
     assert not plan.resumed
     assert world.calls == []
     assert world.secrets == {"fernet-0": OLD}
+
+
+def test_options_of_tables_that_tasks_pass_on_are_warned_of_where_workers_get_their_own_key_meanwhile(
+    world: World,
+) -> None:
+    assert world.open().rotation("fernet").notes == ()
+    world.worker = world.deployed
+    [note] = world.open().rotation("fernet").notes
+    assert "cannot open a Delta or Iceberg table with storage options that a task before it passed on" in note
 
 
 def test_plan_of_a_rotation_that_was_not_finished_tells_what_is_done(world: World) -> None:
