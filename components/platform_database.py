@@ -22,7 +22,7 @@ from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.network.addresses import overlap
 from components.network.database_place import DatabaseCidrs, DatabasePods, database_cidrs
 from components.platform_args import AirflowPlatformArgs
-from components.release.job_pods import job_pod
+from components.release.job_pods import ADMIN_USER, job_pod
 
 
 def managed_database(
@@ -154,6 +154,7 @@ def migration_args(
     return DatabaseMigrationArgs(
         namespace=pulumi.Output.all(namespace, begun).apply(lambda known: str(known[0])),
         job=job,
+        admin_user_pod=job_pod(args.helm_values, args.client_certificate, ADMIN_USER),
         fernet_key_secret=keys.fernet_key_secret,
         admin_username=args.admin_username,
         admin_email=args.admin_email,

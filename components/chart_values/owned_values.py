@@ -196,6 +196,7 @@ FREE: Final = (
         f"workers.celery.persistence.{key}"
         for key in ("annotations", "persistentVolumeClaimRetentionPolicy", "storageClassName")
     ),
+    *(f"{job}.{key}" for job in ("createUserJob", "migrateDatabaseJob") for key in ("priorityClassName", "resources")),
     *(f"images.{name}.{part}" for name in CHART_IMAGES for part in ("repository", "tag")),
 )
 """Paths below an owned one that users may set. The other images are Airflow's, and theirs is airflow:imageTag."""

@@ -87,10 +87,7 @@ def job_template(
                     "securityContext": CONTAINER,
                     # The update can then show the reason of a failure from the pod's status.
                     "terminationMessagePolicy": "FallbackToLogsOnError",
-                    "resources": {
-                        "requests": {"cpu": "100m", "memory": "512Mi"},
-                        "limits": {"memory": "2Gi"},
-                    },
+                    "resources": dict(pod.resources),
                     **({"volumeMounts": mounts} if mounts else {}),
                 }
             ],

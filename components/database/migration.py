@@ -9,7 +9,7 @@ depends on it while the old pods still run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
 from components.database.job_template import TRIED_AGAIN, DatabaseJob
 from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
+from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 
@@ -62,6 +63,8 @@ class DatabaseMigrationArgs:
     """Namespace of the Jobs."""
     job: DatabaseJob
     """What both Jobs have in common."""
+    admin_user_pod: JobPod | None = None
+    """What a team says of the pod of the admin user's Job, where that is not what `job` says of both."""
     fernet_key_secret: pulumi.Input[str]
     """Name of the Secret with the Fernet key."""
     admin_username: str
@@ -123,7 +126,8 @@ class DatabaseMigration(pulumi.ComponentResource):
             from_secret("ADMIN_PASSWORD", args.admin_password_secret, "password"),
             *pool_variables(args.pools),
         ]
-        template = args.job.template(ADMIN_USER_LABELS, create, variables)
+        job = replace(args.job, pod=args.admin_user_pod or args.job.pod)
+        template = job.template(ADMIN_USER_LABELS, create, variables)
         template["spec"]["containers"][0]["env"] += given
         spec = _spec(template, _ADMIN_USER_DEADLINE_SECONDS)
         self.admin_user = KubeObject(

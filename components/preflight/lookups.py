@@ -177,7 +177,7 @@ def refusal_finding(message: str, what: str) -> Finding:
         return failed(
             ADMISSION,
             f"airflow:helmValues: expected resources of {what} that the namespace's limit range allows, found: {line}",
-            "change the limit range, or the component's resources in airflow:helmValues",
+            "change the limit range, or the resources in airflow:helmValues (migrateDatabaseJob for Jobs and checks)",
         )
     return failed(
         ADMISSION,

@@ -1,31 +1,46 @@
-"""The pods of the program's Jobs follow those values of the chart that hold for every pod of Airflow."""
+"""The pods of the program's Jobs follow the values of the chart for every pod of Airflow, and some for its Jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.chart_values.chart_defaults import merged
 from components.chart_values.security_contexts import said_of_all_pods
+from components.chart_values.value_paths import at, without_nulls
 from components.database.client_certificate import with_client_certificate
 from components.kube.env import variable
-from components.kube.job_pod import JobPod
+from components.kube.job_pod import RESOURCES, JobPod
 from components.user_values.yaml_texts import extra_variables
 
 _PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
 """Values at the chart's root that are fields of a pod's spec too. Spread does not matter for a single pod."""
+_ALL_JOBS: Final = "migrateDatabaseJob"
+"""The chart's Job whose resources and priority class every pod beside the release follows."""
+ADMIN_USER: Final = "createUserJob"
+"""The chart's Job whose resources and priority class the Job of the admin user follows before those."""
 _NOT_IN_JOBS: Final = "connect_args"
 """Options of this kind name a Python object in the chart's airflow_local_settings.py, which Jobs do not have."""
 
 
-def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = None) -> JobPod:
+def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = None, job: str = _ALL_JOBS) -> JobPod:
     """Return what the user says of all pods, for the Jobs that the chart does not make.
 
     Args:
         helm_values: The user's `helmValues`.
         client_certificate: Secret with the certificate for the database, or None.
+        job: The chart's Job in whose place the pod is.
     """
+    jobs = dict.fromkeys((_ALL_JOBS, job))
+    resources: dict[str, Any] = dict(RESOURCES)
+    priority: dict[str, Any] = {}
+    for name in jobs:
+        resources = merged(resources, at(helm_values, f"{name}.resources") or {})
+        if given := at(helm_values, f"{name}.priorityClassName"):
+            priority = {"priorityClassName": given}
     pod = JobPod(
-        placement={key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)},
+        placement={**{key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)}, **priority},
+        resources=without_nulls(resources),
         labels={key: str(value) for key, value in (helm_values.get("labels") or {}).items()},
         annotations={key: str(value) for key, value in (helm_values.get("airflowPodAnnotations") or {}).items()},
         env=(*(helm_values.get("env") or ()), *_extra_variables(helm_values), *_database_options(helm_values)),

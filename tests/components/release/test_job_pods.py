@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.chart_values.value_paths import nested
 from components.database.job_template import DatabaseJob
 from components.database.migration import DatabaseMigration, DatabaseMigrationArgs
 from components.kube.images import Images
-from components.kube.job_pod import JobPod
-from components.release.job_pods import job_pod
+from components.kube.job_pod import RESOURCES, JobPod
+from components.release.job_pods import ADMIN_USER, job_pod
+from components.user_values.user_values import problems
+from tests import samples
 from tests.cases import each
 
 if TYPE_CHECKING:
@@ -19,7 +24,7 @@ TOLERATION = {"key": "dedicated", "operator": "Equal", "value": "airflow", "effe
 
 
 def jobs(record: Callable[..., Recorder], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the pod templates of both Jobs with these `helmValues`."""
+    """Return the pod templates of both Jobs with these `helmValues`, that of the admin user first."""
     args = DatabaseMigrationArgs(
         namespace="ns",
         job=DatabaseJob(
@@ -28,6 +33,7 @@ def jobs(record: Callable[..., Recorder], values: Mapping[str, Any]) -> list[dic
             ca_config_map="database-ca-1",
             pod=job_pod(values),
         ),
+        admin_user_pod=job_pod(values, None, ADMIN_USER),
         fernet_key_secret="fernet-1",
         admin_username="admin",
         admin_email="admin@example.com",
@@ -60,6 +66,77 @@ def test_nothing_is_added_where_nothing_is_said() -> None:
 )
 def test_jobs_are_placed_as_the_release_s_pods(key: str, value: Any) -> None:
     assert job_pod({key: value}).placement == {key: value}
+
+
+def asked_for(template: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """Resources and priority class of a pod."""
+    return template["spec"]["containers"][0]["resources"], template["spec"].get("priorityClassName")
+
+
+SMALL: Final = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+
+
+def test_both_jobs_follow_resources_and_priority_of_the_chart_s_migration(record: Callable[..., Recorder]) -> None:
+    values = {"migrateDatabaseJob": {"resources": SMALL, "priorityClassName": "platform"}}
+    assert [asked_for(template) for template in jobs(record, values)] == [(SMALL, "platform")] * 2
+    assert [asked_for(template) for template in jobs(record, {})] == [(RESOURCES, None)] * 2
+
+
+def test_job_of_the_admin_user_follows_the_chart_s_own_first(record: Callable[..., Recorder]) -> None:
+    values = {
+        "migrateDatabaseJob": {"resources": SMALL, "priorityClassName": "platform"},
+        "createUserJob": {"resources": {"limits": {"memory": "512Mi"}}, "priorityClassName": "low"},
+    }
+    admin_user, migration = jobs(record, values)
+    assert asked_for(migration) == (SMALL, "platform")
+    assert asked_for(admin_user) == ({**SMALL, "limits": {"memory": "512Mi"}}, "low")
+    admin_user, _ = jobs(record, {"createUserJob": values["createUserJob"]})
+    assert asked_for(admin_user) == ({**RESOURCES, "limits": {"memory": "512Mi"}}, "low")
+
+
+@each(
+    ("given", "expected"),
+    [
+        ({"limits": {"memory": "1Gi"}}, {**RESOURCES, "limits": {"memory": "1Gi"}}),
+        ({"limits": {"cpu": "1"}}, {**RESOURCES, "limits": {"cpu": "1", "memory": "2Gi"}}),
+        ({"limits": {"memory": None}}, {**RESOURCES, "limits": {}}),
+        ({"limits": None}, {"requests": RESOURCES["requests"]}),
+        ({}, RESOURCES),
+        (None, RESOURCES),
+    ],
+)
+def test_resources_are_merged_as_helm_merges(given: Any, expected: Any) -> None:
+    values = {"migrateDatabaseJob": {"resources": given}}
+    assert problems(values, chart_values(), chart_schema()) == []
+    assert job_pod(values).resources == expected
+
+
+def test_no_pod_of_a_stack_asks_for_more_than_it_is_told(
+    registered: Callable[[samples.StackConfig], Recorder],
+) -> None:
+    """A LimitRange below the program's own limit would refuse it."""
+    given = {"migrateDatabaseJob": {"resources": SMALL, "priorityClassName": "platform"}}
+    recorder = registered(samples.dev().with_({"helmValues": given}))
+    cron_jobs = [made.revealed["spec"]["jobTemplate"] for made in recorder.every("kubernetes:batch/v1:CronJob")]
+    made = [*(made.revealed for made in recorder.every("kubernetes:batch/v1:Job")), *cron_jobs]
+    templates = [item["spec"]["template"] for item in made]
+    assert len(templates) > 1
+    assert {template["spec"]["priorityClassName"] for template in templates} == {"platform"}
+    containers = itertools.chain.from_iterable(template["spec"]["containers"] for template in templates)
+    assert "2Gi" not in {container["resources"]["limits"]["memory"] for container in containers}
+
+
+@each(
+    "path,text",
+    [
+        ("migrateDatabaseJob.nodeSelector", "use nodeSelector at the root"),
+        ("migrateDatabaseJob.restartPolicy", "leave it out, because the program migrates before the release"),
+        ("createUserJob.restartPolicy", "use airflow:adminUsername and airflow:adminPassword"),
+    ],
+)
+def test_other_values_of_the_chart_s_jobs_are_refused(path: str, text: str) -> None:
+    [problem] = problems(nested(path, "x"), chart_values(), chart_schema())
+    assert text in problem
 
 
 def test_both_jobs_have_what_holds_for_every_pod(record: Callable[..., Recorder]) -> None:

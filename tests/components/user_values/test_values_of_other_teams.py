@@ -19,10 +19,10 @@ def test_null_leaves_one_limit_of_a_budget() -> None:
 
 
 def test_values_of_one_map_with_one_problem_are_told_once() -> None:
-    users = {"createUserJob": {"enabled": False, "resources": {"limits": {"cpu": 1}, "requests": {"cpu": 1}}}}
+    users = {"createUserJob": {"enabled": False, "command": ["true"]}}
     [problem] = problems(users, chart_values(), chart_schema())
     assert problem == (
-        "createUserJob (enabled, resources) is set by the program; use airflow:adminUsername and airflow:adminPassword"
+        "createUserJob (enabled, command) is set by the program; use airflow:adminUsername and airflow:adminPassword"
     )
 
 
