@@ -139,6 +139,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, job, (*around, *cluster_checked, *ready, *made)),
             *checks.broker(access.broker_secret, (*around, *cluster_checked)),
+            *checks.login((*around, *cluster_checked)),
             *checks.aws(inputs, in_aws, (*around, *cluster_checked, *in_aws.ready)),
         )
         server = () if begun is None else ready

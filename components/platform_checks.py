@@ -29,7 +29,7 @@ from components.platform_image import image_needs
 from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
 from components.platform_verification import verification_pod
-from components.preflight import image_packages
+from components.preflight import image_packages, issuer
 from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod
 from components.preflight.broker import VALUES_OF, broker_about, broker_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
@@ -191,6 +191,15 @@ class PlatformChecks:
         team = with_own_files(job_pod(args.helm_values), args.helm_values, VALUES_OF)
         pod = broker_pod(secret, self._values, self._images, team, RELEASE_NAME)
         return (self._preflight.check(pod_document(Kind.BROKER, pod, broker_about(args.broker)), after),)
+
+    def login(self, after: Sequence[pulumi.Resource]) -> _Checked:
+        """Ask the issuer for its metadata, as the API server will when somebody logs in."""
+        args = self._args
+        if self._preflight is None or args.oidc is None:
+            return ()
+        url, team = args.oidc.issuer, with_own_files(job_pod(args.helm_values), args.helm_values, issuer.VALUES_OF)
+        pod = issuer.issuer_pod(url, self._values, self._images, team, RELEASE_NAME)
+        return (self._preflight.check(pod_document(Kind.LOGIN, pod, issuer.issuer_about(url)), after),)
 
     def aws(self, inputs: ReleaseInputs, in_aws: AwsAccess, after: Sequence[pulumi.Resource]) -> _Checked:
         """Try the place of task logs in S3 and the secrets in AWS, with the service accounts of the pods that use them.

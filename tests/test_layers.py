@@ -59,7 +59,7 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "components/release": "versions components/download components/kube components/secrets components/keys "
     "components/database components/chart_values components/user_values",
     "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "
-    "components/dags components/database components/task_logs components/chart_values",
+    "components/dags components/login components/database components/task_logs components/chart_values",
     "components/monitoring": "components/kube components/database components/network components/chart_values",
     "components/verification": "components/kube components/keys components/database components/network "
     "components/chart_values",

@@ -18,6 +18,8 @@ PROVIDER: Final = "sso"
 """Name of the issuer in addresses and on the button."""
 REDIRECT_PATH: Final = f"/auth/oauth-authorized/{PROVIDER}"
 """Path below the UI's address to which the issuer must redirect."""
+WELL_KNOWN: Final = "/.well-known/openid-configuration"
+"""Path of the metadata below an issuer."""
 
 # {{ }} would be the chart's: it renders this text as a template.
 _SERVER_CONFIG: Final = '''\
@@ -103,6 +105,11 @@ class Oidc:
     """Scopes to ask for, with spaces."""
 
 
+def metadata_url(issuer: str) -> str:
+    """Return where an issuer has its metadata (OpenID Connect Discovery 1.0, section 4)."""
+    return f"{issuer}{WELL_KNOWN}"
+
+
 def server_config(oidc: Oidc, admin: str) -> str:
     """Return `webserver_config.py` of the API server, as a template of the chart. It holds no secret.
 
@@ -118,7 +125,7 @@ def server_config(oidc: Oidc, admin: str) -> str:
         "provider": PROVIDER,
         "client_id": oidc.client_id,
         "variable": CLIENT_SECRET_VARIABLE,
-        "metadata_url": f"{oidc.issuer}/.well-known/openid-configuration",
+        "metadata_url": metadata_url(oidc.issuer),
         "scope": oidc.scopes,
     }
     return text.replace("{{", '{{ "{{" }}')

@@ -16,7 +16,7 @@ from typing import Any, Final
 from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
-from components.preflight import aws_pods, aws_reasons, broker, database_reasons, git_reasons, image_packages
+from components.preflight import aws_pods, aws_reasons, broker, database_reasons, git_reasons, image_packages, issuer
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
@@ -49,6 +49,8 @@ class Kind(StrEnum):
     """An existing database."""
     BROKER = "broker"
     """A broker outside the stack."""
+    LOGIN = "login"
+    """The issuer by which people log in to the UI."""
     AWS = "aws"
     """The place of task logs in S3, secrets in AWS: each with the service account of the pods that use it."""
 
@@ -60,6 +62,7 @@ LIMITS: Final[Mapping[Kind, WaitLimits]] = {
     Kind.DAGS: WaitLimits(image_seconds=600),
     Kind.DATABASE: WaitLimits(image_seconds=600),
     Kind.BROKER: WaitLimits(image_seconds=600),
+    Kind.LOGIN: WaitLimits(image_seconds=600),
     Kind.AWS: WaitLimits(image_seconds=600, run_seconds=60),
 }
 
@@ -229,6 +232,7 @@ _JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str]
     Kind.IMAGES: _images,
     Kind.DATABASE: partial(_answer, DATABASE, database_reasons.CHECK, database_reasons.database_finding),
     Kind.BROKER: partial(_answer, DATABASE, broker.CHECK, broker.broker_finding),
+    Kind.LOGIN: partial(_answer, DATABASE, issuer.CHECK, issuer.issuer_finding),
     Kind.AWS: partial(_answer, aws_pods.CONTAINER, aws_reasons.CHECK, aws_reasons.aws_finding),
 }
 _SUBJECTS: Final[Mapping[Kind, str]] = {
@@ -237,6 +241,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
     Kind.IMAGES: "the images",
     Kind.DATABASE: "the database",
     Kind.BROKER: "the broker",
+    Kind.LOGIN: "the issuer of the login",
     Kind.AWS: "the rights in AWS",
 }
 

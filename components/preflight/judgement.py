@@ -50,9 +50,9 @@ def judged(
 
 
 def _worked(api: KubeApi, namespace: str, document: Mapping[str, Any], release_name: str) -> bool:
-    """Whether the release runs with what a check is about: a Git host, or AWS. It then is down, and not wrong."""
+    """Whether the release runs with what a check is about: a host, or AWS. It then is down, and not wrong."""
     kind = Kind(document["kind"])
-    if kind not in (Kind.GIT, Kind.AWS):
+    if kind not in (Kind.GIT, Kind.LOGIN, Kind.AWS):
         return False
     labels = {"owner": "helm", "name": release_name, "status": "deployed"}
     try:
@@ -65,6 +65,6 @@ def _worked(api: KubeApi, namespace: str, document: Mapping[str, Any], release_n
         ]
     except (KubeRequestFailed, KubeUnreachable):
         return False
-    hosts = {item["about"]["host"] for item in earlier if item["kind"] == Kind.GIT.value}
-    # Without any, an earlier version of the program deployed it.
-    return not hosts or document["about"]["host"] in hosts
+    hosts = {item["about"]["host"] for item in earlier if item["kind"] == kind.value}
+    # Without any of Git, an earlier version of the program deployed it.
+    return (kind is Kind.GIT and not hosts) or document["about"]["host"] in hosts

@@ -8,13 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from components import fields
-from components.login.oidc import REDIRECT_PATH, Oidc
+from components.login.oidc import REDIRECT_PATH, WELL_KNOWN, Oidc
 from settings.keys import Section
 from settings.reading import Config
 
 SECTION = Section("Login", "without oidcIssuer, people log in to the UI by user name and password")
 
-_WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _ROLES: Final = ("Admin", "Op", "User", "Viewer", "Public")
 """Roles that every Airflow has (airflow.apache.org/docs/apache-airflow-providers-fab, access control)."""
 
@@ -22,8 +21,8 @@ _ROLES: Final = ("Admin", "Op", "User", "Viewer", "Public")
 def _issuer(text: str) -> str:
     """Return the issuer as OpenID Connect Discovery 1.0 (section 4) needs it: HTTPS, without query or fragment."""
     expected = "expected the HTTPS URL of an issuer, such as https://login.example.com/realms/main"
-    if text.rstrip("/").endswith(_WELL_KNOWN):
-        fields.refuse(f"{expected}, found the address of its metadata: leave out {_WELL_KNOWN}")
+    if text.rstrip("/").endswith(WELL_KNOWN):
+        fields.refuse(f"{expected}, found the address of its metadata: leave out {WELL_KNOWN}")
     try:
         parts = urlsplit(text)
         host, userinfo = parts.hostname, parts.username is not None or parts.password is not None

@@ -27,6 +27,7 @@ from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import Secret
+from components.login.oidc import Oidc
 from components.network.isolation_args import Isolation, IsolationArgs
 from components.preflight.checks import DOCUMENT
 from components.task_logs.store import AccessMode, TaskLogs, TaskLogStore
@@ -249,6 +250,28 @@ def test_broker_outside_takes_the_place_of_redis(composed: Record) -> None:
     shown = [found.name for found in recorder.every() if "sentinel-broker-password" in str(found.inputs)]
     assert set(shown) == {"airflow-database-broker", "airflow-database-result-backend"}
     assert recorder.secret_data("airflow-database-broker") == {"connection": url}
+
+
+def test_issuer_is_asked_where_people_log_in_by_it_and_again_only_when_it_changes(composed: Record) -> None:
+    def document(oidc: Oidc) -> str:
+        found = composed(oidc=oidc).one("kubernetes:core/v1:ConfigMap", "airflow-preflight-login")
+        text: str = found.inputs["data"][DOCUMENT]
+        return text
+
+    given = Oidc(
+        issuer="https://login.test",
+        client_id="airflow",
+        client_secret=Secret("sentinel-oidc-client-secret"),
+        groups_claim="groups",
+        roles={"engineers": "Op"},
+        default_role="",
+        scopes="openid",
+    )
+    assert "airflow-preflight-login" not in {found.name for found in composed().every()}
+    first = document(given)
+    assert "sentinel-oidc-client-secret" not in first
+    assert document(replace(given, roles={"engineers": "Admin"})) == first
+    assert document(replace(given, issuer="https://another.test")) != first
 
 
 def test_isolation_knows_where_the_database_is(composed: Record) -> None:

@@ -80,7 +80,7 @@ def hooked(record: Record, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         monkeypatch.setattr(judgement, "made", lambda *_: findings)
         recorder = record(checks(mode))
         inputs = {"metadata": {"namespace": "ns"}, "data": {DOCUMENT: json.dumps(GIT)}}
-        hook: Any = recorder.hooks["p-git-check"]
+        hook: Any = recorder.hooks[f"p-{GIT['kind']}-check"]
         arguments = SimpleNamespace(new_inputs=inputs, old_inputs=None, urn="urn:pulumi:dev::airflow::t::n")
         asyncio.get_event_loop().run_until_complete(hook(arguments))
         return warned
@@ -126,6 +126,16 @@ def test_check_that_an_outage_left_unmade_is_told_apart_from_one_that_may_not_be
     assert hooked(late, skipped("quotas", "forbidden")) == [
         "p-git: could not be checked: DAG repository: not seen in time"
     ]
+
+
+def test_issuer_that_is_down_stops_no_stack_that_logged_in_by_it(
+    hooked: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GIT, "kind", "login")
+    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [str(OUTAGE)]
+    for earlier in ("another.test", ""):
+        with pytest.raises(PreflightFailedError):
+            hooked(OUTAGE, runs=True, earlier_host=earlier)
 
 
 def test_wanted_checks_only_warn(hooked: Callable[..., list[str]]) -> None:
