@@ -561,7 +561,7 @@ def test_routine_deployment_touches_the_checks_the_migration_and_the_release_alo
     }
     # Two of the Jobs ignore their image; see database/test_migration.
     jobs = {"airflow-database-migrate", "airflow-database-admin-user", "airflow-database-roles"}
-    kinds = ("cluster", "images", "database", "aws-worker", "aws-api-server")
+    kinds = ("cluster", "images", "database", "login", "aws-worker", "aws-api-server")
     checks = {f"airflow-preflight-{kind}" for kind in kinds}
     assert touched == {*jobs, *checks, "airflow"}
     for job in jobs - {"airflow-database-migrate"}:

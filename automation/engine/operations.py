@@ -78,7 +78,9 @@ def _check_again(opened: OpenedStack, checks: list[str]) -> None:
     try:
         command(opened, "state", "taint", *dict.fromkeys(checks), "--yes")
     except CommandError:
-        opened.teller.note(f"the next update will not check {names} again: python -m automation preflight does")
+        opened.teller.note(
+            f"the next update will not check {names} again: python -m automation preflight {opened.stack.name} does"
+        )
     else:
         opened.teller.note(f"the next update checks {names} again")
 

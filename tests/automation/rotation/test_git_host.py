@@ -110,6 +110,7 @@ class Deployment:
     signed_until: str = ""
     alone: bool = False
     apart: bool = False
+    refusal: str = ""
 
 
 def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:

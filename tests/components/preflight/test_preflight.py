@@ -132,7 +132,7 @@ def test_issuer_that_is_down_stops_no_stack_that_logged_in_by_it(
     hooked: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(GIT, "kind", "login")
-    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [str(OUTAGE)]
+    assert hooked(OUTAGE, runs=True, earlier_host="git.test") == [f"p-login: could not be checked: {OUTAGE}"]
     for earlier in ("another.test", ""):
         with pytest.raises(PreflightFailedError):
             hooked(OUTAGE, runs=True, earlier_host=earlier)
