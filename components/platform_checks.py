@@ -40,6 +40,7 @@ from components.preflight.git_pod import git_about, git_pod
 from components.preflight.image_dags import dags_folder, image_dags_about, image_dags_pod
 from components.preflight.needs import api_needs, release_pods, storage_needs
 from components.preflight.other_pods import database_about, database_pod, images_pod
+from components.preflight.pod_surroundings import as_the_team_s
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.job_pods import job_pod
@@ -95,7 +96,10 @@ class PlatformChecks:
         args, values = self._args, self._values
         if self._preflight is None:
             return ()
-        pods = release_pods(values, self._images, RELEASE_NAME)
+        pods = [
+            {**item, "pod": as_the_team_s(item["pod"], args.helm_values, item["component"])}
+            for item in release_pods(values, self._images, RELEASE_NAME)
+        ]
         if args.monitoring is not Monitoring.OFF:
             # The cluster judges the pod, not whether the Secret is there; it must have the form of a name.
             exporter = exporter_spec(exporter_pod(args, self._images, "not-made-yet", None))
@@ -127,6 +131,7 @@ class PlatformChecks:
             said=said_of_all_pods(args.helm_values),
             needs=needs,
         )
+        pod = as_the_team_s(pod, args.helm_values)
         about = image_packages.about(self._images.airflow, args.airflow_version, needs)
         return (self._preflight.check(pod_document(Kind.IMAGES, pod, about), after),)
 
@@ -142,7 +147,7 @@ class PlatformChecks:
             return self._dags_in_image(after)
         if dags.bundles:
             return self._bundles(dags, inputs, after)
-        pod = git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME)
+        pod = self._processor(git_pod(dags, self._complete(inputs), self._images, RELEASE_NAME))
         about, login = git_about(dags), self._args.git.login
         wanted = (
             [] if login is None else [ExistingSecret(name=login.secret, keys=KEYS[login.kind], setting=login.setting)]
@@ -156,7 +161,7 @@ class PlatformChecks:
         checked, values = [], self._complete(inputs)
         for index, bundle in enumerate(dags.bundles):
             one = replace(dags, repository=bundle.repository, ref=bundle.ref, sub_path=bundle.sub_path)
-            pod = git_pod(one, values, self._images, RELEASE_NAME, bundle.connection_id)
+            pod = self._processor(git_pod(one, values, self._images, RELEASE_NAME, bundle.connection_id))
             about = {**git_about(one), "bundle": bundle.name, "index": str(index)}
             wanted = []
             if bundle.secret is not None:
@@ -173,7 +178,10 @@ class PlatformChecks:
             return ()
         pod = image_dags_pod(folder, self._values, self._images, said_of_all_pods(self._args.helm_values))
         about = image_dags_about(folder, self._images)
-        return (self._preflight.check(pod_document(Kind.DAGS, pod, about), after),)
+        return (self._preflight.check(pod_document(Kind.DAGS, self._processor(pod), about), after),)
+
+    def _processor(self, pod: Mapping[str, Any]) -> dict[str, Any]:
+        return as_the_team_s(pod, self._args.helm_values, "dagProcessor")
 
     def database(self, database: Database, job: DatabaseJob, after: Sequence[pulumi.Resource]) -> _Checked:
         """Log in to a database that is not a container of the stack, which is new or has been migrated."""

@@ -49,9 +49,15 @@ def component_pod(
 
 
 def with_own_files(pod: JobPod, helm_values: Mapping[str, Any], values_of: str) -> JobPod:
-    """Return a team's values for all pods with the volumes that it gives a component, such as certificates."""
+    """Return a team's values for all pods with what it gives a component: volumes, such as certificates, labels."""
+
+    def texts(key: str) -> dict[str, str]:
+        return {name: str(text) for name, text in (at(helm_values, f"{values_of}.{key}") or {}).items()}
+
     return replace(
         pod,
+        labels={**pod.labels, **texts("labels")},
+        annotations={**pod.annotations, **texts("podAnnotations")},
         volumes=(*pod.volumes, *(at(helm_values, f"{values_of}.extraVolumes") or ())),
         volume_mounts=(*pod.volume_mounts, *(at(helm_values, f"{values_of}.extraVolumeMounts") or ())),
     )

@@ -13,6 +13,7 @@ from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import variable
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
+from components.preflight.pod_surroundings import airflow_mounts, airflow_variables, variable_sources
 from components.preflight.pods import chart_image, extra_volumes, pod_spec
 
 FETCH: Final = "fetch"
@@ -159,6 +160,7 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
         "securityContext": dict(git_sync["securityContexts"]["container"]),
         "resources": git_sync.get("resources") or {},
         "volumeMounts": mounts,
+        **variable_sources(values, "dags.gitSync.envFrom"),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     variables = [variable(name, value) for name, value in env.items() if name not in given]
@@ -193,8 +195,8 @@ def _reach(dags: Dags) -> dict[str, Any]:
 
 
 def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connection_id: str) -> dict[str, Any]:
-    processor = values["dagProcessor"]
-    mounts = list(processor.get("extraVolumeMounts") or ())
+    mounts = airflow_mounts(values, "dagProcessor")
+    variables = [*airflow_variables(values), *(at(values, "dagProcessor.env") or ())]
     return {
         **pod_spec(values, "dagProcessor", images, _security(values)),
         "containers": [
@@ -205,7 +207,8 @@ def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connecti
                 "securityContext": CONTAINER,
                 # Arguments, not a command: the image's entry point sets up the user and the paths.
                 "args": ["python", "-c", bundle_script(connection_id), dags.ref, dags.sub_path],
-                "env": [*(values.get("env") or ()), *_without_database(processor.get("env") or ())],
+                **variable_sources(values, "extraEnvFrom"),
+                "env": _without_database(variables),
                 "volumeMounts": mounts,
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
                 "terminationMessagePolicy": "FallbackToLogsOnError",

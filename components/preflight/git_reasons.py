@@ -49,8 +49,8 @@ _REASONS: Final = (
     Reason(
         GIT_CERTIFICATE,
         "airflow:dagsRepository: expected a certificate of {host} that git trusts, found: {line}",
-        "if a private authority signed it, give git-sync its certificate by airflow:helmValues "
-        "(dags.gitSync.env GIT_SSL_CAINFO)",
+        "if a private authority signed it, give its certificate to whatever fetches, by airflow:helmValues: see "
+        "docs/deliver-dags.md#a-git-host-behind-a-private-ca-or-a-proxy",
     ),
     Reason(
         rf"{GIT_LOGIN}|http basic",

@@ -10,6 +10,7 @@ from components.chart_values.value_paths import at
 from components.kube.images import Images
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.finding import Finding, failed, passed
+from components.preflight.pod_surroundings import airflow_mounts
 from components.preflight.pods import extra_volumes, pod_spec
 
 CHECK: Final = "DAGs in the image"
@@ -51,7 +52,7 @@ def dags_folder(values: Mapping[str, Any]) -> str | None:
 
 def _filled_later(folder: str, values: Mapping[str, Any]) -> bool:
     """Return whether a folder is in a volume of the DAG processor that is empty until its pod starts."""
-    mounts = at(values, "dagProcessor.extraVolumeMounts") or ()
+    mounts = airflow_mounts(values, "dagProcessor")
     over = [mount for mount in mounts if f"{folder}/".startswith(f"{str(mount.get('mountPath')).rstrip('/')}/")]
     return any("emptyDir" in volume for volume in extra_volumes(values, "dagProcessor", over))
 
@@ -66,7 +67,7 @@ def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said:
         said: What a team says of the security context of all pods.
     """
     security = followed(pod_security_context(AIRFLOW_UID, gid=0), said)
-    mounts = list(at(values, "dagProcessor.extraVolumeMounts") or ())
+    mounts = airflow_mounts(values, "dagProcessor")
     container = {
         "name": LOOK,
         "image": images.airflow,

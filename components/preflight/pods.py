@@ -8,7 +8,7 @@ from typing import Any, Final
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
 
-_PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations")
+_PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
 
 
 def pod_spec(values: Mapping[str, Any], component: str, images: Images, security: Mapping[str, Any]) -> dict[str, Any]:

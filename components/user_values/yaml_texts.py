@@ -13,19 +13,17 @@ from yaml import MarkedYAMLError, YAMLError
 
 from components.chart_values.managed_variables import listed_variables
 from components.chart_values.value_paths import at
-from components.kube.safe_yaml import load_yaml
+from components.chart_values.yaml_entries import yaml_entries
 
 _TEXTS: Final = ("extraEnv", "extraEnvFrom", "dags.gitSync.envFrom")
 _PYTHON: Final = ("airflowLocalSettings", "apiServer.apiServerConfig")
-_BEFORE: Final = "- name: of_the_chart\n"
-"""An entry of the chart, at whose indentation the text goes on: one line."""
 
 
 def text_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each text that is not such YAML. Helm would refuse it without naming the value."""
     for path in _TEXTS:
         try:
-            entries = _entries(helm_values, path)
+            entries = yaml_entries(helm_values, path)
         except (YAMLError, ValueError) as error:
             if "{{" in str(at(helm_values, path)):
                 continue  # a template, which only Helm can read
@@ -63,7 +61,7 @@ def _bad_line(text: Any) -> int | None:
 def extra_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     """Return path, name and value of each variable in `extraEnv`, None for a value from elsewhere."""
     try:
-        entries = _entries(helm_values, "extraEnv")
+        entries = yaml_entries(helm_values, "extraEnv")
     except (YAMLError, ValueError):
         return []
     return [
@@ -76,11 +74,3 @@ def extra_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]
 def given_variables(helm_values: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     """Return path, name and value of each variable, in lists of the values and in `extraEnv`."""
     return [*listed_variables(helm_values), *extra_variables(helm_values)]
-
-
-def _entries(helm_values: Mapping[str, Any], path: str) -> list[Any]:
-    text = at(helm_values, path)
-    if not isinstance(text, str):
-        return []
-    entries: list[Any] = load_yaml(_BEFORE + text)
-    return entries[1:]

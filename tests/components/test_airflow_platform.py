@@ -274,6 +274,22 @@ def test_issuer_is_asked_where_people_log_in_by_it_and_again_only_when_it_change
     assert document(replace(given, issuer="https://another.test")) != first
 
 
+def test_every_pod_of_the_preflight_has_the_team_s_labels_and_annotations(composed: Record) -> None:
+    """A mesh or a webhook may demand them."""
+    users = {"labels": {"team": "data"}, "airflowPodAnnotations": {"mesh.test/inject": "no"}}
+    bundles = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
+    kinds = set()
+    for changes in ({}, {"dags": samples.dags(delivery=DagsDelivery.IMAGE)}, {"dags": bundles}):
+        for item in composed(helm_values=users, **changes).every("kubernetes:core/v1:ConfigMap"):
+            document = json.loads(item.inputs["data"].get(DOCUMENT, "{}"))
+            if "pod" in document:
+                kinds.add(document["kind"])
+                metadata = document["pod"]["metadata"]
+                assert metadata["labels"]["team"] == "data", item.name
+                assert metadata["annotations"]["mesh.test/inject"] == "no", item.name
+    assert {"git", "dags", "images"} <= kinds
+
+
 def test_isolation_knows_where_the_database_is(composed: Record) -> None:
     isolation = IsolationArgs(
         mode=Isolation.WANTED, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)

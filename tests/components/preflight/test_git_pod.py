@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from components.network.policies import network_policies
 from components.preflight.git_pod import LFS, bundle_script, git_about, git_pod
 from components.user_values.user_values import with_helm_values
 from tests import samples
-from tests.chart.rendering import needs_chart, objects
+from tests.chart.rendering import needs_chart, objects, pod_templates
 
 SSH: Final = samples.dags(samples.SSH_REPOSITORY)
 IMAGES: Final = Images(tag="3.2.2", pull_secrets=("registry",))
@@ -137,6 +138,63 @@ def test_bundle_is_fetched_in_airflow_s_image_without_the_database() -> None:
     assert container["args"][-2:] == ["main", "dags"]
     compile(bundle_script("git_dags"), "script", "exec")
     assert 'GitHook("git_dags")' in container["args"][2]
+
+
+SURROUNDED: Final[dict[str, Any]] = {
+    "env": [{"name": "GIT_SSL_CAINFO", "value": "/ca/ca.crt"}],
+    "secret": [{"envName": "PROXY_LOGIN", "secretName": "proxy", "secretKey": "login"}],
+    "extraEnv": "- name: HTTPS_PROXY\n  value: http://proxy.test:3128\n"
+    "- name: FROM_SECRET\n  valueFrom:\n    secretKeyRef:\n      name: s\n      key: k\n",
+    "extraEnvFrom": "- configMapRef:\n    name: more\n",
+    "volumes": [{"name": "ca", "configMap": {"name": "company-ca"}}],
+    "volumeMounts": [{"name": "ca", "mountPath": "/ca", "readOnly": True}],
+    "dagProcessor": {
+        "extraVolumes": [{"name": "own", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "own", "mountPath": "/own"}],
+    },
+    "schedulerName": "another",
+}
+"""What a team says of all pods, such as an authority and a proxy for Git."""
+
+
+def required(container: dict[str, Any]) -> dict[str, Any]:
+    """A container without the difference between what must be there and what may be missing."""
+    found: dict[str, Any] = json.loads(json.dumps(container).replace(', "optional": true', ""))
+    return found
+
+
+@needs_chart
+def test_bundle_is_fetched_with_all_that_the_dag_processor_has_from_a_team() -> None:
+    dags = samples.dags(delivery=DagsDelivery.GIT_BUNDLE)
+    values = with_helm_values(airflow_values(samples.release_inputs(dags_=dags, images=IMAGES)), SURROUNDED)
+    [template] = [found for name, found in pod_templates(objects(values)) if name.endswith("dag-processor")]
+    [chart] = [item for item in template["spec"]["containers"] if item["name"] == "dag-processor"]
+    spec = pod(dags, users=SURROUNDED)["spec"]
+    [own] = map(required, spec["containers"])
+    theirs = variables(chart)
+    for name in ("GIT_SSL_CAINFO", "PROXY_LOGIN", "HTTPS_PROXY", "FROM_SECRET"):
+        assert variables(own)[name] == theirs[name], name
+    assert own["envFrom"] == chart["envFrom"]
+    mounts = {item["mountPath"]: item for item in own["volumeMounts"]}
+    assert mounts == {item["mountPath"]: item for item in chart["volumeMounts"] if item["mountPath"] in ("/ca", "/own")}
+    assert spec["volumes"] == [item for item in template["spec"]["volumes"] if item["name"] in ("ca", "own")]
+    assert spec["schedulerName"] == template["spec"]["schedulerName"]
+
+
+def test_secret_that_the_release_may_make_is_no_reason_to_end_the_update() -> None:
+    [container] = pod(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), users=SURROUNDED)["spec"]["containers"]
+    for name in ("PROXY_LOGIN", "FROM_SECRET"):
+        assert variables(container)[name]["secretKeyRef"]["optional"] is True
+    assert container["envFrom"] == [{"configMapRef": {"name": "more", "optional": True}}]
+    template = {"extraEnv": "- name: X\n  value: '{{ .Release.Name }}'\n"}
+    [container] = pod(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), users=template)["spec"]["containers"]
+    assert "X" not in variables(container), "Helm alone can read it"
+
+
+def test_git_sync_has_its_variables_from_secrets_too() -> None:
+    sources = {"dags": {"gitSync": {"envFrom": "- secretRef:\n    name: proxy\n"}}}
+    assert fetch(pod(samples.dags(), users=sources))["envFrom"] == [{"secretRef": {"name": "proxy", "optional": True}}]
+    assert "envFrom" not in fetch(pod(samples.dags()))
 
 
 def test_texts_name_the_repository_and_no_secret() -> None:
