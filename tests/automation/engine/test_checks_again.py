@@ -78,7 +78,7 @@ def test_resource_of_the_check_is_replaced_next_time_whatever_becomes_of_the_upd
 
 def test_update_does_not_fail_where_the_state_cannot_be_changed(folder: Path) -> None:
     told = up(folder, Engine(refuses=True), "could not be checked: x")
-    assert "the next update will not check airflow-preflight-git again: python -m automation preflight does" in told
+    assert "the next update will not check airflow-preflight-git again: python -m automation preflight dev does" in told
 
 
 def test_nothing_else_is_asked_of_the_engine(folder: Path) -> None:
