@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import pulumi
 
-from components.chart_values.value_paths import at
 from components.database.access import CONNECTION_KEY
 from components.database.broker import BROKER_VARIABLE, Broker
 from components.kube.env import from_secret
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
-from components.preflight.component_pods import component_pod
+from components.preflight.component_pods import component_pod, plain_variables
 from components.preflight.finding import Finding, failed, passed
 from components.preflight.reasons import Reason, explained
 
@@ -120,11 +119,7 @@ def broker_pod(
         pod: What a team says of all pods, with the workers' own files.
         release_name: Value of the chart's label `release`.
     """
-    environment = [
-        from_secret(BROKER_VARIABLE, secret, CONNECTION_KEY),
-        # No other Secret: plain values are enough, such as the file with a team's authorities.
-        *(entry for entry in at(values, f"{VALUES_OF}.env") or () if "valueFrom" not in entry),
-    ]
+    environment = [from_secret(BROKER_VARIABLE, secret, CONNECTION_KEY), *plain_variables(values, VALUES_OF)]
     command = ["python", "-c", SCRIPT]
     return component_pod("worker", command, environment, images=images, pod=pod, release_name=release_name)
 

@@ -10,6 +10,7 @@ from components.chart_values.value_paths import at
 from components.database.job_template import job_template
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
+from components.preflight.pod_surroundings import texts
 
 _NEVER_READY: Final = {"exec": {"command": ["false"]}, "initialDelaySeconds": 3600}
 """A readiness probe: the Services of the release select these pods by their labels, and must not send them anything."""
@@ -48,16 +49,18 @@ def component_pod(
     return {**template, "spec": {**template["spec"], "containers": containers}}
 
 
+def plain_variables(values: Mapping[str, Any], values_of: str) -> list[Mapping[str, Any]]:
+    """Return a component's variables that need no Secret, such as a proxy and the file with a team's authorities."""
+    return [entry for entry in at(values, f"{values_of}.env") or () if "valueFrom" not in entry]
+
+
 def with_own_files(pod: JobPod, helm_values: Mapping[str, Any], values_of: str) -> JobPod:
     """Return a team's values for all pods with what it gives a component: volumes, such as certificates, labels."""
-
-    def texts(key: str) -> dict[str, str]:
-        return {name: str(text) for name, text in (at(helm_values, f"{values_of}.{key}") or {}).items()}
-
+    own = at(helm_values, values_of) or {}
     return replace(
         pod,
-        labels={**pod.labels, **texts("labels")},
-        annotations={**pod.annotations, **texts("podAnnotations")},
-        volumes=(*pod.volumes, *(at(helm_values, f"{values_of}.extraVolumes") or ())),
-        volume_mounts=(*pod.volume_mounts, *(at(helm_values, f"{values_of}.extraVolumeMounts") or ())),
+        labels={**pod.labels, **texts(own.get("labels") or {})},
+        annotations={**pod.annotations, **texts(own.get("podAnnotations") or {})},
+        volumes=(*pod.volumes, *(own.get("extraVolumes") or ())),
+        volume_mounts=(*pod.volume_mounts, *(own.get("extraVolumeMounts") or ())),
     )

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from components.chart_values.value_paths import at
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.login.oidc import metadata_url
-from components.preflight.component_pods import component_pod
+from components.preflight.component_pods import component_pod, plain_variables
 from components.preflight.finding import Finding, Verdict, failed, passed
 from components.preflight.reasons import Reason, explained
 
@@ -78,8 +77,7 @@ def issuer_pod(
         pod: What a team says of all pods, with the API server's own files.
         release_name: Value of the chart's label `release`.
     """
-    # No Secret: plain values are enough, such as a proxy and the file with a team's authorities.
-    environment = [entry for entry in at(values, f"{VALUES_OF}.env") or () if "valueFrom" not in entry]
+    environment = plain_variables(values, VALUES_OF)
     command = ["python", "-c", SCRIPT, metadata_url(issuer)]
     return component_pod("api-server", command, environment, images=images, pod=pod, release_name=release_name)
 

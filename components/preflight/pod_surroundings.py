@@ -36,13 +36,14 @@ def as_the_team_s(pod: Mapping[str, Any], helm_values: Mapping[str, Any], compon
         **pod,
         "metadata": {
             **metadata,
-            "labels": {**_texts(labels), **(metadata.get("labels") or {})},
-            **({"annotations": {**_texts(annotations), **metadata.get("annotations", {})}} if annotations else {}),
+            "labels": {**texts(labels), **(metadata.get("labels") or {})},
+            **({"annotations": {**texts(annotations), **metadata.get("annotations", {})}} if annotations else {}),
         },
     }
 
 
-def _texts(entries: Mapping[str, Any]) -> dict[str, str]:
+def texts(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Return labels or annotations as Kubernetes takes them. A null deletes one, as for Helm."""
     return {key: str(value) for key, value in entries.items() if value is not None}
 
 

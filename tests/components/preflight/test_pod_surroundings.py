@@ -11,7 +11,7 @@ from components.preflight.pod_surroundings import as_the_team_s
 TEAM: Final[dict[str, Any]] = {
     "labels": {"team": "data", "tier": "x"},
     "airflowPodAnnotations": {"sidecar.istio.io/inject": False},
-    "dagProcessor": {"labels": {"cost": 7}, "podAnnotations": {"own": "yes"}},
+    "dagProcessor": {"labels": {"cost": 7, "gone": None}, "podAnnotations": {"own": "yes"}},
     "statsd": {"podAnnotations": {"of": "statsd"}},
 }
 POD: Final[dict[str, Any]] = {"metadata": {"labels": {"tier": "airflow"}}, "spec": {"containers": []}}
