@@ -123,6 +123,10 @@ class Account:
         """Yield the calls of everybody who got credentials from a role."""
         return (call for call in calls(self.folder) if call.access_key not in ("", ADMINISTRATOR, DEPLOYER))
 
+    def calls_for_roles(self) -> Iterator[Call]:
+        """Yield the calls by which somebody got credentials from a role, or was refused them."""
+        return (call for call in calls(self.folder) if call.operation.startswith("sts:AssumeRole"))
+
     def seed(self, endpoint: str, authority: str, network: str, subnets: Sequence[str]) -> None:
         """Make what must exist before: the network with a subnet in each zone, the cluster, the topic, Pulumi's bucket
         and key. `endpoint` and `authority` (PEM) are those of the cluster's API.
@@ -156,6 +160,14 @@ class Account:
         s3.put_bucket_versioning(Bucket=STATE_BUCKET, VersioningConfiguration={"Status": "Enabled"})
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName=f"alias/{STATE_KEY}", TargetKeyId=key)
+
+    def trust(self, issuer: str) -> None:
+        """Let the cluster's tokens have this issuer, and IAM know it: what IRSA needs."""
+        path = self.folder / CLUSTER
+        path.write_text(json.dumps({**json.loads(path.read_text()), "identity": {"oidc": {"issuer": issuer}}}))
+        self.client("iam").create_open_id_connect_provider(
+            Url=issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40]
+        )
 
     def lead_databases_to(self, suffix: str, *, ready: Sequence[str], saved: Sequence[str]) -> None:
         """Let the host name of each instance be its identifier and this suffix. Available are the instances that are

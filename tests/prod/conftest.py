@@ -7,13 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 import versions
 from automation.engine.plugins import AWS, PLUGINS, missing
-from benchmarks.plain_stack import pulumi
+from benchmarks.plain_stack import CONTEXT, core_api, pulumi
 from tests.prod.account import Account, running
 from tests.prod.checkout import Checkout
 from tests.prod.kubernetes_stand_in import kubernetes_stand_in
@@ -33,6 +33,16 @@ def require_engine(plugins: tuple[str, ...]) -> None:
             pytest.skip(f"no engine: its plugin {name} {version} is not here and cannot be downloaded")
     if AWS in plugins and shutil.which("aws") is None:
         pytest.skip("no AWS CLI: the command aws is not on PATH")
+
+
+def require_cluster() -> Any:
+    """Return a client of the cluster of the tests. Skip the test where there is none."""
+    try:
+        api = core_api()
+        api.list_namespace(_request_timeout=5)
+    except Exception as error:
+        pytest.skip(f"no cluster: context {CONTEXT} does not answer ({type(error).__name__})")
+    return api
 
 
 @pytest.fixture(scope="session")

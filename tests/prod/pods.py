@@ -12,6 +12,7 @@ import base64
 import datetime
 import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _TOKENS: Final = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
 _IRSA_TOKENS: Final = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 _AUDIENCE: Final = "pods.eks.amazonaws.com"
 _ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+_SECONDS: Final = 120
 _REQUESTS: Final = {"cpu": "10m", "memory": "64Mi"}
 _FORWARDER: Final = """
 import fcntl, os, socket, struct, threading
@@ -159,6 +161,11 @@ def stand_ins(api: Any, account: Account, host: str, namespace: str, folder: Pat
         finally:
             admission.delete_mutating_webhook_configuration(_NAME)
             api.delete_namespace(NAMESPACE)
+            deadline = time.monotonic() + _SECONDS
+            # The next test makes it again.
+            while NAMESPACE in {item.metadata.name for item in api.list_namespace().items}:
+                assert time.monotonic() < deadline, f"the namespace {NAMESPACE} does not go"
+                time.sleep(1)
 
 
 def _configuration(served: StandIns, port: int, authority: str) -> dict[str, Any]:

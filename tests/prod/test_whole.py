@@ -19,13 +19,13 @@ from automation.cluster.airflow_api import AirflowApi
 from automation.cluster.client import KubeClient
 from automation.cluster.deployment import Deployment
 from automation.verification.verify import airflow_api
-from benchmarks.plain_stack import CONTEXT, core_api, dag_repository
+from benchmarks.plain_stack import CONTEXT, dag_repository
 from tests.cluster import service
 from tests.cluster.git_push import pushed_dag
 from tests.cluster.harness import touched
 from tests.cluster.killed_verb import MANAGED_KILLS, killed
 from tests.prod.checkout import document_in
-from tests.prod.conftest import require_engine
+from tests.prod.conftest import require_cluster, require_engine
 from tests.prod.drift import change_by_hand
 from tests.prod.first_deployment import verify
 from tests.prod.keda import STRANGER, Keda, keda
@@ -80,12 +80,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     require_engine(("kubernetes", "random", "aws"))
     if not dag_repository().secrets:
         pytest.skip("needs an SSH repository of DAGs: AIRFLOW_TEST_GIT_REPOSITORY is not set")
-    try:
-        api = core_api()
-        api.list_namespace(_request_timeout=5)
-    except Exception as error:
-        pytest.skip(f"no cluster: context {CONTEXT} does not answer ({type(error).__name__})")
-    with whole(api, tmp_path_factory.mktemp("whole")) as stack:
+    with whole(require_cluster(), tmp_path_factory.mktemp("whole")) as stack:
         yield stack
 
 

@@ -40,12 +40,12 @@ class Principals:
         for sts in get_backend("sts")[ACCOUNT].values():
             assumed = sts.get_assumed_role_from_access_key(access_key)
             if assumed is not None:
-                role = _role(assumed.role_arn.rpartition("/")[2])
+                role = role_named(assumed.role_arn.rpartition("/")[2])
                 return Principal(assumed.arn, _statements_of(role), _bounds_of(role))
         return None
 
 
-def _role(name: str) -> Any:
+def role_named(name: str) -> Any:
     """Return a role, or None."""
     iam: Any = get_backend("iam")[ACCOUNT]["aws"]
     return next((item for item in iam.roles.values() if item.name == name), None)
@@ -85,7 +85,7 @@ def _state_of(arn: str) -> dict[str, str]:
         aliases = sorted(backend.keys[name].aliases) if name in backend.keys else []
         return {"kms:ResourceAliases": aliases[0]} if aliases else {}
     if service == "iam" and kind == "role":
-        bound = getattr(_role(name), "permissions_boundary_arn", None)
+        bound = getattr(role_named(name), "permissions_boundary_arn", None)
         return {"iam:PermissionsBoundary": bound} if bound else {}
     return {}
 
@@ -119,7 +119,7 @@ def tags_of(arn: str) -> Mapping[str, str]:
             return {}
         return {tag["TagKey"]: tag["TagValue"] for tag in backend.list_resource_tags(name)["Tags"]}
     if service == "iam" and resource.startswith("role/"):
-        role = _role(name)
+        role = role_named(name)
         return {} if role is None else {tag["Key"]: tag["Value"] for tag in role.tags}
     if service == "ec2":
         return {

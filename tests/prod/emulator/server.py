@@ -26,7 +26,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
-from tests.prod.emulator import cbor
+from tests.prod.emulator import cbor, web_identity
 from tests.prod.emulator.amendments import Amendments
 from tests.prod.emulator.control import CALLS, Call, Orders
 from tests.prod.emulator.operations import Operation, operation_of
@@ -87,6 +87,8 @@ class Emulator:
         return [answer.body]
 
     def _refusal(self, operation: Operation, asked: Any, orders: Orders) -> tuple[Answer | None, str]:
+        if f"{operation.service}:{operation.name}" == web_identity.ACTION:
+            return web_identity.refusal(operation), ""
         principal = self._principals.of(operation.access_key, orders)
         if principal is None:  # an administrator of the tests
             return None, ""
