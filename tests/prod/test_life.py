@@ -116,13 +116,15 @@ def test_class_storage_and_version_are_changed_at_once_and_in_place_where_the_co
     before = memory_alarm(account)["Threshold"]
     checkout.set(
         databaseInstanceClass="db.m7g.2xlarge",
+        databaseStorageGib=120,
         databaseMaxStorageGib=400,
         databaseEngineVersion="17.6",
         databaseApplyImmediately=True,
     )
     assert [step for step in checkout.up().steps if "aws:rds" in step] == [f"update {INSTANCE}"]
     changed = instance(account)
-    assert (changed["DBInstanceClass"], changed["MaxAllocatedStorage"]) == ("db.m7g.2xlarge", 400)
+    assert (changed["AllocatedStorage"], changed["MaxAllocatedStorage"]) == (120, 400)
+    assert changed["DBInstanceClass"] == "db.m7g.2xlarge"
     assert changed["EngineVersion"] == "17.6"
     assert memory_alarm(account)["Threshold"] == 2 * before, "a tenth of the memory"
 
@@ -139,6 +141,17 @@ def test_what_rds_changes_by_itself_is_left_alone(checkout: Checkout, account: A
     checkout.set(databaseEngineVersion=None)
     assert checkout.up().steps == ()
     assert (instance(account)["EngineVersion"], instance(account)["AllocatedStorage"]) == (newer, 150)
+
+
+def test_storage_does_not_shrink(checkout: Checkout, account: Account) -> None:
+    checkout.set(databaseStorageGib=100)
+    assert [step for step in checkout.up().steps if "aws:rds" in step] == []
+    assert instance(account)["AllocatedStorage"] == 150
+    checkout.set(databaseMaxStorageGib=140)
+    refused = checkout.preview(check=False)
+    assert "expected at least 165, as the instance has 150 GiB, found 140" in " ".join(refused.output.split())
+    checkout.set(databaseMaxStorageGib=400)
+    assert checkout.preview().steps == ()
 
 
 def test_what_a_person_changed_is_put_back(checkout: Checkout, account: Account) -> None:
