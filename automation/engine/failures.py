@@ -9,6 +9,7 @@ from typing import Final
 from pulumi.automation import CommandError, ConcurrentUpdateError
 
 from automation.engine.causes import cause_of
+from automation.engine.hidden_refusals import hidden_rights
 from automation.engine.locks import parse_locks
 from automation.errors import (
     AutomationError,
@@ -74,6 +75,7 @@ def engine_error(
     *,
     stack: str = "STACK",
     failed: Sequence[Step] = (),
+    half_done: Sequence[Step] = (),
     warnings: Sequence[str] = (),
     clean: Callable[[str], str] | None = None,
     said: Callable[[], Mapping[str, str]] = dict,
@@ -86,6 +88,7 @@ def engine_error(
         reported: The errors among the engine's events.
         stack: The name of the stack, for remedies.
         failed: The steps that failed.
+        half_done: Those of them that have changed something all the same.
         warnings: The warnings among the engine's events. They may name pods.
         clean: Masks known secrets in a text. None masks what looks like one.
         said: Returns the last words of the pods of Jobs, by the names of the Jobs in the cluster.
@@ -108,7 +111,7 @@ def engine_error(
         return PreflightFailed(f"{action} ended before anything that runs was changed: {FOUND} {count}", problems)
     reason = first_lines(reasons[0]) if reasons else "no reason given"
     reason, _, remedy = reason.partition(FIX)
-    kind, usual = _kind(text, failed, stack)
+    kind, usual = _kind(text, failed, half_done, stack)
     if kind is MigrationFailed and not refused_statement(text):
         # The provider quotes a pod only if it has seen that pod end before the Job.
         words = next((words for job, words in said().items() if job in text), "")
@@ -152,7 +155,9 @@ def locked(action: str, text: str, stack: str) -> StackLocked:
     )
 
 
-def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[AutomationError], str]:
+def _kind(
+    text: str, failed: Sequence[Step], half_done: Sequence[Step], stack: str
+) -> tuple[type[AutomationError], str]:
     """Return which error it is, and its remedy if the text itself has none."""
     again = "correct that, and run it again"
     if _UNREACHABLE.search(text):
@@ -172,7 +177,8 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
         return outside
     if missing := _missing_rights(text):
         allow = f"allow {', '.join(missing)} to the role that deploys; then"
-        if any(step.operation == "update" and step.type.startswith("aws:") for step in failed):
+        changed = [*half_done, *(step for step in failed if step.operation == "update")]
+        if any(step.type.startswith("aws:") for step in changed):
             # The provider has written what it wanted into the state: the next update would find nothing to do.
             return UpdateFailed, f"{allow} python -m automation refresh {stack}, and run it again"
         return UpdateFailed, f"{allow} run it again"
@@ -187,7 +193,8 @@ def _kind(text: str, failed: Sequence[Step], stack: str) -> tuple[type[Automatio
 
 def _missing_rights(text: str) -> tuple[str, ...]:
     """Return every right that AWS misses in the text, with the statements that give it."""
-    found = ((match[1], statements_for(match[1], match[2] or "")) for match in _DENIED.finditer(text))
+    missing = [(match[1], match[2] or "") for match in _DENIED.finditer(text)]
+    found = ((action, statements_for(action, resource)) for action, resource in (*missing, *hidden_rights(text)))
     # Resources that are made at the same time often lack the same one.
     return tuple(dict.fromkeys(f"{action} ({given})" if given else action for action, given in found))
 

@@ -105,6 +105,7 @@ def typed_error(opened: OpenedStack, error: CommandError, action: str, progress:
         progress.errors,
         stack=opened.stack.name,
         failed=progress.failed,
+        half_done=progress.half_done,
         warnings=progress.warnings,
         clean=opened.masker.text,
         said=lambda: said_at_the_end(opened.look, progress),

@@ -11,6 +11,7 @@ from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from automation.engine.events import EventKind, Teller
+from automation.engine.hidden_refusals import hint
 from automation.engine.usual_times import UsualTimes
 from automation.results import Step
 from automation.wait import Clock
@@ -48,6 +49,8 @@ _OF_THE_PROGRAM: Final = re.compile(r'(?:before|after) hook "[^"]+" failed: ')
 """How the engine begins what a hook of the program says. All else about a resource comes from its provider."""
 _SAYS_ITS_OWN: Final = ("pulumi:pulumi:Stack", TYPE, "kubernetes:batch/v1:Job")
 """Types of resources about which the program speaks itself. Providers quote the Jobs' pods, which run its scripts."""
+_HALF_DONE: Final = 1
+"""The engine's status of a failed step that has changed something all the same."""
 _WORTH_SECONDS: Final = 0.5
 """A step that takes less is told without its time."""
 _OF_A_CANCEL: Final = re.compile(r"context canceled|operation was cancelled|update failed$")
@@ -79,6 +82,8 @@ class Progress:
         self.unseen: list[str] = []
         """URNs of the checks of the preflight that another system's outage left unmade."""
         self.failed: list[Step] = []
+        self.half_done: list[Step] = []
+        """Those of the failed steps after which the resource is there, or is changed, but not as it should be."""
         self.given_up: tuple[WorkloadState, ...] = ()
         """The workloads for which waiting was given up."""
         self.said: dict[str, str] = {}
@@ -105,6 +110,8 @@ class Progress:
                 self._end(event.res_outputs_event.metadata, done=True)
             elif event.res_op_failed_event:
                 self._end(event.res_op_failed_event.metadata, done=False)
+                if event.res_op_failed_event.status == _HALF_DONE:
+                    self.half_done.append(_step(event.res_op_failed_event.metadata))
             elif event.diagnostic_event:
                 self._diagnose(event.diagnostic_event)
 
@@ -127,6 +134,7 @@ class Progress:
             if self._started and now - self._spoke >= (_KNOWN_SECONDS if unready else _SILENCE_SECONDS):
                 text = "; ".join(
                     f"still {doing} ({now - since:.0f} s{self._usually(about)})"
+                    f"{hint(about['operation'], about['type'], now - since)}"
                     for doing, since, about in self._started.values()
                 )
                 self._say(EventKind.STILL, f"{text}: {'; '.join(unready)}" if unready else text)

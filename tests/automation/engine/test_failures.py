@@ -117,6 +117,15 @@ def test_all_rights_that_were_missing_at_once_are_named() -> None:
     )
 
 
+def test_right_is_named_whose_refusal_the_provider_hides() -> None:
+    bucket = Step(operation="create", type="aws:s3/bucket:Bucket", name="airflow-task-logs", urn="urn")
+    text = "airflow-task-logs: waiting for S3 Bucket (airflow-task-logs-0123abc) create: couldn't find resource"
+    assert typed(text, failed=(bucket,), half_done=(bucket,)).remedy == (
+        "allow s3:ListBucket (statement TaskLogs of docs/deploying-role.json) to the role that deploys; then "
+        "python -m automation refresh dev, and run it again"
+    )
+
+
 def test_after_a_refused_change_the_state_is_read_anew_before_the_next_update() -> None:
     """The state says what the provider wanted, so without a refresh the next update may find nothing to do."""
     refused = "User: x is not authorized to perform: iam:PutRolePermissionsBoundary because no policy allows it"
@@ -125,6 +134,14 @@ def test_after_a_refused_change_the_state_is_read_anew_before_the_next_update() 
     assert remedy.endswith("to the role that deploys; then python -m automation refresh dev, and run it again")
     for step in (replace(role, operation="create"), RELEASE):
         assert "refresh" not in typed(refused, failed=(step,)).remedy, step
+
+
+def test_after_a_creation_that_was_refused_half_way_the_state_is_read_anew() -> None:
+    """A group exists, and still lets everything out; the state says that it does not."""
+    refused = "User: x is not authorized to perform: ec2:RevokeSecurityGroupEgress because no policy allows it"
+    group = Step(operation="create", type="aws:ec2/securityGroup:SecurityGroup", name="airflow-postgres", urn="urn")
+    remedy = typed(refused, failed=(group,), half_done=(group,)).remedy
+    assert remedy.endswith("to the role that deploys; then python -m automation refresh dev, and run it again")
 
 
 def test_every_right_of_the_policies_is_named_with_its_statement_when_it_is_missing() -> None:

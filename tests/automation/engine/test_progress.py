@@ -75,6 +75,15 @@ def test_step_that_fails_is_told(tmp_path: object) -> None:
     assert lines == ["creating Release airflow", "failed creating Release airflow (3 s)"]
 
 
+def test_step_that_failed_half_way_is_kept_apart() -> None:
+    for status, halves in ((0, []), (1, ["airflow"]), (2, [])):
+        progress = Progress(teller([]), FakeTime().clock)
+        for item in (event("resourcePreEvent"), event("resOpFailedEvent", status=status, steps=1)):
+            progress(item)
+        assert [step.name for step in progress.half_done] == halves
+        assert [step.name for step in progress.failed] == ["airflow"]
+
+
 def test_preview_tells_what_would_be_done() -> None:
     events = [
         event(kind, op, planning=True)
@@ -208,6 +217,18 @@ def test_silence_is_broken_while_something_is_under_way() -> None:
     time.seconds += 100
     progress.remind()
     assert len(lines) == 3
+
+
+def test_bucket_that_takes_long_is_told_with_the_right_that_may_be_missing() -> None:
+    lines, time = list[str](), FakeTime()
+    progress = Progress(teller(lines), time.clock)
+    progress(event("resourcePreEvent", type_="aws:s3/bucket:Bucket"))
+    for seconds in (30, 40):
+        time.seconds += seconds
+        progress.remind()
+    assert lines[1] == "still creating Bucket airflow (30 s)"
+    told = "it may be that the role that deploys lacks s3:ListBucket (statement TaskLogs of docs/deploying-role.json)"
+    assert told in lines[2]
 
 
 def command_error(stdout: str = "", stderr: str = "") -> CommandError:
