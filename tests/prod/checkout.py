@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from benchmarks.plain_stack import Result, events, steps
+from benchmarks.plain_stack import Result, events, pulumi, steps
 from tests.checkout_copy import copy_checkout
 from tests.prod.account import BOUNDARY, DEPLOYER, REGION, STATE_BUCKET, STATE_KEY, Account
 from tests.prod.emulator.rights import ACCOUNT
@@ -45,7 +45,10 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        path = os.pathsep.join([*map(str, self.path), str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
+        engine = pulumi()
+        folders = [*map(str, self.path), str(ROOT / ".venv" / "bin"), os.environ["PATH"]]
+        # Where `make dev` has put it, it is not on PATH.
+        path = os.pathsep.join([*folders, *([str(Path(engine).parent)] if engine else [])])
         return {
             **self.account.environment(),
             "PULUMI_BACKEND_URL": STATE,
