@@ -89,7 +89,7 @@ CAUSES: Final = (
     _cause(
         r"secrets \(code=.*(?:AccessDenied|not authorized)",
         AccessRefused,
-        f"{_WHO}; that role needs kms:Encrypt, kms:Decrypt and kms:GenerateDataKey on the key of `secretsprovider` in "
+        f"{_WHO}; that role needs kms:Encrypt and kms:Decrypt on the key of `secretsprovider` in "
         "Pulumi.STACK.yaml, and the key's policy must let it",
     ),
     _cause(
