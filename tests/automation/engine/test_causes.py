@@ -49,7 +49,7 @@ TEXTS: tuple[tuple[str, type[AutomationError], str], ...] = (
     (
         f"{_KMS}{_HTTP}AccessDeniedException: User: arn is not authorized to perform: kms:Encrypt",
         AccessRefused,
-        "needs kms:Encrypt, kms:Decrypt",
+        "needs kms:Encrypt and kms:Decrypt",
     ),
     (f"{_S3}https response error StatusCode: 403, AccessDenied: Access Denied", AccessRefused, "s3:ListBucket"),
     ("locks: ClientError AccessDenied", AccessRefused, "s3:ListBucket"),
