@@ -25,6 +25,7 @@ from automation.stacks.backend import (
     shown_url,
     url_masker,
 )
+from automation.stacks.file_secrets import clear_secrets
 from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits
 from automation.wait import Clock
@@ -149,7 +150,8 @@ class Environments:
         short_name(name)
         secrets = list(place.settings.secrets.values()) if place.settings is not None else []
         secrets += [place.provider.value] if isinstance(place.provider, Passphrase) else []
-        masker = url_masker(place.url, (secret.reveal() for secret in secrets))
+        known = (*(secret.reveal() for secret in secrets), *clear_secrets(place, name))
+        masker = url_masker(place.url, known)
         environment = Environment(name, place, self._engine, self._limits, masker)
         with self._lock:
             self._opened.add(environment)

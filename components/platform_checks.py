@@ -22,7 +22,7 @@ from components.database.connection import ContainerDatabase, Database
 from components.database.job_template import DatabaseJob
 from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.kube.images import Images
-from components.kube.secret import Secret
+from components.kube.secret import secrets_of
 from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
 from components.platform_image import image_needs
@@ -44,6 +44,7 @@ from components.preflight.pod_surroundings import as_the_team_s
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
 from components.release.airflow_release import RELEASE_NAME
 from components.release.job_pods import job_pod
+from components.secrets.recognised import recognised
 from components.task_logs.remote import CONNECTION_KEY
 from components.task_logs.store import TaskLogStore
 from components.user_values.user_values import with_helm_values
@@ -279,8 +280,5 @@ def _client_certificate(secret: str | None) -> list[ExistingSecret]:
 
 
 def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:
-    """Return the secrets of the config that a pod of a check has."""
-    database = getattr(args.database, "database", None)
-    broker = args.broker.url if args.broker else None
-    given = (args.git.ssh_private_key, args.git.token, database and database.password, broker)
-    return tuple(secret.reveal() for secret in given if isinstance(secret, Secret))
+    """Return the secrets of the config, and those in a team's values. A pod or a webhook may quote any of them."""
+    return tuple(sorted({*secrets_of(args), *recognised(args.helm_values)}))

@@ -16,9 +16,11 @@ import components
 import settings
 from automation.plan.run import Request
 from automation.plan.stand_ins import PlanConfig
+from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
 from components.release.helm_record import Revision
 from tests import samples
+from tests.automation.fakes import SETTINGS
 
 S: Final = "sentinel-5f1c9a3be7"
 KUBECONFIG: Final = f"apiVersion: v1\nusers: [{{name: a, user: {{token: {S}}}}}]\n"
@@ -63,6 +65,7 @@ def everything(tmp_path: Path) -> list[Any]:
         Request(stack="dev", secrets={"fernetKey": S}),
         PlanConfig(values={"airflow:fernetKey": S}, secret_keys=frozenset({"airflow:fernetKey"}), placeholders=()),
         Revision(secret="a", number=1, status="deployed", values={"token": S}, content={"config": {"token": S}}),
+        EnvironmentSettings.of("dev", {**SETTINGS, "helmValues": {"env": [{"name": "OWN", "value": S}]}}),
         dataclasses.replace(samples.dev().parse().platform, kubeconfig=KUBECONFIG, helm_values={"token": S}),
     ]
 

@@ -24,6 +24,7 @@ from automation.plan.recorder import Recorder, Registration, SecretValue
 from automation.stacks.backend import ENCRYPTION, read_yaml, shown_url
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
 from components.secrets.masker import Masker
+from components.secrets.recognised import recognised
 from policy.context import DecisionsInvalid, decided_in
 from settings import SettingsError, loading
 
@@ -56,7 +57,7 @@ def plan(project: Path, request: Request) -> Plan:
         return Plan(stack=request.stack, failure=failure_of(error, project, masker))
     except DecisionsInvalid as error:
         return Plan(stack=request.stack, failure=Failure(kind=FailureKind.SETTINGS, text=str(error)))
-    for secret in config.secrets:
+    for secret in (*config.secrets, *recognised(config.helm_values)):
         masker.learn(secret)
     found = _Run(project, request, config, masker, decided).plan()
     if found.failure:

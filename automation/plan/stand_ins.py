@@ -44,6 +44,14 @@ class PlanConfig:
         return self.values.get(f"{PROJECT}:{key}", "")
 
     @property
+    def helm_values(self) -> Any:
+        """A team's own values of the chart."""
+        try:
+            return json.loads(self.text("helmValues") or "{}")
+        except ValueError:
+            return {}  # the program refuses them
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The secret values."""
         return tuple(self.values[key] for key in sorted(self.secret_keys) if self.values.get(key))

@@ -30,6 +30,7 @@ from components.preflight.judgement import judged
 from components.release.airflow_release import RELEASE_NAME
 from components.release.chart_archive import ARCHIVE
 from components.secrets.masker import Masker
+from components.secrets.recognised import recognised
 from settings import loading
 
 _PROGRAM: Final = "__main__.py"
@@ -48,6 +49,7 @@ def preflight(project: Path, stack: str, known: Mapping[str, str]) -> dict[str, 
     masker = Masker(secrets=known.values())
     try:
         platform, recorder = _recorded(project, stack, known)
+        masker = masker.knowing(recognised(platform.helm_values))
         found, new_namespace = _made(platform, recorder, stack, masker)
     except (KubeRequestFailed, KubeUnreachable) as error:
         return {"error": masker.text(str(error))}

@@ -240,6 +240,6 @@ def _objects(config: StackConfig) -> ClusterObjects:
 
 def _cluster_status(session: Session, config: StackConfig, state: StackState) -> ClusterStatus:
     kube: KubeClient = client.KubeClient(
-        config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig, clean=session.masker.text
+        config.kube_context, config.namespace, kubeconfig_path=config.kubeconfig, clean=session.clean
     )
     return status_module.cluster_status(kube, _objects(config), state)

@@ -34,8 +34,8 @@ class EnvironmentSettings:
 
     name: str
     """The stack."""
-    values: Mapping[str, Any]
-    """What is not secret: texts, numbers, booleans, lists and maps."""
+    values: Mapping[str, Any] = field(repr=False)
+    """What is not marked as secret: texts, numbers, booleans, lists and maps. A team's values may hold one."""
     secrets: Mapping[str, Secret]
     """The secret values."""
     checked: settings.Settings = field(repr=False, compare=False)

@@ -14,6 +14,8 @@ from automation.engine.opened_stack import OpenedStack
 from automation.errors import AutomationError
 from automation.folder import stack_file
 from automation.stacks.backend import encryption, read_yaml
+from automation.stacks.place import Place
+from components.secrets.recognised import recognised
 from settings import PROJECT
 from settings.files import holds_secure
 
@@ -26,6 +28,16 @@ def has_secrets(folder: Path, stack: str) -> bool:
     config = read_yaml(path).get("config") if path.is_file() else None
     values = config.values() if isinstance(config, Mapping) else ()
     return any(map(holds_secure, values))
+
+
+def clear_secrets(place: Place, stack: str) -> frozenset[str]:
+    """Return what looks like a secret in the clear values of a stack's config; nothing where it cannot be read."""
+    if place.settings is not None:
+        return recognised(place.settings.values)
+    with contextlib.suppress(AutomationError):
+        path = stack_file(place.project_dir, stack)
+        return recognised(read_yaml(path).get("config") if path.is_file() else None)
+    return frozenset()
 
 
 def committed_secrets(on: OpenedStack, project_dir: Path) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, final
 
 import pulumi
 
@@ -37,3 +39,18 @@ SecretInput = Secret | pulumi.Output[str]
 def secret_output(value: SecretInput) -> pulumi.Output[str]:
     """Return `value` as an Output that Pulumi encrypts in the state and masks on the screen."""
     return pulumi.Output.secret(value.reveal() if isinstance(value, Secret) else value)
+
+
+def secrets_of(value: Any) -> Iterator[str]:
+    """Yield every secret in a value: in the fields of dataclasses, in maps, lists and tuples, at any depth."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for item in dataclasses.fields(value):
+            yield from secrets_of(getattr(value, item.name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from secrets_of(inner)
+    elif isinstance(value, list | tuple | frozenset | set):
+        for inner in value:
+            yield from secrets_of(inner)

@@ -120,7 +120,7 @@ def made(
     try:
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
         if kind is Kind.CLUSTER:
-            return (*there, *cluster_findings(api, namespace, document["needs"], stack))
+            return (*there, *cluster_findings(api, namespace, document["needs"], stack, clean))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
         limits = WaitLimits(**document["patience"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.kube.client import KubeApi
@@ -32,7 +32,9 @@ _ENDING: Final = re.compile(r"because it is being terminated")
 _LIMITS: Final = re.compile(r"(maximum|minimum) \w+ usage per|must specify|limit to request ratio")
 
 
-def cluster_findings(api: KubeApi, namespace: str, needs: Mapping[str, Any], stack: str) -> tuple[Finding, ...]:
+def cluster_findings(
+    api: KubeApi, namespace: str, needs: Mapping[str, Any], stack: str, clean: Callable[[str], str]
+) -> tuple[Finding, ...]:
     """Return what the cluster has of the needs. What this user may not see counts as not seen. Raises KubeUnreachable.
 
     Args:
@@ -40,13 +42,14 @@ def cluster_findings(api: KubeApi, namespace: str, needs: Mapping[str, Any], sta
         namespace: The stack's namespace, which exists.
         needs: `storage`, `ingress`, `apis` and `pods`, as `needs` makes them.
         stack: The stack's name, for commands.
+        clean: Masks secrets in what the cluster says.
     """
     found: list[Finding] = []
     looks: Mapping[str, Iterator[Finding]] = {
         STORAGE: _storage(api, namespace, needs.get("storage") or (), stack),
         INGRESS: _ingress(api, str(needs.get("ingress") or ""), stack),
         "add-ons": _apis(api, needs.get("apis") or (), stack),
-        ADMISSION: _admission(api, namespace, needs.get("pods") or ()),
+        ADMISSION: _admission(api, namespace, needs.get("pods") or (), clean),
     }
     for check, look in looks.items():
         try:
@@ -136,13 +139,16 @@ def _apis(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> Itera
             yield failed(need["what"], what, need["fix"].format(stack=stack))
 
 
-def _admission(api: KubeApi, namespace: str, needs: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _admission(
+    api: KubeApi, namespace: str, needs: Sequence[Mapping[str, Any]], clean: Callable[[str], str]
+) -> Iterator[Finding]:
     refused = False
     for need in needs:
         pod = need["pod"]
         metadata = {**pod["metadata"], "generateName": "airflow-preflight-"}
         trial = {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}
-        message = api.creation_refusal(trial, namespace)
+        # A webhook quotes the pod, with all that a team puts into it.
+        message = clean(api.creation_refusal(trial, namespace))
         if message:
             refused = True
             yield refusal_finding(message, f"a pod of {need['component']}")

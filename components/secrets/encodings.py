@@ -54,6 +54,7 @@ _NESTED: Final[tuple[Callable[[str], str], ...]] = (
 )
 _PLAIN: Final = re.compile(r"(?=.{1,20}$)[A-Za-z]+([ ._-]([A-Za-z]+|[0-9]+))*")
 """A word, or several: `eu-central-1`. A password of nothing but letters stands under a name that says so."""
+_WORDS: Final = re.compile(r"[A-Za-z]+([ ._-]+([A-Za-z]+|[0-9]+))*")
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _LONGEST: Final = 4096
 """A longer text is a document, and each of its forms would take as much memory again. Only its secrets are learned."""
@@ -162,6 +163,11 @@ def _is_harmless(name: str, text: str) -> bool:
     if may_hold_secret(name) or name == "auth":  # USER:PASSWORD of a config.json
         return False
     return bool(_PLAIN.fullmatch(text)) or (name == "host" and bool(_HOST.fullmatch(text)))
+
+
+def is_words(text: str) -> bool:
+    """Tell whether a text consists of words, with numbers between them at most: `airflow`, `team-secret-2`."""
+    return bool(_WORDS.fullmatch(text))
 
 
 def _credentials(text: str) -> Iterator[str]:

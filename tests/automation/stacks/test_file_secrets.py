@@ -10,15 +10,20 @@ from typing import Any
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
+from automation.cluster import client
 from automation.engine.events import Event
 from automation.engine.opened_stack import OpenedStack
+from automation.environments import Environments
+from automation.recovery import recover
+from automation.recovery import status as status_module
 from automation.stacks import session as session_module
+from automation.stacks.config import EnvironmentSettings
 from automation.stacks.file_secrets import file_secrets, has_secrets
 from automation.stacks.place import Place
 from automation.stacks.session import Limits, Session
 from automation.stacks.stack_values import file_values
 from components.secrets.masker import Masker
-from tests.automation.fakes import FakeEngine
+from tests.automation.fakes import SETTINGS, FakeEngine
 from tests.cases import each
 
 URI = "postgres://u:sentinel-Kq8Rt2Vw5y@h/d"
@@ -124,3 +129,39 @@ def test_who_cannot_decrypt_them_may_look_all_the_same(
     assert session.clean("one\ntwo") == "one\ntwo"
     assert session.clean("password=sentinel-Zx9Qw7Lm3p") == "password=[secret]"
     assert engine.asked == asked
+
+
+@each("given", [True, False])
+def test_what_looks_like_a_secret_in_the_clear_config_is_known_too(given: bool, tmp_path: Path) -> None:
+    """A provider may quote a value of the chart in a form that nothing recognises."""
+    values = {"env": [{"name": "SNOWFLAKE_PWD", "value": "sentinel-Wv4Np8Xs2k"}]}
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+    settings = None
+    if given:
+        settings = EnvironmentSettings.of("dev", {**SETTINGS, "helmValues": values})
+    else:
+        (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  airflow:helmValues: {json.dumps(values)}\n")
+    environment = Environments(tmp_path).open("dev", settings)
+    assert environment.session.masker.text("it said c2VudGluZWwtV3Y0TnA4WHMyaw") == "it said [secret]"
+
+
+def test_config_that_cannot_be_read_is_no_error_yet(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: [\n")
+    assert Environments(tmp_path).open("dev").name == "dev"
+
+
+def test_status_knows_them(tmp_path: Path, monkeypatch: Any) -> None:
+    """It looks at pods, which may quote what the file holds."""
+    cleaned: list[str] = []
+
+    class Kube:
+        def __init__(self, *_: Any, clean: Any, **__: Any) -> None:
+            cleaned.append(clean("login failed: sentinel-Zx9Qw7Lm3p"))
+
+    session, _ = looking(tmp_path, ENCRYPTED, monkeypatch)
+    monkeypatch.setattr(client, "KubeClient", Kube)
+    monkeypatch.setattr(recover, "_objects", lambda _: None)
+    monkeypatch.setattr(status_module, "cluster_status", lambda *_: None)
+    recover._cluster_status(session, SimpleNamespace(kube_context="c", namespace="n", kubeconfig=None), None)  # type: ignore[arg-type]
+    assert cleaned == ["login failed: [secret]"]

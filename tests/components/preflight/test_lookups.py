@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[KubeServer]:
 
 
 def look(server: KubeServer, **needs: Any) -> list[tuple[str, str]]:
-    findings = cluster_findings(KubeApi(RIGHT, server.kubeconfig), "ns", needs, "dev")
+    findings = cluster_findings(KubeApi(RIGHT, server.kubeconfig), "ns", needs, "dev", str)
     return [(item.verdict.value, str(item)) for item in findings]
 
 
