@@ -25,6 +25,7 @@ from components.kube.images import Images
 from components.kube.secret import secrets_of
 from components.monitoring.exporter import exporter_spec
 from components.platform_args import AirflowPlatformArgs
+from components.platform_database import judged_pods
 from components.platform_image import image_needs
 from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
@@ -108,6 +109,7 @@ class PlatformChecks:
         verification = verification_pod(args, self._images)
         if verification is not None:
             pods.append({"component": "verification", "pods": 1, "pod": verification})
+        pods += judged_pods(args, self._images)
         needs = {
             "storage": storage_needs(
                 values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)

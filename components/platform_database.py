@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pulumi
 
@@ -14,8 +15,8 @@ from components.database.backups import DatabaseBackupsArgs
 from components.database.connection import Database, ExternalDatabase
 from components.database.container import POD_LABELS, PORT
 from components.database.database_roles import DatabaseRoles, DatabaseRolesArgs
-from components.database.job_template import DatabaseJob
-from components.database.migration import DatabaseMigrationArgs
+from components.database.job_template import DatabaseJob, job_template
+from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS, DatabaseMigrationArgs
 from components.database.rds_settings import ManagedDatabase
 from components.keys.airflow_keys import AirflowKeys
 from components.kube.images import POSTGRES_REPOSITORY, Images
@@ -137,6 +138,27 @@ def database_job(args: AirflowPlatformArgs, images: Images, access: DatabaseAcce
         ca_config_map=access.ca_config_map,
         pod=job_pod(args.helm_values, args.client_certificate),
     )
+
+
+def judged_pods(args: AirflowPlatformArgs, images: Images) -> list[dict[str, Any]]:
+    """Return a pod of each Job that connects to the database, as quotas, limit ranges and policies judge them.
+
+    They run one after the other. None has variables, because a check's document holds no secret.
+    """
+    jobs = {"the migration": "migrateDatabaseJob", "the admin user's Job": ADMIN_USER}
+    if args.running is Running.STOPPED:
+        jobs = {}
+    if args.logins.used is not None or args.logins.coming is not None:
+        jobs["the database's roles"] = "migrateDatabaseJob"
+    if args.backup_schedule:
+        jobs["the backups"] = "migrateDatabaseJob"
+    found = []
+    for component, name in jobs.items():
+        pod = replace(job_pod(args.helm_values, args.client_certificate, name), env=())
+        labels = ADMIN_USER_LABELS if name == ADMIN_USER else MIGRATION_LABELS
+        template = job_template(images, labels, [], [], ca_config_map=None, pod=pod)
+        found.append({"component": component, "pods": 1, "alone": True, "pod": template})
+    return found
 
 
 def migration_args(

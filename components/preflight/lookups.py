@@ -9,7 +9,7 @@ from typing import Any, Final
 from components.kube.client import KubeApi
 from components.kube.rest import KubeRequestFailed
 from components.preflight.finding import Finding, failed, passed, skipped
-from components.preflight.quotas import quota_findings
+from components.preflight.quotas import LESS, quota_findings
 
 STORAGE: Final = "storage class"
 INGRESS: Final = "ingress class"
@@ -177,7 +177,7 @@ def refusal_finding(message: str, what: str) -> Finding:
         return failed(
             ADMISSION,
             f"airflow:size: expected room for {what} in the namespace's quota, found: {line}",
-            "raise the quota, or ask for less: airflow:size, airflow:workerReplicas and the other numbers of pods",
+            LESS,
         )
     if _LIMITS.search(message):
         return failed(

@@ -9,6 +9,11 @@ from typing import Any, Final
 from components.preflight.finding import Finding, failed, passed
 
 CHECK: Final = "quota"
+LESS: Final = (
+    "raise the quota, or ask for less: airflow:size, airflow:workerReplicas and the other numbers of pods; for Jobs "
+    "migrateDatabaseJob.resources in airflow:helmValues"
+)
+"""What to do about a quota without room."""
 _MIB: Final = 1 << 20
 _ALIASES: Final = {"cpu": "requests.cpu", "memory": "requests.memory"}
 
@@ -23,9 +28,12 @@ def quota_findings(
     Args:
         quotas: ResourceQuotas.
         pods: The pods of the namespace.
-        needs: The pods of the release (`needs.release_pods`).
+        needs: The pods of the release (`needs.release_pods`), and those of Jobs, of which one runs `alone` beside them.
     """
-    wanted = _sum((need["pod"], need["pods"]) for need in needs)
+    wanted = _sum((need["pod"], need["pods"]) for need in needs if not need.get("alone"))
+    jobs = [_sum([(need["pod"], need["pods"])]) for need in needs if need.get("alone")]
+    for key in {key for job in jobs for key in job}:
+        wanted[key] = wanted.get(key, Decimal(0)) + max(job.get(key, Decimal(0)) for job in jobs)
     release = needs[0]["pod"]["metadata"]["labels"]["release"] if needs else ""
     own = _sum(
         (pod, 1)
@@ -49,7 +57,7 @@ def quota_findings(
             yield failed(
                 CHECK,
                 f"airflow:size: expected room for all pods in quota {name} of the namespace, found: {'; '.join(short)}",
-                "raise the quota, or ask for less: airflow:size, airflow:workerReplicas and the other numbers of pods",
+                LESS,
             )
         else:
             yield passed(CHECK, f"all pods fit into quota {name}")

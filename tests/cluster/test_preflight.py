@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 NAMESPACE: Final = "airflow-preflight-test"
 SECONDS: Final = 60
 """Far below the time of any wait for pods; docs/preflight.md has what was measured."""
+AT_ONCE: Final = 10
+"""What a check takes that needs no pod, with the start of the engine and of the program."""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,36 @@ def test_missing_storage_class_and_image_are_named(stack: Stack, api: Any) -> No
     assert "airflow:taskLogsStorageClass: expected a storage class" in result.output, result.output
     result = mistaken(stack, api, imageTag="3.2.2-no-such-tag")
     assert "apache/airflow:3.2.2-no-such-tag" in result.output, result.output
+
+
+def test_quota_that_denies_the_pods_of_jobs_alone_is_named(stack: Stack, api: Any) -> None:
+    """The pods of this release ask for nothing, those of Jobs for 512Mi: without this check a database came first."""
+    mistaken(stack, api, dagsRef="no-such-branch")  # the namespace is there
+    hard = {"metadata": {"name": "no-jobs"}, "spec": {"scopes": ["NotBestEffort"], "hard": {"pods": "0"}}}
+    api.create_namespaced_resource_quota(NAMESPACE, hard)
+    try:
+        _enforced(api, "no-jobs")
+        started = time.monotonic()
+        # Another document, so that the check is made again.
+        resources = {"requests": {"memory": "600Mi"}}
+        result = mistaken(stack, api, helmValues={"migrateDatabaseJob": {"resources": resources}})
+        seconds = time.monotonic() - started
+    finally:
+        api.delete_namespaced_resource_quota("no-jobs", NAMESPACE)
+    expected = "airflow:size: expected room for a pod of the migration in the namespace's quota, found: exceeded quota"
+    assert expected in result.output, result.output
+    assert "migrateDatabaseJob.resources" in result.output, result.output
+    assert not [step for step in result.steps if "airflow-postgres" in step and "StatefulSet" in step]
+    assert seconds < AT_ONCE, "told before a pod is waited for"
+
+
+def _enforced(api: Any, name: str) -> None:
+    """Wait until Kubernetes counts with a quota: until then it admits everything."""
+    for _ in range(60):
+        if (api.read_namespaced_resource_quota(name, NAMESPACE).status.hard or {}).get("pods") == "0":
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"the quota {name} is not counted")
 
 
 @needs_manifest

@@ -26,6 +26,7 @@ from components.database.connection import Database, ExternalDatabase, SslMode
 from components.database.pgbouncer import PgBouncer
 from components.keys.existing_keys import ExistingKeys
 from components.kube.images import Images
+from components.kube.job_pod import RESOURCES
 from components.kube.secret import Secret
 from components.login.oidc import Oidc
 from components.network.isolation_args import Isolation, IsolationArgs
@@ -618,3 +619,28 @@ def test_preflight_asks_about_further_pods_that_a_cluster_could_take(composed: R
     for component in ("exporter", "verification"):
         [container] = pods[component]["spec"]["containers"]
         assert all(entry.get("value") or entry["valueFrom"]["secretKeyRef"]["name"] for entry in container["env"])
+
+
+def test_preflight_asks_about_the_jobs_too(composed: Record) -> None:
+    """Their resources are their own, and the database would be up before the cluster refused their pods."""
+    resources = {"limits": {"memory": "3Gi"}}
+    recorder = composed(
+        backup_storage_gib=1,
+        backup_schedule="0 2 * * *",
+        helm_values={
+            "createUserJob": {"resources": resources},
+            "env": [{"name": "OWN_PASSWORD", "value": "Zx9QwLm3pVt"}],
+        },
+    )
+    text = recorder.one("kubernetes:core/v1:ConfigMap", "airflow-preflight-cluster").inputs["data"][DOCUMENT]
+    needs = {found["component"]: found for found in json.loads(text)["needs"]["pods"]}
+    jobs = {component: need for component, need in needs.items() if need.get("alone")}
+    assert set(jobs) == {"the migration", "the admin user's Job", "the backups"}
+    containers = {component: need["pod"]["spec"]["containers"][0] for component, need in jobs.items()}
+    assert containers["the migration"]["resources"] == RESOURCES
+    assert containers["the admin user's Job"]["resources"]["limits"]["memory"] == "3Gi"
+    assert jobs["the migration"]["pod"]["metadata"]["labels"]["component"] == "database-migration"
+    assert "Zx9Qw" not in text
+    made = recorder.one("kubernetes:batch/v1:Job", "airflow-database-migrate").inputs["spec"]["template"]
+    for part in ("securityContext", "resources", "imagePullPolicy", "image"):
+        assert made["spec"]["containers"][0][part] == containers["the migration"][part], part

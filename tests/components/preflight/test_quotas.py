@@ -35,6 +35,19 @@ def test_all_pods_of_a_release_count() -> None:
     assert "pods 3 and 0 of others, of 2" in found({"pods": "2"})
 
 
+def test_the_largest_job_counts_beside_the_release() -> None:
+    """The Jobs run one after the other, and the first of them beside the pods of before."""
+    jobs = [
+        {"component": "the migration", "pods": 1, "alone": True, "pod": pod("100m", "512Mi")},
+        {"component": "the admin user's Job", "pods": 1, "alone": True, "pod": pod("200m", "256Mi")},
+    ]
+    hard = {"requests.cpu": "2200m", "requests.memory": "3Gi", "pods": "4"}
+    assert [item.verdict for item in quota_findings([quota(hard)], (), [*NEEDS, *jobs])] == [Verdict.PASSED]
+    for name, short in (("requests.cpu", "2199m"), ("requests.memory", "3071Mi"), ("pods", "3")):
+        [item] = quota_findings([quota({**hard, name: short})], (), [*NEEDS, *jobs])
+        assert item.verdict is Verdict.FAILED, name
+
+
 def test_pods_of_others_count_and_the_release_s_own_do_not() -> None:
     own = {**pod("500m", "1Gi"), "status": {"phase": "Running"}}
     ended = {**pod("500m", "1Gi"), "status": {"phase": "Succeeded"}}
