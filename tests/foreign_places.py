@@ -40,15 +40,17 @@ ARGUMENTS: Final = (("--password", "{}"), ("--token", "{}"), ("--api-key", "{}")
 def places() -> list[tuple[str, Any, str]]:
     """A secret of its own for each place, the value with it as a team sets it, and that value as others quote it."""
     found: list[tuple[str, Any, str]] = []
-    for number, place in enumerate((*VARIABLES, *TEXTS, *ARGUMENTS)):
-        secret = f"Zx9Qw{number:03d}Lm3pVt"
-        if number < len(VARIABLES):
-            variable = {"name": place, "value": secret}
-            found.append((secret, variable, json.dumps(variable)))
-        elif isinstance(place, tuple):
-            found.append((secret, [place[0], secret], f"{place[0]} {secret}"))
-        else:
-            found.append((secret, _filled(place, secret), _filled(place, secret)))
+
+    def secret() -> str:
+        return f"Zx9Qw{len(found):03d}Lm3pVt"
+
+    for name in VARIABLES:
+        variable = {"name": name, "value": secret()}
+        found.append((secret(), variable, json.dumps(variable)))
+    for template in TEXTS:
+        found.append((secret(), _filled(template, secret()), _filled(template, secret())))
+    for option, _ in ARGUMENTS:
+        found.append((secret(), [option, secret()], f"{option} {secret()}"))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The kinds of output of the program, each as a function of what others say, or of values that a team sets.
+"""The kinds of output of the program that quote what others say.
 
 Each is made by the functions that make it in the program, with a masker that knows what that of a session knows.
 """
@@ -14,36 +14,30 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import pytest
-import yaml
 from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import CommandError, create_command_error
 
-from automation.adoption.plan import AdoptionPlan
-from automation.adoption.prepare import _as_plan, _cluster_refusals, _masker
-from automation.adoption.taken_over import taken_over
+from automation.adoption.prepare import _cluster_refusals
 from automation.backup.jobs import answer
-from automation.change_report.compare import compare_plans
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
-from automation.change_report.model import ChangeReport, StackReport
-from automation.cli.adopt import _lines
+from automation.change_report.model import ChangeReport
 from automation.cli.console import Console
 from automation.cli.error_text import write_error
 from automation.cli.report import report_json
-from automation.cli.report_text import Table, table_lines, verification_table, write_table
+from automation.cli.report_text import table_lines, verification_table
 from automation.engine.events import Event, EventKind, Teller
 from automation.engine.failures import engine_error, hopeless
 from automation.engine.policy_pack import JudgedProgress, refused
 from automation.errors import AutomationError, without_context
 from automation.plan.failures import failure_of
-from automation.plan.model import RELEASE_TYPE, Plan, PlannedResource
+from automation.plan.model import RELEASE_TYPE, Plan
 from automation.plan.text import plan_text
 from automation.preflight.result import Preflight, PreflightCheck
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.results import Step
 from automation.upgrade.trial import read
 from automation.verification.result import Verification, failed
-from automation.yaml_text import as_yaml
 from components.kube.client import KubeApi
 from components.kube.look import Look, look
 from components.preflight.checks import Kind, findings_of
@@ -52,7 +46,6 @@ from components.preflight.lookups import cluster_findings
 from components.preflight.pod_run import ContainerEnd, PodEnd
 from components.secrets.masker import Masker, without_digests
 from tests.automation.adoption.releases import FakeCluster, installed
-from tests.automation.adoption.releases import read as secrets_of_release
 from tests.samples import ROOT
 
 RELEASE: Final = Step(operation="update", type=RELEASE_TYPE, name="airflow", urn="urn")
@@ -164,7 +157,7 @@ class _Cluster:
             },
         }
         about = {"kind": "Pod", "name": "a", "uid": "a"}
-        return {
+        found: dict[str, list[Any]] = {
             "Pod": list(pods.values()),
             "StatefulSet": [
                 {"metadata": {"name": name}, "spec": {"replicas": 1}, "status": {}} for name in ("worker", "two")
@@ -178,7 +171,8 @@ class _Cluster:
                     "message": self._said,
                 }
             ],
-        }.get(kind, [])
+        }
+        return found.get(kind, [])
 
     def log(self, namespace: str, pod: str, container: str, **options: Any) -> str:
         return f"fatal: {self._said}"
@@ -280,6 +274,11 @@ def _backup(said: str, masker: Masker) -> str:
     return "".join(found)
 
 
+def without(plan: Plan) -> Plan:
+    """The plan as it is shown."""
+    return Plan.from_json(without_digests(plan.to_json()))
+
+
 SAID: Final[Mapping[str, Callable[[str, Masker], str]]] = {
     "an error of the engine": lambda said, masker: str(_of_engine(said, masker, said)),
     "an error of the engine, not in its events": lambda said, masker: str(_of_engine(said, masker)),
@@ -336,60 +335,3 @@ SAID: Final[Mapping[str, Callable[[str, Masker], str]]] = {
 
 def _trial(said: str, masker: Masker) -> Any:
     return read(f"tried: {json.dumps({'file': 'dag.py', 'error': said})}\n", masker.text)
-
-
-def without(plan: Plan) -> Plan:
-    """The plan as it is shown."""
-    return Plan.from_json(without_digests(plan.to_json()))
-
-
-def plan_of(values: Mapping[str, Any], masker: Masker) -> Plan:
-    """The plan of a program with a release of these values, and with an object of each."""
-    inputs = masker.inputs(RELEASE_TYPE, {"values": values})
-    resource = PlannedResource(
-        urn="urn:pulumi:dev::airflow::r::airflow", type=RELEASE_TYPE, name="airflow", component=False, inputs=inputs
-    )
-    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": values}
-    return Plan(stack="dev", resources=(resource,), objects=(masker.kubernetes_object(manifest),))
-
-
-def _report(values: Mapping[str, Any], masker: Masker) -> ChangeReport:
-    other = json.loads(json.dumps(values).replace("Lm3pVt", "Kk8Rr5"))
-    return ChangeReport(base="a", head="b", stacks=(compare_plans(plan_of(values, masker), plan_of(other, masker)),))
-
-
-def _adoption(values: Mapping[str, Any], masker: Masker) -> AdoptionPlan:
-    release = installed(config=values)
-    own = _masker(b"a key", release, ())
-    head = plan_of({"env": [], "executor": "CeleryExecutor"}, own)
-    report: StackReport = compare_plans(_as_plan("dev", head, release, own), head)
-    config = taken_over(release, secrets_of_release)
-    taken = tuple(config.shown(key) for key in sorted(config.values))
-    return AdoptionPlan(
-        stack="dev", namespace="n", revision=1, chart_version="1", airflow_version="3", taken=taken, report=report
-    )
-
-
-def _adoption_lines(values: Mapping[str, Any], masker: Masker) -> str:
-    file = io.StringIO()
-    for line in _lines(_adoption(values, masker)):
-        write_table(line, file) if isinstance(line, Table) else file.write(line)
-    return file.getvalue()
-
-
-VALUES: Final[Mapping[str, Callable[[Mapping[str, Any], Masker], str]]] = {
-    "values as JSON": lambda values, masker: json.dumps(without_digests(masker.value(values)), ensure_ascii=False),
-    "values as YAML": lambda values, masker: as_yaml(without_digests(masker.value(values))),
-    "a plan": lambda values, masker: plan_text(without(plan_of(values, masker))),
-    "a plan as JSON": lambda values, masker: json.dumps(without(plan_of(values, masker)).to_json(), ensure_ascii=False),
-    "a plan, repr": lambda values, masker: repr(without(plan_of(values, masker))),
-    "objects as YAML": lambda values, masker: yaml.safe_dump([*(without(plan_of(values, masker)).objects or ())]),
-    "a comment": lambda values, masker: markdown(_report(values, masker)),
-    "a whole report": lambda values, masker: markdown(_report(values, masker), limit=None),
-    "a report as JSON": lambda values, masker: report_json(_report(values, masker)),
-    "a report, repr": lambda values, masker: repr(_report(values, masker)),
-    "adoption": _adoption_lines,
-    "adoption as JSON": lambda values, masker: json.dumps(_adoption(values, masker).to_json(), ensure_ascii=False),
-    "adoption, repr": lambda values, masker: repr(_adoption(values, masker)),
-}
-"""Values of a team, by the kind of output that holds them."""

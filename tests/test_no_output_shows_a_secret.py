@@ -1,6 +1,6 @@
 """Sentinels in every secret input and in 80 foreign places: no kind of output shows one, in whatever form it is quoted.
 
-The kinds are in `kinds_of_output`, the forms in `quoted`, the foreign places in `foreign_places`.
+The kinds are in `kinds_of_output` and `kinds_with_values`, the forms in `quoted`, the places in `foreign_places`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from components.secrets.masker import Masker
 from components.secrets.recognised import recognised
 from tests import samples
 from tests.foreign_places import places, planted
-from tests.kinds_of_output import KNOWN, SAID, VALUES
+from tests.kinds_of_output import KNOWN, SAID
+from tests.kinds_with_values import VALUES
 from tests.quoted import FORMS
 
 _PIECE: Final = 12
