@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from automation.engine.stack_state import CREATING
@@ -239,7 +240,7 @@ def _canonical(policy: Any) -> Any:
     if isinstance(policy, Mapping):
         return {key: _canonical(value) for key, value in policy.items()}
     if isinstance(policy, list):
-        items = sorted(map(_canonical, policy), key=json.dumps)
+        items = sorted(map(_canonical, policy), key=partial(json.dumps, sort_keys=True))
         return items[0] if len(items) == 1 else items
     return policy
 

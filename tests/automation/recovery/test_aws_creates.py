@@ -49,8 +49,12 @@ def became(*creates: dict[str, Any], resources: tuple[dict[str, Any], ...] = ())
 
 
 def policy(*principals: str) -> str:
-    statement = {"Effect": "Allow", "Principal": {"AWS": [*principals]}, "Action": ["kms:A", "kms:B"], "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    shared = {"Effect": "Allow", "Principal": {"AWS": [*principals]}, "Resource": "*"}
+    statements = [
+        {"Sid": "Used", "Action": ["kms:A", "kms:B"], **shared},
+        {"Sid": "Administered", "Action": ["kms:C", "kms:D"], **shared},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 OWN_POLICY: Final = policy("arn:aws:iam::123456789012:root")
@@ -177,7 +181,8 @@ def test_key_with_another_policy_is_somebody_else_s() -> None:
     assert became(wanted) == {f"urn:{KEY}": ""}
     same = json.loads(OWN_POLICY)
     same["Statement"][0] |= {"Action": ["kms:B", "kms:A"], "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
-    own = key("of the logs", json.dumps(same))
+    # The provider sends a policy with its fields in another order.
+    own = key("of the logs", json.dumps(same, sort_keys=True))
     assert became(wanted) == {f"urn:{KEY}": own}
 
 
