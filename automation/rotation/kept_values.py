@@ -52,11 +52,11 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
 
 
 def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:
-    """Write what a stage needs: the mark, what is kept beside, and then the value.
+    """Write what a stage needs into the config: the mark, what is kept beside, and then the value.
 
-    Raises UpdateFailed, ClusterRequestFailed.
+    Raises UpdateFailed. `write_escrowed` comes after it, when the mark is kept: by the mark, the next run knows the
+    value in the escrow.
     """
-    value = stage.value
     changed: dict[str, Any] = {_MARK: str(mark)} if mark != kept.mark else {}
     if stage.beside is not None and stage.beside != kept.beside:
         changed[_BESIDE] = Secret(stage.beside) if stage.beside else None
@@ -65,19 +65,33 @@ def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mar
         if not config_values(session, opened).get(more):
             changed[more] = Secret(make())
             session.masker = session.masker.knowing([changed[more].reveal()])
-    another = bool(value) and value != kept.value
-    if another and kept.escrow is None:
-        changed[key.config_key] = Secret(value) if key.secret else value
+    if _is_another(kept, stage) and kept.escrow is None:
+        changed[key.config_key] = Secret(stage.value) if key.secret else stage.value
     if changed:
         change_config(session, opened, changed)
-    if another and kept.escrow is not None:
-        session.masker = session.masker.knowing([value])
-        _write_escrowed(key, *kept.escrow, value)
+
+
+def write_escrowed(key: Key, kept: Kept, stage: Stage) -> None:
+    """Write the value that a stage needs into the escrow, if the stack has one. Raises ClusterRequestFailed."""
+    if kept.escrow is None or not _is_another(kept, stage):
+        return
+    # Imported here: a stack of a laptop has nothing to ask AWS.
+    from components.aws.client import AwsError
+    from components.keys.escrow_writer import write_escrowed_key
+
+    try:
+        write_escrowed_key(*kept.escrow, key.role, stage.value)
+    except AwsError as error:
+        raise from_text(ClusterRequestFailed, str(error)) from None
 
 
 def remove_mark(session: Session, opened: OpenedStack) -> None:
     """Take the mark out of the config: the rotation is done."""
     change_config(session, opened, {_MARK: None})
+
+
+def _is_another(kept: Kept, stage: Stage) -> bool:
+    return bool(stage.value) and stage.value != kept.value
 
 
 def _revealed(values: Mapping[str, Any], key: str) -> str:
@@ -86,7 +100,6 @@ def _revealed(values: Mapping[str, Any], key: str) -> str:
 
 
 def _escrowed(key: Key, name: str, region: str) -> str:
-    # Imported here: a stack of a laptop has nothing to ask AWS.
     from components.aws.client import AwsError
     from components.keys.escrow_reader import read_escrowed_keys
 
@@ -95,13 +108,3 @@ def _escrowed(key: Key, name: str, region: str) -> str:
     except AwsError as error:
         raise from_text(ClusterRequestFailed, str(error)) from None
     return found.reveal()
-
-
-def _write_escrowed(key: Key, name: str, region: str, value: str) -> None:
-    from components.aws.client import AwsError
-    from components.keys.escrow_writer import write_escrowed_key
-
-    try:
-        write_escrowed_key(name, region, key.role, value)
-    except AwsError as error:
-        raise from_text(ClusterRequestFailed, str(error)) from None

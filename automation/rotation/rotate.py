@@ -218,6 +218,7 @@ def _write(
     kept_values.write(session, opened, key, kept, mark, stage)
     target.mark = mark
     session.keep_settings(keep)
+    kept_values.write_escrowed(key, kept, stage)
     session.cancellation.record("the config was changed", _again(session, key.name))
 
 
