@@ -119,9 +119,7 @@ def resumed_update(
         on_event: Receives the events.
         decisions: What is known of interrupted creates.
     """
-    status = stack_status(session)
-    stale = any(lock.holder is Holder.GONE for lock in status.locks or ())
-    if stale or status.pending:
+    if stack_status(session).killed:
         return recover(session, decisions, timeout_seconds, on_event).update
     return updates.up(session, verb, on_event)
 

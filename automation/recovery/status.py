@@ -115,6 +115,12 @@ class StackStatus(Result):
         return any(lock.holder is Holder.ALIVE for lock in self.locks or ())
 
     @property
+    def killed(self) -> bool:
+        """An update left a lock whose process is gone, or steps that were begun, and none runs now."""
+        gone = any(lock.holder is Holder.GONE for lock in self.locks or ())
+        return not self.running and (gone or bool(self.pending))
+
+    @property
     def interrupted(self) -> bool:
         """An update did not come to its end, or left what only `recover` repairs."""
         release, stuck = (self.cluster.release, self.cluster.stuck_pods) if self.cluster else (None, ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from automation.cluster import client, objects
@@ -18,7 +18,7 @@ from automation.engine.events import EventKind, OnEvent, ignore
 from automation.engine.opened_stack import OpenedStack
 from automation.errors import RotationRefused
 from automation.folder import short_name
-from automation.recovery.recover import resumed_update, wait_until_healthy
+from automation.recovery.recover import resumed_update, stack_status, wait_until_healthy
 from automation.results import Changes
 from automation.rotation import kept_values, token_wait
 from automation.rotation.cluster_facts import ClusterFacts
@@ -29,7 +29,7 @@ from automation.rotation.refusals import given_refusals
 from automation.rotation.refusals import notes as kept_notes
 from automation.rotation.refusals import refusals as kept_refusals
 from automation.rotation.result import Rotation, RotationPlan
-from automation.rotation.stages import Doing, Stage
+from automation.rotation.stages import Doing, Facts, Stage
 from automation.stacks import updates
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
@@ -113,6 +113,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     deployed = _facts(session, key, "").deployed
     target = _target(key, kept, deployed, given)
+    target.stages = tuple(_whole(session, key, target.new, *item) for item in enumerate(target.stages, 1))
     facts = _facts(session, key, target.new, on_event)
     config = session.config()
     refusals = (
@@ -161,6 +162,17 @@ def _target(key: Key, kept: Kept, deployed: str | None, given: Secret | None) ->
     while not key.fits((*values, new)):
         new = key.make()
     return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False, kept=kept)
+
+
+def _whole(session: Session, key: Key, new: str, number: int, stage: Stage) -> Stage:
+    """Return a stage that is not done before its own update has come to its end: a kill may follow the last pod."""
+
+    def lacks(facts: Facts) -> str:
+        lacking, mark = stage.lacks(facts), _mark(session, key, new)
+        own = not lacking and mark is not None and mark.stage == number
+        return "its update was killed" if own and stack_status(session).killed else lacking
+
+    return replace(stage, lacks=lacks) if stage.doing is Doing.UPDATE else stage
 
 
 def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep) -> Changes:

@@ -13,6 +13,7 @@ API_SERVER: Final = "api-server"
 """The component that accepts tokens."""
 REDIS: Final = "redis"
 """The component of Redis' own pod."""
+_UNDEPLOYED: Final = "the last update deployed another value"
 
 
 def fernet_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
@@ -66,6 +67,8 @@ def jwt_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
         return listed("API servers that accept other secrets", names) if all_ else "no API server runs"
 
     def signers(facts: Facts) -> str:
+        if facts.deployed != new:
+            return _UNDEPLOYED
         pods = (pod for pod in facts.pods if not pod.accepts)
         return pods_with_others("pods that sign with another secret", pods, lambda value: value == new)
 
@@ -128,6 +131,8 @@ def redis_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
     """
 
     def others(facts: Facts, *, server: bool) -> str:
+        if server and facts.deployed != new:
+            return _UNDEPLOYED
         pods = (pod for pod in facts.pods if (pod.component == REDIS) is server)
         return pods_with_others("pods that run with another password", pods, lambda value: value == new)
 
@@ -219,7 +224,7 @@ def authority_stages(old: Sequence[str], new: str) -> tuple[Stage, ...]:
 def _without(facts: Facts, holds: Callable[[str], bool], *, ending: bool = True) -> str:
     """Return which pods, with or without those that are ending, have another value than they should."""
     if facts.deployed is None or not holds(facts.deployed):
-        return "the last update deployed another value"
+        return _UNDEPLOYED
     pods = (pod for pod in facts.pods if ending or not pod.ending)
     return listed("pods that run with another value", (p.name for p in pods if p.value is None or not holds(p.value)))
 

@@ -227,10 +227,10 @@ def test_running_update_is_told_from_one_that_was_killed() -> None:
     held = "held by me@here, process 7, since 2026-01-01T00:00:00Z"
     alive, gone = status(Holder.ALIVE), status(Holder.GONE)
     assert alive.problems == (f"an update is running ({held})", "under way: creating Secret keys")
-    assert (alive.running, alive.healthy) == (True, False)
+    assert (alive.running, alive.healthy, alive.killed) == (True, False, False)
     killed = (f"locked: {held}; that process does not run any more", "interrupted while creating Secret keys")
     assert gone.problems == killed
-    assert (gone.running, gone.healthy) == (False, False)
+    assert (gone.running, gone.healthy, gone.killed) == (False, False, True)
 
 
 def test_status_survives_json() -> None:

@@ -30,15 +30,12 @@ class Deployment:
     """What an API server signs with and accepts that is being deleted."""
     tokens: set[str] = field(default_factory=lambda: {OLD})
     until: bool = False
+    deployed: str = OLD
     encrypted = Encrypted(read={})
     accepted = False
     alone = False
     apart = False
     refusal = ""
-
-    @property
-    def deployed(self) -> str:
-        return self.signs["scheduler"]
 
     @property
     def signed_until(self) -> str:
@@ -81,6 +78,8 @@ class Deployment:
             self.ending = None
         self.signs["scheduler"] = secrets[0]
         yield "the scheduler"
+        self.deployed = secrets[0]
+        yield "the update"
 
 
 def run(found: Deployment, *, kill: int) -> int:
@@ -110,7 +109,7 @@ def test_rotation_has_no_gap_and_ends_alike_wherever_it_is_killed() -> None:
         run(found, kill=moment)
         run(found, kill=0)
         assert (found.config, found.beside, set(found.signs.values())) == (NEW, "", {NEW}), moment
-        assert accepted(found.key_set or "") == (NEW,), moment
+        assert (accepted(found.key_set or ""), found.deployed) == ((NEW,), NEW), moment
 
 
 def test_stack_without_a_set_gets_one_before_anything_signs_with_the_new_secret() -> None:
@@ -130,7 +129,7 @@ def test_server_that_is_ending_still_counts() -> None:
 
 
 def test_old_secret_is_kept_until_its_tokens_have_ended() -> None:
-    found = Deployment(signs=dict.fromkeys(SIGNERS, NEW), key_set=key_set((NEW, OLD)))
+    found = Deployment(signs=dict.fromkeys(SIGNERS, NEW), key_set=key_set((NEW, OLD)), deployed=NEW)
     for until, expected in ((False, 3), (True, 4)):
         found.until = until
         assert (next_stage(jwt_stages([OLD], NEW), found) or (0, None))[0] == expected

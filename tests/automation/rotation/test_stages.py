@@ -180,12 +180,14 @@ class Redis:
             yield name
         if self.own != (self.beside or self.config):
             self.own, self.told = self.beside or self.config, set()
+        yield "Redis"
+        self.deployed = self.own
         yield "the update"
 
 
 def test_no_client_of_redis_is_refused_wherever_the_rotation_is_killed_or_redis_restarts() -> None:
     for restart in (0, 3, 4, 5):
-        for kill in range(1, 12):
+        for kill in range(1, 14):
             found, done = Redis(), 0
             for _ in range(20):
                 old = [] if found.config == "new" else ["old"]
@@ -202,6 +204,7 @@ def test_no_client_of_redis_is_refused_wherever_the_rotation_is_killed_or_redis_
                     if done == kill:
                         break
             assert (found.own, set(found.clients.values()), found.beside) == ("new", {"new"}, ""), (restart, kill)
+            assert found.deployed == "new", (restart, kill)
 
 
 def test_password_is_rotated_when_airflow_accepts_it() -> None:

@@ -1,0 +1,65 @@
+"""A rotation whose update was killed when its last pod had rolled: the update comes to its end before anything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from automation.engine.locks import Holder, Lock
+from automation.engine.operations import EngineResult
+from automation.recovery import recover
+from automation.stacks.session import Session
+from tests.automation.fakes import OUTPUTS
+from tests.automation.kept_world import Killed
+from tests.automation.rotation.test_rotate import World, finished
+
+LOCK = Lock(user="root", host="here", pid=4711, since="2026-11-25T02:44:31.581029124Z", holder=Holder.GONE)
+
+
+@dataclass
+class Locked(World):
+    """A stack whose killed updates leave a lock."""
+
+    locked: bool = False
+
+    def up(self, on: Any, **options: Any) -> EngineResult:
+        assert not self.locked, "the engine refuses an update"
+        self.locked = True
+        done = super().up(on, **options)
+        self.step("its last resources")
+        self.locked = False
+        return done
+
+    def recover(self, *args: Any) -> SimpleNamespace:
+        self.locked = False
+        return SimpleNamespace(update=SimpleNamespace(changes=self.up(None).changes))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Locked:
+    found = Locked(tmp_path)
+    found.take_over(
+        monkeypatch, stack_outputs=lambda on: {**OUTPUTS, "fernet_key_secret": found.deployed, "running": found.running}
+    )
+    monkeypatch.setattr(Session, "locks", lambda session: (LOCK,) if found.locked else ())
+    monkeypatch.setattr(recover, "recover", lambda *args: found.recover(*args))
+    return found
+
+
+def test_update_that_is_killed_anywhere_is_finished_before_its_stage_counts_as_done(world: Locked) -> None:
+    world.rotate()
+    whole = world.steps
+    for moment in range(1, whole):
+        vars(world).update(vars(Locked(world.folder, kill_at=moment)))
+        with pytest.raises(Killed):
+            world.rotate()
+        where = world.calls[-1]
+        world.rotate()
+        finished(world)
+        assert not world.locked, (moment, where)
+        again = world.calls[moment : moment + 3]
+        assert where != "its last resources" or again == ["keep", "up begins", "up"], (moment, again)
