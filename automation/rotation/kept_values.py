@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,9 +85,16 @@ def write_escrowed(key: Key, kept: Kept, stage: Stage) -> None:
         raise from_text(ClusterRequestFailed, str(error)) from None
 
 
-def remove_mark(session: Session, opened: OpenedStack) -> None:
-    """Take the mark out of the config: the rotation is done."""
-    change_config(session, opened, {_MARK: None})
+def end(session: Session, opened: OpenedStack, key: Key, stages: Sequence[Stage]) -> None:
+    """Take the mark out of the config: the rotation is done.
+
+    If somebody has taken the value out meanwhile, it comes back: the next update would deploy the one before it.
+    """
+    kept, changed = read(session, opened, key), dict[str, Any]()
+    if kept.value is None and kept.escrow is None:
+        value = next(stage.value for stage in reversed(stages) if stage.value)
+        changed[key.config_key] = Secret(value) if key.secret else value
+    change_config(session, opened, {**changed, _MARK: None})
 
 
 def _is_another(kept: Kept, stage: Stage) -> bool:

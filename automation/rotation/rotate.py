@@ -98,7 +98,7 @@ def rotate(
         lambda number, stage: _do(run, key, target, number, timeout_seconds, keep),
     )
     with session.open_for_update(VERB, on_event) as opened:
-        kept_values.remove_mark(session, opened)
+        kept_values.end(session, opened, key, target.stages)
         session.keep_settings(keep)
     return Rotation(plan=plan, stages=done, seconds=round(time.monotonic() - started, 1))
 

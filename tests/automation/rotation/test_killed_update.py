@@ -63,3 +63,16 @@ def test_update_that_is_killed_anywhere_is_finished_before_its_stage_counts_as_d
         assert not world.locked, (moment, where)
         again = world.calls[moment : moment + 3]
         assert where != "its last resources" or again == ["keep", "up begins", "up"], (moment, again)
+
+
+def test_value_that_somebody_took_out_of_the_config_meanwhile_is_in_it_at_the_end(world: Locked) -> None:
+    """The next update would deploy the key from before the rotation, which reads nothing any more."""
+    world.rotate()
+    whole = world.steps
+    for moment in range(2, whole):
+        vars(world).update(vars(Locked(world.folder, kill_at=moment)))
+        with pytest.raises(Killed):
+            world.rotate()
+        world.kept, world.locked = world.kept.changed(fernetKey=None), False
+        world.rotate()
+        finished(world)
