@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent
-from automation.errors import AutomationError, ClusterUnreachable, Interrupted, Protected, StackUnknown
+from automation.errors import (
+    AutomationError,
+    ClusterUnreachable,
+    Interrupted,
+    Protected,
+    StackLocked,
+    StackUnknown,
+    UpdateFailed,
+)
 from automation.folder import short_name, stack_file
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expiry import TAG, moment_of, now
@@ -54,6 +62,8 @@ class Expiring:
 
     def _one(self, name: str, text: str | None, *, named: bool, dry_run: bool, cluster_gone: bool) -> Lifetime:
         if text is None:
+            if not dry_run:
+                self._forget_file(name)
             return Lifetime(stack=name, expires="", fate=Fate.GONE)
         moment = moment_of(text)
         if moment is None and not named:
@@ -70,6 +80,9 @@ class Expiring:
         except ClusterUnreachable as error:
             gone = f"make the cluster answer; if it is gone for good: python -m automation expire {name} --cluster-gone"
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=f"{error.what}. Fix: {gone}")
+        except StackLocked as error:
+            unlock = f"if that run is gone: pulumi cancel --yes --stack {name}; then python -m automation expire {name}"
+            return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=f"{error.what}. Fix: {unlock}")
         except AutomationError as error:
             return Lifetime(stack=name, expires=text, fate=Fate.FAILED, reason=str(error))
         return Lifetime(stack=name, expires=text, fate=Fate.REMOVED if removed else Fate.KEPT)
@@ -78,7 +91,7 @@ class Expiring:
         """Remove a stack, unless its time was changed meanwhile. Raises AutomationError."""
         with as_deployed(self.place, name, self.find_engine) as place:
             if place is None:
-                remove_empty(self.place, name, self.find_engine)
+                self._remove_unfinished(name)
                 self._forget_file(name)
                 return True
             environment = self.opened(name, place)
@@ -93,6 +106,14 @@ class Expiring:
                 environment.destroy(remove=True, cluster_gone=cluster_gone, on_event=self.on_event)
         self._forget_file(name)
         return True
+
+    def _remove_unfinished(self, name: str) -> None:
+        """Remove a stack of which no update has come to an end, and which has no config of a last one."""
+        try:
+            remove_empty(self.place, name, self.find_engine)
+        except UpdateFailed as error:
+            end = f"python -m automation spawn {name} --like OTHER ends its first update; then expire it"
+            raise UpdateFailed(error.what, end) from None
 
     def _is_protected_here(self, name: str) -> bool:
         """Return whether a file of the stack in this checkout says so, which need not be deployed yet."""
