@@ -14,6 +14,7 @@ from automation.cluster.client import cluster_errors
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent
 from automation.errors import BackupFailed, StackUnknown
+from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.session import Session
 from automation.wait import reminding, wait_for
 from components.database.backup_bucket import FOLDER_VARIABLE
@@ -68,6 +69,7 @@ class BackupJobs:
 
         Raises:
             BackupFailed: The stack has no place for backups.
+            WrongCluster: Its context leads to another cluster.
         """
         if outputs.NAMESPACE not in found:
             raise StackUnknown("the stack has not been deployed yet", "python -m automation up STACK")
@@ -78,6 +80,8 @@ class BackupJobs:
                 f"pulumi config set --stack {session.name} airflow:backupStorageGib 10; "
                 f"python -m automation up {session.name}",
             )
+        with session.open_for_reading(verb) as opened:
+            require_its_cluster(session, opened)
         self._session, self._verb, self._on_event = session, verb, on_event
         self._pods: dict[str, Mapping[str, Any]] = dict(found.get(outputs.BACKUP_PODS) or {})
         if outputs.DATABASE_ROLES_POD in found:

@@ -24,7 +24,7 @@ from automation.recovery.status import ClusterStatus, StackStatus
 from automation.recovery.steps import PLUGIN_SECONDS, lock_steps, pending_steps, pod_steps, update_step
 from automation.results import Update
 from automation.stacks import updates
-from automation.stacks.cluster_tag import cluster_identity, read_tag, require_known
+from automation.stacks.cluster_tag import cluster_identity, read_tag, require_its_cluster, require_known
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
 from automation.wait import wait_for
@@ -153,7 +153,7 @@ def _steps(
     engines = started_engines.noted(session.work_dir)
     steps = lock_steps(session.name, locks, processes.processes(), decisions, engines)
     config = session.reached_config()
-    require_known(session.name, config, cluster_identity(config), read_tag(opened))
+    require_its_cluster(session, opened)
     deployment = operations.deployment(opened)
     state = StackState.of(deployment)
     cluster = _objects(config)

@@ -31,6 +31,7 @@ from automation.rotation.refusals import refusals as kept_refusals
 from automation.rotation.result import Rotation, RotationPlan
 from automation.rotation.stages import Doing, Facts, Stage
 from automation.stacks import updates
+from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stages import decisions
@@ -109,6 +110,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     if given is not None and key.secret:
         session.masker = session.masker.knowing(key.hidden(key.normal(given.reveal())))
     with session.open_for_update(VERB, on_event, create=False) as opened:
+        require_its_cluster(session, opened)
         kept = kept_values.read(session, opened, key)
         history = [updates.history_entry(record) for record in operations.history(opened, _UPDATES)]
     deployed = _facts(session, key, "").deployed

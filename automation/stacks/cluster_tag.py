@@ -61,6 +61,12 @@ def require_known(name: str, config: StackConfig, identity: str, known: str) -> 
         )
 
 
+def require_its_cluster(session: Session, opened: OpenedStack) -> None:
+    """Raise WrongCluster before anything is done in another cluster than the stack was deployed to."""
+    config = session.reached_config()
+    require_known(session.name, config, cluster_identity(config), read_tag(opened))
+
+
 def require_gone(session: Session) -> None:
     """Raise Protected if the stack's cluster answers: what is in it would be left there, and forgotten."""
     try:

@@ -14,6 +14,7 @@ from automation.engine.stack_state import StackState
 from automation.errors import NotHealthy
 from automation.folder import short_name
 from automation.stacks import updates
+from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.plain_values import check_values
 from automation.stacks.roll_image import refuse_digest
 from automation.stacks.session import Session
@@ -69,6 +70,7 @@ class Planning:
         config, stack = session.reached_config(), short_name(session.name)
         refuse_digest(session.name, config)
         with session.open_for_reading(verb) as opened:
+            require_its_cluster(session, opened)
             outputs = operations.stack_outputs(opened)
             history = operations.history(opened, EARLIER)
             state = operations.deployment(opened)

@@ -41,13 +41,15 @@ class KeptWorld:
     running: str = "all"
     """How much of Airflow was deployed last."""
     verified: bool = True
+    cluster_tag: str = ""
+    """The cluster that the stack was deployed to; "" for the one that answers."""
 
     def take_over(self, monkeypatch: pytest.MonkeyPatch, **does: Callable[..., Any]) -> None:
         """Stand in place of engine, backend and cluster. does: operations of the engine, besides the usual ones."""
         usual: Mapping[str, Callable[..., Any]] = {
             "deployment": lambda on: {"resources": [{"urn": "u", "type": "t", "custom": True, "id": "i"}]},
             "history": lambda on, limit: [],
-            "tag": lambda on, name: "",
+            "tag": lambda on, name: self.cluster_tag if name == "airflow:cluster" else "",
             "set_tag": lambda on, name, value: None,
             "up": self.up,
         }

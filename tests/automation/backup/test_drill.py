@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from automation.backup.jobs import BackupJobs
+from automation.errors import WrongCluster
 from tests.automation.backup.test_restore import NEWEST
 from tests.automation.backup.test_restore import World as RestoreWorld
 from tests.automation.kept_world import Killed
@@ -90,3 +91,12 @@ def test_backup_that_is_killed_is_no_reason_against_the_next_one(world: World) -
         world.kill_at = 0
         assert world.open().backup().backup.bytes == 7
         assert world.dumps == moment
+
+
+def test_databases_of_another_cluster_are_neither_dumped_nor_dropped(world: World) -> None:
+    world.cluster_tag = "another"
+    stack = world.open()
+    for verb in (stack.backup, stack.drill, stack.restore, stack.delete_old_databases):
+        with pytest.raises(WrongCluster):
+            verb()
+    assert world.calls == []

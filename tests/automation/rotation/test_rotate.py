@@ -14,7 +14,7 @@ from automation import EnvironmentSettings, Secret
 from automation.cluster.pods import Pod, SecretUse
 from automation.engine import operations
 from automation.engine.operations import EngineResult
-from automation.errors import NotHealthy, RotationRefused, StackUnknown
+from automation.errors import NotHealthy, RotationRefused, StackUnknown, WrongCluster
 from automation.results import Changes
 from automation.rotation.keys import KEYS
 from components.kube.pod_command import ExecResult
@@ -185,6 +185,13 @@ def test_plan_of_a_rotation_that_was_not_finished_tells_what_is_done(world: Worl
 def test_stack_that_was_never_deployed_has_no_key_to_rotate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "stack_outputs", lambda on: {})
     with pytest.raises(StackUnknown, match="the stack has not been deployed yet"):
+        world.rotate()
+    assert world.calls == []
+
+
+def test_cluster_that_is_not_the_stack_s_is_not_touched(world: World) -> None:
+    world.cluster_tag = "another"
+    with pytest.raises(WrongCluster, match="leads to another cluster"):
         world.rotate()
     assert world.calls == []
 

@@ -19,6 +19,7 @@ from automation.errors import (
     MigrationFailed,
     UpgradeRefused,
     UpgradeStopped,
+    WrongCluster,
 )
 from automation.results import Changes
 from automation.upgrade.chart import Charts
@@ -442,6 +443,15 @@ def test_upgrade_is_refused_while_something_else_is_under_way_or_not_all_runs(wo
         with pytest.raises(UpgradeRefused, match=reason):
             world.upgrade()
         assert world.calls == []
+
+
+def test_cluster_that_is_not_the_stack_s_is_neither_paused_nor_downgraded(world: World) -> None:
+    upgraded(world)
+    world.cluster_tag = "another"
+    for verb in (world.upgrade, world.rollback, world.open().rollback_plan):
+        with pytest.raises(WrongCluster):
+            verb()
+    assert (world.calls, world.paused, world.database) == ([], False, "new")
 
 
 def test_second_upgrade_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
