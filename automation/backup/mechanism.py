@@ -69,6 +69,11 @@ def backups(session: Session) -> Backups:
 
 def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
     """See `Environment.delete_old_databases`."""
+    if session.config().restore:
+        again = f"python -m automation restore {session.name}"
+        raise BackupFailed(
+            "a restore is not finished, and may still need the database before it", f"finish it: {again}"
+        )
     if not session.config().managed:
         return dumps.delete_old(session, on_event)
     found = snapshots.delete_old(session, on_event)

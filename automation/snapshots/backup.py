@@ -72,11 +72,6 @@ def backups(session: Session) -> Backups:
 
 def delete_old(session: Session, on_event: OnEvent) -> DeletedDatabases:
     """See `Environment.delete_old_databases`."""
-    if session.config().restore:
-        again = f"python -m automation restore {session.name}"
-        raise BackupFailed(
-            "a restore is not finished, and may still need the instance before it", f"finish it: {again}"
-        )
     facts = StateFacts(session, "restore")
     facts.must_be_current(session.config().database_identifier)
     facts.must_not_be_left()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automation.backup.jobs import BackupJobs
-from automation.errors import WrongCluster
+from automation.errors import BackupFailed, WrongCluster
 from tests.automation.backup.test_restore import NEWEST
 from tests.automation.backup.test_restore import World as RestoreWorld
 from tests.automation.kept_world import Killed
@@ -91,6 +91,14 @@ def test_backup_that_is_killed_is_no_reason_against_the_next_one(world: World) -
         world.kill_at = 0
         assert world.open().backup().backup.bytes == 7
         assert world.dumps == moment
+
+
+def test_old_database_stays_until_the_restore_that_has_replaced_it_is_finished(world: World) -> None:
+    world.contents["airflow_old_20260104000000"] = world.comments["airflow_old_20260104000000"] = "lost"
+    world.kept = world.kept.changed(restore=f"20260104000000 {NEWEST} all")
+    with pytest.raises(BackupFailed, match="a restore is not finished, and may still need the database before it"):
+        world.open().delete_old_databases()
+    assert "airflow_old_20260104000000" in world.contents
 
 
 def test_databases_of_another_cluster_are_neither_dumped_nor_dropped(world: World) -> None:
