@@ -38,7 +38,7 @@ from automation.stages import decisions
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
-from automation.stages.under_way import not_running, others_under_way
+from automation.stages.under_way import killed_update, not_running, others_under_way
 from automation.wait import answered, reminding
 from components.kube.secret import Secret
 from settings.rotation import Mark, fingerprint
@@ -118,9 +118,12 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     target.stages = tuple(_whole(session, key, target.new, *item) for item in enumerate(target.stages, 1))
     facts = _facts(session, key, target.new, on_event)
     config = session.config()
+    # The restore may wait for this: Redis, which it restarts, refuses clients until a rotation that was begun goes on.
+    allowed = ("rotation", "restore") if target.resumed else ("rotation",)
     refusals = (
-        *others_under_way(stack, config, "rotation"),
+        *others_under_way(stack, config, *allowed),
         *not_running(stack, (config.running, facts.running), "a rotation looks at the pods that have the key"),
+        *(() if target.resumed or not stack_status(session).killed else (killed_update(stack),)),
         *given_refusals(
             stack, key, given, begun=target.new if target.resumed else None, present=kept.value or deployed
         ),

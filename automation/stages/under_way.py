@@ -11,13 +11,13 @@ from settings.rotation import Mark
 from settings.upgrade import UpgradeMark
 
 
-def others_under_way(stack: str, config: StackConfig, own: str) -> tuple[str, ...]:
+def others_under_way(stack: str, config: StackConfig, *allowed: str) -> tuple[str, ...]:
     """Return why other verbs of several stages must be finished first, each with its remedy.
 
     Args:
         stack: For commands.
         config: The stack's.
-        own: The config key of the verb's own mark.
+        allowed: The config keys of the marks that are no reason: the verb's own, and those that it may go on beside.
     """
     under_way = (
         ("rotation", Mark.of(config.rotation).told(stack) if config.rotation else ""),
@@ -27,7 +27,7 @@ def others_under_way(stack: str, config: StackConfig, own: str) -> tuple[str, ..
     return tuple(
         f"airflow:{key}: expected nothing else under way, found this: {told}. Fix: finish it first"
         for key, told in under_way
-        if told and key != own
+        if told and key not in allowed
     )
 
 
@@ -45,4 +45,12 @@ def not_running(stack: str, values: Iterable[str], because: str) -> tuple[str, .
     return (
         f"airflow:running: expected {Running.ALL}, because {because}, found {found}. "
         f"Fix: pulumi config set --stack {stack} airflow:running {Running.ALL}; python -m automation up {stack}",
+    )
+
+
+def killed_update(stack: str) -> str:
+    """Return that an update which was killed must be finished first, with the remedy."""
+    return (
+        f"stack {stack}: expected that its last update came to its end, found one that was killed. "
+        f"Fix: python -m automation recover {stack}"
     )

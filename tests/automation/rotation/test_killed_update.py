@@ -11,6 +11,7 @@ import pytest
 
 from automation.engine.locks import Holder, Lock
 from automation.engine.operations import EngineResult
+from automation.errors import RotationRefused
 from automation.recovery import recover
 from automation.stacks.session import Session
 from tests.automation.fakes import OUTPUTS
@@ -76,3 +77,15 @@ def test_value_that_somebody_took_out_of_the_config_meanwhile_is_in_it_at_the_en
         world.kept, world.locked = world.kept.changed(fernetKey=None), False
         world.rotate()
         finished(world)
+
+
+def test_rotation_begins_on_no_update_that_was_killed_and_says_what_ends_it(world: Locked) -> None:
+    """A first stage without an update would wait for a healthy stack until its time was over."""
+    world.locked = True
+    with pytest.raises(RotationRefused) as refused:
+        world.rotate()
+    assert refused.value.refusals == (
+        "stack team: expected that its last update came to its end, found one that was killed. "
+        "Fix: python -m automation recover team",
+    )
+    assert world.calls == []

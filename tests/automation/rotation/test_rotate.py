@@ -273,6 +273,17 @@ def test_stage_that_does_not_come_to_hold_ends_the_rotation_and_leaves_its_mark(
     finished(world)
 
 
+def test_rotation_that_was_begun_goes_on_beside_a_restore_that_waits_for_it(world: World) -> None:
+    """A restore restarts Redis, which then refuses its clients until the rotation of its password goes on."""
+    world.kill_at = 5
+    with pytest.raises(Killed):
+        world.rotate()
+    in_a_restore(world)
+    world.rotate()
+    finished(world)
+    assert world.kept.values.get("restore")
+
+
 def test_second_rotation_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
     """Both looked when nothing was under way. The second new value would push the first one out of the config."""
     first = world.open()
