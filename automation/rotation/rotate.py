@@ -61,6 +61,14 @@ class _Target:
     mark: Mark | None = None
     """What this run has written last."""
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The config keys of the marks beside which it goes on.
+
+        A restore may wait for a rotation that was begun: Redis, which it restarts, refuses clients until that goes on.
+        """
+        return ("rotation", "restore") if self.resumed or self.mark is not None else ("rotation",)
+
     def is_alone(self, kept: Kept) -> bool:
         """Return whether nobody else has written since this run looked. kept: what is kept now."""
         return kept == self.kept if self.mark is None else kept.mark == self.mark
@@ -118,10 +126,8 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     target.stages = tuple(_whole(session, key, target.new, *item) for item in enumerate(target.stages, 1))
     facts = _facts(session, key, target.new, on_event)
     config = session.config()
-    # The restore may wait for this: Redis, which it restarts, refuses clients until a rotation that was begun goes on.
-    allowed = ("rotation", "restore") if target.resumed else ("rotation",)
     refusals = (
-        *others_under_way(stack, config, *allowed),
+        *others_under_way(stack, config, *target.beside),
         *not_running(stack, (config.running, facts.running), "a rotation looks at the pods that have the key"),
         *(() if target.resumed or not stack_status(session).killed else (killed_update(stack),)),
         *given_refusals(
@@ -230,6 +236,9 @@ def _write(
                 f"rotates or has rotated it. Fix: let the other run end; then python -m automation status {stack}",
             ),
         )
+    others = others_under_way(stack, session.config(), *target.beside)
+    if others:
+        raise RotationRefused(stack, key.name, others)
     if key.resource and session.place.settings is None and session.config().protect:
         decisions.decide(session.place.project_dir, stack, key.resource, f"rotate {key.name}")
     kept_values.write(session, opened, key, kept, mark, stage)

@@ -27,6 +27,7 @@ from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config
 from automation.stacks.verify_stack import verified_stack
 from automation.stages.result import DoneStage
+from automation.stages.under_way import others_under_way
 from automation.upgrade.planning import Planning
 from automation.upgrade.result import Upgrade, UpgradePlan
 from automation.upgrade.stages import Doing, Stage
@@ -127,7 +128,10 @@ class _Run(Planning):
         return changes
 
     def _require_alone(self) -> None:
-        """Raise UpgradeRefused if another run has written its mark since this one looked."""
+        """Raise UpgradeRefused if another run, of any verb, has written its mark since this one looked."""
+        others = others_under_way(self.stack, self.session.config(), "upgrade")
+        if others:
+            raise UpgradeRefused(self.stack, self.target.verb, others)
         found = self.session.config().upgrade
         if found != self.mark:
             what = UpgradeMark.of(found).told(self.stack) if found else "none"

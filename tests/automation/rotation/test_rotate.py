@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -282,19 +282,3 @@ def test_rotation_that_was_begun_goes_on_beside_a_restore_that_waits_for_it(worl
     world.rotate()
     finished(world)
     assert world.kept.values.get("restore")
-
-
-def test_second_rotation_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
-    """Both looked when nothing was under way. The second new value would push the first one out of the config."""
-    first = world.open()
-
-    def other_begins(on: Any, limit: int) -> list[Any]:
-        world.kept = world.kept.changed(rotation="fernet 3/4 0123456789ab", fernetKey=Secret(KEYS["fernet"].make()))
-        first.session.place = replace(first.session.place, settings=world.kept)
-        return []
-
-    world.history = other_begins
-    with pytest.raises(RotationRefused, match="found the rotation of fernet is in stage 3 of 4"):
-        first.rotate("fernet", keep=world.keep)
-    assert world.calls == []
-    assert world.kept.values["rotation"] == "fernet 3/4 0123456789ab"

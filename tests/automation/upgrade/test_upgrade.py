@@ -454,6 +454,20 @@ def test_cluster_that_is_not_the_stack_s_is_neither_paused_nor_downgraded(world:
     assert (world.calls, world.paused, world.database) == ([], False, "new")
 
 
+def test_rotation_that_begins_while_the_image_is_tried_keeps_the_upgrade_from_pausing_anything(world: World) -> None:
+    stack = world.open()
+
+    def other_begins(tag: str) -> tuple[Trial, Trial]:
+        world.kept = world.kept.changed(rotation="fernet 1/4 0123456789ab")
+        stack.session.place = replace(stack.session.place, settings=world.kept)
+        return replace(world.new, airflow="3.2.2"), world.new
+
+    world.try_image = other_begins  # type: ignore[method-assign]
+    with pytest.raises(UpgradeRefused, match="python -m automation rotate fernet team continues it"):
+        stack.upgrade("3.3.2", "3.3.2", keep=world.keep)
+    assert (world.calls, world.paused, world.mark) == ([], False, None)
+
+
 def test_second_upgrade_beside_one_under_way_ends_before_it_writes_anything(world: World) -> None:
     """Both looked when nothing was under way."""
     second = world.open()
