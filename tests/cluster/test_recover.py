@@ -5,11 +5,13 @@ Random moments of `up`, a roll and `destroy`: `python -m tests.cluster.kill_up`.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -99,6 +101,83 @@ def uids(api: Any) -> set[str]:
     """Of the pods of the database."""
     found = api.list_namespaced_pod(kill_up.NAMESPACE, label_selector="component=postgres").items
     return {pod.metadata.uid for pod in found}
+
+
+HOURS: Final = (-1, 1)
+
+
+def where_the_clock_is_set(
+    folder: Path, hours: float, verb: str, within: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """What a process says whose wall clock is wrong by hours. within: a command that begins it."""
+    command = [*within, sys.executable, "-m", "tests.cluster.moved_clock", str(hours), str(folder), verb]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SECONDS, check=False)
+
+
+def clocks_apart() -> list[list[str]]:
+    """Beginnings of commands: none, and those for a namespace in which the machine was started at another moment."""
+    found: list[list[str]] = [[]]
+    for seconds in (-3600, 3600):  # less than nothing is refused, where the machine was started within the hour
+        begin = ["unshare", "--map-root-user", "--time", "--boottime", str(seconds), "--monotonic", str(seconds)]
+        if subprocess.run([*begin, "true"], capture_output=True, check=False).returncode == 0:
+            found.append(begin)
+    return found
+
+
+def test_an_update_that_is_alive_is_not_disturbed_where_the_clock_was_set(
+    environment: Environment, api: Any, tmp_path: Path
+) -> None:
+    """By an hour, in both directions, while the update runs: by the wall clock, and by the one from the start on."""
+    log = tmp_path / "events.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            kill_up.command(tmp_path, "up", kill_up.TAGS[0]), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        end = time.monotonic() + _SECONDS
+        while PLACES["the database starts"] not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        looked = 0
+        for hours in HOURS:
+            for within in clocks_apart():
+                if process.poll() is not None:
+                    break  # it was faster: what was looked at counts
+                status = where_the_clock_is_set(tmp_path, hours, "status", within)
+                assert status.returncode == 0, status.stdout + status.stderr
+                locks = json.loads(status.stdout.splitlines()[-1])["locks"]
+                assert [lock["holder"] for lock in locks] != ["gone"], (hours, within)
+                if not locks or process.poll() is not None:
+                    break
+                refused = where_the_clock_is_set(tmp_path, hours, "recover", within)
+                if process.poll() is None:
+                    assert refused.returncode == 1, refused.stdout
+                    assert refused.stdout.splitlines()[-1].startswith(("RecoveryRefused: ", "StackLocked: "))
+                    looked += 1
+        print(f"{looked} recoveries refused while the update ran")
+        assert looked >= len(HOURS), "the update ended before both clocks were tried"
+        assert process.wait(timeout=_SECONDS) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    assert len(uids(api)) == 1
+    assert kill_up.health(environment) == []
+
+
+@pytest.mark.parametrize("hours", HOURS)
+def test_killed_update_is_recovered_where_the_clock_was_set(
+    hours: int, environment: Environment, api: Any, tmp_path: Path
+) -> None:
+    killed(tmp_path, PLACES["the migration runs"], whole=hours > 0)
+    status = where_the_clock_is_set(tmp_path, hours, "status")
+    assert [lock["holder"] for lock in json.loads(status.stdout.splitlines()[-1])["locks"]] == ["gone"], status.stderr
+    before = kill_up.keys(tmp_path, api)
+    found = where_the_clock_is_set(tmp_path, hours, "recover")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert kill_up.differences(before, kill_up.keys(tmp_path, api)) == []
+    assert len(uids(api)) == 1
+    assert kill_up.health(environment) == []
 
 
 def test_an_update_that_is_alive_is_never_disturbed(environment: Environment, tmp_path: Path) -> None:
