@@ -20,6 +20,11 @@ class Executor(StrEnum):
         return "CeleryExecutor" in self.value
 
     @property
+    def default_is_celery(self) -> bool:
+        """Whether a task that names no executor goes to the standing workers."""
+        return self.value.startswith("CeleryExecutor")
+
+    @property
     def kubernetes(self) -> bool:
         """Whether the scheduler starts a pod for each task."""
         return "KubernetesExecutor" in self.value

@@ -51,7 +51,8 @@ OWNED: Final[Mapping[str, str]] = {
     "config.fab.config_file": "apiServer.apiServerConfig, or apiServer.apiServerConfigConfigMapName",
     "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
     "config.core.load_examples": "airflow:loadExamples",
-    "config.dag_processor.dag_bundle_config_list": "airflow:dagsDelivery and airflow:dagBundles",
+    "config.dag_processor.dag_bundle_config_list": "airflow:dagBundles for Git repositories, or "
+    "dagProcessor.dagBundleConfigList with airflow:dagsDelivery image",
     **dict.fromkeys(
         (
             "config.kubernetes_executor.cluster_context",
@@ -74,7 +75,6 @@ OWNED: Final[Mapping[str, str]] = {
         for job in ("createUserJob", "migrateDatabaseJob")
         for key, root in _OF_JOBS.items()
     },
-    "dagProcessor.dagBundleConfigList": "airflow:dagsDelivery and airflow:dagBundles",
     "dagProcessor.replicas": "airflow:dagProcessorReplicas",
     "dagProcessor.safeToEvict": "nothing: an eviction must not stop it",
     "dagProcessor.waitForMigrations": "nothing: the program migrates before the release",

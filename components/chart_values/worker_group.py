@@ -50,4 +50,9 @@ def default_queues(helm_values: Mapping[str, Any]) -> tuple[str, ...]:
     given = str(at(helm_values, "workers.celery.queue") or DEFAULT_QUEUE)
     if given == DEFAULT_QUEUE:  # the chart then names none, and Airflow takes its option
         given = str(at(helm_values, "config.operators.default_queue") or DEFAULT_QUEUE)
-    return tuple(queue for part in given.split(",") if (queue := part.strip()))
+    return split_queues(given)
+
+
+def split_queues(given: Any) -> tuple[str, ...]:
+    """Return the queues of a text that separates them by commas; Airflow's own without one."""
+    return tuple(queue for part in str(given or DEFAULT_QUEUE).split(",") if (queue := part.strip()))

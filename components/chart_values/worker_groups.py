@@ -15,6 +15,7 @@ from components.chart_values.chart_defaults import merged
 from components.chart_values.size_preset import SizePreset, worker_resources
 from components.chart_values.value_paths import at, nested, without_nulls
 from components.chart_values.worker_group import GROUP_LABEL, WorkerGroup
+from components.chart_values.worker_sets import SETS
 from components.kube.env import variable
 
 CONCURRENCY_VARIABLE: Final = "AIRFLOW__CELERY__WORKER_CONCURRENCY"
@@ -103,16 +104,16 @@ def _joined(inherited: list[Any] | None, own: list[Any] | None, field: str) -> l
 def default_budget(
     values: Mapping[str, Any], helm_values: Mapping[str, Any], labels: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    """Return the spec of the disruption budget of the default workers beside groups, or None without one.
+    """Return the spec of the disruption budget of the default workers beside groups or sets, or None without one.
 
-    The chart's budget would select the pods of all groups too, and Kubernetes evicts no pod that has two budgets.
+    The chart's budget would select the pods of all of them too, and Kubernetes evicts no pod that has two budgets.
 
     Args:
         values: The program's values.
         helm_values: The user's values.
         labels: Labels of every worker.
     """
-    if not at(values, "workers.celery.sets"):
+    if (not at(values, SETS) and not at(helm_values, SETS)) or at(helm_values, "workers.celery.enableDefault") is False:
         return None
     budget = merged(at(values, _BUDGET) or {}, at(helm_values, _BUDGET) or {})
     if not budget.get("enabled"):

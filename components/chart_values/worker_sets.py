@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.chart_values.chart_defaults import schema_problems
+from components.chart_values.availability import SEVERAL, WORKERS_AT_ONCE, disruption_budget
+from components.chart_values.chart_defaults import merged, schema_problems
 from components.chart_values.owned_values import APPENDED, OWNED, SAFE_TO_EVICT, advice
 from components.chart_values.value_paths import at, nested, without_nulls
 from components.chart_values.worker_group import GROUP_LABEL
 from components.kube.any_form import items
 
 SETS: Final = "workers.celery.sets"
+BUDGET: Final = "podDisruptionBudget"
 _CELERY: Final = "workers.celery."
 _LISTS: Final = tuple(path.removeprefix(_CELERY) for path in APPENDED if path.startswith(_CELERY))
 _OWN_NUMBER: Final = "its replicas, or airflow:workerGroups, where maxReplicas scales a group"
@@ -97,5 +99,25 @@ def with_own(sets: list[Any], values: Mapping[str, Any], helm_values: Mapping[st
         lists = {key: [*own[key], *(element[key] or ())] for key in _LISTS if key in element}
         # The chart makes an account for each set. Where it makes none for the default workers, the first set's is it.
         identity = {"serviceAccount": {"create": no_default and number == 0, "name": account}}
-        result.append({**element, **lists, **identity})
+        budget = _budget(element, at(helm_values, _CELERY + BUDGET) or {}, at(values, _CELERY + "replicas"))
+        result.append({**element, **lists, **identity, BUDGET: budget})
     return result
+
+
+def several(element: Mapping[str, Any], default: Any = SEVERAL) -> bool:
+    """Whether a set may have several workers. default: the number of a set that names none."""
+    replicas = element.get("replicas", default)
+    return not isinstance(replicas, int) or replicas >= SEVERAL
+
+
+def _budget(element: Mapping[str, Any], of_all: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    """Return the disruption budget of a set: the user's for it, or for all workers, or the program's."""
+    users = merged(of_all, element.get(BUDGET) or {})
+    enabled = users.get("enabled")
+    if enabled is False or (enabled is None and not several(element, default)):
+        return {**users, "enabled": False}
+    # The chart takes the whole `config` of the set.
+    own = disruption_budget(SEVERAL, WORKERS_AT_ONCE)[BUDGET]
+    config = without_nulls(users.get("config") or {})
+    limited = {"minAvailable", "maxUnavailable"} & config.keys()
+    return {"enabled": True, "config": config if limited else {**own["config"], **config}}

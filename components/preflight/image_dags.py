@@ -19,6 +19,7 @@ LOOK: Final = "look"
 LABELS: Final = {"tier": "airflow", "component": "preflight-dags"}
 """No network policy admits this pod to anything: it only looks at files."""
 _DAGS_FOLDER: Final = "config.core.dags_folder"
+_BUNDLES: Final = "dagProcessor.dagBundleConfigList"
 _THERE: Final = "there"
 _EMPTY: Final = "empty"
 
@@ -40,7 +41,8 @@ def dags_folder(values: Mapping[str, Any]) -> str | None:
     Args:
         values: The values of the release, with the chart's own below them (templates/_helpers.yaml, `airflow_dags`).
     """
-    if at(values, "dags.persistence.enabled"):
+    # Bundles of the user's own, such as those of S3, are fetched.
+    if at(values, "dags.persistence.enabled") or at(values, _BUNDLES) != at(chart_values(), _BUNDLES):
         return None
     given = at(values, _DAGS_FOLDER)
     if given == at(chart_values(), _DAGS_FOLDER):

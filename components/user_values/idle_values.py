@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from components.chart_values.availability import SEVERAL
 from components.chart_values.chart_defaults import merged
 from components.chart_values.owned_values import owner
 from components.chart_values.value_paths import at, leaf_paths, nested, under
-from components.chart_values.worker_sets import elements
+from components.chart_values.worker_sets import BUDGET, elements, several
 from components.user_values.surroundings import Surroundings
 
-BUDGET: Final = "podDisruptionBudget"
-"""Its switch is the program's, which sets it where a component has several pods."""
 _SWITCHES: Final = ("otelCollector.tracesEnabled", "otelCollector.metricsEnabled")
 _CELERY: Final = "workers.celery"
 _GROOMER: Final = "workers.celery.logGroomerSidecar"
@@ -156,8 +155,8 @@ def idle_set_problems(
         for told, problem in found:
             if at(own, told) is not None:
                 yield told.replace(_CELERY, path, 1), problem.replace(f"{_CELERY}.", f"{path}.")
-        # With sets, the program switches the budget of all workers off.
         on = at(element, f"{BUDGET}.enabled") or at(helm_values, f"{_CELERY}.{BUDGET}.enabled")
+        on = on or several(element, 1 if _CELERY in surroundings.without_budget else SEVERAL)
         if at(element, f"{BUDGET}.config") and on is not True and not surroundings.groups:
             budget = f"{path}.{BUDGET}"
             yield f"{budget}.config", f"{budget}.config has no effect without {budget}.enabled; set that to true"
@@ -175,6 +174,7 @@ def off_problems(
         for end in range(1, len(parts)):
             switch = ".".join([*parts[:end], "enabled"])
             given, component = at(helm_values, switch), ".".join(parts[: end - 1])
+            # The program sets this switch where a component has several pods.
             by_program = parts[end - 1] == BUDGET and given is None and component not in without_budget
             off = (_default(chart_values, switch) if given is None else given) is False
             if off and path != switch and owner(switch) is None and not by_program:

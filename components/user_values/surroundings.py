@@ -42,6 +42,8 @@ class Surroundings:
     """Whether pods of other namespaces may read metrics."""
     dags_fetched: bool = False
     """Whether something fetches DAGs to a place of the chart's or the program's."""
+    several_nodes: bool = False
+    """Whether pods may run on several nodes, so that no volume of one node serves them all."""
     stateful_workers: bool | None = None
     """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
     worker_grace_seconds: int = 0

@@ -9,10 +9,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.chart_values.given_options import given_options
-from components.chart_values.value_paths import at, leaves
+from components.chart_values.value_paths import at, leaves, without_numbers
 from components.database.client_certificate import CLIENT_VARIABLES
 from components.kube.any_form import entries, mapping
 from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
+from components.user_values.dag_values import dag_problems
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import given_variables
 
@@ -35,7 +36,11 @@ _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
 """What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
 _STATSD_PORT: Final = "9125"
-_DAG_VOLUME: Final = "dags.persistence.enabled"
+_IN_TEXT: Final = re.compile(
+    r"databaseCleanup\.batchSize|statsd\.cache\.size|.+\.logGroomerSidecar\.(retention\w+|frequencyMinutes|maxSizePercent)"
+)
+"""Numbers that the chart writes into commands and variables. A test finds them by rendering (test_null_values.py)."""
+_MOST_IN_TEXT: Final = 999_999
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
 _BASE_URL: Final = "config.api.base_url"
 _SERVICE_PORTS: Final = "apiServer.service.ports"
@@ -57,6 +62,7 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
     yield from _address(helm_values)
     yield from _service_ports(helm_values, surroundings)
     yield from _of_no_use(helm_values, surroundings)
+    yield from dag_problems(helm_values, surroundings)
     if surroundings.ingress:
         yield from _behind_ingress(helm_values)
     if surroundings.secrets_in_aws:
@@ -101,12 +107,6 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
     for name in ("apiServer", "scheduler", "dagProcessor"):
         if at(helm_values, f"{name}.enabled") is False:
             yield f"{name}.enabled", f"{name}.enabled: Airflow does not work without it; to pause, use airflow:running"
-    for path, _ in given_options(helm_values, "config.core.dags_folder") if surroundings.dags_fetched else ():
-        yield (
-            path,
-            f"{path} names another folder of DAGs than the one where they are fetched to; use airflow:dagsSubPath, or "
-            "airflow:dagsDelivery image",
-        )
     for path, value in leaves(mapping(helm_values.get("config")), "config"):
         if isinstance(value, str) and "\n" in value.strip():
             yield path, f"{path} has several lines, and airflow.cfg would take the others for options; write it in one"
@@ -117,12 +117,14 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
                 f"{path}: expected at least airflow:workerGraceSeconds, {surroundings.worker_grace_seconds}, found "
                 f"{seconds}: a task that takes longer would be started a second time; leave it out for a day",
             )
-    if surroundings.dags_fetched and at(helm_values, _DAG_VOLUME):
-        yield (
-            _DAG_VOLUME,
-            f"{_DAG_VOLUME} mounts a volume in place of the DAGs that are fetched; use airflow:dagsDelivery image with "
-            "it, or leave it out",
-        )
+    for path, number in leaves(helm_values):
+        large = isinstance(number, int | float) and number > _MOST_IN_TEXT
+        if large and _IN_TEXT.fullmatch(without_numbers(path)):
+            yield (
+                path,
+                f"{path}: expected at most {_MOST_IN_TEXT}, because Helm writes a larger number as 1e+06, which the "
+                f"command cannot read, found {number}",
+            )
     for path, port in given_options(helm_values, "config.metrics.statsd_port"):
         host = next((found for _, found in given_options(helm_values, "config.metrics.statsd_host")), "")
         if str(port) != _STATSD_PORT and (not host or is_own(str(host), STATSD)):

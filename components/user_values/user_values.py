@@ -27,6 +27,7 @@ from components.user_values.apart_values import apart_problems
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
+from components.user_values.null_values import null_problems
 from components.user_values.option_values import option_value_problems
 from components.user_values.pod_isolation import isolation_problems
 from components.user_values.removed_options import removed_option_problems
@@ -67,6 +68,7 @@ def problems(
     found: dict[str, str] = {}
     for path, problem in (
         *_placed(helm_values, chart_schema, surroundings.switched_off),
+        *null_problems(helm_values, chart_values, chart_schema),
         *set_problems(helm_values, chart_schema, own_accounts=surroundings.groups),
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
@@ -118,7 +120,8 @@ def with_helm_values(values: Mapping[str, Any], helm_values: Mapping[str, Any]) 
         groups = completed_sets(with_inherited(result), helm_values)
         result = without_default_budget(merged(result, nested(SETS, groups)))
     elif sets:
-        result = merged(result, nested(SETS, with_own(sets, values, helm_values, _WORKER_ACCOUNT)))
+        sets = with_own(sets, values, helm_values, _WORKER_ACCOUNT)
+        result = without_default_budget(merged(result, nested(SETS, sets)))
     return result
 
 
@@ -238,10 +241,6 @@ def _with_one_budget(values: dict[str, Any], helm_values: Mapping[str, Any]) -> 
         if isinstance(config, Mapping) and config.get("minAvailable") is not None:
             # Null, because the chart's default would apply to a missing key.
             values = merged(values, nested(f"{component}.podDisruptionBudget.config.maxUnavailable", None))
-    users = at(helm_values, "workers.celery.podDisruptionBudget.enabled")
-    if at(values, "workers.celery.sets") and users is None and at(values, "workers.celery.podDisruptionBudget"):
-        # The budget of the default workers also selects the pods of all sets, and each set would get its own budget.
-        values = merged(values, nested("workers.celery.podDisruptionBudget.enabled", False))
     return values
 
 

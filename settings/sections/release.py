@@ -10,11 +10,12 @@ from typing import Any, Final
 import versions
 from components import fields
 from components.chart_values.chart_defaults import chart_schema, chart_values, schema_problems
+from components.chart_values.given_options import given_options
 from components.chart_values.managed_variables import listed_variables
 from components.chart_values.value_paths import at, nested, without_nulls
-from components.chart_values.worker_group import default_queues
+from components.chart_values.worker_group import DEFAULT_QUEUE, default_queues, split_queues
 from components.chart_values.worker_groups import AUTOSCALE_VARIABLE, CONCURRENCY_VARIABLE
-from components.chart_values.worker_sets import SETS, set_schema_problems
+from components.chart_values.worker_sets import SETS, elements, set_schema_problems
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.task_logs.store import TaskLogStore
@@ -32,6 +33,8 @@ from settings.sections.worker_groups import WORKER_GROUPS, group_values, queues_
 SECTION = Section("Release")
 
 _DEFAULT_WORKERS: Final = "workers.celery.enableDefault"
+_QUEUE: Final = "workers.celery.queue"
+_DEFAULT_QUEUE: Final = "config.operators.default_queue"
 
 
 def _chart_path(text: str) -> str:
@@ -96,6 +99,7 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
         try:
             found = value_problems(values, chart_values(), chart_schema(), surroundings(config))
             found += _beside_groups(values) if config[WORKER_GROUPS] else _no_workers(config, values)
+            found += _unserved(config, values)
             schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
             found += _new_problems(schema, found)
         except RecursionError:
@@ -161,6 +165,25 @@ def _no_workers(config: Config, helm_values: Mapping[str, Any]) -> list[str]:
     if not none or config.bad(EXECUTOR) or not config[EXECUTOR].celery:
         return []
     return [f"{_DEFAULT_WORKERS}: no worker is left; leave it out, or give {SETS} beside it"]
+
+
+def _unserved(config: Config, helm_values: Mapping[str, Any]) -> list[str]:
+    """Return a problem where nobody serves the queue of the tasks that name none: they would wait for ever."""
+    if config.bad(EXECUTOR, WORKER_GROUPS) or not config[EXECUTOR].default_is_celery:
+        return []
+    groups = [queue for group in config[WORKER_GROUPS] for queue in queues_of(group)]
+    off = at(helm_values, _DEFAULT_WORKERS) is False and not groups  # refused beside groups
+    default = () if off else default_queues(helm_values)
+    sets = [queue for _, element in elements(helm_values) for queue in split_queues(element.get("queue"))]
+    served = (*default, *sets, *groups)
+    wanted = [str(queue) for _, queue in given_options(helm_values, _DEFAULT_QUEUE)] or [DEFAULT_QUEUE]
+    if not served or not (missing := [queue for queue in wanted if queue not in served and "{{" not in queue]):
+        return []
+    path = _QUEUE if at(helm_values, _QUEUE) else SETS if sets else _DEFAULT_QUEUE
+    return [
+        f"{path}: no worker serves {missing[0]}, the queue of tasks that name none; add it to {_QUEUE}, separated by a "
+        f"comma, or set {_DEFAULT_QUEUE} to one of {', '.join(served)}"
+    ]
 
 
 def _new_problems(schema_problems: list[str], found: list[str]) -> list[str]:

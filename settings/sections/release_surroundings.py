@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.chart_values.chart_defaults import chart_schema
+from components.chart_values.size_preset import SizePreset
 from components.chart_values.worker_sets import SETS
 from components.connections.given import GivenConnections
 from components.dags.delivery import DagsDelivery
@@ -27,6 +28,7 @@ from settings.sections.executor import (
     DAG_PROCESSOR_REPLICAS,
     EXECUTOR,
     SCHEDULER_REPLICAS,
+    SIZE,
     TRIGGERER_REPLICAS,
     WORKER_GRACE_SECONDS,
     WORKER_MAX_REPLICAS,
@@ -57,6 +59,7 @@ def surroundings(config: Config) -> Surroundings:
         metrics_readable=bool(config[METRICS_NAMESPACES]),
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else log_store(config) is TaskLogStore.WORKER,
+        several_nodes=not config.bad(SIZE) and config[SIZE] is not SizePreset.NONE,
         worker_grace_seconds=0 if config.bad(WORKER_GRACE_SECONDS) else config[WORKER_GRACE_SECONDS],
         log_volume=not config.bad(TASK_LOGS) and log_store(config) is TaskLogStore.VOLUME,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,

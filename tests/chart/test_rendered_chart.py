@@ -255,15 +255,6 @@ def test_chart_alone_would_give_both_limits() -> None:
     assert not all(acceptable(budget) for budget in budgets(rendering.objects(users)))
 
 
-def test_sets_of_workers_are_under_one_budget_at_most() -> None:
-    inputs = samples.release_inputs(scale=TWO_OF_EACH)
-    objects = rendered(inputs, {"workers": {"celery": {"sets": [{"name": "large", "replicas": 3}]}}})
-    workers = [template for name, template in rendering.pod_templates(objects) if "worker" in name]
-    assert len(workers) == 2
-    for template in workers:
-        assert sum(selects(budget["spec"]["selector"], template) for budget in budgets(objects)) <= 1
-
-
 # Logs
 
 

@@ -141,6 +141,34 @@ def test_no_worker_at_all_is_refused() -> None:
         assert problems(helmValues={"workers": {"celery": celery}}) == (), celery
 
 
+def test_queue_of_tasks_that_name_none_is_served() -> None:
+    """Otherwise they would wait for ever."""
+
+    def problems_of(celery: dict[str, Any], default: str | None = None, **changes: Any) -> tuple[str, ...]:
+        config = {"config": {"operators": {"default_queue": default}}} if default else {}
+        values = {"workers": {"celery": celery}, **config}
+        return external().with_({"helmValues": values, **changes}).problems()
+
+    for celery, default, changes in (
+        ({"queue": "etl"}, None, {}),
+        ({"queue": "etl,bulk"}, "reports", {}),
+        ({"queue": "etl"}, None, {"workerGroups": [{"name": "gpu"}]}),
+        ({"enableDefault": False, "sets": [{"name": "gpu", "queue": "gpu"}]}, None, {}),
+    ):
+        [told] = problems_of(celery, default, **changes)
+        assert f"no worker serves {default or 'default'}, the queue of tasks that name none" in told
+        assert "or set config.operators.default_queue to one of" in told
+    for served, own, others in (
+        ({"queue": "etl, default"}, None, {}),
+        ({"queue": "etl"}, "etl", {}),
+        ({"queue": "etl"}, "gpu", {"workerGroups": [{"name": "gpu"}]}),
+        ({"enableDefault": False, "sets": [{"name": "all", "queue": "gpu,default"}]}, None, {}),
+        ({"enableDefault": False, "sets": [{"name": "all"}]}, None, {}),
+        ({"queue": "etl"}, None, {"executor": "KubernetesExecutor,CeleryExecutor"}),
+    ):
+        assert problems_of(served, own, **others) == (), served
+
+
 def test_executor_without_celery_workers_is_refused() -> None:
     (found,) = problems(GROUP, executor="KubernetesExecutor")
     assert "expected airflow:executor with CeleryExecutor beside it, found KubernetesExecutor" in found

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from components.chart_values.availability import component_labels
 from components.chart_values.chart_defaults import chart_schema, chart_values, schema_problems
 from components.chart_values.release_inputs import DagAccess
+from components.chart_values.scale import Scale
 from components.chart_values.size_preset import SizePreset
 from components.chart_values.value_paths import at, without_nulls
 from components.chart_values.values import airflow_values
+from components.chart_values.worker_groups import default_budget
 from components.release.airflow_release import RELEASE_NAME
 from components.task_logs.store import TaskLogStore
 from components.user_values.user_values import problems, with_helm_values
@@ -133,3 +136,52 @@ def test_rendered_set_has_everything_that_the_default_workers_have(alone: bool) 
     assert [found["metadata"]["name"] for found in accounts] == ["airflow-worker", "airflow-worker-kubernetes"][:1]
     assert accounts[0]["automountServiceAccountToken"] is False
     assert accounts[0]["metadata"]["annotations"]
+
+
+def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Whether a budget holds for a pod."""
+    absent = {item["key"] for item in selector.get("matchExpressions", ()) if item["operator"] == "DoesNotExist"}
+    return selector["matchLabels"].items() <= labels.items() and not absent & labels.keys()
+
+
+@rendering.needs_chart
+@each(
+    "element,budget,wanted",
+    [
+        ({"replicas": 3}, {}, {"maxUnavailable": "25%", "unhealthyPodEvictionPolicy": "AlwaysAllow"}),
+        ({"replicas": 3}, {"enabled": True, "config": {"minAvailable": 1}}, {"minAvailable": 1}),
+        ({}, {}, {"maxUnavailable": "25%", "unhealthyPodEvictionPolicy": "AlwaysAllow"}),
+        ({"replicas": 1}, {}, None),
+        ({"replicas": 3}, {"enabled": False}, None),
+        ({"replicas": 3, "podDisruptionBudget": {"enabled": False}}, {"enabled": True}, None),
+        (
+            {"replicas": 1, "podDisruptionBudget": {"enabled": True, "config": {"minAvailable": 1}}},
+            {},
+            {"minAvailable": 1},
+        ),
+    ],
+)
+def test_each_set_of_several_workers_has_one_budget(
+    element: dict[str, Any], budget: dict[str, Any], wanted: dict[str, Any] | None
+) -> None:
+    """No pod has two, with which Kubernetes would not evict it. The program makes that of the default workers."""
+    users = {"workers": {"celery": {"podDisruptionBudget": budget, "sets": [{"name": "large", **element}]}}}
+    inputs = samples.release_inputs(scale=Scale(worker=2))
+    objects = rendering.objects(with_helm_values(airflow_values(inputs), users))
+    labels = component_labels(RELEASE_NAME, "worker")
+    default = default_budget(airflow_values(inputs), users, labels)
+    assert (default is None) == (budget.get("enabled") is False)
+    of_sets = [item["spec"] for item in rendering.of_kind(objects, "PodDisruptionBudget")]
+    found = {
+        name: [
+            spec
+            for spec in (*of_sets, *([default] if default else ()))
+            if selects(spec["selector"], template["metadata"]["labels"])
+        ]
+        for name, template in rendering.pod_templates(objects)
+        if "worker" in name
+    }
+    assert found.keys() == {"airflow-worker", "airflow-worker-large"}
+    assert found["airflow-worker"] == ([default] if default else [])
+    specs = [{key: value for key, value in spec.items() if key != "selector"} for spec in found["airflow-worker-large"]]
+    assert specs == ([wanted] if wanted else [])

@@ -43,6 +43,7 @@ def test_folder_is_the_one_that_airflow_loads() -> None:
         ({"config": {"core": {"dags_folder": "/srv/dags"}}}, "/srv/dags"),
         ({"dags": {"mountPath": "/mnt/dags"}}, "/mnt/dags"),
         ({"dags": {"persistence": {"enabled": True, "existingClaim": "dags"}}}, None),
+        ({"dagProcessor": {"dagBundleConfigList": [{"name": "s3", "classpath": "x", "kwargs": {}}]}}, None),
         ({"config": {"core": {"dags_folder": "{{ .Values.airflowHome }}/x"}}}, None),
         ({"dagProcessor": in_volume("/opt/airflow/dags", emptyDir={})}, None),
         ({"dagProcessor": in_volume("/opt/airflow/", emptyDir={})}, None),

@@ -138,10 +138,12 @@ def test_value_of_a_set_that_does_nothing_is_refused_there(element: dict[str, An
 
 def test_budget_of_a_set_or_a_group_that_is_off_is_refused() -> None:
     budget = {"config": {"minAvailable": 1}}
-    [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": budget}]))
+    assert found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": budget}])) == []
+    one = {"name": "gpu", "replicas": 1, "podDisruptionBudget": budget}
+    [told] = found(nested("workers.celery.sets", [one]))
     assert told.endswith("no effect without workers.celery.sets[0].podDisruptionBudget.enabled; set that to true")
     on = {**budget, "enabled": True}
-    assert found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": on}])) == [], "the way"
+    assert found(nested("workers.celery.sets", [{**one, "podDisruptionBudget": on}])) == [], "the way"
     both = {"enabled": True, "config": {"minAvailable": 1, "maxUnavailable": 1}}
     [told] = found(nested("workers.celery.sets", [{"name": "gpu", "podDisruptionBudget": both}]))
     assert told == "workers.celery.sets[0].podDisruptionBudget.config: give one of minAvailable and maxUnavailable"

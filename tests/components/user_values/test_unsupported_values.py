@@ -273,7 +273,7 @@ def test_rendered_airflow_cfg_has_whole_numbers_and_no_deleted_defaults() -> Non
     [
         {"securityContexts": None},
         {"config": {"logging": {"colored_console_log": None}}},
-        {"scheduler": {"logGroomerSidecar": None}},
+        {"triggerer": {"strategy": None}},
         {"statsd": {"resources": None}},
     ],
 )
@@ -536,3 +536,30 @@ def test_image_beside_airflow_s_may_come_from_elsewhere() -> None:
         assert "airflow:imagePullPolicy" in refused
     [refused] = found(nested("images.airflow.repository", "registry.test/airflow"))
     assert "airflow:imageTag" in refused
+
+
+# DAGs
+
+
+def test_volume_of_dags_is_for_pods_of_several_nodes() -> None:
+    several = Surroundings(several_nodes=True)
+    for mode in ({}, {"accessMode": "ReadWriteOnce"}, {"accessMode": "ReadWriteOncePod", "size": "5Gi"}):
+        users = nested("dags.persistence", {"enabled": True, **mode})
+        [told] = found(users, several)
+        assert told.startswith("dags.persistence.accessMode: expected ReadWriteMany")
+        assert found(users) == [], "one node can mount it"
+    for way in ({"accessMode": "ReadWriteMany", "storageClassName": "efs"}, {"existingClaim": "dags"}):
+        assert found(nested("dags.persistence", {"enabled": True, **way}), several) == []
+
+
+def test_bundles_of_another_kind_need_dags_that_nothing_fetches() -> None:
+    for kind in ("amazon.aws.bundles.s3.S3DagBundle", "google.cloud.bundles.gcs.GCSDagBundle"):
+        bundles = [{"name": "team", "classpath": f"airflow.providers.{kind}", "kwargs": {"bucket_name": "dags"}}]
+        users = nested("dagProcessor.dagBundleConfigList", bundles)
+        [told] = found(users, Surroundings(dags_fetched=True))
+        assert "use airflow:dagBundles for Git repositories, or airflow:dagsDelivery image" in told
+        assert found(users) == [], "the way"
+        config = samples.dev().with_({"dagsSubPath": "", "dagsDelivery": "image", "helmValues": users})
+        assert config.problems() == ()
+    [told] = found(nested("dagProcessor.dagBundleConfigList", None), Surroundings(dags_fetched=True))
+    assert "is set by the program" in told

@@ -38,6 +38,7 @@ TUNABLE: Final = {
     "apiServer.args",
     "apiServer.service.ports",
     "config.api.base_url",
+    "dagProcessor.dagBundleConfigList",
     "config.celery.sync_parallelism",
     "config.celery_broker_transport_options.socket_timeout",
     "config.dag_processor.refresh_interval",
@@ -406,16 +407,15 @@ def test_minimum_and_maximum_at_once_are_refused(component: str) -> None:
     ]
 
 
-def test_sets_of_workers_are_under_one_budget_at_most() -> None:
-    """The chart's budget of the default workers is for all sets, and it makes one for each set beside it."""
+def test_chart_s_budget_of_all_workers_is_off_beside_sets() -> None:
+    """It would select the pods of the sets too, which have one each."""
     users: dict[str, Any] = {"workers": {"celery": {"sets": [{"name": "large"}]}}}
     path = "workers.celery.podDisruptionBudget.enabled"
     values = airflow_values(SEVERAL)
     assert at(values, path) is True
     assert at(with_helm_values(values, users), path) is False
     assert at(with_helm_values(values, {"workers": {"celery": {"sets": []}}}), path) is True
-    own = merged(users, nested(path, True))
-    assert at(with_helm_values(values, own), path) is True, "whoever says so knows what the sets are"
+    assert at(with_helm_values(values, merged(users, nested(path, True))), path) is False
 
 
 KEYS: Final = st.sampled_from(["a", "b", "c"])
