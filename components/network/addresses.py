@@ -6,11 +6,16 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any, Final
 
-METADATA: Final = {"169.254.169.254/32": "fd00:ec2::254/128"}
-"""The instance metadata of AWS, Google Cloud and Azure by IPv4, and of AWS by IPv6.
+METADATA_IPV4: Final = "169.254.169.254/32"
+"""The instance metadata of AWS, Google Cloud and Azure by IPv4."""
+_METADATA_IPV6: Final = ("fd00:ec2::254/128", "fd20:ce::254/128")
+"""That of AWS and of Google Cloud by IPv6.
 
-Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html.
+Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html, and
+docs.cloud.google.com/compute/docs/metadata/querying-metadata.
 """
+METADATA: Final = (METADATA_IPV4, *_METADATA_IPV6)
+"""All of these."""
 
 
 def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
@@ -48,6 +53,6 @@ def namespace_peer(name: str) -> dict[str, Any]:
 
 
 def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return networks that pods do not reach, with the IPv6 address of what is among them by its IPv4 address."""
-    twins = [twin for address, twin in METADATA.items() if covered(address, cidrs) and not covered(twin, cidrs)]
+    """Return networks that pods do not reach, with the IPv6 addresses of the metadata where its IPv4 is among them."""
+    twins = [twin for twin in _METADATA_IPV6 if covered(METADATA_IPV4, cidrs) and not covered(twin, cidrs)]
     return (*cidrs, *twins)

@@ -27,7 +27,6 @@ FREE_COMPONENTS: Final = ("dag-processor", "triggerer", "worker")
 
 API_SERVER_PORTS: Final = (443, 6443)
 """Ports outside that the API server may send to, for single sign-on, remote logs and the Kubernetes API."""
-_METADATA: Final = (*METADATA, *METADATA.values())
 _NO_DATABASE: Final = DatabaseCidrs(cidrs=(), port=0)
 
 Ports = tuple[int, int]
@@ -85,9 +84,9 @@ def extra_egress_rules(
         peers = beside if namespace == closed.namespace else whole
         peers.append(namespace_peer(namespace))
     for cidr in entry.cidrs:
-        if covered(cidr, _METADATA):
+        if covered(cidr, METADATA):
             continue
-        kept = [each for each in within((*excepted, *_METADATA), cidr) if each != cidr]
+        kept = [each for each in within((*excepted, *METADATA), cidr) if each != cidr]
         if covered(cidr, closed.cidrs):
             beside.append(block(cidr, _outermost(kept)))
             continue

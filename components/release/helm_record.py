@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,8 @@ from components.kube.client import KubeApi
 from components.release.manifest_union import manifest_union
 from components.secrets.encodings import texts
 
+MOST_BYTES: Final = 64 << 20
+"""A Secret holds 1 MiB, and a release of the chart unpacks to a few."""
 _PENDING: Final = "pending-"
 _DEPLOYED: Final = "deployed"
 _FAILED: Final = "failed"
@@ -114,8 +117,16 @@ class ReleaseBusyError(Exception):
 
 
 def decode(data: str) -> dict[str, Any]:
-    """Decode the `release` field of a record's Secret in the Kubernetes API: base64 of base64 of gzipped JSON."""
-    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    """Decode the `release` field of a record's Secret in the Kubernetes API: base64 of base64 of gzipped JSON.
+
+    Raises ValueError for what unpacks to more than any release: whoever may write Secrets of the namespace could
+    otherwise fill the memory of who deploys.
+    """
+    with gzip.open(io.BytesIO(base64.b64decode(base64.b64decode(data)))) as packed:
+        text = packed.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"a record of Helm unpacks to more than {MOST_BYTES >> 20} MiB")
+    content: dict[str, Any] = json.loads(text)
     return content
 
 

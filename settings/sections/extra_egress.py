@@ -90,7 +90,7 @@ def _cidr(text: str) -> str:
         network = ipaddress.ip_network(text)
     except ValueError:
         fields.refuse(f"expected networks such as 10.0.0.0/16 with no host bits, found {fields.shown(text)}")
-    if covered(str(network), (*METADATA, *METADATA.values())):
+    if covered(str(network), METADATA):
         fields.refuse(f"expected no instance metadata, which stays closed to pods, found {network}")
     if network.prefixlen and (network.is_loopback or network.is_multicast or network.is_unspecified):
         fields.refuse(f"expected networks of other hosts, found {network}, which is the pod itself or no host")

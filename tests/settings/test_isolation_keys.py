@@ -66,6 +66,7 @@ def test_all_means_every_component() -> None:
         ({"cidrs": []}, "found neither"),
         ({"cidrs": ["169.254.169.254/32"]}, "instance metadata"),
         ({"cidrs": ["fd00:ec2::254/128"]}, "instance metadata"),
+        ({"cidrs": ["fd20:ce::254/128"]}, "instance metadata"),
         ({"cidrs": ["127.0.0.0/8"]}, "the pod itself"),
         ({"cidrs": ["224.0.0.0/4"]}, "the pod itself or no host"),
         ({"ports": []}, "expected ports"),

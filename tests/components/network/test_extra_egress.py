@@ -151,9 +151,9 @@ def test_an_entry_opens_what_it_names_and_nothing_else(data: st.DataObject) -> N
     def inside(networks: list[str]) -> list[Any]:
         return [each for each in map(ipaddress.ip_network, networks) if address in each]
 
-    closed = [*inside(excepted), *inside(["169.254.169.254/32", "fd00:ec2::254/128"])]
+    closed = [*inside(excepted), *inside(["169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128"])]
     named = any(not any(one.subnet_of(opened_) and one != opened_ for one in closed) for opened_ in inside(outer))
-    metadata = str(address) in ("169.254.169.254", "fd00:ec2::254")
+    metadata = str(address) in ("169.254.169.254", "fd00:ec2::254", "fd20:ce::254")
     expected = named and not metadata and first <= port <= last and not (inside(places) and port == database.port)
     if str(address) != "169.254.20.10":
         assert reaches(specs, SCHEDULER, Pod(namespace=None, address=str(address)), port) is expected

@@ -35,6 +35,7 @@ from tests.components.network.evaluator import (
     JOBS,
     KEDA,
     KUBERNETES_API,
+    METADATA_OF_GOOGLE6,
     METADATA_SERVICE,
     METADATA_SERVICE6,
     NODE_LOCAL_DNS,
@@ -305,9 +306,9 @@ def test_who_runs_or_reads_dags_reaches_the_outside(
 def test_nobody_reaches_the_instance_metadata(executor: Executor) -> None:
     specs = policies(executor)
     for pod in PODS.values():
-        for service in (METADATA_SERVICE, METADATA_SERVICE6):
+        for service in (METADATA_SERVICE, METADATA_SERVICE6, METADATA_OF_GOOGLE6):
             assert not any(reaches(specs, pod, service, port) for port in (53, 80, 443))
-    for service in (METADATA_SERVICE, METADATA_SERVICE6):
+    for service in (METADATA_SERVICE, METADATA_SERVICE6, METADATA_OF_GOOGLE6):
         assert reaches(policies(executor, egress_except=()), WORKER, service, 80), "it is there when allowed"
 
 
@@ -324,6 +325,7 @@ def test_nobody_reaches_the_instance_metadata(executor: Executor) -> None:
 def test_metadata_by_ipv6_is_closed_wherever_it_is_by_ipv4(excepted: tuple[str, ...]) -> None:
     specs = policies(egress_except=excepted, pod_identity=True)
     assert not reaches(specs, WORKER, METADATA_SERVICE6, 80)
+    assert not reaches(specs, WORKER, METADATA_OF_GOOGLE6, 80)
     assert reaches(specs, WORKER, POD_IDENTITY[1], 80)
     assert reaches(specs, WORKER, INTERNET6, 443)
     blocks = [peer["ipBlock"] for rule in specs["worker"]["egress"] for peer in rule["to"] if "ipBlock" in peer]

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.kube.safe_yaml import load_all_yaml
+from components.release import helm_record
 from components.release.helm_record import (
     ForeignReleaseError,
     KubernetesRecords,
@@ -49,6 +50,19 @@ JSON: Final = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=10,
 )
+
+
+def test_record_that_unpacks_to_more_than_any_release_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Secret of 1 MiB could unpack to a gigabyte. Whoever may write one is not who deploys."""
+    monkeypatch.setattr(helm_record, "MOST_BYTES", 1 << 20)
+    fits = json.dumps({"a": "b" * ((1 << 20) - 9)})
+    for text, reads in ((fits, True), (f"{fits} ", False), (" " * (50 << 20), False)):
+        data = base64.b64encode(base64.b64encode(gzip.compress(text.encode()))).decode()
+        if reads:
+            assert decode(data) == json.loads(text)
+        else:
+            with pytest.raises(ValueError, match="unpacks to more than 1 MiB"):
+                decode(data)
 
 
 class FakeRecords(KubernetesRecords):
