@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import hypothesis
 import pulumi
 import pytest
-from pulumi.runtime.proto import source_pb2
 
 from automation.plan.answers import AWS_ACCOUNT, AWS_REGION
 from automation.plan.answers import complete as _complete
@@ -28,6 +26,7 @@ from automation.plan.recorder import (
 )
 from settings import PROJECT
 from tests import samples
+from tests.lighter_sdks import lighten_aws, lighten_pulumi
 from tests.one_program import room_for_one_program
 from tests.skipped import pytest_terminal_summary
 
@@ -49,37 +48,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
 gc.disable()
-# The SDK sends with each resource where it was made. No test looks at that, and it takes a tenth of a program's run.
-vars(pulumi.runtime.resource).update(_get_stack_trace=source_pb2.StackTrace)
+lighten_pulumi()
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # half of an emulated account's time, and no test needs them
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage from here on, seldom, and only among what the tests themselves make.
-
-    All sessions of botocore share one loader, which reads each service's description once, and all clients of a service
-    share the methods that are made of it: that is half of a client's time. moto makes an RSA key for each key of KMS,
-    whatever it is for; they share one.
-    """
-    for module, name in (("botocore.session", "create_loader"), ("moto.kms.models", "generate_private_key")):
-        if (found := sys.modules.get(module)) is not None:
-            vars(found)[name] = functools.cache(vars(found)[name])
-    if (clients := sys.modules.get("botocore.client")) is not None:
-        clients.ClientCreator._create_methods = _made_once(clients.ClientCreator._create_methods)
+    """Collect garbage from here on, seldom, and only among what the tests themselves make."""
+    lighten_aws()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
-
-
-def _made_once(create: Callable[[Any, Any], dict[str, Any]]) -> Callable[[Any, Any], dict[str, Any]]:
-    made: dict[str, dict[str, Any]] = {}
-
-    def methods(creator: Any, service: Any) -> dict[str, Any]:
-        if service.service_name not in made:
-            made[service.service_name] = create(creator, service)
-        return dict(made[service.service_name])
-
-    return methods
 
 
 def pytest_unconfigure() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any
 
 import pulumi
@@ -16,6 +18,8 @@ asyncio.set_event_loop(None)  # else asking for the current loop would make one
 class _Loop(asyncio.SelectorEventLoop):
     """Knows its own tasks. `asyncio.all_tasks` looks through those of every loop before, which takes milliseconds."""
 
+    _ready: deque[asyncio.Handle]
+
     def __init__(self) -> None:
         super().__init__()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -24,6 +28,12 @@ class _Loop(asyncio.SelectorEventLoop):
         task = super().create_task(*args, **options)
         self._tasks.append(task)
         return task
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:  # type: ignore[override]
+        """Schedule a call without the checks of asyncio: a program does so for each of its thousands of outputs."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def left(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that are not done, and forget all."""
