@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -51,11 +52,15 @@ def runs_dags(rendered: RenderedObject) -> str | None:
             return _CONTAINERS[container.name]
     for container in main:
         words = [*items(container.body.get("command")), *items(container.body.get("args"))]
-        text = " ".join(word for word in words if isinstance(word, str))
-        for command, component in _COMMANDS:
-            if command.search(text):
-                return component
+        component = _started_by(" ".join(word for word in words if isinstance(word, str)))
+        if component:
+            return component
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _started_by(command: str) -> str | None:
+    return next((component for pattern, component in _COMMANDS if pattern.search(command)), None)
 
 
 def variable_of(name: Any) -> Holds | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policy.chart import airflow_values, release_values
-from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, walk
+from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, maps
 from policy.pods import containers
 
 _HUB: Final = "docker.io"
@@ -79,9 +79,7 @@ def _with_defaults(image: Any, defaults: Mapping[str, Any]) -> Any:
 
 def _images_in(values: Any) -> Iterator[tuple[str, Image]]:
     """Yield the images of maps with a repository and a tag, and of containers with an image."""
-    for path, value in walk(values):
-        if not isinstance(value, Mapping):
-            continue
+    for path, value in maps(values):
         image: Image | None = None
         if "repository" in value and {"tag", "digest"} & value.keys():
             image = _joined(value["repository"], value.get("tag"), value.get("digest"))

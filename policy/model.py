@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, unique
+from types import NoneType
 from typing import Any, Final
+
+from components.kube.any_form import MAPS
 
 
 @unique
@@ -151,12 +154,15 @@ Path = tuple[str | int, ...]
 """Keys and indexes to a value in nested values."""
 
 
+_LEAVES: Final = (str, int, float, NoneType, Unknown)
+
+
 def get(value: Any, path: str) -> Any:
     """Return what is at a dotted path: None where nothing is, UNKNOWN where a part of the way is not known."""
     for part in path.split("."):
         if value is UNKNOWN:
             return UNKNOWN
-        if not isinstance(value, Mapping):
+        if not isinstance(value, MAPS):
             return None
         value = value.get(part)
     return value
@@ -168,12 +174,26 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     while waiting:
         at, found = waiting.pop()
         yield at, found
-        if isinstance(found, str):
-            continue  # most are texts
-        if isinstance(found, Mapping):
-            waiting += [((*at, str(key)), item) for key, item in found.items()][::-1]
-        elif isinstance(found, list):
+        if isinstance(found, _LEAVES):
+            continue
+        if isinstance(found, list):
             waiting += [((*at, index), item) for index, item in enumerate(found)][::-1]
+        elif isinstance(found, MAPS):
+            waiting += [((*at, str(key)), item) for key, item in found.items()][::-1]
+
+
+def maps(value: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield every map at any depth with its path, in the order of `walk`, which also yields the many other values."""
+    waiting: list[tuple[Path, Any]] = [((), value)]
+    while waiting:
+        at, found = waiting.pop()
+        inner: Iterable[tuple[Any, Any]] = ()
+        if isinstance(found, list):
+            inner = enumerate(found)
+        elif isinstance(found, MAPS):
+            yield at, found
+            inner = ((str(key), item) for key, item in found.items())
+        waiting += [((*at, key), item) for key, item in inner if not isinstance(item, _LEAVES)][::-1]
 
 
 def has_unknown(value: Any) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.chart_values.schema_texts import schema_text
+from components.kube.any_form import MAPS
 
 FOLDER: Final = Path(__file__).parents[2] / "chart"
 _MOST_PROBLEMS = 10
@@ -34,8 +35,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `over` on top, as Helm merges: maps key by key; everything else, lists too, is replaced."""
     result = dict(base)
     for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        below = result.get(key) if isinstance(value, MAPS) else None
+        result[key] = merged(below, value) if isinstance(below, MAPS) else value
     return result
 
 

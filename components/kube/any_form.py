@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+MAPS: Final = (dict, Mapping)
+"""What a map is. Most are a dict, which Python recognises several times faster than any other Mapping."""
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a map, else an empty map."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, MAPS) else {}
 
 
 def items(value: Any) -> list[Any]:
@@ -18,4 +21,4 @@ def items(value: Any) -> list[Any]:
 
 def entries(value: Any) -> list[Mapping[str, Any]]:
     """Return the maps in a list."""
-    return [item for item in items(value) if isinstance(item, Mapping)]
+    return [item for item in items(value) if isinstance(item, MAPS)]

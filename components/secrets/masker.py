@@ -244,7 +244,11 @@ def _learned(secret: str) -> tuple[frozenset[str], frozenset[str], frozenset[str
 
 def _without_pieces(text: str, pieces: Set[str]) -> set[str]:
     """Return the forms of a text that its pieces do not hide."""
-    return {form for form in forms(text, _SHORTEST) if len(form) < _PIECE or not set(_pieces(form)) <= pieces}
+    return {
+        form
+        for form in forms(text, _SHORTEST)
+        if len(form) < _PIECE or any(piece not in pieces for piece in _pieces(form))
+    }
 
 
 def _pieces(text: str) -> Iterator[str]:

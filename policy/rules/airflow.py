@@ -11,7 +11,7 @@ from components.kube.any_form import mapping
 from policy.chart import CELERY_WORKERS, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
-from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, walk
+from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, maps, walk
 from policy.pods import containers, pod_of
 from policy.rule import Rule
 
@@ -55,8 +55,8 @@ def _examples_in_objects(objects: Sequence[RenderedObject], context: Context) ->
 
 
 def _examples_variables(value: Any) -> Iterator[Path]:
-    for path, item in walk(value):
-        if isinstance(item, dict) and item.get("name") == _EXAMPLES and _true(item.get("value")):
+    for path, item in maps(value):
+        if item.get("name") == _EXAMPLES and _true(item.get("value")):
             yield path
 
 
