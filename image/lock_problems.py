@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -65,8 +66,12 @@ def parse(text: str) -> dict[str, str]:
 
 def packages(lock: str) -> dict[str, str]:
     """Return versions by name, without the project itself. Raises LockError where a package has two versions."""
+    return _packages(tomllib.loads(lock))
+
+
+def _packages(content: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for package in tomllib.loads(lock)["package"]:
+    for package in content["package"]:
         if "virtual" in package["source"]:
             continue
         if package["name"] in found:
@@ -89,7 +94,7 @@ def problems(project: str, lock: str, source: Source) -> Iterator[str]:
     yield from _unlike_project(settings, content)
     pins = parse("\n".join(settings["tool"]["uv"].get("constraint-dependencies", ())))
     free = set(facts.get("unconstrained", ()))
-    found = packages(lock)
+    found = _packages(content)
     if (version := found.get("apache-airflow")) != source.airflow:
         yield f"{LOCK}: expected apache-airflow {source.airflow}, found {version}"
     for name, version in found.items():
@@ -120,6 +125,7 @@ def _requirement(item: Mapping[str, Any]) -> str:
     return _squeezed(f"{item['name']}{extras}{item.get('specifier', '')}{marker}")
 
 
+@functools.cache
 def _squeezed(requirement: str) -> str:
     """Return the one form that all spellings of a requirement share."""
     try:

@@ -6,12 +6,15 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any
+from types import NoneType
+from typing import Any, Final
 
 import pulumi
 from pulumi import output
 from pulumi.runtime import resource, rpc, settings
 from pulumi.runtime.proto import source_pb2
+
+_NEVER_UNKNOWN: Final = frozenset({str, int, float, bool, NoneType})
 
 
 def lighten_pulumi() -> None:
@@ -37,8 +40,6 @@ def _urn_of(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _contains_unknowns(value: Any) -> bool:
-    if not isinstance(value, (dict, list)):
-        return isinstance(value, output.Unknown)
     seen, waiting = set[int](), [value]
     while waiting:
         found = waiting.pop()
@@ -46,7 +47,8 @@ def _contains_unknowns(value: Any) -> bool:
             return True
         if isinstance(found, (dict, list)) and id(found) not in seen:
             seen.add(id(found))
-            waiting += found.values() if isinstance(found, dict) else found
+            items = found.values() if isinstance(found, dict) else found
+            waiting += [item for item in items if type(item) not in _NEVER_UNKNOWN]
     return False
 
 
