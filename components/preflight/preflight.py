@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,7 +104,7 @@ class ClusterPreflight(pulumi.ComponentResource):
             name,
             {
                 "metadata": object_metadata(self._args.namespace, LABELS),
-                "data": {DOCUMENT: pulumi.Output.json_dumps(document, sort_keys=True)},
+                "data": {DOCUMENT: _json(document)},
             },
             pulumi.ResourceOptions(
                 parent=self,
@@ -125,6 +126,29 @@ class ClusterPreflight(pulumi.ComponentResource):
             clean=Masker(secrets=args.secrets).text,
             tell=tell,
         )
+
+
+def _json(document: Mapping[str, Any]) -> pulumi.Output[str]:
+    """Return a document as JSON. The SDK's `json_dumps` makes an Output of each of its hundreds of plain values."""
+
+    def outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
+        if isinstance(value, pulumi.Output):
+            yield value
+        elif isinstance(value, dict | list | tuple):
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from outputs(item)
+
+    def filled(value: Any, known: Iterator[Any]) -> Any:
+        if isinstance(value, pulumi.Output):
+            return next(known)
+        if isinstance(value, dict):
+            return {key: filled(item, known) for key, item in value.items()}
+        return [filled(item, known) for item in value] if isinstance(value, list | tuple) else value
+
+    given = dict(document)
+    return pulumi.Output.all(*outputs(given)).apply(
+        lambda known: json.dumps(filled(given, iter(known)), sort_keys=True)
+    )
 
 
 def _die_when_interrupted() -> None:

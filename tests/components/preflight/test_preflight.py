@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 import pytest
 
+from automation.plan.recorder import UNKNOWN
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.executor import Executor
 from components.chart_values.values import airflow_values
@@ -94,6 +95,20 @@ def test_each_document_is_a_config_map_with_a_hook_before_it_is_written(record: 
     assert json.loads(found.inputs["data"][DOCUMENT]) == {"kind": "cluster", "needs": {"apis": []}}
     hooks = found.request.hooks
     assert list(hooks.before_create) == list(hooks.before_update) == ["p-cluster-check"]
+
+
+def test_document_is_text_with_what_its_outputs_come_to_and_unknown_while_one_is(record: Record) -> None:
+    def text(urls: Any, *, preview: bool = False) -> Any:
+        def program() -> None:
+            given = [pulumi.Output.from_input(urls), ("plain", None)]
+            checks(document={**GIT, "about": {"host": pulumi.Output.from_input("git.test"), "urls": given}})()
+
+        return record(program, preview=preview).one("kubernetes:core/v1:ConfigMap").inputs["data"][DOCUMENT]
+
+    found = text({"one": [1, "é"]})
+    assert json.loads(found)["about"] == {"host": "git.test", "urls": [{"one": [1, "é"]}, ["plain", None]]}
+    assert found == json.dumps(json.loads(found), sort_keys=True)
+    assert text(pulumi.UNKNOWN, preview=True) == UNKNOWN
 
 
 def test_failure_ends_the_update_and_success_does_not(hooked: Callable[..., list[str]]) -> None:
