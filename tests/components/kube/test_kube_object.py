@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -78,14 +76,3 @@ def test_name_is_the_one_in_the_cluster_and_fields_may_be_outputs(record: Record
     assert item.inputs["metadata"] == {"namespace": "ns"}
     assert names
     assert names[0].startswith("map-")
-
-
-def test_program_of_a_stack_loads_no_models_of_the_core_group() -> None:
-    """They would be loaded by anything that uses the SDK's class of a single object."""
-    code = (
-        "import sys, pulumi_kubernetes\n"
-        "import components.airflow_platform, providers\n"
-        "print(sorted(name for name in sys.modules if name.startswith('pulumi_kubernetes.core.v1._')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
