@@ -46,7 +46,13 @@ def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return a sentence for each. manifests: what Helm renders; the pod of a task is among them in a ConfigMap."""
     listed = tuple(manifests)
     found = [refusal for rendered in objects_of(listed, []) for refusal in _refusals(rendered)]
-    return tuple(dict.fromkeys([*found, *_template_refusals(listed)]))
+    return tuple(dict.fromkeys([*found, *_doubles(listed), *_template_refusals(listed)]))
+
+
+def _doubles(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the objects that are rendered twice: one would take the other's place, or Helm would stop."""
+    for name in _twice(f"{manifest.get('kind')} {get(manifest, 'metadata.name')}" for manifest in manifests):
+        yield f"there are two of {name}: give yours another name"
 
 
 def _template_refusals(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:

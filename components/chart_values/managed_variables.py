@@ -101,7 +101,8 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
         if instead is not None:
             yield path, f"{path} may not set {name}: the program does; {advice(instead)}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
-            yield path, f"{path} may not set {name}: the program does; use the keys airflow:dags…"
+            instead = "airflow:dagsSubmodules" if name.endswith("_SUBMODULES") else "the keys airflow:dags…"
+            yield path, f"{path} may not set {name}: the program does; use {instead}"
 
 
 def without_comments(text: str) -> str:

@@ -48,6 +48,13 @@ OWNED: Final[Mapping[str, str]] = {
         f"config.celery.{option}": "airflow:brokerUrl, whose rediss:// means TLS"
         for option in ("ssl_active", "ssl_cacert", "ssl_cert", "ssl_key", "ssl_mutual_tls")
     },
+    **dict.fromkeys(
+        (
+            "config.celery_broker_transport_options.master_name",
+            "config.celery_broker_transport_options.sentinel_kwargs",
+        ),
+        "airflow:brokerUrl with a service that leads to the primary: Sentinel is asked only by a URL of several hosts",
+    ),
     "config.fab.config_file": "apiServer.apiServerConfig, or apiServer.apiServerConfigConfigMapName",
     "config.fab.enable_proxy_fix": "airflow:trustedProxyCidrs",
     "config.core.load_examples": "airflow:loadExamples",

@@ -54,6 +54,11 @@ def _server_config(values: Mapping[str, Any], surroundings: Surroundings) -> boo
     return not given and (surroundings.oidc or bool(at(values, "apiServer.apiServerConfig")))
 
 
+def _sends_metrics(values: Mapping[str, Any], _: Surroundings) -> bool:
+    off = str(at(values, "config.metrics.statsd_on")).lower() in ("false", "f", "0")
+    return off or at(values, "statsd.enabled") is not False or bool(at(values, "config.metrics.statsd_host"))
+
+
 def _authenticates(values: Mapping[str, Any], _: Surroundings) -> bool:
     return at(values, "kerberos.enabled") is True
 
@@ -73,6 +78,10 @@ _NO_COLLECTOR: Final = f"while {' and '.join(_SWITCHES)} are false; leave it out
 _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
     "otelCollector": (_collects, _NO_COLLECTOR),
     "images.otelCollector": (_collects, _NO_COLLECTOR),
+    "config.metrics.statsd_on": (
+        _sends_metrics,
+        "while statsd.enabled is false; name another system in config.metrics.statsd_host, or leave it out",
+    ),
     "images.statsd": (
         lambda values, _: at(values, "statsd.enabled") is not False,
         "while statsd.enabled is false; leave it out",

@@ -41,6 +41,8 @@ _IN_TEXT: Final = re.compile(
 )
 """Numbers that the chart writes into commands and variables. A test finds them by rendering (test_null_values.py)."""
 _MOST_IN_TEXT: Final = 999_999
+_CONFIG_MAPS: Final = ("airflow-config", "airflow-statsd", "airflow-api-server-config")
+"""Those of the chart, whatever else is switched on: the plan finds every object that is there twice."""
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
 _BASE_URL: Final = "config.api.base_url"
 _SERVICE_PORTS: Final = "apiServer.service.ports"
@@ -98,6 +100,9 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             "priorityClasses are of the whole cluster, and the releases of two stacks would contend for them; make "
             "them with kubectl, and name them in priorityClassName of the components",
         )
+    for path in (f"extraConfigMaps.{name}" for name in mapping(helm_values.get("extraConfigMaps"))):
+        if re.sub(r"\{\{\s*\.Release\.Name\s*\}\}", "airflow", path.partition(".")[2]) in _CONFIG_MAPS:
+            yield path, f"{path} is the name of a ConfigMap of the chart; give yours another name"
     for index, entry in enumerate(at(helm_values, "env") or ()):
         if isinstance(entry, Mapping) and "valueFrom" in entry:
             path = f"env.{index}.valueFrom"

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from components.chart_values.managed_variables import given_config, listed_variables
-from components.chart_values.value_paths import without_numbers
+from components.chart_values.managed_variables import GIT_SYNC_PATH, given_config, listed_variables
+from components.chart_values.value_paths import at, without_numbers
 from components.kube.names import VARIABLE_NAME
 from components.user_values.airflow_options import variable_of
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import extra_variables
 
+_LFS: Final = "GIT_LFS_"
 _STORED: Final = re.compile(r"AIRFLOW_(VAR|CONN)_.*[a-z]")
 """A variable or a connection of Airflow that is not found: Airflow asks for the name in capitals (3.2.2,
 secrets/environment_variables.py)."""
@@ -49,6 +50,7 @@ _USE_KUBERNETES: Final = ("scheduler.env", "apiServer.env")
 def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each such variable."""
     lists = _lists(helm_values)
+    own_git_sync = at(helm_values, "images.gitSync.repository") is not None
     yield from _given_elsewhere(lists)
     for path, variables in lists.items():
         names = [name for name, _ in variables]
@@ -58,6 +60,8 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
                 yield where, f"{path} sets {name!r}: name a variable by letters, digits and _.- alone"
             elif names.count(name) > 1:
                 yield where, f"{path} sets {name} twice, and an update may drop both; give it once"
+            elif path == GIT_SYNC_PATH and name.startswith(_LFS) and not own_git_sync:
+                yield where, f"{path} sets {name}, and git-sync has no git-lfs; use airflow:dagsDelivery image"
             elif name in _FIXED:
                 yield where, f"{path} may not set {name}: {_FIXED[name]}"
             elif name in surroundings.connection_variables:

@@ -215,7 +215,7 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
             "has the strategy Recreate, and rollingUpdate beside it: set that to null",
         ),
     ):
-        [refusal] = pod_refusals([bad, bad])
+        [refusal] = pod_refusals([bad])
         assert refusal.startswith(f"Deployment airflow-a {says}")
 
 
@@ -243,3 +243,10 @@ def test_template_of_which_airflow_makes_no_pod_is_refused() -> None:
         made = {"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"pod_template_file.yaml": text}}
         told = [found for found in pod_refusals([made]) if found.startswith("podTemplate makes no Pod: ")]
         assert len(told) == refused, text
+
+
+def test_object_that_is_rendered_twice_is_refused() -> None:
+    """One would take the place of the other."""
+    own, users = made("ConfigMap"), made("ConfigMap")
+    assert pod_refusals([own, users]) == ("there are two of ConfigMap airflow-a: give yours another name",)
+    assert pod_refusals([own, made("Secret")]) == ()

@@ -190,3 +190,11 @@ def test_key_with_dots_is_refused_with_what_was_meant() -> None:
         assert told == f"{key} is one key with dots in it, and not a value of the chart; write a map for each part"
         assert found(nested(key, "3")) == [], "the way"
     assert found({"config": {"common.io": {"xcom_objectstorage_threshold": "3"}}, "labels": {"a.b/c": "d"}}) == []
+
+
+def test_metrics_that_nobody_receives_are_refused() -> None:
+    without = {"statsd": {"enabled": False}}
+    [told] = found({**without, "config": {"metrics": {"statsd_on": "True"}}})
+    assert told.startswith("config.metrics.statsd_on has no effect while statsd.enabled is false")
+    assert found({**without, "config": {"metrics": {"statsd_on": "False"}}}) == []
+    assert found({**without, "config": {"metrics": {"statsd_on": "True", "statsd_host": "datadog.monitoring"}}}) == []

@@ -563,3 +563,13 @@ def test_bundles_of_another_kind_need_dags_that_nothing_fetches() -> None:
         assert config.problems() == ()
     [told] = found(nested("dagProcessor.dagBundleConfigList", None), Surroundings(dags_fetched=True))
     assert "is set by the program" in told
+
+
+# Names
+
+
+def test_name_of_a_config_map_of_the_chart_is_refused() -> None:
+    for name in ("airflow-config", "{{ .Release.Name }}-statsd"):
+        [told] = found({"extraConfigMaps": {name: {"data": "a: b"}}})
+        assert told == f"extraConfigMaps.{name} is the name of a ConfigMap of the chart; give yours another name"
+    assert found({"extraConfigMaps": {"{{ .Release.Name }}-team": {"data": "a: b"}}}) == []

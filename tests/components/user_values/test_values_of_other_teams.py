@@ -66,3 +66,25 @@ def test_off_is_said_of_what_is_not_deployed() -> None:
     assert problems({"flower": {"enabled": False}}, chart_values(), chart_schema(), surroundings) == []
     [problem] = problems({"flower": {"enabled": True}}, chart_values(), chart_schema(), surroundings)
     assert problem.startswith("flower.enabled has no effect")
+
+
+def test_each_wrong_variable_of_a_list_is_told_at_once() -> None:
+    """One of them hid the others, which came up after the next try."""
+    names = ("_PIP_ADDITIONAL_REQUIREMENTS", "AIRFLOW__LOGGING__REMOTE_LOGGING", "AIRFLOW__API__AUTH_BACKENDS")
+    users = {"env": [{"name": name, "value": "x"} for name in (*names, "AIRFLOW__CORE__LOAD_EXAMPLES")]}
+    told = problems(users, chart_values(), chart_schema(), Surroundings(isolated=True))
+    assert len(told) == 4
+    for name in (*names, "AIRFLOW__CORE__LOAD_EXAMPLES"):
+        assert sum(f"set {name}:" in text or f"sets {name}," in text for text in told) == 1, told
+
+
+def test_whole_map_of_the_program_is_told_once() -> None:
+    """`postgresql.primary` is of the subchart, whose values the chart does not list."""
+    [told] = problems({"postgresql": {"primary": {"persistence": {"size": "5Gi"}}}}, chart_values(), chart_schema())
+    assert told == "postgresql.primary.persistence.size is set by the program; use airflow:database"
+
+
+def test_submodules_have_a_key() -> None:
+    users = nested("dags.gitSync.env", [{"name": "GITSYNC_SUBMODULES", "value": "off"}])
+    [told] = problems(users, chart_values(), chart_schema())
+    assert told.endswith("the program does; use airflow:dagsSubmodules")

@@ -152,3 +152,11 @@ def test_option_that_a_variable_of_every_pod_hides_is_refused() -> None:
         ]
     for right in (env("scheduler.env", **{name: "8"}), env(AIRFLOW__CORE__DEFAULT_TIMEZONE="utc")):
         assert found(merged(option, right)) == []
+
+
+def test_lfs_is_refused_where_git_sync_has_none() -> None:
+    users = {"dags": {"gitSync": {"env": [{"name": "GIT_LFS_SKIP_SMUDGE", "value": "0"}]}}}
+    [told] = problems(users, chart_values(), chart_schema())
+    assert told.endswith("git-sync has no git-lfs; use airflow:dagsDelivery image")
+    image = {"images": {"gitSync": {"repository": "registry.example.com/git-sync-with-lfs"}}}
+    assert problems({**users, **image}, chart_values(), chart_schema()) == []
