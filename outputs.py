@@ -58,7 +58,7 @@ UI_URL: Final = "ui_url"
 RUNNING: Final = "running"
 """How much of Airflow runs: `frozen` or `stopped`. A stack that runs whole does not have this output."""
 BACKUP_PODS: Final = "backup_pods"
-"""Pods that dump, restore and check the database. A stack with neither `airflow:backupStorageGib` nor a managed
+"""Pods that dump, restore and check the database. A stack without a place for dumps and without a managed
 database lacks this output."""
 DATABASE_ROLES_POD: Final = "database_roles_pod"
 """Pod that makes the roles of a managed database. A stack without `airflow:databaseLogin` lacks this output."""

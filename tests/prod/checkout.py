@@ -26,7 +26,9 @@ COMMAND_SECONDS: Final = 1800
 SHIPPED: Final = ROOT / "tests" / "shipped" / "Pulumi.prod.yaml"
 STATE: Final = f"s3://{STATE_BUCKET}?region={REGION}"
 _SET_UP: Final = blocks("runbooks/first-production-deployment.md", "Steps")[0]
-_INIT, _DEPLOY_KEY = _SET_UP.text.splitlines()[-4:-2]
+_INIT, _DEPLOY_KEY = (
+    line for line in _SET_UP.text.splitlines() if line.startswith("pulumi stack init") or "gitSshPrivateKey" in line
+)
 """Without the two commands after them, Airflow logs in as the master user."""
 
 
