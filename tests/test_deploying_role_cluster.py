@@ -17,6 +17,7 @@ from automation.cluster.objects import CLUSTER_KINDS, OWNED_KINDS
 from components.kube.kinds import PLURALS
 from components.kube.safe_yaml import load_all_yaml
 from tests import samples
+from tests.cases import each
 from tests.chart.rendering import needs_chart
 from tests.chart.test_rendered_chart import MATRIX, rendered
 from tests.policy.programs import PROGRAMS
@@ -151,7 +152,7 @@ MORE: Final[Mapping[str, Callable[[], samples.StackConfig]]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*PROGRAMS, *MORE])
+@each("name", [*PROGRAMS, *MORE])
 def test_role_has_what_the_program_registers(name: str, registered: Callable[..., Recorder]) -> None:
     config = {**PROGRAMS, **MORE}[name]()
     kinds = registered_kinds(registered(config))

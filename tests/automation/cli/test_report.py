@@ -20,6 +20,7 @@ from automation.results import Changes, Preview
 from automation.results import Step as LibraryStep
 from policy.model import Level
 from tests.automation.fakes import run_verb
+from tests.cases import each
 
 RECORDED = Path(__file__).parents[1] / "change_report" / "recorded"
 
@@ -224,7 +225,7 @@ def preview(path: Path, *documents: Any) -> str:
     return f"dev={path}"
 
 
-@pytest.mark.parametrize(
+@each(
     ("document", "said"),
     [
         (_OF_THE_LIBRARY, "it is that of this command line's `preview --json`"),

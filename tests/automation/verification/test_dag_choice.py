@@ -9,6 +9,7 @@ import pytest
 
 from automation.cluster.airflow_api import Dag, DagDetails
 from automation.verification.dag_choice import KNOWN, TAG, Choice, choose
+from tests.cases import each
 
 PLAIN = DagDetails(catchup=False, required_params=(), operators=("BashOperator", "BashOperator"))
 
@@ -80,7 +81,7 @@ def test_dag_that_airflow_would_not_run_is_not_taken(unfit: Dag) -> None:
     assert chosen([unfit]) is None
 
 
-@pytest.mark.parametrize(
+@each(
     "details",
     [
         replace(PLAIN, required_params=("names",)),

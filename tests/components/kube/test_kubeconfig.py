@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.kube.kubeconfig import KubeUnreachable, api_client, contexts, is_content
+from tests.cases import each
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -71,7 +72,7 @@ def test_client_is_at_the_named_context_and_not_at_the_current_one(tmp_path: Pat
             api_client(kubeconfig, "nobody-s")
 
 
-@pytest.mark.parametrize("case", BROKEN)
+@each("case", BROKEN)
 def test_broken_file_is_named_and_not_quoted(case: str, tmp_path: Path) -> None:
     content, expected = BROKEN[case]
     path = tmp_path / "kubeconfig"
