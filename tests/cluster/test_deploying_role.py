@@ -84,7 +84,8 @@ def test_stack_is_changed_checked_and_removed_with_the_rights_of_the_page(
         kubectl("apply", "-f", "-", given=manifests())
         for verb, resource, namespace in DENIED:
             where = ("--namespace", namespace) if namespace else ("--all-namespaces",)
-            words = ("auth", "can-i", verb, resource, *where, "--as", "someone", "--as-group", GROUP)
+            kind, _, part = resource.partition("/")
+            words = ("auth", "can-i", verb, kind, "--subresource", part, *where, "--as", "someone", "--as-group", GROUP)
             assert kubectl(*words, check=False).strip() == "no", (verb, resource, namespace)
         with monkeypatch.context() as narrow:
             narrow.setenv("KUBECONFIG", str(role))
