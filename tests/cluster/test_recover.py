@@ -161,21 +161,6 @@ def test_an_update_that_is_alive_is_not_disturbed_where_the_clock_was_set(
     assert kill_up.health(environment) == []
 
 
-@pytest.mark.parametrize("hours", HOURS)
-def test_killed_update_is_recovered_where_the_clock_was_set(
-    hours: int, environment: Environment, api: Any, tmp_path: Path
-) -> None:
-    killed(tmp_path, PLACES["the migration runs"], whole=hours > 0)
-    status = where_the_clock_is_set(tmp_path, hours, "status")
-    assert [lock["holder"] for lock in json.loads(status.stdout.splitlines()[-1])["locks"]] == ["gone"], status.stderr
-    before = kill_up.keys(tmp_path, api)
-    found = where_the_clock_is_set(tmp_path, hours, "recover")
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert kill_up.differences(before, kill_up.keys(tmp_path, api)) == []
-    assert len(uids(api)) == 1
-    assert kill_up.health(environment) == []
-
-
 def test_an_update_that_is_alive_is_never_disturbed(environment: Environment, tmp_path: Path) -> None:
     with (tmp_path / "events.txt").open("w") as output:
         process = subprocess.Popen(
