@@ -88,7 +88,10 @@ GIT_SYNC_VARIABLES: Final = frozenset(
 
 
 def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield path and problem of each managed variable: in a list of variables, in a text, or as an option."""
+    """Yield place and problem of each managed variable: in a list of variables, in a text, or as an option.
+
+    A place is the path of that, a space, and the variable's name.
+    """
     found = [(path, name) for path, name, _ in listed_variables(helm_values)]
     found += _options(helm_values)
     for path in _TEXTS:
@@ -99,10 +102,10 @@ def managed_variable_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[
     for path, name in dict.fromkeys(found):
         instead = instead_at(path, name)
         if instead is not None:
-            yield path, f"{path} may not set {name}: the program does; {advice(instead)}"
+            yield f"{path} {name}", f"{path} may not set {name}: the program does; {advice(instead)}"
         elif path == GIT_SYNC_PATH and name in GIT_SYNC_VARIABLES:
             instead = "airflow:dagsSubmodules" if name.endswith("_SUBMODULES") else "the keys airflow:dags…"
-            yield path, f"{path} may not set {name}: the program does; use {instead}"
+            yield f"{path} {name}", f"{path} may not set {name}: the program does; use {instead}"
 
 
 def without_comments(text: str) -> str:

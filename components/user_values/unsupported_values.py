@@ -77,12 +77,13 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                 )
     for path, name, _ in given_variables(helm_values) if surroundings.client_certificate else ():
         if name in CLIENT_VARIABLES:
-            yield path, f"{path} may not set {name} beside airflow:databaseClientCertificateSecret; use one of the two"
+            problem = f"{path} may not set {name} beside airflow:databaseClientCertificateSecret; use one of the two"
+            yield f"{path} {name}", problem
     if not surroundings.isolated:
         return
     for path in dict.fromkeys(path for path, name, _ in given_variables(helm_values) if name == _PIP):
         yield (
-            path,
+            f"{path} {_PIP}",
             f"{path} may not set {_PIP}: the network policies keep pods of the scheduler and of the Jobs from every "
             "package index, and each start would wait for one; use an image with the packages (docs/image.md)",
         )
@@ -194,7 +195,7 @@ def _address(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         with suppress(ValueError):
             if path != _BASE_URL and urlsplit(str(url)).path.strip("/"):
                 yield (
-                    path,
+                    f"{path} AIRFLOW__API__BASE_URL",
                     f"{path} sets AIRFLOW__API__BASE_URL with a path, and the chart tells workers only the path of "
                     f"{_BASE_URL}; use that",
                 )
@@ -209,7 +210,7 @@ def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]
             yield path, f"{path} gunicorn believes the forwarded headers of everybody; leave it out, or set uvicorn"
     for path, name, _ in given_variables(helm_values):
         if name == _TRUST:
-            yield path, f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
+            yield f"{path} {name}", f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
     if at(helm_values, "apiServer.args") is not None:
         yield "apiServer.args", "apiServer.args is set by the program where there is an Ingress; use apiServer.env"
 

@@ -40,8 +40,6 @@ BUDGETED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "pgbou
 """Components with a disruption budget, which users may change."""
 
 _COMPONENTS: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery", "workers.kubernetes")
-_OF_A_VARIABLE: Final = re.compile(r" (may not set|sets) [A-Z_]")
-"""What follows the path in a problem of one variable of a list."""
 _MOST_KEYS: Final = 6
 _A_COPY: Final = 20
 """Number of refused defaults that tells of a copy of the chart's whole values.yaml."""
@@ -87,14 +85,18 @@ def problems(
         *text_problems(helm_values),
     ):
         if not _refused(path, found):
-            # Several variables of one list may be wrong, each with a problem of its own.
-            found[f"{path} {problem}" if _OF_A_VARIABLE.match(problem, len(path)) else path] = problem
+            found[path] = problem
     for path, key in _unknown(helm_values, chart_values, chart_schema):
         whole = path.endswith(_COMMON_CONTEXT) or owner(path) is not None
         refused_below = whole and any(other.startswith(f"{path}.") for other in found)
         if not _refused(path, found) and not refused_below:
             found[path] = _not_of_the_chart(path, key, chart_values, chart_schema)
-    variables = [item for item in managed_variable_problems(helm_values) if not _told(*item, found)]
+    # Several variables of one list may be wrong, each with a problem of its own.
+    variables = [
+        (place, problem)
+        for place, problem in managed_variable_problems(helm_values)
+        if not _refused(place, found) and not _refused(place.rpartition(" ")[0], found)
+    ]
     told = [*found, *(path for path, _ in variables)]
     for path, problem in context_problems(helm_values):
         if not _refused(path, found) and not any(other.startswith(path) for other in told):
@@ -212,13 +214,6 @@ def _working(paths: list[str], schema: Mapping[str, Any], off: Mapping[str, str]
     named = [re.sub(r"\.serviceAccount\.(name|create)$", ".serviceAccount.annotations", path) for path in paths]
     deployed = [path for path in named if not under(path, off)] or named
     return " and ".join(dict.fromkeys(owner(path) or dead_instead(path, schema) or path for path in deployed))
-
-
-def _told(path: str, problem: str, found: Mapping[str, str]) -> bool:
-    """Whether the problem of a variable is told already, or its whole list is refused."""
-    name = problem.partition(" may not set ")[2].partition(":")[0]
-    told = [text for other, text in found.items() if other.startswith(f"{path} ")]
-    return _refused(path, found) or any(re.search(rf"\b{re.escape(name)}\b", text) for text in told)
 
 
 def _refused(path: str, found: Mapping[str, str]) -> bool:
