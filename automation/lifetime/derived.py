@@ -9,11 +9,15 @@ from automation.stacks.config_text import with_values
 from components.secrets.shapes import harmless
 from settings import PROJECT, SECRET_KEYS
 from settings.declared import KEYS
+from settings.rotation import ROTATED
 
 HEADER: Final = "# Made by `python -m automation spawn`, anew at each run. Do not commit it.\n"
 _SCALARS: Final = ("string", "integer", "boolean")
 _UNDER_WAY: Final = ("rotation", "restore", "upgrade")
 """Marks of verbs that have begun, and have not ended."""
+_GIVEN: Final = frozenset({"gitSshPrivateKey", "registryCredentials", "databaseCaCertificate"})
+OWN_KEYS: Final = frozenset(ROTATED.values()) - _GIVEN
+"""Keys that a stack keeps once it has them: its database and its pods need them. Others come from outside."""
 _OF_ITS_DATABASE: Final = "databaseLogin"
 """Encrypted key whose value only the other stack's database accepts. A new one has its owner's password."""
 _ALONE: Final = {
@@ -74,11 +78,7 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
     another = "name another stack with --like"
     if of_like("protect") != "false":
         problem("protect", f"expected false in {like}, because what is made like it is thrown away", another)
-    for key in _UNDER_WAY:
-        if of_like(key):
-            problem(
-                key, f"expected nothing under way in {like}, found {harmless(of_like(key))}", f"finish it in {like}"
-            )
+    found += unfinished(like, like_config)
     database = values.get("database", of_like("database"))
     if database != "container":
         problem("database", f"expected container, so that each stack has its own, found {database}", another)
@@ -95,6 +95,16 @@ def problems(like: str, like_config: Mapping[str, str], values: Mapping[str, str
     if values.get("protect") != "false":
         problem("protect", "expected false in a stack that expires", "leave it out of --set")
     return tuple(found)
+
+
+def unfinished(stack: str, config: Mapping[str, object]) -> tuple[str, ...]:
+    """Return which verbs of a stack have begun and have not ended, each with its remedy. config: by full key."""
+    marks = {f"{PROJECT}:{key}": config.get(f"{PROJECT}:{key}") for key in _UNDER_WAY}
+    return tuple(
+        f"{key}: expected nothing under way in {stack}, found {harmless(str(mark))}. Fix: finish it in {stack}"
+        for key, mark in marks.items()
+        if mark
+    )
 
 
 def _not_settable(key: str) -> str:

@@ -17,11 +17,14 @@ from automation.engine.events import OnEvent
 from automation.engine.opened_stack import OpenedStack
 from automation.errors import Protected, SettingsInvalid, StackUnknown
 from automation.folder import short_name, stack_file, write_file
-from automation.lifetime.derived import HEADER, derived_text, own_values, problems
+from automation.lifetime.derived import HEADER, OWN_KEYS, derived_text, own_values, problems, unfinished
 from automation.lifetime.expiry import expiry_in, read_expiry, set_expiry
 from automation.lifetime.result import Spawned, SpawnPlan
 from automation.recovery.recover import resumed_update
+from automation.stacks.backend import read_config
+from automation.stacks.listing import as_deployed
 from automation.stacks.session import Session
+from automation.stacks.stack_values import change_config, file_values
 from components.secrets.masker import SHOWN
 from settings import PROJECT, SettingsError, read_files
 
@@ -37,6 +40,7 @@ def spawn(session: Session, like: str, given: Mapping[str, str], hours: float, o
         with session.open_for_update(VERB, on_event) as opened:
             _require_its_own(session, opened)
             expires = set_expiry(opened, hours)
+            _keep_its_keys(session, opened)
         written.stays = True
     session.events(VERB, on_event).note(f"stack {name} is kept until {expires}")
     update = resumed_update(session, VERB, _READY_SECONDS, on_event)
@@ -73,6 +77,9 @@ def _written(session: Session, like: str, given: Mapping[str, str]) -> Iterator[
     before = path.read_text(encoding="utf-8") if path.is_file() else None
     if before is not None and not before.startswith(HEADER):
         raise Protected(f"spawn did not make {path.name}", "choose another name for the stack")
+    begun = unfinished(name, read_config(folder, name)) if before is not None else ()
+    if begun:
+        raise SettingsInvalid(name, begun)
     write_file(path, text, mode=0o600)
     written = _Written()
     try:
@@ -98,6 +105,21 @@ def _derived(folder: Path, name: str, like: str, given: Mapping[str, str]) -> st
     if found:
         raise SettingsInvalid(name, found)
     return derived_text(path.read_text(encoding="utf-8"), values, encrypted)
+
+
+def _keep_its_keys(session: Session, opened: OpenedStack) -> None:
+    """Write the keys that the stack has into its file, in place of the other stack's. Raises UpdateFailed.
+
+    The last update tells them, because another checkout may have rotated them.
+    """
+    with as_deployed(session.place, session.name, session.find_engine) as place:
+        if place is None:
+            return
+        has = file_values(opened, place.project_dir, stack_file(place.project_dir, session.name))
+    given = file_values(opened, session.place.project_dir)
+    changed = {key: has.get(key) for key in sorted(OWN_KEYS) if has.get(key) != given.get(key)}
+    if changed:
+        change_config(session, opened, changed)
 
 
 def _require_its_own(session: Session, opened: OpenedStack) -> None:

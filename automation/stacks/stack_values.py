@@ -49,12 +49,15 @@ def change_config(session: Session, opened: OpenedStack, changed: Mapping[str, A
         session.check_config()
 
 
-def file_values(on: OpenedStack, project_dir: Path) -> dict[str, Any]:
-    """Return the values in a stack's committed file by short key, secret ones decrypted. Raises UpdateFailed."""
+def file_values(on: OpenedStack, project_dir: Path, path: Path | None = None) -> dict[str, Any]:
+    """Return the values in a stack's committed file by short key, secret ones decrypted. Raises UpdateFailed.
+
+    path: the file to decrypt, if it is not the one that the stack was opened with.
+    """
     config = read_config(project_dir, on.stack.name)
     given = {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
     encrypted = {key for key, value in given.items() if holds_secure(value)}
-    clear = file_secrets(on) if encrypted else {}
+    clear = file_secrets(on, path) if encrypted else {}
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key in encrypted:

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from automation.engine import operations
-from automation.errors import StackLocked, UpdateFailed
+from automation.errors import SettingsInvalid, StackLocked, UpdateFailed
 from automation.lifetime import expire, spawn
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expire import Expiring
 from automation.lifetime.expiry import TAG
 from automation.lifetime.result import Fate
+from components.kube.secret import Secret
 from tests.automation.kept_world import Killed
+from tests.cases import each
 from tests.samples import ROOT
 
 NAME, PAST = "pr-12", "2020-01-01T00:00:00Z"
@@ -44,6 +46,10 @@ class World:
     """Whether an update of the stack has come to its end."""
     refused: Exception | None = None
     """Why the engine refuses to remove the stack."""
+    deployed: dict[str, Any] | None = None
+    """The config of the last update, if the engine is asked for it."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """What was written into the stack's file."""
     left: str | None = None
     """The stack's file when the process ended. Nothing tidies up after that."""
 
@@ -75,6 +81,7 @@ class World:
             check_config=self.step,
             config=lambda: SimpleNamespace(namespace=NAME),
             open_for_update=self.open_for_update,
+            find_engine=lambda: None,
             events=lambda *_: SimpleNamespace(note=lambda text: None),
             cluster=lambda: (SimpleNamespace(get=lambda *_, **__: {} if self.resources else None), NAME),
         )
@@ -90,6 +97,17 @@ class World:
         self.stacks[NAME] = PAST
         self.step()
         return PAST
+
+    @contextmanager
+    def as_deployed(self, *_: Any) -> Iterator[Any]:
+        yield None if self.deployed is None else SimpleNamespace(project_dir=self.folder / "deployed")
+
+    def file_values(self, opened: Any, folder: Path, path: Path | None = None) -> dict[str, Any]:
+        return dict(self.deployed or {}) if path else {"dagsRef": "main", "fernetKey": Secret("of the other")}
+
+    def change_config(self, session: Any, opened: Any, changed: dict[str, Any]) -> None:
+        self.changes.append(changed)
+        self.step()
 
     def update(self, *_: Any) -> Any:
         for _number in range(2):
@@ -138,6 +156,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     (tmp_path / "Pulumi.like.yaml").write_text(LIKE)
     monkeypatch.setattr(spawn, "set_expiry", lambda *args: found.set_expiry(*args))
     monkeypatch.setattr(spawn, "read_expiry", lambda opened: found.stacks[NAME])
+    monkeypatch.setattr(spawn, "as_deployed", found.as_deployed)
+    monkeypatch.setattr(spawn, "file_values", found.file_values)
+    monkeypatch.setattr(spawn, "change_config", found.change_config)
     monkeypatch.setattr(operations, "has_resources", lambda opened: bool(found.resources))
     monkeypatch.setattr(spawn, "resumed_update", lambda *args: found.update(*args))
     monkeypatch.setattr(expire, "stack_tags", lambda *args: {name: {TAG: tag} for name, tag in found.stacks.items()})
@@ -161,6 +182,39 @@ def test_spawn_that_is_killed_anywhere_is_run_again_to_the_same_end(world: World
         world.spawn()
         assert (world.stacks, world.updated) == ({NAME: PAST}, True), moment
         assert world.file.read_text().startswith(HEADER)
+
+
+def test_stack_that_is_made_again_keeps_its_keys_even_if_it_is_killed_meanwhile(world: World) -> None:
+    """A rotation wrote them, perhaps in another checkout. Without them, nothing reads the stack's database."""
+    world.spawn()
+    rotated = {"fernetKey": Secret("rotated"), "databaseLogin": Secret("a:b"), "gitSshPrivateKey": Secret("old")}
+    world.deployed, world.updated, kept = {**rotated, "dagsRef": "old"}, True, {**rotated}
+    del kept["gitSshPrivateKey"]  # the Git host accepts that of the other stack
+    begun = world.steps
+    world.spawn()
+    assert world.changes == [kept]
+    for moment in range(begun + 1, world.steps + 1):
+        world.changes, world.steps, world.kill_at = [], begun, moment
+        with pytest.raises(Killed):
+            world.spawn()
+        world.rise()
+        world.changes = []
+        world.spawn()
+        assert world.changes == [kept], moment
+    world.deployed, world.changes = {"dagsRef": "old"}, []
+    world.spawn()
+    assert world.changes == [{"fernetKey": None}], "a key that the other stack was given since"
+
+
+@each(("key", "mark"), [("rotation", "fernet 2/4 0123456789ab"), ("upgrade", "upgrade 1/5 a/3.2.2 b/3.3.2")])
+def test_stack_whose_own_verb_has_not_ended_is_not_made_again(world: World, key: str, mark: str) -> None:
+    world.file.unlink(missing_ok=True)
+    world.spawn()
+    world.file.write_text(world.file.read_text().replace("config:\n", f"config:\n  airflow:{key}: {mark}\n"))
+    text = world.file.read_text()
+    with pytest.raises(SettingsInvalid, match=f"airflow:{key}: expected nothing under way in {NAME}, found "):
+        world.spawn()
+    assert world.file.read_text() == text
 
 
 def test_stack_whose_spawn_was_killed_expires_or_says_how_it_can(world: World) -> None:
