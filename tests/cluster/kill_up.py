@@ -40,6 +40,7 @@ TAGS: Final = ("3.2.2", "3.2.2-python3.12")
 CREATE: Final = "create"
 ROLL: Final = "roll"
 DESTROY: Final = "destroy"
+STATUS: Final = "status"
 _SECONDS: Final = {CREATE: 75.0, ROLL: 60.0, DESTROY: 30.0}
 """About as long as each takes, in their order: moments are chosen in it."""
 _CHILD_SECONDS: Final = 1500
@@ -262,7 +263,7 @@ def command(folder: Path, verb: str, tag: str) -> list[str]:
 
 
 def _child(folder: Path, verb: str, tag: str) -> int:
-    """What is killed, and what recovers."""
+    """What is killed, what recovers, and what looks at it."""
 
     def tell(event: Event) -> None:
         print(event.text.splitlines()[0], flush=True)
@@ -271,6 +272,8 @@ def _child(folder: Path, verb: str, tag: str) -> int:
     try:
         if verb == "up":
             env.up(on_event=tell)
+        elif verb == STATUS:
+            print(json.dumps(env.status().to_json()))
         elif verb == DESTROY:
             with contextlib.suppress(StackUnknown):  # it was killed when all was done
                 env.destroy(remove=True, on_event=tell)

@@ -1,57 +1,31 @@
-"""A process in which somebody has set the wall clock: `python -m tests.cluster.moved_clock HOURS FOLDER VERB`.
+"""Sets the wall clock of a process and of all that it starts; what counts from the start of the machine goes on.
 
-VERB is `status`, whose JSON is printed, or `recover`. The stack is that of `kill_up`. The clock is set before anything
-of the program is imported, so that no module holds on to the real one.
+A small library in C is loaded into each of them first. So Python and the C code that it calls have one clock, as where
+somebody sets that of a machine. It is not enough to set Python's: a server of gRPC, by which the engine tells its
+events, hands Python's time to its C code as a moment to wait for, and with an hour more starts an hour later. The
+engine itself is a Go program, which asks the kernel and keeps the machine's clock.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
+import shutil
+import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
+from typing import Final
+
+import pytest
+
+_SOURCE: Final = Path(__file__).with_suffix(".c")
 
 
-def move(hours: float) -> None:
-    """Sets every wall clock of this process; what counts from the start of the machine goes on as before."""
-    seconds = hours * 3600
-    real, real_ns = time.time, time.time_ns
-    time.time = lambda: real() + seconds
-    time.time_ns = lambda: real_ns() + int(seconds * 1e9)
-
-    class Moved(datetime.datetime):
-        """The same class, at another time."""
-
-        @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-            return cls.fromtimestamp(time.time(), tz)
-
-        @classmethod
-        def utcnow(cls) -> Any:
-            return cls.fromtimestamp(time.time(), datetime.UTC).replace(tzinfo=None)
-
-    datetime.datetime = Moved  # type: ignore[misc]
-
-
-def main(hours: float, folder: Path, verb: str) -> int:
-    """Asks for the status, or recovers. Exit code 1 where the program refuses."""
-    from automation.errors import AutomationError
-    from tests.cluster import kill_up
-
-    environment = kill_up.environment(folder, kill_up.TAGS[0])
-    try:
-        if verb == "status":
-            print(json.dumps(environment.status().to_json()))
-        else:
-            print(json.dumps(environment.recover().plan.to_json()))
-    except AutomationError as error:
-        print(f"{error.kind}: {error}", flush=True)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    move(float(sys.argv[1]))
-    sys.exit(main(float(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))
+def moved_clock(hours: float, folder: Path) -> dict[str, str]:
+    """Variables of a process whose clock is set by hours. The library is kept in a folder. May skip the test."""
+    compiler = shutil.which("cc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("no clock to set: it needs Linux and the C compiler cc (Debian's package gcc)")
+    library = folder / "moved_clock.so"
+    if not library.exists():
+        flags = ["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+        subprocess.run([compiler, *flags, str(_SOURCE), "-o", str(library), "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "MOVED_CLOCK_SECONDS": str(int(hours * 3600))}

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from automation.verification.dag_run import DAG_RUN, TASK_LOG
 from automation.verification.result import Check, Verification, failed, passed, skipped, warning
 from tests.cluster import kill_up, service
 from tests.cluster.harness import ROOT
+from tests.cluster.moved_clock import moved_clock
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
 
@@ -110,8 +110,15 @@ def where_the_clock_is_set(
     folder: Path, hours: float, verb: str, within: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     """What a process says whose wall clock is wrong by hours. within: a command that begins it."""
-    command = [*within, sys.executable, "-m", "tests.cluster.moved_clock", str(hours), str(folder), verb]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    return subprocess.run(
+        [*within, *kill_up.command(folder, verb, kill_up.TAGS[0])],
+        cwd=ROOT,
+        env={**os.environ, **moved_clock(hours, folder)},
+        capture_output=True,
+        text=True,
+        timeout=2 * _SECONDS,
+        check=False,
+    )
 
 
 def clocks_apart() -> list[list[str]]:
@@ -144,7 +151,7 @@ def test_an_update_that_is_alive_is_not_disturbed_where_the_clock_was_set(
         try:
             for hours in HOURS:
                 for within in clocks_apart():
-                    status = where_the_clock_is_set(tmp_path, hours, "status", within)
+                    status = where_the_clock_is_set(tmp_path, hours, kill_up.STATUS, within)
                     assert status.returncode == 0, status.stdout + status.stderr
                     [seen] = json.loads(status.stdout.splitlines()[-1])["locks"]
                     assert seen["holder"] != "gone", (hours, within)
@@ -157,6 +164,28 @@ def test_an_update_that_is_alive_is_not_disturbed_where_the_clock_was_set(
     finally:
         process.kill()
         process.wait()
+    assert len(uids(api)) == 1
+    assert kill_up.health(environment) == []
+
+
+@pytest.mark.parametrize("hours", HOURS)
+def test_killed_update_is_recovered_where_the_clock_was_set(
+    hours: int, environment: Environment, api: Any, tmp_path: Path
+) -> None:
+    """By an hour since it was killed: engine alone, so that its plugins live on, or with all that it had started."""
+    killed(tmp_path, PLACES["the migration runs"], whole=hours > 0)
+    found = where_the_clock_is_set(tmp_path, hours, kill_up.STATUS)
+    assert found.returncode == 0, found.stdout + found.stderr
+    status = json.loads(found.stdout.splitlines()[-1])
+    if "not yet valid" in status["cluster_error"]:
+        pytest.skip("the cluster's certificate is younger than an hour, so the clock cannot be set back by that")
+    assert [lock["holder"] for lock in status["locks"]] == [Holder.GONE]
+    assert status["pending"]
+    servers, before = uids(api), kill_up.keys(tmp_path, api)
+    found = where_the_clock_is_set(tmp_path, hours, "recover")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert kill_up.differences(before, kill_up.keys(tmp_path, api)) == []
+    assert servers <= uids(api)
     assert len(uids(api)) == 1
     assert kill_up.health(environment) == []
 
