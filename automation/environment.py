@@ -166,14 +166,19 @@ class Environment(UpgradeMethods):
         remove: bool = False,
         cluster_gone: bool = False,
         worker_seconds: float = math.inf,
+        decisions: Decisions | None = None,
         on_event: OnEvent = ignore,
     ) -> Update:
         """Stop the workers, and delete what the stack owns; with `remove` also the stack itself, with its history.
 
+        What a killed update left is repaired first, as `recover` does; `decisions` are those of `recover`.
+
         Tasks get `worker_seconds` to end, at most `airflow:workerGraceSeconds`. With `cluster_gone`, what was in a
-        cluster that will never answer again is forgotten, and the rest deleted. Raises Protected.
+        cluster that will never answer again is forgotten, and the rest deleted. Raises Protected, RecoveryRefused.
         """
-        return self.session.do(updates.destroy, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone)
+        return self.session.do(
+            recover.resumed_destroy, decisions, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone
+        )
 
     def remove_state(self, *, force: bool = False) -> tuple[str, ...]:
         """Remove the stack itself, with `force` even if its state holds something. Return the stacks that are left."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automation.cli.decisions import DECISIONS, decisions_of
 from automation.cli.declare import CLUSTER_GONE, COMMON, STACK, Call, argument, verb
 from automation.cli.report_text import Table
 from automation.errors import AutomationError
@@ -103,13 +104,19 @@ def refresh(call: Call) -> int:
     *COMMON,
     argument("--remove", action="store_true", help="also remove the stack itself, with its history"),
     CLUSTER_GONE,
+    *DECISIONS,
 )
 def destroy(call: Call) -> int:
     """Delete what a stack owns."""
+    args = call.args
     with call.opened() as environment:
-        args = call.args
         return call.updated(
-            environment.destroy(remove=args.remove, cluster_gone=args.cluster_gone, on_event=call.console.event)
+            environment.destroy(
+                remove=args.remove,
+                cluster_gone=args.cluster_gone,
+                decisions=decisions_of(args),
+                on_event=call.console.event,
+            )
         )
 
 

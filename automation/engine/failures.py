@@ -148,10 +148,12 @@ def locked(action: str, text: str, stack: str) -> StackLocked:
     """Return the error for a lock. The engine's `text` names the holders if the backend keeps its locks in files."""
     locks = parse_locks(text)
     holders = "; ".join(map(str, locks))
+    # A recovery would deploy again what should go. A destroy sees by itself that a process of this machine is gone.
+    after_kill = f"destroy {stack} --lock-is-stale" if action.startswith("destroy ") else f"recover {stack}"
     return StackLocked(
         f"{action}: another update of this stack is under way, or was killed and left its lock"
         + (f" ({holders})" if holders else ""),
-        f"wait for it; if it was killed: python -m automation recover {stack}",
+        f"wait for it; if it was killed: python -m automation {after_kill}",
     )
 
 

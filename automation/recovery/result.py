@@ -54,7 +54,7 @@ class RecoveryStep(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverySteps(Result):
-    """The steps of a recovery, in their order. The last is always an update."""
+    """The steps of a recovery, in their order. The last of a recovery is always an update."""
 
     stack: str
     steps: tuple[RecoveryStep, ...]

@@ -37,6 +37,7 @@ def lock_steps(
     running: Iterable[Process],
     decisions: Decisions,
     engines: Sequence[StartedEngine] = (),
+    verb: str = "recover",
 ) -> list[RecoveryStep]:
     """Return the steps that must end before anything else is touched.
 
@@ -46,6 +47,7 @@ def lock_steps(
         running: The processes of this machine.
         decisions: What a person has decided.
         engines: The engines that were started here for the stack.
+        verb: The verb that was asked for, for the remedies.
 
     Raises:
         RecoveryRefused: An update may be alive.
@@ -55,7 +57,7 @@ def lock_steps(
             raise RecoveryRefused(
                 f"the backend does not tell who holds the lock of stack {stack}",
                 "make sure that no update of it runs anywhere, then: "
-                f"python -m automation recover {stack} --lock-is-stale",
+                f"python -m automation {verb} {stack} --lock-is-stale",
             )
         return [RecoveryStep(doing=Doing.UNLOCK, text="remove the lock, if there is one: a person says it is stale")]
     everything = tuple(running)
@@ -70,7 +72,7 @@ def lock_steps(
             raise RecoveryRefused(
                 f"stack {stack} is {lock}: whether that process runs cannot be seen from here",
                 f"{_where_to_look(lock)}; if no update of {stack} runs there, or the machine is gone: "
-                f"python -m automation recover {stack} --lock-is-stale",
+                f"python -m automation {verb} {stack} --lock-is-stale",
             )
         if lock.holder is Holder.GONE:
             steps += _process_steps(lock.engine(engines), everything, decisions)
@@ -116,11 +118,16 @@ def _wait(process: Process) -> RecoveryStep:
 
 
 def pending_steps(
-    stack: str, state: StackState, objects: ClusterObjects, decisions: Decisions, in_aws: Mapping[str, str]
+    stack: str,
+    state: StackState,
+    objects: ClusterObjects,
+    decisions: Decisions,
+    in_aws: Mapping[str, str],
+    verb: str = "recover",
 ) -> list[RecoveryStep]:
     """Return a step for each interrupted one. Raises RecoveryRefused for what only a person can decide.
 
-    `in_aws` has the ids of what was found in AWS, by URN; "" for what need not be in the state.
+    `in_aws` has the ids of what was found in AWS, by URN; "" for what need not be in the state. `verb` was asked for.
     """
     steps, open_questions = [], []
     decided: set[str] = set()
@@ -137,7 +144,7 @@ def pending_steps(
         questions = "; ".join(f"{pending} ({pending.urn})" for pending in reversed(open_questions))
         raise RecoveryRefused(
             f"what became of this cannot be seen from here: {questions}",
-            f"look; for each that is there: python -m automation recover {stack} --adopt URN=ID, "
+            f"look; for each that is there: python -m automation {verb} {stack} --adopt URN=ID, "
             "for each that is not: --forget URN",
         )
     return steps[::-1]

@@ -383,7 +383,10 @@ def test_unhealthy_stack_and_failed_check_are_exit_code_1(
         (["roll", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
         (["roll_image", "prod", "3.2.2-7"], {"verb": "roll_image", "tag": "3.2.2-7"}),
         (["refresh", "prod", "--new-cluster"], {"verb": "refresh", "new_cluster": True}),
-        (["destroy", "prod", "--remove"], {"verb": "destroy", "remove": True, "cluster_gone": False}),
+        (
+            ["destroy", "prod", "--remove", "--lock-is-stale"],
+            {"verb": "destroy", "remove": True, "cluster_gone": False, "decisions": Decisions(lock_is_stale=True)},
+        ),
         (["history", "prod", "--limit", "3"], {"verb": "history", "limit": 3}),
         (["verify", "prod", "--dag", "x", "--timeout", "5"], {"verb": "verify", "dag_id": "x", "timeout_seconds": 5.0}),
     ],

@@ -707,6 +707,10 @@ def test_plan_that_is_not_there_reaches_no_engine(rig: Rig) -> None:
 # Recovery
 
 
+NOBODY = 2**22 - 3
+"""An id that no process has here: ids are given in their order."""
+
+
 def held(host: str = "elsewhere") -> Lock:
     return Lock(user="me", host=host, pid=7, since="2026-01-01T00:00:00Z")
 
@@ -731,6 +735,52 @@ def test_recovery_tells_every_step_before_the_first_is_taken(rig: Rig) -> None:
     assert [item["id"] for item in rig.imported["resources"]] == ["airflow/keys-1"]
     assert found.status.healthy
     assert json.loads(json.dumps(found.to_json()))["plan"]["interrupted"] is True
+
+
+def test_destroy_repairs_first_what_a_killed_update_left(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recovery would deploy again what should go."""
+    gone = Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00Z")
+    holders = {gone.pid: Holder.GONE, held().pid: Holder.UNKNOWN}
+    monkeypatch.setattr(Lock, "_holder", lambda self, engines, shared: holders[self.pid])
+    rig.objects = FakeObjects([found_object("Secret", "keys-1")])
+    for locks, decisions in (((gone,), None), ((held(),), Decisions(lock_is_stale=True)), ((), None)):
+        rig.calls.clear()
+        rig.imported = None
+        rig.locks = locks
+        rig.state = {"pending_operations": [pending_create(SECRET_TYPE, "keys", object_name="keys-1")]}
+        rig.open().destroy(decisions=decisions)
+        assert rig.imported is not None
+        assert [item["id"] for item in rig.imported["resources"]] == ["airflow/keys-1"], "it would be left over"
+        assert [call for call in rig.calls if call != "open"] == [*(["cancel"] if locks else []), "refresh", "destroy"]
+
+
+def test_destroy_repairs_nothing_of_an_update_that_may_be_alive_and_nothing_of_a_protected_stack(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.state = {"pending_operations": [pending_create(SECRET_TYPE, "keys", object_name="keys-1")]}
+    rig.locks = (held(),)
+    for holder in (Holder.UNKNOWN, Holder.ALIVE):
+        monkeypatch.setattr(Lock, "_holder", lambda self, engines, shared, holder=holder: holder)
+        rig.open().destroy()
+        assert not {"cancel", "refresh"} & set(rig.calls)
+    rig.locks = ()
+    settings = EnvironmentSettings.of("team", {**SETTINGS, **PROTECTED})
+    with pytest.raises(Protected):
+        rig.environments().open("team", settings).destroy()
+    assert not {"cancel", "refresh"} & set(rig.calls)
+
+
+def test_interrupted_creates_in_a_cluster_that_is_gone_are_forgotten(rig: Rig) -> None:
+    rig.reachable = False
+    rig.locks = (held(),)
+    rig.state = {
+        "resources": [resource_state(SECRET_TYPE, "a")],
+        "pending_operations": [pending_create(SECRET_TYPE, "keys", object_name="keys-1")],
+    }
+    rig.open().destroy(cluster_gone=True, decisions=Decisions(lock_is_stale=True))
+    assert rig.imported is not None
+    assert (rig.imported["resources"], rig.imported["pending_operations"]) == ([], [])
+    assert rig.calls[-2:] == ["cancel", "destroy"]
 
 
 def test_recovery_plan_changes_nothing(rig: Rig) -> None:
@@ -758,10 +808,6 @@ def test_lock_that_came_after_the_plan_is_left_alone(rig: Rig, monkeypatch: pyte
     with pytest.raises(StackLocked, match="has just begun"):
         rig.open().recover()
     assert "cancel" not in rig.calls
-
-
-NOBODY = 2**22 - 3
-"""An id that no process has here: ids are given in their order."""
 
 
 @pytest.mark.parametrize("planned", [held(), Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="")])
