@@ -98,7 +98,11 @@ class TlsDatabase:
         return str(ipaddress.ip_network(f"{self._pod().status.pod_ip}/24", strict=False))
 
     def create(self) -> None:
-        """Starts it in a namespace of its own and waits until it answers."""
+        """Starts it in a namespace of its own and waits until it answers. An earlier test's namespace may still go."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while self.namespace in {item.metadata.name for item in self.api.list_namespace().items}:
+            assert time.monotonic() < deadline, f"namespace {self.namespace} is not gone"
+            time.sleep(1)
         self.api.create_namespace({"metadata": {"name": self.namespace}})
         self.create_in_namespace()
 
