@@ -14,6 +14,7 @@ from automation.results import Result
 from components.chart_values.value_paths import at
 
 CREATING: Final = "creating"
+_DELETING: Final = "deleting"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"
 _STACK: Final = "pulumi:pulumi:Stack"
@@ -75,6 +76,11 @@ class Pending(Result):
     def is_create(self) -> bool:
         """It is a create: the only kind that the engine keeps in the state, and warns of, until a person decides."""
         return self.operation == CREATING
+
+    @property
+    def is_delete(self) -> bool:
+        """It is a delete: the engine keeps what was being deleted in the state, and takes it for there."""
+        return self.operation == _DELETING
 
     @property
     def is_object(self) -> bool:

@@ -18,7 +18,7 @@ from automation.folder import short_name
 from automation.lifetime.expiry import read_expiry
 from automation.recovery import status as status_module
 from automation.recovery.repair import carry_out, cluster_objects, repair_steps
-from automation.recovery.result import Decisions, Recovery, RecoverySteps
+from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.recovery.steps import pod_steps, update_step
 from automation.results import Update
@@ -135,7 +135,9 @@ def resumed_destroy(
                 steps = repair_steps(
                     session, opened, decisions or Decisions(), locks, "destroy", cluster_gone=cluster_gone
                 )
-                plan = RecoverySteps(stack=session.name, steps=tuple(steps))
+                # Deleting what is gone does no harm: a destroy need not look for it.
+                needed = tuple(step for step in steps if step.doing is not Doing.REFRESH)
+                plan = RecoverySteps(stack=session.name, steps=needed)
                 carry_out(session, opened, plan, locks, "destroy")
     return updates.destroy(session, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone)
 

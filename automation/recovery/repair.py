@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from automation.cluster import objects
-from automation.cluster.objects import ClusterObjects
+from automation.cluster.objects import ClusterObjects, Found
 from automation.engine import operations, processes, started_engines
 from automation.engine.forgetting import without_kubernetes
 from automation.engine.locks import Holder, Lock
 from automation.engine.opened_stack import OpenedStack
-from automation.engine.stack_state import StackState, with_created
+from automation.engine.stack_state import NAMESPACE, StackState, with_created
 from automation.errors import RecoveryRefused, StackLocked, from_text
 from automation.recovery.aws_creates import what_became
 from automation.recovery.result import Decisions, Doing, RecoveryStep, RecoverySteps
@@ -19,7 +19,11 @@ from automation.recovery.steps import PLUGIN_SECONDS, lock_steps, pending_steps
 from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.config import StackConfig
 from automation.stacks.session import Session
+from automation.wait import wait_for
 from components.aws.client import AwsError
+
+_DELETE_SECONDS: Final = 600.0
+"""How long an object may take to end, a namespace with all its pods too."""
 
 
 def repair_steps(
@@ -124,22 +128,53 @@ def _unlock(session: Session, opened: OpenedStack, planned: tuple[Lock, ...]) ->
 
 
 def _settle_state(session: Session, opened: OpenedStack, plan: RecoverySteps) -> None:
-    """Enter what interrupted creates have made into the state, and let the engine clear every other pending create."""
+    """Enter what interrupted creates have made into the state, and let the engine clear every other pending create.
+
+    What was being deleted is looked for, and everything if it was a namespace, which takes all in it along.
+    """
     created = {step.urn: step.id for step in plan.of(Doing.ADOPT)}
-    if not created and not any(plan.of(doing) for doing in (Doing.FORGET, Doing.DELETE, Doing.KEEP)):
+    ends = plan.of(Doing.REFRESH)
+    if not created and not ends and not any(plan.of(doing) for doing in (Doing.FORGET, Doing.DELETE, Doing.KEEP)):
         return
     deployment = operations.deployment(opened)
     if created:
         operations.replace_deployment(opened, with_created(deployment, created))
         session.cancellation.record("the state was put right")
         session.cancellation.raise_if_cancelled()
+    _until_deleted(session, ends)
     # Every refresh reads resources. The stack itself is none that a provider would have to read.
-    stack_urn = StackState.of(deployment).stack_urn
-    targets = sorted(created) or ([stack_urn] if stack_urn else None)
+    state = StackState.of(deployment)
+    targets = sorted({*created, *(step.urn for step in ends)}) or ([state.stack_urn] if state.stack_urn else None)
+    namespaces = {pending.urn for pending in state.pending if pending.type == NAMESPACE}
+    if any(step.urn in namespaces for step in ends):
+        targets = None
     operations.refresh(opened, targets=targets, clear_pending_creates=True)
     if not created:
         session.cancellation.record("the state was put right")
     session.cancellation.raise_if_cancelled()
+
+
+def _until_deleted(session: Session, ends: Sequence[RecoveryStep]) -> None:
+    """Wait until objects that are being deleted are gone. Raises RecoveryRefused if one stays."""
+    left = [step.found for step in ends if step.found is not None]
+    if not left:
+        return
+    cluster = cluster_objects(session.reached_config())
+
+    def still_there() -> list[Found]:
+        session.cancellation.raise_if_cancelled()
+        found = [(item, cluster.find(item.api_version, item.kind, item.namespace, item.name)) for item in left]
+        return [item for item, now in found if now is not None and now.uid == item.uid]
+
+    staying = wait_for(
+        still_there, lambda found: not found, seconds=_DELETE_SECONDS, interval=1.0, clock=session.cancellation.clock()
+    )
+    if staying:
+        raise RecoveryRefused(
+            f"{', '.join(map(str, staying))}: expected the end of its deletion within {_DELETE_SECONDS:.0f} s",
+            f"kubectl describe {staying[0].kind} {staying[0].name} says what it waits for; then "
+            f"python -m automation recover {session.name}",
+        )
 
 
 def _delete_objects(session: Session, plan: RecoverySteps) -> None:

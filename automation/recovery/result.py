@@ -25,6 +25,8 @@ class Doing(StrEnum):
     """Takes an object into the state."""
     FORGET = "forget"
     """Drops an interrupted step from the state."""
+    REFRESH = "refresh"
+    """Waits for the end of a delete that was interrupted, and updates the state from what really exists."""
     DELETE = "delete"
     """Deletes an object that a later update has made again."""
     KEEP = "keep"
@@ -49,7 +51,7 @@ class RecoveryStep(Result):
     pid: int = 0
     """The id of its process, 0 if it is about none."""
     found: Found | None = None
-    """The object to delete or to keep."""
+    """The object to delete, to keep, or whose end to wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)

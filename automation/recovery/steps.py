@@ -160,6 +160,8 @@ def _pending_step(
     adopted: bool,
 ) -> RecoveryStep | None:
     """Return what becomes of an interrupted step, None if only a person can decide."""
+    if pending.is_delete:
+        return _end_of_delete(pending, objects)
     if not pending.is_create:
         return _forget(pending, "the update looks itself how far it came")
     if pending.urn in decisions.forget:
@@ -186,6 +188,17 @@ def _pending_step(
     if adopted or (current is not None and _is_newer(current.id, pending, found, objects)):
         return _orphan(pending, found, objects)
     return _adopt(pending, found.id, f"{found} is there")
+
+
+def _end_of_delete(pending: Pending, objects: ClusterObjects) -> RecoveryStep:
+    """Return the step that learns whether something is still there. Without it, an update would not make it again."""
+    found = None
+    if pending.is_object:
+        found = objects.find(pending.api_version, pending.kind, pending.namespace, pending.object_name)
+    ending = found if found is not None and found.deleting else None
+    when = f", once {ending} is gone" if ending else ""
+    text = f"look what is left after what was interrupted while {pending}{when}"
+    return RecoveryStep(doing=Doing.REFRESH, text=text, urn=pending.urn, id=pending.id, found=ending)
 
 
 def _step_in_aws(pending: Pending, found: str, *, adopted: bool) -> RecoveryStep:

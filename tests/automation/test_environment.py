@@ -737,6 +737,39 @@ def test_recovery_tells_every_step_before_the_first_is_taken(rig: Rig) -> None:
     assert json.loads(json.dumps(found.to_json()))["plan"]["interrupted"] is True
 
 
+def test_recovery_waits_for_an_interrupted_delete_and_then_reads_what_is_left(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything, if it was the namespace: it takes all in it along."""
+    targets: list[Any] = []
+    refresh = operations.refresh
+
+    def refreshed(on: Any, **named: Any) -> Any:
+        targets.append(named["targets"])
+        return refresh(on, **named)
+
+    monkeypatch.setattr(operations, "refresh", refreshed)
+    for type_, kind in ((SECRET_TYPE, "Secret"), ("kubernetes:core/v1:Namespace", "Namespace")):
+        item = {**pending_create(type_, "x", object_name="x-1", namespace=""), "type": "deleting"}
+        rig.state, rig.calls[:] = {"resources": [item["resource"]], "pending_operations": [item]}, []
+        rig.objects = there = FakeObjects([found_object(kind, "x-1", namespace="", deleting=True)])
+        rig.time.on_sleep = lambda now, there=there: there.found.clear()  # type: ignore[misc]
+
+        def after(verb: str, there: FakeObjects = there) -> None:
+            assert not there.found, f"{verb} while it is there"
+            rig.state = {}
+
+        rig.during = after
+        rig.open().recover()
+        assert rig.calls == ["open", "refresh", "up"]
+    assert targets == [[item["resource"]["urn"].replace("Namespace", "Secret")], None]
+    rig.objects = FakeObjects([found_object("Secret", "x-1", namespace="", deleting=True)])
+    item = {**pending_create(SECRET_TYPE, "x", object_name="x-1", namespace=""), "type": "deleting"}
+    rig.state, rig.time.on_sleep = {"pending_operations": [item]}, lambda now: None
+    with pytest.raises(RecoveryRefused, match=r"Secret x-1: expected the end of its deletion.*describe Secret"):
+        rig.open().recover()
+
+
 def test_destroy_repairs_first_what_a_killed_update_left(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recovery would deploy again what should go."""
     gone = Lock(user="me", host=socket.gethostname(), pid=NOBODY, since="2026-01-01T00:00:00Z")

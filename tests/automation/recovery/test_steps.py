@@ -155,7 +155,16 @@ def test_what_nothing_can_be_left_of_is_forgotten(type_: str) -> None:
     assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [Doing.FORGET]
 
 
-@pytest.mark.parametrize("operation", ["updating", "deleting", "reading"])
+def test_interrupted_delete_is_waited_for_and_looked_at() -> None:
+    """The engine takes what was being deleted for there: an update would not make it again."""
+    item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": "deleting"}
+    ending = found_object("Secret", "keys-1", deleting=True)
+    for there, found in (([ending], ending), ([found_object("Secret", "keys-1")], None), ([], None)):
+        (step,) = steps([item], FakeObjects(there))
+        assert (step.doing, step.found) == (Doing.REFRESH, found)
+
+
+@pytest.mark.parametrize("operation", ["updating", "reading"])
 def test_other_operations_are_the_next_updates_to_look_at(operation: str) -> None:
     item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": operation}
     objects = FakeObjects([found_object("Secret", "keys-1")])
