@@ -97,10 +97,10 @@ def mistaken(stack: Stack, api: Any, **config: Any) -> Result:
     started = time.monotonic()
     try:
         result = stack.up(check=False)
+        seconds = time.monotonic() - started
     finally:
         stack.set(**kept)
-    seconds = time.monotonic() - started
-    print(f"{', '.join(config)}: {seconds:.1f} s")
+    print(f"{', '.join(config)}: named after {seconds:.1f} s", flush=True)
     print(*re.findall(r"airflow:\w+: expected .*", result.output)[:1])
     assert result.code != 0
     assert seconds < SECONDS
@@ -133,19 +133,15 @@ def test_quota_that_denies_the_pods_of_jobs_alone_is_named(stack: Stack, api: An
     api.create_namespaced_resource_quota(NAMESPACE, hard)
     try:
         _enforced(api, "no-jobs")
-        started = time.monotonic()
         # Another document, so that the check is made again.
         resources = {"requests": {"memory": "600Mi"}}
         result = mistaken(stack, api, helmValues={"migrateDatabaseJob": {"resources": resources}})
-        seconds = time.monotonic() - started
-        print(f"a quota that denies the migration's pod was named after {seconds:.0f} s", flush=True)
     finally:
         api.delete_namespaced_resource_quota("no-jobs", NAMESPACE)
     expected = "airflow:size: expected room for a pod of the migration in the namespace's quota, found: exceeded quota"
     assert expected in result.output, result.output
     assert "migrateDatabaseJob.resources" in result.output, result.output
     assert not [step for step in result.steps if "airflow-postgres" in step and "StatefulSet" in step]
-    assert seconds < SECONDS, "told before a pod is waited for"
 
 
 def _enforced(api: Any, name: str) -> None:
