@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ __all__ = [
 # A shell starts what runs in its background with SIGINT ignored, and no script that a test starts could then trap it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# pytest compiles each file of tests anew, in every process, where it may not keep the result: it took a quarter of the
+# processor time.
+sys.dont_write_bytecode = False
 # What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
 gc.disable()
 lighten_pulumi()
