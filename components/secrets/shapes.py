@@ -32,9 +32,14 @@ _SHOWN_LENGTH: Final = 120
 _REMEMBERED: Final = 4096
 """Texts that need not be looked at again: the objects of a stack repeat most of theirs."""
 
+_URI: Final = ("://",)
+_NAMES: Final = ("auth", "key", "pass", "pwd", "secret", "token")
+"""One of these is in each `SECRET_NAME`."""
+
 SHAPES: Final = (
     Shape(
         name="a private key",
+        needs=("private key", "putty-user-key-file"),
         pattern=re.compile(
             r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
             r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)|PuTTY-User-Key-File-[0-9].*",
@@ -43,27 +48,32 @@ SHAPES: Final = (
     ),
     Shape(
         name="a private key in Base64",
+        needs=("ls0tls1crudjti", OPENSSH_KEY.casefold()),
         pattern=re.compile(rf"\b(?:LS0tLS1CRUdJTi|{OPENSSH_KEY})[A-Za-z0-9+/\s]*={{0,2}}"),
         holds=is_private_key,
     ),
     Shape(
         name="a URI with a password",
+        needs=_URI,
         pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s/@"']+)@"""),
         judged=is_real,
     ),
     Shape(
         name="a URI with a password",  # in which / and @ are not encoded: it may reach into a second URI
+        needs=_URI,
         pattern=re.compile(r"""://[^\s:/@"']*:(?P<secret>[^\s"']+)@"""),
         within=re.compile(r"""(?<![^\s"'])[^\s"']*@"""),
         judged=is_login,
     ),
     Shape(
         name="credentials of a registry",
+        needs=('"auths"',),
         pattern=re.compile(r'"(?:auth|password|identitytoken)"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)'),
         holds=is_registry,
     ),
     Shape(
         name="a variable with a password",  # of a container, in JSON
+        needs=('"name"',),
         pattern=re.compile(
             rf'"name"\s*:\s*"{SECRET_NAME}"\s*,\s*"value"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE
         ),
@@ -71,21 +81,25 @@ SHAPES: Final = (
     ),
     Shape(
         name="XML with a password",
+        needs=("<",),
         pattern=re.compile(rf"<{SECRET_NAME}>(?P<secret>[^<>\s]+)<", re.IGNORECASE),
         holds=is_real_word,
     ),
     Shape(
         name="a statement with a password",
+        needs=("'",),
         pattern=re.compile(r"\b(?:password|identified\s{1,9}by)\s{1,9}'(?P<secret>[^'\n]+)'", re.IGNORECASE),
         holds=is_real_word,
     ),
     Shape(
         name="a line of .netrc",
+        needs=("password",),
         pattern=re.compile(r"\blogin\s{1,9}\S{1,256}\s{1,9}password\s{1,9}(?P<secret>\S+)"),
         holds=is_real_word,
     ),
     Shape(
         name="a cookie",
+        needs=("cook",),
         pattern=re.compile(
             r"\bcookie[\"']?[ \t]*:[ \t]*[\"']?[^=\s\"']{1,64}=(?P<secret>[^\s\"';,]{8,})", re.IGNORECASE
         ),
@@ -93,28 +107,33 @@ SHAPES: Final = (
     ),
     Shape(
         name="a struct with a password",  # as Go and Terraform print it
+        needs=(':"',),
         pattern=re.compile(rf'(?<![\w.-]){SECRET_NAME}:"(?P<secret>[^"\n]+)"', re.IGNORECASE),
         holds=is_real_word,
     ),
     Shape(
         name="JSON with a password",
+        needs=_NAMES,
         pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
         judged=is_real,
     ),
-    *(Shape(name=name, pattern=re.compile(pattern)) for name, pattern in TOKENS),
+    *(Shape(name=name, needs=needs, pattern=re.compile(pattern)) for name, needs, pattern in TOKENS),
     Shape(
         name="text that looks like a generated key",
+        needs=("",),
         pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
         holds=lambda match: looks_generated(match[0]),
         guess=True,
     ),
     Shape(
         name="a password in a dictionary of Python",
+        needs=_NAMES,
         pattern=re.compile(rf"'{SECRET_NAME}'\s*:\s*[\"'](?P<secret>[^\"'\n]+)", re.IGNORECASE),
         judged=is_real,
     ),
     Shape(
         name="an assigned password",  # Python, ini, shell, the query of a URL, a command's argument
+        needs=_NAMES,
         pattern=re.compile(
             rf"(?<![\w.-]){SECRET_NAME}[ \t]*=[ \t]*"
             r"(?:(?:[rbfu]{1,2}(?=[\"']))?(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)')|(?P<plain>[^\s\"'`,;&(){}\[\]<>|]+)(?![\w.]{0,64}[(\[]))",
@@ -125,6 +144,7 @@ SHAPES: Final = (
     ),
     Shape(
         name="a line with a password",  # YAML
+        needs=_NAMES,
         pattern=re.compile(
             rf"^[ \t-]*+{SECRET_NAME}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
             re.IGNORECASE | re.MULTILINE,
@@ -133,6 +153,7 @@ SHAPES: Final = (
     ),
     Shape(
         name="a password among a command's arguments",
+        needs=("--",),
         pattern=re.compile(
             rf"(?<!\S)--(?!secret[ \t]){SECRET_NAME}[ \t]+[\"']?(?P<secret>[^\s\"'-][^\s\"']*)", re.IGNORECASE
         ),
@@ -140,11 +161,13 @@ SHAPES: Final = (
     ),
     Shape(
         name="a login among a command's arguments",
+        needs=("-u",),
         pattern=re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]*[\"']?[\w.@+-]+:(?P<secret>[^\s\"':/]+)"),
         holds=is_real_word,
     ),
     Shape(
         name="a password among the arguments of a database's client",
+        needs=("mysql", "mariadb", "sshpass", "redis-cli"),
         pattern=re.compile(
             r"\b(?:(?:mysql|mariadb)\w*\b[^\n;|]{0,300}?\s-p|sshpass\s{1,9}-p\s*|redis-cli\b[^\n;|]{0,300}?\s(?:-a|--pass)\s{1,9})"
             r"(?P<secret>[^\s\"'-][^\s\"']*)"
@@ -153,6 +176,7 @@ SHAPES: Final = (
     ),
     Shape(
         name="a header with a login",
+        needs=("author", "bearer", "-key", "-token"),
         pattern=re.compile(
             r"(?:\bauthorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:bearer|basic|token)|\bbearer)[ \t]+"
             r"(?P<secret>(?=[^\s\"']*[0-9=])[A-Za-z0-9._~+/=-]{6,})"
@@ -164,6 +188,7 @@ SHAPES: Final = (
     ),
     Shape(
         name="the URL of a webhook",
+        needs=_URI,
         pattern=re.compile(
             r"https?://(?:[^\s\"'<>/]*/)(?:services/T\w+/B\w+/|(?:api/)?webhooks?/|webhookb2/|hooks/catch/)"
             r"(?P<secret>[^\s\"'<>]{6,})",
@@ -173,10 +198,12 @@ SHAPES: Final = (
     ),
     Shape(
         name="a URI with a key as its user",  # as Sentry's
+        needs=_URI,
         pattern=re.compile(r"://(?P<secret>(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,})@"),
     ),
     Shape(
         name="a signature in a URL",
+        needs=("code=", "key=", "sig=", "signature="),
         pattern=re.compile(r"[?&](?:sig|signature|X-Amz-Signature|code|key)=(?P<secret>[^\s&\"'#]{8,})"),
         judged=is_real,
     ),

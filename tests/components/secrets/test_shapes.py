@@ -20,7 +20,8 @@ from components.keys import airflow_keys
 from components.kube.safe_yaml import load_yaml
 from components.secrets.generated import LENGTHS, looks_generated
 from components.secrets.masker import SHOWN, Masker
-from components.secrets.shapes import harmless, key_shape
+from components.secrets.shape import Shape
+from components.secrets.shapes import SHAPES, harmless, key_shape
 from policy.model import walk
 from tests import samples
 from tests.cases import each
@@ -71,6 +72,22 @@ KEYS: Final = {
         "secret_key = k3Jt9vQm2ZxR7pLw8NbY4sFd6HgT1cVaEuXo5PiK",
     ],
 }
+
+
+@given(
+    st.one_of(
+        *(
+            st.tuples(st.just(item), st.from_regex(item.pattern, fullmatch=True))
+            for item in SHAPES
+            if item.needs != ("",)
+        )
+    )
+)
+def test_text_of_a_shape_has_what_the_shape_needs(found: tuple[Shape, str]) -> None:
+    """Also where its letters are capitals, or stand for others as the sign of kelvin does."""
+    shape, text = found
+    has_it = any(needed in text.casefold() for needed in shape.needs)
+    assert has_it or not any(map(shape.holds, shape.pattern.finditer(text)))
 
 
 @each("kind", KEYS)
