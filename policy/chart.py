@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.chart_values.chart_defaults import chart_values, merged
-from policy.model import UNKNOWN, Resource, get
+from components.kube.any_form import MAPS
+from policy.model import UNKNOWN, Path, Resource, get, maps
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"
@@ -36,12 +37,25 @@ def release_values(resource: Resource) -> Any:
 def airflow_values(resource: Resource) -> dict[str, Any] | None:
     """Return the values of a release of the Airflow chart over the chart's defaults, as the templates see them.
 
-    None for anything else, and if the values are not known at all.
+    None for anything else, and if the values are not known at all. Nobody may change them.
     """
+    return resource.made_by(_airflow_values)
+
+
+def _airflow_values(resource: Resource) -> dict[str, Any] | None:
     given = release_values(resource)
-    if not isinstance(given, Mapping) or not _is_airflow(resource):
+    if not isinstance(given, MAPS) or not _is_airflow(resource):
         return None
     return merged(chart_values(), given)
+
+
+def airflow_maps(resource: Resource) -> list[tuple[Path, Mapping[str, Any]]]:
+    """Return every map in these values with its path."""
+    return resource.made_by(_airflow_maps)
+
+
+def _airflow_maps(resource: Resource) -> list[tuple[Path, Mapping[str, Any]]]:
+    return list(maps(airflow_values(resource)))
 
 
 def _is_airflow(resource: Resource) -> bool:

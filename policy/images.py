@@ -50,12 +50,21 @@ def images_of_object(rendered: RenderedObject) -> Iterator[tuple[str, Image]]:
             yield f"container {container.name}", image
 
 
-def images_of_release(resource: Resource) -> Iterator[tuple[str, Image]]:
-    """Yield (path of the values, image) of a Helm release; for the Airflow chart with its default images."""
-    values = airflow_values(resource)
-    if values is None:
+def images_of_release(resource: Resource) -> list[tuple[str, Image]]:
+    """Return (path of the values, image) of a Helm release; for the Airflow chart with its default images."""
+    return resource.made_by(_images_of_release)
+
+
+def _images_of_release(resource: Resource) -> list[tuple[str, Image]]:
+    return list(_found_in_release(resource))
+
+
+def _found_in_release(resource: Resource) -> Iterator[tuple[str, Image]]:
+    airflow = airflow_values(resource)
+    if airflow is None:
         yield from _images_in(release_values(resource))
         return
+    values = dict(airflow)
     if get(values, "postgresql.enabled") is not True:
         values.pop("postgresql", None)
     defaults = {"repository": values.get("defaultAirflowRepository"), "tag": values.get("defaultAirflowTag")}

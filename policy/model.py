@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, unique
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from components.kube.any_form import MAPS
+
+_T = TypeVar("_T")
 
 
 @unique
@@ -68,6 +70,14 @@ class Resource(_InStack):
     """The option `retainOnDelete`; None if the source does not tell."""
     parent: str = ""
     """The URN of the parent, or ""."""
+    _made: dict[Callable[[Resource], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def made_by(self, make: Callable[[Resource], _T]) -> _T:
+        """Return what a function makes of it, made once: several rules ask for it. Nobody may change it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: _T = self._made[make]
+        return found
 
     @property
     def is_kubernetes(self) -> bool:

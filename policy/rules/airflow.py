@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.kube.any_form import mapping
-from policy.chart import CELERY_WORKERS, airflow_values, component_value, components
+from policy.chart import CELERY_WORKERS, airflow_maps, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
-from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, maps, walk
+from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, maps
 from policy.pods import containers, pod_of
 from policy.rule import Rule
 
@@ -40,22 +40,22 @@ def _examples_in_release(resource: Resource, context: Context) -> Iterator[Findi
         return
     if _true(get(values, "config.core.load_examples")):
         yield Finding(message="values.config.core.load_examples is true")
-    for path in _examples_variables(values):
+    for path in _examples_variables(airflow_maps(resource)):
         yield Finding(message=f"values.{dotted(path)}: {_EXAMPLES} is true")
 
 
 def _examples_in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
     for rendered in objects:
         for container in containers(rendered):
-            if any(_examples_variables(dict(container.body))):
+            if any(_examples_variables(maps(dict(container.body)))):
                 yield Finding.about(rendered, f"container {container.name}: {_EXAMPLES} is true")
         for key, text in mapping(rendered.body.get("data")).items() if rendered.kind == "ConfigMap" else ():
             if isinstance(text, str) and any(map(_true, _EXAMPLES_OPTION.findall(text))):
                 yield Finding.about(rendered, f"{key}: load_examples is true")
 
 
-def _examples_variables(value: Any) -> Iterator[Path]:
-    for path, item in maps(value):
+def _examples_variables(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> Iterator[Path]:
+    for path, item in found:
         if item.get("name") == _EXAMPLES and _true(item.get("value")):
             yield path
 
@@ -75,9 +75,10 @@ def _evicted_in_release(resource: Resource, context: Context) -> Iterator[Findin
     for path in _EVICTED:
         if path in running and component_value(values, path, "safeToEvict") is True:
             yield Finding(message=f"values.{path}.safeToEvict is true: an autoscaler may stop what it runs")
-    for found, item in walk(values):
-        if found and found[-1] == _SAFE_TO_EVICT and _true(item):
-            yield Finding(message=f"values.{dotted(found)} is true: an autoscaler may stop what it runs")
+    for found, item in airflow_maps(resource):
+        if _true(item.get(_SAFE_TO_EVICT)):
+            annotation = dotted((*found, _SAFE_TO_EVICT))
+            yield Finding(message=f"values.{annotation} is true: an autoscaler may stop what it runs")
 
 
 def _evicted_in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
