@@ -10,10 +10,16 @@ from types import NoneType
 from typing import Any, Final
 
 import pulumi
-from pulumi import output
+from pulumi import _types, log, output
 from pulumi.runtime import resource, rpc, settings
 from pulumi.runtime.proto import source_pb2
 
+_OF_CLASSES: Final = (
+    "resource_types",
+    "resource_pulumi_to_py_names",
+    "input_type_types",
+    "input_type_py_to_pulumi_names",
+)
 _NEVER_UNKNOWN: Final = frozenset({str, int, float, bool, NoneType})
 
 
@@ -22,8 +28,11 @@ def lighten_pulumi() -> None:
 
     The SDK sends with each resource where it was made, and no test looks at that. It makes a URN of several outputs for
     each resource that is registered, and uses it only where there is no engine. It counts its outputs under a lock, and
-    looks for what is not known in each of their values.
+    looks for what is not known in each of their values. It reads the types of a resource's properties from its class,
+    for each resource, and tells the engine what it does, which nobody hears.
     """
+    vars(_types).update({name: functools.cache(vars(_types)[name]) for name in _OF_CLASSES})
+    vars(log).update(debug=lambda *_, **__: None)
     vars(resource).update(_get_stack_trace=source_pb2.StackTrace, create_urn=_urn_of(resource.create_urn))
     vars(rpc).update(contains_unknowns=_contains_unknowns)
     outputs: Any = pulumi.Output

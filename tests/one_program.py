@@ -19,6 +19,7 @@ class _Loop(asyncio.SelectorEventLoop):
     """Knows its own tasks. `asyncio.all_tasks` looks through those of every loop before, which takes milliseconds."""
 
     _ready: deque[asyncio.Handle]
+    get_debug = bool  # is False, and no method of Python: each future asks
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -504,10 +505,11 @@ def test_tags_that_the_policies_ask_for_are_those_of_prod() -> None:
 # What the program asks before it plans
 
 
-def lookups() -> Iterator[tuple[str, str]]:
-    """The IAM action that each `aws_call` of the program names, and the source of that call."""
-    for path in (*(ROOT / "components").rglob("*.py"), ROOT / "settings" / "aws_lookup.py"):
-        yield from lookups_of(path)
+@functools.cache
+def lookups() -> Mapping[str, str]:
+    """The source of each `aws_call` of the program, by the IAM action that it names."""
+    paths = (*(ROOT / "components").rglob("*.py"), ROOT / "settings" / "aws_lookup.py")
+    return dict(found for path in paths if "aws_call" in path.read_text() for found in lookups_of(path))
 
 
 def lookups_of(path: Path) -> Iterator[tuple[str, str]]:
@@ -526,7 +528,7 @@ def lookups_of(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_every_lookup_is_allowed_and_called_by_its_name() -> None:
-    found = dict(lookups())
+    found = lookups()
     assert {"eks:DescribeCluster", "rds:DescribeDBInstances", "secretsmanager:GetSecretValue"} <= set(found)
     for action, source in found.items():
         assert xform_name(action.partition(":")[2]) in source, action
@@ -534,7 +536,7 @@ def test_every_lookup_is_allowed_and_called_by_its_name() -> None:
 
 
 def test_every_action_is_needed_by_a_resource_a_lookup_or_a_verb() -> None:
-    needed = {action for life in RIGHTS.values() for action in life.actions} | set(dict(lookups())) | of_verbs()
+    needed = {action for life in RIGHTS.values() for action in life.actions} | set(lookups()) | of_verbs()
     assert actions(*POLICIES) == needed - {WITHOUT_RIGHT}
 
 
