@@ -58,6 +58,7 @@ from components.release.airflow_release import (
 )
 from components.release.autoscaling import WorkerScaler
 from components.release.gateway_route import GatewayRoute, GatewayRouteArgs
+from components.release.job_pods import placement
 from components.release.task_pod_access import TaskPodAccess, TaskPodAccessArgs
 from components.release.task_pod_admission import TaskPodAdmission, TaskPodAdmissionArgs
 
@@ -256,6 +257,7 @@ class AirflowPlatform(pulumi.ComponentResource):
                 storage_gib=args.database.storage_gib,
                 protect=args.protect,
                 security=said_of_all_pods(args.helm_values),
+                placement=placement(args.helm_values),
                 runs=args.running is not Running.STOPPED or args.restoring,
                 role=args.logins.used.user if args.logins.used is not None else None,
                 after=checked,

@@ -48,6 +48,8 @@ class PostgresContainerArgs:
     """Whether to refuse to delete the password and the volume."""
     security: Mapping[str, Any] = field(default_factory=dict)
     """What a team says of the security context of all pods: a user or group that is null is left to the cluster."""
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the pod's spec that decide on its node, such as `tolerations`."""
     runs: bool = True
     """Whether the server runs. Its volume stays without it."""
     role: str | None = None
@@ -203,6 +205,7 @@ def _server(
                     }
                 ],
                 "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+                **args.placement,
             },
         },
     }

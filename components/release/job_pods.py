@@ -1,4 +1,4 @@
-"""The pods of the program's Jobs follow the values of the chart for every pod of Airflow, and some for its Jobs."""
+"""The program's own pods follow the values of the chart for every pod of Airflow, and some for its Jobs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = Non
         if given := at(helm_values, f"{name}.priorityClassName"):
             priority = {"priorityClassName": given}
     pod = JobPod(
-        placement={**{key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)}, **priority},
+        placement={**placement(helm_values), **priority},
         resources=without_nulls(resources),
         labels={key: str(value) for key, value in (helm_values.get("labels") or {}).items()},
         annotations={key: str(value) for key, value in (helm_values.get("airflowPodAnnotations") or {}).items()},
@@ -49,6 +49,11 @@ def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = Non
         security=said_of_all_pods(helm_values),
     )
     return with_client_certificate(pod, client_certificate)
+
+
+def placement(helm_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the user's `helmValues` say about the nodes of all pods."""
+    return {key: helm_values[key] for key in _PLACEMENT if helm_values.get(key)}
 
 
 def _extra_variables(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

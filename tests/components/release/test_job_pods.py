@@ -126,6 +126,21 @@ def test_no_pod_of_a_stack_asks_for_more_than_it_is_told(
     assert "2Gi" not in {container["resources"]["limits"]["memory"] for container in containers}
 
 
+def test_every_pod_of_a_stack_runs_on_the_nodes_that_it_is_told(
+    registered: Callable[[samples.StackConfig], Recorder],
+) -> None:
+    """The database container and the exporter too: with a taint on all nodes, one that lacks the toleration waits."""
+    told = {"tolerations": [TOLERATION], "nodeSelector": {"pool": "airflow"}}
+    backups = {"backupStorageGib": 1, "backupSchedule": "0 3 * * *"}
+    exporter = {"monitoring": "annotations", "metricsNamespaces": ["monitoring"]}
+    recorder = registered(samples.dev().with_({"helmValues": told, **backups, **exporter}))
+    specs = [made.revealed["spec"] for made in recorder.every() if isinstance(made.revealed.get("spec"), dict)]
+    pods = [spec.get("jobTemplate", {"spec": spec})["spec"].get("template", {}).get("spec") for spec in specs]
+    found = [{key: pod.get(key) for key in told} for pod in pods if pod]
+    assert len(found) == 5, "database, migration, admin user, backups, exporter"
+    assert found == [told] * len(found)
+
+
 @each(
     "path,text",
     [
