@@ -35,6 +35,7 @@ from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod
 from components.preflight.broker import VALUES_OF, broker_about, broker_pod
 from components.preflight.checks import Kind, cluster_document, pod_document
 from components.preflight.component_pods import with_own_files
+from components.preflight.existing_files import team_files
 from components.preflight.existing_secrets import ExistingSecret
 from components.preflight.finding import Preflight
 from components.preflight.git_pod import git_about, git_pod
@@ -118,7 +119,8 @@ class PlatformChecks:
             "apis": api_needs(values, args.autoscaling, args.worker_groups, args.monitoring),
             "pods": pods,
         }
-        return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys))),)
+        files = team_files(args.helm_values, (group.values for group in args.worker_groups))
+        return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys), files)),)
 
     def images(self, after: Sequence[pulumi.Resource]) -> _Checked:
         """Pull every image but git-sync's, and look into Airflow's."""

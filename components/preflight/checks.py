@@ -17,6 +17,7 @@ from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
 from components.preflight import aws_pods, aws_reasons, broker, database_reasons, git_reasons, image_packages, issuer
+from components.preflight.existing_files import file_findings
 from components.preflight.existing_secrets import ExistingSecret, secret_findings
 from components.preflight.finding import Finding, Verdict, failed, passed, skipped
 from components.preflight.git_pod import FETCH, FOLDER, LFS, REACH
@@ -67,14 +68,18 @@ LIMITS: Final[Mapping[Kind, WaitLimits]] = {
 }
 
 
-def cluster_document(needs: Mapping[str, Any], secrets: Sequence[ExistingSecret] = ()) -> dict[str, Any]:
+def cluster_document(
+    needs: Mapping[str, Any], secrets: Sequence[ExistingSecret] = (), files: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
     """Return the document of look-ups.
 
     Args:
         needs: See `lookups.cluster_findings`.
         secrets: What something else must have made before any pod can start.
+        files: See `team_files`.
     """
-    return _with_secrets({"kind": Kind.CLUSTER.value, "needs": needs}, secrets)
+    document = {"kind": Kind.CLUSTER.value, "needs": needs, **({"files": list(files)} if files else {})}
+    return _with_secrets(document, secrets)
 
 
 def pod_document(
@@ -120,6 +125,7 @@ def made(
     try:
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
         if kind is Kind.CLUSTER:
+            there += file_findings(api, namespace, document.get("files", ()), sleep)
             return (*there, *cluster_findings(api, namespace, document["needs"], stack, clean))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there

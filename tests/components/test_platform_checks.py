@@ -1,10 +1,18 @@
-"""What the checks of the preflight know: every secret of the config, whichever pod has it."""
+"""What the checks of the preflight know: every secret of the config, whichever pod has it, and what volumes need."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from components.platform_checks import _secrets
+from components.preflight.checks import DOCUMENT, Kind
 from components.secrets.masker import Masker
 from tests import samples
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
 
 OWN = "Zx9QwLm3pVt"
 
@@ -21,3 +29,16 @@ def test_every_secret_of_the_config_is_hidden_in_what_a_pod_says() -> None:
             shown = masker.text(f"it said {trace} and ended")
             assert trace not in shown, key
             assert shown.endswith(" and ended"), key
+
+
+def test_first_check_looks_for_what_the_volumes_of_a_team_need(
+    registered: Callable[[samples.StackConfig], Recorder],
+) -> None:
+    """Before any pod is made, of the preflight or of a Job: it would wait for the volume."""
+    volume = {"name": "git-ca", "configMap": {"name": "company-ca"}}
+    recorder = registered(samples.dev().with_({"helmValues": {"volumes": [volume]}}))
+    data = [made.revealed.get("data") or {} for made in recorder.every("kubernetes:core/v1:ConfigMap")]
+    documents = [json.loads(item[DOCUMENT]) for item in data if DOCUMENT in item]
+    assert [each["files"] for each in documents if each["kind"] == Kind.CLUSTER] == [
+        [{"kind": "ConfigMap", "name": "company-ca"}]
+    ]
