@@ -24,6 +24,7 @@ REMEDIES: Final = (
     ),
     (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
     (r"AIRFLOW_TEST_DAGS_TAG", "set it as docs/testing.md says"),
+    (r"MutatingAdmissionPolicy", "take a cluster with Kubernetes 1.36 or newer"),
     (r"command helm", "install Helm (https://helm.sh/docs/intro/install)"),
     (r"airflow-[\d.]+\.tgz|chart's archive", "make preview once: it downloads the chart's archive"),
     (r"Checkov", "make .venv/checkov"),

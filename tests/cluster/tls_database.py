@@ -47,13 +47,16 @@ class Authority:
     def pem(self) -> str:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
-    def issue(self, host: str) -> dict[str, str]:
-        """A server's certificate and key for one host name or IPv4 address, as a TLS Secret holds them."""
+    def issue(self, *hosts: str) -> dict[str, str]:
+        """A server's certificate and key for host names or IPv4 addresses, as a TLS Secret holds them."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "database")])
-        address = re.fullmatch(r"[0-9.]+", host)
-        named = x509.IPAddress(ipaddress.ip_address(host)) if address else x509.DNSName(host)
-        names = x509.SubjectAlternativeName([named])
+        names = x509.SubjectAlternativeName(
+            [
+                x509.IPAddress(ipaddress.ip_address(host)) if re.fullmatch(r"[0-9.]+", host) else x509.DNSName(host)
+                for host in hosts
+            ]
+        )
         certificate = (
             _builder(subject, self.certificate.subject, key)
             .add_extension(names, critical=False)
