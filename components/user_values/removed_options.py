@@ -4,7 +4,8 @@ Airflow accepts most of them and ignores them. It still reads some under their o
 the program's own variables know only the new names.
 
 From Airflow 3.2.2: `CONFIGS_CHANGES` of cli/commands/config_command.py, which `airflow config lint` uses, and
-`deprecated_options` of _shared/configuration/parser.py.
+`deprecated_options` of _shared/configuration/parser.py. What airflow.cfg of 1.10 and 2 had besides, and 3.2.2 names
+nowhere, was found by comparing.
 """
 
 from __future__ import annotations
@@ -25,18 +26,28 @@ from components.chart_values.value_paths import nested
 from components.user_values.airflow_options import OPTIONS, meant, section_of, variable_meant, variable_of
 
 _GONE: Final[Mapping[str, str]] = {
+    "api": "access_logfile enable_experimental_api enable_xcom_deserialize_support google_oauth2_audience",
+    "celery": "worker_precheck",
     "core": (
-        "check_slas dag_default_view dag_orientation dag_processor_manager_log_location enable_xcom_pickling "
-        "load_default_connections log_processor_filename_template strict_dataset_uri_validation task_runner"
+        "airflow_home check_slas colored_formatter_class colored_log_format dag_default_view dag_orientation "
+        "dag_processor_manager_log_location database_access_isolation donot_pickle enable_xcom_pickling "
+        "internal_api_secret_key internal_api_url load_default_connections log_processor_filename_template secure_mode "
+        "sql_alchemy_reconnect_timeout store_dag_code store_serialized_dags strict_dataset_uri_validation task_runner "
+        "worker_precheck"
     ),
     "database": "load_default_connections",
+    "debug": "fail_fast",
+    "lineage": "backend",
     "logging": (
-        "dag_processor_manager_log_location dag_processor_manager_log_stdout enable_task_context_logger "
-        "log_processor_filename_template"
+        "colored_formatter_class colored_log_format dag_processor_manager_log_location "
+        "dag_processor_manager_log_stdout enable_task_context_logger log_processor_filename_template"
     ),
     "metrics": "metrics_use_pattern_match timer_unit_consistency",
     "operators": "allow_illegal_arguments",
-    "scheduler": "allow_trigger_in_future dag_stale_not_seen_duration dependency_detector",
+    "scheduler": (
+        "allow_trigger_in_future authenticate dag_stale_not_seen_duration dependency_detector run_duration "
+        "schedule_after_task_execution standalone_dag_processor"
+    ),
     "smtp": "smtp_password smtp_user",
     "traces": "otel_task_log_event",
     "webserver": (
@@ -50,7 +61,9 @@ _GONE: Final[Mapping[str, str]] = {
         "worker_refresh_batch_size worker_refresh_interval x_frame_enabled"
     ),
 }
-"""Sections, each with the options that were removed."""
+"""Sections, each with the options that were removed. `api.access_logfile` is read as a file that configures logging."""
+_GONE_SECTIONS: Final = ("atlas", "cli", "dask", "github_enterprise", "mesos", "smart_sensor")
+"""Sections of which Airflow 3 reads nothing."""
 
 _MOVED: Final[Mapping[str, str]] = {
     "admin.hide_sensitive_variable_fields": "core.hide_sensitive_var_conn_fields",
@@ -66,6 +79,7 @@ _MOVED: Final[Mapping[str, str]] = {
     "core.dataset_manager_class": "core.asset_manager_class",
     "core.dataset_manager_kwargs": "core.asset_manager_kwargs",
     "core.max_db_retries": "database.max_db_retries",
+    "core.max_num_rendered_ti_fields_per_task": "core.num_dag_runs_to_retain_rendered_fields",
     "core.non_pooled_task_slot_count": "core.default_pool_task_slot_count",
     "core.sql_alchemy_conn": "database.sql_alchemy_conn",
     "core.sql_alchemy_connect_args": "database.sql_alchemy_connect_args",
@@ -77,9 +91,9 @@ _MOVED: Final[Mapping[str, str]] = {
     "core.sql_alchemy_schema": "database.sql_alchemy_schema",
     "core.sql_engine_collation_for_ids": "database.sql_engine_collation_for_ids",
     "core.sql_engine_encoding": "database.sql_engine_encoding",
-    "core.worker_precheck": "celery.worker_precheck",
     "kubernetes_executor.worker_pods_pending_timeout": "scheduler.task_queued_timeout",
     "kubernetes_executor.worker_pods_pending_timeout_check_interval": "scheduler.task_queued_timeout_check_interval",
+    "kubernetes_executor.worker_pods_queued_check_interval": "scheduler.task_queued_timeout_check_interval",
     "metrics.statsd_allow_list": "metrics.metrics_allow_list",
     "metrics.statsd_block_list": "metrics.metrics_block_list",
     "scheduler.child_process_log_directory": "logging.dag_processor_child_process_log_directory",
@@ -109,7 +123,7 @@ _MOVED: Final[Mapping[str, str]] = {
     "scheduler.zombie_detection_interval": "scheduler.task_instance_heartbeat_timeout_detection_interval",
     "triggerer.default_capacity": "triggerer.capacity",
     "webserver.access_denied_message": "fab.access_denied_message",
-    "webserver.access_logfile": "api.access_logfile",
+    "webserver.access_logfile": "",
     "webserver.auth_rate_limit": "fab.auth_rate_limit",
     "webserver.auth_rate_limited": "fab.auth_rate_limited",
     "webserver.base_url": "api.base_url",
@@ -220,7 +234,7 @@ def _new(section: str, option: str) -> str | None:
     if section in _SECTIONS:
         section = _SECTIONS[section]
         return _REMOVED.get(f"{section}.{option}", f"{section}.{option}")
-    removed = _REMOVED.get(f"{section}.{option}")
+    removed = "" if section in _GONE_SECTIONS else _REMOVED.get(f"{section}.{option}")
     if removed is None and section == _WEBSERVER:
         return None if option in _STILL_READ else ""
     return meant(section, option) if removed is None else removed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.chart_values.value_paths import nested
 from components.user_values.airflow_options import OPTIONS, meant
-from components.user_values.removed_options import removed_option_problems
+from components.user_values.removed_options import _MOVED, removed_option_problems
 from components.user_values.surroundings import Surroundings
 from components.user_values.user_values import problems
 from tests.cases import each
@@ -134,6 +135,41 @@ def test_no_option_that_airflow_or_the_chart_knows_is_taken_for_a_misspelt_one()
     names += [(section, option) for section, options in chart_values()["config"].items() for option in options]
     assert len(names) > 400
     assert {name for name in names if meant(*name) is not None} == set()
+
+
+def test_option_of_an_airflow_before_3_that_nothing_reads_is_refused() -> None:
+    """`airflow config lint` does not know these."""
+    for option, way in {
+        "api.access_logfile": "leave it out",  # Airflow 3.1 and later take its value for a file that configures logging
+        "api.enable_experimental_api": "leave it out",
+        "celery.worker_precheck": "leave it out",
+        "core.database_access_isolation": "leave it out",
+        "core.internal_api_url": "leave it out",
+        "core.max_num_rendered_ti_fields_per_task": "use config.core.num_dag_runs_to_retain_rendered_fields",
+        "core.store_serialized_dags": "leave it out",
+        "core.worker_precheck": "leave it out",
+        "cli.endpoint_url": "leave it out",
+        "dask.cluster_address": "leave it out",
+        "kubernetes_executor.worker_pods_queued_check_interval": (
+            "use config.scheduler.task_queued_timeout_check_interval"
+        ),
+        "lineage.backend": "leave it out",
+        "logging.colored_log_format": "leave it out",
+        "scheduler.run_duration": "leave it out",
+        "scheduler.standalone_dag_processor": "leave it out",
+        "smart_sensor.use_smart_sensor": "leave it out",
+        "webserver.access_logfile": "leave it out",
+    }.items():
+        [told] = found({"config": nested(option, "1")})
+        assert told == f"config.{option} is not an option of Airflow 3; {way}"
+    for option in ("debug.sqlalchemy_stats", "hive.default_hive_mapred_queue", "lineage.max_assets_per_collector"):
+        assert found({"config": nested(option, 1)}) == []
+
+
+def test_option_that_an_old_name_stands_for_is_one() -> None:
+    """A way that nothing reads would be no way."""
+    new = {name for name in _MOVED.values() if name}
+    assert {name for name in new if name.partition(".")[2] not in OPTIONS[name.partition(".")[0]]} == set()
 
 
 def test_section_in_capitals_is_refused_because_airflow_does_not_read_it() -> None:
