@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.user_values import option_values
 from components.user_values.airflow_options import OPTIONS
 from components.user_values.option_values import option_value_problems
 from components.user_values.user_values import problems
@@ -27,7 +30,13 @@ def test_every_value_that_airflow_reads_is_accepted() -> None:
         ("celery", "task_logs_to_stdout"): ("", True),
         ("logging", "logging_level"): ("INFO", "WARN"),
         ("logging", "celery_logging_level"): ("", "DEBUG"),
-        ("core", "default_timezone"): ("sixty", 60, ""),
+        ("core", "hostname_callable"): ("sixty", 60, ""),
+        ("core", "default_timezone"): ("America/Sao_Paulo", "UTC", "utc", "system", "{{ .Values.zone }}"),
+        ("secrets", "backend_kwargs"): ('{"url": "https://v"}', "", None, "$(KWARGS)"),
+        ("openlineage", "transport"): ('{"type": "console"}',),
+        ("fab", "auth_backends"): ("airflow.providers.fab.auth_manager.api.auth.backend.session, team.auth",),
+        ("secrets", "backend"): ("airflow.providers.hashicorp.secrets.vault.VaultBackend", "team.Backend"),
+        ("logging", "log_format"): ("[%%(asctime)s] %%(message)s", "100%%", '{{ printf "%s" "x" }}'),
         ("team", "parallelism"): ("sixty",),
         ("api", "expose_config"): ("non-sensitive-only", "True", False),
         ("scheduler", "scheduler_heartbeat_sec"): (5, "2.5"),
@@ -57,6 +66,39 @@ def test_what_airflow_cannot_read_is_refused_with_what_it_expects() -> None:
             assert [
                 f"config.{'.'.join(option)}: expected {expected}, found" in text for text in of(*option, value)
             ] == [True], (option, value)
+
+
+def test_map_in_json_is_refused_in_another_form_and_never_shown() -> None:
+    for section, option in (
+        ("secrets", "backend_kwargs"),
+        ("kubernetes_executor", "delete_option_kwargs"),
+        ("openlineage", "transport"),
+    ):
+        for value in ("{'token': 'hunter2'}", "[1]", "hunter2", {"token": "hunter2"}):
+            [text] = of(section, option, value)
+            assert text.endswith("expected a map in JSON, with double quotes, as one text, found something else")
+
+
+def test_time_zone_or_module_that_airflow_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(option_values, "_zones", lambda: frozenset({"Europe/Berlin"}))
+    for zone in ("Europe/Berln", "CEST", "", 60):
+        [text] = of("core", "default_timezone", zone)
+        assert "expected a time zone such as Europe/Berlin, utc or system, found" in text
+    monkeypatch.setattr(option_values, "_zones", lambda: frozenset[str]())
+    assert of("core", "default_timezone", "Europe/Berln") == [], "this machine knows none"
+    [text] = of("secrets", "backend", "airflow.contrib.secrets.hashicorp_vault.VaultBackend")
+    assert text.endswith("found one of airflow.contrib, which it lacks")
+    for module in ("airflow.api.auth.backend.basic_auth", "team.auth, airflow.api.auth.backend.session"):
+        [text] = of("fab", "auth_backends", module)
+        assert "such as airflow.providers.fab.auth_manager.api.auth.backend.session, found" in text
+
+
+def test_percent_sign_that_airflow_cfg_reads_as_a_reference_is_refused() -> None:
+    for value in ("[%(asctime)s] %(message)s", "100%", "%%Y-%m"):
+        [text] = of("logging", "log_format", value)
+        assert text.endswith("double it")
+        variable = {"env": [{"name": "AIRFLOW__LOGGING__LOG_FORMAT", "value": value}]}
+        assert list(option_value_problems(variable)) == [], "a variable is read as it is"
 
 
 @each(
