@@ -17,23 +17,28 @@ _MOVING_TAG: Final = re.compile(rf"(slim-)?({_MOVING_TAGS})(-slim)?(-python[0-9.
 
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 """A tag of an image."""
+_COMPONENT: Final = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_HOST: Final = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|localhost)(:[0-9]+)?/"
+"""A first part is a host only with a dot or a port in it; see `images.registry_host`."""
+_REPOSITORY: Final = rf"({_HOST})?{_COMPONENT}(/{_COMPONENT})*"
+_REFERENCE: Final = re.compile(rf"{_REPOSITORY}(:{_TAG})?(@sha256:[0-9a-f]{{64}})?")
+
+
+def is_image(text: str) -> bool:
+    """Tell whether a text is a reference to an image, with or without tag and digest."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def image_repository(text: str) -> str:
     """An image reference without tag and digest (github.com/distribution/reference)."""
-    component = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
-    # A first part is a host only with a dot or a port in it; see `images.registry_host`.
-    host = r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|localhost)(:[0-9]+)?/"
-    if re.fullmatch(rf"({host})?{component}(/{component})*(:{_TAG})?(@sha256:[0-9a-f]{{64}})?", text) and (
-        "@" in text or ":" in text.rpartition("/")[2]
-    ):
+    if is_image(text) and ("@" in text or ":" in text.rpartition("/")[2]):
         refuse(
             "expected an image without tag, such as apache/airflow, found a tag or a digest at its end: give that as "
             "airflow:imageTag or airflow:imageDigest"
         )
     if text.startswith(("http://", "https://")):
         refuse("expected an image without tag, such as apache/airflow, found a URL: leave out what is before the host")
-    return matching(text, rf"({host})?{component}(/{component})*", "an image without tag, such as apache/airflow")
+    return matching(text, _REPOSITORY, "an image without tag, such as apache/airflow")
 
 
 def image_tag(text: str) -> str:

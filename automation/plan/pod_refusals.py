@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
 
 from yaml import YAMLError
 
+from automation.plan.mount_refusals import LABEL_NAME, LABEL_NAME_RULE, mount_problems, volume_problems
 from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
+from components.image_fields import is_image
 from components.kube.any_form import entries, mapping
 from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
 from components.kube.safe_yaml import load_all_yaml
@@ -21,7 +25,6 @@ from policy.convert import TASK_POD, objects_of
 from policy.model import UNKNOWN, RenderedObject, get
 from policy.pods import Container, containers, pod_of
 
-_LABEL_NAME: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a port, as RFC 6335 has it."""
 _RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
@@ -29,13 +32,6 @@ _RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
 _BYTES: Final = ("memory", "ephemeral-storage")
 _PARTS: Final = ("m", "u", "n")
 """Endings for parts of one. In Docker, 512m is what Kubernetes calls 512Mi."""
-_SOURCES: Final[Mapping[str, str]] = {
-    "configMap": "name",
-    "csi": "driver",
-    "persistentVolumeClaim": "claimName",
-    "secret": "secretName",
-}
-"""Kinds of volumes, each with the field that it must have."""
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _PROBE_NUMBERS: Final = (
     *("failureThreshold", "initialDelaySeconds", "periodSeconds", "successThreshold", "timeoutSeconds"),
@@ -45,8 +41,17 @@ _PROBE_NUMBERS: Final = (
 def pod_refusals(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return a sentence for each. manifests: what Helm renders; the pod of a task is among them in a ConfigMap."""
     listed = tuple(manifests)
-    found = [refusal for rendered in objects_of(listed, []) for refusal in _refusals(rendered)]
-    return tuple(dict.fromkeys([*found, *_doubles(listed), *_template_refusals(listed)]))
+    found: dict[str, list[str]] = {}
+    for rendered in objects_of(listed, []):
+        for problem in dict.fromkeys(_refusals(rendered)):
+            found.setdefault(problem, []).append(f"{rendered.kind} {rendered.name}")
+    told = [f"{_named(names)} {problem}" for problem, names in found.items()]
+    return tuple(dict.fromkeys([*told, *_doubles(listed), *_template_refusals(listed)]))
+
+
+def _named(names: list[str]) -> str:
+    """Return the first of several objects that have the same problem, and how many more there are."""
+    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
 
 
 def _doubles(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -71,31 +76,39 @@ def _template_refusals(manifests: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _refusals(rendered: RenderedObject) -> Iterator[str]:
     spec = mapping(pod_of(rendered).get("spec"))
-    where = f"{rendered.kind} {rendered.name}"
     volumes = [str(volume.get("name")) for volume in entries(spec.get("volumes"))]
     claims = [str(get(claim, "metadata.name")) for claim in entries(get(rendered.body, "spec.volumeClaimTemplates"))]
-    for problems in (workload_problems(rendered), _label_problems(rendered), placement_problems(spec)):
-        yield from (f"{where} {problem}" for problem in problems)
+    yield from workload_problems(rendered)
+    yield from _label_problems(rendered)
+    yield from placement_problems(spec)
+    for alias in entries(spec.get("hostAliases")):
+        if not _is_address(alias.get("ip")):
+            yield f"has hostAliases with the ip {alias.get('ip')}: write an address, such as 10.0.0.7"
     for source in entries(spec.get("volumes")):
-        yield from (f"{where} has a volume {source.get('name')} {problem}" for problem in _volume_problems(source))
+        yield from (f"has a volume {source.get('name')} {problem}" for problem in volume_problems(source))
     inside = list(containers(rendered))
     for what, names in (("volumes", volumes), ("containers", [container.name for container in inside])):
         for name in _twice(names):
-            yield f"{where} has two {what} {name}: give yours another name"
+            yield f"has two {what} {name}: give yours another name"
     for container in inside:
         mounts = entries(container.body.get("volumeMounts"))
         for path in _twice(str(mount.get("mountPath")).rstrip("/") for mount in mounts):
-            yield f"{where} mounts two volumes at {path} in container {container.name}: mount yours elsewhere"
-        yield from (f"{where} {problem}" for problem in _container_problems(container))
+            yield f"mounts two volumes at {path} in container {container.name}: mount yours elsewhere"
+        yield from _container_problems(container)
         for mount in mounts:
+            which = f"has a mount of {mount.get('name')} in container {container.name}"
+            yield from (f"{which} {problem}" for problem in mount_problems(mount))
             if mount.get("name") not in (*volumes, *claims):
                 volume = mount.get("name")
-                yield f"{where} mounts a volume {volume} in container {container.name}, and has none: add it to volumes"
+                yield f"mounts a volume {volume} in container {container.name}, and has none: add it to volumes"
 
 
 def _container_problems(container: Container) -> Iterator[str]:
-    if not re.fullmatch(_LABEL_NAME, container.name):
-        yield f"has a container {container.name}: name it by at most 63 of a-z, 0-9 and -, with no - at the ends"
+    if not LABEL_NAME.fullmatch(container.name):
+        yield f"has a container {container.name}: {LABEL_NAME_RULE}"
+    image = container.body.get("image")
+    if isinstance(image, str) and not is_image(image):
+        yield f"has an image {image} in container {container.name}: write a name in small letters and one tag"
     yield from _variable_problems(container)
     yield from _probe_problems(container)
     for port in entries(container.body.get("ports")):
@@ -133,6 +146,12 @@ def _container_problems(container: Container) -> Iterator[str]:
             yield f"has {name} in container {container.name}: {problem}"
 
 
+def _is_address(value: Any) -> bool:
+    with suppress(ValueError):
+        return value is UNKNOWN or bool(ip_address(str(value)))
+    return False
+
+
 def _is_extended(name: str) -> bool:
     """Return whether a resource is a device such as nvidia.com/gpu, which Kubernetes does not know itself."""
     return "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
@@ -168,6 +187,12 @@ def _variable_problems(container: Container) -> Iterator[str]:
         name = entry.get("name")
         if isinstance(name, str) and not VARIABLE_NAME.fullmatch(name):
             yield f"has a variable {name!r} in container {container.name}: name it by letters, digits and _.- alone"
+        if entry.get("value") not in (None, "") and entry.get("valueFrom"):
+            yield f"has a variable {name} with value and valueFrom in container {container.name}: give one of the two"
+        sources = [source for source, given in mapping(entry.get("valueFrom")).items() if given is not None]
+        if entry.get("valueFrom") is not None and len(sources) != 1:
+            found = " and ".join(sources) or "no source"
+            yield f"has a variable {name} from {found} in container {container.name}: give it one, such as secretKeyRef"
 
 
 def _probe_problems(container: Container) -> Iterator[str]:
@@ -179,16 +204,6 @@ def _probe_problems(container: Container) -> Iterator[str]:
                 yield f"has {probe}.{field} {number} in container {container.name}: write 1 or more"
         if probe != "readinessProbe" and probed.get("successThreshold") not in (None, UNKNOWN, 0, 1):
             yield f"has {probe}.successThreshold in container {container.name}: write 1, or leave it out"
-
-
-def _volume_problems(volume: Mapping[str, Any]) -> Iterator[str]:
-    sources = [key for key, value in volume.items() if key != "name" and value is not None]
-    if len(sources) != 1:
-        found = " and ".join(sources) or "no source"
-        yield f"with {found}: give it one source, such as emptyDir: {{}}"
-    for source, field in _SOURCES.items():
-        if source in sources and not get(volume, f"{source}.{field}"):
-            yield f"without {source}.{field}: name what it mounts"
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -24,6 +24,8 @@ _KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Workloads, each with the field of its strategy and the types that it knows."""
 _MOST_PERCENT: Final = 100
+_CLASS: Final = "kubernetes.io/ingress.class"
+"""What the class of an Ingress was before it became a field; Kubernetes takes one of the two."""
 
 
 def workload_problems(rendered: RenderedObject) -> Iterator[str]:
@@ -32,7 +34,7 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
     yield from _metadata_problems(rendered)
     claims = [mapping(claim.get("spec")) for claim in entries(spec.get("volumeClaimTemplates"))]
     for claim in [*claims, *([spec] if rendered.kind == "PersistentVolumeClaim" else [])]:
-        yield from _claim_problems(claim)
+        yield from claim_problems(claim)
     for field in _NOT_NEGATIVE:
         number = spec.get(field)
         if isinstance(number, int) and number < 0:
@@ -52,12 +54,15 @@ def workload_problems(rendered: RenderedObject) -> Iterator[str]:
         for field in ("minAvailable", "maxUnavailable"):
             if _no_share(spec.get(field)):
                 yield f"has {field} {spec.get(field)}: write a number of pods, or a share such as 50%"
+    if rendered.kind == "Ingress" and spec.get("ingressClassName") and _CLASS in _annotations(rendered):
+        yield f"has the annotation {_CLASS} beside ingressClassName: leave it out, and use airflow:ingressClass"
     schedule = spec.get("schedule")
     if rendered.kind == "CronJob" and isinstance(schedule, str) and not is_schedule(schedule):
         yield f"has the schedule {schedule}: write five fields such as 30 1 * * *, each within its bounds, or @daily"
 
 
-def _claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:
+def claim_problems(claim: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the spec of a claim."""
     size, storage_class = get(claim, "resources.requests.storage"), claim.get("storageClassName")
     if isinstance(size, str | int | float) and not QUANTITY.fullmatch(str(size)):
         yield f"has a claim of {size}: write an amount of Kubernetes, such as 8Gi"
@@ -72,10 +77,13 @@ def _metadata_problems(rendered: RenderedObject) -> Iterator[str]:
     for key in mapping(rendered.body.get("data")) if rendered.kind in ("ConfigMap", "Secret") else ():
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", key):
             yield f"has the key {key}: name it by A-Z, a-z, 0-9 and ._- alone"
-    of_pod = mapping(get(pod_of(rendered), "metadata.annotations"))
-    for name in {**mapping(get(rendered.body, "metadata.annotations")), **of_pod}:
+    for name in {**_annotations(rendered), **mapping(get(pod_of(rendered), "metadata.annotations"))}:
         if not qualified(name.lower()):
             yield f"has an annotation {name}: name it as in example.com/owner, by A-Z, a-z, 0-9 and _.- alone"
+
+
+def _annotations(rendered: RenderedObject) -> Mapping[str, Any]:
+    return mapping(get(rendered.body, "metadata.annotations"))
 
 
 def _strategy_problems(spec: Mapping[str, Any], field: str, types: tuple[str, ...]) -> Iterator[str]:

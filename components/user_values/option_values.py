@@ -61,7 +61,9 @@ def _problem(section: str, option: str, value: Any) -> str | None:
         return None
     if declared == "text":
         gone = next((name for name in _GONE_MODULES if text.startswith(name)), None)
-        return None if gone is None else f"expected a name in Airflow 3, found one of {gone.rstrip('.')}, which it lacks"
+        return (
+            None if gone is None else f"expected a name in Airflow 3, found one of {gone.rstrip('.')}, which it lacks"
+        )
     kind = declared.removesuffix(_OR_NOTHING)
     if _readable(kind, text) or (kind != declared and not text):
         return None

@@ -57,6 +57,11 @@ def claiming(size: str = "8Gi", storage_class: str = "gp3") -> dict[str, Any]:
     return workload("StatefulSet", volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": claim}])
 
 
+def mode(number: int) -> dict[str, Any]:
+    return workload(pod={"volumes": [{"name": "x", "secret": {"secretName": "s", "defaultMode": number}}]})
+
+
+KEY: Final = {"secretKeyRef": {"name": "s", "key": "k"}}
 SPREAD: Final = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}
 PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -125,6 +130,26 @@ def test_what_only_an_update_would_tell_is_refused() -> None:
         (made("PodDisruptionBudget", maxUnavailable=1, minAvailable=1), "give one of the two"),
         (claiming(size="8GB"), "a claim of 8GB: write an amount"),
         (claiming(storage_class="Gp 3"), "the storageClassName Gp 3: write the name"),
+        (mode(644), "a volume x with secret.defaultMode 644: write 420, which is octal 644"),
+        (mode(888), "a volume x with secret.defaultMode 888: write 0 to 511"),
+        (workload(pod={"volumes": [{"name": "x", "emptyDir": {"sizeLimit": "10GB"}}]}), "sizeLimit 10GB: write"),
+        (workload(pod={"volumes": [EMPTY, {"name": "my_ca", "emptyDir": {}}]}), "a volume my_ca with a bad name"),
+        (workload(pod={"hostAliases": [{"ip": "db.example.com", "hostnames": ["db"]}]}), "the ip db.example.com"),
+        (
+            having(volumeMounts=[{"name": "x", "mountPath": "/x", "subPath": "../y"}]),
+            "a with subPath ..",
+        ),
+        (having(volumeMounts=[{"name": "x", "mountPath": "C:/x"}]), "at 'C:/x': write a path without a colon"),
+        (having(image="registry.example.com/Team/init:1"), "an image registry.example.com/Team/init:1 in container a"),
+        (having(image="valkey/valkey:8.0:7.2"), "an image valkey/valkey:8.0:7.2 in container a: write a name in small"),
+        (having(env=[{"name": "A", "value": "x", "valueFrom": KEY}]), "a variable A with value and valueFrom"),
+        (having(env=[{"name": "A", "valueFrom": {**KEY, "fieldRef": {"fieldPath": "a"}}}]), "a variable A from secret"),
+        (having(env=[{"name": "A", "valueFrom": {}}]), "a variable A from no source in container a"),
+        (
+            made("Ingress", ingressClassName="nginx")
+            | {"metadata": {"name": "airflow-a", "annotations": {"kubernetes.io/ingress.class": "nginx"}}},
+            "beside ingressClassName: leave it out",
+        ),
         (made("CronJob", schedule="daily"), "the schedule daily: write five fields"),
         (made("CronJob", schedule="0 25 * * *"), "the schedule 0 25 * * *: write five fields"),
         (sized(memory="512m"), "limits of memory 512m in container a, which is a part of a byte: write 512Mi"),
@@ -167,6 +192,11 @@ def test_pod_with_names_of_its_own_is_not_refused() -> None:
         having(env=[{"name": "_A.b-1", "value": "x"}], livenessProbe={"successThreshold": 1, "periodSeconds": 0}),
         made("HorizontalPodAutoscaler", minReplicas=2, maxReplicas=2),
         claiming(),
+        mode(0o400),
+        having(env=[{"name": "A", "value": "", "valueFrom": KEY}], image="localhost:5000/a_b/c:1.2@sha256:" + "0" * 64),
+        workload(pod={"hostAliases": [{"ip": "fd00::7", "hostnames": ["db"]}]}),
+        having(volumeMounts=[{"name": "x", "mountPath": "/x", "subPath": "a..b/c"}]),
+        made("Ingress") | {"metadata": {"name": "a", "annotations": {"kubernetes.io/ingress.class": "nginx"}}},
         made("PodDisruptionBudget", minAvailable="100%"),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a.b-c"}, "data": {"a_B.yaml": "x"}},
         made("PodDisruptionBudget", maxUnavailable=0),
@@ -217,6 +247,14 @@ def test_each_name_that_a_pod_has_twice_is_told_once() -> None:
     ):
         [refusal] = pod_refusals([bad])
         assert refusal.startswith(f"Deployment airflow-a {says}")
+
+
+def test_what_several_objects_have_is_told_once() -> None:
+    bad = {"priorityClassName": "High One"}
+    kinds = ("Deployment", "StatefulSet", "Job")
+    listed = [{**workload(kind, pod=bad), "metadata": {"name": f"airflow-{kind.lower()}"}} for kind in kinds]
+    [told] = pod_refusals(listed)
+    assert told.startswith("Deployment airflow-deployment (and 2 more) has the priorityClassName High One")
 
 
 def test_the_template_of_a_task_pod_is_judged_too() -> None:
