@@ -61,6 +61,13 @@ def section_of(part: str) -> str:
     return _DOTTED.get(part.lower(), part.lower())
 
 
+def option_of(name: str) -> str | None:
+    """Return `section.option` that a variable sets in Airflow's form, or None for another name."""
+    found = VARIABLE.fullmatch(name)
+    return None if found is None else f"{section_of(found[1])}.{found[2].lower()}"
+
+
+VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+?)(?:_CMD|_SECRET)?")
 _DOTTED: Final = {section.replace(".", "_"): section for section in OPTIONS if "." in section}
 _SQUEEZED: Final[Mapping[str, str]] = {
     _squeezed(variable_of(f"{section}.{option}")): f"{section}.{option}"

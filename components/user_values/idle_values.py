@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from components.chart_values.availability import SEVERAL
 from components.chart_values.chart_defaults import merged
+from components.chart_values.managed_variables import instead_at
 from components.chart_values.owned_values import owner
 from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_sets import BUDGET, elements, several
+from components.user_values.airflow_options import OPTIONS, option_of
 from components.user_values.surroundings import Surroundings
+from components.user_values.yaml_texts import given_variables
 
 _SWITCHES: Final = ("otelCollector.tracesEnabled", "otelCollector.metricsEnabled")
 _CELERY: Final = "workers.celery"
@@ -63,6 +66,15 @@ def _authenticates(values: Mapping[str, Any], _: Surroundings) -> bool:
     return at(values, "kerberos.enabled") is True
 
 
+def _flowers(values: Mapping[str, Any], _: Surroundings) -> bool:
+    return at(values, "flower.enabled") is True
+
+
+def _searches(name: str) -> _Condition:
+    """Return whether task logs are read from a search engine, by the chart or by a handler of the team's."""
+    return lambda values, _: bool(at(values, f"{name}.enabled") or at(values, "config.logging.logging_config_class"))
+
+
 def _made(claim: str) -> _Condition:
     """Return whether the chart makes a claim itself."""
     return lambda values, _: not at(values, f"{claim}.existingClaim")
@@ -86,6 +98,16 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
         lambda values, _: at(values, "statsd.enabled") is not False,
         "while statsd.enabled is false; leave it out",
     ),
+    **{
+        f"config.celery.{option}": (_flowers, "without flower.enabled; leave it out")
+        for option in OPTIONS["celery"]
+        if option.startswith("flower_")
+    },
+    **{
+        f"config.{name}{more}": (_searches(name), f"without {name}.enabled; set that to true, or leave it out")
+        for name in ("elasticsearch", "opensearch")
+        for more in ("", "_configs")
+    },
     **{
         f"workers.{kind}.{part}.enabled": (_authenticates, _NO_KERBEROS)
         for kind in ("celery", "kubernetes")
@@ -197,10 +219,12 @@ def _default(chart_values: Mapping[str, Any], switch: str) -> Any:
     return at(chart_values, f"workers.{switch.removeprefix(kind)}") if default is None and kind else default
 
 
+_NO_CELERY: Final = "there are no workers of Celery"
+_NO_TASK_PODS: Final = "there are no task pods"
 _NOT_THERE: Final = {
-    "workers.celery": "there are no workers of Celery",
-    "workers.kubernetes": "there are no task pods",
-    "podTemplate": "there are no task pods",
+    **dict.fromkeys(("workers.celery", "config.celery", "config.celery_broker_transport_options"), _NO_CELERY),
+    **dict.fromkeys(("workers.kubernetes", "podTemplate", "config.kubernetes_executor"), _NO_TASK_PODS),
+    **dict.fromkeys(("elasticsearch", "opensearch"), "task logs are written to and read from another place"),
     "dags.gitSync": "git-sync is not deployed",
     "images": "no pod has this image",
     "ingress": "there is no such Ingress",
@@ -221,5 +245,16 @@ def switched_off_problems(helm_values: Mapping[str, Any], off: Mapping[str, str]
             continue  # it says what is so
         if root is not None and owner(path) is None and root not in told:
             told.add(root)
-            why = _NOT_THERE.get(under(root, _NOT_THERE) or "", f"{root} is not deployed")
-            yield path, f"{path} has no effect, because {why}; use {off[root]}, or leave it out"
+            yield path, f"{path} has no effect, because {_why(root)}; use {off[root]}, or leave it out"
+    for path, name, _ in given_variables(helm_values) if off else ():
+        option = option_of(name)
+        root = None if option is None else under(f"config.{option}", off)
+        if root is not None and instead_at(path, name) is None:
+            yield (
+                f"{path} {name}",
+                f"{path} sets {name}, which has no effect, because {_why(root)}; use {off[root]}, or leave it out",
+            )
+
+
+def _why(root: str) -> str:
+    return _NOT_THERE.get(under(root, _NOT_THERE) or "", f"{root} is not deployed")

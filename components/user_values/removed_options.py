@@ -23,7 +23,7 @@ from components.chart_values.managed_variables import (
 )
 from components.chart_values.owned_values import advice, owner
 from components.chart_values.value_paths import nested
-from components.user_values.airflow_options import OPTIONS, meant, section_of, variable_meant, variable_of
+from components.user_values.airflow_options import OPTIONS, VARIABLE, meant, section_of, variable_meant, variable_of
 
 _GONE: Final[Mapping[str, str]] = {
     "api": "access_logfile enable_experimental_api enable_xcom_deserialize_support google_oauth2_audience",
@@ -180,7 +180,6 @@ _REMOVED: Final[Mapping[str, str]] = {
     **{f"{section}.{option}": "" for section, options in _GONE.items() for option in options.split()},
     **_MOVED,
 }
-_VARIABLE: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+?)(?:_CMD|_SECRET)?")
 _TEXTS: Final = ("extraEnv", "podTemplate")
 """Values that are YAML in a text."""
 
@@ -208,7 +207,7 @@ def removed_option_problems(
         names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
         variables |= {(path, name): None for name in names}
     for (path, name), value in variables.items():
-        found = _VARIABLE.fullmatch(name)
+        found = VARIABLE.fullmatch(name)
         meaning = None if found else variable_meant(name)
         if meaning is not None:
             yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"

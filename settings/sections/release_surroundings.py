@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from components.chart_values.chart_defaults import chart_schema
 from components.chart_values.size_preset import SizePreset
 from components.chart_values.worker_sets import SETS
@@ -10,6 +12,7 @@ from components.dags.delivery import DagsDelivery
 from components.network.extra_egress import API_SERVER_PORTS, COMPONENTS, Protocol
 from components.network.isolation_args import Isolation
 from components.task_logs.store import TaskLogStore
+from components.user_values.airflow_options import OPTIONS
 from components.user_values.pod_isolation import READ_LOGS, RUN_TASKS
 from components.user_values.surroundings import Surroundings
 from settings.reading import Config
@@ -117,6 +120,20 @@ def _with_role(config: Config) -> tuple[str, ...]:
     return (*groups, *secrets)
 
 
+_ALSO_OF_OPERATORS: Final = ("api_client_retry_configuration", "enable_tcp_keepalive", "logs_task_metadata")
+_BEGIN_SO_TOO: Final = ("ssl_", "tcp_", "verify_")
+"""Options of KubernetesExecutor that operators of the same provider read too, and beginnings of such."""
+
+
+def _options_of_task_pods() -> list[str]:
+    """Return the paths of the options that KubernetesExecutor alone reads."""
+    return [
+        f"config.kubernetes_executor.{option}"
+        for option in OPTIONS["kubernetes_executor"]
+        if option not in _ALSO_OF_OPERATORS and not option.startswith(_BEGIN_SO_TOO)
+    ]
+
+
 def _switched_off(config: Config) -> dict[str, str]:
     """Return the chart's paths of what this stack does not deploy, each with the setting that would."""
     if config.bad(EXECUTOR, PGBOUNCER_ENABLED, METADATA_RETENTION_DAYS, INGRESS_HOST, DAGS_DELIVERY):
@@ -127,7 +144,8 @@ def _switched_off(config: Config) -> dict[str, str]:
         # Not workers.celery.serviceAccount: task pods run as the workers' account.
         celery = chart_schema()["properties"]["workers"]["properties"]["celery"]["properties"]
         workers = (f"workers.celery.{key}" for key in celery if key != "serviceAccount")
-        paths = ["redis", "flower", "images.redis", *workers]
+        options = ["config.celery", "config.celery_broker_transport_options"]
+        paths = ["redis", "flower", "images.redis", *options, *workers]
         off |= dict.fromkeys(paths, f"{EXECUTOR.full} with CeleryExecutor")
         of_task_pods = chart_schema()["properties"]["workers"]["properties"]["kubernetes"]["properties"]
         off |= {
@@ -139,8 +157,11 @@ def _switched_off(config: Config) -> dict[str, str]:
         off |= dict.fromkeys(("redis", "images.redis"), f"no {BROKER_URL.full} for the stack's own Redis")
     if not executor.kubernetes:
         off |= dict.fromkeys(
-            ("workers.kubernetes", "podTemplate", "cleanup"), f"{EXECUTOR.full} with KubernetesExecutor"
+            ("workers.kubernetes", "podTemplate", "cleanup", *_options_of_task_pods()),
+            f"{EXECUTOR.full} with KubernetesExecutor",
         )
+    if not config.bad(TASK_LOGS) and log_store(config) in (TaskLogStore.S3, TaskLogStore.REMOTE):
+        off |= dict.fromkeys(("elasticsearch", "opensearch"), f"{TASK_LOGS.full} volume")
     if not config[PGBOUNCER_ENABLED]:
         paths = ["pgbouncer", "images.pgbouncer", "images.pgbouncerExporter", "ingress.pgbouncer"]
         off |= dict.fromkeys(paths, f"{PGBOUNCER_ENABLED.full} true")

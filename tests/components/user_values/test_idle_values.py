@@ -198,3 +198,42 @@ def test_metrics_that_nobody_receives_are_refused() -> None:
     assert told.startswith("config.metrics.statsd_on has no effect while statsd.enabled is false")
     assert found({**without, "config": {"metrics": {"statsd_on": "False"}}}) == []
     assert found({**without, "config": {"metrics": {"statsd_on": "True", "statsd_host": "datadog.monitoring"}}}) == []
+
+
+def test_option_of_what_the_stack_lacks_is_refused_wherever_it_is_set() -> None:
+    both = samples.external().with_({"executor": "CeleryExecutor,KubernetesExecutor"})
+    for option, executor, why in (
+        ("kubernetes_executor.worker_pods_creation_batch_size", "CeleryExecutor", "there are no task pods"),
+        ("celery.worker_prefetch_multiplier", "KubernetesExecutor", "there are no workers of Celery"),
+        ("celery_broker_transport_options.visibility_timeout", "KubernetesExecutor", "there are no workers of Celery"),
+    ):
+        stack = samples.external().with_({"executor": executor})
+        name = f"AIRFLOW__{option.replace('.', '__')}".upper()
+        for values in (nested(f"config.{option}", 86400), {"env": [{"name": name, "value": "86400"}]}):
+            [told] = stack.with_({"helmValues": values}).problems()
+            assert f" has no effect, because {why}; use airflow:executor with " in told
+            assert both.with_({"helmValues": values}).problems() == (), "the way"
+    for option in ("tcp_keep_idle", "verify_ssl", "logs_task_metadata"):
+        values = nested(f"config.kubernetes_executor.{option}", 1)
+        assert samples.external().with_({"helmValues": values}).problems() == (), "operators read it too"
+
+
+def test_option_of_flower_or_a_search_engine_that_is_not_there_is_refused() -> None:
+    [told] = found(nested("config.celery.flower_url_prefix", "/flower"))
+    assert told == "config.celery.flower_url_prefix has no effect without flower.enabled; leave it out"
+    for section in ("elasticsearch", "opensearch_configs"):
+        [told] = found(nested(f"config.{section}.http_compress", "True"))
+        name = section.partition("_")[0]
+        assert told.endswith(f"has no effect without {name}.enabled; set that to true, or leave it out")
+        on = merged(nested(f"config.{section}.http_compress", "True"), nested(f"{name}.enabled", True))
+        assert found(on) == [], "the way"
+
+
+def test_search_engine_beside_remote_logs_is_refused() -> None:
+    """Airflow reads logs from the first place that it is told, and that is the folder."""
+    engine = {"helmValues": {"elasticsearch": {"enabled": True, "secretName": "search"}}}
+    egress = [{"components": ["api-server"], "cidrs": ["10.0.0.0/24"], "ports": [9200]}]
+    stack = samples.external().with_({**engine, "extraEgress": egress})
+    assert stack.problems() == ()
+    [told] = stack.with_({"taskLogs": "remote", "taskLogsUrl": "s3://logs/airflow"}).problems()
+    assert "because task logs are written to and read from another place; use airflow:taskLogs volume" in told
