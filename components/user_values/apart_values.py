@@ -14,6 +14,8 @@ from components.chart_values.given_options import given_options
 from components.chart_values.managed_variables import listed_variables
 from components.chart_values.owned_values import advice
 from components.chart_values.value_paths import at
+from components.chart_values.worker_sets import elements
+from components.kube.any_form import mapping
 from components.user_values.airflow_options import variable_of
 
 _SHARED: Final = (
@@ -25,6 +27,10 @@ _SHARED: Final = (
 _EVERY_POD: Final = ("env", "extraEnv", "secret")
 _EVERYWHERE: Final = ("0.0.0.0", "::", "[::]", "*")  # noqa: S104 - what the API server may listen at
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+
+_NO_QUEUES: Final = re.compile(r"[^A-Za-z0-9_.,:/@-]")
+"""The chart writes queues into a line of the shell as they are, and Celery takes a space for a part of a name."""
+_REMOTE: Final = "config.celery.worker_enable_remote_control"
 
 _OF_WORKERS: Final = {
     r"--concurrency|--autoscale|-[ac]": "airflow:workerConcurrency, by which workers are sized and KEDA counts them",
@@ -61,10 +67,32 @@ def apart_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path, host in given_options(helm_values, "config.api.host"):
         if str(host) not in _EVERYWHERE and "{{" not in str(host):
             yield path, f"{path}: expected every address, such as 0.0.0.0 or ::, found another; leave it out"
-    for probe in _PROBES:
-        path = f"apiServer.{probe}.scheme"
+    for path, queues in _queues(helm_values):
+        if _NO_QUEUES.search(queues) and "{{" not in queues:
+            yield path, f"{path}: expected queues with commas alone between them, found another sign; write them as a,b"
+    probe = mapping(at(helm_values, "workers.celery.livenessProbe"))
+    for path, remote in given_options(helm_values, _REMOTE):
+        asks = probe.get("enabled") is not False and not probe.get("command")
+        if asks and str(remote).lower() in ("false", "f", "0"):
+            yield (
+                path,
+                f"{path}: the liveness probe of workers asks by it, and would end each worker again and again; leave "
+                "it out, or give workers.celery.livenessProbe.command another question beside it",
+            )
+    for probe_name in _PROBES:
+        path = f"apiServer.{probe_name}.scheme"
         if at(helm_values, path) not in (None, "HTTP"):
             yield path, f"{path}: the API server answers in plain HTTP, and would never be ready; leave it out"
+
+
+def _queues(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    path = "workers.celery.queue"
+    for found, value in (
+        (path, at(helm_values, path)),
+        *((f"{own}.queue", s.get("queue")) for own, s in elements(helm_values)),
+    ):
+        if isinstance(value, str):
+            yield found, value
 
 
 def _argument_problems(

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from components.chart_values.given_options import given_options
 from components.chart_values.value_paths import at
+from components.user_values.airflow_options import variable_of
 from components.user_values.surroundings import Surroundings
+from components.user_values.yaml_texts import given_variables
 
 STATSD: Final = "airflow-statsd"
 """The chart's own statsd."""
@@ -21,6 +23,7 @@ _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
     "config.traces.otel": ("", "TCP", 4318),
 }
 """Options without _host and _port: the chart's own host, the protocol, and the port where none is given."""
+_ELSEWHERE: Final = "valueFrom"
 _SEARCH_PORT: Final = 9200
 """The chart's default for Elasticsearch and OpenSearch."""
 _LOCAL: Final = ("localhost", "127.0.0.1")
@@ -36,7 +39,12 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
     Only for a stack with network policies.
     """
     for option, (own, protocol, port) in _HOSTS.items():
-        for path, host in given_options(helm_values, f"{option}_host"):
+        variable = variable_of(f"{option.removeprefix('config.')}_host")
+        # The address of the node, or what a Secret has, is never the chart's own.
+        elsewhere = [
+            (path, _ELSEWHERE) for path, name, host in given_variables(helm_values) if name == variable and host is None
+        ]
+        for path, host in (*given_options(helm_values, f"{option}_host"), *elsewhere):
             ports = [value for _, value in given_options(helm_values, f"{option}_port")] or [port]
             if isinstance(host, str) and host and not is_own(host, own) and not _opened(surroundings, protocol, ports):
                 yield (

@@ -104,6 +104,13 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
         if option.startswith("flower_")
     },
     **{
+        f"config.fab.proxy_fix_x_{header}": (
+            lambda _, surroundings: not surroundings.ingress,
+            "with airflow:ingressHost; use airflow:trustedProxyCidrs",
+        )
+        for header in ("for", "host", "port", "prefix", "proto")
+    },
+    **{
         f"config.{name}{more}": (_searches(name), f"without {name}.enabled; set that to true, or leave it out")
         for name in ("elasticsearch", "opensearch")
         for more in ("", "_configs")

@@ -46,6 +46,8 @@ class Surroundings:
     """Whether pods may run on several nodes, so that no volume of one node serves them all."""
     stateful_workers: bool | None = None
     """Whether Celery's workers are a StatefulSet and not a Deployment; None where it is not known."""
+    with_requests: bool = True
+    """Whether the program gives components requests of CPU and memory."""
     worker_grace_seconds: int = 0
     """Seconds that a worker which stops gives its tasks to end; 0 where it is not known."""
     log_volume: bool = False

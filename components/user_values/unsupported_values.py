@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from components import fields
 from components.chart_values.given_options import given_options
 from components.chart_values.value_paths import at, leaves, without_numbers
 from components.database.client_certificate import CLIENT_VARIABLES
@@ -30,6 +31,7 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
 }
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
+_PUBLIC_ROLE: Final = re.compile(r"(?m)^\s*AUTH_ROLE_PUBLIC\s*=\s*[\"']([^\"'\n]*)[\"']")
 _PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
@@ -45,6 +47,7 @@ _CONFIG_MAPS: Final = ("airflow-config", "airflow-statsd", "airflow-api-server-c
 """Those of the chart, whatever else is switched on: the plan finds every object that is there twice."""
 _REDELIVERY: Final = "config.celery_broker_transport_options.visibility_timeout"
 _BASE_URL: Final = "config.api.base_url"
+_AFTER: Final = "ingress.apiServer.succeedingPaths"
 _SERVICE_PORTS: Final = "apiServer.service.ports"
 _API_SERVER_PORTS: Final = ("8080", "{{ .Values.ports.apiServer }}")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort")
@@ -60,6 +63,15 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
                     path,
                     f"{path} may not be set beside airflow:oidcIssuer, which writes this file; use one of the two",
                 )
+    yield from _public_role(helm_values, surroundings)
+    if at(helm_values, "apiServer.hpa.enabled") and not surroundings.with_requests:
+        requests = at(helm_values, "apiServer.resources.requests.cpu")
+        if not requests and at(helm_values, "apiServer.hpa.metrics") is None:
+            yield (
+                "apiServer.hpa.enabled",
+                "apiServer.hpa.enabled counts from the requests of CPU, and there are none; set "
+                "apiServer.resources.requests.cpu beside it, or airflow:size",
+            )
     yield from _service_type(helm_values, surroundings)
     yield from _address(helm_values)
     yield from _service_ports(helm_values, surroundings)
@@ -211,8 +223,29 @@ def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for path, name, _ in given_variables(helm_values):
         if name == _TRUST:
             yield f"{path} {name}", f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
+    for index, path in enumerate(entries(at(helm_values, _AFTER))):
+        service = str(path.get("serviceName"))
+        if "api-server" in service or "apiServer" in service:
+            yield (
+                f"{_AFTER}.{index}",
+                f"{_AFTER}.{index} leads to the API server, whose paths are all published but that of the workers; "
+                "leave it out",
+            )
     if at(helm_values, "apiServer.args") is not None:
         yield "apiServer.args", "apiServer.args is set by the program where there is an Ingress; use apiServer.env"
+
+
+def _public_role(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield each role by which everybody could change something without a login, pods of workers too."""
+    text = str(at(helm_values, _SERVER_CONFIG[0]) or "")
+    roles = [(_SERVER_CONFIG[0], role) for role in _PUBLIC_ROLE.findall(text)]
+    for path, role in (*given_options(helm_values, "config.fab.auth_role_public"), *roles):
+        if surroundings.protected and role not in ("", "Public", "Viewer"):
+            yield (
+                path,
+                f"{path} gives the role {fields.shown(role)} to everybody without a login, pods that run tasks too; "
+                "use Viewer, or airflow:oidcDefaultRole for people who log in",
+            )
 
 
 def _auth_manager(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ _STORED: Final = re.compile(r"AIRFLOW_(VAR|CONN)_.*[a-z]")
 secrets/environment_variables.py)."""
 _FIXED: Final[Mapping[str, str]] = {
     "AIRFLOW_CONFIG": "the chart writes airflow.cfg from config; use config",
+    "DUMB_INIT_SETSID": "a worker that stops would end its tasks at once; leave it out",
     "AIRFLOW_HOME": "image and volumes are made for /opt/airflow; leave it out",
     **dict.fromkeys(
         ("_AIRFLOW_DB_MIGRATE", "_AIRFLOW_DB_UPGRADE"), "the program migrates before the release; leave it out"
@@ -35,6 +36,14 @@ _FIXED: Final[Mapping[str, str]] = {
     ),
 }
 """Variables of the image that would undo what the program does."""
+
+_SEARCHED: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "CLASSPATH")
+_WHOLE_PATH: Final = "/home/airflow/.local/bin:/usr/local/bin:/usr/bin:/bin"
+_OF_AWS: Final = (
+    *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+)
+"""Variables by which AWS's SDKs find another identity than the role of the pod."""
 
 _API_SERVER: Final = "airflow-api-server"
 """Service of the API server, by which every task calls it over HTTP."""
@@ -69,10 +78,41 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
                 yield where, f"{path} sets {name} beside {own}, which gives it to some pods; use one of the two"
             elif _STORED.fullmatch(name):
                 yield where, f"{path} sets {name}, which Airflow does not read; use {name.upper()}"
+        yield from _unexpanded(path, variables)
+        yield from _other_identities(path, names, surroundings)
     yield from _hidden_options(helm_values, lists)
     common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]
     for path, variables in lists.items():
         yield from _proxy_problems(path, variables, common, surroundings)
+
+
+def _unexpanded(path: str, variables: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield each list of folders that names itself, as a shell would read it, and each PATH without the system's."""
+    for name, value in variables:
+        if name not in _SEARCHED or not isinstance(value, str):
+            continue
+        itself = re.search(rf"\$(?:{name}\b|[{{(]{name}[)}}])", value)
+        if itself is not None:
+            way = f"write all of it, such as {_WHOLE_PATH}" if name == "PATH" else "write the folders alone"
+            yield f"{path} {name}", f"{path} sets {name} with {itself[0]}, which nothing replaces here; {way}"
+        elif name == "PATH" and "/usr/bin" not in value.split(":") and "$(" not in value and "{{" not in value:
+            yield (
+                f"{path} {name}",
+                f"{path} sets {name} without /usr/bin, and it takes the place of the image's; write all of it, such as "
+                f"{_WHOLE_PATH}",
+            )
+
+
+def _other_identities(path: str, names: Iterable[str], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    component = without_numbers(path).removesuffix(".env")
+    reached = path in (*_EVERY_POD, "secret") or component in surroundings.with_role
+    for name in dict.fromkeys(names) if reached and surroundings.with_role else ():
+        if name in _OF_AWS:
+            yield (
+                f"{path} {name}",
+                f"{path} sets {name}, which would take the place of the role that the program gives to pods; use "
+                "airflow:taskPolicyArns for what tasks need, or an Airflow connection for another account",
+            )
 
 
 def _given_elsewhere(lists: Mapping[str, list[tuple[str, Any]]]) -> Iterator[tuple[str, str]]:

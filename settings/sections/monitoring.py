@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from components import fields
+from components.chart_values.given_options import given_options
 from components.chart_values.metrics import Monitoring
 from components.chart_values.value_paths import at
 from components.kube.names import LABEL_VALUE, qualified
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
+from components.user_values.airflow_options import variable_of
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.isolation import METRICS_NAMESPACES, NETWORK_ISOLATION
@@ -22,6 +24,8 @@ _TAKEN: Final = (
     *("statsd.enabled", "statsd.args", "statsd.extraMappings", "otelCollector.metricsEnabled"),
     *("config.metrics.statsd_on", "config.metrics.statsd_host", "config.metrics.statsd_prefix"),
     *("config.metrics.statsd_influxdb_enabled", "config.metrics.legacy_names_on"),
+    *("config.metrics.statsd_datadog_enabled", "config.metrics.statsd_custom_client_path"),
+    *("config.metrics.metrics_allow_list", "config.metrics.stat_name_handler"),
 )
 """Values with which the alerts would be about metrics that do not exist."""
 
@@ -75,12 +79,22 @@ def check_monitoring(config: Config) -> None:
             "Prometheus could not reach the metrics",
             f"pulumi config set --path '{METRICS_NAMESPACES.full}[0]' NAMESPACE",
         )
+    values = config[HELM_VALUES]
+    beside = f"beside {MONITORING.full} {monitoring}"
+    found = [
+        f"{what} may not be set {beside}, which sets it; leave it out. More mappings go into statsd.overrideMappings"
+        for what in _taken(values)
+    ]
+    if at(values, "triggerer.enabled") is False:
+        found.append(f"triggerer.enabled may not be false {beside}, whose alert would never end; leave it out")
+    for text in found:
+        config.problem(HELM_VALUES, text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
+
+
+def _taken(values: Mapping[str, Any]) -> Iterator[str]:
     for path in _TAKEN:
-        if at(config[HELM_VALUES], path) is not None:
-            config.problem(
-                HELM_VALUES,
-                f"{path} may not be set beside {MONITORING.full} {monitoring}, which sets it; leave it out. More "
-                "mappings go into statsd.overrideMappings",
-                "edit it in Pulumi.STACK.yaml",
-                one_of_many=True,
-            )
+        if not path.startswith("config."):
+            yield from [path] if at(values, path) is not None else []
+            continue
+        for found, _ in given_options(values, path):
+            yield path if found == path else f"{variable_of(path.removeprefix('config.'))} in {found}"

@@ -63,6 +63,7 @@ def surroundings(config: Config) -> Surroundings:
         dags_fetched=not config.bad(DAGS_DELIVERY) and config[DAGS_DELIVERY] is not DagsDelivery.IMAGE,
         stateful_workers=None if config.bad(TASK_LOGS) else log_store(config) is TaskLogStore.WORKER,
         several_nodes=not config.bad(SIZE) and config[SIZE] is not SizePreset.NONE,
+        with_requests=config.bad(SIZE) or config[SIZE] is not SizePreset.NONE,
         worker_grace_seconds=0 if config.bad(WORKER_GRACE_SECONDS) else config[WORKER_GRACE_SECONDS],
         log_volume=not config.bad(TASK_LOGS) and log_store(config) is TaskLogStore.VOLUME,
         secrets_in_aws=config[SECRETS_MANAGER_PREFIX] is not None,

@@ -65,3 +65,19 @@ def test_the_exporter_s_connection_is_counted() -> None:
     assert before is not None
     assert after is not None
     assert after.max_client_connections > before.max_client_connections
+
+
+def test_what_would_blind_the_alerts_is_refused_in_variables_too() -> None:
+    def told(values: dict[str, Any]) -> list[str]:
+        return [text for text in dev().with_({**ON, "helmValues": values}).problems() if "beside airflow:mon" in text]
+
+    for option in ("statsd_prefix", "metrics_allow_list", "stat_name_handler", "statsd_datadog_enabled"):
+        value = "True" if option.endswith("enabled") else "x"
+        name = f"AIRFLOW__METRICS__{option.upper()}"
+        [problem] = told({"config": {"metrics": {option: value}}})
+        assert f"config.metrics.{option} may not be set beside airflow:monitoring operator" in problem
+        [problem] = told({"scheduler": {"env": [{"name": name, "value": value}]}})
+        assert f"{name} in scheduler.env may not be set beside airflow:monitoring operator" in problem
+    [problem] = told({"triggerer": {"enabled": False}})
+    assert "triggerer.enabled may not be false beside airflow:monitoring operator, whose alert would never" in problem
+    assert told({"config": {"metrics": {"metrics_block_list": "x"}}, "triggerer": {"enabled": True}}) == []

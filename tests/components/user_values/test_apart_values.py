@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.chart_values.chart_defaults import chart_schema, chart_values
+from components.chart_values.chart_defaults import chart_schema, chart_values, merged
 from components.chart_values.value_paths import nested
 from components.user_values.user_values import problems
 from tests.cases import each
@@ -90,3 +90,29 @@ def test_value_that_undoes_what_the_program_gives_is_refused(path: str, instead:
         variable = f"AIRFLOW__{section}__{option}".upper()
         [told] = found({"apiServer": {"env": [{"name": variable, "value": "x"}]}})
         assert instead in told
+
+
+def test_sign_that_is_in_no_queue_is_refused() -> None:
+    """The chart writes queues into a command as they are: after a space, the worker would end at once."""
+    for queue in ("default, etl", "etl;default", "default etl", "$(x)", "a'b"):
+        for values in (
+            nested("workers.celery.queue", queue),
+            nested("workers.celery.sets", [{"name": "a", "queue": queue}]),
+        ):
+            [told] = [text for text in found(values) if "write them as a,b" in text]
+            assert "queue: expected queues with commas alone between them" in told
+    for queue in ("default,etl", "etl-1.high:a", "{{ .Values.mine }}, x"):
+        assert found(nested("workers.celery.queue", queue)) == []
+
+
+def test_remote_control_that_the_probe_of_workers_needs_is_refused_when_off() -> None:
+    option = "config.celery.worker_enable_remote_control"
+    variable = {
+        "workers": {"celery": {"env": [{"name": "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL", "value": "f"}]}}
+    }
+    for values in (nested(option, False), nested(option, "False"), variable):
+        [told] = found(values)
+        assert "the liveness probe of workers asks by it, and would end each worker again and again" in told
+        for probe in ({"command": ["pgrep", "celery"]}, {"enabled": False}):
+            assert found(merged(values, nested("workers.celery.livenessProbe", probe))) == [], "the way"
+    assert found(nested(option, True)) == []

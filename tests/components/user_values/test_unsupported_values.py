@@ -573,3 +573,56 @@ def test_name_of_a_config_map_of_the_chart_is_refused() -> None:
         [told] = found({"extraConfigMaps": {name: {"data": "a: b"}}})
         assert told == f"extraConfigMaps.{name} is the name of a ConfigMap of the chart; give yours another name"
     assert found({"extraConfigMaps": {"{{ .Release.Name }}-team": {"data": "a: b"}}}) == []
+
+
+def test_statsd_of_another_place_is_refused_wherever_its_address_comes_from() -> None:
+    """Datadog's agent is on the node, whose address Kubernetes writes into a variable."""
+    source = {"fieldRef": {"fieldPath": "status.hostIP"}}
+    text = "- name: AIRFLOW__METRICS__STATSD_HOST\n  valueFrom:\n    fieldRef:\n      fieldPath: status.hostIP\n"
+    for values in (
+        {"extraEnv": text},
+        {"scheduler": {"env": [{"name": "AIRFLOW__METRICS__STATSD_HOST", "valueFrom": source}]}},
+    ):
+        [told] = found(values, ISOLATED)
+        assert "open UDP port 9125 of the other system to all components in airflow:extraEgress" in told
+        assert found(values, replace(ISOLATED, may_send=lambda *_: True)) == [], "the way"
+        assert found(values) == []
+
+
+def test_role_that_everybody_would_have_is_refused_where_the_stack_is_protected() -> None:
+    protected = Surroundings(protected=True)
+    for values in (
+        {"apiServer": {"apiServerConfig": "AUTH_TYPE = 1\nAUTH_ROLE_PUBLIC = 'Admin'\n"}},
+        {"config": {"fab": {"auth_role_public": "Op"}}},
+        {"apiServer": {"env": [{"name": "AIRFLOW__FAB__AUTH_ROLE_PUBLIC", "value": "Admin"}]}},
+    ):
+        [told] = found(values, protected)
+        assert "to everybody without a login, pods that run tasks too; use Viewer" in told
+        assert found(values) == []
+    for text in ("# AUTH_ROLE_PUBLIC = 'Admin'", 'AUTH_ROLE_PUBLIC = "Viewer"', "AUTH_ROLE_PUBLIC = ''"):
+        assert found({"apiServer": {"apiServerConfig": text}}, protected) == []
+
+
+def test_autoscaler_of_the_api_server_needs_requests() -> None:
+    none = Surroundings(with_requests=False)
+    scaled = {"apiServer": {"hpa": {"enabled": True, "maxReplicaCount": 5}}}
+    [told] = found(scaled, none)
+    assert told.endswith("set apiServer.resources.requests.cpu beside it, or airflow:size")
+    assert found(scaled) == []
+    for more in (nested("apiServer.resources.requests.cpu", "500m"), nested("apiServer.hpa.metrics", [{"type": "x"}])):
+        assert found(merged(scaled, more), none) == [], "the way"
+    assert any("airflow:size" in text for text in samples.dev().with_({"helmValues": scaled}).problems())
+
+
+def test_path_to_the_api_server_behind_those_of_the_ingress_is_refused() -> None:
+    path = {"path": "/execution", "pathType": "Prefix", "servicePort": "api-server"}
+    for service, told in (("airflow-api-server", 1), ("{{ .Release.Name }}-api-server", 1), ("team-docs", 0)):
+        values = nested("ingress.apiServer.succeedingPaths", [{**path, "serviceName": service}])
+        assert len(found(values, Surroundings(ingress=True))) == told, service
+
+
+def test_proxy_options_of_fab_are_refused_where_it_believes_no_proxy() -> None:
+    values = nested("config.fab.proxy_fix_x_for", 2)
+    [told] = found(values, Surroundings(ingress=True))
+    assert told.endswith("has no effect with airflow:ingressHost; use airflow:trustedProxyCidrs")
+    assert found(values) == []

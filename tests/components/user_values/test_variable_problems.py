@@ -33,6 +33,7 @@ def in_set(**variables: str) -> dict[str, Any]:
         ("AIRFLOW_VAR_foo", "which Airflow does not read; use AIRFLOW_VAR_FOO"),
         ("AIRFLOW_CONN_my_db", "which Airflow does not read; use AIRFLOW_CONN_MY_DB"),
         ("AIRFLOW_HOME", "leave it out"),
+        ("DUMB_INIT_SETSID", "a worker that stops would end its tasks at once; leave it out"),
         ("AIRFLOW_CONFIG", "the chart writes airflow.cfg from config; use config"),
         ("_AIRFLOW_DB_MIGRATE", "the program migrates before the release; leave it out"),
         ("_AIRFLOW_WWW_USER_PASSWORD", "use airflow:adminUsername and airflow:adminPassword"),
@@ -59,6 +60,41 @@ def test_variable_that_airflow_reads_is_accepted() -> None:
     optional = {"name": "N", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "y", "optional": True}}}
     assert found(nested("scheduler.env", [optional])) == [], "the pod starts without it, as Kubernetes says"
     assert found({"extraEnvFrom": "- secretRef: {name: 'airflow-metadata-12345678'}"}) == [], "it is not the stack's"
+
+
+def test_list_of_folders_that_nothing_completes_is_refused() -> None:
+    """Kubernetes knows $(NAME) of a variable that it has itself, and none that the image has."""
+    for value in ("/opt/oracle/bin:$PATH", "${PATH}:/x", "$(PATH):/usr/bin"):
+        [told] = found(env(PATH=value))
+        assert "which nothing replaces here; write all of it, such as /home/airflow/.local/bin:" in told
+        [told] = found(env("scheduler.env", PYTHONPATH=value.replace("PATH", "PYTHONPATH")))
+        assert told.endswith("which nothing replaces here; write the folders alone")
+    [told] = found(env(PATH="/opt/oracle/bin"))
+    assert "sets PATH without /usr/bin" in told
+    whole = told.rpartition("such as ")[2]
+    for right in (whole, f"/opt/oracle/bin:{whole}", "$(FOLDERS):/x", None):
+        assert found(env(PATH=right)) == []
+    assert found(env(PYTHONPATH="/opt/airflow/dags/repo", PATHS="$PATH")) == []
+
+
+def test_other_identity_in_aws_is_refused_where_pods_have_a_role() -> None:
+    """AWS's SDKs ask for keys in variables first, and logs would go nowhere."""
+    roles = Surroundings(with_role=("workers.celery", "workers.celery.sets", "apiServer"))
+    key = {"secret": [{"envName": "AWS_ACCESS_KEY_ID", "secretName": "mine", "secretKey": "y"}]}
+    for values in (
+        env(AWS_ROLE_ARN="arn"),
+        env("workers.celery.env", AWS_PROFILE="x"),
+        in_set(AWS_PROFILE="x"),
+        key,
+        {"extraEnv": "- {name: AWS_WEB_IDENTITY_TOKEN_FILE, value: /x}\n"},
+    ):
+        [told] = found(values, roles)
+        assert (
+            "which would take the place of the role that the program gives to pods; use airflow:taskPolicyArns" in told
+        )
+        assert found(values) == [], "the program gives none"
+    assert found(env("scheduler.env", AWS_PROFILE="x"), roles) == []
+    assert found(env(AWS_REGION="eu-central-1"), roles) == []
 
 
 def test_variable_that_a_list_has_twice_is_refused() -> None:
