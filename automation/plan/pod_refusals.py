@@ -30,6 +30,9 @@ _PORT_NAME: Final = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 _RESOURCES: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
 """What a container may have without a domain in its name."""
 _BYTES: Final = ("memory", "ephemeral-storage")
+_MANY_CPUS: Final = 10_000
+_LEAST_MEMORY: Final = 4 * 1024**2
+"""What a container runtime needs to start one, in bytes."""
 _PARTS: Final = ("m", "u", "n")
 """Endings for parts of one. In Docker, 512m is what Kubernetes calls 512Mi."""
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -135,6 +138,16 @@ def _container_problems(container: Container) -> Iterator[str]:
                 yield (
                     f"has {kind} of {name} {amount} in container {container.name}, which is a part of a byte: write "
                     f"{str(amount)[:-1]}Mi"
+                )
+            elif name == "cpu" and quantity(str(amount)) >= _MANY_CPUS:
+                yield (
+                    f"has {kind} of cpu {amount} in container {container.name}, which no node has: write 500m for half "
+                    "of one"
+                )
+            elif kind == "limits" and name == "memory" and 0 < quantity(str(amount)) < _LEAST_MEMORY:
+                yield (
+                    f"has limits of memory {amount} in container {container.name}, with which none can start: write it "
+                    f"with Mi or Gi, such as 512Mi"
                 )
             elif kind == "requests" and not _is_extended(name) and _above(amount, limits.get(name)):
                 yield (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from components.chart_values.ingress import HEALTH_PATH
 from components.kube.names import qualified
 
 _MOST_BYTES: Final = 256 * 1024
@@ -16,6 +17,8 @@ _REDIRECTS: Final = ("ssl-redirect", "force-ssl-redirect", "redirect-to-https", 
 """Names that every controller for nginx, HAProxy and others uses, each with a prefix of its own."""
 _REWRITES: Final = ("path-rewrite", "rewrite-target", "rewrites", "strip-path")
 """Names by which controllers take a part of the path away."""
+_PLAIN_BACKENDS: Final = ("HTTP", "AUTO_HTTP", "H1")
+_TLS_BACKENDS: Final = ("secure-backends", "server-ssl")
 _STRONG_POLICY: Final = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]-(?!Ext)|FS-1-2-|TLS-1-2-(?!Ext))[A-Za-z0-9-]*")
 """TLS 1.2 and later (docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html)."""
 _CLOSING: Final = "actions.airflow-api-server"
@@ -50,6 +53,20 @@ def tls_problems(annotations: Mapping[str, str]) -> dict[str, str]:
     return {name: problem for name, problem in found.items() if problem is not None}
 
 
+def backend_problems(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return by which annotations the controller would find no pod ready, or none that understands it, by name."""
+    found = {}
+    for name, value in annotations.items():
+        short, given = name.rpartition("/")[2], value.strip()
+        if short == "backend-protocol" and given.upper() not in _PLAIN_BACKENDS:
+            found[name] = "expected HTTP, which the API server speaks behind the proxy, found another protocol"
+        elif short in _TLS_BACKENDS and given.lower() in _TRUE:
+            found[name] = "expected false, found true: the API server speaks HTTP behind the proxy"
+        elif short == "healthcheck-path" and re.search(r"(?<!/monitor)/health/?$", given):
+            found[name] = f"expected a path of Airflow 3, such as {HEALTH_PATH}, found that of Airflow 2, which is none"
+    return found
+
+
 def _problem(name: str, value: str) -> str | None:
     if name.startswith(_ALB):
         return _alb_problem(name.removeprefix(_ALB), value)
@@ -78,8 +95,6 @@ def _alb_problem(short: str, value: str) -> str | None:
         return f"must not be set here: {_KEYS[short]} sets it"
     if short == "ssl-policy" and not _STRONG_POLICY.fullmatch(value):
         return "expected a policy of TLS 1.2 or later such as ELBSecurityPolicy-TLS13-1-2-2021-06, found another one"
-    if short == "backend-protocol" and value != "HTTP":
-        return "expected HTTP, which the API server speaks behind the load balancer, found another protocol"
     if short == "ssl-redirect" and not re.fullmatch(r"[0-9]{1,5}", value):
         return "expected the port of HTTPS, such as 443, found another value: passwords would go over plain HTTP"
     return None

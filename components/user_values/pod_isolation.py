@@ -32,6 +32,8 @@ _OWN_SECRET_IN_TEMPLATE: Final = re.compile(
     r"\.Values\.(?:\w+\.)*(?:\w+SecretName|sshKeySecret|credentialsSecret|data)\b"
     r"""|\b(?:include|template)\s+["'](?:\w*_secret|git_sync_ssh_key)["']"""
 )
+_TEXT_ALONE: Final = re.compile(r"^config\.|\]\.value$")
+"""Paths of options and of variables: whatever their text is, it refers to no Secret, and may be a host or a prefix."""
 _ACTION: Final = re.compile(r"""\{\{(?:/\*.*?\*/|"(?:\\.|[^"\\])*"|`[^`]*`|/(?!\*)|[^"`/])*?\}\}""", re.DOTALL)
 _LITERAL: Final = re.compile(r"""/\*.*?\*/|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
 _TPL_OF_VALUES: Final = re.compile(
@@ -104,7 +106,8 @@ def _lookup(path: str, value: Any) -> str | None:
 def _own_secret(path: str, value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    if OWN_SECRET.search(value) or _OWN_SECRET_IN_TEMPLATE.search(value):
+    named = OWN_SECRET.search(value) and not _TEXT_ALONE.search(path)
+    if named or _OWN_SECRET_IN_TEMPLATE.search(value):
         return f"{path} refers to a Secret of the stack itself; use a Secret of your own"
     return None
 

@@ -113,6 +113,13 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
             "priorityClasses are of the whole cluster, and the releases of two stacks would contend for them; make "
             "them with kubectl, and name them in priorityClassName of the components",
         )
+    tag = str(at(helm_values, "images.gitSync.tag") or "")
+    if re.match(r"v?[0-3]\.", tag) and at(helm_values, "images.gitSync.repository") is None:
+        yield (
+            "images.gitSync.tag",
+            f"images.gitSync.tag: expected git-sync 4, whose variables the chart and the program set, found {tag}; "
+            "leave it out, or set one of 4",
+        )
     for path in (f"extraConfigMaps.{name}" for name in mapping(helm_values.get("extraConfigMaps"))):
         if re.sub(r"\{\{\s*\.Release\.Name\s*\}\}", "airflow", path.partition(".")[2]) in _CONFIG_MAPS:
             yield path, f"{path} is the name of a ConfigMap of the chart; give yours another name"

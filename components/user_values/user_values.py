@@ -26,7 +26,9 @@ from components.likely_names import did_you_mean
 from components.user_values.apart_values import apart_problems
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
+from components.user_values.foreign_values import foreign_instead
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
+from components.user_values.mount_values import mount_problems
 from components.user_values.null_values import null_problems
 from components.user_values.option_values import option_value_problems
 from components.user_values.pod_isolation import isolation_problems
@@ -73,6 +75,7 @@ def problems(
         *isolation_problems(helm_values, with_role=surroundings.with_role, held_secrets=surroundings.held_secrets),
         *unsupported_problems(helm_values, surroundings),
         *apart_problems(helm_values),
+        *mount_problems(helm_values),
         *switched_off_problems(helm_values, surroundings.switched_off),
         *idle_problems(helm_values, surroundings),
         *idle_set_problems(helm_values, chart_values, surroundings),
@@ -90,7 +93,9 @@ def problems(
         whole = path.endswith(_COMMON_CONTEXT) or owner(path) is not None
         refused_below = whole and any(other.startswith(f"{path}.") for other in found)
         if not _refused(path, found) and not refused_below:
-            found[path] = _not_of_the_chart(path, key, chart_values, chart_schema)
+            foreign = foreign_instead(path, helm_values.get(path), chart_values)
+            other = _not_of_the_chart(path, key, chart_values, chart_schema)
+            found[path] = other if foreign is None else f"{path} is not a value of the chart; {foreign}"
     # Several variables of one list may be wrong, each with a problem of its own.
     variables = [
         (place, problem)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from components import fields
 from components.chart_values.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingress, alb_annotations
-from components.chart_values.ingress_annotations import name_problems, tls_problems
+from components.chart_values.ingress_annotations import backend_problems, name_problems, tls_problems
 from components.network.isolation_args import Isolation
 from settings.keys import Key, Section
 from settings.reading import Config
@@ -189,11 +189,12 @@ def _check_region(config: Config) -> None:
 
 
 def _check_annotations(config: Config) -> None:
-    """Note annotations that undo TLS where the stack is protected."""
+    """Note annotations with which no pod is reached, and where the stack is protected those that undo TLS."""
     annotations = config[INGRESS_ANNOTATIONS]
-    if not config[PROTECT] or config.bad(INGRESS_ANNOTATIONS):
+    if config.bad(INGRESS_ANNOTATIONS):
         return
-    for name, problem in tls_problems(annotations).items():
+    of_tls = tls_problems(annotations) if config[PROTECT] else {}
+    for name, problem in {**of_tls, **backend_problems(annotations)}.items():
         config.problem(
             INGRESS_ANNOTATIONS,
             f"{name}: {problem}",

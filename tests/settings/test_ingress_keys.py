@@ -149,3 +149,18 @@ def test_a_service_that_is_open_to_the_outside_is_refused_in_production(type_: s
     assert "nobody" not in problems({"helmValues": values, "uiCidrs": ["10.0.0.0/20"]})
     dev = samples.dev().with_({"helmValues": values, "uiCidrs": ["10.0.0.0/20"]})
     assert dev.problems() == ()
+
+
+def test_annotation_with_which_no_pod_is_reached_is_refused() -> None:
+    prefix = {"nginx": "nginx.ingress.kubernetes.io", "alb": "alb.ingress.kubernetes.io", "haproxy": "haproxy.org"}
+    for protect in (True, False):
+        for name, value, right in (
+            (f"{prefix['nginx']}/backend-protocol", "HTTPS", "HTTP"),
+            (f"{prefix['alb']}/backend-protocol", "HTTPS", "HTTP"),
+            (f"{prefix['haproxy']}/server-ssl", "true", "false"),
+            (f"{prefix['alb']}/healthcheck-path", "/health", "/api/v2/monitor/health"),
+        ):
+            stack = {**NGINX, "protect": protect}
+            text = problems({**stack, "ingressAnnotations": {name: value}})
+            assert f"airflow:ingressAnnotations: {name}: expected " in text
+            assert problems({**stack, "ingressAnnotations": {name: right}}) == "", "the way"

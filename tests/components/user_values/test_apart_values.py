@@ -116,3 +116,20 @@ def test_remote_control_that_the_probe_of_workers_needs_is_refused_when_off() ->
         for probe in ({"command": ["pgrep", "celery"]}, {"enabled": False}):
             assert found(merged(values, nested("workers.celery.livenessProbe", probe))) == [], "the way"
     assert found(nested(option, True)) == []
+
+
+def test_volume_over_what_the_image_needs_is_refused() -> None:
+    for place in ("volumeMounts", "workers.celery.extraVolumeMounts", "scheduler.extraVolumeMounts"):
+        for folder in ("/home/airflow", "/home/airflow/.local/", "/", "/usr/local"):
+            [told] = found(nested(place, [{"name": "a", "mountPath": folder}]))
+            assert told == (
+                f"{place}[0].mountPath: a volume at {folder} hides what Airflow's image has there; use another folder"
+            )
+        assert found(nested(place, [{"name": "a", "mountPath": "/home/airflow/data"}])) == []
+    [told] = found(
+        nested("workers.celery.sets", [{"name": "a", "extraVolumeMounts": [{"name": "b", "mountPath": "/"}]}])
+    )
+    assert told.startswith("workers.celery.sets[0].extraVolumeMounts[0].mountPath: ")
+    assert found(nested("dags.gitSync.extraVolumeMounts", [{"name": "a", "mountPath": "/home"}])) == [], (
+        "no image of it"
+    )

@@ -144,6 +144,22 @@ def test_own_secret_of_a_team_is_the_way() -> None:
         assert found(place) == []
 
 
+def test_text_that_refers_to_nothing_may_be_called_like_an_own_secret() -> None:
+    """The default prefix of connections in Google's Secret Manager is airflow-connections."""
+    kwargs = '{"connections_prefix": "airflow-connections"}'
+    for place in (
+        {"config": {"secrets": {"backend_kwargs": kwargs}}},
+        {"env": [{"name": "WAREHOUSE", "value": "airflow-database.example.com"}]},
+        nested("scheduler.env", [{"name": "AIRFLOW__SECRETS__BACKEND_KWARGS", "value": kwargs}]),
+    ):
+        assert found(place) == []
+    for place in (
+        {"config": {"core": {"x": "{{ .Values.fernetKeySecretName }}"}}},
+        {"annotations": {"value": "airflow-keys-fernet-key-1a2b3c4d"}},
+    ):
+        assert "refers to a Secret of the stack itself" in " ".join(found(place))
+
+
 def test_names_are_told_from_a_team_s() -> None:
     names = ("airflow-team", "my-database", "airflow-databases", "airflow", "team-airflow-keys", "a.airflow-database")
     assert not any(OWN_SECRET.search(name) for name in names)

@@ -626,3 +626,27 @@ def test_proxy_options_of_fab_are_refused_where_it_believes_no_proxy() -> None:
     [told] = found(values, Surroundings(ingress=True))
     assert told.endswith("has no effect with airflow:ingressHost; use airflow:trustedProxyCidrs")
     assert found(values) == []
+
+
+def test_git_sync_of_an_older_major_version_is_refused() -> None:
+    for tag in ("v3.6.9", "3.4.0"):
+        [told] = found(nested("images.gitSync.tag", tag))
+        assert "expected git-sync 4, whose variables the chart and the program set" in told
+        own = {"images": {"gitSync": {"tag": tag, "repository": "registry.example.com/own"}}}
+        assert found(own) == [], "its numbers are the team's"
+    assert found(nested("images.gitSync.tag", "v4.5.0")) == []
+
+
+def test_bundle_that_airflow_cannot_read_is_refused() -> None:
+    good = {"name": "a", "classpath": "airflow.providers.amazon.aws.bundles.s3.S3DagBundle", "kwargs": {}}
+
+    def told(*bundles: Any) -> list[str]:
+        return found(nested("dagProcessor.dagBundleConfigList", list(bundles)))
+
+    assert told(good, {**good, "name": "b"}) == []
+    for bad, says in (
+        ([good, good], "1: expected a name of its own, found that of another bundle; give it another"),
+        ([{**good, "kwargs": None}], "0: expected an entry kwargs, a map, found none; add it"),
+        ([{"name": "a", "kwargs": {}}], "0: expected an entry classpath, a text, found none; add it"),
+    ):
+        assert told(*bad) == [f"dagProcessor.dagBundleConfigList.{says}"]

@@ -468,3 +468,22 @@ def test_merged_leaf_is_the_upper_one_or_else_the_lower_one(base: dict[str, Any]
             assert value == over[key]
         else:
             assert value == merged(base[key], over[key])
+
+
+def test_values_of_another_chart_are_refused_with_what_to_use_here() -> None:
+    for values, says in (
+        ({"airflow": {"config": {"core": {"parallelism": 64}}}}, "write what is below it without it: the values are"),
+        (
+            {"airflow": {"config": {"AIRFLOW__CORE__PARALLELISM": "64"}, "executor": "X"}},
+            "use for config config.SECTION.OPTION for each AIRFLOW__SECTION__OPTION; for executor airflow:executor",
+        ),
+        ({"airflow": {"users": []}}, "use for users airflow:adminUsername, and airflow:oidcIssuer for other people"),
+        ({"airflow": {"foo": 1}}, "write what is below it without it, as far as the chart has it"),
+        ({"web": {"replicas": 2}}, "use apiServer"),
+        ({"externalDatabase": {"host": "db"}}, "use airflow:database external, airflow:databaseHost and the keys"),
+        ({"externalRedis": {"host": "r"}}, "use airflow:brokerUrl"),
+        ({"global": {"storageClass": "gp3"}}, "use airflow:imageRegistry, airflow:imagePullSecrets"),
+        ({"extraDeploy": []}, "leave it out, because no policy would judge its objects; make them beside"),
+    ):
+        [told] = problems(values, chart_values(), chart_schema())
+        assert told.startswith(f"{next(iter(values))} is not a value of the chart; {says}"), told
