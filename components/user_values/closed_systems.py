@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.chart_values.given_options import given_options
-from components.chart_values.value_paths import at
+from components.chart_values.value_paths import at, leaves
 from components.user_values.airflow_options import variable_of
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import given_variables
@@ -30,6 +30,12 @@ _LOCAL: Final = ("localhost", "127.0.0.1")
 NOT_OFF: Final = "is refused while airflow:networkIsolation is not off"
 _USUAL_PORTS: Final = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
 _SERVER_CONFIG: Final = "apiServer.apiServerConfig"
+_SIDECARS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[int, ...]]]] = {
+    "sidecar.istio.io/inject": ("Istio", ("true",), (15012,)),
+    "linkerd.io/inject": ("Linkerd", ("enabled", "ingress"), (8080, 8086, 8090)),
+}
+"""Labels and annotations of pods: the mesh, the values that ask for its sidecar, and the ports that this needs."""
+_ALL_PODS: Final = ("airflowPodAnnotations.", "labels.")
 _LDAP: Final = re.compile(r"AUTH_LDAP_SERVER\s*=\s*[\"'](ldaps?://[^\s\"']+)")
 
 
@@ -78,6 +84,7 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
                 f"{path} {NOT_OFF}: the scheduler sends events too, and may not send to port {needed}; open TCP port "
                 f"{needed} to all components in airflow:extraEgress",
             )
+    yield from _sidecar_problems(helm_values, surroundings)
     for url in _LDAP.findall(str(at(helm_values, _SERVER_CONFIG) or "")):
         needed = _port(url)
         if needed is not None and not surroundings.api_server_may_send(needed):
@@ -86,6 +93,27 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
                 f"{_SERVER_CONFIG} {NOT_OFF}: it names an LDAP server, and the API server may not send to port "
                 f"{needed}; open TCP port {needed} to api-server in airflow:extraEgress",
             )
+
+
+def _sidecar_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield what asks for a sidecar of a mesh that its control plane could not configure: nothing would pass it."""
+    for path, value in leaves(helm_values):
+        for name, (mesh, asking, ports) in _SIDECARS.items():
+            if not path.endswith(f".{name}") or str(value).lower() not in asking:
+                continue
+            if path.startswith(_ALL_PODS):
+                yield (
+                    path,
+                    f"{path} {NOT_OFF}: the program's Jobs would get a sidecar of {mesh} too, and may not reach its "
+                    "control plane; use podAnnotations of the components",
+                )
+            elif not all(surroundings.may_send("TCP", port) for port in ports):
+                told = " and ".join(map(str, ports))
+                yield (
+                    path,
+                    f"{path} {NOT_OFF}: a sidecar of {mesh} may not reach its control plane; open TCP port {told} to "
+                    "all components in airflow:extraEgress",
+                )
 
 
 def _url_in(text: Any) -> str:

@@ -47,6 +47,7 @@ _READS_THE_CLUSTER: Final = re.compile(
 """Helm's function that reads objects, and those by which a text that a template puts together becomes one itself."""
 
 _TRUE_ON_RESTRICTED: Final = ("privileged", "allowPrivilegeEscalation", "hostNetwork", "hostPID", "hostIPC", "hostPort")
+_VAULT_AGENT: Final = ".vault.hashicorp.com/agent-inject"
 _NO_TOKEN: Final = "nothing: whoever writes a DAG would have the token"
 
 
@@ -67,7 +68,7 @@ def isolation_problems(
         for secret, setting in (held_secrets or {}).items():
             if isinstance(value, str) and _names(path, value, secret):
                 yield path, f"{path} refers to a Secret of {setting}; use another Secret"
-        for check in (_label, _lookup, _own_claim, _own_secret, _beyond_restricted, _token, _account):
+        for check in (_label, _lookup, _own_claim, _own_secret, _beyond_restricted, _token, _agent, _account):
             problem = check(path, value)
             if problem is not None:
                 yield path, problem
@@ -150,6 +151,16 @@ def _token(path: str, value: Any) -> str | None:
     if path.endswith("automountServiceAccountToken") and value not in (False, None):
         return f"{path} is set by the program; use {_NO_TOKEN}"
     return None
+
+
+def _agent(path: str, value: Any) -> str | None:
+    everywhere = path.startswith("airflowPodAnnotations.")
+    if not path.endswith(_VAULT_AGENT) or str(value).lower() != "true" or not (everywhere or _runs_dags(path)):
+        return None
+    return (
+        f"{path}: Vault's agent needs the token of the service account, which pods that run DAGs have not; use "
+        "config.secrets.backend, or a Secret that Vault's operator writes"
+    )
 
 
 def _account(path: str, value: Any) -> str | None:

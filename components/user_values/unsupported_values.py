@@ -230,8 +230,8 @@ def _behind_ingress(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for path, name, _ in given_variables(helm_values):
         if name == _TRUST:
             yield f"{path} {name}", f"{path} may not set {name}: the program does; use airflow:trustedProxyCidrs"
-    for index, path in enumerate(entries(at(helm_values, _AFTER))):
-        service = str(path.get("serviceName"))
+    for index, entry in enumerate(entries(at(helm_values, _AFTER))):
+        service = str(entry.get("serviceName"))
         if "api-server" in service or "apiServer" in service:
             yield (
                 f"{_AFTER}.{index}",

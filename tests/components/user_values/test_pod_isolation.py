@@ -353,3 +353,11 @@ def test_volume_of_a_server_is_refused_wherever_it_is(claim: str) -> None:
 def test_claim_of_a_team_is_the_way() -> None:
     for claim in ("models", "airflow-models", "my-airflow-backups-1"):
         assert found({"volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": claim}}]}) == []
+
+
+def test_agent_of_vault_is_refused_where_it_finds_no_token() -> None:
+    annotation = {"vault.hashicorp.com/agent-inject": "true"}
+    for place in ("airflowPodAnnotations", *(f"{component}.podAnnotations" for component in DAG_CODE)):
+        [told] = found(nested(place, annotation))
+        assert told.endswith("use config.secrets.backend, or a Secret that Vault's operator writes")
+    assert found(nested("apiServer.podAnnotations", annotation)) == []

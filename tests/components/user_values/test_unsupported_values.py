@@ -650,3 +650,20 @@ def test_bundle_that_airflow_cannot_read_is_refused() -> None:
         ([{"name": "a", "kwargs": {}}], "0: expected an entry classpath, a text, found none; add it"),
     ):
         assert told(*bad) == [f"dagProcessor.dagBundleConfigList.{says}"]
+
+
+def test_sidecar_of_a_mesh_that_may_not_reach_its_control_plane_is_refused() -> None:
+    for name, asking, told in (
+        ("sidecar.istio.io/inject", "true", "open TCP port 15012 to all components in airflow:extraEgress"),
+        ("linkerd.io/inject", "enabled", "open TCP port 8080 and 8086 and 8090 to all components"),
+    ):
+        for place in ("airflowPodAnnotations", "labels"):
+            [text] = found({place: {name: asking}}, ISOLATED)
+            assert "the program's Jobs would get a sidecar" in text
+            assert text.endswith("use podAnnotations of the components")
+        values = {"apiServer": {"podAnnotations": {name: asking}}}
+        [text] = found(values, ISOLATED)
+        assert told in text
+        assert found(values, replace(ISOLATED, may_send=lambda *_: True)) == [], "the way"
+        assert found(values) == []
+        assert found({"airflowPodAnnotations": {name: "false"}}, ISOLATED) == []
