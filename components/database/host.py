@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from components.fields import refuse
+from components.kube.instance_metadata import METADATA_ADDRESSES
 
 _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -18,9 +19,6 @@ _NUMBER: Final = re.compile(r"([0-9]+|0[xX][0-9a-fA-F]*)")
 """A last label like this makes the whole name an IPv4 address in an old form (inet_aton(3)), such as 127.1."""
 _LOCAL_NAMES: Final = ("localhost", "localdomain", "ip6-localhost", "ip6-loopback")
 _METADATA_NAMES: Final = ("metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "instance-data")
-METADATA_ADDRESSES: Final = ("169.254.169.254", "fd00:ec2::254", "fd20:ce::254")
-"""The instance metadata of AWS, which other clouds have at the first address too
-(docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)."""
 
 
 def database_host(text: str) -> str:

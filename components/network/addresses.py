@@ -6,16 +6,10 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any, Final
 
-METADATA_IPV4: Final = "169.254.169.254/32"
-"""The instance metadata of AWS, Google Cloud and Azure by IPv4."""
-_METADATA_IPV6: Final = ("fd00:ec2::254/128", "fd20:ce::254/128")
-"""That of AWS and of Google Cloud by IPv6.
+from components.kube.instance_metadata import METADATA_ADDRESSES, METADATA_IPV4
 
-Source: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html, and
-docs.cloud.google.com/compute/docs/metadata/querying-metadata.
-"""
-METADATA: Final = (METADATA_IPV4, *_METADATA_IPV6)
-"""All of these."""
+METADATA: Final = tuple(str(ipaddress.ip_network(address)) for address in METADATA_ADDRESSES)
+"""The instance metadata, as networks of one address."""
 
 
 def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
@@ -52,7 +46,8 @@ def namespace_peer(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
-def with_metadata_of_ipv6(cidrs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return networks that pods do not reach, with the IPv6 addresses of the metadata where its IPv4 is among them."""
-    twins = [twin for twin in _METADATA_IPV6 if covered(METADATA_IPV4, cidrs) and not covered(twin, cidrs)]
-    return (*cidrs, *twins)
+def with_all_metadata(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return networks that pods do not reach, with every address of the metadata where the common one is among them."""
+    if not covered(METADATA_IPV4, cidrs):
+        return cidrs
+    return (*cidrs, *(network for network in METADATA if not covered(network, cidrs)))

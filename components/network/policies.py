@@ -14,7 +14,7 @@ from components.database.backup_bucket import LABELS as BACKUP_LABELS
 from components.database.migration import ADMIN_USER_LABELS, MIGRATION_LABELS
 from components.kube.ports import LAST_PORT
 from components.network import pods
-from components.network.addresses import block, covered, namespace_peer, with_metadata_of_ipv6, within
+from components.network.addresses import block, covered, namespace_peer, with_all_metadata, within
 from components.network.database_place import DatabaseCidrs, DatabasePods
 from components.network.dns import DnsServer
 from components.network.extra_egress import API_SERVER_PORTS, BACKUP, extra_egress_rules
@@ -34,7 +34,7 @@ class _Policies:
     def __init__(self, rules: IsolationRules) -> None:
         self.rules = rules
         database = rules.database
-        self.excepted = with_metadata_of_ipv6(rules.egress_except)
+        self.excepted = with_all_metadata(rules.egress_except)
         excluded = self.excepted + (database.cidrs if isinstance(database, DatabaseCidrs) else ())
         self.outside = [
             block("0.0.0.0/0", [cidr for cidr in excluded if ":" not in cidr]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from components import fields
-from components.network.addresses import METADATA_IPV4, covered
+from components.network.addresses import METADATA, covered
 from components.network.database_place import database_cidrs
 from components.network.dns import DEFAULT_DNS, parse_dns_server
 from components.network.isolation_args import Isolation, IsolationArgs
@@ -22,7 +22,7 @@ _DNS_PORT: Final = 53
 
 def _dns_server(text: str) -> str:
     server = parse_dns_server(text)
-    if server.cidr is not None and covered(server.cidr, (METADATA_IPV4,)) and server.port != _DNS_PORT:
+    if server.cidr is not None and covered(server.cidr, METADATA) and server.port != _DNS_PORT:
         fields.refuse(f"expected instance metadata on port 53 only, found port {server.port}")
     return text
 
@@ -38,7 +38,7 @@ EGRESS_EXCEPT_CIDRS = SECTION.texts(
     fields.network,
     default=["169.254.169.254/32"],
     description="Networks outside the cluster that pods do not reach, unless extraEgress names a part. The default is "
-    "the cloud's instance metadata, which is closed at its IPv6 addresses too. A list of your own replaces it: name "
+    "the cloud's instance metadata, which is closed at its other addresses too. A list of your own replaces it: name "
     "169.254.169.254/32 there as well.",
 )
 UI_NAMESPACES = SECTION.texts(

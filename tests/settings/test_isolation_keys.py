@@ -67,6 +67,7 @@ def test_all_means_every_component() -> None:
         ({"cidrs": ["169.254.169.254/32"]}, "instance metadata"),
         ({"cidrs": ["fd00:ec2::254/128"]}, "instance metadata"),
         ({"cidrs": ["fd20:ce::254/128"]}, "instance metadata"),
+        ({"cidrs": ["168.63.129.16/32"]}, "instance metadata"),
         ({"cidrs": ["127.0.0.0/8"]}, "the pod itself"),
         ({"cidrs": ["224.0.0.0/4"]}, "the pod itself or no host"),
         ({"ports": []}, "expected ports"),
@@ -102,14 +103,28 @@ def test_nothing_is_opened_where_nothing_is_closed() -> None:
 # DNS
 
 
-@each("servers", [["openshift-dns:5353"], ["kube-system", "10.0.0.2"], ["169.254.169.254"], ["[fd00::a]:5353"]])
+@each(
+    "servers",
+    [["openshift-dns:5353"], ["kube-system", "10.0.0.2"], ["169.254.169.254"], ["168.63.129.16"], ["[fd00::a]:5353"]],
+)
 def test_the_dns_of_other_clusters_is_taken(servers: list[str]) -> None:
     assert problems({"clusterDns": servers}) == ""
     assert len(samples.external().with_({"clusterDns": servers}).parse().platform.isolation.dns) == len(servers)
 
 
 @each(
-    "servers", [[], ["169.254.169.254:80"], ["10.0.32.7:5432"], ["airflow"], ["Kube"], ["10.0.0.0/8"], ["dns:0"], [53]]
+    "servers",
+    [
+        [],
+        ["169.254.169.254:80"],
+        ["168.63.129.16:80"],
+        ["10.0.32.7:5432"],
+        ["airflow"],
+        ["Kube"],
+        ["10.0.0.0/8"],
+        ["dns:0"],
+        [53],
+    ],
 )
 def test_what_is_no_dns_or_opens_more_is_refused(servers: list[Any]) -> None:
     assert "airflow:clusterDns: expected" in problems({"clusterDns": servers})

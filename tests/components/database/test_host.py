@@ -49,6 +49,7 @@ REFUSED = {
     "metadata": ("169.254.169.254", "instance metadata"),
     "metadata of IPv6": ("fd00:ec2::254", "instance metadata"),
     "metadata of Google by IPv6": ("fd20:ce::254", "instance metadata"),
+    "metadata of Azure": ("168.63.129.16", "instance metadata"),
     "metadata in long": ("fd00:0ec2:0::0254", "instance metadata"),
     "metadata of Google": ("metadata.google.internal", "instance metadata"),
     "link-local": ("169.254.1.1", "link-local"),

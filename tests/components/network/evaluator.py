@@ -127,8 +127,17 @@ NODE_LOCAL_DNS = Pod(namespace=None, address="169.254.20.10")
 INTERNET = Pod(namespace=None, address="140.82.112.3")
 INTERNET6 = Pod(namespace=None, address="2606:50c0::153")
 METADATA_SERVICE = Pod(namespace=None, address="169.254.169.254")
-METADATA_SERVICE6 = Pod(namespace=None, address="fd00:ec2::254")
-METADATA_OF_GOOGLE6 = Pod(namespace=None, address="fd20:ce::254")
+METADATA_ADDRESSES = (
+    "169.254.169.254",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "168.63.129.16",
+    "100.100.100.200",
+    "169.254.42.42",
+    "fd00:42::42",
+    "fd00:a9fe:a9fe::1",
+)
+METADATA_SERVICES = tuple(Pod(namespace=None, address=address) for address in METADATA_ADDRESSES)
 KUBERNETES_API = Pod(namespace=None, address="10.96.0.1")
 INGRESS, PROMETHEUS = Pod({}, "ingress-nginx"), Pod({}, "monitoring")
 KEDA = Pod({"app": "keda-operator", "app.kubernetes.io/name": "keda-operator"}, "keda")

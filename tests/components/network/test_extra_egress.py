@@ -16,8 +16,8 @@ from tests.components.network.evaluator import (
     IN_NAMESPACE,
     INTERNET,
     JOBS,
-    METADATA_SERVICE,
-    METADATA_SERVICE6,
+    METADATA_ADDRESSES,
+    METADATA_SERVICES,
     OUTSIDE,
     PGBOUNCER,
     POSTGRES,
@@ -95,7 +95,7 @@ def test_everything_opened_to_everybody_is_not_the_database(
             assert reaches(specs, WORKER, target, 443), "the port is closed, not the network"
     for worker in WORKERS:
         assert not reaches(specs, worker, PGBOUNCER, 6543)
-    for metadata in (METADATA_SERVICE, METADATA_SERVICE6):
+    for metadata in METADATA_SERVICES:
         assert not any(reaches(specs, component(name), metadata, 80) for name in COMPONENTS)
     assert reaches(specs, SCHEDULER, INTERNET, 22)
     for pod in (REDIS, STRANGER, *JOBS):
@@ -151,9 +151,9 @@ def test_an_entry_opens_what_it_names_and_nothing_else(data: st.DataObject) -> N
     def inside(networks: list[str]) -> list[Any]:
         return [each for each in map(ipaddress.ip_network, networks) if address in each]
 
-    closed = [*inside(excepted), *inside(["169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128"])]
+    closed = [*inside(excepted), *inside(list(METADATA_ADDRESSES))]
     named = any(not any(one.subnet_of(opened_) and one != opened_ for one in closed) for opened_ in inside(outer))
-    metadata = str(address) in ("169.254.169.254", "fd00:ec2::254", "fd20:ce::254")
+    metadata = str(address) in METADATA_ADDRESSES
     expected = named and not metadata and first <= port <= last and not (inside(places) and port == database.port)
     if str(address) != "169.254.20.10":
         assert reaches(specs, SCHEDULER, Pod(namespace=None, address=str(address)), port) is expected
