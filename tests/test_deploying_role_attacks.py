@@ -35,6 +35,8 @@ RDS: Final = "arn:aws:rds:REGION:ACCOUNT"
 SECRET: Final = "arn:aws:secretsmanager:REGION:ACCOUNT:secret"
 GROUP: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group/sg-0a"
 RULE: Final = "arn:aws:ec2:REGION:ACCOUNT:security-group-rule/sgr-0a"
+HERE: Final = {"aws:ResourceAccount": "ACCOUNT"}
+ELSEWHERE: Final = {"aws:ResourceAccount": "999999999999"}
 BUCKET: Final = "arn:aws:s3:::airflow-task-logs-0123abc"
 PARAMETERS: Final = f"{RDS}:pg:airflow-postgres-9f9f9f9"
 ESCROW: Final = f"{SECRET}:airflow/prod/keys-AbCdEf"
@@ -211,10 +213,13 @@ ATTACKS: Final = (
     Call("tag another team's rule", "ec2:CreateTags", RULE, {**TAGS, **OF_OTHERS}),
     Call("delete another team's security group", "ec2:DeleteSecurityGroup", GROUP, OF_OTHERS),
     Call("make a security group without tags", "ec2:CreateSecurityGroup", GROUP, {}),
-    Call("rewrite another team's bucket policy", "s3:PutBucketPolicy", "arn:aws:s3:::payments"),
-    Call("delete the bucket on any day", "s3:DeleteBucket", BUCKET),
-    Call("read task logs", "s3:GetObject", f"{BUCKET}/logs/x"),
-    Call("delete task logs", "s3:DeleteObject", f"{BUCKET}/logs/x"),
+    Call("rewrite another team's bucket policy", "s3:PutBucketPolicy", "arn:aws:s3:::payments", HERE),
+    Call("configure a bucket of another account with such a name", "s3:PutLifecycleConfiguration", BUCKET, ELSEWHERE),
+    Call("read its policy", "s3:GetBucketPolicy", BUCKET, ELSEWHERE),
+    Call("delete it on the day of a tear-down", "s3:DeleteBucket", BUCKET, ELSEWHERE, ENDING),
+    Call("delete the bucket on any day", "s3:DeleteBucket", BUCKET, HERE),
+    Call("read task logs", "s3:GetObject", f"{BUCKET}/logs/x", HERE),
+    Call("delete task logs", "s3:DeleteObject", f"{BUCKET}/logs/x", HERE),
     Call("silence another stack's alarm", "cloudwatch:DeleteAlarms", f"{ALARM}:rds-airflow-staging-cpu"),
     Call("delete the database's logs on any day", "logs:DeleteLogGroup", f"{LOGS}/airflow-prod/postgresql:*"),
     Call("change another stack's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-staging/postgresql:*"),
@@ -271,8 +276,8 @@ ATTACKS: Final = (
     Call("bring one's own key material", "kms:ImportKeyMaterial", KEY, OWN),
     Call("copy a key to another region", "kms:ReplicateKey", KEY, OWN),
     Call("end the rotation of a key", "kms:DisableKeyRotation", KEY, OWN),
-    Call("copy the logs to another bucket", "s3:PutReplicationConfiguration", BUCKET),
-    Call("open the bucket by an access list", "s3:PutBucketAcl", BUCKET),
+    Call("copy the logs to another bucket", "s3:PutReplicationConfiguration", BUCKET, HERE),
+    Call("open the bucket by an access list", "s3:PutBucketAcl", BUCKET, HERE),
     Call("open the bucket by an access point", "s3:CreateAccessPoint", "arn:aws:s3:REGION:ACCOUNT:accesspoint/x"),
     Call("write a policy that tasks may have", "iam:CreatePolicy", "arn:aws:iam::ACCOUNT:policy/airflow-tasks/all"),
     Call("make keys for a user", "iam:CreateAccessKey", "arn:aws:iam::ACCOUNT:user/me"),
@@ -348,8 +353,8 @@ NEEDED: Final = (
     Call("tag the rule", "ec2:CreateTags", RULE, {**TAGS, "ec2:CreateAction": "AuthorizeSecurityGroupIngress"}),
     Call("change the rule", "ec2:ModifySecurityGroupRules", RULE, OWN),
     Call("make the bucket", "s3:CreateBucket", BUCKET),
-    Call("close the bucket", "s3:PutBucketPublicAccessBlock", BUCKET),
-    Call("delete the bucket on the day of a tear-down", "s3:DeleteBucket", BUCKET, {}, ENDING),
+    Call("close the bucket", "s3:PutBucketPublicAccessBlock", BUCKET, HERE),
+    Call("delete the bucket on the day of a tear-down", "s3:DeleteBucket", BUCKET, HERE, ENDING),
     Call("keep the database's logs", "logs:PutRetentionPolicy", f"{LOGS}/airflow-prod/postgresql:*"),
     Call("make an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu", actions(TOPIC)),
     Call("change an alarm", "cloudwatch:PutMetricAlarm", f"{ALARM}:rds-airflow-prod-cpu", {**OWN, **actions(TOPIC)}),
@@ -375,10 +380,13 @@ def test_every_call_of_an_update_is_permitted(capsys: pytest.CaptureFixture[str]
 def test_roles_that_the_program_makes_can_do_no_more_than_their_work() -> None:
     """Whatever policy and trust the deploying role writes for them: the boundary is what they can do at most."""
     for action, resource, context, may in (
-        ("s3:GetObject", f"{BUCKET}/logs/x", {}, True),
-        ("s3:PutObject", f"{BUCKET}/logs/x", {}, True),
-        ("s3:DeleteObject", f"{BUCKET}/logs/x", {}, False),
-        ("s3:GetObject", "arn:aws:s3:::payments/x", {}, False),
+        ("s3:GetObject", f"{BUCKET}/logs/x", HERE, True),
+        ("s3:PutObject", f"{BUCKET}/logs/x", HERE, True),
+        ("s3:PutObject", f"{BUCKET}/logs/x", ELSEWHERE, False),
+        ("s3:PutObject", f"{BUCKET}/backups/x", HERE, True),
+        ("s3:PutObject", f"{BUCKET}/backups/x", ELSEWHERE, False),
+        ("s3:DeleteObject", f"{BUCKET}/logs/x", HERE, False),
+        ("s3:GetObject", "arn:aws:s3:::payments/x", HERE, False),
         ("kms:Decrypt", KEY, {**OWN, "kms:ViaService": "s3.REGION.amazonaws.com"}, True),
         ("kms:Decrypt", KEY, OWN, False),
         ("kms:Decrypt", KEY, {**OF_OTHERS, "kms:ViaService": "s3.REGION.amazonaws.com"}, False),

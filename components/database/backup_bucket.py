@@ -86,13 +86,15 @@ def dump_policy(folder: str, cluster: EksCluster, key: str | None) -> dict[str, 
     Args:
         folder: `s3://BUCKET/FOLDER`.
         cluster: The cluster that the pods run on, in the region of the bucket.
-        key: ARN of the KMS key of the bucket. None allows whichever key the bucket uses, through S3 and for it alone.
+        key: ARN of the KMS key of the stack's own bucket. None: the bucket may be of another account, and whichever
+            key it uses is allowed, through S3 and for it alone.
     """
     address = urlsplit(folder)
     bucket = f"arn:{partition(cluster.region)}:s3:::{address.netloc}"
     dumps = f"{bucket}{address.path}/*"
     actions = ["kms:Decrypt", "kms:GenerateDataKey"]
     keys: dict[str, Any] = {"Resource": key}
+    own = {"StringEquals": {"aws:ResourceAccount": cluster.account_id}} if key is not None else {}
     if key is None:
         # The bucket's ARN where it uses bucket keys, else that of the object
         # (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html).
@@ -105,13 +107,14 @@ def dump_policy(folder: str, cluster: EksCluster, key: str | None) -> dict[str, 
                 "Effect": "Allow",
                 "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
                 "Resource": dumps,
+                **({"Condition": own} if own else {}),
             },
             {
                 "Sid": "FindDumps",
                 "Effect": "Allow",
                 "Action": "s3:ListBucket",
                 "Resource": bucket,
-                "Condition": {"StringLike": {"s3:prefix": f"{address.path.lstrip('/')}/*"}},
+                "Condition": {**own, "StringLike": {"s3:prefix": f"{address.path.lstrip('/')}/*"}},
             },
             {"Sid": "EncryptAndDecryptDumps", "Effect": "Allow", "Action": actions, **keys},
         ],

@@ -115,7 +115,7 @@ class TaskLogBucket(pulumi.ComponentResource):
         self.configured = _configure(name, bucket, key.arn, lifecycle_rules(args.retention_days, args.dumps), child)
 
         arns = pulumi.Output.all(bucket.arn, key.arn)
-        self.log_policy = arns.apply(lambda found: log_policy(*found))
+        self.log_policy = arns.apply(lambda found: log_policy(*found, cluster.account_id))
         common: dict[str, Any] = {
             "cluster": cluster,
             "namespace": args.namespace,
@@ -129,7 +129,7 @@ class TaskLogBucket(pulumi.ComponentResource):
             PodRoleArgs(
                 description=f"Lets Airflow's API server on the EKS cluster {cluster.name} read task logs",
                 accounts=_associations(name, args.readers),
-                inline=(POLICY_NAME, arns.apply(lambda found: log_policy(*found, write=False))),
+                inline=(POLICY_NAME, arns.apply(lambda found: log_policy(*found, cluster.account_id, write=False))),
                 secrets=args.secrets,
                 **common,
             ),
@@ -222,12 +222,15 @@ def _after(opts: pulumi.ResourceOptions, resource: pulumi.Resource) -> pulumi.Re
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[resource]))
 
 
-def log_policy(bucket_arn: str, key_arn: str, *, write: bool = True) -> dict[str, Any]:
+def log_policy(bucket_arn: str, key_arn: str, account_id: str, *, write: bool = True) -> dict[str, Any]:
     """Return the policy of a role: read logs, and unless `write` is false write them. Only their age deletes logs.
+
+    Not in a bucket that another account has made under the same name, after the stack's own was deleted.
 
     Airflow lists the bucket to find the logs of a task. S3 also requires the right to list before it reports that a log
     does not exist, which Airflow must know before it writes one; the prefix is then the log's whole key.
     """
+    own = {"StringEquals": {"aws:ResourceAccount": account_id}}
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -236,13 +239,14 @@ def log_policy(bucket_arn: str, key_arn: str, *, write: bool = True) -> dict[str
                 "Effect": "Allow",
                 "Action": ["s3:GetObject", *(["s3:PutObject"] if write else [])],
                 "Resource": f"{bucket_arn}/{FOLDER}/*",
+                "Condition": own,
             },
             {
                 "Sid": "FindLogs",
                 "Effect": "Allow",
                 "Action": "s3:ListBucket",
                 "Resource": bucket_arn,
-                "Condition": {"StringLike": {"s3:prefix": f"{FOLDER}/*"}},
+                "Condition": {**own, "StringLike": {"s3:prefix": f"{FOLDER}/*"}},
             },
             {
                 "Sid": "EncryptAndDecryptLogs" if write else "DecryptLogs",

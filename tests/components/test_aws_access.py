@@ -78,6 +78,8 @@ def test_dumps_are_reached_by_the_pods_of_backups_alone(run: Callable[..., Recor
     assert len(of_backups) == 3, "of one role"
     assert all("backups/*" in json.dumps(item) or item["Sid"] == "EncryptAndDecryptDumps" for item in of_backups)
     assert "*" not in str(of_backups[2]["Resource"]), "the bucket's own key"
+    own = {"aws:ResourceAccount": "123456789012"}
+    assert [item["Condition"]["StringEquals"] for item in of_backups[:2]] == [own, own]
     assert rights(found)["airflow-backups"][1] >= {"s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey"}
     pods = found.outputs[found.one("airflow:index:AirflowPlatform").urn]["backup_pods"]
     assert set(pods) == {"airflow", "database", "transfer"}

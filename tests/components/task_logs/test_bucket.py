@@ -183,18 +183,24 @@ def test_role_of_writers_may_write_and_read_logs_and_nothing_else(record: Record
     recorder = record(logs())
     bucket, key = arns(recorder)
     policy = recorder.one(ROLE_POLICY, "logs").inputs
-    assert json.loads(policy["policy"]) == log_policy(bucket, key)
+    assert json.loads(policy["policy"]) == log_policy(bucket, key, CLUSTER.account_id)
     assert policy["role"] == outputs(recorder)["role_arn"].rpartition(":")[2]
-    allowed = log_policy("B", "K")["Statement"]
+    allowed = log_policy("B", "K", "123456789012")["Statement"]
+    own = {"StringEquals": {"aws:ResourceAccount": "123456789012"}}
     for statement in allowed:
         assert statement.pop("Sid")
     assert allowed == [
-        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "B/logs/*"},
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject"],
+            "Resource": "B/logs/*",
+            "Condition": own,
+        },
         {
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": "B",
-            "Condition": {"StringLike": {"s3:prefix": "logs/*"}},
+            "Condition": {**own, "StringLike": {"s3:prefix": "logs/*"}},
         },
         {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "K"},
     ]
@@ -203,7 +209,7 @@ def test_role_of_writers_may_write_and_read_logs_and_nothing_else(record: Record
 def test_role_of_readers_writes_nothing(record: Record) -> None:
     recorder = record(logs())
     document = json.loads(recorder.one(ROLE_POLICY, "logs-api-server").inputs["policy"])
-    assert document == log_policy(*arns(recorder), write=False)
+    assert document == log_policy(*arns(recorder), CLUSTER.account_id, write=False)
     actions = [action for statement in document["Statement"] for action in listed(statement["Action"])]
     assert sorted(actions) == ["kms:Decrypt", "s3:GetObject", "s3:ListBucket"]
 

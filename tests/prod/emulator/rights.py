@@ -118,6 +118,7 @@ def _context(
         "iam:PermissionsBoundary": said.get("PermissionsBoundary"),
         "iam:PolicyARN": said.get("PolicyArn"),
         "s3:prefix": said.get("prefix"),
+        "aws:ResourceAccount": ACCOUNT if _is_of_a_bucket_that_exists(operation) else None,
     }
     several = {"cloudwatch:AlarmActions": tuple(_values(said, "AlarmActions", "InsufficientDataActions", "OKActions"))}
     return {
@@ -126,6 +127,10 @@ def _context(
         **{key: str(value) for key, value in extra.items() if value is not None},
         **(several if operation.name == "PutMetricAlarm" else {}),
     }
+
+
+def _is_of_a_bucket_that_exists(operation: Operation) -> bool:
+    return operation.service in ("s3", "s3control") and operation.name != "CreateBucket"
 
 
 def _resources(operation: Operation, action: str) -> tuple[str, ...]:
