@@ -38,6 +38,8 @@ DRILL: Final = "deploying-role-drill.json"
 POLICIES: Final = (*EVERY_DAY, NEW, TEARDOWN, DRILL)
 BOUNDARY: Final = "deploying-role-boundary.json"
 """Of the roles that the program makes."""
+READING: Final = "reading-role.json"
+"""Of previews and drift checks."""
 MAX_CHARACTERS: Final = 6144
 """Of a managed policy, without white space (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 VALUES: Final = {"REGION": "ap-southeast-1", "ACCOUNT": "123456789012", "CLUSTER": "example", "STACK": "prod"}
@@ -570,7 +572,7 @@ def linted() -> Mapping[str, list[str]]:
     from cfnlint.api import lint
     from cfnlint.config import ManualArgs
 
-    documents = {name: json.loads(filled((DOCS / name).read_text())) for name in (*POLICIES, BOUNDARY)}
+    documents = {name: json.loads(filled((DOCS / name).read_text())) for name in (*POLICIES, BOUNDARY, READING)}
     documents |= {name: {"Version": "2012-10-17", "Statement": [made]} for name, made in MISTAKES.items()}
     resources = {
         f"Policy{number}": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
@@ -584,7 +586,7 @@ def linted() -> Mapping[str, list[str]]:
     return {name: [str(match) for match in found if match.path[1] == resource] for name, resource in by_name}
 
 
-@pytest.mark.parametrize("name", [*POLICIES, BOUNDARY])
+@pytest.mark.parametrize("name", [*POLICIES, BOUNDARY, READING])
 def test_policy_is_one_that_iam_takes(name: str, linted: Mapping[str, list[str]]) -> None:
     document = json.loads(filled((DOCS / name).read_text()))
     assert document["Version"] == "2012-10-17"
