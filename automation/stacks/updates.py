@@ -12,7 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from automation.cluster.worker_stop import StoppedWorkers, resume_scaling, start_workers, stop_workers
+from automation.cluster.worker_stop import (
+    StoppedPods,
+    resume_scaling,
+    start_after_killed_destroy,
+    start_workers,
+    stop_workers,
+)
 from automation.engine import operations
 from automation.engine.events import OnEvent, ignore
 from automation.engine.failures import unprotect
@@ -61,6 +67,9 @@ def _up(session: Session, opened: OpenedStack, plan: str | None) -> EngineResult
     if not halted and any(PAUSED in path for step in result.steps for path in step.properties):
         # The engine takes out only what it alone has written, and `_stop_workers` has written the annotation too.
         resume_scaling(*session.cluster())
+    if not halted:
+        with contextlib.suppress(KubeRequestFailed, KubeUnreachable):
+            start_after_killed_destroy(*session.cluster())
     return result
 
 
@@ -133,10 +142,10 @@ def remove_state(session: Session, *, force: bool = False) -> tuple[str, ...]:
 
 
 def _destroy(session: Session, opened: OpenedStack, worker_seconds: float) -> EngineResult:
-    """Stop the workers, and let the engine delete everything. If it does not come to its end, they start again."""
+    """Stop all pods, and let the engine delete everything. If it does not come to its end, they start again."""
     if _may_be_locked(session):
         return operations.destroy(opened)  # says who has the lock; until then, nothing is touched
-    stopped = _stop_workers(session, opened, worker_seconds)
+    stopped = _stop_workers(session, opened, worker_seconds, whole=True)
     try:
         return operations.destroy(opened)
     except BaseException:
@@ -152,15 +161,19 @@ def _may_be_locked(session: Session) -> bool:
         return True  # the backend does not answer; the engine says so too
 
 
-def _stop_workers(session: Session, opened: OpenedStack, seconds: float) -> StoppedWorkers:
+def _stop_workers(session: Session, opened: OpenedStack, seconds: float, *, whole: bool = False) -> StoppedPods:
     """Stop the workers. The destroy does without it where that is not possible: it only takes longer."""
     try:
         return stop_workers(
-            *session.cluster(), seconds=seconds, on_line=opened.teller.note, clock=session.cancellation.clock()
+            *session.cluster(),
+            seconds=seconds,
+            on_line=opened.teller.note,
+            clock=session.cancellation.clock(),
+            whole=whole,
         )
     except (KubeRequestFailed, KubeUnreachable) as error:
         opened.teller.note(f"the workers were not stopped first ({error.what}): their end may take long")
-        return StoppedWorkers(replicas={})
+        return StoppedPods(replicas={})
 
 
 def run(

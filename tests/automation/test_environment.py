@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret, environments
-from automation.cluster.worker_stop import StoppedWorkers
+from automation.cluster.worker_stop import StoppedPods
 from automation.engine import operations
 from automation.engine import processes as processes_module
 from automation.engine.events import Event, EventKind
@@ -440,9 +440,9 @@ def test_protected_stack_is_not_destroyed_in_part(rig: Rig) -> None:
 
 
 def test_workers_end_before_an_update_that_freezes_or_stops_a_stack(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(api: object, namespace: str, *, seconds: float, **_: Any) -> StoppedWorkers:
+    def stop(api: object, namespace: str, *, seconds: float, **_: Any) -> StoppedPods:
         rig.calls.append(f"stop within {seconds:.0f} s")
-        return StoppedWorkers(replicas={})
+        return StoppedPods(replicas={})
 
     monkeypatch.setattr(Session, "cluster", lambda self: (None, "ns"))
     monkeypatch.setattr(updates, "stop_workers", stop)
@@ -450,17 +450,19 @@ def test_workers_end_before_an_update_that_freezes_or_stops_a_stack(rig: Rig, mo
         rig.calls.clear()
         rig.environments().open("team", EnvironmentSettings.of("team", {**SETTINGS, "running": running})).up()
         assert rig.calls == ["open", "stop within 600 s", "up"]
+    monkeypatch.setattr(updates, "start_after_killed_destroy", lambda api, namespace: rig.calls.append("start again"))
     rig.calls.clear()
     rig.open().up()
-    assert "stop within 600 s" not in rig.calls
+    assert rig.calls == ["open", "up", "start again"]
 
 
-def test_workers_end_before_anything_is_deleted_and_start_again_if_the_destroy_fails(
+def test_pods_end_before_anything_is_deleted_and_start_again_if_the_destroy_fails(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(api: object, namespace: str, *, seconds: float, **_: Any) -> StoppedWorkers:
+    def stop(api: object, namespace: str, *, seconds: float, whole: bool, **_: Any) -> StoppedPods:
+        assert whole
         rig.calls.append(f"stop in {namespace} within {seconds} s")
-        return StoppedWorkers(replicas={})
+        return StoppedPods(replicas={})
 
     monkeypatch.setattr(Session, "cluster", lambda self: (None, "ns"))
     monkeypatch.setattr(updates, "stop_workers", stop)
