@@ -100,7 +100,7 @@ class AirflowPlatform(pulumi.ComponentResource):
             around += NetworkIsolation(f"{name}-isolation", isolation_args, self._child).policies
         checks = PlatformChecks(name, args, self._images, self._namespace, self._child)
         cluster_checked = checks.cluster()
-        images_checked = checks.images(cluster_checked)
+        images_checked = checks.images()
         keys = AirflowKeys(
             f"{name}-keys",
             AirflowKeysArgs(
@@ -136,6 +136,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         dags = dag_access(self, name, args, self._namespace)
         inputs = release_inputs(self, name, args, self._images, namespace, keys, access, in_aws, dags)
         checked = (
+            *cluster_checked,
             *images_checked,
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, job, (*around, *cluster_checked, *ready, *made)),

@@ -122,7 +122,7 @@ class PlatformChecks:
         files = team_files(args.helm_values, (group.values for group in args.worker_groups))
         return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys), files)),)
 
-    def images(self, after: Sequence[pulumi.Resource]) -> _Checked:
+    def images(self) -> _Checked:
         """Pull every image but git-sync's, and look into Airflow's."""
         if self._preflight is None:
             return ()
@@ -138,7 +138,7 @@ class PlatformChecks:
         )
         pod = as_the_team_s(pod, args.helm_values)
         about = image_packages.about(self._images.airflow, args.airflow_version, needs)
-        return (self._preflight.check(pod_document(Kind.IMAGES, pod, about), after),)
+        return (self._preflight.check(pod_document(Kind.IMAGES, pod, about)),)
 
     def dags(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         """Fetch the DAGs once, or look for them in the image.

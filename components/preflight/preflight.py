@@ -11,20 +11,26 @@ import asyncio
 import contextlib
 import json
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
 from components.kube.client import KubeApi
 from components.kube.kube_object import KubeObject
+from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import object_metadata
+from components.kube.rest import KubeRequestFailed
 from components.preflight.checks import DOCUMENT, Kind
 from components.preflight.finding import TYPE, UNSEEN, Finding, Preflight, PreflightFailedError, Verdict
 from components.preflight.judgement import LABELS, judged
 from components.preflight.pod_run import delete_running
 from components.secrets.masker import Masker
+
+_LOOK_SECONDS: Final = 5.0
+"""How long the look at a cluster with a quota may take. It is not made again where only the images have changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,7 @@ class ClusterPreflight(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClusterPreflightArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)
         self._name, self._args = name, args
+        self._looked = threading.Event()
         self.register_outputs({"namespace": args.namespace})
 
     def check(self, document: Mapping[str, Any], after: Sequence[pulumi.Resource] = (), of: str = "") -> KubeObject:
@@ -79,7 +86,7 @@ class ClusterPreflight(pulumi.ComponentResource):
             def tell(line: str) -> None:
                 loop.call_soon_threadsafe(pulumi.log.info, line, self)
 
-            findings = await asyncio.to_thread(self._findings, namespace, text, _stack(hook.urn), tell)
+            findings = await asyncio.to_thread(self._findings, kind, namespace, text, _stack(hook.urn), tell)
             problems = [finding for finding in findings if finding.verdict is Verdict.FAILED]
             for finding in findings:
                 warns, skips = (finding.verdict is verdict for verdict in (Verdict.WARNING, Verdict.SKIPPED))
@@ -114,18 +121,35 @@ class ClusterPreflight(pulumi.ComponentResource):
         )
         return checked
 
-    def _findings(self, namespace: str, text: str, stack: str, tell: Callable[[str], object]) -> tuple[Finding, ...]:
+    def _findings(
+        self, kind: Kind, namespace: str, text: str, stack: str, tell: Callable[[str], object]
+    ) -> tuple[Finding, ...]:
         args = self._args
-        return judged(
-            KubeApi(args.kube_context, args.kubeconfig),
-            namespace,
-            text,
-            stack,
-            mode=args.mode,
-            release_name=args.release_name,
-            clean=Masker(secrets=args.secrets).text,
-            tell=tell,
-        )
+        api = KubeApi(args.kube_context, args.kubeconfig)
+        if kind is Kind.IMAGES and _has_quota(api, namespace):
+            # The look at the cluster, which goes on beside this, would count the pod of this check.
+            self._looked.wait(_LOOK_SECONDS)
+        try:
+            return judged(
+                api,
+                namespace,
+                text,
+                stack,
+                mode=args.mode,
+                release_name=args.release_name,
+                clean=Masker(secrets=args.secrets).text,
+                tell=tell,
+            )
+        finally:
+            if kind is Kind.CLUSTER:
+                self._looked.set()
+
+
+def _has_quota(api: KubeApi, namespace: str) -> bool:
+    try:
+        return bool(api.items("v1", "ResourceQuota", namespace, metadata_only=True))
+    except (KubeRequestFailed, KubeUnreachable):
+        return False  # the check itself says why
 
 
 def _json(document: Mapping[str, Any]) -> pulumi.Output[str]:

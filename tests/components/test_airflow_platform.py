@@ -364,7 +364,7 @@ def test_exports_wait_for_what_must_succeed_before_anything_changes(composed: Re
     assert awaited() == {"airflow-database-migrate", "airflow-postgres"}
     maps = composed(running=Running.STOPPED).every("kubernetes:core/v1:ConfigMap")
     checks = {item.name for item in maps if DOCUMENT in item.inputs["data"]}
-    assert awaited(running=Running.STOPPED) == checks - {"airflow-preflight-cluster"}, "which the others wait for"
+    assert awaited(running=Running.STOPPED) == checks
 
 
 def test_exports_of_an_external_database_are_its_own(composed: Record) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -175,3 +176,46 @@ def test_image_of_redis_is_not_pulled_where_none_runs(record: Record) -> None:
         values, inputs.images, Executor.CELERY, container_database=False, pgbouncer=False, said={}, needs=()
     )
     assert [item["name"] for item in pod["spec"]["containers"]] == ["airflow", "statsd"]
+
+
+def test_images_are_tried_beside_the_look_at_the_cluster_and_after_it_where_a_quota_counts_pods(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def made(_api: Any, _namespace: str, text: str, *_: Any) -> tuple[Finding, ...]:
+        kind = json.loads(text)["kind"]
+        if kind == "cluster":
+            order.append("cluster begins")
+            begun.wait(0.1 if quota else 10)
+        begun.set()
+        order.append(kind)
+        return ()
+
+    def program() -> None:
+        args = ClusterPreflightArgs(
+            namespace="ns", mode=Preflight.REQUIRED, release_name="airflow", kubeconfig=None, kube_context="c"
+        )
+        checks = ClusterPreflight("p", args)
+        checks.check(cluster_document({}))
+        checks.check({**GIT, "kind": "images"})
+
+    async def both(recorder: Recorder) -> None:
+        for kind in ("cluster", "images"):
+            inputs = {"metadata": {"namespace": "ns"}, "data": {DOCUMENT: json.dumps({"kind": kind})}}
+            given = SimpleNamespace(new_inputs=inputs, old_inputs=None, urn="urn:pulumi:dev::airflow::t::n")
+            hook: Any = recorder.hooks[f"p-{kind}-check"]
+            hooks.append(asyncio.ensure_future(hook(given)))
+        await asyncio.gather(*hooks)
+
+    monkeypatch.setattr(judgement, "made", made)
+    quotas: list[list[Any]] = [[], [{}]]
+    for quota, expected in zip(
+        quotas, (["cluster begins", "images", "cluster"], ["cluster begins", "cluster", "images"]), strict=True
+    ):
+        order.clear()
+        begun, hooks = threading.Event(), list[Any]()
+        api = SimpleNamespace(items=lambda *_, quota=quota, **__: quota)
+        monkeypatch.setattr(preflight, "KubeApi", lambda *_, api=api: api)
+        asyncio.get_event_loop().run_until_complete(both(record(program)))
+        assert order == expected
