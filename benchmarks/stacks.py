@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from automation.engine.plugins import ENVIRONMENT, PLUGINS
+from automation.engine.plugins import PLUGINS, environment
 from benchmarks.plain_stack import CONTEXT, ROOT, Stack, core_api, dag_repository, destroyed, make_stack, pulumi
 from benchmarks.results import UnavailableError
 from components.kube.safe_yaml import load_yaml
@@ -72,7 +72,7 @@ def _need_engine() -> None:
         install = [command, "plugin", "install", "resource", name, version]
         if subprocess.run(install, capture_output=True, check=False).returncode:
             raise UnavailableError(f"the engine's plugin {name} {version} is not here and cannot be downloaded")
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(environment(os.environ))
 
 
 def namespaces(api: Any) -> set[str]:

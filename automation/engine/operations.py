@@ -62,12 +62,10 @@ def up(opened: OpenedStack, *, plan: str | None = None) -> EngineResult:
     try:
         with running(opened, "up") as progress:
             unseen = progress.unseen
-            done = opened.stack.up(
-                on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET
-            )
+            opened.stack.up(on_event=_pass_to_both(progress), plan=plan, policy_packs=_policy_packs(opened), **_QUIET)
     finally:
         _check_again(opened, unseen)
-    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
+    return EngineResult(_changes(progress.changes), progress.steps)
 
 
 def _check_again(opened: OpenedStack, checks: list[str]) -> None:
@@ -137,17 +135,15 @@ def refresh(
         clear_pending_creates: First drop all interrupted creates from the state.
     """
     with running(opened, "refresh") as progress:
-        done = opened.stack.refresh(
-            on_event=progress, target=targets, clear_pending_creates=clear_pending_creates, **_QUIET
-        )
-    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
+        opened.stack.refresh(on_event=progress, target=targets, clear_pending_creates=clear_pending_creates, **_QUIET)
+    return EngineResult(_changes(progress.changes), progress.steps)
 
 
 def destroy(opened: OpenedStack) -> EngineResult:
     """Delete what the stack owns; the stack itself stays. Raises what `up` raises."""
     with running(opened, "destroy") as progress:
-        done = opened.stack.destroy(on_event=progress, **_QUIET)
-    return EngineResult(_changes(done.summary.resource_changes), progress.steps)
+        opened.stack.destroy(on_event=progress, **_QUIET)
+    return EngineResult(_changes(progress.changes), progress.steps)
 
 
 def cancel(opened: OpenedStack) -> None:

@@ -6,6 +6,7 @@ program. For a stack on a laptop that includes pulumi-aws: hundreds of megabytes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,9 @@ PLUGINS: Final = ("kubernetes", "random")
 AWS: Final = "aws"
 ENVIRONMENT: Final = {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
 """Tells the engine to download nothing by itself."""
+PARALLEL: Final = "PULUMI_PARALLEL"
+_STEPS_AT_ONCE: Final = 32
+_STEPS_FOR_EACH_CORE: Final = 4
 
 
 class Workspace(Protocol):
@@ -28,6 +32,17 @@ class Workspace(Protocol):
 
     def install_plugin(self, name: str, version: str) -> None:
         """Download and install a resource plugin."""
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a command of the engine in an environment, which wins where it says how many steps.
+
+    By itself the engine does four steps at once for each core (pulumi: pkg/cmd/pulumi/operations/up.go), because it
+    takes them for work. Here they wait: for pods of checks, for a database, for objects to be gone. On two cores, four
+    such waits hold up half of the others.
+    """
+    steps = max(_STEPS_AT_ONCE, _STEPS_FOR_EACH_CORE * (os.cpu_count() or 1))
+    return {**ENVIRONMENT, PARALLEL: environ.get(PARALLEL) or str(steps)}
 
 
 def plugins_of(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pulumi.automation import EngineEvent, OpType
@@ -86,6 +86,8 @@ class Progress:
         """Those of the failed steps after which the resource is there, or is changed, but not as it should be."""
         self.given_up: tuple[WorkloadState, ...] = ()
         """The workloads for which waiting was given up."""
+        self.changes: Mapping[Any, int] = {}
+        """Numbers of resources, by what the engine says at its end that it did with them."""
         self.said: dict[str, str] = {}
         """The last words of the pods of Jobs, by the names of the Jobs: a pod may be gone at the end."""
 
@@ -114,6 +116,8 @@ class Progress:
                     self.half_done.append(_step(event.res_op_failed_event.metadata))
             elif event.diagnostic_event:
                 self._diagnose(event.diagnostic_event)
+            elif event.summary_event:
+                self.changes = event.summary_event.resource_changes
 
     def see(self, states: Iterable[WorkloadState]) -> None:
         """Receive what is waited for, and tell what has changed."""

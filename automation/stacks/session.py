@@ -15,6 +15,7 @@ from automation.engine.command import Engine
 from automation.engine.events import Event, EventKind, OnEvent, Teller, ignore
 from automation.engine.locks import Lock
 from automation.engine.opened_stack import OpenedStack
+from automation.engine.plugins import PARALLEL, environment
 from automation.engine.usual_times import UsualTimes
 from automation.errors import AutomationError, StackLocked, without_context
 from automation.folder import alone_in, short_name
@@ -192,7 +193,8 @@ class Session:
     def engine_variables(self) -> Mapping[str, str]:
         """Return what lets `pulumi` work on the stack, which is created if there is none. It may hold a passphrase."""
         with self.open_for_update("env", ignore):
-            return self.place.prepare(self.name).env
+            parallel = environment(self.place.environ)[PARALLEL]
+            return {**self.place.prepare(self.name).env, PARALLEL: parallel}
 
     def forget_opened(self) -> None:
         """Open the stack anew the next time: it was removed, or its settings were replaced."""

@@ -207,7 +207,7 @@ def run(
         changes=result.changes,
         steps=result.steps,
         seconds=seconds,
-        outputs=operations.stack_outputs(opened),
+        outputs={} if verb == "destroy" else operations.stack_outputs(opened),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pulumi.automation import CommandError, LocalWorkspace, Stack, StackNotFoundError
 
 from automation.engine import plugins
+from automation.engine.bare_stack import without_questions
 from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.errors import Interrupted
@@ -60,13 +61,14 @@ def open_stack(
     workspace = LocalWorkspace(
         work_dir=str(work_dir),
         # By itself the engine would download more plugins than the program uses; `operations` installs those it needs.
-        env_vars={**plugins.ENVIRONMENT, **_added(place.environ), **backend.env},
+        env_vars={**plugins.environment(place.environ), **_added(place.environ), **backend.env},
         pulumi_command=engine,
         secrets_provider=_key_service(place, stack_file(work_dir, stack)),
     )
     try:
         if opened is None:
-            result = Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
+            found = Stack.create_or_select(stack, workspace) if create else Stack.select(stack, workspace)
+            result = without_questions(found)
         else:
             result = opened
             result.workspace.env_vars = workspace.env_vars

@@ -57,7 +57,7 @@ def up(folder: Path, engine: Any, text: str, *, fails: bool = False) -> list[str
         on_event(warning(text))
         if fails:
             raise FAILED
-        return SimpleNamespace(summary=SimpleNamespace(resource_changes={}))
+        return None
 
     stack: Any = SimpleNamespace(name="dev", workspace=SimpleNamespace(work_dir=str(folder), env_vars={}), up=run)
     try:

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import settings
-from automation.engine.plugins import AWS, PLUGINS, install_plugins, missing, plugins_of
+from automation.engine.plugins import AWS, PARALLEL, PLUGINS, environment, install_plugins, missing, plugins_of
 from tests import samples
 
 
@@ -58,3 +58,9 @@ def test_a_look_at_the_engines_folder_says_what_is_missing(tmp_path: Path) -> No
     half.touch()
     assert missing(PLUGINS, environ) == ("random",), "its installation was interrupted"
     assert missing((AWS,), environ) == (AWS,)
+
+
+def test_engine_waits_for_many_things_at_once_unless_its_user_says_how_many() -> None:
+    assert int(environment({})[PARALLEL]) >= 32
+    assert environment({PARALLEL: "3"})[PARALLEL] == "3"
+    assert environment({PARALLEL: ""})[PARALLEL] == environment({})[PARALLEL]

@@ -77,7 +77,7 @@ class FakeStack:
             options["on_event"](event)
         if self.fails:
             raise CommandError(CommandResult(stdout="", stderr="error: update failed", code=255))
-        return SimpleNamespace(summary=SimpleNamespace(resource_changes={}), change_summary={})
+        return SimpleNamespace(change_summary={})
 
     def up(self, **options: Any) -> Any:
         return self._run(options)

@@ -70,6 +70,14 @@ def test_steps_that_do_something_are_told_with_their_time(op: str, lines: list[s
     assert told(event("resourcePreEvent", op), event("resOutputsEvent", op), seconds=3) == lines
 
 
+def test_numbers_of_an_update_are_those_of_its_last_event() -> None:
+    progress = Progress(teller([]))
+    assert progress.changes == {}
+    summary = {"maybeCorrupt": False, "durationSeconds": 3, "resourceChanges": {"create": 2, "same": 5}}
+    progress(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "summaryEvent": summary}))
+    assert progress.changes == {"create": 2, "same": 5}
+
+
 def test_step_that_fails_is_told(tmp_path: object) -> None:
     lines = told(event("resourcePreEvent"), event("resOpFailedEvent", status=1, steps=1), seconds=3)
     assert lines == ["creating Release airflow", "failed creating Release airflow (3 s)"]
