@@ -204,8 +204,11 @@ def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
 
 
 def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
-    """Destroy a stack and remove its state. A state whose cluster is gone is only removed."""
-    from automation.cluster.kind import is_gone
+    """Destroy a stack and remove its state. A state whose cluster is gone is only removed.
+
+    A cluster that was made here is deleted as a whole, where all of the stack is in it.
+    """
+    from automation.cluster.kind import delete_cluster, is_gone
     from automation.stacks.backend import is_local
 
     console = call.console
@@ -216,6 +219,11 @@ def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
         elif _needs_no_cluster(environment, config):
             console.line(f"stack {environment.name}: nothing is deployed")
             left = environment.remove_state()
+        elif _goes_with_its_cluster(call, environment, config):
+            console.line(f"deleting the cluster of context {config.kube_context}, with all of {environment.name} in it")
+            # The mark stays until the state is removed: were this killed, the next `down` would go on from here.
+            delete_cluster(call.project_dir, kubeconfig_path=config.kubeconfig, keep_mark=True)
+            left = _forget(environment, config, console)
         else:
             update = environment.destroy(worker_seconds=_TASK_SECONDS, on_event=console.event)
             console.result(f"down of {environment.name}: {update.changes}")
@@ -246,6 +254,25 @@ def _needs_no_cluster(environment: Environment, config: StackConfig) -> bool:
             raise
         return True
     return False
+
+
+def _goes_with_its_cluster(call: Call, environment: Environment, config: StackConfig) -> bool:
+    """Return whether this checkout made the cluster, all of the stack is in it, and no update has the stack's lock.
+
+    Raises StackUnknown, ClusterUnreachable.
+    """
+    from automation.cluster.kind import answers_and_was_created_here
+    from automation.engine import operations
+    from automation.engine.stack_state import StackState, protected
+
+    if (
+        not answers_and_was_created_here(call.project_dir, config.kube_context, kubeconfig_path=config.kubeconfig)
+        or environment.session.locks() != ()
+    ):
+        return False
+    with environment.session.open_for_reading("status") as opened:
+        kept = protected(StackState.of(operations.deployment(opened)).resources)
+        return not kept and not operations.resources_outside(opened, _GONE_WITH_THE_CLUSTER)
 
 
 def _forget(environment: Environment, config: StackConfig, console: Console) -> tuple[str, ...]:

@@ -130,10 +130,21 @@ def created_cluster(project_dir: Path) -> str | None:
     return mark[0] if mark else None
 
 
-def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> bool:
+def answers_and_was_created_here(project_dir: Path, context: str, *, kubeconfig_path: str | None = None) -> bool:
+    """Return whether the cluster of a context is the one that this checkout created. Raises ClusterUnreachable."""
+    mark = _mark(project_dir)
+    return mark is not None and mark == (context, cluster_identity(context, kubeconfig_path=kubeconfig_path))
+
+
+def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None, keep_mark: bool = False) -> bool:
     """Delete the cluster that this checkout created. Returns false where there is none.
 
     Another cluster with the same name is left alone. Raises ToolMissing, ClusterUnreachable.
+
+    Args:
+        project_dir: The checkout.
+        kubeconfig_path: Path of the kubeconfig; None takes kubectl's own.
+        keep_mark: Let `is_gone` know of the cluster afterwards. Another call then takes the mark away.
     """
     mark = _mark(project_dir)
     if mark is None:
@@ -153,7 +164,8 @@ def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None) -> 
         _require_kind()
         arguments = ["--kubeconfig", kubeconfig_file(kubeconfig_path)] if kubeconfig_path else []
         _kind(["delete", "cluster", "--name", name, *arguments])
-    Folder(project_dir).cluster.unlink(missing_ok=True)
+    if not keep_mark:
+        Folder(project_dir).cluster.unlink(missing_ok=True)
     return ours
 
 

@@ -79,7 +79,7 @@ class Bench:
         self.stacks = ["dev"]
         self.verification = Verification((Check("all", Status.PASSED, "seen"),))
         self.kube_options: dict[str, Any] = {}
-        self.gone = False
+        self.gone = self.kind_fails = False
         self.reachable = True
         self.output = io.StringIO()
         self.progress = io.StringIO()
@@ -134,6 +134,9 @@ class Bench:
 
     def _kind(self, arguments: list[str]) -> str:
         self.calls.append(f"kind {' '.join(arguments)}")
+        if self.kind_fails:
+            raise ClusterUnreachable("kind failed", "look")
+        self.gone, self.reachable = True, False
         return ""
 
     def _find_engine(self, *args: Any) -> FakeEngine:
@@ -397,13 +400,51 @@ def test_down_removes_deployment_state_and_the_cluster_that_dev_made(bench: Benc
     bench.deployed()
     bench.made_cluster()
     bench.run("down")
-    assert bench.order == [
+    assert bench.calls == [
         "find engine",
-        "open dev if it is there",
-        "destroy",
         "kind delete cluster --name airflow",
-    ]
+        "open dev if it is there",
+        "forget dev",
+    ], "nothing in the cluster is deleted one by one"
     assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
+
+
+def test_down_destroys_first_what_is_not_in_the_cluster_that_dev_made_or_is_under_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destroyed = ["destroy", "kind delete cluster --name airflow"]
+    for outside, locks in ((["aws:rds/instance:Instance"], ()), ([], None), ([], (object(),))):
+        bench.deployed()
+        bench.made_cluster()
+        bench.gone, bench.reachable, bench.outside, bench.stacks = False, True, outside, ["dev"]
+        monkeypatch.setattr(session.Session, "locks", lambda self, locks=locks: locks)
+        monkeypatch.setattr("automation.stacks.updates._may_be_locked", lambda self: True)
+        bench.calls.clear()
+        bench.run("down")
+        assert bench.calls[-2:] == destroyed
+
+
+def test_down_that_ends_after_it_deleted_the_cluster_goes_on_the_next_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    with monkeypatch.context() as killed:
+        killed.setattr(operations, "remove", lambda on, force: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bench.run("down")
+    bench.run("down")
+    assert "forget dev" in bench.calls
+    assert [path.name for path in (bench.project_dir / ".dev").iterdir()] == ["passphrase"]
+
+
+def test_protected_state_keeps_its_cluster(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    bench.protected = True
+    with pytest.raises(Protected, match="still protects"):
+        bench.run("down")
+    assert not any(call.startswith("kind") for call in bench.calls)
 
 
 def test_down_leaves_a_cluster_that_was_there_before(bench: Bench) -> None:
@@ -529,9 +570,19 @@ def test_down_while_a_cluster_is_only_out_of_reach_changes_nothing(bench: Bench)
     assert (bench.project_dir / ".dev" / "dev").exists()
 
 
+def test_cluster_that_cannot_be_deleted_leaves_the_state(bench: Bench) -> None:
+    bench.deployed()
+    bench.made_cluster()
+    bench.kind_fails = True
+    with pytest.raises(ClusterUnreachable, match="kind failed"):
+        bench.run("down")
+    assert {path.name for path in (bench.project_dir / ".dev").iterdir()} == {"state", "passphrase", "dev", "cluster"}
+
+
 def test_destroy_that_fails_leaves_state_and_cluster(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.deployed()
     bench.made_cluster()
+    bench.outside = ["aws:rds/instance:Instance"]
 
     def fails(*args: Any, **options: Any) -> EngineResult:
         raise UpdateFailed("no", "mend")
