@@ -72,7 +72,9 @@ class WorkloadState:
         count = f"{self.name} {self.ready}/{self.wanted} {'done' if self.kind == JOB else 'ready'}"
         why = self.failed and f"failed ({self.failed})"
         if self.unready is not None and not (self.well and self.unready.cause is Cause.STARTING):
-            why = f"{why}, {self.unready.short}" if why else self.unready.short
+            # While as many pods are ready as there should be, the one that is not is a new one.
+            short = f"new pod: {self.unready.short}" if self.ready >= self.wanted > 0 else self.unready.short
+            why = f"{why}, {short}" if why else short
         elif not why and self.ready >= self.wanted and not self.current:
             why = "old pods are replaced"
         return f"{count}: {why}" if why else count

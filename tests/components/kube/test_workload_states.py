@@ -74,6 +74,13 @@ def test_old_pods_that_are_ready_do_not_hide_a_roll() -> None:
         assert state.says == "scheduler 1/1 ready: old pods are replaced"
 
 
+def test_reason_of_a_new_pod_is_told_apart_from_the_number_of_old_ones() -> None:
+    old, new = (pod(name, "ReplicaSet", f"scheduler-{HASH}") for name in ("a", "b"))
+    new |= waiting("ImagePullBackOff")
+    state = only(Namespace(deployments=[deployment(replicas=2, updatedReplicas=1)], pods=[old, new]))
+    assert state.says == "scheduler 1/1 ready: new pod: main: ImagePullBackOff"
+
+
 def test_stateful_set_after_a_roll_is_well_without_a_count() -> None:
     item = deployment("redis", updatedReplicas=0, currentRevision="r", updateRevision="r")
     assert only(Namespace(stateful_sets=[item])).well
