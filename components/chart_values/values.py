@@ -35,7 +35,7 @@ average. The default of 5 gives up after 10 to 30 s: on a cluster, a task that b
 _MAX_FAILED_HEARTBEATS: Final = 2
 """A failed heartbeat has taken all these attempts. The scheduler gives up a task after 300 s without a heartbeat
 (`task_instance_heartbeat_timeout`), and a worker that is cut off must not continue for much longer."""
-_BROKER_SECONDS: Final = 30
+_BROKER_SECONDS: Final = 10
 """How long an answer of Redis may take. The longest that a worker asks for is one that Redis holds back for a second.
 
 Without it, a worker may wait for ever after Redis has restarted: its event loop takes an event of the old connection

@@ -106,7 +106,7 @@ def test_broker_outside_leaves_no_redis_and_is_read_from_its_secret(executor: Ex
         for variable, secret in (("BROKER_URL", "broker-1"), ("RESULT_BACKEND", "result-backend-1")):
             assert given[f"AIRFLOW__CELERY__{variable}"] == {"secretKeyRef": {"name": secret, "key": "connection"}}
     [config] = [item for item in found if item["metadata"]["name"] == "airflow-config"]
-    assert "socket_timeout = 30" in config["data"]["airflow.cfg"]
+    assert "socket_timeout = 10" in config["data"]["airflow.cfg"]
 
 
 @every_deployment
