@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks import first_run, import_modules, machine, plan, preview, previews, report, roll, up
+from benchmarks import first_run, import_modules, machine, plan, plans, preview, previews, report, roll, up
 from benchmarks.results import Results, UnavailableError
 
 TARGET: Final = Path(__file__).with_name("README.md")
@@ -20,6 +20,7 @@ BENCHMARKS: Final = MappingProxyType[str, Callable[[int], Results]](
     {
         "imports": import_modules.measure,
         "plan": plan.measure,
+        "plans": plans.measure,
         "preview": preview.measure,
         "previews": previews.measure,
         "up": up.measure,
@@ -28,7 +29,7 @@ BENCHMARKS: Final = MappingProxyType[str, Callable[[int], Results]](
     }
 )
 RUNS: Final = MappingProxyType(
-    {"imports": 9, "plan": 5, "preview": 7, "previews": 5, "up": 3, "first-run": 3, "roll": 3}
+    {"imports": 9, "plan": 5, "plans": 1, "preview": 7, "previews": 5, "up": 3, "first-run": 3, "roll": 3}
 )
 """Runs of each; the median of an odd number is one of the measurements."""
 

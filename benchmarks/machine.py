@@ -11,14 +11,19 @@ import shutil
 import subprocess
 
 import versions
-from benchmarks.plain_stack import CONTEXT, pulumi
+from benchmarks.plain_stack import CONTEXT, ROOT, pulumi
 
 
 def describe() -> str:
-    """Return date, cores, memory, kernel and versions as one line."""
+    """Return date, commit, cores, memory, kernel and versions as one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     kernel = re.match(r"[0-9.]*[0-9]", platform.release())
     parts = [
+        *(
+            f"commit {found}"
+            for found in [_output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])]
+            if found
+        ),
         f"{os.cpu_count()} cores ({platform.machine()})",
         f"{memory:.0f} GiB",
         f"{platform.system()} {kernel[0] if kernel else ''}".rstrip(),

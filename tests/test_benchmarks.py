@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import import_modules, preview, report, roll, stopwatch, up
+from benchmarks import import_modules, plans, preview, report, roll, stopwatch, up
 from benchmarks import previews as many
 from benchmarks.results import Fact, Ratio, Results, Series, UnavailableError
 from benchmarks.step_times import DATABASE, MIGRATION, RELEASE, Span, Update, spans, timed
@@ -169,7 +169,11 @@ def test_previews_of_many_are_compared_with_those_of_one() -> None:
         found[f"previews of {count}, memory of the library's own process after them"] = [100.0]
     ratios = many.results(found).ratios
     assert [ratio.value for ratio in ratios] == [*of_time, 2.0, 2.25, 1.0, 1.0]
-    assert [ratio.met for ratio in ratios] == [False, *[None] * 6]
+    assert [ratio.met for ratio in ratios] == [False, None, True, *[None] * 4]
+
+
+def test_plans_of_many_are_compared_with_those_of_one() -> None:
+    assert [ratio.value for ratio in plans.results({"one": [2.0, 4.0, 9.0], "many": [1.0]}).ratios] == [0.25]
 
 
 def test_only_the_imports_of_a_program_are_run() -> None:
