@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automation.engine.backend import KeyService, Passphrase, PassphraseFile
     from automation.engine.events import Event
     from automation.environment import Environment
     from automation.environments import Environments
     from automation.errors import AutomationError
     from automation.recovery.result import Decisions
-    from automation.stacks.backend import KeyService, Passphrase, PassphraseFile
     from automation.stacks.config import EnvironmentSettings
     from components.kube.secret import Secret
 
@@ -39,9 +39,9 @@ _HOMES = {
     "EnvironmentSettings": "automation.stacks.config",
     "Environments": "automation.environments",
     "Event": "automation.engine.events",
-    "KeyService": "automation.stacks.backend",
-    "Passphrase": "automation.stacks.backend",
-    "PassphraseFile": "automation.stacks.backend",
+    "KeyService": "automation.engine.backend",
+    "Passphrase": "automation.engine.backend",
+    "PassphraseFile": "automation.engine.backend",
     "Secret": "components.kube.secret",
 }
 

@@ -14,13 +14,13 @@ from automation.engine.events import OnEvent, ignore
 from automation.late import late
 from automation.results import HelmsmanExport, History, Outputs, Preview, Update
 from automation.stacks import asking, updates
-from automation.stacks.backend import shown_url
 from automation.stacks.config import EnvironmentSettings, Keep, forget
 from automation.stacks.place import Place
 from automation.stacks.session import Limits, Session
 from automation.upgrade.methods import UpgradeMethods
 from automation.wait import WAIT_SECONDS
 from components.kube.secret import Secret
+from components.secrets.logins import shown_url
 from components.secrets.masker import Masker
 
 if TYPE_CHECKING:

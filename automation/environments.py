@@ -11,25 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automation.engine.backend import KeyService, Passphrase, PassphraseFile, SecretsProvider
 from automation.engine.command import Engine, find_engine
 from automation.engine.events import OnEvent, ignore
 from automation.environment import Environment
 from automation.errors import StackUnknown
 from automation.folder import Folder, short_name
-from automation.stacks.backend import (
-    KeyService,
-    Passphrase,
-    PassphraseFile,
-    SecretsProvider,
-    read_project,
-    shown_url,
-    url_masker,
-)
+from automation.project_files import read_project
 from automation.stacks.file_secrets import clear_secrets
 from automation.stacks.place import Place
 from automation.stacks.session import LOCK_SECONDS, Limits
 from automation.wait import Clock
 from components.kube.secret import Secret
+from components.secrets.logins import shown_url, url_masker
 from settings import PROJECT
 
 if TYPE_CHECKING:

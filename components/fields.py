@@ -15,19 +15,11 @@ from typing import Any, Final, NoReturn
 
 from components.aws.region import REGION
 from components.kube.schedules import is_schedule
+from components.secrets.logins import has_login, may_hold_login
 from components.secrets.shapes import key_shape
 
 _SHOWN_LENGTH = 60
 _FERNET_KEY_BYTES = 32
-_LOGIN: Final = re.compile(
-    r"@|://|[^\s/\"':,]:(?![0-9]{1,5}([/\"\s]|$))[^\s/\",\]}]|(password|passwd|token|secret)[\\\"']*\s*[:=]",
-    re.IGNORECASE,
-)
-"""A URI, a mail address, USER:PASSWORD or `password: …`: what stands in the wrong key may be a login."""
-_WITH_LOGIN: Final = re.compile(r"://[^/\s]*@|^[^/@:\s]+:[^/@\s]+@")
-"""A URI with a login, or NAME:PASSWORD@HOST."""
-_PUBLIC: Final = re.compile(r"\"(arn:aws[^@/]*|sha256:[^@/]*|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)\"$")
-"""ARNs, digests, IPv6 addresses and networks, which have colons too."""
 _NOT_INTERNET: Final = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
     *("192.168.0.0/16", "224.0.0.0/3"),
@@ -51,20 +43,15 @@ def shown(value: Any) -> str:
     Never call it with a secret.
     """
     text = json.dumps(value)
-    if _LOGIN.search(text) and not _PUBLIC.match(text):
+    if may_hold_login(text):
         return "a text that may hold a login, which is not shown"
     if key_shape(text):
         return "a text that may hold a key, which is not shown"
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
 
-def has_login(text: str) -> bool:
-    """Tell whether a text is a URI with a login, NAME:PASSWORD@HOST, or has the shape of a key."""
-    return bool(_WITH_LOGIN.search(text) or key_shape(text))
-
-
 def without_login(text: str, expected: str) -> str:
-    """Return a text that has no login in it: what is no secret key is shown in plans, errors and commands."""
+    """Return the text. Refuse a login in it, because plans, errors and commands show every key that is not secret."""
     return text if not has_login(text) else refuse(f"expected {expected}, found {shown(text)}")
 
 
@@ -143,8 +130,8 @@ def network(text: str) -> str:
 def not_everybody(networks: Sequence[str]) -> None:
     """Refuse networks that together are all of the internet, IPv4's or IPv6's. Raises ValueError.
 
-    Networks that are not of the internet may be missing: without multicast, private and reserved networks it is the
-    same (iana.org/assignments/iana-ipv4-special-registry, and 2000::/3 for IPv6).
+    A list that lacks only multicast, private and reserved networks still admits the whole internet
+    (iana.org/assignments/iana-ipv4-special-registry, and 2000::/3 for IPv6).
     """
     if not networks:
         return

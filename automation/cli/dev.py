@@ -69,8 +69,8 @@ def down(call: Call) -> int:
     The passphrase stays: without it, everything else that is encrypted with it would be lost.
     """
     from automation.cluster.kind import KIND_PREFIX, created_cluster, delete_cluster
+    from automation.engine.backend import may_have_stacks
     from automation.engine.failures import unprotect
-    from automation.stacks.backend import may_have_stacks
 
     project_dir, stack, console = call.project_dir, call.args.stack, call.console
     folder = Folder(project_dir)
@@ -209,7 +209,7 @@ def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
     A cluster that was made here is deleted as a whole, where all of the stack is in it.
     """
     from automation.cluster.kind import delete_cluster, is_gone
-    from automation.stacks.backend import is_local
+    from automation.engine.backend import is_local
 
     console = call.console
     config = config.reached(environment.work_dir)

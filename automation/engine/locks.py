@@ -21,10 +21,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from automation.engine import processes
+from automation.engine.backend import local_path
 from automation.engine.machine import is_local, moment_of, this_machine
 from automation.engine.started_engines import StartedEngine
 from automation.results import Result
-from automation.stacks.backend import local_path
 
 _HELD: Final = re.compile(r"created by (\S+)@(\S+) \(pid (-?\d+)\) at (\S+)")
 _LOCKS: Final = ".pulumi/locks"

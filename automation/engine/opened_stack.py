@@ -20,7 +20,7 @@ from automation.engine.failures import engine_error, hopeless
 from automation.engine.policy_pack import JudgedProgress, refused
 from automation.engine.usual_times import UsualTimes
 from automation.errors import Interrupted
-from automation.stacks.backend import read_config
+from automation.project_files import read_config
 from components.kube.look import Look
 from components.secrets.masker import Masker
 

@@ -14,8 +14,8 @@ from pulumi.automation import CommandError, EngineEvent, OpType
 
 from automation.engine.opened_stack import OpenedStack, command, reading, running
 from automation.engine.policy_pack import JudgedProgress, policy_pack
+from automation.project_files import read_project
 from automation.results import Changes, Step
-from automation.stacks.backend import read_project
 
 _QUIET_PREVIEW: Final[dict[str, Any]] = {"color": "never", "suppress_outputs": True, "suppress_progress": True}
 _QUIET: Final[dict[str, Any]] = {**_QUIET_PREVIEW, "show_secrets": False}

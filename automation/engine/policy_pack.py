@@ -14,7 +14,7 @@ from automation.engine.events import EventKind
 from automation.engine.failures import first_lines
 from automation.engine.progress import Progress
 from automation.errors import UpdateFailed
-from automation.stacks.backend import read_yaml
+from automation.project_files import read_yaml
 
 _FOLDER: Final = "policy"
 _FILE: Final = "PulumiPolicy.yaml"

@@ -21,8 +21,9 @@ from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Plan, Plan
 from automation.plan.pod_refusals import pod_refusals
 from automation.plan.policies import plan_results
 from automation.plan.recorder import Recorder, Registration, SecretValue
-from automation.stacks.backend import ENCRYPTION, read_yaml, shown_url
+from automation.project_files import ENCRYPTION, read_yaml
 from components.release.chart_archive import ARCHIVE, ChartError, chart_archive
+from components.secrets.logins import shown_url
 from components.secrets.masker import Masker
 from components.secrets.recognised import recognised
 from policy.context import DecisionsInvalid, decided_in

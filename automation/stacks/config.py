@@ -18,7 +18,7 @@ from typing import Any, Final
 import settings
 from automation.errors import ClusterUnreachable, SettingsInvalid, from_text
 from automation.folder import write_file
-from automation.stacks.backend import read_project
+from automation.project_files import read_project
 from components.kube.kubeconfig import is_content
 from components.kube.secret import Secret
 from settings import PROJECT, SECRET_KEYS

@@ -13,7 +13,7 @@ from automation.engine.failures import engine_error
 from automation.engine.opened_stack import OpenedStack
 from automation.errors import AutomationError
 from automation.folder import stack_file
-from automation.stacks.backend import encryption, read_yaml
+from automation.project_files import encryption, read_yaml
 from automation.stacks.place import Place
 from components.secrets.recognised import recognised
 from settings import PROJECT

@@ -13,11 +13,12 @@ from typing import Final
 from pulumi.automation import CommandError
 
 from automation.engine import plugins
+from automation.engine.backend import BACKEND, local_path, may_have_stacks
 from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.folder import make_folder
-from automation.stacks.backend import BACKEND, local_path, may_have_stacks, shown_url, url_masker
 from automation.stacks.place import Place
+from components.secrets.logins import shown_url, url_masker
 
 _LEFT_OUT: Final = frozenset({".git", ".dev"})
 _NO_UPDATE: Final = "no previous deployment"

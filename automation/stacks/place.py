@@ -8,16 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automation.engine.backend import Backend, SecretsProvider, backend_url, may_have_stacks, prepare_backend
 from automation.errors import StackUnknown
 from automation.folder import Folder
-from automation.stacks.backend import (
-    Backend,
-    SecretsProvider,
-    backend_url,
-    may_have_stacks,
-    prepare_backend,
-    shown_url,
-)
+from components.secrets.logins import shown_url
 
 if TYPE_CHECKING:
     from automation.stacks.config import EnvironmentSettings

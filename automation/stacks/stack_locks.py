@@ -12,9 +12,9 @@ from automation.engine.events import EventKind, Teller
 from automation.engine.locks import Lock, is_shared, read_locks
 from automation.errors import StackLocked, UpdateFailed
 from automation.folder import short_name
-from automation.stacks.backend import shown_url
 from automation.stacks.cancellation import Cancellation
 from automation.stacks.place import Place
+from components.secrets.logins import shown_url
 from settings import PROJECT
 
 _T = TypeVar("_T")

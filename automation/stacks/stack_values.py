@@ -11,7 +11,7 @@ from pulumi.automation import CommandError
 
 from automation.engine.failures import engine_error
 from automation.engine.opened_stack import OpenedStack
-from automation.stacks.backend import read_config
+from automation.project_files import read_config
 from automation.stacks.config import as_config
 from automation.stacks.file_secrets import file_secrets
 from automation.stacks.secret_texts import secret_texts

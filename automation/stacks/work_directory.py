@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from automation.engine.backend import KeyService, SecretsProvider
 from automation.errors import FileInvalid, StackUnknown
 from automation.folder import short_name, stack_file, write_file
-from automation.stacks.backend import KeyService, SecretsProvider, encryption, read_project, read_yaml
+from automation.project_files import encryption, read_project, read_yaml
 from automation.stacks.place import Place
 from automation.yaml_text import as_yaml
 from components.kube.safe_yaml import load_yaml

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from pulumi.automation import CommandError, LocalWorkspace, Stack, StackNotFoundError
 
 from automation.engine import plugins
+from automation.engine.backend import KeyService
 from automation.engine.bare_stack import without_questions
 from automation.engine.command import Engine
 from automation.engine.failures import engine_error
 from automation.errors import Interrupted
 from automation.folder import stack_file
-from automation.stacks.backend import KeyService, read_config, read_yaml, shown_url, url_masker
+from automation.project_files import read_config, read_yaml
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.secret_texts import same_secret, secret_texts
 from automation.stacks.work_directory import prepare_reading_dir, prepare_work_dir
+from components.secrets.logins import shown_url, url_masker
 from settings import PROJECT
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from automation.stacks.backend import read_config
+from automation.project_files import read_config
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config

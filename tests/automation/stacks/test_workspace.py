@@ -16,11 +16,7 @@ import yaml
 from pulumi.automation import CommandResult, LocalWorkspace, Stack
 from pulumi.automation.errors import create_command_error
 
-from automation.engine.command import Engine
-from automation.errors import FileInvalid, FileUnusable, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
-from automation.folder import Folder, short_name, stack_file, write_file, write_new_file
-from automation.stacks import work_directory
-from automation.stacks.backend import (
+from automation.engine.backend import (
     KeyService,
     Passphrase,
     PassphraseFile,
@@ -29,6 +25,10 @@ from automation.stacks.backend import (
     passphrase_file,
     prepare_backend,
 )
+from automation.engine.command import Engine
+from automation.errors import FileInvalid, FileUnusable, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
+from automation.folder import Folder, short_name, stack_file, write_file, write_new_file
+from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack

@@ -11,14 +11,15 @@ from pulumi.automation import CommandResult, Stack
 from pulumi.automation.errors import create_command_error
 
 from automation.cli.upgrade import _version
+from automation.engine.backend import BACKEND, PASSPHRASE, prepare_backend
 from automation.environments import Environments
 from automation.errors import PassphraseMissing, StackUnknown, UpdateFailed, UpgradeRefused
 from automation.folder import short_name
 from automation.lifetime.derived import problems
-from automation.stacks.backend import BACKEND, PASSPHRASE, prepare_backend, shown_url, url_secrets
 from automation.stacks.listing import as_deployed, remove_empty, stack_tags
 from automation.stacks.place import Place, no_such_stack
 from automation.stacks.workspace import open_stack
+from components.secrets.logins import shown_url, url_secrets
 from tests.cases import each
 from tests.samples import ship
 

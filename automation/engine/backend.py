@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import yaml
-
-from automation.errors import FileInvalid, PassphraseMissing
+from automation.errors import PassphraseMissing
 from automation.folder import Folder, make_folder, stack_file, write_new_file
-from components.kube.safe_yaml import load_yaml
+from automation.project_files import encryption, read_project, read_yaml
 from components.kube.secret import Secret
-from components.secrets.masker import SHOWN, Masker
 
 BACKEND: Final = "PULUMI_BACKEND_URL"
 PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
 PASSPHRASE_FILE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
-ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
-"""The keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
-_parsed_once: Final = functools.lru_cache(maxsize=4)(load_yaml)
-_SECRET_PARAMETER: Final = re.compile("key|pass|secret|sas|sig|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -69,30 +60,6 @@ def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> s
     """Return `PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
     named = environ.get(BACKEND) or (read_project(project_dir).get("backend") or {}).get("url")
     return str(named or Folder(project_dir.resolve()).state.as_uri())
-
-
-def shown_url(url: str) -> str:
-    """Return a backend's URL as messages may show it: without a login, and without secret parameters."""
-    for secret in url_secrets(url):
-        url = url.replace(secret, SHOWN)
-    return url
-
-
-def url_secrets(url: str) -> tuple[str, ...]:
-    """Return what is secret in a backend's URL: its login, and parameters that are secret by their names."""
-    if url.startswith("file:"):
-        return ()
-    # A password may contain any character, also "/", "?" and "@": the login ends at the last "@".
-    login = re.match(r"[\w+.-]+://(.*)@", url, re.DOTALL)
-    parameters = re.findall(r"[?&]([^=&#]*)=([^&#]*)", url)
-    secret = [value for name, value in parameters if value and _SECRET_PARAMETER.search(name)]
-    return (*([login[1]] if login and login[1] else []), *secret)
-
-
-def url_masker(url: str, secrets: Iterable[str] = ()) -> Masker:
-    """Return a masker that knows what is secret in a backend's URL, which the engine quotes in its errors, and more."""
-    login = [unquote(part) for text in url_secrets(url) for part in {text, text.partition(":")[2]} if part]
-    return Masker(secrets=[*secrets, *login])
 
 
 def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
@@ -165,37 +132,6 @@ def local_path(url: str) -> Path:
     """Return the folder of a `file://` URL. `file://~/x` and `file://./x` are the engine's own forms."""
     parts = urlsplit(url)
     return Path(os.path.expanduser(parts.netloc + url2pathname(parts.path)))
-
-
-def encryption(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the content of a stack's file says about its encryption."""
-    return {key: content[key] for key in ENCRYPTION if content.get(key)}
-
-
-def read_yaml(path: Path, load: Callable[[str], Any] = load_yaml) -> dict[str, Any]:
-    """Return the map in a file. Raises FileInvalid, which quotes nothing: the file may hold a secret."""
-    try:
-        content = load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise FileInvalid(f"{path.name} cannot be read as YAML{place}", f"edit {path}") from None
-    if content is not None and not isinstance(content, dict):
-        raise FileInvalid(f"{path.name}: expected a map, found {type(content).__name__}", f"edit {path}")
-    return content or {}
-
-
-def read_config(folder: Path, stack: str) -> Mapping[str, Any]:
-    """Return the map `config` of a stack's file in a folder, by full key. Raises FileInvalid."""
-    return read_yaml(stack_file(folder, stack)).get("config") or {}
-
-
-def read_project(project_dir: Path) -> Mapping[str, Any]:
-    """Return the content of `Pulumi.yaml`, which nobody may change. Raises FileInvalid.
-
-    The same text is parsed once: it describes every config key, which takes 5 ms, and each verb asks for it.
-    """
-    return read_yaml(project_dir / "Pulumi.yaml", _parsed_once)
 
 
 def _provided(provider: SecretsProvider) -> dict[str, str]:
