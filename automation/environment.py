@@ -24,9 +24,9 @@ from components.secrets.logins import shown_url
 from components.secrets.masker import Masker
 
 if TYPE_CHECKING:
+    from automation import backups
     from automation.adoption import adopt
     from automation.adoption.plan import Adoption, AdoptionPlan
-    from automation.backup import mechanism
     from automation.backup.result import (
         BackupDone,
         BackupPlan,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from automation.stacks import export, roll_image, verify_stack
     from automation.verification.result import Verification
 else:
-    adopt, mechanism, expiry, spawn = late("adoption.adopt", "backup.mechanism", "lifetime.expiry", "lifetime.spawn")
+    adopt, backups, expiry, spawn = late("adoption.adopt", "backups", "lifetime.expiry", "lifetime.spawn")
     preflight_stack, recover, rotate = late("preflight.preflight_stack", "recovery.recover", "rotation.rotate")
     export, roll_image, verify_stack = late("stacks.export", "stacks.roll_image", "stacks.verify_stack")
 
@@ -228,27 +228,27 @@ class Environment(UpgradeMethods):
 
     def backup(self, *, dump: bool = False, on_event: OnEvent = ignore) -> BackupDone:
         """Make a snapshot of a managed database, or dump another one; `dump` dumps either. Raises BackupFailed."""
-        return self.session.do(mechanism.backup, on_event, dump=dump)
+        return self.session.do(backups.backup, on_event, dump=dump)
 
     def backup_plan(self, *, dump: bool = False) -> BackupPlan:
         """Return what `backup` would do. Raises what it raises."""
-        return self.session.do(mechanism.backup_plan, dump=dump)
+        return self.session.do(backups.backup_plan, dump=dump)
 
     def backups(self) -> Backups:
         """Return the backups, the newest first. Raises what `backup` raises."""
-        return self.session.do(mechanism.backups)
+        return self.session.do(backups.listed)
 
     def drill(self, backup: str | None = None, *, at: datetime | None = None, on_event: OnEvent = ignore) -> Drill:
         """Restore a backup aside, read it with the stack's keys, and delete it. Unread values are in the result."""
-        return self.session.do(mechanism.drill, backup, at, on_event)
+        return self.session.do(backups.drill, backup, at, on_event)
 
     def drill_plan(self, backup: str | None = None, *, at: datetime | None = None) -> DrillPlan:
         """Return what `drill` would do. Raises what it raises."""
-        return self.session.do(mechanism.drill_plan, backup, at)
+        return self.session.do(backups.drill_plan, backup, at)
 
     def restoration(self, backup: str | None = None, *, at: datetime | None = None) -> RestorePlan:
         """Return what `restore` would do. Raises what `restore` raises."""
-        return self.session.do_checked(mechanism.restore_plan, backup, at)
+        return self.session.do_checked(backups.restore_plan, backup, at)
 
     def restore(
         self,
@@ -260,11 +260,11 @@ class Environment(UpgradeMethods):
         on_event: OnEvent = ignore,
     ) -> Restored:
         """Stop Airflow, restore a backup, and verify Airflow on it. What it replaces stays. Raises BackupFailed."""
-        return self.session.do_checked(mechanism.restore, backup, at, timeout_seconds, keep, on_event)
+        return self.session.do_checked(backups.restore, backup, at, timeout_seconds, keep, on_event)
 
     def delete_old_databases(self, *, on_event: OnEvent = ignore) -> DeletedDatabases:
         """Delete the databases or instances that restores have replaced. Raises what `backup` raises."""
-        return self.session.do(mechanism.delete_old, on_event)
+        return self.session.do(backups.delete_old, on_event)
 
     @property
     def running(self) -> bool:

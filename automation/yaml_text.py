@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.unseen import HIDING
+from components.texts.unseen import HIDING
 
 _UNPRINTABLE: Final = rf"{HIDING}\ud800-\udfff\ufffe\uffff"
 """Characters that YAML does not allow, may read as a line end, or that nobody sees. It is the content of a character

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from components.unseen import hiding
+from components.texts.unseen import hiding
 from policy.model import Resource
 
 ALLOWED_REGISTRIES: Final = Path(__file__).with_name("allowed-registries.txt")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from components import fields
-from components.likely_names import did_you_mean
+from components.texts import fields
+from components.texts.likely_names import did_you_mean
 from settings.keys import Key
 from settings.parsers import NO_ENTRY, EntryError
 from settings.reading import Config

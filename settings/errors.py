@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 
 from components.kube.fix_text import FIX, without_fix
-from components.unseen import written_out
+from components.texts.unseen import written_out
 from settings.keys import PROJECT, Key
 
 _FILE: Final = "Pulumi.STACK.yaml"

@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from components.kube.safe_yaml import SafeLoader
-from components.unseen import hiding
+from components.texts.unseen import hiding
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, removal_of, set_command
 from settings.keys import PROJECT, Key

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from components import fields
 from components.kube.own_secrets import OWN_SECRET
+from components.texts import fields
 
 
 def foreign_secret(name: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from components import fields
 from components.kube.secret import Secret
+from components.texts import fields
 
 NO_ENTRY: Final = "is not an entry"
 """How the problem of an entry begins that must be taken out."""

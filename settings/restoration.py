@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from components import fields
 from components.chart_values.running import Running
 from components.database.rds_settings import Move
+from components.texts import fields
 
 BACKUP: Final = re.compile(r"airflow-[0-9]{8}T[0-9]{6}Z\.dump")
 """Form of a dump's name."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from components import fields
+from components.texts import fields
 
 ROTATED: Final = {
     # what `rotate` calls the key: the config key with its values

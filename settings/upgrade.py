@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from components import fields
+from components.texts import fields
 
 BEGINNINGS: Final = {"upgrade": "the upgrade from", "rollback": "the rollback from"}
 """How a sentence about one that is under way begins, by its verb."""

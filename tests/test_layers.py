@@ -28,6 +28,7 @@ COMPONENTS: Final = (
     "release",
     "secrets",
     "task_logs",
+    "texts",
     "user_values",
     "verification",
 )
@@ -36,34 +37,31 @@ MAY_IMPORT: Final[dict[str, str]] = {
     "versions": "",
     "compatibility": "versions",
     "outputs": "",
-    "components/download": "",
-    "components/likely_names": "",
     "components/kube": "",
     "components/secrets": "",
     "components/aws": "",
-    "components/fields": "components/kube components/aws components/secrets",
-    "components/image_fields": "components/fields",
-    "components/keys": "components/kube components/aws components/fields",
+    "components/texts": "components/kube components/aws components/secrets",
+    "components/keys": "components/kube components/aws components/texts",
     "components/connections": "components/kube components/aws",
     "components/dags": "components/kube",
     "components/login": "components/kube",
-    "components/database": "components/kube components/aws components/fields components/keys components/connections",
+    "components/database": "components/kube components/aws components/texts components/keys components/connections",
     "components/task_logs": "components/kube components/aws",
     "components/chart_values/executor": "",
     "components/network": "components/kube components/database components/chart_values/executor",
-    "components/chart_values": "versions components/fields components/likely_names components/chart_values/executor "
-    "components/kube components/aws components/keys "
+    "components/chart_values": "versions components/texts components/chart_values/executor "
+    "components/kube components/secrets components/aws components/keys "
     "components/connections components/dags components/login components/database components/task_logs",
-    "components/user_values": "components/fields components/likely_names components/kube components/aws "
+    "components/user_values": "components/texts components/kube components/aws components/secrets "
     "components/database components/chart_values",
-    "components/release": "versions components/download components/kube components/secrets components/keys "
+    "components/release": "versions components/kube components/secrets components/keys "
     "components/database components/chart_values components/user_values",
     "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "
     "components/dags components/login components/database components/task_logs components/chart_values",
     "components/monitoring": "components/kube components/database components/network components/chart_values",
     "components/verification": "components/kube components/keys components/database components/network "
     "components/chart_values",
-    "components": "versions outputs components/download " + " ".join(f"components/{folder}" for folder in COMPONENTS),
+    "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
     "settings": "versions compatibility components",
     "providers": "components",
     "policy": "versions components settings",

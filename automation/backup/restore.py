@@ -58,7 +58,7 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
 
 
 def restore(session: Session, order: RestoreOrder) -> Restored:
-    """See `mechanism.restore`."""
+    """See `backups.restore`."""
     started, found = time.monotonic(), deployed_outputs(session, VERB)
     jobs = BackupJobs(session, found, VERB, order.on_event)
     jobs.end_left_over()

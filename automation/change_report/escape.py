@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from components.unseen import written_out
+from components.texts.unseen import written_out
 
 _SIMPLE: Final = re.compile(r"[^`|\\]+")
 _LONGEST: Final = 300

@@ -10,8 +10,8 @@ from typing import Any, Final
 from automation.change_report.engine_events import fault
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.model import StackReport
+from automation.decided import decided
 from automation.errors import FileInvalid
-from automation.stages.decisions import decided
 from components.release.chart_archive import ARCHIVE
 
 _WRITE: Final = "write it with: pulumi preview --json --show-sames"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from components.unseen import written_out
+from components.texts.unseen import written_out
 
 _COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z])", re.MULTILINE)
 """`::name ::` at the beginning of a line is a command to GitHub's runner, and `##[name]` is one anywhere

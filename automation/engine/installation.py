@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import versions
-from components.download import OnPart, fetch, sha256
+from components.release.download import OnPart, fetch, sha256
 
 _SOURCE: Final = f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI_CLI}"
 _PROCESSORS: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}

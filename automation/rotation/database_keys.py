@@ -8,8 +8,8 @@ from typing import Any, Final
 from automation.rotation import database
 from automation.rotation.database_stages import container_stages, given_stages, managed_stages
 from automation.rotation.keys import KEYS, SERVERS, Key, Use
-from components import fields
 from components.database.uri import URI_VARIABLE
+from components.texts import fields
 
 NAME: Final = "database-password"
 CONTAINER, EXTERNAL, MANAGED = "container", "external", "managed"

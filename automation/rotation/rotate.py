@@ -13,6 +13,7 @@ from typing import Final
 
 from automation.cluster import client, objects
 from automation.cluster.deployment import Deployment
+from automation.decided import decide
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent, ignore
 from automation.engine.opened_stack import OpenedStack
@@ -34,7 +35,6 @@ from automation.stacks import updates
 from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.config import Keep
 from automation.stacks.session import Session
-from automation.stages import decisions
 from automation.stages.result import PlannedStage
 from automation.stages.run import StagedRun
 from automation.stages.stage import next_stage
@@ -240,7 +240,7 @@ def _write(
     if others:
         raise RotationRefused(stack, key.name, others)
     if key.resource and session.place.settings is None and session.config().protect:
-        decisions.decide(session.place.project_dir, stack, key.resource, f"rotate {key.name}")
+        decide(session.place.project_dir, stack, key.resource, f"rotate {key.name}")
     kept_values.write(session, opened, key, kept, mark, stage)
     target.mark = mark
     session.keep_settings(keep)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from automation.backup import restoring
 from automation.backup.restoring import ID_FORMAT, VERB, Doing, RestoreOrder, RestoreRun, again, must_continue
 from automation.backup.result import Restored, RestorePlan
+from automation.decided import decide
 from automation.engine import operations
 from automation.engine.events import OnEvent
 from automation.engine.locks import Holder
@@ -31,7 +32,6 @@ from automation.snapshots.rds import Rds
 from automation.snapshots.stages import Facts, Stage, restore_stages
 from automation.stacks import updates
 from automation.stacks.session import Session
-from automation.stages import decisions
 from components.chart_values.running import Running
 from components.database.rds_existing import RESTORED_FROM_TAG, made_by
 from components.database.rds_settings import Move
@@ -48,7 +48,7 @@ def restore_plan(session: Session, name: str | None, at: datetime | None, on_eve
 
 
 def restore(session: Session, order: RestoreOrder) -> Restored:
-    """See `mechanism.restore`."""
+    """See `backups.restore`."""
     started, facts, rds = time.monotonic(), StateFacts(session, VERB), Rds(session, VERB, order.on_event)
     restoration, resumed = _restoration(session, rds, facts, order.name, order.at)
     delete_left(session, rds, order.on_event)
@@ -93,7 +93,7 @@ class _Run(RestoreRun[Facts]):
         session = self.session
         if session.place.settings is None and session.config().protect:
             text = f"restore of {self.move.source}"
-            decisions.decide(session.place.project_dir, short_name(session.name), INSTANCE_NAME, text)
+            decide(session.place.project_dir, short_name(session.name), INSTANCE_NAME, text)
 
     def update(self) -> Changes:
         """Update the stack, after what a killed update has left in AWS was found out."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from automation.backup import mechanism
+from automation import backups
 from automation.backup.result import Restored, RestorePlan
 from automation.engine import operations
 from automation.engine.events import OnEvent
@@ -43,7 +43,7 @@ class _Back:
 def restoration(session: Session, image: AirflowImage | None, name: str | None, at: datetime | None) -> RestorePlan:
     """See `Environment.rollback_restoration`. image, name, at: what was asked for."""
     back = _back(session, image)
-    plan = mechanism.restore_plan(session, name, _moment(back, name, at))
+    plan = backups.restore_plan(session, name, _moment(back, name, at))
     return replace(plan, after=back.after)
 
 
@@ -59,7 +59,7 @@ def rollback(
     """See `Environment.rollback_by_restore`. image, name, at: what was asked for."""
     back = _back(session, image)
     moment = _moment(back, name, at)
-    done = mechanism.restore(session, name, moment, timeout_seconds, keep, on_event, image=back.values)
+    done = backups.restore(session, name, moment, timeout_seconds, keep, on_event, image=back.values)
     return replace(done, plan=replace(done.plan, after=back.after))
 
 

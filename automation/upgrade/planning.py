@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import compatibility
-from automation.backup.mechanism import backs_up
+from automation.backups import backs_up
 from automation.cluster.deployment import Deployment
 from automation.engine import operations
 from automation.engine.events import EventKind, OnEvent

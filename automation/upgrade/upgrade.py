@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from automation.backup.mechanism import backup
+from automation.backups import backup
 from automation.cluster import client
 from automation.engine.events import EventKind, OnEvent
 from automation.errors import (

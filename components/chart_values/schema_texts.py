@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from components.likely_names import did_you_mean
 from components.secrets.logins import has_login
+from components.texts.likely_names import did_you_mean
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from components.database.host import server_host
-from components.fields import refuse
 from components.kube.ports import LAST_PORT
 from components.kube.secret import SecretInput
+from components.texts.fields import refuse
 
 BROKER_VARIABLE: Final = "AIRFLOW__CELERY__BROKER_URL"
 """The variable by which Celery learns its broker."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from components.fields import refuse
+from components.texts.fields import refuse
 from components.kube.instance_metadata import METADATA_ADDRESSES
 
 _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from components.aws.region import REGION
 from components.database.rds_windows import backup_window, maintenance_window, windows_problem
-from components.fields import matching, refuse, shown
 from components.kube.ports import LAST_PORT
+from components.texts.fields import matching, refuse, shown
 
 ENGINE: Final = "postgres"
 ENGINE_MAJOR: Final = 17

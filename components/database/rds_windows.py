@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from components.fields import refuse, shown
+from components.texts.fields import refuse, shown
 
 _MIN_WINDOW_MINUTES: Final = 30
 _DAY_MINUTES: Final = 24 * 60

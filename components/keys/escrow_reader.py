@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
-from components import fields as checks
 from components.aws.client import AwsError, aws_call, aws_clients
 from components.keys.given_keys import KEY_CHECKS
 from components.kube.secret import Secret
+from components.texts import fields as checks
 
 _NAME = r"[A-Za-z0-9/_+=.@-]{1,200}"
 _NOT_FOUND = "ResourceNotFoundException"

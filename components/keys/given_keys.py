@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from components import fields
 from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES, jwt_secrets, share_an_id
 from components.kube.secret import SecretInput
+from components.texts import fields
 
 API_SECRET_KEY_MIN_BYTES: Final = 32
 REDIS_PASSWORD_MIN_BYTES: Final = 8

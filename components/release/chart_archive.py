@@ -16,7 +16,7 @@ from typing import Final
 import pulumi
 
 import versions
-from components.download import fetch, sha256
+from components.release.download import fetch, sha256
 
 ARCHIVE: Final = f"airflow-{versions.AIRFLOW_CHART}.tgz"
 SOURCES: Final = (

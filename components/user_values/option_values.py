@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-from components import fields
 from components.chart_values.managed_variables import given_config, instead_at
+from components.texts import fields
 from components.user_values.airflow_options import OPTIONS, section_of
 from components.user_values.yaml_texts import given_variables
 

@@ -21,8 +21,8 @@ from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_groups import with_inherited, without_default_budget
 from components.chart_values.worker_sets import SETS, elements, set_problems, with_own
 from components.kube.any_form import mapping
-from components.likely_names import did_you_mean
 from components.secrets.logins import has_login
+from components.texts.likely_names import did_you_mean
 from components.user_values.apart_values import apart_problems
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements

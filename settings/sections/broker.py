@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from components import fields
 from components.database.broker import Broker, BrokerUrl, broker_url
 from components.database.host import outside_networks
 from components.kube.secret import Secret
 from components.network.database_place import database_cidrs
 from components.network.extra_egress import broker_egress, extra_egress_rules
 from components.network.isolation_args import Isolation
+from components.texts import fields
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections import database as db

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components import fields
 from components.aws.tags import tag_problems
 from components.kube.foreign_namespaces import is_foreign
+from components.texts import fields
 from settings.errors import remove_command
 from settings.keys import Key, Section
 from settings.reading import Config

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from components import fields
 from components.chart_values.managed_variables import managed_name
 from components.connections.given import GivenConnections, collisions, connection, taken, variable
+from components.texts import fields
 from settings.errors import remove_command
 from settings.keys import Section
 from settings.reading import Config

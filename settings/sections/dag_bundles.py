@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from components import fields
 from components.dags.delivery import DagBundle
 from components.dags.git_repository import parse_git_repository, validate_git_ref, validate_sub_path
 from components.dags.known_hosts import pinned_known_hosts
+from components.texts import fields
 from settings.entries import Entries, checked_entries, note_repeated, switch
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from components import fields
 from components.dags.delivery import Dags, DagsDelivery, GitCredentials, Submodules
 from components.dags.git_login import GitLogin, GitLoginKind
 from components.dags.git_repository import (
@@ -14,6 +13,7 @@ from components.dags.git_repository import (
 )
 from components.dags.known_hosts import pinned_known_hosts
 from components.dags.ssh_private_key import normalise_private_key
+from components.texts import fields
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.reading import Config

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 from enum import StrEnum
 
-from components import fields
 from components.database import rds_settings, rds_windows
 from components.database.backup_bucket import BackupStore
 from components.database.connection import SslMode
@@ -17,6 +16,7 @@ from components.database.rds_instance_class import instance_memory_gib
 from components.database.rds_settings import CertificateAuthority
 from components.kube.ports import LAST_PORT
 from components.platform_args import AirflowPlatformArgs
+from components.texts import fields
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.restoration import restoration_of

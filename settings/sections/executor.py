@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from components import fields
 from components.chart_values.executor import Executor
 from components.chart_values.running import Running
 from components.chart_values.scale import Scale, WorkerAutoscaling
 from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
+from components.texts import fields
 from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.database import PGBOUNCER_ENABLED

@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final
 
-from components import fields
 from components.kube.ports import LAST_PORT
 from components.network.addresses import METADATA, covered, overlap
 from components.network.database_place import DatabaseCidrs
@@ -18,6 +17,7 @@ from components.network.extra_egress import (
     Protocol,
     extra_egress_rules,
 )
+from components.texts import fields
 
 DATABASE_ALONE: Final = "expected more than the metadata database's port, which stays closed, found nothing else"
 _ALL: Final = "all"

@@ -9,9 +9,9 @@ from typing import Final
 
 import compatibility
 import versions
-from components import fields, image_fields
 from components.kube.docker_config import docker_config
 from components.kube.images import Images
+from components.texts import fields, image_fields
 from settings.keys import Section
 from settings.reading import Config
 from settings.upgrade import UpgradeMark

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final
 
-from components import fields
 from components.chart_values.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingress, alb_annotations
 from components.chart_values.ingress_annotations import backend_problems, name_problems, tls_problems
 from components.network.isolation_args import Isolation
+from components.texts import fields
 from settings.keys import Key, Section
 from settings.reading import Config
 from settings.sections.cluster import AWS_REGION, PROTECT

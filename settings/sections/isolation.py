@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from components import fields
+from components.texts import fields
 from components.network.addresses import METADATA, covered
 from components.network.database_place import database_cidrs
 from components.network.dns import DEFAULT_DNS, parse_dns_server
 from components.network.isolation_args import Isolation, IsolationArgs
+from components.texts import fields
 from settings.keys import Section
 from settings.reading import Config
 from settings.sections.cluster import NAMESPACE

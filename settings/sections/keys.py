@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from components import fields
 from components.keys.escrow_reader import escrow_name
 from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.keys.given_keys import (
@@ -20,6 +19,7 @@ from components.keys.jwt_keys import JWT_SECRET_MIN_BYTES
 from components.kube.secret import Secret
 from components.platform_args import AirflowPlatformArgs
 from components.secrets.weak import fernet_weakness, weakness
+from components.texts import fields
 from settings.errors import remove_command, set_command
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Key, Section

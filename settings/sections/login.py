@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from components import fields
 from components.login.oidc import REDIRECT_PATH, WELL_KNOWN, Oidc
+from components.texts import fields
 from settings.keys import Section
 from settings.reading import Config
 

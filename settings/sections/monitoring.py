@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components import fields
+from components.texts import fields
 from components.chart_values.given_options import given_options
 from components.chart_values.metrics import Monitoring
 from components.chart_values.value_paths import at

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from components import fields
 from components.connections.pools import Pool, pool_variables
+from components.texts import fields
 from settings.entries import Entries, checked_entries, note_repeated, switch
 from settings.keys import Section
 from settings.reading import Config

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 import versions
-from components import fields
 from components.chart_values.chart_defaults import chart_schema, chart_values, schema_problems
 from components.chart_values.given_options import given_options
 from components.chart_values.managed_variables import listed_variables
@@ -19,6 +18,7 @@ from components.chart_values.worker_sets import SETS, elements, set_schema_probl
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.task_logs.store import TaskLogStore
+from components.texts import fields
 from components.user_values.user_values import problems as value_problems
 from settings.keys import Section
 from settings.reading import Config

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from components import fields
 from components.aws.pod_identity import PodIdentity
 from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
 from components.task_logs.store import AccessMode, LogPlace, TaskLogs, TaskLogStore
+from components.texts import fields
 from settings.foreign_secrets import foreign_secret
 from settings.keys import Section
 from settings.parsers import one_of

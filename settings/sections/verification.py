@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from components import fields
 from components.database import rds_settings
 from components.task_logs.store import TaskLogStore
+from components.texts import fields
 from components.verification.verified import USERNAME, Verified
 from settings.keys import Section
 from settings.reading import Config

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from components import fields
 from components.aws.region import partition
 from components.chart_values.chart_defaults import chart_schema
 from components.chart_values.scale import WorkerAutoscaling
 from components.chart_values.worker_group import WorkerGroup
+from components.texts import fields
 from settings.entries import no_entry
 from settings.errors import remove_command
 from settings.keys import Key, Section

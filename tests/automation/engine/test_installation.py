@@ -13,7 +13,7 @@ import pytest
 
 import versions
 from automation.engine.installation import InstallationError, _told, install
-from components.download import OnPart
+from components.release.download import OnPart
 from tests.cases import each
 
 NAME: Final = f"pulumi-v{versions.PULUMI_CLI}-linux-x64.tar.gz"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pulumi.runtime.invoke import invoke_async
 
 from automation.plan.recorder import Recorder, SecretValue
-from components import fields
 from components.keys import fernet_key
 from components.keys.fernet_key import FernetKey, key_of
+from components.texts import fields
 
 if TYPE_CHECKING:
     Record = Callable[..., Recorder]

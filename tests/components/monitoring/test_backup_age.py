@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.fields import cron
 from components.monitoring.backup_age import oldest_seconds
+from components.texts.fields import cron
 from tests.cases import each
 
 DAY = 86_400

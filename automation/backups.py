@@ -1,4 +1,4 @@
-"""Chooses the mechanism of a verb: snapshots of RDS for a managed database, dumps for every other one.
+"""Chooses what a verb works with: snapshots of RDS for a managed database, dumps for every other one.
 
 A managed database can have dumps too, where `airflow:backupStore` says: with `backup --dump`, and where the name of a
 dump is given.
@@ -51,7 +51,7 @@ def drill_plan(session: Session, name: str | None, at: datetime | None) -> Drill
     return planned(session, name, at)
 
 
-def backups(session: Session) -> Backups:
+def listed(session: Session) -> Backups:
     """See `Environment.backups`."""
     if not session.config().managed:
         return dumps.backups(session)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.download import fetch, sha256
+from components.release.download import fetch, sha256
 
 
 class _Response(io.BytesIO):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from automation.decided import decide
 from automation.errors import FileInvalid
 from automation.rotation.keys import KEYS
-from automation.stages.decisions import decide
 from policy.context import DECIDED, decided_in
 from tests.samples import ship
 

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.unseen import hiding, written_out
+from components.texts.unseen import hiding, written_out
 from tests.cases import each
 
 

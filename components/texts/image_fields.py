@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from components.fields import matching, refuse, shown
+from components.texts.fields import matching, refuse, shown
 
 _MOVING_TAGS: Final = (
     "latest|stable|current|newest|main|master|trunk|head|default|edge|nightly|daily|weekly|snapshot|canary|unstable|"

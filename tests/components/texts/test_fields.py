@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components import fields, image_fields
+from components.texts import fields, image_fields
 from tests import samples
 from tests.cases import each
 
