@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.chart_values.chart_defaults import chart_values, merged
+from components.chart_values.chart_parts import CELERY_WORKERS, part_value, running_parts
 from components.kube.any_form import MAPS
 from policy.model import UNKNOWN, Path, Resource, get, maps
 
@@ -15,8 +16,8 @@ _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"
 _AIRFLOW_CHART: Final = re.compile(r"(^|/)airflow(-\d[^/]*)?$")
 
-CELERY_WORKERS: Final = "workers.celery"
 GIT_SYNC: Final = "dags.gitSync"
+_REPLICATED: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", CELERY_WORKERS, "pgbouncer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,39 +65,14 @@ def _is_airflow(resource: Resource) -> bool:
 
 
 def component_value(values: Mapping[str, Any], component: str, key: str) -> Any:
-    """Return a value of a component as the chart takes it: Celery's workers fall back to `workers`."""
-    found = get(values, f"{component}.{key}")
-    if found in (None, {}, []) and component.startswith("workers."):
-        return get(values, f"workers.{key}")
-    return found
+    """Return a value of a component as the chart takes it; UNKNOWN where it is not known."""
+    return part_value(values, component, key, get)
 
 
 def components(values: Mapping[str, Any]) -> Iterator[Component]:
-    """Yield the components that run with these values, without what runs beside a main container."""
-    executor = get(values, "executor")
-    executors = executor if isinstance(executor, str) else ""
-    for path, runs in {
-        "apiServer": get(values, "apiServer.enabled"),
-        "scheduler": get(values, "scheduler.enabled"),
-        "dagProcessor": get(values, "dagProcessor.enabled") is not False,  # null is yes, from Airflow 3 on
-        "triggerer": get(values, "triggerer.enabled"),
-        CELERY_WORKERS: "Celery" in executors,
-        "pgbouncer": get(values, "pgbouncer.enabled"),
-    }.items():
-        if _yes(runs):
-            yield Component(path=path, replicas=_replicas(values, path))
-    for path, runs in {
-        "workers.kubernetes": "Kubernetes" in executors,
-        "redis": _yes(get(values, "redis.enabled")) and "Celery" in executors,
-        "statsd": get(values, "statsd.enabled"),
-        "flower": get(values, "flower.enabled"),
-        "cleanup": get(values, "cleanup.enabled"),
-        "databaseCleanup": get(values, "databaseCleanup.enabled"),
-        "createUserJob": get(values, "createUserJob.enabled"),
-        "migrateDatabaseJob": get(values, "migrateDatabaseJob.enabled"),
-    }.items():
-        if _yes(runs):
-            yield Component(path=path)
+    """Yield the components that run with these values, without sidecars."""
+    for path in running_parts(values, _known):
+        yield Component(path=path, replicas=_replicas(values, path) if path in _REPLICATED else 1)
 
 
 def sidecars(values: Mapping[str, Any]) -> Iterator[str]:
@@ -129,5 +105,10 @@ def _replicas(values: Mapping[str, Any], path: str) -> int:
 
 
 def _yes(value: Any) -> bool:
-    """Return what a template's `if` makes of a value; a value that is not known is not yes."""
+    """Return whether a template's `if` takes the value for true. An unknown value counts as false."""
     return bool(value) and value is not UNKNOWN
+
+
+def _known(values: Mapping[str, Any], path: str) -> Any:
+    found = get(values, path)
+    return None if found is UNKNOWN else found

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport
-from automation.change_report.naming import listed
+from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport, listed
 from automation.plan.model import PlannedResource
 from components.chart_values.running import BEGINNING as HALTED
 from settings.rotation import BEGINNING as ROTATION

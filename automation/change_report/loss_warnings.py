@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from automation.change_report.model import Alert, Category, Kind, Source, StackReport, Step
-from automation.change_report.naming import listed
+from automation.change_report.model import Alert, Category, Kind, Source, StackReport, Step, listed
 from automation.plan import policies
 from automation.plan.model import PlannedResource
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
 
 from automation.plan.model import Failure, PolicyResult
+
+_NAMED: Final = 8
+"""A warning names no more things than these."""
 
 
 @unique
@@ -161,6 +164,14 @@ class Alert:
 
     def __str__(self) -> str:
         return self.text.format(*self.names)
+
+
+def listed(text: str, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return a sentence with places for the first names in place of `{}`, and these names."""
+    shown = tuple(names[:_NAMED])
+    places = ", ".join(f"{{{index}}}" for index in range(len(shown)))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return text.replace("{}", places + more), shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ from typing import Final
 
 from automation.change_report.cost_warnings import database, downtime, keys, under_way
 from automation.change_report.loss_warnings import deletions, places, protection, refusals, replacements
-from automation.change_report.model import Alert, Category, Kind, Severity, Source, StackReport
-from automation.change_report.naming import listed
+from automation.change_report.model import Alert, Category, Kind, Severity, Source, StackReport, listed
 from automation.plan.model import RELEASE_TYPE, PlannedResource
 from policy.context import DECIDED
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from components.kube.ports import LAST_PORT
 from components.kube.secret import Secret
 
 _CONNECTION: Final = "AIRFLOW_CONN_"
@@ -20,7 +21,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://\S*")
 _FIELDS: Final = frozenset({"conn_type", "description", "host", "schema", "login", "password", "port", "extra", "uri"})
 """Fields of a connection in JSON: arguments of `Connection` (airflow 3.2.2, models/connection.py, `from_json`)."""
-_LAST_PORT: Final = 65_535
 _NO_NAME: Final = "expected a name of letters, digits and _ . - that begins with a letter, a digit or _"
 
 
@@ -100,7 +100,7 @@ def _json_connection(fields: Mapping[str, Any]) -> str:
         raise ValueError(f"expected a map with conn_type and fields of a connection ({_listed()}), found {what}")
     port, extra = fields.get("port"), fields.get("extra")
     if port not in (None, "") and not _is_port(port):
-        raise ValueError(f"expected a port from 1 to {_LAST_PORT} in it, found another value")
+        raise ValueError(f"expected a port from 1 to {LAST_PORT} in it, found another value")
     if extra not in (None, "") and not _is_map(extra):
         raise ValueError("expected a map as extra, or the JSON of one, found another value")
     if isinstance(uri := fields.get("uri"), str):
@@ -115,12 +115,12 @@ def _check_port_of(uri: str) -> None:
     except ValueError:
         port = 0
     if port == 0:
-        raise ValueError(f"expected a port from 1 to {_LAST_PORT} in it, or none, found another")
+        raise ValueError(f"expected a port from 1 to {LAST_PORT} in it, or none, found another")
 
 
 def _is_port(value: Any) -> bool:
     text = str(value)
-    return not isinstance(value, bool) and text.isdecimal() and text.isascii() and 1 <= int(text) <= _LAST_PORT
+    return not isinstance(value, bool) and text.isdecimal() and text.isascii() and 1 <= int(text) <= LAST_PORT
 
 
 def _is_map(value: Any) -> bool:

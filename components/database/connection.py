@@ -132,11 +132,7 @@ def connection_uri(
 
 def metadata_uri(user: str, password: str, host: str, port: int, name: str, ssl_mode: SslMode) -> str:
     """Return the URI for Airflow's synchronous engine (`[database] sql_alchemy_conn`)."""
-    # Without the parameter libpq prefers TLS. PgBouncer has no TLS for its clients and must not get an explicit one.
-    query = {} if ssl_mode is SslMode.PREFER else {"sslmode": ssl_mode.value}
-    return connection_uri(
-        driver="postgresql+psycopg2", user=user, password=password, host=host, port=port, name=name, query=query
-    )
+    return _metadata_uri("psycopg2", "sslmode", user, password, host, port, name, ssl_mode)
 
 
 def metadata_async_uri(user: str, password: str, host: str, port: int, name: str, ssl_mode: SslMode) -> str:
@@ -145,9 +141,16 @@ def metadata_async_uri(user: str, password: str, host: str, port: int, name: str
     Airflow would derive it from the synchronous URI and keep `?sslmode=`, which asyncpg refuses
     (github.com/apache/airflow/issues/67801). asyncpg's parameter is `ssl`.
     """
-    query = {} if ssl_mode is SslMode.PREFER else {"ssl": ssl_mode.value}
+    return _metadata_uri("asyncpg", "ssl", user, password, host, port, name, ssl_mode)
+
+
+def _metadata_uri(
+    driver: str, parameter: str, user: str, password: str, host: str, port: int, name: str, ssl_mode: SslMode
+) -> str:
+    # Without the parameter libpq prefers TLS. PgBouncer has no TLS for its clients and must not get an explicit one.
+    query = {} if ssl_mode is SslMode.PREFER else {parameter: ssl_mode.value}
     return connection_uri(
-        driver="postgresql+asyncpg", user=user, password=password, host=host, port=port, name=name, query=query
+        driver=f"postgresql+{driver}", user=user, password=password, host=host, port=port, name=name, query=query
     )
 
 

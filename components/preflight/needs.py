@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.chart_values.chart_defaults import merged
+from components.chart_values.chart_parts import CELERY_WORKERS, part_value, running_parts
 from components.chart_values.executor import Executor
 from components.chart_values.metrics import Monitoring
 from components.chart_values.scale import WorkerAutoscaling
@@ -15,7 +16,8 @@ from components.kube.images import Images
 from components.preflight.pods import chart_image, pod_spec
 from components.task_logs.store import TaskLogs, TaskLogStore
 
-_AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", "workers.celery")
+_AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", CELERY_WORKERS)
+_JUDGED: Final = (*_AIRFLOW, "redis", "statsd", "pgbouncer")
 _SETS: Final = "workers.celery.sets"
 _LOADS_DAGS: Final = ("dagProcessor", "triggerer", "workers.celery")
 _LABELS: Final = {
@@ -101,7 +103,8 @@ def release_pods(values: Mapping[str, Any], images: Images, release_name: str) -
         images: The images of the stack.
         release_name: Value of the chart's label `release`.
     """
-    pods = _pods(values, _running(values), images, release_name)
+    running = set(running_parts(values))
+    pods = _pods(values, [path for path in _JUDGED if path in running], images, release_name)
     for element in at(values, _SETS) or ():
         # An element of the sets is read as `workers.celery` is; the default workers are among the pods already.
         [pod] = _pods(merged(values, {"workers": {"celery": element}}), ["workers.celery"], images, release_name)
@@ -114,7 +117,7 @@ def _pods(values: Mapping[str, Any], paths: Iterable[str], images: Images, relea
     return [
         {
             "component": path,
-            "pods": int(_value(values, path, "replicas") or 1),
+            "pods": int(part_value(values, path, "replicas") or 1),
             "pod": {
                 "metadata": {
                     "labels": {
@@ -125,7 +128,9 @@ def _pods(values: Mapping[str, Any], paths: Iterable[str], images: Images, relea
                     }
                 },
                 "spec": {
-                    **pod_spec(values, path, images, _value(values, path, "securityContexts.pod") or _security(values)),
+                    **pod_spec(
+                        values, path, images, part_value(values, path, "securityContexts.pod") or _security(values)
+                    ),
                     "containers": list(_containers(values, path, images)),
                 },
             },
@@ -134,27 +139,19 @@ def _pods(values: Mapping[str, Any], paths: Iterable[str], images: Images, relea
     ]
 
 
-def _running(values: Mapping[str, Any]) -> Iterator[str]:
-    celery = "Celery" in str(values["executor"])
-    yield from (path for path in _AIRFLOW if celery or path != "workers.celery")
-    if celery and at(values, "redis.enabled"):
-        yield "redis"
-    yield from (path for path in ("statsd", "pgbouncer") if at(values, f"{path}.enabled"))
-
-
 def _containers(values: Mapping[str, Any], path: str, images: Images) -> Iterator[dict[str, Any]]:
     def container(name: str, image: str, place: str, key: str = "") -> dict[str, Any]:
-        context = _value(values, place, f"{key}securityContexts.container")
+        context = part_value(values, place, f"{key}securityContexts.container")
         return {
             "name": name,
             "image": image,
             "imagePullPolicy": images.pull_policy,
             "securityContext": context or at(values, "securityContexts.containers") or {},
-            "resources": _value(values, place, f"{key}resources") or {},
+            "resources": part_value(values, place, f"{key}resources") or {},
         }
 
     yield container("main", images.airflow if path in _AIRFLOW else chart_image(values, path), path)
-    if _value(values, path, "logGroomerSidecar.enabled"):
+    if part_value(values, path, "logGroomerSidecar.enabled"):
         yield container("log-groomer", images.airflow, path, "logGroomerSidecar.")
     if path == "pgbouncer":
         yield container("metrics-exporter", chart_image(values, "pgbouncerExporter"), path, "metricsExporterSidecar.")
@@ -162,13 +159,5 @@ def _containers(values: Mapping[str, Any], path: str, images: Images) -> Iterato
         yield container("git-sync", chart_image(values, "gitSync"), "dags.gitSync")
 
 
-def _value(values: Mapping[str, Any], component: str, key: str) -> Any:
-    """Return a value of a component as the chart takes it: Celery's workers fall back to `workers`."""
-    found = at(values, f"{component}.{key}")
-    if found in (None, {}, []) and component.startswith("workers."):
-        return at(values, f"workers.{key}")
-    return found
-
-
-def _security(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    return at(values, "securityContexts.pod") or {}
+def _security(values: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    return part_value(values, path, "securityContexts.pod") or at(values, "securityContexts.pod") or {}
