@@ -21,7 +21,7 @@ from components.network.database_place import DatabaseCidrs
 from components.network.extra_egress import broker_egress, extra_egress_rules
 from components.platform_args import AirflowPlatformArgs
 from settings.errors import SettingsError, problem_text, remove_command
-from settings.keys import Key
+from settings.keys import ConfigKey
 from settings.model import Settings
 from settings.sections.broker import BROKER_CIDRS, NOTHING_OPENED
 from settings.sections.database import (
@@ -38,7 +38,7 @@ from settings.sections.extra_egress import DATABASE_ALONE
 from settings.sections.isolation import EXTRA_EGRESS
 from settings.sections.keys import KeySource
 
-_KEYS: Final[Mapping[str, Key[Any]]] = {
+_KEYS: Final[Mapping[str, ConfigKey[Any]]] = {
     "engine_version": ENGINE_VERSION,
     "identifier": IDENTIFIER,
     "max_storage_gib": MAX_STORAGE_GIB,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.sections import (
     broker,
     cluster,
@@ -51,7 +51,7 @@ SECTIONS: Final[tuple[Section, ...]] = tuple(
     )
 )
 
-KEYS: Final[Mapping[str, Key[Any]]] = {key.name: key for section in SECTIONS for key in section.keys}
+KEYS: Final[Mapping[str, ConfigKey[Any]]] = {key.name: key for section in SECTIONS for key in section.keys}
 """The keys by name."""
 
 SECRET_KEYS: Final = frozenset(key.name for key in KEYS.values() if key.secret)

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.texts import fields
 from components.texts.likely_names import did_you_mean
-from settings.keys import Key
+from settings.keys import ConfigKey
 from settings.parsers import NO_ENTRY, EntryError
 from settings.reading import Config
 
@@ -62,7 +62,7 @@ def switch(value: Any) -> bool:
     return value if isinstance(value, bool) else fields.refuse(f"expected true or false, found {fields.shown(value)}")
 
 
-def note_repeated(config: Config, key: Key[Any], names: Sequence[str], what: str) -> None:
+def note_repeated(config: Config, key: ConfigKey[Any], names: Sequence[str], what: str) -> None:
     """Note each name that two maps of a list have. what: what a map is, such as `pool`."""
     for name in sorted({name for name in names if names.count(name) > 1}):
         config.problem(

@@ -9,7 +9,7 @@ import pulumi
 
 from components.kube.fix_text import FIX, without_fix
 from components.texts.unseen import written_out
-from settings.keys import PROJECT, Key
+from settings.keys import PROJECT, ConfigKey
 
 _FILE: Final = "Pulumi.STACK.yaml"
 _WORD: Final = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
@@ -50,7 +50,7 @@ def problem_text(stack: str, full: str, text: str, fix: str) -> str:
     return f"{what}{FIX}{fix.replace(_FILE, f'Pulumi.{stack}.yaml')}"
 
 
-def set_command(full: str, key: Key[Any] | None, option: str = "") -> str:
+def set_command(full: str, key: ConfigKey[Any] | None, option: str = "") -> str:
     """Return the command that sets a key.
 
     Args:
@@ -73,6 +73,6 @@ def removal_of(full: str) -> str:
     return f"pulumi config rm {full}" if _WORD.fullmatch(full) else f"take it out of {_FILE}"
 
 
-def remove_command(key: Key[Any]) -> str:
+def remove_command(key: ConfigKey[Any]) -> str:
     """Return the command that takes a key out of the config."""
     return f"pulumi config rm {PROJECT}:{key.name}"

@@ -18,7 +18,7 @@ from components.kube.safe_yaml import SafeLoader
 from components.texts.unseen import hiding
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, removal_of, set_command
-from settings.keys import PROJECT, Key
+from settings.keys import PROJECT, ConfigKey
 from settings.scalars import Loader, engine_value, is_plain_number, read_differently, size
 
 _ENGINE: Final = "pulumi"
@@ -105,7 +105,7 @@ def _why_unread(namespace: str, short: str) -> str:
     return f"expected a key that begins with {PROJECT}: or {_ENGINE}:, found another, which nothing reads{hint}"
 
 
-def _changed_on_the_way(value: Any, node: yaml.Node, key: Key[Any] | None) -> tuple[str, str] | None:
+def _changed_on_the_way(value: Any, node: yaml.Node, key: ConfigKey[Any] | None) -> tuple[str, str] | None:
     """Return what is wrong with a value and what solves it; None where it arrives as it is written.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from settings.declared import SECTIONS
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _COMMAND: Final = "python -m settings.generate"
@@ -123,7 +123,7 @@ def _is_text(text: str) -> bool:
         return False
 
 
-def _key_row(key: Key[Any]) -> tuple[str, ...]:
+def _key_row(key: ConfigKey[Any]) -> tuple[str, ...]:
     kind = f"array of {'maps' if key.items == 'object' else 'strings'}" if key.type == "array" else key.type
     shown = key.default if isinstance(key.default, str) else json.dumps(key.default)
     return (

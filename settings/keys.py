@@ -29,7 +29,7 @@ _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
 @dataclass(frozen=True, eq=False)
-class Key(Generic[T_co]):
+class ConfigKey(Generic[T_co]):
     """The declaration of one config key whose checked value is a T_co."""
 
     name: str
@@ -48,7 +48,7 @@ class Key(Generic[T_co]):
     """The file, as commands call it, from which a value of several lines is read, or ""."""
     secret: bool = False
     """Whether the value must be stored encrypted and is never shown."""
-    plain_unless: Key[bool] | None = None
+    plain_unless: ConfigKey[bool] | None = None
     """The key while which is false this secret may be plain text, or None."""
     unread: Any = None
     """Value of a secret that is encrypted where nobody can read it."""
@@ -74,21 +74,23 @@ class Section:
 
     def __init__(self, title: str, note: str = "") -> None:
         self.title, self.note = title, note
-        self.keys: list[Key[Any]] = []
+        self.keys: list[ConfigKey[Any]] = []
 
-    def text(self, name: str, check: Callable[[str], str], *, default: str, description: str) -> Key[str]:
+    def text(self, name: str, check: Callable[[str], str], *, default: str, description: str) -> ConfigKey[str]:
         """A text that `check` accepts. It must not be empty."""
-        return self._declared(Key(name, "string", default, description, parsers.required(check), ""))
+        return self._declared(ConfigKey(name, "string", default, description, parsers.required(check), ""))
 
-    def parsed(self, name: str, check: Callable[[str], T], *, default: str, description: str) -> Key[T | None]:
+    def parsed(self, name: str, check: Callable[[str], T], *, default: str, description: str) -> ConfigKey[T | None]:
         """A text that `check` makes a T of. It must not be empty. The value is None only while it is bad."""
-        return self._declared(Key(name, "string", default, description, parsers.required(check), None))
+        return self._declared(ConfigKey(name, "string", default, description, parsers.required(check), None))
 
-    def optional(self, name: str, check: Callable[[str], T], *, description: str, file: str = "") -> Key[T | None]:
+    def optional(
+        self, name: str, check: Callable[[str], T], *, description: str, file: str = ""
+    ) -> ConfigKey[T | None]:
         """A text that `check` turns into a T, or None if the key is empty."""
-        return self._declared(Key(name, "string", "", description, parsers.optional(check), None, file=file))
+        return self._declared(ConfigKey(name, "string", "", description, parsers.optional(check), None, file=file))
 
-    def mark(self, name: str, check: Callable[[str], T], *, description: str) -> Key[T | None]:
+    def mark(self, name: str, check: Callable[[str], T], *, description: str) -> ConfigKey[T | None]:
         """What a verb of several stages writes about itself, or None. A person corrects a bad one by removing it."""
 
         def read(text: str) -> T:
@@ -107,12 +109,12 @@ class Section:
         *,
         description: str,
         file: str = "",
-        plain_unless: Key[bool] | None = None,
-    ) -> Key[Secret | None]:
+        plain_unless: ConfigKey[bool] | None = None,
+    ) -> ConfigKey[Secret | None]:
         """A secret that `check` accepts, or None where the key is empty. Messages of `check` must not show it."""
         parse = parsers.optional(lambda text: Secret(check(text)))
         return self._declared(
-            Key(
+            ConfigKey(
                 name,
                 "string",
                 "",
@@ -133,28 +135,30 @@ class Section:
         problems_of: Callable[[Mapping[str, Any]], Mapping[str, str]],
         *,
         description: str,
-    ) -> Key[Mapping[str, Secret]]:
+    ) -> ConfigKey[Mapping[str, Secret]]:
         """A map of secrets. `check` makes each of them from its name and value, and `problems_of` judges the names.
 
         Messages of `check` must not show a value.
         """
         parse = parsers.secret_map(f"{PROJECT}:{name}", check, problems_of)
-        return self._declared(Key(name, "object", {}, description, parse, {}, secret=True, unread={}))
+        return self._declared(ConfigKey(name, "object", {}, description, parse, {}, secret=True, unread={}))
 
-    def integer(self, name: str, least: int, most: int, *, default: int, description: str) -> Key[int]:
+    def integer(self, name: str, least: int, most: int, *, default: int, description: str) -> ConfigKey[int]:
         """A whole number from `least` to `most`. The description may name the bounds as {least} and {most}."""
         description = description.format(least=least, most=most)
-        return self._declared(Key(name, "integer", default, description, parsers.integer(least, most), least))
+        return self._declared(ConfigKey(name, "integer", default, description, parsers.integer(least, most), least))
 
-    def boolean(self, name: str, *, default: bool, description: str) -> Key[bool]:
+    def boolean(self, name: str, *, default: bool, description: str) -> ConfigKey[bool]:
         """True or false."""
-        return self._declared(Key(name, "boolean", default, description, parsers.boolean, False))
+        return self._declared(ConfigKey(name, "boolean", default, description, parsers.boolean, False))
 
-    def choice(self, name: str, kind: type[_Enum], *, default: _Enum, description: str) -> Key[_Enum]:
+    def choice(self, name: str, kind: type[_Enum], *, default: _Enum, description: str) -> ConfigKey[_Enum]:
         """One of the values of `kind`. The description may list them as {choices}."""
         *others, last = kind
         description = description.format(choices=f"{', '.join(others)} or {last}")
-        return self._declared(Key(name, "string", default.value, description, parsers.one_of(kind), next(iter(kind))))
+        return self._declared(
+            ConfigKey(name, "string", default.value, description, parsers.one_of(kind), next(iter(kind)))
+        )
 
     def texts(
         self,
@@ -164,19 +168,21 @@ class Section:
         description: str,
         default: Sequence[str] = (),
         check_all: Callable[[Sequence[str]], None] = lambda _: None,
-    ) -> Key[tuple[str, ...]]:
+    ) -> ConfigKey[tuple[str, ...]]:
         """A list of texts, each of which `check` accepts, and `check_all` all of them."""
         parse = parsers.texts(f"{PROJECT}:{name}", check, check_all)
-        return self._declared(Key(name, "array", [*default], description, parse, ()))
+        return self._declared(ConfigKey(name, "array", [*default], description, parse, ()))
 
-    def entries(self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str) -> Key[tuple[T, ...]]:
+    def entries(
+        self, name: str, check: Callable[[Mapping[str, Any]], T], *, description: str
+    ) -> ConfigKey[tuple[T, ...]]:
         """A list of maps, each of which `check` turns into a T. An EntryError of `check` names several problems."""
         parse = parsers.entries(f"{PROJECT}:{name}", check)
-        return self._declared(Key(name, "array", [], description, parse, (), items="object"))
+        return self._declared(ConfigKey(name, "array", [], description, parse, (), items="object"))
 
-    def mapping(self, name: str, *, description: str) -> Key[Mapping[str, Any]]:
+    def mapping(self, name: str, *, description: str) -> ConfigKey[Mapping[str, Any]]:
         """A map of anything."""
-        return self._declared(Key(name, "object", {}, description, parsers.mapping, {}))
+        return self._declared(ConfigKey(name, "object", {}, description, parsers.mapping, {}))
 
     def text_map(
         self,
@@ -184,12 +190,12 @@ class Section:
         *,
         description: str,
         problems_of: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
-    ) -> Key[Mapping[str, str]]:
+    ) -> ConfigKey[Mapping[str, str]]:
         """A map of texts. `problems_of` returns what is wrong with each entry, or by "" with all of them."""
         return self._declared(
-            Key(name, "object", {}, description, parsers.text_map(f"{PROJECT}:{name}", problems_of), {})
+            ConfigKey(name, "object", {}, description, parsers.text_map(f"{PROJECT}:{name}", problems_of), {})
         )
 
-    def _declared(self, key: Key[T]) -> Key[T]:
+    def _declared(self, key: ConfigKey[T]) -> ConfigKey[T]:
         self.keys.append(key)
         return key

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from settings.errors import problem_text, removal_of, remove_command, set_command
-from settings.keys import PROJECT, Key, T
+from settings.keys import PROJECT, ConfigKey, T
 from settings.parsers import RefusedError
 
 _MOST_UNKNOWN: Final = 20
@@ -53,16 +53,16 @@ class Config:
         self._stack = stack
         self.problems = [*known.values()]
 
-    def __getitem__(self, key: Key[T]) -> T:
+    def __getitem__(self, key: ConfigKey[T]) -> T:
         """Return the value of `key`, or its fallback where a problem of it is noted."""
         return self._value(key)
 
-    def read_all(self, keys: Iterable[Key[Any]]) -> None:
+    def read_all(self, keys: Iterable[ConfigKey[Any]]) -> None:
         """Note the problems of single values. Called first, so that they come first and in the order of the keys."""
         for key in keys:
             self._value(key)
 
-    def problem(self, key: Key[Any], text: str, fix: str = "", *, one_of_many: bool = False) -> None:
+    def problem(self, key: ConfigKey[Any], text: str, fix: str = "", *, one_of_many: bool = False) -> None:
         """Note a problem of `key`.
 
         Only the first problem of a key is kept, because the others follow from it.
@@ -78,25 +78,25 @@ class Config:
             fix = fix or set_command(key.full, key)
             self.problems.append(problem_text(self._stack, key.full, text, fix))
 
-    def must_not_be_set(self, key: Key[Any], when: str, *, instead: str = "") -> None:
+    def must_not_be_set(self, key: ConfigKey[Any], when: str, *, instead: str = "") -> None:
         """Note that a key is set that has no effect. when: such as `without airflow:ingressHost`.
 
         instead: another fix, beside taking the key out.
         """
         self.problem(key, f"must not be set {when}", f"{remove_command(key)}{instead and f', or {instead}'}")
 
-    def refuse_set(self, keys: Iterable[Key[Any]], when: str, *, instead: str = "") -> None:
+    def refuse_set(self, keys: Iterable[ConfigKey[Any]], when: str, *, instead: str = "") -> None:
         """Note each of the keys that is set although it has no effect. when, instead: see `must_not_be_set`."""
         for key in keys:
             if self[key]:
                 self.must_not_be_set(key, when, instead=instead)
 
-    def given(self, key: Key[Any]) -> bool:
+    def given(self, key: ConfigKey[Any]) -> bool:
         """Whether a stack sets a key to something else than its default."""
         default = key.default if isinstance(key.default, str) else json.dumps(key.default)
         return key.name in self._encrypted or self._texts.get(key.name, default) != default
 
-    def bad(self, *keys: Key[Any]) -> bool:
+    def bad(self, *keys: ConfigKey[Any]) -> bool:
         """Whether one of the keys has a problem. What follows from a bad value is not reported."""
         return any(key.name in self._bad for key in keys)
 
@@ -121,12 +121,12 @@ class Config:
             full = f"{PROJECT}:{unknown[_MOST_UNKNOWN][:_MOST_NAME]}"
             self.problems.append(problem_text(self._stack, full, text, "take them out of Pulumi.STACK.yaml"))
 
-    def _value(self, key: Key[T]) -> T:
+    def _value(self, key: ConfigKey[T]) -> T:
         if key.name not in self._values:
             self._values[key.name] = self._read(key)
         return cast(T, self._values[key.name])
 
-    def _read(self, key: Key[T]) -> T:
+    def _read(self, key: ConfigKey[T]) -> T:
         if key.name in self._unread and key.secret:
             return cast(T, key.unread)
         if key.name not in self._texts:
@@ -150,7 +150,7 @@ class Config:
             self.problem(key, str(error))
         return key.fallback
 
-    def _may_hold_secret(self, key: Key[Any]) -> bool:
+    def _may_hold_secret(self, key: ConfigKey[Any]) -> bool:
         """Whether the value of a secret key is encrypted, empty, or allowed as plain text."""
         plain_allowed = key.plain_unless is not None and not self._value(key.plain_unless)
         return key.name in self._encrypted or self._texts[key.name] in ("", "{}") or plain_allowed

@@ -10,7 +10,7 @@ from components.aws.tags import tag_problems
 from components.kube.foreign_namespaces import is_foreign
 from components.texts import fields
 from settings.errors import remove_command
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.reading import Config
 
 SECTION = Section("Cluster")
@@ -127,7 +127,7 @@ def read_aws(config: Config) -> AwsChoice | None:
     )
 
 
-def needs_aws(config: Config, aws: AwsChoice | None, key: Key[Any], what: str) -> None:
+def needs_aws(config: Config, aws: AwsChoice | None, key: ConfigKey[Any], what: str) -> None:
     """Note a problem of `key` where it asks for something in AWS (`what`) and the stack has no EKS cluster."""
     if aws is None:
         config.problem(

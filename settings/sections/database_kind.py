@@ -11,7 +11,7 @@ from components.database.rds_settings import ManagedDatabase
 from components.kube.secret import Secret
 from components.network.isolation_args import Isolation
 from settings.errors import remove_command
-from settings.keys import Key
+from settings.keys import ConfigKey
 from settings.reading import Config
 from settings.restoration import InstanceRestoration
 from settings.sections import database as db
@@ -21,7 +21,7 @@ from settings.sections.isolation import NETWORK_ISOLATION
 from settings.sections.keys import refuse_guessable
 from settings.sections.managed_database import check_managed, read_managed
 
-_OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
+_OWN_KEYS: dict[DatabaseKind, tuple[ConfigKey[Any], ...]] = {
     DatabaseKind.CONTAINER: (),
     DatabaseKind.EXTERNAL: (db.HOST, db.PASSWORD, db.CIDRS, db.CLIENT_CERTIFICATE_SECRET),
     DatabaseKind.MANAGED: (
@@ -33,7 +33,7 @@ _OWN_KEYS: dict[DatabaseKind, tuple[Key[Any], ...]] = {
     ),
 }
 """Keys that say something about one kind only, and are empty by default."""
-_WITH_DEFAULT: dict[tuple[DatabaseKind, ...], tuple[Key[Any], ...]] = {
+_WITH_DEFAULT: dict[tuple[DatabaseKind, ...], tuple[ConfigKey[Any], ...]] = {
     (DatabaseKind.EXTERNAL,): (db.PORT, db.SSL_MODE, db.MAX_CONNECTIONS),
     (DatabaseKind.EXTERNAL, DatabaseKind.MANAGED): (db.NAME, db.USER),
     (DatabaseKind.MANAGED,): (

@@ -11,7 +11,7 @@ from components.chart_values.scale import Scale, WorkerAutoscaling
 from components.chart_values.size_preset import SizePreset
 from components.platform_args import AirflowPlatformArgs
 from components.texts import fields
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.reading import Config
 from settings.sections.database import PGBOUNCER_ENABLED
 
@@ -67,7 +67,7 @@ EXECUTOR = SECTION.choice(
 )
 
 
-def _replicas(name: str, component: str, default: int) -> Key[int]:
+def _replicas(name: str, component: str, default: int) -> ConfigKey[int]:
     return SECTION.integer(
         name, 1, _MOST_PODS, default=default, description=f"Pods of the {component}, {{least}} to {{most}}."
     )

@@ -9,7 +9,7 @@ from components.chart_values.ingress import HEALTH_PATH, PRIVATE_NETWORKS, Ingre
 from components.chart_values.ingress_annotations import backend_problems, name_problems, tls_problems
 from components.network.isolation_args import Isolation
 from components.texts import fields
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.reading import Config
 from settings.sections.cluster import AWS_REGION, PROTECT
 from settings.sections.isolation import NETWORK_ISOLATION, UI_CIDRS, UI_NAMESPACES
@@ -93,7 +93,7 @@ TRUSTED_PROXY_CIDRS = SECTION.texts(
 )
 
 
-_NEED_HOST: Final[tuple[Key[Any], ...]] = (
+_NEED_HOST: Final[tuple[ConfigKey[Any], ...]] = (
     INGRESS_PATH,
     INGRESS_CLASS,
     INGRESS_GATEWAY,
@@ -146,7 +146,7 @@ def _trusted_proxies(config: Config) -> tuple[str, ...]:
 
 def _check_gateway(config: Config) -> None:
     """Note what an Ingress has, and an HTTPRoute has not."""
-    keys: tuple[Key[Any], ...] = (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS)
+    keys: tuple[ConfigKey[Any], ...] = (INGRESS_CLASS, INGRESS_TLS_SECRET, INGRESS_CERTIFICATE_ARN, INGRESS_ANNOTATIONS)
     config.refuse_set((*keys, INGRESS_TLS_ELSEWHERE), f"together with {INGRESS_GATEWAY.full}, which ends TLS")
 
 

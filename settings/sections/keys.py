@@ -22,7 +22,7 @@ from components.secrets.weak import fernet_weakness, weakness
 from components.texts import fields
 from settings.errors import remove_command, set_command
 from settings.foreign_secrets import foreign_secret
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.reading import Config
 from settings.rotation import ROTATED, Mark
 from settings.sections.cluster import PROTECT, AwsChoice, needs_aws
@@ -208,7 +208,7 @@ def read_existing_keys(config: Config) -> ExistingKeys | None:
     )
 
 
-_ELSEWHERE: Final[Mapping[KeySource, tuple[Key[Secret | None], ...]]] = {
+_ELSEWHERE: Final[Mapping[KeySource, tuple[ConfigKey[Secret | None], ...]]] = {
     KeySource.GENERATE: (),
     KeySource.ESCROW: (FERNET_KEY, API_SECRET_KEY, JWT_SECRET, REDIS_PASSWORD, ADMIN_PASSWORD),
     KeySource.SECRET: (FERNET_KEY, API_SECRET_KEY, JWT_SECRET),
@@ -222,7 +222,7 @@ def kept_beside(config: Config, rotated: str) -> Secret | None:
     return beside if mark is not None and mark.key == rotated else None
 
 
-def refuse_guessable(config: Config, key: Key[Any], password: str, where: str) -> None:
+def refuse_guessable(config: Config, key: ConfigKey[Any], password: str, where: str) -> None:
     """Note a password of another system that anybody guesses. where: what has it, such as `the database`."""
     weak = weakness(password) if password and config[PROTECT] else None
     if weak is not None:
@@ -251,7 +251,7 @@ def _refuse_weak(config: Config) -> None:
             )
 
 
-def _refuse_secret(config: Config, key: Key[Secret | None], text: str) -> None:
+def _refuse_secret(config: Config, key: ConfigKey[Secret | None], text: str) -> None:
     generate = f"{remove_command(key)}, which lets the program generate it"
     config.problem(key, f"expected {text}", f"{set_command(key.full, key)}, or {generate}")
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from components.database import rds_settings
 from components.database.rds_settings import ManagedDatabase
-from settings.keys import Key
+from settings.keys import ConfigKey
 from settings.reading import Config
 from settings.restoration import InstanceRestoration
 from settings.sections import database as db
@@ -71,7 +71,7 @@ def check_managed(config: Config, managed: ManagedDatabase, aws: AwsChoice | Non
         )
 
 
-def _check(config: Config, key: Key[str], check: Callable[[str], str]) -> None:
+def _check(config: Config, key: ConfigKey[str], check: Callable[[str], str]) -> None:
     if not config.bad(key):
         try:
             check(config[key])
@@ -88,7 +88,7 @@ def _check_alarm_topic(config: Config, aws: AwsChoice | None) -> None:
 
 
 def _check_storage_and_windows(config: Config, managed: ManagedDatabase) -> None:
-    keys: dict[str, Key[Any]] = {
+    keys: dict[str, ConfigKey[Any]] = {
         "storage_gib": db.STORAGE_GIB,
         "max_storage_gib": db.MAX_STORAGE_GIB,
         "maintenance_window": db.MAINTENANCE_WINDOW,

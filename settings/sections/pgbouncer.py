@@ -13,7 +13,7 @@ from components.database.pgbouncer import PgBouncer
 from components.database.rds_instance_class import max_connections
 from components.database.rds_settings import ManagedDatabase
 from settings.errors import remove_command
-from settings.keys import Key
+from settings.keys import ConfigKey
 from settings.reading import Config
 from settings.sections.database import (
     INSTANCE_CLASS,
@@ -83,7 +83,7 @@ def _max_connections(config: Config, database: AnyDatabase) -> int | None:
     return None
 
 
-def _key_to_change(config: Config, peak: int, database: AnyDatabase) -> tuple[Key[Any], str]:
+def _key_to_change(config: Config, peak: int, database: AnyDatabase) -> tuple[ConfigKey[Any], str]:
     """Return the key that a person would change, and how. peak: client connections of one pod at the peak."""
     clients = config[PGBOUNCER_MAX_CLIENT_CONNECTIONS]
     if not config[PGBOUNCER_ENABLED]:

@@ -12,7 +12,7 @@ from components.chart_values.worker_group import WorkerGroup
 from components.texts import fields
 from settings.entries import no_entry
 from settings.errors import remove_command
-from settings.keys import Key, Section
+from settings.keys import ConfigKey, Section
 from settings.parsers import EntryError
 from settings.reading import Config
 from settings.sections.cluster import AwsChoice, needs_aws
@@ -244,7 +244,7 @@ def _is_new(config: Config, known: dict[str, str], value: str, what: str, path: 
     return False
 
 
-def _check_account(config: Config, aws: AwsChoice | None, key: Key[Any], arns: Mapping[str, str]) -> None:
+def _check_account(config: Config, aws: AwsChoice | None, key: ConfigKey[Any], arns: Mapping[str, str]) -> None:
     """Note each policy of another account or partition: IAM attaches those of the role's account, and AWS's own."""
     if aws is None or not aws.region or not aws.account_id:
         return
