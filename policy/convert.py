@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from components.kube.any_form import mapping
+from components.kube.any_form import MAPS, mapping
 from policy.model import UNKNOWN, RenderedObject, Resource, get
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
@@ -36,12 +36,12 @@ def known(value: Any, refusals: tuple[type[Exception], ...] = ()) -> Any:
 
     refusals: Exceptions that a container raises when it is asked for an unknown value, as CrossGuard's do.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return UNKNOWN if value in UNKNOWN_TEXTS or value == _MASK else value
+    if isinstance(value, MAPS):
         if value.get(SIGNATURE) == SECRET:
             return known(value["value"], refusals) if "value" in value else UNKNOWN
         return {str(key): _item(value, key, refusals) for key in value}
-    if isinstance(value, str):
-        return UNKNOWN if value in UNKNOWN_TEXTS or value == _MASK else value
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_item(value, index, refusals) for index in range(len(value))]
     return int(value) if isinstance(value, float) and value.is_integer() else value

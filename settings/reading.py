@@ -98,7 +98,7 @@ class Config:
 
     def bad(self, *keys: ConfigKey[Any]) -> bool:
         """Whether one of the keys has a problem. What follows from a bad value is not reported."""
-        return any(key.name in self._bad for key in keys)
+        return bool(self._bad) and any(key.name in self._bad for key in keys)
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Note a problem for every key whose name is not in `known`."""

@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from components.chart_values.schema_texts import schema_text
@@ -13,6 +14,8 @@ from components.kube.any_form import MAPS
 
 FOLDER: Final = Path(__file__).parents[2] / "chart"
 _MOST_PROBLEMS = 10
+_NO_MAPS: Final = (str, int, float, list, NoneType)
+"""What values are at most; Python takes its time to tell that they are no Mapping."""
 
 
 @functools.cache
@@ -33,10 +36,12 @@ def chart_schema() -> dict[str, Any]:
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `over` on top, as Helm merges: maps key by key; everything else, lists too, is replaced."""
-    result = dict(base)
+    result = {**base, **over}
     for key, value in over.items():
-        below = result.get(key) if isinstance(value, MAPS) else None
-        result[key] = merged(below, value) if isinstance(below, MAPS) else value
+        if isinstance(value, _NO_MAPS):
+            continue
+        if isinstance(value, MAPS) and isinstance(below := base.get(key), MAPS):
+            result[key] = merged(below, value)
     return result
 
 

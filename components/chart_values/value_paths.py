@@ -6,12 +6,14 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
+from components.kube.any_form import MAPS
+
 
 def at(values: Mapping[str, Any], path: str) -> Any:
     """Return the value at a path through maps, or None where there is none."""
     current: Any = values
     for part in path.split("."):
-        if not isinstance(current, Mapping) or part not in current:
+        if not isinstance(current, MAPS) or part not in current:
             return None
         current = current[part]
     return current
@@ -34,7 +36,7 @@ def leaf_paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield the paths of all leaves; a list or an empty map is a leaf."""
     for key, value in values.items():
         path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, MAPS) and value:
             yield from leaf_paths(value, f"{path}.")
         else:
             yield path
@@ -42,7 +44,7 @@ def leaf_paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield path and value of each scalar, empty map and empty list, through lists too."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, MAPS) and value:
         for key, item in value.items():
             yield from leaves(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and value:

@@ -112,6 +112,8 @@ class Masker:
 
     def value(self, value: Any) -> Any:
         """Return a value without the secrets in its texts, and with masks for what is secret by its name."""
+        if isinstance(value, str):
+            return self.text(value)
         if isinstance(value, Mapping):
             named = secret_keys(value)
             return {
@@ -125,7 +127,7 @@ class Masker:
                 self.secret(item) if after and is_given(item) else self.value(item)
                 for after, item in zip(after_option, value, strict=False)
             ]
-        return self.text(value) if isinstance(value, str) else value
+        return value
 
     def inputs(self, type_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Mask the inputs of a resource, or a Kubernetes object. type_: Pulumi's token."""
@@ -242,13 +244,9 @@ def _learned(secret: str) -> tuple[frozenset[str], frozenset[str], frozenset[str
     return frozenset(pieces), public, frozenset(wholes)
 
 
-def _without_pieces(text: str, pieces: Set[str]) -> set[str]:
+def _without_pieces(text: str, pieces: set[str] | frozenset[str]) -> set[str]:
     """Return the forms of a text that its pieces do not hide."""
-    return {
-        form
-        for form in forms(text, _SHORTEST)
-        if len(form) < _PIECE or any(piece not in pieces for piece in _pieces(form))
-    }
+    return {form for form in forms(text, _SHORTEST) if len(form) < _PIECE or not pieces.issuperset(_pieces(form))}
 
 
 def _pieces(text: str) -> Iterator[str]:

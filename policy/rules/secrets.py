@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.kube.any_form import MAPS
 from components.secrets.names import is_reference, is_secret_name
 from components.secrets.shapes import harmless, key_shape
 from policy.chart import airflow_values, release_values
@@ -71,7 +72,7 @@ def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             shape = key_shape(item)
             if shape:
                 yield found, f"{shown(found)} holds {shape}"
-        elif isinstance(item, Mapping):
+        elif isinstance(item, MAPS):
             for key in item:
                 shape = key_shape(str(key))
                 if shape:
