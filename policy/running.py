@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.chart_values.chart_parts import CELERY_WORKERS
 from components.kube.any_form import mapping
 from policy.chart import (
-    CELERY_WORKERS,
     GIT_SYNC,
     component_value,
     components,

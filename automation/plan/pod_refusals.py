@@ -16,11 +16,11 @@ from yaml import YAMLError
 from automation.plan.mount_refusals import LABEL_NAME, LABEL_NAME_RULE, mount_problems, volume_problems
 from automation.plan.placement_refusals import LABEL_RULE, placement_problems
 from automation.plan.workload_refusals import QUANTITY, workload_problems
-from components.image_fields import is_image
 from components.kube.any_form import entries, mapping
 from components.kube.names import LABEL_VALUE, VARIABLE_NAME, qualified
 from components.kube.safe_yaml import load_all_yaml
 from components.preflight.quotas import quantity
+from components.texts.image_fields import is_image
 from policy.convert import TASK_POD, objects_of
 from policy.model import UNKNOWN, RenderedObject, get
 from policy.pods import Container, containers, pod_of

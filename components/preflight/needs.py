@@ -128,9 +128,7 @@ def _pods(values: Mapping[str, Any], paths: Iterable[str], images: Images, relea
                     }
                 },
                 "spec": {
-                    **pod_spec(
-                        values, path, images, part_value(values, path, "securityContexts.pod") or _security(values)
-                    ),
+                    **pod_spec(values, path, images, _security(values, path)),
                     "containers": list(_containers(values, path, images)),
                 },
             },

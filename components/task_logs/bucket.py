@@ -115,7 +115,8 @@ class TaskLogBucket(pulumi.ComponentResource):
         self.configured = _configure(name, bucket, key.arn, lifecycle_rules(args.retention_days, args.dumps), child)
 
         arns = pulumi.Output.all(bucket.arn, key.arn)
-        self.log_policy = arns.apply(lambda found: log_policy(*found, cluster.account_id))
+        account = cluster.account_id
+        self.log_policy = arns.apply(lambda found: log_policy(found[0], found[1], account))
         common: dict[str, Any] = {
             "cluster": cluster,
             "namespace": args.namespace,
@@ -129,7 +130,10 @@ class TaskLogBucket(pulumi.ComponentResource):
             PodRoleArgs(
                 description=f"Lets Airflow's API server on the EKS cluster {cluster.name} read task logs",
                 accounts=_associations(name, args.readers),
-                inline=(POLICY_NAME, arns.apply(lambda found: log_policy(*found, cluster.account_id, write=False))),
+                inline=(
+                    POLICY_NAME,
+                    arns.apply(lambda found: log_policy(found[0], found[1], account, write=False)),
+                ),
                 secrets=args.secrets,
                 **common,
             ),

@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from components import fields
 from components.chart_values.given_options import given_options
 from components.chart_values.value_paths import at, leaves, without_numbers
 from components.database.client_certificate import CLIENT_VARIABLES
 from components.kube.any_form import entries, mapping
+from components.texts import fields
 from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
 from components.user_values.dag_values import dag_problems
 from components.user_values.surroundings import Surroundings

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from components.chart_values.chart_parts import CELERY_WORKERS
 from components.kube.any_form import mapping
-from policy.chart import CELERY_WORKERS, airflow_maps, airflow_values, component_value, components
+from policy.chart import airflow_maps, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
 from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, maps

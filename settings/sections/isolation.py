@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from components.texts import fields
 from components.network.addresses import METADATA, covered
 from components.network.database_place import database_cidrs
 from components.network.dns import DEFAULT_DNS, parse_dns_server

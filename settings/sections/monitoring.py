@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components.texts import fields
 from components.chart_values.given_options import given_options
 from components.chart_values.metrics import Monitoring
 from components.chart_values.value_paths import at
 from components.kube.names import LABEL_VALUE, qualified
 from components.network.isolation_args import Isolation
 from components.platform_args import AirflowPlatformArgs
+from components.texts import fields
 from components.user_values.airflow_options import variable_of
 from settings.keys import Section
 from settings.reading import Config
