@@ -75,9 +75,9 @@ def _track(made: Any) -> None:
 def lighten_aws() -> None:
     """Let what is imported of AWS's SDK and of moto share what is the same for all sessions, clients and keys.
 
-    All sessions of botocore share one loader, which reads each service's description once, and the names of events.
-    All clients of a service share the methods that are made of it: that is half of a client's time. moto makes an RSA
-    key for each key of KMS, whatever it is for; they share one.
+    All sessions of botocore share one loader, which reads each service's description once, the names of events, and
+    what is known of their handlers. All clients of a service share the methods that are made of it: that is half of a
+    client's time. moto makes an RSA key for each key of KMS, whatever it is for; they share one.
     """
     for module, name in (("botocore.session", "create_loader"), ("moto.kms.models", "generate_private_key")):
         if (found := sys.modules.get(module)) is not None:
@@ -86,6 +86,7 @@ def lighten_aws() -> None:
         made = _once(clients.ClientCreator._create_methods, lambda service: service.service_name)
         clients.ClientCreator._create_methods = lambda creator, service: dict(made(creator, service))
     if (hooks := sys.modules.get("botocore.hooks")) is not None:
+        hooks.accepts_kwargs = functools.cache(hooks.accepts_kwargs)
         hooks.EventAliaser._alias_event_name = _once(hooks.EventAliaser._alias_event_name, str)
 
 
