@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from components.chart_values.chart_defaults import chart_values
 from components.chart_values.metrics import Monitoring
 from components.platform_args import AirflowPlatformArgs
 from settings.declared import KEYS
@@ -91,7 +92,7 @@ def check(project: Path, stack: str) -> Settings:
 def _settings(config: Config, stack: str) -> Settings:
     config.read_all(KEYS.values())
     settings = _read(config)
-    config.refuse_unknown(KEYS)
+    config.refuse_unknown(KEYS, chart_values())
     if config.problems:
         raise SettingsError(stack, config.problems)
     return settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, cast
 
 from settings.errors import problem_text, removal_of, remove_command, set_command
@@ -100,8 +100,8 @@ class Config:
         """Whether one of the keys has a problem. What follows from a bad value is not reported."""
         return bool(self._bad) and any(key.name in self._bad for key in keys)
 
-    def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Note a problem for every key whose name is not in `known`."""
+    def refuse_unknown(self, known: Iterable[str], of_chart: Collection[str] = ()) -> None:
+        """Note a problem for every key whose name is not in `known`. of_chart: names of the chart's values."""
         if self._renamed:
             text = (
                 "expected none, because what keeps tasks from the stack's Secrets and volumes knows them by their names"
@@ -112,6 +112,8 @@ class Config:
         for name in unknown[:_MOST_UNKNOWN]:
             close = difflib.get_close_matches(name[:_MOST_NAME], known, n=1)
             hint = f"; did you mean {PROJECT}:{close[0]}?" if close else ""
+            if name in of_chart:
+                hint = f"; the chart has such a value: write it in {PROJECT}:helmValues"
             full = f"{PROJECT}:{name}" if len(name) <= _MOST_NAME else f"{PROJECT}:{name[:_MOST_NAME]}…"
             text = f"is not a key of this project{hint}"
             self.problems.append(problem_text(self._stack, full, text, removal_of(full)))

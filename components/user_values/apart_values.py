@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.chart_values.given_options import given_options
-from components.chart_values.managed_variables import listed_variables
+from components.chart_values.managed_variables import DEFAULT_QUEUE, listed_variables
 from components.chart_values.owned_values import advice
 from components.chart_values.value_paths import at
 from components.chart_values.worker_sets import elements
@@ -70,6 +70,9 @@ def apart_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path, queues in _queues(helm_values):
         if _NO_QUEUES.search(queues) and "{{" not in queues:
             yield path, f"{path}: expected queues with commas alone between them, found another sign; write them as a,b"
+    for path, queue in given_options(helm_values, DEFAULT_QUEUE):
+        if _NO_QUEUES.search(str(queue).replace(",", " ")) and "{{" not in str(queue):
+            yield path, f"{path}: expected one queue, as workers serve it, found another sign; write its name alone"
     probe = mapping(at(helm_values, "workers.celery.livenessProbe"))
     for path, remote in given_options(helm_values, _REMOTE):
         asks = probe.get("enabled") is not False and not probe.get("command")

@@ -26,12 +26,21 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "number": "a number",
     "map": "a map in JSON, with double quotes, as one text",
     "time zone": "a time zone such as Europe/Berlin, utc or system",
+    "name": "a name in Python with its package, such as package.module.name",
     "modules": "modules of Airflow 3, such as airflow.providers.fab.auth_manager.api.auth.backend.session",
 }
 _HIDDEN: Final = ("map",)
 """Kinds whose values may hold a password."""
-_BESIDE: Final[Mapping[str, str]] = {"openlineage.transport": "map or nothing"}
+_BESIDE: Final[Mapping[str, str]] = {
+    "openlineage.transport": "map or nothing",
+    **{
+        f"celery_broker_transport_options.{option}": "number"
+        for option in ("socket_connect_timeout", "socket_timeout", "visibility_timeout")
+    },
+}
 """Options of sections that have more than airflow_options.json knows."""
+_NAME: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""Airflow 1 had a colon before the last part."""
 _OF_FAB: Final = "airflow.providers.fab.auth_manager.api.auth.backend."
 _GONE_MODULES: Final = ("airflow.contrib.", "airflow.api.auth.", f"{_OF_FAB}default", f"{_OF_FAB}deny_all")
 """Beginnings of names in Python that Airflow 3.2.2 and its providers lack."""
@@ -67,6 +76,9 @@ def _problem(section: str, option: str, value: Any) -> str | None:
     kind = declared.removesuffix(_OR_NOTHING)
     if _readable(kind, text) or (kind != declared and not text):
         return None
+    gone = next((name for name in _GONE_MODULES if text.startswith(name)), None)
+    if kind == "name" and gone is not None:
+        return f"expected a name in Airflow 3, found one of {gone.rstrip('.')}, which it lacks"
     choices = [_EXPECTED.get(choice, choice) for choice in kind.split(_OR)]
     expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     return f"expected {expected}, found {'something else' if kind in _HIDDEN else fields.shown(value)}"
@@ -123,5 +135,6 @@ _JUDGES: Final[Mapping[str, Callable[[str], bool]]] = {
     "number": _is_number,
     "map": _is_map,
     "time zone": _is_zone,
+    "name": lambda text: _NAME.fullmatch(text) is not None and not text.startswith(_GONE_MODULES),
     "modules": lambda text: not any(each.strip().startswith(_GONE_MODULES) for each in text.split(",")),
 }

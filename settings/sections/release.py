@@ -171,6 +171,8 @@ def _unserved(config: Config, helm_values: Mapping[str, Any]) -> list[str]:
     """Return a problem where nobody serves the queue of the tasks that name none: they would wait for ever."""
     if config.bad(EXECUTOR, WORKER_GROUPS) or not config[EXECUTOR].default_is_celery:
         return []
+    if not isinstance(at(helm_values, _QUEUE), str | None):
+        return []  # the chart's schema says so
     groups = [queue for group in config[WORKER_GROUPS] for queue in queues_of(group)]
     off = at(helm_values, _DEFAULT_WORKERS) is False and not groups  # refused beside groups
     default = () if off else default_queues(helm_values)

@@ -250,3 +250,10 @@ def test_ingress_of_another_class_takes_a_secret_and_no_annotation_of_aws() -> N
     ingress = external().with_(changes).parse().platform.ingress
     assert ingress is not None
     assert (ingress.class_name, ingress.tls_secret, ingress.annotations) == ("nginx", "tls", {})
+
+
+def test_value_of_the_chart_as_a_key_is_refused_with_its_place() -> None:
+    for name in ("nodeSelector", "env", "scheduler"):
+        [problem] = samples.prod().with_({name: {"a": "b"}}).problems()
+        assert f"airflow:{name}: is not a key of this project; the chart has such a value: write it in" in problem
+        assert "airflow:helmValues" in problem

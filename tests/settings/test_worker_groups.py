@@ -169,6 +169,11 @@ def test_queue_of_tasks_that_name_none_is_served() -> None:
         assert problems_of(served, own, **others) == (), served
 
 
+def test_queues_in_a_list_are_refused_as_no_text() -> None:
+    [told] = external().with_({"helmValues": {"workers": {"celery": {"queue": ["default", "etl"]}}}}).problems()
+    assert "workers.celery.queue: expected a text, found a list" in told
+
+
 def test_executor_without_celery_workers_is_refused() -> None:
     (found,) = problems(GROUP, executor="KubernetesExecutor")
     assert "expected airflow:executor with CeleryExecutor beside it, found KubernetesExecutor" in found

@@ -103,6 +103,9 @@ def test_sign_that_is_in_no_queue_is_refused() -> None:
             assert "queue: expected queues with commas alone between them" in told
     for queue in ("default,etl", "etl-1.high:a", "{{ .Values.mine }}, x"):
         assert found(nested("workers.celery.queue", queue)) == []
+    for queue in ("my queue", "a,b"):
+        [told] = found(nested("config.operators.default_queue", queue))
+        assert told.endswith("expected one queue, as workers serve it, found another sign; write its name alone")
 
 
 def test_remote_control_that_the_probe_of_workers_needs_is_refused_when_off() -> None:

@@ -30,7 +30,11 @@ def test_every_value_that_airflow_reads_is_accepted() -> None:
         ("celery", "task_logs_to_stdout"): ("", True),
         ("logging", "logging_level"): ("INFO", "WARN"),
         ("logging", "celery_logging_level"): ("", "DEBUG"),
-        ("core", "hostname_callable"): ("sixty", 60, ""),
+        ("core", "plugins_folder"): ("sixty", 60, ""),
+        ("core", "hostname_callable"): ("airflow.utils.net.get_host_ip_address", "", "{{ .Values.x }}"),
+        ("celery", "mp_start_method"): ("spawn", ""),
+        ("fab", "session_backend"): ("securecookie",),
+        ("celery_broker_transport_options", "visibility_timeout"): (86400, "86400", "0.5"),
         ("core", "default_timezone"): ("America/Sao_Paulo", "UTC", "utc", "system", "{{ .Values.zone }}"),
         ("secrets", "backend_kwargs"): ('{"url": "https://v"}', "", None, "$(KWARGS)"),
         ("openlineage", "transport"): ('{"type": "console"}',),
@@ -91,6 +95,18 @@ def test_time_zone_or_module_that_airflow_lacks_is_refused(monkeypatch: pytest.M
     for module in ("airflow.api.auth.backend.basic_auth", "team.auth, airflow.api.auth.backend.session"):
         [text] = of("fab", "auth_backends", module)
         assert "such as airflow.providers.fab.auth_manager.api.auth.backend.session, found" in text
+
+
+def test_name_in_python_is_refused_in_another_form() -> None:
+    for value in ("airflow.utils.net:getfqdn", "getfqdn", "a.b c", 60):
+        [text] = of("core", "hostname_callable", value)
+        assert "expected a name in Python with its package, such as package.module.name, found" in text
+    for section, option, value in (
+        ("core", "mp_start_method", "thread"),
+        ("fab", "session_backend", "redis"),
+        ("celery_broker_transport_options", "visibility_timeout", "24h"),
+    ):
+        assert len(of(section, option, value)) == 1
 
 
 def test_percent_sign_that_airflow_cfg_reads_as_a_reference_is_refused() -> None:
