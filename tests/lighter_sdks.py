@@ -86,7 +86,7 @@ def lighten_aws() -> None:
         made = _once(clients.ClientCreator._create_methods, lambda service: service.service_name)
         clients.ClientCreator._create_methods = lambda creator, service: dict(made(creator, service))
     if (hooks := sys.modules.get("botocore.hooks")) is not None:
-        hooks.accepts_kwargs = functools.cache(hooks.accepts_kwargs)
+        vars(hooks)["accepts_kwargs"] = functools.cache(vars(hooks)["accepts_kwargs"])
         hooks.EventAliaser._alias_event_name = _once(hooks.EventAliaser._alias_event_name, str)
 
 

@@ -67,6 +67,7 @@ ELSEWHERE: Final = {
     "automation/cluster/worker_stop.py": ("apps/v1 Deployment", "apps/v1 StatefulSet", "keda.sh/v1alpha1 ScaledObject"),
     "automation/cluster/templates.py": ("apps/v1 Deployment", "batch/v1 Job", "batch/v1 CronJob"),
     "automation/preflight/temporary.py": ("v1 Secret", "v1 ConfigMap", "v1 Namespace"),
+    "components/preflight/existing_files.py": ("v1 ConfigMap", "v1 Secret"),
     "automation/backup/jobs.py": ("batch/v1 Job",),
 }
 

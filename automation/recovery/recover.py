@@ -13,7 +13,7 @@ from automation.engine.events import OnEvent
 from automation.engine.locks import Holder, Lock
 from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import StackState
-from automation.errors import AutomationError, NotHealthy, StackUnknown
+from automation.errors import AutomationError, NotHealthy, StackUnknown, UpdateFailed
 from automation.folder import short_name
 from automation.lifetime.expiry import read_expiry
 from automation.recovery import status as status_module
@@ -129,7 +129,7 @@ def resumed_destroy(
     """
     if not session.config().protect:
         with session.open_for_update("destroy", on_event, create=False) as opened:
-            locks, state = session.locks(), StackState.of(operations.deployment(opened))
+            locks, state = _locks_if_told(session), StackState.of(operations.deployment(opened))
             killed = locks is not None and all(lock.holder is Holder.GONE for lock in locks)
             if decisions or (killed and (locks or state.pending)):
                 steps = repair_steps(
@@ -140,6 +140,14 @@ def resumed_destroy(
                 plan = RecoverySteps(stack=session.name, steps=needed)
                 carry_out(session, opened, plan, locks, "destroy")
     return updates.destroy(session, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone)
+
+
+def _locks_if_told(session: Session) -> tuple[Lock, ...] | None:
+    """Return the stack's locks, None if the backend does not tell: the engine then says what is wrong."""
+    try:
+        return session.locks()
+    except UpdateFailed:
+        return None
 
 
 def wait_until_healthy(session: Session, timeout_seconds: float) -> StackStatus:

@@ -159,7 +159,7 @@ def test_queue_of_tasks_that_name_none_is_served() -> None:
         assert f"no worker serves {default or 'default'}, the queue of tasks that name none" in told
         assert "or set config.operators.default_queue to one of" in told
     for served, own, others in (
-        ({"queue": "etl, default"}, None, {}),
+        ({"queue": "etl,default"}, None, {}),
         ({"queue": "etl"}, "etl", {}),
         ({"queue": "etl"}, "gpu", {"workerGroups": [{"name": "gpu"}]}),
         ({"enableDefault": False, "sets": [{"name": "all", "queue": "gpu,default"}]}, None, {}),

@@ -28,6 +28,7 @@ from automation.cluster import kind
 from automation.cluster.deployment import Deployment
 from automation.cluster.local_clusters import LOCAL_CLUSTERS
 from automation.engine import operations
+from automation.engine.locks import Lock
 from automation.engine.operations import EngineResult
 from automation.errors import (
     AutomationError,
@@ -413,7 +414,11 @@ def test_down_destroys_first_what_is_not_in_the_cluster_that_dev_made_or_is_unde
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     destroyed = ["destroy", "kind delete cluster --name airflow"]
-    for outside, locks in ((["aws:rds/instance:Instance"], ()), ([], None), ([], (object(),))):
+    for outside, locks in (
+        (["aws:rds/instance:Instance"], ()),
+        ([], None),
+        ([], (Lock(user="me", host="h", pid=1, since=""),)),
+    ):
         bench.deployed()
         bench.made_cluster()
         bench.gone, bench.reachable, bench.outside, bench.stacks = False, True, outside, ["dev"]

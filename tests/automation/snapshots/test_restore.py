@@ -14,7 +14,7 @@ from automation import EnvironmentSettings, Secret
 from automation.backup.jobs import BackupJobs
 from automation.engine.operations import EngineResult
 from automation.errors import BackupFailed, NotHealthy
-from automation.recovery import recover as recovering
+from automation.recovery import repair
 from automation.results import Changes
 from automation.snapshots import backup as snapshot_verbs
 from automation.snapshots import drill as drilling
@@ -188,7 +188,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         refresh=found.refresh,
     )
     monkeypatch.setattr(
-        recovering,
+        repair,
         "what_became",
         lambda deployment, region, decided: {
             item["resource"]["urn"]: ""

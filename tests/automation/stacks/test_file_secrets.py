@@ -161,7 +161,7 @@ def test_status_knows_them(tmp_path: Path, monkeypatch: Any) -> None:
 
     session, _ = looking(tmp_path, ENCRYPTED, monkeypatch)
     monkeypatch.setattr(client, "KubeClient", Kube)
-    monkeypatch.setattr(recover, "_objects", lambda _: None)
+    monkeypatch.setattr(recover, "cluster_objects", lambda _: None)
     monkeypatch.setattr(status_module, "cluster_status", lambda *_: None)
     recover._cluster_status(session, SimpleNamespace(kube_context="c", namespace="n", kubeconfig=None), None)  # type: ignore[arg-type]
     assert cleaned == ["login failed: [secret]"]

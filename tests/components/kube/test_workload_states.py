@@ -75,8 +75,8 @@ def test_old_pods_that_are_ready_do_not_hide_a_roll() -> None:
 
 
 def test_reason_of_a_new_pod_is_told_apart_from_the_number_of_old_ones() -> None:
-    old, new = (pod(name, "ReplicaSet", f"scheduler-{HASH}") for name in ("a", "b"))
-    new |= waiting("ImagePullBackOff")
+    old = pod("a", "ReplicaSet", f"scheduler-{HASH}", phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+    new = pod("b", "ReplicaSet", f"scheduler-{HASH}", **waiting("ImagePullBackOff"))
     state = only(Namespace(deployments=[deployment(replicas=2, updatedReplicas=1)], pods=[old, new]))
     assert state.says == "scheduler 1/1 ready: new pod: main: ImagePullBackOff"
 
