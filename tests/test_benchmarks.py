@@ -42,9 +42,9 @@ def test_a_ratio_is_of_medians_and_of_one_unit() -> None:
         ratio(series(1.0), series(1.0, unit="MiB"))
 
 
-@pytest.mark.parametrize(("of", "met"), [(1.0, True), (1.10, True), (1.104, True), (1.106, False), (2.0, False)])
-def test_an_aim_is_judged_on_the_number_that_is_shown(of: float, met: bool) -> None:
-    assert ratio(series(of), series(1.0), aim=1.10).met is met
+def test_an_aim_is_judged_on_the_number_that_is_shown() -> None:
+    for of, met in [(1.0, True), (1.10, True), (1.104, True), (1.106, False), (2.0, False)]:
+        assert ratio(series(of), series(1.0), aim=1.10).met is met
 
 
 def test_a_ratio_that_only_explains_is_not_judged() -> None:

@@ -163,10 +163,10 @@ def test_constraints_are_read_whatever_their_spelling() -> None:
     assert lock_problems.parse(text) == {"flask-appbuilder": "5.2.1", "zope-event": "6.2", "pydantic-core": "2.46.4"}
 
 
-@pytest.mark.parametrize("line", ["celery>=5", "celery", "-r other.txt", "celery==5; python_version > '3'", "<html>"])
-def test_a_line_that_is_no_pin_is_refused(line: str) -> None:
-    with pytest.raises(lock_problems.LockError, match="expected NAME==VERSION"):
-        lock_problems.parse(line)
+def test_a_line_that_is_no_pin_is_refused() -> None:
+    for line in ["celery>=5", "celery", "-r other.txt", "celery==5; python_version > '3'", "<html>"]:
+        with pytest.raises(lock_problems.LockError, match="expected NAME==VERSION"):
+            lock_problems.parse(line)
 
 
 names = st.lists(st.text("abz09", min_size=1, max_size=4), min_size=1, max_size=3).map("-".join)

@@ -148,10 +148,10 @@ def test_file_in_which_it_cannot_be_done_safely_is_refused(text: str, says: str)
         script.moved(text, SHA)
 
 
-@pytest.mark.parametrize("tag", ["latest", "", "a b", 'x"\n  airflow:protect: false', "-x", "x" * 129])
-def test_tag_that_is_none_or_moves_is_refused(tag: str) -> None:
-    with pytest.raises(script.CannotMove, match="always names the same image"):
-        script.moved(file(), tag)
+def test_tag_that_is_none_or_moves_is_refused() -> None:
+    for tag in ["latest", "", "a b", 'x"\n  airflow:protect: false', "-x", "x" * 129]:
+        with pytest.raises(script.CannotMove, match="always names the same image"):
+            script.moved(file(), tag)
 
 
 def run(root: Path, *words: str) -> Any:

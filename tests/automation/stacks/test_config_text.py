@@ -71,10 +71,10 @@ def test_value_stays_the_same_text_for_every_reader_of_yaml() -> None:
         assert len(changed.splitlines()) == len(FILE.splitlines())
 
 
-@pytest.mark.parametrize("text", ["- a\n", "text", "config: [a]\n", "config: {\n", "x: 2026-13-45\n", "[" * 1000])
-def test_file_that_is_no_config_is_refused(text: str) -> None:
-    with pytest.raises(FileInvalid, match="expected YAML in the stack's file"):
-        with_values(text, {SHORT: "a"})
+def test_file_that_is_no_config_is_refused() -> None:
+    for text in ["- a\n", "text", "config: [a]\n", "config: {\n", "x: 2026-13-45\n", "[" * 1000]:
+        with pytest.raises(FileInvalid, match="expected YAML in the stack's file"):
+            with_values(text, {SHORT: "a"})
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "encryptionsalt: v1:x\n"])

@@ -337,17 +337,17 @@ def test_refusal_repeats_nothing_of_what_may_be_a_private_key(secret: str) -> No
         error = error.__cause__ or error.__context__
 
 
-@pytest.mark.parametrize("host", [*PUBLISHED, *PORT_443])
-def test_published_lines_hold_exactly_the_published_keys(host: str) -> None:
-    text = published_known_hosts(host)
-    assert text is not None
-    port = 443 if host in PORT_443 else 22
-    name = f"[{host}]:443" if host in PORT_443 else host
-    assert check_known_hosts(text, host, port) == text
-    assert published_known_hosts(host.upper()) == text
-    assert {line.split(" ")[0] for line in text.splitlines()} == {name}
-    blobs = [line.split(" ")[2] for line in text.splitlines()]
-    assert {fingerprint_of_base64(blob) for blob in blobs} == PUBLISHED[PORT_443.get(host, host)]
+def test_published_lines_hold_exactly_the_published_keys() -> None:
+    for host in [*PUBLISHED, *PORT_443]:
+        text = published_known_hosts(host)
+        assert text is not None
+        port = 443 if host in PORT_443 else 22
+        name = f"[{host}]:443" if host in PORT_443 else host
+        assert check_known_hosts(text, host, port) == text
+        assert published_known_hosts(host.upper()) == text
+        assert {line.split(" ")[0] for line in text.splitlines()} == {name}
+        blobs = [line.split(" ")[2] for line in text.splitlines()]
+        assert {fingerprint_of_base64(blob) for blob in blobs} == PUBLISHED[PORT_443.get(host, host)]
 
 
 def fingerprint_of_base64(blob: str) -> str:

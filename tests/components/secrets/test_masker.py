@@ -159,10 +159,10 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_what_looks_like_a_secret_is_hidden(shape: str) -> None:
-    assert without_digests(Masker(KEY).text(f'before "{SHAPES[shape]}"')).startswith(f'before "{SHOWN}')
-    assert SHAPES[shape][-6:] not in Masker(KEY).text(f"before {SHAPES[shape]}")
+def test_what_looks_like_a_secret_is_hidden() -> None:
+    for shape in SHAPES:
+        assert without_digests(Masker(KEY).text(f'before "{SHAPES[shape]}"')).startswith(f'before "{SHOWN}')
+        assert SHAPES[shape][-6:] not in Masker(KEY).text(f"before {SHAPES[shape]}")
 
 
 def test_password_in_a_uri_is_hidden_and_the_rest_stays() -> None:
@@ -170,19 +170,16 @@ def test_password_in_a_uri_is_hidden_and_the_rest_stays() -> None:
     assert shown == f"postgresql+psycopg2://airflow:{SHOWN}@db.test:5432/airflow"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_is_no_secret_stays() -> None:
+    for text in [
         "https://github.com/apache/airflow.git",
         "http://airflow-api-server:8080/execution/",
         "sha256:" + "0123456789abcdef" * 4,
         "arn:aws:rds:eu-central-1:123456789012:airflow-prod",
         "git@github.com:example/dags.git",
         "e862ea47e13e634cf17d476323784fa27dac20015550c230953b526182f5cac8",
-    ],
-)
-def test_what_is_no_secret_stays(text: str) -> None:
-    assert Masker(KEY, [SECRET]).text(text) == text
+    ]:
+        assert Masker(KEY, [SECRET]).text(text) == text
 
 
 def test_secret_objects_are_hidden_although_nobody_marked_them() -> None:
